@@ -1,0 +1,37 @@
+# Every dependency is a Debian package, but LibTorch, which comes in the torch wheel (docs/design.md says why each is there).
+find_package(Threads REQUIRED)
+find_package(PkgConfig REQUIRED)
+find_package(nlohmann_json 3.11 REQUIRED)
+find_package(yaml-cpp REQUIRED)
+find_package(CLI11 REQUIRED)
+find_package(JPEG REQUIRED)
+find_package(PNG REQUIRED)
+find_package(LibArchive REQUIRED)
+pkg_check_modules(WEBP REQUIRED IMPORTED_TARGET libwebp)
+find_package(ICU REQUIRED COMPONENTS uc i18n)
+
+add_library(fourm_plain_deps INTERFACE)
+target_link_libraries(fourm_plain_deps INTERFACE
+  Threads::Threads nlohmann_json::nlohmann_json yaml-cpp CLI11::CLI11 JPEG::JPEG PNG::PNG LibArchive::LibArchive
+  PkgConfig::WEBP ICU::uc ICU::i18n)
+
+# LibTorch: from CMAKE_PREFIX_PATH, else from the local virtual environment that scripts/install.sh makes. Only its
+# libraries and headers are needed, so the CPU wheel is found without a CUDA toolkit.
+find_path(FOURM_TORCH_INCLUDE ATen/ATen.h
+  HINTS ${CMAKE_PREFIX_PATH} $ENV{CMAKE_PREFIX_PATH}
+  PATH_SUFFIXES include ../../include
+  PATHS ${PROJECT_SOURCE_DIR}/.venv/lib/python3.11/site-packages/torch
+        ${PROJECT_SOURCE_DIR}/.venv/lib/python3.12/site-packages/torch
+        ${PROJECT_SOURCE_DIR}/.venv/lib/python3.13/site-packages/torch
+        /opt/libtorch /usr/local/libtorch)
+if(NOT FOURM_TORCH_INCLUDE)
+  message(FATAL_ERROR "LibTorch was not found. Run scripts/install.sh, or pass -DCMAKE_PREFIX_PATH=/path/to/libtorch")
+endif()
+get_filename_component(FOURM_TORCH_ROOT ${FOURM_TORCH_INCLUDE} DIRECTORY)
+add_library(fourm_torch INTERFACE)
+target_include_directories(fourm_torch SYSTEM INTERFACE
+  ${FOURM_TORCH_INCLUDE} ${FOURM_TORCH_INCLUDE}/torch/csrc/api/include)
+target_link_directories(fourm_torch INTERFACE ${FOURM_TORCH_ROOT}/lib)
+target_link_libraries(fourm_torch INTERFACE torch torch_cpu c10)
+target_link_options(fourm_torch INTERFACE -Wl,-rpath,${FOURM_TORCH_ROOT}/lib)
+message(STATUS "LibTorch: ${FOURM_TORCH_ROOT}")

@@ -1,0 +1,61 @@
+#include "fourm/core/config.h"
+
+#include <algorithm>
+
+#include "fourm/core/file.h"
+#include "fourm/core/strings.h"
+
+namespace fourm {
+
+YAML::Node parse_yaml(const std::string& text, const std::string& origin) {
+  int depth = 0;
+  for (const char c : text) {
+    if (c == '[' || c == '{') check(++depth <= 100, origin, ": is nested deeper than 100 levels");
+    if (c == ']' || c == '}') --depth;
+  }
+  try {
+    YAML::Node node = YAML::Load(text);
+    return node.IsNull() ? YAML::Node(YAML::NodeType::Map) : node;
+  } catch (const YAML::Exception& error) {
+    fail(origin, ":", error.mark.line + 1, ": is not valid YAML (", error.msg, ")");
+  }
+}
+
+YAML::Node read_yaml(const std::filesystem::path& path) { return parse_yaml(read_file(path, 1 << 24), path.string()); }
+
+void apply_override(YAML::Node root, const std::string& assignment) {
+  const size_t equals = assignment.find('=');
+  if (equals == std::string::npos || equals == 0)
+    throw UsageError("expected key=value, got " + printable(assignment));
+  const auto keys = split(std::string_view(assignment).substr(0, equals), '.');
+  YAML::Node node = root;
+  for (size_t i = 0; i + 1 < keys.size(); ++i) node.reset(node[keys[i]]);
+  node[keys.back()] = parse_yaml("v: " + assignment.substr(equals + 1), assignment)["v"];
+}
+
+std::string yaml_text(const YAML::Node& node) {
+  YAML::Emitter out;
+  out << node;
+  return std::string(out.c_str()) + "\n";
+}
+
+namespace config_detail {
+
+void bad_value(const std::string& origin, const std::string& path, const YAML::Node& node, const char* expected) {
+  const std::string found = node.IsScalar() ? printable(node.Scalar()) : node.IsNull() ? "nothing"
+                            : node.IsMap()  ? "a mapping"
+                                            : "a list";
+  fail(origin, ": ", path.empty() ? "the document" : "the key '" + path + "'", " should be ", expected, ", but is ",
+       found);
+}
+
+void unknown_key(const std::string& origin, const std::string& path, const std::string& key,
+                 const std::vector<std::string>& known) {
+  const std::string hint = did_you_mean(key, known);
+  fail(origin, ": unknown key '", path.empty() ? key : path + "." + key, "'",
+       hint.empty() ? "; known keys: " + join(known, ", ") : hint);
+}
+
+}  // namespace config_detail
+
+}  // namespace fourm

@@ -1,0 +1,180 @@
+// Options declared once. A config is an aggregate with defaults in place and one member
+//
+//   template <class Visitor> void fields(Visitor& v) { v("lr", lr, "peak learning rate"); v("data", data, "..."); }
+//
+// where a field is a scalar, text, a vector of those, an optional, a map from text, or another config. YAML reading,
+// key=value overrides, writing and the key reference all come from that declaration. Unknown keys are errors.
+#pragma once
+
+#include <yaml-cpp/yaml.h>
+
+#include <algorithm>
+#include <filesystem>
+#include <map>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "fourm/core/error.h"
+
+namespace fourm {
+
+/// Parses YAML text; `origin` names it in errors. Nesting deeper than 100 is refused.
+YAML::Node parse_yaml(const std::string& text, const std::string& origin);
+YAML::Node read_yaml(const std::filesystem::path& path);
+
+/// Sets `a.b.c=value` (the value parsed as YAML) in a mapping.
+void apply_override(YAML::Node root, const std::string& assignment);
+
+namespace config_detail {
+
+struct Reader;
+struct Writer;
+
+template <class T>
+concept Config = requires(T& t, Reader& v) { t.fields(v); };
+
+/// "expected ..., got ..." for a value that does not convert.
+[[noreturn]] void bad_value(const std::string& origin, const std::string& path, const YAML::Node& node,
+                            const char* expected);
+[[noreturn]] void unknown_key(const std::string& origin, const std::string& path, const std::string& key,
+                              const std::vector<std::string>& known);
+
+template <class T>
+const char* type_name() {
+  if constexpr (std::is_same_v<T, bool>) return "true or false";
+  if constexpr (std::is_integral_v<T>) return "a whole number";
+  if constexpr (std::is_floating_point_v<T>) return "a number";
+  return "text";
+}
+
+template <class T>
+void read(const YAML::Node& node, T& value, const std::string& origin, const std::string& path);
+
+struct Reader {
+  const YAML::Node& node;
+  const std::string& origin;
+  std::string path;
+  std::vector<std::string> known;
+
+  template <class T>
+  void operator()(const char* key, T& value, const char* /*help*/) {
+    known.push_back(key);
+    if (const YAML::Node child = node[key]; child.IsDefined())
+      read(child, value, origin, path.empty() ? key : path + "." + key);
+  }
+};
+
+template <class T>
+struct is_vector : std::false_type {};
+template <class T>
+struct is_vector<std::vector<T>> : std::true_type {};
+template <class T>
+struct is_optional : std::false_type {};
+template <class T>
+struct is_optional<std::optional<T>> : std::true_type {};
+template <class T>
+struct is_map : std::false_type {};
+template <class T>
+struct is_map<std::map<std::string, T>> : std::true_type {};
+
+template <class T>
+void read(const YAML::Node& node, T& value, const std::string& origin, const std::string& path) {
+  if constexpr (Config<T>) {
+    if (!node.IsMap()) bad_value(origin, path, node, "a mapping");
+    Reader reader{node, origin, path, {}};
+    value.fields(reader);
+    for (const auto& item : node) {
+      const auto key = item.first.as<std::string>();
+      if (std::find(reader.known.begin(), reader.known.end(), key) == reader.known.end())
+        unknown_key(origin, path, key, reader.known);
+    }
+  } else if constexpr (is_vector<T>::value) {
+    if (!node.IsSequence()) bad_value(origin, path, node, "a list");
+    value.clear();
+    for (size_t i = 0; i < node.size(); ++i) {
+      typename T::value_type item{};
+      read(node[i], item, origin, path + "[" + std::to_string(i) + "]");
+      value.push_back(std::move(item));
+    }
+  } else if constexpr (is_map<T>::value) {
+    if (!node.IsMap()) bad_value(origin, path, node, "a mapping");
+    value.clear();
+    for (const auto& item : node) {
+      const auto key = item.first.as<std::string>();
+      read(item.second, value[key], origin, path + "." + key);
+    }
+  } else if constexpr (is_optional<T>::value) {
+    if (node.IsNull()) {
+      value.reset();
+    } else {
+      value.emplace();
+      read(node, *value, origin, path);
+    }
+  } else {
+    try {
+      value = node.as<T>();
+    } catch (const YAML::Exception&) {
+      bad_value(origin, path, node, type_name<T>());
+    }
+  }
+}
+
+template <class T>
+YAML::Node write(const T& value);
+
+struct Writer {
+  YAML::Node node{YAML::NodeType::Map};
+  template <class T>
+  void operator()(const char* key, T& value, const char* /*help*/) {
+    node[key] = write(value);
+  }
+};
+
+template <class T>
+YAML::Node write(const T& value) {
+  if constexpr (Config<T>) {
+    Writer writer;
+    const_cast<T&>(value).fields(writer);
+    return writer.node;
+  } else if constexpr (is_vector<T>::value) {
+    YAML::Node node(YAML::NodeType::Sequence);
+    for (const auto& item : value) node.push_back(write(static_cast<const typename T::value_type&>(item)));
+    return node;
+  } else if constexpr (is_map<T>::value) {
+    YAML::Node node(YAML::NodeType::Map);
+    for (const auto& [key, item] : value) node[key] = write(item);
+    return node;
+  } else if constexpr (is_optional<T>::value) {
+    return value ? write(*value) : YAML::Node(YAML::NodeType::Null);
+  } else {
+    return YAML::Node(value);
+  }
+}
+
+}  // namespace config_detail
+
+/// Fills `config` from a mapping. Error (naming `origin` and the key path) on an unknown key or a value of the wrong type.
+template <class T>
+void read_config(const YAML::Node& node, T& config, const std::string& origin) {
+  config_detail::read(node, config, origin, "");
+}
+
+/// Reads a YAML file, applies `key.path=value` overrides, fills `config`.
+template <class T>
+void load_config(const std::filesystem::path& path, const std::vector<std::string>& overrides, T& config) {
+  YAML::Node node = read_yaml(path);
+  for (const auto& assignment : overrides) apply_override(node, assignment);
+  read_config(node, config, path.string());
+}
+
+/// The config as a YAML mapping, every key present.
+template <class T>
+YAML::Node to_yaml(const T& config) {
+  return config_detail::write(config);
+}
+
+/// YAML text of a node, a line a key.
+std::string yaml_text(const YAML::Node& node);
+
+}  // namespace fourm

@@ -1,0 +1,84 @@
+#include "fourm/core/file.h"
+
+#include <fcntl.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <cerrno>
+#include <cstring>
+#include <fstream>
+#include <vector>
+
+#include "fourm/core/error.h"
+
+namespace fourm {
+
+std::string read_file(const fs::path& path, uint64_t limit) {
+  std::error_code error;
+  const auto status = fs::status(path, error);
+  check(!error || status.type() == fs::file_type::not_found, path.string(), ": ", error.message());
+  check(fs::exists(status), path.string(), ": no such file");
+  check(fs::is_regular_file(status), path.string(), ": is not a regular file");
+  const uint64_t size = fs::file_size(path, error);
+  check(!error, path.string(), ": ", error.message());
+  check(size <= limit, path.string(), ": has ", size, " bytes, at most ", limit, " are read here");
+  std::ifstream in(path, std::ios::binary);
+  std::string bytes(size, '\0');
+  check(in.read(bytes.data(), static_cast<std::streamsize>(size)) || size == 0, path.string(), ": cannot be read (",
+        std::strerror(errno), ")");
+  return bytes;
+}
+
+void write_file(const fs::path& path, const std::function<void(std::ostream&)>& produce) {
+  if (path.has_parent_path()) make_folder(path.parent_path());
+  const fs::path beside = path.string() + ".tmp" + std::to_string(getpid());
+  try {
+    std::ofstream out(beside, std::ios::binary | std::ios::trunc);
+    check(out.good(), path.string(), ": cannot be written (", std::strerror(errno), ")");
+    produce(out);
+    out.flush();
+    check(out.good(), path.string(), ": cannot be written (", std::strerror(errno), "); is the disk full?");
+    out.close();
+    const int fd = ::open(beside.c_str(), O_RDONLY);
+    const bool synced = fd >= 0 && ::fsync(fd) == 0;
+    if (fd >= 0) ::close(fd);
+    check(synced, path.string(), ": cannot be written (", std::strerror(errno), ")");
+    fs::rename(beside, path);
+  } catch (const fs::filesystem_error& error) {
+    fs::remove(beside);
+    fail(path.string(), ": ", error.code().message());
+  } catch (...) {
+    std::error_code ignored;
+    fs::remove(beside, ignored);
+    throw;
+  }
+}
+
+void write_file(const fs::path& path, std::string_view bytes) {
+  write_file(path, [&](std::ostream& out) { out.write(bytes.data(), static_cast<std::streamsize>(bytes.size())); });
+}
+
+void make_folder(const fs::path& path) {
+  std::error_code error;
+  fs::create_directories(path, error);
+  check(!error && fs::is_directory(path, error), path.string(), ": the folder cannot be made (",
+        error ? error.message() : "a file is in the way", ")");
+}
+
+std::vector<fs::path> list_files(const fs::path& folder, const std::vector<std::string>& extensions) {
+  std::error_code error;
+  check(fs::is_directory(folder, error), folder.string(), ": no such folder");
+  std::vector<fs::path> files;
+  for (const auto& entry : fs::directory_iterator(folder, error)) {
+    std::error_code ignored;
+    if (!entry.is_regular_file(ignored)) continue;
+    const std::string extension = entry.path().extension().string();
+    if (extensions.empty() || std::find(extensions.begin(), extensions.end(), extension) != extensions.end())
+      files.push_back(entry.path());
+  }
+  check(!error, folder.string(), ": ", error.message());
+  std::sort(files.begin(), files.end());
+  return files;
+}
+
+}  // namespace fourm

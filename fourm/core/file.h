@@ -1,0 +1,30 @@
+// Whole files, written so that a reader never meets half of one.
+#pragma once
+
+#include <filesystem>
+#include <functional>
+#include <iosfwd>
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace fourm {
+
+namespace fs = std::filesystem;
+
+/// The file's bytes. Error when it is missing, not a regular file, or larger than `limit`.
+std::string read_file(const fs::path& path, uint64_t limit = uint64_t{1} << 31);
+
+/// Writes beside `path`, syncs, renames. On any failure (a full disk too) `path` is as it was and Error is thrown.
+void write_file(const fs::path& path, std::string_view bytes);
+
+/// The same for content that is produced piece by piece.
+void write_file(const fs::path& path, const std::function<void(std::ostream&)>& produce);
+
+/// Makes the folder and its parents; Error says why it cannot.
+void make_folder(const fs::path& path);
+
+/// The regular files directly in a folder whose extension is one of `extensions` (".png"; empty = all), sorted by name.
+std::vector<fs::path> list_files(const fs::path& folder, const std::vector<std::string>& extensions = {});
+
+}  // namespace fourm

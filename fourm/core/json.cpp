@@ -1,0 +1,40 @@
+#include "fourm/core/json.h"
+
+namespace fourm {
+
+static void check_depth(std::string_view text, std::string_view origin) {
+  int depth = 0;
+  bool in_string = false;
+  for (size_t i = 0; i < text.size(); ++i) {
+    const char c = text[i];
+    if (in_string) {
+      if (c == '\\')
+        ++i;
+      else if (c == '"')
+        in_string = false;
+    } else if (c == '"') {
+      in_string = true;
+    } else if (c == '[' || c == '{') {
+      check(++depth <= 100, origin, ": JSON is nested deeper than 100 levels (byte ", i, ")");
+    } else if (c == ']' || c == '}') {
+      --depth;
+    }
+  }
+}
+
+Json parse_json(std::string_view text, std::string_view origin) {
+  check_depth(text, origin);
+  try {
+    return Json::parse(text);
+  } catch (const nlohmann::json::parse_error& error) {
+    fail(origin, ": is not valid JSON at byte ", error.byte);
+  } catch (const nlohmann::json::exception&) {
+    fail(origin, ": is not valid JSON (a number out of range or broken text)");
+  }
+}
+
+Json read_json(const fs::path& path, uint64_t limit) { return parse_json(read_file(path, limit), path.string()); }
+
+void write_json(const fs::path& path, const Json& json) { write_file(path, json.dump(2) + "\n"); }
+
+}  // namespace fourm

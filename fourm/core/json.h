@@ -1,0 +1,41 @@
+// JSON read from files that may be hostile.
+#pragma once
+
+#include <nlohmann/json.hpp>
+#include <string_view>
+
+#include "fourm/core/file.h"
+
+namespace fourm {
+
+/// Keeps the order of keys, which batches and configs rely on.
+using Json = nlohmann::ordered_json;
+
+/// `origin` names the text in errors. Nesting deeper than 100 is refused.
+Json parse_json(std::string_view text, std::string_view origin);
+Json read_json(const fs::path& path, uint64_t limit = uint64_t{1} << 28);
+void write_json(const fs::path& path, const Json& json);
+
+/// The member `key` of an object as a T; Error naming `origin` and key when it is missing or of another type.
+template <class T>
+T json_get(const Json& object, std::string_view key, std::string_view origin);
+
+}  // namespace fourm
+
+#include "fourm/core/error.h"
+
+namespace fourm {
+
+template <class T>
+T json_get(const Json& object, std::string_view key, std::string_view origin) {
+  check(object.is_object(), origin, ": expected an object with the key '", key, "'");
+  const auto found = object.find(key);
+  check(found != object.end(), origin, ": the key '", key, "' is missing");
+  try {
+    return found->template get<T>();
+  } catch (const nlohmann::json::exception&) {
+    fail(origin, ": the key '", key, "' has a value of the wrong type (", found->type_name(), ")");
+  }
+}
+
+}  // namespace fourm

@@ -1,0 +1,28 @@
+// Small helpers on text.
+#pragma once
+
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace fourm {
+
+std::vector<std::string> split(std::string_view text, char separator);
+std::string join(const std::vector<std::string>& parts, std::string_view separator);
+std::string trim(std::string_view text);
+bool starts_with_any(std::string_view text, const std::vector<std::string>& prefixes);
+
+/// The candidate with the smallest edit distance to `name`; empty when none is close (more than half of it differs).
+std::string nearest_name(std::string_view name, const std::vector<std::string>& candidates);
+
+/// " (did you mean 'x'?)" or "".
+std::string did_you_mean(std::string_view name, const std::vector<std::string>& candidates);
+
+/// Printable and short: control characters and bytes that are not UTF-8 become '?', long text is cut. For messages
+/// that quote a file.
+std::string printable(std::string_view text, size_t limit = 80);
+
+/// 3.2 s, 4:05, 1:02:09.
+std::string duration(double seconds);
+
+}  // namespace fourm
