@@ -21,7 +21,8 @@ if(FOURM_MOLD)
 endif()
 
 add_library(fourm_flags INTERFACE)
-target_compile_options(fourm_flags INTERFACE -Wall -Wextra -Wshadow -Wnon-virtual-dtor -fpch-preprocess)
+target_compile_options(fourm_flags INTERFACE -Wall -Wextra -Wshadow -Wnon-virtual-dtor -fpch-preprocess
+  $<$<CXX_COMPILER_ID:GNU>:-Wno-restrict -Wno-stringop-overflow>)
 if(FOURM_WERROR)
   target_compile_options(fourm_flags INTERFACE -Werror)
 endif()

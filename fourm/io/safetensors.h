@@ -1,0 +1,54 @@
+// safetensors files: an 8-byte header length, a JSON header, then the tensors' bytes. Read mapped into memory, so that
+// opening costs nothing; every length and offset is checked before it is used.
+#pragma once
+
+#include <cstdint>
+#include <map>
+#include <memory>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "fourm/core/file.h"
+
+namespace fourm {
+
+enum class DType { kF64, kF32, kF16, kBF16, kI64, kI32, kI16, kI8, kU8, kBool };
+
+std::string_view dtype_name(DType dtype);  ///< as in the file: "F32", "I64", "BOOL"
+size_t dtype_size(DType dtype);            ///< bytes per element
+
+/// A tensor inside a mapped file; valid while some SafetensorsFile (or its mapping()) lives.
+struct StoredTensor {
+  std::string name;
+  DType dtype;
+  std::vector<int64_t> shape;
+  const std::byte* data;
+  size_t bytes;
+};
+
+class SafetensorsFile {
+ public:
+  /// Error naming file, tensor and offset on anything that does not add up.
+  static SafetensorsFile open(const fs::path& path);
+
+  const fs::path& path() const { return path_; }
+  const std::vector<StoredTensor>& tensors() const { return tensors_; }  ///< in file order
+  const StoredTensor* find(std::string_view name) const;                 ///< null when absent
+  const std::map<std::string, std::string>& metadata() const { return metadata_; }
+  /// Keeps the mapped pages alive beyond this object.
+  std::shared_ptr<const void> mapping() const { return mapping_; }
+
+ private:
+  fs::path path_;
+  std::shared_ptr<const void> mapping_;
+  std::vector<StoredTensor> tensors_;
+  std::map<std::string, size_t, std::less<>> index_;
+  std::map<std::string, std::string> metadata_;
+};
+
+/// Writes beside, syncs, renames. Tensors stand in the given order; `data` must hold `bytes` bytes, row-major.
+void write_safetensors(const fs::path& path, const std::vector<StoredTensor>& tensors,
+                       const std::map<std::string, std::string>& metadata = {});
+
+}  // namespace fourm

@@ -1,0 +1,148 @@
+#include "fourm/nn/attention.h"
+
+#include <ATen/Parallel.h>
+#include <torch/csrc/autograd/custom_function.h>
+
+#include <cmath>
+
+#include "fourm/core/error.h"
+#include "fourm/nn/attention_kernel.h"
+
+namespace fourm {
+
+AttentionLayout AttentionLayout::within(const std::vector<int64_t>& lengths) { return across(lengths, lengths); }
+
+AttentionLayout AttentionLayout::across(const std::vector<int64_t>& query_lengths,
+                                        const std::vector<int64_t>& key_lengths) {
+  check(query_lengths.size() == key_lengths.size(), "[AttentionLayout] ", query_lengths.size(), " query runs but ",
+        key_lengths.size(), " key runs");
+  AttentionLayout layout;
+  int64_t q = 0, k = 0;
+  for (size_t i = 0; i < query_lengths.size(); ++i) {
+    layout.segments.push_back({q, q + query_lengths[i], k, k + key_lengths[i]});
+    q += query_lengths[i];
+    k += key_lengths[i];
+  }
+  return layout;
+}
+
+namespace {
+
+// Head rows need unit stride inside a row only; anything else is copied once.
+Tensor with_unit_stride(const Tensor& x) { return x.stride(-1) == 1 ? x : x.contiguous(); }
+
+template <class T>
+HeadRows<T> head_rows(const Tensor& x, int64_t head) {
+  auto* data = static_cast<std::remove_const_t<T>*>(x.data_ptr());
+  return {data + head * x.stride(1), x.stride(0)};
+}
+
+template <class T>
+HeadRows<T> from_row(HeadRows<T> rows, int64_t first) {
+  return {rows.row(first), rows.stride};
+}
+
+// Calls body(segment, head) for all of them on ATen's threads.
+template <class Body>
+void for_each_head(const AttentionLayout& layout, int64_t heads, const Body& body) {
+  at::parallel_for(0, static_cast<int64_t>(layout.segments.size()) * heads, 1, [&](int64_t begin, int64_t end) {
+    for (int64_t unit = begin; unit < end; ++unit) body(layout.segments[unit / heads], unit % heads);
+  });
+}
+
+HeadShape head_shape(const AttentionLayout& layout, const AttentionLayout::Segment& s, int64_t width) {
+  return {s.q_end - s.q_begin, s.k_end - s.k_begin, width, layout.visible.empty() ? nullptr : &layout.visible[s.q_begin]};
+}
+
+template <class T>
+void run_forward(const AttentionLayout& layout, const Tensor& q, const Tensor& k, const Tensor& v, Tensor& out,
+                 Tensor& lse) {
+  const int64_t heads = q.size(1), width = q.size(2);
+  const T scale = static_cast<T>(1 / std::sqrt(static_cast<double>(width)));
+  for_each_head(layout, heads, [&](const AttentionLayout::Segment& s, int64_t h) {
+    thread_local std::vector<T> scratch;
+    attention_forward<T>(head_shape(layout, s, width), scale, from_row(head_rows<const T>(q, h), s.q_begin),
+                         from_row(head_rows<const T>(k, h), s.k_begin), from_row(head_rows<const T>(v, h), s.k_begin),
+                         from_row(head_rows<T>(out, h), s.q_begin), lse.data_ptr<T>() + s.q_begin * heads + h, heads,
+                         scratch);
+  });
+}
+
+template <class T>
+void run_backward(const AttentionLayout& layout, const Tensor& q, const Tensor& k, const Tensor& v, const Tensor& out,
+                  const Tensor& lse, const Tensor& grad, Tensor& dq, Tensor& dk, Tensor& dv) {
+  const int64_t heads = q.size(1), width = q.size(2);
+  const T scale = static_cast<T>(1 / std::sqrt(static_cast<double>(width)));
+  for_each_head(layout, heads, [&](const AttentionLayout::Segment& s, int64_t h) {
+    thread_local std::vector<T> scratch;
+    attention_backward<T>(
+        head_shape(layout, s, width), scale, from_row(head_rows<const T>(q, h), s.q_begin),
+        from_row(head_rows<const T>(k, h), s.k_begin), from_row(head_rows<const T>(v, h), s.k_begin),
+        from_row(head_rows<const T>(out, h), s.q_begin), from_row(head_rows<const T>(grad, h), s.q_begin),
+        lse.data_ptr<T>() + s.q_begin * heads + h, heads, from_row(head_rows<T>(dq, h), s.q_begin),
+        from_row(head_rows<T>(dk, h), s.k_begin), from_row(head_rows<T>(dv, h), s.k_begin), scratch);
+  });
+}
+
+struct PackedAttention : torch::autograd::Function<PackedAttention> {
+  static Tensor forward(torch::autograd::AutogradContext* context, const Tensor& q_any, const Tensor& k_any,
+                        const Tensor& v_any, const std::shared_ptr<const AttentionLayout>& layout) {
+    const Tensor q = with_unit_stride(q_any), k = with_unit_stride(k_any), v = with_unit_stride(v_any);
+    Tensor out = at::empty(q.sizes(), q.options()), lse = at::zeros({q.size(0), q.size(1)}, q.options());
+    if (q.scalar_type() == at::kDouble)
+      run_forward<double>(*layout, q, k, v, out, lse);
+    else
+      run_forward<float>(*layout, q, k, v, out, lse);
+    context->save_for_backward({q, k, v, out, lse});
+    context->saved_data["layout"] = c10::IValue::make_capsule(c10::make_intrusive<Holder>(layout));
+    return out;
+  }
+
+  static torch::autograd::variable_list backward(torch::autograd::AutogradContext* context,
+                                                 const torch::autograd::variable_list& grads) {
+    const auto saved = context->get_saved_variables();
+    const Tensor &q = saved[0], &k = saved[1], &v = saved[2], &out = saved[3], &lse = saved[4];
+    const auto capsule = context->saved_data["layout"].toCapsule();
+    const AttentionLayout& layout = *static_cast<Holder*>(capsule.get())->layout;
+    const Tensor grad = with_unit_stride(grads[0]);
+    // Keys outside every segment get no gradient.
+    Tensor dq = at::empty(q.sizes(), q.options()), dk = at::zeros(k.sizes(), k.options()),
+           dv = at::zeros(v.sizes(), v.options());
+    if (q.scalar_type() == at::kDouble)
+      run_backward<double>(layout, q, k, v, out, lse, grad, dq, dk, dv);
+    else
+      run_backward<float>(layout, q, k, v, out, lse, grad, dq, dk, dv);
+    return {dq, dk, dv, Tensor()};
+  }
+
+ private:
+  struct Holder : torch::CustomClassHolder {
+    explicit Holder(std::shared_ptr<const AttentionLayout> l) : layout(std::move(l)) {}
+    std::shared_ptr<const AttentionLayout> layout;
+  };
+};
+
+}  // namespace
+
+Tensor attention(const Tensor& q, const Tensor& k, const Tensor& v, const AttentionLayout& layout) {
+  check(q.dim() == 3 && k.dim() == 3 && q.size(1) == k.size(1) && q.size(2) == k.size(2) && k.sizes() == v.sizes(),
+        "[attention] q ", q.sizes(), ", k ", k.sizes(), ", v ", v.sizes(), " do not fit");
+  return PackedAttention::apply(q, k, v, std::make_shared<const AttentionLayout>(layout));
+}
+
+Tensor attention_reference(const Tensor& q, const Tensor& k, const Tensor& v, const AttentionLayout& layout) {
+  const int64_t n = q.size(0), m = k.size(0);
+  Tensor sees = at::zeros({n, m}, at::kBool);
+  for (const auto& s : layout.segments)
+    for (int64_t i = s.q_begin; i < s.q_end; ++i) {
+      const int64_t end = layout.visible.empty() ? s.k_end : s.k_begin + layout.visible[i];
+      sees[i].slice(0, s.k_begin, end).fill_(true);
+    }
+  const double scale = 1 / std::sqrt(static_cast<double>(q.size(2)));
+  Tensor scores = at::matmul(q.transpose(0, 1), k.permute({1, 2, 0})) * scale;  // [H, N, M]
+  scores = scores.masked_fill(sees.logical_not(), -INFINITY);
+  const Tensor p = at::nan_to_num(at::softmax(scores, -1), 0.0);
+  return at::matmul(p, v.transpose(0, 1)).transpose(0, 1);  // [N, H, hd]
+}
+
+}  // namespace fourm

@@ -1,0 +1,112 @@
+#include "fourm/nn/layers.h"
+
+#include "fourm/core/error.h"
+
+namespace fourm {
+
+Linear::Linear(const Scope& scope, int64_t in, int64_t out, bool with_bias, int64_t blocks)
+    : weight(scope.parameter("weight", {out, in}, Init::xavier(in, out / blocks))) {
+  if (with_bias) bias = scope.parameter("bias", {out}, Init::zeros());
+}
+
+LayerNorm::LayerNorm(const Scope& scope, int64_t width, bool with_bias, double eps)
+    : weight(scope.parameter("weight", {width}, Init::ones())),
+      bias(with_bias ? scope.parameter("bias", {width}, Init::zeros())
+                     : scope.buffer("bias", {width}, Init::constant(at::zeros({width})))),
+      epsilon(eps) {}
+
+Tensor activate(Activation activation, const Tensor& x) {
+  switch (activation) {
+    case Activation::kGelu: return at::gelu(x);
+    case Activation::kSilu: return at::silu(x);
+    case Activation::kTanh: return at::tanh(x);
+  }
+  fail("[activate] unknown activation");
+}
+
+Mlp::Mlp(const Scope& scope, int64_t width, int64_t hidden, Activation act, bool is_gated, bool bias)
+    : fc1(scope["fc1"], width, hidden, bias),
+      fc2(scope["fc2"], hidden, width, bias),
+      activation(act),
+      gated(is_gated) {
+  if (gated) fc3 = Linear(scope["fc3"], width, hidden, bias);
+}
+
+Tensor Mlp::operator()(const Tensor& x) const {
+  const Tensor h = activate(activation, fc1(x));
+  return fc2(gated ? h * fc3(x) : h);
+}
+
+SelfAttention::SelfAttention(const Scope& scope, const BlockConfig& c)
+    : qkv(scope["qkv"], c.width, 3 * c.width, c.qkv_bias, 3),
+      proj(scope["proj"], c.width, c.width, c.proj_bias),
+      heads(c.heads),
+      qk_norm(c.qk_norm) {
+  if (!qk_norm) return;
+  q_norm = LayerNorm(scope["q_norm"], c.width / c.heads, c.norm_bias);
+  k_norm = LayerNorm(scope["k_norm"], c.width / c.heads, c.norm_bias);
+}
+
+SelfAttention::Heads SelfAttention::project(const Tensor& x) const {
+  const Tensor all = qkv(x).view({x.size(0), 3, heads, -1});  // [N, 3, H, hd]
+  Heads h{all.select(1, 0), all.select(1, 1), all.select(1, 2)};
+  if (qk_norm) h = {q_norm(h.q), k_norm(h.k), h.v};
+  return h;
+}
+
+Tensor SelfAttention::operator()(const Tensor& x, const AttentionLayout& layout) const {
+  const Heads h = project(x);
+  return proj(attention(h.q, h.k, h.v, layout).flatten(1));
+}
+
+CrossAttention::CrossAttention(const Scope& scope, const BlockConfig& c)
+    : q(scope["q"], c.width, c.width, c.qkv_bias),
+      kv(scope["kv"], c.width, 2 * c.width, c.qkv_bias, 2),
+      proj(scope["proj"], c.width, c.width, c.proj_bias),
+      heads(c.heads),
+      qk_norm(c.qk_norm) {
+  if (!qk_norm) return;
+  q_norm = LayerNorm(scope["q_norm"], c.width / c.heads, c.norm_bias);
+  k_norm = LayerNorm(scope["k_norm"], c.width / c.heads, c.norm_bias);
+}
+
+CrossAttention::Keys CrossAttention::keys(const Tensor& context) const {
+  const Tensor both = kv(context).view({context.size(0), 2, heads, -1});  // [M, 2, H, hd]
+  const Tensor k = both.select(1, 0);
+  return {qk_norm ? k_norm(k) : k, both.select(1, 1)};
+}
+
+Tensor CrossAttention::operator()(const Tensor& y, const Keys& context, const AttentionLayout& layout) const {
+  Tensor queries = q(y).view({y.size(0), heads, -1});
+  if (qk_norm) queries = q_norm(queries);
+  return proj(attention(queries, context.k, context.v, layout).flatten(1));
+}
+
+EncoderBlock::EncoderBlock(const Scope& scope, const BlockConfig& c)
+    : norm1(scope["norm1"], c.width, c.norm_bias),
+      norm2(scope["norm2"], c.width, c.norm_bias),
+      attn(scope["attn"], c),
+      mlp(scope["mlp"], c.width, c.mlp_hidden, c.activation, c.gated_mlp, c.mlp_bias) {}
+
+Tensor EncoderBlock::operator()(const Tensor& x, const AttentionLayout& layout) const {
+  const Tensor h = x + attn(norm1(x), layout);
+  return h + mlp(norm2(h));
+}
+
+DecoderBlock::DecoderBlock(const Scope& scope, const BlockConfig& c)
+    : norm1(scope["norm1"], c.width, c.norm_bias),
+      query_norm(scope["query_norm"], c.width, c.norm_bias),
+      context_norm(scope["context_norm"], c.width, c.norm_bias),
+      norm2(scope["norm2"], c.width, c.norm_bias),
+      self_attn(scope["self_attn"], c),
+      cross_attn(scope["cross_attn"], c),
+      mlp(scope["mlp"], c.width, c.mlp_hidden, c.activation, c.gated_mlp, c.mlp_bias) {}
+
+Tensor DecoderBlock::operator()(const Tensor& y, const Tensor& context, const AttentionLayout& within,
+                                const AttentionLayout& across) const {
+  Tensor h = y + self_attn(norm1(y), within);
+  h = h + cross_attn(query_norm(h), cross_attn.keys(context_norm(context)), across);
+  return h + mlp(norm2(h));
+}
+
+}  // namespace fourm

@@ -1,0 +1,100 @@
+// The layers that the transformer and the tokenizers are made of. Each takes its tensors from a Scope and is a plain
+// value: copying a layer copies handles.
+#pragma once
+
+#include "fourm/nn/attention.h"
+#include "fourm/nn/parameters.h"
+
+namespace fourm {
+
+/// y = x W^T + b. weight [out, in].
+struct Linear {
+  Tensor weight, bias;
+  Linear() = default;
+  /// `blocks`: how many stacked matrices the weight is (qkv: 3, kv: 2); each is initialised on its own (Xavier).
+  Linear(const Scope& scope, int64_t in, int64_t out, bool with_bias, int64_t blocks = 1);
+  Tensor operator()(const Tensor& x) const { return at::linear(x, weight, bias); }
+};
+
+/// Over the last dimension. The bias is always stored; `with_bias` says whether it is learned.
+struct LayerNorm {
+  Tensor weight, bias;
+  double epsilon = 1e-6;
+  LayerNorm() = default;
+  LayerNorm(const Scope& scope, int64_t width, bool with_bias, double eps = 1e-6);
+  Tensor operator()(const Tensor& x) const { return at::layer_norm(x, weight.sizes(), weight, bias, epsilon); }
+};
+
+enum class Activation { kGelu, kSilu, kTanh };
+Tensor activate(Activation activation, const Tensor& x);  ///< GELU is the exact (erf) form
+
+/// fc2(act(fc1 x)), or gated: fc2(act(fc1 x) * fc3 x).
+struct Mlp {
+  Linear fc1, fc2, fc3;
+  Activation activation = Activation::kGelu;
+  bool gated = false;
+  Mlp() = default;
+  Mlp(const Scope& scope, int64_t width, int64_t hidden, Activation act, bool is_gated, bool bias);
+  Tensor operator()(const Tensor& x) const;
+};
+
+struct BlockConfig {
+  int64_t width, heads, mlp_hidden;
+  bool qkv_bias = false, proj_bias = false, mlp_bias = false, norm_bias = false;
+  bool gated_mlp = true, qk_norm = false;
+  Activation activation = Activation::kSilu;
+};
+
+/// Self-attention of packed rows.  x [N, D] -> qkv -> (qk norm) -> attention -> proj [N, D]
+struct SelfAttention {
+  Linear qkv, proj;
+  LayerNorm q_norm, k_norm;
+  int64_t heads = 1;
+  bool qk_norm = false;
+  SelfAttention() = default;
+  SelfAttention(const Scope& scope, const BlockConfig& c);
+  struct Heads {
+    Tensor q, k, v;  // [N, H, hd]
+  };
+  Heads project(const Tensor& x) const;
+  Tensor operator()(const Tensor& x, const AttentionLayout& layout) const;
+};
+
+/// Queries from y [N, D], keys and values from the context [M, D].
+struct CrossAttention {
+  Linear q, kv, proj;
+  LayerNorm q_norm, k_norm;
+  int64_t heads = 1;
+  bool qk_norm = false;
+  CrossAttention() = default;
+  CrossAttention(const Scope& scope, const BlockConfig& c);
+  struct Keys {
+    Tensor k, v;  // [M, H, hd]
+  };
+  Keys keys(const Tensor& context) const;
+  Tensor operator()(const Tensor& y, const Keys& keys, const AttentionLayout& layout) const;
+};
+
+/// x += attn(norm1 x); x += mlp(norm2 x)
+struct EncoderBlock {
+  LayerNorm norm1, norm2;
+  SelfAttention attn;
+  Mlp mlp;
+  EncoderBlock() = default;
+  EncoderBlock(const Scope& scope, const BlockConfig& c);
+  Tensor operator()(const Tensor& x, const AttentionLayout& layout) const;
+};
+
+/// y += self_attn(norm1 y); y += cross_attn(query_norm y, context_norm context); y += mlp(norm2 y)
+struct DecoderBlock {
+  LayerNorm norm1, query_norm, context_norm, norm2;
+  SelfAttention self_attn;
+  CrossAttention cross_attn;
+  Mlp mlp;
+  DecoderBlock() = default;
+  DecoderBlock(const Scope& scope, const BlockConfig& c);
+  Tensor operator()(const Tensor& y, const Tensor& context, const AttentionLayout& within,
+                    const AttentionLayout& across) const;
+};
+
+}  // namespace fourm

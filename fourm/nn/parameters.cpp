@@ -1,0 +1,197 @@
+#include "fourm/nn/parameters.h"
+
+#include <cmath>
+#include <cstring>
+
+#include "fourm/core/error.h"
+#include "fourm/core/log.h"
+#include "fourm/core/rng.h"
+#include "fourm/core/strings.h"
+
+namespace fourm {
+namespace {
+
+at::ScalarType scalar_type(DType dtype) {
+  switch (dtype) {
+    case DType::kF64: return at::kDouble;
+    case DType::kF32: return at::kFloat;
+    case DType::kF16: return at::kHalf;
+    case DType::kBF16: return at::kBFloat16;
+    case DType::kI64: return at::kLong;
+    case DType::kI32: return at::kInt;
+    case DType::kI16: return at::kShort;
+    case DType::kI8: return at::kChar;
+    case DType::kU8: return at::kByte;
+    case DType::kBool: return at::kBool;
+  }
+  fail("[scalar_type] unknown type");
+}
+
+DType stored_type(at::ScalarType type) {
+  switch (type) {
+    case at::kDouble: return DType::kF64;
+    case at::kFloat: return DType::kF32;
+    case at::kHalf: return DType::kF16;
+    case at::kBFloat16: return DType::kBF16;
+    case at::kLong: return DType::kI64;
+    case at::kInt: return DType::kI32;
+    case at::kShort: return DType::kI16;
+    case at::kChar: return DType::kI8;
+    case at::kByte: return DType::kU8;
+    case at::kBool: return DType::kBool;
+    default: fail("[save_tensors] the type ", at::toString(type), " cannot be stored");
+  }
+}
+
+std::string shape_text(at::IntArrayRef shape) {
+  std::vector<std::string> parts;
+  for (const int64_t n : shape) parts.push_back(std::to_string(n));
+  return concat("[", join(parts, ", "), "]");
+}
+
+}  // namespace
+
+Init Init::xavier(int64_t fan_in, int64_t fan_out) {
+  return {kUniform, std::sqrt(6.0 / static_cast<double>(fan_in + fan_out)), {}};
+}
+
+Tensor SeedSource::get(const std::string& name, at::IntArrayRef shape, const Init& init) {
+  switch (init.kind) {
+    case Init::kZeros: return at::zeros(shape, dtype_);
+    case Init::kOnes: return at::ones(shape, dtype_);
+    case Init::kValues: return init.values.reshape(shape).to(dtype_).clone();
+    default: break;
+  }
+  Tensor tensor = at::empty(shape, at::kDouble);
+  Random random(seed_, {hash_text(name)});
+  double* data = tensor.data_ptr<double>();
+  for (int64_t i = 0; i < tensor.numel(); ++i)
+    data[i] = init.kind == Init::kNormal ? init.scale * random.normal() : random.uniform(-init.scale, init.scale);
+  return tensor.to(dtype_);
+}
+
+Tensor FileSource::get(const std::string& name, at::IntArrayRef shape, const Init& init) {
+  const StoredTensor* stored = file_.find(name);
+  if (!stored) {
+    if (init.kind == Init::kValues) return init.values.reshape(shape).to(at::kFloat).clone();
+    problems_.push_back(name + " is missing, expected " + shape_text(shape));
+    return at::zeros(shape, at::kFloat);
+  }
+  used_[name] = true;
+  if (at::IntArrayRef(stored->shape) != shape) {
+    problems_.push_back(name + " has shape " + shape_text(stored->shape) + ", expected " + shape_text(shape));
+    return at::zeros(shape, at::kFloat);
+  }
+  const Tensor value = view_of(file_, *stored);
+  if (!value.is_floating_point()) {
+    problems_.push_back(name + " has dtype " + std::string(dtype_name(stored->dtype)) + ", expected floating point");
+    return at::zeros(shape, at::kFloat);
+  }
+  return value.to(at::kFloat);
+}
+
+void FileSource::finish(const Parameters& built) {
+  const auto listed = [](std::vector<std::string> names) {
+    const size_t count = names.size();
+    if (count > 20) names.resize(20);
+    return join(names, "; ") + (count > 20 ? concat("; and ", count - 20, " more") : "");
+  };
+  check(problems_.empty(), file_.path().string(), ": ", problems_.size(), " tensors do not fit the config: ",
+        listed(problems_));
+  std::vector<std::string> surplus;
+  for (const auto& t : file_.tensors())
+    if (!used_.contains(t.name) && !built.aliases().contains(t.name)) surplus.push_back(t.name);
+  if (!surplus.empty())
+    warn(file_.path().string(), ": ", surplus.size(), " tensors are not used: ", listed(surplus));
+}
+
+Tensor Parameters::add(const std::string& name, at::IntArrayRef shape, const Init& init, bool trained) {
+  check(!index_.contains(name), "[Parameters] ", name, " is defined twice");
+  index_[name] = entries_.size();
+  entries_.push_back({name, source_->get(name, shape, init), trained});
+  return entries_.back().value;
+}
+
+Tensor Parameters::add_shared(const std::string& name, const std::string& kept, at::IntArrayRef shape,
+                              const Init& init) {
+  const auto found = index_.find(kept);
+  if (found != index_.end()) {
+    aliases_[name] = kept;
+    return entries_[found->second].value;
+  }
+  // The kept name belongs to a part that is built later: build it here, under its own name.
+  const std::string& stored = !source_->has(kept) && source_->has(name) ? name : kept;
+  Tensor value = source_->get(stored, shape, init);
+  index_[kept] = entries_.size();
+  entries_.push_back({kept, value, true});
+  aliases_[name] = kept;
+  return value;
+}
+
+Tensor Parameters::find(const std::string& name) const {
+  const auto alias = aliases_.find(name);
+  const auto found = index_.find(alias == aliases_.end() ? name : alias->second);
+  return found == index_.end() ? Tensor() : entries_[found->second].value;
+}
+
+std::vector<Tensor> Parameters::trained() const {
+  std::vector<Tensor> tensors;
+  for (const auto& entry : entries_)
+    if (entry.trained) tensors.push_back(entry.value);
+  return tensors;
+}
+
+void Parameters::make_trainable() {
+  for (auto& entry : entries_) {
+    // Layers hold the same tensor object: replace what it points to, not the handle.
+    entry.value.set_data(entry.value.detach().clone());
+    if (entry.trained) entry.value.requires_grad_();
+  }
+}
+
+int64_t Parameters::count() const {
+  int64_t n = 0;
+  for (const auto& entry : entries_)
+    if (entry.trained) n += entry.value.numel();
+  return n;
+}
+
+Tensor view_of(const SafetensorsFile& file, const StoredTensor& stored) {
+  const auto options = at::TensorOptions(scalar_type(stored.dtype));
+  auto* data = const_cast<std::byte*>(stored.data);
+  // ATen wants aligned data; a file may place a tensor anywhere.
+  if (reinterpret_cast<uintptr_t>(data) % dtype_size(stored.dtype) != 0) {
+    Tensor copy = at::empty(stored.shape, options);
+    std::memcpy(copy.data_ptr(), data, stored.bytes);
+    return copy;
+  }
+  return at::from_blob(data, stored.shape, [keep = file.mapping()](void*) {}, options);
+}
+
+Tensor read_tensor(const SafetensorsFile& file, const std::string& name) {
+  const StoredTensor* stored = file.find(name);
+  check(stored, file.path().string(), ": tensor ", name, " is missing");
+  return view_of(file, *stored);
+}
+
+void save_tensors(const fs::path& path, const NamedTensors& tensors,
+                  const std::map<std::string, std::string>& metadata) {
+  std::vector<Tensor> keep;
+  std::vector<StoredTensor> stored;
+  for (const auto& [name, tensor] : tensors) {
+    keep.push_back(tensor.detach().contiguous());
+    const Tensor& t = keep.back();
+    stored.push_back({name, stored_type(t.scalar_type()), t.sizes().vec(), static_cast<std::byte*>(t.data_ptr()),
+                      t.nbytes()});
+  }
+  write_safetensors(path, stored, metadata);
+}
+
+void save_parameters(const fs::path& path, const Parameters& parameters, at::ScalarType dtype) {
+  NamedTensors tensors;
+  for (const auto& entry : parameters.entries())
+    tensors.emplace_back(entry.name, entry.value.is_floating_point() ? entry.value.to(dtype) : entry.value);
+  save_tensors(path, tensors, parameters.aliases());
+}
+
+}  // namespace fourm

@@ -1,0 +1,135 @@
+// The named tensors of a model. Building a model asks a source for each tensor by name, shape and initialisation: a file
+// gives the stored values (mapped, not copied), a seed gives fresh ones. So names, shapes, loading, saving,
+// initialisation and the optimizer's list all come from one place: the constructors of the layers.
+#pragma once
+
+#include <cstdint>
+#include <map>
+#include <memory>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "fourm/core/tensor.h"
+#include "fourm/io/safetensors.h"
+
+namespace fourm {
+
+/// How a fresh tensor is filled.
+struct Init {
+  enum Kind { kZeros, kOnes, kNormal, kUniform, kValues } kind = kZeros;
+  double scale = 0;  ///< standard deviation, or half width of the uniform range
+  Tensor values;     ///< for kValues
+
+  static Init zeros() { return {}; }
+  static Init ones() { return {kOnes, 0, {}}; }
+  static Init constant(Tensor values) { return {kValues, 0, std::move(values)}; }
+  static Init normal(double deviation) { return {kNormal, deviation, {}}; }
+  /// Uniform with variance 2 / (fan_in + fan_out).
+  static Init xavier(int64_t fan_in, int64_t fan_out);
+};
+
+class Parameters;
+
+class ParameterSource {
+ public:
+  virtual ~ParameterSource() = default;
+  /// A tensor of this shape, or an undefined one when the source knows it only under another name.
+  virtual Tensor get(const std::string& name, at::IntArrayRef shape, const Init& init) = 0;
+  virtual bool has(const std::string& name) const = 0;
+};
+
+/// Fresh values: a tensor depends on the seed and its own name only.
+class SeedSource : public ParameterSource {
+ public:
+  explicit SeedSource(uint64_t seed, at::ScalarType dtype = at::kFloat) : seed_(seed), dtype_(dtype) {}
+  Tensor get(const std::string& name, at::IntArrayRef shape, const Init& init) override;
+  bool has(const std::string&) const override { return true; }
+
+ private:
+  uint64_t seed_;
+  at::ScalarType dtype_;
+};
+
+/// Values stored in a file, widened to float32 where they are narrower. Missing tensors and wrong shapes are collected
+/// and reported together by finish(); tensors with a kValues initialisation can be rebuilt and need not be stored.
+class FileSource : public ParameterSource {
+ public:
+  explicit FileSource(SafetensorsFile file) : file_(std::move(file)) {}
+  Tensor get(const std::string& name, at::IntArrayRef shape, const Init& init) override;
+  bool has(const std::string& name) const override { return file_.find(name) != nullptr; }
+  /// Throws one Error that names every problem; warns once of tensors that are neither used nor another name of one.
+  void finish(const Parameters& built);
+  const SafetensorsFile& file() const { return file_; }
+
+ private:
+  SafetensorsFile file_;
+  std::vector<std::string> problems_;
+  std::map<std::string, bool> used_;
+};
+
+class Parameters {
+ public:
+  struct Entry {
+    std::string name;
+    Tensor value;
+    bool trained;  ///< false: a stored constant or running statistic
+  };
+
+  explicit Parameters(ParameterSource& source) : source_(&source) {}
+
+  Tensor add(const std::string& name, at::IntArrayRef shape, const Init& init, bool trained);
+  /// `name` is another name of the tensor `kept`: one of the two is stored. Whichever the source has is taken.
+  Tensor add_shared(const std::string& name, const std::string& kept, at::IntArrayRef shape, const Init& init);
+
+  const std::vector<Entry>& entries() const { return entries_; }
+  const std::map<std::string, std::string>& aliases() const { return aliases_; }  ///< dropped name -> kept name
+  Tensor find(const std::string& name) const;                                     ///< undefined when absent
+  std::vector<Tensor> trained() const;
+  /// Copies the trained tensors out of mapped memory and turns their gradients on.
+  void make_trainable();
+  int64_t count() const;  ///< numbers in trained tensors
+
+ private:
+  ParameterSource* source_;
+  std::vector<Entry> entries_;
+  std::map<std::string, size_t> index_;
+  std::map<std::string, std::string> aliases_;
+};
+
+/// A dotted prefix, so that layers name their tensors relative to where they stand.
+class Scope {
+ public:
+  explicit Scope(Parameters& parameters, std::string prefix = "") : all_(&parameters), prefix_(std::move(prefix)) {}
+  Scope operator[](std::string_view name) const { return Scope(*all_, path(name)); }
+  Scope operator[](int64_t index) const { return (*this)[std::to_string(index)]; }
+
+  Tensor parameter(std::string_view name, at::IntArrayRef shape, const Init& init) const {
+    return all_->add(path(name), shape, init, true);
+  }
+  Tensor buffer(std::string_view name, at::IntArrayRef shape, const Init& init) const {
+    return all_->add(path(name), shape, init, false);
+  }
+  Parameters& parameters() const { return *all_; }
+  std::string path(std::string_view name) const {
+    return prefix_.empty() ? std::string(name) : prefix_ + "." + std::string(name);
+  }
+
+ private:
+  Parameters* all_;
+  std::string prefix_;
+};
+
+/// A view of a mapped tensor as an ATen tensor of the stored type; the mapping stays alive with it.
+Tensor view_of(const SafetensorsFile& file, const StoredTensor& stored);
+/// The named tensor of a file; Error when it is missing.
+Tensor read_tensor(const SafetensorsFile& file, const std::string& name);
+
+/// Named tensors to a safetensors file, in the given order.
+using NamedTensors = std::vector<std::pair<std::string, Tensor>>;
+void save_tensors(const fs::path& path, const NamedTensors& tensors,
+                  const std::map<std::string, std::string>& metadata = {});
+/// All entries; `dtype` is the type of stored floating-point values.
+void save_parameters(const fs::path& path, const Parameters& parameters, at::ScalarType dtype = at::kFloat);
+
+}  // namespace fourm
