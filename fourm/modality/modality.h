@@ -1,0 +1,63 @@
+// What the model can read and write. Modalities are data: the official ones are a built-in table (official.cpp), a
+// YAML file of the same form adds others, so that a new token modality needs no new code.
+#pragma once
+
+#include <cstdint>
+#include <map>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "fourm/core/file.h"
+
+namespace fourm {
+
+enum class ModalityKind {
+  kPixels,      ///< raw picture, cut into patches and projected; input only
+  kTokens,      ///< ids on a grid; targets are predicted in parallel (MaskGIT, ROAR)
+  kSequence,    ///< ids in order, text or boxes; targets are predicted left to right
+  kEmbeddings,  ///< a sequence of vectors, such as T5's; input only
+};
+
+enum class PositionKind { kSinCos2d, kSinCos1d, kLearned };
+
+struct Modality {
+  std::string name;  ///< "tok_depth@224"
+  ModalityKind kind = ModalityKind::kTokens;
+  int64_t vocab_size = 0;   ///< V; 0 for pixels and embeddings
+  int64_t image_size = 0;   ///< pixels a side of the square picture behind the grid; 0 = the model's
+  int64_t patch_size = 0;   ///< pixels a side of the patch behind one token; 0 = the model's
+  int64_t channels = 3;     ///< of a picture
+  int64_t max_tokens = 0;   ///< most tokens of a sample; 0 for grids: the grid's size
+  int64_t max_length = 0;   ///< sequences: decoder positions at or beyond this become 0; 0 = max_tokens
+  int64_t width = 0;        ///< numbers a vector, for embeddings
+  PositionKind positions = PositionKind::kSinCos2d;
+
+  bool is_sequence() const { return kind == ModalityKind::kSequence || kind == ModalityKind::kEmbeddings; }
+  int64_t grid() const { return image_size / patch_size; }  ///< tokens a side
+  int64_t patch_numbers() const { return patch_size * patch_size * channels; }
+  /// The label in the official masks: SHA-256 of the name, modulo 2^15.
+  int16_t id() const;
+};
+
+class ModalityTable {
+ public:
+  /// The official modalities of 4M-7, 4M-21 and super-resolution.
+  static ModalityTable official();
+
+  /// Adds or replaces modalities from YAML of the form {modalities: {NAME: {kind: tokens, vocab_size: 512, ...}}}.
+  void extend(const std::string& yaml, const std::string& origin);
+  void extend(const fs::path& path);
+
+  bool contains(std::string_view name) const { return rows_.contains(std::string(name)); }
+  /// The modality with sizes that the table leaves to the model filled in. Error with the nearest name when unknown.
+  Modality at(const std::string& name, int64_t model_image_size = 224, int64_t model_patch_size = 16) const;
+  std::vector<std::string> names() const;
+  /// The rows named, as YAML that extend() reads.
+  std::string yaml(const std::vector<std::string>& names) const;
+
+ private:
+  std::map<std::string, Modality> rows_;
+};
+
+}  // namespace fourm
