@@ -22,15 +22,21 @@ static void check_depth(std::string_view text, std::string_view origin) {
   }
 }
 
-Json parse_json(std::string_view text, std::string_view origin) {
+template <class AnyJson>
+static AnyJson parse(std::string_view text, std::string_view origin) {
   check_depth(text, origin);
   try {
-    return Json::parse(text);
+    return AnyJson::parse(text);
   } catch (const nlohmann::json::parse_error& error) {
     fail(origin, ": is not valid JSON at byte ", error.byte);
   } catch (const nlohmann::json::exception&) {
     fail(origin, ": is not valid JSON (a number out of range or broken text)");
   }
+}
+
+Json parse_json(std::string_view text, std::string_view origin) { return parse<Json>(text, origin); }
+nlohmann::json parse_table(std::string_view text, std::string_view origin) {
+  return parse<nlohmann::json>(text, origin);
 }
 
 Json read_json(const fs::path& path, uint64_t limit) { return parse_json(read_file(path, limit), path.string()); }

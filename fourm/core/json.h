@@ -16,6 +16,9 @@ Json parse_json(std::string_view text, std::string_view origin);
 Json read_json(const fs::path& path, uint64_t limit = uint64_t{1} << 28);
 void write_json(const fs::path& path, const Json& json);
 
+/// The same with sorted keys, for objects of very many keys: Json looks for a key from the first to the last.
+nlohmann::json parse_table(std::string_view text, std::string_view origin);
+
 /// The member `key` of an object as a T; Error naming `origin` and key when it is missing or of another type.
 template <class T>
 T json_get(const Json& object, std::string_view key, std::string_view origin);

@@ -1,0 +1,22 @@
+// The words "v0=17" that every token string is made of: v0 to v3, each with a whole number.
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <string_view>
+
+namespace fourm {
+
+/// "vK=N" with N the value rounded half to even. Error when the value is not finite or beyond 1e15.
+std::string coordinate(int k, double value);
+
+struct Coordinate {
+  int k = 0;
+  int64_t value = 0;
+};
+
+/// Reads "vK=N", K from 0 to 3; anything else gives nothing.
+std::optional<Coordinate> read_coordinate(std::string_view word);
+
+}  // namespace fourm

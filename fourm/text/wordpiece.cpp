@@ -1,0 +1,235 @@
+#include "fourm/text/wordpiece.h"
+
+#include <array>
+
+#include "fourm/core/error.h"
+#include "fourm/core/json.h"
+#include "fourm/core/strings.h"
+
+namespace fourm {
+namespace {
+
+/// Json keeps the order of keys and looks each one up in turn; a vocabulary needs the sorted kind.
+using Table = nlohmann::json;
+
+const Table& member(const Table& object, const char* key, const std::string& origin) {
+  const auto found = object.find(key);
+  check(found != object.end(), origin, ": the key '", key, "' is missing; expected a Hugging Face tokenizer.json");
+  return *found;
+}
+
+const Table& part(const Table& root, const char* key, const char* type, const std::string& origin) {
+  const Table& object = member(root, key, origin);
+  check(object.is_object(), origin, ": '", key, "' must be an object of type ", type, ", found ", object.type_name());
+  const Table& found = member(object, "type", origin + ", " + key);
+  check(found == type, origin, ": '", key, "' has the type ", printable(found.dump()), "; only ", type,
+        " is supported");
+  return object;
+}
+
+bool flag(const Table& object, const char* key, const std::string& origin) {
+  const Table& value = member(object, key, origin);
+  check(value.is_boolean(), origin, ": '", key, "' must be true or false, found ", value.type_name());
+  return value.get<bool>();
+}
+
+const std::string& text(const Table& object, const char* key, const std::string& origin) {
+  const Table& value = member(object, key, origin);
+  check(value.is_string(), origin, ": '", key, "' must be text, found ", value.type_name());
+  return value.get_ref<const std::string&>();
+}
+
+/// A whole number in [0, end).
+int64_t index(const Table& value, int64_t end, const std::string& origin, const std::string& what) {
+  const bool fits = value.is_number_unsigned() && value.get<uint64_t>() < static_cast<uint64_t>(end);
+  check(fits, origin, ": ", what, " must be a whole number from 0 to ", end - 1, ", found ",
+        printable(value.dump(), 30));
+  return static_cast<int64_t>(value.get<uint64_t>());
+}
+
+BertNormalizer read_normalizer(const Table& object, const std::string& origin) {
+  BertNormalizer normalizer;
+  normalizer.clean_text = flag(object, "clean_text", origin);
+  normalizer.handle_chinese_chars = flag(object, "handle_chinese_chars", origin);
+  normalizer.lowercase = flag(object, "lowercase", origin);
+  const Table& strip = member(object, "strip_accents", origin);
+  normalizer.strip_accents = strip.is_null() ? normalizer.lowercase : flag(object, "strip_accents", origin);
+  return normalizer;
+}
+
+std::vector<std::string> read_vocabulary(const Table& vocabulary, const std::string& origin) {
+  check(vocabulary.is_object() && !vocabulary.empty(), origin, ": 'vocab' must be an object with an id for each token");
+  const auto size = static_cast<int64_t>(vocabulary.size());
+  check(size < (int64_t{1} << 24), origin, ": the vocabulary has ", size, " tokens; at most 16 million are supported");
+  std::vector<std::string> tokens(vocabulary.size());
+  std::vector<bool> taken(vocabulary.size());
+  for (const auto& [token, value] : vocabulary.items()) {
+    const int64_t id = index(value, size, origin, "the id of the token " + printable(token, 30));
+    check(!taken[id], origin, ": the tokens ", printable(tokens[id], 30), " and ", printable(token, 30),
+          " both have the id ", id);
+    taken[id] = true;
+    tokens[id] = token;
+  }
+  return tokens;
+}
+
+std::vector<AddedToken> read_added(const Table& list, const std::vector<std::string>& tokens,
+                                   const std::string& origin) {
+  check(list.is_array(), origin, ": 'added_tokens' must be a list, found ", list.type_name());
+  check(list.size() <= tokens.size(), origin, ": ", list.size(), " added tokens, but the vocabulary has only ",
+        tokens.size(), " entries");
+  std::vector<AddedToken> added;
+  for (const Table& entry : list) {
+    const std::string where = origin + ", added_tokens[" + std::to_string(added.size()) + "]";
+    check(entry.is_object(), where, ": must be an object, found ", entry.type_name());
+    AddedToken token;
+    token.content = text(entry, "content", where);
+    token.id = index(member(entry, "id", where), static_cast<int64_t>(tokens.size()), where, "'id'");
+    check(tokens[token.id] == token.content, where, ": the token ", printable(token.content, 30), " has the id ",
+          token.id, ", which is ", printable(tokens[token.id], 30), " in the model's vocabulary");
+    token.single_word = flag(entry, "single_word", where);
+    token.normalized = flag(entry, "normalized", where);
+    token.special = flag(entry, "special", where);
+    check(!flag(entry, "lstrip", where) && !flag(entry, "rstrip", where), where,
+          ": 'lstrip' and 'rstrip' are not supported; both must be false");
+    added.push_back(std::move(token));
+  }
+  return added;
+}
+
+void replace_all(std::string& text, std::string_view from, std::string_view to) {
+  for (size_t i = text.find(from); i != std::string::npos; i = text.find(from, i + to.size()))
+    text.replace(i, from.size(), to);
+}
+
+/// English spacing, as the reference does it: on each token, not on the joined text.
+void clean_up(std::string& token) {
+  static constexpr std::array<std::array<std::string_view, 2>, 11> kRules{{{" .", "."},
+                                                                           {" ?", "?"},
+                                                                           {" !", "!"},
+                                                                           {" ,", ","},
+                                                                           {" ' ", "'"},
+                                                                           {" n't", "n't"},
+                                                                           {" 'm", "'m"},
+                                                                           {" do not", " don't"},
+                                                                           {" 's", "'s"},
+                                                                           {" 've", "'ve"},
+                                                                           {" 're", "'re"}}};
+  for (const auto& [from, to] : kRules) replace_all(token, from, to);
+}
+
+}  // namespace
+
+WordPiece WordPiece::load(const fs::path& path) { return from_json(read_file(path, uint64_t{1} << 26), path.string()); }
+
+WordPiece WordPiece::from_json(std::string_view json, const std::string& origin) {
+  const Table root = parse_table(json, origin);
+  check(root.is_object(), origin, ": expected a Hugging Face tokenizer.json, found ", root.type_name());
+  for (const char* key : {"truncation", "padding", "post_processor"})
+    check(root.value(key, Table()).is_null(), origin, ": '", key, "' is not supported; it must be null");
+  part(root, "pre_tokenizer", "BertPreTokenizer", origin);
+  const Table& model = part(root, "model", "WordPiece", origin);
+  const Table& decoder = part(root, "decoder", "WordPiece", origin);
+
+  WordPiece out;
+  out.origin_ = origin;
+  out.tokens_ = read_vocabulary(member(model, "vocab", origin), origin);
+  for (size_t id = 0; id < out.tokens_.size(); ++id) out.pieces_.add(out.tokens_[id], static_cast<int32_t>(id));
+  out.prefix_ = text(model, "continuing_subword_prefix", origin);
+  check(text(decoder, "prefix", origin) == out.prefix_, origin, ": model and decoder have different prefixes");
+  out.continuation_ = out.pieces_.walk(out.prefix_);
+  out.cleanup_ = flag(decoder, "cleanup", origin);
+  out.max_word_characters_ =
+      index(member(model, "max_input_chars_per_word", origin), int64_t{1} << 31, origin, "'max_input_chars_per_word'");
+
+  const auto added = read_added(member(root, "added_tokens", origin), out.tokens_, origin);
+  out.special_.resize(out.tokens_.size());
+  for (const auto& token : added) out.special_[token.id] = token.special;
+  out.splitter_ = Splitter(read_normalizer(part(root, "normalizer", "BertNormalizer", origin), origin), added);
+
+  out.unk_ = out.id_of(text(model, "unk_token", origin));
+  out.pad_ = out.id_of("[PAD]");
+  out.sos_ = out.id_of("[SOS]");
+  out.eos_ = out.id_of("[EOS]");
+  out.sentinels_.first = out.id("[S_0]").value_or(0);
+  while (const auto next = out.id(concat("[S_", out.sentinels_.count, "]"))) {
+    check(*next == out.sentinels_.first + out.sentinels_.count, origin, ": the sentinels [S_0], [S_1], ... must have ",
+          "consecutive ids; [S_", out.sentinels_.count, "] has ", *next);
+    ++out.sentinels_.count;
+  }
+  return out;
+}
+
+/// Greedy longest pieces from the left; a word that does not come out whole is one unknown token.
+void WordPiece::append_word(std::string_view word, std::vector<int64_t>& ids) const {
+  size_t characters = 0;
+  for (const char c : word) characters += (static_cast<unsigned char>(c) & 0xC0) != 0x80;
+  const size_t before = ids.size();
+  int32_t node = Trie::kRoot;
+  while (!word.empty()) {
+    const auto piece = node == Trie::kNone ? Trie::Match{} : pieces_.longest(word, node);
+    if (piece.value == Trie::kNone || characters > max_word_characters_) {
+      ids.resize(before);
+      ids.push_back(unk_);
+      return;
+    }
+    ids.push_back(piece.value);
+    word.remove_prefix(piece.length);
+    node = continuation_;
+  }
+}
+
+std::vector<int64_t> WordPiece::encode(std::string_view text) const {
+  std::vector<int64_t> ids;
+  splitter_.split(
+      text, [&](int64_t id) { ids.push_back(id); }, [&](std::string_view word) { append_word(word, ids); });
+  return ids;
+}
+
+std::string WordPiece::decode(const std::vector<int64_t>& ids, bool skip_special) const {
+  std::string out;
+  bool first = true;
+  for (const int64_t id : ids) {
+    if (id < 0 || id >= size() || (skip_special && special_[id])) continue;
+    std::string token = tokens_[id];
+    if (!first) {
+      if (token.starts_with(prefix_))
+        token.erase(0, prefix_.size());
+      else
+        token.insert(0, 1, ' ');
+    }
+    if (cleanup_) clean_up(token);
+    out += token;
+    first = false;
+  }
+  return out;
+}
+
+std::vector<std::string> WordPiece::tokens(const std::vector<int64_t>& ids) const {
+  std::vector<std::string> out;
+  out.reserve(ids.size());
+  for (const int64_t id : ids) {
+    check(id >= 0 && id < size(), origin_, ": the id ", id, " is outside the vocabulary of ", size(), " tokens");
+    out.push_back(tokens_[id]);
+  }
+  return out;
+}
+
+std::optional<int64_t> WordPiece::id(std::string_view token) const {
+  const int32_t found = pieces_.find(token);
+  return found == Trie::kNone ? std::nullopt : std::optional<int64_t>(found);
+}
+
+int64_t WordPiece::id_of(std::string_view token) const {
+  const auto found = id(token);
+  check(found.has_value(), origin_, ": the token ", printable(token, 40), " is not in the vocabulary");
+  return *found;
+}
+
+int64_t WordPiece::sentinel(int64_t k) const {
+  check(k >= 0 && k < sentinels_.count, origin_, ": there is no sentinel [S_", k, "]; the vocabulary has ",
+        sentinels_.count);
+  return sentinels_.first + k;
+}
+
+}  // namespace fourm

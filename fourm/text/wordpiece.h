@@ -1,0 +1,68 @@
+// The text tokenizer: one WordPiece vocabulary for captions, boxes, metadata and every other token string
+// (paper section 2.1 and appendix; spec text_and_boxes 1 to 3).
+#pragma once
+
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "fourm/core/file.h"
+#include "fourm/text/sentinel.h"
+#include "fourm/text/splitter.h"
+#include "fourm/text/trie.h"
+
+namespace fourm {
+
+/// Immutable once loaded; every method may be called from several threads at once.
+class WordPiece {
+ public:
+  /// Reads a Hugging Face `tokenizer.json`: a WordPiece model, BertNormalizer, BertPreTokenizer, WordPiece decoder; ids
+  /// 0..n-1 without holes; every added token also an entry of the vocabulary; [PAD], [SOS], [EOS] and the unknown token
+  /// present. Error on anything else.
+  static WordPiece load(const fs::path& path);
+
+  /// The same from the file's text; `origin` names it in errors.
+  static WordPiece from_json(std::string_view json, const std::string& origin);
+
+  /// Nothing is added: no [SOS], no [EOS]. Bytes that are not UTF-8 are dropped.
+  std::vector<int64_t> encode(std::string_view text) const;
+
+  /// Ids outside the vocabulary are passed over. `skip_special` also drops coordinates and class names.
+  std::string decode(const std::vector<int64_t>& ids, bool skip_special) const;
+
+  /// The entries as they stand in the vocabulary ("##ing"); Error on an id outside it.
+  std::vector<std::string> tokens(const std::vector<int64_t>& ids) const;
+
+  std::optional<int64_t> id(std::string_view token) const;
+  int64_t id_of(std::string_view token) const;  ///< Error when it is not in the vocabulary
+
+  int64_t size() const { return static_cast<int64_t>(tokens_.size()); }
+  int64_t pad() const { return pad_; }
+  int64_t unk() const { return unk_; }
+  int64_t sos() const { return sos_; }
+  int64_t eos() const { return eos_; }
+
+  SentinelRange sentinels() const { return sentinels_; }
+  int64_t sentinel(int64_t k) const;  ///< the id of [S_k]
+  bool is_sentinel(int64_t id) const { return sentinels_.contains(id); }
+  bool is_special(int64_t id) const { return id >= 0 && id < size() && special_[id]; }
+
+ private:
+  WordPiece() = default;
+  void append_word(std::string_view word, std::vector<int64_t>& ids) const;
+
+  std::string origin_;
+  Splitter splitter_;
+  Trie pieces_;
+  int32_t continuation_ = Trie::kNone;  ///< the node of the prefix "##"
+  std::string prefix_;
+  bool cleanup_ = true;
+  size_t max_word_characters_ = 100;
+  std::vector<std::string> tokens_;  ///< by id
+  std::vector<bool> special_;        ///< by id
+  int64_t pad_ = 0, unk_ = 0, sos_ = 0, eos_ = 0;
+  SentinelRange sentinels_;
+};
+
+}  // namespace fourm
