@@ -1,0 +1,131 @@
+#include "fourm/train/optimizer.h"
+
+#include <algorithm>
+#include <cmath>
+
+#include "fourm/core/error.h"
+
+namespace fourm {
+
+bool has_weight_decay(std::string_view name) {
+  return name.find("norm.") == name.npos && name.find(".norm") == name.npos && !name.ends_with(".bias") &&
+         !name.ends_with(".gamma");
+}
+
+AdamW::AdamW(const Parameters& parameters, const OptimizerConfig& config) : config_(config) {
+  const auto fraction = [](const char* key, double value) {
+    check(value >= 0 && value < 1, key, " is ", value, ", expected 0 or more and less than 1");
+  };
+  fraction("beta1", config.beta1);
+  fraction("beta2", config.beta2);
+  check(config.epsilon > 0 && config.weight_decay >= 0 && config.clip_norm >= 0,
+        "epsilon should be positive, weight_decay and clip_norm 0 or more");
+  for (const auto& entry : parameters.entries()) {
+    if (!entry.trained || !entry.value.requires_grad()) continue;
+    const Tensor value = entry.value;
+    slots_.push_back({entry.name, value, at::zeros_like(value), at::zeros_like(value),
+                      at::zeros({}, at::TensorOptions(at::kFloat).device(value.device())),
+                      has_weight_decay(entry.name)});
+  }
+  check(!slots_.empty(), "there is nothing to train: no tensor asks for gradients");
+}
+
+double AdamW::gradient_norm() const {
+  std::vector<Tensor> gradients;
+  for (const auto& slot : slots_)
+    if (slot.value.grad().defined()) gradients.push_back(slot.value.grad());
+  if (gradients.empty()) return 0;
+  return at::stack(at::_foreach_norm(gradients)).to(at::kDouble).norm().item<double>();
+}
+
+void AdamW::step(double lr, double norm) {
+  const NoGradGuard no_grad;
+  // The fused kernel divides gradients by this while it reads them.
+  std::optional<Tensor> divisor;
+  if (config_.clip_norm > 0 && norm > config_.clip_norm)
+    divisor = at::full({}, norm / config_.clip_norm, slots_[0].steps.options());
+  for (const bool decay : {true, false}) {
+    std::vector<Tensor> values, gradients, means, squares, steps;
+    for (auto& slot : slots_) {
+      if (slot.decay != decay || !slot.value.grad().defined()) continue;
+      values.push_back(slot.value);
+      gradients.push_back(slot.value.grad());
+      means.push_back(slot.mean);
+      squares.push_back(slot.square);
+      steps.push_back(slot.steps);
+    }
+    if (values.empty()) continue;
+    at::_foreach_add_(steps, 1);
+    at::_fused_adamw_(values, gradients, means, squares, {}, steps, lr, config_.beta1, config_.beta2,
+                      decay ? config_.weight_decay : 0.0, config_.epsilon, /*amsgrad=*/false, /*maximize=*/false,
+                      divisor);
+  }
+}
+
+void AdamW::clear_gradients() {
+  for (auto& slot : slots_) slot.value.mutable_grad() = Tensor();
+}
+
+NamedTensors AdamW::state() const {
+  NamedTensors tensors;
+  for (const auto& slot : slots_) {
+    tensors.emplace_back("mean." + slot.name, slot.mean);
+    tensors.emplace_back("square." + slot.name, slot.square);
+    tensors.emplace_back("steps." + slot.name, slot.steps);
+  }
+  return tensors;
+}
+
+void AdamW::load(const SafetensorsFile& file) {
+  for (const auto& slot : slots_) {
+    restore(file, "mean." + slot.name, slot.mean);
+    restore(file, "square." + slot.name, slot.square);
+    restore(file, "steps." + slot.name, slot.steps);
+  }
+}
+
+WeightAverage::WeightAverage(const Parameters& parameters, double decay) : decay_(decay) {
+  check(decay >= 0 && decay < 1, "ema_decay is ", decay, ", expected 0 or more and less than 1");
+  for (const auto& entry : parameters.entries()) {
+    if (!entry.trained) continue;
+    names_.push_back(entry.name);
+    values_.push_back(entry.value);
+    averages_.push_back(entry.value.detach().clone());
+  }
+}
+
+void WeightAverage::update() {
+  const NoGradGuard no_grad;
+  at::_foreach_lerp_(averages_, values_, 1 - decay_);
+}
+
+void WeightAverage::swap() {
+  for (size_t i = 0; i < values_.size(); ++i) {
+    const Tensor weights = values_[i].detach().clone();
+    values_[i].detach().copy_(averages_[i]);
+    averages_[i].copy_(weights);
+  }
+}
+
+NamedTensors WeightAverage::state() const {
+  NamedTensors tensors;
+  for (size_t i = 0; i < names_.size(); ++i) tensors.emplace_back(names_[i], averages_[i]);
+  return tensors;
+}
+
+void WeightAverage::load(const SafetensorsFile& file) {
+  for (size_t i = 0; i < names_.size(); ++i) restore(file, names_[i], averages_[i]);
+}
+
+void restore(const SafetensorsFile& file, const std::string& name, const Tensor& target) {
+  const Tensor stored = read_tensor(file, name);
+  check(stored.sizes() == target.sizes(), file.path().string(), ": tensor ", name, " has shape ", stored.sizes(),
+        ", expected ", target.sizes());
+  target.detach().copy_(stored);
+}
+
+void restore(const SafetensorsFile& file, const Parameters& parameters) {
+  for (const auto& entry : parameters.entries()) restore(file, entry.name, entry.value);
+}
+
+}  // namespace fourm

@@ -1,0 +1,140 @@
+#include "fourm/train/run.h"
+
+#include <fcntl.h>
+#include <sys/file.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <charconv>
+
+#include "fourm/core/config.h"
+#include "fourm/core/strings.h"
+
+namespace fourm {
+namespace {
+
+constexpr std::string_view kStep = "step-";
+
+void sync_folder(const fs::path& folder) {
+  const int fd = ::open(folder.c_str(), O_RDONLY | O_DIRECTORY);
+  if (fd >= 0) {
+    ::fsync(fd);
+    ::close(fd);
+  }
+}
+
+// "optimizer.lr: 0.001" for every scalar.
+void flatten(const YAML::Node& node, const std::string& path, std::map<std::string, std::string>& out) {
+  if (node.IsMap())
+    for (const auto& item : node) {
+      const auto key = item.first.as<std::string>();
+      flatten(item.second, path.empty() ? key : path + "." + key, out);
+    }
+  else if (node.IsSequence() && node.size() > 0)
+    for (size_t i = 0; i < node.size(); ++i) flatten(node[i], concat(path, "[", i, "]"), out);
+  else
+    out[path] = node.IsScalar() ? node.Scalar() : "";
+}
+
+void check_same_recipe(const fs::path& file, const YAML::Node& stored, const YAML::Node& given) {
+  std::map<std::string, std::string> before, now;
+  flatten(stored, "", before);
+  flatten(given, "", now);
+  std::vector<std::string> differences;
+  for (const auto& [key, value] : before)
+    if (!now.contains(key) || now[key] != value)
+      differences.push_back(concat(key, " was '", value, "', now '", now.contains(key) ? now[key] : "", "'"));
+  for (const auto& [key, value] : now)
+    if (!before.contains(key)) differences.push_back(concat(key, " was not there, now '", value, "'"));
+  if (differences.size() > 5) differences.resize(5);
+  check(differences.empty(), file.string(), ": the folder holds a run of another recipe (", join(differences, "; "),
+        "); give this run another folder, or remove that one");
+}
+
+}  // namespace
+
+RunFolder::RunFolder(const fs::path& folder, const YAML::Node& recipe) : folder_(folder) {
+  make_folder(folder / "checkpoints");
+  lock_ = ::open((folder / ".lock").c_str(), O_CREAT | O_RDWR | O_CLOEXEC, 0644);
+  check(lock_ >= 0, folder.string(), ": cannot be written");
+  if (::flock(lock_, LOCK_EX | LOCK_NB) != 0) {
+    ::close(lock_);
+    fail(folder.string(), ": another process is training in this folder");
+  }
+  try {
+    const fs::path file = folder / "recipe.yaml";
+    if (fs::exists(file))
+      check_same_recipe(file, read_yaml(file), parse_yaml(yaml_text(recipe), "recipe"));
+    else
+      write_file(file, yaml_text(recipe));
+  } catch (...) {
+    ::close(lock_);
+    throw;
+  }
+}
+
+RunFolder::~RunFolder() { ::close(lock_); }
+
+std::vector<RunFolder::Checkpoint> RunFolder::checkpoints() const {
+  std::vector<Checkpoint> found;
+  for (const auto& entry : fs::directory_iterator(folder_ / "checkpoints")) {
+    const std::string name = entry.path().filename().string();
+    int64_t step = 0;
+    if (!name.starts_with(kStep)) continue;
+    const auto [end, error] = std::from_chars(name.data() + kStep.size(), name.data() + name.size(), step);
+    if (error == std::errc() && end == name.data() + name.size()) found.push_back({step, entry.path()});
+  }
+  std::sort(found.begin(), found.end(), [](const auto& a, const auto& b) { return a.step < b.step; });
+  return found;
+}
+
+std::optional<RunFolder::Checkpoint> RunFolder::latest() const {
+  const auto all = checkpoints();
+  return all.empty() ? std::nullopt : std::optional(all.back());
+}
+
+void RunFolder::begin(int64_t step) {
+  const fs::path file = folder_ / "metrics.jsonl";
+  if (fs::exists(file)) {
+    std::string kept;
+    for (const auto& line : split(read_file(file), '\n')) {
+      const Json record = Json::parse(line, nullptr, /*allow_exceptions=*/false);  // a cut last line is dropped
+      if (record.is_object() && record.contains("step") && record["step"].is_number_integer() &&
+          record["step"].get<int64_t>() <= step && step > 0)
+        kept += line + "\n";
+    }
+    write_file(file, kept);
+  }
+  metrics_.open(file, std::ios::app);
+  check(metrics_.good(), file.string(), ": cannot be written");
+  events_.emplace(folder_, step + 1);
+}
+
+void RunFolder::record(int64_t step, const std::string& kind, const Metrics& metrics) {
+  Json values = Json::object();
+  for (const auto& [name, value] : metrics) {
+    values[name] = value;
+    events_->scalar(kind + "/" + name, step, value);
+  }
+  metrics_ << Json{{"step", step}, {kind, values}}.dump() << std::endl;
+  events_->flush();
+  check(metrics_.good(), (folder_ / "metrics.jsonl").string(), ": cannot be written; is the disk full?");
+}
+
+void RunFolder::checkpoint(int64_t step, int64_t keep, const std::function<void(const fs::path&)>& fill) {
+  const fs::path all = folder_ / "checkpoints";
+  std::string digits = std::to_string(step);
+  if (digits.size() < 6) digits.insert(0, 6 - digits.size(), '0');
+  const fs::path target = all / concat(kStep, digits), beside = all / concat(".", kStep, digits);
+  fs::remove_all(beside);  // of an attempt that was killed
+  make_folder(beside);
+  fill(beside);
+  sync_folder(beside);
+  fs::remove_all(target);
+  fs::rename(beside, target);
+  sync_folder(all);
+  auto found = checkpoints();
+  for (size_t i = 0; i + static_cast<size_t>(keep) < found.size(); ++i) fs::remove_all(found[i].folder);
+}
+
+}  // namespace fourm

@@ -1,0 +1,177 @@
+#include "fourm/train/trainer.h"
+
+#include <ATen/Parallel.h>
+
+#include <cmath>
+#include <csignal>
+#include <cstdio>
+
+#include "fourm/core/log.h"
+#include "fourm/core/parallel.h"
+
+namespace fourm {
+namespace {
+
+volatile std::sig_atomic_t stop_requested = 0;
+
+// Catches SIGINT and SIGTERM while it lives; the second of a kind has its usual effect.
+class StopSignals {
+ public:
+  StopSignals() {
+    stop_requested = 0;
+    struct sigaction action {};
+    action.sa_handler = [](int) { stop_requested = 1; };
+    action.sa_flags = static_cast<int>(SA_RESETHAND | SA_RESTART);
+    sigaction(SIGINT, &action, &old_int_);
+    sigaction(SIGTERM, &action, &old_term_);
+  }
+  ~StopSignals() {
+    sigaction(SIGINT, &old_int_, nullptr);
+    sigaction(SIGTERM, &old_term_, nullptr);
+  }
+  bool requested() const { return stop_requested != 0; }
+
+ private:
+  struct sigaction old_int_, old_term_;
+};
+
+// Means between two records. Part of a checkpoint, so that a resumed run writes the same records.
+struct Meter {
+  std::map<std::string, std::pair<double, int64_t>> sums;
+
+  void add(const Metrics& metrics) {
+    for (const auto& [name, value] : metrics) {
+      sums[name].first += value;
+      ++sums[name].second;
+    }
+  }
+  Metrics take() {
+    Metrics means;
+    for (const auto& [name, sum] : sums) means[name] = sum.first / static_cast<double>(sum.second);
+    sums.clear();
+    return means;
+  }
+};
+
+class Trainer {
+ public:
+  Trainer(Objective& objective, const TrainingConfig& config, const YAML::Node& recipe, const fs::path& folder)
+      : objective_(objective),
+        config_(config),
+        schedule_(config.schedule, config.steps),
+        run_(folder, recipe),
+        optimizer_(objective.parameters(), config.optimizer) {
+    if (config.ema_decay != 0) average_.emplace(objective.parameters(), config.ema_decay);
+    if (const auto last = run_.latest()) load(*last);
+    run_.begin(step_);
+  }
+
+  Outcome run() {
+    const StopSignals signals;
+    Progress progress(run_.path().filename().string(), config_.steps, step_);
+    while (step_ < config_.steps && !signals.requested()) {
+      const double loss = step();
+      char text[32];
+      std::snprintf(text, sizeof text, "loss %.4f", loss);
+      progress.update(step_, text);
+      const bool last = step_ == config_.steps;
+      if (last || step_ % config_.log_every == 0) run_.record(step_, "train", meter_.take());
+      if (last || due(config_.evaluate_every)) evaluate();
+      if (last || due(config_.checkpoint_every) || signals.requested()) save();
+    }
+    const bool finished = step_ == config_.steps;
+    if (finished) finish();
+    return {step_, finished};
+  }
+
+ private:
+  bool due(int64_t every) const { return every > 0 && step_ % every == 0; }
+
+  double step() {
+    const Stopwatch watch;
+    const double lr = schedule_(step_);
+    double loss = 0;
+    for (int64_t part = 0; part < config_.accumulate; ++part) {
+      const StepResult result = objective_.loss(step_ * config_.accumulate + part);
+      const double value = result.loss.item<double>();
+      if (!std::isfinite(value)) stop_at("loss", value);
+      loss += value / static_cast<double>(config_.accumulate);
+      (config_.accumulate == 1 ? result.loss : result.loss / config_.accumulate).backward();
+      meter_.add(result.metrics);
+    }
+    const double norm = optimizer_.gradient_norm();
+    if (!std::isfinite(norm)) stop_at("gradient", norm);
+    optimizer_.step(lr, norm);
+    optimizer_.clear_gradients();
+    if (average_) average_->update();
+    ++step_;
+    meter_.add({{"loss", loss}, {"gradient_norm", norm}, {"lr", lr}, {"seconds", watch.seconds()}});
+    return loss;
+  }
+
+  [[noreturn]] void stop_at(const char* what, double value) const {
+    const auto last = run_.latest();
+    fail(run_.path().string(), ": the ", what, " of step ", step_ + 1, " is ", value, "; the last good checkpoint is ",
+         last ? last->folder.string() : "none", "; try a lower lr, more warmup_steps or a clip_norm");
+  }
+
+  void evaluate() {
+    if (average_) average_->swap();
+    const Evaluation result = objective_.evaluate(step_);
+    if (average_) average_->swap();
+    if (!result.metrics.empty()) run_.record(step_, "eval", result.metrics);
+    for (const auto& [name, png] : result.pictures) run_.picture(step_, name, png);
+  }
+
+  void save() {
+    run_.checkpoint(step_, config_.keep_checkpoints, [&](const fs::path& folder) {
+      save_parameters(folder / "model.safetensors", objective_.parameters());
+      save_tensors(folder / "optimizer.safetensors", optimizer_.state());
+      if (average_) save_tensors(folder / "average.safetensors", average_->state());
+      Json meter = Json::object();
+      for (const auto& [name, sum] : meter_.sums) meter[name] = {sum.first, sum.second};
+      write_json(folder / "state.json", Json{{"step", step_}, {"meter", meter}});
+    });
+  }
+
+  void load(const RunFolder::Checkpoint& from) {
+    restore(SafetensorsFile::open(from.folder / "model.safetensors"), objective_.parameters());
+    optimizer_.load(SafetensorsFile::open(from.folder / "optimizer.safetensors"));
+    if (average_) average_->load(SafetensorsFile::open(from.folder / "average.safetensors"));
+    const fs::path file = from.folder / "state.json";
+    const Json state = read_json(file);
+    step_ = json_get<int64_t>(state, "step", file.string());
+    meter_.sums = json_get<decltype(meter_.sums)>(state, "meter", file.string());
+    note(run_.path().string(), ": goes on from step ", step_);
+  }
+
+  void finish() {
+    const fs::path model = run_.path() / "model";
+    make_folder(model);
+    if (average_) average_->swap();
+    objective_.save(model);
+    if (average_) average_->swap();
+  }
+
+  Objective& objective_;
+  TrainingConfig config_;
+  Schedule schedule_;
+  RunFolder run_;
+  AdamW optimizer_;
+  std::optional<WeightAverage> average_;
+  Meter meter_;
+  int64_t step_ = 0;
+};
+
+}  // namespace
+
+Outcome train(Objective& objective, const TrainingConfig& config, const YAML::Node& recipe, const fs::path& folder) {
+  check(config.steps > 0 && config.accumulate > 0 && config.log_every > 0 && config.keep_checkpoints > 0,
+        "steps, accumulate, log_every and keep_checkpoints should be at least 1");
+  check(config.evaluate_every >= 0 && config.checkpoint_every >= 0 && config.threads >= 0,
+        "evaluate_every, checkpoint_every and threads should be 0 or more");
+  at::set_num_threads(config.threads > 0 ? static_cast<int>(config.threads) : processor_count());
+  return Trainer(objective, config, recipe, folder).run();
+}
+
+}  // namespace fourm
