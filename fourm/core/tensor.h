@@ -2,9 +2,11 @@
 #pragma once
 
 #include <ATen/ATen.h>
+#include <c10/core/GradMode.h>
 
 namespace fourm {
 
 using at::Tensor;
+using c10::NoGradGuard;
 
 }  // namespace fourm

@@ -1,0 +1,17 @@
+// One function a verb: each adds its subcommand, options and callback.
+#pragma once
+
+#include <CLI/CLI.hpp>
+
+namespace fourm {
+
+void add_generate(CLI::App& program);
+void add_inspect(CLI::App& program);
+void add_pretrain(CLI::App& program);
+void add_replay(CLI::App& program);
+void add_rooms(CLI::App& program);
+void add_tokenize(CLI::App& program);
+void add_tokenizer(CLI::App& program);
+void add_vocab(CLI::App& program);
+
+}  // namespace fourm

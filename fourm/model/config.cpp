@@ -1,0 +1,107 @@
+#include "fourm/model/config.h"
+
+#include <algorithm>
+
+#include "fourm/core/config.h"
+#include "fourm/core/json.h"
+#include "fourm/core/log.h"
+#include "fourm/core/strings.h"
+
+namespace fourm {
+namespace {
+
+// Official options that only training uses.
+const std::vector<std::string> kTrainingKeys{"drop_path_rate_encoder", "drop_path_rate_decoder", "shared_drop_path",
+                                             "use_act_checkpoint"};
+
+struct KeyList {
+  std::vector<std::string> keys;
+  template <class T>
+  void operator()(const char* key, T&, const char*) {
+    keys.push_back(key);
+  }
+};
+
+ModelConfig from_yaml(YAML::Node node, const std::string& origin) {
+  check(node.IsMap(), origin, ": is not a config (expected an object)");
+  ModelConfig config;
+  KeyList known;
+  config.fields(known);
+  std::vector<std::string> unknown, all;
+  for (const auto& item : node) all.push_back(item.first.as<std::string>());
+  for (const auto& key : all) {
+    if (std::find(known.keys.begin(), known.keys.end(), key) != known.keys.end()) continue;
+    if (std::find(kTrainingKeys.begin(), kTrainingKeys.end(), key) == kTrainingKeys.end()) unknown.push_back(key);
+    node.remove(key);
+  }
+  if (!unknown.empty()) warn(origin, ": keys that are not used: ", join(unknown, ", "));
+  for (const char* key : {"domains_in", "domains_out"})
+    check(node[key].IsDefined(), origin, ": the key '", key, "' is missing");
+  read_config(node, config, origin);
+  config.validate(origin);
+  return config;
+}
+
+}  // namespace
+
+int64_t ModelConfig::mlp_hidden() const {
+  const auto hidden = static_cast<int64_t>(static_cast<double>(dim) * mlp_ratio);
+  return gated_mlp ? 2 * hidden / 3 : hidden;
+}
+
+void ModelConfig::validate(const std::string& origin) const {
+  const auto within = [&](const char* key, int64_t value, int64_t low, int64_t high) {
+    check(value >= low && value <= high, origin, ": ", key, " is ", value, ", expected ", low, " to ", high);
+  };
+  within("dim", dim, 1, 1 << 16);
+  within("num_heads", num_heads, 1, 1 << 10);
+  within("encoder_depth", encoder_depth, 0, 1000);
+  within("decoder_depth", decoder_depth, 0, 1000);
+  within("image_size", image_size, 1, 1 << 14);
+  within("patch_size", patch_size, 1, 1 << 10);
+  within("num_register_tokens", num_register_tokens, 0, 1 << 12);
+  check(dim % num_heads == 0, origin, ": num_heads (", num_heads, ") does not divide dim (", dim, ")");
+  check(dim % 4 == 0, origin, ": dim (", dim, ") is not a multiple of 4, which the position table needs");
+  check(mlp_ratio > 0 && mlp_ratio <= 64, origin, ": mlp_ratio is ", mlp_ratio, ", expected 0 to 64");
+  check(act_layer == "SiLU" || act_layer == "GELU", origin, ": act_layer is ", printable(act_layer),
+        ", expected SiLU or GELU");
+}
+
+ModelConfig read_model_config(const fs::path& json) {
+  const std::string text = read_file(json, 1 << 24);
+  parse_json(text, json.string());  // strict JSON, whose values YAML then reads
+  return from_yaml(parse_yaml(text, json.string()), json.string());
+}
+
+bool has_model_config(const SafetensorsFile& file) { return file.metadata().contains("dim"); }
+
+ModelConfig read_model_config(const SafetensorsFile& file) {
+  YAML::Node node(YAML::NodeType::Map);
+  for (const auto& [key, value] : file.metadata()) {
+    if (key == "format" || value.size() > 10'000) continue;
+    if (file.find(value) || key.find('.') != std::string::npos) continue;  // another name of a tensor
+    node[key] = parse_yaml("v: " + (value == "None" ? "null" : value), file.path().string() + ": metadata " + key)["v"];
+  }
+  return from_yaml(node, file.path().string());
+}
+
+void write_model_config(const fs::path& path, const ModelConfig& config) {
+  struct ToJson {
+    Json json = Json::object();
+    void operator()(const char* key, std::vector<std::string>& v, const char*) { json[key] = v; }
+    void operator()(const char* key, int64_t& v, const char*) { json[key] = v; }
+    void operator()(const char* key, bool& v, const char*) { json[key] = v; }
+    void operator()(const char* key, std::string& v, const char*) { json[key] = v; }
+    void operator()(const char* key, double& v, const char*) {
+      if (v == static_cast<double>(static_cast<int64_t>(v)))
+        json[key] = static_cast<int64_t>(v);
+      else
+        json[key] = v;
+    }
+  } writer;
+  ModelConfig copy = config;
+  copy.fields(writer);
+  write_json(path, writer.json);
+}
+
+}  // namespace fourm

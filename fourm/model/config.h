@@ -1,0 +1,62 @@
+// The shape of a 4M model, as in the official config.json (flat keys).
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <vector>
+
+#include "fourm/core/file.h"
+#include "fourm/io/safetensors.h"
+
+namespace fourm {
+
+struct ModelConfig {
+  std::vector<std::string> domains_in, domains_out;
+  int64_t image_size = 224, patch_size = 16;
+  int64_t dim = 768, encoder_depth = 12, decoder_depth = 12, num_heads = 12;
+  double mlp_ratio = 4;
+  std::string act_layer = "SiLU";
+  bool norm_bias = false, qkv_bias = true, proj_bias = true, mlp_bias = true;
+  bool gated_mlp = false, qk_norm = false;
+  bool decoder_causal_mask = false, decoder_sep_mask = true;
+  int64_t num_register_tokens = 0;
+  bool share_modality_embeddings = true;
+
+  template <class Visitor>
+  void fields(Visitor& v) {
+    v("domains_in", domains_in, "modalities that the encoder reads");
+    v("domains_out", domains_out, "modalities that the decoder writes");
+    v("image_size", image_size, "pixels a side, for modalities that do not fix their own");
+    v("patch_size", patch_size, "pixels a side of a patch, likewise");
+    v("dim", dim, "width D");
+    v("encoder_depth", encoder_depth, "encoder blocks");
+    v("decoder_depth", decoder_depth, "decoder blocks");
+    v("num_heads", num_heads, "attention heads H");
+    v("mlp_ratio", mlp_ratio, "hidden width of the MLP over D; two thirds of it when gated");
+    v("act_layer", act_layer, "SiLU or GELU");
+    v("norm_bias", norm_bias, "learned bias in LayerNorm");
+    v("qkv_bias", qkv_bias, "bias in query, key and value projections");
+    v("proj_bias", proj_bias, "bias in attention output projections");
+    v("mlp_bias", mlp_bias, "bias in the MLP");
+    v("gated_mlp", gated_mlp, "gated MLP (SwiGLU with SiLU)");
+    v("qk_norm", qk_norm, "LayerNorm on queries and keys of each head");
+    v("decoder_causal_mask", decoder_causal_mask, "decoder tokens see earlier ones only");
+    v("decoder_sep_mask", decoder_sep_mask, "decoder tokens see their own modality only");
+    v("num_register_tokens", num_register_tokens, "learned tokens before the encoder's");
+    v("share_modality_embeddings", share_modality_embeddings, "one modality embedding for encoder and decoder");
+  }
+
+  int64_t mlp_hidden() const;
+  /// Error when a number cannot be (heads do not divide D, a depth is negative, ...).
+  void validate(const std::string& origin) const;
+};
+
+/// From config.json; keys that 4M does not have are one warning.
+ModelConfig read_model_config(const fs::path& json);
+/// From a single file's header, where every value is text in YAML form.
+ModelConfig read_model_config(const SafetensorsFile& file);
+/// True when the header carries a config.
+bool has_model_config(const SafetensorsFile& file);
+void write_model_config(const fs::path& json, const ModelConfig& config);
+
+}  // namespace fourm
