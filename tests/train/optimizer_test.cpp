@@ -1,0 +1,79 @@
+#include "fourm/train/optimizer.h"
+
+#include <gtest/gtest.h>
+
+#include <cmath>
+
+#include "fourm/core/error.h"
+
+namespace fourm {
+namespace {
+
+TEST(Optimizer, NamesWithoutDecay) {
+  for (const char* name : {"encoder.0.norm1.weight", "decoder_norm.weight", "fc1.bias", "block.ls1.gamma"})
+    EXPECT_FALSE(has_weight_decay(name)) << name;
+  for (const char* name : {"encoder.0.attn.qkv.weight", "mask_token", "encoder_embeddings.caption.mod_emb"})
+    EXPECT_TRUE(has_weight_decay(name)) << name;
+}
+
+// Three updates of two weights, by the formulas of the paper, in double.
+TEST(Optimizer, MatchesAdamWByHand) {
+  SeedSource source(7, at::kDouble);
+  Parameters parameters(source);
+  const Scope scope(parameters);
+  const Tensor w = scope.parameter("w", {2}, Init::normal(1)), b = scope.parameter("x.bias", {1}, Init::normal(1)),
+               unused = scope.parameter("unused", {1}, Init::ones());
+  parameters.make_trainable();
+  const OptimizerConfig config{.beta1 = 0.9, .beta2 = 0.95, .epsilon = 1e-8, .weight_decay = 0.05, .clip_norm = 4};
+  AdamW optimizer(parameters, config);
+
+  double value[3] = {w[0].item<double>(), w[1].item<double>(), b[0].item<double>()};
+  double mean[3] = {}, square[3] = {};
+  for (int t = 1; t <= 3; ++t) {
+    // Gradients 8 t (1, 2, 2): length 24 t, clipped to 4.
+    const double lr = 0.1 / t;
+    (8.0 * t * (w[0] + 2 * w[1] + 2 * b[0])).backward();
+    const double norm = optimizer.gradient_norm();
+    EXPECT_NEAR(norm, 24.0 * t, 1e-12);
+    optimizer.step(lr, norm);
+    optimizer.clear_gradients();
+    for (int i = 0; i < 3; ++i) {
+      const double g = 8.0 * t * (i ? 2 : 1) / static_cast<float>(norm / 4);
+      if (i < 2) value[i] -= lr * 0.05 * value[i];
+      mean[i] = 0.9 * mean[i] + 0.1 * g;
+      square[i] = 0.95 * square[i] + 0.05 * g * g;
+      value[i] -= lr * (mean[i] / (1 - std::pow(0.9, t))) / (std::sqrt(square[i] / (1 - std::pow(0.95, t))) + 1e-8);
+    }
+  }
+  EXPECT_NEAR(w[0].item<double>(), value[0], 1e-12);
+  EXPECT_NEAR(w[1].item<double>(), value[1], 1e-12);
+  EXPECT_NEAR(b[0].item<double>(), value[2], 1e-12);
+  EXPECT_EQ(unused.item<double>(), 1) << "a tensor without a gradient is neither moved nor decayed";
+}
+
+TEST(Optimizer, AverageIsExponential) {
+  SeedSource source(7, at::kDouble);
+  Parameters parameters(source);
+  const Tensor w = Scope(parameters).parameter("w", {1}, Init::ones());
+  parameters.make_trainable();
+  WeightAverage average(parameters, 0.75);
+  w.detach().fill_(5);
+  average.update();
+  average.swap();
+  EXPECT_DOUBLE_EQ(w.item<double>(), 2);
+  average.swap();
+  EXPECT_DOUBLE_EQ(w.item<double>(), 5);
+}
+
+TEST(Optimizer, RefusesWhatCannotBe) {
+  SeedSource source(7);
+  Parameters parameters(source);
+  Scope(parameters).parameter("w", {1}, Init::ones());
+  EXPECT_THROW(AdamW(parameters, {}), Error) << "nothing asks for gradients";
+  parameters.make_trainable();
+  EXPECT_THROW(AdamW(parameters, {.beta1 = 1}), Error);
+  EXPECT_THROW(WeightAverage(parameters, 1.5), Error);
+}
+
+}  // namespace
+}  // namespace fourm
