@@ -1,0 +1,53 @@
+// Official checkpoints give the original's tensors (fixtures: transformer/forward_*, variant_*).
+#include "fourm/generate/forward_case.h"
+
+#include "fourm/core/json.h"
+#include "tests/support/compare.h"
+#include "tests/support/fixtures.h"
+
+namespace fourm {
+namespace {
+
+// 4 x the measured distance of the stored values to a float64 run (fixtures README), at least float32 noise.
+double tolerance(const Json& noise, const std::string& name) {
+  const std::string quantity = name.substr(0, name.find('.'));
+  return 4 * noise.value(quantity, 1e-5) + 1e-6;
+}
+
+void expect_case(const std::string& name, const std::string& file, const std::string& prefix) {
+  const fs::path folder = test::fixture_root() / "transformer" / name;
+  FOURM_NEEDS(folder / file);
+  const Json info = read_json(folder / "case.json");
+  const Json noise = info["fp32_vs_fp64_max_abs"];
+  const auto found = test::to_map(run_forward_case(folder));
+  const auto expected = test::read_all(folder / file);
+  ASSERT_FALSE(expected.empty());
+  for (const auto& [key, wanted] : expected) {
+    ASSERT_TRUE(found.contains(prefix + key)) << key;
+    Tensor value = found.at(prefix + key), want = wanted;
+    if (!want.is_floating_point()) {
+      if (key == "target_ids") {  // padding may hold anything
+        const Tensor visible = expected.at("decoder_mask").squeeze(1).logical_not();
+        value = value.masked_select(visible), want = want.masked_select(visible);
+      }
+      test::expect_equal(key, value, want);
+      continue;
+    }
+    const bool encoder = key.starts_with("encoder_") || key == "context", decoder = key.starts_with("decoder_");
+    if (encoder || decoder) {
+      const Tensor visible = expected.at(encoder ? "encoder_mask" : "decoder_mask").squeeze(1).logical_not().unsqueeze(-1);
+      ASSERT_EQ(value.sizes(), want.sizes()) << key;
+      value = value.masked_select(visible), want = want.masked_select(visible);
+    }
+    test::expect_close(key, value, want, tolerance(noise, key));
+  }
+}
+
+TEST(ForwardCase, Forward7) { expect_case("forward_7", "expected.safetensors", ""); }
+TEST(ForwardCase, Forward7Truncated) { expect_case("forward_7", "expected_trunc.safetensors", "trunc."); }
+TEST(ForwardCase, Forward21) { expect_case("forward_21", "expected.safetensors", ""); }
+TEST(ForwardCase, GeluWithBiases) { expect_case("variant_gelu_bias", "expected.safetensors", ""); }
+TEST(ForwardCase, QkNormAndRegisters) { expect_case("variant_qknorm_registers", "expected.safetensors", ""); }
+
+}  // namespace
+}  // namespace fourm

@@ -1,0 +1,46 @@
+// Computed tensors against expected ones, name by name.
+#pragma once
+
+#include <gtest/gtest.h>
+
+#include <functional>
+#include <map>
+#include <string>
+
+#include "fourm/core/tensor.h"
+#include "fourm/nn/parameters.h"
+
+namespace fourm::test {
+
+using TensorMap = std::map<std::string, Tensor>;
+
+inline TensorMap to_map(const NamedTensors& tensors) { return {tensors.begin(), tensors.end()}; }
+
+inline TensorMap read_all(const fs::path& path) {
+  TensorMap tensors;
+  const auto file = SafetensorsFile::open(path);
+  for (const auto& t : file.tensors()) tensors[t.name] = view_of(file, t).clone();
+  return tensors;
+}
+
+/// Largest |a - b|; infinite when shapes differ or something is not finite.
+inline double largest_difference(const Tensor& a, const Tensor& b) {
+  if (a.sizes() != b.sizes()) return INFINITY;
+  if (a.numel() == 0) return 0;
+  const double d = (a.to(at::kDouble) - b.to(at::kDouble)).abs().max().item<double>();
+  return std::isfinite(d) ? d : INFINITY;
+}
+
+inline void expect_equal(const std::string& name, const Tensor& found, const Tensor& expected) {
+  ASSERT_TRUE(found.defined()) << name << " was not computed";
+  ASSERT_EQ(found.sizes(), expected.sizes()) << name;
+  EXPECT_TRUE(at::equal(found.to(at::kLong), expected.to(at::kLong))) << name;
+}
+
+inline void expect_close(const std::string& name, const Tensor& found, const Tensor& expected, double tolerance) {
+  ASSERT_TRUE(found.defined()) << name << " was not computed";
+  ASSERT_EQ(found.sizes(), expected.sizes()) << name;
+  EXPECT_LE(largest_difference(found, expected), tolerance) << name;
+}
+
+}  // namespace fourm::test
