@@ -65,6 +65,7 @@ function(fourm_tests)
     if(TARGET fourm_${name})
       get_target_property(uses fourm_${name} LINK_LIBRARIES)
       if("fourm_torch" IN_LIST uses)
+        target_compile_options(test_${name} PRIVATE -fPIC)  # as the precompiled header
         fourm_precompile(test_${name})
       endif()
     endif()

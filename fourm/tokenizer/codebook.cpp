@@ -1,0 +1,125 @@
+#include "fourm/tokenizer/codebook.h"
+
+#include <cmath>
+
+namespace fourm {
+namespace {
+
+constexpr int kLloydIterations = 10;
+constexpr double kLaplace = 1e-5;
+// A restarted code is given this multiple of the threshold as its usage: at decay 0.99 it has 140 steps to find
+// vectors.
+constexpr double kFreshUsage = 4;
+constexpr double kSplitNoise = 1e-2;
+
+Tensor counts_of(const Tensor& codes, int64_t size) { return at::bincount(codes, {}, size).to(at::kFloat); }
+
+Tensor sums_of(const Tensor& x, const Tensor& codes, int64_t size) {
+  return at::zeros({size, x.size(1)}, x.options()).index_add_(0, codes, x);
+}
+
+// Larger is nearer.
+Tensor scores(const Tensor& x, const Tensor& table, bool cosine) {
+  if (cosine) return x.matmul(table.t());
+  return at::addmm(table.square().sum(1).neg().unsqueeze(0), x, table.t(), 1, 2);  // |x|^2 is the same for all codes
+}
+
+}  // namespace
+
+Tensor SeededDraws::rows(int64_t vectors, int64_t wanted) {
+  std::vector<int64_t> picked;
+  if (wanted <= vectors) {
+    picked = random_.permutation(vectors);
+    picked.resize(wanted);
+  } else {
+    for (int64_t i = 0; i < wanted; ++i) picked.push_back(random_.below(vectors));
+  }
+  return at::tensor(picked, at::kLong);
+}
+
+Tensor SeededDraws::uniform(at::IntArrayRef shape) {
+  Tensor out = at::empty(shape, at::kFloat);
+  float* data = out.data_ptr<float>();
+  for (int64_t i = 0; i < out.numel(); ++i) data[i] = static_cast<float>((random_.bits() >> 9) + 0.5) * 0x1p-23F;
+  return out;
+}
+
+Tensor unit_rows(const Tensor& x) { return x / x.norm(2, -1, true).clamp_min(1e-12); }
+
+EmaCodebook::EmaCodebook(const Scope& scope, const TokenizerConfig& c)
+    : cosine_(c.norm_codes),
+      split_popular_(c.code_replacement_policy == "linde_buzo_gray"),
+      decay_(c.ema_decay),
+      threshold_(c.threshold_ema_dead_code) {
+  const int64_t k = c.codebook_size, d = c.latent_dim;
+  embed_ = scope.buffer("embed", {k, d}, c.kmeans_init ? Init::zeros() : Init::normal(1 / std::sqrt(d)));
+  cluster_size_ = scope.buffer("cluster_size", {k}, Init::zeros());
+  initted_ = scope.buffer("initted", {1}, c.kmeans_init ? Init::zeros() : Init::ones());
+  if (!cosine_) embed_avg_ = scope.buffer("embed_avg", {k, d}, Init::zeros());
+}
+
+Tensor EmaCodebook::nearest(const Tensor& x) const {
+  return scores(x, cosine_ ? unit_rows(embed_) : embed_, cosine_).argmax(1);
+}
+
+void EmaCodebook::start(const Tensor& x, QuantizerDraws& draws) {
+  if (initted_.item<float>() != 0) return;
+  Tensor means = x.index_select(0, draws.rows(x.size(0), size())), counts;
+  for (int i = 0; i < kLloydIterations; ++i) {
+    const auto [score, codes] = scores(x, means, cosine_).max(1);
+    counts = counts_of(codes, size());
+    const Tensor filled = (counts > 0).unsqueeze(1);
+    const Tensor average = sums_of(x, codes, size()) / counts.clamp_min(1).unsqueeze(1);
+    means = at::where(filled, cosine_ ? unit_rows(average) : average, means);
+    if (as_original_) continue;
+    // Empty clusters, duplicates among them, move to the vectors that are represented worst.
+    const Tensor empty = (counts == 0).nonzero().squeeze(1);
+    const Tensor fit = cosine_ ? score : score - x.square().sum(1);
+    const int64_t moved = std::min(empty.size(0), x.size(0));
+    means.index_copy_(0, empty.slice(0, 0, moved), x.index_select(0, std::get<1>(fit.topk(moved, 0, false))));
+  }
+  embed_.copy_(means);
+  cluster_size_.copy_(counts);
+  if (!cosine_) embed_avg_.copy_(as_original_ ? means : means * counts.unsqueeze(1));
+  initted_.fill_(1);
+}
+
+void EmaCodebook::update(const Tensor& x, const Tensor& codes, QuantizerDraws& draws) {
+  const Tensor counts = counts_of(codes, size());
+  const Tensor sums = sums_of(x, codes, size());
+  cluster_size_.mul_(decay_).add_(counts, 1 - decay_);
+  if (cosine_) {
+    const Tensor used = (counts > 0).unsqueeze(1);
+    const Tensor target = unit_rows(at::where(used, sums / counts.clamp_min(1).unsqueeze(1), embed_));
+    embed_.mul_(decay_).add_(target, 1 - decay_);
+  } else {
+    embed_avg_.mul_(decay_).add_(sums, 1 - decay_);
+    const Tensor total = cluster_size_.sum();
+    const Tensor smooth = (cluster_size_ + kLaplace) / (total + static_cast<double>(size()) * kLaplace) * total;
+    embed_.copy_(embed_avg_ / smooth.unsqueeze(1));
+  }
+  if (threshold_ > 0) restart_dead(x, draws);
+}
+
+void EmaCodebook::restart_dead(const Tensor& x, QuantizerDraws& draws) {
+  const Tensor dead = (cluster_size_ < threshold_).nonzero().squeeze(1);
+  const int64_t n = dead.size(0);
+  if (n == 0) return;
+  Tensor fresh;
+  if (split_popular_) {
+    const Tensor popular = cluster_size_.argsort(/*stable=*/true, 0, /*descending=*/true);
+    const int64_t models = as_original_ ? n : std::max<int64_t>(1, size() - n);  // dead codes are no models
+    fresh = embed_.index_select(0, popular.index_select(0, at::arange(n, at::kLong).remainder(models)));
+    if (!as_original_) fresh = unit_rows(fresh) + (draws.uniform(fresh.sizes()) - 0.5) * (2 * kSplitNoise);
+  } else {
+    fresh = x.index_select(0, draws.rows(x.size(0), n));
+  }
+  if (cosine_ || as_original_) fresh = unit_rows(fresh);
+  embed_.index_copy_(0, dead, fresh);
+  if (as_original_) return;
+  const double usage = kFreshUsage * threshold_;
+  cluster_size_.index_fill_(0, dead, usage);
+  if (!cosine_) embed_avg_.index_copy_(0, dead, fresh * usage);
+}
+
+}  // namespace fourm

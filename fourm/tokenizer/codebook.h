@@ -1,0 +1,65 @@
+// A codebook learned by running averages of the vectors assigned to each code (van den Oord et al. 2017, appendix A.1),
+// compared by cosine or by distance, with restarts of unused codes and a k-means start.
+#pragma once
+
+#include "fourm/core/rng.h"
+#include "fourm/nn/parameters.h"
+#include "fourm/tokenizer/config.h"
+
+namespace fourm {
+
+/// Where the random choices of a training step come from.
+class QuantizerDraws {
+ public:
+  virtual ~QuantizerDraws() = default;
+  /// `wanted` indices of vectors in [0, vectors): distinct while there are enough. Long [wanted].
+  virtual Tensor rows(int64_t vectors, int64_t wanted) = 0;
+  /// Independent uniform numbers in (0, 1).
+  virtual Tensor uniform(at::IntArrayRef shape) = 0;
+};
+
+/// The draws of step `step` under `seed`.
+class SeededDraws : public QuantizerDraws {
+ public:
+  SeededDraws(uint64_t seed, uint64_t step) : random_(seed, {hash_text("quantizer"), step}) {}
+  Tensor rows(int64_t vectors, int64_t wanted) override;
+  Tensor uniform(at::IntArrayRef shape) override;
+
+ private:
+  Random random_;
+};
+
+/// Rows scaled to unit length.
+Tensor unit_rows(const Tensor& x);
+
+class EmaCodebook {
+ public:
+  EmaCodebook() = default;
+  EmaCodebook(const Scope& scope, const TokenizerConfig& config);
+
+  /// What the other functions take: the vectors, of unit length when codes are compared by cosine.
+  Tensor comparable(const Tensor& z) const { return cosine_ ? unit_rows(z) : z; }
+  /// The nearest code of each vector. x [N, d] -> Long [N].
+  Tensor nearest(const Tensor& x) const;
+  /// Raw rows of the table (not unit length). Long [N] -> [N, d].
+  Tensor rows(const Tensor& codes) const { return embed_.index_select(0, codes); }
+  /// k-means on x [N, d] unless the table is in use already.
+  void start(const Tensor& x, QuantizerDraws& draws);
+  /// One step of the averages with the vectors x [N, d] and their codes [N], then restarts of dead codes.
+  void update(const Tensor& x, const Tensor& codes, QuantizerDraws& draws);
+
+  int64_t size() const { return embed_.size(0); }
+  void set_dead_code_threshold(double threshold) { threshold_ = threshold; }
+  /// Repeats what the original does: a restarted code keeps its low usage and so is drawn again every step, copies of
+  /// codes are exact duplicates, k-means leaves clusters empty. For parity only.
+  void follow_original() { as_original_ = true; }
+
+ private:
+  void restart_dead(const Tensor& x, QuantizerDraws& draws);
+
+  bool cosine_ = true, split_popular_ = false, as_original_ = false;
+  double decay_ = 0.99, threshold_ = 0;
+  Tensor embed_, cluster_size_, initted_, embed_avg_;
+};
+
+}  // namespace fourm

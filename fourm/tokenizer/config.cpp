@@ -1,0 +1,188 @@
+#include "fourm/tokenizer/config.h"
+
+#include <regex>
+#include <set>
+
+#include "fourm/core/error.h"
+#include "fourm/core/strings.h"
+
+namespace fourm {
+namespace {
+
+struct KeyNames {
+  std::set<std::string> names;
+  template <class T>
+  void operator()(const char* key, T&, const char*) {
+    names.insert(key);
+  }
+};
+
+struct JsonFields {
+  Json object = Json::object();
+  template <class T>
+  void operator()(const char* key, T& value, const char*) {
+    object[key] = json(value);
+  }
+  template <class T>
+  static Json json(T& value) {
+    if constexpr (requires(JsonFields & v) { value.fields(v); }) {
+      JsonFields inner;
+      value.fields(inner);
+      return inner.object;
+    } else if constexpr (requires { value.has_value(); }) {
+      return value ? Json(*value) : Json();
+    } else if constexpr (requires { typename T::mapped_type; }) {
+      Json map = Json::object();
+      for (auto& [name, item] : value) map[name] = json(item);
+      return map;
+    } else {
+      return value;
+    }
+  }
+};
+
+// Python's repr of a JSON value, so that the original reads our single files.
+std::string python_text(const Json& json, bool nested = false) {
+  if (json.is_null()) return "None";
+  if (json.is_boolean()) return json.get<bool>() ? "True" : "False";
+  if (json.is_string()) return nested ? "'" + json.get<std::string>() + "'" : json.get<std::string>();
+  if (!json.is_structured()) return json.dump();
+  std::vector<std::string> parts;
+  for (const auto& item : json.items())
+    parts.push_back((json.is_object() ? "'" + item.key() + "': " : "") + python_text(item.value(), true));
+  return (json.is_object() ? "{" : "[") + join(parts, ", ") + (json.is_object() ? "}" : "]");
+}
+
+YAML::Node metadata_node(const std::map<std::string, std::string>& metadata, const std::string& origin) {
+  YAML::Node node(YAML::NodeType::Map);
+  for (const auto& [key, text] : metadata) {
+    if (text.size() > 10000) continue;  // no config value is that long
+    node[key] = parse_yaml(std::regex_replace(text, std::regex("\\bNone\\b"), "null"), origin + ": metadata " + key);
+  }
+  return node;
+}
+
+bool has_prefix(const SafetensorsFile& file, std::string_view prefix) {
+  for (const auto& t : file.tensors())
+    if (t.name.starts_with(prefix)) return true;
+  return false;
+}
+
+}  // namespace
+
+TokenizerConfig tokenizer_config(const YAML::Node& given, const std::string& origin) {
+  check(given.IsMap(), origin, ": expected an object of tokenizer settings");
+  YAML::Node node(YAML::NodeType::Map);
+  TokenizerConfig config;
+  config.kind = given["beta_schedule"].IsDefined() ? TokenizerClass::kDiVae : TokenizerClass::kVqVae;
+  config.dec_type = config.kind == TokenizerClass::kDiVae ? "unet_patched" : "vit_b_dec";
+  KeyNames known;
+  config.fields(known);
+  for (const auto& item : given)
+    if (known.names.contains(item.first.Scalar())) node[item.first.Scalar()] = item.second;
+  read_config(node, config, origin);
+  return config;
+}
+
+TokenizerFiles TokenizerFiles::open(const fs::path& path) {
+  const bool folder = fs::is_directory(path);
+  const fs::path weights = folder ? path / "model.safetensors" : path;
+  TokenizerFiles files{{}, SafetensorsFile::open(weights)};
+  const std::string origin = (folder ? path / "config.json" : path).string();
+  if (folder) {
+    files.config = tokenizer_config(parse_yaml(read_json(path / "config.json").dump(1), origin), origin);
+  } else {
+    check(files.weights.metadata().contains("enc_type") || files.weights.metadata().contains("codebook_size"), origin,
+          ": its header holds no tokenizer config (enc_type, codebook_size, ...); give the folder with config.json");
+    files.config = tokenizer_config(metadata_node(files.weights.metadata(), origin), origin);
+  }
+  // The class is not named anywhere: the tensors tell.
+  TokenizerConfig& config = files.config;
+  for (const auto& t : files.weights.tensors())
+    check(t.name.find("controlnet") == std::string::npos, weights.string(),
+          ": a ControlNet tokenizer, which needs Stable Diffusion weights: not supported");
+  if (has_prefix(files.weights, "decoder.input_blocks.") || has_prefix(files.weights, "decoder.conv_in."))
+    config.kind = TokenizerClass::kDiVae;
+  if (!has_prefix(files.weights, "decoder.")) config.kind = TokenizerClass::kVq;
+  config.validate(origin);
+  return files;
+}
+
+TokenizerPreset TokenizerConfig::preset(const std::string& name) const {
+  if (const auto found = presets.find(name); found != presets.end()) return found->second;
+  TokenizerPreset p;
+  const auto vit = [&](int64_t width, int64_t depth, int64_t heads) {
+    p.kind = name.ends_with("_dec") ? "vit_decoder" : "vit_encoder";
+    p.dim_tokens = width, p.depth = depth, p.num_heads = heads;
+    return p;
+  };
+  if (name == "vit_s_enc" || name == "vit_s_dec") return vit(512, 8, 8);
+  if (name == "vit_b_enc" || name == "vit_b_dec") return vit(768, 12, 12);
+  if (name == "vit_l_enc" || name == "vit_l_dec") return vit(1024, 24, 16);
+  p.kind = "unet_patched";
+  check(name == "unet_patched", "the encoder or decoder '", printable(name),
+        "' is not known; expected vit_{s,b,l}_{enc,dec}, unet_patched, BottleneckMLP/B_n-Wi_w, or a name in 'presets'");
+  return p;
+}
+
+void TokenizerConfig::validate(const std::string& origin) const {
+  const auto within = [&](const char* key, int64_t value, int64_t low, int64_t high) {
+    check(value >= low && value <= high, origin, ": ", key, " is ", value, ", expected ", low, " to ", high);
+  };
+  const auto one_of = [&](const char* key, const std::string& value, const std::vector<std::string>& names) {
+    check(std::find(names.begin(), names.end(), value) != names.end(), origin, ": ", key, " is '", printable(value),
+          "', expected ", join(names, " or "));
+  };
+  within("image_size", image_size, 1, 1 << 16);
+  within("image_size_enc", image_size_enc.value_or(1), 1, 1 << 16);
+  within("image_size_dec", image_size_dec.value_or(1), 1, 1 << 16);
+  within("patch_size", patch_size, 1, 1 << 10);
+  within("patch_size_dec", patch_size_dec.value_or(1), 1, 1 << 10);
+  within("n_channels", n_channels, 1, 1 << 16);
+  within("n_labels", n_labels.value_or(2), 1, 1 << 16);
+  within("codebook_size", codebook_size, 1, 1 << 24);
+  within("num_codebooks", num_codebooks, 1, 1 << 10);
+  within("latent_dim", latent_dim, 1, 1 << 14);
+  within("num_train_timesteps", num_train_timesteps, 1, 1 << 20);
+  one_of("quant_type", quant_type, {"lucid", "memcodes"});
+  one_of("code_replacement_policy", code_replacement_policy, {"batch_random", "linde_buzo_gray"});
+  check(ema_decay >= 0 && ema_decay <= 1, origin, ": ema_decay is ", ema_decay, ", expected 0 to 1");
+  check(quant_type != "memcodes" || latent_dim % num_codebooks == 0, origin, ": latent_dim ", latent_dim,
+        " does not divide into ", num_codebooks, " codebooks");
+  for (const auto& [name, p] : presets) {
+    one_of(("presets." + name + ".kind").c_str(), p.kind, {"vit_encoder", "vit_decoder", "unet_patched"});
+    if (p.kind == "unet_patched") {
+      within("presets.patch_size", p.patch_size, 1, 1 << 8);
+      within("presets.model_channels", p.model_channels, 32, 1 << 14);
+      within("presets.num_res_blocks", p.num_res_blocks, 1, 100);
+      within("presets.channel_mult (length)", static_cast<int64_t>(p.channel_mult.size()), 1, 10);
+      for (const int64_t m : p.channel_mult) within("presets.channel_mult", m, 1, 64);
+    } else {
+      within("presets.dim_tokens", p.dim_tokens, 4, 1 << 14);
+      within("presets.depth", p.depth, 0, 1000);
+      within("presets.num_heads", p.num_heads, 1, p.dim_tokens);
+      check(p.dim_tokens % p.num_heads == 0 && p.dim_tokens % 4 == 0, origin, ": presets.", name, ".dim_tokens is ",
+            p.dim_tokens, ", expected a multiple of 4 and of num_heads (", p.num_heads, ")");
+      check(p.mlp_ratio > 0 && p.mlp_ratio <= 64, origin, ": presets.", name, ".mlp_ratio is ", p.mlp_ratio);
+    }
+  }
+}
+
+Json to_json(const TokenizerConfig& config) { return JsonFields::json(const_cast<TokenizerConfig&>(config)); }
+
+std::map<std::string, std::string> to_metadata(const TokenizerConfig& config) {
+  std::map<std::string, std::string> metadata{{"format", "pt"}};
+  for (const auto& item : to_json(config).items()) metadata[item.key()] = python_text(item.value());
+  return metadata;
+}
+
+std::optional<MlpSizes> mlp_sizes(const std::string& name) {
+  if (name.find("MLP") == std::string::npos) return std::nullopt;
+  static const std::regex pattern("(Bottleneck)?MLP/B_([0-9]{1,4})-Wi_([0-9]{1,6})(-E_([0-9]{1,3}))?");
+  std::smatch m;
+  check(std::regex_match(name, m, pattern), "the MLP '", printable(name),
+        "' is not readable; expected for example BottleneckMLP/B_6-Wi_1024 or MLP/B_2-Wi_512");
+  return MlpSizes{m[1].matched, std::stol(m[2]), std::stol(m[3]), m[5].matched ? std::stol(m[5]) : 4};
+}
+
+}  // namespace fourm

@@ -1,0 +1,146 @@
+// What a tokenizer is made of: the flat constructor arguments stored in `config.json` beside the weights, or in the
+// header of a single .safetensors file (docs/tokenizers.md; paper appendix C).
+#pragma once
+
+#include <cstdint>
+#include <map>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "fourm/core/config.h"
+#include "fourm/core/json.h"
+#include "fourm/io/safetensors.h"
+
+namespace fourm {
+
+/// Sizes of a named encoder or decoder. `kind`: vit_encoder, vit_decoder or unet_patched.
+struct TokenizerPreset {
+  std::string kind;
+  int64_t dim_tokens = 0, depth = 0, num_heads = 0;
+  double mlp_ratio = 4;
+  int64_t patch_size = 4, model_channels = 256, num_res_blocks = 3;
+  std::vector<int64_t> attention_resolutions{4, 8}, channel_mult{1, 2, 2, 2};
+
+  template <class V>
+  void fields(V& v) {
+    v("kind", kind, "vit_encoder, vit_decoder or unet_patched");
+    if (kind.empty() || kind.starts_with("vit")) {
+      v("dim_tokens", dim_tokens, "ViT: width");
+      v("depth", depth, "ViT: blocks");
+      v("num_heads", num_heads, "ViT: heads");
+      v("mlp_ratio", mlp_ratio, "ViT: hidden width over width");
+    }
+    if (kind.empty() || kind.starts_with("unet")) {
+      v("patch_size", patch_size, "UNet: pixels folded into channels, per side");
+      v("model_channels", model_channels, "UNet: base width, a multiple of 32");
+      v("num_res_blocks", num_res_blocks, "UNet: residual blocks a level");
+      v("attention_resolutions", attention_resolutions, "UNet: downsampling factors with attention");
+      v("channel_mult", channel_mult, "UNet: width of each level over the base width");
+    }
+  }
+};
+
+enum class TokenizerClass { kVq, kVqVae, kDiVae };  ///< no decoder; deterministic decoder; diffusion decoder
+
+struct TokenizerConfig {
+  TokenizerClass kind = TokenizerClass::kVqVae;
+  int64_t image_size = 224;
+  std::optional<int64_t> image_size_enc, image_size_dec, patch_size_dec, n_labels;
+  int64_t n_channels = 3, patch_size = 16;
+  std::string enc_type = "vit_b_enc", dec_type;
+  bool patch_proj = true, post_mlp = false, out_conv = false, undo_std = false;
+  std::string quant_type = "lucid";
+  int64_t codebook_size = 16384, num_codebooks = 1, latent_dim = 32;
+  bool norm_codes = true, norm_latents = false, sync_codebook = true, kmeans_init = false;
+  double ema_decay = 0.99, threshold_ema_dead_code = 0.25, commitment_weight = 1;
+  std::string code_replacement_policy = "batch_random";
+  int64_t num_train_timesteps = 1000;
+  double cls_free_guidance_dropout = 0;
+  bool masked_cfg = false;
+  int64_t masked_cfg_low = 0;
+  std::optional<int64_t> masked_cfg_high;
+  std::string scheduler = "ddpm", beta_schedule = "squaredcos_cap_v2", prediction_type = "v_prediction";
+  bool clip_sample = false, thresholding = true, zero_terminal_snr = true;
+  std::map<std::string, TokenizerPreset> presets;
+
+  /// The keys of the class `kind`.
+  template <class V>
+  void fields(V& v) {
+    v("image_size", image_size, "pixels a side that the position tables are made for");
+    v("image_size_enc", image_size_enc, "the same for the encoder alone");
+    v("n_channels", n_channels, "input channels; with n_labels the width of the class embedding");
+    v("n_labels", n_labels, "number of classes when the input is a label map");
+    v("enc_type", enc_type, "a ViT preset (vit_b_enc, ...) or an MLP such as BottleneckMLP/B_6-Wi_1024");
+    v("patch_proj", patch_proj, "false: the input is a feature map of one vector a token");
+    v("post_mlp", post_mlp, "a tanh MLP after the blocks");
+    v("patch_size", patch_size, "pixels a token, per side");
+    v("quant_type", quant_type, "lucid (EMA codebook) or memcodes (learned codes)");
+    v("codebook_size", codebook_size, "number of codes");
+    v("num_codebooks", num_codebooks, "tokens a position");
+    v("latent_dim", latent_dim, "width of the quantised vectors");
+    v("norm_codes", norm_codes, "compare by cosine instead of distance");
+    v("norm_latents", norm_latents, "scale latents to unit length first");
+    v("sync_codebook", sync_codebook, "share codebook statistics between ranks");
+    v("ema_decay", ema_decay, "decay of the codebook's running averages");
+    v("threshold_ema_dead_code", threshold_ema_dead_code, "codes used less than this per step are restarted; 0: never");
+    v("code_replacement_policy", code_replacement_policy, "batch_random or linde_buzo_gray");
+    v("commitment_weight", commitment_weight, "weight of the pull of latents towards their codes");
+    v("kmeans_init", kmeans_init, "start the codebook by k-means on the first batch");
+    v("undo_std", undo_std, "the input is standardised by ImageNet's mean and deviation: undo it");
+    if (kind != TokenizerClass::kVq) {
+      v("dec_type", dec_type, "decoder: a ViT preset, an MLP, or unet_patched (diffusion)");
+      v("image_size_dec", image_size_dec, "pixels a side that the decoder's position table is made for");
+    }
+    if (kind == TokenizerClass::kVqVae) {
+      v("patch_size_dec", patch_size_dec, "pixels a token in the output, per side");
+      v("out_conv", out_conv, "two ConvNeXt blocks on the output picture");
+    }
+    if (kind == TokenizerClass::kDiVae) {
+      v("num_train_timesteps", num_train_timesteps, "length of the diffusion");
+      v("cls_free_guidance_dropout", cls_free_guidance_dropout, "probability of hiding the condition in training");
+      v("masked_cfg", masked_cfg, "hide only a part of the condition");
+      v("masked_cfg_low", masked_cfg_low, "fewest tokens kept then");
+      v("masked_cfg_high", masked_cfg_high, "most tokens kept then");
+      v("scheduler", scheduler, "ddpm or ddim");
+      v("beta_schedule", beta_schedule, "linear, scaled_linear, squaredcos_cap_v2, sigmoid or shifted_cosine:S");
+      v("prediction_type", prediction_type, "what the decoder predicts: sample, epsilon or v_prediction");
+      v("clip_sample", clip_sample, "clamp the predicted picture to [-1, 1]");
+      v("thresholding", thresholding, "clamp it by its own quantile (in effect to [-1, 1])");
+      v("zero_terminal_snr", zero_terminal_snr, "the last step is pure noise");
+    }
+    v("presets", presets, "sizes of encoder and decoder names beyond the official ones");
+  }
+
+  int64_t encoder_grid() const { return image_size_enc.value_or(image_size) / patch_size; }  ///< tokens a side
+  int64_t decoder_patch() const { return patch_size_dec.value_or(patch_size); }
+  int64_t decoder_grid() const { return image_size_dec.value_or(image_size) / decoder_patch(); }
+  int64_t output_channels() const { return n_labels.value_or(n_channels); }
+  /// The preset of a name: from `presets`, else official (vit_s, vit_b, vit_l, unet_patched). Error on another name.
+  TokenizerPreset preset(const std::string& name) const;
+  /// Error naming `origin` and the key for values that no tokenizer can have.
+  void validate(const std::string& origin) const;
+};
+
+/// Where a tokenizer stands: a folder (config.json + model.safetensors) or one .safetensors file with its config
+/// inside.
+struct TokenizerFiles {
+  TokenizerConfig config;
+  SafetensorsFile weights;
+  static TokenizerFiles open(const fs::path& path);
+};
+
+/// The flat object of config.json. Missing keys have their defaults, unknown ones are ignored; `kind` is as given.
+TokenizerConfig tokenizer_config(const YAML::Node& node, const std::string& origin);
+Json to_json(const TokenizerConfig& config);
+/// The same as text values in Python's spelling, for the header of a single file.
+std::map<std::string, std::string> to_metadata(const TokenizerConfig& config);
+
+/// Sizes in a name such as BottleneckMLP/B_6-Wi_1024-E_4; nothing when the name is not of an MLP.
+struct MlpSizes {
+  bool bottleneck;
+  int64_t layers, width, expansion;
+};
+std::optional<MlpSizes> mlp_sizes(const std::string& name);
+
+}  // namespace fourm

@@ -1,0 +1,15 @@
+// Reconstruction losses of the tokenizers (paper appendix C).
+#pragma once
+
+#include <string>
+
+#include "fourm/core/tensor.h"
+
+namespace fourm {
+
+/// One number. `name`: mse, l1, smooth_l1, cross_entropy (logits [B, K, H, W] against classes [B, H, W]), cosine (per
+/// channel over space), cosine_1d (per position over channels) or binary_cross_entropy (the masks' doubly squashed
+/// form: softmax over probabilities). Error on another name.
+Tensor reconstruction_loss(const std::string& name, const Tensor& output, const Tensor& target);
+
+}  // namespace fourm

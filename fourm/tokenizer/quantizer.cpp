@@ -1,0 +1,89 @@
+#include "fourm/tokenizer/quantizer.h"
+
+#include <cmath>
+
+namespace fourm {
+
+LucidQuantizer::LucidQuantizer(const Scope& scope, const TokenizerConfig& c)
+    : heads_(c.num_codebooks),
+      width_(c.latent_dim),
+      norm_latents_(c.norm_latents),
+      commitment_(c.commitment_weight),
+      codebook_(scope["_codebook"], c) {
+  if (heads_ == 1) return;
+  project_in_ = Linear(scope["project_in"], width_, heads_ * width_, true);
+  project_out_ = Linear(scope["project_out"], heads_ * width_, width_, true);
+}
+
+Tensor LucidQuantizer::heads_of(const Tensor& latents) const {
+  const Tensor z = heads_ > 1 ? project_in_(latents).view({-1, width_}) : latents;
+  return norm_latents_ ? unit_rows(z) : z;
+}
+
+Tensor LucidQuantizer::join_heads(const Tensor& vectors) const {
+  return heads_ > 1 ? project_out_(vectors.view({-1, heads_ * width_})) : vectors;
+}
+
+Quantized LucidQuantizer::encode(const Tensor& latents) const {
+  const Tensor z = heads_of(latents);
+  const Tensor codes = codebook_.nearest(codebook_.comparable(z));
+  return {join_heads(codebook_.rows(codes)), codes.view({-1, heads_}), at::zeros({1}, z.options())};
+}
+
+Quantized LucidQuantizer::train(const Tensor& latents, QuantizerDraws& draws) {
+  const Tensor z = heads_of(latents);
+  Tensor codes, q;
+  {
+    const NoGradGuard no_grad;
+    const Tensor x = codebook_.comparable(z.detach());
+    codebook_.start(x, draws);
+    codes = codebook_.nearest(x);
+    q = codebook_.rows(codes);
+    codebook_.update(x, codes, draws);
+  }
+  const Tensor loss = at::mse_loss(z, q) * commitment_;
+  return {join_heads(z + (q - z.detach())), codes.view({-1, heads_}), loss.view({1})};
+}
+
+Tensor LucidQuantizer::decode(const Tensor& codes) const { return join_heads(codebook_.rows(codes.reshape({-1}))); }
+
+MemoryCodes::MemoryCodes(const Scope& scope, const TokenizerConfig& c) : heads_(c.num_codebooks) {
+  const int64_t d = c.latent_dim / heads_;
+  codes_ = scope.parameter("codes", {heads_, c.codebook_size, d}, Init::normal(1));
+  to_k_ = scope["to_k"].parameter("weight", {heads_, d, d}, Init::xavier(d, d));
+  to_v_ = scope["to_v"].parameter("weight", {heads_, d, d}, Init::xavier(d, d));
+}
+
+Tensor MemoryCodes::logits(const Tensor& latents) const {
+  const int64_t d = codes_.size(2);
+  const Tensor query = latents.view({-1, heads_, d}).transpose(0, 1) / std::sqrt(static_cast<double>(d));
+  return query.bmm(codes_.bmm(to_k_).transpose(1, 2));
+}
+
+Quantized MemoryCodes::encode(const Tensor& latents) const {
+  const Tensor codes = logits(latents).argmax(2).t();
+  return {decode(codes), codes, at::zeros({1}, latents.options())};
+}
+
+Quantized MemoryCodes::train(const Tensor& latents, QuantizerDraws& draws) {
+  const Tensor score = logits(latents);
+  const Tensor gumbel = draws.uniform(score.sizes()).log().neg().log().neg();
+  const Tensor soft = (score + gumbel).softmax(2);
+  const Tensor codes = soft.argmax(2, true);
+  const Tensor hard = at::zeros_like(soft).scatter_(2, codes, 1) + (soft - soft.detach());
+  const Tensor joined = hard.bmm(codes_.bmm(to_v_)).transpose(0, 1).flatten(1);
+  return {joined, codes.squeeze(2).t(), at::zeros({1}, latents.options())};
+}
+
+Tensor MemoryCodes::decode(const Tensor& codes) const {
+  const Tensor values = codes_.bmm(to_v_);  // [h, K, d/h]
+  const Tensor index = codes.t().unsqueeze(2).expand({-1, -1, values.size(2)});
+  return values.gather(1, index).transpose(0, 1).flatten(1);
+}
+
+std::unique_ptr<Quantizer> make_quantizer(const Scope& scope, const TokenizerConfig& config) {
+  if (config.quant_type == "memcodes") return std::make_unique<MemoryCodes>(scope, config);
+  return std::make_unique<LucidQuantizer>(scope, config);
+}
+
+}  // namespace fourm

@@ -1,0 +1,67 @@
+// From latent vectors to codes and back: the EMA codebook ("lucid") and memory codes.
+#pragma once
+
+#include <memory>
+
+#include "fourm/nn/layers.h"
+#include "fourm/tokenizer/codebook.h"
+
+namespace fourm {
+
+struct Quantized {
+  Tensor rows;   ///< [N, d] quantised vectors; in training with the straight-through gradient
+  Tensor codes;  ///< Long [N, h], h = num_codebooks
+  Tensor loss;   ///< [1], commitment loss; 0 outside training
+};
+
+class Quantizer {
+ public:
+  virtual ~Quantizer() = default;
+  /// Latents [N, d] -> codes and their vectors.
+  virtual Quantized encode(const Tensor& latents) const = 0;
+  /// The same in training: straight-through gradients, and the codebook learns.
+  virtual Quantized train(const Tensor& latents, QuantizerDraws& draws) = 0;
+  /// Long [N, h], each in [0, codebook_size) -> [N, d].
+  virtual Tensor decode(const Tensor& codes) const = 0;
+  virtual void set_dead_code_threshold(double) {}
+};
+
+/// `num_codebooks` heads share one table; with more than one head, linear maps lead in and out.
+class LucidQuantizer : public Quantizer {
+ public:
+  LucidQuantizer(const Scope& scope, const TokenizerConfig& config);
+  Quantized encode(const Tensor& latents) const override;
+  Quantized train(const Tensor& latents, QuantizerDraws& draws) override;
+  Tensor decode(const Tensor& codes) const override;
+  void set_dead_code_threshold(double threshold) override { codebook_.set_dead_code_threshold(threshold); }
+  EmaCodebook& codebook() { return codebook_; }
+
+ private:
+  Tensor heads_of(const Tensor& latents) const;    ///< [N, d] -> [N*h, d]
+  Tensor join_heads(const Tensor& vectors) const;  ///< [N*h, d] -> [N, d]
+
+  int64_t heads_, width_;
+  bool norm_latents_;
+  double commitment_;
+  EmaCodebook codebook_;
+  Linear project_in_, project_out_;
+};
+
+/// Learned codes with key and value maps per head; training samples by straight-through Gumbel-softmax.
+class MemoryCodes : public Quantizer {
+ public:
+  MemoryCodes(const Scope& scope, const TokenizerConfig& config);
+  Quantized encode(const Tensor& latents) const override;
+  Quantized train(const Tensor& latents, QuantizerDraws& draws) override;
+  Tensor decode(const Tensor& codes) const override;
+
+ private:
+  Tensor logits(const Tensor& latents) const;  ///< [h, N, K]
+
+  int64_t heads_;
+  Tensor codes_, to_k_, to_v_;
+};
+
+std::unique_ptr<Quantizer> make_quantizer(const Scope& scope, const TokenizerConfig& config);
+
+}  // namespace fourm

@@ -1,0 +1,15 @@
+// Parity cases of the tokenizers: runs one case folder and gives each result under the name it has in the fixtures.
+#pragma once
+
+#include "fourm/nn/parameters.h"
+
+namespace fourm {
+
+/// A folder with case.json of kind vqvae or quantizer, and inputs.safetensors. `expected*.safetensors` is not read.
+/// Gradients are given for every parameter. Error on another kind.
+NamedTensors run_tokenizer_case(const fs::path& folder);
+
+/// Whether `kind` of a case.json is one that run_tokenizer_case knows.
+bool is_tokenizer_case(const std::string& kind);
+
+}  // namespace fourm

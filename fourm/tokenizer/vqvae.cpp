@@ -1,0 +1,156 @@
+#include "fourm/tokenizer/vqvae.h"
+
+#include "fourm/core/error.h"
+#include "fourm/tokenizer/mlp.h"
+#include "fourm/tokenizer/vit.h"
+
+namespace fourm {
+namespace {
+
+// Old checkpoints call the projections quant_conv and post_quant_conv.
+class LegacyNames : public ParameterSource {
+ public:
+  explicit LegacyNames(FileSource& file) : file_(file) {}
+  Tensor get(const std::string& name, at::IntArrayRef shape, const Init& init) override {
+    return file_.get(stored_name(name), shape, init);
+  }
+  bool has(const std::string& name) const override { return file_.has(stored_name(name)); }
+
+ private:
+  std::string stored_name(const std::string& name) const {
+    const size_t at = name.find("quant_proj.");
+    if (at == std::string::npos || file_.has(name)) return name;
+    for (const char* old : {"quant_conv.", "quant_conv.0."}) {
+      const std::string legacy = name.substr(0, at) + old + name.substr(at + 11);
+      if (file_.has(legacy)) return legacy;
+    }
+    return name;
+  }
+  FileSource& file_;
+};
+
+// A 1x1 convolution on packed rows.
+Linear pointwise(const Scope& scope, int64_t in, int64_t out) {
+  Linear linear;
+  linear.weight = scope.parameter("weight", {out, in, 1, 1}, Init::xavier(in, out));
+  linear.bias = scope.parameter("bias", {out}, Init::zeros());
+  return linear;
+}
+
+FeatureMap apply_pointwise(const Linear& linear, const FeatureMap& in) {
+  return {at::linear(in.rows, linear.weight.flatten(1), linear.bias), in.grid};
+}
+
+}  // namespace
+
+Tokenizer::Tokenizer(TokenizerConfig config, ParameterSource& source)
+    : config_(std::move(config)), parameters_(std::make_unique<Parameters>(source)) {
+  const Scope scope(*parameters_);
+  if (config_.n_labels)
+    class_embedding_ = scope["cls_emb"].parameter("weight", {*config_.n_labels, config_.n_channels}, Init::normal(1));
+  if (const auto sizes = mlp_sizes(config_.enc_type))
+    encoder_ = std::make_unique<MlpEncoder>(scope["encoder"], *sizes, config_.n_channels);
+  else
+    encoder_ = std::make_unique<VitEncoder>(scope["encoder"], config_);
+  quant_proj_ = pointwise(scope["quant_proj"], encoder_->width(), config_.latent_dim);
+  quantizer_ = make_quantizer(scope["quantize"], config_);
+  if (config_.kind == TokenizerClass::kVq) return;
+  if (const auto sizes = mlp_sizes(config_.dec_type))
+    decoder_ = std::make_unique<MlpDecoder>(scope["decoder"], *sizes, config_.output_channels());
+  else
+    decoder_ = std::make_unique<VitDecoder>(scope["decoder"], config_);
+  post_quant_proj_ = pointwise(scope["post_quant_proj"], config_.latent_dim, decoder_->width());
+}
+
+Tokenizer Tokenizer::open(const fs::path& path) {
+  TokenizerFiles files = TokenizerFiles::open(path);
+  FileSource source(std::move(files.weights));
+  LegacyNames names(source);
+  Tokenizer tokenizer(std::move(files.config), names);
+  source.finish(*tokenizer.parameters_);
+  return tokenizer;
+}
+
+Tokenizer Tokenizer::create(const TokenizerConfig& config, uint64_t seed) {
+  config.validate("tokenizer");
+  SeedSource source(seed);
+  return Tokenizer(config, source);
+}
+
+void Tokenizer::save(const fs::path& path, const Json& extra) const {
+  if (path.extension() == ".safetensors") {
+    NamedTensors tensors;
+    for (const auto& entry : parameters_->entries()) tensors.emplace_back(entry.name, entry.value);
+    save_tensors(path, tensors, to_metadata(config_));
+    return;
+  }
+  make_folder(path);
+  Json json = to_json(config_);
+  json.update(extra);
+  save_parameters(path / "model.safetensors", *parameters_);
+  write_json(path / "config.json", json);
+}
+
+Tensor Tokenizer::encoder_input(const Tensor& x) const {
+  if (config_.n_labels) {
+    check(x.dim() == 3 && x.scalar_type() == at::kLong, "this tokenizer expects label maps [B, H, W] of int64, got ",
+          x.toString(), " ", x.sizes());
+    const int64_t low = x.numel() ? x.min().item<int64_t>() : 0, high = x.numel() ? x.max().item<int64_t>() : 0;
+    check(low >= 0 && high < *config_.n_labels, "a label map holds the label ", low < 0 ? low : high,
+          ", this tokenizer knows 0 to ", *config_.n_labels - 1);
+    return at::embedding(class_embedding_, x).permute({0, 3, 1, 2});
+  }
+  check(x.dim() == 4 && x.is_floating_point(), "this tokenizer expects pictures [B, C, H, W] of floats, got ",
+        x.toString(), " ", x.sizes());
+  if (!config_.undo_std) return x;
+  const Tensor mean = at::tensor({0.485F, 0.456F, 0.406F}).view({1, 3, 1, 1});
+  const Tensor deviation = at::tensor({0.229F, 0.224F, 0.225F}).view({1, 3, 1, 1});
+  return 2 * (x * deviation + mean) - 1;
+}
+
+FeatureMap Tokenizer::features(const Tensor& x) const { return (*encoder_)(encoder_input(x)); }
+
+FeatureMap Tokenizer::latents(const FeatureMap& features) const { return apply_pointwise(quant_proj_, features); }
+
+Tensor Tokenizer::shape_tokens(const Tensor& codes, const TokenGrid& grid) const {
+  const Tensor tokens = codes.view({grid.batch, grid.h, grid.w, -1}).permute({0, 3, 1, 2}).contiguous();
+  return tokens.size(1) == 1 ? tokens.squeeze(1) : tokens;
+}
+
+Tensor Tokenizer::encode(const Tensor& x) const {
+  const NoGradGuard no_grad;
+  const FeatureMap z = latents(features(x));
+  return shape_tokens(quantizer_->encode(z.rows).codes, z.grid);
+}
+
+FeatureMap Tokenizer::quantised(const Tensor& tokens) const {
+  const int64_t heads = config_.num_codebooks;
+  const bool right = tokens.scalar_type() == at::kLong &&
+                     (tokens.dim() == 4 ? tokens.size(1) == heads : tokens.dim() == 3 && heads == 1);
+  check(right, "tokens must be int64 of shape [B, ", heads > 1 ? concat(heads, ", ") : "", "h, w], got ",
+        tokens.toString(), " ", tokens.sizes());
+  const int64_t low = tokens.numel() ? tokens.min().item<int64_t>() : 0;
+  const int64_t high = tokens.numel() ? tokens.max().item<int64_t>() : 0;
+  check(low >= 0 && high < config_.codebook_size, "the token ", low < 0 ? low : high, " is outside the codebook of ",
+        config_.codebook_size);
+  const FeatureMap codes = FeatureMap::of(tokens.dim() == 3 ? tokens.unsqueeze(1) : tokens);
+  return {quantizer_->decode(codes.rows), codes.grid};
+}
+
+Tensor Tokenizer::decode(const FeatureMap& quantised) const {
+  check(decoder_ != nullptr, "this tokenizer has no decoder: it can encode only");
+  return (*decoder_)(apply_pointwise(post_quant_proj_, quantised));
+}
+
+Tensor Tokenizer::decode_tokens(const Tensor& tokens) const {
+  const NoGradGuard no_grad;
+  return decode(quantised(tokens));
+}
+
+Tokenizer::Training Tokenizer::train_forward(const Tensor& x, QuantizerDraws& draws) {
+  const FeatureMap z = latents(features(x));
+  const Quantized q = quantizer_->train(z.rows, draws);
+  return {decode({q.rows, z.grid}), q.loss, shape_tokens(q.codes, z.grid)};
+}
+
+}  // namespace fourm

@@ -1,0 +1,58 @@
+// A tokenizer: encoder, quantiser and decoder of one modality (paper section 2.1, appendix C).
+#pragma once
+
+#include <memory>
+
+#include "fourm/tokenizer/config.h"
+#include "fourm/tokenizer/feature_map.h"
+#include "fourm/tokenizer/quantizer.h"
+
+namespace fourm {
+
+class Tokenizer {
+ public:
+  /// From a folder (config.json + model.safetensors) or a single .safetensors file with its config in the header.
+  static Tokenizer open(const fs::path& path);
+  /// Fresh weights.
+  static Tokenizer create(const TokenizerConfig& config, uint64_t seed);
+  /// Into a folder, or, when `path` ends in .safetensors, into one file. `extra` joins the top level of config.json.
+  void save(const fs::path& path, const Json& extra = Json::object()) const;
+
+  const TokenizerConfig& config() const { return config_; }
+  Parameters& parameters() { return *parameters_; }
+  const Parameters& parameters() const { return *parameters_; }
+  Quantizer& quantizer() { return *quantizer_; }
+
+  /// What encode() takes: pictures or feature maps [B, C, H, W] float, or labels [B, H, W] int64 when n_labels is set;
+  /// H and W multiples of the patch. Gives tokens [B, h, w] int64, or [B, heads, h, w] with more than one codebook.
+  Tensor encode(const Tensor& x) const;
+  /// Tokens as from encode(), any grid -> [B, C, H, W] (class logits when n_labels is set).
+  Tensor decode_tokens(const Tensor& tokens) const;
+
+  // The stages, for training and tests.
+  FeatureMap features(const Tensor& x) const;                             ///< encoder output
+  FeatureMap latents(const FeatureMap& features) const;                   ///< width latent_dim, not quantised
+  FeatureMap quantised(const Tensor& tokens) const;                       ///< the vectors of tokens
+  Tensor decode(const FeatureMap& quantised) const;                       ///< [B, C, H, W]
+  Tensor shape_tokens(const Tensor& codes, const TokenGrid& grid) const;  ///< [N, h] -> [B(, h), nh, nw]
+
+  struct Training {
+    Tensor output, code_loss, tokens;
+  };
+  /// Forward pass in training: the codebook learns from the batch.
+  Training train_forward(const Tensor& x, QuantizerDraws& draws);
+
+ private:
+  Tokenizer(TokenizerConfig config, ParameterSource& source);
+  Tensor encoder_input(const Tensor& x) const;
+
+  TokenizerConfig config_;
+  std::unique_ptr<Parameters> parameters_;
+  Tensor class_embedding_;
+  std::unique_ptr<TokenEncoder> encoder_;
+  Linear quant_proj_, post_quant_proj_;
+  std::unique_ptr<Quantizer> quantizer_;
+  std::unique_ptr<TokenDecoder> decoder_;
+};
+
+}  // namespace fourm
