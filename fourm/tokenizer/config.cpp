@@ -57,7 +57,8 @@ YAML::Node metadata_node(const std::map<std::string, std::string>& metadata, con
   YAML::Node node(YAML::NodeType::Map);
   for (const auto& [key, text] : metadata) {
     if (text.size() > 10000) continue;  // no config value is that long
-    node[key] = parse_yaml(std::regex_replace(text, std::regex("\\bNone\\b"), "null"), origin + ": metadata " + key);
+    const std::string plain = std::regex_replace(text, std::regex("\\bNone\\b"), "null");
+    node[key] = plain == "null" ? YAML::Node() : parse_yaml(plain, origin + ": metadata " + key);
   }
   return node;
 }
@@ -172,7 +173,8 @@ Json to_json(const TokenizerConfig& config) { return JsonFields::json(const_cast
 
 std::map<std::string, std::string> to_metadata(const TokenizerConfig& config) {
   std::map<std::string, std::string> metadata{{"format", "pt"}};
-  for (const auto& item : to_json(config).items()) metadata[item.key()] = python_text(item.value());
+  const Json json = to_json(config);
+  for (const auto& item : json.items()) metadata[item.key()] = python_text(item.value());
   return metadata;
 }
 
