@@ -21,4 +21,14 @@ std::optional<Coordinate> read_coordinate(std::string_view word) {
   return out;
 }
 
+static constexpr int64_t kHalf = 512;
+
+std::string shape_token(double id) { return id < kHalf ? coordinate(0, id) : coordinate(1, id - kHalf); }
+
+std::optional<double> read_shape_token(std::string_view word) {
+  const auto read = read_coordinate(word);
+  if (!read || read->k > 1 || read->value < 0 || read->value >= kHalf) return std::nullopt;
+  return static_cast<double>(read->value + read->k * kHalf);
+}
+
 }  // namespace fourm

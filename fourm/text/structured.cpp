@@ -76,7 +76,7 @@ const std::vector<MetadataType>& types() {
   return all;
 }
 
-/// A group of a person: a word, then numbers written as round(scale * x + offset).
+/// A group of a person: a word, then numbers written as round(scale * x + offset); poses as shape tokens.
 struct PoseGroup {
   std::string word;
   double scale, offset;
@@ -85,7 +85,6 @@ struct PoseGroup {
 
 const std::array<PoseGroup, 4> kGroups = {
     {{"pose", 1, 0}, {"global", 499.5, 499.5}, {"camera", 49.95, 49.95, -1, 19}, {"shape", 166.5, 499.5}}};
-constexpr double kPoseHalf = 512;  // pose tokens from here on are written with v1
 constexpr double kBoxScale = 999;
 
 template <class Pose>
@@ -96,15 +95,16 @@ auto group_values(Pose& person, int group) {
 }
 
 std::string write_group(int group, double value) {
-  if (group == 0) return value < kPoseHalf ? coordinate(0, value) : coordinate(1, value - kPoseHalf);
+  if (group == 0) return shape_token(value);
   const PoseGroup& g = kGroups[group];
   return coordinate(0, g.scale * std::clamp(value, g.low, g.high) + g.offset);
 }
 
-std::optional<double> read_group(int group, const std::optional<Coordinate>& word) {
-  if (!word || word->k > 1 || (word->k == 1 && group != 0)) return std::nullopt;
-  const auto n = static_cast<double>(word->value);
-  return group == 0 ? n + word->k * kPoseHalf : (n - kGroups[group].offset) / kGroups[group].scale;
+std::optional<double> read_group(int group, const std::string& word) {
+  if (group == 0) return read_shape_token(word);
+  const auto read = read_coordinate(word);
+  if (!read || read->k != 0) return std::nullopt;
+  return (static_cast<double>(read->value) - kGroups[group].offset) / kGroups[group].scale;
 }
 
 /// The person whose words begin after "human", if all is there.
@@ -125,7 +125,7 @@ std::optional<HumanPose> read_person(std::span<const std::string> words) {
     seen[group] = true;
     ++at;
     for (double& value : group_values(person, group)) {
-      const auto read = at < words.size() ? read_group(group, read_coordinate(words[at])) : std::nullopt;
+      const auto read = at < words.size() ? read_group(group, words[at]) : std::nullopt;
       if (!read) return std::nullopt;
       value = *read;
       ++at;

@@ -1,0 +1,156 @@
+#include "fourm/text/wordpiece.h"
+
+#include <gtest/gtest.h>
+
+#include "fourm/core/error.h"
+#include "fourm/core/json.h"
+#include "fourm/core/rng.h"
+#include "tests/support/fixtures.h"
+#include "tests/text/small_vocabulary.h"
+
+namespace fourm {
+namespace {
+
+using Tokens = std::vector<std::string>;
+
+Tokens split_into(const WordPiece& text, std::string_view string) { return text.tokens(text.encode(string)); }
+
+TEST(WordPiece, NamedIdsAndSentinels) {
+  const WordPiece text = test::small_tokenizer();
+  EXPECT_EQ(text.pad(), 0);
+  EXPECT_EQ(text.unk(), 1);
+  EXPECT_EQ(text.sos(), 2);
+  EXPECT_EQ(text.eos(), 3);
+  EXPECT_EQ(text.sentinels().count, 10);
+  EXPECT_EQ(text.sentinel(9), 13);
+  EXPECT_TRUE(text.is_sentinel(4));
+  EXPECT_FALSE(text.is_sentinel(14));
+  EXPECT_EQ(text.id_of("v3=0"), 14 + 60);
+  EXPECT_FALSE(text.id("v0=20").has_value());
+  EXPECT_THROW(text.id_of("v0=20"), Error);
+  EXPECT_THROW(text.sentinel(10), Error);
+  EXPECT_THROW(text.tokens({text.size()}), Error);
+  EXPECT_THROW(text.tokens({-1}), Error);
+}
+
+TEST(WordPiece, AddedTokensNeedTheirBoundaries) {
+  const WordPiece text = test::small_tokenizer();
+  EXPECT_EQ(split_into(text, "[S_1][S_2]"), (Tokens{"[S_1]", "[S_2]"}));
+  EXPECT_EQ(split_into(text, "(v0=5)").at(1), "v0=5");
+  EXPECT_EQ(split_into(text, "Teddy\tBear"), Tokens{"teddy bear"});
+  EXPECT_EQ(split_into(text, "a[EOS]a"), (Tokens{"a", "[EOS]", "a"}));
+  for (const char* string : {"x[S_1]y", "v0=5v1=6", "v0=5x", "V0=5", "v0=05", "v0=100", "[s_1]"})
+    for (const int64_t id : text.encode(string)) EXPECT_FALSE(text.is_special(id) && id != text.unk()) << string;
+}
+
+TEST(WordPiece, WordsOfExactlyOneHundredCharacters) {
+  const WordPiece text = test::small_tokenizer();
+  EXPECT_GT(text.encode(std::string(100, 'a')).size(), 1u);
+  EXPECT_EQ(text.encode(std::string(101, 'a')), std::vector<int64_t>{text.unk()});
+  EXPECT_EQ(text.encode("a \xF0\x9F\x98\x80"), (std::vector<int64_t>{text.id_of("a"), text.unk()}));
+}
+
+TEST(WordPiece, DecodingSpacesAndSpecialTokens) {
+  const WordPiece text = test::small_tokenizer();
+  EXPECT_EQ(text.decode(text.encode("A CAT, asleep!"), false), "a cat, asleep!");
+  EXPECT_EQ(text.decode(text.encode("a cat"), true), "a") << "class names are special";
+  EXPECT_EQ(text.decode({-5, text.size() + 7, text.id_of("a")}, false), "a");
+  EXPECT_EQ(text.decode({}, false), "");
+}
+
+TEST(WordPiece, AnyBytesEncodeToIdsOfTheVocabulary) {
+  const WordPiece text = test::small_tokenizer();
+  Random random(7);
+  const std::string alphabet = "ab v0=1[S_]\xc3\xa9\xe6\xbc\xa2\xff\x80\x01.,'";
+  for (int round = 0; round < 5000; ++round) {
+    std::string bytes(random.below(40), ' ');
+    for (char& byte : bytes) byte = alphabet[random.below(static_cast<int64_t>(alphabet.size()))];
+    const auto ids = text.encode(bytes);
+    for (const int64_t id : ids) ASSERT_TRUE(id >= 0 && id < text.size());
+    // What was read once is read the same again, as long as nothing was unknown.
+    if (std::find(ids.begin(), ids.end(), text.unk()) == ids.end()) {
+      const std::string once = text.decode(ids, false);
+      EXPECT_EQ(text.decode(text.encode(once), false), once) << bytes;
+    }
+  }
+}
+
+/// A JSON file with one change gives one line of error that names the file.
+void expect_refused(const std::function<void(Json&)>& change, const std::string& expected_words) {
+  Json json = Json::parse(test::small_tokenizer_json());
+  change(json);
+  try {
+    WordPiece::from_json(json.dump(), "bad.json");
+    ADD_FAILURE() << "read although: " << expected_words;
+  } catch (const Error& error) {
+    const std::string message = error.what();
+    EXPECT_TRUE(message.starts_with("bad.json")) << message;
+    EXPECT_NE(message.find(expected_words), std::string::npos) << message;
+    EXPECT_EQ(message.find('\n'), std::string::npos);
+    EXPECT_LT(message.size(), 300u);
+  }
+}
+
+TEST(WordPieceFile, WhatIsNotSupportedIsNamed) {
+  expect_refused([](Json& j) { j = Json::array(); }, "expected a Hugging Face tokenizer.json");
+  expect_refused([](Json& j) { j["model"]["type"] = "BPE"; }, "only WordPiece is supported");
+  expect_refused([](Json& j) { j["normalizer"] = nullptr; }, "'normalizer'");
+  expect_refused([](Json& j) { j["pre_tokenizer"]["type"] = "Whitespace"; }, "BertPreTokenizer");
+  expect_refused([](Json& j) { j["decoder"] = nullptr; }, "'decoder'");
+  expect_refused([](Json& j) { j["post_processor"] = {{"type", "BertProcessing"}}; }, "'post_processor'");
+  expect_refused([](Json& j) { j["truncation"] = {{"max_length", 5}}; }, "'truncation'");
+  expect_refused([](Json& j) { j["added_tokens"][0]["lstrip"] = true; }, "'lstrip'");
+  expect_refused([](Json& j) { j["decoder"]["prefix"] = "@@"; }, "different prefixes");
+  expect_refused([](Json& j) { j.erase("model"); }, "'model' is missing");
+  expect_refused([](Json& j) { j["normalizer"]["lowercase"] = 1; }, "'lowercase' must be true or false");
+}
+
+TEST(WordPieceFile, HostileVocabulariesAreRefused) {
+  expect_refused([](Json& j) { j["model"]["vocab"] = Json::object(); }, "'vocab'");
+  expect_refused([](Json& j) { j["model"]["vocab"] = {{"a", 0}, {"b", 1}}; }, "the vocabulary has only 2 entries");
+  expect_refused([](Json& j) { j["model"]["vocab"]["cat"] = 0; }, "both have the id 0");
+  expect_refused([](Json& j) { j["model"]["vocab"]["cat"] = 1000000000000; }, "must be a whole number from 0 to 189");
+  expect_refused([](Json& j) { j["model"]["vocab"]["cat"] = -1; }, "must be a whole number");
+  expect_refused([](Json& j) { j["model"]["vocab"]["cat"] = 1.5; }, "must be a whole number");
+  expect_refused([](Json& j) { j["model"]["vocab"]["cat"] = "7"; }, "must be a whole number");
+  expect_refused([](Json& j) { j["added_tokens"][5]["id"] = 190; }, "added_tokens[5]");
+  expect_refused([](Json& j) { j["added_tokens"][5]["id"] = 6; }, "in the model's vocabulary");
+  expect_refused([](Json& j) { j["added_tokens"][0]["content"] = nullptr; }, "'content' must be text");
+  expect_refused([](Json& j) { j["added_tokens"] = 5; }, "'added_tokens' must be a list");
+  expect_refused([](Json& j) { j["model"]["unk_token"] = "[NONE]"; }, "'[NONE]' is not in the vocabulary");
+  expect_refused([](Json& j) { j["model"]["max_input_chars_per_word"] = -3; }, "'max_input_chars_per_word'");
+}
+
+TEST(WordPieceFile, CutNestedAndFlippedFilesNeverCrash) {
+  const std::string whole = test::small_tokenizer_json();
+  for (size_t length = 0; length < whole.size(); length += 97)
+    EXPECT_THROW(WordPiece::from_json(whole.substr(0, length), "cut.json"), Error) << length;
+  EXPECT_THROW(WordPiece::from_json(std::string(100000, '['), "deep.json"), Error);
+  EXPECT_THROW(WordPiece::from_json("{\"model\":" + std::string(100000, '{'), "deep.json"), Error);
+  EXPECT_THROW(WordPiece::load("/nowhere/tokenizer.json"), Error);
+  Random random(3);
+  for (int round = 0; round < 300; ++round) {
+    std::string flipped = whole;
+    flipped[random.below(static_cast<int64_t>(whole.size()))] = static_cast<char>(random.below(256));
+    try {
+      WordPiece::from_json(flipped, "flipped.json").encode("a cat [S_1] v0=3");
+    } catch (const Error&) {
+    }
+  }
+}
+
+TEST(WordPieceFile, TheOfficialVocabularyHasItsIdMap) {
+  FOURM_NEEDS(test::official_tokenizer());
+  const WordPiece text = WordPiece::load(test::official_tokenizer());
+  EXPECT_EQ(text.size(), 30000);
+  EXPECT_EQ(text.sentinels().first, 4);
+  EXPECT_EQ(text.sentinels().count, 200);
+  for (int k = 0; k < 4; ++k)
+    for (int n = 0; n < 1000; n += 111) EXPECT_EQ(text.id_of(concat("v", k, "=", n)), 204 + 1000 * k + n);
+  EXPECT_EQ(text.id_of("airplane"), 4204);
+  EXPECT_EQ(text.id_of("zebra"), 4283);
+  for (int64_t id = 0; id < text.size(); ++id) ASSERT_EQ(text.id_of(text.tokens({id})[0]), id);
+}
+
+}  // namespace
+}  // namespace fourm
