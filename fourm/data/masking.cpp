@@ -1,0 +1,212 @@
+#include "fourm/data/masking.h"
+
+#include <algorithm>
+#include <cmath>
+#include <numeric>
+#include <set>
+
+#include "fourm/core/error.h"
+#include "fourm/core/strings.h"
+#include "fourm/data/budget.h"
+
+namespace fourm {
+namespace {
+
+bool is_grid(ModalityKind kind) { return kind == ModalityKind::kTokens || kind == ModalityKind::kPixels; }
+bool can_be_target(ModalityKind kind) { return kind == ModalityKind::kTokens || kind == ModalityKind::kSequence; }
+
+void check_range(const char* key, const std::vector<int64_t>& range) {
+  check(range.size() == 2 && range[0] >= 0 && range[0] <= range[1], key,
+        " should be [least, most] with 0 <= least <= most");
+}
+
+// Alphas of the named modalities, `others` for the rest of `allowed`, 0 for what is not allowed.
+std::vector<double> alphas(const std::string& where, const std::map<std::string, double>& named, double others,
+                           const std::vector<std::string>& slots, const std::set<std::string>& allowed) {
+  const auto valid = [&](const std::string& key, double alpha) {
+    check(std::isfinite(alpha) && alpha >= 0, where, key, " is ", alpha, ", expected 0 or more");
+  };
+  valid("_others", others);
+  for (const auto& [name, alpha] : named) {
+    valid("." + name, alpha);
+    check(allowed.contains(name), where, ": ", printable(name), " is not one of its modalities",
+          did_you_mean(name, {allowed.begin(), allowed.end()}));
+  }
+  std::vector<double> values;
+  for (const auto& name : slots) {
+    const auto found = named.find(name);
+    values.push_back(!allowed.contains(name) ? 0 : found == named.end() ? others : found->second);
+  }
+  check(std::accumulate(values.begin(), values.end(), 0.0) > 0, where, ": at least one alpha should be positive");
+  return values;
+}
+
+// The rows of `data` at `positions`, as a run.
+TokenRun take(const std::string& name, const ModalityData& data, std::vector<int64_t> positions) {
+  TokenRun run{name, {}, {}, data.width, std::move(positions)};
+  for (const int64_t p : run.positions) {
+    if (data.width)
+      run.values.insert(run.values.end(), data.values.begin() + p * data.width,
+                        data.values.begin() + (p + 1) * data.width);
+    else
+      run.ids.push_back(data.ids[p]);
+  }
+  return run;
+}
+
+std::vector<int64_t> counting(int64_t first, int64_t n) {
+  std::vector<int64_t> numbers(n);
+  std::iota(numbers.begin(), numbers.end(), first);
+  return numbers;
+}
+
+struct MaskedSequence {
+  TokenRun input;
+  std::vector<int64_t> target;  // empty when the input leaves nothing to ask for
+};
+
+// Keeps each id with probability `keep`, less and less until the input fits the budget. Without a budget all is masked.
+MaskedSequence mask_sequence(const std::string& name, const ModalityData& data, int64_t budget, double keep,
+                             SentinelRange sentinels, Random& random) {
+  // Embeddings are masked by way of ids that stand for their rows.
+  const int64_t first_row = sentinels.first + sentinels.count;
+  const std::vector<int64_t> ids = data.width ? counting(first_row, data.length()) : data.ids;
+  if (budget == 0) keep = 0;
+  SpanMasked masked;
+  std::vector<bool> kept(ids.size());
+  for (;; keep = keep > 1e-3 ? 0.9 * keep : 0) {
+    for (size_t t = 0; t < ids.size(); ++t) kept[t] = random.chance(keep);
+    masked = mask_spans(ids, kept, sentinels);
+    if (keep == 0 || static_cast<int64_t>(masked.input.size()) <= budget) break;
+  }
+  if (budget == 0) masked.input.clear();
+  if (masked.target.size() < 2) masked.target.clear();  // a lone sentinel
+  const auto length = static_cast<int64_t>(masked.input.size());
+  TokenRun input{name, {}, {}, data.width, counting(0, length)};
+  if (data.width == 0) {
+    input.ids = std::move(masked.input);
+    return {std::move(input), std::move(masked.target)};
+  }
+  input.values.resize(length * data.width, 0);  // masked runs stay, as zero vectors
+  for (int64_t t = 0; t < length; ++t)
+    if (!sentinels.contains(masked.input[t]))
+      std::copy_n(data.values.begin() + (masked.input[t] - first_row) * data.width, data.width,
+                  input.values.begin() + t * data.width);
+  return {std::move(input), {}};
+}
+
+}  // namespace
+
+Masker::Masker(const MaskingConfig& config, const ModalityTable& table, const std::vector<std::string>& inputs,
+               const std::vector<std::string>& targets, SentinelRange sentinels)
+    : config_(config), sentinels_(sentinels) {
+  check_range("input_tokens", config.input_tokens);
+  check_range("target_tokens", config.target_tokens);
+  check(!config.mixture.empty(), "mixture is empty, expected at least one component");
+  const std::set<std::string> readable(inputs.begin(), inputs.end());
+  std::set<std::string> all = readable, writable;
+  for (const auto& name : targets)
+    if (can_be_target(table.at(name).kind)) writable.insert(name);
+  all.insert(writable.begin(), writable.end());
+  const std::vector<std::string> names(all.begin(), all.end());
+  for (const auto& name : names) slots_.push_back({name, table.at(name).kind});
+
+  for (size_t c = 0; c < config.mixture.size(); ++c) {
+    const MaskingComponent& from = config.mixture[c];
+    const std::string where = concat("mixture[", c, "].");
+    check(std::isfinite(from.weight) && from.weight >= 0, where, "weight is ", from.weight, ", expected 0 or more");
+    weights_.push_back(from.weight);
+    Component component{alphas(where + "input", from.input, from.input_others, names, readable),
+                        alphas(where + "target", from.target, from.target_others, names, writable),
+                        std::vector<Keep>(names.size(), Keep::kRandom)};
+    for (const auto& [name, scheme] : from.keep) {
+      const auto slot = std::find(names.begin(), names.end(), name);
+      check(slot != names.end() && table.at(name).is_sequence(), where, "keep: ", printable(name),
+            " is not a sequence of the model", did_you_mean(name, names));
+      check(scheme == "random" || scheme == "all" || scheme == "binary", where, "keep.", name, " is ",
+            printable(scheme), ", expected random, all or binary");
+      component.keep[slot - names.begin()] = scheme == "all"      ? Keep::kAll
+                                             : scheme == "binary" ? Keep::kBinary
+                                                                  : Keep::kRandom;
+    }
+    components_.push_back(std::move(component));
+  }
+  check(std::accumulate(weights_.begin(), weights_.end(), 0.0) > 0, "mixture: at least one weight should be positive");
+}
+
+double Masker::draw_keep(Keep keep, Random& random) const {
+  if (keep == Keep::kAll) return 1;
+  return keep == Keep::kBinary ? static_cast<double>(random.below(2)) : random.uniform();
+}
+
+MaskedSample Masker::operator()(const TokenSample& sample, Random random) const {
+  const size_t n = slots_.size();
+  const Component& component = components_[random.choice(weights_)];
+  const int64_t input_budget = random.between(config_.input_tokens[0], config_.input_tokens[1]);
+  const int64_t target_budget = random.between(config_.target_tokens[0], config_.target_tokens[1]);
+
+  std::vector<const ModalityData*> data(n, nullptr);
+  std::vector<bool> grid(n, false);
+  std::vector<int64_t> room(n, 0), parts;
+  for (size_t i = 0; i < n; ++i) {
+    const auto found = sample.find(slots_[i].name);
+    if (found == sample.end()) continue;
+    data[i] = &found->second;
+    grid[i] = is_grid(slots_[i].kind);
+    room[i] = data[i]->length();
+  }
+  // A sequence may use less than its part, since masked runs shrink to sentinels: grids take the rest.
+  const auto fill_grids = [&](const BudgetShares& shares, int64_t unused) {
+    if (!config_.redistribute) return;
+    std::vector<int64_t> spare(n, 0);
+    for (size_t i = 0; i < n; ++i)
+      if (grid[i]) spare[i] = room[i] - parts[i];
+    const auto more = shares.split(unused, spare, random);
+    for (size_t i = 0; i < n; ++i) parts[i] += more[i];
+  };
+
+  MaskedSample result;
+  const BudgetShares input_shares(component.input, random);
+  parts = input_shares.split(input_budget, room, random, config_.redistribute);
+  int64_t unused = 0;
+  std::vector<std::vector<int64_t>> texts(n);  // what is left to ask of sequences
+  for (size_t i = 0; i < n; ++i) {
+    if (!data[i] || grid[i]) continue;
+    const double keep = draw_keep(component.keep[i], random);
+    MaskedSequence masked = mask_sequence(slots_[i].name, *data[i], parts[i], keep, sentinels_, random);
+    unused += parts[i] - static_cast<int64_t>(masked.input.positions.size());
+    if (!masked.input.positions.empty()) result.inputs.push_back(std::move(masked.input));
+    texts[i] = std::move(masked.target);
+    room[i] = static_cast<int64_t>(texts[i].size());
+  }
+  fill_grids(input_shares, unused);
+  std::vector<std::vector<int64_t>> free_slots(n);
+  for (size_t i = 0; i < n; ++i) {
+    if (!grid[i]) continue;
+    std::vector<int64_t> order = random.permutation(room[i]);
+    free_slots[i].assign(order.begin() + parts[i], order.end());
+    room[i] -= parts[i];
+    order.resize(parts[i]);
+    if (!order.empty()) result.inputs.push_back(take(slots_[i].name, *data[i], std::move(order)));
+  }
+
+  const BudgetShares target_shares(component.target, random);
+  parts = target_shares.split(target_budget, room, random, config_.redistribute);
+  unused = 0;
+  for (size_t i = 0; i < n; ++i) {
+    if (parts[i] == 0 || grid[i]) continue;
+    std::vector<int64_t> text = cut_target(texts[i], parts[i], sentinels_, random);
+    if (text.size() < 2) text.clear();
+    unused += parts[i] - static_cast<int64_t>(text.size());
+    if (!text.empty()) result.targets.push_back({slots_[i].name, std::move(text), {}, 0, {}});
+  }
+  fill_grids(target_shares, unused);
+  for (size_t i = 0; i < n; ++i) {
+    if (parts[i] == 0 || !grid[i]) continue;
+    free_slots[i].resize(parts[i]);
+    result.targets.push_back(take(slots_[i].name, *data[i], std::move(free_slots[i])));
+  }
+  return result;
+}
+
+}  // namespace fourm

@@ -1,0 +1,78 @@
+// Masking of a sample to an input and a target budget (paper section 2.3 and appendix; spec training 5). Grids give
+// random slots; sequences are span-masked with sentinels. Inputs and targets of a modality are disjoint.
+#pragma once
+
+#include <map>
+#include <string>
+#include <vector>
+
+#include "fourm/core/rng.h"
+#include "fourm/data/sample.h"
+#include "fourm/text/sentinel.h"
+
+namespace fourm {
+
+/// One way of drawing budgets, one of a mixture.
+struct MaskingComponent {
+  double weight = 1, input_others = 0, target_others = 0;
+  std::map<std::string, double> input, target;
+  std::map<std::string, std::string> keep;
+
+  template <class Visitor>
+  void fields(Visitor& v) {
+    v("weight", weight, "how often this component is drawn, relative to the others");
+    v("input", input, "modality -> Dirichlet alpha of its part of the input; 0 = never");
+    v("input_others", input_others, "alpha of the input modalities that are not named");
+    v("target", target, "modality -> Dirichlet alpha of its part of the target; 0 = never");
+    v("target_others", target_others, "alpha of the target modalities that are not named");
+    v("keep", keep,
+      "sequence -> how much of it the input may keep: random (the default), all, or binary (all or none)");
+  }
+};
+
+struct MaskingConfig {
+  std::vector<int64_t> input_tokens{128, 128}, target_tokens{128, 128};
+  std::vector<MaskingComponent> mixture;
+  bool redistribute = true;
+
+  template <class Visitor>
+  void fields(Visitor& v) {
+    v("input_tokens", input_tokens, "least and most tokens of an input; drawn uniformly");
+    v("target_tokens", target_tokens, "least and most tokens of a target");
+    v("mixture", mixture, "ways of drawing budgets");
+    v("redistribute", redistribute,
+      "give what a modality cannot use to the others, so that budgets are used fully; the original loses it");
+  }
+};
+
+class Masker {
+ public:
+  /// `inputs` and `targets`: the modalities of the model; pixels and embeddings are never targets. Error on alphas for
+  /// modalities that are not among them, on negative numbers and on empty ranges.
+  Masker(const MaskingConfig& config, const ModalityTable& table, const std::vector<std::string>& inputs,
+         const std::vector<std::string>& targets, SentinelRange sentinels);
+
+  /// A sequence in `sample` ends with [EOS], if it was not cut. The result depends on the sample and on `random` alone.
+  /// Modalities that the sample lacks get nothing.
+  MaskedSample operator()(const TokenSample& sample, Random random) const;
+
+ private:
+  enum class Keep { kRandom, kAll, kBinary };
+  struct Slot {
+    std::string name;
+    ModalityKind kind;
+  };
+  struct Component {
+    std::vector<double> input, target;  // alphas by slot
+    std::vector<Keep> keep;
+  };
+  double draw_keep(Keep keep, Random& random) const;
+
+  std::vector<Slot> slots_;  // all modalities, sorted by name
+  std::vector<Component> components_;
+  std::vector<double> weights_;
+  MaskingConfig config_;
+  SentinelRange sentinels_;
+};
+
+}  // namespace fourm
