@@ -1,5 +1,6 @@
 // The text case of the fixtures: every field of every entry, exactly.
 #include <gtest/gtest.h>
+#include <unistd.h>
 
 #include "fourm/text/text_case.h"
 #include "tests/support/fixtures.h"
@@ -53,6 +54,34 @@ TEST(TextParity, EveryFieldOfTheTextCase) {
       EXPECT_EQ(want[b][5], have[b][5]);
     }
   }
+}
+
+TEST(TextParity, TheAnswersAreNotReadFromTheQuestions) {
+  const fs::path folder = test::fixture_root() / "tokenizers" / "h_text";
+  FOURM_NEEDS(folder);
+  FOURM_NEEDS(test::official_tokenizer());
+  const fs::path bare = fs::temp_directory_path() / concat("fourm_text_case_", ::getpid());
+  make_folder(bare);
+  fs::copy_file(folder / "case.json", bare / "case.json");
+  for (const char* file : {"strings.json", "boxes.json", "structured.json"}) {
+    Json questions = read_json(folder / file);
+    for (auto& list : questions)
+      for (auto& entry : list)
+        for (const char* field : {"tokens", "decode_keep_special", "decode_skip_special", "boxes_after_augment",
+                                  "decoded", "boxes_back", "inverse_error", "chunks"})
+          entry.erase(field);
+    for (const char* list : {"strings", "box_sets", "metadata", "color_palette", "human_poses"})
+      if (questions.contains(list))
+        for (auto& entry : questions[list]) entry.erase("ids"), entry.erase("string");
+    write_json(bare / file, questions);
+  }
+  EXPECT_EQ(run_text_case(bare, test::official_tokenizer()), run_text_case(folder, test::official_tokenizer()));
+  write_file(bare / "boxes.json", R"({"box_sets": [{"instances": 5}]})");
+  EXPECT_THROW(run_text_case(bare, test::official_tokenizer()), Error);
+  write_file(bare / "boxes.json", R"({"inverse_only": {"a": 1}})");
+  EXPECT_THROW(run_text_case(bare, test::official_tokenizer()), Error);
+  EXPECT_THROW(run_text_case(bare, bare / "none.json"), Error);
+  fs::remove_all(bare);
 }
 
 }  // namespace
