@@ -1,0 +1,45 @@
+// Any to any: runs a plan on a batch of canvases (paper section 3.4; spec generation 4 to 7).
+#pragma once
+
+#include <functional>
+#include <optional>
+#include <vector>
+
+#include "fourm/generate/canvas.h"
+#include "fourm/generate/plan.h"
+#include "fourm/model/fourm.h"
+
+namespace fourm {
+
+/// What one step wrote; one entry a canvas.
+struct StepReport {
+  int64_t step, steps;
+  const Step& what;
+  struct Row {
+    std::vector<int64_t> slots, tokens;
+    std::vector<double> confidences;
+  };
+  const std::vector<Row>& rows;
+  const std::vector<Canvas>& canvases;
+};
+
+struct GenerateOptions {
+  uint64_t seed = 0;
+  Filter filter;
+  bool draw = true;          ///< false: take the most likely token everywhere
+  SequenceIds sequence_ids;
+  /// Called after each step with what it wrote; false stops the run.
+  std::function<bool(const StepReport&)> on_step;
+  /// Called with the scores of a step before drawing: one tensor [n, V] a pass (conditional ones first, the base last)
+  /// and the guided scores. For a text once a token.
+  std::function<void(int64_t step, const std::vector<Tensor>& passes, const Tensor& guided)> on_scores;
+  /// The slots of a ROAR step in decoding order, instead of a random choice (parity runs).
+  std::function<std::vector<int64_t>(int64_t step, size_t canvas)> choose_slots;
+};
+
+/// Runs the steps in order; the canvases are filled in place. Returns false when on_step stopped it. A canvas gets the
+/// same draws whatever the batch around it.
+bool generate(const FourM& model, const std::vector<Step>& steps, std::vector<Canvas>& canvases,
+              const GenerateOptions& options);
+
+}  // namespace fourm

@@ -1,0 +1,93 @@
+#include "fourm/generate/passes.h"
+
+#include <algorithm>
+
+#include "fourm/core/error.h"
+
+namespace fourm {
+namespace {
+
+bool contains(const std::vector<std::string>& names, const std::string& name) {
+  return std::find(names.begin(), names.end(), name) != names.end();
+}
+
+Tensor known_rows(const ModalityData& data, const std::vector<int64_t>& slots) {
+  Tensor rows = at::empty({static_cast<int64_t>(slots.size()), data.width}, at::kFloat);
+  float* out = rows.data_ptr<float>();
+  for (const int64_t slot : slots) out = std::copy_n(data.values.data() + slot * data.width, data.width, out);
+  return rows;
+}
+
+void add_entry(const Canvas::Entry& entry, const Modality& modality, EncoderPacker& packer) {
+  std::vector<int64_t> slots, positions;
+  for (size_t i = 0; i < entry.known.size(); ++i) {
+    if (!entry.known[i]) continue;
+    positions.push_back(modality.is_sequence() ? static_cast<int64_t>(slots.size()) : static_cast<int64_t>(i));
+    slots.push_back(static_cast<int64_t>(i));
+  }
+  if (entry.data.width) {
+    packer.add_values(entry.modality, known_rows(entry.data, slots), positions);
+    return;
+  }
+  std::vector<int64_t> ids;
+  for (const int64_t slot : slots) ids.push_back(entry.data.ids[slot]);
+  packer.add_ids(entry.modality, ids, positions);
+}
+
+}  // namespace
+
+std::vector<Pass> passes_of(const Guidance& guidance) {
+  if (!guidance.active()) return {{}};
+  if (guidance.terms.empty()) return {{{}, {}, guidance.scale}, {guidance.conditions, {}, 0}};
+  std::vector<std::string> all;
+  for (const auto& term : guidance.terms) all.insert(all.end(), term.conditions.begin(), term.conditions.end());
+  std::vector<Pass> passes;
+  for (const auto& term : guidance.terms) {
+    Pass pass{{}, {}, term.weight};
+    for (const auto& name : all)
+      if (!contains(term.conditions, name)) pass.absent.push_back(name);
+    passes.push_back(std::move(pass));
+  }
+  passes.push_back({{}, all, 0});
+  return passes;
+}
+
+EncoderBatch pack_inputs(const FourM& model, const std::vector<const Canvas*>& canvases,
+                         const std::vector<Pass>& passes, const SequenceIds& special) {
+  EncoderPacker packer;
+  for (const Pass& pass : passes)
+    for (const Canvas* canvas : canvases) {
+      packer.begin_sample();
+      for (const auto& entry : canvas->entries) {
+        const auto input = model.inputs().find(entry.modality);
+        if (input == model.inputs().end() || contains(pass.absent, entry.modality)) continue;
+        const Modality& modality = input->second.modality;
+        if (!contains(pass.emptied, entry.modality))
+          add_entry(entry, modality, packer);
+        else if (modality.kind == ModalityKind::kSequence)
+          packer.add_ids(entry.modality, {special.start()}, {0});
+        else if (modality.kind == ModalityKind::kEmbeddings)
+          packer.add_values(entry.modality, at::zeros({1, modality.width}), {0});
+      }
+    }
+  return packer.finish();
+}
+
+std::vector<Tensor> split_passes(const Tensor& scores, size_t passes) {
+  return scores.chunk(static_cast<int64_t>(passes), 0);
+}
+
+Tensor combine(const std::vector<Tensor>& scores, const std::vector<Pass>& passes, const std::string& target) {
+  Tensor result = scores[0];
+  if (passes.size() == 2) {
+    result = scores[1] + passes[0].weight * (scores[0] - scores[1]);
+  } else if (passes.size() > 2) {
+    result = scores.back();
+    for (size_t i = 0; i + 1 < passes.size(); ++i) result = result + passes[i].weight * (scores[i] - scores.back());
+  }
+  check(at::isfinite(result).all().item<bool>(), "the scores of '", target,
+        "' are not finite: the weights or an input hold NaN or infinite numbers");
+  return result.contiguous();
+}
+
+}  // namespace fourm

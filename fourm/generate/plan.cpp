@@ -1,0 +1,88 @@
+#include "fourm/generate/plan.h"
+
+#include "fourm/core/config.h"
+#include "fourm/core/strings.h"
+#include "fourm/generate/schedule.h"
+
+namespace fourm {
+
+Scheme parse_scheme(const std::string& text) {
+  if (text == "maskgit") return Scheme::kMaskGit;
+  if (text == "roar") return Scheme::kRoar;
+  if (text == "autoregressive") return Scheme::kAutoregressive;
+  fail("unknown scheme ", printable(text), "; known: maskgit, roar, autoregressive");
+}
+
+Plan read_plan(const fs::path& yaml) {
+  Plan plan;
+  load_config(yaml, {}, plan);
+  check(!plan.targets.empty(), yaml.string(), ": the plan has no targets");
+  return plan;
+}
+
+std::vector<Step> expand(const Plan& plan, const std::function<Modality(const std::string&)>& modality) {
+  std::vector<Step> steps;
+  std::vector<std::string> conditions = plan.conditions;
+  for (const Target& target : plan.targets) {
+    const Modality info = modality(target.modality);
+    const bool sequence = info.kind == ModalityKind::kSequence;
+    check(sequence || info.kind == ModalityKind::kTokens, "modality '", info.name, "' cannot be generated");
+    const Scheme scheme = !target.scheme.empty() ? parse_scheme(target.scheme)
+                          : sequence             ? Scheme::kAutoregressive
+                                                 : Scheme::kMaskGit;
+    check(sequence == (scheme == Scheme::kAutoregressive), "modality '", info.name, "' is a ",
+          sequence ? "sequence: its scheme is autoregressive" : "grid: its scheme is maskgit or roar");
+    check(target.temperature >= 0, "modality '", info.name, "': the temperature is negative");
+    check(target.weights.empty() || target.weights.size() == conditions.size(), "modality '", info.name, "': ",
+          target.weights.size(), " guidance weights for ", conditions.size(), " conditions (", join(conditions, ", "), ")");
+    const auto guidance = [&](double scale) {
+      if (target.weights.empty()) return Guidance{conditions, scale, {}};
+      Guidance weighted;
+      for (size_t i = 0; i < conditions.size(); ++i)
+        weighted.terms.push_back({{conditions[i]}, target.weights[i]});
+      return weighted;
+    };
+    if (scheme == Scheme::kAutoregressive) {
+      steps.push_back({target.modality, scheme, 0, target.temperature, guidance(target.guidance), 0, 0});
+      continue;
+    }
+    const int64_t total = target.tokens > 0 ? target.tokens : info.max_tokens;
+    check(total <= info.max_tokens, "modality '", info.name, "' has ", info.max_tokens, " tokens, the plan asks for ",
+          total);
+    check(target.schedule == "cosine" || target.schedule == "linear", "unknown token schedule ",
+          printable(target.schedule), "; known: cosine, linear");
+    const bool cosine = scheme == Scheme::kMaskGit && target.schedule == "cosine";
+    const auto counts = cosine ? cosine_tokens(total, target.steps) : linear_tokens(total, target.steps);
+    const auto warmth = temperatures(target.temperature_schedule, target.temperature, counts);
+    const auto scales = guidance_scales(target.guidance_schedule, target.guidance, counts.size());
+    int64_t before = 0;
+    for (size_t i = 0; i < counts.size(); ++i) {
+      steps.push_back({target.modality, scheme, counts[i], warmth[i], guidance(scales[i]), before, total});
+      before += counts[i];
+    }
+    if (plan.grow_conditions) conditions.push_back(target.modality);
+  }
+  return steps;
+}
+
+Target default_target(const Modality& modality, bool from_pixels) {
+  Target target;
+  target.modality = modality.name;
+  if (modality.kind == ModalityKind::kSequence) {
+    target.scheme = "autoregressive";
+    target.temperature = 0.3;
+  } else if (from_pixels) {
+    target.scheme = "roar";
+    target.temperature = 0.01;
+    target.guidance = 2;
+  } else {
+    target.scheme = "roar";
+    target.steps = 8;
+    target.temperature = 3;
+    target.temperature_schedule = "onex:0.5:0.5";
+    target.guidance = 2;
+  }
+  return target;
+}
+
+}  // namespace fourm

@@ -1,0 +1,105 @@
+// A plan: what to generate, in which order and how. One line a target; `expand` turns them into single steps.
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <string>
+#include <vector>
+
+#include "fourm/core/file.h"
+#include "fourm/modality/modality.h"
+
+namespace fourm {
+
+enum class Scheme {
+  kMaskGit,        ///< every masked slot is drawn, the most confident are kept (Chang et al. 2022)
+  kRoar,           ///< a random subset of the masked slots is drawn and kept
+  kAutoregressive  ///< left to right; for sequences
+};
+Scheme parse_scheme(const std::string& text);
+
+/// One step of classifier-free guidance (Ho and Salimans 2022) or of weighted multimodal guidance (paper section 3.4):
+/// scores = base + sum_i weight_i (scores given condition i - base).
+struct Guidance {
+  /// Conditions that the base pass does without: a grid is hidden, a text is replaced by one [S_1], T5 vectors by one
+  /// zero. The only term is then the pass that sees everything, with weight `scale`.
+  std::vector<std::string> conditions;
+  double scale = 1;
+  /// Weighted: each term sees its own conditions beside what no term names; the base sees none of them.
+  struct Term {
+    std::vector<std::string> conditions;
+    double weight = 1;
+  };
+  std::vector<Term> terms;
+
+  bool active() const { return !terms.empty() || (scale != 1 && !conditions.empty()); }
+};
+
+struct Step {
+  std::string target;
+  Scheme scheme = Scheme::kMaskGit;
+  int64_t tokens = 0;        ///< to write in this step; 0 for kAutoregressive
+  double temperature = 1;    ///< 0 takes the most likely token
+  Guidance guidance;
+  /// Tokens that the target's steps before this one write: a target that is partly known skips that many.
+  int64_t tokens_before = 0, tokens_total = 0;
+};
+
+/// How the most likely tokens are kept before drawing. Both filters see the scores before the temperature.
+struct Filter {
+  int64_t top_k = 0;         ///< keep the k best; 0 = all
+  double top_k_share = 0;    ///< keep this share of the vocabulary; 0 = all
+  double top_p = 0;          ///< keep the best until their probability passes p; 0 = all
+};
+
+/// One line of a plan.
+struct Target {
+  std::string modality, scheme, schedule = "cosine", temperature_schedule = "constant", guidance_schedule = "constant";
+  int64_t tokens = 0, steps = 1;
+  double temperature = 1, guidance = 1;
+  std::vector<double> weights;  ///< weighted guidance: one a condition, finished targets being conditions too
+
+  template <class Visitor>
+  void fields(Visitor& v) {
+    v("modality", modality, "what to generate");
+    v("scheme", scheme, "maskgit, roar or autoregressive; by kind when empty");
+    v("tokens", tokens, "how many tokens; 0 = the modality's own number");
+    v("steps", steps, "decoding steps (not for autoregressive)");
+    v("schedule", schedule, "cosine or linear: tokens a step (maskgit; roar is always linear)");
+    v("temperature", temperature, "0 takes the most likely token");
+    v("temperature_schedule", temperature_schedule, "constant, linear or onex:MIN:POWER");
+    v("guidance", guidance, "guidance scale; 1 = none, below 0 pushes away from the conditions");
+    v("guidance_schedule", guidance_schedule, "constant or cosine");
+    v("weights", weights, "weighted multimodal guidance: one weight a condition");
+  }
+};
+
+struct Plan {
+  std::vector<Target> targets;
+  std::vector<std::string> conditions;  ///< what guidance leaves out; default: every input
+  bool grow_conditions = true;          ///< finished grid targets become conditions of later targets
+  int64_t top_k = 0;
+  double top_k_share = 0, top_p = 0;
+
+  template <class Visitor>
+  void fields(Visitor& v) {
+    v("targets", targets, "what to generate, in this order");
+    v("conditions", conditions, "what guidance leaves out; default: every input");
+    v("grow_conditions", grow_conditions, "finished grid targets become conditions of later ones");
+    v("top_k", top_k, "draw from the k best tokens; 0 = all");
+    v("top_k_share", top_k_share, "draw from this share of the vocabulary; 0 = all");
+    v("top_p", top_p, "draw from the best tokens until their probability passes p; 0 = all");
+  }
+  Filter filter() const { return {top_k, top_k_share, top_p}; }
+};
+
+Plan read_plan(const fs::path& yaml);
+
+/// The plan as single steps. `modality` gives kinds and sizes.
+std::vector<Step> expand(const Plan& plan, const std::function<Modality(const std::string&)>& modality);
+
+/// Sensible steps for a target given what is known (spec generation 2, the demo's settings): grids from pixels in one
+/// step, from text in several with guidance; text left to right.
+Target default_target(const Modality& modality, bool from_pixels);
+
+}  // namespace fourm

@@ -1,0 +1,29 @@
+#include "fourm/generate/replay.h"
+
+#include "fourm/core/error.h"
+#include "fourm/core/json.h"
+#include "fourm/core/strings.h"
+#include "fourm/generate/forward_case.h"
+#include "fourm/generate/generation_case.h"
+#include "fourm/text/text_case.h"
+#include "fourm/tokenizer/tokenizer_case.h"
+
+namespace fourm {
+
+size_t replay(const fs::path& folder, const fs::path& out, const std::optional<fs::path>& tokenizer) {
+  const Json info = read_json(folder / "case.json");
+  check(info.is_object(), (folder / "case.json").string(), ": is not an object");
+  const bool generation = info.contains("runs"), forward = info.contains("num_encoder_tokens");
+  if (!generation && !forward && info.value("kind", "") == "text") {
+    const Json results = run_text_case(folder, tokenizer);
+    write_json(out, results);
+    return results.size();
+  }
+  const NamedTensors results = generation ? run_generation_case(folder)
+                               : forward  ? run_forward_case(folder)
+                                          : run_tokenizer_case(folder);
+  save_tensors(out, results);
+  return results.size();
+}
+
+}  // namespace fourm

@@ -1,0 +1,166 @@
+// Schedules, filters and seeds against the original's tables (fixture: transformer/schedules.json), with our rule for
+// steps that are not positive: the running count stops at n and empty steps are dropped.
+#include "fourm/generate/schedule.h"
+
+#include <cmath>
+#include <numeric>
+
+#include "fourm/core/json.h"
+#include "fourm/generate/plan.h"
+#include "fourm/generate/sampler.h"
+#include "tests/support/fixtures.h"
+
+namespace fourm {
+namespace {
+
+using Integers = std::vector<int64_t>;
+
+Json tables() { return read_json(test::fixture_root() / "transformer" / "schedules.json"); }
+#define NEEDS_TABLES FOURM_NEEDS(test::fixture_root() / "transformer" / "schedules.json")
+
+Integers positive_part(const Integers& tokens, int64_t n) {
+  Integers kept;
+  int64_t done = 0;
+  for (const int64_t t : tokens) {
+    const int64_t count = std::min(t, n - done);
+    if (count <= 0) continue;
+    kept.push_back(count);
+    done += count;
+  }
+  return kept;
+}
+
+TEST(Schedule, TokensEqualTheTables) {
+  NEEDS_TABLES;
+  for (const auto& row : tables()["token_schedules"]) {
+    const auto n = row["total"].get<int64_t>(), k = row["steps"].get<int64_t>();
+    EXPECT_EQ(cosine_tokens(n, k), positive_part(row["cosine"].get<Integers>(), n)) << n << " in " << k;
+    EXPECT_EQ(linear_tokens(n, k), row["linear"].get<Integers>()) << n << " in " << k;
+  }
+}
+
+TEST(Schedule, EveryScheduleIsPositiveAndComplete) {
+  for (int64_t n = 1; n < 300; n += 7)
+    for (int64_t k = 1; k < 120; k += 3)
+      for (const auto& tokens : {cosine_tokens(n, k), linear_tokens(n, k)}) {
+        EXPECT_EQ(std::accumulate(tokens.begin(), tokens.end(), int64_t{0}), n);
+        EXPECT_GT(*std::min_element(tokens.begin(), tokens.end()), 0);
+        EXPECT_LE(static_cast<int64_t>(tokens.size()), k);
+      }
+}
+
+TEST(Schedule, TemperaturesEqualTheTables) {
+  NEEDS_TABLES;
+  for (const auto& row : tables()["temperature_schedules"]) {
+    const auto tokens = row["tokens"].get<Integers>();
+    if (*std::min_element(tokens.begin(), tokens.end()) <= 0) continue;
+    for (const auto& [kind, values] : row.items()) {
+      if (kind != "constant" && kind != "linear" && !kind.starts_with("onex")) continue;
+      const auto found = temperatures(kind, row["temperature"].get<double>(), tokens);
+      ASSERT_EQ(found.size(), values.size());
+      for (size_t i = 0; i < found.size(); ++i) EXPECT_NEAR(found[i], values[i].get<double>(), 1e-6) << kind;
+    }
+  }
+}
+
+TEST(Schedule, ContinuesAfterKnownTokens) {
+  NEEDS_TABLES;
+  for (const auto& row : tables()["continue_schedule"])
+    EXPECT_EQ(continue_tokens(row["tokens"].get<Integers>(), row["already"].get<int64_t>()),
+              row["result"].get<Integers>());
+}
+
+TEST(Schedule, PlansExpandLikeTheOriginal) {
+  NEEDS_TABLES;
+  const auto table = ModalityTable::official();
+  for (const auto& row : tables()["chained"]) {
+    const Json& a = row["args"];
+    Plan plan;
+    plan.conditions = a["cond_domains"].get<std::vector<std::string>>();
+    plan.grow_conditions = a["cfg_grow_conditioning"].get<bool>();
+    for (size_t i = 0; i < a["target_domains"].size(); ++i) {
+      Target t;
+      t.modality = a["target_domains"][i].get<std::string>();
+      t.tokens = a["tokens_per_target"][i].get<int64_t>();
+      t.scheme = a["autoregression_schemes"][i].get<std::string>();
+      if (a["decoding_steps"][i].is_number()) t.steps = a["decoding_steps"][i].get<int64_t>();
+      if (a["token_decoding_schedules"][i].is_string()) t.schedule = a["token_decoding_schedules"][i].get<std::string>();
+      t.temperature = a["temps"][i].get<double>();
+      t.temperature_schedule = a["temp_schedules"][i].get<std::string>();
+      t.guidance = a["cfg_scales"][i].get<double>();
+      plan.targets.push_back(t);
+    }
+    const auto steps = expand(plan, [&](const std::string& name) { return table.at(name); });
+    ASSERT_EQ(steps.size(), row["schedule"].size());
+    for (size_t i = 0; i < steps.size(); ++i) {
+      const Json& want = row["schedule"][i];
+      EXPECT_EQ(steps[i].target, want["target_domain"].get<std::string>());
+      EXPECT_EQ(steps[i].tokens, want["num_tokens"].is_number() ? want["num_tokens"].get<int64_t>() : 0);
+      EXPECT_NEAR(steps[i].temperature, want["temperature"].get<double>(), 1e-6);
+      EXPECT_EQ(steps[i].guidance.scale, want["cfg_scale"].get<double>());
+      EXPECT_EQ(steps[i].guidance.conditions, want["cfg_cond_domains"].get<std::vector<std::string>>());
+    }
+  }
+}
+
+Filter filter_of(const Json& row) {
+  Filter filter;
+  if (row["top_k"].is_number_float())
+    filter.top_k_share = row["top_k"].get<double>();
+  else
+    filter.top_k = row["top_k"].get<int64_t>();
+  filter.top_p = row["top_p"].get<double>();
+  return filter;
+}
+
+TEST(Sampler, FiltersKeepWhatTheOriginalKeeps) {
+  NEEDS_TABLES;
+  const Json all = tables();
+  const auto logits = all["filter_logits"].get<std::vector<std::vector<float>>>();
+  for (const auto& row : all["filtering"]) {
+    if (row.contains("error")) {
+      EXPECT_THROW(kept_tokens(logits[0].data(), static_cast<int64_t>(logits[0].size()), filter_of(row)), Error);
+      continue;
+    }
+    for (size_t i = 0; i < logits.size(); ++i)
+      EXPECT_EQ(kept_tokens(logits[i].data(), static_cast<int64_t>(logits[i].size()), filter_of(row)),
+                row["kept"][i].get<Integers>())
+          << row.dump();
+  }
+}
+
+TEST(Sampler, DrawsFollowTheFilteredDistribution) {
+  NEEDS_TABLES;
+  const Json all = tables();
+  const auto logits = all["filter_logits"].get<std::vector<std::vector<float>>>();
+  constexpr int kDraws = 20000;
+  for (const auto& row : all["filtered_probs"])
+    for (size_t i = 0; i < row["probs"].size(); ++i) {
+      const auto expected = row["probs"][i].get<std::vector<double>>();
+      std::vector<int> counts(expected.size());
+      for (int d = 0; d < kDraws; ++d) {
+        Random random(11, {i, static_cast<uint64_t>(d)});
+        const Drawn drawn = draw_token(logits[i].data(), static_cast<int64_t>(expected.size()),
+                                       row["temperature"].get<double>(), filter_of(row), &random);
+        EXPECT_NEAR(drawn.confidence, expected[drawn.token], 1e-5);
+        ++counts[drawn.token];
+      }
+      for (size_t v = 0; v < expected.size(); ++v) {  // five standard deviations
+        const double deviation = std::sqrt(expected[v] * (1 - expected[v]) / kDraws);
+        EXPECT_NEAR(counts[v] / static_cast<double>(kDraws), expected[v], 5 * deviation + 1e-9);
+      }
+    }
+}
+
+TEST(Modality, IdsEqualTheOriginals) {
+  NEEDS_TABLES;
+  const auto table = ModalityTable::official();
+  for (const auto& [name, id] : tables()["modality_ids"].items()) {
+    Modality m;
+    m.name = name;
+    EXPECT_EQ(m.id(), id.get<int>()) << name;
+  }
+}
+
+}  // namespace
+}  // namespace fourm
