@@ -1,0 +1,102 @@
+// Pictures and maps as plain arrays, and their files: JPEG, PNG and WebP in, PNG out. The kind of a file is told by its
+// first bytes, never by its name. Sizes are checked before anything is allocated; a broken file is one Error.
+#pragma once
+
+#include <array>
+#include <cstdint>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+#include "fourm/core/error.h"
+#include "fourm/core/file.h"
+
+namespace fourm {
+
+/// Rows from the top, pixels from the left, channels interleaved.
+template <class T>
+struct Raster {
+  int width = 0, height = 0, channels = 0;
+  std::vector<T> pixels;
+
+  Raster() = default;
+  Raster(int w, int h, int c, T fill = T())
+      : width(w), height(h), channels(c), pixels(static_cast<size_t>(w) * h * c, fill) {}
+
+  T* at(int x, int y) { return &pixels[(static_cast<size_t>(y) * width + x) * channels]; }
+  const T* at(int x, int y) const { return &pixels[(static_cast<size_t>(y) * width + x) * channels]; }
+  size_t area() const { return static_cast<size_t>(width) * height; }
+  bool operator==(const Raster&) const = default;
+};
+
+using Image = Raster<uint8_t>;  ///< 8-bit sRGB (3 channels) or grey (1)
+
+using Colour = std::array<uint8_t, 3>;
+using TextChunks = std::vector<std::pair<std::string, std::string>>;  ///< keyword (1 to 79 bytes) and Latin-1 text
+
+inline constexpr uint64_t kMaxImagePixels = uint64_t{1} << 28;  ///< larger pictures are refused
+
+/// 8-bit RGB of a JPEG, PNG or WebP. Grey is repeated, palettes are looked up, alpha is laid over white, 16 bits are
+/// scaled to 8, CMYK is converted; EXIF rotation and colour profiles are not applied.
+Image read_image(const fs::path& path);
+/// The same from memory; `origin` names the bytes in errors.
+Image decode_image(std::string_view bytes, const std::string& origin);
+/// RGBA with straight alpha (255 where the file has none).
+Image decode_image_rgba(std::string_view bytes, const std::string& origin);
+
+/// One channel of a grey PNG with 8 or 16 bits; 8-bit values are kept as they are.
+Raster<uint16_t> read_png16(const fs::path& path);
+Raster<uint16_t> decode_png16(std::string_view bytes, const std::string& origin);
+
+/// A label map: the indices of a palette PNG, the values of a grey PNG of up to 8 bits.
+Raster<uint8_t> read_labels(const fs::path& path);
+Raster<uint8_t> decode_labels(std::string_view bytes, const std::string& origin);
+
+/// PNG bytes of an image of 1, 3 or 4 channels.
+std::string encode_png(const Image& image, const TextChunks& text = {});
+/// Grey 16-bit PNG.
+std::string encode_png16(const Raster<uint16_t>& image);
+/// 8-bit palette PNG; every label must be below palette.size() (1 to 256 entries).
+std::string encode_label_png(const Raster<uint8_t>& labels, const std::vector<Colour>& palette);
+
+void write_png(const fs::path& path, const Image& image, const TextChunks& text = {});
+void write_png16(const fs::path& path, const Raster<uint16_t>& image);
+void write_label_png(const fs::path& path, const Raster<uint8_t>& labels, const std::vector<Colour>& palette);
+
+/// Triangle filter that widens when shrinking (antialiased), as PIL's BILINEAR: horizontal pass first, 8-bit rounding
+/// between the passes.
+Image resize_bilinear(const Image& image, int width, int height);
+Raster<float> resize_bilinear(const Raster<float>& image, int width, int height);
+
+/// Each pixel takes the source pixel under its centre. For label maps.
+template <class T>
+Raster<T> resize_nearest(const Raster<T>& image, int width, int height) {
+  check(width > 0 && height > 0 && image.area() > 0, "[resize_nearest] sizes must be positive, got ", image.width, "x",
+        image.height, " to ", width, "x", height);
+  Raster<T> out(width, height, image.channels);
+  for (int y = 0; y < height; ++y)
+    for (int x = 0; x < width; ++x) {
+      const T* from = image.at(static_cast<int>((2 * int64_t{x} + 1) * image.width / (2 * int64_t{width})),
+                               static_cast<int>((2 * int64_t{y} + 1) * image.height / (2 * int64_t{height})));
+      std::copy(from, from + image.channels, out.at(x, y));
+    }
+  return out;
+}
+
+/// The rectangle with the given corner and size; Error when it does not lie inside.
+template <class T>
+Raster<T> crop(const Raster<T>& image, int left, int top, int width, int height) {
+  check(left >= 0 && top >= 0 && width > 0 && height > 0 && left <= image.width - width && top <= image.height - height,
+        "[crop] the rectangle ", left, ",", top, " ", width, "x", height, " is not inside ", image.width, "x",
+        image.height);
+  Raster<T> out(width, height, image.channels);
+  for (int y = 0; y < height; ++y)
+    std::copy_n(image.at(left, top + y), static_cast<size_t>(width) * image.channels, out.at(0, y));
+  return out;
+}
+
+/// RFC 4648, with padding; for pictures inside HTML pages.
+std::string base64(std::string_view bytes);
+
+}  // namespace fourm

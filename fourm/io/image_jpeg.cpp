@@ -1,0 +1,88 @@
+#include <cstdio>  // jpeglib.h needs FILE
+
+#include <jerror.h>
+#include <jpeglib.h>
+
+#include <csetjmp>
+
+#include "fourm/io/image_codec.h"
+
+namespace fourm {
+namespace {
+
+// libjpeg reports errors by a call that must not return. It jumps back to guarded(), whose steps hold only plain data,
+// so that no destructor is skipped.
+struct JpegReader {
+  jpeg_error_mgr errors;
+  jpeg_decompress_struct info;
+  std::jmp_buf back;
+  char message[JMSG_LENGTH_MAX] = "";
+  bool cut = false;
+
+  JpegReader() {
+    info.err = jpeg_std_error(&errors);
+    info.client_data = this;
+    errors.error_exit = [](j_common_ptr common) {
+      auto* self = static_cast<JpegReader*>(common->client_data);
+      common->err->format_message(common, self->message);
+      std::longjmp(self->back, 1);
+    };
+    // Level -1 is a warning: libjpeg fills what is missing with grey and goes on, we do not.
+    errors.emit_message = [](j_common_ptr common, int level) {
+      const int code = common->err->msg_code;
+      if (level < 0 && (code == JWRN_JPEG_EOF || code == JWRN_HIT_MARKER))
+        static_cast<JpegReader*>(common->client_data)->cut = true;
+    };
+    jpeg_create_decompress(&info);
+  }
+  ~JpegReader() { jpeg_destroy_decompress(&info); }
+
+  template <class Step>
+  bool guarded(const Step& step) {
+    if (setjmp(back)) return false;
+    step();
+    return true;
+  }
+};
+
+}  // namespace
+
+Image decode_jpeg_rgba(std::string_view bytes, const std::string& origin) {
+  JpegReader jpeg;
+  auto& info = jpeg.info;
+  const auto sound = [&](bool ok) {
+    check(ok, origin, ": broken JPEG (", jpeg.message, ")");
+    check(!jpeg.cut, origin, ": the JPEG is cut or damaged; copy it again");
+  };
+  sound(jpeg.guarded([&] {
+    jpeg_mem_src(&info, reinterpret_cast<const unsigned char*>(bytes.data()), bytes.size());
+    jpeg_read_header(&info, TRUE);
+  }));
+  check_image_size(info.image_width, info.image_height, origin);
+  const bool cmyk = info.num_components == 4;
+  sound(jpeg.guarded([&] {
+    info.out_color_space = cmyk ? JCS_CMYK : JCS_EXT_RGBA;
+    jpeg_start_decompress(&info);
+  }));
+  Image image(static_cast<int>(info.output_width), static_cast<int>(info.output_height), 4);
+  sound(jpeg.guarded([&] {
+    while (info.output_scanline < info.output_height) {
+      JSAMPROW row = image.at(0, static_cast<int>(info.output_scanline));
+      jpeg_read_scanlines(&info, &row, 1);
+    }
+    jpeg_finish_decompress(&info);
+  }));
+  if (cmyk) {
+    const bool inverted = info.saw_Adobe_marker;  // Adobe writes 255 for no ink
+    for (size_t i = 0; i < image.area(); ++i) {
+      uint8_t* p = &image.pixels[4 * i];
+      const auto light = [&](int c) { return inverted ? p[c] : 255 - p[c]; };
+      const int k = light(3);
+      for (int c = 0; c < 3; ++c) p[c] = static_cast<uint8_t>((light(c) * k + 127) / 255);
+      p[3] = 255;
+    }
+  }
+  return image;
+}
+
+}  // namespace fourm
