@@ -14,12 +14,14 @@ namespace fourm {
 
 /// One way of drawing budgets, one of a mixture.
 struct MaskingComponent {
+  std::string name;
   double weight = 1, input_others = 0, target_others = 0;
   std::map<std::string, double> input, target;
   std::map<std::string, std::string> keep;
 
   template <class Visitor>
   void fields(Visitor& v) {
+    v("name", name, "what evaluations call it");
     v("weight", weight, "how often this component is drawn, relative to the others");
     v("input", input, "modality -> Dirichlet alpha of its part of the input; 0 = never");
     v("input_others", input_others, "alpha of the input modalities that are not named");

@@ -16,7 +16,9 @@ struct ModalityData {
   std::vector<int64_t> ids;   ///< [L]
   std::vector<float> values;  ///< [L, width]: patches in the order (row, column, channel), or embedding vectors
   int64_t width = 0;          ///< numbers a row of `values`
-  int64_t length() const { return width ? static_cast<int64_t>(values.size()) / width : static_cast<int64_t>(ids.size()); }
+  int64_t length() const {
+    return width ? static_cast<int64_t>(values.size()) / width : static_cast<int64_t>(ids.size());
+  }
 };
 
 /// Modality name -> data. A modality that the sample lacks is absent.
@@ -25,9 +27,9 @@ using TokenSample = std::map<std::string, ModalityData>;
 /// The tokens of one modality that a sample gives to the encoder, or asks of the decoder.
 struct TokenRun {
   std::string modality;
-  std::vector<int64_t> ids;        ///< inputs: the visible ids. Targets of grids: the ids to predict. Targets of
-                                   ///< sequences: the target text, of which ids[i + 1] is predicted after ids[i]
-  std::vector<float> values;       ///< pixels and embeddings (inputs only): [n, width]
+  std::vector<int64_t> ids;   ///< inputs: the visible ids. Targets of grids: the ids to predict. Targets of
+                              ///< sequences: the target text, of which ids[i + 1] is predicted after ids[i]
+  std::vector<float> values;  ///< pixels and embeddings (inputs only): [n, width]
   int64_t width = 0;
   std::vector<int64_t> positions;  ///< inputs and grid targets: [n] slot on the grid, or running index in a sequence
 };

@@ -2,21 +2,9 @@
 #pragma once
 
 #include "fourm/nn/parameters.h"
+#include "fourm/train/config.h"
 
 namespace fourm {
-
-struct OptimizerConfig {
-  double beta1 = 0.9, beta2 = 0.95, epsilon = 1e-8, weight_decay = 0.05, clip_norm = 0;
-
-  template <class Visitor>
-  void fields(Visitor& v) {
-    v("beta1", beta1, "decay of the mean of gradients");
-    v("beta2", beta2, "decay of the mean of squared gradients");
-    v("epsilon", epsilon, "added to the root of the latter");
-    v("weight_decay", weight_decay, "decoupled weight decay; norms, biases and layer scales have none");
-    v("clip_norm", clip_norm, "gradients longer than this in all are scaled down to it; 0 = never");
-  }
-};
 
 /// False for norms, biases and layer scales, by name (spec training 6).
 bool has_weight_decay(std::string_view name);

@@ -7,7 +7,6 @@
 #include "fourm/nn/parameters.h"
 #include "fourm/train/optimizer.h"
 #include "fourm/train/run.h"
-#include "fourm/train/schedule.h"
 
 namespace fourm {
 
@@ -33,33 +32,6 @@ class Objective {
   virtual Evaluation evaluate(int64_t step) = 0;
   /// Writes the finished model into an existing folder.
   virtual void save(const fs::path& folder) = 0;
-};
-
-struct TrainingConfig {
-  int64_t steps = 1000, accumulate = 1;
-  ScheduleConfig schedule;
-  OptimizerConfig optimizer;
-  double ema_decay = 0;
-  int64_t log_every = 20, evaluate_every = 500, checkpoint_every = 500, keep_checkpoints = 2, threads = 0;
-
-  template <class Visitor>
-  void fields(Visitor& v) {
-    v("steps", steps, "optimizer steps of the run");
-    v("accumulate", accumulate, "micro-batches a step");
-    v("schedule", schedule, "learning rate");
-    v("optimizer", optimizer, "AdamW");
-    v("ema_decay", ema_decay, "keep an average of the weights, which is evaluated and saved as the model; 0 = none");
-    v("log_every", log_every, "steps between records of the training loss");
-    v("evaluate_every", evaluate_every, "steps between evaluations; 0 = only at the end");
-    v("checkpoint_every", checkpoint_every, "steps between checkpoints; 0 = only at the end");
-    v("keep_checkpoints", keep_checkpoints, "newest checkpoints that are kept");
-    v("threads", threads, "processor threads; 0 = all. Part of what makes a run repeatable bit for bit");
-  }
-};
-
-struct Outcome {
-  int64_t step;   ///< steps done
-  bool finished;  ///< false: a signal stopped the run, which is saved and goes on with the same command
 };
 
 /// Trains, or goes on from the newest checkpoint of the folder. At the end `folder`/model holds the finished model.

@@ -1,0 +1,24 @@
+// fourm pretrain RECIPE.yaml [key=value ...]
+#include "cli/verbs.h"
+#include "fourm/core/config.h"
+#include "fourm/train/pretraining.h"
+
+namespace fourm {
+
+void add_pretrain(CLI::App& program) {
+  auto* verb =
+      program.add_subcommand("pretrain", "train a 4M by masked modeling; the same command goes on where it stopped");
+  auto recipe = std::make_shared<std::string>();
+  auto overrides = std::make_shared<std::vector<std::string>>();
+  verb->add_option("RECIPE.yaml", *recipe, "the recipe (docs/recipes.md)")->required();
+  verb->add_option("key=value", *overrides, "changes to it, such as training.steps=100");
+  verb->callback([recipe, overrides] {
+    PretrainConfig config;
+    load_config(*recipe, *overrides, config);
+    const Outcome outcome = pretrain(config);
+    check(outcome.finished, config.out, ": stopped at step ", outcome.step,
+          " and saved; the same command goes on from there");
+  });
+}
+
+}  // namespace fourm

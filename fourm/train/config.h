@@ -1,0 +1,48 @@
+// Options of the training loop. Plain: the command line reads recipes without tensor headers.
+#pragma once
+
+#include "fourm/train/schedule.h"
+
+namespace fourm {
+
+struct OptimizerConfig {
+  double beta1 = 0.9, beta2 = 0.95, epsilon = 1e-8, weight_decay = 0.05, clip_norm = 0;
+
+  template <class Visitor>
+  void fields(Visitor& v) {
+    v("beta1", beta1, "decay of the mean of gradients");
+    v("beta2", beta2, "decay of the mean of squared gradients");
+    v("epsilon", epsilon, "added to the root of the latter");
+    v("weight_decay", weight_decay, "decoupled weight decay; norms, biases and layer scales have none");
+    v("clip_norm", clip_norm, "gradients longer than this in all are scaled down to it; 0 = never");
+  }
+};
+
+struct TrainingConfig {
+  int64_t steps = 1000, accumulate = 1;
+  ScheduleConfig schedule;
+  OptimizerConfig optimizer;
+  double ema_decay = 0;
+  int64_t log_every = 20, evaluate_every = 500, checkpoint_every = 500, keep_checkpoints = 2, threads = 0;
+
+  template <class Visitor>
+  void fields(Visitor& v) {
+    v("steps", steps, "optimizer steps of the run");
+    v("accumulate", accumulate, "micro-batches a step");
+    v("schedule", schedule, "learning rate");
+    v("optimizer", optimizer, "AdamW");
+    v("ema_decay", ema_decay, "keep an average of the weights, which is evaluated and saved as the model; 0 = none");
+    v("log_every", log_every, "steps between records of the training loss");
+    v("evaluate_every", evaluate_every, "steps between evaluations; 0 = only at the end");
+    v("checkpoint_every", checkpoint_every, "steps between checkpoints; 0 = only at the end");
+    v("keep_checkpoints", keep_checkpoints, "newest checkpoints that are kept");
+    v("threads", threads, "processor threads; 0 = all. Part of what makes a run repeatable bit for bit");
+  }
+};
+
+struct Outcome {
+  int64_t step;   ///< steps done
+  bool finished;  ///< false: a signal stopped the run, which is saved and goes on with the same command
+};
+
+}  // namespace fourm

@@ -1,0 +1,173 @@
+#include "fourm/train/pretraining.h"
+
+#include <algorithm>
+
+#include "fourm/core/config.h"
+#include "fourm/core/log.h"
+#include "fourm/core/parallel.h"
+#include "fourm/core/strings.h"
+#include "fourm/data/token_set.h"
+#include "fourm/model/fourm.h"
+#include "fourm/train/trainer.h"
+
+namespace fourm {
+namespace {
+
+// What a random stream is for.
+enum Purpose : uint64_t { kOrder, kSample, kMask, kEvalSample, kEvalMask };
+
+LossKind loss_kind(const std::string& name) {
+  if (name == "modality") return LossKind::kModality;
+  if (name == "present") return LossKind::kModalityPresent;
+  check(name == "token", "loss is ", printable(name), ", expected modality, present or token");
+  return LossKind::kToken;
+}
+
+ModalityTable read_table(const std::string& file) {
+  ModalityTable table = ModalityTable::official();
+  if (!file.empty()) table.extend(fs::path(file));
+  return table;
+}
+
+FourM start_model(const PretrainConfig& config, const ModalityTable& table) {
+  if (config.init.empty()) return FourM::fresh(config.model, table, config.seed);
+  FourM model = FourM::open(config.init, table);
+  check(yaml_text(to_yaml(model.config())) == yaml_text(to_yaml(config.model)), config.init,
+        ": its config.json is not the recipe's 'model'");
+  return model;
+}
+
+std::vector<Modality> all_modalities(const FourM& model) {
+  std::vector<std::string> names = model.config().domains_in;
+  names.insert(names.end(), model.config().domains_out.begin(), model.config().domains_out.end());
+  std::sort(names.begin(), names.end());
+  names.erase(std::unique(names.begin(), names.end()), names.end());
+  std::vector<Modality> modalities;
+  for (const auto& name : names) modalities.push_back(model.modality(name));
+  return modalities;
+}
+
+class Pretraining : public Objective {
+ public:
+  explicit Pretraining(const PretrainConfig& config)
+      : config_(config),
+        table_(read_table(config.modalities)),
+        text_(WordPiece::load(config.text_tokenizer)),
+        model_(start_model(config, table_)),
+        data_(config.data, all_modalities(model_), text_),
+        masker_(masker(config.masking)) {
+    check(config.batch > 0 && config.eval_samples > 0, "batch and eval_samples should be at least 1");
+    model_.parameters().make_trainable();
+    if (!config.eval_data.empty()) eval_data_.emplace(config.eval_data, all_modalities(model_), text_);
+    note("training on ", data_.size(), " samples; ", model_.parameters().count(), " parameters");
+  }
+
+  Parameters& parameters() override { return model_.parameters(); }
+
+  StepResult loss(int64_t index) override {
+    std::vector<MaskedSample> batch(config_.batch);
+    prepare_orders(index * config_.batch);
+    parallel_for(config_.batch, [&](int64_t j) {
+      const int64_t visit = index * config_.batch + j;
+      const auto key = static_cast<uint64_t>(visit);
+      batch[j] = masker_(data_.sample(sample_of(visit), Random(config_.seed, {kSample, key})),
+                         Random(config_.seed, {kMask, key}));
+    });
+    const Loss loss = model_.loss(pack_batch(batch), loss_kind(config_.loss));
+    Metrics metrics;
+    int64_t slots = 0;
+    for (const auto& [name, part] : loss.parts) {
+      if (part.slots > 0) metrics[name] = part.loss;
+      slots += part.slots;
+    }
+    metrics["targets"] = static_cast<double>(slots);
+    return {loss.total, metrics};
+  }
+
+  Evaluation evaluate(int64_t) override {
+    Evaluation result;
+    if (!eval_data_) return result;
+    const NoGradGuard no_grad;
+    double sum = 0, weights = 0;
+    for (size_t c = 0; c < config_.masking.mixture.size(); ++c) {
+      const MaskingComponent& component = config_.masking.mixture[c];
+      const std::string name = component.name.empty() ? std::to_string(c) : component.name;
+      const Metrics losses = evaluate_component(component);
+      for (const auto& [modality, value] : losses) result.metrics[name + "/" + modality] = value;
+      sum += component.weight * losses.at("loss");
+      weights += component.weight;
+    }
+    result.metrics["loss"] = sum / weights;
+    return result;
+  }
+
+  void save(const fs::path& folder) override { model_.save(folder); }
+
+ private:
+  Masker masker(const MaskingConfig& masking) const {
+    return {masking, table_, config_.model.domains_in, config_.model.domains_out, text_.sentinels()};
+  }
+
+  Batch pack_batch(const std::vector<MaskedSample>& samples) const {
+    return pack(samples, table_, config_.model.decoder_causal_mask, config_.model.decoder_sep_mask);
+  }
+
+  // Visits go through the set in an order of their own each epoch. A batch may reach over several epochs.
+  void prepare_orders(int64_t first_visit) {
+    const int64_t first = first_visit / data_.size(), last = (first_visit + config_.batch - 1) / data_.size();
+    std::erase_if(orders_, [&](const auto& item) { return item.first < first; });
+    for (int64_t epoch = first; epoch <= last; ++epoch)
+      if (!orders_.contains(epoch))
+        orders_[epoch] = Random(config_.seed, {kOrder, static_cast<uint64_t>(epoch)}).permutation(data_.size());
+  }
+  int64_t sample_of(int64_t visit) const { return orders_.at(visit / data_.size())[visit % data_.size()]; }
+
+  // Mean loss of each modality over the slots of the evaluation, and the mean over modalities. Fixed samples and masks.
+  Metrics evaluate_component(const MaskingComponent& component) const {
+    MaskingConfig masking = config_.masking;
+    masking.mixture = {component};
+    const Masker mask = masker(masking);
+    const int64_t n = std::min(config_.eval_samples, eval_data_->size());
+    std::map<std::string, std::pair<double, int64_t>> sums;
+    for (int64_t begin = 0; begin < n; begin += config_.batch) {
+      std::vector<MaskedSample> batch(std::min(config_.batch, n - begin));
+      parallel_for(static_cast<int64_t>(batch.size()), [&](int64_t j) {
+        const auto key = static_cast<uint64_t>(begin + j);
+        batch[j] = mask(eval_data_->sample(begin + j, Random(config_.seed, {kEvalSample, key})),
+                        Random(config_.seed, {kEvalMask, key}));
+      });
+      for (const auto& [name, part] : model_.loss(pack_batch(batch)).parts) {
+        sums[name].first += part.loss * static_cast<double>(part.slots);
+        sums[name].second += part.slots;
+      }
+    }
+    Metrics metrics;
+    double total = 0;
+    for (const auto& [name, sum] : sums)
+      if (sum.second > 0) total += metrics[name] = sum.first / static_cast<double>(sum.second);
+    metrics["loss"] = metrics.empty() ? 0 : total / static_cast<double>(metrics.size());
+    return metrics;
+  }
+
+  PretrainConfig config_;
+  ModalityTable table_;
+  WordPiece text_;
+  FourM model_;
+  TokenSet data_;
+  std::optional<TokenSet> eval_data_;
+  Masker masker_;
+  std::map<int64_t, std::vector<int64_t>> orders_;  // epoch -> order
+};
+
+}  // namespace
+
+Outcome pretrain(const PretrainConfig& config) {
+  check(!config.out.empty(), "the recipe names no run folder: set 'out'");
+  check(!config.data.empty(), "the recipe names no training set: set 'data'");
+  check(!config.text_tokenizer.empty(), "the recipe names no text tokenizer: set 'text_tokenizer'");
+  config.model.validate("the recipe's 'model'");
+  Pretraining objective(config);
+  return train(objective, config.training, to_yaml(config), config.out);
+}
+
+}  // namespace fourm

@@ -1,0 +1,39 @@
+// Multimodal masked pre-training (paper section 2): the recipe of `fourm pretrain`, and what it runs.
+#pragma once
+
+#include "fourm/data/masking.h"
+#include "fourm/model/config.h"
+#include "fourm/train/config.h"
+
+namespace fourm {
+
+struct PretrainConfig {
+  std::string out, data, eval_data, text_tokenizer, modalities, init, loss = "modality";
+  uint64_t seed = 0;
+  int64_t batch = 64, eval_samples = 256;
+  ModelConfig model;
+  MaskingConfig masking;
+  TrainingConfig training;
+
+  template <class Visitor>
+  void fields(Visitor& v) {
+    v("out", out, "the run folder; the same command goes on where a run stopped");
+    v("data", data, "training set: a folder written by `fourm tokenize`");
+    v("eval_data", eval_data, "held-out set; empty = no evaluation");
+    v("text_tokenizer", text_tokenizer, "tokenizer.json of captions and boxes");
+    v("modalities", modalities, "YAML file of modalities beyond the official ones; empty = none");
+    v("init", init, "model folder whose weights the run starts from; empty = fresh weights");
+    v("loss", loss, "modality (mean over the output modalities), present (over those in the batch) or token");
+    v("seed", seed, "of weights, order and masks");
+    v("batch", batch, "samples a micro-batch");
+    v("eval_samples", eval_samples, "samples of an evaluation, with fixed masks");
+    v("model", model, "the Transformer");
+    v("masking", masking, "what is given and asked");
+    v("training", training, "the loop");
+  }
+};
+
+/// Trains and leaves the model in OUT/model.
+Outcome pretrain(const PretrainConfig& config);
+
+}  // namespace fourm

@@ -1,0 +1,109 @@
+#include "fourm/train/pretraining.h"
+
+#include <gtest/gtest.h>
+
+#include "fourm/core/config.h"
+#include "fourm/core/error.h"
+#include "fourm/core/log.h"
+#include "fourm/model/fourm.h"
+#include "tests/support/token_folder.h"
+
+namespace fourm {
+namespace {
+
+class PretrainingTest : public testing::Test {
+ protected:
+  void SetUp() override {
+    set_quiet(true);
+    root = fs::path(testing::TempDir()) /
+           (std::string("pretraining_") + testing::UnitTest::GetInstance()->current_test_info()->name());
+    fs::remove_all(root);
+    test::write_token_folder(root / "data", 8);
+  }
+  void TearDown() override { fs::remove_all(root); }
+
+  PretrainConfig config(const std::string& out, int64_t steps) const {
+    PretrainConfig c;
+    read_config(parse_yaml(R"(
+batch: 8
+seed: 4
+eval_samples: 8
+model: {domains_in: [rgb@64, tok_depth@64, caption, det], domains_out: [tok_depth@64, caption, det], dim: 32,
+        encoder_depth: 1, decoder_depth: 1, num_heads: 2, gated_mlp: true, qkv_bias: false, proj_bias: false,
+        mlp_bias: false}
+masking:
+  input_tokens: [8, 24]
+  target_tokens: [24, 24]
+  mixture:
+    - {name: rgb2all, input: {rgb@64: 1000}, target_others: 0.5}
+    - {name: all2all, input_others: 0.5, target_others: 0.5}
+training: {threads: 2, schedule: {lr: 0.01, warmup_steps: 10}, checkpoint_every: 7, evaluate_every: 0}
+)",
+                           "the test"),
+                c, "the test");
+    c.data = c.eval_data = (root / "data").string();
+    c.text_tokenizer = (root / "data" / "text.json").string();
+    c.modalities = (root / "data" / "modalities.yaml").string();
+    c.out = (root / out).string();
+    c.training.steps = steps;
+    return c;
+  }
+
+  Json last_evaluation(const std::string& out) const {
+    Json last;
+    std::istringstream lines(read_file(root / out / "metrics.jsonl"));
+    for (std::string line; std::getline(lines, line);) {
+      const Json record = Json::parse(line);
+      if (record.contains("eval")) last = record["eval"];
+    }
+    return last;
+  }
+
+  fs::path root;
+};
+
+// What the pixels determine is learned: everything but the choice between two captions.
+TEST_F(PretrainingTest, Overfits) {
+  EXPECT_TRUE(pretrain(config("run", 300)).finished);
+  const Json eval = last_evaluation("run");
+  EXPECT_LT(eval.at("rgb2all/tok_depth@64").get<double>(), 0.01 * std::log(32)) << eval;
+  EXPECT_LT(eval.at("rgb2all/det").get<double>(), 0.3) << eval;
+  EXPECT_LT(eval.at("rgb2all/caption").get<double>(), 1.0) << eval;
+
+  const FourM model = FourM::open(root / "run" / "model");
+  EXPECT_EQ(model.config().dim, 32);
+  EXPECT_EQ(model.modality("tok_depth@64").vocab_size, 32);
+}
+
+TEST_F(PretrainingTest, ResumesAndRepeatsBitForBit) {
+  pretrain(config("whole", 20));
+  pretrain(config("again", 20));
+  // A run that was killed between step 14 and 20 has these files.
+  pretrain(config("cut", 20));
+  fs::remove_all(root / "cut" / "checkpoints" / "step-000020");
+  fs::remove_all(root / "cut" / "model");
+  pretrain(config("cut", 20));
+  const std::string weights = read_file(root / "whole" / "model" / "model.safetensors");
+  EXPECT_TRUE(weights == read_file(root / "again" / "model" / "model.safetensors"));
+  EXPECT_TRUE(weights == read_file(root / "cut" / "model" / "model.safetensors"));
+}
+
+TEST_F(PretrainingTest, StartsFromAModel) {
+  pretrain(config("first", 5));
+  PretrainConfig next = config("next", 1);
+  next.init = (root / "first" / "model").string();
+  next.training.schedule = {.lr = 0, .decay = "constant"};
+  pretrain(next);
+  EXPECT_TRUE(read_file(root / "first" / "model" / "model.safetensors") ==
+              read_file(root / "next" / "model" / "model.safetensors"));
+}
+
+TEST_F(PretrainingTest, MistakesAreNamed) {
+  PretrainConfig c = config("run", 5);
+  c.data.clear();
+  EXPECT_THROW(pretrain(c), Error);
+  EXPECT_THROW(read_config(parse_yaml("masking: {mixture: [{imput_others: 1}]}", "recipe"), c, "recipe"), Error);
+}
+
+}  // namespace
+}  // namespace fourm
