@@ -51,7 +51,8 @@ void for_each_head(const AttentionLayout& layout, int64_t heads, const Body& bod
 }
 
 HeadShape head_shape(const AttentionLayout& layout, const AttentionLayout::Segment& s, int64_t width) {
-  return {s.q_end - s.q_begin, s.k_end - s.k_begin, width, layout.visible.empty() ? nullptr : &layout.visible[s.q_begin]};
+  return {s.q_end - s.q_begin, s.k_end - s.k_begin, width,
+          layout.visible.empty() ? nullptr : &layout.visible[s.q_begin]};
 }
 
 template <class T>
@@ -75,12 +76,12 @@ void run_backward(const AttentionLayout& layout, const Tensor& q, const Tensor& 
   const T scale = static_cast<T>(1 / std::sqrt(static_cast<double>(width)));
   for_each_head(layout, heads, [&](const AttentionLayout::Segment& s, int64_t h) {
     thread_local std::vector<T> scratch;
-    attention_backward<T>(
-        head_shape(layout, s, width), scale, from_row(head_rows<const T>(q, h), s.q_begin),
-        from_row(head_rows<const T>(k, h), s.k_begin), from_row(head_rows<const T>(v, h), s.k_begin),
-        from_row(head_rows<const T>(out, h), s.q_begin), from_row(head_rows<const T>(grad, h), s.q_begin),
-        lse.data_ptr<T>() + s.q_begin * heads + h, heads, from_row(head_rows<T>(dq, h), s.q_begin),
-        from_row(head_rows<T>(dk, h), s.k_begin), from_row(head_rows<T>(dv, h), s.k_begin), scratch);
+    attention_backward<T>(head_shape(layout, s, width), scale, from_row(head_rows<const T>(q, h), s.q_begin),
+                          from_row(head_rows<const T>(k, h), s.k_begin), from_row(head_rows<const T>(v, h), s.k_begin),
+                          from_row(head_rows<const T>(out, h), s.q_begin),
+                          from_row(head_rows<const T>(grad, h), s.q_begin), lse.data_ptr<T>() + s.q_begin * heads + h,
+                          heads, from_row(head_rows<T>(dq, h), s.q_begin), from_row(head_rows<T>(dk, h), s.k_begin),
+                          from_row(head_rows<T>(dv, h), s.k_begin), scratch);
   });
 }
 
@@ -122,11 +123,28 @@ struct PackedAttention : torch::autograd::Function<PackedAttention> {
   };
 };
 
+// The number of segments when they are equally long, follow each other and are seen whole; else 0.
+int64_t equal_segments(const AttentionLayout& layout, int64_t queries, int64_t keys) {
+  const auto n = static_cast<int64_t>(layout.segments.size());
+  if (n == 0 || !layout.visible.empty() || queries % n != 0 || keys % n != 0) return 0;
+  const int64_t q = queries / n, k = keys / n;
+  for (int64_t i = 0; i < n; ++i) {
+    const auto& s = layout.segments[i];
+    if (s.q_begin != i * q || s.q_end != (i + 1) * q || s.k_begin != i * k || s.k_end != (i + 1) * k) return 0;
+  }
+  return q > 0 && k > 0 ? n : 0;
+}
+
+// [n * length, H, hd] -> [n, H, length, hd]
+Tensor batched(const Tensor& x, int64_t n) { return x.unflatten(0, {n, -1}).transpose(1, 2); }
+
 }  // namespace
 
 Tensor attention(const Tensor& q, const Tensor& k, const Tensor& v, const AttentionLayout& layout) {
   check(q.dim() == 3 && k.dim() == 3 && q.size(1) == k.size(1) && q.size(2) == k.size(2) && k.sizes() == v.sizes(),
         "[attention] q ", q.sizes(), ", k ", k.sizes(), ", v ", v.sizes(), " do not fit");
+  if (const int64_t n = equal_segments(layout, q.size(0), k.size(0)))
+    return at::scaled_dot_product_attention(batched(q, n), batched(k, n), batched(v, n)).transpose(1, 2).flatten(0, 1);
   return PackedAttention::apply(q, k, v, std::make_shared<const AttentionLayout>(layout));
 }
 
