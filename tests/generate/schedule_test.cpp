@@ -145,9 +145,9 @@ TEST(Sampler, DrawsFollowTheFilteredDistribution) {
         EXPECT_NEAR(drawn.confidence, expected[drawn.token], 1e-5);
         ++counts[drawn.token];
       }
-      for (size_t v = 0; v < expected.size(); ++v) {  // five standard deviations
+      for (size_t v = 0; v < expected.size(); ++v) {  // five standard deviations; a rare token may still come once or twice
         const double deviation = std::sqrt(expected[v] * (1 - expected[v]) / kDraws);
-        EXPECT_NEAR(counts[v] / static_cast<double>(kDraws), expected[v], 5 * deviation + 1e-9);
+        EXPECT_NEAR(counts[v] / static_cast<double>(kDraws), expected[v], 5 * deviation + 3.0 / kDraws);
       }
     }
 }

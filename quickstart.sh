@@ -1,0 +1,9 @@
+#!/usr/bin/env bash
+# From nothing to a gallery: installs what is needed, builds, and lets the bundled model read rooms that it never saw.
+set -euo pipefail
+cd "$(dirname "$0")"
+start=$SECONDS
+scripts/build.sh release fourm
+build/release/fourm demo --out out/demo
+echo "Done in $(((SECONDS - start) / 60)) min $(((SECONDS - start) % 60)) s."
+echo "The pictures: $PWD/out/demo/gallery.png and $PWD/out/demo/index.html"

@@ -1,0 +1,188 @@
+#include <gtest/gtest.h>
+#include <sys/resource.h>
+
+#include <cmath>
+#include <csignal>
+#include <numeric>
+
+#include "fourm/core/config.h"
+#include "fourm/core/json.h"
+#include "fourm/core/parallel.h"
+#include "fourm/core/rng.h"
+#include "fourm/core/strings.h"
+
+namespace fourm {
+namespace {
+
+template <class Action>
+std::string message_of(const Action& action) {
+  try {
+    action();
+  } catch (const Error& error) {
+    return error.what();
+  }
+  return "no error";
+}
+
+// Known answers of the authors' test vectors (Random123, kat_vectors).
+TEST(Random, PhiloxEqualsThePublishedVectors) {
+  using Words = std::array<uint32_t, 4>;
+  EXPECT_EQ(philox({0, 0, 0, 0}, {0, 0}), (Words{0x6627e8d5, 0xe169c58d, 0xbc57ac4c, 0x9b00dbd8}));
+  EXPECT_EQ(philox({~0u, ~0u, ~0u, ~0u}, {~0u, ~0u}), (Words{0x408f276d, 0x41c83b0e, 0xa20bc7c6, 0x6d5451fd}));
+  EXPECT_EQ(philox({0x243f6a88, 0x85a308d3, 0x13198a2e, 0x03707344}, {0xa4093822, 0x299f31d0}),
+            (Words{0xd16cfe09, 0x94fdcceb, 0x5001e420, 0x24126ea1}));
+}
+
+TEST(Random, StreamsDependOnSeedAndKeysOnly) {
+  Random a(1, {2, 3}), b(1, {2, 3}), c(1, {3, 2}), d(2, {2, 3});
+  const uint64_t first = a.bits64();
+  EXPECT_EQ(first, b.bits64());
+  EXPECT_NE(first, c.bits64());
+  EXPECT_NE(first, d.bits64());
+}
+
+TEST(Random, MomentsAreRight) {
+  Random random(5);
+  constexpr int n = 200000;
+  double uniform = 0, normal = 0, square = 0, gamma = 0;
+  for (int i = 0; i < n; ++i) {
+    uniform += random.uniform();
+    const double x = random.normal();
+    normal += x;
+    square += x * x;
+    gamma += std::exp(random.log_gamma_draw(0.5));
+  }
+  EXPECT_NEAR(uniform / n, 0.5, 0.005);
+  EXPECT_NEAR(normal / n, 0, 0.012);
+  EXPECT_NEAR(square / n, 1, 0.02);
+  EXPECT_NEAR(gamma / n, 0.5, 0.01);
+}
+
+TEST(Random, TinyGammaShapesStayFinite) {
+  Random random(5);
+  for (int i = 0; i < 1000; ++i) EXPECT_TRUE(std::isfinite(random.log_gamma_draw(1e-3)));
+}
+
+TEST(Random, PermutationsHoldEveryIndexOnce) {
+  Random random(9);
+  auto p = random.permutation(100);
+  EXPECT_FALSE(std::is_sorted(p.begin(), p.end()));
+  std::sort(p.begin(), p.end());
+  for (int64_t i = 0; i < 100; ++i) EXPECT_EQ(p[i], i);
+}
+
+struct Inner {
+  double rate = 0.5;
+  template <class V>
+  void fields(V& v) {
+    v("rate", rate, "");
+  }
+};
+struct Outer {
+  std::string name = "x";
+  std::vector<int64_t> sizes;
+  std::optional<int64_t> limit;
+  std::map<std::string, Inner> parts;
+  Inner inner;
+  template <class V>
+  void fields(V& v) {
+    v("name", name, "");
+    v("sizes", sizes, "");
+    v("limit", limit, "");
+    v("parts", parts, "");
+    v("inner", inner, "");
+  }
+};
+
+TEST(Config, ReadsWritesAndOverrides) {
+  YAML::Node node = parse_yaml("name: y\nsizes: [1, 2]\nlimit: 7\nparts: {a: {rate: 2}}", "t.yaml");
+  apply_override(node, "inner.rate=0.25");
+  Outer config;
+  read_config(node, config, "t.yaml");
+  EXPECT_EQ(config.inner.rate, 0.25);
+  EXPECT_EQ(config.parts.at("a").rate, 2);
+  Outer again;
+  read_config(parse_yaml(yaml_text(to_yaml(config)), "copy"), again, "copy");
+  EXPECT_EQ(yaml_text(to_yaml(again)), yaml_text(to_yaml(config)));
+  EXPECT_EQ(again.limit, 7);
+}
+
+TEST(Config, UnknownKeysNameTheNearest) {
+  const auto read = [](const char* text) {
+    return message_of([&] {
+      Outer config;
+      read_config(parse_yaml(text, "r.yaml"), config, "r.yaml");
+    });
+  };
+  EXPECT_EQ(read("inner: {rat: 1}"), "r.yaml: unknown key 'inner.rat' (did you mean 'rate'?)");
+  EXPECT_EQ(read("inner: {rate: fast}"), "r.yaml: the key 'inner.rate' should be a number, but is 'fast'");
+  EXPECT_EQ(read("sizes: 3"), "r.yaml: the key 'sizes' should be a list, but is '3'");
+  EXPECT_NE(read("a: [").find("is not valid YAML"), std::string::npos);
+}
+
+TEST(Json, DeepNestingIsRefused) {
+  EXPECT_NE(message_of([] { parse_json(std::string(2'000'000, '['), "deep.json"); }).find("nested deeper"),
+            std::string::npos);
+  EXPECT_NE(message_of([] { parse_yaml(std::string(2'000'000, '['), "deep.yaml"); }).find("nested deeper"),
+            std::string::npos);
+  EXPECT_NE(message_of([] { parse_json("{\"a\": 1", "cut.json"); }).find("not valid JSON at byte"), std::string::npos);
+}
+
+TEST(File, AFailedWriteLeavesTheOldFile) {
+  const fs::path file = fs::temp_directory_path() / "fourm_file_test" / "a.txt";
+  write_file(file, "old");
+  EXPECT_EQ(message_of([&] {
+              write_file(file, [](std::ostream& out) {
+                out << "new";
+                fail("stopped half way");
+              });
+            }),
+            "stopped half way");
+  EXPECT_EQ(read_file(file), "old");
+  EXPECT_EQ(list_files(file.parent_path()).size(), 1u) << "something was left behind";
+  fs::remove_all(file.parent_path());
+}
+
+// A file-size limit fails writes as a full disk does.
+TEST(File, AFullDiskIsOneLineAndLeavesNothing) {
+  const fs::path folder = fs::temp_directory_path() / "fourm_full_test";
+  rlimit before{};
+  getrlimit(RLIMIT_FSIZE, &before);
+  const auto handler = std::signal(SIGXFSZ, SIG_IGN);
+  rlimit small = before;
+  small.rlim_cur = 1000;
+  setrlimit(RLIMIT_FSIZE, &small);
+  const std::string message = message_of([&] { write_file(folder / "big.bin", std::string(1 << 20, 'x')); });
+  setrlimit(RLIMIT_FSIZE, &before);
+  std::signal(SIGXFSZ, handler);
+  EXPECT_NE(message.find("big.bin: cannot be written"), std::string::npos) << message;
+  EXPECT_TRUE(list_files(folder).empty());
+  fs::remove_all(folder);
+}
+
+TEST(File, CyclicLinksAreRefused) {
+  const fs::path folder = fs::temp_directory_path() / "fourm_link_test";
+  fs::remove_all(folder);
+  fs::create_directories(folder);
+  fs::create_symlink(folder / "b", folder / "a");
+  fs::create_symlink(folder / "a", folder / "b");
+  EXPECT_NE(message_of([&] { read_file(folder / "a"); }), "no error");
+  fs::remove_all(folder);
+}
+
+TEST(Parallel, EveryIndexOnceAndTheFirstErrorComesOut) {
+  std::vector<int> hits(1000);
+  parallel_for(1000, [&](int64_t i) { ++hits[i]; }, 4);
+  EXPECT_EQ(std::accumulate(hits.begin(), hits.end(), 0), 1000);
+  EXPECT_EQ(message_of([] { parallel_for(10, [](int64_t i) { if (i == 5) fail("five"); }, 2); }), "five");
+}
+
+TEST(Strings, NearestNames) {
+  EXPECT_EQ(nearest_name("learnin_rate", {"batch", "learning_rate"}), "learning_rate");
+  EXPECT_EQ(nearest_name("zzz", {"batch", "learning_rate"}), "");
+  EXPECT_EQ(duration(59), "59.0 s");
+  EXPECT_EQ(duration(3725), "1:02:05");
+}
+
+}  // namespace
+}  // namespace fourm

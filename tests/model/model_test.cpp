@@ -1,0 +1,210 @@
+// The model itself: gradients, saving, packing, sharing, errors.
+#include <cmath>
+
+#include "fourm/core/log.h"
+#include "fourm/model/fourm.h"
+#include "fourm/model/padded.h"
+#include "tests/support/compare.h"
+#include "tests/support/fixtures.h"
+
+namespace fourm {
+namespace {
+
+ModalityTable tiny_table() {
+  ModalityTable table;
+  table.extend(R"(
+modalities:
+  pixels: {kind: pixels, image_size: 4, patch_size: 2}
+  grid: {kind: tokens, vocab_size: 5, image_size: 4, patch_size: 2}
+  learned: {kind: tokens, vocab_size: 4, image_size: 4, patch_size: 2, positions: learned}
+  words: {kind: sequence, vocab_size: 6, max_tokens: 8}
+  vectors: {kind: embeddings, width: 3, max_tokens: 4}
+)",
+               "the test's table");
+  return table;
+}
+
+ModelConfig tiny_config() {
+  ModelConfig c;
+  c.domains_in = {"pixels", "grid", "learned", "words", "vectors"};
+  c.domains_out = {"grid", "learned", "words"};
+  c.dim = 8;
+  c.encoder_depth = c.decoder_depth = 1;
+  c.num_heads = 2;
+  c.norm_bias = c.gated_mlp = c.qk_norm = true;
+  c.num_register_tokens = 2;
+  return c;
+}
+
+Batch tiny_batch() {
+  MaskedSample a, b;
+  a.inputs = {{"pixels", {}, std::vector<float>(24, 0.3f), 12, {0, 3}},
+              {"grid", {1, 4}, {}, 0, {1, 2}},
+              {"words", {5, 2, 3}, {}, 0, {0, 1, 2}}};
+  a.inputs[0].values[5] = -1;
+  a.targets = {{"learned", {2, 1, 3}, {}, 0, {0, 1, 3}}, {"words", {1, 4, 2, 5}, {}, 0, {}}};
+  b.inputs = {{"vectors", {}, {0.5f, -1, 2, 0, 1, 1}, 3, {0, 1}}, {"learned", {3}, {}, 0, {2}}};
+  b.targets = {{"grid", {0, 2}, {}, 0, {3, 0}}};
+  return pack({a, b}, tiny_table());
+}
+
+// Every parameter of every kind: layers with and without bias, gated and plain, QK-norm, registers, all embeddings.
+void expect_gradients(ModelConfig config) {
+  FourM model = FourM::fresh(config, tiny_table(), 3, at::kDouble);
+  model.parameters().make_trainable();
+  for (const auto& entry : model.parameters().entries()) {
+    if (!entry.trained) continue;
+    const at::NoGradGuard no_grad;  // away from the symmetric start
+    Tensor value = entry.value;
+    value.add_(0.3 * at::sin(at::arange(value.numel(), at::kDouble) * 1.7).view(value.sizes()));
+  }
+  const Batch batch = tiny_batch();
+  model.loss(batch).total.backward();
+  int checked = 0;
+  for (const auto& entry : model.parameters().entries()) {
+    if (!entry.trained) continue;
+    const Tensor grad = entry.value.grad();
+    ASSERT_TRUE(grad.defined()) << entry.name;
+    const at::NoGradGuard no_grad;
+    Tensor flat = entry.value.view({-1});
+    for (int64_t i = 0; i < flat.numel(); i += std::max<int64_t>(1, flat.numel() / 5)) {
+      const double h = 1e-5, kept = flat[i].item<double>();
+      const auto loss_at = [&](double x) {
+        flat[i].fill_(x);
+        const double loss = model.loss(batch).total.item<double>();
+        flat[i].fill_(kept);
+        return loss;
+      };
+      const double slope = (loss_at(kept + h) - loss_at(kept - h)) / (2 * h);
+      EXPECT_NEAR(grad.view({-1})[i].item<double>(), slope, 1e-8 + 1e-5 * std::abs(slope)) << entry.name << " " << i;
+      ++checked;
+    }
+  }
+  EXPECT_GT(checked, 100);
+}
+
+TEST(Model, GradientsEqualFiniteDifferences) {
+  expect_gradients(tiny_config());
+  ModelConfig plain = tiny_config();
+  plain.gated_mlp = plain.qk_norm = plain.share_modality_embeddings = false;
+  plain.act_layer = "GELU";
+  plain.qkv_bias = plain.proj_bias = plain.mlp_bias = plain.norm_bias = false;
+  plain.num_register_tokens = 0;
+  expect_gradients(plain);
+}
+
+TEST(Model, PackedLossEqualsTheSamplesApart) {
+  const FourM model = FourM::fresh(tiny_config(), tiny_table(), 3);
+  const at::NoGradGuard no_grad;
+  MaskedSample a, b;
+  a.inputs = {{"grid", {1, 4}, {}, 0, {1, 2}}};
+  a.targets = {{"grid", {3}, {}, 0, {0}}};
+  b.inputs = {{"words", {5, 2, 3}, {}, 0, {0, 1, 2}}};
+  b.targets = {{"grid", {2}, {}, 0, {3}}};
+  const auto loss = [&](const std::vector<MaskedSample>& samples) {
+    return model.loss(pack(samples, tiny_table())).parts.at("grid").loss;
+  };
+  EXPECT_NEAR(loss({a, b}), (loss({a}) + loss({b})) / 2, 1e-6);
+}
+
+TEST(Model, LoadSaveLoadIsBitEqual) {
+  for (const char* name : {"forward_7", "forward_21", "variant_gelu_bias", "variant_qknorm_registers"}) {
+    const fs::path folder = test::fixture_root() / "transformer" / name;
+    if (!fs::exists(folder / "model.safetensors")) continue;
+    const fs::path copy = fs::temp_directory_path() / ("fourm_saved_" + std::string(name));
+    FourM::open(folder).save(copy);
+    const auto before = test::read_all(folder / "model.safetensors"), after = test::read_all(copy / "model.safetensors");
+    ASSERT_EQ(before.size(), after.size()) << name;
+    for (const auto& [key, value] : before) EXPECT_TRUE(at::equal(value, after.at(key))) << name << " " << key;
+    EXPECT_EQ(SafetensorsFile::open(copy / "model.safetensors").metadata(),
+              SafetensorsFile::open(folder / "model.safetensors").metadata())
+        << name;
+    EXPECT_NO_THROW(FourM::open(copy)) << name;
+    fs::remove_all(copy);
+  }
+}
+
+TEST(Model, OneFileWithItsConfigInTheHeaderLoads) {
+  const fs::path folder = test::fixture_root() / "transformer" / "variant_qknorm_registers";
+  FOURM_NEEDS(folder);
+  const auto file = SafetensorsFile::open(folder / "model.safetensors");
+  std::map<std::string, std::string> header{
+      {"dim", "16"}, {"encoder_depth", "2"}, {"decoder_depth", "2"}, {"num_heads", "2"}, {"mlp_ratio", "4"},
+      {"domains_in", "['rgb@224', 'tok_semseg@224']"}, {"domains_out", "['tok_depth@224', 'tok_semseg@224']"},
+      {"qkv_bias", "False"}, {"proj_bias", "False"}, {"mlp_bias", "False"}, {"norm_bias", "False"},
+      {"gated_mlp", "True"}, {"qk_norm", "True"}, {"act_layer", "SiLU"}, {"num_register_tokens", "3"},
+      {"share_modality_embeddings", "True"}, {"decoder_causal_mask", "True"}, {"decoder_sep_mask", "False"},
+      {"image_size", "224"}, {"patch_size", "16"}, {"drop_path_rate_encoder", "0.0"}};
+  auto tensors = file.tensors();
+  StoredTensor shared = *file.find("decoder_embeddings.tok_semseg@224.mod_emb");
+  shared.name = "encoder_embeddings.tok_semseg@224.mod_emb";  // this layout stores both names
+  tensors.push_back(shared);
+  const fs::path copy = fs::temp_directory_path() / "fourm_single.safetensors";
+  write_safetensors(copy, tensors, header);
+  const FourM one = FourM::open(copy), two = FourM::open(folder);
+  EXPECT_EQ(one.parameters().entries().size(), two.parameters().entries().size());
+  EXPECT_EQ(one.config().num_register_tokens, 3);
+  fs::remove(copy);
+}
+
+TEST(Model, HalfPrecisionFilesLoad) {
+  const FourM model = FourM::fresh(tiny_config(), tiny_table(), 3);
+  for (const auto type : {at::kHalf, at::kBFloat16}) {
+    const fs::path copy = fs::temp_directory_path() / "fourm_half";
+    model.save(copy, type);
+    const FourM loaded = FourM::open(copy);
+    EXPECT_LE(test::largest_difference(loaded.parameters().find("mask_token"), model.parameters().find("mask_token")), 1e-3);
+    EXPECT_EQ(loaded.parameters().find("mask_token").scalar_type(), at::kFloat);
+    fs::remove_all(copy);
+  }
+}
+
+TEST(Model, EveryWrongTensorIsNamedAtOnce) {
+  const FourM model = FourM::fresh(tiny_config(), tiny_table(), 3);
+  const fs::path copy = fs::temp_directory_path() / "fourm_broken";
+  model.save(copy);
+  auto file = SafetensorsFile::open(copy / "model.safetensors");
+  auto tensors = file.tensors();
+  std::erase_if(tensors, [](const auto& t) { return t.name == "encoder_norm.weight" || t.name.ends_with("grid.pos_emb"); });
+  for (auto& t : tensors)
+    if (t.name == "mask_token") t.shape = {8, 1, 1};
+  write_safetensors(copy / "model.safetensors.new", tensors, file.metadata());
+  fs::rename(copy / "model.safetensors.new", copy / "model.safetensors");
+  try {
+    FourM::open(copy);
+    FAIL() << "accepted";
+  } catch (const Error& error) {
+    const std::string text = error.what();
+    EXPECT_NE(text.find("2 tensors do not fit"), std::string::npos) << text;
+    EXPECT_NE(text.find("encoder_norm.weight is missing, expected [8]"), std::string::npos) << text;
+    EXPECT_NE(text.find("mask_token has shape [8, 1, 1], expected [1, 1, 8]"), std::string::npos) << text;
+    EXPECT_EQ(text.find("pos_emb"), std::string::npos) << "a position table can be rebuilt";
+  }
+  fs::remove_all(copy);
+}
+
+TEST(Model, FreshWeightsFollowTheSeedAndThePaper) {
+  const FourM a = FourM::fresh(tiny_config(), tiny_table(), 3), b = FourM::fresh(tiny_config(), tiny_table(), 3),
+              c = FourM::fresh(tiny_config(), tiny_table(), 4);
+  const auto weight = [](const FourM& m) { return m.parameters().find("encoder.0.attn.qkv.weight"); };
+  EXPECT_TRUE(at::equal(weight(a), weight(b)));
+  EXPECT_FALSE(at::equal(weight(a), weight(c)));
+  // Xavier for each of q, k, v on its own: |w| <= sqrt(6 / (8 + 8)).
+  EXPECT_LE(weight(a).abs().max().item<double>(), std::sqrt(6.0 / 16));
+  EXPECT_GT(weight(a).abs().max().item<double>(), 0.8 * std::sqrt(6.0 / 16));
+  EXPECT_EQ(a.parameters().find("encoder.0.attn.qkv.bias").abs().max().item<double>(), 0);
+  EXPECT_NEAR(a.parameters().find("encoder_embeddings.words.token_emb.weight").std().item<double>(), 0.02, 0.008);
+  // Encoder and decoder share the modality embedding; a head is its decoder's token embedding.
+  EXPECT_TRUE(a.input("grid").mod_emb.is_same(a.output("grid").mod_emb));
+  EXPECT_TRUE(a.output("words").token_emb.is_same(a.output("words").to_logits));
+}
+
+TEST(Model, TokensOutsideTheVocabularyAreRefused) {
+  const FourM model = FourM::fresh(tiny_config(), tiny_table(), 3);
+  MaskedSample sample;
+  sample.inputs = {{"grid", {5}, {}, 0, {1}}};
+  EXPECT_THROW(model.loss(pack({sample}, tiny_table())), Error);
+}
+
+}  // namespace
+}  // namespace fourm
