@@ -1,0 +1,222 @@
+#include "fourm/modality/transform.h"
+
+#include <algorithm>
+#include <cmath>
+#include <numeric>
+
+#include "fourm/core/strings.h"
+#include "fourm/io/npy.h"
+
+namespace fourm {
+namespace {
+
+uint8_t to_byte(float signed_value) {
+  return static_cast<uint8_t>(std::lround(std::clamp(signed_value * 127.5F + 127.5F, 0.0F, 255.0F)));
+}
+
+const Raster<uint16_t>& depth_of(const StoredPicture& picture) {
+  const auto* depth = std::get_if<Raster<uint16_t>>(&picture);
+  check(depth != nullptr, "a 16-bit depth map is expected here, not an 8-bit picture");
+  return *depth;
+}
+
+const Image& bytes_of(const StoredPicture& picture, int channels) {
+  const auto* image = std::get_if<Image>(&picture);
+  check(image != nullptr && image->channels == channels, "an 8-bit picture of ", channels,
+        " channels is expected here");
+  return *image;
+}
+
+Raster<uint16_t> depth_from_metres(const InputConfig& config, const NpyArray& array, const std::string& origin) {
+  check(array.shape.size() == 2 && array.count() > 0 && array.count() < (int64_t{1} << 28), origin,
+        ": a depth map must be an array [H, W]");
+  const std::vector<float> metres = npy_floats(array);
+  Raster<uint16_t> depth(static_cast<int>(array.shape[1]), static_cast<int>(array.shape[0]), 1);
+  for (size_t i = 0; i < metres.size(); ++i) {
+    check(std::isfinite(metres[i]), origin, ": the depth at row ", i / depth.width, ", column ", i % depth.width,
+          " is ", metres[i], "; use 0 where there is none");
+    depth.pixels[i] = static_cast<uint16_t>(std::lround(std::clamp(metres[i] / config.depth_unit, 0.0, 65535.0)));
+  }
+  return depth;
+}
+
+// Minus mean, over deviation, of the pixels between the first and the last tenth (official depth tokenizer).
+void standardise(const Raster<uint16_t>& depth, float* out) {
+  std::vector<float> sorted(depth.pixels.begin(), depth.pixels.end());
+  std::transform(sorted.begin(), sorted.end(), out, [](float v) { return v / 65535.0F; });
+  std::copy_n(out, sorted.size(), sorted.begin());
+  std::sort(sorted.begin(), sorted.end());
+  const auto n = static_cast<double>(sorted.size());
+  const auto first = sorted.begin() + static_cast<int64_t>(0.1 * n),
+             last = sorted.begin() + static_cast<int64_t>(0.9 * n);
+  const double kept = std::max<double>(1, static_cast<double>(last - first));
+  const double mean = std::accumulate(first, last, 0.0) / kept;
+  double squares = 0;
+  for (auto v = first; v != last; ++v) squares += (*v - mean) * (*v - mean);
+  const double scale = 1 / std::sqrt(squares / std::max(1.0, kept - 1) + 1e-6);
+  std::transform(out, out + sorted.size(), out, [&](float v) { return static_cast<float>((v - mean) * scale); });
+}
+
+template <class T>
+Raster<T> middle_square(const Raster<T>& image) {
+  const int side = std::min(image.width, image.height);
+  if (image.width == image.height) return image;
+  return crop(image, (image.width - side) / 2, (image.height - side) / 2, side, side);
+}
+
+// Mirrors the pixel index within its row.
+size_t source_pixel(size_t i, int width, bool flip) { return flip ? i - i % width + (width - 1 - i % width) : i; }
+
+// From blue over green and yellow to red: piecewise linear between a few anchors.
+Colour warm_cold(float t) {
+  static constexpr float kAnchors[][3] = {{48, 18, 59},   {70, 107, 227}, {40, 188, 235},
+                                          {50, 242, 152}, {164, 252, 60}, {238, 207, 58},
+                                          {251, 126, 33}, {208, 47, 5},   {122, 4, 3}};
+  const float position = std::clamp(t, 0.0F, 1.0F) * 8;
+  const int i = std::min(7, static_cast<int>(position));
+  Colour colour;
+  for (int c = 0; c < 3; ++c)
+    colour[c] =
+        static_cast<uint8_t>(std::lround(kAnchors[i][c] + (position - i) * (kAnchors[i + 1][c] - kAnchors[i][c])));
+  return colour;
+}
+
+}  // namespace
+
+void InputConfig::validate(const std::string& origin) const {
+  check(kind == "rgb" || kind == "normal" || kind == "depth" || kind == "semseg", origin, ": input.kind is '",
+        printable(kind), "', expected rgb, normal, depth or semseg");
+  check(near > 0 && far > near && std::isfinite(far) && depth_unit > 0, origin,
+        ": input.near, far and depth_unit must be positive, far beyond near");
+}
+
+StoredPicture read_picture(const InputConfig& config, const fs::path& path) {
+  if (config.kind == "semseg") return read_labels(path);
+  if (config.kind != "depth") return read_image(path);
+  if (path.extension() == ".npy") return depth_from_metres(config, read_npy(path), path.string());
+  return read_png16(path);
+}
+
+int picture_width(const StoredPicture& picture) {
+  return std::visit([](const auto& p) { return p.width; }, picture);
+}
+int picture_height(const StoredPicture& picture) {
+  return std::visit([](const auto& p) { return p.height; }, picture);
+}
+
+StoredPicture centre_square(const InputConfig& config, const StoredPicture& picture, int size) {
+  if (config.kind == "depth") {
+    const Raster<uint16_t> square = middle_square(depth_of(picture));
+    if (square.width == size) return square;
+    Raster<float> exact(square.width, square.height, 1);
+    std::copy(square.pixels.begin(), square.pixels.end(), exact.pixels.begin());
+    exact = resize_bilinear(exact, size, size);
+    Raster<uint16_t> out(size, size, 1);
+    std::transform(exact.pixels.begin(), exact.pixels.end(), out.pixels.begin(),
+                   [](float v) { return static_cast<uint16_t>(std::lround(v)); });
+    return out;
+  }
+  const Image square = middle_square(std::get<Image>(picture));
+  if (square.width == size) return square;
+  return config.has_labels() ? resize_nearest(square, size, size) : resize_bilinear(square, size, size);
+}
+
+void to_network(const InputConfig& config, const StoredPicture& picture, bool flip, float* out) {
+  if (config.kind == "depth") {
+    const Raster<uint16_t>& depth = depth_of(picture);
+    if (config.standardise) {
+      standardise(depth, out);
+      if (flip)
+        for (int y = 0; y < depth.height; ++y)
+          std::reverse(out + int64_t{y} * depth.width, out + int64_t{y + 1} * depth.width);
+      return;
+    }
+    const auto low = static_cast<float>(std::log(config.near));
+    const auto scale = static_cast<float>(2 / std::log(config.far / config.near));
+    for (size_t i = 0; i < depth.area(); ++i) {
+      const auto metres = static_cast<float>(depth.pixels[source_pixel(i, depth.width, flip)] * config.depth_unit);
+      out[i] = metres > 0 ? std::clamp((std::log(metres) - low) * scale - 1, -1.0F, 1.0F) : 1.0F;
+    }
+    return;
+  }
+  const Image& image = bytes_of(picture, 3);
+  const size_t area = image.area();
+  for (size_t i = 0; i < area; ++i) {
+    const uint8_t* from = &image.pixels[3 * source_pixel(i, image.width, flip)];
+    for (int c = 0; c < 3; ++c) out[c * area + i] = static_cast<float>(from[c]) / 127.5F - 1;
+  }
+  if (flip && config.kind == "normal")
+    for (size_t i = 0; i < area; ++i) out[i] = -out[i];  // x points to the other side
+}
+
+void to_labels(const InputConfig& config, const StoredPicture& picture, bool flip, int64_t* out) {
+  const Image& labels = bytes_of(picture, 1);
+  for (size_t i = 0; i < labels.area(); ++i)
+    out[i] = static_cast<uint8_t>(labels.pixels[source_pixel(i, labels.width, flip)] + config.label_offset);
+}
+
+StoredPicture from_network(const InputConfig& config, const float* values, int width, int height) {
+  const size_t area = static_cast<size_t>(width) * height;
+  if (config.kind == "depth") {
+    Raster<uint16_t> depth(width, height, 1);
+    const auto [low, high] = std::minmax_element(values, values + area);
+    for (size_t i = 0; i < area; ++i) {
+      double unit;
+      if (config.standardise)
+        unit = (values[i] - *low) / std::max(1e-6F, *high - *low) * 65535;
+      else
+        unit = config.near * std::pow(config.far / config.near, (std::clamp(values[i], -1.0F, 1.0F) + 1) / 2) /
+               config.depth_unit;
+      depth.pixels[i] = static_cast<uint16_t>(std::lround(std::clamp(unit, 0.0, 65535.0)));
+    }
+    return depth;
+  }
+  Image image(width, height, 3);
+  for (size_t i = 0; i < area; ++i) {
+    float v[3] = {values[i], values[area + i], values[2 * area + i]};
+    if (config.kind == "normal") {
+      const float length = std::sqrt(v[0] * v[0] + v[1] * v[1] + v[2] * v[2]);
+      for (float& x : v) x /= std::max(length, 1e-6F);
+    }
+    for (int c = 0; c < 3; ++c) image.pixels[3 * i + c] = to_byte(v[c]);
+  }
+  return image;
+}
+
+StoredPicture from_labels(const InputConfig& config, const int64_t* labels, int width, int height) {
+  Image image(width, height, 1);
+  for (size_t i = 0; i < image.area(); ++i) image.pixels[i] = static_cast<uint8_t>(labels[i] - config.label_offset);
+  return image;
+}
+
+std::string encode_picture(const InputConfig& config, const StoredPicture& picture) {
+  if (config.kind == "depth") return encode_png16(depth_of(picture));
+  if (config.has_labels()) return encode_label_png(bytes_of(picture, 1), label_palette());
+  return encode_png(bytes_of(picture, 3));
+}
+
+Image display(const InputConfig& config, const StoredPicture& picture) {
+  if (config.kind != "depth" && !config.has_labels()) return bytes_of(picture, 3);
+  Image out(picture_width(picture), picture_height(picture), 3);
+  std::vector<float> depth(config.kind == "depth" ? out.area() : 0);
+  if (config.kind == "depth") to_network(config, picture, false, depth.data());
+  for (size_t i = 0; i < out.area(); ++i) {
+    const Colour colour =
+        config.kind == "depth" ? warm_cold((1 - depth[i]) / 2) : label_palette()[bytes_of(picture, 1).pixels[i]];
+    std::copy(colour.begin(), colour.end(), &out.pixels[3 * i]);
+  }
+  return out;
+}
+
+const std::vector<Colour>& label_palette() {
+  static const std::vector<Colour> palette = [] {
+    std::vector<Colour> colours(256, Colour{0, 0, 0});
+    for (int label = 0; label < 256; ++label)
+      for (int bit = 0; bit < 8; ++bit)
+        colours[label][bit % 3] = static_cast<uint8_t>(colours[label][bit % 3] | (label >> bit & 1) << (7 - bit / 3));
+    return colours;
+  }();
+  return palette;
+}
+
+}  // namespace fourm

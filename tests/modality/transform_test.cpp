@@ -1,0 +1,121 @@
+#include "fourm/modality/transform.h"
+
+#include <gtest/gtest.h>
+
+#include <cmath>
+#include <cstring>
+
+#include "fourm/io/npy.h"
+
+namespace fourm {
+namespace {
+
+InputConfig of_kind(const char* kind) {
+  InputConfig config;
+  config.kind = kind;
+  return config;
+}
+
+Image gradient(int width, int height) {
+  Image image(width, height, 3);
+  for (size_t i = 0; i < image.pixels.size(); ++i) image.pixels[i] = static_cast<uint8_t>(i * 7);
+  return image;
+}
+
+TEST(Transform, RgbReturnsBitEqual) {
+  const InputConfig config = of_kind("rgb");
+  const StoredPicture picture = gradient(6, 4);
+  std::vector<float> values(3 * 24);
+  to_network(config, picture, false, values.data());
+  EXPECT_EQ(from_network(config, values.data(), 6, 4), picture);
+  std::vector<float> flipped(3 * 24);
+  to_network(config, picture, true, flipped.data());
+  EXPECT_EQ(flipped[24 + 6 + 0], values[24 + 6 + 5]);  // channel 1, row 1
+}
+
+TEST(Transform, FlippedNormalsPointTheOtherWay) {
+  Image image(2, 1, 3);
+  image.pixels = {255, 128, 128, 128, 255, 128};
+  float values[6];
+  to_network(of_kind("normal"), image, true, values);
+  EXPECT_FLOAT_EQ(values[1], -1);   // x of the left pixel, now on the right
+  EXPECT_NEAR(values[2], 1, 1e-6);  // y of the right pixel, now on the left
+}
+
+TEST(Transform, LogDepthReturnsWithinHalfAPercent) {
+  const InputConfig config = of_kind("depth");
+  Raster<uint16_t> depth(64, 1, 1);
+  for (int i = 0; i < 64; ++i) depth.pixels[i] = static_cast<uint16_t>(500 + 180 * i);
+  float values[64];
+  to_network(config, depth, false, values);
+  EXPECT_NEAR(values[0], -1, 1e-5);
+  EXPECT_GT(values[63], 0.98);
+  const auto back = std::get<Raster<uint16_t>>(from_network(config, values, 64, 1));
+  for (int i = 0; i < 64; ++i) EXPECT_NEAR(back.pixels[i], depth.pixels[i], 1);
+  depth.pixels[0] = 0;  // no measurement
+  to_network(config, depth, false, values);
+  EXPECT_EQ(values[0], 1);
+}
+
+TEST(Transform, StandardisedDepthHasNoScaleOrOffset) {
+  InputConfig config = of_kind("depth");
+  config.standardise = true;
+  Raster<uint16_t> depth(10, 10, 1), scaled(10, 10, 1);
+  for (int i = 0; i < 100; ++i) {
+    depth.pixels[i] = static_cast<uint16_t>(1000 + 200 * (i * 37 % 100));
+    scaled.pixels[i] = static_cast<uint16_t>(2 * depth.pixels[i] + 500);
+  }
+  float a[100], b[100], mean = 0;
+  to_network(config, depth, false, a);
+  to_network(config, scaled, false, b);
+  for (int i = 0; i < 100; ++i) {
+    EXPECT_NEAR(a[i], b[i], 1e-3);
+    mean += a[i] / 100;
+  }
+  EXPECT_NEAR(mean, 0, 0.02);
+}
+
+TEST(Transform, LabelsKeepTheirOffset) {
+  InputConfig config = of_kind("semseg");
+  config.label_offset = 1;
+  Image labels(3, 1, 1);
+  labels.pixels = {0, 5, 255};
+  int64_t ids[3];
+  to_labels(config, labels, false, ids);
+  EXPECT_EQ(ids[0], 1);
+  EXPECT_EQ(ids[2], 0);  // 255 is "no label"
+  EXPECT_EQ(from_labels(config, ids, 3, 1), StoredPicture(labels));
+}
+
+TEST(Transform, CentreSquareCropsAndResizes) {
+  EXPECT_EQ(picture_width(centre_square(of_kind("rgb"), gradient(9, 4), 4)), 4);
+  const auto tiny = centre_square(of_kind("rgb"), Image(1, 1, 3, 77), 8);
+  EXPECT_EQ(std::get<Image>(tiny).pixels, std::vector<uint8_t>(8 * 8 * 3, 77));
+  Raster<uint16_t> depth(40, 20, 1, 3000);
+  EXPECT_EQ(std::get<Raster<uint16_t>>(centre_square(of_kind("depth"), depth, 8)).pixels,
+            std::vector<uint16_t>(64, 3000));
+}
+
+TEST(Transform, BadDepthAndKindsAreNamed) {
+  const fs::path file = fs::path(testing::TempDir()) / "bad_depth.npy";
+  write_npy(file, npy_from_floats({1, 2, std::nanf(""), 4}, {2, 2}));
+  try {
+    read_picture(of_kind("depth"), file);
+    FAIL() << "NaN was taken";
+  } catch (const Error& e) {
+    EXPECT_NE(std::strstr(e.what(), "row 1, column 0"), nullptr) << e.what();
+  }
+  EXPECT_THROW(of_kind("sound").validate("recipe"), Error);
+  std::vector<float> out(64);
+  EXPECT_THROW(to_network(of_kind("depth"), gradient(2, 2), false, out.data()), Error);
+}
+
+TEST(Transform, PaletteColoursAreDistinct) {
+  auto colours = label_palette();
+  EXPECT_EQ(colours[0], (Colour{0, 0, 0}));
+  std::sort(colours.begin(), colours.end());
+  EXPECT_EQ(std::unique(colours.begin(), colours.end()), colours.end());
+}
+
+}  // namespace
+}  // namespace fourm
