@@ -105,27 +105,36 @@ void FileSource::finish(const Parameters& built) {
     warn(file_.path().string(), ": ", surplus.size(), " tensors are not used: ", listed(surplus));
 }
 
-Tensor Parameters::add(const std::string& name, at::IntArrayRef shape, const Init& init, bool trained) {
-  check(!index_.contains(name), "[Parameters] ", name, " is defined twice");
-  index_[name] = entries_.size();
-  entries_.push_back({name, source_->get(name, shape, init), trained});
-  return entries_.back().value;
+std::map<std::string, std::string> FileSource::aliases() const {
+  std::map<std::string, std::string> aliases;
+  for (const auto& [dropped, kept] : file_.metadata())
+    if (!has(dropped) && has(kept)) aliases[dropped] = kept;
+  return aliases;
 }
 
-Tensor Parameters::add_shared(const std::string& name, const std::string& kept, at::IntArrayRef shape,
-                              const Init& init) {
-  const auto found = index_.find(kept);
-  if (found != index_.end()) {
-    aliases_[name] = kept;
-    return entries_[found->second].value;
-  }
-  // The kept name belongs to a part that is built later: build it here, under its own name.
-  const std::string& stored = !source_->has(kept) && source_->has(name) ? name : kept;
-  Tensor value = source_->get(stored, shape, init);
-  index_[kept] = entries_.size();
-  entries_.push_back({kept, value, true});
+void Parameters::share(const std::string& name, const std::string& kept) {
+  check(!asked_.contains(name) && !asked_.contains(kept), "[Parameters] ", name, " is shared too late");
+  const auto other = aliases_.find(kept);  // the source may keep the pair the other way round
+  if (other != aliases_.end() && other->second == name) return;
   aliases_[name] = kept;
-  return value;
+}
+
+bool Parameters::source_has(const std::string& name) const {
+  const auto alias = aliases_.find(name);
+  return source_->has(name) || (alias != aliases_.end() && source_->has(alias->second));
+}
+
+Tensor Parameters::add(const std::string& name, at::IntArrayRef shape, const Init& init, bool trained) {
+  check(asked_.insert(name).second, "[Parameters] ", name, " is defined twice");
+  const auto alias = aliases_.find(name);
+  const std::string& stored = alias == aliases_.end() ? name : alias->second;
+  if (const auto found = index_.find(stored); found != index_.end()) return entries_[found->second].value;
+  std::string from = stored;
+  for (const auto& [dropped, kept] : aliases_)
+    if (kept == stored && !source_->has(from) && source_->has(dropped)) from = dropped;
+  index_[stored] = entries_.size();
+  entries_.push_back({stored, source_->get(from, shape, init), trained});
+  return entries_.back().value;
 }
 
 Tensor Parameters::find(const std::string& name) const {

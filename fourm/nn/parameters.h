@@ -6,6 +6,7 @@
 #include <cstdint>
 #include <map>
 #include <memory>
+#include <set>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -34,9 +35,10 @@ class Parameters;
 class ParameterSource {
  public:
   virtual ~ParameterSource() = default;
-  /// A tensor of this shape, or an undefined one when the source knows it only under another name.
   virtual Tensor get(const std::string& name, at::IntArrayRef shape, const Init& init) = 0;
   virtual bool has(const std::string& name) const = 0;
+  /// Names that the source stores under another one: dropped -> kept.
+  virtual std::map<std::string, std::string> aliases() const { return {}; }
 };
 
 /// Fresh values: a tensor depends on the seed and its own name only.
@@ -58,6 +60,7 @@ class FileSource : public ParameterSource {
   explicit FileSource(SafetensorsFile file) : file_(std::move(file)) {}
   Tensor get(const std::string& name, at::IntArrayRef shape, const Init& init) override;
   bool has(const std::string& name) const override { return file_.find(name) != nullptr; }
+  std::map<std::string, std::string> aliases() const override;
   /// Throws one Error that names every problem; warns once of tensors that are neither used nor another name of one.
   void finish(const Parameters& built);
   const SafetensorsFile& file() const { return file_; }
@@ -76,11 +79,13 @@ class Parameters {
     bool trained;  ///< false: a stored constant or running statistic
   };
 
-  explicit Parameters(ParameterSource& source) : source_(&source) {}
+  explicit Parameters(ParameterSource& source) : source_(&source), aliases_(source.aliases()) {}
 
+  /// From now on `name` is another name of the tensor `kept`. Whichever of the two the source has is taken; `kept` is
+  /// the one that is stored.
+  void share(const std::string& name, const std::string& kept);
   Tensor add(const std::string& name, at::IntArrayRef shape, const Init& init, bool trained);
-  /// `name` is another name of the tensor `kept`: one of the two is stored. Whichever the source has is taken.
-  Tensor add_shared(const std::string& name, const std::string& kept, at::IntArrayRef shape, const Init& init);
+  bool source_has(const std::string& name) const;
 
   const std::vector<Entry>& entries() const { return entries_; }
   const std::map<std::string, std::string>& aliases() const { return aliases_; }  ///< dropped name -> kept name
@@ -93,8 +98,9 @@ class Parameters {
  private:
   ParameterSource* source_;
   std::vector<Entry> entries_;
-  std::map<std::string, size_t> index_;
+  std::map<std::string, size_t> index_;           // stored name -> entry
   std::map<std::string, std::string> aliases_;
+  std::set<std::string> asked_;
 };
 
 /// A dotted prefix, so that layers name their tensors relative to where they stand.

@@ -1,0 +1,134 @@
+#include "fourm/model/inspect.h"
+
+#include <algorithm>
+#include <iomanip>
+
+#include "fourm/core/error.h"
+#include "fourm/core/strings.h"
+#include "fourm/model/fourm.h"
+
+namespace fourm {
+namespace {
+
+const char* kind_name(ModalityKind kind) {
+  switch (kind) {
+    case ModalityKind::kPixels: return "pixels";
+    case ModalityKind::kTokens: return "tokens";
+    case ModalityKind::kSequence: return "sequence";
+    case ModalityKind::kEmbeddings: return "embeddings";
+  }
+  return "";
+}
+
+Json tensor_list(const SafetensorsFile& file) {
+  Json list = Json::array();
+  for (const auto& t : file.tensors())
+    list.push_back({{"name", t.name}, {"dtype", dtype_name(t.dtype)}, {"shape", t.shape}, {"bytes", t.bytes}});
+  return list;
+}
+
+void describe_model(const fs::path& path, Json& report) {
+  const FourM model = FourM::open(path);
+  const ModelConfig& c = model.config();
+  report["kind"] = "4M model";
+  report["config"] = {{"dim", c.dim},
+                      {"encoder_depth", c.encoder_depth},
+                      {"decoder_depth", c.decoder_depth},
+                      {"num_heads", c.num_heads},
+                      {"mlp_hidden", c.mlp_hidden()},
+                      {"activation", c.act_layer},
+                      {"gated_mlp", c.gated_mlp},
+                      {"qk_norm", c.qk_norm},
+                      {"biases", {{"qkv", c.qkv_bias}, {"proj", c.proj_bias}, {"mlp", c.mlp_bias}, {"norm", c.norm_bias}}},
+                      {"registers", c.num_register_tokens},
+                      {"shared_modality_embeddings", c.share_modality_embeddings}};
+  Json modalities = Json::array();
+  std::vector<std::string> names = c.domains_in;
+  for (const auto& name : c.domains_out)
+    if (std::find(names.begin(), names.end(), name) == names.end()) names.push_back(name);
+  for (const auto& name : names) {
+    const Modality m = model.modality(name);
+    modalities.push_back({{"name", name},
+                          {"kind", kind_name(m.kind)},
+                          {"reads", model.inputs().contains(name)},
+                          {"writes", model.outputs().contains(name)},
+                          {"vocabulary", m.vocab_size},
+                          {"tokens", m.max_tokens},
+                          {"id", m.id()}});
+  }
+  report["modalities"] = modalities;
+  report["parameters"] = model.parameters().count();
+  int64_t embeddings = 0;
+  for (const auto& entry : model.parameters().entries())
+    if (entry.trained && entry.name.find("_embeddings.") != std::string::npos) embeddings += entry.value.numel();
+  report["parameters_without_embeddings"] = model.parameters().count() - embeddings;
+}
+
+bool is_model(const fs::path& path, const SafetensorsFile& file) {
+  return (file.find("mask_token") && file.find("encoder_norm.weight")) &&
+         (fs::is_directory(path) || has_model_config(file) || fs::exists(path.parent_path() / "config.json"));
+}
+
+}  // namespace
+
+Json inspect(const fs::path& path) {
+  Json report;
+  report["path"] = path.string();
+  std::error_code ignored;
+  check(fs::exists(path, ignored), path.string(), ": no such file or folder");
+  if (path.extension() == ".json") {
+    const ModelConfig config = read_model_config(path);
+    report["kind"] = "4M config";
+    report["domains_in"] = config.domains_in;
+    report["domains_out"] = config.domains_out;
+    report["dim"] = config.dim;
+    return report;
+  }
+  const auto file = SafetensorsFile::open(fs::is_directory(path, ignored) ? path / "model.safetensors" : path);
+  report["kind"] = "safetensors";
+  if (is_model(path, file)) describe_model(path, report);
+  report["metadata"] = file.metadata();
+  report["tensors"] = tensor_list(file);
+  return report;
+}
+
+std::string inspect_text(const Json& report, bool all_tensors) {
+  std::ostringstream out;
+  out << report["path"].get<std::string>() << ": " << report["kind"].get<std::string>() << "\n";
+  if (report.contains("parameters"))
+    out << std::fixed << std::setprecision(1) << "parameters   " << report["parameters"].get<double>() / 1e6
+        << " M, without embeddings " << report["parameters_without_embeddings"].get<double>() / 1e6 << " M\n";
+  if (report.contains("config")) {
+    for (const auto& [key, value] : report["config"].items()) out << key << " " << value << "  ";
+    out << "\n";
+  }
+  if (report.contains("modalities")) {
+    out << std::left << std::setw(26) << "modality" << std::setw(12) << "kind" << std::setw(8) << "reads" << std::setw(8)
+        << "writes" << std::setw(12) << "vocabulary" << std::setw(8) << "tokens" << "id\n";
+    for (const auto& m : report["modalities"])
+      out << std::setw(26) << m["name"].get<std::string>() << std::setw(12) << m["kind"].get<std::string>()
+          << std::setw(8) << (m["reads"].get<bool>() ? "yes" : "-") << std::setw(8)
+          << (m["writes"].get<bool>() ? "yes" : "-") << std::setw(12) << m["vocabulary"].get<int64_t>() << std::setw(8)
+          << m["tokens"].get<int64_t>() << m["id"].get<int64_t>() << "\n";
+  }
+  if (report.contains("domains_in")) out << "reads " << report["domains_in"] << "\nwrites " << report["domains_out"] << "\n";
+  if (report.contains("tensors")) {
+    const auto& tensors = report["tensors"];
+    uint64_t bytes = 0;
+    for (const auto& t : tensors) bytes += t["bytes"].get<uint64_t>();
+    out << tensors.size() << " tensors, " << bytes << " bytes\n";
+    size_t shown = 0;
+    for (const auto& t : tensors) {
+      if (!all_tensors && report.contains("config")) break;
+      if (!all_tensors && ++shown > 40) {
+        out << "  ... (--tensors lists all)\n";
+        break;
+      }
+      out << "  " << printable(t["name"].get<std::string>(), 200) << "  " << t["dtype"].get<std::string>() << " "
+          << t["shape"].dump() << "\n";
+    }
+  }
+  return out.str();
+}
+
+}  // namespace fourm
