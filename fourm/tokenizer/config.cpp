@@ -30,7 +30,7 @@ struct JsonFields {
       value.fields(inner);
       return inner.object;
     } else if constexpr (requires { value.has_value(); }) {
-      return value ? Json(*value) : Json();
+      return value ? json(*value) : Json();
     } else if constexpr (requires { typename T::mapped_type; }) {
       Json map = Json::object();
       for (auto& [name, item] : value) map[name] = json(item);
@@ -126,6 +126,22 @@ TokenizerPreset TokenizerConfig::preset(const std::string& name) const {
   return p;
 }
 
+InputConfig TokenizerConfig::picture_input() const {
+  if (input) return *input;
+  InputConfig official;
+  if (n_labels) {
+    official.kind = "semseg";
+    official.label_offset = 1;
+  } else if (n_channels == 1) {
+    official.kind = "depth";
+    official.depth_unit = 1.0 / 65535;
+    official.standardise = true;
+  } else {
+    check(n_channels == 3, "a tokenizer of ", n_channels, " channels takes feature maps, not pictures");
+  }
+  return official;
+}
+
 void TokenizerConfig::validate(const std::string& origin) const {
   const auto within = [&](const char* key, int64_t value, int64_t low, int64_t high) {
     check(value >= low && value <= high, origin, ": ", key, " is ", value, ", expected ", low, " to ", high);
@@ -150,6 +166,7 @@ void TokenizerConfig::validate(const std::string& origin) const {
   check(ema_decay >= 0 && ema_decay <= 1, origin, ": ema_decay is ", ema_decay, ", expected 0 to 1");
   check(quant_type != "memcodes" || latent_dim % num_codebooks == 0, origin, ": latent_dim ", latent_dim,
         " does not divide into ", num_codebooks, " codebooks");
+  if (input) input->validate(origin);
   for (const auto& [name, p] : presets) {
     one_of(("presets." + name + ".kind").c_str(), p.kind, {"vit_encoder", "vit_decoder", "unet_patched"});
     if (p.kind == "unet_patched") {

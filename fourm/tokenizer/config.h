@@ -11,6 +11,7 @@
 #include "fourm/core/config.h"
 #include "fourm/core/json.h"
 #include "fourm/io/safetensors.h"
+#include "fourm/modality/transform.h"
 
 namespace fourm {
 
@@ -63,6 +64,7 @@ struct TokenizerConfig {
   std::string scheduler = "ddpm", beta_schedule = "squaredcos_cap_v2", prediction_type = "v_prediction";
   bool clip_sample = false, thresholding = true, zero_terminal_snr = true;
   std::map<std::string, TokenizerPreset> presets;
+  std::optional<InputConfig> input;
 
   /// The keys of the class `kind`.
   template <class V>
@@ -110,8 +112,11 @@ struct TokenizerConfig {
       v("zero_terminal_snr", zero_terminal_snr, "the last step is pure noise");
     }
     v("presets", presets, "sizes of encoder and decoder names beyond the official ones");
+    v("input", input, "how pictures become what the encoder sees; not in official files");
   }
 
+  /// `input`, else what official tokenizers of these channels and labels expect.
+  InputConfig picture_input() const;
   int64_t encoder_grid() const { return image_size_enc.value_or(image_size) / patch_size; }  ///< tokens a side
   int64_t decoder_patch() const { return patch_size_dec.value_or(patch_size); }
   int64_t decoder_grid() const { return image_size_dec.value_or(image_size) / decoder_patch(); }

@@ -77,7 +77,7 @@ Tokenizer Tokenizer::create(const TokenizerConfig& config, uint64_t seed) {
   return Tokenizer(config, source);
 }
 
-void Tokenizer::save(const fs::path& path, const Json& extra) const {
+void Tokenizer::save(const fs::path& path) const {
   if (path.extension() == ".safetensors") {
     NamedTensors tensors;
     for (const auto& entry : parameters_->entries()) tensors.emplace_back(entry.name, entry.value);
@@ -85,10 +85,8 @@ void Tokenizer::save(const fs::path& path, const Json& extra) const {
     return;
   }
   make_folder(path);
-  Json json = to_json(config_);
-  json.update(extra);
   save_parameters(path / "model.safetensors", *parameters_);
-  write_json(path / "config.json", json);
+  write_json(path / "config.json", to_json(config_));
 }
 
 Tensor Tokenizer::encoder_input(const Tensor& x) const {

@@ -15,8 +15,8 @@ class Tokenizer {
   static Tokenizer open(const fs::path& path);
   /// Fresh weights.
   static Tokenizer create(const TokenizerConfig& config, uint64_t seed);
-  /// Into a folder, or, when `path` ends in .safetensors, into one file. `extra` joins the top level of config.json.
-  void save(const fs::path& path, const Json& extra = Json::object()) const;
+  /// Into a folder, or, when `path` ends in .safetensors, into one file.
+  void save(const fs::path& path) const;
 
   const TokenizerConfig& config() const { return config_; }
   Parameters& parameters() { return *parameters_; }

@@ -1,0 +1,19 @@
+// Batches of stored pictures as the tensors that a tokenizer takes and gives.
+#pragma once
+
+#include <vector>
+
+#include "fourm/core/tensor.h"
+#include "fourm/modality/transform.h"
+
+namespace fourm {
+
+/// [B, C, H, W] floats, or [B, H, W] class ids for label maps. Pictures of one size. `flips` (empty: none) says which
+/// are mirrored.
+Tensor picture_batch(const InputConfig& config, const std::vector<const StoredPicture*>& pictures,
+                     const std::vector<bool>& flips = {});
+
+/// The way back, from a decoder's output: [B, C, H, W], class logits for label maps.
+std::vector<StoredPicture> stored_pictures(const InputConfig& config, const Tensor& output);
+
+}  // namespace fourm

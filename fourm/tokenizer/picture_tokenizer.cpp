@@ -1,0 +1,109 @@
+#include "fourm/tokenizer/picture_tokenizer.h"
+
+#include "fourm/core/parallel.h"
+#include "fourm/tokenizer/picture_batch.h"
+#include "fourm/tokenizer/vqvae.h"
+
+namespace fourm {
+namespace {
+
+// Pixels a batch: small enough for any memory, large enough to keep the matrix kernels busy.
+constexpr int64_t kBatchPixels = int64_t{1} << 20;
+
+int64_t batch_of(int64_t pixels) { return std::max<int64_t>(1, kBatchPixels / std::max<int64_t>(1, pixels)); }
+
+}  // namespace
+
+Tensor picture_batch(const InputConfig& config, const std::vector<const StoredPicture*>& pictures,
+                     const std::vector<bool>& flips) {
+  check(!pictures.empty(), "[picture_batch] no pictures");
+  const int width = picture_width(*pictures[0]), height = picture_height(*pictures[0]);
+  for (const auto* p : pictures)
+    check(picture_width(*p) == width && picture_height(*p) == height, "pictures of one batch must have one size, got ",
+          picture_width(*p), "x", picture_height(*p), " and ", width, "x", height);
+  const auto n = static_cast<int64_t>(pictures.size());
+  const auto flip = [&](int64_t i) { return !flips.empty() && flips[i]; };
+  if (config.has_labels()) {
+    const Tensor batch = at::empty({n, height, width}, at::kLong);
+    auto* data = batch.data_ptr<int64_t>();
+    for (int64_t i = 0; i < n; ++i) to_labels(config, *pictures[i], flip(i), data + i * height * width);
+    return batch;
+  }
+  const Tensor batch = at::empty({n, config.channels(), height, width}, at::kFloat);
+  auto* data = batch.data_ptr<float>();
+  for (int64_t i = 0; i < n; ++i)
+    to_network(config, *pictures[i], flip(i), data + i * config.channels() * height * width);
+  return batch;
+}
+
+std::vector<StoredPicture> stored_pictures(const InputConfig& config, const Tensor& output) {
+  const int height = static_cast<int>(output.size(-2)), width = static_cast<int>(output.size(-1));
+  std::vector<StoredPicture> pictures(output.size(0));
+  if (config.has_labels()) {
+    const Tensor labels = output.argmax(1).contiguous();
+    for (size_t i = 0; i < pictures.size(); ++i)
+      pictures[i] = from_labels(config, labels.data_ptr<int64_t>() + i * height * width, width, height);
+    return pictures;
+  }
+  const Tensor values = output.to(at::kFloat).contiguous();
+  for (size_t i = 0; i < pictures.size(); ++i)
+    pictures[i] = from_network(config, values[static_cast<int64_t>(i)].data_ptr<float>(), width, height);
+  return pictures;
+}
+
+PictureTokenizer PictureTokenizer::open(const fs::path& path) {
+  return PictureTokenizer(std::make_shared<const Tokenizer>(Tokenizer::open(path)));
+}
+
+PictureTokenizer::PictureTokenizer(std::shared_ptr<const Tokenizer> tokenizer)
+    : tokenizer_(std::move(tokenizer)), input_(tokenizer_->config().picture_input()) {}
+
+const TokenizerConfig& PictureTokenizer::config() const { return tokenizer_->config(); }
+
+std::vector<TokenMap> PictureTokenizer::encode(const std::vector<StoredPicture>& pictures) const {
+  std::vector<TokenMap> maps;
+  const auto n = static_cast<int64_t>(pictures.size());
+  const int64_t step = n ? batch_of(int64_t{picture_width(pictures[0])} * picture_height(pictures[0])) : 1;
+  for (int64_t begin = 0; begin < n; begin += step) {
+    std::vector<const StoredPicture*> part;
+    for (int64_t i = begin; i < std::min(n, begin + step); ++i) part.push_back(&pictures[i]);
+    Tensor tokens = tokenizer_->encode(picture_batch(input_, part));
+    if (tokens.dim() == 3) tokens = tokens.unsqueeze(1);
+    tokens = tokens.contiguous();
+    const int64_t each = tokens[0].numel();
+    for (int64_t i = 0; i < tokens.size(0); ++i) {
+      const int64_t* first = tokens.data_ptr<int64_t>() + i * each;
+      maps.push_back({static_cast<int>(tokens.size(1)),
+                      static_cast<int>(tokens.size(2)),
+                      static_cast<int>(tokens.size(3)),
+                      {first, first + each}});
+    }
+  }
+  return maps;
+}
+
+std::vector<StoredPicture> PictureTokenizer::decode(const std::vector<TokenMap>& tokens) const {
+  std::vector<StoredPicture> pictures;
+  const auto n = static_cast<int64_t>(tokens.size());
+  const int64_t patch = config().decoder_patch();
+  const int64_t step = n ? batch_of(int64_t{tokens[0].height} * tokens[0].width * patch * patch) : 1;
+  for (int64_t begin = 0; begin < n; begin += step) {
+    const int64_t end = std::min(n, begin + step);
+    const TokenMap& first = tokens[begin];
+    Tensor batch = at::empty({end - begin, first.heads, first.height, first.width}, at::kLong);
+    for (int64_t i = begin; i < end; ++i) {
+      const TokenMap& t = tokens[i];
+      check(t.heads == first.heads && t.height == first.height && t.width == first.width &&
+                static_cast<int64_t>(t.tokens.size()) == batch[0].numel(),
+            "token maps of one batch must have one size, got ", t.height, "x", t.width, " and ", first.height, "x",
+            first.width);
+      std::copy(t.tokens.begin(), t.tokens.end(), batch[i - begin].data_ptr<int64_t>());
+    }
+    if (config().num_codebooks == 1) batch = batch.squeeze(1);
+    for (auto& picture : stored_pictures(input_, tokenizer_->decode_tokens(batch)))
+      pictures.push_back(std::move(picture));
+  }
+  return pictures;
+}
+
+}  // namespace fourm

@@ -1,0 +1,40 @@
+// A tokenizer of pictures as its users need it: stored pictures in, tokens out, and back. No tensors in sight.
+#pragma once
+
+#include <memory>
+#include <vector>
+
+#include "fourm/modality/transform.h"
+#include "fourm/tokenizer/config.h"
+
+namespace fourm {
+
+class Tokenizer;
+
+/// Tokens of one picture, row-major; with several codebooks the heads stand one after the other.
+struct TokenMap {
+  int heads = 1, height = 0, width = 0;
+  std::vector<int64_t> tokens;
+  bool operator==(const TokenMap&) const = default;
+};
+
+class PictureTokenizer {
+ public:
+  /// A folder (config.json + model.safetensors) or a single .safetensors file.
+  static PictureTokenizer open(const fs::path& path);
+  explicit PictureTokenizer(std::shared_ptr<const Tokenizer> tokenizer);
+
+  const TokenizerConfig& config() const;
+  const InputConfig& input() const { return input_; }
+
+  /// Pictures of one size, a multiple of the patch. Runs in batches that fit the memory.
+  std::vector<TokenMap> encode(const std::vector<StoredPicture>& pictures) const;
+  /// Token maps of one size.
+  std::vector<StoredPicture> decode(const std::vector<TokenMap>& tokens) const;
+
+ private:
+  std::shared_ptr<const Tokenizer> tokenizer_;
+  InputConfig input_;
+};
+
+}  // namespace fourm

@@ -1,0 +1,55 @@
+// Training and measuring tokenizers of pictures (paper section 2.1, appendix C): the recipe of `fourm tokenizer train`,
+// and what it runs.
+#pragma once
+
+#include "fourm/tokenizer/picture_tokenizer.h"
+#include "fourm/train/config.h"
+
+namespace fourm {
+
+struct TokenizerRecipe {
+  std::string out, data, eval_data, loss = "mse";
+  uint64_t seed = 0;
+  int64_t size = 128, crops = 1, eval_pictures = 256, batch = 32;
+  bool flip = true;
+  double codebook_weight = 1, dead_code_coef = 32;
+  TokenizerConfig tokenizer;
+  TrainingConfig training;
+
+  template <class V>
+  void fields(V& v) {
+    v("out", out, "the run folder; the same command goes on where a run stopped");
+    v("data", data, "folder of pictures of one kind");
+    v("eval_data", eval_data, "folder of held-out pictures; empty: the last ones of 'data' are held out");
+    v("loss", loss, "mse, l1, smooth_l1, cross_entropy (labels), cosine, cosine_1d or binary_cross_entropy");
+    v("seed", seed, "of weights, order, flips and restarts");
+    v("size", size, "pixels a side; pictures are cut square and resized");
+    v("crops", crops, "1: the middle square of each picture; more: that many random squares of it");
+    v("eval_pictures", eval_pictures, "pictures of an evaluation");
+    v("batch", batch, "pictures a micro-batch");
+    v("flip", flip, "mirror half of the pictures");
+    v("codebook_weight", codebook_weight, "weight of the code loss");
+    v("dead_code_coef", dead_code_coef, "a code used less than 1/coef of its even share is restarted; 0: never");
+    v("tokenizer", tokenizer, "encoder, quantiser, decoder and input");
+    v("training", training, "the loop");
+  }
+};
+
+/// Trains and leaves the tokenizer in OUT/model.
+Outcome train_tokenizer(const TokenizerRecipe& recipe);
+
+/// The picture files of a folder as squares of `size` pixels, `crops`.
+std::vector<StoredPicture> load_squares(const InputConfig& input, const std::vector<fs::path>& files, int64_t size,
+                                        int64_t crops, uint64_t seed);
+/// The files of a folder that may hold pictures or maps.
+std::vector<fs::path> picture_files(const fs::path& folder);
+
+struct ReconstructionReport {
+  /// rgb: psnr; normal: psnr, mean_angle; depth: abs_rel, delta1; semseg: miou, accuracy. Always: usage, perplexity.
+  std::map<std::string, double> measures;
+  std::vector<StoredPicture> reconstructions;
+};
+/// Encodes and decodes the pictures.
+ReconstructionReport evaluate_tokenizer(const PictureTokenizer& tokenizer, const std::vector<StoredPicture>& pictures);
+
+}  // namespace fourm
