@@ -1,0 +1,135 @@
+// fourm tokenizer train|encode|decode|eval
+#include <cstdio>
+
+#include "cli/verbs.h"
+#include "fourm/core/json.h"
+#include "fourm/core/log.h"
+#include "fourm/io/npy.h"
+#include "fourm/train/tokenizer_training.h"
+
+namespace fourm {
+namespace {
+
+struct Options {
+  std::string recipe, tokenizer, out, folder;
+  std::vector<std::string> overrides, inputs;
+  int64_t size = 0, limit = 0;
+  bool keep_size = false, json = false;
+};
+
+// Files as they are, folders as the files in them.
+std::vector<fs::path> listed(const std::vector<std::string>& inputs, const std::vector<std::string>& extensions) {
+  std::vector<fs::path> files;
+  for (const auto& input : inputs) {
+    if (!fs::is_directory(input)) {
+      files.emplace_back(input);
+      continue;
+    }
+    const auto inside = extensions.empty() ? picture_files(input) : list_files(input, extensions);
+    files.insert(files.end(), inside.begin(), inside.end());
+  }
+  check(!files.empty(), "no files to read in ", inputs.front());
+  return files;
+}
+
+void train(const Options& options) {
+  TokenizerRecipe recipe;
+  load_config(options.recipe, options.overrides, recipe);
+  const Outcome outcome = train_tokenizer(recipe);
+  check(outcome.finished, recipe.out, ": stopped at step ", outcome.step,
+        " and saved; the same command goes on from there");
+}
+
+void encode(const Options& options) {
+  const PictureTokenizer tokenizer = PictureTokenizer::open(options.tokenizer);
+  const auto files = listed(options.inputs, {});
+  make_folder(options.out);
+  const int64_t size = options.size > 0 ? options.size : tokenizer.config().image_size;
+  const std::string dtype = tokenizer.config().codebook_size <= 32768 ? "i2" : "i4";
+  Progress progress("encode", static_cast<int64_t>(files.size()));
+  for (size_t i = 0; i < files.size(); ++i) {
+    const StoredPicture picture = options.keep_size ? read_picture(tokenizer.input(), files[i])
+                                                    : load_squares(tokenizer.input(), {files[i]}, size, 1, 0)[0];
+    const TokenMap map = tokenizer.encode({picture})[0];
+    std::vector<int64_t> shape{map.height, map.width};
+    if (map.heads > 1) shape.insert(shape.begin(), map.heads);
+    write_npy(fs::path(options.out) / files[i].stem().concat(".npy"), npy_from_integers(map.tokens, shape, dtype));
+    progress.update(static_cast<int64_t>(i) + 1);
+  }
+}
+
+void decode(const Options& options) {
+  const PictureTokenizer tokenizer = PictureTokenizer::open(options.tokenizer);
+  const auto files = listed(options.inputs, {".npy"});
+  make_folder(options.out);
+  const auto heads = static_cast<int>(tokenizer.config().num_codebooks);
+  Progress progress("decode", static_cast<int64_t>(files.size()));
+  for (size_t i = 0; i < files.size(); ++i) {
+    const NpyArray array = read_npy(files[i]);
+    const size_t dims = array.shape.size();
+    check(dims == (heads > 1 ? 3 : 2) && (heads == 1 || array.shape[0] == heads) && array.count() > 0 &&
+              array.shape[dims - 1] <= 4096 && array.shape[dims - 2] <= 4096,
+          files[i].string(), ": expected tokens as an array [", heads > 1 ? concat(heads, ", ") : "",
+          "rows, columns], as `fourm tokenizer encode` writes them");
+    const TokenMap map{heads, static_cast<int>(array.shape[dims - 2]), static_cast<int>(array.shape[dims - 1]),
+                       npy_integers(array, files[i].string())};
+    write_file(fs::path(options.out) / files[i].stem().concat(".png"),
+               encode_picture(tokenizer.input(), tokenizer.decode({map})[0]));
+    progress.update(static_cast<int64_t>(i) + 1);
+  }
+}
+
+void evaluate(const Options& options) {
+  const PictureTokenizer tokenizer = PictureTokenizer::open(options.tokenizer);
+  auto files = listed(options.inputs, {});
+  if (options.limit > 0) files.resize(std::min<size_t>(files.size(), options.limit));
+  const int64_t size = options.size > 0 ? options.size : tokenizer.config().image_size;
+  const auto pictures = load_squares(tokenizer.input(), files, size, 1, 0);
+  const auto report = evaluate_tokenizer(tokenizer, pictures);
+  if (options.json) {
+    Json json{{"pictures", pictures.size()}};
+    for (const auto& [name, value] : report.measures) json[name] = value;
+    std::printf("%s\n", json.dump(2).c_str());
+    return;
+  }
+  std::printf("%-12s %zu\n", "pictures", pictures.size());
+  for (const auto& [name, value] : report.measures) std::printf("%-12s %.4f\n", name.c_str(), value);
+}
+
+}  // namespace
+
+void add_tokenizer(CLI::App& program) {
+  auto options = std::make_shared<Options>();
+  auto* verb = program.add_subcommand("tokenizer", "train tokenizers; pictures to tokens and back; measure them");
+  verb->require_subcommand(1);
+
+  auto* train_verb = verb->add_subcommand("train", "train a tokenizer; the same command goes on where it stopped");
+  train_verb->add_option("RECIPE.yaml", options->recipe, "the recipe (configs/rooms/tokenizer_*.yaml)")->required();
+  train_verb->add_option("key=value", options->overrides, "changes to it, such as training.steps=100");
+  train_verb->callback([options] { train(*options); });
+
+  const auto common = [&](const char* name, const char* help, const char* inputs) {
+    auto* sub = verb->add_subcommand(name, help);
+    sub->add_option("--tokenizer", options->tokenizer, "folder with config.json and model.safetensors, or one file")
+        ->required();
+    sub->add_option("IN", options->inputs, inputs)->required();
+    return sub;
+  };
+  auto* encode_verb = common("encode", "picture files to tokens (.npy)", "picture files or folders");
+  encode_verb->add_option("--out", options->out, "folder to write into")->required();
+  encode_verb->add_option("--size", options->size, "pixels a side of the middle square; default: the tokenizer's");
+  encode_verb->add_flag("--keep-size", options->keep_size, "take pictures as they are (sides: multiples of the patch)");
+  encode_verb->callback([options] { encode(*options); });
+
+  auto* decode_verb = common("decode", "tokens (.npy) to picture files", "token files or folders");
+  decode_verb->add_option("--out", options->out, "folder to write into")->required();
+  decode_verb->callback([options] { decode(*options); });
+
+  auto* eval_verb = common("eval", "reconstruction measures and codebook usage", "picture files or folders");
+  eval_verb->add_option("--size", options->size, "pixels a side of the middle square; default: the tokenizer's");
+  eval_verb->add_option("--limit", options->limit, "at most so many pictures");
+  eval_verb->add_flag("--json", options->json, "machine-readable");
+  eval_verb->callback([options] { evaluate(*options); });
+}
+
+}  // namespace fourm
