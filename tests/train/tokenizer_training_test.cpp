@@ -1,0 +1,165 @@
+#include "fourm/train/tokenizer_training.h"
+
+#include <gtest/gtest.h>
+
+#include <cmath>
+
+#include "fourm/core/rng.h"
+
+namespace fourm {
+namespace {
+
+// Discs on coloured ground: a world that a tokenizer of a few steps can learn.
+StoredPicture disc(const std::string& kind, uint64_t seed) {
+  Random random(seed);
+  const double cx = random.uniform(4, 28), cy = random.uniform(4, 28), r = random.uniform(5, 14);
+  Colour ground, front;
+  for (int c = 0; c < 3; ++c) {
+    ground[c] = static_cast<uint8_t>(random.below(256));
+    front[c] = static_cast<uint8_t>(random.below(256));
+  }
+  Image image(32, 32, kind == "semseg" ? 1 : 3);
+  Raster<uint16_t> depth(32, 32, 1);
+  for (int y = 0; y < 32; ++y)
+    for (int x = 0; x < 32; ++x) {
+      const bool inside = std::hypot(x - cx, y - cy) < r;
+      *depth.at(x, y) = static_cast<uint16_t>(inside ? 1000 + 10 * front[0] : 4000 + 10 * ground[0]);
+      for (int c = 0; c < image.channels; ++c)
+        image.at(x, y)[c] = kind == "semseg" ? (inside ? 2 : 1) : (inside ? front : ground)[c];
+    }
+  if (kind == "depth") return depth;
+  return image;
+}
+
+fs::path discs(const std::string& kind) {
+  const fs::path folder = fs::path(testing::TempDir()) / ("discs_" + kind);
+  make_folder(folder);
+  InputConfig input;
+  input.kind = kind;
+  for (int i = 0; i < 48; ++i)
+    write_file(folder / (std::to_string(100 + i) + ".png"), encode_picture(input, disc(kind, i)));
+  return folder;
+}
+
+TokenizerRecipe small_recipe(const std::string& kind, const std::string& name) {
+  TokenizerRecipe recipe;
+  recipe.out = (fs::path(testing::TempDir()) / ("tokenizer_" + name)).string();
+  fs::remove_all(recipe.out);
+  recipe.data = discs(kind).string();
+  recipe.size = 32;
+  recipe.batch = 8;
+  recipe.eval_pictures = 16;
+  recipe.loss = kind == "semseg" ? "cross_entropy" : "mse";
+  TokenizerConfig& t = recipe.tokenizer;
+  t.image_size = 32;
+  t.patch_size = 8;
+  t.codebook_size = 64;
+  t.latent_dim = 8;
+  t.input.emplace();
+  t.input->kind = kind;
+  t.n_channels = kind == "depth" ? 1 : 3;
+  if (kind == "semseg") t.n_labels = 4;
+  t.enc_type = "small_enc";
+  t.dec_type = "small_dec";
+  for (const char* side : {"enc", "dec"}) {
+    TokenizerPreset& p = t.presets[std::string("small_") + side];
+    p.kind = side == std::string("enc") ? "vit_encoder" : "vit_decoder";
+    p.dim_tokens = 32, p.depth = 1, p.num_heads = 2;
+  }
+  recipe.training.steps = 60;
+  recipe.training.schedule.lr = 5e-3;
+  recipe.training.schedule.warmup_steps = 1;
+  recipe.training.log_every = 10;
+  recipe.training.checkpoint_every = 20;
+  recipe.training.evaluate_every = 0;
+  recipe.training.threads = 1;
+  return recipe;
+}
+
+// Measures of the untouched tokenizer and of the trained one on the same pictures.
+std::pair<std::map<std::string, double>, std::map<std::string, double>> before_and_after(const std::string& kind) {
+  TokenizerRecipe recipe = small_recipe(kind, kind);
+  const auto pictures = load_squares(*recipe.tokenizer.input, picture_files(recipe.data), 32, 1, 0);
+  recipe.training.steps = 1;
+  train_tokenizer(recipe);
+  const auto first = evaluate_tokenizer(PictureTokenizer::open(fs::path(recipe.out) / "model"), pictures);
+  recipe = small_recipe(kind, kind);
+  recipe.training.steps = 150;
+  train_tokenizer(recipe);
+  return {first.measures,
+          evaluate_tokenizer(PictureTokenizer::open(fs::path(recipe.out) / "model"), pictures).measures};
+}
+
+TEST(TokenizerTraining, PicturesComeBackBetter) {
+  const auto [before, after] = before_and_after("rgb");
+  EXPECT_GT(after.at("psnr"), before.at("psnr") + 3);
+  EXPECT_GT(after.at("usage"), 0.5);
+}
+
+TEST(TokenizerTraining, DepthComesBackBetter) {
+  const auto [before, after] = before_and_after("depth");
+  EXPECT_LT(after.at("abs_rel"), 0.7 * before.at("abs_rel"));
+}
+
+TEST(TokenizerTraining, LabelsComeBackBetter) {
+  const auto [before, after] = before_and_after("semseg");
+  EXPECT_GT(after.at("miou"), 0.75);
+  EXPECT_GT(after.at("miou"), before.at("miou"));
+}
+
+TEST(TokenizerTraining, InterruptedAndContinuedIsTheSameBitForBit) {
+  TokenizerRecipe whole = small_recipe("rgb", "whole");
+  train_tokenizer(whole);
+  TokenizerRecipe parts = small_recipe("rgb", "parts");
+  parts.training.ema_decay = whole.training.ema_decay;
+  train_tokenizer(parts);
+  // Drops the end of the finished run: what a kill after step 40 leaves.
+  fs::remove_all(fs::path(parts.out) / "model");
+  fs::remove_all(fs::path(parts.out) / "checkpoints" / "step-000060");
+  train_tokenizer(parts);
+  const fs::path file = "model/model.safetensors";
+  EXPECT_EQ(read_file(whole.out / file), read_file(parts.out / file));
+}
+
+TEST(TokenizerTraining, EncodingSurvivesTheTripThroughAFile) {
+  TokenizerRecipe recipe = small_recipe("rgb", "trip");
+  recipe.training.steps = 2;
+  train_tokenizer(recipe);
+  const auto tokenizer = PictureTokenizer::open(fs::path(recipe.out) / "model");
+  const auto pictures = load_squares(tokenizer.input(), picture_files(recipe.data), 32, 1, 0);
+  const auto tokens = tokenizer.encode(pictures);
+  EXPECT_EQ(tokens.size(), pictures.size());
+  EXPECT_EQ(tokens[5], tokenizer.encode({pictures[5]})[0]);
+  EXPECT_EQ(picture_width(tokenizer.decode(tokens)[0]), 32);
+}
+
+TEST(TokenizerTraining, RandomSquaresDependOnTheSeedOnly) {
+  const fs::path folder = discs("rgb");
+  InputConfig input;
+  const auto files = picture_files(folder);
+  EXPECT_EQ(load_squares(input, files, 16, 3, 7), load_squares(input, files, 16, 3, 7));
+  EXPECT_NE(load_squares(input, files, 16, 3, 7), load_squares(input, files, 16, 3, 8));
+}
+
+TEST(TokenizerTraining, RecipesAreReadable) {
+  for (const char* name : {"rgb", "depth", "normal", "semseg"}) {
+    TokenizerRecipe recipe;
+    load_config(fs::path(FOURM_SOURCE_DIR) / "configs/rooms" / (std::string("tokenizer_") + name + ".yaml"), {},
+                recipe);
+    recipe.tokenizer.validate(name);
+    EXPECT_EQ(recipe.tokenizer.input->kind, name);
+    EXPECT_EQ(recipe.tokenizer.encoder_grid(), 8);
+  }
+}
+
+TEST(TokenizerTraining, WrongRecipesAreNamed) {
+  TokenizerRecipe recipe = small_recipe("rgb", "wrong");
+  recipe.size = 30;
+  EXPECT_THROW(train_tokenizer(recipe), Error);
+  recipe.size = 32;
+  recipe.eval_pictures = 48;
+  EXPECT_THROW(train_tokenizer(recipe), Error);
+}
+
+}  // namespace
+}  // namespace fourm
