@@ -123,28 +123,11 @@ struct PackedAttention : torch::autograd::Function<PackedAttention> {
   };
 };
 
-// The number of segments when they are equally long, follow each other and are seen whole; else 0.
-int64_t equal_segments(const AttentionLayout& layout, int64_t queries, int64_t keys) {
-  const auto n = static_cast<int64_t>(layout.segments.size());
-  if (n == 0 || !layout.visible.empty() || queries % n != 0 || keys % n != 0) return 0;
-  const int64_t q = queries / n, k = keys / n;
-  for (int64_t i = 0; i < n; ++i) {
-    const auto& s = layout.segments[i];
-    if (s.q_begin != i * q || s.q_end != (i + 1) * q || s.k_begin != i * k || s.k_end != (i + 1) * k) return 0;
-  }
-  return q > 0 && k > 0 ? n : 0;
-}
-
-// [n * length, H, hd] -> [n, H, length, hd]
-Tensor batched(const Tensor& x, int64_t n) { return x.unflatten(0, {n, -1}).transpose(1, 2); }
-
 }  // namespace
 
 Tensor attention(const Tensor& q, const Tensor& k, const Tensor& v, const AttentionLayout& layout) {
   check(q.dim() == 3 && k.dim() == 3 && q.size(1) == k.size(1) && q.size(2) == k.size(2) && k.sizes() == v.sizes(),
         "[attention] q ", q.sizes(), ", k ", k.sizes(), ", v ", v.sizes(), " do not fit");
-  if (const int64_t n = equal_segments(layout, q.size(0), k.size(0)))
-    return at::scaled_dot_product_attention(batched(q, n), batched(k, n), batched(v, n)).transpose(1, 2).flatten(0, 1);
   return PackedAttention::apply(q, k, v, std::make_shared<const AttentionLayout>(layout));
 }
 

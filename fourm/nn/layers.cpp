@@ -48,8 +48,8 @@ SelfAttention::SelfAttention(const Scope& scope, const BlockConfig& c)
 }
 
 SelfAttention::Heads SelfAttention::project(const Tensor& x) const {
-  const Tensor all = qkv(x).view({x.size(0), 3, heads, -1});  // [N, 3, H, hd]
-  Heads h{all.select(1, 0), all.select(1, 1), all.select(1, 2)};
+  const auto parts = qkv(x).view({x.size(0), 3, heads, -1}).unbind(1);  // three of [N, H, hd]
+  Heads h{parts[0], parts[1], parts[2]};
   if (qk_norm) h = {q_norm(h.q), k_norm(h.k), h.v};
   return h;
 }
@@ -71,9 +71,8 @@ CrossAttention::CrossAttention(const Scope& scope, const BlockConfig& c)
 }
 
 CrossAttention::Keys CrossAttention::keys(const Tensor& context) const {
-  const Tensor both = kv(context).view({context.size(0), 2, heads, -1});  // [M, 2, H, hd]
-  const Tensor k = both.select(1, 0);
-  return {qk_norm ? k_norm(k) : k, both.select(1, 1)};
+  const auto parts = kv(context).view({context.size(0), 2, heads, -1}).unbind(1);  // two of [M, H, hd]
+  return {qk_norm ? k_norm(parts[0]) : parts[0], parts[1]};
 }
 
 Tensor CrossAttention::operator()(const Tensor& y, const Keys& context, const AttentionLayout& layout) const {

@@ -1,0 +1,123 @@
+#include <cmath>
+#include <iostream>
+#include <optional>
+
+#include "cli/verbs.h"
+#include "fourm/core/json.h"
+#include "fourm/core/log.h"
+#include "fourm/core/strings.h"
+#include "fourm/generate/pipeline.h"
+
+namespace fourm {
+namespace {
+
+struct Options {
+  std::string model, tokenizers, text_tokenizer, modalities, plan, out = "out/generate";
+  std::vector<std::string> in, outputs;
+  uint64_t seed = 0;
+  int64_t count = 1, steps = 0;
+  double temperature = -1, guidance = NAN, top_p = -1;
+  int64_t top_k = -1;
+  bool greedy = false, json = false;
+};
+
+Plan make_plan(const Options& o, const Pipeline& pipeline, const Canvas& canvas) {
+  std::vector<std::string> names;
+  for (const auto& list : o.outputs)
+    for (const auto& name : split(list, ',')) names.push_back(name);
+  Plan plan;
+  if (!o.plan.empty()) {
+    plan = read_plan(o.plan);
+  } else {
+    if (names.empty()) throw UsageError("say what to generate: --out-modality NAME,... or --plan FILE");
+    plan = pipeline.default_plan(canvas, names);
+  }
+  for (auto& target : plan.targets) {
+    if (o.steps > 0) target.steps = o.steps;
+    if (o.temperature >= 0) target.temperature = o.temperature;
+    if (!std::isnan(o.guidance)) target.guidance = o.guidance;
+  }
+  if (o.top_p >= 0) plan.top_p = o.top_p;
+  if (o.top_k >= 0) plan.top_k = o.top_k;
+  return plan;
+}
+
+void run(const Options& o) {
+  if (o.in.empty() && o.plan.empty() && o.outputs.empty())
+    throw UsageError("nothing to do: give --in and --out-modality");
+  const Stopwatch watch;
+  const Pipeline pipeline = Pipeline::open({o.model, o.tokenizers, o.text_tokenizer, o.modalities});
+  const double ready = watch.seconds();
+  Canvas canvas;
+  for (const auto& item : o.in) {
+    const size_t equals = item.find('=');
+    if (equals == std::string::npos) throw UsageError("--in takes MODALITY=FILE or MODALITY=TEXT, got " + printable(item));
+    pipeline.give(canvas, item.substr(0, equals), item.substr(equals + 1));
+  }
+  const Plan plan = make_plan(o, pipeline, canvas);
+  std::vector<Canvas> canvases(static_cast<size_t>(o.count), canvas);
+  for (size_t i = 0; i < canvases.size(); ++i) canvases[i].key = i;
+  {
+    std::optional<Progress> progress;
+    RunOptions options{o.seed, !o.greedy, [&](int64_t step, int64_t steps, const std::string& target) {
+                         if (!progress) progress.emplace("generate", steps);
+                         progress->update(step + 1, target);
+                         return true;
+                       }};
+    pipeline.run(canvases, plan, options);
+  }
+  Json report = {{"seed", o.seed}, {"ready_s", ready}, {"samples", Json::array()}};
+  for (size_t i = 0; i < canvases.size(); ++i) {
+    Json sample = Json::object();
+    for (const auto& target : plan.targets) {
+      const std::string& name = target.modality;
+      std::string stem = name;
+      if (o.count > 1) stem += concat("_", i);
+      const TextChunks recipe{{"fourm", concat("seed=", o.seed, " sample=", i, " in=", join(o.in, " "))}};
+      Json files = Json::array();
+      for (const auto& file : pipeline.write(canvases[i], name, o.out, stem, recipe)) files.push_back(file.string());
+      sample[name] = {{"files", files}};
+      if (pipeline.modality(name).kind == ModalityKind::kSequence && fs::exists(fs::path(o.out) / (stem + ".txt")))
+        sample[name]["text"] = pipeline.text(canvases[i], name);
+      if (!o.json) {
+        std::cout << name << ": ";
+        if (sample[name].contains("text")) std::cout << sample[name]["text"].get<std::string>() << "  ";
+        std::cout << "(" << files.back().get<std::string>() << ")\n";
+      }
+    }
+    report["samples"].push_back(sample);
+  }
+  report["seconds"] = watch.seconds();
+  if (o.json) std::cout << report.dump() << "\n";
+}
+
+}  // namespace
+
+void add_generate(CLI::App& program) {
+  auto o = std::make_shared<Options>();
+  auto* verb = program.add_subcommand("generate", "Generate any modalities from any others");
+  verb->add_option("--model", o->model, "model folder, or one safetensors file")->required();
+  verb->add_option("--in", o->in, "MODALITY=FILE or MODALITY=TEXT: picture, .npy tokens, .txt or the text itself");
+  verb->add_option("--out-modality", o->outputs, "what to generate, in this order, separated by commas");
+  verb->add_option("--out", o->out, "folder for the results")->capture_default_str();
+  verb->add_option("--tokenizers", o->tokenizers, "folder with a tokenizer folder for each modality; default MODEL/tokenizers");
+  verb->add_option("--text-tokenizer", o->text_tokenizer, "tokenizer.json; default MODEL/tokenizer.json, then $FOURM_TOKENIZER");
+  verb->add_option("--modalities", o->modalities, "YAML with further modalities");
+  verb->add_option("--plan", o->plan, "YAML plan: targets, steps, temperatures, guidance (docs/generation.md)");
+  verb->add_option("--seed", o->seed, "same seed, same result")->capture_default_str();
+  verb->add_option("--count", o->count, "variations to draw")->check(CLI::Range(1, 4096))->capture_default_str();
+  verb->add_option("--steps", o->steps, "decoding steps of each grid target")->check(CLI::Range(1, 100000));
+  verb->add_option("--temperature", o->temperature, "of every target; 0 takes the most likely token")->check(CLI::Range(0.0, 1000.0));
+  verb->add_option("--guidance", o->guidance, "guidance scale of every target; 1 = none");
+  verb->add_option("--top-k", o->top_k, "draw from the k best tokens")->check(CLI::Range(0, 1 << 24));
+  verb->add_option("--top-p", o->top_p, "draw from the best tokens until their probability passes p")->check(CLI::Range(0.0, 1.0));
+  verb->add_flag("--greedy", o->greedy, "take the most likely token everywhere");
+  verb->add_flag("--json", o->json, "machine-readable results");
+  verb->footer(
+      "Examples:\n"
+      "  fourm generate --model models/rooms-ti --in rgb@128=room.png --out-modality tok_depth@128,caption\n"
+      "  fourm generate --model models/rooms-ti --in caption=\"a bedroom with a white bed\" --out-modality tok_rgb@128 --count 4");
+  verb->callback([o] { run(*o); });
+}
+
+}  // namespace fourm

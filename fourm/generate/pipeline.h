@@ -1,0 +1,89 @@
+// The library's front door: a model with its tokenizers and vocabulary, opened once; pictures, texts and token files go
+// onto canvases, a plan is run, and what comes out are pictures, texts and tokens again.
+//
+//   const Pipeline pipeline = Pipeline::open({.model = "models/rooms-ti"});
+//   std::vector<Canvas> canvases(1);
+//   pipeline.give(canvases[0], "rgb@128", "room.png");
+//   pipeline.ask(canvases[0], "tok_depth@128");
+//   pipeline.run(canvases, pipeline.default_plan(canvases[0], {"tok_depth@128"}), {.seed = 1});
+//   write_png("depth.png", pipeline.show(canvases[0], "tok_depth@128"));
+//
+// A pipeline may be used by several threads at once.
+#pragma once
+
+#include <functional>
+#include <memory>
+#include <optional>
+
+#include "fourm/generate/canvas.h"
+#include "fourm/generate/plan.h"
+#include "fourm/modality/transform.h"
+#include "fourm/text/boxes.h"
+#include "fourm/text/wordpiece.h"
+
+namespace fourm {
+
+struct PipelineFiles {
+  fs::path model;           ///< model folder or single safetensors file
+  fs::path tokenizers;      ///< one folder a modality; default: MODEL/tokenizers where it exists
+  fs::path text_tokenizer;  ///< tokenizer.json; default: MODEL/tokenizer.json, then $FOURM_TOKENIZER
+  fs::path modalities;      ///< YAML with further modalities; default: MODEL/modalities.yaml where it exists
+};
+
+struct RunOptions {
+  uint64_t seed = 0;
+  bool draw = true;  ///< false: always the most likely token
+  /// Called after each step with its number, their count and its target; false stops the run.
+  std::function<bool(int64_t step, int64_t steps, const std::string& target)> on_step;
+};
+
+class Pipeline {
+ public:
+  static Pipeline open(const PipelineFiles& files);
+
+  Modality modality(const std::string& name) const;
+  std::vector<std::string> reads() const;
+  std::vector<std::string> writes() const;
+  bool has_tokenizer(const std::string& modality) const;
+  const WordPiece& words() const;  ///< Error when there is no text tokenizer
+  /// How pictures of the modality are stored and shown; Error when it has none.
+  InputConfig picture_kind(const std::string& modality) const;
+
+  /// Puts an input on the canvas. `value`: a picture, .npy tokens ([L] or official [crops, L]; vectors [L, width] for
+  /// embeddings), a .txt file, or for sequences the text itself.
+  void give(Canvas& canvas, const std::string& modality, const std::string& value) const;
+  /// A picture of any size: its middle square is resized to the modality's size.
+  void give_picture(Canvas& canvas, const std::string& modality, const StoredPicture& picture) const;
+  /// [EOS] is added. A text with sentinels ([S_1] ...) has holes that a plan can fill.
+  void give_text(Canvas& canvas, const std::string& modality, const std::string& text) const;
+  /// Boxes as the text of a detection modality.
+  void give_boxes(Canvas& canvas, const std::string& modality, const std::vector<LabelledBox>& boxes) const;
+  void give_tokens(Canvas& canvas, const std::string& modality, const std::vector<int64_t>& tokens) const;
+  /// Something to generate: nothing of it is known.
+  void ask(Canvas& canvas, const std::string& modality) const;
+
+  /// Sensible targets for what the canvas knows (see default_target).
+  Plan default_plan(const Canvas& canvas, const std::vector<std::string>& outputs) const;
+  /// Fills the canvases; false when on_step stopped it. Conditions default to what the first canvas knows.
+  bool run(std::vector<Canvas>& canvases, Plan plan, const RunOptions& options) const;
+
+  std::vector<int64_t> tokens(const Canvas& canvas, const std::string& modality) const;
+  std::string text(const Canvas& canvas, const std::string& modality) const;  ///< without [EOS] and padding
+  std::vector<LabelledBox> boxes(const Canvas& canvas, const std::string& modality) const;
+  StoredPicture picture(const Canvas& canvas, const std::string& modality) const;
+  Image show(const Canvas& canvas, const std::string& modality) const;
+
+  /// FOLDER/STEM.npy, and .png or .txt (boxes: .json too) where there is a tokenizer. Gives the files.
+  std::vector<fs::path> write(const Canvas& canvas, const std::string& modality, const fs::path& folder,
+                              const std::string& stem, const TextChunks& recipe = {}) const;
+
+ private:
+  struct State;
+  explicit Pipeline(std::shared_ptr<const State> state) : state_(std::move(state)) {}
+  std::shared_ptr<const State> state_;
+};
+
+/// "tok_depth@128" -> "depth": what a modality is about.
+std::string subject_of(const std::string& modality);
+
+}  // namespace fourm
