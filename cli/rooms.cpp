@@ -1,0 +1,66 @@
+// fourm rooms: makes a data set of furnished rooms.
+#include <iostream>
+#include <memory>
+
+#include "cli/verbs.h"
+#include "fourm/core/log.h"
+#include "fourm/rooms/dataset.h"
+
+namespace fourm {
+namespace {
+
+struct RoomsArguments {
+  int64_t count = 64;
+  int size = 128, threads = 0;
+  uint64_t seed = 0;
+  std::string out, split = "train", furniture;
+  bool preview = false, json = false;
+};
+
+void run_rooms(const RoomsArguments& a) {
+  RoomOptions options;
+  options.size = a.size;
+  options.seed = a.seed;
+  options.split = parse_split(a.split);
+  if (options.split == Split::kAll) throw UsageError("--split must be train, val or test");
+  if (!a.furniture.empty()) options.furniture = parse_split(a.furniture);
+  const Stopwatch watch;
+  const RoomMaker maker(options);
+  if (maker.catalogue().solids())
+    warn("no furniture in ", options.catalogue.string(),
+         ": simple solids stand in (apt install sweethome3d-furniture)");
+  const auto report = write_rooms(maker, a.count, a.out, a.threads, a.preview);
+  if (a.json)
+    std::cout
+        << Json{{"out", a.out},     {"count", report.samples}, {"size", a.size},          {"seed", a.seed},
+                {"split", a.split}, {"models", report.models}, {"solids", report.solids}, {"seconds", watch.seconds()}}
+               .dump()
+        << "\n";
+  else
+    std::cout << report.samples << " rooms with " << report.models << " models in " << a.out << "\n";
+}
+
+}  // namespace
+
+void add_rooms(CLI::App& program) {
+  auto* verb = program.add_subcommand("rooms", "make aligned pictures of furnished rooms, without limit");
+  const auto a = std::make_shared<RoomsArguments>();
+  verb->add_option("--count", a->count, "how many samples")->capture_default_str();
+  verb->add_option("--size", a->size, "side of the pictures in pixels, 16 to 2048")->capture_default_str();
+  verb->add_option("--seed", a->seed, "the same seed gives the same bytes")->capture_default_str();
+  verb->add_option("--out", a->out, "folder to write: rgb, depth, normal, semseg, instance, det, caption, scene")
+      ->required();
+  verb->add_option("--split", a->split, "train, val or test: other rooms, other furniture")->capture_default_str();
+  verb->add_option("--furniture", a->furniture, "train, val, test or all: furniture of another split");
+  verb->add_option("--threads", a->threads, "0: one for each processor")->capture_default_str();
+  verb->add_flag("--preview", a->preview, "also write preview.png, a sheet of up to 64 samples");
+  verb->add_flag("--json", a->json, "print a summary as JSON");
+  verb->footer(
+      "Depth is in millimetres along the camera's axis, normals are x right, y up, z toward the viewer.\n\n"
+      "Examples:\n"
+      "  fourm rooms --count 64 --size 128 --seed 1 --out rooms --preview\n"
+      "  fourm rooms --count 500 --split val --furniture train --out rooms_val_seen");
+  verb->callback([a] { run_rooms(*a); });
+}
+
+}  // namespace fourm

@@ -1,0 +1,84 @@
+#include "fourm/rooms/caption.h"
+
+#include <algorithm>
+
+#include "fourm/core/strings.h"
+
+namespace fourm {
+namespace {
+
+// Things of one class, told together.
+struct Group {
+  RoomClass semantic;
+  std::vector<Sight> members;
+};
+
+std::string with_article(const std::string& words) {
+  return (std::string("aeiou").find(words[0]) != std::string::npos ? "an " : "a ") + words;
+}
+
+std::string plural(const std::string& noun) {
+  if (noun == "shelf") return "shelves";
+  return noun + (noun.ends_with("s") || noun.ends_with("h") ? "es" : "s");
+}
+
+std::string counted(const Group& group, const std::string& adjectives) {
+  static const char* kNumbers[] = {"", "", "two ", "three ", "four "};
+  const std::string noun(class_name(group.semantic));
+  const size_t n = group.members.size();
+  if (n == 1) return with_article(adjectives + noun);
+  return (n < std::size(kNumbers) ? kNumbers[n] : "several ") + adjectives + plural(noun);
+}
+
+// The look that all members share, with a space.
+std::string shared_look(const Group& group) {
+  const std::string& look = group.members[0].look;
+  const bool same =
+      std::all_of(group.members.begin(), group.members.end(), [&](const auto& m) { return m.look == look; });
+  return same ? look + " " : "";
+}
+
+std::string place(const Group& group) {
+  if (group.members.size() > 1) return "";
+  const double x = group.members[0].x;
+  return x < 0.38 ? " on the left" : x > 0.62 ? " on the right" : " in the middle";
+}
+
+std::string listed(const std::vector<std::string>& items) {
+  if (items.size() < 2) return join(items, "");
+  return join({items.begin(), items.end() - 1}, ", ") + " and " + items.back();
+}
+
+std::string surface(const SurfaceFinish& finish, const char* noun) {
+  if (finish.kind == "wooden" || finish.kind == "tiled") return finish.kind + " " + noun;
+  return finish.colour + " " + noun;
+}
+
+}  // namespace
+
+std::vector<std::string> describe(const Room& room, const std::vector<Sight>& sights, int image_pixels) {
+  std::vector<Group> groups;
+  for (const Sight& sight : sights) {
+    const auto found =
+        std::find_if(groups.begin(), groups.end(), [&](const Group& g) { return g.semantic == sight.semantic; });
+    if (found == groups.end())
+      groups.push_back({sight.semantic, {sight}});
+    else
+      found->members.push_back(sight);
+  }
+  const std::string start = with_article(std::string(room_name(room.kind)));
+  if (groups.empty()) return {start, start, "an empty " + std::string(room_name(room.kind))};
+
+  std::vector<std::string> looks, details;
+  for (const Group& group : groups) {
+    if (looks.size() < 2) looks.push_back(counted(group, shared_look(group)));
+    const bool large = group.members.size() == 1 && group.members[0].pixels > 0.15 * image_pixels;
+    if (details.size() < 3)
+      details.push_back(counted(group, (large ? "large " : "") + shared_look(group)) + place(group));
+  }
+  return {
+      start + " with " + counted(groups[0], ""), start + " with " + listed(looks),
+      start + " with " + listed(details) + ", " + surface(room.floor, "floor") + " and " + surface(room.wall, "walls")};
+}
+
+}  // namespace fourm

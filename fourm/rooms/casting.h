@@ -1,0 +1,23 @@
+// Which models of the catalogue can play which part in a room.
+#pragma once
+
+#include <map>
+
+#include "fourm/core/rng.h"
+#include "fourm/rooms/catalogue.h"
+
+namespace fourm {
+
+class Casting {
+ public:
+  /// Only the models of `split` (all for kAll).
+  Casting(const Catalogue& catalogue, Split split);
+
+  /// A random model for a part such as "sofa" or "bedside table"; -1 when none fits.
+  int64_t draw(const std::string& part, Random& random) const;
+
+ private:
+  std::map<std::string, std::vector<size_t>> models_;
+};
+
+}  // namespace fourm

@@ -1,0 +1,198 @@
+#include "fourm/rooms/catalogue.h"
+
+#include <archive.h>
+#include <archive_entry.h>
+
+#include <algorithm>
+#include <charconv>
+#include <map>
+
+#include "fourm/core/error.h"
+#include "fourm/core/rng.h"
+#include "fourm/core/strings.h"
+#include "fourm/rooms/obj.h"
+#include "fourm/rooms/solid_furniture.h"
+
+namespace fourm {
+namespace {
+
+constexpr int64_t kMaxEntry = int64_t{64} << 20;  // bytes of one unpacked file
+
+// The unpacked files whose names pass the filter.
+std::map<std::string, std::string> unzip(const fs::path& path, const std::function<bool(const std::string&)>& wanted) {
+  const std::unique_ptr<archive, int (*)(archive*)> zip(archive_read_new(), archive_read_free);
+  archive_read_support_format_zip(zip.get());
+  const auto sound = [&](la_ssize_t status) {
+    check(status >= ARCHIVE_WARN, path.string(), ": broken furniture file (", archive_error_string(zip.get()), ")");
+  };
+  sound(archive_read_open_filename(zip.get(), path.c_str(), 1 << 16));
+  std::map<std::string, std::string> files;
+  for (archive_entry* entry; true;) {
+    const int status = archive_read_next_header(zip.get(), &entry);
+    if (status == ARCHIVE_EOF) return files;
+    sound(status);
+    const char* name = archive_entry_pathname(entry);
+    if (!name || !wanted(name)) continue;
+    const int64_t size = archive_entry_size(entry);
+    check(size >= 0 && size <= kMaxEntry, path.string(), ": ", printable(name), " claims ", size, " bytes");
+    std::string bytes(static_cast<size_t>(size), '\0');
+    const la_ssize_t got = archive_read_data(zip.get(), bytes.data(), bytes.size());
+    sound(got);
+    bytes.resize(static_cast<size_t>(got));
+    files[name] = std::move(bytes);
+  }
+}
+
+void append_utf8(std::string& out, uint32_t code) {
+  if (code < 0x80) {
+    out += static_cast<char>(code);
+  } else if (code < 0x800) {
+    out += {static_cast<char>(0xC0 | code >> 6), static_cast<char>(0x80 | (code & 63))};
+  } else {
+    out += {static_cast<char>(0xE0 | code >> 12), static_cast<char>(0x80 | (code >> 6 & 63)),
+            static_cast<char>(0x80 | (code & 63))};
+  }
+}
+
+// Java properties: Latin-1 with \uXXXX, "key=value" lines. Returned in UTF-8.
+std::map<std::string, std::string> parse_properties(const std::string& bytes) {
+  std::map<std::string, std::string> values;
+  for (const auto& raw : split(bytes, '\n')) {
+    std::string line;
+    for (size_t i = 0; i < raw.size(); ++i) {
+      uint32_t code = static_cast<uint8_t>(raw[i]);
+      if (code == '\\' && i + 5 < raw.size() && raw[i + 1] == 'u' &&
+          std::from_chars(&raw[i + 2], &raw[i + 6], code, 16).ptr == &raw[i + 6])
+        i += 5;
+      append_utf8(line, code);
+    }
+    const size_t equals = line.find('=');
+    if (equals == std::string::npos || line[0] == '#') continue;
+    values[trim(line.substr(0, equals))] = trim(line.substr(equals + 1));
+  }
+  return values;
+}
+
+float to_number(const std::string& text, float missing) {
+  float value = missing;
+  std::from_chars(text.data(), text.data() + text.size(), value);
+  return std::isfinite(value) ? value : missing;
+}
+
+std::string licence_address(const std::string& text) {
+  const size_t start = text.find("http://creativecommons.org");
+  if (start == std::string::npos) return "see the furniture file";
+  const std::string address = text.substr(start, text.find_first_of(" \r\n\t", start) - start);
+  return address.find("choose/zero") != std::string::npos ? "http://creativecommons.org/publicdomain/zero/1.0/"
+                                                          : address;
+}
+
+std::vector<FurnitureModel> read_models(const fs::path& archive) {
+  const auto files = unzip(archive, [](const std::string& name) {
+    return name == "PluginFurnitureCatalog.properties" || name == "LICENSE.TXT";
+  });
+  const auto found = files.find("PluginFurnitureCatalog.properties");
+  check(found != files.end(), archive.string(), ": holds no PluginFurnitureCatalog.properties");
+  const auto values = parse_properties(found->second);
+  const auto licence = files.find("LICENSE.TXT");
+  std::vector<FurnitureModel> models;
+  for (int i = 1;; ++i) {
+    const auto get = [&](const std::string& key) {
+      const auto value = values.find(concat(key, '#', i));
+      return value == values.end() ? std::string() : value->second;
+    };
+    FurnitureModel m;
+    m.id = get("id");
+    if (m.id.empty()) return models;
+    m.name = get("name");
+    for (char& c : m.name)
+      if (c >= 'A' && c <= 'Z') c += 'a' - 'A';
+    m.category = get("category");
+    m.creator = get("creator");
+    m.licence = licence_address(licence == files.end() ? "" : licence->second);
+    m.archive = archive;
+    m.entry = get("model");
+    if (m.entry.starts_with('/')) m.entry.erase(0, 1);
+    m.size = Vec3{to_number(get("width"), 0), to_number(get("height"), 0), to_number(get("depth"), 0)} * 0.01f;
+    m.elevation = to_number(get("elevation"), 0) * 0.01f;
+    const std::string top = get("dropOnTopElevation");
+    m.top = top.empty() ? m.size.y : to_number(top, -1) * 0.01f;
+    if (const auto r = split(get("modelRotation"), ' '); r.size() == 9) {
+      float v[9];
+      for (int k = 0; k < 9; ++k) v[k] = to_number(r[k], 0);
+      m.rotation = {{v[0], v[1], v[2]}, {v[3], v[4], v[5]}, {v[6], v[7], v[8]}};
+    }
+    m.semantic = class_of_name(m.name);
+    if (m.size.x > 0 && m.size.y > 0 && m.size.z > 0 && m.entry.ends_with(".obj")) models.push_back(std::move(m));
+  }
+}
+
+Mesh load(const FurnitureModel& model) {
+  const std::string folder = model.entry.substr(0, model.entry.rfind('/') + 1);
+  auto files = unzip(model.archive, [&](const std::string& name) { return name.starts_with(folder); });
+  return parse_obj(files[model.entry], model.id, [&](const std::string& name) { return files[folder + name]; });
+}
+
+// Turns the mesh and stretches its bounds to the catalogue's size.
+void fit(Mesh& mesh, const FurnitureModel& model) {
+  for (Vec3& p : mesh.points) p = model.rotation * p;
+  const Box3 box = mesh.bounds();
+  const auto ratio = [](float wanted, float found) { return found > 1e-6f ? wanted / found : 1.0f; };
+  const Vec3 scale{ratio(model.size.x, box.size().x), ratio(model.size.y, box.size().y),
+                   ratio(model.size.z, box.size().z)};
+  const Vec3 foot{box.centre().x, box.low.y, box.centre().z};
+  for (Vec3& p : mesh.points) p = p - foot;
+  for (Vec3& n : mesh.normals) n = model.rotation * n;
+  mesh = *stretched(mesh, scale);
+}
+
+}  // namespace
+
+Split parse_split(const std::string& name) {
+  for (const Split s : {Split::kTrain, Split::kVal, Split::kTest, Split::kAll})
+    if (name == split_name(s)) return s;
+  throw UsageError(concat("the split must be train, val, test or all, got '", name, "'"));
+}
+
+std::string_view split_name(Split split) {
+  constexpr std::string_view kNames[] = {"train", "val", "test", "all"};
+  return kNames[static_cast<int>(split)];
+}
+
+struct Catalogue::Slot {
+  std::once_flag once;
+  std::shared_ptr<const Mesh> mesh;
+};
+
+Catalogue::Catalogue(const fs::path& folder) {
+  std::error_code missing;
+  if (fs::is_directory(folder, missing))
+    for (const auto& archive : list_files(folder, {".sh3f"}))
+      for (auto& model : read_models(archive)) models_.push_back(std::move(model));
+  solids_ = models_.empty();
+  if (solids_) models_ = solid_models();
+  std::sort(models_.begin(), models_.end(), [](const auto& a, const auto& b) { return a.id < b.id; });
+  for (auto& model : models_) {
+    const uint64_t bucket = hash_text(model.id) % 10;
+    model.split = bucket == 0 ? Split::kTest : bucket == 1 ? Split::kVal : Split::kTrain;
+  }
+  slots_ = std::make_unique<Slot[]>(models_.size());
+}
+
+Catalogue::~Catalogue() = default;
+
+std::shared_ptr<const Mesh> Catalogue::mesh(size_t index) const {
+  Slot& slot = slots_[index];
+  std::call_once(slot.once, [&] {
+    const FurnitureModel& model = models_[index];
+    try {
+      Mesh mesh = solids_ ? solid_mesh(model) : load(model);
+      fit(mesh, model);
+      slot.mesh = std::make_shared<Mesh>(std::move(mesh));
+    } catch (const Error&) {  // a model that cannot be read is left out of scenes
+    }
+  });
+  return slot.mesh;
+}
+
+}  // namespace fourm

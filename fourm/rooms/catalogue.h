@@ -1,0 +1,54 @@
+// The furniture at hand: the models of the .sh3f files (zip) that Debian's sweethome3d-furniture installs, or simple
+// solids where it is missing. Models are read when first asked for and stay in memory.
+#pragma once
+
+#include <memory>
+#include <mutex>
+
+#include "fourm/core/file.h"
+#include "fourm/rooms/classes.h"
+#include "fourm/rooms/geometry.h"
+
+namespace fourm {
+
+inline constexpr const char* kFurnitureFolder = "/usr/share/sweethome3d/furniture";
+
+enum class Split { kTrain, kVal, kTest, kAll };
+Split parse_split(const std::string& name);  ///< "train", "val", "test" or "all"
+std::string_view split_name(Split split);
+
+struct FurnitureModel {
+  std::string id, name, category;  ///< name in English, lower case
+  std::string creator, licence;    ///< UTF-8; the licence is its address
+  fs::path archive;                ///< empty for solids
+  std::string entry;               ///< of the OBJ inside the archive
+  Vec3 size;                       ///< metres: width (x), height (y), depth (z); the front faces +z
+  Mat3 rotation;                   ///< applied to the OBJ before it is fitted into `size`
+  float elevation = 0;             ///< where its foot belongs above the floor
+  float top = -1;                  ///< height on which things can stand; negative where they cannot
+  RoomClass semantic = kOther;
+  Split split = Split::kTrain;  ///< by a hash of its id: 80 / 10 / 10
+};
+
+class Catalogue {
+ public:
+  /// The models of all .sh3f files in the folder, ordered by id; the solids when there are none. Error on a broken
+  /// file.
+  explicit Catalogue(const fs::path& folder = kFurnitureFolder);
+  ~Catalogue();
+
+  const std::vector<FurnitureModel>& models() const { return models_; }
+  bool solids() const { return solids_; }
+
+  /// The model fitted into its size: centred in x and z, foot at y = 0, front to +z. Null when its files cannot be
+  /// read. Safe to call from several threads.
+  std::shared_ptr<const Mesh> mesh(size_t model) const;
+
+ private:
+  struct Slot;
+  std::vector<FurnitureModel> models_;
+  bool solids_ = false;
+  std::unique_ptr<Slot[]> slots_;
+};
+
+}  // namespace fourm

@@ -1,0 +1,91 @@
+#include "fourm/rooms/dataset.h"
+
+#include <algorithm>
+#include <atomic>
+#include <mutex>
+#include <set>
+
+#include "fourm/core/log.h"
+#include "fourm/core/parallel.h"
+
+namespace fourm {
+namespace {
+
+std::string number(int64_t i) {
+  const std::string digits = std::to_string(i);
+  return std::string(digits.size() < 6 ? 6 - digits.size() : 0, '0') + digits;
+}
+
+void write_sample(const RoomSample& sample, const fs::path& out, const std::string& name) {
+  write_png(out / "rgb" / (name + ".png"), sample.rgb);
+  write_png16(out / "depth" / (name + ".png"), sample.depth_mm);
+  write_png(out / "normal" / (name + ".png"), sample.normal);
+  write_label_png(out / "semseg" / (name + ".png"), sample.semseg, class_colours());
+  write_png16(out / "instance" / (name + ".png"), sample.instance);
+  write_file(out / "det" / (name + ".json"), sample.det.dump() + "\n");
+  write_file(out / "caption" / (name + ".json"), Json(sample.captions).dump() + "\n");
+  write_file(out / "scene" / (name + ".json"), sample.scene.dump() + "\n");
+}
+
+std::string description(const RoomMaker& maker, int64_t count) {
+  const RoomOptions& o = maker.options();
+  std::string text =
+      concat("name: rooms\nseed: ", o.seed, "\nsplit: ", split_name(o.split),
+             "\nfurniture: ", maker.catalogue().solids() ? "solids" : split_name(o.furniture.value_or(o.split)),
+             "\ncount: ", count, "\nsize: ", o.size, "\ndepth_unit_mm: 1\nsemseg_classes:\n");
+  for (int c = 0; c < kRoomClasses; ++c) {
+    const Colour& k = class_colours()[c];
+    text += concat("  - {id: ", c, ", name: ", class_name(static_cast<RoomClass>(c)), ", colour: [", int{k[0]}, ", ",
+                   int{k[1]}, ", ", int{k[2]}, "]}\n");
+  }
+  return text;
+}
+
+std::string credits(const Catalogue& catalogue, const std::set<size_t>& used) {
+  std::string text =
+      "The furniture in these pictures. Models of the package sweethome3d-furniture were scaled, placed, lit and "
+      "partly\n"
+      "recoloured.\n\nmodel | name | creator | licence\n";
+  for (const size_t i : used) {
+    const auto& m = catalogue.models()[i];
+    text += concat(m.id, " | ", m.name, " | ", m.creator.empty() ? "unknown" : m.creator, " | ", m.licence, "\n");
+  }
+  return text;
+}
+
+}  // namespace
+
+RoomsReport write_rooms(const RoomMaker& maker, int64_t count, const fs::path& out, int threads, bool preview) {
+  check(count > 0 && count <= 100'000'000, "[write_rooms] the count must be 1 to 100000000, got ", count);
+  for (const char* folder : {"rgb", "depth", "normal", "semseg", "instance", "det", "caption", "scene"})
+    make_folder(out / folder);
+  const int64_t shown = preview ? std::min<int64_t>(count, 64) : 0;
+  const int columns = shown >= 64 ? 8 : std::max(1, static_cast<int>(std::ceil(std::sqrt(static_cast<double>(shown)))));
+  const int rows = static_cast<int>((shown + columns - 1) / columns), size = maker.options().size;
+  Image sheet(shown ? columns * size : 0, rows * size, 3, 255);
+
+  std::set<size_t> used;
+  std::mutex mutex;
+  std::atomic<int64_t> done = 0;
+  Progress progress("rooms", count);
+  parallel_for(
+      count,
+      [&](int64_t i) {
+        const RoomSample sample = maker.make(static_cast<uint64_t>(i));
+        write_sample(sample, out, number(i));
+        const std::lock_guard lock(mutex);
+        used.insert(sample.models.begin(), sample.models.end());
+        if (i < shown)
+          for (int y = 0; y < size; ++y)
+            std::copy_n(sample.rgb.at(0, y), 3 * static_cast<size_t>(size),
+                        sheet.at(static_cast<int>(i % columns) * size, static_cast<int>(i / columns) * size + y));
+        progress.update(++done);
+      },
+      threads);
+  if (shown) write_png(out / "preview.png", sheet);
+  write_file(out / "dataset.yaml", description(maker, count));
+  write_file(out / "CREDITS.txt", credits(maker.catalogue(), used));
+  return {count, used.size(), maker.catalogue().solids()};
+}
+
+}  // namespace fourm

@@ -1,0 +1,18 @@
+// Writes Rooms as a data set: one folder per modality, a description and the credits.
+#pragma once
+
+#include "fourm/rooms/rooms.h"
+
+namespace fourm {
+
+struct RoomsReport {
+  int64_t samples = 0;
+  size_t models = 0;  ///< different models used
+  bool solids = false;
+};
+
+/// Samples 0 to count - 1 into `out`: rgb, depth, normal, semseg, instance (PNG), det, caption, scene (JSON), all named
+/// 000000 and up, dataset.yaml and CREDITS.txt; with `preview` a contact sheet of up to 64 samples, preview.png.
+RoomsReport write_rooms(const RoomMaker& maker, int64_t count, const fs::path& out, int threads, bool preview);
+
+}  // namespace fourm

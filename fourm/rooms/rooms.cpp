@@ -1,0 +1,167 @@
+#include "fourm/rooms/rooms.h"
+
+#include <algorithm>
+#include <map>
+
+#include "fourm/rooms/caption.h"
+
+namespace fourm {
+namespace {
+
+constexpr int kAttempts = 10;
+
+uint8_t to_byte(float n) { return static_cast<uint8_t>(std::clamp((n + 1) * 127.5f + 0.5f, 0.0f, 255.0f)); }
+
+// What the pixels of one instance add up to.
+struct Extent {
+  int pixels = 0, x0 = 1 << 30, y0 = 1 << 30, x1 = -1, y1 = -1;
+  std::map<std::string, int> looks;
+
+  void add(int x, int y) {
+    ++pixels;
+    x0 = std::min(x0, x);
+    y0 = std::min(y0, y);
+    x1 = std::max(x1, x);
+    y1 = std::max(y1, y);
+  }
+  std::string look() const {
+    const auto most =
+        std::max_element(looks.begin(), looks.end(), [](const auto& a, const auto& b) { return a.second < b.second; });
+    return most == looks.end() ? "grey" : most->first;
+  }
+};
+
+double rounded(double v, double steps) { return std::round(v * steps) / steps; }
+Json to_json(Vec3 v) { return Json::array({rounded(v.x, 1000), rounded(v.y, 1000), rounded(v.z, 1000)}); }
+
+// Boxes and captions speak of a thing from this many pixels on.
+int least_pixels(int size) { return std::max(4, size * size / 250); }
+
+// Of the pictures that nobody can learn from: bare walls, a single piece, something right before the lens.
+double dullness(const RoomSample& sample) {
+  const double all = static_cast<double>(sample.semseg.area());
+  int furniture = 0, near = 0;
+  for (size_t i = 0; i < sample.semseg.area(); ++i) {
+    furniture += is_furniture(static_cast<RoomClass>(sample.semseg.pixels[i]));
+    near += sample.depth_mm.pixels[i] < 500;
+  }
+  int pieces = 0;
+  double largest = 0;
+  for (const Json& thing : sample.scene["things"])
+    if (thing["furniture"].get<bool>() && thing["pixels"].get<int>() >= least_pixels(sample.semseg.width)) {
+      ++pieces;
+      largest = std::max(largest, thing["pixels"].get<int>() / all);
+    }
+  return std::max(0.0, 0.15 - furniture / all) + std::max(0.0, furniture / all - 0.85) +
+         std::max(0.0, near / all - 0.1) + std::max(0.0, 0.05 - largest) + std::max(0.0, largest - 0.6) +
+         (pieces < 2 ? 0.1 * (2 - pieces) : 0);
+}
+
+}  // namespace
+
+RoomSample render_room(const Room& room, int size) {
+  RoomSample sample;
+  sample.depth_mm = Raster<uint16_t>(size, size, 1);
+  sample.normal = Image(size, size, 3);
+  sample.semseg = Raster<uint8_t>(size, size, 1);
+  sample.instance = Raster<uint16_t>(size, size, 1);
+  const View view(room.objects, room.camera);
+  const auto hits = view.trace(size, size, Layer::kAll);
+  std::vector<Extent> extents(room.things.size() + 1);
+  for (int y = 0; y < size; ++y)
+    for (int x = 0; x < size; ++x) {
+      const Hit& hit = hits[static_cast<size_t>(y) * size + x];
+      if (!hit) continue;
+      const Fragment f =
+          view.fragment(hit, room.camera.ray(static_cast<float>(x), static_cast<float>(y), size, size), size);
+      *sample.depth_mm.at(x, y) = static_cast<uint16_t>(std::min(1000 / hit.inverse_depth + 0.5f, 65535.0f));
+      const Vec3 n = room.camera.axes * f.normal;
+      uint8_t* normal = sample.normal.at(x, y);
+      normal[0] = to_byte(n.x);
+      normal[1] = to_byte(n.y);
+      normal[2] = to_byte(n.z);
+      *sample.semseg.at(x, y) = f.object->semantic;
+      *sample.instance.at(x, y) = f.object->instance;
+      if (f.object->instance > 0) {
+        Extent& extent = extents[f.object->instance];
+        extent.add(x, y);
+        const std::string colour = colour_name(albedo(f));
+        const bool timber = f.material->wood && (colour == "brown" || colour == "beige" || colour == "orange");
+        ++extent.looks[timber ? "wooden" : colour];
+      }
+    }
+  sample.rgb = render_colour(view, room.objects, room.light, room.size * 0.5f, 0.5f * length(room.size), size);
+
+  // Largest first.
+  std::vector<size_t> order;
+  for (size_t i = 1; i < extents.size(); ++i)
+    if (extents[i].pixels > 0) order.push_back(i);
+  std::stable_sort(order.begin(), order.end(),
+                   [&](size_t a, size_t b) { return extents[a].pixels > extents[b].pixels; });
+
+  Json boxes = Json::array(), things = Json::array();
+  std::vector<Sight> sights;
+  std::string largest = "none";
+  for (const size_t i : order) {
+    const Extent& e = extents[i];
+    const Thing& thing = room.things[i - 1];
+    const Json box = {rounded(static_cast<double>(e.x0) / size, 1e6), rounded(static_cast<double>(e.y0) / size, 1e6),
+                      rounded((e.x1 + 1.0) / size, 1e6), rounded((e.y1 + 1.0) / size, 1e6)};
+    things.push_back({{"instance", i},
+                      {"class_name", class_name(thing.semantic)},
+                      {"name", thing.name},
+                      {"look", e.look()},
+                      {"furniture", is_furniture(thing.semantic)},
+                      {"pixels", e.pixels},
+                      {"low", to_json(thing.box.low)},
+                      {"high", to_json(thing.box.high)}});
+    if (e.pixels < least_pixels(size)) continue;
+    if (thing.semantic != kOther)
+      boxes.push_back({{"boxes", box}, {"class_name", class_name(thing.semantic)}, {"score", 1.0}});
+    if (!is_furniture(thing.semantic)) continue;
+    if (sights.empty()) largest = class_name(thing.semantic);
+    sights.push_back({thing.semantic, e.look(), e.pixels, (e.x0 + e.x1 + 1) / (2.0 * size)});
+  }
+  sample.det = {{"instances", std::move(boxes)}};
+  sample.captions = describe(room, sights, size * size);
+  sample.scene = {{"room", room_name(room.kind)},
+                  {"largest", largest},
+                  {"size", to_json(room.size)},
+                  {"floor", {{"kind", room.floor.kind}, {"colour", room.floor.colour}}},
+                  {"walls", {{"kind", room.wall.kind}, {"colour", room.wall.colour}}},
+                  {"camera",
+                   {{"position", to_json(room.camera.position)},
+                    {"right", to_json(room.camera.axes.x)},
+                    {"up", to_json(room.camera.axes.y)},
+                    {"back", to_json(room.camera.axes.z)},
+                    {"tangent", rounded(room.camera.tangent, 1e6)}}},
+                  {"things", std::move(things)}};
+  for (const Thing& thing : room.things)
+    if (thing.model >= 0) sample.models.push_back(static_cast<size_t>(thing.model));
+  return sample;
+}
+
+RoomMaker::RoomMaker(RoomOptions options)
+    : options_(std::move(options)),
+      catalogue_(std::make_shared<Catalogue>(options_.catalogue)),
+      casting_(*catalogue_, options_.furniture.value_or(options_.split)) {
+  check(options_.size >= 16 && options_.size <= 2048, "[RoomMaker] the size must be 16 to 2048 pixels, got ",
+        options_.size);
+}
+
+RoomSample RoomMaker::make(uint64_t index) const {
+  RoomSample best;
+  double least = 1e9;
+  for (uint64_t attempt = 0; attempt < kAttempts && least > 0; ++attempt) {
+    Random random(options_.seed, {hash_text("rooms"), static_cast<uint64_t>(options_.split), index, attempt});
+    RoomSample sample = render_room(make_room(*catalogue_, casting_, random), options_.size);
+    const double dull = dullness(sample);
+    if (dull < least) {
+      least = dull;
+      best = std::move(sample);
+    }
+  }
+  return best;
+}
+
+}  // namespace fourm

@@ -1,0 +1,28 @@
+// Procedural pictures: floors, walls, paintings and the world behind a window.
+#pragma once
+
+#include "fourm/core/rng.h"
+#include "fourm/rooms/geometry.h"
+
+namespace fourm {
+
+struct SurfaceFinish {
+  Material material;
+  float period = 1;    ///< metres after which the texture repeats
+  std::string kind;    ///< "wooden", "tiled", "carpet", "stone"; "plain", "striped", "dotted", "tiled", "brick"
+  std::string colour;  ///< by name
+};
+
+SurfaceFinish random_floor(Random& random, bool wet);  ///< wet rooms get tiles
+SurfaceFinish random_wall(Random& random, bool wet);
+std::shared_ptr<const Texture> random_painting(Random& random);
+std::shared_ptr<const Texture> random_outside(Random& random);
+
+/// "white", "black", "grey", "red", "orange", "brown", "beige", "yellow", "green", "blue", "purple" or "pink", of a
+/// linear colour.
+std::string colour_name(Vec3 linear);
+
+/// Any hue with the given sRGB saturation and value, in linear light.
+Vec3 hsv(double hue_degrees, double saturation, double value);
+
+}  // namespace fourm
