@@ -12,7 +12,6 @@ void add_tokenize(CLI::App& program) {
   verb->add_option("--tokenizers", options->tokenizers, "folder of tokenizers: tok_rgb@128/, tok_depth@128/, ...")
       ->required();
   verb->add_option("--out", options->out, "folder to write")->required();
-  verb->add_option("--batch", options->batch, "pictures encoded at once")->check(CLI::PositiveNumber);
   verb->footer("Example:\n  fourm tokenize --data rooms/train --tokenizers runs/tokenizers --out tokens/train");
   verb->callback([options] { pretokenize(*options); });
 }

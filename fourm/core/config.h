@@ -111,6 +111,8 @@ void read(const YAML::Node& node, T& value, const std::string& origin, const std
       value.emplace();
       read(node, *value, origin, path);
     }
+  } else if (std::is_same_v<T, std::string> && node.IsNull()) {
+    value = T();  // "key:" and "key=" are empty text
   } else {
     try {
       value = node.as<T>();

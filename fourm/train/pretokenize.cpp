@@ -6,14 +6,14 @@
 #include "fourm/core/log.h"
 #include "fourm/core/parallel.h"
 #include "fourm/core/strings.h"
-#include "fourm/data/picture.h"
 #include "fourm/data/token_set.h"
-#include "fourm/tokenizer/vqvae.h"
+#include "fourm/tokenizer/picture_tokenizer.h"
 
 namespace fourm {
 namespace {
 
-const std::vector<std::string> kPictures{".png", ".jpg", ".jpeg", ".webp"}, kTexts{".json", ".txt"};
+const std::vector<std::string> kPictures{".png", ".jpg", ".jpeg", ".webp", ".npy"}, kTexts{".json", ".txt"};
+constexpr size_t kBatch = 64;
 
 // The file of each sample in one folder, in the order of the first folder that was asked for.
 class Samples {
@@ -75,49 +75,43 @@ class Packed {
   std::map<std::string, std::string> metadata_;
 };
 
-// Pictures [B, C, S, S] in [-1, 1], or labels [B, S, S], as the tokenizer wants them.
-Tensor read_pictures(const std::vector<fs::path>& files, size_t begin, size_t end, const TokenizerConfig& config) {
-  const int64_t n = static_cast<int64_t>(end - begin), s = config.image_size;
-  const bool labels = config.n_labels.has_value();
-  check(labels || config.n_channels == 1 || config.n_channels == 3, files[begin].string(), ": its tokenizer reads ",
-        config.n_channels, " channels; pictures have 1 or 3");
-  Tensor out = labels ? at::empty({n, s, s}, at::kLong) : at::empty({n, config.n_channels, s, s});
-  parallel_for(n, [&](int64_t i) {
-    const fs::path& file = files[begin + i];
-    if (labels) {
-      const auto values = read_label_picture(file, s, *config.n_labels);
-      std::copy(values.begin(), values.end(), out.data_ptr<int64_t>() + i * s * s);
-    } else {
-      const auto values = config.n_channels == 1 ? read_depth_picture(file, s) : read_colour_picture(file, s);
-      std::copy(values.begin(), values.end(), out.data_ptr<float>() + i * config.n_channels * s * s);
-    }
+// "tok_depth@128" is made from the files in depth/.
+std::string source_folder(std::string_view modality) {
+  if (modality.starts_with("tok_")) modality.remove_prefix(4);
+  return std::string(modality.substr(0, modality.find('@')));
+}
+
+// Files [begin, end) as squares.
+std::vector<StoredPicture> read_squares(const std::vector<fs::path>& files, size_t begin, size_t end,
+                                        const InputConfig& input, int64_t size) {
+  std::vector<StoredPicture> pictures(end - begin);
+  parallel_for(static_cast<int64_t>(pictures.size()), [&](int64_t i) {
+    pictures[i] = centre_square(input, read_picture(input, files[begin + i]), static_cast<int>(size));
   });
-  return out;
+  return pictures;
 }
 
 uint64_t name_hash(const std::vector<std::string>& names) { return hash_text(join(names, "\n")); }
 
-void write_tokens(const std::string& modality, const fs::path& folder, Samples& samples,
-                  const PretokenizeOptions& options, const Tokenizer& tokenizer) {
-  const std::vector<fs::path> files = samples.files(shown_by(modality), kPictures);
-  const uint64_t weights = hash_text(read_file(folder / "model.safetensors"));
+void write_tokens(const std::string& modality, Samples& samples, const PretokenizeOptions& options,
+                  const PictureTokenizer& tokenizer) {
+  const std::vector<fs::path> files = samples.files(source_folder(modality), kPictures);
+  const uint64_t weights = hash_text(read_file(options.tokenizers / modality / "model.safetensors"));
   const Packed packed(options.out / (modality + ".safetensors"), "tokens", weights ^ name_hash(samples.names()));
   if (packed.is_there()) return note(modality, ": is there already");
-  check(tokenizer.config().codebook_size <= 1 << 15, folder.string(), ": tokens of a codebook of ",
+  check(tokenizer.config().codebook_size <= 1 << 15, modality, ": tokens of a codebook of ",
         tokenizer.config().codebook_size, " do not fit the 16 bits of token files");
-  const NoGradGuard no_grad;
   std::vector<int16_t> tokens;
-  int64_t length = 0;
   Progress progress(modality, static_cast<int64_t>(files.size()));
-  for (size_t begin = 0; begin < files.size(); begin += options.batch) {
-    const size_t end = std::min(begin + options.batch, files.size());
-    const Tensor codes = tokenizer.encode(read_pictures(files, begin, end, tokenizer.config())).contiguous();
-    length = codes.numel() / codes.size(0);
-    const auto* data = codes.data_ptr<int64_t>();
-    tokens.insert(tokens.end(), data, data + codes.numel());
+  for (size_t begin = 0; begin < files.size(); begin += kBatch) {
+    const size_t end = std::min(begin + kBatch, files.size());
+    for (const TokenMap& map :
+         tokenizer.encode(read_squares(files, begin, end, tokenizer.input(), tokenizer.config().image_size)))
+      tokens.insert(tokens.end(), map.tokens.begin(), map.tokens.end());
     progress.update(static_cast<int64_t>(end));
   }
-  packed.write(DType::kI16, {static_cast<int64_t>(files.size()), 1, length}, tokens.data());
+  const auto n = static_cast<int64_t>(files.size());
+  packed.write(DType::kI16, {n, 1, static_cast<int64_t>(tokens.size()) / n}, tokens.data());
 }
 
 void write_pixels(int64_t size, Samples& samples, const PretokenizeOptions& options) {
@@ -125,14 +119,12 @@ void write_pixels(int64_t size, Samples& samples, const PretokenizeOptions& opti
   const std::vector<fs::path> files = samples.files("rgb", kPictures);
   const Packed packed(options.out / (modality + ".safetensors"), "pixels", name_hash(samples.names()));
   if (packed.is_there()) return note(modality, ": is there already");
-  const size_t bytes = static_cast<size_t>(size * size * 3);
-  std::vector<uint8_t> pixels(files.size() * bytes);
-  parallel_for(static_cast<int64_t>(files.size()), [&](int64_t i) {
-    Image image = read_image(files[i]);
-    if (image.width != size || image.height != size)
-      image = resize_bilinear(image, static_cast<int>(size), static_cast<int>(size));
-    std::copy(image.pixels.begin(), image.pixels.end(), pixels.begin() + i * bytes);
-  });
+  std::vector<uint8_t> pixels;
+  for (size_t begin = 0; begin < files.size(); begin += kBatch)
+    for (const auto& picture : read_squares(files, begin, std::min(begin + kBatch, files.size()), {}, size)) {
+      const Image& image = std::get<Image>(picture);
+      pixels.insert(pixels.end(), image.pixels.begin(), image.pixels.end());
+    }
   packed.write(DType::kU8, {static_cast<int64_t>(files.size()), 1, size, size, 3}, pixels.data());
 }
 
@@ -147,7 +139,6 @@ void write_texts(const std::string& modality, Samples& samples, const Pretokeniz
 }  // namespace
 
 void pretokenize(const PretokenizeOptions& options) {
-  check(options.batch > 0, "the batch should be at least 1");
   check(fs::is_directory(options.data), options.data.string(), ": no such folder");
   check(fs::is_directory(options.tokenizers), options.tokenizers.string(), ": no such folder");
   make_folder(options.out);
@@ -161,13 +152,13 @@ void pretokenize(const PretokenizeOptions& options) {
   std::set<int64_t> sizes;
   for (const auto& folder : folders) {
     const std::string modality = folder.filename().string();
-    if (!samples.has(shown_by(modality))) {
-      warn(options.data.string(), ": has no ", shown_by(modality), " for the tokenizer ", modality);
+    if (!samples.has(source_folder(modality))) {
+      warn(options.data.string(), ": has no ", source_folder(modality), " for the tokenizer ", modality);
       continue;
     }
-    const Tokenizer tokenizer = Tokenizer::open(folder);
+    const PictureTokenizer tokenizer = PictureTokenizer::open(folder);
     sizes.insert(tokenizer.config().image_size);
-    write_tokens(modality, folder, samples, options, tokenizer);
+    write_tokens(modality, samples, options, tokenizer);
   }
   if (samples.has("rgb"))
     for (const int64_t size : sizes) write_pixels(size, samples, options);
