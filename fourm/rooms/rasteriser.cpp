@@ -37,6 +37,20 @@ bool in_layer(const Material& m, Layer layer) {
   return layer == Layer::kAll || (layer == Layer::kGlass) != solid;
 }
 
+// Narrows the columns [first, last] of a row to where slope * x + base may be >= 0, x being the ray's; a column to
+// spare.
+void narrow(double slope, double base, double tangent, int width, int& first, int& last) {
+  if (slope == 0) {
+    if (base < 0) last = first - 1;
+    return;
+  }
+  const double column = std::clamp((-base / slope / tangent + 1) * width / 2 - 0.5, -2.0, width + 2.0);
+  if (slope > 0)
+    first = std::max(first, static_cast<int>(std::floor(column)) - 1);
+  else
+    last = std::min(last, static_cast<int>(std::ceil(column)) + 1);
+}
+
 Vec2 uv_at(const Mesh& mesh, const Face& face, const double (&b)[3]) {
   if (face.uv[0] == Face::kNone || face.uv[1] == Face::kNone || face.uv[2] == Face::kNone) return {};
   Vec2 uv;
@@ -76,11 +90,16 @@ Vec3 View::to_camera(Vec3 world) const {
 
 std::vector<Hit> View::trace(int width, int height, Layer layer) const {
   std::vector<Hit> hits(static_cast<size_t>(width) * height);
-  const float scale = width / (2 * camera_.tangent);  // pixels a unit of slope
+  const float scale = width / (2 * camera_.tangent);                                           // pixels a unit of slope
+  std::vector<double> columns(static_cast<size_t>(width)), rows(static_cast<size_t>(height));  // of the rays
+  for (int x = 0; x < width; ++x) columns[x] = camera_.ray(static_cast<float>(x), 0, width, height).x;
+  for (int y = 0; y < height; ++y) rows[y] = camera_.ray(0, static_cast<float>(y), width, height).y;
   std::vector<Vec2> screen;
   for (size_t o = 0; o < objects_.size(); ++o) {
     if (layer == Layer::kShadowCasters && !objects_[o].casts_shadow) continue;
     const Mesh& mesh = *objects_[o].mesh;
+    const auto shown = [&](const Material& m) { return in_layer(m, layer); };
+    if (std::none_of(mesh.materials.begin(), mesh.materials.end(), shown)) continue;
     const auto& points = points_[o];
     screen.resize(points.size());
     Vec2 low{1e30f, 1e30f}, high{-1e30f, -1e30f};
@@ -119,17 +138,18 @@ std::vector<Hit> View::trace(int width, int height, Layer layer) const {
       const Weights w(a, b, c);
       if (w.inverse == 0) continue;
       const double sign = w.inverse > 0 ? 1 : -1;
-      for (int y = y0; y <= y1; ++y)
-        for (int x = x0; x <= x1; ++x) {
-          const Vec3d ray(camera_.ray(static_cast<float>(x), static_cast<float>(y), width, height));
-          double e[3], sum = 0;
-          bool inside = true;
-          for (int n = 0; n < 3; ++n) {
-            e[n] = dot(w.edge[n], ray);
-            inside &= e[n] * sign >= 0;
-            sum += e[n];
-          }
-          if (!inside) continue;
+      for (int y = y0; y <= y1; ++y) {
+        double base[3];
+        int first = x0, last = x1;
+        for (int n = 0; n < 3; ++n) {
+          base[n] = w.edge[n].y * rows[y] + w.edge[n].z;
+          if (last - first > 3) narrow(sign * w.edge[n].x, sign * base[n], camera_.tangent, width, first, last);
+        }
+        for (int x = first; x <= last; ++x) {
+          double e[3];
+          for (int n = 0; n < 3; ++n) e[n] = w.edge[n].x * columns[x] + base[n];
+          if (!(e[0] * sign >= 0 && e[1] * sign >= 0 && e[2] * sign >= 0)) continue;
+          const double sum = e[0] + e[1] + e[2];
           const float inverse_depth = static_cast<float>(sum * w.inverse);
           Hit& hit = hits[static_cast<size_t>(y) * width + x];
           if (inverse_depth <= hit.inverse_depth || inverse_depth > 1 / kNear) continue;
@@ -139,6 +159,7 @@ std::vector<Hit> View::trace(int width, int height, Layer layer) const {
           }
           hit = {static_cast<uint32_t>(o), static_cast<uint32_t>(f), inverse_depth};
         }
+      }
     }
   }
   return hits;

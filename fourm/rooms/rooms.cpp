@@ -59,7 +59,7 @@ double dullness(const RoomSample& sample) {
 
 }  // namespace
 
-RoomSample render_room(const Room& room, int size) {
+RoomSample render_maps(const Room& room, int size) {
   RoomSample sample;
   sample.depth_mm = Raster<uint16_t>(size, size, 1);
   sample.normal = Image(size, size, 3);
@@ -90,7 +90,6 @@ RoomSample render_room(const Room& room, int size) {
         ++extent.looks[timber ? "wooden" : colour];
       }
     }
-  sample.rgb = render_colour(view, room.objects, room.light, room.size * 0.5f, 0.5f * length(room.size), size);
 
   // Largest first.
   std::vector<size_t> order;
@@ -141,6 +140,11 @@ RoomSample render_room(const Room& room, int size) {
   return sample;
 }
 
+Image render_rgb(const Room& room, int size) {
+  const View view(room.objects, room.camera);
+  return render_colour(view, room.objects, room.light, room.size * 0.5f, 0.5f * length(room.size), size);
+}
+
 RoomMaker::RoomMaker(RoomOptions options)
     : options_(std::move(options)),
       catalogue_(std::make_shared<Catalogue>(options_.catalogue)),
@@ -151,16 +155,19 @@ RoomMaker::RoomMaker(RoomOptions options)
 
 RoomSample RoomMaker::make(uint64_t index) const {
   RoomSample best;
+  Room chosen;
   double least = 1e9;
   for (uint64_t attempt = 0; attempt < kAttempts && least > 0; ++attempt) {
     Random random(options_.seed, {hash_text("rooms"), static_cast<uint64_t>(options_.split), index, attempt});
-    RoomSample sample = render_room(make_room(*catalogue_, casting_, random), options_.size);
-    const double dull = dullness(sample);
-    if (dull < least) {
+    Room room = make_room(*catalogue_, casting_, random);
+    RoomSample sample = render_maps(room, options_.size);
+    if (const double dull = dullness(sample); dull < least) {
       least = dull;
       best = std::move(sample);
+      chosen = std::move(room);
     }
   }
+  best.rgb = render_rgb(chosen, options_.size);
   return best;
 }
 

@@ -46,7 +46,9 @@ class RoomMaker {
   Casting casting_;
 };
 
-/// Depth, normals, classes and instances at pixel centres, boxes, captions and the scene's description of any room.
-RoomSample render_room(const Room& room, int size);
+/// All of a sample but its rgb: maps at pixel centres, boxes, captions and the scene's description.
+RoomSample render_maps(const Room& room, int size);
+/// The lit picture.
+Image render_rgb(const Room& room, int size);
 
 }  // namespace fourm
