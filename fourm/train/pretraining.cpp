@@ -101,7 +101,10 @@ class Pretraining : public Objective {
     return result;
   }
 
-  void save(const fs::path& folder) override { model_.save(folder); }
+  void save(const fs::path& folder) override {
+    model_.save(folder);
+    write_file(folder / "tokenizer.json", read_file(config_.text_tokenizer));
+  }
 
  private:
   Masker masker(const MaskingConfig& masking) const {

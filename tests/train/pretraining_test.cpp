@@ -72,6 +72,7 @@ TEST_F(PretrainingTest, Overfits) {
 
   const FourM model = FourM::open(root / "run" / "model");
   EXPECT_EQ(model.config().dim, 32);
+  EXPECT_EQ(read_file(root / "run/model/tokenizer.json"), read_file(root / "data/text.json"));
   EXPECT_EQ(model.modality("tok_depth@64").vocab_size, 32);
 }
 
