@@ -23,6 +23,8 @@ int main(int argc, char** argv) {
   program.require_subcommand(1);
   program.add_flag_callback("--quiet", [] { fourm::set_quiet(true); }, "no notes and no progress on stderr");
   program.footer("fourm VERB --help explains a verb.");
+  fourm::add_demo(program);
+  fourm::add_eval(program);
   fourm::add_generate(program);
   fourm::add_inspect(program);
   fourm::add_pretrain(program);

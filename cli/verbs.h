@@ -5,6 +5,8 @@
 
 namespace fourm {
 
+void add_demo(CLI::App& program);
+void add_eval(CLI::App& program);
 void add_generate(CLI::App& program);
 void add_inspect(CLI::App& program);
 void add_pretrain(CLI::App& program);

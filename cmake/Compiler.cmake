@@ -22,7 +22,7 @@ endif()
 
 add_library(fourm_flags INTERFACE)
 target_compile_options(fourm_flags INTERFACE -Wall -Wextra -Wshadow -Wnon-virtual-dtor -fpch-preprocess
-  $<$<CXX_COMPILER_ID:GNU>:-Wno-restrict -Wno-stringop-overflow>)
+  $<$<CXX_COMPILER_ID:GNU>:-Wno-restrict -Wno-stringop-overflow -Wno-maybe-uninitialized>)
 if(FOURM_WERROR)
   target_compile_options(fourm_flags INTERFACE -Werror)
 endif()

@@ -1,0 +1,35 @@
+#include <iostream>
+
+#include "cli/verbs.h"
+#include "fourm/eval/evaluate.h"
+
+namespace fourm {
+
+void add_eval(CLI::App& program) {
+  struct Options {
+    std::string model, tokenizers, text_tokenizer;
+    EvaluateOptions evaluate;
+    std::string data;
+    bool json = false;
+  };
+  auto o = std::make_shared<Options>();
+  auto* verb = program.add_subcommand("eval", "Measure what a model reads from held-out pictures");
+  verb->add_option("--model", o->model, "model folder")->required();
+  verb->add_option("--data", o->data, "data set with truth, as `fourm rooms` writes it")->required();
+  verb->add_option("--count", o->evaluate.count, "samples, from the first")->check(CLI::Range(2, 1000000))->capture_default_str();
+  verb->add_option("--tokenizers", o->tokenizers, "tokenizer folders; default MODEL/tokenizers");
+  verb->add_option("--text-tokenizer", o->text_tokenizer, "tokenizer.json; default MODEL/tokenizer.json");
+  verb->add_option("--seed", o->evaluate.seed, "of the bootstrap")->capture_default_str();
+  verb->add_flag("--json", o->json, "machine-readable");
+  verb->footer(
+      "Example:\n"
+      "  fourm rooms --count 200 --size 128 --seed 7 --split val --out rooms/val\n"
+      "  fourm eval --model models/rooms-ti --data rooms/val");
+  verb->callback([o] {
+    o->evaluate.data = o->data;
+    const Json report = evaluate(Pipeline::open({o->model, o->tokenizers, o->text_tokenizer, {}}), o->evaluate);
+    std::cout << (o->json ? report.dump() + "\n" : evaluation_table(report));
+  });
+}
+
+}  // namespace fourm

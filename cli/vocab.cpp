@@ -1,0 +1,69 @@
+#include <sstream>
+
+#include "cli/verbs.h"
+#include "fourm/core/json.h"
+#include "fourm/core/log.h"
+#include "fourm/text/wordpiece.h"
+#include "fourm/text/wordpiece_trainer.h"
+
+namespace fourm {
+namespace {
+
+// Every string in a JSON value: captions come as text, lists of text, or objects.
+void add_strings(const Json& json, const std::vector<std::string>& keys, WordPieceTrainer& trainer) {
+  if (json.is_string()) trainer.add(json.get<std::string>());
+  if (json.is_array())
+    for (const auto& item : json) add_strings(item, keys, trainer);
+  if (json.is_object())
+    for (const auto& key : keys)
+      if (json.contains(key)) add_strings(json[key], keys, trainer);
+}
+
+}  // namespace
+
+void add_vocab(CLI::App& program) {
+  struct Options {
+    std::vector<std::string> texts;
+    std::string out, classes;
+    int64_t size = 2000, sentinels = 20, coordinates = 100, min_frequency = 2;
+  };
+  auto o = std::make_shared<Options>();
+  auto* verb = program.add_subcommand("vocab", "Learn a text vocabulary");
+  verb->require_subcommand(1);
+  auto* train = verb->add_subcommand("train", "Learn a WordPiece vocabulary from texts and write it as tokenizer.json");
+  train->add_option("TEXTS", o->texts, "text files (a text a line), caption .json files, or folders of them")->required();
+  train->add_option("--out", o->out, "tokenizer.json to write")->required();
+  train->add_option("--size", o->size, "entries, special ones included")->check(CLI::Range(100, 1 << 20))->capture_default_str();
+  train->add_option("--sentinels", o->sentinels, "[S_0] ... for span masking")->check(CLI::Range(3, 1000))->capture_default_str();
+  train->add_option("--coordinates", o->coordinates, "steps of a box coordinate: v0=0 ... of each of four")->check(CLI::Range(0, 1000))->capture_default_str();
+  train->add_option("--classes", o->classes, "file with a class name a line, each of which becomes one token");
+  train->add_option("--min-frequency", o->min_frequency, "rarer pairs are not merged")->capture_default_str();
+  train->footer("Example:\n  fourm vocab train rooms/caption --size 1500 --coordinates 64 --out tokenizer.json");
+  train->callback([o] {
+    WordPieceOptions options;
+    options.vocabulary_size = o->size;
+    options.sentinels = o->sentinels;
+    options.coordinates = o->coordinates;
+    options.min_frequency = o->min_frequency;
+    const auto lines = [](const fs::path& file, const auto& use) {
+      std::istringstream in(read_file(file));
+      for (std::string line; std::getline(in, line);)
+        if (!line.empty()) use(line);
+    };
+    if (!o->classes.empty()) lines(o->classes, [&](const std::string& name) { options.classes.push_back(name); });
+    WordPieceTrainer trainer(options);
+    for (const fs::path given : o->texts) {
+      const auto files = fs::is_directory(given) ? list_files(given, {".txt", ".json"}) : std::vector<fs::path>{given};
+      for (const auto& file : files) {
+        if (file.extension() == ".json")
+          add_strings(read_json(file), {"caption", "text", "instances", "class_name"}, trainer);
+        else
+          lines(file, [&](const std::string& line) { trainer.add(line); });
+      }
+    }
+    write_file(o->out, trainer.tokenizer_json());
+    note("wrote ", o->out, " with ", WordPiece::load(o->out).size(), " entries");
+  });
+}
+
+}  // namespace fourm
