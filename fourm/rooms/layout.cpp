@@ -12,6 +12,12 @@ constexpr float kPi = std::numbers::pi_v<float>;
 
 float between(Random& random, double low, double high) { return static_cast<float>(random.uniform(low, high)); }
 
+// Denser near the ends, where a photographer stands.
+float toward_edge(Random& random, float low, float high) {
+  const float t = between(random, -1, 1), s = std::cbrt(t);
+  return low + (high - low) * (0.5f + 0.5f * s);
+}
+
 // A wall seen from inside: where it starts, along which axis it runs, which way it faces.
 struct Wall {
   Vec3 start, along, inward;
@@ -77,7 +83,7 @@ class Builder {
       add_quad(floor, {w, 0, d}, {0, 0, -d}, {-w, 0, 0}, 0, {d / pf, w / pf});
     structure(std::move(floor), kFloor);
     ceiling.materials.resize(1);
-    ceiling.materials[0].colour = hsv(40, random_.uniform(0, 0.06), random_.uniform(0.88, 1));
+    ceiling.materials[0].colour = random_hsv(random_, {40, 40}, {0, 0.06}, {0.88, 1});
     add_quad(ceiling, {0, h, 0}, {w, 0, 0}, {0, 0, d}, 0);
     structure(std::move(ceiling), kCeiling);
 
@@ -155,10 +161,10 @@ class Builder {
 
   // Upholstery and painted wood come in many colours.
   Vec3 tint(RoomClass c) {
-    const bool dyed =
-        c == kSofa || c == kArmchair || c == kChair || c == kBed || c == kRug || c == kStool || c == kCabinet;
+    const bool dyed = c == kSofa || c == kArmchair || c == kChair || c == kBed || c == kRug || c == kStool ||
+                      c == kCabinet || c == kLamp;
     if (!dyed || random_.chance(0.55)) return {1, 1, 1};
-    return mix({1, 1, 1}, hsv(random_.uniform(0, 360), random_.uniform(0.3, 0.8), 1), 0.9f);
+    return mix({1, 1, 1}, random_hsv(random_, {0, 360}, {0.3, 0.8}, {1, 1}), 0.9f);
   }
 
   int64_t draw(const std::string& part) { return casting_.draw(part, random_); }
@@ -335,32 +341,27 @@ class Builder {
       Box3 clear = box_of({size.x, size.y, 0.9f}, wall.angle, foot + wall.inward * 0.45f);
       reserved_.push_back(clear);
     }
+    const uint16_t instance = object.instance;
+    room_.objects.push_back(std::move(object));
+    if (semantic == kDoor) return;
     Mesh view;
     view.materials.resize(1);
-    if (semantic == kWindow) {
-      view.materials[0].texture = random_outside(random_);
-      view.materials[0].glow = Vec3{0.35f, 0.36f, 0.38f};
-    } else {
-      view.materials[0].colour = {0.06f, 0.06f, 0.06f};
-    }
-    const Vec3 across = wall.along * (0.96f * size.x), rise{0, 0.96f * size.y, 0};
-    add_quad(
-        view,
-        wall.start + wall.along * (along - 0.48f * size.x) + Vec3{0, height + 0.02f * size.y, 0} + wall.inward * 0.003f,
-        across, rise, 0);
+    view.materials[0].texture = random_outside(random_);
+    view.materials[0].glow = Vec3{0.35f, 0.36f, 0.38f};
+    const Vec3 corner = wall.start + wall.along * (along - 0.48f * size.x) + Vec3{0, height + 0.02f * size.y, 0};
+    add_quad(view, corner + wall.inward * 0.003f, wall.along * (0.96f * size.x), {0, 0.96f * size.y, 0}, 0);
     SceneObject outside;
     outside.mesh = std::make_shared<Mesh>(std::move(view));
-    outside.semantic = semantic;
-    outside.instance = object.instance;
+    outside.semantic = kWindow;
+    outside.instance = instance;
     outside.casts_shadow = false;
-    room_.objects.push_back(std::move(object));
     room_.objects.push_back(std::move(outside));
   }
 
   std::shared_ptr<const Mesh> plain_opening(RoomClass semantic, Vec3 size) {
     Mesh mesh;
     mesh.materials.resize(2);
-    mesh.materials[0].colour = hsv(30, random_.uniform(0, 0.5), random_.uniform(0.4, 0.95));
+    mesh.materials[0].colour = random_hsv(random_, {30, 30}, {0, 0.5}, {0.4, 0.95});
     const float w = size.x / 2, h = size.y, d = size.z / 2, bar = 0.06f;
     if (semantic == kDoor) {
       add_box(mesh, {-w, 0, -d}, {w, h, 0.5f * d}, 0);
@@ -419,6 +420,7 @@ class Builder {
     // A row along one wall, units side by side.
     const int w = static_cast<int>(random_.below(4));
     float along = between(random_, 0.02, 0.3);
+    const Vec3 paint = tint(kCabinet);  // one for all units
     std::vector<std::string> row = {"lower cabinet", "kitchen sink", "stove", "fridge", "lower cabinet"};
     if (random_.chance(0.5)) row.push_back("washing machine");
     if (random_.chance(0.5)) row.push_back("lower cabinet");
@@ -435,10 +437,11 @@ class Builder {
         continue;
       }
       along += m.size.x + 0.01f;
+      if (m.semantic == kCabinet) room_.objects.back().tint = paint;
       if (part == "lower cabinet" && random_.chance(0.4)) on_top(random_.chance(0.3) ? "small plant" : "vase", unit);
     }
     for (int i = 0; i < 4; ++i)
-      if (random_.chance(0.6)) at_wall("upper cabinet", between(random_, 1.42, 1.5), 6, w);
+      if (random_.chance(0.6) && at_wall("upper cabinet", 1.45f, 6, w) != kNothing) room_.objects.back().tint = paint;
     if (random_.chance(0.75)) {
       const int table = free_standing("dining table", false, 1.0f);
       chairs_around(table, 6);
@@ -553,7 +556,7 @@ class Builder {
       if (!is_free(box)) continue;
       Mesh mesh;
       mesh.materials.resize(2);
-      mesh.materials[0].colour = hsv(30, random_.uniform(0, 0.6), random_.uniform(0.05, 0.95));
+      mesh.materials[0].colour = random_hsv(random_, {30, 30}, {0, 0.6}, {0.05, 0.95});
       mesh.materials[1].texture = random_painting(random_);
       const float w = size.x / 2, edge = between(random_, 0.015, 0.05);
       add_box(mesh, {-w, 0, -0.015f}, {w, size.y, 0.012f}, 0);
@@ -611,14 +614,15 @@ class Builder {
     float best = -1e9f;
     for (int i = 0; i < 24; ++i) {
       const float margin = 0.3f;
-      const Vec3 from{between(random_, margin, room_.size.x - margin), between(random_, 1.0, 1.8),
-                      between(random_, margin, room_.size.z - margin)};
-      const float tangent = between(random_, 0.55, 0.8);
+      const Vec3 from{toward_edge(random_, margin, room_.size.x - margin), between(random_, 1.05, 1.7),
+                      toward_edge(random_, margin, room_.size.z - margin)};
+      const float tangent = between(random_, 0.6, 0.9);
       Vec3 to{room_.size.x / 2, 0.6f, room_.size.z / 2};
       if (!targets.empty()) {
         const Vec3 one = random_.pick(targets), other = random_.pick(targets);
         to = mix(mix(one, other, 0.4f), to, between(random_, 0, 0.5));
-        to.y = std::clamp(to.y, 0.35f, 1.3f) + between(random_, -0.1, 0.25);
+        to.y = std::clamp(to.y, 0.4f, 1.3f) + between(random_, -0.05, 0.4);
+        to.y = std::max(to.y, from.y - 0.55f * std::hypot(to.x - from.x, to.z - from.z));  // not at the feet
       }
       const Camera candidate = Camera::look(from, to, tangent);
       const float score = view_score(candidate, boxes);

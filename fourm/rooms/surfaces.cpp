@@ -54,7 +54,7 @@ SurfaceFinish finished(std::string kind, float period, Vec3 base, const std::fun
 }
 
 SurfaceFinish planks(Random& random) {
-  const Vec3 base = hsv(random.uniform(18, 38), random.uniform(0.3, 0.65), random.uniform(0.3, 0.8));
+  const Vec3 base = random_hsv(random, {18, 38}, {0.3, 0.65}, {0.3, 0.8});
   const Noise grain(random, 3, 64), tone(random, 5, 8);
   std::vector<float> shift(8), shade(8);
   for (int i = 0; i < 8; ++i) {
@@ -74,8 +74,8 @@ SurfaceFinish planks(Random& random) {
 
 SurfaceFinish tiles(Random& random, bool floor) {
   const double hue = random.uniform(0, 360);
-  const Vec3 base = hsv(hue, random.uniform(0.0, floor ? 0.25 : 0.4), random.uniform(floor ? 0.35 : 0.6, 0.95));
-  const Vec3 other = random.chance(0.3) ? hsv(hue + 20, random.uniform(0, 0.3), random.uniform(0.25, 0.9)) : base;
+  const Vec3 base = random_hsv(random, {hue, hue}, {0.0, floor ? 0.25 : 0.4}, {floor ? 0.35 : 0.6, 0.95});
+  const Vec3 other = random.chance(0.3) ? random_hsv(random, {hue + 20, hue + 20}, {0, 0.3}, {0.25, 0.9}) : base;
   const Vec3 grout = base * static_cast<float>(random.uniform(0.35, 0.75));
   const Noise tone(random, 16, 16);
   const int across = random.chance(0.5) ? 4 : 2, down = random.chance(0.3) ? 2 * across : across;
@@ -98,9 +98,8 @@ SurfaceFinish speckled(Random& random, const char* kind, Vec3 base, float streng
 }
 
 SurfaceFinish bricks(Random& random) {
-  const Vec3 base = random.chance(0.5)
-                        ? hsv(random.uniform(5, 22), random.uniform(0.4, 0.65), random.uniform(0.45, 0.7))
-                        : hsv(30, random.uniform(0, 0.15), random.uniform(0.75, 0.95));
+  const Vec3 base = random.chance(0.5) ? random_hsv(random, {5, 22}, {0.4, 0.65}, {0.45, 0.7})
+                                       : random_hsv(random, {30, 30}, {0, 0.15}, {0.75, 0.95});
   const Vec3 mortar = hsv(40, 0.08, random.uniform(0.6, 0.85));
   const Noise tone(random, 8, 16), fine(random, 50, 50);
   return finished("brick", 1.0f, base, [&](float u, float v) {
@@ -112,7 +111,7 @@ SurfaceFinish bricks(Random& random) {
 
 Vec3 wall_colour(Random& random) {
   const double saturation = random.chance(0.45) ? random.uniform(0, 0.08) : random.uniform(0.12, 0.5);
-  return hsv(random.uniform(0, 360), saturation, random.uniform(0.68, 0.97));
+  return random_hsv(random, {0, 360}, {saturation, saturation}, {0.68, 0.97});
 }
 
 }  // namespace
@@ -124,6 +123,11 @@ Vec3 hsv(double hue, double s, double v) {
     return to_linear(static_cast<uint8_t>(value * 255 + 0.5));
   };
   return {channel(5), channel(3), channel(1)};
+}
+
+Vec3 random_hsv(Random& random, Span hue, Span saturation, Span value) {
+  const double h = random.uniform(hue.low, hue.high), s = random.uniform(saturation.low, saturation.high);
+  return hsv(h, s, random.uniform(value.low, value.high));
 }
 
 std::string colour_name(Vec3 linear) {
@@ -152,10 +156,10 @@ SurfaceFinish random_floor(Random& random, bool wet) {
   if (wet ? draw < 0.8 : draw < 0.15) return tiles(random, true);
   if (wet || draw < 0.65) return planks(random);
   if (draw < 0.9) {
-    const Vec3 base = hsv(random.uniform(0, 360), random.uniform(0, 0.45), random.uniform(0.3, 0.8));
+    const Vec3 base = random_hsv(random, {0, 360}, {0, 0.45}, {0.3, 0.8});
     return speckled(random, "carpet", base, 0.22f);
   }
-  return speckled(random, "stone", hsv(40, random.uniform(0, 0.12), random.uniform(0.4, 0.8)), 0.08f);
+  return speckled(random, "stone", random_hsv(random, {40, 40}, {0, 0.12}, {0.4, 0.8}), 0.08f);
 }
 
 SurfaceFinish random_wall(Random& random, bool wet) {
@@ -183,13 +187,13 @@ std::shared_ptr<const Texture> random_painting(Random& random) {
     Vec3 colour;
   };
   const double hue = random.uniform(0, 360);
-  const Vec3 high = hsv(hue, random.uniform(0, 0.6), random.uniform(0.5, 1)),
-             low = hsv(hue + random.uniform(20, 200), random.uniform(0.1, 0.8), random.uniform(0.1, 0.8));
+  const Vec3 high = random_hsv(random, {hue, hue}, {0, 0.6}, {0.5, 1}),
+             low = random_hsv(random, {hue + 20, hue + 200}, {0.1, 0.8}, {0.1, 0.8});
   std::vector<Blob> blobs(static_cast<size_t>(random.between(0, 5)));
   for (Blob& b : blobs)
     b = {static_cast<float>(random.uniform()), static_cast<float>(random.uniform()),
          static_cast<float>(random.uniform(0.06, 0.3)), static_cast<float>(random.uniform(0.4, 2.5)),
-         hsv(random.uniform(0, 360), random.uniform(0.2, 0.9), random.uniform(0.2, 1))};
+         random_hsv(random, {0, 360}, {0.2, 0.9}, {0.2, 1})};
   const Noise wave(random, 5, 3), fine(random, 24, 24);
   const float horizon = static_cast<float>(random.uniform(0.3, 0.7));
   return paint([&](float u, float v) {
@@ -201,8 +205,8 @@ std::shared_ptr<const Texture> random_painting(Random& random) {
 }
 
 std::shared_ptr<const Texture> random_outside(Random& random) {
-  const Vec3 sky = hsv(random.uniform(200, 220), random.uniform(0.1, 0.5), 1);
-  const Vec3 ground = hsv(random.uniform(60, 130), random.uniform(0.2, 0.55), random.uniform(0.4, 0.75));
+  const Vec3 sky = random_hsv(random, {200, 220}, {0.1, 0.5}, {1, 1});
+  const Vec3 ground = random_hsv(random, {60, 130}, {0.2, 0.55}, {0.4, 0.75});
   const Noise cloud(random, 4, 6), hill(random, 4, 1), leaves(random, 30, 30);
   const float horizon = static_cast<float>(random.uniform(0.55, 0.85));
   return paint([&](float u, float v) {

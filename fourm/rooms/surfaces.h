@@ -25,4 +25,10 @@ std::string colour_name(Vec3 linear);
 /// Any hue with the given sRGB saturation and value, in linear light.
 Vec3 hsv(double hue_degrees, double saturation, double value);
 
+struct Span {
+  double low, high;
+};
+/// The same with each part drawn from a range, hue first.
+Vec3 random_hsv(Random& random, Span hue, Span saturation, Span value);
+
 }  // namespace fourm
