@@ -127,6 +127,18 @@ std::vector<FurnitureModel> read_models(const fs::path& archive) {
   }
 }
 
+// About 80 / 10 / 10 of each class, by the order of hashes; classes of three or more are in every split.
+void divide(std::vector<FurnitureModel>& models) {
+  std::map<RoomClass, std::vector<FurnitureModel*>> classes;
+  for (auto& model : models) classes[model.semantic].push_back(&model);
+  for (auto& [semantic, members] : classes) {
+    std::sort(members.begin(), members.end(),
+              [](const auto* a, const auto* b) { return hash_text(a->id) < hash_text(b->id); });
+    const size_t share = members.size() < 3 ? 0 : std::max<size_t>(1, members.size() / 10);
+    for (size_t i = 0; i < 2 * share; ++i) members[i]->split = i < share ? Split::kVal : Split::kTest;
+  }
+}
+
 Mesh load(const FurnitureModel& model) {
   const std::string folder = model.entry.substr(0, model.entry.rfind('/') + 1);
   auto files = unzip(model.archive, [&](const std::string& name) { return name.starts_with(folder); });
@@ -172,10 +184,7 @@ Catalogue::Catalogue(const fs::path& folder) {
   solids_ = models_.empty();
   if (solids_) models_ = solid_models();
   std::sort(models_.begin(), models_.end(), [](const auto& a, const auto& b) { return a.id < b.id; });
-  for (auto& model : models_) {
-    const uint64_t bucket = hash_text(model.id) % 10;
-    model.split = bucket == 0 ? Split::kTest : bucket == 1 ? Split::kVal : Split::kTrain;
-  }
+  divide(models_);
   slots_ = std::make_unique<Slot[]>(models_.size());
 }
 

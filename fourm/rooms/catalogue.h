@@ -27,7 +27,7 @@ struct FurnitureModel {
   float elevation = 0;             ///< where its foot belongs above the floor
   float top = -1;                  ///< height on which things can stand; negative where they cannot
   RoomClass semantic = kOther;
-  Split split = Split::kTrain;  ///< by a hash of its id: 80 / 10 / 10
+  Split split = Split::kTrain;  ///< about 80 / 10 / 10 of each class, by a hash of the id
 };
 
 class Catalogue {

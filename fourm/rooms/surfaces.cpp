@@ -204,6 +204,23 @@ std::shared_ptr<const Texture> random_painting(Random& random) {
   });
 }
 
+std::shared_ptr<const Texture> random_rug(Random& random) {
+  const Vec3 base = random_hsv(random, {0, 360}, {0.1, 0.8}, {0.25, 0.9});
+  const Vec3 other = random_hsv(random, {0, 360}, {0.0, 0.7}, {0.2, 0.95});
+  const Noise fine(random, 64, 64);
+  const int64_t pattern = random.below(4);
+  const float border = random.chance(0.6) ? static_cast<float>(random.uniform(0.04, 0.12)) : 0;
+  const float rows = static_cast<float>(random.between(3, 9));
+  return paint([&](float u, float v) {
+    const float edge = std::min({u, 1 - u, v, 1 - v});
+    bool second = edge < border && edge > 0.4f * border;
+    if (edge >= border && pattern == 1) second = part(v * rows) < 0.4f;
+    if (edge >= border && pattern == 2) second = part(u * rows) + part(v * rows) < 0.7f;
+    if (edge >= border && pattern == 3) second = std::hypot(part(u * rows) - 0.5f, part(v * rows) - 0.5f) < 0.3f;
+    return (second ? other : base) * (1 + 0.2f * fine.at(u, v));
+  });
+}
+
 std::shared_ptr<const Texture> random_outside(Random& random) {
   const Vec3 sky = random_hsv(random, {200, 220}, {0.1, 0.5}, {1, 1});
   const Vec3 ground = random_hsv(random, {60, 130}, {0.2, 0.55}, {0.4, 0.75});

@@ -16,6 +16,7 @@ struct SurfaceFinish {
 SurfaceFinish random_floor(Random& random, bool wet);  ///< wet rooms get tiles
 SurfaceFinish random_wall(Random& random, bool wet);
 std::shared_ptr<const Texture> random_painting(Random& random);
+std::shared_ptr<const Texture> random_rug(Random& random);
 std::shared_ptr<const Texture> random_outside(Random& random);
 
 /// "white", "black", "grey", "red", "orange", "brown", "beige", "yellow", "green", "blue", "purple" or "pink", of a

@@ -114,7 +114,7 @@ TEST_P(Rooms, NormalsAgreeWithDepth) {
 
 TEST_P(Rooms, CaptionsNameOnlyWhatIsVisible) {
   const RoomMaker maker(options());
-  for (uint64_t i = 0; i < 25; ++i) {
+  for (uint64_t i = 0; i < 15; ++i) {
     const RoomSample s = maker.make(i);
     ASSERT_EQ(s.captions.size(), 3u);
     std::set<std::string> seen;
@@ -146,7 +146,7 @@ TEST_P(Rooms, CaptionsNameOnlyWhatIsVisible) {
 
 TEST_P(Rooms, PlacesInCaptionsAreRight) {
   const RoomMaker maker(options());
-  for (uint64_t i = 0; i < 25; ++i) {
+  for (uint64_t i = 0; i < 15; ++i) {
     const RoomSample s = maker.make(i);
     for (const auto& [words, low, high] : {std::tuple{" on the left", 0.0, 0.38}, {" on the right", 0.62, 1.0}}) {
       const size_t at = s.captions[2].find(words);
@@ -201,6 +201,13 @@ TEST_P(Rooms, SplitsShareNeitherRoomsNorModels) {
     seen_b.insert(t.models.begin(), t.models.end());
   }
   for (const size_t m : seen_a) EXPECT_EQ(seen_b.count(m), 0u) << a.catalogue().models()[m].id;
+  std::map<RoomClass, std::set<Split>> splits;  // every class of three or more models is in every split
+  std::map<RoomClass, int> members;
+  for (const auto& m : a.catalogue().models()) {
+    splits[m.semantic].insert(m.split);
+    ++members[m.semantic];
+  }
+  for (const auto& [semantic, n] : members) EXPECT_EQ(splits[semantic].size(), n < 3 ? 1u : 3u) << class_name(semantic);
   val.furniture = Split::kTrain;
   const RoomMaker c(val);
   for (const size_t m : c.make(0).models) EXPECT_EQ(c.catalogue().models()[m].split, Split::kTrain);

@@ -1,0 +1,268 @@
+#include "fourm/rooms/room_builder.h"
+
+#include <algorithm>
+
+#include "fourm/rooms/solids.h"
+
+namespace fourm {
+
+std::string_view room_name(RoomKind kind) {
+  constexpr std::string_view kNames[] = {"living room", "bedroom", "kitchen", "bathroom", "office"};
+  return kNames[static_cast<int>(kind)];
+}
+
+Room make_room(const Catalogue& catalogue, const Casting& casting, Random& random) {
+  return RoomBuilder(catalogue, casting, random).build();
+}
+
+Room RoomBuilder::build() {
+  static constexpr void (RoomBuilder::*kFurnish[])() = {
+      &RoomBuilder::living, &RoomBuilder::bedroom, &RoomBuilder::kitchen, &RoomBuilder::bath, &RoomBuilder::office};
+  const auto kind = random_.below(std::size(kFurnish));
+  room_.kind = static_cast<RoomKind>(kind);
+  shell();
+  openings();
+  (this->*kFurnish[kind])();
+  pictures();
+  lights();
+  camera();
+  return std::move(room_);
+}
+
+void RoomBuilder::shell() {
+  const bool wet = room_.kind == RoomKind::kBath || room_.kind == RoomKind::kKitchen;
+  const bool small = room_.kind == RoomKind::kBath;
+  room_.size = {between(random_, small ? 2.2 : 3.0, small ? 3.6 : 5.5), between(random_, 2.4, 2.95),
+                between(random_, small ? 2.2 : 3.0, small ? 3.6 : 5.5)};
+  room_.floor = random_floor(random_, wet);
+  room_.wall = random_wall(random_, wet);
+  const auto [w, h, d] = room_.size;
+  walls_ = {{{0, 0, 0}, {1, 0, 0}, {0, 0, 1}, w, 0},
+            {{0, 0, d}, {0, 0, -1}, {1, 0, 0}, d, kPi / 2},
+            {{w, 0, d}, {-1, 0, 0}, {0, 0, -1}, w, kPi},
+            {{w, 0, 0}, {0, 0, 1}, {-1, 0, 0}, d, -kPi / 2}};
+  Mesh floor, ceiling;
+  floor.materials = {room_.floor.material};
+  const float turned = random_.chance(0.5);
+  const float pf = room_.floor.period, pw = room_.wall.period;
+  if (turned > 0)
+    add_quad(floor, {0, 0, d}, {w, 0, 0}, {0, 0, -d}, 0, {w / pf, d / pf});
+  else
+    add_quad(floor, {w, 0, d}, {0, 0, -d}, {-w, 0, 0}, 0, {d / pf, w / pf});
+  structure(std::move(floor), kFloor);
+  ceiling.materials.resize(1);
+  ceiling.materials[0].colour = random_hsv(random_, {40, 40}, {0, 0.06}, {0.88, 1});
+  add_quad(ceiling, {0, h, 0}, {w, 0, 0}, {0, 0, d}, 0);
+  structure(std::move(ceiling), kCeiling);
+
+  Material skirting;
+  skirting.colour = random_.chance(0.7) ? hsv(0, 0, 0.93) : hsv(28, 0.5, random_.uniform(0.25, 0.55));
+  const bool skirted = !wet && random_.chance(0.8);
+  for (const Wall& wall : walls_) {
+    Mesh mesh;
+    mesh.materials = {room_.wall.material, skirting};
+    add_quad(mesh, wall.start, wall.along * wall.length, {0, h, 0}, 0, {wall.length / pw, h / pw});
+    const Vec3 out = wall.inward * 0.012f, rise{0, 0.09f, 0};
+    if (skirted) {
+      add_quad(mesh, wall.start + out, wall.along * wall.length, rise, 1);
+      add_quad(mesh, wall.start + out + rise, wall.along * wall.length, -out, 1);
+    }
+    structure(std::move(mesh), kWall);
+  }
+}
+
+void RoomBuilder::structure(Mesh mesh, RoomClass semantic) {
+  SceneObject object;
+  object.mesh = std::make_shared<Mesh>(std::move(mesh));
+  object.semantic = semantic;
+  object.casts_shadow = false;
+  room_.objects.push_back(std::move(object));
+}
+
+Box3 RoomBuilder::box_of(Vec3 size, float angle, Vec3 foot) {
+  const float c = std::abs(std::cos(angle)), s = std::abs(std::sin(angle));
+  const Vec3 half{(size.x * c + size.z * s) / 2, 0, (size.x * s + size.z * c) / 2};
+  return {foot - half, foot + half + Vec3{0, size.y, 0}};
+}
+
+bool RoomBuilder::is_free(const Box3& box) const {
+  constexpr float kSlack = 1e-3f, kTouch = 2e-3f;
+  const bool inside = box.low.x >= -kSlack && box.low.z >= -kSlack && box.high.x <= room_.size.x + kSlack &&
+                      box.high.z <= room_.size.z + kSlack && box.high.y <= room_.size.y - 0.02f;
+  const auto hit = [&](const Box3& other) { return other.overlaps(box, kTouch); };
+  return inside && std::none_of(reserved_.begin(), reserved_.end(), hit) &&
+         std::none_of(room_.things.begin(), room_.things.end(), [&](const Thing& t) { return hit(t.box); });
+}
+
+int RoomBuilder::add_thing(std::string name, int64_t model, SceneObject object, const Box3& box, float angle) {
+  room_.things.push_back({std::move(name), model, object.semantic, box});
+  angles_.push_back(angle);
+  object.instance = static_cast<uint16_t>(room_.things.size());
+  room_.objects.push_back(std::move(object));
+  return static_cast<int>(room_.things.size()) - 1;
+}
+
+int RoomBuilder::stand(int64_t model, float angle, Vec3 foot) {
+  const auto& m = catalogue_.models()[model];
+  const Box3 box = box_of(m.size, angle, foot);
+  if (!is_free(box)) return kNothing;
+  auto mesh = catalogue_.mesh(static_cast<size_t>(model));
+  if (!mesh) return kNothing;
+  SceneObject object;
+  object.mesh = std::move(mesh);
+  object.turn = turn(angle);
+  object.offset = foot;
+  object.semantic = m.semantic;
+  object.tint = tint(m.semantic);
+  return add_thing(m.name, model, std::move(object), box, angle);
+}
+
+Vec3 RoomBuilder::tint(RoomClass c) {
+  const bool dyed = c == kSofa || c == kArmchair || c == kChair || c == kBed || c == kRug || c == kStool ||
+                    c == kCabinet || c == kLamp;
+  if (!dyed || random_.chance(0.55)) return {1, 1, 1};
+  return mix({1, 1, 1}, random_hsv(random_, {0, 360}, {0.3, 0.8}, {1, 1}), 0.9f);
+}
+
+int RoomBuilder::at_wall(const std::string& part, float height, int tries, int only_wall) {
+  for (int i = 0; i < tries; ++i) {
+    const int64_t model = draw(part);
+    if (model < 0) return kNothing;
+    const auto& m = catalogue_.models()[model];
+    const int w = only_wall >= 0 ? only_wall : static_cast<int>(random_.below(4));
+    const float room = walls_[w].length - m.size.x;
+    if (room < 0.02f) continue;
+    const float s = between(random_, 0.01, room - 0.01) + m.size.x / 2;
+    if (const int thing = on_wall(model, w, s, height); thing != kNothing) return thing;
+  }
+  return kNothing;
+}
+
+int RoomBuilder::on_wall(int64_t model, int w, float along, float height) {
+  const auto& m = catalogue_.models()[model];
+  const Wall& wall = walls_[w];
+  const Vec3 foot = wall.start + wall.along * along + wall.inward * (m.size.z / 2 + 0.015f) + Vec3{0, height, 0};
+  const int thing = stand(model, wall.angle, foot);
+  if (thing != kNothing) last_wall_ = w;
+  return thing;
+}
+
+int RoomBuilder::hung(const std::string& part) {
+  for (int i = 0; i < 8; ++i) {
+    const int64_t model = draw(part);
+    if (model < 0) return kNothing;
+    const auto& m = catalogue_.models()[model];
+    const int w = static_cast<int>(random_.below(4));
+    if (walls_[w].length < m.size.x + 0.1f) continue;
+    const float s = between(random_, 0.05, walls_[w].length - m.size.x - 0.05) + m.size.x / 2;
+    if (const int thing = on_wall(model, w, s, m.elevation); thing != kNothing) return thing;
+  }
+  return kNothing;
+}
+
+int RoomBuilder::in_corner(const std::string& part) {
+  for (int i = 0; i < 8; ++i) {
+    const int64_t model = draw(part);
+    if (model < 0) return kNothing;
+    const auto& m = catalogue_.models()[model];
+    const float r = std::max(m.size.x, m.size.z) / 2 + 0.06f;
+    const Vec3 foot{random_.chance(0.5) ? r : room_.size.x - r, 0, random_.chance(0.5) ? r : room_.size.z - r};
+    if (const int thing = stand(model, random_.below(4) * kPi / 2, foot); thing != kNothing) return thing;
+  }
+  return kNothing;
+}
+
+int RoomBuilder::free_standing(const std::string& part, bool askew, float margin) {
+  for (int i = 0; i < 12; ++i) {
+    const int64_t model = draw(part);
+    if (model < 0) return kNothing;
+    const Vec3 foot{between(random_, margin, room_.size.x - margin), 0,
+                    between(random_, margin, room_.size.z - margin)};
+    const float angle = askew ? between(random_, 0, 2 * kPi) : random_.below(4) * kPi / 2;
+    if (const int thing = stand(model, angle, foot); thing != kNothing) return thing;
+  }
+  return kNothing;
+}
+
+Vec3 RoomBuilder::forward(int thing) const { return {std::sin(angles_[thing]), 0, std::cos(angles_[thing])}; }
+
+int RoomBuilder::in_front(const std::string& part, int of, float gap, bool facing_it) {
+  if (of == kNothing) return kNothing;
+  for (int i = 0; i < 4; ++i) {
+    const int64_t model = draw(part);
+    if (model < 0) return kNothing;
+    const auto& m = catalogue_.models()[model];
+    const Vec3 ahead = forward(of);
+    const Box3& box = room_.things[of].box;
+    const float reach = std::abs(dot(box.size(), ahead)) / 2 + m.size.z / 2 + gap;
+    const Vec3 foot = Vec3{box.centre().x, 0, box.centre().z} + ahead * reach;
+    if (const int thing = stand(model, angles_[of] + (facing_it ? kPi : 0), foot); thing != kNothing) return thing;
+  }
+  return kNothing;
+}
+
+int RoomBuilder::beside(const std::string& part, int of, bool right, float gap) {
+  if (of == kNothing) return kNothing;
+  for (int i = 0; i < 3; ++i) {
+    const int64_t model = draw(part);
+    if (model < 0) return kNothing;
+    const auto& m = catalogue_.models()[model];
+    const Vec3 ahead = forward(of), side = Vec3{ahead.z, 0, -ahead.x} * (right ? 1.0f : -1.0f);
+    const Box3& box = room_.things[of].box;
+    const float reach = std::abs(dot(box.size(), side)) / 2 + m.size.x / 2 + gap;
+    const float back = m.size.z / 2 - std::abs(dot(box.size(), ahead)) / 2;
+    const Vec3 foot = Vec3{box.centre().x, 0, box.centre().z} + side * reach + ahead * back;
+    if (const int thing = stand(model, angles_[of], foot); thing != kNothing) return thing;
+  }
+  return kNothing;
+}
+
+int RoomBuilder::on_top(const std::string& part, int of, float spread) {
+  if (of == kNothing) return kNothing;
+  const auto& base = catalogue_.models()[room_.things[of].model];
+  if (base.top < 0 || base.top > base.size.y + 0.01f) return kNothing;
+  for (int i = 0; i < 6; ++i) {
+    const int64_t model = draw(part);
+    if (model < 0) return kNothing;
+    const auto& m = catalogue_.models()[model];
+    const Box3& box = room_.things[of].box;
+    if (m.size.x > 0.95f * base.size.x || m.size.z > 1.1f * base.size.z) continue;
+    const Vec3 ahead = forward(of), side{ahead.z, 0, -ahead.x};
+    const float a = between(random_, -spread, spread) * std::max(0.0f, base.size.x - m.size.x);
+    const float b = between(random_, -spread, spread) * std::max(0.0f, base.size.z - m.size.z);
+    const Vec3 foot{box.centre().x, box.low.y + base.top + 1e-3f, box.centre().z};
+    // The base's box reaches up to its highest point, which may be above the top: look only at other things.
+    const Box3 own = room_.things[of].box;
+    room_.things[of].box.high.y = std::min(own.high.y, foot.y);
+    const int thing = stand(model, angles_[of], foot + side * a + ahead * b);
+    room_.things[of].box = own;
+    if (thing != kNothing) return thing;
+  }
+  return kNothing;
+}
+
+void RoomBuilder::chairs_around(int table, int most) {
+  if (table == kNothing) return;
+  const int64_t model = draw("chair");
+  if (model < 0) return;
+  const auto& chair = catalogue_.models()[model];
+  const Box3 box = room_.things[table].box;
+  const Vec3 dye = tint(kChair);
+  for (int side = 0; side < 4 && most > 0; ++side) {
+    const float angle = side * kPi / 2;
+    const Vec3 out{std::sin(angle), 0, std::cos(angle)}, along{out.z, 0, -out.x};
+    const float length = std::abs(dot(box.size(), along));
+    const int seats = length > 1.3f ? 2 : 1;
+    for (int k = 0; k < seats && most > 0; ++k) {
+      if (random_.chance(0.2)) continue;
+      const float shift = seats == 1 ? 0 : (k - 0.5f) * length / 2;
+      const float reach = std::abs(dot(box.size(), out)) / 2 + chair.size.z / 2 + between(random_, 0.01, 0.12);
+      const Vec3 foot = Vec3{box.centre().x, 0, box.centre().z} + out * reach + along * shift;
+      if (stand(model, angle + kPi, foot) == kNothing) continue;
+      room_.objects.back().tint = dye;
+      --most;
+    }
+  }
+}
+
+}  // namespace fourm
