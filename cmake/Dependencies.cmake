@@ -33,6 +33,13 @@ add_library(fourm_torch INTERFACE)
 target_include_directories(fourm_torch SYSTEM INTERFACE
   ${FOURM_TORCH_INCLUDE} ${FOURM_TORCH_INCLUDE}/torch/csrc/api/include)
 target_link_directories(fourm_torch INTERFACE ${FOURM_TORCH_ROOT}/lib)
+# at::parallel_for is a header: without OpenMP flags it would run serially. The runtime is the wheel's own libgomp.
+target_compile_options(fourm_torch INTERFACE -fopenmp)
 target_link_libraries(fourm_torch INTERFACE torch torch_cpu c10)
+if(EXISTS ${FOURM_TORCH_ROOT}/lib/libgomp.so.1)
+  target_link_libraries(fourm_torch INTERFACE ${FOURM_TORCH_ROOT}/lib/libgomp.so.1)
+else()
+  target_link_libraries(fourm_torch INTERFACE gomp)
+endif()
 target_link_options(fourm_torch INTERFACE -Wl,-rpath,${FOURM_TORCH_ROOT}/lib)
 message(STATUS "LibTorch: ${FOURM_TORCH_ROOT}")
