@@ -7,7 +7,7 @@ namespace fourm {
 
 void add_inspect(CLI::App& program) {
   struct Options {
-    std::string path;
+    std::string path, convert, dtype = "f32";
     bool tensors = false, json = false;
   };
   auto options = std::make_shared<Options>();
@@ -15,8 +15,15 @@ void add_inspect(CLI::App& program) {
   verb->add_option("PATH", options->path, "model folder, safetensors file or config.json")->required();
   verb->add_flag("--tensors", options->tensors, "list every tensor");
   verb->add_flag("--json", options->json, "machine-readable");
-  verb->footer("Examples:\n  fourm inspect models/rooms-ti\n  fourm inspect model.safetensors --tensors");
+  verb->add_option("--convert", options->convert, "write a copy here instead, stored as --dtype");
+  verb->add_option("--dtype", options->dtype, "f32, f16 or bf16")->capture_default_str();
+  verb->footer("Examples:\n  fourm inspect models/rooms-ti\n  fourm inspect model.safetensors --tensors\n"
+      "  fourm inspect runs/rooms/pretrain/model --convert models/mine --dtype f16");
   verb->callback([options] {
+    if (!options->convert.empty()) {
+      convert(options->path, options->convert, options->dtype);
+      return;
+    }
     const Json report = inspect(options->path);
     std::cout << (options->json ? report.dump(2) + "\n" : inspect_text(report, options->tensors));
   });

@@ -131,4 +131,28 @@ std::string inspect_text(const Json& report, bool all_tensors) {
   return out.str();
 }
 
+void convert(const fs::path& path, const fs::path& out, const std::string& dtype) {
+  const std::map<std::string, at::ScalarType> types{{"f32", at::kFloat}, {"f16", at::kHalf}, {"bf16", at::kBFloat16}};
+  const auto type = types.find(dtype);
+  check(type != types.end(), "unknown dtype ", printable(dtype), "; known: f32, f16, bf16");
+  std::error_code ignored;
+  const bool folder = fs::is_directory(path, ignored);
+  const auto file = SafetensorsFile::open(folder ? path / "model.safetensors" : path);
+  NamedTensors tensors;
+  for (const auto& stored : file.tensors()) {
+    Tensor value = view_of(file, stored);
+    if (value.is_floating_point()) {
+      const Tensor narrow = value.to(type->second);
+      check(at::isfinite(narrow).all().item<bool>() || !at::isfinite(value).all().item<bool>(), file.path().string(),
+            ": tensor ", printable(stored.name), " has numbers too large for ", dtype);
+      value = narrow;
+    }
+    tensors.emplace_back(stored.name, value);
+  }
+  if (folder)
+    for (const char* name : {"config.json", "modalities.yaml", "tokenizer.json"})
+      if (fs::exists(path / name)) write_file(out / name, read_file(path / name));
+  save_tensors(folder ? out / "model.safetensors" : out, tensors, file.metadata());
+}
+
 }  // namespace fourm

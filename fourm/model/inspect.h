@@ -12,4 +12,8 @@ Json inspect(const fs::path& path);
 /// The same for people; `all_tensors` lists every tensor.
 std::string inspect_text(const Json& report, bool all_tensors);
 
+/// Copies a model or tokenizer folder with its numbers stored as `dtype` (f32, f16 or bf16); one file becomes one file.
+/// Error when a number does not fit.
+void convert(const fs::path& path, const fs::path& out, const std::string& dtype);
+
 }  // namespace fourm

@@ -1,0 +1,35 @@
+#!/usr/bin/env bash
+# Trains the bundled model from nothing: rooms, vocabulary, tokenizers, tokens, pre-training, bundle. Each part is skipped
+# or goes on where it stopped when run again. RUNS names the working folder (default runs/rooms), OUT the model folder.
+set -euo pipefail
+cd "$(dirname "$0")/.."
+runs=${RUNS:-runs/rooms}
+out=${OUT:-models/rooms-ti}
+fourm=build/release/fourm
+export OMP_WAIT_POLICY=${OMP_WAIT_POLICY:-passive}
+threads=${THREADS:-$(nproc)}
+
+[ -e "$runs/train/dataset.yaml" ] || $fourm rooms --count 6000 --size 128 --seed 1 --split train --out "$runs/train"
+[ -e "$runs/val/dataset.yaml" ] || $fourm rooms --count 200 --size 128 --seed 1 --split val --out "$runs/val"
+[ -e "$runs/text_tokenizer.json" ] || $fourm vocab train "$runs/train/caption" "$runs/train/det" \
+  --size 1024 --coordinates 64 --sentinels 20 --out "$runs/text_tokenizer.json"
+
+for kind in rgb depth normal semseg; do
+  $fourm tokenizer train configs/rooms/tokenizer_$kind.yaml out="$runs/tokenizer_$kind" data="$runs/train/$kind" \
+    eval_data="$runs/val/$kind" training.threads="$threads"
+  mkdir -p "$runs/tokenizers"
+  rm -rf "$runs/tokenizers/tok_$kind@128"
+  cp -r "$runs/tokenizer_$kind/model" "$runs/tokenizers/tok_$kind@128"
+done
+for split in train val; do
+  $fourm tokenize --data "$runs/$split" --tokenizers "$runs/tokenizers" --out "$runs/tokens/$split"
+done
+$fourm pretrain configs/rooms/pretrain.yaml out="$runs/pretrain" data="$runs/tokens/train" eval_data="$runs/tokens/val" \
+  text_tokenizer="$runs/text_tokenizer.json" training.threads="$threads"
+
+$fourm inspect "$runs/pretrain/model" --convert "$out" --dtype f16
+for kind in rgb depth normal semseg; do
+  $fourm inspect "$runs/tokenizers/tok_$kind@128" --convert "$out/tokenizers/tok_$kind@128" --dtype f16
+done
+cp "$runs/train/CREDITS.txt" "$out/CREDITS.txt"
+$fourm eval --model "$out" --data "$runs/val"
