@@ -1,0 +1,117 @@
+// The program as a user runs it: exit codes, one-line errors, results.
+#include <gtest/gtest.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <cstdlib>
+
+#include "fourm/core/file.h"
+#include "fourm/core/json.h"
+#include "tests/support/fixtures.h"
+
+namespace fourm {
+namespace {
+
+struct Outcome {
+  int code;
+  std::string out, errors;
+};
+
+class Program : public testing::Test {
+ protected:
+  void SetUp() override { make_folder(folder_); }
+  void TearDown() override { fs::remove_all(folder_); }
+
+  Outcome run(const std::string& arguments) const {
+    const fs::path out = folder_ / "stdout", errors = folder_ / "stderr";
+    const std::string command = std::string(FOURM_PROGRAM) + " " + arguments + " >" + out.string() + " 2>" + errors.string();
+    const int status = std::system(command.c_str());
+    return {WIFEXITED(status) ? WEXITSTATUS(status) : 128 + status, read_file(out), read_file(errors)};
+  }
+
+  // A failure is exit 1 and one line that names the culprit.
+  void expect_failure(const std::string& arguments, const std::string& culprit) const {
+    const Outcome outcome = run(arguments);
+    EXPECT_EQ(outcome.code, 1) << arguments << "\n" << outcome.errors;
+    EXPECT_EQ(std::count(outcome.errors.begin(), outcome.errors.end(), '\n'), 1) << outcome.errors;
+    EXPECT_NE(outcome.errors.find(culprit), std::string::npos) << outcome.errors;
+  }
+
+  fs::path folder_ = fs::temp_directory_path() / ("fourm_program_" + std::to_string(getpid()));
+};
+
+TEST_F(Program, VersionAndHelp) {
+  EXPECT_EQ(run("--version").out.substr(0, 6), "fourm ");
+  for (const char* verb : {"demo", "eval", "generate", "inspect", "pretrain", "replay", "rooms", "tokenize", "tokenizer", "vocab"}) {
+    const Outcome outcome = run(std::string(verb) + " --help");
+    EXPECT_EQ(outcome.code, 0) << verb;
+    EXPECT_NE(outcome.out.find("Usage"), std::string::npos) << verb;
+  }
+}
+
+TEST_F(Program, WrongUsageIsTwo) {
+  for (const char* arguments : {"", "paint", "inspect", "rooms --count many --out x", "generate --model x --nonsense 1"})
+    EXPECT_EQ(run(arguments).code, 2) << arguments;
+}
+
+TEST_F(Program, FailuresAreOneLine) {
+  expect_failure("inspect " + (folder_ / "missing").string(), "missing");
+  write_file(folder_ / "cut.safetensors", std::string("\x10\0\0\0\0\0\0\0{\"a\":", 12));
+  expect_failure("inspect " + (folder_ / "cut.safetensors").string(), "cut.safetensors");
+  std::string huge(16, '\0');
+  huge[7] = '\x80';
+  write_file(folder_ / "huge.safetensors", huge);
+  expect_failure("inspect " + (folder_ / "huge.safetensors").string(), "9223372036854775808");
+  write_file(folder_ / "config.json", std::string(2'000'000, '['));
+  expect_failure("inspect " + (folder_ / "config.json").string(), "nested deeper");
+  fs::create_symlink(folder_ / "b", folder_ / "a");
+  fs::create_symlink(folder_ / "a", folder_ / "b");
+  expect_failure("inspect " + (folder_ / "a").string(), "/a");
+  expect_failure("generate --model " + (folder_ / "none").string() + " --out-modality caption", "none");
+  expect_failure("replay " + folder_.string() + " --out x.safetensors", "case.json");
+  write_file(folder_ / "recipe.yaml", "bach: 3\n");
+  expect_failure("pretrain " + (folder_ / "recipe.yaml").string(), "did you mean 'batch'");
+}
+
+TEST_F(Program, ReplayWritesEveryResult) {
+  const fs::path folder = test::fixture_root() / "transformer" / "variant_gelu_bias";
+  FOURM_NEEDS(folder);
+  const fs::path out = folder_ / "results.safetensors";
+  ASSERT_EQ(run("replay " + folder.string() + " --out " + out.string()).code, 0);
+  const Outcome inspected = run("inspect --json " + out.string());
+  ASSERT_EQ(inspected.code, 0);
+  EXPECT_GT(parse_json(inspected.out, "stdout")["tensors"].size(), 20u);
+}
+
+TEST_F(Program, InspectDescribesAModel) {
+  const fs::path folder = test::fixture_root() / "transformer" / "forward_21";
+  FOURM_NEEDS(folder);
+  const Json report = parse_json(run("inspect --json " + folder.string()).out, "stdout");
+  EXPECT_EQ(report["kind"], "4M model");
+  EXPECT_EQ(report["config"]["dim"], 8);
+  EXPECT_EQ(report["modalities"].size(), 8u);
+  EXPECT_NE(run("inspect " + folder.string()).out.find("tok_dinov2_global"), std::string::npos);
+}
+
+TEST_F(Program, GenerateWritesTokenFiles) {
+  const fs::path model = test::fixture_root() / "transformer" / "forward_21";
+  FOURM_NEEDS(model);
+  const std::string arguments = "generate --model " + model.string() + " --out-modality tok_dinov2_global --seed 3 --json --out ";
+  const Outcome outcome = run(arguments + (folder_ / "one").string());
+  ASSERT_EQ(outcome.code, 0) << outcome.errors;
+  ASSERT_EQ(run(arguments + (folder_ / "two").string()).code, 0);
+  EXPECT_EQ(read_file(folder_ / "one" / "tok_dinov2_global.npy"), read_file(folder_ / "two" / "tok_dinov2_global.npy"));
+  expect_failure("generate --model " + model.string() + " --out-modality tok_dinov3 --out " + folder_.string(), "tok_dinov3");
+  expect_failure("generate --model " + model.string() + " --in rgb@224=no.png --out-modality tok_dinov2_global", "no.png");
+}
+
+TEST_F(Program, ABrokenFileNeverReplacesAGoodOne) {
+  const fs::path out = folder_ / "results.safetensors";
+  write_file(out, "kept");
+  EXPECT_EQ(run("replay " + folder_.string() + " --out " + out.string()).code, 1);
+  EXPECT_EQ(read_file(out), "kept");
+}
+
+}  // namespace
+}  // namespace fourm

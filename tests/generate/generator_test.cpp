@@ -1,0 +1,200 @@
+// Properties of generation on a small model with fresh weights.
+#include "fourm/generate/generator.h"
+
+#include <algorithm>
+#include <cmath>
+#include <numeric>
+
+#include "fourm/core/error.h"
+#include "fourm/generate/sampler.h"
+#include "tests/support/compare.h"
+
+namespace fourm {
+namespace {
+
+ModalityTable small_table() {
+  ModalityTable table;
+  table.extend(R"(
+modalities:
+  pixels: {kind: pixels, image_size: 8, patch_size: 2}
+  a: {kind: tokens, vocab_size: 11, image_size: 8, patch_size: 2}
+  b: {kind: tokens, vocab_size: 7, image_size: 8, patch_size: 2}
+  words: {kind: sequence, vocab_size: 40, max_tokens: 12}
+)",
+               "the test's table");
+  return table;
+}
+
+class Generator : public testing::Test {
+ protected:
+  Generator() : model_(make_model()) { ids_.sentinels = {4, 10}; }
+
+  static FourM make_model() {
+    ModelConfig c;
+    c.domains_in = {"pixels", "a", "b", "words"};
+    c.domains_out = {"a", "b", "words"};
+    c.dim = 16;
+    c.encoder_depth = c.decoder_depth = 2;
+    c.num_heads = 2;
+    c.gated_mlp = true;
+    FourM model = FourM::fresh(c, small_table(), 5);
+    // Fresh weights give nearly equal scores: make them differ.
+    for (const auto& entry : model.parameters().entries())
+      if (entry.trained && entry.value.dim() > 1) Tensor(entry.value).mul_(2.5);
+    return model;
+  }
+
+  Canvas canvas(uint64_t key, float tone) const {
+    Canvas c;
+    c.key = key;
+    ModalityData pixels;
+    pixels.width = 12;
+    for (int i = 0; i < 16 * 12; ++i) pixels.values.push_back(tone * static_cast<float>((i * 7) % 5 - 2));
+    c.add_known("pixels", pixels);
+    c.add_grid("a", 16);
+    c.add_grid("b", 16);
+    c.add_empty_text("words", 12, ids_);
+    return c;
+  }
+
+  std::vector<Step> steps(double temperature = 1, double guidance = 2) const {
+    Plan plan;
+    plan.conditions = {"pixels"};
+    plan.targets = {Target{"a", "maskgit", "cosine", "linear", "constant", 0, 4, temperature, guidance, {}},
+                    Target{"words", "", "cosine", "constant", "constant", 0, 1, temperature, guidance, {}},
+                    Target{"b", "roar", "linear", "constant", "cosine", 0, 3, temperature, guidance, {}}};
+    return expand(plan, [&](const std::string& name) { return model_.modality(name); });
+  }
+
+  std::vector<Canvas> run(std::vector<Canvas> canvases, const std::vector<Step>& plan, uint64_t seed = 1) const {
+    GenerateOptions options;
+    options.seed = seed;
+    options.sequence_ids = ids_;
+    EXPECT_TRUE(generate(model_, plan, canvases, options));
+    return canvases;
+  }
+
+  static std::vector<int64_t> ids(const Canvas& c, const std::string& name) { return c.find(name)->data.ids; }
+
+  FourM model_;
+  SequenceIds ids_;
+};
+
+TEST_F(Generator, ASampleIsTheSameWhateverItsBatch) {
+  const auto alone = run({canvas(3, 0.4f)}, steps());
+  const auto together = run({canvas(1, -0.2f), canvas(2, 0.9f), canvas(3, 0.4f)}, steps());
+  for (const char* name : {"a", "b", "words"}) {
+    EXPECT_EQ(ids(alone[0], name), ids(together[2], name)) << name;
+    EXPECT_NE(ids(together[0], name), ids(together[2], name)) << name;
+  }
+}
+
+TEST_F(Generator, TheSeedDecides) {
+  EXPECT_EQ(ids(run({canvas(3, 0.4f)}, steps(), 1)[0], "a"), ids(run({canvas(3, 0.4f)}, steps(), 1)[0], "a"));
+  EXPECT_NE(ids(run({canvas(3, 0.4f)}, steps(), 1)[0], "a"), ids(run({canvas(3, 0.4f)}, steps(), 2)[0], "a"));
+}
+
+TEST_F(Generator, KnownTokensStayAndTheRestIsFilled) {
+  Canvas c = canvas(1, 0.4f);
+  c.entries.erase(c.entries.begin() + 1);
+  std::vector<int64_t> tokens(16, 9);
+  std::vector<bool> known(16, false);
+  for (int i = 0; i < 11; ++i) known[i] = true;
+  c.add_grid("a", tokens, known);
+  const auto done = run({c, canvas(2, 0.4f)}, steps());  // beside a canvas of which nothing is known
+  for (int i = 0; i < 11; ++i) EXPECT_EQ(ids(done[0], "a")[i], 9);
+  for (const auto& result : done) {
+    const auto& entry = *result.find("a");
+    EXPECT_TRUE(std::all_of(entry.known.begin(), entry.known.end(), [](bool k) { return k; }));
+    EXPECT_TRUE(std::none_of(entry.wanted.begin(), entry.wanted.end(), [](bool w) { return w; }));
+  }
+}
+
+TEST_F(Generator, HolesOfATextAreFilledInPlace) {
+  Canvas c = canvas(1, 0.4f);
+  c.entries.pop_back();
+  const std::vector<int64_t> text{20, ids_.start(), 21, ids_.eos};
+  c.add_text_with_holes("words", text, 8, ids_);
+  const auto words = ids(run({c}, steps())[0], "words");
+  ASSERT_GE(words.size(), 3u);
+  EXPECT_EQ(words.front(), 20);
+  EXPECT_EQ(words[words.size() - 2], 21);
+  EXPECT_EQ(words.back(), ids_.eos);
+  EXPECT_TRUE(std::none_of(words.begin(), words.end(), [&](int64_t id) { return ids_.sentinels.contains(id); }));
+}
+
+// The cached decoder reads one token at a time; training reads the whole text at once: the same scores.
+TEST_F(Generator, CachedTextEqualsTheWholeTextAtOnce) {
+  std::vector<Tensor> stepwise;
+  std::vector<int64_t> written;
+  GenerateOptions options;
+  options.sequence_ids = ids_;
+  options.draw = false;
+  options.on_scores = [&](int64_t, const std::vector<Tensor>&, const Tensor& scores) { stepwise.push_back(scores.clone()); };
+  options.on_step = [&](const StepReport& report) {
+    written = report.rows[0].tokens;
+    return true;
+  };
+  std::vector<Canvas> canvases{canvas(1, 0.4f)};
+  const Canvas before = canvases[0];
+  Step step;
+  step.target = "words";
+  step.scheme = Scheme::kAutoregressive;
+  ASSERT_TRUE(generate(model_, {step}, canvases, options));
+
+  const at::NoGradGuard no_grad;
+  EncoderPacker inputs;
+  inputs.begin_sample();
+  std::vector<int64_t> slots(16);
+  std::iota(slots.begin(), slots.end(), int64_t{0});
+  const auto& pixels = before.find("pixels")->data.values;
+  inputs.add_values("pixels", at::from_blob(const_cast<float*>(pixels.data()), {16, 12}, at::kFloat), slots);
+  inputs.add_ids("words", {ids_.start()}, {0});
+  DecoderPacker targets;
+  targets.begin_sample();
+  std::vector<int64_t> read{ids_.start()}, positions;
+  read.insert(read.end(), written.begin(), written.end() - 1);
+  for (size_t i = 0; i < read.size(); ++i) positions.push_back(static_cast<int64_t>(i));
+  targets.add_sequence("words", read, positions, {});
+  const Tensor whole = model_.logits("words", model_.decode(targets.finish(), model_.encode(inputs.finish())).out);
+  ASSERT_EQ(static_cast<size_t>(whole.size(0)), stepwise.size());
+  EXPECT_LE(test::largest_difference(at::cat(stepwise), whole), 1e-5);
+}
+
+TEST_F(Generator, GuidanceZeroForgetsTheConditions) {
+  const auto first_scores = [&](double scale, float tone) {
+    Tensor scores;
+    GenerateOptions options;
+    options.sequence_ids = ids_;
+    options.on_scores = [&](int64_t, const std::vector<Tensor>&, const Tensor& guided) { scores = guided.clone(); };
+    options.on_step = [](const StepReport&) { return false; };
+    std::vector<Canvas> canvases{canvas(1, tone)};
+    EXPECT_FALSE(generate(model_, steps(1, scale), canvases, options));  // on_step stops the run
+    return scores;
+  };
+  EXPECT_LE(test::largest_difference(first_scores(0, 0.4f), first_scores(0, -0.7f)), 1e-5);
+  EXPECT_GT(test::largest_difference(first_scores(1, 0.4f), first_scores(1, -0.7f)), 1e-2);
+  const Tensor c = first_scores(1, 0.4f), u = first_scores(0, 0.4f);
+  EXPECT_LE(test::largest_difference(first_scores(3, 0.4f), u + 3 * (c - u)), 1e-4);
+  EXPECT_LE(test::largest_difference(first_scores(-1, 0.4f), u - (c - u)), 1e-4);
+}
+
+TEST_F(Generator, WeightsThatAreNotNumbersAreNamed) {
+  Tensor(model_.parameters().find("mask_token")).fill_(NAN);
+  try {
+    run({canvas(1, 0.4f)}, steps());
+    FAIL() << "accepted";
+  } catch (const Error& error) {
+    EXPECT_NE(std::string(error.what()).find("not finite"), std::string::npos) << error.what();
+  }
+}
+
+TEST_F(Generator, AnEmptyTextAnswerIsEmpty) {
+  Canvas c = canvas(1, 0.4f);
+  c.entries.pop_back();
+  c.add_empty_text("words", 2, ids_);  // one slot, which is already the end
+  EXPECT_TRUE(ids(run({c}, steps())[0], "words").empty());
+}
+
+}  // namespace
+}  // namespace fourm
