@@ -249,6 +249,18 @@ TEST(RoomClasses, HeadNouns) {
   EXPECT_EQ(class_colours().size(), static_cast<size_t>(kRoomClasses));
 }
 
+TEST(Catalogue, BrokenFurnitureFilesAreNamed) {
+  const fs::path folder = fs::path(testing::TempDir()) / "broken_furniture";
+  write_file(folder / "a.sh3f", "PK not a zip");
+  try {
+    Catalogue catalogue(folder);
+    FAIL();
+  } catch (const Error& error) {
+    EXPECT_NE(std::string(error.what()).find("a.sh3f"), std::string::npos);
+  }
+  fs::remove_all(folder);
+}
+
 TEST(RoomOptions, BadOnesAreNamed) {
   RoomOptions o;
   o.catalogue = "/nonexistent";
