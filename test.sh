@@ -11,7 +11,7 @@ if [ -z "$fixtures" ]; then
   if [ -d ../shared/fixtures ]; then fixtures=$(realpath ../shared/fixtures); else fixtures=$PWD/tests/fixtures; fi
 fi
 export FOURM_FIXTURES=$fixtures
-export OMP_NUM_THREADS=1  # tests run side by side
+export OMP_NUM_THREADS=1 OMP_WAIT_POLICY=passive  # tests run side by side
 if [ "$fixtures" = "$PWD/tests/fixtures" ]; then
   echo "Parity cases: the committed selection ($(find "$fixtures" -name case.json | wc -l) cases); others are skipped."
 else

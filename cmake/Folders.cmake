@@ -39,6 +39,7 @@ function(fourm_program)
     set_target_properties(fourm PROPERTIES RUNTIME_OUTPUT_DIRECTORY ${PROJECT_BINARY_DIR})
     target_link_libraries(fourm PRIVATE fourm_flags fourm_plain_deps fourm_torch ${folders})
     target_compile_definitions(fourm PRIVATE FOURM_VERSION="${PROJECT_VERSION}")
+    target_precompile_headers(fourm PRIVATE ${PROJECT_SOURCE_DIR}/cli/verbs.h)  # CLI11 takes seconds to parse
   endif()
 endfunction()
 

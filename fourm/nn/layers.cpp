@@ -48,7 +48,7 @@ SelfAttention::SelfAttention(const Scope& scope, const BlockConfig& c)
 }
 
 SelfAttention::Heads SelfAttention::project(const Tensor& x) const {
-  const auto parts = qkv(x).view({x.size(0), 3, heads, -1}).unbind(1);  // three of [N, H, hd]
+  const auto parts = qkv(x).view({x.size(0), 3, heads, x.size(1) / heads}).unbind(1);  // three of [N, H, hd]
   Heads h{parts[0], parts[1], parts[2]};
   if (qk_norm) h = {q_norm(h.q), k_norm(h.k), h.v};
   return h;
@@ -71,12 +71,12 @@ CrossAttention::CrossAttention(const Scope& scope, const BlockConfig& c)
 }
 
 CrossAttention::Keys CrossAttention::keys(const Tensor& context) const {
-  const auto parts = kv(context).view({context.size(0), 2, heads, -1}).unbind(1);  // two of [M, H, hd]
+  const auto parts = kv(context).view({context.size(0), 2, heads, context.size(1) / heads}).unbind(1);  // two of [M, H, hd]
   return {qk_norm ? k_norm(parts[0]) : parts[0], parts[1]};
 }
 
 Tensor CrossAttention::operator()(const Tensor& y, const Keys& context, const AttentionLayout& layout) const {
-  Tensor queries = q(y).view({y.size(0), heads, -1});
+  Tensor queries = q(y).view({y.size(0), heads, y.size(1) / heads});
   if (qk_norm) queries = q_norm(queries);
   return proj(attention(queries, context.k, context.v, layout).flatten(1));
 }
