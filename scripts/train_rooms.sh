@@ -24,10 +24,12 @@ done
 for split in train val; do
   $fourm tokenize --data "$runs/$split" --tokenizers "$runs/tokenizers" --out "$runs/tokens/$split"
 done
-$fourm pretrain configs/rooms/pretrain.yaml out="$runs/pretrain" data="$runs/tokens/train" eval_data="$runs/tokens/val" \
-  text_tokenizer="$runs/text_tokenizer.json" training.threads="$threads"
+common=(data="$runs/tokens/train" eval_data="$runs/tokens/val" text_tokenizer="$runs/text_tokenizer.json"
+  training.threads="$threads")
+$fourm pretrain configs/rooms/pretrain.yaml out="$runs/pretrain" "${common[@]}"
+$fourm pretrain configs/rooms/pretrain_dense.yaml out="$runs/pretrain_dense" init="$runs/pretrain/model" "${common[@]}"
 
-$fourm inspect "$runs/pretrain/model" --convert "$out" --dtype f16
+$fourm inspect "$runs/pretrain_dense/model" --convert "$out" --dtype f16
 for kind in rgb depth normal semseg; do
   $fourm inspect "$runs/tokenizers/tok_$kind@128" --convert "$out/tokenizers/tok_$kind@128" --dtype f16
 done
