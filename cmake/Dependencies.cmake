@@ -18,13 +18,11 @@ target_link_libraries(fourm_plain_deps INTERFACE
 
 # LibTorch: from CMAKE_PREFIX_PATH, else from the local virtual environment that scripts/install.sh makes. Only its
 # libraries and headers are needed, so the CPU wheel is found without a CUDA toolkit.
+file(GLOB venv_torch ${PROJECT_SOURCE_DIR}/.venv/lib/python3*/site-packages/torch)
 find_path(FOURM_TORCH_INCLUDE ATen/ATen.h
   HINTS ${CMAKE_PREFIX_PATH} $ENV{CMAKE_PREFIX_PATH}
   PATH_SUFFIXES include ../../include
-  PATHS ${PROJECT_SOURCE_DIR}/.venv/lib/python3.11/site-packages/torch
-        ${PROJECT_SOURCE_DIR}/.venv/lib/python3.12/site-packages/torch
-        ${PROJECT_SOURCE_DIR}/.venv/lib/python3.13/site-packages/torch
-        /opt/libtorch /usr/local/libtorch)
+  PATHS ${venv_torch} /opt/libtorch /usr/local/libtorch)
 if(NOT FOURM_TORCH_INCLUDE)
   message(FATAL_ERROR "LibTorch was not found. Run scripts/install.sh, or pass -DCMAKE_PREFIX_PATH=/path/to/libtorch")
 endif()
