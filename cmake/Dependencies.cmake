@@ -22,7 +22,7 @@ file(GLOB venv_torch ${PROJECT_SOURCE_DIR}/.venv/lib/python3*/site-packages/torc
 find_path(FOURM_TORCH_INCLUDE ATen/ATen.h
   HINTS ${CMAKE_PREFIX_PATH} $ENV{CMAKE_PREFIX_PATH}
   PATH_SUFFIXES include ../../include
-  PATHS ${venv_torch} /opt/libtorch /usr/local/libtorch)
+  PATHS ${venv_torch})
 if(NOT FOURM_TORCH_INCLUDE)
   message(FATAL_ERROR "LibTorch was not found. Run scripts/install.sh, or pass -DCMAKE_PREFIX_PATH=/path/to/libtorch")
 endif()

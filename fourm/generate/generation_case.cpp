@@ -21,11 +21,6 @@ Tensor to_rows(const std::vector<std::vector<int64_t>>& rows, int64_t pad) {
   return out;
 }
 
-std::vector<int64_t> integers(const Tensor& values) {
-  const Tensor t = values.flatten().to(at::kLong).contiguous();
-  return std::vector<int64_t>(t.data_ptr<int64_t>(), t.data_ptr<int64_t>() + t.numel());
-}
-
 // One run of the case: its canvases, its steps, and what is recorded of it.
 class Run {
  public:

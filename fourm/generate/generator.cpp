@@ -21,7 +21,7 @@ std::vector<int64_t> wanted_slots(const Canvas::Entry& entry) {
   return slots;
 }
 
-// How many tokens of this step fall to a canvas that had `missing` of them unknown when the target began.
+// How many tokens of this step fall to a canvas that still misses `missing_now` of the target.
 int64_t share_of_step(const Step& step, int64_t missing_now) {
   // A target that is partly known skips the steps that its known tokens stand for.
   const int64_t after_this = step.tokens_total - step.tokens_before - step.tokens;

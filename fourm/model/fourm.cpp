@@ -74,14 +74,12 @@ FourM FourM::open(const fs::path& path, ModalityTable table) {
   std::error_code ignored;
   const bool folder = fs::is_directory(path, ignored);
   if (folder && fs::exists(path / "modalities.yaml")) table.extend(path / "modalities.yaml");
-  const fs::path sibling = path.parent_path() / "config.json";
   FileSource source(SafetensorsFile::open(folder ? path / "model.safetensors" : path));
-  const ModelConfig config = folder                               ? read_model_config(path / "config.json")
-                             : has_model_config(source.file())    ? read_model_config(source.file())
-                             : fs::exists(sibling, ignored)       ? read_model_config(sibling)
-                                                                  : (fail(path.string(),
-                                                     ": the header has no model config, and there is no config.json beside it"),
-                                                ModelConfig{});
+  const bool in_header = !folder && has_model_config(source.file());
+  const fs::path json = (folder ? path : path.parent_path()) / "config.json";
+  check(folder || in_header || fs::exists(json, ignored), path.string(),
+        ": the header has no model config, and there is no config.json beside it");
+  const ModelConfig config = in_header ? read_model_config(source.file()) : read_model_config(json);
   FourM model(config, std::move(table), source, false);
   source.finish(*model.parameters_);
   return model;

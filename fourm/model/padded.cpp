@@ -13,12 +13,6 @@ std::vector<bool> flags(const Tensor& row) {
   return std::vector<bool>(data, data + t.numel());
 }
 
-std::vector<int64_t> integers(const Tensor& row) {
-  const Tensor t = row.to(at::kLong).contiguous();
-  const int64_t* data = t.data_ptr<int64_t>();
-  return std::vector<int64_t>(data, data + t.numel());
-}
-
 // All slots of one sample on one side, before selection.
 struct Slot {
   size_t modality;  // index in the sample
@@ -54,6 +48,11 @@ Tensor content_rows(const PaddedModality& m, const Modality& info, int64_t b) {
 }
 
 }  // namespace
+
+std::vector<int64_t> integers(const Tensor& values) {
+  const Tensor t = values.to(at::kLong).contiguous();
+  return std::vector<int64_t>(t.data_ptr<int64_t>(), t.data_ptr<int64_t>() + t.numel());
+}
 
 Tensor to_patches(const Tensor& pixels, int64_t p) {
   const int64_t b = pixels.size(0), c = pixels.size(1), h = pixels.size(2), w = pixels.size(3);
@@ -95,7 +94,7 @@ PaddedBatch select_visible(const FourM& model, const PaddedSample& sample, int64
       }
       if (!model.outputs().contains(m.name)) continue;
       const auto hidden = flags(m.target_mask[b]);
-      const auto ids = integers(m.tensor[b].flatten());
+      const auto ids = integers(m.tensor[b]);
       const auto attention = m.decoder_attention_mask.defined() ? integers(m.decoder_attention_mask[b])
                                                                 : std::vector<int64_t>(hidden.size(), 0);
       check(ids.size() == hidden.size() && attention.size() == hidden.size(), "modality '", m.name, "': ", ids.size(),
@@ -128,7 +127,7 @@ PaddedBatch select_visible(const FourM& model, const PaddedSample& sample, int64
       }
       std::vector<int64_t> positions, ids, wanted;
       const auto all_ids = infos[k].width || infos[k].kind == ModalityKind::kPixels ? std::vector<int64_t>()
-                                                                                    : integers(m.tensor[b].flatten());
+                                                                                    : integers(m.tensor[b]);
       const auto running = running_index(flags(m.target_mask[b]));
       for (const auto& s : decoder_rows.back()) {
         if (s.modality != k || s.hidden) continue;
@@ -146,8 +145,8 @@ PaddedBatch select_visible(const FourM& model, const PaddedSample& sample, int64
 
   const auto n = static_cast<int64_t>(encoder_rows[0].size()), m = static_cast<int64_t>(decoder_rows[0].size());
   result.encoder = {at::zeros({samples, 1, registers + n}, at::kBool),
-                    at::full({samples, registers + n}, -1, at::kShort), registers};
-  result.decoder = {at::zeros({samples, 1, m}, at::kBool), at::full({samples, m}, -1, at::kShort), 0};
+                    at::full({samples, registers + n}, -1, at::kShort)};
+  result.decoder = {at::zeros({samples, 1, m}, at::kBool), at::full({samples, m}, -1, at::kShort)};
   result.target_ids = at::zeros({samples, m}, at::kLong);
   result.decoder_attention_mask = at::zeros({samples, m, m}, at::kBool);
   for (int64_t b = 0; b < samples; ++b) {

@@ -20,7 +20,6 @@ using PaddedSample = std::vector<PaddedModality>;
 struct PaddedSide {
   Tensor mask;     ///< [B, 1, n] bool, true = padding
   Tensor labels;   ///< [B, n] int16 modality ids, -1 = padding or register
-  int64_t registers = 0;
 };
 
 struct PaddedBatch {
@@ -35,6 +34,9 @@ PaddedBatch select_visible(const FourM& model, const PaddedSample& sample, int64
 
 /// Packed rows [N, D] -> [B, n, D], zeros at padding.
 Tensor to_padded(const Tensor& rows, const std::vector<int64_t>& lengths, int64_t n);
+
+/// The numbers of a tensor of any integer or bool type, row-major.
+std::vector<int64_t> integers(const Tensor& values);
 
 /// Pixels [B, C, S, S] -> patches [B, L, p p C], patches row-major, numbers in the order row, column, channel.
 Tensor to_patches(const Tensor& pixels, int64_t patch);
