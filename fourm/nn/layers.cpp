@@ -37,21 +37,21 @@ Tensor Mlp::operator()(const Tensor& x) const {
   return fc2(gated ? h * fc3(x) : h);
 }
 
-SelfAttention::SelfAttention(const Scope& scope, const BlockConfig& c)
-    : qkv(scope["qkv"], c.width, 3 * c.width, c.qkv_bias, 3),
-      proj(scope["proj"], c.width, c.width, c.proj_bias),
-      heads(c.heads),
-      qk_norm(c.qk_norm) {
-  if (!qk_norm) return;
+HeadNorms::HeadNorms(const Scope& scope, const BlockConfig& c) : used(c.qk_norm) {
+  if (!used) return;
   q_norm = LayerNorm(scope["q_norm"], c.width / c.heads, c.norm_bias);
   k_norm = LayerNorm(scope["k_norm"], c.width / c.heads, c.norm_bias);
 }
 
+SelfAttention::SelfAttention(const Scope& scope, const BlockConfig& c)
+    : qkv(scope["qkv"], c.width, 3 * c.width, c.qkv_bias, 3),
+      proj(scope["proj"], c.width, c.width, c.proj_bias),
+      norms(scope, c),
+      heads(c.heads) {}
+
 SelfAttention::Heads SelfAttention::project(const Tensor& x) const {
   const auto parts = qkv(x).view({x.size(0), 3, heads, x.size(1) / heads}).unbind(1);  // three of [N, H, hd]
-  Heads h{parts[0], parts[1], parts[2]};
-  if (qk_norm) h = {q_norm(h.q), k_norm(h.k), h.v};
-  return h;
+  return {norms.query(parts[0]), norms.key(parts[1]), parts[2]};
 }
 
 Tensor SelfAttention::operator()(const Tensor& x, const AttentionLayout& layout) const {
@@ -63,21 +63,16 @@ CrossAttention::CrossAttention(const Scope& scope, const BlockConfig& c)
     : q(scope["q"], c.width, c.width, c.qkv_bias),
       kv(scope["kv"], c.width, 2 * c.width, c.qkv_bias, 2),
       proj(scope["proj"], c.width, c.width, c.proj_bias),
-      heads(c.heads),
-      qk_norm(c.qk_norm) {
-  if (!qk_norm) return;
-  q_norm = LayerNorm(scope["q_norm"], c.width / c.heads, c.norm_bias);
-  k_norm = LayerNorm(scope["k_norm"], c.width / c.heads, c.norm_bias);
-}
+      norms(scope, c),
+      heads(c.heads) {}
 
 CrossAttention::Keys CrossAttention::keys(const Tensor& context) const {
   const auto parts = kv(context).view({context.size(0), 2, heads, context.size(1) / heads}).unbind(1);  // two of [M, H, hd]
-  return {qk_norm ? k_norm(parts[0]) : parts[0], parts[1]};
+  return {norms.key(parts[0]), parts[1]};
 }
 
 Tensor CrossAttention::operator()(const Tensor& y, const Keys& context, const AttentionLayout& layout) const {
-  Tensor queries = q(y).view({y.size(0), heads, y.size(1) / heads});
-  if (qk_norm) queries = q_norm(queries);
+  const Tensor queries = norms.query(q(y).view({y.size(0), heads, y.size(1) / heads}));
   return proj(attention(queries, context.k, context.v, layout).flatten(1));
 }
 

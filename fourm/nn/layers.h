@@ -45,12 +45,21 @@ struct BlockConfig {
   Activation activation = Activation::kSilu;
 };
 
+/// LayerNorm over each head's queries and keys, where the config asks for it; else nothing.
+struct HeadNorms {
+  LayerNorm q_norm, k_norm;
+  bool used = false;
+  HeadNorms() = default;
+  HeadNorms(const Scope& scope, const BlockConfig& c);
+  Tensor query(const Tensor& q) const { return used ? q_norm(q) : q; }
+  Tensor key(const Tensor& k) const { return used ? k_norm(k) : k; }
+};
+
 /// Self-attention of packed rows.  x [N, D] -> qkv -> (qk norm) -> attention -> proj [N, D]
 struct SelfAttention {
   Linear qkv, proj;
-  LayerNorm q_norm, k_norm;
+  HeadNorms norms;
   int64_t heads = 1;
-  bool qk_norm = false;
   SelfAttention() = default;
   SelfAttention(const Scope& scope, const BlockConfig& c);
   struct Heads {
@@ -63,9 +72,8 @@ struct SelfAttention {
 /// Queries from y [N, D], keys and values from the context [M, D].
 struct CrossAttention {
   Linear q, kv, proj;
-  LayerNorm q_norm, k_norm;
+  HeadNorms norms;
   int64_t heads = 1;
-  bool qk_norm = false;
   CrossAttention() = default;
   CrossAttention(const Scope& scope, const BlockConfig& c);
   struct Keys {

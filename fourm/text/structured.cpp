@@ -173,14 +173,14 @@ Metadata metadata_from_string(std::string_view text) {
   return out;
 }
 
-std::string palette_to_string(const std::vector<Colour>& colours) {
+std::string palette_to_string(const std::vector<PaletteColour>& colours) {
   std::string out = coordinate(1, static_cast<double>(colours.size()));
-  for (const Colour& colour : colours)
+  for (const PaletteColour& colour : colours)
     for (const double channel : colour) out += " " + coordinate(0, channel);
   return out;
 }
 
-std::vector<Colour> palette_from_string(std::string_view text) {
+std::vector<PaletteColour> palette_from_string(std::string_view text) {
   std::vector<double> channels;
   const auto words = split(text, ' ');
   const auto count = read_coordinate(words[0]);
@@ -190,7 +190,7 @@ std::vector<Colour> palette_from_string(std::string_view text) {
     if (!read || read->k != 0) break;
     channels.push_back(static_cast<double>(read->value));
   }
-  std::vector<Colour> colours;
+  std::vector<PaletteColour> colours;
   for (size_t i = 0; i + 3 <= channels.size() && static_cast<int64_t>(colours.size()) < count->value; i += 3)
     colours.push_back({channels[i], channels[i + 1], channels[i + 2]});
   return colours;

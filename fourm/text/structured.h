@@ -26,11 +26,11 @@ std::vector<std::string> metadata_to_chunks(const Metadata& metadata);
 Metadata metadata_from_string(std::string_view text);
 
 /// Red, green and blue from 0 to 255.
-using Colour = std::array<double, 3>;
+using PaletteColour = std::array<double, 3>;
 
 /// "v1=<number of colours>", then "v0=<value>" for each channel.
-std::string palette_to_string(const std::vector<Colour>& colours);
-std::vector<Colour> palette_from_string(std::string_view text);
+std::string palette_to_string(const std::vector<PaletteColour>& colours);
+std::vector<PaletteColour> palette_from_string(std::string_view text);
 
 /// A person: box, and the parameters of a body model.
 struct HumanPose {

@@ -102,7 +102,7 @@ Json answer_metadata(const Json& question, const WordPiece& text, const std::str
 Json answer_palette(const Json& question, const WordPiece& text, const std::string& where) {
   const auto values = json_get<std::vector<double>>(question, "values_rgb_flat", where);
   check(values.size() % 3 == 0, where, ": 'values_rgb_flat' must hold three numbers a colour, found ", values.size());
-  std::vector<Colour> colours;
+  std::vector<PaletteColour> colours;
   for (size_t i = 0; i < values.size(); i += 3) colours.push_back({values[i], values[i + 1], values[i + 2]});
   return with_ids(palette_to_string(colours), text);
 }

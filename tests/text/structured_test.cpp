@@ -37,7 +37,7 @@ TEST(Metadata, ReadingThenWritingIsTheIdentity) {
 }
 
 TEST(Palette, BackAndForth) {
-  const std::vector<Colour> colours = {{1, 2, 3}, {255, 0, 128}};
+  const std::vector<PaletteColour> colours = {{1, 2, 3}, {255, 0, 128}};
   EXPECT_EQ(palette_to_string(colours), "v1=2 v0=1 v0=2 v0=3 v0=255 v0=0 v0=128");
   EXPECT_EQ(palette_from_string(palette_to_string(colours)), colours);
   EXPECT_EQ(palette_to_string({{0.5, 1.5, 2.5}}), "v1=1 v0=0 v0=2 v0=2");
