@@ -9,8 +9,8 @@ fourm=build/release/fourm
 export OMP_WAIT_POLICY=${OMP_WAIT_POLICY:-passive}
 threads=${THREADS:-$(nproc)}
 
-[ -e "$runs/train/dataset.yaml" ] || $fourm rooms --count 6000 --size 128 --seed 1 --split train --out "$runs/train"
-[ -e "$runs/val/dataset.yaml" ] || $fourm rooms --count 200 --size 128 --seed 1 --split val --out "$runs/val"
+[ -e "$runs/train/dataset.yaml" ] || $fourm rooms --count 30000 --size 128 --seed 1 --split train --out "$runs/train"
+[ -e "$runs/val/dataset.yaml" ] || $fourm rooms --count 500 --size 128 --seed 1 --split val --out "$runs/val"
 [ -e "$runs/text_tokenizer.json" ] || $fourm vocab train "$runs/train/caption" "$runs/train/det" \
   --size 1024 --coordinates 64 --sentinels 20 --out "$runs/text_tokenizer.json"
 
@@ -24,12 +24,10 @@ done
 for split in train val; do
   $fourm tokenize --data "$runs/$split" --tokenizers "$runs/tokenizers" --out "$runs/tokens/$split"
 done
-common=(data="$runs/tokens/train" eval_data="$runs/tokens/val" text_tokenizer="$runs/text_tokenizer.json"
-  training.threads="$threads")
-$fourm pretrain configs/rooms/pretrain.yaml out="$runs/pretrain" "${common[@]}"
-$fourm pretrain configs/rooms/pretrain_dense.yaml out="$runs/pretrain_dense" init="$runs/pretrain/model" "${common[@]}"
+$fourm pretrain configs/rooms/pretrain.yaml out="$runs/pretrain" data="$runs/tokens/train" eval_data="$runs/tokens/val" \
+  text_tokenizer="$runs/text_tokenizer.json" training.threads="$threads"
 
-$fourm inspect "$runs/pretrain_dense/model" --convert "$out" --dtype f16
+$fourm inspect "$runs/pretrain/model" --convert "$out" --dtype f16
 for kind in rgb depth normal semseg; do
   $fourm inspect "$runs/tokenizers/tok_$kind@128" --convert "$out/tokenizers/tok_$kind@128" --dtype f16
 done

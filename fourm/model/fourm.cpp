@@ -174,7 +174,8 @@ Loss FourM::loss(const Batch& batch, LossKind kind) const {
   std::vector<Tensor> losses;
   std::vector<double> weights;
   for (const auto& group : batch.targets.groups) {
-    const Tensor scores = logits(group.modality, out.index_select(0, group.rows));
+    Tensor scores = logits(group.modality, out.index_select(0, group.rows));
+    if (scores.scalar_type() == at::kBFloat16) scores = scores.to(at::kFloat);
     losses.push_back(at::cross_entropy_loss(scores, group.targets));
     weights.push_back(kind == LossKind::kToken ? static_cast<double>(scores.numel()) : 1.0);
     result.parts[group.modality] = {losses.back().item<double>(), group.targets.size(0)};

@@ -128,7 +128,9 @@ struct PackedAttention : torch::autograd::Function<PackedAttention> {
 Tensor attention(const Tensor& q, const Tensor& k, const Tensor& v, const AttentionLayout& layout) {
   check(q.dim() == 3 && k.dim() == 3 && q.size(1) == k.size(1) && q.size(2) == k.size(2) && k.sizes() == v.sizes(),
         "[attention] q ", q.sizes(), ", k ", k.sizes(), ", v ", v.sizes(), " do not fit");
-  return PackedAttention::apply(q, k, v, std::make_shared<const AttentionLayout>(layout));
+  const auto shared = std::make_shared<const AttentionLayout>(layout);
+  if (q.scalar_type() == at::kDouble) return PackedAttention::apply(q, k, v, shared);
+  return PackedAttention::apply(q.to(at::kFloat), k.to(at::kFloat), v.to(at::kFloat), shared);
 }
 
 Tensor attention_reference(const Tensor& q, const Tensor& k, const Tensor& v, const AttentionLayout& layout) {

@@ -20,6 +20,7 @@ struct OptimizerConfig {
 
 struct TrainingConfig {
   int64_t steps = 1000, accumulate = 1;
+  std::string precision = "f32";
   ScheduleConfig schedule;
   OptimizerConfig optimizer;
   double ema_decay = 0;
@@ -29,6 +30,7 @@ struct TrainingConfig {
   void fields(Visitor& v) {
     v("steps", steps, "optimizer steps of the run");
     v("accumulate", accumulate, "micro-batches a step");
+    v("precision", precision, "of matrix products: f32, or bf16 (weights stay float32)");
     v("schedule", schedule, "learning rate");
     v("optimizer", optimizer, "AdamW");
     v("ema_decay", ema_decay, "keep an average of the weights, which is evaluated and saved as the model; 0 = none");

@@ -10,6 +10,7 @@
 
 #include "fourm/core/log.h"
 #include "fourm/core/parallel.h"
+#include "fourm/nn/precision.h"
 
 namespace fourm {
 namespace {
@@ -60,6 +61,7 @@ class Trainer {
   Trainer(Objective& objective, const TrainingConfig& config, const YAML::Node& recipe, const fs::path& folder)
       : objective_(objective),
         config_(config),
+        precision_(parse_precision(config.precision)),
         schedule_(config.schedule, config.steps),
         run_(folder, recipe),
         optimizer_(objective.parameters(), config.optimizer) {
@@ -94,7 +96,7 @@ class Trainer {
     const double lr = schedule_(step_);
     double loss = 0;
     for (int64_t part = 0; part < config_.accumulate; ++part) {
-      const StepResult result = objective_.loss(step_ * config_.accumulate + part);
+      const StepResult result = loss_of(step_ * config_.accumulate + part);
       const double value = result.loss.item<double>();
       if (!std::isfinite(value)) stop_at("loss", value);
       loss += value / static_cast<double>(config_.accumulate);
@@ -109,6 +111,11 @@ class Trainer {
     ++step_;
     meter_.add({{"loss", loss}, {"gradient_norm", norm}, {"lr", lr}, {"seconds", watch.seconds()}});
     return loss;
+  }
+
+  StepResult loss_of(int64_t index) {
+    const PrecisionScope scope(precision_);
+    return objective_.loss(index);
   }
 
   [[noreturn]] void stop_at(const char* what, double value) const {
@@ -157,6 +164,7 @@ class Trainer {
 
   Objective& objective_;
   TrainingConfig config_;
+  Precision precision_;
   Schedule schedule_;
   RunFolder run_;
   AdamW optimizer_;

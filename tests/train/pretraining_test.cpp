@@ -94,6 +94,24 @@ TEST_F(PretrainingTest, ResumesAndRepeatsBitForBit) {
   EXPECT_TRUE(weights == read_file(root / "cut" / "model" / "model.safetensors"));
 }
 
+// bfloat16 products: float32 weights that follow the float32 run closely at first, learn, and repeat bit for bit.
+TEST_F(PretrainingTest, LearnsInBfloat16) {
+  const auto run = [&](const std::string& out, int64_t steps, const std::string& precision) {
+    PretrainConfig c = config(out, steps);
+    c.training.precision = precision;
+    pretrain(c);
+    return last_evaluation(out);
+  };
+  const double f32 = run("f32", 12, "f32").at("loss"), bf16 = run("bf16", 12, "bf16").at("loss");
+  EXPECT_NE(f32, bf16);
+  EXPECT_NEAR(f32, bf16, 0.02 * f32);
+  run("again", 12, "bf16");
+  EXPECT_TRUE(read_file(root / "bf16" / "model" / "model.safetensors") ==
+              read_file(root / "again" / "model" / "model.safetensors"));
+  EXPECT_LT(run("long", 300, "bf16").at("rgb2all/tok_depth@64").get<double>(), 0.05 * std::log(32));
+  EXPECT_THROW(run("typo", 12, "bf61"), Error);
+}
+
 TEST_F(PretrainingTest, StartsFromAModel) {
   pretrain(config("first", 12));
   PretrainConfig next = config("next", 1);

@@ -1,0 +1,31 @@
+// The arithmetic of matrix products. Weights, their gradients and everything between the products stay float32.
+#pragma once
+
+#include <string>
+
+#include "fourm/core/tensor.h"
+
+namespace fourm {
+
+enum class Precision {
+  kF32,
+  kBf16,  ///< products read and give bfloat16 and add up in float32: fast where the processor has such instructions
+};
+
+/// "f32" or "bf16".
+Precision parse_precision(const std::string& name);
+
+/// What this thread's forward passes use while it lives; their backward passes follow.
+class PrecisionScope {
+ public:
+  explicit PrecisionScope(Precision precision);
+  ~PrecisionScope();
+  PrecisionScope(const PrecisionScope&) = delete;
+  PrecisionScope& operator=(const PrecisionScope&) = delete;
+
+ private:
+  bool outer_enabled_;
+  at::ScalarType outer_type_;
+};
+
+}  // namespace fourm
