@@ -1,6 +1,8 @@
 #include "fourm/core/file.h"
 
 #include <fcntl.h>
+#include <sys/mman.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -27,6 +29,20 @@ std::string read_file(const fs::path& path, uint64_t limit) {
   check(in.read(bytes.data(), static_cast<std::streamsize>(size)) || size == 0, path.string(), ": cannot be read (",
         std::strerror(errno), ")");
   return bytes;
+}
+
+MappedFile map_file(const fs::path& path) {
+  const int fd = ::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK);  // a pipe would wait for its writer
+  check(fd >= 0, path.string(), ": cannot be opened (", std::strerror(errno), ")");
+  struct stat status {};
+  const bool regular = ::fstat(fd, &status) == 0 && S_ISREG(status.st_mode);
+  const size_t size = regular ? static_cast<size_t>(status.st_size) : 0;
+  void* address = size ? ::mmap(nullptr, size, PROT_READ, MAP_PRIVATE, fd, 0) : MAP_FAILED;
+  ::close(fd);
+  check(regular, path.string(), ": is not a regular file");
+  check(size > 0, path.string(), ": is empty; is the download complete?");
+  check(address != MAP_FAILED, path.string(), ": cannot be mapped (", std::strerror(errno), ")");
+  return {{address, [size](const void* p) { ::munmap(const_cast<void*>(p), size); }}, size};
 }
 
 void write_file(const fs::path& path, const std::function<void(std::ostream&)>& produce) {

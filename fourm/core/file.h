@@ -4,6 +4,7 @@
 #include <filesystem>
 #include <functional>
 #include <iosfwd>
+#include <memory>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -14,6 +15,13 @@ namespace fs = std::filesystem;
 
 /// The file's bytes. Error when it is missing, not a regular file, or larger than `limit`.
 std::string read_file(const fs::path& path, uint64_t limit = uint64_t{1} << 31);
+
+/// A file's bytes as read-only memory, loaded as they are used. Error when it is no regular file or is empty.
+struct MappedFile {
+  std::shared_ptr<const void> data;
+  size_t size;
+};
+MappedFile map_file(const fs::path& path);
 
 /// Writes beside `path`, syncs, renames. On any failure (a full disk too) `path` is as it was and Error is thrown.
 void write_file(const fs::path& path, std::string_view bytes);

@@ -3,6 +3,8 @@
 
 #include <nlohmann/json.hpp>
 #include <string_view>
+#include <type_traits>
+#include <utility>
 
 #include "fourm/core/file.h"
 
@@ -20,8 +22,8 @@ void write_json(const fs::path& path, const Json& json);
 nlohmann::json parse_table(std::string_view text, std::string_view origin);
 
 /// The member `key` of an object as a T; Error naming `origin` and key when it is missing or of another type.
-template <class T>
-T json_get(const Json& object, std::string_view key, std::string_view origin);
+template <class T, class AnyJson>
+T json_get(const AnyJson& object, std::string_view key, std::string_view origin);
 
 }  // namespace fourm
 
@@ -29,11 +31,17 @@ T json_get(const Json& object, std::string_view key, std::string_view origin);
 
 namespace fourm {
 
-template <class T>
-T json_get(const Json& object, std::string_view key, std::string_view origin) {
+template <class T, class AnyJson>
+T json_get(const AnyJson& object, std::string_view key, std::string_view origin) {
   check(object.is_object(), origin, ": expected an object with the key '", key, "'");
   const auto found = object.find(key);
   check(found != object.end(), origin, ": the key '", key, "' is missing");
+  if constexpr (std::is_integral_v<T> && !std::is_same_v<T, bool>) {  // the library would cut 1.5 to 1 and wrap 2^63
+    const bool fits = found->is_number_unsigned()
+                          ? std::in_range<T>(found->template get<uint64_t>())
+                          : found->is_number_integer() && std::in_range<T>(found->template get<int64_t>());
+    check(fits, origin, ": the key '", key, "' is not a whole number in range");
+  }
   try {
     return found->template get<T>();
   } catch (const nlohmann::json::exception&) {

@@ -1,13 +1,10 @@
 #include "fourm/io/safetensors.h"
 
-#include <fcntl.h>
 #include <sys/mman.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
 #include <algorithm>
 #include <array>
-#include <cerrno>
 #include <cstring>
 #include <ostream>
 
@@ -36,29 +33,15 @@ constexpr std::array<TypeRow, 10> kTypes{{{DType::kF64, "F64", 8},
                                           {DType::kU8, "U8", 1},
                                           {DType::kBool, "BOOL", 1}}};
 
-std::shared_ptr<const void> map_file(const fs::path& path, size_t& size) {
-  const int fd = ::open(path.c_str(), O_RDONLY | O_CLOEXEC);
-  check(fd >= 0, path.string(), ": cannot be opened (", std::strerror(errno), ")");
-  struct stat status {};
-  const bool regular = ::fstat(fd, &status) == 0 && S_ISREG(status.st_mode);
-  size = regular ? static_cast<size_t>(status.st_size) : 0;
-  void* address = size ? ::mmap(nullptr, size, PROT_READ, MAP_PRIVATE, fd, 0) : MAP_FAILED;
-  ::close(fd);
-  check(regular, path.string(), ": is not a regular file");
-  check(size >= 8, path.string(), ": has ", size, " bytes, too short for a safetensors file; is the download complete?");
-  check(address != MAP_FAILED, path.string(), ": cannot be mapped (", std::strerror(errno), ")");
-  return {address, [size](const void* p) { ::munmap(const_cast<void*>(p), size); }};
-}
-
-StoredTensor read_entry(const std::string& where, const std::string& name, const Json& entry, const std::byte* data,
+StoredTensor read_entry(const std::string& where, const std::string& name, const nlohmann::json& entry, const std::byte* data,
                         uint64_t data_size) {
   const std::string at = where + ": tensor " + printable(name, 200);
   const auto type_text = json_get<std::string>(entry, "dtype", at);
   const auto type = std::find_if(kTypes.begin(), kTypes.end(), [&](const auto& t) { return t.name == type_text; });
   check(type != kTypes.end(), at, " has the unknown dtype ", printable(type_text));
-  const auto shape_json = json_get<Json>(entry, "shape", at);
-  const auto offsets = json_get<Json>(entry, "data_offsets", at);
-  const auto natural = [](const Json& j) { return j.is_number_unsigned(); };
+  const auto shape_json = json_get<nlohmann::json>(entry, "shape", at);
+  const auto offsets = json_get<nlohmann::json>(entry, "data_offsets", at);
+  const auto natural = [](const nlohmann::json& j) { return j.is_number_unsigned(); };
   check(shape_json.is_array() && shape_json.size() <= 16 && std::all_of(shape_json.begin(), shape_json.end(), natural),
         at, ": the shape is not a list of at most 16 whole numbers");
   check(offsets.is_array() && offsets.size() == 2 && std::all_of(offsets.begin(), offsets.end(), natural), at,
@@ -91,8 +74,10 @@ SafetensorsFile SafetensorsFile::open(const fs::path& path) {
   SafetensorsFile file;
   file.path_ = path;
   const std::string where = path.string();
-  size_t size = 0;
-  file.mapping_ = map_file(path, size);
+  const auto [mapping, size] = map_file(path);
+  check(size >= 8, where, ": has ", size, " bytes, too short for a safetensors file; is the download complete?");
+  file.mapping_ = mapping;
+  file.size_ = size;
   const auto* bytes = static_cast<const std::byte*>(file.mapping_.get());
   uint64_t header_size;
   std::memcpy(&header_size, bytes, 8);
@@ -100,8 +85,8 @@ SafetensorsFile SafetensorsFile::open(const fs::path& path) {
         " are allowed; this is no safetensors file, or it is broken");
   check(header_size <= size - 8, where, ": the header claims ", header_size, " bytes, the file has ", size - 8,
         "; is the download complete?");
-  const Json header =
-      parse_json({reinterpret_cast<const char*>(bytes) + 8, static_cast<size_t>(header_size)}, where + ": header");
+  const nlohmann::json header =
+      parse_table({reinterpret_cast<const char*>(bytes) + 8, static_cast<size_t>(header_size)}, where + ": header");
   check(header.is_object(), where, ": the header is not a JSON object");
   const uint64_t data_size = size - 8 - header_size;
   for (const auto& [name, entry] : header.items()) {
@@ -123,9 +108,26 @@ SafetensorsFile SafetensorsFile::open(const fs::path& path) {
     if (i > 0)
       check(file.tensors_[i - 1].data + file.tensors_[i - 1].bytes <= t.data, where, ": tensors ",
             printable(file.tensors_[i - 1].name), " and ", printable(t.name), " overlap");
-    check(file.index_.emplace(t.name, i).second, where, ": tensor ", printable(t.name), " is there twice");
   }
+  file.make_index();
   return file;
+}
+
+SafetensorsFile SafetensorsFile::of(const fs::path& path, std::shared_ptr<const void> memory,
+                                    std::vector<StoredTensor> tensors, std::map<std::string, std::string> metadata) {
+  SafetensorsFile file;
+  file.path_ = path;
+  file.mapping_ = std::move(memory);
+  file.tensors_ = std::move(tensors);
+  file.metadata_ = std::move(metadata);
+  file.make_index();
+  return file;
+}
+
+void SafetensorsFile::make_index() {
+  for (size_t i = 0; i < tensors_.size(); ++i)
+    check(index_.emplace(tensors_[i].name, i).second, path_.string(), ": tensor ", printable(tensors_[i].name),
+          " is there twice");
 }
 
 const StoredTensor* SafetensorsFile::find(std::string_view name) const {
@@ -133,13 +135,26 @@ const StoredTensor* SafetensorsFile::find(std::string_view name) const {
   return found == index_.end() ? nullptr : &tensors_[found->second];
 }
 
+void SafetensorsFile::give_back(const std::byte* data, size_t bytes) const {
+  const auto first = reinterpret_cast<uintptr_t>(mapping_.get());
+  const auto begin = reinterpret_cast<uintptr_t>(data), end = begin + bytes;
+  if (begin < first || end > first + size_) return;
+  const auto page = static_cast<uintptr_t>(::sysconf(_SC_PAGESIZE));
+  const uintptr_t from = (begin + page - 1) / page * page, to = end / page * page;
+  if (from < to) ::madvise(reinterpret_cast<void*>(from), to - from, MADV_DONTNEED);
+}
+
 void write_safetensors(const fs::path& path, const std::vector<StoredTensor>& tensors,
                        const std::map<std::string, std::string>& metadata) {
   Json header = Json::object();
   if (!metadata.empty()) header["__metadata__"] = metadata;
+  auto& members = header.get_ref<Json::object_t&>();
   uint64_t offset = 0;
   for (const auto& t : tensors) {
-    header[t.name] = {{"dtype", dtype_name(t.dtype)}, {"shape", t.shape}, {"data_offsets", {offset, offset + t.bytes}}};
+    // Appended without the look for an equal key, which would be quadratic in the tensors.
+    members.emplace_back(t.name, Json{{"dtype", dtype_name(t.dtype)},
+                                      {"shape", t.shape},
+                                      {"data_offsets", {offset, offset + t.bytes}}});
     offset += t.bytes;
   }
   std::string text = header.dump();

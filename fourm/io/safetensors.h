@@ -31,6 +31,9 @@ class SafetensorsFile {
  public:
   /// Error naming file, tensor and offset on anything that does not add up.
   static SafetensorsFile open(const fs::path& path);
+  /// What another format holds, in the same form: tensors in `memory`, which may overlap.
+  static SafetensorsFile of(const fs::path& path, std::shared_ptr<const void> memory, std::vector<StoredTensor> tensors,
+                            std::map<std::string, std::string> metadata);
 
   const fs::path& path() const { return path_; }
   const std::vector<StoredTensor>& tensors() const { return tensors_; }  ///< in file order
@@ -38,10 +41,15 @@ class SafetensorsFile {
   const std::map<std::string, std::string>& metadata() const { return metadata_; }
   /// Keeps the mapped pages alive beyond this object.
   std::shared_ptr<const void> mapping() const { return mapping_; }
+  /// The memory of these bytes, if they are the file's, may go: reading them again reads the file.
+  void give_back(const std::byte* data, size_t bytes) const;
 
  private:
+  void make_index();
+
   fs::path path_;
   std::shared_ptr<const void> mapping_;
+  size_t size_ = 0;
   std::vector<StoredTensor> tensors_;
   std::map<std::string, size_t, std::less<>> index_;
   std::map<std::string, std::string> metadata_;
