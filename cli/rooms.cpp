@@ -10,7 +10,7 @@ namespace fourm {
 namespace {
 
 struct RoomsArguments {
-  int64_t count = 64;
+  int64_t count = 64, shards = 0;
   int size = 128, threads = 0;
   uint64_t seed = 0;
   std::string out, split = "train", furniture;
@@ -29,7 +29,7 @@ void run_rooms(const RoomsArguments& a) {
   if (maker.catalogue().solids())
     warn("no furniture in ", options.catalogue.string(),
          ": simple solids stand in (apt install sweethome3d-furniture)");
-  const auto report = write_rooms(maker, a.count, a.out, a.threads, a.preview);
+  const auto report = write_rooms(maker, a.count, a.out, a.threads, a.preview, a.shards);
   if (a.json)
     std::cout
         << Json{{"out", a.out},     {"count", report.samples}, {"size", a.size},          {"seed", a.seed},
@@ -53,6 +53,8 @@ void add_rooms(CLI::App& program) {
   verb->add_option("--split", a->split, "train, val or test: other rooms, other furniture")->capture_default_str();
   verb->add_option("--furniture", a->furniture, "train, val, test or all: furniture of another split");
   verb->add_option("--threads", a->threads, "0: one for each processor")->capture_default_str();
+  verb->add_option("--shards", a->shards, "write tar shards of so many samples instead of folders")
+      ->check(CLI::Range(1, 1'000'000));
   verb->add_flag("--preview", a->preview, "also write preview.png, a sheet of up to 64 samples");
   verb->add_flag("--json", a->json, "print a summary as JSON");
   verb->footer(

@@ -1,4 +1,6 @@
 // fourm tokenize --data DIR --tokenizers DIR --out DIR
+#include <cstdio>
+
 #include "cli/verbs.h"
 #include "fourm/train/pretokenize.h"
 
@@ -6,14 +8,40 @@ namespace fourm {
 
 void add_tokenize(CLI::App& program) {
   auto options = std::make_shared<PretokenizeOptions>();
-  auto* verb = program.add_subcommand("tokenize", "Turn a folder of aligned files into tokens to train on");
-  verb->add_option("--data", options->data, "folder with rgb/, depth/, ..., caption/, det/, as `fourm rooms` writes it")
+  auto worker = std::make_shared<std::string>("0/1");
+  auto* verb = program.add_subcommand("tokenize", "Turn aligned files into shards of tokens to train on");
+  verb->add_option("--data", options->data, "data set: rgb/, depth/, ..., caption/, det/ in folders or tar shards")
       ->required();
   verb->add_option("--tokenizers", options->tokenizers, "folder of tokenizers: tok_rgb@128/, tok_depth@128/, ...")
       ->required();
   verb->add_option("--out", options->out, "folder to write")->required();
-  verb->footer("Example:\n  fourm tokenize --data rooms/train --tokenizers runs/tokenizers --out tokens/train");
-  verb->callback([options] { pretokenize(*options); });
+  verb->add_option("--crops", options->crops, "of each sample: the middle one, then random ones")
+      ->capture_default_str();
+  verb->add_option("--min-crop-scale", options->crop.min_scale, "least part of the picture's area in a random crop")
+      ->check(CLI::Range(0.01, 1.0))
+      ->capture_default_str();
+  verb->add_option("--flip", options->crop.flip, "how often a random crop is mirrored")
+      ->check(CLI::Range(0.0, 1.0))
+      ->capture_default_str();
+  verb->add_option("--seed", options->seed, "of the random crops")->capture_default_str();
+  verb->add_option("--shard-size", options->shard_size, "samples a shard")->capture_default_str();
+  verb->add_option("--worker", *worker, "K/N: make every N-th shard from shard K on; run K = 0 to N - 1")
+      ->capture_default_str();
+  verb->footer(
+      "Shards that are there are kept: the same command goes on where it stopped.\n\n"
+      "Examples:\n"
+      "  fourm tokenize --data rooms/train --tokenizers runs/tokenizers --out tokens/train\n"
+      "  fourm tokenize --data photos --tokenizers runs/tokenizers --out tokens/photos --crops 4 --worker 0/2 &\n"
+      "  fourm tokenize --data photos --tokenizers runs/tokenizers --out tokens/photos --crops 4 --worker 1/2");
+  verb->callback([options, worker] {
+    long long k = 0, n = 0;
+    char rest = 0;
+    if (std::sscanf(worker->c_str(), "%lld/%lld%c", &k, &n, &rest) != 2 || n < 1 || k < 0 || k >= n)
+      throw UsageError("--worker should be K/N with K from 0 to N - 1, such as 0/2");
+    options->worker = k;
+    options->workers = n;
+    pretokenize(*options);
+  });
 }
 
 }  // namespace fourm

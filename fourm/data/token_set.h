@@ -1,19 +1,24 @@
-// A data set as tokens, as `fourm tokenize` writes it: a folder with one file a modality, all of them in one order.
+// A data set as tokens, in any of the layouts that training reads. A packed folder has one file a modality:
 //
 //   samples.json               {"samples": ["000000", ...], "crops": C}: the names of the N samples
-//   tok_depth@128.safetensors  tensor "tokens", I16 [N, C, L]: the official layout of one sample, N times
+//   tok_depth@128.safetensors  tensor "tokens", I16 [N, C, L]
 //   rgb@128.safetensors        tensor "pixels", U8 [N, C, S, S, 3]
 //   caption.json               N lists of texts, of which each visit takes one
 //   det.json                   N objects {"instances": [{"boxes": [xmin, ymin, xmax, ymax], "class_name", "score"}]}
 //
-// Tensors are mapped, so that opening is fast and memory is what is used; texts are kept as text and tokenised when
-// opened. Crops of one number belong together in all modalities.
+// Token files stand a sample each in folders or tar shards (data/source.h), as the original has them:
+//
+//   tok_depth@128/NAME.npy     integers [C, L]
+//   rgb@128/NAME.npy           U8 [C, S, S, 3]; or rgb/NAME.jpg, cropped when read
+//   crop_settings/NAME.npy     [C, 5]: top, left, height, width, flip
+//   caption/NAME.json or .txt, det/NAME.json: of the whole picture
+//
+// Crops of one number belong together in all modalities; captions and boxes follow them.
 #pragma once
 
 #include "fourm/core/json.h"
 #include "fourm/core/rng.h"
 #include "fourm/data/sample.h"
-#include "fourm/io/safetensors.h"
 #include "fourm/text/wordpiece.h"
 
 namespace fourm {
@@ -35,34 +40,19 @@ int64_t coordinate_bins(const WordPiece& text);
 
 class TokenSet {
  public:
-  /// The modalities of the folder that are wanted. Error naming file and sample on a missing file, another number of
-  /// samples or tokens, a token outside its vocabulary, a text that is not there.
-  TokenSet(const fs::path& folder, const std::vector<Modality>& modalities, const WordPiece& text);
+  /// The modalities that are wanted. Error naming file and sample on a modality that is not there, another number of
+  /// tokens, a token outside its vocabulary: for packed folders when opened, for files when read.
+  static std::unique_ptr<TokenSet> open(const std::string& path, const std::vector<Modality>& modalities,
+                                        const WordPiece& text);
+  virtual ~TokenSet() = default;
 
-  int64_t size() const { return static_cast<int64_t>(index_.samples.size()); }
-  const std::string& name(int64_t i) const { return index_.samples[i]; }
-  /// Sample i; `random` chooses crop and text.
-  TokenSample sample(int64_t i, Random random) const;
-
- private:
-  void load_tokens(const fs::path& folder, const Modality& modality);
-  void load_pixels(const fs::path& folder, const Modality& modality);
-  void load_texts(const fs::path& folder, const Modality& modality, const WordPiece& text);
-  StoredTensor stored(const fs::path& path, const std::string& tensor, DType dtype, std::vector<int64_t> shape);
-
-  TokenSetIndex index_;
-  std::vector<SafetensorsFile> files_;
-  struct Grid {
-    const int16_t* tokens;
-    int64_t length;
-  };
-  struct Picture {
-    const uint8_t* pixels;
-    int64_t size, patch;
-  };
-  std::map<std::string, Grid> grids_;
-  std::map<std::string, Picture> pictures_;
-  std::map<std::string, std::vector<std::vector<std::vector<int64_t>>>> texts_;  // [sample][choice] -> ids
+  virtual int64_t size() const = 0;
+  virtual const std::string& name(int64_t i) const = 0;
+  /// The first sample of each shard.
+  virtual const std::vector<int64_t>& shards() const = 0;
+  /// Sample i; `random` chooses crop and text. Modalities that the sample lacks are absent. May be called from several
+  /// threads.
+  virtual TokenSample sample(int64_t i, Random random) const = 0;
 };
 
 }  // namespace fourm

@@ -57,13 +57,6 @@ void standardise(const Raster<uint16_t>& depth, float* out) {
   std::transform(out, out + sorted.size(), out, [&](float v) { return static_cast<float>((v - mean) * scale); });
 }
 
-template <class T>
-Raster<T> middle_square(const Raster<T>& image) {
-  const int side = std::min(image.width, image.height);
-  if (image.width == image.height) return image;
-  return crop(image, (image.width - side) / 2, (image.height - side) / 2, side, side);
-}
-
 // Mirrors the pixel index within its row.
 size_t source_pixel(size_t i, int width, bool flip) { return flip ? i - i % width + (width - 1 - i % width) : i; }
 
@@ -90,11 +83,15 @@ void InputConfig::validate(const std::string& origin) const {
         ": input.near, far and depth_unit must be positive, far beyond near");
 }
 
+StoredPicture decode_picture(const InputConfig& config, std::string_view bytes, const std::string& origin) {
+  if (config.kind == "semseg") return decode_labels(bytes, origin);
+  if (config.kind != "depth") return decode_image(bytes, origin);
+  if (bytes.starts_with("\x93NUMPY")) return depth_from_metres(config, decode_npy(bytes, origin), origin);
+  return decode_png16(bytes, origin);
+}
+
 StoredPicture read_picture(const InputConfig& config, const fs::path& path) {
-  if (config.kind == "semseg") return read_labels(path);
-  if (config.kind != "depth") return read_image(path);
-  if (path.extension() == ".npy") return depth_from_metres(config, read_npy(path), path.string());
-  return read_png16(path);
+  return decode_picture(config, read_file(path), path.string());
 }
 
 int picture_width(const StoredPicture& picture) {
@@ -104,21 +101,36 @@ int picture_height(const StoredPicture& picture) {
   return std::visit([](const auto& p) { return p.height; }, picture);
 }
 
-StoredPicture centre_square(const InputConfig& config, const StoredPicture& picture, int size) {
+StoredPicture cut_square(const InputConfig& config, const StoredPicture& picture, const Cut& cut, int size) {
+  const auto taken = [&](const auto& whole) {
+    auto part = crop(whole, cut.left, cut.top, cut.width, cut.height);
+    if (cut.flip)
+      for (int y = 0; y < part.height; ++y)
+        for (int x = 0; 2 * x < part.width - 1; ++x)
+          std::swap_ranges(part.at(x, y), part.at(x, y) + part.channels, part.at(part.width - 1 - x, y));
+    return part;
+  };
   if (config.kind == "depth") {
-    const Raster<uint16_t> square = middle_square(depth_of(picture));
-    if (square.width == size) return square;
-    Raster<float> exact(square.width, square.height, 1);
-    std::copy(square.pixels.begin(), square.pixels.end(), exact.pixels.begin());
+    const Raster<uint16_t> part = taken(depth_of(picture));
+    if (part.width == size && part.height == size) return part;
+    Raster<float> exact(part.width, part.height, 1);
+    std::copy(part.pixels.begin(), part.pixels.end(), exact.pixels.begin());
     exact = resize_bilinear(exact, size, size);
     Raster<uint16_t> out(size, size, 1);
     std::transform(exact.pixels.begin(), exact.pixels.end(), out.pixels.begin(),
                    [](float v) { return static_cast<uint16_t>(std::lround(v)); });
     return out;
   }
-  const Image square = middle_square(std::get<Image>(picture));
-  if (square.width == size) return square;
-  return config.has_labels() ? resize_nearest(square, size, size) : resize_bilinear(square, size, size);
+  Image part = taken(bytes_of(picture, config.has_labels() ? 1 : 3));
+  if (cut.flip && config.kind == "normal")
+    for (size_t i = 0; i < part.pixels.size(); i += 3) part.pixels[i] = 255 - part.pixels[i];
+  if (part.width == size && part.height == size) return part;
+  return config.has_labels() ? resize_nearest(part, size, size) : resize_bilinear(part, size, size);
+}
+
+StoredPicture centre_square(const InputConfig& config, const StoredPicture& picture, int size) {
+  const int width = picture_width(picture), height = picture_height(picture), side = std::min(width, height);
+  return cut_square(config, picture, {(width - side) / 2, (height - side) / 2, side, side}, size);
 }
 
 void to_network(const InputConfig& config, const StoredPicture& picture, bool flip, float* out) {

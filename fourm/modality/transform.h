@@ -38,8 +38,18 @@ struct InputConfig {
 /// A picture as stored: RGB, normals (8 bits, three channels), labels (8 bits, one channel) or depth (16 bits).
 using StoredPicture = std::variant<Image, Raster<uint16_t>>;
 
-/// Reads a picture file of this kind. Depth: 16-bit PNG, or .npy of metres [H, W]; NaN and infinity are Errors.
+/// A picture file of this kind. Depth: 16-bit PNG, or .npy of metres [H, W]; NaN and infinity are Errors.
+StoredPicture decode_picture(const InputConfig& config, std::string_view bytes, const std::string& origin);
 StoredPicture read_picture(const InputConfig& config, const fs::path& path);
+/// What of a stored picture is taken: a rectangle in its pixels, perhaps mirrored left to right.
+struct Cut {
+  int left = 0, top = 0, width = 0, height = 0;
+  bool flip = false;
+};
+
+/// The cut, resized to size x size whatever its shape (labels: nearest, else antialiased bilinear). A mirrored normal
+/// map has its x turned round. Error when the cut is not inside the picture.
+StoredPicture cut_square(const InputConfig& config, const StoredPicture& picture, const Cut& cut, int size);
 /// The largest square in the middle, resized to size x size (labels: nearest, else antialiased bilinear).
 StoredPicture centre_square(const InputConfig& config, const StoredPicture& picture, int size);
 int picture_width(const StoredPicture& picture);

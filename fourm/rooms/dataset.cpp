@@ -2,11 +2,13 @@
 
 #include <algorithm>
 #include <atomic>
+#include <map>
 #include <mutex>
 #include <set>
 
 #include "fourm/core/log.h"
 #include "fourm/core/parallel.h"
+#include "fourm/io/tar.h"
 
 namespace fourm {
 namespace {
@@ -16,15 +18,33 @@ std::string number(int64_t i) {
   return std::string(digits.size() < 6 ? 6 - digits.size() : 0, '0') + digits;
 }
 
-void write_sample(const RoomSample& sample, const fs::path& out, const std::string& name) {
-  write_png(out / "rgb" / (name + ".png"), sample.rgb);
-  write_png16(out / "depth" / (name + ".png"), sample.depth_mm);
-  write_png(out / "normal" / (name + ".png"), sample.normal);
-  write_label_png(out / "semseg" / (name + ".png"), sample.semseg, class_colours());
-  write_png16(out / "instance" / (name + ".png"), sample.instance);
-  write_file(out / "det" / (name + ".json"), sample.det.dump() + "\n");
-  write_file(out / "caption" / (name + ".json"), Json(sample.captions).dump() + "\n");
-  write_file(out / "scene" / (name + ".json"), sample.scene.dump() + "\n");
+// Folder -> ending and bytes.
+using SampleFiles = std::map<std::string, std::pair<std::string, std::string>>;
+
+SampleFiles encode_sample(const RoomSample& sample) {
+  return {{"rgb", {".png", encode_png(sample.rgb)}},
+          {"depth", {".png", encode_png16(sample.depth_mm)}},
+          {"normal", {".png", encode_png(sample.normal)}},
+          {"semseg", {".png", encode_label_png(sample.semseg, class_colours())}},
+          {"instance", {".png", encode_png16(sample.instance)}},
+          {"det", {".json", sample.det.dump() + "\n"}},
+          {"caption", {".json", Json(sample.captions).dump() + "\n"}},
+          {"scene", {".json", sample.scene.dump() + "\n"}}};
+}
+
+// Into folders, or a shard of each folder.
+void write_samples(const std::vector<std::pair<std::string, SampleFiles>>& samples, const fs::path& out,
+                   const std::string& shard) {
+  for (const auto& [folder, unused] : samples[0].second) {
+    const auto each = [&, &folder = folder](const auto& use) {
+      for (const auto& [name, files] : samples) use(name + files.at(folder).first, files.at(folder).second);
+    };
+    if (shard.empty())
+      each([&, &folder = folder](const auto& file, const auto& bytes) { write_file(out / folder / file, bytes); });
+    else
+      write_tar(out / folder / shard,
+                [&](TarWriter& tar) { each([&](const auto& file, const auto& bytes) { tar.add(file, bytes); }); });
+  }
 }
 
 std::string description(const RoomMaker& maker, int64_t count) {
@@ -55,10 +75,10 @@ std::string credits(const Catalogue& catalogue, const std::set<size_t>& used) {
 
 }  // namespace
 
-RoomsReport write_rooms(const RoomMaker& maker, int64_t count, const fs::path& out, int threads, bool preview) {
+RoomsReport write_rooms(const RoomMaker& maker, int64_t count, const fs::path& out, int threads, bool preview,
+                        int64_t shard_size) {
   check(count > 0 && count <= 100'000'000, "[write_rooms] the count must be 1 to 100000000, got ", count);
-  for (const char* folder : {"rgb", "depth", "normal", "semseg", "instance", "det", "caption", "scene"})
-    make_folder(out / folder);
+  check(shard_size >= 0, "[write_rooms] the size of a shard must be 0 (folders) or more, got ", shard_size);
   const int64_t shown = preview ? std::min<int64_t>(count, 64) : 0;
   const int columns = shown >= 64 ? 8 : std::max(1, static_cast<int>(std::ceil(std::sqrt(static_cast<double>(shown)))));
   const int rows = static_cast<int>((shown + columns - 1) / columns), size = maker.options().size;
@@ -68,20 +88,25 @@ RoomsReport write_rooms(const RoomMaker& maker, int64_t count, const fs::path& o
   std::mutex mutex;
   std::atomic<int64_t> done = 0;
   Progress progress("rooms", count);
-  parallel_for(
-      count,
-      [&](int64_t i) {
-        const RoomSample sample = maker.make(static_cast<uint64_t>(i));
-        write_sample(sample, out, number(i));
-        const std::lock_guard lock(mutex);
-        used.insert(sample.models.begin(), sample.models.end());
-        if (i < shown)
-          for (int y = 0; y < size; ++y)
-            std::copy_n(sample.rgb.at(0, y), 3 * static_cast<size_t>(size),
-                        sheet.at(static_cast<int>(i % columns) * size, static_cast<int>(i / columns) * size + y));
-        progress.update(++done);
-      },
-      threads);
+  const int64_t part = std::max<int64_t>(shard_size, 1);  // samples that a thread makes before it writes
+  parallel_for((count + part - 1) / part,
+               [&](int64_t k) {
+                 std::vector<std::pair<std::string, SampleFiles>> samples;
+                 for (int64_t i = k * part; i < std::min((k + 1) * part, count); ++i) {
+                   const RoomSample sample = maker.make(static_cast<uint64_t>(i));
+                   samples.emplace_back(number(i), encode_sample(sample));
+                   const std::lock_guard lock(mutex);
+                   used.insert(sample.models.begin(), sample.models.end());
+                   if (i < shown)
+                     for (int y = 0; y < size; ++y)
+                       std::copy_n(
+                           sample.rgb.at(0, y), 3 * static_cast<size_t>(size),
+                           sheet.at(static_cast<int>(i % columns) * size, static_cast<int>(i / columns) * size + y));
+                   progress.update(++done);
+                 }
+                 write_samples(samples, out, shard_size > 0 ? shard_name(k) : "");
+               },
+               threads);
   if (shown) write_png(out / "preview.png", sheet);
   write_file(out / "dataset.yaml", description(maker, count));
   write_file(out / "CREDITS.txt", credits(maker.catalogue(), used));

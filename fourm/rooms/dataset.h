@@ -1,4 +1,4 @@
-// Writes Rooms as a data set: one folder per modality, a description and the credits.
+// Writes Rooms as a data set: a folder or tar shards a modality, a description and the credits.
 #pragma once
 
 #include "fourm/rooms/rooms.h"
@@ -13,6 +13,8 @@ struct RoomsReport {
 
 /// Samples 0 to count - 1 into `out`: rgb, depth, normal, semseg, instance (PNG), det, caption, scene (JSON), all named
 /// 000000 and up, dataset.yaml and CREDITS.txt; with `preview` a contact sheet of up to 64 samples, preview.png.
-RoomsReport write_rooms(const RoomMaker& maker, int64_t count, const fs::path& out, int threads, bool preview);
+/// With a `shard_size` the files of so many samples stand together: rgb/shard-00000.tar, ...
+RoomsReport write_rooms(const RoomMaker& maker, int64_t count, const fs::path& out, int threads, bool preview,
+                        int64_t shard_size = 0);
 
 }  // namespace fourm

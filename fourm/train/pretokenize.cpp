@@ -6,74 +6,17 @@
 #include "fourm/core/log.h"
 #include "fourm/core/parallel.h"
 #include "fourm/core/strings.h"
-#include "fourm/data/token_set.h"
+#include "fourm/data/annotation.h"
+#include "fourm/data/convert.h"
+#include "fourm/data/source.h"
+#include "fourm/io/tar.h"
+#include "fourm/modality/modality.h"
 #include "fourm/tokenizer/picture_tokenizer.h"
 
 namespace fourm {
 namespace {
 
-const std::vector<std::string> kPictures{".png", ".jpg", ".jpeg", ".webp", ".npy"}, kTexts{".json", ".txt"};
-constexpr size_t kBatch = 64;
-
-// The file of each sample in one folder, in the order of the first folder that was asked for.
-class Samples {
- public:
-  explicit Samples(fs::path root) : root_(std::move(root)) {}
-
-  bool has(const std::string& folder) const { return fs::is_directory(root_ / folder); }
-  const std::vector<std::string>& names() const { return names_; }
-
-  std::vector<fs::path> files(const std::string& folder, const std::vector<std::string>& extensions) {
-    std::vector<fs::path> found = list_files(root_ / folder, extensions);
-    check(!found.empty(), (root_ / folder).string(), ": holds no ", join(extensions, ", "), " files");
-    std::sort(found.begin(), found.end(), [](const auto& a, const auto& b) { return a.stem() < b.stem(); });
-    std::vector<std::string> names;
-    for (const auto& file : found) names.push_back(file.stem().string());
-    const auto twice = std::adjacent_find(names.begin(), names.end());
-    check(twice == names.end(), (root_ / folder).string(), ": two files are called ",
-          twice == names.end() ? "" : *twice);
-    if (names_.empty()) {
-      names_ = names;
-      first_ = folder;
-    }
-    for (const auto& [has_it, lacks_it, a, b] :
-         {std::tuple{first_, folder, &names_, &names}, std::tuple{folder, first_, &names, &names_}}) {
-      std::vector<std::string> alone;
-      std::set_difference(a->begin(), a->end(), b->begin(), b->end(), std::back_inserter(alone));
-      check(alone.empty(), root_.string(), ": ", alone.size(), " samples are in ", has_it, " but not in ", lacks_it,
-            ", such as ", alone.empty() ? "" : alone[0], "; add the missing files or remove their partners");
-    }
-    return found;
-  }
-
- private:
-  fs::path root_;
-  std::string first_;
-  std::vector<std::string> names_;
-};
-
-// A tensor file that says what it was made from, so that a later run knows whether it can stay.
-class Packed {
- public:
-  Packed(fs::path path, std::string tensor, uint64_t origin) : path_(std::move(path)), tensor_(std::move(tensor)) {
-    metadata_["made_from"] = std::to_string(origin);
-  }
-  bool is_there() const {
-    if (!fs::exists(path_)) return false;
-    return SafetensorsFile::open(path_).metadata() == metadata_;
-  }
-  void write(DType dtype, std::vector<int64_t> shape, const void* data) const {
-    size_t bytes = dtype_size(dtype);
-    for (const int64_t n : shape) bytes *= static_cast<size_t>(n);
-    write_safetensors(path_, {{tensor_, dtype, std::move(shape), static_cast<const std::byte*>(data), bytes}},
-                      metadata_);
-  }
-
- private:
-  fs::path path_;
-  std::string tensor_;
-  std::map<std::string, std::string> metadata_;
-};
+constexpr size_t kBatch = 64;  // pictures encoded at once
 
 // "tok_depth@128" is made from the files in depth/.
 std::string source_folder(std::string_view modality) {
@@ -81,92 +24,261 @@ std::string source_folder(std::string_view modality) {
   return std::string(modality.substr(0, modality.find('@')));
 }
 
-// Files [begin, end) as squares.
-std::vector<StoredPicture> read_squares(const std::vector<fs::path>& files, size_t begin, size_t end,
-                                        const InputConfig& input, int64_t size) {
-  std::vector<StoredPicture> pictures(end - begin);
-  parallel_for(static_cast<int64_t>(pictures.size()), [&](int64_t i) {
-    pictures[i] = centre_square(input, read_picture(input, files[begin + i]), static_cast<int>(size));
-  });
-  return pictures;
-}
+struct NamedTokenizer {
+  std::string modality, folder;  // "tok_depth@128", "depth"
+  PictureTokenizer tokenizer;
+};
 
-uint64_t name_hash(const std::vector<std::string>& names) { return hash_text(join(names, "\n")); }
+// Pixels of a picture modality, by name "rgb@128".
+struct PixelSize {
+  std::string modality;
+  int size;
+};
 
-void write_tokens(const std::string& modality, Samples& samples, const PretokenizeOptions& options,
-                  const PictureTokenizer& tokenizer) {
-  const std::vector<fs::path> files = samples.files(source_folder(modality), kPictures);
-  const uint64_t weights = hash_text(read_file(options.tokenizers / modality / "model.safetensors"));
-  const Packed packed(options.out / (modality + ".safetensors"), "tokens", weights ^ name_hash(samples.names()));
-  if (packed.is_there()) return note(modality, ": is there already");
-  check(tokenizer.config().codebook_size <= 1 << 15, modality, ": tokens of a codebook of ",
-        tokenizer.config().codebook_size, " do not fit the 16 bits of token files");
-  std::vector<int16_t> tokens;
-  Progress progress(modality, static_cast<int64_t>(files.size()));
-  for (size_t begin = 0; begin < files.size(); begin += kBatch) {
-    const size_t end = std::min(begin + kBatch, files.size());
-    for (const TokenMap& map :
-         tokenizer.encode(read_squares(files, begin, end, tokenizer.input(), tokenizer.config().image_size)))
-      tokens.insert(tokens.end(), map.tokens.begin(), map.tokens.end());
-    progress.update(static_cast<int64_t>(end));
+class Pretokenizer {
+ public:
+  explicit Pretokenizer(const PretokenizeOptions& options) : o_(options), source_(Source::open(options.data)) {
+    check(o_.crops > 0 && o_.shard_size > 0, "--crops and --shard-size should be at least 1");
+    check(o_.workers > 0 && o_.worker >= 0 && o_.worker < o_.workers, "--worker should be K/N with K from 0 to N - 1");
+    open_tokenizers();
+    for (const char* folder : {"caption", "det"})
+      if (source_.has(folder)) texts_.push_back(folder);
+    check(!tokenizers_.empty() || !texts_.empty(), o_.data, ": holds nothing that the tokenizers read");
   }
-  const auto n = static_cast<int64_t>(files.size());
-  packed.write(DType::kI16, {n, 1, static_cast<int64_t>(tokens.size()) / n}, tokens.data());
-}
 
-void write_pixels(int64_t size, Samples& samples, const PretokenizeOptions& options) {
-  const std::string modality = concat("rgb@", size);
-  const std::vector<fs::path> files = samples.files("rgb", kPictures);
-  const Packed packed(options.out / (modality + ".safetensors"), "pixels", name_hash(samples.names()));
-  if (packed.is_there()) return note(modality, ": is there already");
-  std::vector<uint8_t> pixels;
-  for (size_t begin = 0; begin < files.size(); begin += kBatch)
-    for (const auto& picture : read_squares(files, begin, std::min(begin + kBatch, files.size()), {}, size)) {
-      const Image& image = std::get<Image>(picture);
-      pixels.insert(pixels.end(), image.pixels.begin(), image.pixels.end());
+  void run() {
+    settle();
+    const int64_t shards = (source_.size() + o_.shard_size - 1) / o_.shard_size;
+    Progress progress("tokenize", shards);
+    for (int64_t shard = o_.worker; shard < shards; shard += o_.workers) {
+      make_shard(shard);
+      progress.update(shard + 1);
     }
-  packed.write(DType::kU8, {static_cast<int64_t>(files.size()), 1, size, size, 3}, pixels.data());
-}
+    note(o_.out.string(), ": ", source_.size(), " samples in ", shards, " shards",
+         o_.workers > 1 ? concat(", of which worker ", o_.worker, " made its part") : "");
+  }
 
-void write_texts(const std::string& modality, Samples& samples, const PretokenizeOptions& options) {
-  const std::vector<fs::path> files = samples.files(modality, kTexts);
-  Json all = Json::array();
-  for (const auto& file : files)
-    all.push_back(file.extension() == ".txt" ? Json(trim(read_file(file))) : read_json(file));
-  write_json(options.out / (modality + ".json"), all);
-}
+ private:
+  void open_tokenizers() {
+    check(fs::is_directory(o_.tokenizers), o_.tokenizers.string(), ": no such folder");
+    std::vector<fs::path> folders;
+    for (const auto& entry : fs::directory_iterator(o_.tokenizers))
+      if (entry.path().filename().string().starts_with("tok_")) folders.push_back(entry.path());
+    std::sort(folders.begin(), folders.end());
+    check(!folders.empty(), o_.tokenizers.string(),
+          ": holds no tokenizers; they should stand in folders named after their modality, such as tok_depth@128");
+    std::map<std::string, Row> rows;
+    for (const auto& folder : folders) {
+      const std::string modality = folder.filename().string(), from = source_folder(modality);
+      if (!source_.has(from)) {
+        warn(o_.data, ": has no ", from, " for the tokenizer ", modality);
+        continue;
+      }
+      tokenizers_.push_back({modality, from, PictureTokenizer::open(folder)});
+      const TokenizerConfig& config = tokenizers_.back().tokenizer.config();
+      check(config.codebook_size <= 1 << 15, modality, ": tokens of a codebook of ", config.codebook_size,
+            " do not fit the 16 bits of token files");
+      made_from_[modality] = hash_text(read_file(folder / "model.safetensors"));
+      rows[modality] = {"tokens", config.codebook_size, config.image_size, config.patch_size};
+      if (!source_.has("rgb")) continue;
+      const std::string pixels = concat("rgb@", config.image_size);
+      if (rows.contains(pixels)) continue;
+      rows[pixels] = {"pixels", 0, config.image_size, config.patch_size};
+      pixels_.push_back({pixels, static_cast<int>(config.image_size)});
+    }
+    for (const auto& [name, row] : rows)
+      table_ +=
+          concat("  ", name, ": {kind: ", row.kind, row.vocabulary ? concat(", vocab_size: ", row.vocabulary) : "",
+                 ", image_size: ", row.image_size, ", patch_size: ", row.patch_size, "}\n");
+  }
+
+  // OUT says what it was made from; another run must agree with it.
+  void settle() {
+    std::string names;
+    for (int64_t i = 0; i < source_.size(); ++i) names += source_.name(i) + "\n";
+    Json record{{"samples", source_.size()},   {"names", hash_text(names)}, {"crops", o_.crops},
+                {"shard_size", o_.shard_size}, {"seed", o_.seed},           {"min_crop_scale", o_.crop.min_scale},
+                {"flip", o_.crop.flip}};
+    for (const auto& [modality, hash] : made_from_) record["tokenizers"][modality] = hash;
+    const fs::path file = o_.out / "made_from.json";
+    make_folder(o_.out);
+    if (fs::exists(file)) {
+      const Json before = read_json(file);
+      check(before.is_object(), file.string(), ": should be an object");
+      for (const auto& [key, value] : record.items())
+        check(before.contains(key) && before[key] == value, file.string(),
+              ": the shards there were made with another '", key, "'; remove the folder or give another --out");
+      return;
+    }
+    check(!fs::exists(o_.out / "samples.json"), o_.out.string(),
+          ": holds a packed set of tokens already; give another --out");
+    write_file(o_.out / "modalities.yaml", "modalities:\n" + table_);
+    write_json(file, record);
+  }
+
+  struct Sample {
+    int64_t index;
+    std::vector<CropView> views;
+  };
+
+  // The crops of a sample: its own, or drawn for the size of its pictures.
+  Sample crops_of(int64_t i) const {
+    Sample sample{i, {}};
+    int width = 0, height = 0;
+    std::string sized;
+    for (const auto& folder : folders()) {
+      if (!source_.has(i, folder)) continue;
+      const StoredPicture picture = decode(i, folder);
+      const int w = picture_width(picture), h = picture_height(picture);
+      check(sized.empty() || (w == width && h == height), source_.origin(i, folder), ": is ", w, "x", h, ", but ",
+            sized, " of the sample is ", width, "x", height, "; `fourm data check` lists such files");
+      width = w, height = h, sized = folder;
+    }
+    if (source_.has(i, "crop_settings")) {
+      const std::string where = source_.origin(i, "crop_settings");
+      sample.views = decode_crop_settings(source_.read(i, "crop_settings"), where);
+      check(static_cast<int64_t>(sample.views.size()) >= o_.crops, where, ": holds ", sample.views.size(),
+            " crops, --crops asks for ", o_.crops);
+      sample.views.resize(o_.crops);
+    } else if (width > 0) {
+      sample.views = draw_views(width, height, o_.crops, o_.crop, Random(o_.seed, {hash_text(source_.name(i))}));
+    }
+    if (width > 0)
+      for (auto& view : sample.views) view.width = width, view.height = height;
+    return sample;
+  }
+
+  std::set<std::string> folders() const {
+    std::set<std::string> all;
+    for (const auto& t : tokenizers_) all.insert(t.folder);
+    if (!pixels_.empty()) all.insert("rgb");
+    return all;
+  }
+
+  InputConfig input(const std::string& folder) const {
+    for (const auto& t : tokenizers_)
+      if (t.folder == folder) return t.tokenizer.input();
+    return {};
+  }
+  StoredPicture decode(int64_t i, const std::string& folder) const {
+    return decode_picture(input(folder), source_.read(i, folder), source_.origin(i, folder));
+  }
+
+  void make_shard(int64_t shard) const {
+    const auto path = [&](const std::string& modality) { return o_.out / modality / shard_name(shard); };
+    // The crop settings come last: with them the shard is whole.
+    if (fs::exists(path("crop_settings"))) return;
+    remove_halves(shard);
+    std::vector<Sample> samples(std::min(o_.shard_size, source_.size() - shard * o_.shard_size));
+    parallel_for(static_cast<int64_t>(samples.size()),
+                 [&](int64_t k) { samples[k] = crops_of(shard * o_.shard_size + k); });
+    for (const auto& t : tokenizers_) write_tokens(t, samples, path(t.modality));
+    for (const auto& p : pixels_) write_pixels(p, samples, path(p.modality));
+    for (const auto& folder : texts_) write_texts(folder, samples, path(folder));
+    write_tar(path("crop_settings"), [&](TarWriter& tar) {
+      for (const Sample& s : samples)
+        if (!s.views.empty()) tar.add(source_.name(s.index) + ".npy", encode_npy(encode_crop_settings(s.views)));
+    });
+  }
+
+  // What a kill left half written.
+  void remove_halves(int64_t shard) const {
+    for (const auto& folder : fs::directory_iterator(o_.out)) {
+      if (!folder.is_directory()) continue;
+      for (const auto& file : list_files(folder.path()))
+        if (file.filename().string().starts_with(shard_name(shard) + ".tmp")) fs::remove(file);
+    }
+  }
+
+  // The samples of a shard that have `folder`, each with its crops as squares, a batch at a time.
+  template <class Use>
+  void each_batch(const std::string& folder, const InputConfig& input, int size, const std::vector<Sample>& samples,
+                  const Use& use) const {
+    std::vector<const Sample*> having;
+    for (const Sample& s : samples)
+      if (source_.has(s.index, folder)) having.push_back(&s);
+    const size_t most = std::max<size_t>(1, kBatch / static_cast<size_t>(o_.crops));
+    for (size_t begin = 0; begin < having.size(); begin += most) {
+      const size_t n = std::min(most, having.size() - begin);
+      std::vector<StoredPicture> squares(n * o_.crops);
+      parallel_for(static_cast<int64_t>(n), [&](int64_t k) {
+        const Sample& s = *having[begin + k];
+        const StoredPicture picture =
+            decode_picture(input, source_.read(s.index, folder), source_.origin(s.index, folder));
+        for (int64_t c = 0; c < o_.crops; ++c)
+          squares[k * o_.crops + c] = cut_square(input, picture, to_cut(s.views[c]), size);
+      });
+      use(std::vector<const Sample*>(having.begin() + begin, having.begin() + begin + n), squares);
+    }
+  }
+
+  void write_tokens(const NamedTokenizer& t, const std::vector<Sample>& samples, const fs::path& file) const {
+    write_tar(file, [&](TarWriter& tar) {
+      each_batch(t.folder, t.tokenizer.input(), static_cast<int>(t.tokenizer.config().image_size), samples,
+                 [&](const auto& having, const auto& squares) {
+                   const std::vector<TokenMap> maps = t.tokenizer.encode(squares);
+                   for (size_t k = 0; k < having.size(); ++k) {
+                     std::vector<int64_t> tokens;
+                     for (int64_t c = 0; c < o_.crops; ++c) {
+                       const auto& one = maps[k * o_.crops + c].tokens;
+                       tokens.insert(tokens.end(), one.begin(), one.end());
+                     }
+                     const auto length = static_cast<int64_t>(tokens.size()) / o_.crops;
+                     tar.add(source_.name(having[k]->index) + ".npy",
+                             encode_npy(npy_from_integers(tokens, {o_.crops, length}, "i2")));
+                   }
+                 });
+    });
+  }
+
+  void write_pixels(const PixelSize& p, const std::vector<Sample>& samples, const fs::path& file) const {
+    write_tar(file, [&](TarWriter& tar) {
+      each_batch("rgb", {}, p.size, samples, [&](const auto& having, const auto& squares) {
+        for (size_t k = 0; k < having.size(); ++k) {
+          NpyArray array{"u1", {o_.crops, p.size, p.size, 3}, {}};
+          for (int64_t c = 0; c < o_.crops; ++c) {
+            const Image& image = std::get<Image>(squares[k * o_.crops + c]);
+            array.bytes.append(image.pixels.begin(), image.pixels.end());
+          }
+          tar.add(source_.name(having[k]->index) + ".npy", encode_npy(array));
+        }
+      });
+    });
+  }
+
+  // As they are, once checked; boxes learn the size of their picture, which crops are relative to.
+  void write_texts(const std::string& folder, const std::vector<Sample>& samples, const fs::path& file) const {
+    write_tar(file, [&](TarWriter& tar) {
+      for (const Sample& s : samples) {
+        if (!source_.has(s.index, folder)) continue;
+        const std::string extension = source_.extension(s.index, folder), where = source_.origin(s.index, folder);
+        std::string bytes = source_.read(s.index, folder);
+        if (decode_annotation(bytes, extension, where).boxes && !s.views.empty()) {
+          Json json = parse_json(bytes, where);
+          json["height"] = static_cast<int64_t>(s.views[0].height);
+          json["width"] = static_cast<int64_t>(s.views[0].width);
+          bytes = json.dump() + "\n";
+        }
+        tar.add(source_.name(s.index) + "." + extension, bytes);
+      }
+    });
+  }
+
+  struct Row {
+    std::string kind;
+    int64_t vocabulary, image_size, patch_size;
+  };
+  const PretokenizeOptions& o_;
+  Source source_;
+  std::vector<NamedTokenizer> tokenizers_;
+  std::vector<PixelSize> pixels_;
+  std::vector<std::string> texts_;
+  std::map<std::string, uint64_t> made_from_;  // modality -> hash of the tokenizer's weights
+  std::string table_;
+};
 
 }  // namespace
 
-void pretokenize(const PretokenizeOptions& options) {
-  check(fs::is_directory(options.data), options.data.string(), ": no such folder");
-  check(fs::is_directory(options.tokenizers), options.tokenizers.string(), ": no such folder");
-  make_folder(options.out);
-  Samples samples(options.data);
-  std::vector<fs::path> folders;
-  for (const auto& entry : fs::directory_iterator(options.tokenizers))
-    if (entry.path().filename().string().starts_with("tok_")) folders.push_back(entry.path());
-  std::sort(folders.begin(), folders.end());
-  check(!folders.empty(), options.tokenizers.string(),
-        ": holds no tokenizers; they should stand in folders named after their modality, such as tok_depth@128");
-  std::set<int64_t> sizes;
-  for (const auto& folder : folders) {
-    const std::string modality = folder.filename().string();
-    if (!samples.has(source_folder(modality))) {
-      warn(options.data.string(), ": has no ", source_folder(modality), " for the tokenizer ", modality);
-      continue;
-    }
-    const PictureTokenizer tokenizer = PictureTokenizer::open(folder);
-    sizes.insert(tokenizer.config().image_size);
-    write_tokens(modality, samples, options, tokenizer);
-  }
-  if (samples.has("rgb"))
-    for (const int64_t size : sizes) write_pixels(size, samples, options);
-  for (const char* modality : {"caption", "det"})
-    if (samples.has(modality)) write_texts(modality, samples, options);
-  check(!samples.names().empty(), options.data.string(), ": holds nothing that the tokenizers read");
-  TokenSetIndex{samples.names(), 1}.write(options.out);
-  note(options.out.string(), ": ", samples.names().size(), " samples");
-}
+void pretokenize(const PretokenizeOptions& options) { Pretokenizer(options).run(); }
 
 }  // namespace fourm

@@ -6,7 +6,8 @@
 #include "fourm/core/log.h"
 #include "fourm/core/parallel.h"
 #include "fourm/core/strings.h"
-#include "fourm/data/token_set.h"
+#include "fourm/data/prefetch.h"
+#include "fourm/data/reader.h"
 #include "fourm/model/fourm.h"
 #include "fourm/train/trainer.h"
 
@@ -14,7 +15,8 @@ namespace fourm {
 namespace {
 
 // What a random stream is for.
-enum Purpose : uint64_t { kOrder, kSample, kMask, kEvalSample, kEvalMask };
+// The reader has its own: order, samples and turns of a mixture.
+enum Purpose : uint64_t { kMask = 3, kEvalSample, kEvalMask };
 
 LossKind loss_kind(const std::string& name) {
   if (name == "modality") return LossKind::kModality;
@@ -47,6 +49,14 @@ std::vector<Modality> all_modalities(const FourM& model) {
   return modalities;
 }
 
+std::map<std::string, double> training_sets(const PretrainConfig& config) {
+  check(config.data.empty() != config.mixture.empty(),
+        "the recipe should name a training set: set 'data' or 'mixture'");
+  return config.data.empty() ? config.mixture : std::map<std::string, double>{{config.data, 1}};
+}
+
+constexpr int64_t kBatchesAhead = 2;
+
 class Pretraining : public Objective {
  public:
   explicit Pretraining(const PretrainConfig& config)
@@ -54,26 +64,19 @@ class Pretraining : public Objective {
         table_(read_table(config.modalities)),
         text_(WordPiece::load(config.text_tokenizer)),
         model_(start_model(config, table_)),
-        data_(config.data, all_modalities(model_), text_),
-        masker_(masker(config.masking)) {
+        reader_(training_sets(config), all_modalities(model_), text_, config.seed),
+        masker_(masker(config.masking)),
+        batches_([this](int64_t index) { return draw_batch(index); }, kBatchesAhead) {
     check(config.batch > 0 && config.eval_samples > 0, "batch and eval_samples should be at least 1");
     model_.parameters().make_trainable();
-    if (!config.eval_data.empty()) eval_data_.emplace(config.eval_data, all_modalities(model_), text_);
-    note("training on ", data_.size(), " samples; ", model_.parameters().count(), " parameters");
+    if (!config.eval_data.empty()) eval_data_ = TokenSet::open(config.eval_data, all_modalities(model_), text_);
+    note("training on ", reader_.size(), " samples; ", model_.parameters().count(), " parameters");
   }
 
   Parameters& parameters() override { return model_.parameters(); }
 
   StepResult loss(int64_t index) override {
-    std::vector<MaskedSample> batch(config_.batch);
-    prepare_orders(index * config_.batch);
-    parallel_for(config_.batch, [&](int64_t j) {
-      const int64_t visit = index * config_.batch + j;
-      const auto key = static_cast<uint64_t>(visit);
-      batch[j] = masker_(data_.sample(sample_of(visit), Random(config_.seed, {kSample, key})),
-                         Random(config_.seed, {kMask, key}));
-    });
-    const Loss loss = model_.loss(pack_batch(batch), loss_kind(config_.loss));
+    const Loss loss = model_.loss(pack_batch(batches_.get(index)), loss_kind(config_.loss));
     Metrics metrics;
     int64_t slots = 0;
     for (const auto& [name, part] : loss.parts) {
@@ -115,15 +118,12 @@ class Pretraining : public Objective {
     return pack(samples, table_, config_.model.decoder_causal_mask, config_.model.decoder_sep_mask);
   }
 
-  // Visits go through the set in an order of their own each epoch. A batch may reach over several epochs.
-  void prepare_orders(int64_t first_visit) {
-    const int64_t first = first_visit / data_.size(), last = (first_visit + config_.batch - 1) / data_.size();
-    std::erase_if(orders_, [&](const auto& item) { return item.first < first; });
-    for (int64_t epoch = first; epoch <= last; ++epoch)
-      if (!orders_.contains(epoch))
-        orders_[epoch] = Random(config_.seed, {kOrder, static_cast<uint64_t>(epoch)}).permutation(data_.size());
+  std::vector<MaskedSample> draw_batch(int64_t index) const {
+    std::vector<MaskedSample> batch;
+    for (int64_t visit = index * config_.batch; visit < (index + 1) * config_.batch; ++visit)
+      batch.push_back(masker_(reader_.sample(visit), Random(config_.seed, {kMask, static_cast<uint64_t>(visit)})));
+    return batch;
   }
-  int64_t sample_of(int64_t visit) const { return orders_.at(visit / data_.size())[visit % data_.size()]; }
 
   // Mean loss of each modality over the slots of the evaluation, and the mean over modalities. Fixed samples and masks.
   Metrics evaluate_component(const MaskingComponent& component) const {
@@ -156,17 +156,16 @@ class Pretraining : public Objective {
   ModalityTable table_;
   WordPiece text_;
   FourM model_;
-  TokenSet data_;
-  std::optional<TokenSet> eval_data_;
+  TokenReader reader_;
+  std::unique_ptr<TokenSet> eval_data_;
   Masker masker_;
-  std::map<int64_t, std::vector<int64_t>> orders_;  // epoch -> order
+  Prefetcher<std::vector<MaskedSample>> batches_;  // last: its threads use the others
 };
 
 }  // namespace
 
 Outcome pretrain(const PretrainConfig& config) {
   check(!config.out.empty(), "the recipe names no run folder: set 'out'");
-  check(!config.data.empty(), "the recipe names no training set: set 'data'");
   check(!config.text_tokenizer.empty(), "the recipe names no text tokenizer: set 'text_tokenizer'");
   config.model.validate("the recipe's 'model'");
   Pretraining objective(config);

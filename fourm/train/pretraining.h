@@ -12,13 +12,15 @@ struct PretrainConfig {
   uint64_t seed = 0;
   int64_t batch = 64, eval_samples = 256;
   ModelConfig model;
+  std::map<std::string, double> mixture;
   MaskingConfig masking;
   TrainingConfig training;
 
   template <class Visitor>
   void fields(Visitor& v) {
     v("out", out, "the run folder; the same command goes on where a run stopped");
-    v("data", data, "training set: a folder written by `fourm tokenize`");
+    v("data", data, "training set: a folder or shards written by `fourm tokenize`");
+    v("mixture", mixture, "instead of data, several sets: path -> how often it is visited, relative to the others");
     v("eval_data", eval_data, "held-out set; empty = no evaluation");
     v("text_tokenizer", text_tokenizer, "tokenizer.json of captions and boxes");
     v("modalities", modalities, "YAML file of modalities beyond the official ones; empty = none");

@@ -9,6 +9,7 @@
 
 #include "fourm/core/log.h"
 #include "fourm/core/strings.h"
+#include "fourm/io/tar.h"
 #include "fourm/rooms/dataset.h"
 
 namespace fourm {
@@ -233,6 +234,18 @@ TEST_P(Rooms, SameSeedSameBytesWhateverThreadsAndCount) {
     if (name.find('/') != std::string::npos) {
       EXPECT_TRUE(bytes == one.at(name)) << name;
     }
+  // Shards hold the same files.
+  write_rooms(RoomMaker(options()), 6, root / "shards", 2, false, 4);
+  size_t members = 0;
+  for (const auto& [name, bytes] : files_of(root / "shards")) {
+    if (!name.ends_with(".tar")) continue;
+    for (const auto& member : list_tar(root / "shards" / name).members) {
+      const std::string file = (fs::path(name).parent_path() / member.name).string();
+      EXPECT_TRUE(bytes.substr(member.offset, member.size) == one.at(file)) << file;
+      ++members;
+    }
+  }
+  EXPECT_EQ(members, 6u * 8);
   fs::remove_all(root);
 }
 

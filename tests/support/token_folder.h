@@ -4,6 +4,7 @@
 
 #include "fourm/core/json.h"
 #include "fourm/data/token_set.h"
+#include "fourm/io/safetensors.h"
 #include "fourm/text/wordpiece_trainer.h"
 
 namespace fourm::test {

@@ -4,7 +4,9 @@
 
 #include "fourm/core/error.h"
 #include "fourm/core/log.h"
-#include "fourm/data/token_set.h"
+#include "fourm/data/check.h"
+#include "fourm/data/convert.h"
+#include "fourm/data/token_files.h"
 #include "fourm/tokenizer/picture_tokenizer.h"
 #include "fourm/tokenizer/vqvae.h"
 #include "tests/support/token_folder.h"
@@ -39,9 +41,9 @@ class PretokenizeTest : public testing::Test {
     Random random(1);
     for (int i = 0; i < 5; ++i) {
       const std::string name = "room" + std::to_string(i);
-      Image rgb(40, 40, 3);
-      Raster<uint16_t> depth(32, 32, 1);
-      Raster<uint8_t> labels(32, 32, 1);
+      Image rgb(48, 40, 3);
+      Raster<uint16_t> depth(48, 40, 1);
+      Raster<uint8_t> labels(48, 40, 1);
       for (auto& p : rgb.pixels) p = static_cast<uint8_t>(random.below(256));
       for (auto& p : depth.pixels) p = static_cast<uint16_t>(random.below(65536));
       for (auto& p : labels.pixels) p = static_cast<uint8_t>(random.below(5));
@@ -57,66 +59,133 @@ class PretokenizeTest : public testing::Test {
     Tokenizer::create(small("semseg", 4, 5), 3).save(root / "tokenizers/tok_semseg@32");
   }
   void TearDown() override { fs::remove_all(root); }
-  PretokenizeOptions options() const { return {root / "data", root / "tokenizers", root / "tokens"}; }
-
-  fs::path root;
-};
-
-TEST_F(PretokenizeTest, TokensAreThoseOfTheTokenizer) {
-  pretokenize(options());
-  ModalityTable table;
-  table.extend(R"(modalities:
-  rgb@32: {kind: pixels, image_size: 32, patch_size: 8}
-  tok_rgb@32: {vocab_size: 16, image_size: 32, patch_size: 8}
-  tok_depth@32: {vocab_size: 16, image_size: 32, patch_size: 8}
-  tok_semseg@32: {vocab_size: 16, image_size: 32, patch_size: 8}
+  PretokenizeOptions options(const std::string& out = "tokens") const {
+    return {.data = (root / "data").string(), .tokenizers = root / "tokenizers", .out = root / out, .shard_size = 2};
+  }
+  // Every file below a folder, by its path.
+  std::map<std::string, std::string> files(const std::string& out) const {
+    std::map<std::string, std::string> found;
+    for (const auto& entry : fs::recursive_directory_iterator(root / out))
+      if (entry.is_regular_file()) found[fs::relative(entry.path(), root / out).string()] = read_file(entry.path());
+    return found;
+  }
+  std::unique_ptr<TokenSet> open(const std::string& out) {
+    text.emplace(WordPiece::load(root / "toy/text.json"));
+    ModalityTable table;
+    table.extend(root / out / "modalities.yaml");
+    table.extend(R"(modalities:
   caption: {kind: sequence, vocab_size: 400, max_tokens: 16}
   det: {kind: sequence, vocab_size: 400, max_tokens: 16}
 )",
-               "the test");
-  std::vector<Modality> all;
-  for (const auto& name : table.names()) all.push_back(table.at(name));
-  const TokenSet set(root / "tokens", all, WordPiece::load(root / "toy/text.json"));
-  ASSERT_EQ(set.size(), 5);
-  EXPECT_EQ(set.name(3), "room3");
-  const TokenSample sample = set.sample(3, Random(1));
-
-  for (const char* modality : {"tok_rgb@32", "tok_depth@32", "tok_semseg@32"}) {
-    const auto tokenizer = PictureTokenizer::open(root / "tokenizers" / modality);
-    const fs::path file = root / "data" / tokenizer.input().kind / "room3.png";
-    const auto picture = centre_square(tokenizer.input(), read_picture(tokenizer.input(), file), 32);
-    EXPECT_EQ(sample.at(modality).ids, tokenizer.encode({picture})[0].tokens) << modality;
+                 "the test");
+    std::vector<Modality> all;
+    for (const auto& name : table.names()) all.push_back(table.at(name));
+    return TokenSet::open((root / out).string(), all, *text);
   }
-  EXPECT_EQ(sample.at("rgb@32").length(), 16);
-  EXPECT_EQ(sample.at("det").ids.size(), 1u) << "no boxes: only [EOS]";
-}
-
-TEST_F(PretokenizeTest, KeepsWhatIsThereAndRedoesWhatChanged) {
-  pretokenize(options());
-  const fs::path depth = root / "tokens/tok_depth@32.safetensors", rgb = root / "tokens/tok_rgb@32.safetensors";
-  const auto depth_time = fs::last_write_time(depth);
-  const std::string before = read_file(rgb);
-  Tokenizer::create(small("rgb", 3, {}), 9).save(root / "tokenizers/tok_rgb@32");
-  pretokenize(options());
-  EXPECT_EQ(fs::last_write_time(depth), depth_time);
-  EXPECT_NE(read_file(rgb), before);
-}
-
-TEST_F(PretokenizeTest, NamesUnpairedAndBrokenFiles) {
-  const auto failure = [&]() -> std::string {
+  std::string failure(const PretokenizeOptions& o) const {
     try {
-      pretokenize(options());
+      pretokenize(o);
     } catch (const Error& error) {
       return error.what();
     }
     return "";
-  };
+  }
+
+  fs::path root;
+  std::optional<WordPiece> text;
+};
+
+TEST_F(PretokenizeTest, TokensAreThoseOfTheTokenizerForEachCrop) {
+  PretokenizeOptions o = options();
+  o.crops = 3;
+  pretokenize(o);
+  const auto set = open("tokens");
+  ASSERT_EQ(set->size(), 5);
+  EXPECT_EQ(set->name(3), "room3");
+  EXPECT_EQ(set->shards(), (std::vector<int64_t>{0, 2, 4}));
+
+  const Source source = Source::open((root / "tokens").string());
+  const auto views = decode_crop_settings(source.read(3, "crop_settings"), "crops");
+  ASSERT_EQ(views.size(), 3u);
+  EXPECT_EQ(views[0].left, 4);
+  EXPECT_EQ(views[0].crop_width, 40);
+  for (const char* modality : {"tok_rgb@32", "tok_depth@32", "tok_semseg@32"}) {
+    const auto tokenizer = PictureTokenizer::open(root / "tokenizers" / modality);
+    const fs::path file = root / "data" / tokenizer.input().kind / "room3.png";
+    const StoredPicture picture = read_picture(tokenizer.input(), file);
+    const TokenArray tokens(source.read(3, modality), modality);
+    ASSERT_EQ(tokens.crops(), 3);
+    std::vector<StoredPicture> squares;
+    for (const auto& view : views) squares.push_back(cut_square(tokenizer.input(), picture, to_cut(view), 32));
+    const auto expected = tokenizer.encode(squares);
+    for (int64_t c = 0; c < 3; ++c) EXPECT_EQ(tokens.ids(c, 16), expected[c].tokens) << modality << " " << c;
+    EXPECT_EQ(squares[0], centre_square(tokenizer.input(), picture, 32));
+  }
+  const TokenSample sample = set->sample(3, Random(1));
+  EXPECT_EQ(sample.at("rgb@32").length(), 16);
+  EXPECT_EQ(sample.at("det").ids.size(), 1u) << "no boxes: only [EOS]";
+  EXPECT_TRUE(check_data((root / "tokens").string(), {}).faults.empty());
+}
+
+TEST_F(PretokenizeTest, ARestartAndTwoWorkersGiveTheSameBytes) {
+  PretokenizeOptions o = options();
+  o.crops = 2;
+  pretokenize(o);
+  const auto whole = files("tokens");
+  EXPECT_EQ(whole.size(), 8u * 3 + 2);
+
+  PretokenizeOptions half = options("half");
+  half.crops = half.workers = 2;
+  half.worker = 1;
+  pretokenize(half);
+  EXPECT_THROW(open("half"), Error) << "one worker's part is not a whole set";
+  half.worker = 0;
+  pretokenize(half);
+  EXPECT_EQ(files("half"), whole);
+
+  // What a kill leaves: a shard without its last files, and half a file beside them.
+  fs::remove(root / "half/crop_settings/shard-00001.tar");
+  fs::remove(root / "half/det/shard-00001.tar");
+  write_file(root / "half/tok_rgb@32/shard-00001.tar.tmp123", "half");
+  EXPECT_THROW(open("half"), Error);
+  pretokenize(half);
+  half.worker = 1;
+  pretokenize(half);
+  EXPECT_EQ(files("half"), whole);
+}
+
+TEST_F(PretokenizeTest, ShardsAndFoldersGiveTheSameTokens) {
+  pretokenize(options());
+  convert_to_shards((root / "data").string(), root / "data_shards", 3);
+  PretokenizeOptions o = options("from_shards");
+  o.data = (root / "data_shards").string();
+  pretokenize(o);
+  EXPECT_EQ(files("from_shards"), files("tokens"));
+}
+
+TEST_F(PretokenizeTest, KeepsWhatIsThereAndRefusesOtherSettings) {
+  pretokenize(options());
+  const auto time = fs::last_write_time(root / "tokens/tok_depth@32/shard-00000.tar");
+  pretokenize(options());
+  EXPECT_EQ(fs::last_write_time(root / "tokens/tok_depth@32/shard-00000.tar"), time);
+  PretokenizeOptions more = options();
+  more.crops = 2;
+  EXPECT_NE(failure(more).find("another 'crops'"), std::string::npos) << failure(more);
+  Tokenizer::create(small("rgb", 3, {}), 9).save(root / "tokenizers/tok_rgb@32");
+  EXPECT_NE(failure(options()).find("another 'tokenizers'"), std::string::npos) << failure(options());
+}
+
+TEST_F(PretokenizeTest, SamplesMayLackModalitiesAndBrokenFilesAreNamed) {
   fs::remove(root / "data/semseg/room2.png");
-  EXPECT_NE(failure().find("1 samples are in depth but not in semseg, such as room2"), std::string::npos) << failure();
+  pretokenize(options());
+  EXPECT_FALSE(open("tokens")->sample(2, Random(1)).contains("tok_semseg@32"));
   write_file(root / "data/semseg/room2.png", "not a picture");
-  EXPECT_NE(failure().find("room2.png"), std::string::npos) << failure();
+  EXPECT_NE(failure(options("again")).find("room2.png"), std::string::npos);
+  write_png16(root / "data/depth/room1.png", Raster<uint16_t>(32, 32, 1));
+  fs::remove(root / "data/semseg/room2.png");
+  EXPECT_NE(failure(options("sizes")).find("room1.png"), std::string::npos);
   fs::remove_all(root / "tokenizers");
-  EXPECT_NE(failure(), "");
+  EXPECT_NE(failure(options("none")), "");
 }
 
 }  // namespace

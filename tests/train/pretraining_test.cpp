@@ -5,6 +5,8 @@
 #include "fourm/core/config.h"
 #include "fourm/core/error.h"
 #include "fourm/core/log.h"
+#include "fourm/data/convert.h"
+#include "fourm/io/npy.h"
 #include "fourm/model/fourm.h"
 #include "tests/support/token_folder.h"
 
@@ -92,6 +94,34 @@ TEST_F(PretrainingTest, ResumesAndRepeatsBitForBit) {
   const std::string weights = read_file(root / "whole" / "model" / "model.safetensors");
   EXPECT_TRUE(weights == read_file(root / "again" / "model" / "model.safetensors"));
   EXPECT_TRUE(weights == read_file(root / "cut" / "model" / "model.safetensors"));
+}
+
+// A mixture of a packed set and of shards with several crops and absent captions: stopped and gone on, as never stopped.
+TEST_F(PretrainingTest, MixturesResumeBitForBit) {
+  const auto array = [&](const std::string& modality, int i, const NpyArray& values) {
+    write_npy(root / "folders" / modality / ("photo" + std::to_string(i) + ".npy"), values);
+  };
+  for (int i = 0; i < 7; ++i) {
+    array("rgb@64", i, npy_from_integers(std::vector<int64_t>(2 * 64 * 64 * 3, 30 * i), {2, 64, 64, 3}, "u1"));
+    array("tok_depth@64", i, npy_from_integers(std::vector<int64_t>(32, i), {2, 16}, "i2"));
+    array("crop_settings", i, npy_from_integers({0, 0, 64, 64, 0, 0, 0, 60, 60, 1}, {2, 5}, "i4"));
+    const std::string name = "photo" + std::to_string(i);
+    if (i % 2) write_file(root / "folders/caption" / (name + ".txt"), "a lamp left of a bed");
+    write_json(root / "folders/det" / (name + ".json"), {{"instances", Json::array()}});
+  }
+  convert_to_shards((root / "folders").string(), root / "shards", 3);
+  const auto run = [&](const std::string& out) {
+    PretrainConfig c = config(out, 12);
+    c.mixture = {{c.data, 2}, {(root / "shards").string(), 1}};
+    c.data.clear();
+    pretrain(c);
+    return read_file(root / out / "model" / "model.safetensors");
+  };
+  const std::string weights = run("whole");
+  run("cut");
+  fs::remove_all(root / "cut" / "checkpoints" / "step-000012");
+  fs::remove_all(root / "cut" / "model");
+  EXPECT_TRUE(weights == run("cut"));
 }
 
 // bfloat16 products: float32 weights that follow the float32 run closely at first, learn, and repeat bit for bit.

@@ -1,0 +1,139 @@
+// fourm data check|stats|convert|label
+#include <iostream>
+
+#include "cli/verbs.h"
+#include "fourm/core/log.h"
+#include "fourm/data/check.h"
+#include "fourm/data/convert.h"
+#include "fourm/data/stats.h"
+#include "fourm/eval/gallery.h"
+
+namespace fourm {
+namespace {
+
+struct Options {
+  std::string path, out, to = "shards", text_tokenizer;
+  CheckOptions check;
+  int64_t shard_size = 1000, preview = 12;
+  bool json = false, speed = false, transparency = false;
+};
+
+void run_check(const Options& o) {
+  const CheckReport report = check_data(o.path, o.check);
+  if (o.json) {
+    Json faults = Json::array();
+    for (const auto& f : report.faults)
+      faults.push_back({{"file", f.file}, {"member", f.member}, {"problem", f.problem}, {"remedy", f.remedy}});
+    std::cout << Json{{"samples", report.samples}, {"files", report.files}, {"faults", faults}}.dump(
+                     2, ' ', false, Json::error_handler_t::replace)
+              << "\n";
+  } else {
+    for (const auto& fault : report.faults) std::cout << fault.text() << "\n";
+    std::cout << report.samples << " samples, " << report.files
+              << " files: " << (report.faults.empty() ? "sound" : concat(report.faults.size(), " faults")) << "\n";
+  }
+  std::cout.flush();
+  check(report.faults.empty(), o.path, ": ", report.faults.size(), " faults were found; the lines above name them");
+}
+
+std::string described(const std::string& modality, const Json& tally) {
+  std::string line = concat("  ", modality, ": ", tally["files"], " files, ", tally["bytes"], " bytes");
+  if (tally["unreadable"] > 0) line += concat(", ", tally["unreadable"], " unreadable");
+  for (const char* key : {"boxes", "texts", "words", "crops", "length", "used", "highest", "sizes", "classes"}) {
+    if (!tally.contains(key)) continue;
+    const Json& value = tally[key];
+    line += concat("\n    ", key, ": ");
+    size_t shown = 0;
+    if (!value.is_object()) line += value.dump();
+    for (auto item = value.begin(); value.is_object() && item != value.end() && shown < 12; ++item, ++shown)
+      line += concat(shown ? ", " : "", item.key(), " ", *item);
+    if (value.is_object() && value.size() > shown) line += concat(", and ", value.size() - shown, " more");
+  }
+  return line + "\n";
+}
+
+void run_stats(const Options& o) {
+  if (o.speed) {
+    if (o.text_tokenizer.empty()) throw UsageError("--speed needs --text-tokenizer FILE");
+    const double speed = reading_speed(o.path, o.text_tokenizer, 3);
+    if (o.json)
+      std::cout << Json{{"samples_per_second", speed}}.dump() << "\n";
+    else
+      std::cout << static_cast<int64_t>(speed) << " samples are read and masked in a second of one processor\n";
+    return;
+  }
+  const DataStats stats = data_stats(o.path, o.out.empty() ? 0 : o.preview);
+  std::string text = concat(stats.report["samples"], " samples in ", stats.report["shards"], " shards\n");
+  for (const auto& [modality, tally] : stats.report["modalities"].items()) text += described(modality, tally);
+  std::cout << (o.json ? stats.report.dump(2) + "\n" : text);
+  if (o.out.empty()) return;
+  Gallery page{"Data set", o.path, {}, text};
+  for (const auto& [name, cells] : stats.preview) {
+    GalleryRow row{name, {}};
+    for (const auto& cell : cells)
+      row.cells.push_back({cell.picture, cell.text.empty() ? cell.modality : cell.modality + ": " + cell.text});
+    page.rows.push_back(std::move(row));
+  }
+  write_json(fs::path(o.out) / "stats.json", stats.report);
+  write_gallery(o.out, page);
+  note("the preview page is ", (fs::path(o.out) / "index.html").string());
+}
+
+void run_convert(const Options& o) {
+  const int64_t samples =
+      o.to == "shards" ? convert_to_shards(o.path, o.out, o.shard_size) : convert_to_folders(o.path, o.out);
+  std::cout << samples << " samples in " << o.out << "\n";
+}
+
+}  // namespace
+
+void add_data(CLI::App& program) {
+  auto o = std::make_shared<Options>();
+  auto* verb = program.add_subcommand("data", "check, describe and convert data sets");
+  verb->require_subcommand(1);
+  const auto add = [&](const char* name, const char* help) {
+    auto* sub = verb->add_subcommand(name, help);
+    sub->add_option("PATH", o->path, "a folder with a folder or shards a modality, or shards by pattern")->required();
+    return sub;
+  };
+
+  auto* check_verb = add("check", "name each broken, unpaired, mis-sized or out-of-range file; exit 1 if there is one");
+  check_verb->add_option("--classes", o->check.classes, "labels of semseg end below this; default: dataset.yaml");
+  check_verb->add_flag("--missing-ok", o->check.missing_ok, "samples may lack modalities");
+  check_verb->add_option("--threads", o->check.threads, "0: one for each processor")->capture_default_str();
+  check_verb->add_flag("--json", o->json, "machine-readable");
+  check_verb->footer(
+      "Examples:\n  fourm data check rooms/train\n"
+      "  fourm data check 'cc12m/[rgb,caption]/{00000..00099}.tar' --missing-ok");
+  check_verb->callback([o] { run_check(*o); });
+
+  auto* stats_verb = add("stats", "count sizes, classes, words and tokens; --out writes a page to look at");
+  stats_verb->add_option("--out", o->out, "folder for index.html, gallery.png and stats.json");
+  stats_verb->add_option("--preview", o->preview, "samples on the page")->capture_default_str();
+  stats_verb->add_flag("--speed", o->speed, "instead: how many token samples one thread reads and masks a second");
+  stats_verb->add_option("--text-tokenizer", o->text_tokenizer, "tokenizer.json, for --speed");
+  stats_verb->add_flag("--json", o->json, "machine-readable");
+  stats_verb->footer(
+      "Examples:\n  fourm data stats rooms/train --out look\n"
+      "  fourm data stats tokens/train --speed --text-tokenizer text_tokenizer.json");
+  stats_verb->callback([o] { run_stats(*o); });
+
+  auto* convert_verb = add("convert", "copy a data set into the other layout");
+  convert_verb->add_option("--out", o->out, "folder to write")->required();
+  convert_verb->add_option("--to", o->to, "shards or folders")
+      ->check(CLI::IsMember({"shards", "folders"}))
+      ->capture_default_str();
+  convert_verb->add_option("--shard-size", o->shard_size, "samples a shard")->capture_default_str();
+  convert_verb->footer("Example:\n  fourm data convert rooms/train --out rooms_shards --to shards --shard-size 500");
+  convert_verb->callback([o] { run_convert(*o); });
+
+  auto* label_verb = add("label", "make modalities from pictures");
+  label_verb
+      ->add_flag("--transparency", o->transparency,
+                 "mask/ and det/ from the alpha channel of rgb/; the class is the picture's folder")
+      ->required();
+  label_verb->footer("Example:\n  fourm data label stamps --transparency");
+  label_verb->callback([o] { std::cout << label_by_transparency(o->path) << " samples labelled\n"; });
+}
+
+}  // namespace fourm

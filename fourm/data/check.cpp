@@ -1,0 +1,350 @@
+#include "fourm/data/check.h"
+
+#include <algorithm>
+#include <atomic>
+#include <cmath>
+#include <mutex>
+
+#include "fourm/core/config.h"
+#include "fourm/core/error.h"
+#include "fourm/core/json.h"
+#include "fourm/core/log.h"
+#include "fourm/core/parallel.h"
+#include "fourm/core/strings.h"
+#include "fourm/data/annotation.h"
+#include "fourm/data/crop.h"
+#include "fourm/data/token_files.h"
+
+namespace fourm {
+namespace {
+
+// A complaint about the file that is being looked at.
+struct Finding : Error {
+  Finding(const std::string& problem, std::string what_to_do) : Error(problem), remedy(std::move(what_to_do)) {}
+  std::string remedy;
+};
+
+template <class... Parts>
+void expect(bool condition, const std::string& remedy, Parts&&... parts) {
+  if (!condition) throw Finding(concat(std::forward<Parts>(parts)...), remedy);
+}
+
+// What one file shows that other files of its sample, or the same modality of other samples, must agree with.
+struct Facts {
+  int64_t width = 0, height = 0;  // of a picture
+  int64_t crops = 0, tokens = 0;
+  std::vector<CropView> views;
+};
+
+struct PngHead {
+  int depth = 0, colour = 0;  // colour type: 0 grey, 2 RGB, 3 palette, 4 grey and alpha, 6 RGBA
+};
+std::optional<PngHead> png_head(std::string_view bytes) {
+  if (!bytes.starts_with("\x89PNG\r\n\x1a\n") || bytes.size() < 26) return std::nullopt;
+  return PngHead{static_cast<uint8_t>(bytes[24]), static_cast<uint8_t>(bytes[25])};
+}
+
+// The part of the pixels that are unit vectors, as those of a normal map.
+double unit_vectors(const Image& image) {
+  int64_t unit = 0;
+  for (size_t i = 0; i < image.pixels.size(); i += 3) {
+    double squares = 0;
+    for (int c = 0; c < 3; ++c) squares += std::pow(image.pixels[i + c] / 127.5 - 1, 2);
+    unit += std::abs(std::sqrt(squares) - 1) < 0.05;
+  }
+  return static_cast<double>(unit) / static_cast<double>(std::max<size_t>(image.area(), 1));
+}
+
+template <class Picture>
+void size_of(const Picture& picture, Facts& facts) {
+  facts.width = picture.width;
+  facts.height = picture.height;
+}
+
+class FileCheck {
+ public:
+  FileCheck(const DataFacts& facts, int64_t classes) : known_(facts), classes_(classes) {}
+
+  Facts operator()(const std::string& modality, const std::string& extension, const std::string& bytes) const {
+    Facts facts;
+    expect(!bytes.empty(), "restore it from its source, or remove the sample", "the file is empty");
+    switch (file_kind(modality)) {
+      case FileKind::kPicture:
+        extension == "npy" ? pixels(modality, bytes, facts) : picture(bytes, facts);
+        break;
+      case FileKind::kNormal:
+        normal(bytes, facts);
+        break;
+      case FileKind::kDepth:
+        depth(bytes, facts);
+        break;
+      case FileKind::kLabels:
+        labels(bytes, facts);
+        break;
+      case FileKind::kMap:
+        map(bytes, facts);
+        break;
+      case FileKind::kCaption:
+      case FileKind::kBoxes:
+        annotation(modality, extension, bytes, facts);
+        break;
+      case FileKind::kTokens:
+        tokens(modality, bytes, facts);
+        break;
+      case FileKind::kCrops:
+        facts.views = decode_crop_settings(bytes, "");
+        facts.crops = static_cast<int64_t>(facts.views.size());
+        break;
+      case FileKind::kOther:
+        other(extension, bytes);
+        break;
+    }
+    return facts;
+  }
+
+ private:
+  static void picture(const std::string& bytes, Facts& facts) {
+    if (const auto png = png_head(bytes))
+      expect(png->depth <= 8 || png->colour != 0, "is it a depth map? put it into depth/, and the picture here",
+             "is a 16-bit grey map, expected a colour picture");
+    const Image image = decode_image(bytes, "");
+    expect(image.area() < 64 || unit_vectors(image) < 0.99, "is it a normal map? put it into normal/",
+           "every pixel is a unit vector, as in a normal map, expected a colour picture");
+    size_of(image, facts);
+  }
+
+  void pixels(const std::string& modality, const std::string& bytes, Facts& facts) const {
+    const NpyArray array = decode_npy(bytes, "");
+    const auto known = known_.modalities.find(modality);
+    expect(array.dtype == "u1" && array.shape.size() == 4 && array.shape[0] > 0 && array.shape[1] == array.shape[2] &&
+               array.shape[3] == 3 && (known == known_.modalities.end() || known->second.image_size == array.shape[1]),
+           "run `fourm tokenize` again for it", "has the wrong shape or dtype, expected bytes [crops, size, size, 3]");
+    facts.crops = array.shape[0];
+  }
+
+  static void normal(const std::string& bytes, Facts& facts) {
+    if (const auto png = png_head(bytes))
+      expect(png->colour == 2 || png->colour == 6, "save it as RGB: (n + 1) / 2 * 255",
+             "has the wrong number of channels for a normal map (PNG colour type ", png->colour, "), expected RGB");
+    const Image image = decode_image(bytes, "");
+    expect(unit_vectors(image) > 0.5, "is it a photograph? normals are (n + 1) / 2 * 255 with |n| = 1",
+           "most pixels are no unit vectors, expected a normal map");
+    size_of(image, facts);
+  }
+
+  static void depth(const std::string& bytes, Facts& facts) {
+    InputConfig config;
+    config.kind = "depth";
+    if (const auto png = png_head(bytes))
+      expect(png->depth == 16 && png->colour == 0, "save depth as 16-bit grey PNG in millimetres, or .npy in metres",
+             "is a PNG of ", png->depth, " bits and colour type ", png->colour, ", expected 16-bit grey");
+    if (bytes.starts_with("\x93NUMPY")) {
+      const NpyArray array = decode_npy(bytes, "");
+      expect(array.dtype[0] == 'f' && array.shape.size() == 2, "save float32 metres as an array [H, W]",
+             "has the wrong shape or dtype: ", array.shape.size(), " dimensions of '", array.dtype, "'");
+      for (const float v : npy_floats(array))
+        expect(v >= 0 && std::isfinite(v), "write 0 where there is no depth", "holds the depth ", v);
+    }
+    const StoredPicture map = decode_picture(config, bytes, "");
+    facts.width = picture_width(map);
+    facts.height = picture_height(map);
+  }
+
+  void labels(const std::string& bytes, Facts& facts) const {
+    const auto map = decode_labels(bytes, "");
+    const int highest = *std::max_element(map.pixels.begin(), map.pixels.end(),
+                                          [](uint8_t a, uint8_t b) { return (a == 255 ? 0 : a) < (b == 255 ? 0 : b); });
+    expect(classes_ == 0 || highest == 255 || highest < classes_, "map it to a class of the data set, or to 255 (none)",
+           "holds the label ", highest, " out of range, the classes end at ", classes_ - 1);
+    size_of(map, facts);
+  }
+
+  static void map(const std::string& bytes, Facts& facts) {
+    const auto png = png_head(bytes);
+    expect(png.has_value(), "save it as a PNG", "is not a PNG");
+    if (png->colour == 3 || png->depth < 8) {
+      size_of(decode_labels(bytes, ""), facts);
+    } else {
+      expect(png->colour == 0, "save it as a grey PNG", "has the wrong number of channels, expected a grey map");
+      size_of(decode_png16(bytes, ""), facts);
+    }
+  }
+
+  static void annotation(const std::string& modality, const std::string& extension, const std::string& bytes,
+                         Facts& facts) {
+    const Annotation a = decode_annotation(bytes, extension, "");
+    const bool boxes = file_kind(modality) == FileKind::kBoxes;
+    expect(a.boxes.has_value() == boxes, "is it in the wrong folder? texts stand in caption/, boxes in det/",
+           boxes ? "holds texts, expected boxes" : "holds boxes, expected texts");
+    facts.width = static_cast<int64_t>(a.width);
+    facts.height = static_cast<int64_t>(a.height);
+  }
+
+  void tokens(const std::string& modality, const std::string& bytes, Facts& facts) const {
+    const TokenArray array(bytes, "");
+    const auto known = known_.modalities.find(modality);
+    const int64_t vocabulary = known == known_.modalities.end() ? int64_t{1} << 31 : known->second.vocab_size;
+    for (int64_t c = 0; c < array.crops(); ++c) {
+      try {
+        array.ids(c, vocabulary);
+      } catch (const Error& error) {
+        throw Finding(std::string(error.what()).substr(2),
+                      "was it made by another tokenizer? tokenise the sample again");
+      }
+    }
+    expect(known == known_.modalities.end() || known->second.max_tokens == array.length(),
+           "was it made by another tokenizer? tokenise the sample again", "has ", array.length(),
+           " tokens a crop, expected ", known == known_.modalities.end() ? 0 : known->second.max_tokens);
+    facts.crops = array.crops();
+    facts.tokens = array.length();
+  }
+
+  static void other(const std::string& extension, const std::string& bytes) {
+    if (extension == "json")
+      parse_json(bytes, "");
+    else if (extension == "npy")
+      decode_npy(bytes, "");
+    else if (extension == "txt")
+      decode_annotation(bytes, extension, "");
+    else
+      decode_image_rgba(bytes, "");
+  }
+
+  const DataFacts& known_;
+  int64_t classes_;
+};
+
+const char* usual_remedy(FileKind kind) {
+  switch (kind) {
+    case FileKind::kCaption:
+      return "write a text (UTF-8), or JSON: a list of texts";
+    case FileKind::kBoxes:
+      return "write {\"instances\": [{\"boxes\": [xmin, ymin, xmax, ymax] in 0..1, \"class_name\", \"score\"}]}";
+    case FileKind::kTokens:
+      return "tokenise the sample again";
+    case FileKind::kCrops:
+      return "write integers [crops, 5]: top, left, height, width, flip";
+    default:
+      return "restore it from its source, or remove the sample";
+  }
+}
+
+// The value that most have; of equally frequent ones the first seen.
+template <class T>
+T usual(const std::map<T, int64_t>& counts) {
+  return std::max_element(counts.begin(), counts.end(), [](auto& a, auto& b) { return a.second < b.second; })->first;
+}
+
+}  // namespace
+
+FileKind file_kind(const std::string& modality) {
+  const std::string subject = modality.substr(0, modality.find('@'));
+  if (subject.starts_with("tok_")) return FileKind::kTokens;
+  static const std::map<std::string, FileKind> kKinds{
+      {"rgb", FileKind::kPicture},        {"normal", FileKind::kNormal},   {"depth", FileKind::kDepth},
+      {"semseg", FileKind::kLabels},      {"instance", FileKind::kMap},    {"mask", FileKind::kMap},
+      {"mask_valid", FileKind::kMap},     {"caption", FileKind::kCaption}, {"det", FileKind::kBoxes},
+      {"crop_settings", FileKind::kCrops}};
+  const auto found = kKinds.find(subject);
+  return found == kKinds.end() ? FileKind::kOther : found->second;
+}
+
+DataFacts DataFacts::read(const Source& source) {
+  DataFacts facts;
+  const fs::path root(source.path());
+  if (const fs::path file = root / "dataset.yaml"; fs::exists(file)) {
+    const YAML::Node classes = read_yaml(file)["semseg_classes"];
+    if (classes.IsDefined() && classes.IsSequence())
+      for (const auto& item : classes)
+        facts.classes.push_back(item.IsMap() && item["name"].IsDefined() ? item["name"].as<std::string>() : "");
+  }
+  if (const fs::path file = root / "modalities.yaml"; fs::exists(file)) {
+    ModalityTable table;
+    table.extend(file);
+    for (const auto& name : table.names()) facts.modalities.emplace(name, table.at(name));
+  }
+  return facts;
+}
+
+CheckReport check_data(const std::string& path, const CheckOptions& options) {
+  CheckReport report;
+  const Source source = Source::open(path, &report.faults);
+  const DataFacts known = DataFacts::read(source);
+  const FileCheck look(known, options.classes ? options.classes : static_cast<int64_t>(known.classes.size()));
+  const auto& modalities = source.modalities();
+  const int64_t n = source.size();
+  report.samples = n;
+
+  std::vector<std::vector<Fault>> found(n);
+  std::vector<std::map<std::string, Facts>> seen(n);
+  std::atomic<int64_t> done = 0, files = 0;
+  Progress progress("check", n);
+  std::mutex mutex;
+  parallel_for(
+      n,
+      [&](int64_t i) {
+        for (const auto& modality : modalities) {
+          if (!source.has(i, modality)) continue;
+          ++files;
+          const auto complain = [&](std::string problem, const std::string& remedy) {
+            if (problem.starts_with(": ")) problem.erase(0, 2);
+            found[i].push_back({source.file(i, modality), source.member(i, modality), std::move(problem), remedy});
+          };
+          try {
+            seen[i][modality] = look(modality, source.extension(i, modality), source.read(i, modality));
+          } catch (const Finding& finding) {
+            complain(finding.what(), finding.remedy);
+          } catch (const Error& error) {
+            complain(error.what(), usual_remedy(file_kind(modality)));
+          }
+        }
+        ++done;
+        if (const std::unique_lock lock(mutex, std::try_to_lock); lock) progress.update(done);
+      },
+      options.threads);
+  report.files = files;
+
+  // What most samples have is what the odd one should have.
+  std::map<std::string, std::map<int64_t, int64_t>> lengths, crops;
+  for (const auto& sample : seen)
+    for (const auto& [modality, facts] : sample) {
+      if (facts.tokens) ++lengths[modality][facts.tokens];
+      if (facts.crops) ++crops[""][facts.crops];
+    }
+  for (int64_t i = 0; i < n; ++i) {
+    const auto complain = [&](const std::string& modality, const std::string& problem, const std::string& remedy) {
+      found[i].push_back({source.file(i, modality), source.member(i, modality), problem, remedy});
+    };
+    std::string present;
+    for (const auto& modality : modalities)
+      if (present.empty() && source.has(i, modality)) present = modality;
+    for (const auto& modality : modalities)
+      if (!options.missing_ok && !source.has(i, modality))
+        found[i].push_back({source.expected(i, modality), source.name(i),
+                            concat("is missing, while ", source.origin(i, present), " is there"),
+                            "add it, or remove the sample from the other modalities"});
+    std::map<std::pair<int64_t, int64_t>, int64_t> sizes;
+    for (const auto& [modality, facts] : seen[i])
+      if (facts.width > 0) ++sizes[{facts.width, facts.height}];
+    for (const auto& [modality, facts] : seen[i]) {
+      if (facts.tokens && facts.tokens != usual(lengths[modality]))
+        complain(modality,
+                 concat("has ", facts.tokens, " tokens a crop, other samples have ", usual(lengths[modality])),
+                 "tokenise the sample again");
+      if (facts.crops && facts.crops != usual(crops[""]))
+        complain(modality, concat("has ", facts.crops, " crops, other files have ", usual(crops[""])),
+                 "tokenise the sample again with one crop_settings");
+      if (sizes.size() < 2 || facts.width == 0) continue;
+      const auto [width, height] = usual(sizes);
+      if (facts.width != width || facts.height != height)
+        complain(
+            modality,
+            concat("is ", facts.width, "x", facts.height, ", other modalities of the sample are ", width, "x", height),
+            "resize it, or restore the original of the same picture");
+    }
+  }
+  for (auto& faults : found) std::move(faults.begin(), faults.end(), std::back_inserter(report.faults));
+  return report;
+}
+
+}  // namespace fourm

@@ -1,0 +1,46 @@
+// What is wrong with a data set: each broken, unpaired, mis-sized or out-of-range file, with what to do about it.
+#pragma once
+
+#include <optional>
+
+#include "fourm/data/source.h"
+#include "fourm/modality/modality.h"
+
+namespace fourm {
+
+/// What the files of a modality hold, told by its name up to '@'.
+enum class FileKind {
+  kPicture,  ///< rgb: 8-bit picture, or bytes [C, S, S, 3]
+  kNormal,   ///< normal: 8-bit RGB, unit vectors
+  kDepth,    ///< depth: 16-bit grey PNG, or metres [H, W]
+  kLabels,   ///< semseg: palette or grey PNG
+  kMap,      ///< instance, mask: grey PNG
+  kCaption,  ///< caption
+  kBoxes,    ///< det
+  kTokens,   ///< tok_...
+  kCrops,    ///< crop_settings
+  kOther,    ///< anything else: it must only be a sound file of its ending
+};
+FileKind file_kind(const std::string& modality);
+
+/// What a data set says about itself: dataset.yaml (`fourm rooms`) and modalities.yaml (`fourm tokenize`), if there.
+struct DataFacts {
+  std::vector<std::string> classes;            ///< names of the labels of semseg, by number; empty: not known
+  std::map<std::string, Modality> modalities;  ///< those of modalities.yaml
+  static DataFacts read(const Source& source);
+};
+
+struct CheckOptions {
+  int64_t classes = 0;      ///< labels of semseg are below it (255 = none is allowed); 0: as DataFacts says
+  bool missing_ok = false;  ///< samples may lack modalities
+  int threads = 0;
+};
+
+struct CheckReport {
+  std::vector<Fault> faults;
+  int64_t samples = 0, files = 0;
+};
+
+CheckReport check_data(const std::string& path, const CheckOptions& options);
+
+}  // namespace fourm

@@ -1,0 +1,99 @@
+#include "fourm/data/convert.h"
+
+#include <algorithm>
+
+#include "fourm/core/error.h"
+#include "fourm/core/json.h"
+#include "fourm/core/log.h"
+#include "fourm/core/parallel.h"
+#include "fourm/core/strings.h"
+#include "fourm/io/image.h"
+#include "fourm/io/tar.h"
+
+namespace fourm {
+namespace {
+
+// What describes the set as a whole goes along.
+void copy_descriptions(const std::string& path, const fs::path& out) {
+  for (const char* name : {"dataset.yaml", "modalities.yaml", "CREDITS.txt"})
+    if (const fs::path file = fs::path(path) / name; fs::is_regular_file(file)) write_file(out / name, read_file(file));
+}
+
+Source open_for(const std::string& path, const fs::path& out) {
+  std::error_code ignored;
+  check(!fs::equivalent(path, out, ignored), path, ": --out should be another folder");
+  Source source = Source::open(path);
+  make_folder(out);
+  copy_descriptions(path, out);
+  return source;
+}
+
+}  // namespace
+
+int64_t convert_to_folders(const std::string& path, const fs::path& out) {
+  const Source source = open_for(path, out);
+  parallel_for(source.size(), [&](int64_t i) {
+    for (const auto& modality : source.modalities())
+      if (source.has(i, modality))
+        write_file(out / modality / (source.name(i) + "." + source.extension(i, modality)), source.read(i, modality));
+  });
+  return source.size();
+}
+
+int64_t convert_to_shards(const std::string& path, const fs::path& out, int64_t shard_size) {
+  check(shard_size > 0, "--shard-size should be at least 1");
+  const Source source = open_for(path, out);
+  for (int64_t i = 0; i < source.size(); ++i)
+    check(fs::path(source.name(i)).filename().string().find('.') == std::string::npos, path, ": the name ",
+          printable(source.name(i)), " has a dot, where the key of a shard's member ends; rename it");
+  const int64_t shards = (source.size() + shard_size - 1) / shard_size;
+  parallel_for(shards, [&](int64_t shard) {
+    for (const auto& modality : source.modalities()) {
+      std::vector<int64_t> samples;
+      for (int64_t i = shard * shard_size; i < std::min((shard + 1) * shard_size, source.size()); ++i)
+        if (source.has(i, modality)) samples.push_back(i);
+      if (samples.empty()) continue;
+      write_tar(out / modality / shard_name(shard), [&](TarWriter& tar) {
+        for (const int64_t i : samples)
+          tar.add(source.name(i) + "." + source.extension(i, modality), source.read(i, modality));
+      });
+    }
+  });
+  return source.size();
+}
+
+int64_t label_by_transparency(const fs::path& path) {
+  const Source source = Source::open(path.string());
+  check(source.has("rgb"), path.string(), ": has no rgb/ with pictures to label");
+  parallel_for(source.size(), [&](int64_t i) {
+    if (!source.has(i, "rgb")) return;
+    const Image picture = decode_image_rgba(source.read(i, "rgb"), source.origin(i, "rgb"));
+    Image mask(picture.width, picture.height, 1);
+    int left = picture.width, top = picture.height, right = -1, bottom = -1;
+    bool opaque = true;
+    for (int y = 0; y < picture.height; ++y)
+      for (int x = 0; x < picture.width; ++x) {
+        if (picture.at(x, y)[3] < 128) {
+          opaque = false;
+          continue;
+        }
+        *mask.at(x, y) = 255;
+        left = std::min(left, x), right = std::max(right, x);
+        top = std::min(top, y), bottom = std::max(bottom, y);
+      }
+    Json boxes = Json::array();
+    if (!opaque && right >= 0) {
+      const std::string folder = fs::path(source.name(i)).parent_path().filename().string();
+      const double w = picture.width, h = picture.height;
+      boxes.push_back({{"boxes", {left / w, top / h, (right + 1) / w, (bottom + 1) / h}},
+                       {"class_name", folder.empty() ? "object" : folder},
+                       {"score", 1}});
+    }
+    write_file(path / "mask" / (source.name(i) + ".png"), encode_png(mask));
+    write_file(path / "det" / (source.name(i) + ".json"),
+               Json{{"instances", boxes}, {"height", picture.height}, {"width", picture.width}}.dump() + "\n");
+  });
+  return source.size();
+}
+
+}  // namespace fourm

@@ -1,0 +1,19 @@
+// Between the layouts of a data set (data/source.h), and what follows from its pictures.
+#pragma once
+
+#include "fourm/data/source.h"
+
+namespace fourm {
+
+/// Copies every file as it is into a folder a modality. Returns the number of samples.
+int64_t convert_to_folders(const std::string& path, const fs::path& out);
+
+/// Copies every file as it is into OUT/MODALITY/shard-00000.tar, ..., `shard_size` samples each. Error on a name with a
+/// dot, which would end the key of a member.
+int64_t convert_to_shards(const std::string& path, const fs::path& out, int64_t shard_size);
+
+/// From the transparency of rgb/ in a set of folders: mask/NAME.png (255 where it is opaque) and det/NAME.json (the
+/// tight box, its class the folder that the picture is in). Pictures that are opaque throughout get no box.
+int64_t label_by_transparency(const fs::path& path);
+
+}  // namespace fourm

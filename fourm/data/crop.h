@@ -1,0 +1,40 @@
+// One crop and flip for all modalities of a sample (spec training 2.5, 3, 4). A crop is CropView (text/boxes.h); boxes
+// follow by view_boxes, pictures by cut_square.
+#pragma once
+
+#include <string>
+#include <vector>
+
+#include "fourm/core/rng.h"
+#include "fourm/io/npy.h"
+#include "fourm/modality/transform.h"
+#include "fourm/text/boxes.h"
+
+namespace fourm {
+
+/// The largest square in the middle.
+CropView centre_view(int width, int height);
+
+struct CropOptions {
+  double min_scale = 0.8;                        ///< least part of the picture's area
+  double min_ratio = 0.75, max_ratio = 4.0 / 3;  ///< of width to height, before the crop becomes a square
+  double flip = 0.5;                             ///< how often it is mirrored
+};
+
+/// A random resized crop: area and ratio (its logarithm) are drawn uniformly, whole pixels.
+CropView random_view(int width, int height, const CropOptions& options, Random& random);
+
+/// `count` crops: the first is the centre, not mirrored; the others are random.
+std::vector<CropView> draw_views(int width, int height, int64_t count, const CropOptions& options, Random random);
+
+Cut to_cut(const CropView& view);
+
+/// crop_settings files: [crops, 5] = top, left, height, width, flip in pixels of the original. The size of the
+/// original is not in them; where no picture tells it, it follows from row 0, which is the crop in the middle.
+NpyArray encode_crop_settings(const std::vector<CropView>& views);
+std::vector<CropView> decode_crop_settings(std::string_view bytes, const std::string& origin);
+
+/// A text about the mirrored picture: left and right change places, also in leftmost and rightmost.
+std::string mirror_words(const std::string& text);
+
+}  // namespace fourm

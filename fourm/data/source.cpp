@@ -1,0 +1,349 @@
+#include "fourm/data/source.h"
+
+#include <fcntl.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <cerrno>
+#include <charconv>
+
+#include "fourm/core/error.h"
+#include "fourm/core/strings.h"
+#include "fourm/io/tar.h"
+
+namespace fourm {
+namespace {
+
+const std::vector<std::string> kExtensions{"png", "jpg", "jpeg", "webp", "npy", "json", "txt"};
+constexpr uint64_t kLargestMember = uint64_t{1} << 31;
+
+std::optional<uint8_t> extension_number(const std::string& extension) {
+  const auto found = std::find(kExtensions.begin(), kExtensions.end(), extension);
+  if (found == kExtensions.end()) return std::nullopt;
+  return static_cast<uint8_t>(found - kExtensions.begin());
+}
+
+// "00..12" -> 00, 01, ..., 12; "a,b" -> a, b.
+std::vector<std::string> alternatives(const std::string& inside, const std::string& pattern) {
+  const size_t dots = inside.find("..");
+  if (dots == std::string::npos) return split(inside, ',');
+  const std::string first = inside.substr(0, dots), last = inside.substr(dots + 2);
+  int64_t low = 0, high = -1;
+  const auto number = [](const std::string& text, int64_t& value) {
+    return !text.empty() && text.size() < 16 &&
+           std::from_chars(text.data(), text.data() + text.size(), value).ptr == text.data() + text.size();
+  };
+  check(number(first, low) && number(last, high) && low >= 0 && high >= low && high - low < 1'000'000, pattern,
+        ": the range {", inside, "} should run from a lower to a higher number");
+  std::vector<std::string> names;
+  for (int64_t n = low; n <= high; ++n) {
+    std::string digits = std::to_string(n);
+    if (first[0] == '0' && digits.size() < first.size()) digits.insert(0, first.size() - digits.size(), '0');
+    names.push_back(digits);
+  }
+  return names;
+}
+
+}  // namespace
+
+std::string Fault::text() const {
+  return file + ": " + (member.empty() ? "" : printable(member, 200) + ": ") + problem +
+         (remedy.empty() ? "" : "; " + remedy);
+}
+
+std::vector<std::string> expand_pattern(const std::string& pattern) {
+  const size_t open = pattern.find_first_of("{[");
+  if (open == std::string::npos) return {pattern};
+  const size_t close = pattern.find(pattern[open] == '{' ? '}' : ']', open);
+  check(close != std::string::npos, pattern, ": '", pattern[open], "' is not closed");
+  std::vector<std::string> all;
+  const std::vector<std::string> rests = expand_pattern(pattern.substr(close + 1));
+  for (const auto& choice : alternatives(pattern.substr(open + 1, close - open - 1), pattern)) {
+    check(all.size() + rests.size() <= 1'000'000, pattern, ": stands for more than a million files");
+    for (const auto& rest : rests) all.push_back(pattern.substr(0, open) + choice + rest);
+  }
+  return all;
+}
+
+// Fills a Source.
+class Source::Scan {
+ public:
+  Scan(Source& source, std::vector<Fault>* faults) : s_(source), faults_(faults) {}
+
+  void run() {
+    if (s_.path_.find_first_of("{[") != std::string::npos || s_.path_.ends_with(".tar")) {
+      for (const auto& file : expand_pattern(s_.path_)) {
+        const fs::path path(file);
+        archives_[path.filename().string()].emplace_back(path.parent_path().filename().string(), file);
+      }
+    } else {
+      list_root();
+    }
+    if (!archives_.empty()) {
+      s_.archives_ = true;
+      for (const auto& [shard, tars] : archives_) read_shard(shard, tars);
+    } else {
+      read_folders();
+    }
+    for (auto& [modality, members] : s_.members_) {
+      members.resize(s_.names_.size());
+      s_.modalities_.push_back(modality);
+    }
+    if (s_.names_.empty())
+      report({s_.path_, "", "holds no samples",
+              "put files into a folder a modality (rgb/NAME.png, caption/NAME.txt, ...) or give tar shards"});
+  }
+
+ private:
+  void report(Fault fault) {
+    if (!faults_) fail(fault.text());
+    faults_->push_back(std::move(fault));
+  }
+
+  // The entries of a folder that are not hidden, by name.
+  std::vector<fs::path> entries(const fs::path& folder) {
+    std::vector<fs::path> found;
+    std::error_code error;
+    for (fs::directory_iterator it(folder, error), end; !error && it != end; it.increment(error))
+      if (!it->path().filename().string().starts_with('.')) found.push_back(it->path());
+    if (error) report({folder.string(), "", "cannot be read (" + error.message() + ")", "mend its permissions"});
+    std::sort(found.begin(), found.end());
+    return found;
+  }
+
+  // What a path leads to, links followed; reported when it leads nowhere.
+  fs::file_type type_of(const fs::path& path) {
+    std::error_code error;
+    const auto type = fs::status(path, error).type();
+    if (error.value() == ELOOP) {
+      report({path.string(), "", "is a loop of symbolic links", "remove the link"});
+    } else if (type == fs::file_type::not_found) {
+      report({path.string(), "", "is a symbolic link to nothing", "remove the link or restore its target"});
+    } else if (error) {
+      report({path.string(), "", "cannot be reached (" + error.message() + ")", "mend its permissions"});
+    }
+    return error ? fs::file_type::none : type;
+  }
+
+  void list_root() {
+    check(fs::is_directory(s_.path_), s_.path_, ": no such folder");
+    for (const auto& entry : entries(s_.path_)) {
+      const auto type = type_of(entry);
+      if (type == fs::file_type::regular && entry.extension() == ".tar")
+        archives_[entry.filename().string()].emplace_back("", entry.string());
+      if (type != fs::file_type::directory) continue;
+      bool tars = false;
+      for (const auto& file : entries(entry))
+        if (file.extension() == ".tar") {
+          tars = true;
+          archives_[file.filename().string()].emplace_back(entry.filename().string(), file.string());
+        }
+      if (!tars) folders_.push_back(entry);
+    }
+    if (archives_.empty()) return;
+    for (const auto& folder : folders_)
+      report({folder.string(), "", "is a folder of files beside shards, which is not read",
+              "put its files into shards too (`fourm data convert`) or move it away"});
+  }
+
+  void add(const std::string& modality, const std::string& name, Member member, const std::string& file,
+           const std::string& in_archive) {
+    const auto first = static_cast<size_t>(s_.shards_.back());
+    const auto [found, is_new] = index_.try_emplace(name, s_.names_.size());
+    if (!is_new && found->second < first)
+      return report({file, in_archive, concat("duplicate key: ", printable(name, 200), " is also in another shard"),
+                     "rename one of the two"});
+    if (is_new) s_.names_.push_back(name);
+    auto& members = s_.members_[modality];
+    if (members.size() <= found->second) members.resize(found->second + 1);
+    if (members[found->second].file >= 0)
+      return report({file, in_archive,
+                     concat("duplicate key: ", modality, " has two files of the name ", printable(name, 200)),
+                     "keep one of the two"});
+    members[found->second] = member;
+  }
+
+  void read_folders() {
+    s_.shards_ = {0};
+    s_.shard_names_ = {""};
+    for (const auto& folder : folders_) {
+      const size_t before = s_.files_.size();
+      walk(folder, folder, {});
+      if (s_.files_.size() == before)
+        report({folder.string(), "", "holds no files of a known ending", "fill it or remove it"});
+    }
+    // By name, whichever modality brought a sample in.
+    std::vector<size_t> order(s_.names_.size());
+    for (size_t i = 0; i < order.size(); ++i) order[i] = i;
+    std::sort(order.begin(), order.end(), [&](size_t a, size_t b) { return s_.names_[a] < s_.names_[b]; });
+    const auto sorted = [&](auto& items) {
+      items.resize(order.size());
+      std::decay_t<decltype(items)> out;
+      out.reserve(order.size());
+      for (const size_t i : order) out.push_back(std::move(items[i]));
+      items = std::move(out);
+    };
+    for (auto& [modality, members] : s_.members_) sorted(members);
+    sorted(s_.names_);
+  }
+
+  using Node = std::pair<dev_t, ino_t>;
+  void walk(const fs::path& root, const fs::path& folder, std::vector<Node> above) {
+    struct stat status {};
+    if (::stat(folder.c_str(), &status) != 0) return;
+    const Node node{status.st_dev, status.st_ino};
+    if (std::find(above.begin(), above.end(), node) != above.end())
+      return report({folder.string(), "", "is a symbolic link to a folder above it, a loop", "remove the link"});
+    above.push_back(node);
+    for (const auto& entry : entries(folder)) {
+      const auto type = type_of(entry);
+      if (type == fs::file_type::directory) {
+        walk(root, entry, above);
+      } else if (type == fs::file_type::regular) {
+        const std::string ending = entry.extension().string();
+        const auto extension = extension_number(ending.empty() ? "" : ending.substr(1));
+        if (!extension) {
+          report({entry.string(), "", "has an ending that no modality has",
+                  "expected ." + join(kExtensions, ", .") + "; convert it or move it away"});
+          continue;
+        }
+        std::error_code error;
+        const uint64_t size = fs::file_size(entry, error);
+        const std::string relative = fs::path(entry).lexically_relative(root).replace_extension().string();
+        s_.files_.push_back(entry.string());
+        add(root.filename().string(), relative,
+            {static_cast<int32_t>(s_.files_.size() - 1), *extension, 0, error ? 0 : size}, entry.string(), "");
+      } else if (type != fs::file_type::none && type != fs::file_type::not_found) {
+        report({entry.string(), "", "is neither file nor folder", "remove it"});
+      }
+    }
+  }
+
+  void read_shard(const std::string& shard, const std::vector<std::pair<std::string, std::string>>& tars) {
+    s_.shards_.push_back(s_.size());
+    s_.shard_names_.push_back(shard);
+    for (const auto& [folder, file] : tars) {
+      TarListing listing;
+      try {
+        listing = list_tar(file);
+      } catch (const Error& error) {
+        report({file, "", "no such archive", "restore it or give another range of shards"});
+        continue;
+      }
+      s_.files_.push_back(file);
+      for (const auto& member : listing.members) {
+        if (!member.fault.empty()) {
+          report({file, member.name, member.fault, "write the archive again without it"});
+          continue;
+        }
+        add_member(folder, file, member);
+      }
+      if (!listing.fault.empty()) report({file, "", listing.fault, "copy or write the archive again"});
+    }
+    if (s_.shards_.back() == s_.size()) {  // nothing in it could be read
+      s_.shards_.pop_back();
+      s_.shard_names_.pop_back();
+    }
+  }
+
+  void add_member(const std::string& folder, const std::string& file, const TarMember& member) {
+    // The key ends at the first dot of the file name.
+    const size_t slash = member.name.rfind('/') + 1;  // npos + 1 = 0
+    const size_t dot = member.name.find('.', slash);
+    if (dot == slash) return;  // hidden
+    const std::string key = member.name.substr(0, dot);
+    const std::string rest = dot == std::string::npos ? "" : member.name.substr(dot + 1);
+    const size_t last = rest.rfind('.');
+    const bool has_modality = last != std::string::npos;
+    const std::string modality = has_modality ? rest.substr(0, last) : folder;
+    const auto extension = extension_number(has_modality ? rest.substr(last + 1) : rest);
+    if (!extension)
+      return report({file, member.name, "has an ending that no modality has",
+                     "expected NAME.EXT or NAME.MODALITY.EXT with ." + join(kExtensions, ", .")});
+    if (modality.empty())
+      return report({file, member.name, "names no modality",
+                     "call it NAME.MODALITY.EXT, or put the archive into a folder named after the modality"});
+    s_.together_ |= has_modality;
+    add(modality, key, {static_cast<int32_t>(s_.files_.size() - 1), *extension, member.offset, member.size}, file,
+        member.name);
+  }
+
+  Source& s_;
+  std::vector<Fault>* faults_;
+  std::vector<fs::path> folders_;
+  std::map<std::string, std::vector<std::pair<std::string, std::string>>> archives_;  // shard -> (folder, tar)
+  std::unordered_map<std::string, size_t> index_;                                     // name -> sample
+};
+
+Source Source::open(const std::string& path, std::vector<Fault>* faults) {
+  Source source;
+  source.path_ = path;
+  Scan(source, faults).run();
+  return source;
+}
+
+const Source::Member* Source::find(int64_t sample, const std::string& modality) const {
+  const auto found = members_.find(modality);
+  if (found == members_.end() || found->second[sample].file < 0) return nullptr;
+  return &found->second[sample];
+}
+
+const Source::Member& Source::at(int64_t sample, const std::string& modality) const {
+  const Member* member = find(sample, modality);
+  check(member, path_, ": sample ", printable(names_[sample]), " has no ", modality);
+  return *member;
+}
+
+std::string Source::read(int64_t sample, const std::string& modality) const {
+  const Member& m = at(sample, modality);
+  if (!archives_) return read_file(files_[m.file], kLargestMember);
+  check(m.size <= kLargestMember, origin(sample, modality), ": has ", m.size, " bytes, at most ", kLargestMember,
+        " are read");
+  const int file = ::open(files_[m.file].c_str(), O_RDONLY | O_CLOEXEC);
+  std::string bytes(file >= 0 ? m.size : 0, '\0');
+  size_t done = 0;
+  while (file >= 0 && done < bytes.size()) {
+    const ssize_t got = ::pread(file, bytes.data() + done, bytes.size() - done, static_cast<off_t>(m.offset + done));
+    if (got < 0 && errno == EINTR) continue;
+    if (got <= 0) break;
+    done += static_cast<size_t>(got);
+  }
+  if (file >= 0) ::close(file);
+  check(file >= 0 && done == m.size, origin(sample, modality), ": cannot be read any more; did the archive change?");
+  return bytes;
+}
+
+std::string Source::extension(int64_t sample, const std::string& modality) const {
+  return kExtensions[at(sample, modality).extension];
+}
+
+std::string Source::file(int64_t sample, const std::string& modality) const {
+  return files_[at(sample, modality).file];
+}
+
+std::string Source::member(int64_t sample, const std::string& modality) const {
+  if (!archives_) return "";
+  return names_[sample] + (together_ ? "." + modality : "") + "." + extension(sample, modality);
+}
+
+std::string Source::origin(int64_t sample, const std::string& modality) const {
+  return file(sample, modality) + (archives_ ? ": " + member(sample, modality) : "");
+}
+
+size_t Source::shard_of(int64_t sample) const {
+  return static_cast<size_t>(std::upper_bound(shards_.begin(), shards_.end(), sample) - shards_.begin()) - 1;
+}
+
+std::string Source::expected(int64_t sample, const std::string& modality) const {
+  const fs::path root(path_);
+  if (!archives_) return (root / modality / names_[sample]).string() + ".*";
+  const std::string& shard = shard_names_[shard_of(sample)];
+  for (const auto& file : files_) {
+    const fs::path path(file);
+    if (path.filename() == shard && (together_ || path.parent_path().filename() == modality)) return file;
+  }
+  return (root / modality / shard).string();
+}
+
+}  // namespace fourm

@@ -1,0 +1,225 @@
+#include "fourm/data/stats.h"
+
+#include <algorithm>
+#include <ctime>
+#include <set>
+
+#include "fourm/core/error.h"
+#include "fourm/core/log.h"
+#include "fourm/core/parallel.h"
+#include "fourm/core/strings.h"
+#include "fourm/data/annotation.h"
+#include "fourm/data/masking.h"
+#include "fourm/data/reader.h"
+#include "fourm/data/token_files.h"
+#include "fourm/modality/transform.h"
+
+namespace fourm {
+namespace {
+
+struct Tally {
+  int64_t files = 0, unreadable = 0, texts = 0, boxes = 0, words = 0, least = INT64_MAX, most = 0, pixels = 0;
+  uint64_t bytes = 0;
+  std::map<std::string, int64_t> sizes, classes;
+  std::set<int64_t> tokens, crops, lengths;
+};
+
+std::string size_text(int64_t width, int64_t height) { return concat(width, "x", height); }
+
+void count_labels(const Raster<uint8_t>& map, const DataFacts& known, Tally& tally) {
+  int64_t counts[256] = {};
+  for (const uint8_t label : map.pixels) ++counts[label];
+  for (size_t label = 0; label < 256; ++label)
+    if (counts[label])
+      tally.classes[label < known.classes.size() ? known.classes[label] : std::to_string(label)] += counts[label];
+  tally.pixels += static_cast<int64_t>(map.area());
+  ++tally.sizes[size_text(map.width, map.height)];
+}
+
+void count_texts(const Annotation& annotation, Tally& tally) {
+  for (const auto& text : annotation.texts) {
+    int64_t words = 0;
+    for (const auto& word : split(text, ' ')) words += !word.empty();
+    ++tally.texts;
+    tally.words += words;
+    tally.least = std::min(tally.least, words);
+    tally.most = std::max(tally.most, words);
+  }
+  for (const auto& box : annotation.boxes.value_or(std::vector<LabelledBox>())) {
+    ++tally.boxes;
+    ++tally.classes[box.class_name];
+  }
+}
+
+void count_file(const std::string& modality, const std::string& extension, const std::string& bytes,
+                const DataFacts& known, Tally& tally) {
+  switch (file_kind(modality)) {
+    case FileKind::kLabels:
+      return count_labels(decode_labels(bytes, modality), known, tally);
+    case FileKind::kCaption:
+    case FileKind::kBoxes:
+      return count_texts(decode_annotation(bytes, extension, modality), tally);
+    case FileKind::kTokens: {
+      const TokenArray array(bytes, modality);
+      tally.crops.insert(array.crops());
+      tally.lengths.insert(array.length());
+      for (int64_t c = 0; c < array.crops(); ++c)
+        for (const int64_t id : array.ids(c, int64_t{1} << 31)) tally.tokens.insert(id);
+      return;
+    }
+    default:
+      break;
+  }
+  if (extension == "npy") {
+    std::vector<std::string> dims;
+    for (const int64_t d : decode_npy(bytes, modality).shape) dims.push_back(std::to_string(d));
+    ++tally.sizes[join(dims, "x")];
+  } else if (extension == "json") {
+    parse_json(bytes, modality);
+  } else if (extension != "txt") {
+    const Image image = decode_image_rgba(bytes, modality);
+    ++tally.sizes[size_text(image.width, image.height)];
+  }
+}
+
+Json tally_json(const Tally& t, FileKind kind) {
+  Json json{{"files", t.files}, {"unreadable", t.unreadable}, {"bytes", t.bytes}};
+  if (!t.sizes.empty()) json["sizes"] = t.sizes;
+  if (kind == FileKind::kBoxes) json["boxes"] = t.boxes;
+  if (t.texts) {
+    json["texts"] = t.texts;
+    json["words"] = {{"least", t.least}, {"mean", double(t.words) / double(t.texts)}, {"most", t.most}};
+  }
+  std::vector<std::pair<int64_t, std::string>> classes;
+  for (const auto& [name, count] : t.classes) classes.emplace_back(-count, name);
+  std::sort(classes.begin(), classes.end());
+  for (const auto& [count, name] : classes)
+    json["classes"][name] = kind == FileKind::kLabels ? Json(double(-count) / double(t.pixels)) : Json(-count);
+  if (!t.tokens.empty()) {
+    json["crops"] = t.crops;
+    json["length"] = t.lengths;
+    json["used"] = t.tokens.size();
+    json["highest"] = *t.tokens.rbegin();
+  }
+  return json;
+}
+
+// A file as a picture to look at, or as text.
+PreviewCell look_at(const Source& source, int64_t i, const std::string& modality) {
+  PreviewCell cell{modality, "", {}};
+  const std::string bytes = source.read(i, modality), where = source.origin(i, modality);
+  const std::string extension = source.extension(i, modality);
+  InputConfig config;
+  switch (file_kind(modality)) {
+    case FileKind::kDepth:
+      config.kind = "depth";
+      break;
+    case FileKind::kLabels:
+      config.kind = "semseg";
+      break;
+    case FileKind::kCaption:
+    case FileKind::kBoxes: {
+      const Annotation a = decode_annotation(bytes, extension, where);
+      std::vector<std::string> words = a.texts;
+      for (const auto& box : a.boxes.value_or(std::vector<LabelledBox>())) words.push_back(box.class_name);
+      cell.text = join(words, a.boxes ? ", " : " / ");
+      return cell;
+    }
+    default:
+      break;
+  }
+  if (extension == "npy" && config.kind != "depth") {
+    const NpyArray array = decode_npy(bytes, where);
+    if (array.dtype == "u1" && array.shape.size() == 4 && array.shape[3] == 3) {
+      cell.picture = Image(static_cast<int>(array.shape[2]), static_cast<int>(array.shape[1]), 3);
+      std::copy_n(array.bytes.begin(), cell.picture.pixels.size(), cell.picture.pixels.begin());
+    }
+  } else if (extension == "json" || extension == "txt") {
+    cell.text = printable(bytes, 200);
+  } else {
+    cell.picture = display(config, decode_picture(config, bytes, where));
+  }
+  return cell;
+}
+
+}  // namespace
+
+DataStats data_stats(const std::string& path, int64_t preview, int threads) {
+  const Source source = Source::open(path);
+  const DataFacts known = DataFacts::read(source);
+  const auto& modalities = source.modalities();
+  std::vector<Tally> tallies(modalities.size());
+  parallel_for(
+      static_cast<int64_t>(modalities.size()),
+      [&](int64_t m) {
+        for (int64_t i = 0; i < source.size(); ++i) {
+          if (!source.has(i, modalities[m])) continue;
+          Tally& tally = tallies[m];
+          ++tally.files;
+          try {
+            const std::string bytes = source.read(i, modalities[m]);
+            tally.bytes += bytes.size();
+            count_file(modalities[m], source.extension(i, modalities[m]), bytes, known, tally);
+          } catch (const Error&) {
+            ++tally.unreadable;
+          }
+        }
+      },
+      threads);
+  DataStats stats;
+  stats.report = {{"samples", source.size()}, {"shards", source.shards().size()}, {"modalities", Json::object()}};
+  for (size_t m = 0; m < modalities.size(); ++m)
+    stats.report["modalities"][modalities[m]] = tally_json(tallies[m], file_kind(modalities[m]));
+  const int64_t shown = std::min(preview, source.size());
+  for (int64_t k = 0; k < shown; ++k) {
+    const int64_t i = k * source.size() / shown;
+    std::vector<PreviewCell> cells;
+    for (const auto& modality : modalities) {
+      if (!source.has(i, modality)) continue;
+      try {
+        PreviewCell cell = look_at(source, i, modality);
+        if (cell.picture.area() > 0 || !cell.text.empty()) cells.push_back(std::move(cell));
+      } catch (const Error& error) {
+        cells.push_back({modality, error.what(), {}});
+      }
+    }
+    stats.preview.emplace_back(source.name(i), std::move(cells));
+  }
+  return stats;
+}
+
+double reading_speed(const std::string& path, const fs::path& text_tokenizer, double seconds) {
+  const WordPiece text = WordPiece::load(text_tokenizer);
+  ModalityTable table;
+  table.extend(fs::path(path) / "modalities.yaml");
+  for (const char* name : {"caption", "det"})
+    table.extend(concat("modalities: {", name, ": {kind: sequence, max_tokens: 256, vocab_size: ", text.size(), "}}"),
+                 "the speed test");
+  const Source source = Source::open(path);
+  std::vector<Modality> modalities;
+  std::vector<std::string> names;
+  for (const auto& name : table.names())
+    if (source.has(name)) {
+      modalities.push_back(table.at(name));
+      names.push_back(name);
+    }
+  const TokenReader reader({{path, 1}}, modalities, text, 0);
+  MaskingConfig masking;
+  masking.mixture.resize(1);
+  masking.mixture[0].input_others = masking.mixture[0].target_others = 0.5;
+  const Masker masker(masking, table, names, names, text.sentinels());
+  // Processor time: what other programs take of this machine is left out.
+  const auto processor_seconds = [] {
+    timespec now{};
+    clock_gettime(CLOCK_THREAD_CPUTIME_ID, &now);
+    return static_cast<double>(now.tv_sec) + 1e-9 * static_cast<double>(now.tv_nsec);
+  };
+  const Stopwatch watch;
+  const double start = processor_seconds();
+  int64_t visits = 0;
+  for (; watch.seconds() < seconds; ++visits)
+    masker(reader.sample(visits), Random(0, {3, static_cast<uint64_t>(visits)}));
+  return static_cast<double>(visits) / (processor_seconds() - start);
+}
+
+}  // namespace fourm

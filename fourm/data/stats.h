@@ -1,0 +1,30 @@
+// What is in a data set: counts, sizes, classes, lengths, tokens; and a few samples to look at.
+#pragma once
+
+#include "fourm/core/json.h"
+#include "fourm/data/check.h"
+#include "fourm/io/image.h"
+
+namespace fourm {
+
+struct PreviewCell {
+  std::string modality, text;
+  Image picture;  ///< RGB; empty for texts
+};
+
+struct DataStats {
+  /// {"samples", "shards", "modalities": {NAME: {"files", "unreadable", "bytes", ...}}}, where pictures have "sizes",
+  /// label maps "classes" (part of the pixels), boxes "classes" (how many) and "boxes", captions "texts" and "words"
+  /// ({least, mean, most}), tokens "crops", "length", "highest" and "used" (how many different ones).
+  Json report;
+  std::vector<std::pair<std::string, std::vector<PreviewCell>>> preview;  ///< sample -> its modalities
+};
+
+/// Files that cannot be read are counted and passed over. `preview`: samples to show, spread over the set.
+DataStats data_stats(const std::string& path, int64_t preview = 12, int threads = 0);
+
+/// Samples that one thread reads and masks in a second of processor time (128 tokens given, 128 asked).
+/// Modalities are those of PATH/modalities.yaml, captions and boxes.
+double reading_speed(const std::string& path, const fs::path& text_tokenizer, double seconds);
+
+}  // namespace fourm

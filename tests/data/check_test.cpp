@@ -1,0 +1,313 @@
+#include "fourm/data/check.h"
+
+#include <gtest/gtest.h>
+
+#include <cstdio>
+#include <cstdlib>
+#include <cstring>
+
+#include <jpeglib.h>
+
+#include "fourm/core/error.h"
+#include "fourm/core/log.h"
+#include "fourm/data/convert.h"
+#include "fourm/data/stats.h"
+#include "fourm/io/tar.h"
+#include "tests/support/data_folder.h"
+
+namespace fourm {
+namespace {
+
+std::string jpeg(Image image) {
+  jpeg_compress_struct info;
+  jpeg_error_mgr errors;
+  info.err = jpeg_std_error(&errors);
+  jpeg_create_compress(&info);
+  unsigned char* data = nullptr;
+  unsigned long size = 0;
+  jpeg_mem_dest(&info, &data, &size);
+  info.image_width = static_cast<JDIMENSION>(image.width);
+  info.image_height = static_cast<JDIMENSION>(image.height);
+  info.input_components = 3;
+  info.in_color_space = JCS_RGB;
+  jpeg_set_defaults(&info);
+  jpeg_start_compress(&info, TRUE);
+  for (int y = 0; y < image.height; ++y) {
+    JSAMPROW row = image.at(0, y);
+    jpeg_write_scanlines(&info, &row, 1);
+  }
+  jpeg_finish_compress(&info);
+  std::string bytes(reinterpret_cast<char*>(data), size);
+  jpeg_destroy_compress(&info);
+  std::free(data);
+  return bytes;
+}
+
+class CheckTest : public testing::Test {
+ protected:
+  void SetUp() override {
+    set_quiet(true);
+    root = fs::path(testing::TempDir()) /
+           ("check_" + std::string(testing::UnitTest::GetInstance()->current_test_info()->name()));
+    fs::remove_all(root);
+  }
+  void TearDown() override { fs::remove_all(root); }
+
+  static std::string all(const CheckReport& report) {
+    std::string text;
+    for (const auto& fault : report.faults) text += fault.text() + "\n";
+    return text;
+  }
+
+  // The fault is found: one finding names the file (and member), the problem, and something to do.
+  void expect_fault(const std::string& what, const fs::path& data, const std::string& file, const std::string& member,
+                    const std::string& problem) const {
+    const CheckReport report = check_data(data.string(), {});
+    bool found = false;
+    for (const auto& fault : report.faults) {
+      EXPECT_FALSE(fault.remedy.empty()) << what << ": " << fault.text();
+      found |= fault.file.find(file) != std::string::npos && fault.member.find(member) != std::string::npos &&
+               fault.problem.find(problem) != std::string::npos;
+    }
+    EXPECT_TRUE(found) << what << " was not found; findings:\n" << all(report);
+    EXPECT_LE(report.faults.size(), 2u) << what << " led to:\n" << all(report);
+  }
+
+  fs::path root;
+};
+
+// 29 faults, one at a time, each in an otherwise sound set.
+TEST_F(CheckTest, FindsEachFaultInFolders) {
+  struct Planted {
+    const char *what, *file, *problem;
+    std::function<void(const fs::path&)> plant;
+  };
+  const auto text = [](const char* file, std::string bytes) {
+    return [=](const fs::path& data) { write_file(data / file, bytes); };
+  };
+  const auto array = [](const char* file, const NpyArray& values) {
+    return [=](const fs::path& data) { write_npy(data / file, values); };
+  };
+  const auto box = [&](const char* corners) {
+    return text("det/room2.json",
+                std::string(R"({"instances": [{"boxes": [)") + corners + R"(], "class_name": "chair"}]})");
+  };
+  NpyArray metres = npy_from_floats(std::vector<float>(24 * 20, 2), {20, 24});
+  NpyArray holes = metres;
+  const float nan = std::nanf("");
+  std::memcpy(&holes.bytes[40], &nan, 4);
+  const std::vector<Planted> faults{
+      {"missing member", "depth/room2", "is missing", [](const fs::path& d) { fs::remove(d / "depth/room2.png"); }},
+      {"photograph in place of depth", "depth/room2.png", "expected 16-bit grey",
+       [](const fs::path& d) {
+         fs::copy_file(d / "rgb/room2.png", d / "depth/room2.png", fs::copy_options::overwrite_existing);
+       }},
+      {"depth in place of a photograph", "rgb/room2.png", "16-bit grey",
+       [](const fs::path& d) {
+         fs::copy_file(d / "depth/room2.png", d / "rgb/room2.png", fs::copy_options::overwrite_existing);
+       }},
+      {"normals in place of a photograph", "rgb/room2.png", "normal map",
+       [](const fs::path& d) {
+         fs::copy_file(d / "normal/room2.png", d / "rgb/room2.png", fs::copy_options::overwrite_existing);
+       }},
+      {"photograph in place of normals", "normal/room2.png", "no unit vectors",
+       [](const fs::path& d) {
+         fs::copy_file(d / "rgb/room2.png", d / "normal/room2.png", fs::copy_options::overwrite_existing);
+       }},
+      {"boxes in place of captions", "caption/room2.json", "holds boxes",
+       [](const fs::path& d) {
+         fs::copy_file(d / "det/room2.json", d / "caption/room2.json", fs::copy_options::overwrite_existing);
+       }},
+      {"cut picture", "rgb/room2.png", "cut",
+       [](const fs::path& d) { write_file(d / "rgb/room2.png", read_file(d / "rgb/room2.png").substr(0, 900)); }},
+      {"cut JPEG", "rgb/room2.jpg", "",
+       [](const fs::path& d) {
+         fs::remove(d / "rgb/room2.png");
+         const std::string whole = jpeg(test::noise(24, 20, 1));
+         write_file(d / "rgb/room2.jpg", whole.substr(0, whole.size() / 2));
+       }},
+      {"label out of range", "semseg/room2.png", "label 7 out of range",
+       text("semseg/room2.png", encode_label_png(Raster<uint8_t>(24, 20, 1, 7), std::vector<Colour>(8)))},
+      {"NaN depth", "depth/room2.npy", "nan",
+       [&](const fs::path& d) {
+         fs::remove(d / "depth/room2.png");
+         write_npy(d / "depth/room2.npy", holes);
+       }},
+      {"caption that is not UTF-8", "caption/room2.txt", "UTF-8",
+       [](const fs::path& d) {
+         fs::remove(d / "caption/room2.json");
+         write_file(d / "caption/room2.txt", "caf\xe9");
+       }},
+      {"box outside 0..1", "det/room2.json", "holds 1.5", box("0.1, 0.2, 1.5, 0.9")},
+      {"box corners in the wrong order", "det/room2.json", "wrong order", box("0.6, 0.2, 0.3, 0.9")},
+      {"box of three numbers", "det/room2.json", "3 numbers", box("0.6, 0.2, 0.3")},
+      {"duplicate key", "rgb/room2.png", "duplicate key",
+       [](const fs::path& d) { fs::copy_file(d / "rgb/room1.png", d / "rgb/room2.jpg"); }},
+      {"loop of links", "rgb/again", "a loop",
+       [](const fs::path& d) { fs::create_directory_symlink(d / "rgb", d / "rgb/again"); }},
+      {"link to itself", "rgb/self.png", "loop of symbolic links",
+       [](const fs::path& d) { fs::create_symlink("self.png", d / "rgb/self.png"); }},
+      {"link to nothing", "rgb/gone.png", "link to nothing",
+       [](const fs::path& d) { fs::create_symlink("nowhere.png", d / "rgb/gone.png"); }},
+      {"empty file", "rgb/room2.png", "empty", text("rgb/room2.png", "")},
+      {"wrong number of channels", "normal/room2.png", "wrong number of channels",
+       text("normal/room2.png", encode_png(Image(24, 20, 1, 9)))},
+      {"another size", "depth/room2.png", "is 12x10",
+       text("depth/room2.png", encode_png16(Raster<uint16_t>(12, 10, 1, 500)))},
+      {"token out of vocabulary", "tok_rgb@32/room2.npy", "token 16",
+       array("tok_rgb@32/room2.npy", npy_from_integers(std::vector<int64_t>(48, 16), {3, 16}, "i2"))},
+      {"tokens of the wrong shape", "tok_rgb@32/room2.npy", "20 tokens a crop",
+       array("tok_rgb@32/room2.npy", npy_from_integers(std::vector<int64_t>(60, 1), {3, 20}, "i2"))},
+      {"tokens of the wrong dtype", "tok_rgb@32/room2.npy", "dtype",
+       array("tok_rgb@32/room2.npy", npy_from_floats(std::vector<float>(48, 1), {3, 16}))},
+      {"another number of crops", "tok_rgb@32/room2.npy", "has 2 crops",
+       array("tok_rgb@32/room2.npy", npy_from_integers(std::vector<int64_t>(32, 1), {2, 16}, "i2"))},
+      {"crop without area", "crop_settings/room2.npy", "height 0",
+       array("crop_settings/room2.npy", npy_from_integers(std::vector<int64_t>(15, 0), {3, 5}, "i4"))},
+      {"broken JSON", "det/room2.json", "not valid JSON", text("det/room2.json", R"({"instances": [)")},
+      {"empty list of captions", "caption/room2.json", "empty", text("caption/room2.json", "[]")},
+      {"unknown ending", "rgb/room9.bmp", "ending", text("rgb/room9.bmp", "BM")},
+  };
+  EXPECT_GE(faults.size(), 20u);
+  for (const auto& fault : faults) {
+    fs::remove_all(root);
+    test::write_data_folder(root, 5);
+    fault.plant(root);
+    expect_fault(fault.what, root, fault.file, "", fault.problem);
+  }
+}
+
+TEST_F(CheckTest, FindsEachFaultInShards) {
+  test::write_data_folder(root / "folders", 5);
+  convert_to_shards((root / "folders").string(), root / "shards", 3);
+  const fs::path shard = root / "shards/caption/shard-00000.tar";
+  const std::string sound = read_file(shard), caption = "\"a room\"";
+  const auto write = [&](const std::vector<std::string>& names) {
+    write_tar(shard, [&](TarWriter& tar) {
+      for (const auto& name : names) tar.add(name, caption);
+    });
+  };
+  // Rewrites the header of the second member, whose data follow at `offset`.
+  const auto patch = [&](size_t at, const std::string& field) {
+    write({"room0.json", "room1.json", "room2.json"});
+    std::string bytes = read_file(shard);
+    char* header = &bytes[list_tar(shard).members[1].offset - 512];
+    std::copy(field.begin(), field.end(), header + at);
+    std::fill_n(header + 148, 8, ' ');
+    unsigned sum = 0;
+    for (int i = 0; i < 512; ++i) sum += static_cast<uint8_t>(header[i]);
+    std::snprintf(header + 148, 8, "%06o", sum);
+    write_file(shard, bytes);
+  };
+  const auto found = [&](const std::string& what, const std::string& file, const std::string& member,
+                         const std::string& problem) {
+    const CheckReport report = check_data((root / "shards").string(), {});
+    for (const auto& fault : report.faults)
+      if (fault.file.find(file) != std::string::npos && fault.member.find(member) != std::string::npos &&
+          fault.problem.find(problem) != std::string::npos && !fault.remedy.empty())
+        return;
+    ADD_FAILURE() << what << " was not found; findings:\n" << all(report);
+  };
+
+  write({"room0.json", "room2.json"});
+  found("missing member", "caption/shard-00000.tar", "room1", "is missing");
+  write({"room0.json", "room1.json", "room2.json", "room1.txt"});
+  found("duplicate key", "caption/shard-00000.tar", "room1.txt", "duplicate key");
+  write({"room0.json", "room1.json", "room2.json", "room3.json"});
+  found("key of another shard", "caption/shard-00001.tar", "room3.json", "duplicate key");
+  write({"room0.json", "room1.json", "room2.json", "../../room.json"});
+  found("path with '..'", "caption/shard-00000.tar", "../../room.json", "'..'");
+  std::string huge(12, '\0');
+  huge[0] = '\x80';
+  for (int i = 0; i < 8; ++i) huge[11 - i] = static_cast<char>(1'000'000'000'000 >> 8 * i);
+  patch(124, huge);
+  found("a member of 10^12 bytes", "caption/shard-00000.tar", "room1.json", "claims 1000000000000 bytes");
+  patch(156, "2");
+  found("a link", "caption/shard-00000.tar", "room1.json", "is a link");
+  write_file(shard, sound.substr(0, 700));
+  found("a cut shard", "caption/shard-00000.tar", "", "");
+  write_file(shard, "this is no archive at all, but a text that somebody put here");
+  found("an unreadable shard", "caption/shard-00000.tar", "", "not a tar");
+  write_file(shard, "");
+  found("an empty shard", "caption/shard-00000.tar", "", "empty");
+  fs::remove(shard);
+  found("a missing shard", "caption/shard-00000.tar", "room0", "is missing");
+  write_file(shard, sound);
+  EXPECT_EQ(all(check_data((root / "shards").string(), {})), "");
+}
+
+TEST_F(CheckTest, NothingIsReportedOnSoundData) {
+  test::write_data_folder(root / "folders", 6);
+  write_npy(root / "folders/depth/room1.npy", npy_from_floats(std::vector<float>(24 * 20, 2.5), {20, 24}));
+  fs::remove(root / "folders/depth/room1.png");
+  write_file(root / "folders/caption/room1.txt", "Ein St\xc3\xbchlchen.\n");
+  fs::remove(root / "folders/caption/room1.json");
+  const CheckReport folders = check_data((root / "folders").string(), {});
+  EXPECT_EQ(all(folders), "");
+  EXPECT_EQ(folders.samples, 6);
+  EXPECT_EQ(folders.files, 54);
+  convert_to_shards((root / "folders").string(), root / "shards", 4);
+  EXPECT_EQ(all(check_data((root / "shards").string(), {})), "");
+  EXPECT_EQ(all(check_data((root / "shards").string() + "/[rgb,caption]/shard-{00000..00001}.tar", {})), "");
+  fs::remove(root / "folders/caption/room1.txt");
+  EXPECT_EQ(all(check_data((root / "folders").string(), {.missing_ok = true})), "");
+}
+
+TEST_F(CheckTest, ConvertingThereAndBackKeepsEveryByte) {
+  test::write_data_folder(root / "a", 7);
+  const Source flat = Source::open((root / "a").string());
+  for (const auto& modality : flat.modalities())
+    for (const auto& file : list_files(root / "a" / modality)) {
+      make_folder(root / "a" / modality / "class");
+      fs::rename(file, root / "a" / modality / "class" / file.filename());
+    }
+  EXPECT_EQ(convert_to_shards((root / "a").string(), root / "b", 3), 7);
+  EXPECT_EQ(convert_to_folders((root / "b").string(), root / "c"), 7);
+  const Source a = Source::open((root / "a").string()), c = Source::open((root / "c").string());
+  ASSERT_EQ(a.modalities(), c.modalities());
+  for (int64_t i = 0; i < a.size(); ++i) {
+    EXPECT_EQ(a.name(i), c.name(i));
+    for (const auto& modality : a.modalities()) EXPECT_EQ(a.read(i, modality), c.read(i, modality));
+  }
+  EXPECT_EQ(Source::open((root / "b").string()).shards(), (std::vector<int64_t>{0, 3, 6}));
+}
+
+TEST_F(CheckTest, StatisticsCount) {
+  test::write_data_folder(root, 6);
+  write_file(root / "rgb/room5.png", "broken");
+  const DataStats stats = data_stats(root.string(), 2);
+  const Json& m = stats.report["modalities"];
+  EXPECT_EQ(stats.report["samples"], 6);
+  EXPECT_EQ(m["rgb"]["unreadable"], 1);
+  EXPECT_EQ(m["rgb"]["sizes"]["24x20"], 5);
+  EXPECT_NEAR(m["semseg"]["classes"]["chair"].get<double>(), 1 / 3.0, 1e-9);
+  EXPECT_EQ(m["det"]["boxes"], 6);
+  EXPECT_EQ(m["det"]["classes"]["chair"], 6);
+  EXPECT_EQ(m["caption"]["texts"], 12);
+  EXPECT_EQ(m["caption"]["words"]["most"], 5);
+  EXPECT_DOUBLE_EQ(m["caption"]["words"]["mean"].get<double>(), 3.5);
+  EXPECT_EQ(m["tok_rgb@32"]["used"], 6);
+  EXPECT_EQ(m["tok_rgb@32"]["highest"], 5);
+  ASSERT_EQ(stats.preview.size(), 2u);
+  EXPECT_EQ(stats.preview[0].first, "room0");
+}
+
+TEST_F(CheckTest, TransparencyGivesMasksAndTightBoxes) {
+  Image picture(10, 8, 4);
+  for (int y = 2; y < 6; ++y)
+    for (int x = 3; x < 8; ++x) picture.at(x, y)[3] = 255;
+  write_file(root / "rgb/birds/crow.png", encode_png(picture));
+  write_file(root / "rgb/photo.png", encode_png(Image(6, 4, 3, 9)));
+  EXPECT_EQ(label_by_transparency(root), 2);
+  const Json box = read_json(root / "det/birds/crow.json")["instances"][0];
+  EXPECT_EQ(box["class_name"], "birds");
+  EXPECT_EQ(box["boxes"], Json({0.3, 0.25, 0.8, 0.75}));
+  EXPECT_TRUE(read_json(root / "det/photo.json")["instances"].empty());
+  const auto mask = read_png16(root / "mask/birds/crow.png");
+  EXPECT_EQ(*mask.at(3, 2), 255);
+  EXPECT_EQ(*mask.at(2, 2), 0);
+  EXPECT_TRUE(check_data(root.string(), {}).faults.empty());
+}
+
+}  // namespace
+}  // namespace fourm

@@ -1,0 +1,233 @@
+#include "fourm/data/reader.h"
+
+#include <gtest/gtest.h>
+
+#include <set>
+
+#include "fourm/core/error.h"
+#include "fourm/core/parallel.h"
+#include "fourm/data/convert.h"
+#include "fourm/data/prefetch.h"
+#include "fourm/io/npy.h"
+#include "tests/support/data_folder.h"
+#include "tests/support/token_folder.h"
+
+namespace fourm {
+namespace {
+
+bool same(const TokenSample& a, const TokenSample& b) {
+  return std::equal(a.begin(), a.end(), b.begin(), b.end(), [](const auto& x, const auto& y) {
+    return x.first == y.first && x.second.ids == y.second.ids && x.second.values == y.second.values;
+  });
+}
+
+class ReaderTest : public testing::Test {
+ protected:
+  void SetUp() override {
+    root = fs::path(testing::TempDir()) /
+           ("reader_" + std::string(testing::UnitTest::GetInstance()->current_test_info()->name()));
+    fs::remove_all(root);
+    test::write_token_folder(root / "packed", 10, 2);
+    table.extend(root / "packed/modalities.yaml");
+    for (const char* name : {"rgb@64", "tok_depth@64", "caption", "det"}) all.push_back(table.at(name));
+    text.emplace(WordPiece::load(root / "packed/text.json"));
+  }
+  void TearDown() override { fs::remove_all(root); }
+
+  // The packed set as the original keeps it: a file a sample, or tar shards of them.
+  void unpack(const fs::path& out) const {
+    const auto index = TokenSetIndex::read(root / "packed");
+    const Json captions = read_json(root / "packed/caption.json"), boxes = read_json(root / "packed/det.json");
+    for (size_t i = 0; i < index.samples.size(); ++i) {
+      const int64_t kind = static_cast<int64_t>(i) % 4;
+      std::vector<int64_t> depth, pixels;
+      for (int64_t c = 0; c < 2; ++c) {
+        for (int64_t t = 0; t < 16; ++t) depth.push_back((7 * kind + t + c) % 32);
+        for (int64_t p = 0; p < 64 * 64 * 3; ++p) pixels.push_back((60 * kind + p % 3 + c) % 256);
+      }
+      const std::string& name = index.samples[i];
+      write_file(out / "tok_depth@64" / (name + ".npy"), encode_npy(npy_from_integers(depth, {2, 16}, "i2")));
+      write_file(out / "rgb@64" / (name + ".npy"), encode_npy(npy_from_integers(pixels, {2, 64, 64, 3}, "u1")));
+      write_json(out / "caption" / (name + ".json"), captions[i]);
+      write_json(out / "det" / (name + ".json"), boxes[i]);
+    }
+  }
+  TokenReader reader(const std::map<std::string, double>& sets, uint64_t seed = 1, int64_t rank = 0,
+                     int64_t ranks = 1) const {
+    return {sets, all, *text, seed, rank, ranks};
+  }
+
+  fs::path root;
+  ModalityTable table;
+  std::vector<Modality> all;
+  std::optional<WordPiece> text;
+};
+
+TEST_F(ReaderTest, EveryLayoutGivesTheSameSamples) {
+  unpack(root / "folders");
+  convert_to_shards((root / "folders").string(), root / "shards", 4);
+  const auto packed = TokenSet::open((root / "packed").string(), all, *text);
+  for (const char* layout :
+       {"folders", "shards", "shards/[rgb@64,tok_depth@64,caption,det]/shard-{00000..00002}.tar"}) {
+    const auto set = TokenSet::open((root / layout).string(), all, *text);
+    ASSERT_EQ(set->size(), packed->size());
+    for (int64_t i = 0; i < set->size(); ++i) {
+      EXPECT_EQ(set->name(i), packed->name(i));
+      for (uint64_t n = 0; n < 6; ++n)
+        EXPECT_TRUE(same(set->sample(i, Random(n)), packed->sample(i, Random(n)))) << layout << " " << i;
+    }
+  }
+}
+
+TEST_F(ReaderTest, AnEpochVisitsEachSampleOnceAndTheNextInAnotherOrder) {
+  unpack(root / "folders");
+  convert_to_shards((root / "folders").string(), root / "shards", 3);
+  const TokenReader r = reader({{(root / "shards").string(), 1}});
+  std::vector<std::vector<int64_t>> orders;
+  for (int64_t epoch = 0; epoch < 3; ++epoch) {
+    std::vector<int64_t> order;
+    for (int64_t k = 0; k < 10; ++k) {
+      const auto place = r.place(10 * epoch + k);
+      EXPECT_EQ(place.epoch, epoch);
+      order.push_back(place.index);
+    }
+    EXPECT_EQ(std::set<int64_t>(order.begin(), order.end()).size(), 10u);
+    orders.push_back(order);
+  }
+  EXPECT_NE(orders[0], orders[1]);
+  EXPECT_NE(orders[0], (std::vector<int64_t>{0, 1, 2, 3, 4, 5, 6, 7, 8, 9}));
+  for (int64_t k = 0; k < 10; ++k)  // another reader, begun in the middle
+    EXPECT_EQ(reader({{(root / "shards").string(), 1}}).place(20 + k).index, orders[2][k]);
+  EXPECT_NE(reader({{(root / "shards").string(), 1}}, 2).place(0), r.place(0));
+}
+
+TEST_F(ReaderTest, RanksShareTheVisitsOfOne) {
+  const std::map<std::string, double> sets{{(root / "packed").string(), 1}};
+  const TokenReader one = reader(sets), first = reader(sets, 1, 0, 2), second = reader(sets, 1, 1, 2);
+  for (int64_t v = 0; v < 30; ++v) {
+    EXPECT_EQ(first.place(v), one.place(2 * v));
+    EXPECT_EQ(second.place(v), one.place(2 * v + 1));
+    EXPECT_TRUE(same(second.sample(v), one.sample(2 * v + 1)));
+  }
+}
+
+TEST_F(ReaderTest, MixturesKeepTheirWeights) {
+  test::write_token_folder(root / "small", 3, 2);
+  const TokenReader r = reader({{(root / "packed").string(), 0.8}, {(root / "small").string(), 0.2}});
+  std::map<size_t, int64_t> visits;
+  std::map<TokenReader::Place, int64_t> places;
+  for (int64_t v = 0; v < 3000; ++v) {
+    const auto place = r.place(v);
+    ++visits[place.set];
+    ++places[place];
+  }
+  EXPECT_EQ(visits[0], 2400);
+  EXPECT_EQ(visits[1], 600);
+  EXPECT_EQ(places.size(), 3000u) << "each set goes through its epochs without repeating or leaving out a sample";
+  EXPECT_THROW(reader({{(root / "packed").string(), 0.0}}), Error);
+  EXPECT_THROW(reader({{(root / "packed").string(), 1e6}, {(root / "small").string(), 1}}), Error);
+}
+
+TEST_F(ReaderTest, SamplesMayLackModalities) {
+  unpack(root / "folders");
+  fs::remove(root / "folders/caption/room3.json");
+  fs::remove(root / "folders/rgb@64/room4.npy");
+  const auto set = TokenSet::open((root / "folders").string(), all, *text);
+  EXPECT_EQ(set->sample(3, Random(1)).count("caption"), 0u);
+  EXPECT_EQ(set->sample(4, Random(1)).size(), 3u);
+  fs::remove_all(root / "folders/caption");
+  EXPECT_THROW(TokenSet::open((root / "folders").string(), all, *text), Error);
+}
+
+TEST_F(ReaderTest, CaptionsBoxesAndPicturesFollowTheCrop) {
+  unpack(root / "set");
+  fs::remove_all(root / "set/rgb@64");
+  Image picture(96, 64, 3);  // red on the left, blue on the right
+  for (int y = 0; y < 64; ++y)
+    for (int x = 0; x < 96; ++x) picture.at(x, y)[x < 48 ? 0 : 2] = 255;
+  // The middle square, and the left half mirrored.
+  const NpyArray crops = npy_from_integers({0, 16, 64, 64, 0, 0, 0, 64, 48, 1}, {2, 5}, "i4");
+  for (int i = 0; i < 10; ++i) {
+    const std::string name = test::sample_name(i);
+    write_file(root / "set/rgb" / (name + ".png"), encode_png(picture));
+    write_file(root / "set/crop_settings" / (name + ".npy"), encode_npy(crops));
+    write_file(root / "set/caption" / (name + ".txt"), "a chair on the left of a table");
+    fs::remove(root / "set/caption" / (name + ".json"));
+    write_file(root / "set/det" / (name + ".json"),
+               R"({"instances": [{"boxes": [0, 0.25, 0.25, 1], "class_name": "bed", "score": 1}]})");
+  }
+  const auto set = TokenSet::open((root / "set").string(), all, *text);
+  std::set<int64_t> seen;
+  for (uint64_t n = 0; n < 12; ++n) {
+    const TokenSample s = set->sample(0, Random(n));
+    const int64_t crop = s.at("tok_depth@64").ids[0];  // the helper's tokens count up with the crop
+    seen.insert(crop);
+    const std::string boxes = text->decode(s.at("det").ids, false);
+    const auto& values = s.at("rgb@64").values;
+    const bool red_left = values[0] > 1;
+    if (crop == 0) {
+      EXPECT_TRUE(red_left);
+      EXPECT_TRUE(boxes.starts_with("v0=0 v1=8 v2=4 v3=31 bed")) << boxes;  // x: (24 - 16) / 64 of 31 steps
+    } else {
+      EXPECT_TRUE(red_left) << "all of the left half is red";
+      EXPECT_TRUE(boxes.starts_with("v0=16 v1=8 v2=31 v3=31 bed")) << boxes;  // x: 1 - 24 / 48 to 1
+    }
+  }
+  EXPECT_EQ(seen, (std::set<int64_t>{0, 1}));
+}
+
+TEST(CropTest, MirroredWords) {
+  EXPECT_EQ(mirror_words("A lamp, left of the bed; RIGHT! Leftmost, left-hand, bright, cleft"),
+            "A lamp, right of the bed; LEFT! Rightmost, right-hand, bright, cleft");
+  const std::string text = "Left and right, the rightmost lamp";
+  EXPECT_EQ(mirror_words(mirror_words(text)), text);
+}
+
+TEST(CropTest, ViewsLieInsideAndSurviveTheirFile) {
+  for (const auto& [width, height] : {std::pair{64, 48}, {31, 200}, {5, 5}, {1, 400}}) {
+    const auto views = draw_views(width, height, 40, {.min_scale = 0.2}, Random(3));
+    ASSERT_EQ(views.size(), 40u);
+    EXPECT_FALSE(views[0].flip);
+    EXPECT_EQ(views[0].crop_width, std::min(width, height));
+    int flips = 0;
+    for (const auto& v : views) {
+      EXPECT_GE(v.left, 0);
+      EXPECT_GE(v.crop_width, 1);
+      EXPECT_LE(v.left + v.crop_width, width);
+      EXPECT_LE(v.top + v.crop_height, height);
+      flips += v.flip;
+    }
+    EXPECT_GT(flips, 5);
+    const auto read = decode_crop_settings(encode_npy(encode_crop_settings(views)), "the test");
+    for (size_t i = 0; i < views.size(); ++i) {
+      EXPECT_EQ(read[i].left, views[i].left);
+      EXPECT_EQ(read[i].flip, views[i].flip);
+    }
+    EXPECT_NEAR(read[0].width, width, 1);
+    EXPECT_NEAR(read[0].height, height, 1);
+  }
+}
+
+TEST(SourceTest, PatternsExpand) {
+  EXPECT_EQ(
+      expand_pattern("a/[x,y]/{08..10}.tar"),
+      (std::vector<std::string>{"a/x/08.tar", "a/x/09.tar", "a/x/10.tar", "a/y/08.tar", "a/y/09.tar", "a/y/10.tar"}));
+  EXPECT_THROW(expand_pattern("a/{1..99999999}.tar"), Error);
+  EXPECT_THROW(expand_pattern("a/{1..2"), Error);
+  EXPECT_THROW(expand_pattern("{0..999}{0..999}{0..9}"), Error);
+}
+
+TEST(PrefetcherTest, GivesEachResultOnceInAnyOrderAndPassesErrorsOn) {
+  Prefetcher<int64_t> squares(
+      [](int64_t i) {
+        check(i != 7, "seven");
+        return i * i;
+      },
+      3);
+  for (const int64_t i : {0, 1, 2, 3, 10, 11, 4, 5, 6}) EXPECT_EQ(squares.get(i), i * i);
+  EXPECT_THROW(squares.get(7), Error);
+  EXPECT_EQ(squares.get(8), 64);
+}
+
+}  // namespace
+}  // namespace fourm
