@@ -59,7 +59,7 @@ struct Reader {
 
   template <class T>
   void operator()(const char* key, T& value, const char* /*help*/) {
-    known.push_back(key);
+    known.emplace_back(key);
     if (const YAML::Node child = node[key]; child.IsDefined())
       read(child, value, origin, path.empty() ? key : path + "." + key);
   }

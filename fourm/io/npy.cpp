@@ -71,7 +71,7 @@ class HeaderParser {
     check(descr.find('O') == std::string::npos, origin_, ": holds Python objects, which are never unpickled");
     check(descr[0] == '<' || (one_byte && (descr[0] == '|' || descr[0] == '>')), origin_,
           ": expected little-endian values ('<'), found dtype '", printable(descr, 20), "'");
-    const std::string dtype = descr.substr(1);
+    std::string dtype = descr.substr(1);
     item_size(dtype, origin_);
     return dtype;
   }
@@ -95,7 +95,7 @@ class HeaderParser {
     expect('\'');
     const size_t end = text_.find('\'', at_);
     check(end != std::string_view::npos, origin_, ": broken .npy header, a quote is not closed");
-    const std::string word(text_.substr(at_, end - at_));
+    std::string word(text_.substr(at_, end - at_));
     at_ = end + 1;
     return word;
   }

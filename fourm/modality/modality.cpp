@@ -2,6 +2,8 @@
 
 #include <openssl/sha.h>
 
+#include <algorithm>
+
 #include "fourm/core/config.h"
 #include "fourm/core/strings.h"
 #include "fourm/modality/official.h"
@@ -60,7 +62,11 @@ struct Rows {
 };
 
 Modality from_row(const std::string& name, const Row& row, const std::string& origin) {
-  const std::string where = origin + ": modality '" + name + "': ";
+  const std::string where = origin + ": modality " + printable(name) + ": ";
+  // Results and token folders are files of this name.
+  const auto plain = [](unsigned char c) { return c > ' ' && c != '/' && c != 0x7f; };
+  check(!name.empty() && name.size() <= 100 && name[0] != '.' && std::all_of(name.begin(), name.end(), plain), where,
+        "a name has 1 to 100 characters, no '/' and no space among them, and does not begin with a dot");
   Modality m{name, parse_enum(kKinds, row.kind, where + "kind"), row.vocab_size, row.image_size, row.patch_size,
              row.channels, row.max_tokens, row.max_length, row.width, PositionKind::kSinCos2d};
   if (m.is_sequence()) m.positions = PositionKind::kSinCos1d;

@@ -12,9 +12,9 @@ std::string sam_to_string(const std::vector<SamPoint>& points) {
   std::vector<std::string> words;
   for (const auto& point : points) {
     words.insert(words.end(), {"point", coordinate(0, point.y), coordinate(1, point.x)});
-    if (point.instances.empty()) words.push_back("none");
+    if (point.instances.empty()) words.emplace_back("none");
     for (const auto& instance : point.instances) {
-      words.push_back("polygon");
+      words.emplace_back("polygon");
       for (int k = 0; k < 4; ++k) words.push_back(coordinate(k, instance.box[k]));
       for (const double id : instance.outline) words.push_back(shape_token(id));
     }
