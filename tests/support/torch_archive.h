@@ -29,7 +29,9 @@ inline std::string zip_of(const ZipMembers& members) {
          little(members.size(), 2) + little(directory.size(), 4) + little(file.size(), 4) + little(0, 2);
 }
 
-inline std::string pickle_text(const std::string& text) { return "X" + little(text.size(), 4) + text; }
+inline std::string pickle_text(const std::string& text) {
+  return std::string("X").append(little(text.size(), 4)).append(text);
+}
 inline std::string pickle_int(int64_t value) { return "\x8a\x08" + little(static_cast<uint64_t>(value), 8); }
 inline std::string pickle_tuple(const std::vector<int64_t>& values) {
   std::string out = "(";
