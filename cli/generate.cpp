@@ -2,11 +2,13 @@
 #include <iostream>
 #include <optional>
 
+#include "cli/decode_options.h"
 #include "cli/verbs.h"
 #include "fourm/core/json.h"
 #include "fourm/core/log.h"
 #include "fourm/core/strings.h"
 #include "fourm/generate/pipeline.h"
+#include "fourm/io/npy.h"
 
 namespace fourm {
 namespace {
@@ -18,7 +20,9 @@ struct Options {
   int64_t count = 1, steps = 0;
   double temperature = -1, guidance = NAN, top_p = -1;
   int64_t top_k = -1;
-  bool greedy = false, json = false;
+  bool greedy = false, json = false, features = false;
+  EngineConfig engine;
+  DecodeOptions decoding;
 };
 
 Plan make_plan(const Options& o, const Pipeline& pipeline, const Canvas& canvas) {
@@ -42,17 +46,35 @@ Plan make_plan(const Options& o, const Pipeline& pipeline, const Canvas& canvas)
   return plan;
 }
 
+// OUT/features.npy [N, D], and which rows are whose.
+void write_features(const Options& o, const Pipeline& pipeline, const Canvas& canvas) {
+  const auto features = pipeline.features(canvas);
+  const auto rows = static_cast<int64_t>(features.modalities.size());
+  const fs::path file = fs::path(o.out) / "features.npy", names = fs::path(o.out) / "features.json";
+  write_npy(file, npy_from_floats(features.values, {rows, features.width}));
+  write_json(names, {{"rows", features.modalities}});
+  if (o.json)
+    std::cout << Json{{"features", file.string()}, {"rows", rows}, {"width", features.width}}.dump() << "\n";
+  else
+    std::cout << "features: " << rows << " rows of " << features.width << " (" << file.string() << ")\n";
+}
+
 void run(const Options& o) {
+  if (o.features && o.in.empty()) throw UsageError("--features are those of an input: give --in");
   if (o.in.empty() && o.plan.empty() && o.outputs.empty())
     throw UsageError("nothing to do: give --in and --out-modality");
   const Stopwatch watch;
-  const Pipeline pipeline = Pipeline::open({o.model, o.tokenizers, o.text_tokenizer, o.modalities});
+  const Pipeline pipeline = Pipeline::open({o.model, o.tokenizers, o.text_tokenizer, o.modalities}, o.engine);
   const double ready = watch.seconds();
   Canvas canvas;
   for (const auto& item : o.in) {
     const size_t equals = item.find('=');
     if (equals == std::string::npos) throw UsageError("--in takes MODALITY=FILE or MODALITY=TEXT, got " + printable(item));
     pipeline.give(canvas, item.substr(0, equals), item.substr(equals + 1));
+  }
+  if (o.features) {
+    write_features(o, pipeline, canvas);
+    if (o.outputs.empty() && o.plan.empty()) return;
   }
   const Plan plan = make_plan(o, pipeline, canvas);
   std::vector<Canvas> canvases(static_cast<size_t>(o.count), canvas);
@@ -75,7 +97,7 @@ void run(const Options& o) {
       if (o.count > 1) stem += concat("_", i);
       const TextChunks recipe{{"fourm", concat("seed=", o.seed, " sample=", i, " in=", join(o.in, " "))}};
       Json files = Json::array();
-      for (const auto& file : pipeline.write(canvases[i], name, o.out, stem, recipe)) files.push_back(file.string());
+      for (const auto& file : pipeline.write(canvases[i], name, o.out, stem, recipe, o.decoding)) files.push_back(file.string());
       sample[name] = {{"files", files}};
       if (pipeline.modality(name).kind == ModalityKind::kSequence && fs::exists(fs::path(o.out) / (stem + ".txt")))
         sample[name]["text"] = pipeline.text(canvases[i], name);
@@ -111,12 +133,20 @@ void add_generate(CLI::App& program) {
   verb->add_option("--guidance", o->guidance, "guidance scale of every target; 1 = none");
   verb->add_option("--top-k", o->top_k, "draw from the k best tokens")->check(CLI::Range(0, 1 << 24));
   verb->add_option("--top-p", o->top_p, "draw from the best tokens until their probability passes p")->check(CLI::Range(0.0, 1.0));
+  verb->add_option("--engine", o->engine.engine, "fast, or reference: plain products, nothing kept between steps")
+      ->capture_default_str();
+  verb->add_option("--precision", o->engine.precision,
+                   "f32 (exact), bf16, int8, or auto: bf16 where the processor is fast at it, else f32")
+      ->capture_default_str();
+  verb->add_flag("--features", o->features, "write what the encoder makes of the inputs to OUT/features.npy");
+  add_decode_options(*verb, o->decoding, "decode-");
   verb->add_flag("--greedy", o->greedy, "take the most likely token everywhere");
   verb->add_flag("--json", o->json, "machine-readable results");
   verb->footer(
       "Examples:\n"
       "  fourm generate --model models/rooms-ti --in rgb@128=room.png --out-modality tok_depth@128,caption\n"
-      "  fourm generate --model models/rooms-ti --in caption=\"a bedroom with a white bed\" --out-modality tok_rgb@128 --count 4");
+      "  fourm generate --model models/rooms-ti --in caption=\"a bedroom with a white bed\" --out-modality tok_rgb@128 --count 4\n"
+      "  fourm generate --model models/rooms-ti --in rgb@128=room.png --features --out features");
   verb->callback([o] { run(*o); });
 }
 

@@ -24,6 +24,7 @@ int main(int argc, char** argv) {
   program.add_flag_callback("--quiet", [] { fourm::set_quiet(true); }, "no notes and no progress on stderr");
   program.footer("fourm VERB --help explains a verb.");
   fourm::add_data(program);
+  fourm::add_bench(program);
   fourm::add_demo(program);
   fourm::add_eval(program);
   fourm::add_generate(program);

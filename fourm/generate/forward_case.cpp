@@ -4,6 +4,7 @@
 
 #include "fourm/core/error.h"
 #include "fourm/core/json.h"
+#include "fourm/generate/generator.h"
 #include "fourm/model/padded.h"
 
 namespace fourm {
@@ -78,11 +79,11 @@ void run(const FourM& model, const PaddedSample& sample, int64_t encoder_budget,
 
 }  // namespace
 
-NamedTensors run_forward_case(const fs::path& folder) {
+NamedTensors run_forward_case(const fs::path& folder, const EngineConfig& engine) {
   const Json info = read_json(folder / "case.json");
   const std::string where = (folder / "case.json").string();
   const at::NoGradGuard no_grad;
-  const FourM model = FourM::open(folder / info.value("model_dir", "."));
+  const FourM model = FourM::open(folder / info.value("model_dir", "."), ModalityTable::official(), packing_of(engine));
   const auto inputs = SafetensorsFile::open(folder / "inputs.safetensors");
   const auto sample = read_sample(inputs, json_get<std::vector<std::string>>(info, "batch_order", where));
   const int64_t stride = info.value("logits_vocab_stride", int64_t{32});

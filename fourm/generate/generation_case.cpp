@@ -40,6 +40,7 @@ class Run {
     options.filter.top_p = json_.value("top_p", 0.0);
     options.seed = json_.contains("seed") && json_["seed"].is_number() ? json_["seed"].get<uint64_t>() : 0;
     options.draw = json_.value("draw", "argmax") != "argmax";
+    options.reference = !model_.parameters().packing();
     options.on_scores = [&](int64_t step, const std::vector<Tensor>& passes, const Tensor& guided) {
       record_scores(step, passes, guided, results);
     };
@@ -227,10 +228,10 @@ class Run {
 
 }  // namespace
 
-NamedTensors run_generation_case(const fs::path& folder) {
+NamedTensors run_generation_case(const fs::path& folder, const EngineConfig& engine) {
   const Json info = read_json(folder / "case.json");
   const std::string where = (folder / "case.json").string();
-  const FourM model = FourM::open(folder / info.value("model_dir", "."));
+  const FourM model = FourM::open(folder / info.value("model_dir", "."), ModalityTable::official(), packing_of(engine));
   const auto inputs = SafetensorsFile::open(folder / "inputs.safetensors");
   NamedTensors results;
   const Json runs = json_get<Json>(info, "runs", where);

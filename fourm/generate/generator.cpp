@@ -8,6 +8,7 @@
 #include "fourm/core/error.h"
 #include "fourm/generate/passes.h"
 #include "fourm/generate/schedule.h"
+#include "fourm/generate/scores.h"
 #include "fourm/generate/sequence.h"
 #include "fourm/generate/sampler.h"
 
@@ -21,21 +22,14 @@ std::vector<int64_t> wanted_slots(const Canvas::Entry& entry) {
   return slots;
 }
 
-// How many tokens of this step fall to a canvas that still misses `missing_now` of the target.
-int64_t share_of_step(const Step& step, int64_t missing_now) {
-  // A target that is partly known skips the steps that its known tokens stand for.
-  const int64_t after_this = step.tokens_total - step.tokens_before - step.tokens;
-  return std::max<int64_t>(std::min(missing_now, missing_now - after_this), 0);
-}
-
 // One MaskGIT or ROAR step on all canvases at once.
 std::vector<StepReport::Row> grid_step(const FourM& model, const Step& step, int64_t index,
                                        std::vector<Canvas>& canvases, const GenerateOptions& options) {
   const Modality& modality = model.output(step.target).modality;
   const uint64_t target_key = hash_text(step.target);
   std::vector<StepReport::Row> rows(canvases.size());
-  std::vector<const Canvas*> active;
-  std::vector<size_t> active_index;
+  std::vector<size_t> active;
+  std::vector<const Canvas*> pointers;
   std::vector<std::vector<int64_t>> slots;
   std::vector<int64_t> counts;
   for (size_t b = 0; b < canvases.size(); ++b) {
@@ -44,7 +38,8 @@ std::vector<StepReport::Row> grid_step(const FourM& model, const Step& step, int
     check(static_cast<int64_t>(entry.wanted.size()) == modality.max_tokens, "modality '", step.target, "': ",
           entry.wanted.size(), " tokens on the canvas, the model has ", modality.max_tokens);
     auto masked = wanted_slots(entry);
-    const int64_t count = share_of_step(step, static_cast<int64_t>(masked.size()));
+    const int64_t later = step.tokens_total - step.tokens_before - step.tokens;
+    const int64_t count = remaining_tokens(step.tokens, later, static_cast<int64_t>(masked.size()));
     if (count == 0) continue;
     if (step.scheme == Scheme::kRoar) {
       if (options.choose_slots) {
@@ -55,29 +50,22 @@ std::vector<StepReport::Row> grid_step(const FourM& model, const Step& step, int
         masked.resize(static_cast<size_t>(count));
       }
     }
-    active.push_back(&canvas);
-    active_index.push_back(b);
+    active.push_back(b);
+    pointers.push_back(&canvas);
     slots.push_back(std::move(masked));
     counts.push_back(count);
   }
   if (active.empty()) return rows;
 
   const auto passes = passes_of(step.guidance);
-  const Encoded encoded = model.encode(pack_inputs(model, active, passes, options.sequence_ids));
-  DecoderPacker packer;
-  for (size_t p = 0; p < passes.size(); ++p)
-    for (const auto& s : slots) {
-      packer.begin_sample();
-      packer.add_grid(step.target, s, {});
-    }
-  const Tensor out = model.decode(packer.finish(), encoded).out;
-  const auto scores = split_passes(model.logits(step.target, out), passes.size());
+  const auto score = options.reference ? grid_scores_plainly : grid_scores;
+  const auto scores = split_passes(score(model, step.target, {pointers, passes, options.sequence_ids}, slots), passes.size());
   const Tensor guided = combine(scores, passes, step.target);
   if (options.on_scores) options.on_scores(index, scores, guided);
 
   const float* row = guided.data_ptr<float>();
   for (size_t a = 0; a < active.size(); ++a) {
-    Canvas& canvas = canvases[active_index[a]];
+    Canvas& canvas = canvases[active[a]];
     const auto n = static_cast<int64_t>(slots[a].size());
     std::vector<Drawn> drawn(static_cast<size_t>(n));
     const float* first = row;
@@ -98,7 +86,7 @@ std::vector<StepReport::Row> grid_step(const FourM& model, const Step& step, int
       order.resize(static_cast<size_t>(counts[a]));
     }
     auto& entry = canvas.at(step.target);
-    auto& report = rows[active_index[a]];
+    auto& report = rows[active[a]];
     for (const int64_t i : order) {
       const int64_t slot = slots[a][i];
       entry.data.ids[slot] = drawn[i].token;

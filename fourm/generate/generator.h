@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "fourm/generate/canvas.h"
+#include "fourm/generate/engine.h"
 #include "fourm/generate/plan.h"
 #include "fourm/model/fourm.h"
 
@@ -27,6 +28,7 @@ struct GenerateOptions {
   uint64_t seed = 0;
   Filter filter;
   bool draw = true;          ///< false: take the most likely token everywhere
+  bool reference = false;    ///< plain scores without caches (generate/scores.h); for tests and comparison
   SequenceIds sequence_ids;
   /// Called after each step with what it wrote; false stops the run.
   std::function<bool(const StepReport&)> on_step;
@@ -36,6 +38,9 @@ struct GenerateOptions {
   /// The slots of a ROAR step in decoding order, instead of a random choice (parity runs).
   std::function<std::vector<int64_t>(int64_t step, size_t canvas)> choose_slots;
 };
+
+/// What FourM::open packs for; nothing for the reference engine, which computes plainly in float32.
+std::optional<Precision> packing_of(const EngineConfig& config);
 
 /// Runs the steps in order; the canvases are filled in place. Returns false when on_step stopped it. A canvas gets the
 /// same draws whatever the batch around it.

@@ -8,6 +8,7 @@
 #include "fourm/core/strings.h"
 #include "fourm/data/token_set.h"
 #include "fourm/generate/generator.h"
+#include "fourm/generate/passes.h"
 #include "fourm/io/npy.h"
 #include "fourm/tokenizer/picture_tokenizer.h"
 
@@ -31,6 +32,7 @@ struct Pipeline::State {
   std::map<std::string, PictureTokenizer> tokenizers;  // by modality
   std::optional<WordPiece> words;
   SequenceIds sequence_ids;
+  bool reference = false;
 
   const PictureTokenizer& tokenizer(const std::string& modality) const {
     const auto found = tokenizers.find(modality);
@@ -40,11 +42,11 @@ struct Pipeline::State {
   }
 };
 
-Pipeline Pipeline::open(const PipelineFiles& files) {
+Pipeline Pipeline::open(const PipelineFiles& files, const EngineConfig& engine) {
   std::error_code ignored;
   ModalityTable table = ModalityTable::official();
   if (!files.modalities.empty()) table.extend(files.modalities);
-  State state{FourM::open(files.model, std::move(table)), {}, {}, {}};
+  State state{FourM::open(files.model, std::move(table), packing_of(engine)), {}, {}, {}, engine.engine == "reference"};
   const fs::path home = fs::is_directory(files.model, ignored) ? files.model : files.model.parent_path();
 
   const fs::path shelf = files.tokenizers.empty() ? home / "tokenizers" : files.tokenizers;
@@ -205,6 +207,7 @@ bool Pipeline::run(std::vector<Canvas>& canvases, Plan plan, const RunOptions& o
   generating.seed = options.seed;
   generating.filter = plan.filter();
   generating.draw = options.draw;
+  generating.reference = state_->reference;
   generating.sequence_ids = state_->sequence_ids;
   if (options.on_step)
     generating.on_step = [&](const StepReport& report) {
@@ -230,17 +233,35 @@ std::vector<LabelledBox> Pipeline::boxes(const Canvas& canvas, const std::string
   return boxes_from_string(text(canvas, name), coordinate_bins(words()));
 }
 
-StoredPicture Pipeline::picture(const Canvas& canvas, const std::string& name) const {
+StoredPicture Pipeline::picture(const Canvas& canvas, const std::string& name, const DecodeOptions& decoding) const {
   const auto side = static_cast<int>(modality(name).grid());
-  return state_->tokenizer(name).decode({{1, side, side, tokens(canvas, name)}})[0];
+  return state_->tokenizer(name).decode({{1, side, side, tokens(canvas, name)}}, decoding)[0];
 }
 
-Image Pipeline::show(const Canvas& canvas, const std::string& name) const {
-  return display(picture_kind(name), picture(canvas, name));
+Image Pipeline::show(const Canvas& canvas, const std::string& name, const DecodeOptions& decoding) const {
+  return display(picture_kind(name), picture(canvas, name, decoding));
+}
+
+Pipeline::Features Pipeline::features(const Canvas& canvas) const {
+  const NoGradGuard no_grad;
+  const FourM& model = state_->model;
+  const Tensor out = model.encode(pack_inputs(model, {&canvas}, {{}}, state_->sequence_ids)).out.contiguous();
+  Features features;
+  features.width = out.size(1);
+  features.values.assign(out.data_ptr<float>(), out.data_ptr<float>() + out.numel());
+  features.modalities.assign(static_cast<size_t>(model.config().num_register_tokens), "register");
+  for (const auto& entry : canvas.entries)
+    if (model.inputs().contains(entry.modality))
+      features.modalities.insert(features.modalities.end(),
+                                 static_cast<size_t>(std::count(entry.known.begin(), entry.known.end(), true)),
+                                 entry.modality);
+  features.modalities.resize(static_cast<size_t>(out.size(0)));
+  return features;
 }
 
 std::vector<fs::path> Pipeline::write(const Canvas& canvas, const std::string& name, const fs::path& folder,
-                                      const std::string& stem, const TextChunks& recipe) const {
+                                      const std::string& stem, const TextChunks& recipe,
+                                      const DecodeOptions& decoding) const {
   std::vector<fs::path> files;
   const auto path = [&](const std::string& extension) {
     files.push_back(folder / (stem + extension));
@@ -259,7 +280,7 @@ std::vector<fs::path> Pipeline::write(const Canvas& canvas, const std::string& n
       write_json(path(".json"), {{"instances", instances}});
     }
   } else if (has_tokenizer(name)) {
-    const StoredPicture stored = picture(canvas, name);
+    const StoredPicture stored = picture(canvas, name, decoding);
     const InputConfig input = picture_kind(name);
     if (input.kind == "rgb" || input.kind == "normal") {
       write_png(path(".png"), std::get<Image>(stored), recipe);

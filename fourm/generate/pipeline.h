@@ -16,10 +16,12 @@
 #include <optional>
 
 #include "fourm/generate/canvas.h"
+#include "fourm/generate/engine.h"
 #include "fourm/generate/plan.h"
 #include "fourm/modality/transform.h"
 #include "fourm/text/boxes.h"
 #include "fourm/text/wordpiece.h"
+#include "fourm/tokenizer/decode_options.h"
 
 namespace fourm {
 
@@ -39,7 +41,7 @@ struct RunOptions {
 
 class Pipeline {
  public:
-  static Pipeline open(const PipelineFiles& files);
+  static Pipeline open(const PipelineFiles& files, const EngineConfig& engine = {});
 
   Modality modality(const std::string& name) const;
   std::vector<std::string> reads() const;
@@ -70,12 +72,22 @@ class Pipeline {
   std::vector<int64_t> tokens(const Canvas& canvas, const std::string& modality) const;
   std::string text(const Canvas& canvas, const std::string& modality) const;  ///< without [EOS] and padding
   std::vector<LabelledBox> boxes(const Canvas& canvas, const std::string& modality) const;
-  StoredPicture picture(const Canvas& canvas, const std::string& modality) const;
-  Image show(const Canvas& canvas, const std::string& modality) const;
+  /// `decoding` is for diffusion tokenizers.
+  StoredPicture picture(const Canvas& canvas, const std::string& modality, const DecodeOptions& decoding = {}) const;
+  Image show(const Canvas& canvas, const std::string& modality, const DecodeOptions& decoding = {}) const;
+
+  /// What the encoder makes of the known tokens: a row of D numbers each, in the order of the canvas.
+  struct Features {
+    std::vector<float> values;  ///< [N, D]
+    int64_t width = 0;
+    std::vector<std::string> modalities;  ///< [N] of each row; registers are "register"
+  };
+  Features features(const Canvas& canvas) const;
 
   /// FOLDER/STEM.npy, and .png or .txt (boxes: .json too) where there is a tokenizer. Gives the files.
   std::vector<fs::path> write(const Canvas& canvas, const std::string& modality, const fs::path& folder,
-                              const std::string& stem, const TextChunks& recipe = {}) const;
+                              const std::string& stem, const TextChunks& recipe = {},
+                              const DecodeOptions& decoding = {}) const;
 
  private:
   struct State;

@@ -2,9 +2,10 @@
 
 #include <algorithm>
 #include <cmath>
-#include <numeric>
+#include <limits>
 
 #include "fourm/core/error.h"
+#include "fourm/nn/vector.h"
 
 namespace fourm {
 namespace {
@@ -20,52 +21,84 @@ int64_t kept_by_rank(const Filter& filter, int64_t vocabulary) {
   return filter.top_k > 0 ? std::min(filter.top_k, vocabulary) : vocabulary;
 }
 
+// The filters keep whatever is not worse than this token.
+struct Cutoff {
+  float score = -std::numeric_limits<float>::infinity();
+  int64_t id = std::numeric_limits<int64_t>::max();
+  bool keeps(float s, int64_t i) const { return s > score || (s == score && i <= id); }
+};
+
+// The best tokens until their probability passes p, among those that `kept` keeps. Weights are summed in bins of nearby
+// scores, best bin first; only the bin in which p is passed is sorted.
+Cutoff passing(double p, const float* scores, int64_t vocabulary, float best, const Cutoff& kept,
+               std::vector<float>& weights) {
+  constexpr int64_t kBins = 4096;
+  constexpr float kBinsANat = 192;
+  const auto bin = [&](int64_t i) {
+    return static_cast<int64_t>(std::min((best - scores[i]) * kBinsANat, static_cast<float>(kBins - 1)));
+  };
+  exponentials(scores, vocabulary, best, 1, weights.data());
+  std::vector<double> sums(kBins, 0.0);
+  for (int64_t i = 0; i < vocabulary; ++i)
+    if (kept.keeps(scores[i], i)) sums[bin(i)] += weights[i];
+  double total = 0;
+  for (const double sum : sums) total += sum;
+  double before = 0;  // probability of everything better
+  int64_t last = 0;
+  while (last + 1 < kBins && before + sums[last] / total <= p) before += sums[last++] / total;
+  std::vector<int64_t> ids;
+  for (int64_t i = 0; i < vocabulary; ++i)
+    if (bin(i) == last && kept.keeps(scores[i], i)) ids.push_back(i);
+  std::sort(ids.begin(), ids.end(),
+            [&](int64_t a, int64_t b) { return scores[a] > scores[b] || (scores[a] == scores[b] && a < b); });
+  Cutoff cutoff = kept;
+  for (const int64_t i : ids) {
+    cutoff = {scores[i], i};
+    if ((before += weights[i] / total) > p) break;
+  }
+  return cutoff;
+}
+
+Cutoff cutoff_of(const float* scores, int64_t vocabulary, float best, const Filter& filter, std::vector<float>& scratch) {
+  Cutoff cutoff;
+  if (const int64_t k = kept_by_rank(filter, vocabulary); k < vocabulary) {
+    std::copy_n(scores, vocabulary, scratch.begin());
+    std::nth_element(scratch.begin(), scratch.begin() + (k - 1), scratch.end(), std::greater<>());
+    cutoff.score = scratch[k - 1];
+  }
+  return filter.top_p > 0 ? passing(filter.top_p, scores, vocabulary, best, cutoff, scratch) : cutoff;
+}
+
 }  // namespace
 
 std::vector<int64_t> kept_tokens(const float* scores, int64_t vocabulary, const Filter& filter) {
-  std::vector<int64_t> kept(static_cast<size_t>(vocabulary));
-  std::iota(kept.begin(), kept.end(), int64_t{0});
-  const auto better = [&](int64_t a, int64_t b) { return scores[a] > scores[b] || (scores[a] == scores[b] && a < b); };
-  if (const int64_t k = kept_by_rank(filter, vocabulary); k < vocabulary) {
-    std::nth_element(kept.begin(), kept.begin() + (k - 1), kept.end(), better);
-    const float threshold = scores[kept[k - 1]];
-    std::erase_if(kept, [&](int64_t id) { return scores[id] < threshold; });
-  }
-  if (filter.top_p > 0) {
-    std::sort(kept.begin(), kept.end(), better);
-    double total = 0;
-    for (const int64_t id : kept) total += std::exp(static_cast<double>(scores[id]) - scores[kept[0]]);
-    double before = 0;  // probability of everything better
-    size_t count = 0;
-    for (; count < kept.size() && before <= filter.top_p; ++count)
-      before += std::exp(static_cast<double>(scores[kept[count]]) - scores[kept[0]]) / total;
-    kept.resize(std::max<size_t>(count, 1));
-  }
-  std::sort(kept.begin(), kept.end());
+  std::vector<float> scratch(static_cast<size_t>(vocabulary));
+  const Cutoff cutoff = cutoff_of(scores, vocabulary, *std::max_element(scores, scores + vocabulary), filter, scratch);
+  std::vector<int64_t> kept;
+  for (int64_t i = 0; i < vocabulary; ++i)
+    if (cutoff.keeps(scores[i], i)) kept.push_back(i);
   return kept;
 }
 
 Drawn draw_token(const float* scores, int64_t vocabulary, double temperature, const Filter& filter, Random* random) {
   const int64_t best = std::max_element(scores, scores + vocabulary) - scores;
   if (std::abs(temperature) <= kGreedy) return {best, 1};
-  const bool filtered = filter.top_p > 0 || kept_by_rank(filter, vocabulary) < vocabulary;
-  const auto kept = filtered ? kept_tokens(scores, vocabulary, filter) : std::vector<int64_t>();
-  const auto count = filtered ? static_cast<int64_t>(kept.size()) : vocabulary;
-  const auto id = [&](int64_t i) { return filtered ? kept[i] : i; };
-  const auto weight = [&](int64_t i) {
-    return std::exp((static_cast<double>(scores[id(i)]) - scores[best]) / temperature);
-  };
+  std::vector<float> weights(static_cast<size_t>(vocabulary));
+  const Cutoff cutoff = cutoff_of(scores, vocabulary, scores[best], filter, weights);
+  exponentials(scores, vocabulary, scores[best], static_cast<float>(1 / temperature), weights.data());
   double total = 0;
-  for (int64_t i = 0; i < count; ++i) total += weight(i);
+  for (int64_t i = 0; i < vocabulary; ++i) {
+    if (!cutoff.keeps(scores[i], i)) weights[i] = 0;
+    total += weights[i];
+  }
   if (!random) return {best, 1 / total};
   double rest = random->uniform() * total;
   int64_t last = best;
-  for (int64_t i = 0; i < count; ++i) {
-    const double w = weight(i);
-    if (w > 0) last = id(i);
-    if ((rest -= w) < 0) return {id(i), w / total};
+  for (int64_t i = 0; i < vocabulary; ++i) {
+    if (weights[i] > 0) last = i;
+    if ((rest -= weights[i]) < 0) break;
   }
-  return {last, std::exp((static_cast<double>(scores[last]) - scores[best]) / temperature) / total};
+  return {last, weights[last] / total};
 }
 
 }  // namespace fourm

@@ -60,14 +60,8 @@ std::vector<int64_t> linear_tokens(int64_t n, int64_t steps) {
   return tokens;
 }
 
-std::vector<int64_t> continue_tokens(const std::vector<int64_t>& tokens, int64_t done) {
-  std::vector<int64_t> rest;
-  int64_t sum = 0;
-  for (const int64_t count : tokens) {
-    sum += count;
-    if (sum > done) rest.push_back(rest.empty() ? sum - done : count);
-  }
-  return rest;
+int64_t remaining_tokens(int64_t tokens, int64_t later, int64_t missing) {
+  return std::clamp<int64_t>(missing - later, 0, std::min(tokens, missing));
 }
 
 std::vector<double> temperatures(const std::string& kind, double temperature, const std::vector<int64_t>& tokens) {

@@ -12,8 +12,9 @@ namespace fourm {
 std::vector<int64_t> cosine_tokens(int64_t n, int64_t steps);
 std::vector<int64_t> linear_tokens(int64_t n, int64_t steps);
 
-/// The rest of a schedule after `done` tokens are already there.
-std::vector<int64_t> continue_tokens(const std::vector<int64_t>& tokens, int64_t done);
+/// What a step of `tokens` writes when `missing` tokens of its target are not there yet and `later` ones are left to the
+/// steps after it: a target that is partly known skips what its known tokens stand for.
+int64_t remaining_tokens(int64_t tokens, int64_t later, int64_t missing);
 
 /// "constant", "linear" or "onex:MIN:POWER" (falls like 1 / x^POWER to MIN), one value for each entry of `tokens`.
 std::vector<double> temperatures(const std::string& kind, double temperature, const std::vector<int64_t>& tokens);

@@ -140,8 +140,8 @@ Batch pack(const std::vector<MaskedSample>& samples, const ModalityTable& table,
         continue;
       }
       const auto n = static_cast<int64_t>(run.positions.size());
-      inputs.add_values(run.modality,
-                        at::from_blob(const_cast<float*>(run.values.data()), {n, run.width}, at::kFloat).clone(),
+      // finish() copies them out of the sample
+      inputs.add_values(run.modality, at::from_blob(const_cast<float*>(run.values.data()), {n, run.width}, at::kFloat),
                         run.positions);
     }
     targets.begin_sample();

@@ -6,6 +6,7 @@
 #include "fourm/core/json.h"
 #include "fourm/core/log.h"
 #include "fourm/core/strings.h"
+#include "fourm/model/training_checkpoint.h"
 
 namespace fourm {
 namespace {
@@ -73,9 +74,12 @@ ModelConfig read_model_config(const fs::path& json) {
   return from_yaml(parse_yaml(text, json.string()), json.string());
 }
 
-bool has_model_config(const SafetensorsFile& file) { return file.metadata().contains("dim"); }
+bool has_model_config(const SafetensorsFile& file) {
+  return file.metadata().contains("dim") || is_training_checkpoint(file);
+}
 
 ModelConfig read_model_config(const SafetensorsFile& file) {
+  if (is_training_checkpoint(file)) return training_checkpoint_config(file);
   YAML::Node node(YAML::NodeType::Map);
   for (const auto& [key, value] : file.metadata()) {
     if (key == "format" || value.size() > 10'000) continue;

@@ -53,9 +53,9 @@ struct ModelConfig {
 
 /// From config.json; keys that 4M does not have are one warning.
 ModelConfig read_model_config(const fs::path& json);
-/// From a single file's header, where every value is text in YAML form.
+/// From a single file's header, where every value is text in YAML form, or from the tensors of a training checkpoint.
 ModelConfig read_model_config(const SafetensorsFile& file);
-/// True when the header carries a config.
+/// True when the file tells its config.
 bool has_model_config(const SafetensorsFile& file);
 void write_model_config(const fs::path& json, const ModelConfig& config);
 

@@ -54,10 +54,10 @@ Tensor EncoderEmbedding::content(const Tensor& values) const {
   if (!token_emb.defined()) {
     check(values.size(1) == proj.weight.size(1), "modality '", modality.name, "': rows of ", values.size(1),
           " numbers, expected ", proj.weight.size(1));
-    return proj(values.to(proj.weight.scalar_type()));
+    return proj(values.to(mod_emb.scalar_type()));
   }
   check_ids(values, modality);
-  return at::embedding(token_emb, values);
+  return at::embedding(token_emb, values).to(mod_emb.scalar_type());
 }
 
 Tensor EncoderEmbedding::place(const Tensor& positions) const {
@@ -66,7 +66,7 @@ Tensor EncoderEmbedding::place(const Tensor& positions) const {
 
 DecoderEmbedding::DecoderEmbedding(const Scope& scope, const Modality& m, int64_t dim)
     : modality(m), pos_emb(position_table(scope, m, dim)), mod_emb(modality_row(scope, dim)) {
-  to_logits = scope["to_logits"].parameter("weight", {m.vocab_size, dim}, Init::xavier(dim, m.vocab_size));
+  to_logits = Linear(scope["to_logits"], dim, m.vocab_size, false);
   // Grids read the mask token instead: their table is kept only to be saved again.
   if (m.kind == ModalityKind::kSequence || scope.parameters().source_has(scope.path("token_emb.weight")))
     token_emb = scope["token_emb"].parameter("weight", {m.vocab_size, dim}, Init::normal(kEmbeddingDeviation));
@@ -74,7 +74,7 @@ DecoderEmbedding::DecoderEmbedding(const Scope& scope, const Modality& m, int64_
 
 Tensor DecoderEmbedding::content(const Tensor& ids) const {
   check_ids(ids, modality);
-  return at::embedding(token_emb, ids);
+  return at::embedding(token_emb, ids).to(mod_emb.scalar_type());
 }
 
 Tensor DecoderEmbedding::place(const Tensor& positions) const {

@@ -22,7 +22,8 @@ struct EncoderEmbedding {
 /// Grid slots read the model's mask token, sequence slots their own token; to_logits [V, D] predicts.
 struct DecoderEmbedding {
   Modality modality;
-  Tensor token_emb, pos_emb, mod_emb, to_logits;
+  Tensor token_emb, pos_emb, mod_emb;
+  Linear to_logits;
   DecoderEmbedding() = default;
   DecoderEmbedding(const Scope& scope, const Modality& m, int64_t dim);
   Tensor content(const Tensor& ids) const;

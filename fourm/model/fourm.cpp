@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "fourm/core/error.h"
+#include "fourm/io/torch_file.h"
 #include "fourm/core/strings.h"
 
 namespace fourm {
@@ -70,11 +71,11 @@ FourM::FourM(ModelConfig config, ModalityTable table, ParameterSource& source, b
         root.parameter("register_tokens", {1, config_.num_register_tokens, config_.dim}, Init::normal(0.02));
 }
 
-FourM FourM::open(const fs::path& path, ModalityTable table) {
+FourM FourM::open(const fs::path& path, ModalityTable table, std::optional<Precision> pack_for) {
   std::error_code ignored;
   const bool folder = fs::is_directory(path, ignored);
   if (folder && fs::exists(path / "modalities.yaml")) table.extend(path / "modalities.yaml");
-  FileSource source(SafetensorsFile::open(folder ? path / "model.safetensors" : path));
+  FileSource source(open_weights(path), pack_for);
   const bool in_header = !folder && has_model_config(source.file());
   const fs::path json = (folder ? path : path.parent_path()) / "config.json";
   check(folder || in_header || fs::exists(json, ignored), path.string(),
@@ -157,15 +158,18 @@ Decoded FourM::embed(const DecoderBatch& batch) const {
 
 Decoded FourM::decode(const DecoderBatch& batch, const Encoded& encoded) const {
   Decoded result = embed(batch);
-  const auto across = AttentionLayout::across(batch.lengths, encoded.lengths);
+  auto across = AttentionLayout::across(batch.lengths, encoded.lengths);
+  if (!config_.proj_bias)  // an empty context adds nothing
+    while (!across.segments.empty() && across.segments.back().k_begin == across.segments.back().k_end)
+      across.segments.pop_back();
   Tensor y = result.tokens + result.place;  // [M, D]
-  for (const auto& block : decoder_) y = block(y, encoded.context, batch.within, across);
+  for (const auto& block : decoder_) y = block(y, block.keys(encoded.context), batch.within, across);
   result.out = decoder_norm_(y);
   return result;
 }
 
 Tensor FourM::logits(const std::string& modality, const Tensor& rows) const {
-  return at::linear(rows, output(modality).to_logits);
+  return output(modality).to_logits(rows);
 }
 
 Loss FourM::loss(const Batch& batch, LossKind kind) const {

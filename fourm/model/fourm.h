@@ -47,8 +47,10 @@ enum class LossKind {
 class FourM {
  public:
   /// A folder with config.json and model.safetensors (and modalities.yaml for modalities of its own), or one
-  /// safetensors file with its config in the header. `table` adds to what the folder says.
-  static FourM open(const fs::path& path, ModalityTable table = ModalityTable::official());
+  /// safetensors file with its config in the header. `table` adds to what the folder says. With `pack_for` the model is
+  /// made to answer fast, in that precision, and cannot be trained (nn/packed_linear.h).
+  static FourM open(const fs::path& path, ModalityTable table = ModalityTable::official(),
+                    std::optional<Precision> pack_for = {});
   /// New weights as in the paper; heads share the decoder's token embeddings.
   static FourM fresh(const ModelConfig& config, const ModalityTable& table, uint64_t seed,
                      at::ScalarType dtype = at::kFloat);

@@ -4,8 +4,12 @@
 #include <iomanip>
 
 #include "fourm/core/error.h"
+#include "fourm/core/log.h"
 #include "fourm/core/strings.h"
+#include "fourm/io/torch_file.h"
 #include "fourm/model/fourm.h"
+#include "fourm/tokenizer/config.h"
+#include "fourm/tokenizer/training_arguments.h"
 
 namespace fourm {
 namespace {
@@ -69,6 +73,16 @@ bool is_model(const fs::path& path, const SafetensorsFile& file) {
          (fs::is_directory(path) || has_model_config(file) || fs::exists(path.parent_path() / "config.json"));
 }
 
+// What the arguments of a checkpoint say of the model or tokenizer in it.
+void write_config(const fs::path& path, const SafetensorsFile& file, const fs::path& to) {
+  if (has_model_config(file))
+    write_model_config(to, read_model_config(file));
+  else if (has_training_arguments(file))
+    write_json(to, to_json(TokenizerFiles::open(path).config));
+  else
+    warn(path.string(), ": holds no arguments of a model or tokenizer; write ", to.string(), " by hand");
+}
+
 }  // namespace
 
 Json inspect(const fs::path& path) {
@@ -84,8 +98,8 @@ Json inspect(const fs::path& path) {
     report["dim"] = config.dim;
     return report;
   }
-  const auto file = SafetensorsFile::open(fs::is_directory(path, ignored) ? path / "model.safetensors" : path);
-  report["kind"] = "safetensors";
+  const auto file = open_weights(path);
+  report["kind"] = is_torch_file(file.path()) ? "PyTorch checkpoint" : "safetensors";
   if (is_model(path, file)) describe_model(path, report);
   report["metadata"] = file.metadata();
   report["tensors"] = tensor_list(file);
@@ -137,7 +151,9 @@ void convert(const fs::path& path, const fs::path& out, const std::string& dtype
   check(type != types.end(), "unknown dtype ", printable(dtype), "; known: f32, f16, bf16");
   std::error_code ignored;
   const bool folder = fs::is_directory(path, ignored);
-  const auto file = SafetensorsFile::open(folder ? path / "model.safetensors" : path);
+  const auto file = open_weights(path);
+  // One safetensors file becomes one file; what needs a config beside it becomes a folder.
+  const bool pickled = is_torch_file(file.path()), into_folder = folder || pickled;
   NamedTensors tensors;
   for (const auto& stored : file.tensors()) {
     Tensor value = view_of(file, stored);
@@ -149,10 +165,13 @@ void convert(const fs::path& path, const fs::path& out, const std::string& dtype
     }
     tensors.emplace_back(stored.name, value);
   }
+  if (into_folder) make_folder(out);
   if (folder)
     for (const char* name : {"config.json", "modalities.yaml", "tokenizer.json"})
       if (fs::exists(path / name)) write_file(out / name, read_file(path / name));
-  save_tensors(folder ? out / "model.safetensors" : out, tensors, file.metadata());
+  if (into_folder && !folder) write_config(path, file, out / "config.json");
+  save_tensors(into_folder ? out / "model.safetensors" : out, tensors,
+               pickled ? std::map<std::string, std::string>{{"format", "pt"}} : file.metadata());
 }
 
 }  // namespace fourm

@@ -1,4 +1,4 @@
-// What is in a model folder, a config or any safetensors file, as text or JSON.
+// What is in a model folder, a config, any safetensors file or PyTorch checkpoint, as text or JSON.
 #pragma once
 
 #include "fourm/core/json.h"
@@ -12,7 +12,8 @@ Json inspect(const fs::path& path);
 /// The same for people; `all_tensors` lists every tensor.
 std::string inspect_text(const Json& report, bool all_tensors);
 
-/// Copies a model or tokenizer folder with its numbers stored as `dtype` (f32, f16 or bf16); one file becomes one file.
+/// Copies a model or tokenizer folder with its numbers stored as `dtype` (f32, f16 or bf16); one safetensors file becomes
+/// one file, a PyTorch checkpoint a folder of config.json and model.safetensors.
 /// Error when a number does not fit.
 void convert(const fs::path& path, const fs::path& out, const std::string& dtype);
 

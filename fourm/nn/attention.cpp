@@ -42,10 +42,15 @@ HeadRows<T> from_row(HeadRows<T> rows, int64_t first) {
   return {rows.row(first), rows.stride};
 }
 
-// Calls body(segment, head) for all of them on ATen's threads.
+// Calls body(segment, head) for all of them on ATen's threads; a thread is not woken for less than some microseconds.
 template <class Body>
-void for_each_head(const AttentionLayout& layout, int64_t heads, const Body& body) {
-  at::parallel_for(0, static_cast<int64_t>(layout.segments.size()) * heads, 1, [&](int64_t begin, int64_t end) {
+void for_each_head(const AttentionLayout& layout, int64_t heads, int64_t width, const Body& body) {
+  const auto units = static_cast<int64_t>(layout.segments.size()) * heads;
+  int64_t work = 0;
+  for (const auto& s : layout.segments) work += (s.q_end - s.q_begin + 1) * (s.k_end - s.k_begin) * width * heads;
+  constexpr int64_t kLeast = 1 << 18;
+  const int64_t grain = work > 0 ? std::max<int64_t>(kLeast * units / work, 1) : units + 1;
+  at::parallel_for(0, units, grain, [&](int64_t begin, int64_t end) {
     for (int64_t unit = begin; unit < end; ++unit) body(layout.segments[unit / heads], unit % heads);
   });
 }
@@ -60,7 +65,7 @@ void run_forward(const AttentionLayout& layout, const Tensor& q, const Tensor& k
                  Tensor& lse) {
   const int64_t heads = q.size(1), width = q.size(2);
   const T scale = static_cast<T>(1 / std::sqrt(static_cast<double>(width)));
-  for_each_head(layout, heads, [&](const AttentionLayout::Segment& s, int64_t h) {
+  for_each_head(layout, heads, width, [&](const AttentionLayout::Segment& s, int64_t h) {
     thread_local std::vector<T> scratch;
     attention_forward<T>(head_shape(layout, s, width), scale, from_row(head_rows<const T>(q, h), s.q_begin),
                          from_row(head_rows<const T>(k, h), s.k_begin), from_row(head_rows<const T>(v, h), s.k_begin),
@@ -74,7 +79,7 @@ void run_backward(const AttentionLayout& layout, const Tensor& q, const Tensor& 
                   const Tensor& lse, const Tensor& grad, Tensor& dq, Tensor& dk, Tensor& dv) {
   const int64_t heads = q.size(1), width = q.size(2);
   const T scale = static_cast<T>(1 / std::sqrt(static_cast<double>(width)));
-  for_each_head(layout, heads, [&](const AttentionLayout::Segment& s, int64_t h) {
+  for_each_head(layout, heads, width, [&](const AttentionLayout::Segment& s, int64_t h) {
     thread_local std::vector<T> scratch;
     attention_backward<T>(head_shape(layout, s, width), scale, from_row(head_rows<const T>(q, h), s.q_begin),
                           from_row(head_rows<const T>(k, h), s.k_begin), from_row(head_rows<const T>(v, h), s.k_begin),
@@ -85,18 +90,27 @@ void run_backward(const AttentionLayout& layout, const Tensor& q, const Tensor& 
   });
 }
 
+struct Forward {
+  Tensor q, k, v, out, lse;
+};
+
+Forward forward(const Tensor& q, const Tensor& k, const Tensor& v, const AttentionLayout& layout) {
+  Forward f{with_unit_stride(q), with_unit_stride(k), with_unit_stride(v), at::empty(q.sizes(), q.options()),
+            at::zeros({q.size(0), q.size(1)}, q.options())};
+  if (q.scalar_type() == at::kDouble)
+    run_forward<double>(layout, f.q, f.k, f.v, f.out, f.lse);
+  else
+    run_forward<float>(layout, f.q, f.k, f.v, f.out, f.lse);
+  return f;
+}
+
 struct PackedAttention : torch::autograd::Function<PackedAttention> {
-  static Tensor forward(torch::autograd::AutogradContext* context, const Tensor& q_any, const Tensor& k_any,
-                        const Tensor& v_any, const std::shared_ptr<const AttentionLayout>& layout) {
-    const Tensor q = with_unit_stride(q_any), k = with_unit_stride(k_any), v = with_unit_stride(v_any);
-    Tensor out = at::empty(q.sizes(), q.options()), lse = at::zeros({q.size(0), q.size(1)}, q.options());
-    if (q.scalar_type() == at::kDouble)
-      run_forward<double>(*layout, q, k, v, out, lse);
-    else
-      run_forward<float>(*layout, q, k, v, out, lse);
-    context->save_for_backward({q, k, v, out, lse});
+  static Tensor forward(torch::autograd::AutogradContext* context, const Tensor& q, const Tensor& k, const Tensor& v,
+                        const std::shared_ptr<const AttentionLayout>& layout) {
+    const Forward f = fourm::forward(q, k, v, *layout);
+    context->save_for_backward({f.q, f.k, f.v, f.out, f.lse});
     context->saved_data["layout"] = c10::IValue::make_capsule(c10::make_intrusive<Holder>(layout));
-    return out;
+    return f.out;
   }
 
   static torch::autograd::variable_list backward(torch::autograd::AutogradContext* context,
@@ -128,9 +142,10 @@ struct PackedAttention : torch::autograd::Function<PackedAttention> {
 Tensor attention(const Tensor& q, const Tensor& k, const Tensor& v, const AttentionLayout& layout) {
   check(q.dim() == 3 && k.dim() == 3 && q.size(1) == k.size(1) && q.size(2) == k.size(2) && k.sizes() == v.sizes(),
         "[attention] q ", q.sizes(), ", k ", k.sizes(), ", v ", v.sizes(), " do not fit");
-  const auto shared = std::make_shared<const AttentionLayout>(layout);
-  if (q.scalar_type() == at::kDouble) return PackedAttention::apply(q, k, v, shared);
-  return PackedAttention::apply(q.to(at::kFloat), k.to(at::kFloat), v.to(at::kFloat), shared);
+  const auto type = q.scalar_type() == at::kDouble ? at::kDouble : at::kFloat;
+  const Tensor rows[] = {q.to(type), k.to(type), v.to(type)};
+  if (!c10::GradMode::is_enabled()) return forward(rows[0], rows[1], rows[2], layout).out;
+  return PackedAttention::apply(rows[0], rows[1], rows[2], std::make_shared<const AttentionLayout>(layout));
 }
 
 Tensor attention_reference(const Tensor& q, const Tensor& k, const Tensor& v, const AttentionLayout& layout) {

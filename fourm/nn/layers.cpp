@@ -7,6 +7,20 @@ namespace fourm {
 Linear::Linear(const Scope& scope, int64_t in, int64_t out, bool with_bias, int64_t blocks)
     : weight(scope.parameter("weight", {out, in}, Init::xavier(in, out / blocks))) {
   if (with_bias) bias = scope.parameter("bias", {out}, Init::zeros());
+  if (const auto& packing = scope.parameters().packing()) packed = std::make_shared<PackedLinear>(weight, bias, *packing);
+}
+
+Tensor Linear::operator()(const Tensor& x, Activation activation) const {
+  if (!packed || activation == Activation::kTanh) return activate(activation, (*this)(x));
+  return (*packed)(x, {activation == Activation::kSilu ? Epilogue::kSilu : Epilogue::kGelu, {}});
+}
+
+Tensor Linear::times(const Tensor& x, const Tensor& factor) const {
+  return packed ? (*packed)(x, {Epilogue::kTimes, factor}) : factor * (*this)(x);
+}
+
+Tensor Linear::plus(const Tensor& x, const Tensor& residual) const {
+  return packed ? (*packed)(x, {Epilogue::kPlus, residual}) : residual + (*this)(x);
 }
 
 LayerNorm::LayerNorm(const Scope& scope, int64_t width, bool with_bias, double eps)
@@ -32,9 +46,9 @@ Mlp::Mlp(const Scope& scope, int64_t width, int64_t hidden, Activation act, bool
   if (gated) fc3 = Linear(scope["fc3"], width, hidden, bias);
 }
 
-Tensor Mlp::operator()(const Tensor& x) const {
-  const Tensor h = activate(activation, fc1(x));
-  return fc2(gated ? h * fc3(x) : h);
+Tensor Mlp::hidden(const Tensor& x) const {
+  const Tensor h = fc1(x, activation);
+  return gated ? fc3.times(x, h) : h;
 }
 
 HeadNorms::HeadNorms(const Scope& scope, const BlockConfig& c) : used(c.qk_norm) {
@@ -54,9 +68,14 @@ SelfAttention::Heads SelfAttention::project(const Tensor& x) const {
   return {norms.query(parts[0]), norms.key(parts[1]), parts[2]};
 }
 
-Tensor SelfAttention::operator()(const Tensor& x, const AttentionLayout& layout) const {
-  const Heads h = project(x);
-  return proj(attention(h.q, h.k, h.v, layout).flatten(1));
+Tensor SelfAttention::plus(const Tensor& x, const AttentionLayout& layout, const Tensor& residual,
+                           const Cache* cache) const {
+  Heads h = project(x);
+  if (cache) {
+    h.k = cache->k.index_copy_(0, cache->places, h.k.to(cache->k.scalar_type()));
+    h.v = cache->v.index_copy_(0, cache->places, h.v.to(cache->v.scalar_type()));
+  }
+  return proj.plus(attention(h.q, h.k, h.v, layout).flatten(1), residual);
 }
 
 CrossAttention::CrossAttention(const Scope& scope, const BlockConfig& c)
@@ -71,9 +90,10 @@ CrossAttention::Keys CrossAttention::keys(const Tensor& context) const {
   return {norms.key(parts[0]), parts[1]};
 }
 
-Tensor CrossAttention::operator()(const Tensor& y, const Keys& context, const AttentionLayout& layout) const {
+Tensor CrossAttention::plus(const Tensor& y, const Keys& context, const AttentionLayout& layout,
+                            const Tensor& residual) const {
   const Tensor queries = norms.query(q(y).view({y.size(0), heads, y.size(1) / heads}));
-  return proj(attention(queries, context.k, context.v, layout).flatten(1));
+  return proj.plus(attention(queries, context.k, context.v, layout).flatten(1), residual);
 }
 
 EncoderBlock::EncoderBlock(const Scope& scope, const BlockConfig& c)
@@ -83,8 +103,8 @@ EncoderBlock::EncoderBlock(const Scope& scope, const BlockConfig& c)
       mlp(scope["mlp"], c.width, c.mlp_hidden, c.activation, c.gated_mlp, c.mlp_bias) {}
 
 Tensor EncoderBlock::operator()(const Tensor& x, const AttentionLayout& layout) const {
-  const Tensor h = x + attn(norm1(x), layout);
-  return h + mlp(norm2(h));
+  const Tensor h = attn.plus(norm1(x), layout, x);
+  return mlp.plus(norm2(h), h);
 }
 
 DecoderBlock::DecoderBlock(const Scope& scope, const BlockConfig& c)
@@ -96,11 +116,17 @@ DecoderBlock::DecoderBlock(const Scope& scope, const BlockConfig& c)
       cross_attn(scope["cross_attn"], c),
       mlp(scope["mlp"], c.width, c.mlp_hidden, c.activation, c.gated_mlp, c.mlp_bias) {}
 
-Tensor DecoderBlock::operator()(const Tensor& y, const Tensor& context, const AttentionLayout& within,
-                                const AttentionLayout& across) const {
-  Tensor h = y + self_attn(norm1(y), within);
-  h = h + cross_attn(query_norm(h), cross_attn.keys(context_norm(context)), across);
-  return h + mlp(norm2(h));
+Tensor DecoderBlock::operator()(const Tensor& y, const CrossAttention::Keys& context, const AttentionLayout& within,
+                                const AttentionLayout& across, const SelfAttention::Cache* cache) const {
+  Tensor h = self_attn.plus(norm1(y), within, y, cache);
+  const int64_t seeing = across.segments.empty() ? 0 : across.segments.back().q_end;
+  if (seeing == h.size(0)) {
+    h = cross_attn.plus(query_norm(h), context, across, h);
+  } else if (seeing > 0) {
+    const Tensor part = h.slice(0, 0, seeing);
+    h = at::cat({cross_attn.plus(query_norm(part), context, across, part), h.slice(0, seeing)});
+  }
+  return mlp.plus(norm2(h), h);
 }
 
 }  // namespace fourm

@@ -3,17 +3,25 @@
 #pragma once
 
 #include "fourm/nn/attention.h"
+#include "fourm/nn/packed_linear.h"
 #include "fourm/nn/parameters.h"
 
 namespace fourm {
 
-/// y = x W^T + b. weight [out, in].
+enum class Activation { kGelu, kSilu, kTanh };
+Tensor activate(Activation activation, const Tensor& x);  ///< GELU is the exact (erf) form
+
+/// y = x W^T + b. weight [out, in]. The plain product, or the packed one in a model opened to answer.
 struct Linear {
   Tensor weight, bias;
+  std::shared_ptr<const PackedLinear> packed;
   Linear() = default;
   /// `blocks`: how many stacked matrices the weight is (qkv: 3, kv: 2); each is initialised on its own (Xavier).
   Linear(const Scope& scope, int64_t in, int64_t out, bool with_bias, int64_t blocks = 1);
-  Tensor operator()(const Tensor& x) const { return at::linear(x, weight, bias); }
+  Tensor operator()(const Tensor& x) const { return packed ? (*packed)(x) : at::linear(x, weight, bias); }
+  Tensor operator()(const Tensor& x, Activation activation) const;          ///< activation(y)
+  Tensor times(const Tensor& x, const Tensor& factor) const;                ///< y * factor
+  Tensor plus(const Tensor& x, const Tensor& residual) const;               ///< residual + y
 };
 
 /// Over the last dimension. The bias is always stored; `with_bias` says whether it is learned.
@@ -25,9 +33,6 @@ struct LayerNorm {
   Tensor operator()(const Tensor& x) const { return at::layer_norm(x, weight.sizes(), weight, bias, epsilon); }
 };
 
-enum class Activation { kGelu, kSilu, kTanh };
-Tensor activate(Activation activation, const Tensor& x);  ///< GELU is the exact (erf) form
-
 /// fc2(act(fc1 x)), or gated: fc2(act(fc1 x) * fc3 x).
 struct Mlp {
   Linear fc1, fc2, fc3;
@@ -35,7 +40,11 @@ struct Mlp {
   bool gated = false;
   Mlp() = default;
   Mlp(const Scope& scope, int64_t width, int64_t hidden, Activation act, bool is_gated, bool bias);
-  Tensor operator()(const Tensor& x) const;
+  Tensor operator()(const Tensor& x) const { return fc2(hidden(x)); }
+  Tensor plus(const Tensor& x, const Tensor& residual) const { return fc2.plus(hidden(x), residual); }
+
+ private:
+  Tensor hidden(const Tensor& x) const;
 };
 
 struct BlockConfig {
@@ -65,8 +74,16 @@ struct SelfAttention {
   struct Heads {
     Tensor q, k, v;  // [N, H, hd]
   };
+  /// Keys and values of all rows so far; a row of x enters at its place.
+  struct Cache {
+    Tensor k, v;    // [M, H, hd]
+    Tensor places;  // [N]
+  };
+  /// residual + the attention's output. The layout's keys are the rows of x, or those of the cache.
+  Tensor plus(const Tensor& x, const AttentionLayout& layout, const Tensor& residual, const Cache* cache = nullptr) const;
+
+ private:
   Heads project(const Tensor& x) const;
-  Tensor operator()(const Tensor& x, const AttentionLayout& layout) const;
 };
 
 /// Queries from y [N, D], keys and values from the context [M, D].
@@ -80,7 +97,8 @@ struct CrossAttention {
     Tensor k, v;  // [M, H, hd]
   };
   Keys keys(const Tensor& context) const;
-  Tensor operator()(const Tensor& y, const Keys& keys, const AttentionLayout& layout) const;
+  /// residual + the attention's output
+  Tensor plus(const Tensor& y, const Keys& keys, const AttentionLayout& layout, const Tensor& residual) const;
 };
 
 /// x += attn(norm1 x); x += mlp(norm2 x)
@@ -93,7 +111,8 @@ struct EncoderBlock {
   Tensor operator()(const Tensor& x, const AttentionLayout& layout) const;
 };
 
-/// y += self_attn(norm1 y); y += cross_attn(query_norm y, context_norm context); y += mlp(norm2 y)
+/// y += self_attn(norm1 y); y += cross_attn(query_norm y, context_norm context); y += mlp(norm2 y). Rows of y beyond the
+/// last segment of `across` have no context: nothing is added to them.
 struct DecoderBlock {
   LayerNorm norm1, query_norm, context_norm, norm2;
   SelfAttention self_attn;
@@ -101,8 +120,9 @@ struct DecoderBlock {
   Mlp mlp;
   DecoderBlock() = default;
   DecoderBlock(const Scope& scope, const BlockConfig& c);
-  Tensor operator()(const Tensor& y, const Tensor& context, const AttentionLayout& within,
-                    const AttentionLayout& across) const;
+  CrossAttention::Keys keys(const Tensor& context) const { return cross_attn.keys(context_norm(context)); }
+  Tensor operator()(const Tensor& y, const CrossAttention::Keys& context, const AttentionLayout& within,
+                    const AttentionLayout& across, const SelfAttention::Cache* cache = nullptr) const;
 };
 
 }  // namespace fourm

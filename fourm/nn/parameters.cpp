@@ -49,6 +49,9 @@ std::string shape_text(at::IntArrayRef shape) {
   return concat("[", join(parts, ", "), "]");
 }
 
+// Of any shape, without its memory: for tensors that are reported as wrong and never used.
+Tensor stand_in(at::IntArrayRef shape) { return at::zeros({1}, at::kFloat).expand(shape); }
+
 }  // namespace
 
 Init Init::xavier(int64_t fan_in, int64_t fan_out) {
@@ -75,19 +78,26 @@ Tensor FileSource::get(const std::string& name, at::IntArrayRef shape, const Ini
   if (!stored) {
     if (init.kind == Init::kValues) return init.values.reshape(shape).to(at::kFloat).clone();
     problems_.push_back(name + " is missing, expected " + shape_text(shape));
-    return at::zeros(shape, at::kFloat);
+    return stand_in(shape);
   }
   used_[name] = true;
   if (at::IntArrayRef(stored->shape) != shape) {
     problems_.push_back(name + " has shape " + shape_text(stored->shape) + ", expected " + shape_text(shape));
-    return at::zeros(shape, at::kFloat);
+    return stand_in(shape);
   }
   const Tensor value = view_of(file_, *stored);
   if (!value.is_floating_point()) {
     problems_.push_back(name + " has dtype " + std::string(dtype_name(stored->dtype)) + ", expected floating point");
-    return at::zeros(shape, at::kFloat);
+    return stand_in(shape);
   }
-  return value.to(at::kFloat);
+  return pack_for_ && value.dim() == 2 ? value : value.to(at::kFloat);
+}
+
+std::optional<Packing> FileSource::packing() const {
+  if (!pack_for_) return std::nullopt;
+  return Packing{*pack_for_, [file = std::make_shared<const SafetensorsFile>(file_)](const Tensor& matrix) {
+                   file->give_back(static_cast<const std::byte*>(matrix.data_ptr()), matrix.nbytes());
+                 }};
 }
 
 void FileSource::finish(const Parameters& built) {
@@ -151,6 +161,7 @@ std::vector<Tensor> Parameters::trained() const {
 }
 
 void Parameters::make_trainable() {
+  check(!packing_, "[Parameters] a model opened to answer cannot be trained");
   for (auto& entry : entries_) {
     // Layers hold the same tensor object: replace what it points to, not the handle.
     entry.value.set_data(entry.value.detach().clone());

@@ -6,6 +6,7 @@
 #include <cstdint>
 #include <map>
 #include <memory>
+#include <optional>
 #include <set>
 #include <string>
 #include <string_view>
@@ -13,6 +14,7 @@
 
 #include "fourm/core/tensor.h"
 #include "fourm/io/safetensors.h"
+#include "fourm/nn/packed_linear.h"
 
 namespace fourm {
 
@@ -39,6 +41,8 @@ class ParameterSource {
   virtual bool has(const std::string& name) const = 0;
   /// Names that the source stores under another one: dropped -> kept.
   virtual std::map<std::string, std::string> aliases() const { return {}; }
+  /// How layers pack their matrices; none in a model that may be trained.
+  virtual std::optional<Packing> packing() const { return std::nullopt; }
 };
 
 /// Fresh values: a tensor depends on the seed and its own name only.
@@ -53,20 +57,24 @@ class SeedSource : public ParameterSource {
   at::ScalarType dtype_;
 };
 
-/// Values stored in a file, widened to float32 where they are narrower. Missing tensors and wrong shapes are collected
+/// Values stored in a file, widened to float32 where they are narrower; but with a precision to pack for, matrices stay
+/// as they are stored until they are packed, and their pages are given back then. Missing tensors and wrong shapes are collected
 /// and reported together by finish(); tensors with a kValues initialisation can be rebuilt and need not be stored.
 class FileSource : public ParameterSource {
  public:
-  explicit FileSource(SafetensorsFile file) : file_(std::move(file)) {}
+  explicit FileSource(SafetensorsFile file, std::optional<Precision> pack_for = {})
+      : file_(std::move(file)), pack_for_(pack_for) {}
   Tensor get(const std::string& name, at::IntArrayRef shape, const Init& init) override;
   bool has(const std::string& name) const override { return file_.find(name) != nullptr; }
   std::map<std::string, std::string> aliases() const override;
+  std::optional<Packing> packing() const override;
   /// Throws one Error that names every problem; warns once of tensors that are neither used nor another name of one.
   void finish(const Parameters& built);
   const SafetensorsFile& file() const { return file_; }
 
  private:
   SafetensorsFile file_;
+  std::optional<Precision> pack_for_;
   std::vector<std::string> problems_;
   std::map<std::string, bool> used_;
 };
@@ -79,13 +87,15 @@ class Parameters {
     bool trained;  ///< false: a stored constant or running statistic
   };
 
-  explicit Parameters(ParameterSource& source) : source_(&source), aliases_(source.aliases()) {}
+  explicit Parameters(ParameterSource& source)
+      : source_(&source), aliases_(source.aliases()), packing_(source.packing()) {}
 
   /// From now on `name` is another name of the tensor `kept`. Whichever of the two the source has is taken; `kept` is
   /// the one that is stored.
   void share(const std::string& name, const std::string& kept);
   Tensor add(const std::string& name, at::IntArrayRef shape, const Init& init, bool trained);
   bool source_has(const std::string& name) const;
+  const std::optional<Packing>& packing() const { return packing_; }
 
   const std::vector<Entry>& entries() const { return entries_; }
   const std::map<std::string, std::string>& aliases() const { return aliases_; }  ///< dropped name -> kept name
@@ -101,6 +111,7 @@ class Parameters {
   std::map<std::string, size_t> index_;           // stored name -> entry
   std::map<std::string, std::string> aliases_;
   std::set<std::string> asked_;
+  std::optional<Packing> packing_;
 };
 
 /// A dotted prefix, so that layers name their tensors relative to where they stand.

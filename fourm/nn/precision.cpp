@@ -7,6 +7,10 @@
 
 namespace fourm {
 
+const char* precision_name(Precision precision) {
+  return precision == Precision::kF32 ? "f32" : precision == Precision::kBf16 ? "bf16" : "int8";
+}
+
 Precision parse_precision(const std::string& name) {
   if (name == "f32") return Precision::kF32;
   check(name == "bf16", "precision is ", printable(name), ", expected f32 or bf16");

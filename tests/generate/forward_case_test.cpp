@@ -14,12 +14,12 @@ double tolerance(const Json& noise, const std::string& name) {
   return 4 * noise.value(quantity, 1e-5) + 1e-6;
 }
 
-void expect_case(const std::string& name, const std::string& file, const std::string& prefix) {
+void expect_case(const std::string& name, const std::string& file, const std::string& prefix, const EngineConfig& engine) {
   const fs::path folder = test::fixture_root() / "transformer" / name;
   FOURM_NEEDS(folder / file);
   const Json info = read_json(folder / "case.json");
   const Json noise = info["fp32_vs_fp64_max_abs"];
-  const auto found = test::to_map(run_forward_case(folder));
+  const auto found = test::to_map(run_forward_case(folder, engine));
   const auto expected = test::read_all(folder / file);
   ASSERT_FALSE(expected.empty());
   for (const auto& [key, wanted] : expected) {
@@ -40,6 +40,13 @@ void expect_case(const std::string& name, const std::string& file, const std::st
       value = value.masked_select(visible), want = want.masked_select(visible);
     }
     test::expect_close(key, value, want, tolerance(noise, key));
+  }
+}
+
+void expect_case(const std::string& name, const std::string& file, const std::string& prefix) {
+  for (const char* engine : {"fast", "reference"}) {
+    SCOPED_TRACE(engine);
+    expect_case(name, file, prefix, {engine, "f32"});
   }
 }
 

@@ -33,12 +33,12 @@ void expect_texts(const Tensor& found, const Tensor& expected, int64_t stop) {
     }
 }
 
-TEST(GenerationCase, GatedRunsEqualTheOriginal) {
+void expect_gated_runs(const EngineConfig& engine) {
   const fs::path folder = test::fixture_root() / "transformer" / "generate_greedy_7";
   FOURM_NEEDS(folder / "expected.safetensors");
   FOURM_NEEDS(folder.parent_path() / "forward_7" / "model.safetensors");
   const Json info = read_json(folder / "case.json");
-  const auto found = test::to_map(run_generation_case(folder));
+  const auto found = test::to_map(run_generation_case(folder, engine));
   const auto expected = test::read_all(folder / "expected.safetensors");
   int gated = 0;
   for (const auto& [name, run] : info["runs"].items()) {
@@ -82,6 +82,9 @@ TEST(GenerationCase, GatedRunsEqualTheOriginal) {
   }
   EXPECT_EQ(gated, 17);
 }
+
+TEST(GenerationCase, GatedRunsEqualTheOriginal) { expect_gated_runs({"fast", "f32"}); }
+TEST(GenerationCase, GatedRunsEqualTheOriginalOnTheReferenceEngine) { expect_gated_runs({"reference", "f32"}); }
 
 }  // namespace
 }  // namespace fourm

@@ -1,0 +1,29 @@
+// Times generation: the workloads of docs/performance.md, by the fast engine and by the reference in turn.
+#pragma once
+
+#include <functional>
+#include <string>
+#include <vector>
+
+#include "fourm/core/json.h"
+
+namespace fourm {
+
+struct BenchConfig {
+  std::vector<std::string> workloads;  ///< roar1, maskgit8, caption, caption8, t2i
+  fs::path model;                      ///< a model folder; or:
+  std::string size;                    ///< Ti, S, B, L or XL: random weights of that official size
+  fs::path save;                       ///< where random weights go and are found again; default: a temporary folder
+  std::string dtype = "f32";           ///< what random weights are stored as: f32, f16 or bf16
+  std::vector<std::string> engines{"fast"};
+  std::string precision = "f32";
+  int64_t repeats = 3;
+  int threads = 0;                     ///< 0 = all processors
+};
+
+/// Calls `line` with one record a workload and engine: workload, engine, precision, size, threads, median_s, all, ready_s
+/// (until the model is open), first_s (until the first result), rss_gib (peak of the process since the weights exist),
+/// gflop (in matrix products), peak_gflops and peak_share.
+void bench(const BenchConfig& config, const std::function<void(const Json&)>& line);
+
+}  // namespace fourm

@@ -1,0 +1,23 @@
+#include "fourm/generate/engine.h"
+
+#include "fourm/core/error.h"
+#include "fourm/core/strings.h"
+#include "fourm/generate/generator.h"
+
+namespace fourm {
+
+std::optional<Precision> packing_of(const EngineConfig& config) {
+  check(config.engine == "fast" || config.engine == "reference", "unknown engine ", printable(config.engine),
+        "; known: fast, reference");
+  const bool reference = config.engine == "reference";
+  if (config.precision == "auto")
+    return reference ? std::nullopt
+                     : std::optional(is_fast(Precision::kBf16) ? Precision::kBf16 : Precision::kF32);
+  check(config.precision == "f32" || config.precision == "bf16" || config.precision == "int8", "unknown precision ",
+        printable(config.precision), "; known: f32, bf16, int8, auto");
+  check(!reference || config.precision == "f32", "the reference engine computes in f32 only");
+  if (reference) return std::nullopt;
+  return config.precision == "f32" ? Precision::kF32 : config.precision == "bf16" ? Precision::kBf16 : Precision::kInt8;
+}
+
+}  // namespace fourm

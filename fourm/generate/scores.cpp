@@ -1,0 +1,75 @@
+#include "fourm/generate/scores.h"
+
+namespace fourm {
+namespace {
+
+// The decoder over one token a row and call: cross-attention keys and values are made once, those of the tokens are kept.
+class CachedScores : public SequenceScores {
+ public:
+  CachedScores(const FourM& model, const std::string& target, const Encoded& encoded, int64_t most_tokens)
+      : model_(model), embedding_(model.output(target)), most_(most_tokens) {
+    int64_t begin = 0;
+    for (const int64_t n : encoded.lengths) {
+      context_.push_back({begin, begin + n});
+      begin += n;
+    }
+    const auto rows = static_cast<int64_t>(encoded.lengths.size());
+    for (const auto& block : model.decoder()) {
+      auto keys = block.keys(encoded.context);
+      keys = {keys.k.to(at::kFloat), keys.v.to(at::kFloat)};  // as the attention kernel reads them
+      const std::vector<int64_t> shape{rows * most_, keys.k.size(1), keys.k.size(2)};
+      self_.push_back({at::empty(shape, keys.k.options()), at::empty(shape, keys.k.options()), {}});
+      cross_.push_back(std::move(keys));
+    }
+  }
+
+  Tensor next(const std::vector<int64_t>& rows, const std::vector<int64_t>& tokens) override {
+    const auto n = static_cast<int64_t>(rows.size());
+    AttentionLayout within, across;
+    std::vector<int64_t> places;
+    for (int64_t i = 0; i < n; ++i) {
+      places.push_back(rows[i] * most_ + position_);
+      within.segments.push_back({i, i + 1, rows[i] * most_, rows[i] * most_ + position_ + 1});
+      across.segments.push_back({i, i + 1, context_[rows[i]].first, context_[rows[i]].second});
+    }
+    const auto vector = [](const std::vector<int64_t>& values) { return at::tensor(at::ArrayRef<int64_t>(values), at::kLong); };
+    const Tensor place = vector(places);
+    Tensor y = embedding_.content(vector(tokens)) + embedding_.place(at::full({n}, position_, at::kLong));  // [n, D]
+    for (size_t l = 0; l < self_.size(); ++l) {
+      self_[l].places = place;
+      y = model_.decoder()[l](y, cross_[l], within, across, &self_[l]);
+    }
+    ++position_;
+    return embedding_.to_logits(model_.decoder_norm()(y)).to(at::kFloat);
+  }
+
+ private:
+  const FourM& model_;
+  const DecoderEmbedding& embedding_;
+  int64_t most_, position_ = 0;
+  std::vector<std::pair<int64_t, int64_t>> context_;
+  std::vector<CrossAttention::Keys> cross_;
+  std::vector<SelfAttention::Cache> self_;
+};
+
+}  // namespace
+
+Tensor grid_scores(const FourM& model, const std::string& target, const Views& views,
+                   const std::vector<std::vector<int64_t>>& slots) {
+  const Encoded encoded = model.encode(pack_inputs(model, views.canvases, views.passes, views.ids));
+  DecoderPacker packer;
+  for (size_t p = 0; p < views.passes.size(); ++p)
+    for (const auto& s : slots) {
+      packer.begin_sample();
+      packer.add_grid(target, s, {});
+    }
+  return model.logits(target, model.decode(packer.finish(), encoded).out).to(at::kFloat);
+}
+
+std::unique_ptr<SequenceScores> sequence_scores(const FourM& model, const std::string& target, const Views& views,
+                                                int64_t most_tokens) {
+  const Encoded encoded = model.encode(pack_inputs(model, views.canvases, views.passes, views.ids));
+  return std::make_unique<CachedScores>(model, target, encoded, most_tokens);
+}
+
+}  // namespace fourm

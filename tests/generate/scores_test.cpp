@@ -1,0 +1,172 @@
+// The fast engine against the reference: the same scores and tokens on random plans over random small models, whatever the
+// options of the architecture; and nearly the same in bfloat16 and int8.
+#include "fourm/generate/scores.h"
+
+#include "fourm/core/error.h"
+#include "fourm/core/rng.h"
+#include "tests/support/compare.h"
+
+namespace fourm {
+namespace {
+
+constexpr const char* kTable = R"(
+modalities:
+  pixels: {kind: pixels, image_size: 8, patch_size: 2}
+  vectors: {kind: embeddings, width: 6, max_tokens: 4}
+  a: {kind: tokens, vocab_size: 11, image_size: 8, patch_size: 2}
+  b: {kind: tokens, vocab_size: 7, image_size: 8, patch_size: 2}
+  words: {kind: sequence, vocab_size: 40, max_tokens: 12}
+)";
+
+struct Opened {
+  FourM reference, fast;
+};
+
+// The same weights, plain and packed.
+Opened open_both(uint64_t seed, Precision precision, at::ScalarType stored = at::kFloat) {
+  Random random(seed, {1});
+  ModelConfig c;
+  c.domains_in = {"pixels", "vectors", "a", "b", "words"};
+  c.domains_out = {"a", "b", "words"};
+  c.dim = 32;
+  c.encoder_depth = 1 + static_cast<int64_t>(random.uniform() * 2);
+  c.decoder_depth = 2;
+  c.num_heads = 4;
+  const auto coin = [&] { return random.uniform() < 0.5; };
+  c.gated_mlp = coin(), c.qk_norm = coin(), c.qkv_bias = coin(), c.proj_bias = coin(), c.mlp_bias = coin();
+  c.act_layer = coin() ? "GELU" : "SiLU";
+  c.num_register_tokens = coin() ? 2 : 0;
+  ModalityTable table;
+  table.extend(kTable, "the test's table");
+  FourM model = FourM::fresh(c, table, seed);
+  for (const auto& entry : model.parameters().entries())  // biases too: fresh ones are zero
+    if (entry.trained && !entry.name.ends_with("norm.weight"))
+      Tensor(entry.value).mul_(1.4).add_(entry.value.dim() == 1 ? 0.05 : 0);
+  const fs::path folder = fs::temp_directory_path() / ("fourm_both_" + std::to_string(seed));
+  model.save(folder, stored);
+  Opened opened{FourM::open(folder), FourM::open(folder, ModalityTable::official(), precision)};
+  fs::remove_all(folder);  // mapped files outlive their names
+  return opened;
+}
+
+std::vector<Canvas> random_canvases(Random& random, const SequenceIds& ids) {
+  std::vector<Canvas> canvases(1 + static_cast<size_t>(random.uniform() * 3));
+  for (size_t i = 0; i < canvases.size(); ++i) {
+    Canvas& c = canvases[i];
+    c.key = i;
+    if (random.uniform() < 0.7) {
+      ModalityData pixels;
+      pixels.width = 12;
+      for (int k = 0; k < 16 * 12; ++k) pixels.values.push_back(static_cast<float>(random.normal()));
+      c.add_known("pixels", pixels);
+    }
+    if (random.uniform() < 0.3) {
+      ModalityData vectors;
+      vectors.width = 6;
+      for (int k = 0; k < 4 * 6; ++k) vectors.values.push_back(static_cast<float>(random.normal()));
+      c.add_known("vectors", vectors);
+    }
+    for (const char* grid : {"a", "b"}) {
+      std::vector<int64_t> tokens(16, 3);
+      std::vector<bool> known;
+      for (int k = 0; k < 16; ++k) known.push_back(random.uniform() < 0.2);
+      c.add_grid(grid, tokens, known);
+    }
+    if (random.uniform() < 0.3)
+      c.add_text_with_holes("words", {20, ids.start(), 25, ids.eos}, 8, ids);
+    else
+      c.add_empty_text("words", 8, ids);
+  }
+  return canvases;
+}
+
+Plan random_plan(Random& random) {
+  const auto coin = [&] { return random.uniform() < 0.5; };
+  Plan plan;
+  plan.conditions = {"pixels"};
+  if (coin()) plan.conditions.push_back("vectors");
+  plan.top_p = coin() ? 0.8 : 0;
+  plan.top_k = coin() ? 5 : 0;
+  for (const char* name : {"a", "words", "b"}) {
+    Target t;
+    t.modality = name;
+    if (std::string(name) != "words") t.scheme = coin() ? "maskgit" : "roar";
+    t.steps = 1 + static_cast<int64_t>(random.uniform() * 3);
+    t.guidance = coin() ? 2 : 1;
+    if (random.uniform() < 0.3) t.weights.assign(plan.conditions.size(), 1.5);
+    plan.targets.push_back(t);
+  }
+  plan.grow_conditions = false;
+  return plan;
+}
+
+struct Result {
+  std::vector<Canvas> canvases;
+  std::vector<Tensor> scores;
+};
+
+Result run(const FourM& model, const Plan& plan, std::vector<Canvas> canvases, bool reference, const SequenceIds& ids) {
+  Result result;
+  GenerateOptions options;
+  options.reference = reference;
+  options.filter = plan.filter();
+  options.sequence_ids = ids;
+  options.on_scores = [&](int64_t, const std::vector<Tensor>&, const Tensor& guided) { result.scores.push_back(guided.clone()); };
+  generate(model, expand(plan, [&](const std::string& name) { return model.modality(name); }), canvases, options);
+  result.canvases = std::move(canvases);
+  return result;
+}
+
+TEST(Scores, FastAndReferenceGiveTheSameOnRandomPlans) {
+  SequenceIds ids;
+  ids.sentinels = {4, 10};
+  for (uint64_t seed = 0; seed < 24; ++seed) {
+    SCOPED_TRACE(seed);
+    const auto models = open_both(seed, Precision::kF32, seed % 3 ? at::kFloat : at::kHalf);
+    Random random(seed);
+    const Plan plan = random_plan(random);
+    const auto canvases = random_canvases(random, ids);
+    const Result plain = run(models.reference, plan, canvases, true, ids), fast = run(models.fast, plan, canvases, false, ids);
+    ASSERT_EQ(plain.scores.size(), fast.scores.size());
+    for (size_t i = 0; i < plain.scores.size(); ++i)
+      EXPECT_LE(test::largest_difference(plain.scores[i], fast.scores[i]), 2e-4) << "step " << i;
+    for (size_t i = 0; i < canvases.size(); ++i)
+      for (const char* name : {"a", "b", "words"})
+        EXPECT_EQ(plain.canvases[i].find(name)->data.ids, fast.canvases[i].find(name)->data.ids) << name;
+  }
+}
+
+TEST(Scores, NarrowPrecisionsStayNear) {
+  SequenceIds ids;
+  ids.sentinels = {4, 10};
+  for (const Precision precision : {Precision::kBf16, Precision::kInt8}) {
+    if (precision == Precision::kInt8 && !is_fast(precision)) continue;
+    const auto models = open_both(3, precision);
+    Random random(3);
+    const auto canvases = random_canvases(random, ids);
+    Plan plan;
+    plan.targets = {Target{"a", "roar", "linear", "constant", "constant", 0, 1, 1, 1, {}}};
+    const Tensor plain = run(models.reference, plan, canvases, true, ids).scores[0],
+                 fast = run(models.fast, plan, canvases, false, ids).scores[0];
+    const double change = ((fast - plain).norm() / plain.norm()).item<double>();
+    EXPECT_LE(change, 0.05) << precision_name(precision);
+    EXPECT_GT(change, 0) << precision_name(precision) << " is not in use";
+  }
+}
+
+TEST(Scores, EnginesAreNamedStrictly) {
+  EXPECT_FALSE(packing_of({"reference", "f32"}));
+  EXPECT_EQ(packing_of({"fast", "int8"}), Precision::kInt8);
+  EXPECT_TRUE(packing_of({"fast", "auto"}));
+  EXPECT_THROW(packing_of({"quick", "f32"}), Error);
+  EXPECT_THROW(packing_of({"fast", "f8"}), Error);
+  EXPECT_THROW(packing_of({"reference", "bf16"}), Error);
+}
+
+TEST(Scores, APackedModelCannotBeTrained) {
+  auto models = open_both(1, Precision::kF32);
+  EXPECT_THROW(models.fast.parameters().make_trainable(), Error);
+}
+
+}  // namespace
+}  // namespace fourm
