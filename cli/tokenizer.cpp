@@ -1,9 +1,11 @@
-// fourm tokenizer train|encode|decode|eval
+// fourm tokenizer train|encode|decode|eval|solvers
 #include <cstdio>
 
+#include "cli/decode_options.h"
 #include "cli/verbs.h"
 #include "fourm/core/json.h"
 #include "fourm/core/log.h"
+#include "fourm/eval/solvers.h"
 #include "fourm/io/npy.h"
 #include "fourm/train/tokenizer_training.h"
 
@@ -13,8 +15,11 @@ namespace {
 struct Options {
   std::string recipe, tokenizer, out, folder;
   std::vector<std::string> overrides, inputs;
-  int64_t size = 0, limit = 0;
+  int64_t size = 0, limit = 0, crops = 1;
   bool keep_size = false, json = false;
+  DecodeOptions decoding;
+  std::vector<int64_t> step_counts{4, 6, 8, 12, 25};
+  int64_t reference = 50;
 };
 
 // Files as they are, folders as the files in them.
@@ -30,6 +35,16 @@ std::vector<fs::path> listed(const std::vector<std::string>& inputs, const std::
   }
   check(!files.empty(), "no files to read in ", inputs.front());
   return files;
+}
+
+// Errors of `body` name the file.
+template <class Body>
+auto naming(const fs::path& file, const Body& body) {
+  try {
+    return body();
+  } catch (const Error& error) {
+    fail(file.string(), ": ", error.what());
+  }
 }
 
 void train(const Options& options) {
@@ -50,7 +65,7 @@ void encode(const Options& options) {
   for (size_t i = 0; i < files.size(); ++i) {
     const StoredPicture picture = options.keep_size ? read_picture(tokenizer.input(), files[i])
                                                     : load_squares(tokenizer.input(), {files[i]}, size, 1, 0)[0];
-    const TokenMap map = tokenizer.encode({picture})[0];
+    const TokenMap map = naming(files[i], [&] { return tokenizer.encode({picture}); })[0];
     std::vector<int64_t> shape{map.height, map.width};
     if (map.heads > 1) shape.insert(shape.begin(), map.heads);
     write_npy(fs::path(options.out) / files[i].stem().concat(".npy"), npy_from_integers(map.tokens, shape, dtype));
@@ -73,8 +88,8 @@ void decode(const Options& options) {
           "rows, columns], as `fourm tokenizer encode` writes them");
     const TokenMap map{heads, static_cast<int>(array.shape[dims - 2]), static_cast<int>(array.shape[dims - 1]),
                        npy_integers(array, files[i].string())};
-    write_file(fs::path(options.out) / files[i].stem().concat(".png"),
-               encode_picture(tokenizer.input(), tokenizer.decode({map})[0]));
+    write_file(fs::path(options.out) / files[i].stem().concat(picture_extension(tokenizer.input())),
+               encode_picture(tokenizer.input(), tokenizer.decode({map}, options.decoding)[0]));
     progress.update(static_cast<int64_t>(i) + 1);
   }
 }
@@ -84,16 +99,37 @@ void evaluate(const Options& options) {
   auto files = listed(options.inputs, {});
   if (options.limit > 0) files.resize(std::min<size_t>(files.size(), options.limit));
   const int64_t size = options.size > 0 ? options.size : tokenizer.config().image_size;
-  const auto pictures = load_squares(tokenizer.input(), files, size, 1, 0);
-  const auto report = evaluate_tokenizer(tokenizer, pictures);
+  const auto pictures = load_squares(tokenizer.input(), files, size, options.crops, 0);
+  const auto report = evaluate_tokenizer(tokenizer, pictures, options.decoding);
   if (options.json) {
     Json json{{"pictures", pictures.size()}};
     for (const auto& [name, value] : report.measures) json[name] = value;
     std::printf("%s\n", json.dump(2).c_str());
     return;
   }
-  std::printf("%-12s %zu\n", "pictures", pictures.size());
-  for (const auto& [name, value] : report.measures) std::printf("%-12s %.4f\n", name.c_str(), value);
+  std::printf("%-16s %zu\n", "pictures", pictures.size());
+  for (const auto& [name, value] : report.measures) std::printf("%-16s %.4f\n", name.c_str(), value);
+}
+
+void solvers(const Options& options) {
+  const PictureTokenizer tokenizer = PictureTokenizer::open(options.tokenizer);
+  auto files = listed(options.inputs, {});
+  if (options.limit > 0) files.resize(std::min<size_t>(files.size(), options.limit));
+  const int64_t size = options.size > 0 ? options.size : tokenizer.config().image_size;
+  const auto pictures = load_squares(tokenizer.input(), files, size, 1, 0);
+  Json rows = Json::array();
+  if (!options.json) std::printf("%-8s %5s %8s %8s %8s %10s\n", "solver", "steps", "rmse", "worst", "psnr", "s/picture");
+  for (const SolverError& e : compare_solvers(tokenizer, pictures, options.step_counts, options.reference,
+                                           options.decoding)) {
+    const auto& [solver, steps] = std::pair(e.options.solver, e.options.steps);
+    if (options.json)
+      rows.push_back({{"solver", solver}, {"steps", steps}, {"rmse", e.rmse}, {"worst", e.largest}, {"psnr", e.psnr},
+                      {"seconds", e.seconds}});
+    else
+      std::printf("%-8s %5ld %8.2f %8.2f %8.2f %10.3f\n", solver.c_str(), static_cast<long>(steps), e.rmse, e.largest,
+                  e.psnr, e.seconds);
+  }
+  if (options.json) std::printf("%s\n", rows.dump(2).c_str());
 }
 
 }  // namespace
@@ -104,13 +140,14 @@ void add_tokenizer(CLI::App& program) {
   verb->require_subcommand(1);
 
   auto* train_verb = verb->add_subcommand("train", "train a tokenizer; the same command goes on where it stopped");
-  train_verb->add_option("RECIPE.yaml", options->recipe, "the recipe (configs/rooms/tokenizer_*.yaml)")->required();
+  train_verb->add_option("RECIPE.yaml", options->recipe, "the recipe (configs/rooms, configs/photos, configs/tokenizers)")
+      ->required();
   train_verb->add_option("key=value", options->overrides, "changes to it, such as training.steps=100");
   train_verb->callback([options] { train(*options); });
 
   const auto common = [&](const char* name, const char* help, const char* inputs) {
     auto* sub = verb->add_subcommand(name, help);
-    sub->add_option("--tokenizer", options->tokenizer, "folder with config.json and model.safetensors, or one file")
+    sub->add_option("--tokenizer", options->tokenizer, "folder with config.json and weights, or one file (.safetensors, .pth)")
         ->required();
     sub->add_option("IN", options->inputs, inputs)->required();
     return sub;
@@ -123,13 +160,31 @@ void add_tokenizer(CLI::App& program) {
 
   auto* decode_verb = common("decode", "tokens (.npy) to picture files", "token files or folders");
   decode_verb->add_option("--out", options->out, "folder to write into")->required();
+  add_decode_options(*decode_verb, options->decoding, "");
+  decode_verb->footer("Example:\n  fourm tokenizer decode --tokenizer rgb tokens --out pictures --steps 6");
   decode_verb->callback([options] { decode(*options); });
 
   auto* eval_verb = common("eval", "reconstruction measures and codebook usage", "picture files or folders");
   eval_verb->add_option("--size", options->size, "pixels a side of the middle square; default: the tokenizer's");
   eval_verb->add_option("--limit", options->limit, "at most so many pictures");
+  eval_verb->add_option("--crops", options->crops, "random squares, as eval_crops of a recipe; 1: the middle square");
   eval_verb->add_flag("--json", options->json, "machine-readable");
+  eval_verb->footer(
+      "Example:\n  fourm tokenizer eval --tokenizer runs/photos/tokenizer_rgb_64/model data/photographs/val --crops 4");
+  add_decode_options(*eval_verb, options->decoding, "");
   eval_verb->callback([options] { evaluate(*options); });
+
+  auto* solvers_verb = common("solvers", "error of diffusion solvers against many DDIM steps (docs/tokenizers.md)",
+                              "picture files or folders");
+  solvers_verb->add_option("--size", options->size, "pixels a side of the middle square; default: the tokenizer's");
+  solvers_verb->add_option("--limit", options->limit, "at most so many pictures");
+  solvers_verb->add_option("--counts", options->step_counts, "steps to try, separated by commas")
+      ->delimiter(',')
+      ->capture_default_str();
+  solvers_verb->add_option("--reference", options->reference, "DDIM steps that the others are held against")
+      ->capture_default_str();
+  solvers_verb->add_flag("--json", options->json, "machine-readable");
+  solvers_verb->callback([options] { solvers(*options); });
 }
 
 }  // namespace fourm

@@ -9,6 +9,37 @@
 namespace fourm {
 namespace {
 
+constexpr int kSsimWindow = 11;
+constexpr double kSsimDeviation = 1.5;
+
+std::vector<double> window_weights(int size) {
+  std::vector<double> weights(size, 1.0 / size);
+  if (size < kSsimWindow) return weights;
+  double sum = 0;
+  for (int i = 0; i < size; ++i) {
+    const double x = (i - (size - 1) / 2.0) / kSsimDeviation;
+    sum += weights[i] = std::exp(-x * x / 2);
+  }
+  for (double& w : weights) w /= sum;
+  return weights;
+}
+
+// Weighted means over all windows inside a plane [height, width].
+std::vector<double> window_means(const std::vector<double>& plane, int width, int height,
+                                 const std::vector<double>& across, const std::vector<double>& down) {
+  const int w = width - static_cast<int>(across.size()) + 1, h = height - static_cast<int>(down.size()) + 1;
+  std::vector<double> rows(static_cast<size_t>(w) * height), out(static_cast<size_t>(w) * h);
+  for (int y = 0; y < height; ++y)
+    for (int x = 0; x < w; ++x)
+      for (size_t k = 0; k < across.size(); ++k)
+        rows[static_cast<size_t>(y) * w + x] += across[k] * plane[static_cast<size_t>(y) * width + x + k];
+  for (int y = 0; y < h; ++y)
+    for (int x = 0; x < w; ++x)
+      for (size_t k = 0; k < down.size(); ++k)
+        out[static_cast<size_t>(y) * w + x] += down[k] * rows[(y + k) * w + x];
+  return out;
+}
+
 template <class A, class B>
 void check_same_size(const Raster<A>& a, const Raster<B>& b, const char* where) {
   check(a.width == b.width && a.height == b.height && a.channels == b.channels, where, " sizes differ: ", a.width, "x",
@@ -117,6 +148,63 @@ double psnr(const Image& a, const Image& b) {
   }
   return squares == 0 ? INFINITY
                       : 10 * std::log10(255.0 * 255.0 * static_cast<double>(a.pixels.size()) / squares);
+}
+
+double ssim(const Image& a, const Image& b) {
+  check_same_size(a, b, "[ssim]");
+  check(a.area() > 0, "[ssim] the pictures are empty");
+  const double c1 = std::pow(0.01 * 255, 2), c2 = std::pow(0.03 * 255, 2);
+  const auto across = window_weights(std::min(kSsimWindow, a.width));
+  const auto down = window_weights(std::min(kSsimWindow, a.height));
+  double total = 0;
+  for (int c = 0; c < a.channels; ++c) {
+    std::vector<double> x(a.area()), y(a.area()), xx(a.area()), yy(a.area()), xy(a.area());
+    for (size_t i = 0; i < a.area(); ++i) {
+      x[i] = a.pixels[i * a.channels + c];
+      y[i] = b.pixels[i * a.channels + c];
+      xx[i] = x[i] * x[i], yy[i] = y[i] * y[i], xy[i] = x[i] * y[i];
+    }
+    for (auto* plane : {&x, &y, &xx, &yy, &xy}) *plane = window_means(*plane, a.width, a.height, across, down);
+    double sum = 0;
+    for (size_t i = 0; i < x.size(); ++i) {
+      const double mx = x[i], my = y[i], vx = xx[i] - mx * mx, vy = yy[i] - my * my, covariance = xy[i] - mx * my;
+      sum += (2 * mx * my + c1) * (2 * covariance + c2) / ((mx * mx + my * my + c1) * (vx + vy + c2));
+    }
+    total += sum / static_cast<double>(x.size());
+  }
+  return total / a.channels;
+}
+
+Image block_mean(const Image& image, int side) {
+  check(side > 0, "[block_mean] the side is ", side);
+  Image out(image.width, image.height, image.channels);
+  for (int top = 0; top < image.height; top += side)
+    for (int left = 0; left < image.width; left += side)
+      for (int c = 0; c < image.channels; ++c) {
+        const int bottom = std::min(top + side, image.height), right = std::min(left + side, image.width);
+        int64_t sum = 0;
+        const int64_t n = int64_t{bottom - top} * (right - left);
+        for (int y = top; y < bottom; ++y)
+          for (int x = left; x < right; ++x) sum += image.at(x, y)[c];
+        for (int y = top; y < bottom; ++y)
+          for (int x = left; x < right; ++x) out.at(x, y)[c] = static_cast<uint8_t>((sum + n / 2) / n);
+      }
+  return out;
+}
+
+double mean_cosine(const std::vector<float>& a, const std::vector<float>& b, int64_t width) {
+  check(a.size() == b.size() && width > 0 && !a.empty() && a.size() % width == 0, "[mean_cosine] ", a.size(), " and ",
+        b.size(), " values are not rows of ", width);
+  double sum = 0;
+  for (size_t row = 0; row < a.size(); row += width) {
+    double dot = 0, aa = 0, bb = 0;
+    for (int64_t i = 0; i < width; ++i) {
+      const double x = a[row + i], y = b[row + i];
+      dot += x * y, aa += x * x, bb += y * y;
+    }
+    sum += dot / std::sqrt(std::max(aa * bb, 1e-24));
+  }
+  return sum / (static_cast<double>(a.size()) / static_cast<double>(width));
 }
 
 }  // namespace fourm

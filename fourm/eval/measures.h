@@ -44,4 +44,15 @@ class Confusion {
 /// Peak signal-to-noise ratio in dB of 8-bit pictures; infinite when equal.
 double psnr(const Image& a, const Image& b);
 
+/// Structural similarity of 8-bit pictures (Wang et al. 2004): windows of 11 pixels weighted by a Gaussian of deviation
+/// 1.5, constants 0.01 and 0.03, mean over the windows inside the picture and over channels. At most 1, for equal
+/// pictures. Pictures smaller than a window are one window, evenly weighted.
+double ssim(const Image& a, const Image& b);
+
+/// Each block of side x side pixels (less at the right and lower edge) in its mean colour.
+Image block_mean(const Image& image, int side);
+
+/// Mean over positions of the cosine between feature vectors. [positions, width] each.
+double mean_cosine(const std::vector<float>& a, const std::vector<float>& b, int64_t width);
+
 }  // namespace fourm

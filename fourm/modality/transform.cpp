@@ -27,6 +27,39 @@ const Image& bytes_of(const StoredPicture& picture, int channels) {
   return *image;
 }
 
+const Raster<float>& features_of(const InputConfig& config, const StoredPicture& picture) {
+  const auto* map = std::get_if<Raster<float>>(&picture);
+  check(map != nullptr && map->channels == config.features, "a feature map of ", config.features,
+        " channels is expected here");
+  return *map;
+}
+
+// [C, h, w] or [C] -> a vector a position.
+Raster<float> feature_map(const InputConfig& config, const NpyArray& array, const std::string& origin) {
+  const size_t dims = array.shape.size();
+  check((dims == 1 || dims == 3) && array.shape[0] == config.features && array.count() > 0 &&
+            (dims == 1 || (array.shape[1] <= 4096 && array.shape[2] <= 4096)),
+        origin, ": expected features as an array [", config.features, ", rows, columns] or [", config.features, "]");
+  const std::vector<float> values = npy_floats(array);
+  Raster<float> map(dims == 1 ? 1 : static_cast<int>(array.shape[2]), dims == 1 ? 1 : static_cast<int>(array.shape[1]),
+                    static_cast<int>(config.features));
+  for (size_t i = 0; i < values.size(); ++i) {
+    check(std::isfinite(values[i]), origin, ": the feature at index ", i, " is ", values[i]);
+    map.pixels[i % map.area() * map.channels + i / map.area()] = values[i];
+  }
+  return map;
+}
+
+Image one_channel(const Image& rgb, bool binary) {
+  Image out(rgb.width, rgb.height, 1);
+  for (size_t i = 0; i < out.area(); ++i) {
+    const uint8_t* p = &rgb.pixels[3 * i];
+    const int grey = (299 * p[0] + 587 * p[1] + 114 * p[2] + 500) / 1000;  // Rec. 601 luma
+    out.pixels[i] = static_cast<uint8_t>(binary ? (grey > 127 ? 255 : 0) : grey);
+  }
+  return out;
+}
+
 Raster<uint16_t> depth_from_metres(const InputConfig& config, const NpyArray& array, const std::string& origin) {
   check(array.shape.size() == 2 && array.count() > 0 && array.count() < (int64_t{1} << 28), origin,
         ": a depth map must be an array [H, W]");
@@ -77,14 +110,20 @@ Colour warm_cold(float t) {
 }  // namespace
 
 void InputConfig::validate(const std::string& origin) const {
-  check(kind == "rgb" || kind == "normal" || kind == "depth" || kind == "semseg", origin, ": input.kind is '",
-        printable(kind), "', expected rgb, normal, depth or semseg");
+  static const std::vector<std::string> kinds{"rgb", "grey", "normal", "depth", "semseg", "mask", "features"};
+  check(std::find(kinds.begin(), kinds.end(), kind) != kinds.end(), origin, ": input.kind is '", printable(kind),
+        "', expected one of ", join(kinds, ", "));
   check(near > 0 && far > near && std::isfinite(far) && depth_unit > 0, origin,
         ": input.near, far and depth_unit must be positive, far beyond near");
+  check(!has_features() || (features > 0 && features <= 1 << 16), origin, ": input.features is ", features,
+        ", expected 1 to 65536");
 }
 
 StoredPicture decode_picture(const InputConfig& config, std::string_view bytes, const std::string& origin) {
-  if (config.kind == "semseg") return decode_labels(bytes, origin);
+  if (config.has_labels()) return decode_labels(bytes, origin);
+  if (config.has_features()) return feature_map(config, decode_npy(bytes, origin), origin);
+  if (config.kind == "grey" || config.kind == "mask")
+    return one_channel(decode_image(bytes, origin), config.kind == "mask");
   if (config.kind != "depth") return decode_image(bytes, origin);
   if (bytes.starts_with("\x93NUMPY")) return depth_from_metres(config, decode_npy(bytes, origin), origin);
   return decode_png16(bytes, origin);
@@ -102,6 +141,7 @@ int picture_height(const StoredPicture& picture) {
 }
 
 StoredPicture cut_square(const InputConfig& config, const StoredPicture& picture, const Cut& cut, int size) {
+  check(!config.has_features(), "feature maps are not cut or resized");
   const auto taken = [&](const auto& whole) {
     auto part = crop(whole, cut.left, cut.top, cut.width, cut.height);
     if (cut.flip)
@@ -121,7 +161,7 @@ StoredPicture cut_square(const InputConfig& config, const StoredPicture& picture
                    [](float v) { return static_cast<uint16_t>(std::lround(v)); });
     return out;
   }
-  Image part = taken(bytes_of(picture, config.has_labels() ? 1 : 3));
+  Image part = taken(bytes_of(picture, config.has_labels() ? 1 : static_cast<int>(config.channels())));
   if (cut.flip && config.kind == "normal")
     for (size_t i = 0; i < part.pixels.size(); i += 3) part.pixels[i] = 255 - part.pixels[i];
   if (part.width == size && part.height == size) return part;
@@ -129,6 +169,7 @@ StoredPicture cut_square(const InputConfig& config, const StoredPicture& picture
 }
 
 StoredPicture centre_square(const InputConfig& config, const StoredPicture& picture, int size) {
+  if (config.has_features()) return features_of(config, picture);
   const int width = picture_width(picture), height = picture_height(picture), side = std::min(width, height);
   return cut_square(config, picture, {(width - side) / 2, (height - side) / 2, side, side}, size);
 }
@@ -151,11 +192,20 @@ void to_network(const InputConfig& config, const StoredPicture& picture, bool fl
     }
     return;
   }
-  const Image& image = bytes_of(picture, 3);
+  const auto channels = static_cast<int>(config.channels());
+  if (config.has_features()) {
+    const Raster<float>& map = features_of(config, picture);
+    for (size_t i = 0; i < map.area(); ++i)
+      for (int c = 0; c < channels; ++c)
+        out[c * map.area() + i] = map.pixels[channels * source_pixel(i, map.width, flip) + c];
+    return;
+  }
+  const Image& image = bytes_of(picture, channels);
   const size_t area = image.area();
+  const float scale = config.kind == "mask" ? 1 / 255.0F : 2 / 255.0F, shift = config.kind == "mask" ? 0 : -1;
   for (size_t i = 0; i < area; ++i) {
-    const uint8_t* from = &image.pixels[3 * source_pixel(i, image.width, flip)];
-    for (int c = 0; c < 3; ++c) out[c * area + i] = static_cast<float>(from[c]) / 127.5F - 1;
+    const uint8_t* from = &image.pixels[channels * source_pixel(i, image.width, flip)];
+    for (int c = 0; c < channels; ++c) out[c * area + i] = static_cast<float>(from[c]) * scale + shift;
   }
   if (flip && config.kind == "normal")
     for (size_t i = 0; i < area; ++i) out[i] = -out[i];  // x points to the other side
@@ -183,6 +233,18 @@ StoredPicture from_network(const InputConfig& config, const float* values, int w
     }
     return depth;
   }
+  if (config.has_features()) {
+    Raster<float> map(width, height, static_cast<int>(config.features));
+    for (size_t i = 0; i < area; ++i)
+      for (int c = 0; c < map.channels; ++c) map.pixels[i * map.channels + c] = values[c * area + i];
+    return map;
+  }
+  if (config.channels() == 1) {
+    Image image(width, height, 1);
+    for (size_t i = 0; i < area; ++i)  // a mask's decoder gives logits
+      image.pixels[i] = config.kind == "mask" ? (values[i] > 0 ? 255 : 0) : to_byte(values[i]);
+    return image;
+  }
   Image image(width, height, 3);
   for (size_t i = 0; i < area; ++i) {
     float v[3] = {values[i], values[area + i], values[2 * area + i]};
@@ -204,17 +266,42 @@ StoredPicture from_labels(const InputConfig& config, const int64_t* labels, int 
 std::string encode_picture(const InputConfig& config, const StoredPicture& picture) {
   if (config.kind == "depth") return encode_png16(depth_of(picture));
   if (config.has_labels()) return encode_label_png(bytes_of(picture, 1), label_palette());
-  return encode_png(bytes_of(picture, 3));
+  if (config.has_features()) {
+    const Raster<float>& map = features_of(config, picture);
+    std::vector<float> planes(map.pixels.size());
+    to_network(config, picture, false, planes.data());
+    return encode_npy(npy_from_floats(planes, {map.channels, map.height, map.width}));
+  }
+  return encode_png(bytes_of(picture, static_cast<int>(config.channels())));
 }
 
+const char* picture_extension(const InputConfig& config) { return config.has_features() ? ".npy" : ".png"; }
+
 Image display(const InputConfig& config, const StoredPicture& picture) {
-  if (config.kind != "depth" && !config.has_labels()) return bytes_of(picture, 3);
+  if (config.kind == "rgb" || config.kind == "normal") return bytes_of(picture, 3);
   Image out(picture_width(picture), picture_height(picture), 3);
+  if (config.has_features()) {  // the first three channels, each over its own range
+    const Raster<float>& map = features_of(config, picture);
+    for (int c = 0; c < 3; ++c) {
+      const int channel = std::min(c, map.channels - 1);
+      const auto value = [&](size_t i) { return map.pixels[i * map.channels + channel]; };
+      float low = value(0), high = low;
+      for (size_t i = 0; i < map.area(); ++i) low = std::min(low, value(i)), high = std::max(high, value(i));
+      for (size_t i = 0; i < map.area(); ++i)
+        out.pixels[3 * i + c] = to_byte(2 * (value(i) - low) / std::max(high - low, 1e-6F) - 1);
+    }
+    return out;
+  }
   std::vector<float> depth(config.kind == "depth" ? out.area() : 0);
   if (config.kind == "depth") to_network(config, picture, false, depth.data());
   for (size_t i = 0; i < out.area(); ++i) {
-    const Colour colour =
-        config.kind == "depth" ? warm_cold((1 - depth[i]) / 2) : label_palette()[bytes_of(picture, 1).pixels[i]];
+    Colour colour;
+    if (config.kind == "depth")
+      colour = warm_cold((1 - depth[i]) / 2);
+    else if (config.has_labels())
+      colour = label_palette()[bytes_of(picture, 1).pixels[i]];
+    else
+      colour.fill(bytes_of(picture, 1).pixels[i]);
     std::copy(colour.begin(), colour.end(), &out.pixels[3 * i]);
   }
   return out;

@@ -26,24 +26,6 @@ Tensor scores(const Tensor& x, const Tensor& table, bool cosine) {
 
 }  // namespace
 
-Tensor SeededDraws::rows(int64_t vectors, int64_t wanted) {
-  std::vector<int64_t> picked;
-  if (wanted <= vectors) {
-    picked = random_.permutation(vectors);
-    picked.resize(wanted);
-  } else {
-    for (int64_t i = 0; i < wanted; ++i) picked.push_back(random_.below(vectors));
-  }
-  return at::tensor(picked, at::kLong);
-}
-
-Tensor SeededDraws::uniform(at::IntArrayRef shape) {
-  Tensor out = at::empty(shape, at::kFloat);
-  float* data = out.data_ptr<float>();
-  for (int64_t i = 0; i < out.numel(); ++i) data[i] = static_cast<float>((random_.bits() >> 9) + 0.5) * 0x1p-23F;
-  return out;
-}
-
 Tensor unit_rows(const Tensor& x) { return x / x.norm(2, -1, true).clamp_min(1e-12); }
 
 EmaCodebook::EmaCodebook(const Scope& scope, const TokenizerConfig& c)

@@ -2,32 +2,11 @@
 // compared by cosine or by distance, with restarts of unused codes and a k-means start.
 #pragma once
 
-#include "fourm/core/rng.h"
 #include "fourm/nn/parameters.h"
 #include "fourm/tokenizer/config.h"
+#include "fourm/tokenizer/draws.h"
 
 namespace fourm {
-
-/// Where the random choices of a training step come from.
-class QuantizerDraws {
- public:
-  virtual ~QuantizerDraws() = default;
-  /// `wanted` indices of vectors in [0, vectors): distinct while there are enough. Long [wanted].
-  virtual Tensor rows(int64_t vectors, int64_t wanted) = 0;
-  /// Independent uniform numbers in (0, 1).
-  virtual Tensor uniform(at::IntArrayRef shape) = 0;
-};
-
-/// The draws of step `step` under `seed`.
-class SeededDraws : public QuantizerDraws {
- public:
-  SeededDraws(uint64_t seed, uint64_t step) : random_(seed, {hash_text("quantizer"), step}) {}
-  Tensor rows(int64_t vectors, int64_t wanted) override;
-  Tensor uniform(at::IntArrayRef shape) override;
-
- private:
-  Random random_;
-};
 
 /// Rows scaled to unit length.
 Tensor unit_rows(const Tensor& x);

@@ -5,6 +5,8 @@
 
 #include "fourm/core/error.h"
 #include "fourm/core/strings.h"
+#include "fourm/io/torch_file.h"
+#include "fourm/tokenizer/training_arguments.h"
 
 namespace fourm {
 namespace {
@@ -55,7 +57,14 @@ std::string python_text(const Json& json, bool nested = false) {
 
 YAML::Node metadata_node(const std::map<std::string, std::string>& metadata, const std::string& origin) {
   YAML::Node node(YAML::NodeType::Map);
+  KeyNames known;
+  TokenizerConfig config;
+  for (const char* decoder : {"vit_b_dec", "unet_patched"}) {  // the keys of either class
+    config.dec_type = decoder;
+    config.fields(known);
+  }
   for (const auto& [key, text] : metadata) {
+    if (!known.names.contains(key)) continue;  // other arguments of a training
     if (text.size() > 10000) continue;  // no config value is that long
     const std::string plain = std::regex_replace(text, std::regex("\\bNone\\b"), "null");
     node[key] = plain == "null" ? YAML::Node() : parse_yaml(plain, origin + ": metadata " + key);
@@ -70,6 +79,10 @@ bool has_prefix(const SafetensorsFile& file, std::string_view prefix) {
 }
 
 }  // namespace
+
+bool is_diffusion(const std::string& dec_type) {
+  return dec_type.find("unet_") != dec_type.npos || dec_type.find("uvit_") != dec_type.npos;
+}
 
 TokenizerConfig tokenizer_config(const YAML::Node& given, const std::string& origin) {
   check(given.IsMap(), origin, ": expected an object of tokenizer settings");
@@ -87,11 +100,13 @@ TokenizerConfig tokenizer_config(const YAML::Node& given, const std::string& ori
 
 TokenizerFiles TokenizerFiles::open(const fs::path& path) {
   const bool folder = fs::is_directory(path);
-  const fs::path weights = folder ? path / "model.safetensors" : path;
-  TokenizerFiles files{{}, SafetensorsFile::open(weights)};
+  TokenizerFiles files{{}, open_weights(path)};
+  const fs::path weights = files.weights.path();
   const std::string origin = (folder ? path / "config.json" : path).string();
   if (folder) {
     files.config = tokenizer_config(parse_yaml(read_json(path / "config.json").dump(1), origin), origin);
+  } else if (has_training_arguments(files.weights)) {
+    files.config = tokenizer_config(metadata_node(constructor_arguments(files.weights), origin), origin);
   } else {
     check(files.weights.metadata().contains("enc_type") || files.weights.metadata().contains("codebook_size"), origin,
           ": its header holds no tokenizer config (enc_type, codebook_size, ...); give the folder with config.json");
@@ -102,8 +117,10 @@ TokenizerFiles TokenizerFiles::open(const fs::path& path) {
   for (const auto& t : files.weights.tensors())
     check(t.name.find("controlnet") == std::string::npos, weights.string(),
           ": a ControlNet tokenizer, which needs Stable Diffusion weights: not supported");
-  if (has_prefix(files.weights, "decoder.input_blocks.") || has_prefix(files.weights, "decoder.conv_in."))
+  if (has_prefix(files.weights, "decoder.input_blocks.") || has_prefix(files.weights, "decoder.conv_in.")) {
     config.kind = TokenizerClass::kDiVae;
+    if (!is_diffusion(config.dec_type)) config.dec_type = "unet_patched";
+  }
   if (!has_prefix(files.weights, "decoder.")) config.kind = TokenizerClass::kVq;
   config.validate(origin);
   return files;
@@ -129,15 +146,21 @@ TokenizerPreset TokenizerConfig::preset(const std::string& name) const {
 InputConfig TokenizerConfig::picture_input() const {
   if (input) return *input;
   InputConfig official;
+  const bool mlp = mlp_sizes(enc_type).has_value();
   if (n_labels) {
     official.kind = "semseg";
     official.label_offset = 1;
+  } else if (!patch_proj || mlp) {
+    official.kind = "features";
+    official.features = n_channels;
+  } else if (n_channels == 1 && out_conv) {
+    official.kind = "mask";
   } else if (n_channels == 1) {
     official.kind = "depth";
     official.depth_unit = 1.0 / 65535;
     official.standardise = true;
   } else {
-    check(n_channels == 3, "a tokenizer of ", n_channels, " channels takes feature maps, not pictures");
+    check(n_channels == 3, "a tokenizer of ", n_channels, " channels takes no pictures; name its input.kind");
   }
   return official;
 }
@@ -166,10 +189,20 @@ void TokenizerConfig::validate(const std::string& origin) const {
   check(ema_decay >= 0 && ema_decay <= 1, origin, ": ema_decay is ", ema_decay, ", expected 0 to 1");
   check(quant_type != "memcodes" || latent_dim % num_codebooks == 0, origin, ": latent_dim ", latent_dim,
         " does not divide into ", num_codebooks, " codebooks");
+  if (kind == TokenizerClass::kDiVae) {
+    check(!n_labels, origin, ": n_labels is set, but '", printable(dec_type), "' makes pictures; label maps need a ViT decoder");
+    one_of("prediction_type", prediction_type, {"sample", "epsilon", "v_prediction", "v_prediction-epsilon_loss"});
+    check(cls_free_guidance_dropout >= 0 && cls_free_guidance_dropout <= 1, origin, ": cls_free_guidance_dropout is ",
+          cls_free_guidance_dropout, ", expected 0 to 1");
+    check(masked_cfg_low >= 0 && masked_cfg_low <= masked_cfg_high.value_or(masked_cfg_low), origin,
+          ": masked_cfg_low is ", masked_cfg_low, ", expected 0 to masked_cfg_high");
+  }
   if (input) input->validate(origin);
   for (const auto& [name, p] : presets) {
     one_of(("presets." + name + ".kind").c_str(), p.kind, {"vit_encoder", "vit_decoder", "unet_patched"});
     if (p.kind == "unet_patched") {
+      check(p.model_channels % 32 == 0, origin, ": presets.", name, ".model_channels is ", p.model_channels,
+            ", expected a multiple of 32");
       within("presets.patch_size", p.patch_size, 1, 1 << 8);
       within("presets.model_channels", p.model_channels, 32, 1 << 14);
       within("presets.num_res_blocks", p.num_res_blocks, 1, 100);

@@ -42,6 +42,9 @@ struct TokenizerPreset {
   }
 };
 
+/// Whether a decoder of this name is a diffusion decoder: unet_... or uvit_...
+bool is_diffusion(const std::string& dec_type);
+
 enum class TokenizerClass { kVq, kVqVae, kDiVae };  ///< no decoder; deterministic decoder; diffusion decoder
 
 struct TokenizerConfig {
@@ -92,6 +95,7 @@ struct TokenizerConfig {
     v("undo_std", undo_std, "the input is standardised by ImageNet's mean and deviation: undo it");
     if (kind != TokenizerClass::kVq) {
       v("dec_type", dec_type, "decoder: a ViT preset, an MLP, or unet_patched (diffusion)");
+      kind = is_diffusion(dec_type) ? TokenizerClass::kDiVae : TokenizerClass::kVqVae;
       v("image_size_dec", image_size_dec, "pixels a side that the decoder's position table is made for");
     }
     if (kind == TokenizerClass::kVqVae) {
@@ -104,9 +108,10 @@ struct TokenizerConfig {
       v("masked_cfg", masked_cfg, "hide only a part of the condition");
       v("masked_cfg_low", masked_cfg_low, "fewest tokens kept then");
       v("masked_cfg_high", masked_cfg_high, "most tokens kept then");
-      v("scheduler", scheduler, "ddpm or ddim");
+      v("scheduler", scheduler, "sampler of the original's decoding, ddpm or ddim; ours is chosen when decoding");
       v("beta_schedule", beta_schedule, "linear, scaled_linear, squaredcos_cap_v2, sigmoid or shifted_cosine:S");
-      v("prediction_type", prediction_type, "what the decoder predicts: sample, epsilon or v_prediction");
+      v("prediction_type", prediction_type, 
+        "what the decoder predicts: sample, epsilon, v_prediction or v_prediction-epsilon_loss");
       v("clip_sample", clip_sample, "clamp the predicted picture to [-1, 1]");
       v("thresholding", thresholding, "clamp it by its own quantile (in effect to [-1, 1])");
       v("zero_terminal_snr", zero_terminal_snr, "the last step is pure noise");
@@ -127,8 +132,8 @@ struct TokenizerConfig {
   void validate(const std::string& origin) const;
 };
 
-/// Where a tokenizer stands: a folder (config.json + model.safetensors) or one .safetensors file with its config
-/// inside.
+/// Where a tokenizer stands: a folder (config.json + weights), one .safetensors file with its config inside, or a .pth
+/// checkpoint of the original's training.
 struct TokenizerFiles {
   TokenizerConfig config;
   SafetensorsFile weights;

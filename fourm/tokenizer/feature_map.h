@@ -1,7 +1,8 @@
 // Features of a batch of pictures as packed rows, one a token: what passes between encoder, quantiser and decoder.
 #pragma once
 
-#include "fourm/core/tensor.h"
+#include "fourm/tokenizer/decode_options.h"
+#include "fourm/tokenizer/draws.h"
 
 namespace fourm {
 
@@ -28,12 +29,22 @@ class TokenEncoder {
   virtual FeatureMap operator()(const Tensor& x) const = 0;
 };
 
+/// What a training step compares: the decoder's output and what it should have been.
+struct Reconstruction {
+  Tensor output, target;
+};
+
 /// Features -> [B, C, H, W].
 class TokenDecoder {
  public:
   virtual ~TokenDecoder() = default;
   virtual int64_t width() const = 0;
-  virtual Tensor operator()(const FeatureMap& features) const = 0;
+  /// `options` are for decoders that draw.
+  virtual Tensor operator()(const FeatureMap& features, const DecodeOptions& options) const = 0;
+  /// `x` is what the tokenizer was given: the target, unless the decoder learns something else from it.
+  virtual Reconstruction train(const FeatureMap& features, const Tensor& x, TrainingDraws&) const {
+    return {(*this)(features, {}), x};
+  }
 };
 
 }  // namespace fourm

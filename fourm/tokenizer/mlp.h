@@ -40,7 +40,7 @@ class MlpDecoder : public TokenDecoder {
   MlpDecoder(const Scope& scope, const MlpSizes& sizes, int64_t channels)
       : width_(sizes.width), mlp_(scope, sizes, sizes.width, channels) {}
   int64_t width() const override { return width_; }
-  Tensor operator()(const FeatureMap& features) const override {
+  Tensor operator()(const FeatureMap& features, const DecodeOptions&) const override {
     return FeatureMap{mlp_(features.rows), features.grid}.image();
   }
 

@@ -82,7 +82,8 @@ std::vector<TokenMap> PictureTokenizer::encode(const std::vector<StoredPicture>&
   return maps;
 }
 
-std::vector<StoredPicture> PictureTokenizer::decode(const std::vector<TokenMap>& tokens) const {
+std::vector<StoredPicture> PictureTokenizer::decode(const std::vector<TokenMap>& tokens,
+                                                    const DecodeOptions& options) const {
   std::vector<StoredPicture> pictures;
   const auto n = static_cast<int64_t>(tokens.size());
   const int64_t patch = config().decoder_patch();
@@ -100,7 +101,7 @@ std::vector<StoredPicture> PictureTokenizer::decode(const std::vector<TokenMap>&
       std::copy(t.tokens.begin(), t.tokens.end(), batch[i - begin].data_ptr<int64_t>());
     }
     if (config().num_codebooks == 1) batch = batch.squeeze(1);
-    for (auto& picture : stored_pictures(input_, tokenizer_->decode_tokens(batch)))
+    for (auto& picture : stored_pictures(input_, tokenizer_->decode_tokens(batch, options)))
       pictures.push_back(std::move(picture));
   }
   return pictures;

@@ -6,6 +6,7 @@
 
 #include "fourm/modality/transform.h"
 #include "fourm/tokenizer/config.h"
+#include "fourm/tokenizer/decode_options.h"
 
 namespace fourm {
 
@@ -29,8 +30,8 @@ class PictureTokenizer {
 
   /// Pictures of one size, a multiple of the patch. Runs in batches that fit the memory.
   std::vector<TokenMap> encode(const std::vector<StoredPicture>& pictures) const;
-  /// Token maps of one size.
-  std::vector<StoredPicture> decode(const std::vector<TokenMap>& tokens) const;
+  /// Token maps of one size. `options` are for diffusion decoders.
+  std::vector<StoredPicture> decode(const std::vector<TokenMap>& tokens, const DecodeOptions& options = {}) const;
 
  private:
   std::shared_ptr<const Tokenizer> tokenizer_;

@@ -2,6 +2,8 @@
 
 #include <cmath>
 
+#include "fourm/nn/precision.h"
+
 namespace fourm {
 
 LucidQuantizer::LucidQuantizer(const Scope& scope, const TokenizerConfig& c)
@@ -31,7 +33,8 @@ Quantized LucidQuantizer::encode(const Tensor& latents) const {
 }
 
 Quantized LucidQuantizer::train(const Tensor& latents, QuantizerDraws& draws) {
-  const Tensor z = heads_of(latents);
+  const PrecisionScope exact(Precision::kF32);  // bfloat16 distances would not tell near codes apart
+  const Tensor z = heads_of(latents.to(at::kFloat));
   Tensor codes, q;
   {
     const NoGradGuard no_grad;
@@ -66,7 +69,8 @@ Quantized MemoryCodes::encode(const Tensor& latents) const {
 }
 
 Quantized MemoryCodes::train(const Tensor& latents, QuantizerDraws& draws) {
-  const Tensor score = logits(latents);
+  const PrecisionScope exact(Precision::kF32);
+  const Tensor score = logits(latents.to(at::kFloat));
   const Tensor gumbel = draws.uniform(score.sizes()).log().neg().log().neg();
   const Tensor soft = (score + gumbel).softmax(2);
   const Tensor codes = soft.argmax(2, true);

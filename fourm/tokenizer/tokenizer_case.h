@@ -5,7 +5,7 @@
 
 namespace fourm {
 
-/// A folder with case.json of kind vqvae or quantizer, and inputs.safetensors. `expected*.safetensors` is not read.
+/// A folder with case.json of kind vqvae, divae, quantizer or schedulers, and inputs.safetensors. `expected*.safetensors` is not read.
 /// Gradients are given for every parameter. Error on another kind.
 NamedTensors run_tokenizer_case(const fs::path& folder);
 

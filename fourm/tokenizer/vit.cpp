@@ -91,7 +91,7 @@ VitDecoder::VitDecoder(const Scope& scope, const TokenizerConfig& config)
   for (int64_t i = 0; config.out_conv && i < 2; ++i) out_conv_.emplace_back(scope["out_conv"][i], channels_);
 }
 
-Tensor VitDecoder::operator()(const FeatureMap& features) const {
+Tensor VitDecoder::operator()(const FeatureMap& features, const DecodeOptions&) const {
   const auto [batch, h, w] = features.grid;
   Tensor x = out_proj_(trunk_(features.rows, features.grid)).view({batch, h, w, channels_, patch_, patch_});
   x = x.permute({0, 3, 1, 4, 2, 5}).reshape({batch, channels_, h * patch_, w * patch_});

@@ -52,7 +52,7 @@ class VitDecoder : public TokenDecoder {
  public:
   VitDecoder(const Scope& scope, const TokenizerConfig& config);
   int64_t width() const override { return trunk_.width; }
-  Tensor operator()(const FeatureMap& features) const override;
+  Tensor operator()(const FeatureMap& features, const DecodeOptions&) const override;
 
  private:
   int64_t patch_, channels_;

@@ -1,6 +1,7 @@
 #include "fourm/tokenizer/vqvae.h"
 
 #include "fourm/core/error.h"
+#include "fourm/tokenizer/diffusion_decoder.h"
 #include "fourm/tokenizer/mlp.h"
 #include "fourm/tokenizer/vit.h"
 
@@ -55,6 +56,10 @@ Tokenizer::Tokenizer(TokenizerConfig config, ParameterSource& source)
   quant_proj_ = pointwise(scope["quant_proj"], encoder_->width(), config_.latent_dim);
   quantizer_ = make_quantizer(scope["quantize"], config_);
   if (config_.kind == TokenizerClass::kVq) return;
+  if (config_.kind == TokenizerClass::kDiVae) {  // takes quantised vectors as they are
+    decoder_ = std::make_unique<DiffusionDecoder>(scope["decoder"], config_);
+    return;
+  }
   if (const auto sizes = mlp_sizes(config_.dec_type))
     decoder_ = std::make_unique<MlpDecoder>(scope["decoder"], *sizes, config_.output_channels());
   else
@@ -135,20 +140,27 @@ FeatureMap Tokenizer::quantised(const Tensor& tokens) const {
   return {quantizer_->decode(codes.rows), codes.grid};
 }
 
-Tensor Tokenizer::decode(const FeatureMap& quantised) const {
+FeatureMap Tokenizer::decoder_input(const FeatureMap& quantised) const {
   check(decoder_ != nullptr, "this tokenizer has no decoder: it can encode only");
-  return (*decoder_)(apply_pointwise(post_quant_proj_, quantised));
+  return post_quant_proj_.weight.defined() ? apply_pointwise(post_quant_proj_, quantised) : quantised;
 }
 
-Tensor Tokenizer::decode_tokens(const Tensor& tokens) const {
+Tensor Tokenizer::decode(const FeatureMap& quantised, const DecodeOptions& options) const {
+  const FeatureMap features = decoder_input(quantised);
+  return (*decoder_)(features, options);
+}
+
+Tensor Tokenizer::decode_tokens(const Tensor& tokens, const DecodeOptions& options) const {
   const NoGradGuard no_grad;
-  return decode(quantised(tokens));
+  return decode(quantised(tokens), options);
 }
 
-Tokenizer::Training Tokenizer::train_forward(const Tensor& x, QuantizerDraws& draws) {
+Tokenizer::Training Tokenizer::train_forward(const Tensor& x, TrainingDraws& draws) {
   const FeatureMap z = latents(features(x));
   const Quantized q = quantizer_->train(z.rows, draws);
-  return {decode({q.rows, z.grid}), q.loss, shape_tokens(q.codes, z.grid)};
+  const FeatureMap features_of_tokens = decoder_input({q.rows, z.grid});
+  const Reconstruction made = decoder_->train(features_of_tokens, x, draws);
+  return {made.output, made.target, q.loss, shape_tokens(q.codes, z.grid)};
 }
 
 }  // namespace fourm

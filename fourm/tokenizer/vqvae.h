@@ -27,24 +27,27 @@ class Tokenizer {
   /// H and W multiples of the patch. Gives tokens [B, h, w] int64, or [B, heads, h, w] with more than one codebook.
   Tensor encode(const Tensor& x) const;
   /// Tokens as from encode(), any grid -> [B, C, H, W] (class logits when n_labels is set).
-  Tensor decode_tokens(const Tensor& tokens) const;
+  Tensor decode_tokens(const Tensor& tokens, const DecodeOptions& options = {}) const;
 
   // The stages, for training and tests.
   FeatureMap features(const Tensor& x) const;                             ///< encoder output
   FeatureMap latents(const FeatureMap& features) const;                   ///< width latent_dim, not quantised
   FeatureMap quantised(const Tensor& tokens) const;                       ///< the vectors of tokens
-  Tensor decode(const FeatureMap& quantised) const;                       ///< [B, C, H, W]
+  Tensor decode(const FeatureMap& quantised, const DecodeOptions& options = {}) const;  ///< [B, C, H, W]
   Tensor shape_tokens(const Tensor& codes, const TokenGrid& grid) const;  ///< [N, h] -> [B(, h), nh, nw]
 
+  const TokenDecoder* decoder() const { return decoder_.get(); }          ///< null: the tokenizer can encode only
+
   struct Training {
-    Tensor output, code_loss, tokens;
+    Tensor output, target, code_loss, tokens;
   };
-  /// Forward pass in training: the codebook learns from the batch.
-  Training train_forward(const Tensor& x, QuantizerDraws& draws);
+  /// Forward pass in training: the codebook learns from the batch. The loss compares output and target.
+  Training train_forward(const Tensor& x, TrainingDraws& draws);
 
  private:
   Tokenizer(TokenizerConfig config, ParameterSource& source);
   Tensor encoder_input(const Tensor& x) const;
+  FeatureMap decoder_input(const FeatureMap& quantised) const;
 
   TokenizerConfig config_;
   std::unique_ptr<Parameters> parameters_;

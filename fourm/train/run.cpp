@@ -51,6 +51,11 @@ void check_same_recipe(const fs::path& file, const YAML::Node& stored, const YAM
         "); give this run another folder, or remove that one");
 }
 
+std::string six_digits(int64_t step) {
+  const std::string digits = std::to_string(step);
+  return std::string(digits.size() < 6 ? 6 - digits.size() : 0, '0') + digits;
+}
+
 }  // namespace
 
 RunFolder::RunFolder(const fs::path& folder, const YAML::Node& recipe) : folder_(folder) {
@@ -121,10 +126,14 @@ void RunFolder::record(int64_t step, const std::string& kind, const Metrics& met
   check(metrics_.good(), (folder_ / "metrics.jsonl").string(), ": cannot be written; is the disk full?");
 }
 
+void RunFolder::picture(int64_t step, const std::string& name, std::string_view png) {
+  events_->picture(name, step, png);
+  write_file(folder_ / "pictures" / concat(name, "-", six_digits(step), ".png"), png);
+}
+
 void RunFolder::checkpoint(int64_t step, int64_t keep, const std::function<void(const fs::path&)>& fill) {
   const fs::path all = folder_ / "checkpoints";
-  std::string digits = std::to_string(step);
-  if (digits.size() < 6) digits.insert(0, 6 - digits.size(), '0');
+  const std::string digits = six_digits(step);
   const fs::path target = all / concat(kStep, digits), beside = all / concat(".", kStep, digits);
   fs::remove_all(beside);  // of an attempt that was killed
   make_folder(beside);

@@ -3,6 +3,7 @@
 //   recipe.yaml                   the resolved recipe
 //   metrics.jsonl                 a line a record, in the order of steps
 //   events.out.tfevents.*         the same for TensorBoard, with pictures
+//   pictures/NAME-000500.png      what an evaluation shows
 //   checkpoints/step-000500/      written beside, synced and renamed: there whole or not at all
 //   model/                        the finished model
 #pragma once
@@ -41,7 +42,8 @@ class RunFolder {
   void begin(int64_t step);
   /// One line {"step": step, kind: {...}} and scalars "kind/name".
   void record(int64_t step, const std::string& kind, const Metrics& metrics);
-  void picture(int64_t step, const std::string& name, std::string_view png) { events_->picture(name, step, png); }
+  /// For TensorBoard, and as pictures/NAME-000500.png.
+  void picture(int64_t step, const std::string& name, std::string_view png);
 
   /// `fill` writes the files into the folder that it is given. The newest `keep` checkpoints stay.
   void checkpoint(int64_t step, int64_t keep, const std::function<void(const fs::path&)>& fill);

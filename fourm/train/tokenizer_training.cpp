@@ -14,14 +14,16 @@
 namespace fourm {
 namespace {
 
-enum Purpose : uint64_t { kOrder, kFlip, kCrop, kCodebook };
+enum Purpose : uint64_t { kOrder, kFlip, kCrop, kSize };
 
-constexpr double kSmallestCrop = 0.35;  // of the shorter side
 constexpr int kShownPictures = 8;
+constexpr double kLargestPsnr = 100;  // of equal pictures, so that means stay finite
 
-StoredPicture random_square(const InputConfig& input, const StoredPicture& picture, int64_t size, Random random) {
+StoredPicture random_square(const InputConfig& input, const StoredPicture& picture, int64_t size, double smallest,
+                            Random random) {
+  if (input.has_features()) return picture;
   const int shorter = std::min(picture_width(picture), picture_height(picture));
-  const int side = std::max(1, static_cast<int>(std::lround(shorter * random.uniform(kSmallestCrop, 1))));
+  const int side = std::max(1, static_cast<int>(std::lround(shorter * random.uniform(smallest, 1))));
   const auto left = static_cast<int>(random.below(picture_width(picture) - side + 1));
   const auto top = static_cast<int>(random.below(picture_height(picture) - side + 1));
   const StoredPicture cut =
@@ -36,7 +38,7 @@ Raster<float> metres(const InputConfig& input, const StoredPicture& picture) {
   return out;
 }
 
-// Inputs above, reconstructions below.
+// Inputs above, reconstructions below, of some pictures all over the list.
 Image comparison(const InputConfig& input, const std::vector<StoredPicture>& pictures,
                  const std::vector<StoredPicture>& reconstructions) {
   const int shown = std::min<int>(kShownPictures, static_cast<int>(pictures.size()));
@@ -44,7 +46,7 @@ Image comparison(const InputConfig& input, const std::vector<StoredPicture>& pic
   Image sheet(shown * w, 2 * h, 3);
   for (int i = 0; i < shown; ++i)
     for (int row = 0; row < 2; ++row) {
-      const Image tile = display(input, (row ? reconstructions : pictures)[i]);
+      const Image tile = display(input, (row ? reconstructions : pictures)[i * pictures.size() / shown]);
       for (int y = 0; y < h; ++y) std::copy_n(tile.at(0, y), 3 * w, sheet.at(i * w, row * h + y));
     }
   return sheet;
@@ -55,40 +57,47 @@ class TokenizerTraining : public Objective {
   explicit TokenizerTraining(const TokenizerRecipe& recipe)
       : recipe_(recipe),
         input_(recipe.tokenizer.picture_input()),
-        tokenizer_(std::make_shared<Tokenizer>(Tokenizer::create(recipe.tokenizer, recipe.seed))) {
-    std::vector<fs::path> train = picture_files(recipe.data), held_out;
+        tokenizer_(std::make_shared<Tokenizer>(recipe.start_from.empty()
+                                                   ? Tokenizer::create(recipe.tokenizer, recipe.seed)
+                                                   : Tokenizer::open(recipe.start_from))) {
+    files_ = picture_files(recipe.data);
+    std::vector<fs::path> held_out;
     if (recipe.eval_data.empty()) {
-      check(static_cast<int64_t>(train.size()) > recipe.eval_pictures, recipe.data, ": ", train.size(),
+      check(static_cast<int64_t>(files_.size()) > recipe.eval_pictures, recipe.data, ": ", files_.size(),
             " pictures, expected more than the ", recipe.eval_pictures, " of eval_pictures");
-      held_out.assign(train.end() - recipe.eval_pictures, train.end());
-      train.resize(train.size() - recipe.eval_pictures);
+      held_out.assign(files_.end() - recipe.eval_pictures, files_.end());
+      files_.resize(files_.size() - recipe.eval_pictures);
     } else {
       held_out = picture_files(recipe.eval_data);
       held_out.resize(std::min<size_t>(held_out.size(), recipe.eval_pictures));
     }
-    pictures_ = load_squares(input_, train, recipe.size, recipe.crops, recipe.seed);
-    eval_pictures_ = load_squares(input_, held_out, recipe.size, 1, recipe.seed);
+    if (recipe.crops > 0)
+      pictures_ = load_squares(input_, files_, recipe.size, recipe.crops, recipe.seed, recipe.smallest_crop);
+    eval_pictures_ = load_squares(input_, held_out, recipe.size, recipe.eval_crops, recipe.seed, recipe.smallest_crop);
     const double grid = static_cast<double>(recipe.size / recipe.tokenizer.patch_size);
     const double even_share = static_cast<double>(recipe.batch) * grid * grid / recipe.tokenizer.codebook_size;
     tokenizer_->quantizer().set_dead_code_threshold(recipe.dead_code_coef > 0 ? even_share / recipe.dead_code_coef : 0);
     tokenizer_->parameters().make_trainable();
-    note("training on ", pictures_.size(), " pictures, ", eval_pictures_.size(), " held out; ",
+    note("training on ", visited(), recipe.crops > 0 ? " squares, " : " files, ", eval_pictures_.size(), " held out; ",
          tokenizer_->parameters().count(), " parameters");
   }
 
   Parameters& parameters() override { return tokenizer_->parameters(); }
 
   StepResult loss(int64_t index) override {
+    const int64_t first = index * recipe_.batch;
+    std::vector<StoredPicture> read;
+    if (recipe_.crops == 0) read = read_batch(first, size_of(index));
     std::vector<const StoredPicture*> batch;
     std::vector<bool> flips;
-    for (int64_t visit = index * recipe_.batch; visit < (index + 1) * recipe_.batch; ++visit) {
-      batch.push_back(&pictures_[picture_of(visit)]);
-      flips.push_back(recipe_.flip && Random(recipe_.seed, {kFlip, static_cast<uint64_t>(visit)}).chance(0.5));
+    for (int64_t i = 0; i < recipe_.batch; ++i) {
+      batch.push_back(read.empty() ? &pictures_[visit_of(first + i)] : &read[i]);
+      flips.push_back(recipe_.flip && Random(recipe_.seed, {kFlip, static_cast<uint64_t>(first + i)}).chance(0.5));
     }
     const Tensor x = picture_batch(input_, batch, flips);
     SeededDraws draws(recipe_.seed, static_cast<uint64_t>(index));
     const auto step = tokenizer_->train_forward(x, draws);
-    const Tensor reconstruction = reconstruction_loss(recipe_.loss, step.output, x);
+    const Tensor reconstruction = reconstruction_loss(recipe_.loss, step.output, step.target);
     CodeUsage usage(recipe_.tokenizer.codebook_size);
     const Tensor tokens = step.tokens.contiguous();
     usage.add(tokens.data_ptr<int64_t>(), tokens.numel());
@@ -108,9 +117,11 @@ class TokenizerTraining : public Objective {
   void save(const fs::path& folder) override { tokenizer_->save(folder); }
 
  private:
-  // Visits go through the pictures in an order of their own each epoch.
-  int64_t picture_of(int64_t visit) {
-    const auto n = static_cast<int64_t>(pictures_.size());
+  int64_t visited() const { return static_cast<int64_t>(recipe_.crops > 0 ? pictures_.size() : files_.size()); }
+
+  // Visits go through squares or files in an order of their own each epoch.
+  int64_t visit_of(int64_t visit) {
+    const int64_t n = visited();
     if (visit / n != epoch_) {
       epoch_ = visit / n;
       order_ = Random(recipe_.seed, {kOrder, static_cast<uint64_t>(epoch_)}).permutation(n);
@@ -118,9 +129,26 @@ class TokenizerTraining : public Objective {
     return order_[visit % n];
   }
 
+  int64_t size_of(int64_t index) const {
+    if (recipe_.sizes.empty()) return recipe_.size;
+    return Random(recipe_.seed, {kSize, static_cast<uint64_t>(index)}).pick(recipe_.sizes);
+  }
+
+  std::vector<StoredPicture> read_batch(int64_t first, int64_t size) {
+    std::vector<fs::path> files;
+    for (int64_t i = 0; i < recipe_.batch; ++i) files.push_back(files_[visit_of(first + i)]);
+    std::vector<StoredPicture> pictures(files.size());
+    parallel_for(recipe_.batch, [&](int64_t i) {
+      pictures[i] = random_square(input_, read_picture(input_, files[i]), size, recipe_.smallest_crop,
+                                  Random(recipe_.seed, {kCrop, static_cast<uint64_t>(first + i)}));
+    });
+    return pictures;
+  }
+
   TokenizerRecipe recipe_;
   InputConfig input_;
   std::shared_ptr<Tokenizer> tokenizer_;
+  std::vector<fs::path> files_;
   std::vector<StoredPicture> pictures_, eval_pictures_;
   int64_t epoch_ = -1;
   std::vector<int64_t> order_;
@@ -135,24 +163,31 @@ std::vector<fs::path> picture_files(const fs::path& folder) {
 }
 
 std::vector<StoredPicture> load_squares(const InputConfig& input, const std::vector<fs::path>& files, int64_t size,
-                                        int64_t crops, uint64_t seed) {
+                                        int64_t crops, uint64_t seed, double smallest_crop) {
   check(size > 0 && size <= 4096 && crops > 0, "size and crops must be positive (size at most 4096)");
-  std::vector<StoredPicture> pictures(files.size() * crops);
+  std::vector<std::vector<StoredPicture>> squares(files.size());
   parallel_for(static_cast<int64_t>(files.size()), [&](int64_t i) {
     const StoredPicture picture = read_picture(input, files[i]);
-    for (int64_t c = 0; c < crops; ++c)
-      pictures[i * crops + c] =
-          crops == 1 ? centre_square(input, picture, static_cast<int>(size))
-                     : random_square(input, picture, size,
-                                     Random(seed, {kCrop, static_cast<uint64_t>(i), static_cast<uint64_t>(c)}));
+    if (crops == 1) {
+      squares[i].push_back(centre_square(input, picture, static_cast<int>(size)));
+      return;
+    }
+    const int64_t shorter = std::min(picture_width(picture), picture_height(picture));
+    const auto count = std::max<int64_t>(1, crops * shorter / size);
+    for (int64_t c = 0; c < count; ++c)
+      squares[i].push_back(random_square(input, picture, size, smallest_crop,
+                                         Random(seed, {kCrop, static_cast<uint64_t>(i), static_cast<uint64_t>(c)})));
   });
-  return pictures;
+  std::vector<StoredPicture> all;
+  for (auto& of_file : squares) std::move(of_file.begin(), of_file.end(), std::back_inserter(all));
+  return all;
 }
 
-ReconstructionReport evaluate_tokenizer(const PictureTokenizer& tokenizer, const std::vector<StoredPicture>& pictures) {
+ReconstructionReport evaluate_tokenizer(const PictureTokenizer& tokenizer, const std::vector<StoredPicture>& pictures,
+                                        const DecodeOptions& options) {
   const InputConfig& input = tokenizer.input();
   const std::vector<TokenMap> tokens = tokenizer.encode(pictures);
-  ReconstructionReport report{{}, tokenizer.decode(tokens)};
+  ReconstructionReport report{{}, tokenizer.decode(tokens, options)};
   CodeUsage usage(tokenizer.config().codebook_size);
   for (const auto& t : tokens) usage.add(t.tokens.data(), static_cast<int64_t>(t.tokens.size()));
   auto& m = report.measures;
@@ -160,32 +195,49 @@ ReconstructionReport evaluate_tokenizer(const PictureTokenizer& tokenizer, const
   m["perplexity"] = usage.perplexity();
   const auto n = static_cast<double>(pictures.size());
   Confusion confusion(256);
+  const auto patch = static_cast<int>(tokenizer.config().patch_size);
   for (size_t i = 0; i < pictures.size(); ++i) {
     const StoredPicture &truth = pictures[i], &got = report.reconstructions[i];
     if (input.kind == "depth") {
       const DepthErrors errors = depth_errors(metres(input, got), metres(input, truth));
       m["abs_rel"] += errors.abs_rel / n;
       m["delta1"] += errors.delta1 / n;
-    } else if (input.has_labels()) {
+    } else if (input.has_features()) {
+      const auto &features = std::get<Raster<float>>(truth), &copy = std::get<Raster<float>>(got);
+      m["cosine"] += mean_cosine(copy.pixels, features.pixels, input.features) / n;
+    } else if (input.has_labels() || input.kind == "mask") {
       confusion.add(std::get<Image>(got), std::get<Image>(truth));
     } else {
-      m["psnr"] += std::min(100.0, psnr(std::get<Image>(got), std::get<Image>(truth))) / n;
+      const Image &picture = std::get<Image>(truth), &copy = std::get<Image>(got);
+      m["psnr"] += std::min(kLargestPsnr, psnr(copy, picture)) / n;
+      m["ssim"] += ssim(copy, picture) / n;
+      // What one colour a token would give: the least that a tokenizer has to beat.
+      m["psnr_block_mean"] += std::min(kLargestPsnr, psnr(block_mean(picture, patch), picture)) / n;
       if (input.kind == "normal") m["mean_angle"] += mean_angle(std::get<Image>(got), std::get<Image>(truth)) / n;
     }
   }
-  if (input.has_labels()) {
+  if (input.has_labels() || input.kind == "mask") {
     m["miou"] = confusion.mean_iou();
     m["accuracy"] = confusion.accuracy();
   }
   return report;
 }
 
-Outcome train_tokenizer(const TokenizerRecipe& recipe) {
+Outcome train_tokenizer(const TokenizerRecipe& given) {
+  TokenizerRecipe recipe = given;
+  if (!recipe.start_from.empty()) recipe.tokenizer = TokenizerFiles::open(recipe.start_from).config;
   check(!recipe.out.empty(), "the recipe names no run folder: set 'out'");
   check(!recipe.data.empty(), "the recipe names no pictures: set 'data'");
-  check(recipe.batch > 0 && recipe.eval_pictures >= 0, "batch must be positive, eval_pictures not negative");
-  check(recipe.size % recipe.tokenizer.patch_size == 0, "size ", recipe.size, " is not a multiple of patch_size ",
-        recipe.tokenizer.patch_size);
+  check(recipe.batch > 0 && recipe.crops >= 0 && recipe.eval_crops > 0 && recipe.eval_pictures >= 0,
+        "batch and eval_crops must be positive, crops and eval_pictures not negative");
+  check(recipe.smallest_crop > 0 && recipe.smallest_crop <= 1, "smallest_crop is ", recipe.smallest_crop,
+        ", expected more than 0 and at most 1");
+  std::vector<int64_t> sizes = recipe.sizes;
+  check(sizes.empty() || recipe.crops == 0, "several 'sizes' need crops = 0: squares are then cut at each visit");
+  sizes.push_back(recipe.size);
+  for (const int64_t size : sizes)
+    check(size > 0 && size <= 4096 && size % recipe.tokenizer.patch_size == 0, "the size ", size,
+          " is not a multiple of patch_size ", recipe.tokenizer.patch_size, " (at most 4096)");
   TokenizerTraining objective(recipe);
   return train(objective, recipe.training, to_yaml(recipe), recipe.out);
 }

@@ -7,11 +7,15 @@
 
 namespace fourm {
 
+constexpr double kSmallestCrop = 0.35;
+
 struct TokenizerRecipe {
-  std::string out, data, eval_data, loss = "mse";
+  std::string out, data, eval_data, start_from, loss = "mse";
   uint64_t seed = 0;
-  int64_t size = 128, crops = 1, eval_pictures = 256, batch = 32;
+  int64_t size = 128, crops = 1, eval_crops = 1, eval_pictures = 256, batch = 32;
+  std::vector<int64_t> sizes;
   bool flip = true;
+  double smallest_crop = kSmallestCrop;
   double codebook_weight = 1, dead_code_coef = 32;
   TokenizerConfig tokenizer;
   TrainingConfig training;
@@ -21,11 +25,18 @@ struct TokenizerRecipe {
     v("out", out, "the run folder; the same command goes on where a run stopped");
     v("data", data, "folder of pictures of one kind");
     v("eval_data", eval_data, "folder of held-out pictures; empty: the last ones of 'data' are held out");
+    v("start_from", start_from,
+      "a tokenizer whose config and weights training begins with; 'tokenizer' is not read then");
     v("loss", loss, "mse, l1, smooth_l1, cross_entropy (labels), cosine, cosine_1d or binary_cross_entropy");
     v("seed", seed, "of weights, order, flips and restarts");
     v("size", size, "pixels a side; pictures are cut square and resized");
-    v("crops", crops, "1: the middle square of each picture; more: that many random squares of it");
-    v("eval_pictures", eval_pictures, "pictures of an evaluation");
+    v("sizes", sizes, "several resolutions: each micro-batch has one of these sizes; needs crops = 0");
+    v("crops", crops,
+      "1: the middle square of each picture; more: random squares, that many for each `size` pixels of its shorter "
+      "side; 0: a new random square at each visit, read from the file every time");
+    v("smallest_crop", smallest_crop, "side of the smallest random square, over the shorter side of its picture");
+    v("eval_crops", eval_crops, "the same for evaluations, 1 or more");
+    v("eval_pictures", eval_pictures, "picture files of an evaluation");
     v("batch", batch, "pictures a micro-batch");
     v("flip", flip, "mirror half of the pictures");
     v("codebook_weight", codebook_weight, "weight of the code loss");
@@ -38,18 +49,20 @@ struct TokenizerRecipe {
 /// Trains and leaves the tokenizer in OUT/model.
 Outcome train_tokenizer(const TokenizerRecipe& recipe);
 
-/// The picture files of a folder as squares of `size` pixels, `crops`.
+/// Squares of `size` pixels of the picture files, as TokenizerRecipe::crops (1 or more) says.
 std::vector<StoredPicture> load_squares(const InputConfig& input, const std::vector<fs::path>& files, int64_t size,
-                                        int64_t crops, uint64_t seed);
+                                        int64_t crops, uint64_t seed, double smallest_crop = kSmallestCrop);
 /// The files of a folder that may hold pictures or maps.
 std::vector<fs::path> picture_files(const fs::path& folder);
 
 struct ReconstructionReport {
-  /// rgb: psnr; normal: psnr, mean_angle; depth: abs_rel, delta1; semseg: miou, accuracy. Always: usage, perplexity.
+  /// rgb, grey: psnr, ssim, psnr_block_mean; normal: these and mean_angle; depth: abs_rel, delta1; semseg, mask: miou,
+  /// accuracy; features: cosine. Always: usage, perplexity.
   std::map<std::string, double> measures;
   std::vector<StoredPicture> reconstructions;
 };
-/// Encodes and decodes the pictures.
-ReconstructionReport evaluate_tokenizer(const PictureTokenizer& tokenizer, const std::vector<StoredPicture>& pictures);
+/// Encodes and decodes the pictures; `options` are for diffusion decoders.
+ReconstructionReport evaluate_tokenizer(const PictureTokenizer& tokenizer, const std::vector<StoredPicture>& pictures,
+                                        const DecodeOptions& options = {});
 
 }  // namespace fourm

@@ -110,6 +110,50 @@ TEST(Transform, BadDepthAndKindsAreNamed) {
   EXPECT_THROW(to_network(of_kind("depth"), gradient(2, 2), false, out.data()), Error);
 }
 
+TEST(Transform, FeaturesAreKeptAsTheyAre) {
+  InputConfig config = of_kind("features");
+  config.features = 2;
+  config.validate("test");
+  const fs::path folder = testing::TempDir();
+  write_npy(folder / "map.npy", npy_from_floats({1, 2, 3, 4, 5, 6}, {2, 1, 3}));
+  const StoredPicture map = read_picture(config, folder / "map.npy");
+  EXPECT_EQ(std::get<Raster<float>>(map).pixels, (std::vector<float>{1, 4, 2, 5, 3, 6}));  // a vector a position
+  std::vector<float> out(6);
+  to_network(config, map, true, out.data());
+  EXPECT_EQ(out, (std::vector<float>{3, 2, 1, 6, 5, 4}));
+  to_network(config, map, false, out.data());
+  EXPECT_EQ(from_network(config, out.data(), 3, 1), map);
+  EXPECT_EQ(centre_square(config, map, 224), map);
+  EXPECT_EQ(npy_floats(decode_npy(encode_picture(config, map), "map")), (std::vector<float>{1, 2, 3, 4, 5, 6}));
+  EXPECT_EQ(picture_width(display(config, map)), 3);
+
+  write_npy(folder / "vector.npy", npy_from_floats({7, 8}, {2}));  // of a whole picture
+  EXPECT_EQ(picture_width(read_picture(config, folder / "vector.npy")), 1);
+  for (const NpyArray& bad : {npy_from_floats({1, 2, 3}, {3}), npy_from_floats({1, 2, 3, 4}, {2, 2}),
+                              npy_from_floats({1, INFINITY}, {2})}) {
+    write_npy(folder / "bad.npy", bad);
+    EXPECT_THROW(read_picture(config, folder / "bad.npy"), Error);
+  }
+}
+
+TEST(Transform, MasksAreZeroAndOneGreyIsSigned) {
+  Image rgb(2, 1, 3);
+  rgb.pixels = {20, 20, 20, 255, 255, 255};
+  const fs::path file = fs::path(testing::TempDir()) / "mask.png";
+  write_png(file, rgb);
+  const StoredPicture mask = read_picture(of_kind("mask"), file), grey = read_picture(of_kind("grey"), file);
+  float out[2];
+  to_network(of_kind("mask"), mask, false, out);
+  EXPECT_EQ(out[0], 0);
+  EXPECT_EQ(out[1], 1);
+  const float logits[2] = {-0.1F, 0.1F};
+  EXPECT_EQ(from_network(of_kind("mask"), logits, 2, 1), mask);
+  to_network(of_kind("grey"), grey, false, out);
+  EXPECT_NEAR(out[0], 20 / 127.5 - 1, 1e-6);
+  EXPECT_EQ(from_network(of_kind("grey"), out, 2, 1), grey);
+  EXPECT_EQ(display(of_kind("grey"), grey).pixels, rgb.pixels);
+}
+
 TEST(Transform, PaletteColoursAreDistinct) {
   auto colours = label_palette();
   EXPECT_EQ(colours[0], (Colour{0, 0, 0}));

@@ -46,7 +46,8 @@ void expect_same(const Tokenizer& a, const Tokenizer& b) {
 
 TEST(Tokenizer, BothLayoutsLoadAndSaveBitEqual) {
   const fs::path folder = fs::path(testing::TempDir()) / "tokenizer_layouts";
-  for (const char* name : {"a_vqvae_semseg", "b_vqvae_featmap", "d_mlp_global", "d2_mlp_lucid_multihead",
+  for (const char* name : {"a_vqvae_semseg", "b_vqvae_featmap", "c_divae_rgb", "c2_divae_vpred_shifted", "d_mlp_global",
+                           "d2_mlp_lucid_multihead",
                            "f_vqvae_hires_nonsquare", "g_vqvae_mask_outconv"}) {
     const fs::path given = test::fixture_root() / "tokenizers" / name;
     FOURM_NEEDS(given);

@@ -5,6 +5,8 @@
 #include <cmath>
 
 #include "fourm/core/rng.h"
+#include "fourm/io/npy.h"
+#include "fourm/tokenizer/vqvae.h"
 
 namespace fourm {
 namespace {
@@ -139,6 +141,110 @@ TEST(TokenizerTraining, RandomSquaresDependOnTheSeedOnly) {
   const auto files = picture_files(folder);
   EXPECT_EQ(load_squares(input, files, 16, 3, 7), load_squares(input, files, 16, 3, 7));
   EXPECT_NE(load_squares(input, files, 16, 3, 7), load_squares(input, files, 16, 3, 8));
+}
+
+TEST(TokenizerTraining, LargerPicturesGiveMoreSquares) {
+  const fs::path folder = fs::path(testing::TempDir()) / "sizes";
+  make_folder(folder);
+  write_png(folder / "a.png", Image(32, 40, 3, 9));
+  write_png(folder / "b.png", Image(100, 96, 3, 9));
+  EXPECT_EQ(load_squares({}, picture_files(folder), 32, 2, 0).size(), 2u + 6u);
+  EXPECT_EQ(load_squares({}, picture_files(folder), 32, 1, 0).size(), 2u);
+}
+
+TEST(TokenizerTraining, SeveralResolutionsLearnAndResume) {
+  TokenizerRecipe recipe = small_recipe("rgb", "resolutions");
+  recipe.crops = 0;
+  recipe.sizes = {16, 24, 32, 48};
+  train_tokenizer(recipe);
+  const fs::path file = "model/model.safetensors", run = recipe.out;
+  const std::string whole = read_file(run / file);
+  fs::remove_all(run / "model");
+  fs::remove_all(run / "checkpoints" / "step-000060");
+  train_tokenizer(recipe);
+  EXPECT_EQ(read_file(run / file), whole);
+  EXPECT_TRUE(fs::exists(run / "pictures" / "reconstructions-000060.png"));
+
+  recipe = small_recipe("rgb", "resolutions_wrong");
+  recipe.sizes = {16, 20};
+  EXPECT_THROW(train_tokenizer(recipe), Error);  // squares are not cut at each visit
+  recipe.crops = 0;
+  EXPECT_THROW(train_tokenizer(recipe), Error);  // 20 is no multiple of the patch
+}
+
+TEST(TokenizerTraining, FeatureMapsComeBackBetter) {
+  // Two directions in six dimensions, drawn by position: what a tokenizer of few codes can hold.
+  const fs::path folder = fs::path(testing::TempDir()) / "features";
+  make_folder(folder);
+  for (int i = 0; i < 24; ++i) {
+    Random random(i);
+    std::vector<float> values(6 * 16);
+    for (int position = 0; position < 16; ++position) {
+      const int direction = static_cast<int>(random.below(6));
+      for (int c = 0; c < 6; ++c)
+        values[c * 16 + position] = static_cast<float>((c == direction) + 0.05 * random.normal());
+    }
+    write_npy(folder / (std::to_string(100 + i) + ".npy"), npy_from_floats(values, {6, 4, 4}));
+  }
+  TokenizerRecipe recipe = small_recipe("rgb", "features");
+  recipe.data = folder.string();
+  recipe.eval_pictures = 8;
+  recipe.loss = "smooth_l1";
+  recipe.training.steps = 150;
+  TokenizerConfig& t = recipe.tokenizer;
+  t.patch_proj = false;
+  t.n_channels = 6;
+  t.input->kind = "features";
+  t.input->features = 6;
+  train_tokenizer(recipe);
+  const auto tokenizer = PictureTokenizer::open(fs::path(recipe.out) / "model");
+  const auto maps = load_squares(tokenizer.input(), picture_files(folder), 32, 1, 0);
+  EXPECT_GT(evaluate_tokenizer(tokenizer, maps).measures.at("cosine"), 0.9);
+}
+
+TEST(TokenizerTraining, TrainingGoesOnFromATokenizer) {
+  TokenizerRecipe first = small_recipe("rgb", "first_stage");
+  first.training.steps = 20;
+  train_tokenizer(first);
+  TokenizerRecipe second = small_recipe("rgb", "second_stage");
+  second.start_from = first.out + "/model";
+  second.tokenizer = {};
+  second.crops = 0;
+  second.sizes = {32, 48};
+  second.training.steps = 1;
+  second.training.schedule.lr = 0;
+  second.training.schedule.warmup_steps = 0;
+  train_tokenizer(second);
+  const auto before = Tokenizer::open(first.out + "/model"), after = Tokenizer::open(second.out + "/model");
+  for (const auto& entry : before.parameters().entries()) {
+    if (!entry.trained) continue;
+    EXPECT_TRUE(at::equal(entry.value, after.parameters().find(entry.name))) << entry.name;
+  }
+}
+
+TEST(TokenizerTraining, LabelsAboveTheClassesAreNamed) {
+  TokenizerRecipe recipe = small_recipe("semseg", "labels");
+  recipe.tokenizer.n_labels = 2;  // the discs are labels 1 and 2
+  try {
+    train_tokenizer(recipe);
+    FAIL() << "a label above the classes was taken";
+  } catch (const Error& error) {
+    EXPECT_NE(std::string(error.what()).find("label 2"), std::string::npos) << error.what();
+  }
+}
+
+TEST(TokenizerTraining, OfficialRecipesAreReadable) {
+  int read = 0;
+  for (const char* folder : {"configs/tokenizers", "configs/photos"})
+    for (const auto& file : list_files(fs::path(FOURM_SOURCE_DIR) / folder, {".yaml"})) {
+      TokenizerRecipe recipe;
+      load_config(file, {}, recipe);
+      recipe.tokenizer.validate(file.string());
+      recipe.tokenizer.picture_input().validate(file.string());
+      for (const int64_t size : recipe.sizes) EXPECT_EQ(size % recipe.tokenizer.patch_size, 0) << file;
+      ++read;
+    }
+  EXPECT_GE(read, 2);
 }
 
 TEST(TokenizerTraining, RecipesAreReadable) {

@@ -1,0 +1,46 @@
+// The diffusion decoder (paper section 2.1, appendix C): tokens condition a UNet that takes noise to a picture.
+#pragma once
+
+#include "fourm/tokenizer/feature_map.h"
+#include "fourm/tokenizer/solver.h"
+#include "fourm/tokenizer/unet.h"
+
+namespace fourm {
+
+class DiffusionDecoder : public TokenDecoder {
+ public:
+  DiffusionDecoder(const Scope& scope, const TokenizerConfig& config);
+  int64_t width() const override { return latent_width_; }
+
+  /// Draws one noise for all pictures of the batch, so that a picture depends on its tokens and the seed alone. Sizes
+  /// that the UNet cannot take are extended at the right and bottom, and cut again.
+  Tensor operator()(const FeatureMap& features, const DecodeOptions& options) const override;
+  /// The denoising task at random time steps: the UNet's output, and the picture, noise or velocity it should be.
+  /// Sides of x must be multiples of the UNet's (32 pixels in official ones).
+  Reconstruction train(const FeatureMap& features, const Tensor& x, TrainingDraws& draws) const override;
+
+  /// From given noise, with given draws of the steps.
+  Tensor sample(const Tensor& latents, const DecodeOptions& options, const Tensor& noise,
+                const std::function<Tensor(int64_t step)>& fresh) const;
+  /// The UNet's output for noisy [B, C, H, W], t Long [B] or [1], latents [B, d, h, w]; `dropped` (bool [B, h, w] or
+  /// undefined) marks tokens that it does not see.
+  Tensor output(const Tensor& noisy, const Tensor& t, const Tensor& latents, const Tensor& dropped = {}) const;
+
+  const NoiseSchedule& schedule() const { return schedule_; }
+  const PatchedUnet& unet() const { return unet_; }
+  Prediction prediction() const { return prediction_; }
+
+ private:
+  Tensor drawn_mask(const TokenGrid& grid, TrainingDraws& draws) const;
+
+  int64_t channels_, latent_width_, patch_;
+  double dropout_;
+  bool partial_dropout_;
+  int64_t fewest_kept_, most_kept_;
+  Prediction prediction_;
+  Clipping clipping_;
+  NoiseSchedule schedule_;
+  PatchedUnet unet_;
+};
+
+}  // namespace fourm

@@ -1,0 +1,44 @@
+// The random choices of a training step.
+#pragma once
+
+#include "fourm/core/rng.h"
+#include "fourm/core/tensor.h"
+
+namespace fourm {
+
+/// What a quantiser draws.
+class QuantizerDraws {
+ public:
+  virtual ~QuantizerDraws() = default;
+  /// `wanted` indices of vectors in [0, vectors): distinct while there are enough. Long [wanted].
+  virtual Tensor rows(int64_t vectors, int64_t wanted) = 0;
+  /// Independent uniform numbers in (0, 1).
+  virtual Tensor uniform(at::IntArrayRef shape) = 0;
+};
+
+/// What a whole tokenizer draws: diffusion needs time steps and noise as well.
+class TrainingDraws : public QuantizerDraws {
+ public:
+  /// Independent integers in [0, bound). Long [count].
+  virtual Tensor below(int64_t bound, int64_t count) = 0;
+  /// Independent standard normal numbers.
+  virtual Tensor normal(at::IntArrayRef shape) = 0;
+};
+
+/// The draws of step `step` under `seed`.
+class SeededDraws : public TrainingDraws {
+ public:
+  SeededDraws(uint64_t seed, uint64_t step) : random_(seed, {hash_text("quantizer"), step}) {}
+  Tensor rows(int64_t vectors, int64_t wanted) override;
+  Tensor uniform(at::IntArrayRef shape) override;
+  Tensor below(int64_t bound, int64_t count) override;
+  Tensor normal(at::IntArrayRef shape) override;
+
+ private:
+  Random random_;
+};
+
+/// Standard normal numbers of a stream.
+Tensor normal_tensor(Random random, at::IntArrayRef shape);
+
+}  // namespace fourm

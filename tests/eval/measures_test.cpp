@@ -1,0 +1,111 @@
+// Measures against closed forms.
+#include "fourm/eval/measures.h"
+
+#include <gtest/gtest.h>
+
+#include <cmath>
+#include <numbers>
+
+#include "fourm/core/error.h"
+#include "fourm/core/rng.h"
+
+namespace fourm {
+namespace {
+
+Image constant(int width, int height, uint8_t value, int channels = 1) {
+  Image image(width, height, channels);
+  std::fill(image.pixels.begin(), image.pixels.end(), value);
+  return image;
+}
+
+Image noise(int width, int height, uint64_t seed) {
+  Random random(seed);
+  Image image(width, height, 3);
+  for (uint8_t& p : image.pixels) p = static_cast<uint8_t>(random.below(256));
+  return image;
+}
+
+TEST(Ssim, EqualPicturesAreOneAndTheMeasureIsSymmetric) {
+  const Image a = noise(40, 30, 1), b = noise(40, 30, 2);
+  EXPECT_NEAR(ssim(a, a), 1, 1e-12);
+  EXPECT_DOUBLE_EQ(ssim(a, b), ssim(b, a));
+  EXPECT_LT(std::abs(ssim(a, b)), 0.1);  // nothing in common
+}
+
+TEST(Ssim, FlatPicturesDifferByTheirMeansOnly) {
+  // Without variance the second factor is one: (2 x y + c1) / (x^2 + y^2 + c1).
+  const double c1 = 2.55 * 2.55, x = 100, y = 150;
+  EXPECT_NEAR(ssim(constant(20, 20, 100), constant(20, 20, 150)), (2 * x * y + c1) / (x * x + y * y + c1), 1e-9);
+}
+
+TEST(Ssim, SmallPicturesAreOneWindow) {
+  // Means 1 and 2, variances 1 and 4, covariance -2 of (0, 2) and (4, 0).
+  Image a(2, 1, 1), b(2, 1, 1);
+  a.pixels = {0, 2};
+  b.pixels = {4, 0};
+  const double c1 = 2.55 * 2.55, c2 = 7.65 * 7.65;
+  EXPECT_NEAR(ssim(a, b), (2 * 1 * 2 + c1) * (2 * -2 + c2) / ((1 + 4 + c1) * (1 + 4 + c2)), 1e-9);
+  EXPECT_NEAR(ssim(constant(1, 1, 7), constant(1, 1, 7)), 1, 1e-12);
+}
+
+TEST(Ssim, InvertedContrastIsNegative) {
+  Image a(32, 32, 1), b(32, 32, 1);
+  for (int y = 0; y < 32; ++y)
+    for (int x = 0; x < 32; ++x) {
+      *a.at(x, y) = (x + y) % 2 ? 228 : 28;
+      *b.at(x, y) = (x + y) % 2 ? 28 : 228;
+    }
+  EXPECT_LT(ssim(a, b), -0.9);
+}
+
+TEST(Psnr, AStepOfOneEverywhere) {
+  EXPECT_NEAR(psnr(constant(8, 8, 10, 3), constant(8, 8, 11, 3)), 20 * std::log10(255.0), 1e-12);
+  EXPECT_TRUE(std::isinf(psnr(constant(8, 8, 10), constant(8, 8, 10))));
+}
+
+TEST(BlockMean, MeansWithShorterBlocksAtTheEdge) {
+  Image image(3, 2, 1);
+  image.pixels = {0, 4, 9, 8, 12, 11};
+  EXPECT_EQ(block_mean(image, 2).pixels, (std::vector<uint8_t>{6, 6, 10, 6, 6, 10}));
+  EXPECT_EQ(block_mean(image, 1).pixels, image.pixels);
+}
+
+TEST(DepthErrors, RelativeErrorOverKnownPixels) {
+  Raster<float> truth(3, 1, 1), guess(3, 1, 1);
+  truth.pixels = {2, 4, 0};  // the last is unknown
+  guess.pixels = {1, 4.4F, 9};
+  const DepthErrors errors = depth_errors(guess, truth);
+  EXPECT_NEAR(errors.abs_rel, (0.5 + 0.1) / 2, 1e-6);
+  EXPECT_NEAR(errors.delta1, 0.5, 1e-12);
+}
+
+TEST(MeanAngle, RightAnglesAndOpposites) {
+  Image up(1, 1, 3), right(1, 1, 3), down(1, 1, 3);
+  up.pixels = {128, 255, 128};
+  right.pixels = {255, 128, 128};
+  down.pixels = {128, 0, 128};
+  EXPECT_NEAR(mean_angle(up, up), 0, 1e-6);
+  EXPECT_NEAR(mean_angle(up, right), 90, 0.5);
+  EXPECT_NEAR(mean_angle(up, down), 180, 0.7);
+}
+
+TEST(MeanIou, OverClassesThatOccur) {
+  Image truth(4, 1, 1), guess(4, 1, 1);
+  truth.pixels = {0, 0, 1, 1};
+  guess.pixels = {0, 1, 1, 1};
+  Confusion confusion(5);
+  confusion.add(guess, truth);
+  EXPECT_NEAR(confusion.mean_iou(), (1.0 / 2 + 2.0 / 3) / 2, 1e-12);
+  EXPECT_NEAR(confusion.accuracy(), 0.75, 1e-12);
+  guess.pixels[0] = 9;
+  EXPECT_THROW(confusion.add(guess, truth), Error);
+}
+
+TEST(MeanCosine, AnglesNotLengths) {
+  EXPECT_NEAR(mean_cosine({1, 0, 0, 2}, {5, 0, 3, 0}, 2), 0.5, 1e-12);  // 0 and 90 degrees
+  EXPECT_NEAR(mean_cosine({1, 1}, {-2, -2}, 2), -1, 1e-12);
+  EXPECT_THROW(mean_cosine({1, 2, 3}, {1, 2, 3}, 2), Error);
+}
+
+}  // namespace
+}  // namespace fourm

@@ -1,0 +1,256 @@
+#include <gtest/gtest.h>
+
+#include <cmath>
+
+#include "fourm/tokenizer/diffusion_decoder.h"
+#include "fourm/tokenizer/losses.h"
+#include "fourm/tokenizer/picture_tokenizer.h"
+#include "fourm/tokenizer/tiling.h"
+#include "fourm/tokenizer/vqvae.h"
+
+namespace fourm {
+namespace {
+
+TokenizerConfig small_divae() {
+  TokenizerConfig c;
+  c.kind = TokenizerClass::kDiVae;
+  c.image_size = 32;
+  c.patch_size = 8;
+  c.codebook_size = 32;
+  c.latent_dim = 8;
+  c.enc_type = "small_enc";
+  c.dec_type = "unet_small";
+  c.beta_schedule = "linear";
+  c.prediction_type = "sample";
+  TokenizerPreset& encoder = c.presets["small_enc"];
+  encoder.kind = "vit_encoder";
+  encoder.dim_tokens = 32, encoder.depth = 1, encoder.num_heads = 2;
+  TokenizerPreset& unet = c.presets["unet_small"];
+  unet.kind = "unet_patched";
+  unet.patch_size = 4, unet.model_channels = 64, unet.num_res_blocks = 1;
+  unet.channel_mult = {1, 1}, unet.attention_resolutions = {2};
+  return c;
+}
+
+// Fresh UNets give zeros (their last layers start there): here every weight says something.
+Tokenizer lively_divae() {
+  Tokenizer tokenizer = Tokenizer::create(small_divae(), 1);
+  SeedSource source(2);
+  for (const auto& entry : tokenizer.parameters().entries())
+    if (entry.trained && entry.name.starts_with("decoder.") && entry.value.dim() > 1)
+      entry.value.copy_(source.get(entry.name, entry.value.sizes(), Init::normal(0.05)));
+  return tokenizer;
+}
+
+Tensor some_tokens(int64_t batch, int64_t h, int64_t w) {
+  return at::arange(batch * h * w, at::kLong).remainder(32).view({batch, h, w});
+}
+
+double largest(const Tensor& x) { return x.abs().max().item<double>(); }
+
+TEST(NoiseSchedule, EndsWithoutPictureAndFallsAllTheWay) {
+  for (const char* name : {"linear", "scaled_linear", "squaredcos_cap_v2", "sigmoid", "shifted_cosine:0.5"}) {
+    const NoiseSchedule schedule(name, 1000, true);
+    EXPECT_EQ(schedule.alpha_bar(999), 0) << name;
+    EXPECT_GT(schedule.alpha_bar(0), 0.99) << name;
+    EXPECT_EQ(schedule.alpha_bar(-1), 1) << name;
+    const Tensor fall = schedule.alpha_bar().slice(0, 1) - schedule.alpha_bar().slice(0, 0, -1);
+    EXPECT_LE(fall.max().item<double>(), 0) << name;
+  }
+  EXPECT_GT(NoiseSchedule("linear", 1000, false).alpha_bar(999), 0);
+  EXPECT_THROW(NoiseSchedule("cosine", 1000, true), Error);
+  EXPECT_THROW(NoiseSchedule("shifted_cosine:x", 1000, true), Error);
+}
+
+TEST(TimeSteps, FallAndHaveTheAskedCount) {
+  const NoiseSchedule schedule("linear", 1000, true);
+  DecodeOptions options;
+  for (options.steps = 1; options.steps <= 100; ++options.steps) {
+    const auto visited = time_steps(schedule, options);
+    EXPECT_EQ(static_cast<int64_t>(visited.size()), options.steps);
+    EXPECT_EQ(visited.front(), 999);
+    for (size_t i = 1; i < visited.size(); ++i) EXPECT_LT(visited[i], visited[i - 1]);
+    EXPECT_GE(visited.back(), 0);
+  }
+  EXPECT_EQ(time_steps(1000, 6, "trailing").size(), 7u);  // as in the original
+  EXPECT_THROW(time_steps(1000, 1001, "trailing"), Error);
+}
+
+// For pictures drawn from N(0, s^2) the best denoiser and the way from noise to picture are known: x0 = s * noise.
+double error_on_gaussian(const DecodeOptions& options, double s) {
+  const NoiseSchedule schedule("linear", 1000, true);
+  const auto visited = time_steps(schedule, options);
+  const auto predict = [&](const Tensor& noisy, int64_t i) {
+    const double a = schedule.alpha_bar(visited[i]);
+    const Tensor x0 = std::sqrt(a) * s * s / (a * s * s + 1 - a) * noisy;
+    return Estimate{x0, noise_of(schedule, noisy, x0, visited[i])};
+  };
+  const Tensor noise = at::ones({1, 1, 1, 1});
+  return std::abs(denoise(schedule, options, noise, predict, [](int64_t) { return Tensor(); }).item<double>() / s - 1);
+}
+
+TEST(Solvers, FewDpmStepsBeatManyDdimSteps) {
+  for (const double s : {0.1, 0.25, 0.5}) {
+    EXPECT_LT(error_on_gaussian({.solver = "dpm++", .steps = 8}, s), error_on_gaussian({.solver = "ddim", .steps = 50}, s));
+    EXPECT_LT(error_on_gaussian({.solver = "ddim", .steps = 500}, s), error_on_gaussian({.solver = "ddim", .steps = 50}, s));
+  }
+  EXPECT_LT(error_on_gaussian({.solver = "dpm++", .steps = 50}, 0.5), 0.01);
+}
+
+TEST(Solvers, AnExactEstimateGivesThePictureInOneStepOrMany) {
+  const NoiseSchedule schedule("squaredcos_cap_v2", 1000, true);
+  SeedSource source(1);
+  const Tensor picture = source.get("x", {1, 3, 4, 4}, Init::normal(0.5)), noise = source.get("n", {1, 3, 4, 4}, Init::normal(1));
+  for (const char* solver : {"dpm++", "ddim", "ddpm"})
+    for (const int64_t steps : {1, 3, 10}) {
+      DecodeOptions options{.solver = solver, .steps = steps};
+      const auto visited = time_steps(schedule, options);
+      const Tensor found = denoise(
+          schedule, options, noise,
+          [&](const Tensor& noisy, int64_t i) { return Estimate{picture, noise_of(schedule, noisy, picture, visited[i])}; },
+          [&](int64_t) { return noise; });
+      EXPECT_LT(largest(found - picture), 1e-5) << solver << steps;
+    }
+}
+
+TEST(Solvers, PredictionsOfOneTruthAgree) {
+  const NoiseSchedule schedule("linear", 1000, true);
+  SeedSource source(1);
+  const Tensor x0 = source.get("x", {1, 3, 4, 4}, Init::normal(0.3)), noise = source.get("n", {1, 3, 4, 4}, Init::normal(1));
+  for (const int64_t t : {0, 100, 500, 998}) {
+    const Tensor at_t = at::full({1}, t, at::kLong), noisy = schedule.add_noise(x0, noise, at_t);
+    for (const auto& [prediction, output] :
+         {std::pair(Prediction::kSample, x0), {Prediction::kNoise, noise}, {Prediction::kVelocity, schedule.velocity(x0, noise, at_t)}}) {
+      const Estimate found = estimate(schedule, prediction, {}, noisy, output, t);
+      EXPECT_LT(largest(found.x0 - x0), 2e-2) << t;  // at t = 998 the picture is a thousandth of what is seen
+      EXPECT_LT(largest(found.noise - noise), 2e-2) << t;
+    }
+  }
+  const Estimate of_pure_noise = estimate(schedule, Prediction::kNoise, {}, noise, noise, 999);
+  EXPECT_EQ(largest(of_pure_noise.x0), 0);
+}
+
+TEST(Tiling, BlendsLocalFunctionsToTheWhole) {
+  SeedSource source(1);
+  const Tensor picture = source.get("x", {2, 3, 320, 224}, Init::normal(1));
+  const auto blur = [](const Tensor& x) { return at::avg_pool2d(x, {9, 9}, {1, 1}, {4, 4}, false, false); };
+  for (const int64_t side : {0, 64, 128, 192, 1024}) {
+    const Tiling tiling(320, 224, side, 32);
+    EXPECT_LT(largest(tiling.blend([&](const Tile& t) { return t.of(picture).clone(); }) - picture), 1e-5) << side;
+    // A tile is wrong within 4 pixels of its edges; that is less than the context that does not count.
+    EXPECT_LT(largest(tiling.blend([&](const Tile& t) { return blur(t.of(picture)); }) - blur(picture)), 1e-5) << side;
+  }
+  EXPECT_EQ(Tiling(320, 224, 0, 32).tiles().size(), 1u);
+  EXPECT_GT(Tiling(320, 224, 128, 32).tiles().size(), 4u);
+}
+
+TEST(Tiling, NeighboursThatDisagreeMeetInARamp) {
+  const Tiling tiling(128, 512, 128, 32);
+  double value = 0;
+  const Tensor row = tiling.blend([&](const Tile& t) { return at::full({1, 1, t.height, t.width}, ++value); })[0][0][64];
+  EXPECT_LT(largest(row.slice(0, 1) - row.slice(0, 0, -1)), 0.1);
+}
+
+TEST(DiffusionDecoder, APictureDependsOnItsTokensAndTheSeedAlone) {
+  const Tokenizer tokenizer = lively_divae();
+  const Tensor tokens = some_tokens(3, 4, 4);
+  const Tensor all = tokenizer.decode_tokens(tokens, {.steps = 3, .seed = 5});
+  for (int64_t i = 0; i < 3; ++i) {
+    const Tensor alone = tokenizer.decode_tokens(tokens.slice(0, i, i + 1), {.steps = 3, .seed = 5});
+    EXPECT_LT(largest(alone[0] - all[i]), 1e-4);
+  }
+  EXPECT_TRUE(at::equal(all, tokenizer.decode_tokens(tokens, {.steps = 3, .seed = 5})));
+  EXPECT_GT(largest(all - tokenizer.decode_tokens(tokens, {.steps = 3, .seed = 6})), 1e-3);
+  EXPECT_GT(largest(all[0] - all[1]), 1e-3);
+}
+
+TEST(DiffusionDecoder, AnyGridAndAnyTile) {
+  TokenizerConfig c = small_divae();
+  c.presets["unet_small"].channel_mult = {1, 1, 1};  // multiples of 16 pixels, patches of 8
+  const Tokenizer tokenizer = Tokenizer::create(c, 1);
+  for (const auto& [h, w] : {std::pair(1, 1), {3, 2}, {5, 7}})
+    EXPECT_EQ(tokenizer.decode_tokens(some_tokens(1, h, w), {.steps = 2}).sizes(), at::IntArrayRef({1, 3, 8 * h, 8 * w}));
+  const Tokenizer lively = lively_divae();
+  const Tensor tokens = some_tokens(1, 12, 12), whole = lively.decode_tokens(tokens, {.steps = 2});
+  EXPECT_TRUE(at::equal(whole, lively.decode_tokens(tokens, {.steps = 2, .tile = 96})));
+  const Tensor tiled = lively.decode_tokens(tokens, {.steps = 2, .tile = 32});
+  EXPECT_EQ(tiled.sizes(), whole.sizes());
+  EXPECT_TRUE(at::isfinite(tiled).all().item<bool>());
+}
+
+TEST(DiffusionDecoder, EverySolverSpacingAndPredictionStaysFinite) {
+  for (const char* prediction : {"sample", "epsilon", "v_prediction", "v_prediction-epsilon_loss"}) {
+    TokenizerConfig c = small_divae();
+    c.prediction_type = prediction;
+    const Tokenizer tokenizer = Tokenizer::create(c, 1);
+    for (const char* solver : {"dpm++", "ddim", "ddpm"})
+      for (const char* spacing : {"auto", "trailing", "leading", "linspace", "logsnr"}) {
+        const Tensor x = tokenizer.decode_tokens(some_tokens(1, 4, 4), {.solver = solver, .spacing = spacing, .steps = 5});
+        EXPECT_TRUE(at::isfinite(x).all().item<bool>()) << prediction << solver << spacing;
+      }
+  }
+  const Tokenizer tokenizer = Tokenizer::create(small_divae(), 1);
+  EXPECT_THROW(tokenizer.decode_tokens(some_tokens(1, 4, 4), {.solver = "euler"}), Error);
+  EXPECT_THROW(tokenizer.decode_tokens(some_tokens(1, 4, 4), {.steps = 1001}), Error);
+}
+
+// Draws that hide tokens always, keeping two of them.
+TEST(DiffusionDecoder, HiddenTokensDoNotMatter) {
+  const Tokenizer tokenizer = lively_divae();
+  const auto& decoder = dynamic_cast<const DiffusionDecoder&>(*tokenizer.decoder());
+  const Tensor noisy = SeedSource(3).get("x", {1, 3, 32, 32}, Init::normal(1)), t = at::full({1}, 300, at::kLong);
+  Tensor hidden = at::ones({1, 4, 4}, at::kBool);
+  const Tensor a = tokenizer.quantised(some_tokens(1, 4, 4)).image(), b = tokenizer.quantised(some_tokens(1, 4, 4) + 7).image();
+  const NoGradGuard no_grad;
+  EXPECT_TRUE(at::equal(decoder.output(noisy, t, a, hidden), decoder.output(noisy, t, b, hidden)));
+  hidden[0][1][1] = false;
+  EXPECT_GT(largest(decoder.output(noisy, t, a, hidden) - decoder.output(noisy, t, b, hidden)), 1e-4);
+}
+
+TEST(DiffusionDecoder, LearnsToDecodeABatch) {
+  for (const double hidden : {0.0, 0.3}) {
+    TokenizerConfig c = small_divae();
+    c.cls_free_guidance_dropout = hidden;
+    c.masked_cfg = hidden > 0;
+    c.masked_cfg_high = 8;
+    Tokenizer tokenizer = Tokenizer::create(c, 1);
+    tokenizer.parameters().make_trainable();
+    // Pictures of flat patches, which tokens can tell.
+    const Tensor x = at::upsample_nearest2d(SeedSource(2).get("x", {4, 3, 4, 4}, Init{Init::kUniform, 1, {}}), {32, 32});
+    const auto error = [&] { return at::mse_loss(tokenizer.decode_tokens(tokenizer.encode(x), {.steps = 4}), x).item<double>(); };
+    const double before = error();
+    for (uint64_t step = 0; step < 60; ++step) {
+      SeededDraws draws(1, step);
+      const auto out = tokenizer.train_forward(x, draws);
+      (reconstruction_loss("mse", out.output, out.target) + out.code_loss).sum().backward();
+      const NoGradGuard no_grad;
+      for (Tensor& parameter : tokenizer.parameters().trained()) {
+        if (parameter.grad().defined()) parameter.sub_(parameter.grad().sign(), 2e-3);
+        parameter.mutable_grad().reset();
+      }
+    }
+    EXPECT_LT(error(), 0.5 * before) << hidden;
+  }
+}
+
+TEST(DiffusionConfig, TheDecoderNameTellsTheClass) {
+  TokenizerConfig c;
+  read_config(parse_yaml("{dec_type: unet_patched, beta_schedule: linear, prediction_type: sample}", "x"), c, "x");
+  EXPECT_EQ(c.kind, TokenizerClass::kDiVae);
+  EXPECT_EQ(c.beta_schedule, "linear");
+  EXPECT_EQ(tokenizer_config(parse_yaml("{beta_schedule: linear}", "x"), "x").dec_type, "unet_patched");
+  c.n_labels = 5;
+  EXPECT_THROW(c.validate("x"), Error);
+}
+
+TEST(DiffusionConfig, SavesAndLoads) {
+  const fs::path folder = fs::path(testing::TempDir()) / "divae_saved";
+  const Tokenizer made = lively_divae();
+  made.save(folder);
+  const Tokenizer again = Tokenizer::open(folder);
+  const Tensor tokens = some_tokens(1, 4, 4);
+  EXPECT_TRUE(at::equal(made.decode_tokens(tokens, {.steps = 2}), again.decode_tokens(tokens, {.steps = 2})));
+}
+
+}  // namespace
+}  // namespace fourm
