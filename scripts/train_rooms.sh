@@ -9,7 +9,7 @@ fourm=build/release/fourm
 export OMP_WAIT_POLICY=${OMP_WAIT_POLICY:-passive}
 threads=${THREADS:-$(nproc)}
 
-[ -e "$runs/train/dataset.yaml" ] || $fourm rooms --count 30000 --size 128 --seed 1 --split train --out "$runs/train"
+[ -e "$runs/train/dataset.yaml" ] || $fourm rooms --count 20000 --size 128 --seed 1 --split train --out "$runs/train"
 [ -e "$runs/val/dataset.yaml" ] || $fourm rooms --count 500 --size 128 --seed 1 --split val --out "$runs/val"
 [ -e "$runs/text_tokenizer.json" ] || $fourm vocab train "$runs/train/caption" "$runs/train/det" \
   --size 1024 --coordinates 64 --sentinels 20 --out "$runs/text_tokenizer.json"

@@ -59,7 +59,7 @@ Pipeline Pipeline::open(const PipelineFiles& files, const EngineConfig& engine) 
       if (state.model.modality(name).kind != ModalityKind::kTokens || state.tokenizers.contains(name)) continue;
       for (const auto& folder : {name, name.substr(0, name.find('@')), subject_of(name)})
         if (fs::is_directory(shelf / folder, ignored)) {
-          state.tokenizers.emplace(name, PictureTokenizer::open(shelf / folder));
+          state.tokenizers.emplace(name, PictureTokenizer::open(shelf / folder, packing_of(engine)));
           break;
         }
     }

@@ -10,6 +10,17 @@ Linear::Linear(const Scope& scope, int64_t in, int64_t out, bool with_bias, int6
   if (const auto& packing = scope.parameters().packing()) packed = std::make_shared<PackedLinear>(weight, bias, *packing);
 }
 
+Linear Linear::convolution(const Scope& scope, at::IntArrayRef shape, bool zero) {
+  int64_t in = 1;
+  for (const int64_t extent : shape.slice(1)) in *= extent;
+  Linear linear;
+  linear.weight = scope.parameter("weight", shape, zero ? Init::zeros() : Init::xavier(in, shape[0]));
+  linear.bias = scope.parameter("bias", {shape[0]}, Init::zeros());
+  if (const auto& packing = scope.parameters().packing())
+    linear.packed = std::make_shared<PackedLinear>(linear.matrix(), linear.bias, *packing);
+  return linear;
+}
+
 Tensor Linear::operator()(const Tensor& x, Activation activation) const {
   if (!packed || activation == Activation::kTanh) return activate(activation, (*this)(x));
   return (*packed)(x, {activation == Activation::kSilu ? Epilogue::kSilu : Epilogue::kGelu, {}});

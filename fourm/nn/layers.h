@@ -18,10 +18,15 @@ struct Linear {
   Linear() = default;
   /// `blocks`: how many stacked matrices the weight is (qkv: 3, kv: 2); each is initialised on its own (Xavier).
   Linear(const Scope& scope, int64_t in, int64_t out, bool with_bias, int64_t blocks = 1);
-  Tensor operator()(const Tensor& x) const { return packed ? (*packed)(x) : at::linear(x, weight, bias); }
+  /// With a bias, and the weight stored as that of a convolution over single positions or whole patches: [out, in, ...].
+  static Linear convolution(const Scope& scope, at::IntArrayRef shape, bool zero = false);
+  Tensor operator()(const Tensor& x) const { return packed ? (*packed)(x) : at::linear(x, matrix(), bias); }
   Tensor operator()(const Tensor& x, Activation activation) const;          ///< activation(y)
   Tensor times(const Tensor& x, const Tensor& factor) const;                ///< y * factor
   Tensor plus(const Tensor& x, const Tensor& residual) const;               ///< residual + y
+
+ private:
+  Tensor matrix() const { return weight.dim() == 2 ? weight : weight.flatten(1); }
 };
 
 /// Over the last dimension. The bias is always stored; `with_bias` says whether it is learned.

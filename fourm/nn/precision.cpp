@@ -19,7 +19,7 @@ Precision parse_precision(const std::string& name) {
 
 PrecisionScope::PrecisionScope(Precision precision)
     : outer_enabled_(at::autocast::is_autocast_enabled(at::kCPU)),
-      outer_type_(at::autocast::get_autocast_dtype(at::kCPU)) {
+      outer_type_(static_cast<int>(at::autocast::get_autocast_dtype(at::kCPU))) {
   at::autocast::increment_nesting();
   at::autocast::set_autocast_enabled(at::kCPU, precision == Precision::kBf16);
   at::autocast::set_autocast_dtype(at::kCPU, at::kBFloat16);
@@ -27,7 +27,7 @@ PrecisionScope::PrecisionScope(Precision precision)
 
 PrecisionScope::~PrecisionScope() {
   at::autocast::set_autocast_enabled(at::kCPU, outer_enabled_);
-  at::autocast::set_autocast_dtype(at::kCPU, outer_type_);
+  at::autocast::set_autocast_dtype(at::kCPU, static_cast<at::ScalarType>(outer_type_));
   // The narrowed copies of the weights live as long as the outermost scope.
   if (at::autocast::decrement_nesting() == 0) at::autocast::clear_cache();
 }

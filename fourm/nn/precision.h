@@ -3,8 +3,6 @@
 
 #include <string>
 
-#include "fourm/core/tensor.h"
-
 namespace fourm {
 
 enum class Precision {
@@ -28,7 +26,7 @@ class PrecisionScope {
 
  private:
   bool outer_enabled_;
-  at::ScalarType outer_type_;
+  int outer_type_;  // an at::ScalarType
 };
 
 }  // namespace fourm

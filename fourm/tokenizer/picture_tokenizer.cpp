@@ -51,8 +51,8 @@ std::vector<StoredPicture> stored_pictures(const InputConfig& config, const Tens
   return pictures;
 }
 
-PictureTokenizer PictureTokenizer::open(const fs::path& path) {
-  return PictureTokenizer(std::make_shared<const Tokenizer>(Tokenizer::open(path)));
+PictureTokenizer PictureTokenizer::open(const fs::path& path, std::optional<Precision> pack_for) {
+  return PictureTokenizer(std::make_shared<const Tokenizer>(Tokenizer::open(path, pack_for)));
 }
 
 PictureTokenizer::PictureTokenizer(std::shared_ptr<const Tokenizer> tokenizer)

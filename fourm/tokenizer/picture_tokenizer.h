@@ -2,9 +2,11 @@
 #pragma once
 
 #include <memory>
+#include <optional>
 #include <vector>
 
 #include "fourm/modality/transform.h"
+#include "fourm/nn/precision.h"
 #include "fourm/tokenizer/config.h"
 #include "fourm/tokenizer/decode_options.h"
 
@@ -21,8 +23,9 @@ struct TokenMap {
 
 class PictureTokenizer {
  public:
-  /// A folder (config.json + model.safetensors) or a single .safetensors file.
-  static PictureTokenizer open(const fs::path& path);
+  /// A folder (config.json + model.safetensors) or a single .safetensors file; packed for fast answers, if at all
+  /// (Tokenizer::open).
+  static PictureTokenizer open(const fs::path& path, std::optional<Precision> pack_for = Precision::kF32);
   explicit PictureTokenizer(std::shared_ptr<const Tokenizer> tokenizer);
 
   const TokenizerConfig& config() const;

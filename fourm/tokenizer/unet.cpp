@@ -12,16 +12,6 @@ constexpr double kEpsilon = 1e-5, kLongestPeriod = 10000;
 
 Tensor channels_last(const Tensor& x) { return x.contiguous(at::MemoryFormat::ChannelsLast); }
 
-// A linear map stored as a 1-d convolution.
-Linear pointwise_1d(const Scope& scope, int64_t in, int64_t out, bool zero) {
-  Linear linear;
-  linear.weight = scope.parameter("weight", {out, in, 1}, zero ? Init::zeros() : Init::xavier(in, out));
-  linear.bias = scope.parameter("bias", {out}, Init::zeros());
-  return linear;
-}
-
-Tensor apply(const Linear& linear, const Tensor& rows) { return at::linear(rows, linear.weight.squeeze(2), linear.bias); }
-
 }  // namespace
 
 Conv2d::Conv2d(const Scope& scope, int64_t in, int64_t out, int64_t kernel, int64_t step, bool zero)
@@ -66,15 +56,15 @@ Tensor ResBlock::operator()(const Tensor& x, const Tensor& shift) const {
 
 SpatialAttention::SpatialAttention(const Scope& scope, int64_t channels)
     : norm(scope["norm"], channels),
-      qkv(pointwise_1d(scope["qkv"], channels, 3 * channels, false)),
-      proj(pointwise_1d(scope["proj_out"], channels, channels, true)) {}
+      qkv(Linear::convolution(scope["qkv"], {3 * channels, channels, 1})),
+      proj(Linear::convolution(scope["proj_out"], {channels, channels, 1}, true)) {}
 
 Tensor SpatialAttention::operator()(const Tensor& x) const {
   const int64_t batch = x.size(0), channels = x.size(1), height = x.size(2), width = x.size(3);
   const Tensor rows = norm(x).permute({0, 2, 3, 1}).reshape({-1, channels});
-  const auto heads = apply(qkv, rows).view({-1, 3, 1, channels}).unbind(1);
+  const auto heads = qkv(rows).view({-1, 3, 1, channels}).unbind(1);
   const auto layout = AttentionLayout::within(std::vector<int64_t>(batch, height * width));
-  const Tensor mixed = apply(proj, attention(heads[0], heads[1], heads[2], layout).flatten(1));
+  const Tensor mixed = proj(attention(heads[0], heads[1], heads[2], layout).flatten(1));
   return x + mixed.view({batch, height, width, channels}).permute({0, 3, 1, 2});
 }
 

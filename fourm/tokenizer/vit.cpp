@@ -51,15 +51,11 @@ Tensor VitTrunk::operator()(const Tensor& rows, const TokenGrid& grid) const {
 
 VitEncoder::VitEncoder(const Scope& scope, const TokenizerConfig& config)
     : patch_(config.patch_proj ? config.patch_size : 1),
-      trunk_(scope, vit_preset(config, config.enc_type), config.encoder_grid(), config.post_mlp) {
-  const int64_t in = config.n_channels * patch_ * patch_;
-  weight_ = scope["proj"].parameter("weight", {trunk_.width, config.n_channels, patch_, patch_},
-                                    Init::xavier(in, trunk_.width));
-  bias_ = scope["proj"].parameter("bias", {trunk_.width}, Init::zeros());
-}
+      trunk_(scope, vit_preset(config, config.enc_type), config.encoder_grid(), config.post_mlp),
+      proj_(Linear::convolution(scope["proj"], {trunk_.width, config.n_channels, patch_, patch_})) {}
 
 FeatureMap VitEncoder::operator()(const Tensor& x) const {
-  check(x.dim() == 4 && x.size(1) == weight_.size(1), "the tokenizer expects pictures of ", weight_.size(1),
+  check(x.dim() == 4 && x.size(1) == proj_.weight.size(1), "the tokenizer expects pictures of ", proj_.weight.size(1),
         " channels, got shape ", x.sizes());
   check(x.size(2) > 0 && x.size(3) > 0 && x.size(2) % patch_ == 0 && x.size(3) % patch_ == 0, "a picture of ",
         x.size(2), " x ", x.size(3), " does not divide into patches of ", patch_, " pixels; resize or crop it");
@@ -67,7 +63,7 @@ FeatureMap VitEncoder::operator()(const Tensor& x) const {
   const Tensor patches = x.view({grid.batch, x.size(1), grid.h, patch_, grid.w, patch_})
                              .permute({0, 2, 4, 1, 3, 5})
                              .reshape({grid.rows(), -1});
-  return {trunk_(at::linear(patches, weight_.flatten(1), bias_), grid), grid};
+  return {trunk_(proj_(patches), grid), grid};
 }
 
 ConvNextBlock::ConvNextBlock(const Scope& scope, int64_t channels)
@@ -80,7 +76,8 @@ ConvNextBlock::ConvNextBlock(const Scope& scope, int64_t channels)
 
 Tensor ConvNextBlock::operator()(const Tensor& x) const {
   const Tensor h = at::conv2d(x, dw_weight, dw_bias, 1, 3, 1, x.size(1)).permute({0, 2, 3, 1});
-  return x + (gamma * pwconv2(at::gelu(pwconv1(norm(h))))).permute({0, 3, 1, 2});
+  const Tensor rows = pwconv2(pwconv1(norm(h).view({-1, h.size(3)}), Activation::kGelu));
+  return x + (gamma * rows).view(h.sizes()).permute({0, 3, 1, 2});
 }
 
 VitDecoder::VitDecoder(const Scope& scope, const TokenizerConfig& config)

@@ -35,7 +35,7 @@ class VitEncoder : public TokenEncoder {
  private:
   int64_t patch_;
   VitTrunk trunk_;
-  Tensor weight_, bias_;
+  Linear proj_;
 };
 
 /// Depthwise 7x7, norm, MLP, scaled residual (ConvNeXt) on pictures [B, C, H, W].

@@ -16,6 +16,7 @@ class LegacyNames : public ParameterSource {
     return file_.get(stored_name(name), shape, init);
   }
   bool has(const std::string& name) const override { return file_.has(stored_name(name)); }
+  std::optional<Packing> packing() const override { return file_.packing(); }
 
  private:
   std::string stored_name(const std::string& name) const {
@@ -30,18 +31,6 @@ class LegacyNames : public ParameterSource {
   FileSource& file_;
 };
 
-// A 1x1 convolution on packed rows.
-Linear pointwise(const Scope& scope, int64_t in, int64_t out) {
-  Linear linear;
-  linear.weight = scope.parameter("weight", {out, in, 1, 1}, Init::xavier(in, out));
-  linear.bias = scope.parameter("bias", {out}, Init::zeros());
-  return linear;
-}
-
-FeatureMap apply_pointwise(const Linear& linear, const FeatureMap& in) {
-  return {at::linear(in.rows, linear.weight.flatten(1), linear.bias), in.grid};
-}
-
 }  // namespace
 
 Tokenizer::Tokenizer(TokenizerConfig config, ParameterSource& source)
@@ -53,7 +42,7 @@ Tokenizer::Tokenizer(TokenizerConfig config, ParameterSource& source)
     encoder_ = std::make_unique<MlpEncoder>(scope["encoder"], *sizes, config_.n_channels);
   else
     encoder_ = std::make_unique<VitEncoder>(scope["encoder"], config_);
-  quant_proj_ = pointwise(scope["quant_proj"], encoder_->width(), config_.latent_dim);
+  quant_proj_ = Linear::convolution(scope["quant_proj"], {config_.latent_dim, encoder_->width(), 1, 1});
   quantizer_ = make_quantizer(scope["quantize"], config_);
   if (config_.kind == TokenizerClass::kVq) return;
   if (config_.kind == TokenizerClass::kDiVae) {  // takes quantised vectors as they are
@@ -64,12 +53,12 @@ Tokenizer::Tokenizer(TokenizerConfig config, ParameterSource& source)
     decoder_ = std::make_unique<MlpDecoder>(scope["decoder"], *sizes, config_.output_channels());
   else
     decoder_ = std::make_unique<VitDecoder>(scope["decoder"], config_);
-  post_quant_proj_ = pointwise(scope["post_quant_proj"], config_.latent_dim, decoder_->width());
+  post_quant_proj_ = Linear::convolution(scope["post_quant_proj"], {decoder_->width(), config_.latent_dim, 1, 1});
 }
 
-Tokenizer Tokenizer::open(const fs::path& path) {
+Tokenizer Tokenizer::open(const fs::path& path, std::optional<Precision> pack_for) {
   TokenizerFiles files = TokenizerFiles::open(path);
-  FileSource source(std::move(files.weights));
+  FileSource source(std::move(files.weights), pack_for);
   LegacyNames names(source);
   Tokenizer tokenizer(std::move(files.config), names);
   source.finish(*tokenizer.parameters_);
@@ -101,7 +90,7 @@ Tensor Tokenizer::encoder_input(const Tensor& x) const {
     const int64_t low = x.numel() ? x.min().item<int64_t>() : 0, high = x.numel() ? x.max().item<int64_t>() : 0;
     check(low >= 0 && high < *config_.n_labels, "a label map holds the label ", low < 0 ? low : high,
           ", this tokenizer knows 0 to ", *config_.n_labels - 1);
-    return at::embedding(class_embedding_, x).permute({0, 3, 1, 2});
+    return at::embedding(class_embedding_, x).to(at::kFloat).permute({0, 3, 1, 2});
   }
   check(x.dim() == 4 && x.is_floating_point(), "this tokenizer expects pictures [B, C, H, W] of floats, got ",
         x.toString(), " ", x.sizes());
@@ -113,7 +102,9 @@ Tensor Tokenizer::encoder_input(const Tensor& x) const {
 
 FeatureMap Tokenizer::features(const Tensor& x) const { return (*encoder_)(encoder_input(x)); }
 
-FeatureMap Tokenizer::latents(const FeatureMap& features) const { return apply_pointwise(quant_proj_, features); }
+FeatureMap Tokenizer::latents(const FeatureMap& features) const {
+  return {quant_proj_(features.rows), features.grid};
+}
 
 Tensor Tokenizer::shape_tokens(const Tensor& codes, const TokenGrid& grid) const {
   const Tensor tokens = codes.view({grid.batch, grid.h, grid.w, -1}).permute({0, 3, 1, 2}).contiguous();
@@ -142,7 +133,8 @@ FeatureMap Tokenizer::quantised(const Tensor& tokens) const {
 
 FeatureMap Tokenizer::decoder_input(const FeatureMap& quantised) const {
   check(decoder_ != nullptr, "this tokenizer has no decoder: it can encode only");
-  return post_quant_proj_.weight.defined() ? apply_pointwise(post_quant_proj_, quantised) : quantised;
+  if (!post_quant_proj_.weight.defined()) return quantised;
+  return {post_quant_proj_(quantised.rows), quantised.grid};
 }
 
 Tensor Tokenizer::decode(const FeatureMap& quantised, const DecodeOptions& options) const {
