@@ -1,4 +1,4 @@
-// Times generation: the workloads of docs/performance.md, by the fast engine and by the reference in turn.
+// Times the workloads of docs/performance.md, by the fast engine and by the reference in turn.
 #pragma once
 
 #include <functional>
@@ -10,7 +10,7 @@
 namespace fourm {
 
 struct BenchConfig {
-  std::vector<std::string> workloads;  ///< roar1, maskgit8, caption, caption8, t2i
+  std::vector<std::string> workloads;  ///< those of bench/workload.h, by name
   fs::path model;                      ///< a model folder; or:
   std::string size;                    ///< Ti, S, B, L or XL: random weights of that official size
   fs::path save;                       ///< where random weights go and are found again; default: a temporary folder

@@ -1,0 +1,213 @@
+#include "fourm/bench/bench.h"
+
+#include <ATen/Parallel.h>
+#include <ATen/record_function.h>
+#include <malloc.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <cstdlib>
+#include <deque>
+#include <fstream>
+#include <map>
+
+#include "fourm/bench/workload.h"
+#include "fourm/core/error.h"
+#include "fourm/core/log.h"
+#include "fourm/core/parallel.h"
+#include "fourm/core/strings.h"
+#include "fourm/generate/generator.h"
+#include "fourm/nn/packed_linear.h"
+
+namespace fourm {
+namespace {
+
+// Counts the matrix products and convolutions that pass LibTorch's dispatcher while it lives: two operations a multiply-add.
+class ProductCounter {
+ public:
+  ProductCounter() {
+    total() = 0;
+    handle_ = at::addGlobalCallback(at::RecordFunctionCallback([](const at::RecordFunction& call) {
+                                      total() += operations(call.name(), call.inputs());
+                                      return std::unique_ptr<at::ObserverContext>();
+                                    }).needsInputs(true).scopes({at::RecordScope::FUNCTION}));
+  }
+  ~ProductCounter() { at::removeCallback(handle_); }
+  double gflop() const { return total() * 1e-9; }
+
+ private:
+  static double operations(std::string_view name, c10::ArrayRef<const c10::IValue> inputs) {
+    const size_t weight = name == "aten::linear" || name == "aten::mkldnn_convolution" ? 1
+                          : name == "onednn::qlinear_pointwise"                        ? 3
+                          : name != "mkldnn::_linear_pointwise"                        ? 0
+                          : inputs.size() == 5                                         ? 2
+                                                                                       : 1;
+    if (weight == 0 || inputs.size() <= weight || !inputs[weight].isTensor()) return 0;
+    const Tensor x = inputs[0].toTensor(), w = inputs[weight].toTensor();
+    double positions = static_cast<double>(x.numel()) / static_cast<double>(x.size(-1));
+    if (name == "aten::mkldnn_convolution") {
+      positions = static_cast<double>(x.size(0) * x.size(2) * x.size(3));
+      for (const int64_t stride : inputs[4].toIntVector()) positions /= static_cast<double>(stride);
+    }
+    return 2 * positions * static_cast<double>(w.numel());
+  }
+  static double& total() {
+    static double sum = 0;
+    return sum;
+  }
+  at::CallbackHandle handle_;
+};
+
+// GFLOP/s of packed products of a network's shape, with nothing around them.
+class Peak {
+ public:
+  Peak(int64_t width, int64_t hidden, Precision precision)
+      : linear_(at::randn({hidden, width}), Tensor(), Packing{precision, {}}),
+        x_(at::randn({kRows, width}).to(precision == Precision::kBf16 ? at::kBFloat16 : at::kFloat)),
+        gflop_(2e-9 * static_cast<double>(kRows * width * hidden)) {}
+  double measure() const {
+    linear_(x_);
+    double best = 0;
+    for (int i = 0; i < 5; ++i) {
+      const Stopwatch watch;
+      for (int k = 0; k < 4; ++k) linear_(x_);
+      best = std::max(best, 4 * gflop_ / watch.seconds());
+    }
+    return best;
+  }
+
+ private:
+  static constexpr int64_t kRows = 392;  // two pictures of 14 x 14 tokens
+  PackedLinear linear_;
+  Tensor x_;
+  double gflop_;
+};
+
+// Peak resident GiB of this process since reset_peak().
+double peak_memory() {
+  std::ifstream status("/proc/self/status");
+  for (std::string line; std::getline(status, line);)
+    if (line.starts_with("VmHWM:")) return std::strtod(line.c_str() + 6, nullptr) / (1 << 20);
+  return 0;
+}
+void reset_peak() {
+  ::malloc_trim(0);
+  std::ofstream("/proc/self/clear_refs") << "5";
+}
+
+double median(std::vector<double> values) {
+  std::sort(values.begin(), values.end());
+  return values[values.size() / 2];
+}
+
+struct TemporaryFolder {
+  fs::path path;
+  ~TemporaryFolder() {
+    std::error_code ignored;
+    if (!path.empty()) fs::remove_all(path, ignored);
+  }
+};
+
+using Family = std::vector<Workload> (*)(const BenchSetting&, const std::vector<std::string>&);
+
+// The family that a workload belongs to.
+Family family_of(const std::string& name) {
+  static const std::map<std::string, Family> families{
+      {"roar1", generation_workloads},       {"maskgit8", generation_workloads},   {"caption", generation_workloads},
+      {"caption8", generation_workloads},    {"t2i", generation_workloads},        {"tok_encode", tokenizer_workloads},
+      {"tok_decode", tokenizer_workloads},   {"tok_decode8", tokenizer_workloads}, {"tok_step", tokenizer_workloads},
+      {"train", training_workloads}};
+  const auto found = families.find(name);
+  if (found != families.end()) return found->second;
+  std::vector<std::string> known;
+  for (const auto& family : families) known.push_back(family.first);
+  fail("unknown workload ", printable(name), "; known: ", join(known, ", "));
+}
+
+// Workloads of one family that one engine runs; they stay open together, so that engines can take turns.
+struct Runner {
+  std::string engine;
+  std::optional<Precision> packing;
+  std::vector<Workload> workloads;
+};
+
+void time_family(const std::vector<Runner>& runners, const BenchConfig& config,
+                 const std::function<void(const Json&)>& line) {
+  for (size_t w = 0; w < runners[0].workloads.size(); ++w) {
+    struct Record {
+      std::vector<double> seconds, speeds;
+      double first = 0, gflop = 0;
+    };
+    std::vector<Record> records(runners.size());
+    std::deque<Peak> peaks;
+    for (const Runner& runner : runners)
+      peaks.emplace_back(runner.workloads[w].width, runner.workloads[w].hidden, runner.packing.value_or(Precision::kF32));
+    for (int64_t round = -1; round < config.repeats; ++round)
+      for (size_t i = 0; i < runners.size(); ++i) {
+        const Workload& workload = runners[i].workloads[w];
+        Record& record = records[i];
+        std::optional<ProductCounter> counter;
+        if (round < 0) counter.emplace();
+        const Stopwatch watch;
+        workload.run();
+        if (round < 0) {
+          record.first = workload.ready + watch.seconds();
+          record.gflop = counter->gflop() * workload.passes;
+          continue;
+        }
+        record.seconds.push_back(watch.seconds());
+        record.speeds.push_back(peaks[i].measure());
+      }
+    for (size_t i = 0; i < runners.size(); ++i) {
+      const Record& r = records[i];
+      const double peak = median(r.speeds), seconds = median(r.seconds);
+      line({{"workload", runners[i].workloads[w].name},
+            {"engine", runners[i].engine},
+            {"precision", precision_name(runners[i].packing.value_or(Precision::kF32))},
+            {"size", config.size},
+            {"threads", at::get_num_threads()},
+            {"median_s", seconds},
+            {"all", r.seconds},
+            {"ready_s", runners[i].workloads[w].ready},
+            {"first_s", r.first},
+            {"rss_gib", peak_memory()},
+            {"gflop", r.gflop},
+            {"peak_gflops", peak},
+            {"peak_share", r.gflop / seconds / peak}});
+    }
+  }
+}
+
+}  // namespace
+
+void bench(const BenchConfig& config, const std::function<void(const Json&)>& line) {
+  check(config.model.empty() != config.size.empty(), "give either a model or a size");
+  check(!config.engines.empty(), "give an engine");
+  at::set_num_threads(config.threads > 0 ? config.threads : processor_count());
+  TemporaryFolder temporary;
+  BenchSetting setting{config.model, config.size, config.dtype, config.save, false, {}};
+  if (setting.scratch.empty())
+    setting.scratch = temporary.path = fs::temp_directory_path() / concat("fourm-bench-", ::getpid());
+  std::vector<std::pair<Family, std::vector<std::string>>> families;
+  for (const auto& name : config.workloads) {
+    const Family family = family_of(name);
+    const auto found = std::find_if(families.begin(), families.end(), [&](const auto& f) { return f.first == family; });
+    if (found == families.end())
+      families.push_back({family, {name}});
+    else
+      found->second.push_back(name);
+  }
+  for (const auto& [family, names] : families) {
+    family(setting, {});  // random weights are made before memory and time are measured
+    reset_peak();
+    std::vector<Runner> runners;
+    for (const auto& engine : config.engines) {
+      setting.reference = engine == "reference";
+      setting.packing = packing_of({engine, setting.reference ? "f32" : config.precision});
+      runners.push_back({engine, setting.packing, family(setting, names)});
+    }
+    time_family(runners, config, line);
+  }
+}
+
+}  // namespace fourm

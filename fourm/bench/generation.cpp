@@ -1,0 +1,87 @@
+#include "fourm/bench/random_weights.h"
+#include "fourm/bench/workload.h"
+#include "fourm/core/error.h"
+#include "fourm/core/log.h"
+#include "fourm/core/rng.h"
+#include "fourm/core/strings.h"
+#include "fourm/generate/generator.h"
+
+namespace fourm {
+namespace {
+
+struct Task {
+  std::string given, target, scheme;
+  int64_t count, steps;
+  double temperature, guidance;
+};
+
+Task task_named(const std::string& name) {
+  if (name == "roar1") return {"rgb@224", "tok_depth@224", "roar", 1, 1, 0.01, 2};
+  if (name == "maskgit8") return {"rgb@224", "tok_normal@224", "maskgit", 1, 8, 1, 2};
+  if (name == "caption") return {"rgb@224", "caption", "autoregressive", 1, 1, 1, 1};
+  if (name == "caption8") return {"rgb@224", "caption", "autoregressive", 8, 1, 1, 1};
+  if (name == "t2i") return {"caption", "tok_rgb@224", "roar", 1, 25, 1, 3};
+  fail("[task_named] unknown workload ", printable(name));
+}
+
+constexpr int64_t kCaptionSlots = 40;
+
+std::vector<Canvas> canvases_of(const Task& w, const FourM& model, const SequenceIds& ids) {
+  std::vector<Canvas> canvases(static_cast<size_t>(w.count));
+  for (size_t i = 0; i < canvases.size(); ++i) {
+    Canvas& canvas = canvases[i];
+    canvas.key = i;
+    const Modality given = model.input(w.given).modality, target = model.output(w.target).modality;
+    if (given.is_sequence()) {  // as long as "a photo of a red boat on a lake"
+      std::vector<int64_t> text;
+      for (int64_t id = 0; id < 9; ++id) text.push_back(1000 + 100 * id);
+      text.push_back(ids.eos);
+      canvas.add_text(w.given, text, ids);
+    } else {
+      Random random(7, {i});
+      ModalityData pixels;
+      pixels.width = given.patch_numbers();
+      for (int64_t k = 0; k < given.max_tokens * pixels.width; ++k) pixels.values.push_back(static_cast<float>(random.normal()));
+      canvas.add_known(w.given, std::move(pixels));
+    }
+    if (target.is_sequence())
+      canvas.add_empty_text(w.target, kCaptionSlots, ids);
+    else
+      canvas.add_grid(w.target, target.max_tokens);
+  }
+  return canvases;
+}
+
+std::vector<Step> steps_of(const Task& w, const FourM& model) {
+  Plan plan;
+  Target target;
+  target.modality = w.target, target.scheme = w.scheme, target.steps = w.steps;
+  target.temperature = w.temperature, target.guidance = w.guidance;
+  plan.targets = {target};
+  plan.conditions = {w.given};
+  return expand(plan, [&](const std::string& name) { return model.output(name).modality; });
+}
+
+}  // namespace
+
+std::vector<Workload> generation_workloads(const BenchSetting& setting, const std::vector<std::string>& names) {
+  const fs::path folder = setting.model.empty() ? random_model(setting) : setting.model;
+  if (names.empty()) return {};
+  const Stopwatch watch;
+  const auto model = std::make_shared<const FourM>(FourM::open(folder, ModalityTable::official(), setting.packing));
+  const double ready = watch.seconds();
+  GenerateOptions options;
+  options.filter.top_p = 0.8;
+  options.reference = setting.reference;
+  std::vector<Workload> workloads;
+  for (const auto& name : names) {
+    const Task task = task_named(name);
+    workloads.push_back({name, ready, model->config().dim, model->config().mlp_hidden(), 1, [=] {
+                           auto canvases = canvases_of(task, *model, options.sequence_ids);
+                           generate(*model, steps_of(task, *model), canvases, options);
+                         }});
+  }
+  return workloads;
+}
+
+}  // namespace fourm

@@ -1,0 +1,60 @@
+#include "fourm/bench/random_weights.h"
+
+#include "fourm/core/error.h"
+#include "fourm/core/strings.h"
+#include "fourm/tokenizer/vqvae.h"
+
+namespace fourm {
+namespace {
+
+at::ScalarType stored_as(const std::string& name) {
+  if (name == "f32") return at::kFloat;
+  if (name == "f16") return at::kHalf;
+  check(name == "bf16", "unknown dtype ", printable(name), "; known: f32, f16, bf16");
+  return at::kBFloat16;
+}
+
+}  // namespace
+
+ModelConfig official_size(const std::string& name) {
+  struct Row {
+    const char* name;
+    int64_t dim, heads, depth;
+  };
+  constexpr Row kSizes[] = {{"Ti", 384, 6, 6}, {"S", 512, 8, 8}, {"B", 768, 12, 12}, {"L", 1024, 16, 24}, {"XL", 2048, 32, 24}};
+  for (const auto& row : kSizes) {
+    if (name != row.name) continue;
+    ModelConfig c;
+    c.domains_in = {"caption", "det", "rgb@224", "tok_clip@224", "tok_depth@224", "tok_normal@224", "tok_rgb@224", "tok_semseg@224"};
+    for (const auto& domain : c.domains_in)
+      if (domain != "rgb@224") c.domains_out.push_back(domain);
+    c.dim = row.dim, c.num_heads = row.heads, c.encoder_depth = c.decoder_depth = row.depth;
+    c.qkv_bias = c.proj_bias = c.mlp_bias = false;
+    c.gated_mlp = true;
+    return c;
+  }
+  fail("unknown size ", printable(name), "; known: Ti, S, B, L, XL");
+}
+
+fs::path random_model(const BenchSetting& setting) {
+  if (!fs::exists(setting.scratch / "model.safetensors"))
+    FourM::fresh(official_size(setting.size), ModalityTable::official(), 1, stored_as(setting.dtype))
+        .save(setting.scratch, stored_as(setting.dtype));
+  return setting.scratch;
+}
+
+fs::path random_tokenizer(const BenchSetting& setting) {
+  const fs::path folder = setting.scratch / "tok_rgb";
+  if (fs::exists(folder / "model.safetensors")) return folder;
+  TokenizerConfig c;
+  c.enc_type = "vit_b_enc";
+  c.dec_type = "unet_patched";
+  c.kind = TokenizerClass::kDiVae;
+  c.post_mlp = true;
+  c.beta_schedule = "linear";
+  c.prediction_type = "sample";
+  Tokenizer::create(c, 1).save(folder);
+  return folder;
+}
+
+}  // namespace fourm

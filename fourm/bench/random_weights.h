@@ -1,0 +1,15 @@
+// Official sizes with random weights, for timing without a download.
+#pragma once
+
+#include "fourm/bench/workload.h"
+#include "fourm/model/fourm.h"
+
+namespace fourm {
+
+/// The seven modalities of 4M-7; Error on an unknown size, listing the known.
+ModelConfig official_size(const std::string& name);
+/// The folder of a model of the setting's size, and of the official RGB tokenizer; each is made when it is not there.
+fs::path random_model(const BenchSetting& setting);
+fs::path random_tokenizer(const BenchSetting& setting);
+
+}  // namespace fourm

@@ -1,0 +1,73 @@
+#include "fourm/bench/random_weights.h"
+#include "fourm/core/log.h"
+#include "fourm/core/rng.h"
+#include "fourm/train/optimizer.h"
+
+namespace fourm {
+namespace {
+
+constexpr int64_t kSamples = 8, kTokens = 128;
+
+// Inputs and targets of the token modalities, evenly: 128 + 128 tokens a sample, none of them both.
+Batch random_batch(const FourM& model) {
+  std::vector<std::string> names;
+  for (const auto& [name, output] : model.outputs())
+    if (output.modality.kind == ModalityKind::kTokens) names.push_back(name);
+  const auto count = static_cast<int64_t>(names.size());
+  std::vector<MaskedSample> samples(kSamples);
+  for (int64_t i = 0; i < kSamples; ++i)
+    for (int64_t m = 0; m < count; ++m) {
+      const Modality modality = model.modality(names[m]);
+      Random random(7, {static_cast<uint64_t>(i), static_cast<uint64_t>(m)});
+      const auto slots = random.permutation(modality.max_tokens);
+      const int64_t share = kTokens * (m + 1) / count - kTokens * m / count;
+      const auto run = [&](int64_t from) {
+        TokenRun tokens{names[m], {}, {}, 0, {slots.begin() + from, slots.begin() + from + share}};
+        for (int64_t k = 0; k < share; ++k) tokens.ids.push_back(random.below(modality.vocab_size));
+        return tokens;
+      };
+      samples[i].inputs.push_back(run(0));
+      samples[i].targets.push_back(run(share));
+    }
+  return pack(samples, model.table());
+}
+
+// A model in training.
+struct Trained {
+  FourM model;
+  Batch batch;
+  AdamW optimizer;
+  Precision precision;
+
+  Trained(FourM fresh, Precision p)
+      : model(std::move(fresh)), batch(random_batch(model)), optimizer(trainable(model), {.clip_norm = 3}), precision(p) {}
+  static const Parameters& trainable(FourM& model) {
+    model.parameters().make_trainable();
+    return model.parameters();
+  }
+  void step() {
+    {
+      const PrecisionScope scope(precision);
+      model.loss(batch).total.backward();
+    }
+    optimizer.step(1e-5, optimizer.gradient_norm());
+    optimizer.clear_gradients();
+  }
+};
+
+}  // namespace
+
+std::vector<Workload> training_workloads(const BenchSetting& setting, const std::vector<std::string>& names) {
+  const fs::path folder = setting.model.empty() ? random_model(setting) : setting.model;
+  std::vector<Workload> workloads;
+  for (const auto& name : names) {
+    const Stopwatch watch;
+    const auto precision = setting.packing == Precision::kBf16 ? Precision::kBf16 : Precision::kF32;
+    const auto trained = std::make_shared<Trained>(FourM::open(folder), precision);
+    const ModelConfig& c = trained->model.config();
+    workloads.push_back({name, watch.seconds(), c.dim, c.mlp_hidden(), 3, [=] { trained->step(); }});
+  }
+  return workloads;
+}
+
+}  // namespace fourm
