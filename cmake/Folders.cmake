@@ -43,6 +43,17 @@ function(fourm_program)
   endif()
 endfunction()
 
+# examples/NAME.cpp is a program of its own, as a user of the library would write it.
+function(fourm_examples)
+  get_property(folders GLOBAL PROPERTY FOURM_FOLDERS)
+  file(GLOB sources CONFIGURE_DEPENDS ${PROJECT_SOURCE_DIR}/examples/*.cpp)
+  foreach(source ${sources})
+    get_filename_component(name ${source} NAME_WE)
+    add_executable(example_${name} ${source})
+    target_link_libraries(example_${name} PRIVATE fourm_flags fourm_plain_deps fourm_torch ${folders})
+  endforeach()
+endfunction()
+
 # tests/NAME/*_test.cpp become the program test_NAME, which sees the folder NAME and those before it.
 function(fourm_tests)
   find_package(GTest REQUIRED)
@@ -63,8 +74,9 @@ function(fourm_tests)
     target_link_libraries(test_${name} PRIVATE fourm_flags fourm_plain_deps GTest::gtest GTest::gtest_main)
     target_compile_definitions(test_${name} PRIVATE FOURM_SOURCE_DIR="${PROJECT_SOURCE_DIR}")
     if(name STREQUAL cli)  # runs the program as a user does
-      add_dependencies(test_cli fourm)
-      target_compile_definitions(test_cli PRIVATE FOURM_PROGRAM="$<TARGET_FILE:fourm>")
+      add_dependencies(test_cli fourm example_read_pictures)
+      target_compile_definitions(test_cli PRIVATE FOURM_PROGRAM="$<TARGET_FILE:fourm>"
+        FOURM_EXAMPLE="$<TARGET_FILE:example_read_pictures>")
     endif()
     if(TARGET fourm_${name})
       get_target_property(uses fourm_${name} LINK_LIBRARIES)

@@ -26,17 +26,17 @@
 namespace fourm {
 
 struct PipelineFiles {
-  fs::path model;           ///< model folder or single safetensors file
-  fs::path tokenizers;      ///< one folder a modality; default: MODEL/tokenizers where it exists
-  fs::path text_tokenizer;  ///< tokenizer.json; default: MODEL/tokenizer.json, then $FOURM_TOKENIZER
-  fs::path modalities;      ///< YAML with further modalities; default: MODEL/modalities.yaml where it exists
+  fs::path model{};           ///< model folder or single safetensors file
+  fs::path tokenizers{};      ///< one folder a modality; default: MODEL/tokenizers where it exists
+  fs::path text_tokenizer{};  ///< tokenizer.json; default: MODEL/tokenizer.json, then $FOURM_TOKENIZER
+  fs::path modalities{};      ///< YAML with further modalities; default: MODEL/modalities.yaml where it exists
 };
 
 struct RunOptions {
   uint64_t seed = 0;
   bool draw = true;  ///< false: always the most likely token
   /// Called after each step with its number, their count and its target; false stops the run.
-  std::function<bool(int64_t step, int64_t steps, const std::string& target)> on_step;
+  std::function<bool(int64_t step, int64_t steps, const std::string& target)> on_step{};
 };
 
 class Pipeline {

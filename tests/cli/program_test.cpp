@@ -5,6 +5,7 @@
 
 #include <algorithm>
 #include <cstdlib>
+#include <sstream>
 
 #include "fourm/core/file.h"
 #include "fourm/core/json.h"
@@ -23,9 +24,11 @@ class Program : public testing::Test {
   void SetUp() override { make_folder(folder_); }
   void TearDown() override { fs::remove_all(folder_); }
 
-  Outcome run(const std::string& arguments) const {
+  Outcome run(const std::string& arguments) const { return run(FOURM_PROGRAM, arguments); }
+
+  Outcome run(const std::string& program, const std::string& arguments) const {
     const fs::path out = folder_ / "stdout", errors = folder_ / "stderr";
-    const std::string command = std::string(FOURM_PROGRAM) + " " + arguments + " >" + out.string() + " 2>" + errors.string();
+    const std::string command = program + " " + arguments + " >" + out.string() + " 2>" + errors.string();
     const int status = std::system(command.c_str());
     return {WIFEXITED(status) ? WEXITSTATUS(status) : 128 + status, read_file(out), read_file(errors)};
   }
@@ -43,7 +46,8 @@ class Program : public testing::Test {
 
 TEST_F(Program, VersionAndHelp) {
   EXPECT_EQ(run("--version").out.substr(0, 6), "fourm ");
-  for (const char* verb : {"demo", "eval", "generate", "inspect", "pretrain", "replay", "rooms", "tokenize", "tokenizer", "vocab"}) {
+  for (const char* verb : {"bench", "data", "demo", "eval", "generate", "inspect", "pretrain", "replay", "rooms", "tokenize", "tokenizer",
+                           "vocab"}) {
     const Outcome outcome = run(std::string(verb) + " --help");
     EXPECT_EQ(outcome.code, 0) << verb;
     EXPECT_NE(outcome.out.find("Usage"), std::string::npos) << verb;
@@ -104,6 +108,41 @@ TEST_F(Program, GenerateWritesTokenFiles) {
   EXPECT_EQ(read_file(folder_ / "one" / "tok_dinov2_global.npy"), read_file(folder_ / "two" / "tok_dinov2_global.npy"));
   expect_failure("generate --model " + model.string() + " --out-modality tok_dinov3 --out " + folder_.string(), "tok_dinov3");
   expect_failure("generate --model " + model.string() + " --in rgb@224=no.png --out-modality tok_dinov2_global", "no.png");
+}
+
+TEST_F(Program, TheExampleReadsPicturesAtTheSameTime) {
+  const fs::path model = fs::path(FOURM_SOURCE_DIR) / "models" / "rooms-ti";
+  ASSERT_EQ(run("rooms --count 2 --size 128 --seed 5 --out " + (folder_ / "rooms").string()).code, 0);
+  std::string pictures;
+  for (const auto& file : list_files(folder_ / "rooms" / "rgb", {".png"})) pictures += " " + file.string();
+  const std::string start = model.string() + " ";
+  const Outcome both = run(FOURM_EXAMPLE, start + (folder_ / "both").string() + pictures);
+  ASSERT_EQ(both.code, 0) << both.errors;
+  EXPECT_EQ(list_files(folder_ / "both", {".png"}).size(), 2u);
+  // One after the other: the same words and maps.
+  std::string words;
+  for (const auto& file : list_files(folder_ / "rooms" / "rgb", {".png"}))
+    words += run(FOURM_EXAMPLE, start + (folder_ / "each").string() + " " + file.string()).out;
+  EXPECT_EQ(both.out, words);
+  for (const auto& file : list_files(folder_ / "both", {".png"}))
+    EXPECT_EQ(read_file(file), read_file(folder_ / "each" / file.filename()));
+  EXPECT_EQ(run(FOURM_EXAMPLE, "none out a.png").code, 1);
+}
+
+TEST_F(Program, BenchGivesOneRecordAWorkloadAndEngine) {
+  const Outcome outcome = run("bench caption roar1 --size Ti --repeats 1 --threads 1 --json");
+  ASSERT_EQ(outcome.code, 0) << outcome.errors;
+  std::istringstream lines(outcome.out);
+  std::vector<std::string> found;
+  for (std::string line; std::getline(lines, line);) {
+    const Json record = parse_json(line, "stdout");
+    found.push_back(record["workload"].get<std::string>() + " " + record["engine"].get<std::string>());
+    for (const char* key : {"median_s", "ready_s", "rss_gib", "peak_share"}) EXPECT_GT(record[key].get<double>(), 0) << key;
+    EXPECT_EQ(record["all"].size(), 1u);
+    EXPECT_EQ(record["precision"], "f32");
+  }
+  EXPECT_EQ(found, (std::vector<std::string>{"caption fast", "caption reference", "roar1 fast", "roar1 reference"}));
+  expect_failure("bench paint --size Ti", "paint");
 }
 
 TEST_F(Program, ABrokenFileNeverReplacesAGoodOne) {
