@@ -2,7 +2,7 @@
 #include <iostream>
 #include <optional>
 
-#include "cli/decode_options.h"
+#include "cli/config_options.h"
 #include "cli/verbs.h"
 #include "fourm/core/json.h"
 #include "fourm/core/log.h"
@@ -133,13 +133,9 @@ void add_generate(CLI::App& program) {
   verb->add_option("--guidance", o->guidance, "guidance scale of every target; 1 = none");
   verb->add_option("--top-k", o->top_k, "draw from the k best tokens")->check(CLI::Range(0, 1 << 24));
   verb->add_option("--top-p", o->top_p, "draw from the best tokens until their probability passes p")->check(CLI::Range(0.0, 1.0));
-  verb->add_option("--engine", o->engine.engine, "fast, or reference: plain products, nothing kept between steps")
-      ->capture_default_str();
-  verb->add_option("--precision", o->engine.precision,
-                   "f32 (exact), bf16, int8, or auto: bf16 where the processor is fast at it, else f32")
-      ->capture_default_str();
+  add_config_options(*verb, o->engine, "", "Engine");
   verb->add_flag("--features", o->features, "write what the encoder makes of the inputs to OUT/features.npy");
-  add_decode_options(*verb, o->decoding, "decode-");
+  add_config_options(*verb, o->decoding, "decode-", "Diffusion decoders");
   verb->add_flag("--greedy", o->greedy, "take the most likely token everywhere");
   verb->add_flag("--json", o->json, "machine-readable results");
   verb->footer(

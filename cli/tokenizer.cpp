@@ -1,11 +1,12 @@
 // fourm tokenizer train|encode|decode|eval|solvers
 #include <cstdio>
 
-#include "cli/decode_options.h"
+#include "cli/config_options.h"
 #include "cli/verbs.h"
 #include "fourm/core/json.h"
 #include "fourm/core/log.h"
 #include "fourm/eval/solvers.h"
+#include "fourm/generate/engine.h"
 #include "fourm/io/npy.h"
 #include "fourm/train/tokenizer_training.h"
 
@@ -18,6 +19,7 @@ struct Options {
   int64_t size = 0, limit = 0, crops = 1;
   bool keep_size = false, json = false;
   DecodeOptions decoding;
+  EngineConfig engine;
   std::vector<int64_t> step_counts{4, 6, 8, 12, 25};
   int64_t reference = 50;
 };
@@ -56,7 +58,7 @@ void train(const Options& options) {
 }
 
 void encode(const Options& options) {
-  const PictureTokenizer tokenizer = PictureTokenizer::open(options.tokenizer);
+  const PictureTokenizer tokenizer = PictureTokenizer::open(options.tokenizer, packing_of(options.engine));
   const auto files = listed(options.inputs, {});
   make_folder(options.out);
   const int64_t size = options.size > 0 ? options.size : tokenizer.config().image_size;
@@ -74,7 +76,7 @@ void encode(const Options& options) {
 }
 
 void decode(const Options& options) {
-  const PictureTokenizer tokenizer = PictureTokenizer::open(options.tokenizer);
+  const PictureTokenizer tokenizer = PictureTokenizer::open(options.tokenizer, packing_of(options.engine));
   const auto files = listed(options.inputs, {".npy"});
   make_folder(options.out);
   const auto heads = static_cast<int>(tokenizer.config().num_codebooks);
@@ -95,7 +97,7 @@ void decode(const Options& options) {
 }
 
 void evaluate(const Options& options) {
-  const PictureTokenizer tokenizer = PictureTokenizer::open(options.tokenizer);
+  const PictureTokenizer tokenizer = PictureTokenizer::open(options.tokenizer, packing_of(options.engine));
   auto files = listed(options.inputs, {});
   if (options.limit > 0) files.resize(std::min<size_t>(files.size(), options.limit));
   const int64_t size = options.size > 0 ? options.size : tokenizer.config().image_size;
@@ -112,7 +114,7 @@ void evaluate(const Options& options) {
 }
 
 void solvers(const Options& options) {
-  const PictureTokenizer tokenizer = PictureTokenizer::open(options.tokenizer);
+  const PictureTokenizer tokenizer = PictureTokenizer::open(options.tokenizer, packing_of(options.engine));
   auto files = listed(options.inputs, {});
   if (options.limit > 0) files.resize(std::min<size_t>(files.size(), options.limit));
   const int64_t size = options.size > 0 ? options.size : tokenizer.config().image_size;
@@ -150,6 +152,7 @@ void add_tokenizer(CLI::App& program) {
     sub->add_option("--tokenizer", options->tokenizer, "folder with config.json and weights, or one file (.safetensors, .pth)")
         ->required();
     sub->add_option("IN", options->inputs, inputs)->required();
+    add_config_options(*sub, options->engine, "", "Engine");
     return sub;
   };
   auto* encode_verb = common("encode", "picture files to tokens (.npy)", "picture files or folders");
@@ -160,7 +163,7 @@ void add_tokenizer(CLI::App& program) {
 
   auto* decode_verb = common("decode", "tokens (.npy) to picture files", "token files or folders");
   decode_verb->add_option("--out", options->out, "folder to write into")->required();
-  add_decode_options(*decode_verb, options->decoding, "");
+  add_config_options(*decode_verb, options->decoding, "", "Diffusion decoders");
   decode_verb->footer("Example:\n  fourm tokenizer decode --tokenizer rgb tokens --out pictures --steps 6");
   decode_verb->callback([options] { decode(*options); });
 
@@ -171,7 +174,7 @@ void add_tokenizer(CLI::App& program) {
   eval_verb->add_flag("--json", options->json, "machine-readable");
   eval_verb->footer(
       "Example:\n  fourm tokenizer eval --tokenizer runs/photos/tokenizer_rgb_64/model data/photographs/val --crops 4");
-  add_decode_options(*eval_verb, options->decoding, "");
+  add_config_options(*eval_verb, options->decoding, "", "Diffusion decoders");
   eval_verb->callback([options] { evaluate(*options); });
 
   auto* solvers_verb = common("solvers", "error of diffusion solvers against many DDIM steps (docs/tokenizers.md)",

@@ -16,7 +16,7 @@
 #include "fourm/core/log.h"
 #include "fourm/core/parallel.h"
 #include "fourm/core/strings.h"
-#include "fourm/generate/generator.h"
+#include "fourm/generate/engine.h"
 #include "fourm/nn/packed_linear.h"
 
 namespace fourm {
@@ -36,20 +36,27 @@ class ProductCounter {
   double gflop() const { return total() * 1e-9; }
 
  private:
+  // Where an operator's weight stands among its inputs, and its stride when it is a convolution.
+  struct Operator {
+    std::string_view name;
+    size_t inputs, weight, stride;
+  };
+  static constexpr Operator kOperators[] = {
+      {"aten::linear", 3, 1, 0},
+      {"mkldnn::_linear_pointwise", 6, 1, 0},        {"mkldnn::_linear_pointwise", 5, 2, 0},
+      {"onednn::qlinear_pointwise", 13, 3, 0},       {"aten::mkldnn_convolution", 7, 1, 4},
+      {"mkldnn::_convolution_pointwise", 10, 1, 4},  {"mkldnn::_convolution_pointwise", 13, 2, 5}};
+
   static double operations(std::string_view name, c10::ArrayRef<const c10::IValue> inputs) {
-    const size_t weight = name == "aten::linear" || name == "aten::mkldnn_convolution" ? 1
-                          : name == "onednn::qlinear_pointwise"                        ? 3
-                          : name != "mkldnn::_linear_pointwise"                        ? 0
-                          : inputs.size() == 5                                         ? 2
-                                                                                       : 1;
-    if (weight == 0 || inputs.size() <= weight || !inputs[weight].isTensor()) return 0;
-    const Tensor x = inputs[0].toTensor(), w = inputs[weight].toTensor();
-    double positions = static_cast<double>(x.numel()) / static_cast<double>(x.size(-1));
-    if (name == "aten::mkldnn_convolution") {
-      positions = static_cast<double>(x.size(0) * x.size(2) * x.size(3));
-      for (const int64_t stride : inputs[4].toIntVector()) positions /= static_cast<double>(stride);
+    for (const Operator& op : kOperators) {
+      if (name != op.name || inputs.size() != op.inputs) continue;
+      const Tensor x = inputs[0].toTensor(), w = inputs[op.weight].toTensor();
+      double positions = static_cast<double>(x.numel() / (op.stride ? x.size(1) : x.size(-1)));
+      if (op.stride)
+        for (const int64_t stride : inputs[op.stride].toIntVector()) positions /= static_cast<double>(stride);
+      return 2 * positions * static_cast<double>(w.numel());
     }
-    return 2 * positions * static_cast<double>(w.numel());
+    return 0;
   }
   static double& total() {
     static double sum = 0;

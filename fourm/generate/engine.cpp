@@ -2,7 +2,7 @@
 
 #include "fourm/core/error.h"
 #include "fourm/core/strings.h"
-#include "fourm/generate/generator.h"
+#include "fourm/nn/packed_linear.h"
 
 namespace fourm {
 

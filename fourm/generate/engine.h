@@ -1,7 +1,10 @@
 // How generation computes: by which engine and in which arithmetic.
 #pragma once
 
+#include <optional>
 #include <string>
+
+#include "fourm/nn/precision.h"
 
 namespace fourm {
 
@@ -14,5 +17,9 @@ struct EngineConfig {
     v("precision", precision, "f32 (exact), bf16, int8, or auto: bf16 where the processor is fast at it, else f32");
   }
 };
+
+/// What models and tokenizers are packed for when they are opened (FourM::open, Tokenizer::open); nothing for the
+/// reference engine, which computes plainly in float32.
+std::optional<Precision> packing_of(const EngineConfig& config);
 
 }  // namespace fourm

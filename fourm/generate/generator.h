@@ -39,9 +39,6 @@ struct GenerateOptions {
   std::function<std::vector<int64_t>(int64_t step, size_t canvas)> choose_slots;
 };
 
-/// What FourM::open packs for; nothing for the reference engine, which computes plainly in float32.
-std::optional<Precision> packing_of(const EngineConfig& config);
-
 /// Runs the steps in order; the canvases are filled in place. Returns false when on_step stopped it. A canvas gets the
 /// same draws whatever the batch around it.
 bool generate(const FourM& model, const std::vector<Step>& steps, std::vector<Canvas>& canvases,

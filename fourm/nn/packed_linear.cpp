@@ -1,23 +1,16 @@
 #include "fourm/nn/packed_linear.h"
 
 #include <ATen/Parallel.h>
-#include <ATen/core/dispatch/Dispatcher.h>
 
 #include <bit>
 #include <cmath>
 
 #include "fourm/core/error.h"
 #include "fourm/core/simd.h"
+#include "fourm/nn/onednn.h"
 
 namespace fourm {
 namespace {
-
-using Scalars = c10::List<std::optional<at::Scalar>>;
-
-template <class Function>
-auto operator_named(const char* name, const char* overload = "") {
-  return c10::Dispatcher::singleton().findSchemaOrThrow(name, overload).typed<Function>();
-}
 
 // The layout is chosen for this many rows; it serves single rows as well.
 constexpr int64_t kTypicalRows = 256;
@@ -29,7 +22,7 @@ Tensor pack_float(const Tensor& weight) {
 
 Tensor multiply_float(const Tensor& x, const Tensor& packed, const std::optional<Tensor>& bias, const Epilogue& e) {
   static const auto unary =
-      operator_named<Tensor(const Tensor&, const Tensor&, const std::optional<Tensor>&, std::string_view, Scalars,
+      operator_named<Tensor(const Tensor&, const Tensor&, const std::optional<Tensor>&, std::string_view, ScalarList,
                             std::optional<std::string_view>)>("mkldnn::_linear_pointwise");
   static const auto binary =
       operator_named<Tensor(const Tensor&, const Tensor&, const Tensor&, const std::optional<Tensor>&,
@@ -37,9 +30,9 @@ Tensor multiply_float(const Tensor& x, const Tensor& packed, const std::optional
   switch (e.kind) {
     case Epilogue::kTimes: return binary.call(x, e.other, packed, bias, "mul");
     case Epilogue::kPlus: return binary.call(x, e.other, packed, bias, "add");
-    case Epilogue::kSilu: return unary.call(x, packed, bias, "swish", Scalars(), "");
-    case Epilogue::kGelu: return unary.call(x, packed, bias, "gelu", Scalars(), "none");
-    default: return unary.call(x, packed, bias, "none", Scalars(), "");
+    case Epilogue::kSilu: return unary.call(x, packed, bias, "swish", ScalarList(), "");
+    case Epilogue::kGelu: return unary.call(x, packed, bias, "gelu", ScalarList(), "none");
+    default: return unary.call(x, packed, bias, "none", ScalarList(), "");
   }
 }
 
@@ -51,9 +44,9 @@ Tensor pack_int8(const Tensor& weight) {
 Tensor multiply_int8(const Tensor& x, int64_t zero, const Tensor& packed, const Tensor& scales, const Tensor& zeros) {
   static const auto op =
       operator_named<Tensor(Tensor, double, int64_t, Tensor, Tensor, Tensor, std::optional<Tensor>, double, int64_t,
-                            std::optional<at::ScalarType>, std::string_view, Scalars, std::string_view)>(
+                            std::optional<at::ScalarType>, std::string_view, ScalarList, std::string_view)>(
           "onednn::qlinear_pointwise");
-  return op.call(x, 1.0, zero, packed, scales, zeros, std::nullopt, 1.0, 0, at::kFloat, "none", Scalars(), "");
+  return op.call(x, 1.0, zero, packed, scales, zeros, std::nullopt, 1.0, 0, at::kFloat, "none", ScalarList(), "");
 }
 
 // Two neighbouring products are summed in 16 bits where there is no VNNI: 2 * 127 * 127 fits, 2 * 255 * 127 does not.

@@ -7,7 +7,7 @@
 namespace fourm {
 
 struct DecodeOptions {
-  std::string solver = "dpm++", spacing = "auto", precision = "f32";
+  std::string solver = "dpm++", spacing = "auto";
   int64_t steps = 8;
   double eta = 0;
   uint64_t seed = 0;
@@ -23,7 +23,6 @@ struct DecodeOptions {
     v("eta", eta, "ddim: share of fresh noise in each step, 0 to 1");
     v("seed", seed, "of the noise; the same tokens and seed give the same picture");
     v("tile", tile, "pixels a side of overlapping tiles; 0: whole pictures up to a megapixel, above in tiles of 512");
-    v("precision", precision, "of matrix products: f32 or bf16");
   }
   /// Error on a value that cannot be.
   void validate() const;

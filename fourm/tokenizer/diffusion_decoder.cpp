@@ -3,7 +3,6 @@
 #include <numeric>
 
 #include "fourm/core/error.h"
-#include "fourm/nn/precision.h"
 #include "fourm/tokenizer/tiling.h"
 
 namespace fourm {
@@ -46,7 +45,6 @@ Tensor DiffusionDecoder::output(const Tensor& noisy, const Tensor& t, const Tens
 Tensor DiffusionDecoder::sample(const Tensor& latents, const DecodeOptions& options, const Tensor& noise,
                                 const std::function<Tensor(int64_t step)>& fresh) const {
   const NoGradGuard no_grad;
-  const PrecisionScope precision(parse_precision(options.precision));
   const int64_t height = noise.size(2), width = noise.size(3);
   const int64_t side = options.tile > 0 ? options.tile : height * width > kWholePixels ? kDefaultTile : 0;
   const Tiling tiling(height, width, side, std::lcm(unet_.multiple(), patch_));

@@ -34,7 +34,6 @@ void DecodeOptions::validate() const {
   };
   one_of("solver", solver, {"dpm++", "ddim", "ddpm"});
   one_of("spacing", spacing, {"auto", "trailing", "leading", "linspace", "logsnr"});
-  one_of("precision", precision, {"f32", "bf16"});
   check(steps > 0 && steps <= 10000, "steps is ", steps, ", expected 1 to 10000");
   check(eta >= 0 && eta <= 1, "eta is ", eta, ", expected 0 to 1");
   check(tile >= 0 && tile <= 65536, "tile is ", tile, ", expected 0 to 65536 pixels");

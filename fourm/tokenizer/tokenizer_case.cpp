@@ -33,8 +33,9 @@ Tensor add_encoding(NamedTensors& out, const Tokenizer& tokenizer, Quantizer& qu
 }
 
 // One forward and backward pass in training.
-void add_training(NamedTensors& out, Tokenizer& tokenizer, const Tensor& x, TrainingDraws& draws, const Json& json,
+void add_training(NamedTensors& out, const fs::path& folder, const Tensor& x, TrainingDraws& draws, const Json& json,
                   const std::string& origin) {
+  Tokenizer tokenizer = Tokenizer::open(folder);
   tokenizer.parameters().make_trainable();
   const auto step = tokenizer.train_forward(x, draws);
   const Tensor reconst = reconstruction_loss(json_get<std::string>(json, "loss_fn", origin), step.output, step.target);
@@ -49,8 +50,9 @@ void add_training(NamedTensors& out, Tokenizer& tokenizer, const Tensor& x, Trai
       out.emplace_back(std::string("train.after.") + name, after);
 }
 
-NamedTensors run_vqvae(const fs::path& folder, const Json& json, const std::string& origin) {
-  Tokenizer tokenizer = Tokenizer::open(folder);
+NamedTensors run_vqvae(const fs::path& folder, const Json& json, const std::string& origin,
+                       std::optional<Precision> pack_for) {
+  Tokenizer tokenizer = Tokenizer::open(folder, pack_for);
   const auto inputs = SafetensorsFile::open(folder / "inputs.safetensors");
   const Tensor x = read_tensor(inputs, "x");
   NamedTensors out;
@@ -66,7 +68,7 @@ NamedTensors run_vqvae(const fs::path& folder, const Json& json, const std::stri
   }
   if (!json.contains("train") || json["train"].is_null()) return out;
   SeededDraws draws(0, 0);
-  add_training(out, tokenizer, x, draws, json, origin);
+  add_training(out, folder, x, draws, json, origin);
   return out;
 }
 
@@ -81,8 +83,9 @@ class RecordedDiffusion : public SeededDraws {
   Tensor t_, noise_;
 };
 
-NamedTensors run_divae(const fs::path& folder, const Json& json, const std::string& origin) {
-  Tokenizer tokenizer = Tokenizer::open(folder);
+NamedTensors run_divae(const fs::path& folder, const Json& json, const std::string& origin,
+                       std::optional<Precision> pack_for) {
+  Tokenizer tokenizer = Tokenizer::open(folder, pack_for);
   const auto* decoder = dynamic_cast<const DiffusionDecoder*>(tokenizer.decoder());
   check(decoder, origin, ": kind is divae, but the tokenizer has no diffusion decoder");
   const auto inputs = SafetensorsFile::open(folder / "inputs.safetensors");
@@ -118,12 +121,12 @@ NamedTensors run_divae(const fs::path& folder, const Json& json, const std::stri
     }
   }
   RecordedDiffusion draws(t, noise);
-  add_training(out, tokenizer, x, draws, json, origin);
+  add_training(out, folder, x, draws, json, origin);
   return out;
 }
 
 // Tables, time steps and single steps of schedulers.
-NamedTensors run_schedulers(const fs::path& folder, const Json& json, const std::string& origin) {
+NamedTensors run_schedulers(const fs::path& folder, const Json& json, const std::string& origin, std::optional<Precision>) {
   const auto inputs = SafetensorsFile::open(folder / "inputs.safetensors");
   const Tensor noisy = read_tensor(inputs, "sample"), output = read_tensor(inputs, "model_output");
   const Tensor noise = read_tensor(inputs, "noise"), x0 = read_tensor(inputs, "x0");
@@ -214,7 +217,7 @@ class VariantSource : public ParameterSource {
   std::string prefix_;
 };
 
-NamedTensors run_quantizer(const fs::path& folder, const Json& json, const std::string& origin) {
+NamedTensors run_quantizer(const fs::path& folder, const Json& json, const std::string& origin, std::optional<Precision>) {
   const auto inputs = SafetensorsFile::open(folder / "inputs.safetensors");
   NamedTensors out;
   const auto variants = json_get<std::vector<Json>>(json, "variants", origin);
@@ -259,7 +262,7 @@ NamedTensors run_quantizer(const fs::path& folder, const Json& json, const std::
   return out;
 }
 
-using Runner = NamedTensors (*)(const fs::path&, const Json&, const std::string&);
+using Runner = NamedTensors (*)(const fs::path&, const Json&, const std::string&, std::optional<Precision>);
 const std::map<std::string, Runner> kRunners{
     {"vqvae", run_vqvae}, {"divae", run_divae}, {"quantizer", run_quantizer}, {"schedulers", run_schedulers}};
 
@@ -267,13 +270,13 @@ const std::map<std::string, Runner> kRunners{
 
 bool is_tokenizer_case(const std::string& kind) { return kRunners.contains(kind); }
 
-NamedTensors run_tokenizer_case(const fs::path& folder) {
+NamedTensors run_tokenizer_case(const fs::path& folder, std::optional<Precision> pack_for) {
   const std::string origin = (folder / "case.json").string();
   const Json json = read_json(folder / "case.json");
   const auto kind = json_get<std::string>(json, "kind", origin);
   const auto runner = kRunners.find(kind);
   check(runner != kRunners.end(), origin, ": the kind '", kind, "' is not a tokenizer case");
-  return runner->second(folder, json, origin);
+  return runner->second(folder, json, origin, pack_for);
 }
 
 }  // namespace fourm

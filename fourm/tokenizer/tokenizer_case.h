@@ -6,8 +6,9 @@
 namespace fourm {
 
 /// A folder with case.json of kind vqvae, divae, quantizer or schedulers, and inputs.safetensors. `expected*.safetensors` is not read.
-/// Gradients are given for every parameter. Error on another kind.
-NamedTensors run_tokenizer_case(const fs::path& folder);
+/// Gradients are given for every parameter. Error on another kind. What is no training is computed by a tokenizer packed
+/// for `pack_for`, or by the plain one.
+NamedTensors run_tokenizer_case(const fs::path& folder, std::optional<Precision> pack_for = Precision::kF32);
 
 /// Whether `kind` of a case.json is one that run_tokenizer_case knows.
 bool is_tokenizer_case(const std::string& kind);

@@ -19,12 +19,18 @@ Conv2d::Conv2d(const Scope& scope, int64_t in, int64_t out, int64_t kernel, int6
                              zero ? Init::zeros() : Init::xavier(in * kernel * kernel, out * kernel * kernel))),
       bias(scope.parameter("bias", {out}, Init::zeros())),
       stride(step) {
-  weight.set_data(channels_last(weight));  // in place: the parameter list holds the same tensor
+  if (const auto& packing = scope.parameters().packing())
+    packed = std::make_shared<PackedConv2d>(weight, bias, stride, *packing);
+  else
+    weight.set_data(channels_last(weight));  // in place: the parameter list holds the same tensor
 }
 
 Tensor Conv2d::operator()(const Tensor& x) const {
-  const int64_t padding = weight.size(2) / 2;
-  return at::conv2d(x, weight, bias, stride, padding);
+  return packed ? (*packed)(x) : at::conv2d(x, weight, bias, stride, weight.size(2) / 2);
+}
+
+Tensor Conv2d::plus(const Tensor& x, const Tensor& residual) const {
+  return packed ? (*packed)(x, residual) : residual + (*this)(x);
 }
 
 GroupNorm::GroupNorm(const Scope& scope, int64_t channels)
@@ -50,8 +56,8 @@ ResBlock::ResBlock(const Scope& scope, int64_t in, int64_t out, int64_t time_wid
 }
 
 Tensor ResBlock::operator()(const Tensor& x, const Tensor& shift) const {
-  const Tensor h = out_conv(out_norm.silu(in_conv(in_norm.silu(x)), shift));
-  return h + (skip.weight.defined() ? skip(x) : x);
+  const Tensor h = out_norm.silu(in_conv(in_norm.silu(x)), shift);
+  return out_conv.plus(h, skip.weight.defined() ? skip(x) : x);
 }
 
 SpatialAttention::SpatialAttention(const Scope& scope, int64_t channels)

@@ -7,17 +7,21 @@
 #include <vector>
 
 #include "fourm/nn/layers.h"
+#include "fourm/nn/packed_conv2d.h"
 #include "fourm/tokenizer/config.h"
 
 namespace fourm {
 
-/// Odd kernels, padded so that stride 1 keeps the size.
+/// Odd kernels, padded so that stride 1 keeps the size. The plain convolution, or the packed one in a model opened to
+/// answer.
 struct Conv2d {
   Tensor weight, bias;
   int64_t stride = 1;
+  std::shared_ptr<const PackedConv2d> packed;
   Conv2d() = default;
   Conv2d(const Scope& scope, int64_t in, int64_t out, int64_t kernel, int64_t stride, bool zero = false);
   Tensor operator()(const Tensor& x) const;
+  Tensor plus(const Tensor& x, const Tensor& residual) const;  ///< residual + y
 };
 
 /// silu(norm(x + shift)) or norm(x), 32 groups. shift: one number a picture (or for all) and channel, [B or 1, C].

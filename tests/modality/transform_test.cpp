@@ -98,12 +98,14 @@ TEST(Transform, CentreSquareCropsAndResizes) {
 
 TEST(Transform, BadDepthAndKindsAreNamed) {
   const fs::path file = fs::path(testing::TempDir()) / "bad_depth.npy";
-  write_npy(file, npy_from_floats({1, 2, std::nanf(""), 4}, {2, 2}));
-  try {
-    read_picture(of_kind("depth"), file);
-    FAIL() << "NaN was taken";
-  } catch (const Error& e) {
-    EXPECT_NE(std::strstr(e.what(), "row 1, column 0"), nullptr) << e.what();
+  for (const float bad : {std::nanf(""), -4.0F, INFINITY}) {
+    write_npy(file, npy_from_floats({1, 2, bad, 4}, {2, 2}));
+    try {
+      read_picture(of_kind("depth"), file);
+      FAIL() << bad << " was taken";
+    } catch (const Error& e) {
+      EXPECT_NE(std::strstr(e.what(), "row 1, column 0"), nullptr) << e.what();
+    }
   }
   EXPECT_THROW(of_kind("sound").validate("recipe"), Error);
   std::vector<float> out(64);

@@ -1,0 +1,27 @@
+// Convolutions of a model that only answers, packed as packed_linear.h packs matrices. int8 models keep them in float32.
+#pragma once
+
+#include "fourm/nn/packed_linear.h"
+
+namespace fourm {
+
+/// y = conv(x) + bias (+ residual), padded so that stride 1 keeps the size. Packed when it is first used. Thread-safe.
+class PackedConv2d {
+ public:
+  /// weight [out, in, k, k] with k odd, bias [out].
+  PackedConv2d(Tensor weight, Tensor bias, int64_t stride, Packing packing);
+  ~PackedConv2d();
+  /// x [B, in, H, W], channels last -> float32 [B, out, H / stride, W / stride], channels last.
+  Tensor operator()(const Tensor& x, const Tensor& residual = {}) const;
+
+ private:
+  struct Form;
+  const Form& form(const Tensor& x) const;
+  Tensor weight_, bias_;
+  int64_t stride_;
+  Packing packing_;
+  mutable std::once_flag once_;
+  mutable std::unique_ptr<const Form> form_;
+};
+
+}  // namespace fourm
