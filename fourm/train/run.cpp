@@ -9,6 +9,7 @@
 
 #include "fourm/core/config.h"
 #include "fourm/core/strings.h"
+#include "fourm/train/curves.h"
 
 namespace fourm {
 namespace {
@@ -124,6 +125,10 @@ void RunFolder::record(int64_t step, const std::string& kind, const Metrics& met
   metrics_ << Json{{"step", step}, {kind, values}}.dump() << std::endl;
   events_->flush();
   check(metrics_.good(), (folder_ / "metrics.jsonl").string(), ": cannot be written; is the disk full?");
+}
+
+void RunFolder::draw_curves() const {
+  write_file(folder_ / "curves.svg", curves_svg(read_file(folder_ / "metrics.jsonl"), folder_.filename().string()));
 }
 
 void RunFolder::picture(int64_t step, const std::string& name, std::string_view png) {

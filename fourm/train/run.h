@@ -2,6 +2,7 @@
 //
 //   recipe.yaml                   the resolved recipe
 //   metrics.jsonl                 a line a record, in the order of steps
+//   curves.svg                    the same as curves, drawn anew after each evaluation
 //   events.out.tfevents.*         the same for TensorBoard, with pictures
 //   pictures/NAME-000500.png      what an evaluation shows
 //   checkpoints/step-000500/      written beside, synced and renamed: there whole or not at all
@@ -42,6 +43,8 @@ class RunFolder {
   void begin(int64_t step);
   /// One line {"step": step, kind: {...}} and scalars "kind/name".
   void record(int64_t step, const std::string& kind, const Metrics& metrics);
+  /// Draws all records so far into curves.svg.
+  void draw_curves() const;
   /// For TensorBoard, and as pictures/NAME-000500.png.
   void picture(int64_t step, const std::string& name, std::string_view png);
 

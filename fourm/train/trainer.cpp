@@ -130,6 +130,7 @@ class Trainer {
     if (average_) average_->swap();
     if (!result.metrics.empty()) run_.record(step_, "eval", result.metrics);
     for (const auto& [name, png] : result.pictures) run_.picture(step_, name, png);
+    run_.draw_curves();
   }
 
   void save() {
@@ -160,6 +161,7 @@ class Trainer {
     if (average_) average_->swap();
     objective_.save(model);
     if (average_) average_->swap();
+    run_.draw_curves();
   }
 
   Objective& objective_;
