@@ -22,7 +22,7 @@ struct Panel {
   std::vector<Point> train, eval;
 };
 
-constexpr int kColumns = 3, kWidth = 300, kHeight = 190, kLeft = 52, kRight = 12, kTop = 30, kBottom = 26, kTitle = 34;
+constexpr int kColumns = 3, kWidth = 300, kHeight = 190, kLeft = 58, kRight = 12, kTop = 30, kBottom = 26, kTitle = 34;
 
 std::map<std::string, Panel> panels_of(std::string_view text) {
   static const std::set<std::string> kLeftOut{"lr", "seconds", "gradient_norm", "targets"};
@@ -44,7 +44,7 @@ std::map<std::string, Panel> panels_of(std::string_view text) {
 
 std::string number(double value) {
   char text[32];
-  std::snprintf(text, sizeof text, "%.4g", value);
+  std::snprintf(text, sizeof text, "%.3g", value);
   return text;
 }
 
@@ -59,7 +59,8 @@ void draw(std::ostream& out, const std::string& name, const Panel& panel, double
   double low = INFINITY, high = -INFINITY;
   for (const auto* points : {&panel.train, &panel.eval})
     for (const Point& p : *points) low = std::min(low, p.value), high = std::max(high, p.value);
-  if (high <= low) high = low + 1;
+  const bool flat = high <= low;
+  if (flat) high = low + 1;
   const auto at_x = [&](double step) { return x + kLeft + (kWidth - kLeft - kRight) * step / std::max(1.0, last_step); };
   const auto at_y = [&](double value) { return y + kHeight - kBottom - (kHeight - kTop - kBottom) * (value - low) / (high - low); };
   const auto label = [&](double px, double py, const char* anchor, const std::string& text) {
@@ -68,7 +69,7 @@ void draw(std::ostream& out, const std::string& name, const Panel& panel, double
   out << "<text class=\"name\" x=\"" << x + kLeft << "\" y=\"" << y + kTop - 10 << "\">" << escaped(name) << "</text>\n";
   out << "<path class=\"axis\" d=\"M" << x + kLeft << " " << y + kTop << "V" << y + kHeight - kBottom << "H"
       << x + kWidth - kRight << "\"/>\n";
-  label(x + kLeft - 5, at_y(high) + 4, "end", number(high));
+  if (!flat) label(x + kLeft - 5, at_y(high) + 4, "end", number(high));
   label(x + kLeft - 5, at_y(low) + 4, "end", number(low));
   label(x + kWidth - kRight, y + kHeight - 10, "end", "step " + number(last_step));
   if (!panel.train.empty()) {

@@ -25,7 +25,7 @@ not a record
   EXPECT_EQ(count(svg, "<polyline"), 1u);
   EXPECT_EQ(count(svg, "<circle"), 2u);
   // Step 20 of 20 is the right edge of the first panel; 4 is its top, 2 its bottom.
-  EXPECT_NE(svg.find("points=\"170,64 288,198 \""), std::string::npos) << svg;
+  EXPECT_NE(svg.find("points=\"173,64 288,198 \""), std::string::npos) << svg;
 }
 
 TEST(Curves, NoRecordsAreNoPanels) { EXPECT_EQ(count(curves_svg("", "empty"), "class=\"name\""), 0u); }
