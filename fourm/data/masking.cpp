@@ -41,6 +41,18 @@ std::vector<double> alphas(const std::string& where, const std::map<std::string,
   return values;
 }
 
+// Takes out of `slots`, of a grid with `side` a side, those that lie on given patches of a grid with `patches` a side.
+void leave_out_covered(std::vector<int64_t>& slots, int64_t side, const std::vector<int64_t>& given, int64_t patches) {
+  std::vector<bool> covered(side * side, false);
+  for (const int64_t patch : given) {
+    const int64_t row = patch / patches, column = patch % patches;
+    // Both grids cover the same square: slot r spans r / side to (r + 1) / side.
+    for (int64_t r = row * side / patches; r * patches < (row + 1) * side; ++r)
+      for (int64_t c = column * side / patches; c * patches < (column + 1) * side; ++c) covered[r * side + c] = true;
+  }
+  std::erase_if(slots, [&](int64_t slot) { return covered[slot]; });
+}
+
 // The rows of `data` at `positions`, as a run.
 TokenRun take(const std::string& name, const ModalityData& data, std::vector<int64_t> positions) {
   TokenRun run{name, {}, {}, data.width, std::move(positions)};
@@ -109,7 +121,11 @@ Masker::Masker(const MaskingConfig& config, const ModalityTable& table, const st
     if (can_be_target(table.at(name).kind)) writable.insert(name);
   all.insert(writable.begin(), writable.end());
   const std::vector<std::string> names(all.begin(), all.end());
-  for (const auto& name : names) slots_.push_back({name, table.at(name).kind});
+  for (const auto& name : names) {
+    const Modality modality = table.at(name);
+    const bool laid_over = is_grid(modality.kind) && modality.positions == PositionKind::kSinCos2d;
+    slots_.push_back({name, modality.kind, laid_over ? modality.grid() : 0});
+  }
 
   for (size_t c = 0; c < config.mixture.size(); ++c) {
     const MaskingComponent& from = config.mixture[c];
@@ -188,6 +204,15 @@ MaskedSample Masker::operator()(const TokenSample& sample, Random random) const 
     room[i] -= parts[i];
     order.resize(parts[i]);
     if (!order.empty()) result.inputs.push_back(take(slots_[i].name, *data[i], std::move(order)));
+  }
+  if (!config_.overlap) {
+    for (const TokenRun& given : result.inputs)
+      for (size_t p = 0; p < n; ++p)
+        if (slots_[p].name == given.modality && slots_[p].kind == ModalityKind::kPixels)
+          for (size_t i = 0; i < n; ++i)
+            if (slots_[i].side > 0) leave_out_covered(free_slots[i], slots_[i].side, given.positions, slots_[p].side);
+    for (size_t i = 0; i < n; ++i)
+      if (grid[i]) room[i] = static_cast<int64_t>(free_slots[i].size());
   }
 
   const BudgetShares target_shares(component.target, random);

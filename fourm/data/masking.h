@@ -35,7 +35,7 @@ struct MaskingComponent {
 struct MaskingConfig {
   std::vector<int64_t> input_tokens{128, 128}, target_tokens{128, 128};
   std::vector<MaskingComponent> mixture;
-  bool redistribute = true;
+  bool redistribute = true, overlap = true;
 
   template <class Visitor>
   void fields(Visitor& v) {
@@ -44,6 +44,7 @@ struct MaskingConfig {
     v("mixture", mixture, "ways of drawing budgets");
     v("redistribute", redistribute,
       "give what a modality cannot use to the others, so that budgets are used fully; the original loses it");
+    v("overlap", overlap, "targets may lie where pixels are given; false: only elsewhere, as masked autoencoders do");
   }
 };
 
@@ -63,6 +64,7 @@ class Masker {
   struct Slot {
     std::string name;
     ModalityKind kind;
+    int64_t side = 0;  // tokens a side of a grid laid over the picture; 0: no such grid
   };
   struct Component {
     std::vector<double> input, target;  // alphas by slot

@@ -8,6 +8,7 @@
 #include "fourm/core/strings.h"
 #include "fourm/data/prefetch.h"
 #include "fourm/data/reader.h"
+#include "fourm/data/sample_buffer.h"
 #include "fourm/model/fourm.h"
 #include "fourm/train/trainer.h"
 
@@ -65,6 +66,7 @@ class Pretraining : public Objective {
         text_(WordPiece::load(config.text_tokenizer)),
         model_(start_model(config, table_)),
         reader_(training_sets(config), all_modalities(model_), text_, config.seed),
+        buffer_([this](int64_t n) { return reader_.sample(n); }, config.repeat_buffer, config.repeats, config.seed),
         masker_(masker(config.masking)),
         batches_([this](int64_t index) { return draw_batch(index); }, kBatchesAhead) {
     check(config.batch > 0 && config.eval_samples > 0, "batch and eval_samples should be at least 1");
@@ -118,10 +120,10 @@ class Pretraining : public Objective {
     return pack(samples, table_, config_.model.decoder_causal_mask, config_.model.decoder_sep_mask);
   }
 
-  std::vector<MaskedSample> draw_batch(int64_t index) const {
+  std::vector<MaskedSample> draw_batch(int64_t index) {
     std::vector<MaskedSample> batch;
     for (int64_t visit = index * config_.batch; visit < (index + 1) * config_.batch; ++visit)
-      batch.push_back(masker_(reader_.sample(visit), Random(config_.seed, {kMask, static_cast<uint64_t>(visit)})));
+      batch.push_back(masker_(*buffer_.sample(visit), Random(config_.seed, {kMask, static_cast<uint64_t>(visit)})));
     return batch;
   }
 
@@ -157,6 +159,7 @@ class Pretraining : public Objective {
   WordPiece text_;
   FourM model_;
   TokenReader reader_;
+  SampleBuffer buffer_;
   std::unique_ptr<TokenSet> eval_data_;
   Masker masker_;
   Prefetcher<std::vector<MaskedSample>> batches_;  // last: its threads use the others

@@ -10,7 +10,7 @@ namespace fourm {
 struct PretrainConfig {
   std::string out, data, eval_data, text_tokenizer, modalities, init, loss = "modality";
   uint64_t seed = 0;
-  int64_t batch = 64, eval_samples = 256;
+  int64_t batch = 64, eval_samples = 256, repeats = 1, repeat_buffer = 1000;
   ModelConfig model;
   std::map<std::string, double> mixture;
   MaskingConfig masking;
@@ -28,6 +28,8 @@ struct PretrainConfig {
     v("loss", loss, "modality (mean over the output modalities), present (over those in the batch) or token");
     v("seed", seed, "of weights, order and masks");
     v("batch", batch, "samples a micro-batch");
+    v("repeats", repeats, "visits of a sample while it is in memory, each with other masks");
+    v("repeat_buffer", repeat_buffer, "samples in memory at a time, where they are visited more than once");
     v("eval_samples", eval_samples, "samples of an evaluation, with fixed masks");
     v("model", model, "the Transformer");
     v("masking", masking, "what is given and asked");

@@ -3,10 +3,12 @@
 #include <gtest/gtest.h>
 
 #include <algorithm>
+#include <cmath>
 #include <set>
 
 #include "fourm/core/config.h"
 #include "fourm/core/error.h"
+#include "fourm/core/strings.h"
 
 namespace fourm {
 namespace {
@@ -27,7 +29,8 @@ ModalityTable table() {
 }
 
 const std::vector<std::string> kInputs{"rgb@128", "tok_rgb@128", "tok_depth@128", "caption", "det", "notes"},
-    kTargets{"tok_rgb@128", "tok_depth@128", "caption", "det"};
+    kTargets{"tok_rgb@128", "tok_depth@128", "caption", "det"}, kTargetGrids{"tok_rgb@128", "tok_depth@128"},
+    kInputGrids{"rgb@128", "tok_rgb@128", "tok_depth@128"};
 
 MaskingConfig config(const std::string& yaml) {
   MaskingConfig c;
@@ -63,20 +66,46 @@ const TokenRun* find(const std::vector<TokenRun>& runs, const std::string& name)
   return found == runs.end() ? nullptr : &*found;
 }
 
-const char* kMixture = R"(
-input_tokens: [0, 90]
-target_tokens: [1, 120]
-mixture:
-  - {input: {rgb@128: 1000}, target_others: 0.5}
-  - {input_others: 0.5, target_others: 0.5}
-  - {input_others: 0.01, target_others: 10}
-  - {input: {caption: 5}, input_others: 0.05, target_others: 0.5, keep: {caption: all, det: binary}}
-)";
+const std::vector<std::string> kComponents{
+    "{input: {rgb@128: 1000}, target_others: 0.5}",
+    "{input_others: 0.5, target_others: 0.5}",
+    "{input_others: 0.01, target_others: 10}",
+    "{input: {caption: 5}, input_others: 0.05, target_others: 0.5, keep: {caption: all, det: binary}}",
+};
+
+MaskingConfig mixture(int64_t input_tokens, int64_t target_tokens, const std::vector<std::string>& components) {
+  return config(concat("{input_tokens: [", input_tokens, ", ", input_tokens, "], target_tokens: [", target_tokens, ", ",
+                       target_tokens, "], mixture: [", join(components, ", "), "]}"));
+}
+
+// Slots of the sample's grids with a positive alpha.
+int64_t grid_tokens(const TokenSample& sample, const std::map<std::string, double>& alphas, double others,
+                    const std::vector<std::string>& grids) {
+  int64_t n = 0;
+  for (const auto& name : grids) {
+    const auto found = alphas.find(name);
+    if (sample.contains(name) && (found == alphas.end() ? others : found->second) > 0) n += sample.at(name).length();
+  }
+  return n;
+}
 
 TEST(Masking, HoldsForManySamples) {
   const ModalityTable modalities = table();
-  const Masker masker(config(kMixture), modalities, kInputs, kTargets, kSentinels);
+  struct Case {
+    int64_t input_tokens, target_tokens;
+    MaskingConfig config;
+    Masker masker;
+  };
+  std::vector<Case> cases;
+  for (const auto& component : kComponents)
+    for (const auto& [input, target] :
+         std::vector<std::pair<int64_t, int64_t>>{{0, 1}, {1, 60}, {60, 60}, {90, 120}, {200, 7}}) {
+      const MaskingConfig c = mixture(input, target, {component});
+      cases.push_back({input, target, c, Masker(c, modalities, kInputs, kTargets, kSentinels)});
+    }
   for (uint64_t n = 0; n < 100000; ++n) {
+    const auto& [input_budget, target_budget, masking, masker] = cases[n % cases.size()];
+    const MaskingComponent& component = masking.mixture[0];
     const TokenSample s = sample(Random(1, {n}));
     const MaskedSample masked = masker(s, Random(2, {n}));
     int64_t inputs = 0, targets = 0;
@@ -121,8 +150,90 @@ TEST(Masking, HoldsForManySamples) {
         }
       }
     }
-    ASSERT_LE(inputs, 90);
-    ASSERT_LE(targets, 120);
+    // Budgets are kept, and used fully as far as grids reach: texts may have less to say than their share.
+    ASSERT_LE(inputs, input_budget);
+    ASSERT_LE(targets, target_budget);
+    ASSERT_GE(inputs, std::min(input_budget, grid_tokens(s, component.input, component.input_others, kInputGrids)));
+    int64_t free = grid_tokens(s, component.target, component.target_others, kTargetGrids);
+    for (const auto& grid : kTargetGrids)
+      if (const TokenRun* input = find(masked.inputs, grid)) free -= length(*input, false);
+    ASSERT_GE(targets, std::min(target_budget, free));
+  }
+}
+
+TEST(Masking, BudgetsMatchTheirMeans) {
+  // Budgets of 10 to 50, 30 on average, that fit any grid: a modality gets 30 alpha / sum(alpha).
+  const Masker masker(config("{input_tokens: [10, 50], target_tokens: [10, 50], mixture: [{input: {rgb@128: 1, "
+                             "tok_rgb@128: 0.5, tok_depth@128: 2.5}, target: {tok_rgb@128: 3, tok_depth@128: 0.2}}]}"),
+                      table(), kInputs, kTargets, kSentinels);
+  std::map<std::string, double> inputs, targets;
+  const int draws = 20000;
+  TokenSample s = sample(Random(1));
+  for (const char* gone : {"caption", "det", "notes"}) s.erase(gone);
+  s["tok_rgb@128"].ids.resize(128, 1);  // room for both
+  s["tok_depth@128"].ids.resize(128, 1);
+  for (int n = 0; n < draws; ++n) {
+    const MaskedSample masked = masker(s, Random(2, {static_cast<uint64_t>(n)}));
+    for (const auto& run : masked.inputs) inputs[run.modality] += static_cast<double>(length(run, false)) / draws;
+    for (const auto& run : masked.targets) targets[run.modality] += static_cast<double>(length(run, true)) / draws;
+  }
+  // The deviation of a part is below 15 tokens; 4.5 of the mean's.
+  const double within = 4.5 * 15 / std::sqrt(draws);
+  EXPECT_NEAR(inputs["rgb@128"], 30.0 * 1 / 4, within);
+  EXPECT_NEAR(inputs["tok_rgb@128"], 30.0 * 0.5 / 4, within);
+  EXPECT_NEAR(inputs["tok_depth@128"], 30.0 * 2.5 / 4, within);
+  EXPECT_NEAR(targets["tok_rgb@128"], 30.0 * 3 / 3.2, within);
+  EXPECT_NEAR(targets["tok_depth@128"], 30.0 * 0.2 / 3.2, within);
+}
+
+TEST(Masking, WithoutOverlapTargetsLieElsewhere) {
+  ModalityTable modalities = table();
+  modalities.extend(
+      "modalities: {tok_fine@128: {vocab_size: 512, image_size: 128, patch_size: 8}, "
+      "tok_odd@128: {vocab_size: 512, image_size: 126, patch_size: 42}, "
+      "tok_global: {vocab_size: 512, image_size: 128, patch_size: 32, positions: learned}}",
+      "the test");
+  const std::vector<std::string> targets{"tok_rgb@128", "tok_fine@128", "tok_odd@128", "tok_global"};
+  TokenSample s = sample(Random(1));
+  s["tok_fine@128"].ids.assign(256, 7);
+  s["tok_odd@128"].ids.assign(9, 7);
+  s["tok_global"].ids.assign(16, 7);
+  for (const bool overlap : {true, false}) {
+    const Masker masker(
+        config(concat("{overlap: ", overlap ? "true" : "false",
+                      ", input_tokens: [10, 40], target_tokens: [400, 400], mixture: [{input: {rgb@128: 1, "
+                      "tok_depth@128: 0.5}, target_others: 1}]}")),
+        modalities, {"rgb@128", "tok_depth@128"}, targets, kSentinels);
+    int64_t shared = 0;
+    for (uint64_t n = 0; n < 2000; ++n) {
+      const MaskedSample masked = masker(s, Random(2, {n}));
+      const TokenRun* pixels = find(masked.inputs, "rgb@128");
+      std::set<int64_t> given;
+      if (pixels) given = {pixels->positions.begin(), pixels->positions.end()};
+      // The budget is larger than all grids together, so that everything allowed is asked for.
+      std::map<std::string, int64_t> expected{
+          {"tok_rgb@128", 0}, {"tok_fine@128", 0}, {"tok_odd@128", 0}, {"tok_global", 16}};
+      for (const auto& [name, side] :
+           std::vector<std::pair<std::string, int64_t>>{{"tok_rgb@128", 8}, {"tok_fine@128", 16}, {"tok_odd@128", 3}})
+        for (int64_t slot = 0; slot < side * side; ++slot) {
+          // A slot is covered where it shares a point of a raster of 48 x 48 with a given patch.
+          bool covered = false;
+          const int64_t cell = 48 / side;
+          for (int64_t y = slot / side * cell; y < (slot / side + 1) * cell; ++y)
+            for (int64_t x = slot % side * cell; x < (slot % side + 1) * cell; ++x)
+              covered |= given.contains(y / 6 * 8 + x / 6);
+          expected[name] += overlap || !covered;
+          const TokenRun* run = find(masked.targets, name);
+          const bool asked = run && std::count(run->positions.begin(), run->positions.end(), slot) == 1;
+          ASSERT_EQ(asked, overlap || !covered) << name << " " << slot;
+          shared += asked && covered;
+        }
+      for (const auto& [name, count] : expected) {
+        const TokenRun* run = find(masked.targets, name);
+        ASSERT_EQ(run ? length(*run, true) : 0, count) << name;
+      }
+    }
+    EXPECT_EQ(shared > 0, overlap);
   }
 }
 
@@ -190,8 +301,8 @@ TEST(Masking, KeepSchemes) {
 }
 
 TEST(Masking, DependsOnSampleAndRandomAlone) {
-  const Masker a(config(kMixture), table(), kInputs, kTargets, kSentinels),
-      b(config(kMixture), table(), {kInputs.rbegin(), kInputs.rend()}, kTargets, kSentinels);
+  const Masker a(mixture(60, 90, kComponents), table(), kInputs, kTargets, kSentinels),
+      b(mixture(60, 90, kComponents), table(), {kInputs.rbegin(), kInputs.rend()}, kTargets, kSentinels);
   const TokenSample s = sample(Random(1));
   const MaskedSample x = a(s, Random(2, {7})), y = b(s, Random(2, {7})), z = a(s, Random(2, {8}));
   ASSERT_EQ(x.inputs.size(), y.inputs.size());
