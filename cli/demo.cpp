@@ -31,9 +31,11 @@ void add_demo(CLI::App& program) {
   auto o = std::make_shared<Options>();
   auto* verb = program.add_subcommand("demo", "Show what the bundled model does, as a picture and a web page");
   verb->add_option("--model", o->model, "model folder; default: the bundled models/rooms-ti");
-  verb->add_option("--image", o->images, "pictures of your own to read as well");
+  verb->add_option("--image", o->images, "pictures of your own to read as well (the bundled model knows rendered rooms only)");
   verb->add_option("--rooms", o->demo.rooms, "unseen rooms to read")->check(CLI::Range(0, 64))->capture_default_str();
-  verb->add_option("--paintings", o->demo.paintings, "captions to paint")->check(CLI::Range(0, 64))->capture_default_str();
+  verb->add_option("--paintings", o->demo.paintings, "rooms to paint from their caption, boxes and depth")
+      ->check(CLI::Range(0, 64))
+      ->capture_default_str();
   verb->add_option("--seed", o->demo.seed, "other rooms and other draws")->capture_default_str();
   verb->add_option("--out", o->out, "folder for gallery.png and index.html")->capture_default_str();
   verb->add_flag("--json", o->json, "machine-readable");

@@ -4,128 +4,272 @@
 
 #include "fourm/core/error.h"
 #include "fourm/core/log.h"
+#include "fourm/data/annotation.h"
+#include "fourm/eval/answer.h"
+#include "fourm/eval/box_picture.h"
 #include "fourm/rooms/rooms.h"
 
 namespace fourm {
 namespace {
 
-// The modalities of a model by what they are about.
-struct Names {
-  std::string pixels, caption;
-  std::vector<std::string> maps;  // what pictures are read into: depth, normal, semseg
-  std::string painting;           // tok_rgb
+constexpr size_t kVariations = 4;
+
+std::string name_of_map(const std::string& modality) {
+  const std::string subject = subject_of(modality);
+  return subject == "semseg" ? "classes" : subject == "normal" ? "normals" : subject;
+}
+
+class Demo {
+ public:
+  Demo(const Pipeline& pipeline, const DemoOptions& options) : pipeline_(pipeline), options_(options) {
+    find_modalities();
+    RoomOptions world;
+    world.size = static_cast<int>(pipeline.modality(pixels_).image_size);
+    world.seed = options.seed + 1000;
+    world.split = Split::kVal;
+    const RoomMaker maker(world);
+    for (int64_t i = 0; i < std::max(options.rooms, options.paintings); ++i)
+      rooms_.push_back(maker.make(static_cast<uint64_t>(i)));
+  }
+
+  Gallery run() {
+    Gallery gallery;
+    gallery.title = "4M: any modality from any other";
+    gallery.introduction =
+        "One small model, trained by this program's own commands on rendered rooms and on nothing else. The rooms "
+        "below "
+        "and their furniture were not part of its training.";
+    if (!options_.images.empty())
+      gallery.introduction +=
+          " It never saw a photograph either: what it makes of yours shows how far rendered rooms carry, no more.";
+    const auto add = [&](std::vector<GalleryRow> rows) {
+      for (auto& row : rows) gallery.rows.push_back(std::move(row));
+    };
+    note("reading pictures");
+    add(readings());
+    note("painting");
+    add(captions());
+    if (!boxes_.empty()) add(paintings_from_boxes());
+    add(paintings_from_depth());
+    if (!rooms_.empty() && options_.paintings > 0) add({chain(), guidance(), half_a_room()});
+    gallery.closing =
+        "The furniture is that of the Sweet Home 3D models (CC0 and CC-BY 3.0); the file CREDITS of the model names "
+        "its "
+        "creators.";
+    return gallery;
+  }
+
+ private:
+  void find_modalities() {
+    for (const auto& name : pipeline_.reads())
+      if (pipeline_.modality(name).kind == ModalityKind::kPixels) pixels_ = name;
+    for (const auto& name : pipeline_.writes()) {
+      const std::string subject = subject_of(name);
+      if (subject == "caption") caption_ = name;
+      if (subject == "det") boxes_ = name;
+      if (!pipeline_.has_tokenizer(name)) continue;
+      if (subject == "rgb") painting_ = name;
+      if (subject == "depth") depth_ = name;
+      if (subject == "depth" || subject == "normal" || subject == "semseg") maps_.push_back(name);
+    }
+    check(!pixels_.empty() && !caption_.empty() && !depth_.empty() && !painting_.empty(),
+          "the demo needs a model that reads pixels and writes captions, depth and pictures, with its tokenizers");
+  }
+
+  // What is drawn depends on the row's purpose and the place in it.
+  static uint64_t key(uint64_t purpose, size_t place) { return 1000 * purpose + place; }
+
+  Target likely(const std::string& name) const { return most_likely(pipeline_.modality(name)); }
+  Target brush() const { return painted(pipeline_.modality(painting_)); }
+
+  Image shown(const std::string& modality, const StoredPicture& picture) const {
+    const InputConfig kind = pipeline_.picture_kind(modality);
+    return display(kind, centre_square(kind, picture, static_cast<int>(pipeline_.modality(modality).image_size)));
+  }
+
+  static StoredPicture truth(const RoomSample& room, const std::string& subject) {
+    if (subject == "depth") return room.depth_mm;
+    return subject == "normal" ? room.normal : room.semseg;
+  }
+
+  static std::vector<LabelledBox> boxes_of(const RoomSample& room) {
+    return *parse_annotation(room.det, "the room").boxes;
+  }
+
+  static Image paper() { return Image(8, 8, 3, 40); }
+
+  // Every map, the boxes and the caption, each from the picture alone.
+  std::vector<GalleryRow> readings() const {
+    std::vector<Image> pictures;
+    for (int64_t i = 0; i < options_.rooms; ++i) pictures.push_back(rooms_[static_cast<size_t>(i)].rgb);
+    for (const auto& path : options_.images) pictures.push_back(read_image(path));
+    std::vector<GalleryRow> rows;
+    for (size_t i = 0; i < pictures.size(); ++i) {
+      const bool room = i < static_cast<size_t>(options_.rooms);
+      rows.push_back(
+          {room ? concat("RGB -> all: an unseen room, ", i + 1)
+                : "RGB -> all: " + options_.images[i - static_cast<size_t>(options_.rooms)].filename().string(),
+           {{shown(pixels_, pictures[i]), "given"}},
+           ""});
+    }
+    const auto read = [&](const std::string& modality) {
+      const auto start = [&](size_t i) {
+        Canvas canvas;
+        canvas.key = key(1, i);
+        pipeline_.give_picture(canvas, pixels_, pictures[i]);
+        return canvas;
+      };
+      return answer(pipeline_, pictures.size(), start, likely(modality), options_.seed);
+    };
+    for (const auto& map : maps_) {
+      const auto answers = read(map);
+      for (size_t i = 0; i < rows.size(); ++i) {
+        rows[i].cells.push_back({pipeline_.show(answers[i], map), name_of_map(map)});
+        if (i < static_cast<size_t>(options_.rooms))
+          rows[i].cells.push_back({shown(map, truth(rooms_[i], subject_of(map))), "true " + name_of_map(map)});
+      }
+    }
+    if (!boxes_.empty()) {
+      const auto answers = read(boxes_);
+      for (size_t i = 0; i < rows.size(); ++i)
+        rows[i].cells.push_back(
+            {draw_boxes(shown(pixels_, pictures[i]), pipeline_.boxes(answers[i], boxes_), kGalleryCell), "boxes"});
+    }
+    const auto answers = read(caption_);
+    for (size_t i = 0; i < rows.size(); ++i) rows[i].words = "caption: " + pipeline_.text(answers[i], caption_);
+    return rows;
+  }
+
+  // The targets of a canvas, in their order.
+  std::vector<GalleryCell> made(const Canvas& canvas, const std::vector<Target>& targets) const {
+    std::vector<GalleryCell> cells;
+    for (const auto& target : targets) {
+      const std::string& name = target.modality;
+      if (name == boxes_)
+        cells.push_back({draw_boxes(paper(), pipeline_.boxes(canvas, name), kGalleryCell), "boxes"});
+      else
+        cells.push_back({pipeline_.show(canvas, name), name_of_map(name)});
+    }
+    return cells;
+  }
+
+  Canvas with_caption(size_t room, uint64_t draw) const {
+    Canvas canvas;
+    canvas.key = draw;
+    pipeline_.give_text(canvas, caption_, rooms_[room].captions.back());
+    return canvas;
+  }
+
+  std::vector<GalleryRow> captions() const {
+    std::vector<Target> targets{brush()};
+    for (const auto& map : maps_) targets.push_back(likely(map));
+    std::vector<Canvas> canvases;
+    for (size_t i = 0; i < static_cast<size_t>(options_.paintings); ++i) canvases.push_back(with_caption(i, key(2, i)));
+    std::vector<GalleryRow> rows;
+    if (canvases.empty()) return rows;
+    answer_in_turn(pipeline_, canvases, targets, options_.seed);
+    for (size_t i = 0; i < canvases.size(); ++i)
+      rows.push_back({"caption -> all: \"" + rooms_[i].captions.back() + "\"", made(canvases[i], targets), ""});
+    return rows;
+  }
+
+  // Several pictures of each room from what `give` puts on its canvas.
+  std::vector<GalleryRow> paintings(const std::string& title, uint64_t purpose,
+                                    const std::function<void(Canvas&, size_t)>& give,
+                                    const std::function<GalleryCell(size_t)>& given) const {
+    const auto rooms = static_cast<size_t>(options_.paintings);
+    const auto start = [&](size_t i) {
+      Canvas canvas;
+      canvas.key = key(purpose, i);
+      give(canvas, i / kVariations);
+      return canvas;
+    };
+    const auto answers = answer(pipeline_, rooms * kVariations, start, brush(), options_.seed);
+    std::vector<GalleryRow> rows;
+    for (size_t room = 0; room < rooms; ++room) {
+      GalleryRow row{title, {given(room)}, ""};
+      for (size_t v = 0; v < kVariations; ++v)
+        row.cells.push_back({pipeline_.show(answers[room * kVariations + v], painting_), concat("painted, ", v + 1)});
+      row.cells.push_back({shown(pixels_, rooms_[room].rgb), "the true room"});
+      rows.push_back(std::move(row));
+    }
+    return rows;
+  }
+
+  std::vector<GalleryRow> paintings_from_boxes() const {
+    return paintings(
+        "boxes -> RGB", 3, [&](Canvas& canvas, size_t i) { pipeline_.give_boxes(canvas, boxes_, boxes_of(rooms_[i])); },
+        [&](size_t i) { return GalleryCell{draw_boxes(paper(), boxes_of(rooms_[i]), kGalleryCell), "given"}; });
+  }
+
+  std::vector<GalleryRow> paintings_from_depth() const {
+    return paintings(
+        "depth -> RGB", 4,
+        [&](Canvas& canvas, size_t i) { pipeline_.give_picture(canvas, depth_, rooms_[i].depth_mm); },
+        [&](size_t i) { return GalleryCell{shown(depth_, rooms_[i].depth_mm), "given"}; });
+  }
+
+  // From the coarse to the fine, each from all before it; the picture comes last.
+  GalleryRow chain() const {
+    std::vector<Target> targets;
+    if (!boxes_.empty()) targets.push_back(likely(boxes_));
+    for (const auto& map : {"semseg", "depth", "normal"})
+      for (const auto& name : maps_)
+        if (subject_of(name) == map) targets.push_back(painted(pipeline_.modality(name)));
+    targets.push_back(brush());
+    if (!boxes_.empty()) targets[0].temperature = 0.7;
+    std::vector<Canvas> canvases{with_caption(0, key(5, 0))};
+    answer_in_turn(pipeline_, canvases, targets, options_.seed);
+    return {"chained, each from all before it: \"" + rooms_[0].captions.back() + "\"", made(canvases[0], targets), ""};
+  }
+
+  // The same caption and the same draws.
+  GalleryRow guidance() const {
+    GalleryRow row{"guidance 1 to 5: \"" + rooms_[0].captions.back() + "\"", {}, ""};
+    for (int scale = 1; scale <= 5; ++scale) {
+      Target target = brush();
+      target.guidance = scale;
+      const auto start = [&](size_t) { return with_caption(0, key(6, 0)); };
+      const auto answers = answer(pipeline_, 1, start, target, options_.seed);
+      row.cells.push_back({pipeline_.show(answers[0], painting_), concat("guidance ", scale)});
+    }
+    return row;
+  }
+
+  // The right half of a room's tokens is hidden and painted anew.
+  GalleryRow half_a_room() const {
+    Canvas whole;
+    pipeline_.give_picture(whole, painting_, rooms_[0].rgb);
+    const std::vector<int64_t> tokens = pipeline_.tokens(whole, painting_);
+    const int64_t side = pipeline_.modality(painting_).grid();
+    std::vector<bool> known;
+    for (int64_t slot = 0; slot < side * side; ++slot) known.push_back(slot % side < side / 2);
+    const auto start = [&](size_t i) {
+      Canvas canvas;
+      canvas.key = key(7, i);
+      canvas.add_grid(painting_, tokens, known);
+      return canvas;
+    };
+    Image given = pipeline_.show(whole, painting_);
+    for (int y = 0; y < given.height; ++y)
+      std::fill(given.at(given.width / 2, y), given.at(0, y) + given.width * 3, 128);
+    GalleryRow row{"in-painting: the right half anew", {{given, "given"}}, ""};
+    const auto answers = answer(pipeline_, kVariations, start, brush(), options_.seed);
+    for (size_t v = 0; v < kVariations; ++v)
+      row.cells.push_back({pipeline_.show(answers[v], painting_), concat("painted, ", v + 1)});
+    row.cells.push_back({shown(pixels_, rooms_[0].rgb), "the true room"});
+    return row;
+  }
+
+  const Pipeline& pipeline_;
+  const DemoOptions& options_;
+  std::string pixels_, caption_, boxes_, depth_, painting_;  // modalities; boxes_ may be empty
+  std::vector<std::string> maps_;                            // what pictures are read into
+  std::vector<RoomSample> rooms_;
 };
-
-Names names_of(const Pipeline& pipeline) {
-  Names names;
-  for (const auto& name : pipeline.reads())
-    if (pipeline.modality(name).kind == ModalityKind::kPixels) names.pixels = name;
-  for (const auto& name : pipeline.writes()) {
-    const std::string subject = subject_of(name);
-    if (subject == "caption") names.caption = name;
-    if (subject == "rgb" && pipeline.has_tokenizer(name)) names.painting = name;
-    if ((subject == "depth" || subject == "normal" || subject == "semseg") && pipeline.has_tokenizer(name))
-      names.maps.push_back(name);
-  }
-  check(!names.pixels.empty() && !names.caption.empty() && !names.maps.empty() && !names.painting.empty(),
-        "the demo needs a model that reads pixels and writes captions, maps and pictures");
-  return names;
-}
-
-// Every map and the caption, each from the picture alone.
-std::vector<Canvas> read_pictures(const Pipeline& pipeline, const Names& names, const std::vector<Image>& pictures,
-                                  uint64_t seed) {
-  std::vector<Canvas> canvases;
-  for (const auto& picture : pictures) {
-    canvases.emplace_back();
-    canvases.back().key = canvases.size();
-    pipeline.give_picture(canvases.back(), names.pixels, picture);
-  }
-  Plan plan;
-  for (const auto& name : names.maps) {
-    plan.targets.push_back(default_target(pipeline.modality(name), true));
-    plan.targets.back().guidance = 1;
-  }
-  Target words = default_target(pipeline.modality(names.caption), true);
-  words.temperature = 0;
-  plan.targets.push_back(words);
-  pipeline.run(canvases, plan, {seed, true, {}});
-  return canvases;
-}
-
-Image as_shown(const Pipeline& pipeline, const std::string& modality, const StoredPicture& truth) {
-  const InputConfig kind = pipeline.picture_kind(modality);
-  return display(kind, centre_square(kind, truth, static_cast<int>(pipeline.modality(modality).image_size)));
-}
-
-StoredPicture truth_of(const RoomSample& room, const std::string& subject) {
-  if (subject == "depth") return room.depth_mm;
-  return subject == "normal" ? room.normal : room.semseg;
-}
 
 }  // namespace
 
-Gallery demo(const Pipeline& pipeline, const DemoOptions& options) {
-  const Names names = names_of(pipeline);
-  Gallery gallery;
-  gallery.title = "4M: any modality from any other";
-  gallery.introduction =
-      "A small 4M, trained by this program's own commands on rendered rooms. The rooms below, and their furniture, were "
-      "not part of its training. Photographs are further from what it knows: expect less of them.";
-
-  const int size = static_cast<int>(pipeline.modality(names.pixels).image_size);
-  RoomOptions world;
-  world.size = size;
-  world.seed = options.seed + 1000;
-  world.split = Split::kVal;
-  const RoomMaker maker(world);
-  std::vector<RoomSample> rooms;
-  std::vector<Image> pictures;
-  for (int64_t i = 0; i < std::max(options.rooms, options.paintings); ++i) rooms.push_back(maker.make(static_cast<uint64_t>(i)));
-  for (int64_t i = 0; i < options.rooms; ++i) pictures.push_back(rooms[static_cast<size_t>(i)].rgb);
-  for (const auto& path : options.images) pictures.push_back(read_image(path));
-
-  note("reading ", pictures.size(), " pictures");
-  const auto canvases = read_pictures(pipeline, names, pictures, options.seed);
-  for (size_t i = 0; i < canvases.size(); ++i) {
-    const bool room = i < static_cast<size_t>(options.rooms);
-    GalleryRow row{room ? concat("Room ", i + 1, " -> everything") : options.images[i - static_cast<size_t>(options.rooms)].filename().string() + " -> everything", {}};
-    row.cells.push_back({as_shown(pipeline, names.pixels, pictures[i]), "the picture given"});
-    for (const auto& name : names.maps) {
-      row.cells.push_back({pipeline.show(canvases[i], name), subject_of(name) + ", read by the model"});
-      if (room) row.cells.push_back({as_shown(pipeline, name, truth_of(rooms[i], subject_of(name))), subject_of(name) + ", true"});
-    }
-    row.cells.push_back({{}, "\"" + pipeline.text(canvases[i], names.caption) + "\""});
-    gallery.rows.push_back(std::move(row));
-  }
-
-  note("painting ", options.paintings, " captions");
-  std::vector<Canvas> paintings(static_cast<size_t>(options.paintings));
-  for (size_t i = 0; i < paintings.size(); ++i) {
-    paintings[i].key = 1000 + i;
-    pipeline.give_text(paintings[i], names.caption, rooms[i].captions[1]);
-  }
-  if (!paintings.empty()) {
-    std::vector<std::string> outputs{names.painting};
-    outputs.insert(outputs.end(), names.maps.begin(), names.maps.end());
-    Plan plan = pipeline.default_plan(paintings[0], outputs);
-    for (auto& target : plan.targets) {
-      target.temperature = 1;
-      target.temperature_schedule = "linear";
-      target.steps = 12;
-    }
-    pipeline.run(paintings, plan, {options.seed, true, {}});
-    for (size_t i = 0; i < paintings.size(); ++i) {
-      GalleryRow row{"\"" + rooms[i].captions[1] + "\" -> everything", {}};
-      for (const auto& name : outputs)
-        row.cells.push_back({pipeline.show(paintings[i], name), subject_of(name) + ", generated"});
-      gallery.rows.push_back(std::move(row));
-    }
-  }
-  gallery.closing =
-      "The furniture is that of the Sweet Home 3D models (CC0 and CC-BY 3.0); the file CREDITS of the model names its "
-      "creators.";
-  return gallery;
-}
+Gallery demo(const Pipeline& pipeline, const DemoOptions& options) { return Demo(pipeline, options).run(); }
 
 }  // namespace fourm

@@ -1,4 +1,5 @@
-// `fourm demo`: a gallery of what a small model makes of rooms that it never saw, of captions, and of given pictures.
+// `fourm demo`: a gallery of what a small model makes of rooms that it never saw, of captions, boxes and depth, and of
+// given pictures.
 #pragma once
 
 #include "fourm/eval/gallery.h"
@@ -7,12 +8,14 @@
 namespace fourm {
 
 struct DemoOptions {
-  int64_t rooms = 4;             ///< from the validation split: unseen furniture, unseen rooms
-  int64_t paintings = 4;         ///< pictures painted from captions
+  int64_t rooms = 3;      ///< to read; from the validation split: unseen furniture, unseen rooms
+  int64_t paintings = 2;  ///< of each way of painting
   uint64_t seed = 0;
   std::vector<fs::path> images;  ///< the user's own pictures
 };
 
+/// RGB -> all, caption -> all, boxes -> RGB, depth -> RGB, one modality after the other, guidance 1 to 5, half a room
+/// painted anew. Error when the model lacks what all but boxes need.
 Gallery demo(const Pipeline& pipeline, const DemoOptions& options);
 
 }  // namespace fourm

@@ -1,232 +1,150 @@
 #include "fourm/eval/evaluate.h"
 
 #include <algorithm>
-#include <cmath>
-#include <cstdio>
-#include <map>
 
 #include "fourm/core/error.h"
 #include "fourm/core/log.h"
 #include "fourm/core/strings.h"
-#include "fourm/eval/measures.h"
+#include "fourm/eval/answer.h"
+#include "fourm/eval/held_out.h"
+#include "fourm/eval/map_comparisons.h"
+#include "fourm/eval/recognition.h"
 
 namespace fourm {
 namespace {
 
-// What is known and asked of one subject: truth and answers as stored pictures, one a sample.
-struct Answers {
-  std::string modality;
-  InputConfig kind;
-  std::vector<StoredPicture> truth, model, ceiling;
+using Areas = std::vector<std::vector<double>>;
+
+class Evaluation {
+ public:
+  Evaluation(const Pipeline& pipeline, const EvaluateOptions& options)
+      : pipeline_(pipeline), options_(options), held_(HeldOut::read(pipeline, options.data, options.count)) {
+    for (const auto& set : options.inputs) check_inputs(set);
+  }
+
+  Json run() const {
+    Json report = {{"data", options_.data.string()}, {"samples", held_.samples.size()}, {"inputs", Json::array()}};
+    Progress progress("eval", static_cast<int64_t>(options_.inputs.size() * held_.subjects.size()));
+    int64_t done = 0;
+    for (const auto& set : options_.inputs) {
+      Json measures = Json::array();
+      for (const auto& subject : held_.subjects) {
+        const auto given = inputs_of(set, subject.name);
+        const bool asked = !subject.output.empty() && !given.empty() && !is_given(given, subject);
+        if (asked)
+          for (const auto& comparison : compare_subject(subject, given)) measures.push_back(comparison.json());
+        progress.update(++done, set + " -> " + subject.name);
+      }
+      report["inputs"].push_back({{"given", set}, {"measures", measures}});
+    }
+    return report;
+  }
+
+ private:
+  void check_inputs(const std::string& set) const {
+    if (set == "all") return;
+    for (const auto& name : split(set, '+')) held_.subject(name);
+  }
+
+  // The modalities given when `target` is asked for.
+  std::vector<std::string> inputs_of(const std::string& set, const std::string& target) const {
+    std::vector<std::string> given;
+    if (set != "all")
+      for (const auto& name : split(set, '+')) given.push_back(held_.subject(name).input);
+    else
+      for (const auto& subject : held_.subjects)
+        if (subject.name != target && !subject.input.empty()) given.push_back(subject.input);
+    return given;
+  }
+
+  static bool is_given(const std::vector<std::string>& given, const Subject& subject) {
+    return std::find(given.begin(), given.end(), subject.input) != given.end();
+  }
+
+  Canvas given_canvas(size_t i, const std::vector<std::string>& given) const {
+    Canvas canvas;
+    canvas.key = i;
+    for (const auto& name : given) canvas.entries.push_back(*held_.samples[i].given.find(name));
+    return canvas;
+  }
+
+  std::vector<Comparison> compare_subject(const Subject& subject, const std::vector<std::string>& given) const {
+    const bool painting = subject.name == "rgb";
+    const Modality modality = pipeline_.modality(subject.output);
+    const auto answers = answer(
+        pipeline_, held_.samples.size(), [&](size_t i) { return given_canvas(i, given); },
+        painting ? painted(modality) : most_likely(modality), options_.seed);
+    if (subject.name == "caption") return compare_as_captions(subject, answers);
+    if (subject.name == "det") return compare_as_boxes(subject, answers);
+    MapAnswers maps{pipeline_.picture_kind(subject.output), {}, {}, {}};
+    for (size_t i = 0; i < answers.size(); ++i) {
+      maps.truth.push_back(held_.samples[i].pictures.at(subject.name));
+      maps.model.push_back(pipeline_.picture(answers[i], subject.output));
+      maps.ceiling.push_back(pipeline_.picture(held_.samples[i].given, subject.output));
+    }
+    auto comparisons = compare_maps(maps, options_.seed);
+    if (painting && can_segment()) {
+      const Areas seen = segment(maps.ceiling);
+      comparisons.push_back(compare_recognition(segment(maps.model), seen, scenes()));
+    }
+    return comparisons;
+  }
+
+  std::vector<Comparison> compare_as_captions(const Subject& subject, const std::vector<Canvas>& answers) const {
+    if (!held_.scenes) return {};
+    std::vector<std::string> model, truth;
+    for (size_t i = 0; i < answers.size(); ++i) {
+      model.push_back(pipeline_.text(answers[i], subject.output));
+      truth.push_back(held_.samples[i].caption);
+    }
+    return compare_captions(model, truth, scenes());
+  }
+
+  std::vector<Comparison> compare_as_boxes(const Subject& subject, const std::vector<Canvas>& answers) const {
+    std::vector<Boxes> model, ceiling, truth;
+    for (size_t i = 0; i < answers.size(); ++i) {
+      model.push_back(pipeline_.boxes(answers[i], subject.output));
+      ceiling.push_back(pipeline_.boxes(held_.samples[i].given, subject.output));
+      truth.push_back(held_.samples[i].boxes);
+    }
+    return {compare_boxes(model, ceiling, truth, options_.seed)};
+  }
+
+  std::vector<SceneObjects> scenes() const {
+    std::vector<SceneObjects> scenes;
+    for (const auto& sample : held_.samples) scenes.push_back(sample.scene);
+    return scenes;
+  }
+
+  bool can_segment() const {
+    const Subject* labels = held_.written("semseg");
+    const Subject* picture = held_.written("rgb");
+    return held_.scenes && labels && picture && !picture->input.empty();
+  }
+
+  // What the model's own segmenter sees in pictures, one a sample.
+  Areas segment(const std::vector<StoredPicture>& pictures) const {
+    const std::string& labels = held_.written("semseg")->output;
+    const auto start = [&](size_t i) {
+      Canvas canvas;
+      canvas.key = i;
+      pipeline_.give_picture(canvas, held_.subject("rgb").input, pictures[i]);
+      return canvas;
+    };
+    const auto answers =
+        answer(pipeline_, pictures.size(), start, most_likely(pipeline_.modality(labels)), options_.seed);
+    Areas areas;
+    for (const auto& answer : answers) areas.push_back(label_areas(std::get<Image>(pipeline_.picture(answer, labels))));
+    return areas;
+  }
+
+  const Pipeline& pipeline_;
+  const EvaluateOptions& options_;
+  HeldOut held_;
 };
-
-Raster<float> metres(const InputConfig& kind, const StoredPicture& picture) {
-  const auto& stored = std::get<Raster<uint16_t>>(picture);
-  Raster<float> out(stored.width, stored.height, 1);
-  for (size_t i = 0; i < out.pixels.size(); ++i)
-    out.pixels[i] = static_cast<float>(stored.pixels[i] * kind.depth_unit);
-  return out;
-}
-
-Json measure(const std::string& name, const std::string& unit, bool higher, Summary model, double ceiling,
-             double baseline) {
-  const double way = ceiling - baseline;
-  return {{"measure", name},
-          {"unit", unit},
-          {"better", higher ? "higher" : "lower"},
-          {"model", model.mean},
-          {"interval", model.half_width},
-          {"samples", model.count},
-          {"ceiling", ceiling},
-          {"baseline", baseline},
-          {"closed", way != 0 ? (model.mean - baseline) / way : 0}};
-}
-
-template <class Score>
-std::vector<double> scores(const std::vector<StoredPicture>& predicted, const std::vector<StoredPicture>& truth,
-                           const Score& score) {
-  std::vector<double> values;
-  for (size_t i = 0; i < truth.size(); ++i) values.push_back(score(predicted[i], truth[i]));
-  return values;
-}
-
-Json depth_measures(const Answers& a) {
-  Raster<float> mean = metres(a.kind, a.truth[0]);
-  std::fill(mean.pixels.begin(), mean.pixels.end(), 0.0f);
-  for (const auto& t : a.truth) {
-    const auto depth = metres(a.kind, t);
-    for (size_t i = 0; i < mean.pixels.size(); ++i) mean.pixels[i] += depth.pixels[i] / static_cast<float>(a.truth.size());
-  }
-  Json list = Json::array();
-  for (const bool delta : {false, true}) {
-    const auto value = [&](const DepthErrors& e) { return delta ? e.delta1 : e.abs_rel; };
-    const auto of = [&](const StoredPicture& p, const StoredPicture& t) {
-      return value(depth_errors(metres(a.kind, p), metres(a.kind, t)));
-    };
-    const auto blind = [&](const StoredPicture&, const StoredPicture& t) {
-      return value(depth_errors(mean, metres(a.kind, t)));
-    };
-    list.push_back(measure(delta ? "depth delta1" : "depth AbsRel", "", delta, summarise(scores(a.model, a.truth, of)),
-                           summarise(scores(a.ceiling, a.truth, of)).mean,
-                           summarise(scores(a.truth, a.truth, blind)).mean));
-  }
-  return list;
-}
-
-Json normal_measures(const Answers& a) {
-  const auto image = [](const StoredPicture& p) -> const Image& { return std::get<Image>(p); };
-  Image mean = image(a.truth[0]);
-  for (size_t i = 0; i < mean.pixels.size(); ++i) {
-    double sum = 0;
-    for (const auto& t : a.truth) sum += image(t).pixels[i];
-    mean.pixels[i] = static_cast<uint8_t>(std::lround(sum / static_cast<double>(a.truth.size())));
-  }
-  const auto of = [&](const StoredPicture& p, const StoredPicture& t) { return mean_angle(image(p), image(t)); };
-  const auto blind = [&](const StoredPicture&, const StoredPicture& t) { return mean_angle(mean, image(t)); };
-  return Json::array({measure("normals mean angle", "degrees", false, summarise(scores(a.model, a.truth, of)),
-                              summarise(scores(a.ceiling, a.truth, of)).mean,
-                              summarise(scores(a.truth, a.truth, blind)).mean)});
-}
-
-constexpr int64_t kClasses = 256;
-
-double mean_iou(const std::vector<StoredPicture>& predicted, const std::vector<StoredPicture>& truth,
-                const std::vector<size_t>& chosen) {
-  Confusion confusion(kClasses);
-  for (const size_t i : chosen) confusion.add(std::get<Image>(predicted[i]), std::get<Image>(truth[i]));
-  return confusion.mean_iou();
-}
-
-Json label_measures(const Answers& a, uint64_t seed) {
-  const auto labels = [](const StoredPicture& p) -> const Raster<uint8_t>& { return std::get<Image>(p); };
-  Image frequent = labels(a.truth[0]);
-  for (size_t i = 0; i < frequent.pixels.size(); ++i) {
-    std::vector<int> counts(kClasses);
-    for (const auto& t : a.truth) ++counts[labels(t).pixels[i]];
-    frequent.pixels[i] = static_cast<uint8_t>(std::max_element(counts.begin(), counts.end()) - counts.begin());
-  }
-  std::vector<size_t> all(a.truth.size());
-  for (size_t i = 0; i < all.size(); ++i) all[i] = i;
-  // The measure is of the whole set: its interval comes from drawing the samples again, with replacement.
-  Summary model{mean_iou(a.model, a.truth, all), 0, static_cast<int64_t>(all.size())};
-  std::vector<double> redrawn;
-  for (uint64_t round = 0; round < 100; ++round) {
-    Random random(seed, {hash_text("bootstrap"), round});
-    std::vector<size_t> chosen;
-    for (size_t i = 0; i < all.size(); ++i) chosen.push_back(static_cast<size_t>(random.below(static_cast<int64_t>(all.size()))));
-    redrawn.push_back(mean_iou(a.model, a.truth, chosen));
-  }
-  std::sort(redrawn.begin(), redrawn.end());
-  model.half_width = (redrawn[97] - redrawn[2]) / 2;
-  return Json::array({measure("semantic mIoU", "", true, model, mean_iou(a.ceiling, a.truth, all),
-                              mean_iou(std::vector<StoredPicture>(a.truth.size(), frequent), a.truth, all))});
-}
-
-bool names(const std::string& caption, const std::string& thing) {
-  return (" " + caption + " ").find(" " + thing + " ") != std::string::npos ||
-         (" " + caption + ",").find(" " + thing + ",") != std::string::npos;
-}
-
-Json caption_measures(const std::vector<std::string>& captions, const std::vector<std::string>& largest) {
-  std::map<std::string, int> counts;
-  std::vector<double> named;
-  for (size_t i = 0; i < largest.size(); ++i) {
-    ++counts[largest[i]];
-    named.push_back(names(captions[i], largest[i]));
-  }
-  int most = 0;
-  for (const auto& item : counts) most = std::max(most, item.second);
-  return Json::array({measure("caption names the largest object", "", true, summarise(named), 1,
-                              static_cast<double>(most) / static_cast<double>(largest.size()))});
-}
 
 }  // namespace
 
-Json evaluate(const Pipeline& pipeline, const EvaluateOptions& options) {
-  std::string picture, caption;
-  for (const auto& name : pipeline.reads())
-    if (pipeline.modality(name).kind == ModalityKind::kPixels) picture = name;
-  check(!picture.empty(), "the model reads no pixels; evaluation starts from pictures");
-  std::vector<Answers> subjects;
-  for (const auto& name : pipeline.writes()) {
-    const std::string subject = subject_of(name);
-    if (subject == "caption") caption = name;
-    if (pipeline.has_tokenizer(name) && (subject == "depth" || subject == "normal" || subject == "semseg"))
-      subjects.push_back({name, pipeline.picture_kind(name), {}, {}, {}});
-  }
-  auto files = list_files(options.data / "rgb", {".png", ".jpg", ".jpeg", ".webp"});
-  if (static_cast<int64_t>(files.size()) > options.count) files.resize(static_cast<size_t>(options.count));
-  check(files.size() >= 2, (options.data / "rgb").string(), ": holds fewer than two pictures");
-
-  std::vector<std::string> captions, largest;
-  Progress progress("eval", static_cast<int64_t>(files.size()));
-  for (size_t begin = 0; begin < files.size(); begin += static_cast<size_t>(options.batch)) {
-    const size_t end = std::min(files.size(), begin + static_cast<size_t>(options.batch));
-    std::vector<Canvas> seen;
-    for (size_t i = begin; i < end; ++i) {
-      seen.emplace_back();
-      seen.back().key = i;
-      pipeline.give_picture(seen.back(), picture, read_image(files[i]));
-    }
-    const auto answer = [&](const std::string& modality) {
-      std::vector<Canvas> canvases = seen;
-      Target target = default_target(pipeline.modality(modality), true);
-      target.temperature = 0;
-      target.guidance = 1;
-      Plan plan;
-      plan.targets = {target};
-      pipeline.run(canvases, plan, {options.seed, false, {}});
-      return canvases;
-    };
-    for (auto& subject : subjects) {
-      const auto answered = answer(subject.modality);
-      const auto size = static_cast<int>(pipeline.modality(subject.modality).image_size);
-      for (size_t i = begin; i < end; ++i) {
-        const fs::path file = options.data / subject_of(subject.modality) / files[i].stem().concat(".png");
-        subject.truth.push_back(centre_square(subject.kind, read_picture(subject.kind, file), size));
-        subject.model.push_back(pipeline.picture(answered[i - begin], subject.modality));
-        Canvas whole;
-        pipeline.give_picture(whole, subject.modality, subject.truth.back());
-        subject.ceiling.push_back(pipeline.picture(whole, subject.modality));
-      }
-    }
-    if (!caption.empty() && fs::exists(options.data / "scene")) {
-      const auto answered = answer(caption);
-      for (size_t i = begin; i < end; ++i) {
-        const fs::path file = options.data / "scene" / files[i].stem().concat(".json");
-        captions.push_back(pipeline.text(answered[i - begin], caption));
-        largest.push_back(json_get<std::string>(read_json(file), "largest", file.string()));
-      }
-    }
-    progress.update(static_cast<int64_t>(end));
-  }
-
-  Json report = {{"data", options.data.string()}, {"samples", files.size()}, {"input", picture}, {"measures", Json::array()}};
-  for (const auto& subject : subjects) {
-    const Json part = subject.kind.kind == "depth"    ? depth_measures(subject)
-                      : subject.kind.kind == "normal" ? normal_measures(subject)
-                                                      : label_measures(subject, options.seed);
-    for (const auto& item : part) report["measures"].push_back(item);
-  }
-  if (!captions.empty()) report["measures"].push_back(caption_measures(captions, largest)[0]);
-  return report;
-}
-
-std::string evaluation_table(const Json& report) {
-  std::ostringstream out;
-  out << report["input"].get<std::string>() << " -> everything, " << report["samples"] << " samples of "
-      << report["data"].get<std::string>() << "\n";
-  char line[256];
-  std::snprintf(line, sizeof line, "%-34s %18s %10s %10s %8s\n", "measure", "model (95 %)", "ceiling", "baseline", "closed");
-  out << line;
-  for (const auto& m : report["measures"]) {
-    const std::string name = m["measure"].get<std::string>() + (m["better"] == "higher" ? " (higher)" : " (lower)");
-    std::snprintf(line, sizeof line, "%-42s %.3f +- %.3f %10.3f %10.3f %6.0f %%\n", name.c_str(),
-                  m["model"].get<double>(), m["interval"].get<double>(), m["ceiling"].get<double>(),
-                  m["baseline"].get<double>(), 100 * m["closed"].get<double>());
-    out << line;
-  }
-  return out.str();
-}
+Json evaluate(const Pipeline& pipeline, const EvaluateOptions& options) { return Evaluation(pipeline, options).run(); }
 
 }  // namespace fourm

@@ -1,5 +1,4 @@
-// `fourm eval`: how well a model reads pictures of a held-out data set, beside what its tokenizers allow and what a
-// guess without looking gives.
+// `fourm eval`: how well a model makes each modality of a held-out data set from others.
 #pragma once
 
 #include "fourm/core/json.h"
@@ -8,18 +7,16 @@
 namespace fourm {
 
 struct EvaluateOptions {
-  fs::path data;          ///< folders rgb, depth, normal, semseg, caption, scene as `fourm rooms` writes them
-  int64_t count = 200;    ///< samples, from the first
-  int64_t batch = 25;
-  uint64_t seed = 0;
+  fs::path data;  ///< folders or shards rgb, depth, normal, semseg, caption, det, scene as `fourm rooms` writes them
+  int64_t count = 200;  ///< samples, from the first
+  uint64_t seed = 0;    ///< of what is drawn
+  /// What is given: subjects joined by '+', or "all": everything but what is asked for.
+  std::vector<std::string> inputs{"rgb"};
 };
 
-/// Depth, normals, classes and captions from the picture alone, one greedy step a grid. Each measure: `model` (with the
-/// half width of its 95 % interval), `ceiling` (the truth through the tokenizer), `baseline` (per-pixel mean depth and
-/// normal, per-pixel most frequent class, most frequent largest object, all taken from the evaluated truth itself) and
-/// `closed`, the share of the way from baseline to ceiling.
+/// For each input set the measures of each output that is not in it (see the comparisons for measures, ceilings and
+/// baselines): {"data", "samples", "inputs": [{"given", "measures": [...]}]}. Maps, boxes and captions are the model's
+/// most likely answers; pictures are painted by drawing.
 Json evaluate(const Pipeline& pipeline, const EvaluateOptions& options);
-
-std::string evaluation_table(const Json& report);
 
 }  // namespace fourm

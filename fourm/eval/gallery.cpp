@@ -3,10 +3,52 @@
 #include <algorithm>
 #include <sstream>
 
+#include "fourm/eval/lettering.h"
+
 namespace fourm {
 namespace {
 
-constexpr int kGap = 6;
+constexpr int kGap = 8, kScale = 2, kLine = kScale * kLetterHeight + 5, kTitleScale = 3;
+constexpr Colour kPaper{250, 250, 250}, kInk{30, 30, 30}, kFaint{110, 110, 110};
+
+// A picture that grows downwards as things are put on it.
+class Sheet {
+ public:
+  explicit Sheet(int width) : width_(width) { skip(kGap); }
+
+  void skip(int height) {
+    Image taller(width_, image_.height + height, 3, kPaper[0]);
+    std::copy(image_.pixels.begin(), image_.pixels.end(), taller.pixels.begin());
+    image_ = std::move(taller);
+  }
+
+  void text(const std::string& words, Colour colour, int scale = kScale) {
+    const int line = kLine * scale / kScale;
+    for (const auto& part : wrap_text(words, width_ - 2 * kGap, scale)) {
+      skip(line);
+      draw_text(image_, kGap, image_.height - line, part, colour, scale);
+    }
+  }
+
+  void pictures(const std::vector<GalleryCell>& cells) {
+    const int top = image_.height;
+    skip(kGalleryCell + kLine + kGap);
+    int x = kGap;
+    for (const auto& cell : cells) {
+      const Image small = resize_bilinear(cell.picture, kGalleryCell, kGalleryCell);
+      for (int y = 0; y < kGalleryCell; ++y)
+        std::copy_n(small.at(0, y), static_cast<size_t>(kGalleryCell) * 3, image_.at(x, top + y));
+      draw_text(image_, x, top + kGalleryCell + kGap / 2, cell.label, kFaint, kScale);
+      x += kGalleryCell + kGap;
+    }
+  }
+
+  Image take() { return std::move(image_); }
+
+ private:
+  int width_;
+  Image image_;
+};
 
 std::string escaped(const std::string& text) {
   std::string out;
@@ -17,6 +59,8 @@ std::string escaped(const std::string& text) {
       out += "&gt;";
     else if (c == '&')
       out += "&amp;";
+    else if (c == '"')
+      out += "&quot;";
     else
       out += c;
   }
@@ -24,62 +68,58 @@ std::string escaped(const std::string& text) {
 }
 
 constexpr const char* kStyle = R"css(
-body { font: 15px/1.45 system-ui, sans-serif; margin: 2rem auto; max-width: 1200px; padding: 0 1rem; color: #222; background: #fafafa }
+body { font: 15px/1.45 system-ui, sans-serif; margin: 2rem auto; max-width: 1400px; padding: 0 1rem; color: #222; background: #fafafa }
 h1 { font-size: 1.5rem } h2 { font-size: 1.05rem; margin: 1.6rem 0 .5rem }
-.row { display: flex; flex-wrap: wrap; gap: 12px }
-figure { margin: 0; width: 170px } img { width: 170px; height: 170px; image-rendering: auto; border-radius: 6px; display: block }
-figcaption { font-size: .82rem; color: #444; padding-top: 4px }
-.words { width: 170px; min-height: 150px; display: flex; align-items: center; padding: 10px; box-sizing: border-box; background: #fff; border: 1px solid #ddd; border-radius: 6px }
-footer { margin-top: 2rem; font-size: .85rem; color: #555; white-space: pre-line }
-@media (prefers-color-scheme: dark) { body { background: #16181c; color: #ddd } figcaption, footer { color: #aaa } .words { background: #20242a; border-color: #333 } }
+.row { display: flex; flex-wrap: wrap; gap: 10px }
+figure { margin: 0; width: 160px } img { width: 160px; height: 160px; border-radius: 6px; display: block }
+figcaption { font-size: .82rem; color: #555; padding-top: 4px }
+.words { margin: .4rem 0 0 }
+footer { margin-top: 2rem; font-size: .85rem; color: #555 }
+@media (prefers-color-scheme: dark) { body { background: #16181c; color: #ddd } figcaption, footer { color: #aaa } }
 )css";
 
 }  // namespace
 
-Image gallery_sheet(const Gallery& gallery, int cell) {
-  size_t columns = 1, rows = 0;
+Image gallery_sheet(const Gallery& gallery) {
+  size_t columns = 4;
+  for (const auto& row : gallery.rows) columns = std::max(columns, row.cells.size());
+  Sheet sheet(static_cast<int>(columns) * (kGalleryCell + kGap) + kGap);
+  sheet.text(gallery.title, kInk, kTitleScale);
+  sheet.text(gallery.introduction, kFaint);
   for (const auto& row : gallery.rows) {
-    size_t pictures = 0;
-    for (const auto& c : row.cells) pictures += c.picture.area() > 0;
-    columns = std::max(columns, pictures);
-    rows += pictures > 0;
+    sheet.skip(2 * kGap);
+    sheet.text(row.title, kInk);
+    sheet.pictures(row.cells);
+    if (!row.words.empty()) sheet.text(row.words, kFaint);
   }
-  Image sheet(static_cast<int>(columns) * (cell + kGap) + kGap, static_cast<int>(std::max<size_t>(rows, 1)) * (cell + kGap) + kGap,
-              3, 250);
-  int y = kGap;
-  for (const auto& row : gallery.rows) {
-    int x = kGap;
-    for (const auto& c : row.cells) {
-      if (c.picture.area() == 0) continue;
-      const Image small = resize_bilinear(c.picture, cell, cell);
-      for (int i = 0; i < cell; ++i) std::copy_n(small.at(0, i), static_cast<size_t>(cell) * 3, sheet.at(x, y + i));
-      x += cell + kGap;
-    }
-    if (x > kGap) y += cell + kGap;
-  }
-  return sheet;
+  sheet.skip(2 * kGap);
+  sheet.text(gallery.closing, kFaint);
+  sheet.skip(kGap);
+  return sheet.take();
 }
 
-void write_gallery(const fs::path& folder, const Gallery& gallery, int cell) {
-  write_png(folder / "gallery.png", gallery_sheet(gallery, cell));
+std::string gallery_page(const Gallery& gallery) {
   std::ostringstream page;
-  page << "<!doctype html>\n<html lang=\"en\"><meta charset=\"utf-8\"><meta name=\"viewport\" content=\"width=device-width\">"
-       << "<title>" << escaped(gallery.title) << "</title><style>" << kStyle << "</style>\n<h1>" << escaped(gallery.title)
-       << "</h1>\n<p>" << escaped(gallery.introduction) << "</p>\n";
+  page << "<!doctype html>\n<html lang=\"en\"><meta charset=\"utf-8\"><meta name=\"viewport\" "
+          "content=\"width=device-width\">"
+       << "<title>" << escaped(gallery.title) << "</title><style>" << kStyle << "</style>\n<h1>"
+       << escaped(gallery.title) << "</h1>\n<p>" << escaped(gallery.introduction) << "</p>\n";
   for (const auto& row : gallery.rows) {
     page << "<h2>" << escaped(row.title) << "</h2>\n<div class=\"row\">\n";
-    for (const auto& c : row.cells) {
-      if (c.picture.area() == 0) {
-        page << "<div class=\"words\">" << escaped(c.label) << "</div>\n";
-        continue;
-      }
-      page << "<figure><img alt=\"" << escaped(c.label) << "\" src=\"data:image/png;base64," << base64(encode_png(c.picture))
-           << "\"><figcaption>" << escaped(c.label) << "</figcaption></figure>\n";
-    }
+    for (const auto& cell : row.cells)
+      page << "<figure><img alt=\"" << escaped(cell.label) << "\" src=\"data:image/png;base64,"
+           << base64(encode_png(cell.picture)) << "\"><figcaption>" << escaped(cell.label)
+           << "</figcaption></figure>\n";
     page << "</div>\n";
+    if (!row.words.empty()) page << "<p class=\"words\">" << escaped(row.words) << "</p>\n";
   }
   page << "<footer>" << escaped(gallery.closing) << "</footer>\n</html>\n";
-  write_file(folder / "index.html", page.str());
+  return page.str();
+}
+
+void write_gallery(const fs::path& folder, const Gallery& gallery) {
+  write_png(folder / "gallery.png", gallery_sheet(gallery));
+  write_file(folder / "index.html", gallery_page(gallery));
 }
 
 }  // namespace fourm

@@ -1,4 +1,4 @@
-// Rows of pictures as one PNG and one self-contained HTML page.
+// Rows of labelled pictures as one PNG and one self-contained HTML page.
 #pragma once
 
 #include <string>
@@ -8,14 +8,17 @@
 
 namespace fourm {
 
+inline constexpr int kGalleryCell = 160;  ///< pixels a side of a picture on the sheet
+
 struct GalleryCell {
-  Image picture;      ///< may be empty: the cell then shows its text alone
-  std::string label;  ///< under the picture, on the page
+  Image picture;
+  std::string label;  ///< under the picture: a word or two
 };
 
 struct GalleryRow {
   std::string title;
   std::vector<GalleryCell> cells;
+  std::string words;  ///< under the row: what the model says; may be empty
 };
 
 struct Gallery {
@@ -24,10 +27,12 @@ struct Gallery {
   std::string closing;  ///< credits and the like
 };
 
-/// The pictures alone, a line a row, every cell `cell` pixels a side.
-Image gallery_sheet(const Gallery& gallery, int cell);
+/// All of it as one picture.
+Image gallery_sheet(const Gallery& gallery);
+/// All of it as one page, pictures included.
+std::string gallery_page(const Gallery& gallery);
 
 /// FOLDER/gallery.png and FOLDER/index.html.
-void write_gallery(const fs::path& folder, const Gallery& gallery, int cell = 160);
+void write_gallery(const fs::path& folder, const Gallery& gallery);
 
 }  // namespace fourm

@@ -17,11 +17,6 @@ std::string with_article(const std::string& words) {
   return (std::string("aeiou").find(words[0]) != std::string::npos ? "an " : "a ") + words;
 }
 
-std::string plural(const std::string& noun) {
-  if (noun == "shelf") return "shelves";
-  return noun + (noun.ends_with("s") || noun.ends_with("h") ? "es" : "s");
-}
-
 std::string counted(const Group& group, const std::string& adjectives) {
   static const char* kNumbers[] = {"", "", "two ", "three ", "four "};
   const std::string noun(class_name(group.semantic));
@@ -55,6 +50,11 @@ std::string surface(const SurfaceFinish& finish, const char* noun) {
 }
 
 }  // namespace
+
+std::string plural(const std::string& noun) {
+  if (noun == "shelf") return "shelves";
+  return noun + (noun.ends_with("s") || noun.ends_with("h") ? "es" : "s");
+}
 
 std::vector<std::string> describe(const Room& room, const std::vector<Sight>& sights, int image_pixels) {
   std::vector<Group> groups;

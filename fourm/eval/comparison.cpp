@@ -1,0 +1,48 @@
+#include "fourm/eval/comparison.h"
+
+#include <algorithm>
+#include <numeric>
+
+#include "fourm/core/rng.h"
+
+namespace fourm {
+
+double Comparison::closed() const {
+  const double way = ceiling - baseline;
+  return way != 0 ? (model.mean - baseline) / way : 0;
+}
+
+Json Comparison::json() const {
+  return {{"measure", name},
+          {"unit", unit},
+          {"better", higher ? "higher" : "lower"},
+          {"model", model.mean},
+          {"interval", model.half_width},
+          {"samples", model.count},
+          {"ceiling", ceiling},
+          {"baseline", baseline},
+          {"closed", closed()}};
+}
+
+Comparison compare(const std::string& name, const std::string& unit, bool higher, const std::vector<double>& model,
+                   const std::vector<double>& ceiling, const std::vector<double>& baseline) {
+  return {name, unit, higher, summarise(model), summarise(ceiling).mean, summarise(baseline).mean};
+}
+
+Summary bootstrap(size_t n, uint64_t seed, const std::function<double(const std::vector<size_t>&)>& measure) {
+  constexpr size_t kRounds = 200;
+  std::vector<size_t> samples(n);
+  std::iota(samples.begin(), samples.end(), size_t{0});
+  Summary summary{measure(samples), 0, static_cast<int64_t>(n)};
+  std::vector<double> values;
+  for (uint64_t round = 0; round < kRounds; ++round) {
+    Random random(seed, {hash_text("bootstrap"), round});
+    for (size_t& sample : samples) sample = static_cast<size_t>(random.below(static_cast<int64_t>(n)));
+    values.push_back(measure(samples));
+  }
+  std::sort(values.begin(), values.end());
+  summary.half_width = (values[kRounds - 1 - kRounds / 40] - values[kRounds / 40]) / 2;
+  return summary;
+}
+
+}  // namespace fourm

@@ -1,0 +1,141 @@
+#include "fourm/eval/held_out.h"
+
+#include <algorithm>
+
+#include "fourm/core/error.h"
+#include "fourm/core/json.h"
+#include "fourm/core/log.h"
+#include "fourm/core/strings.h"
+#include "fourm/data/annotation.h"
+#include "fourm/data/source.h"
+#include "fourm/data/token_set.h"
+
+namespace fourm {
+namespace {
+
+constexpr const char* kMaps[] = {"rgb", "depth", "normal", "semseg"};
+constexpr double kLargeShare = 0.05;  // of the picture
+
+bool is_map(const std::string& subject) {
+  return std::find(std::begin(kMaps), std::end(kMaps), subject) != std::end(kMaps);
+}
+
+std::vector<Subject> common_subjects(const Pipeline& pipeline, const Source& source) {
+  std::vector<Subject> subjects;
+  for (const std::string name : {"rgb", "depth", "normal", "semseg", "det", "caption"}) {
+    if (!source.has(name)) continue;
+    const auto usable = [&](const std::string& modality) {
+      const ModalityKind kind = pipeline.modality(modality).kind;
+      return subject_of(modality) == name && (kind == ModalityKind::kTokens ? pipeline.has_tokenizer(modality) : true);
+    };
+    Subject subject{name, "", ""};
+    for (const auto& modality : pipeline.reads())
+      if (usable(modality) && (subject.input.empty() || pipeline.modality(modality).kind == ModalityKind::kPixels))
+        subject.input = modality;
+    for (const auto& modality : pipeline.writes())
+      if (usable(modality)) subject.output = modality;
+    if (!subject.input.empty() || !subject.output.empty()) subjects.push_back(subject);
+  }
+  return subjects;
+}
+
+// Boxes beyond what the model reads are left out, the smallest first.
+void give_fitting_boxes(const Pipeline& pipeline, Canvas& canvas, const std::string& modality, Boxes boxes) {
+  std::stable_sort(boxes.begin(), boxes.end(), [](const auto& a, const auto& b) {
+    return (a.xmax - a.xmin) * (a.ymax - a.ymin) > (b.xmax - b.xmin) * (b.ymax - b.ymin);
+  });
+  const int64_t bins = coordinate_bins(pipeline.words()), most = pipeline.modality(modality).max_tokens;
+  const auto fits = [&] {
+    return static_cast<int64_t>(pipeline.words().encode(boxes_to_string(boxes, bins)).size()) < most;
+  };
+  while (!fits()) boxes.pop_back();
+  pipeline.give_boxes(canvas, modality, boxes);
+}
+
+SceneObjects scene_objects(const Json& scene, double least_pixels, const std::string& origin) {
+  SceneObjects objects;
+  objects.largest = json_get<std::string>(scene, "largest", origin);
+  if (objects.largest == "none") objects.largest.clear();
+  for (const auto& thing : json_get<std::vector<Json>>(scene, "things", origin)) {
+    const auto name = json_get<std::string>(thing, "class_name", origin);
+    if (json_get<bool>(thing, "furniture", origin) && json_get<double>(thing, "pixels", origin) >= least_pixels &&
+        std::find(objects.large.begin(), objects.large.end(), name) == objects.large.end())
+      objects.large.push_back(name);
+  }
+  return objects;
+}
+
+HeldOutSample read_sample(const Pipeline& pipeline, const Source& source, const std::vector<Subject>& subjects,
+                          int64_t i) {
+  HeldOutSample sample;
+  sample.given.key = static_cast<uint64_t>(i);
+  double pixels = 0;  // of the picture as stored
+  for (const auto& [name, input, output] : subjects) {
+    const std::string origin = source.origin(i, name);
+    const std::string bytes = source.read(i, name);
+    if (is_map(name)) {
+      const std::string& modality = output.empty() ? input : output;
+      const InputConfig kind = pipeline.picture_kind(modality);
+      const StoredPicture stored = decode_picture(kind, bytes, origin);
+      const auto square = centre_square(kind, stored, static_cast<int>(pipeline.modality(modality).image_size));
+      pixels = static_cast<double>(picture_width(stored)) * picture_height(stored);
+      if (!input.empty()) pipeline.give_picture(sample.given, input, stored);
+      if (!output.empty() && output != input) pipeline.give_picture(sample.given, output, stored);
+      sample.pictures.emplace(name, square);
+      continue;
+    }
+    const Annotation annotation = decode_annotation(bytes, source.extension(i, name), origin);
+    const std::string& modality = input.empty() ? output : input;
+    if (name == "det") {
+      check(annotation.boxes.has_value(), origin, ": expected boxes, found texts");
+      sample.boxes = *annotation.boxes;
+      give_fitting_boxes(pipeline, sample.given, modality, sample.boxes);
+    } else {
+      check(!annotation.texts.empty(), origin, ": expected captions, found boxes");
+      sample.caption = annotation.texts.back();
+      pipeline.give_text(sample.given, modality, sample.caption);
+    }
+  }
+  if (source.has("scene")) {
+    const std::string origin = source.origin(i, "scene");
+    sample.scene = scene_objects(parse_json(source.read(i, "scene"), origin), kLargeShare * pixels, origin);
+  }
+  return sample;
+}
+
+}  // namespace
+
+const Subject& HeldOut::subject(const std::string& name) const {
+  std::vector<std::string> names;
+  for (const auto& s : subjects) {
+    if (s.name == name && !s.input.empty()) return s;
+    if (!s.input.empty()) names.push_back(s.name);
+  }
+  fail(printable(name), " is not an input that both the data set and the model have; they share ", join(names, ", "),
+       did_you_mean(name, names));
+}
+
+const Subject* HeldOut::written(const std::string& name) const {
+  for (const auto& s : subjects)
+    if (s.name == name && !s.output.empty()) return &s;
+  return nullptr;
+}
+
+HeldOut HeldOut::read(const Pipeline& pipeline, const fs::path& data, int64_t count) {
+  const Source source = Source::open(data.string());
+  HeldOut held;
+  held.subjects = common_subjects(pipeline, source);
+  held.scenes = source.has("scene");
+  check(!held.subjects.empty(), data.string(),
+        ": holds none of the folders rgb, depth, normal, semseg, caption and det that the model knows");
+  count = std::min(count, source.size());
+  check(count >= 2, data.string(), ": holds fewer than two samples");
+  Progress progress("reading", count);
+  for (int64_t i = 0; i < count; ++i) {
+    held.samples.push_back(read_sample(pipeline, source, held.subjects, i));
+    progress.update(i + 1);
+  }
+  return held;
+}
+
+}  // namespace fourm

@@ -1,0 +1,36 @@
+// A held-out data set as one model sees it: what can be given to the model, and the truth about what it writes.
+#pragma once
+
+#include "fourm/eval/word_comparisons.h"
+#include "fourm/generate/pipeline.h"
+
+namespace fourm {
+
+/// What a data set and a model have in common, and by which modalities the model reads and writes it.
+struct Subject {
+  std::string name;    ///< as the data set's folder: "rgb", "depth", "normal", "semseg", "caption", "det"
+  std::string input;   ///< "rgb@128"; pixels rather than tokens; empty: is not read
+  std::string output;  ///< "tok_rgb@128"; empty: is not written, or has no tokenizer
+};
+
+struct HeldOutSample {
+  Canvas given;                                   ///< what the model reads, and what its tokenizers make of the truth
+  std::map<std::string, StoredPicture> pictures;  ///< truth by subject, at the model's size
+  Boxes boxes;
+  std::string caption;  ///< the last of its captions: in Rooms the most detailed
+  SceneObjects scene;
+};
+
+struct HeldOut {
+  std::vector<Subject> subjects;
+  bool scenes = false;  ///< the data set says what stands in its scenes
+  std::vector<HeldOutSample> samples;
+
+  const Subject& subject(const std::string& name) const;  ///< Error naming those that there are
+  const Subject* written(const std::string& name) const;  ///< null when the model does not write it
+
+  /// The first `count` samples of folders or shards (data/source.h). Error when there are fewer than two.
+  static HeldOut read(const Pipeline& pipeline, const fs::path& data, int64_t count);
+};
+
+}  // namespace fourm

@@ -1,0 +1,103 @@
+#include "fourm/eval/map_comparisons.h"
+
+#include <algorithm>
+#include <cmath>
+
+#include "fourm/core/error.h"
+
+namespace fourm {
+namespace {
+
+constexpr int64_t kLabels = 256;
+
+using Pictures = std::vector<StoredPicture>;
+
+const Image& image(const StoredPicture& picture) { return std::get<Image>(picture); }
+
+Raster<float> metres(const InputConfig& kind, const StoredPicture& picture) {
+  const auto& stored = std::get<Raster<uint16_t>>(picture);
+  Raster<float> out(stored.width, stored.height, 1);
+  for (size_t i = 0; i < out.pixels.size(); ++i) out.pixels[i] = static_cast<float>(stored.pixels[i] * kind.depth_unit);
+  return out;
+}
+
+// The scores of model, ceiling and one blind picture, each against the truth.
+template <class Score>
+Comparison compare_each(const std::string& name, const std::string& unit, bool higher, const MapAnswers& a,
+                        const StoredPicture& blind, const Score& score) {
+  std::vector<double> model, ceiling, baseline;
+  for (size_t i = 0; i < a.truth.size(); ++i) {
+    model.push_back(score(a.model[i], a.truth[i]));
+    ceiling.push_back(score(a.ceiling[i], a.truth[i]));
+    baseline.push_back(score(blind, a.truth[i]));
+  }
+  return compare(name, unit, higher, model, ceiling, baseline);
+}
+
+template <class T>
+StoredPicture pixel_mean(const Pictures& pictures) {
+  auto mean = std::get<Raster<T>>(pictures[0]);
+  for (size_t i = 0; i < mean.pixels.size(); ++i) {
+    double sum = 0;
+    for (const auto& p : pictures) sum += std::get<Raster<T>>(p).pixels[i];
+    mean.pixels[i] = static_cast<T>(std::lround(sum / static_cast<double>(pictures.size())));
+  }
+  return mean;
+}
+
+StoredPicture most_frequent(const Pictures& pictures) {
+  Image frequent = image(pictures[0]);
+  for (size_t i = 0; i < frequent.pixels.size(); ++i) {
+    std::vector<int> counts(kLabels);
+    for (const auto& p : pictures) ++counts[image(p).pixels[i]];
+    frequent.pixels[i] = static_cast<uint8_t>(std::max_element(counts.begin(), counts.end()) - counts.begin());
+  }
+  return frequent;
+}
+
+double mean_iou(const Pictures& predicted, const Pictures& truth, const std::vector<size_t>& samples) {
+  Confusion confusion(kLabels);
+  for (const size_t i : samples) confusion.add(image(predicted[i]), image(truth[i]));
+  return confusion.mean_iou();
+}
+
+std::vector<Comparison> compare_depth(const MapAnswers& a) {
+  const StoredPicture blind = pixel_mean<uint16_t>(a.truth);
+  const auto errors = [&](const StoredPicture& p, const StoredPicture& t) {
+    return depth_errors(metres(a.kind, p), metres(a.kind, t));
+  };
+  return {compare_each("depth AbsRel", "", false, a, blind,
+                       [&](const auto& p, const auto& t) { return errors(p, t).abs_rel; }),
+          compare_each("depth delta1", "", true, a, blind,
+                       [&](const auto& p, const auto& t) { return errors(p, t).delta1; })};
+}
+
+Comparison compare_labels(const MapAnswers& a, uint64_t seed) {
+  const size_t n = a.truth.size();
+  const auto of = [&](const Pictures& predicted) {
+    return [&](const std::vector<size_t>& samples) { return mean_iou(predicted, a.truth, samples); };
+  };
+  std::vector<size_t> all(n);
+  for (size_t i = 0; i < n; ++i) all[i] = i;
+  return {"semantic mIoU",
+          "",
+          true,
+          bootstrap(n, seed, of(a.model)),
+          mean_iou(a.ceiling, a.truth, all),
+          mean_iou(Pictures(n, most_frequent(a.truth)), a.truth, all)};
+}
+
+}  // namespace
+
+std::vector<Comparison> compare_maps(const MapAnswers& a, uint64_t seed) {
+  if (a.kind.kind == "depth") return compare_depth(a);
+  if (a.kind.has_labels()) return {compare_labels(a, seed)};
+  const StoredPicture blind = pixel_mean<uint8_t>(a.truth);
+  if (a.kind.kind == "normal")
+    return {compare_each("normals mean angle", "degrees", false, a, blind,
+                         [](const auto& p, const auto& t) { return mean_angle(image(p), image(t)); })};
+  return {compare_each("rgb PSNR", "dB", true, a, blind,
+                       [](const auto& p, const auto& t) { return psnr(image(p), image(t)); })};
+}
+
+}  // namespace fourm

@@ -1,0 +1,20 @@
+// Pictures and maps of a model against the truth.
+#pragma once
+
+#include "fourm/eval/comparison.h"
+#include "fourm/modality/transform.h"
+
+namespace fourm {
+
+/// One subject, as stored pictures of one size, one a sample.
+struct MapAnswers {
+  InputConfig kind;
+  std::vector<StoredPicture> truth, model, ceiling;  ///< ceiling: the truth through the tokenizer
+};
+
+/// By the subject's kind, each beside a baseline that is the same for every sample: depth (AbsRel, delta1) and normals
+/// (mean angle) beside the mean of each pixel, labels (mIoU) beside its most frequent class, RGB (PSNR) beside its
+/// mean. All taken from the truth itself.
+std::vector<Comparison> compare_maps(const MapAnswers& answers, uint64_t seed);
+
+}  // namespace fourm

@@ -1,0 +1,22 @@
+// Is what a caption asks for found again in the picture painted from it?
+#pragma once
+
+#include "fourm/eval/comparison.h"
+#include "fourm/eval/word_comparisons.h"
+#include "fourm/io/image.h"
+
+namespace fourm {
+
+/// The share of the picture that each label covers. [256]
+std::vector<double> label_areas(const Raster<uint8_t>& labels);
+
+/// Does the class cover between 2 and 75 % of the picture?
+bool is_found(const std::vector<double>& areas, const std::string& class_name);
+
+/// How often the largest object of each scene is found in its painted picture. `painted`, `truth`: label_areas of one
+/// segmenter on the painted pictures and on the true ones. The ceiling is how often it is found in its true picture,
+/// the baseline how often in the true pictures of the other scenes. Scenes without furniture are left out.
+Comparison compare_recognition(const std::vector<std::vector<double>>& painted,
+                               const std::vector<std::vector<double>>& truth, const std::vector<SceneObjects>& scenes);
+
+}  // namespace fourm

@@ -1,0 +1,84 @@
+// Average precision against numbers worked out by hand.
+#include "fourm/eval/average_precision.h"
+
+#include <gtest/gtest.h>
+
+namespace fourm {
+namespace {
+
+LabelledBox box(double xmin, double ymin, double xmax, double ymax, const std::string& name = "chair",
+                double score = 1) {
+  return {xmin, ymin, xmax, ymax, name, score};
+}
+
+// Boxes side by side that share nothing.
+LabelledBox place(int i, const std::string& name = "chair", double score = 1) {
+  return box(0.1 * i, 0, 0.1 * i + 0.1, 1, name, score);
+}
+
+double precision(const std::vector<BoxMatches>& pictures) {
+  std::vector<const BoxMatches*> all;
+  for (const auto& p : pictures) all.push_back(&p);
+  return average_precision(all);
+}
+
+TEST(IntersectionOverUnion, OfAreas) {
+  EXPECT_NEAR(intersection_over_union(box(0, 0, 0.5, 0.5), box(0.25, 0, 0.75, 0.5)), 1.0 / 3, 1e-12);
+  EXPECT_NEAR(intersection_over_union(box(0, 0, 1, 1), box(0, 0, 1, 0.5)), 0.5, 1e-12);
+  EXPECT_EQ(intersection_over_union(box(0, 0, 0.2, 1), box(0.4, 0, 1, 1)), 0);
+  EXPECT_EQ(intersection_over_union(box(0.5, 0.5, 0.5, 0.5), box(0.5, 0.5, 0.5, 0.5)), 0);
+}
+
+TEST(MatchBoxes, EachTrueBoxIsFoundOnceAndInItsClass) {
+  const BoxMatches m = match_boxes({place(0, "chair", 0.5), place(0, "chair", 0.9), place(1, "table"), place(3)},
+                                   {place(0), place(1), place(2, "table")});
+  ASSERT_EQ(m.guesses.at("chair").size(), 3u);
+  EXPECT_TRUE(m.guesses.at("chair")[0].score == 1 && !m.guesses.at("chair")[0].right);    // place 3: nothing there
+  EXPECT_TRUE(m.guesses.at("chair")[1].score == 0.9 && m.guesses.at("chair")[1].right);   // the surer of two
+  EXPECT_TRUE(m.guesses.at("chair")[2].score == 0.5 && !m.guesses.at("chair")[2].right);  // already taken
+  EXPECT_FALSE(m.guesses.at("table")[0].right);                                           // a chair stands there
+  EXPECT_EQ(m.truths.at("chair"), 2);
+}
+
+TEST(MatchBoxes, HalfSharedIsEnough) {
+  EXPECT_TRUE(match_boxes({box(0, 0, 1, 0.5)}, {box(0, 0, 1, 1)}).guesses.at("chair")[0].right);
+  EXPECT_FALSE(match_boxes({box(0, 0, 1, 0.49)}, {box(0, 0, 1, 1)}).guesses.at("chair")[0].right);
+  EXPECT_FALSE(match_boxes({box(0, 0, 1, 0.5)}, {box(0, 0, 1, 1)}, 0.75).guesses.at("chair")[0].right);
+}
+
+TEST(MatchBoxes, TheBestOverlapIsTaken) {
+  // Both true boxes overlap the first guess enough; it takes the nearer one and leaves the other to the second.
+  const BoxMatches m = match_boxes({box(0, 0, 0.8, 1, "chair", 0.9), box(0, 0, 0.6, 1, "chair", 0.8)},
+                                   {box(0, 0, 0.6, 1), box(0, 0, 0.9, 1)});
+  EXPECT_TRUE(m.guesses.at("chair")[0].right && m.guesses.at("chair")[1].right);
+}
+
+TEST(AveragePrecision, AreaUnderTheEnvelope) {
+  // Over two pictures, surest first: right (precision 1, recall 1/3), wrong, right (2/3, 2/3). One of three is missed.
+  const std::vector<BoxMatches> pictures{
+      match_boxes({place(0, "chair", 0.9), place(5, "chair", 0.8)}, {place(0), place(1)}),
+      match_boxes({place(0, "chair", 0.7)}, {place(0)})};
+  EXPECT_NEAR(precision(pictures), 1.0 / 3 + 1.0 / 3 * 2 / 3, 1e-12);
+}
+
+TEST(AveragePrecision, PrecisionIsTheBestAtThatRecallOrAbove) {
+  // Wrong, right, right of two: 1/2 and 2/3, so 2/3 for both halves.
+  EXPECT_NEAR(precision({match_boxes({place(5, "chair", 0.9), place(0, "chair", 0.8), place(1, "chair", 0.7)},
+                                     {place(0), place(1)})}),
+              2.0 / 3, 1e-12);
+}
+
+TEST(AveragePrecision, EqualScoresAreOneStep) {
+  EXPECT_NEAR(precision({match_boxes({place(0), place(5)}, {place(0)})}), 0.5, 1e-12);
+  EXPECT_NEAR(precision({match_boxes({place(5), place(0)}, {place(0)})}), 0.5, 1e-12);
+}
+
+TEST(AveragePrecision, MeanOverTheClassesInTruth) {
+  EXPECT_NEAR(precision({match_boxes({place(0), place(4, "lamp")}, {place(0), place(1, "table")})}), 0.5, 1e-12);
+  EXPECT_EQ(precision({match_boxes({place(0)}, {})}), 0);
+  EXPECT_EQ(precision({}), 0);
+  EXPECT_EQ(precision({match_boxes({place(0), place(1)}, {place(0), place(1)})}), 1);
+}
+
+}  // namespace
+}  // namespace fourm

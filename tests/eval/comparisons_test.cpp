@@ -1,0 +1,153 @@
+// Measures beside their ceilings and baselines, by numbers worked out by hand.
+#include <gtest/gtest.h>
+
+#include <cmath>
+
+#include "fourm/eval/map_comparisons.h"
+#include "fourm/eval/recognition.h"
+#include "fourm/eval/word_comparisons.h"
+#include "fourm/rooms/classes.h"
+
+namespace fourm {
+namespace {
+
+Raster<uint16_t> depth(uint16_t left, uint16_t right) {
+  Raster<uint16_t> map(2, 1, 1);
+  map.pixels = {left, right};
+  return map;
+}
+
+Image labels(std::vector<uint8_t> values) {
+  Image map(static_cast<int>(values.size()), 1, 1);
+  map.pixels = std::move(values);
+  return map;
+}
+
+TEST(Comparison, ShareClosed) {
+  Comparison c{"x", "", false, {0.2, 0, 1}, 0.1, 0.5};
+  EXPECT_NEAR(c.closed(), 0.75, 1e-12);  // lower is better: 0.3 of the way of 0.4
+  c.model.mean = 0.6;
+  EXPECT_NEAR(c.closed(), -0.25, 1e-12);
+  c.baseline = c.ceiling;
+  EXPECT_EQ(c.closed(), 0);
+}
+
+TEST(Comparison, BootstrapOfAMeanIsItsInterval) {
+  // 100 zeros and 100 ones: the mean's deviation is sqrt(0.25 / 200).
+  const auto measure = [](const std::vector<size_t>& samples) {
+    double sum = 0;
+    for (const size_t i : samples) sum += i % 2 ? 1 : 0;
+    return sum / static_cast<double>(samples.size());
+  };
+  const Summary s = bootstrap(200, 3, measure);
+  EXPECT_EQ(s.mean, 0.5);
+  EXPECT_EQ(s.count, 200);
+  EXPECT_NEAR(s.half_width, 1.96 * std::sqrt(0.25 / 200), 0.015);
+  EXPECT_EQ(bootstrap(200, 3, measure).half_width, s.half_width);
+}
+
+TEST(CompareMaps, DepthBesideThePixelMean) {
+  MapAnswers a{{.kind = "depth"}, {depth(1000, 4000), depth(3000, 4000)}, {}, {}};
+  a.model = {depth(1000, 4000), depth(3000, 2000)};
+  a.ceiling = a.truth;
+  const auto c = compare_maps(a, 0);
+  ASSERT_EQ(c.size(), 2u);
+  EXPECT_NEAR(c[0].model.mean, (0 + 0.25) / 2, 1e-6);
+  EXPECT_NEAR(c[0].ceiling, 0, 1e-9);
+  EXPECT_NEAR(c[0].baseline, (0.5 + (1.0 / 3) / 2) / 2, 1e-6);  // the mean is 2 m and 4 m
+  EXPECT_NEAR(c[1].model.mean, 0.75, 1e-9);
+  EXPECT_NEAR(c[1].baseline, 0.5, 1e-9);
+  EXPECT_TRUE(!c[0].higher && c[1].higher);
+}
+
+TEST(CompareMaps, LabelsBesideTheMostFrequent) {
+  MapAnswers a{{.kind = "semseg"}, {labels({1, 2}), labels({1, 2}), labels({1, 1})}, {}, {}};
+  a.model = a.ceiling = a.truth;
+  a.model[2] = labels({2, 2});
+  const auto c = compare_maps(a, 0)[0];
+  EXPECT_NEAR(c.model.mean, (2.0 / 4 + 2.0 / 4) / 2, 1e-12);
+  EXPECT_EQ(c.ceiling, 1);
+  EXPECT_NEAR(c.baseline, (3.0 / 4 + 2.0 / 3) / 2, 1e-12);  // 1 2 everywhere
+}
+
+TEST(CompareMaps, PicturesBesideTheMeanPicture) {
+  Image dark(4, 4, 3, 90), light(4, 4, 3, 110), middle(4, 4, 3, 109);
+  const auto c = compare_maps({{}, {dark, light}, {dark, middle}, {middle, middle}}, 0)[0];
+  EXPECT_EQ(c.name, "rgb PSNR");
+  EXPECT_NEAR(c.baseline, 20 * std::log10(255.0 / 10), 1e-9);
+  EXPECT_NEAR(c.ceiling, (20 * std::log10(255.0 / 19) + 20 * std::log10(255.0)) / 2, 1e-9);
+}
+
+TEST(Captions, ThingsAreWordsInSingularOrPlural) {
+  EXPECT_TRUE(names_thing("an office with a brown table, a lamp", "table"));
+  EXPECT_TRUE(names_thing("two shelves and two benches", "shelf"));
+  EXPECT_TRUE(names_thing("a room with a washing machine", "washing machine"));
+  EXPECT_TRUE(names_thing("chairs", "chair"));
+  EXPECT_FALSE(names_thing("an armchair in a bedroom", "chair"));
+  EXPECT_FALSE(names_thing("an armchair in a bedroom", "bed"));
+  EXPECT_FALSE(names_thing("tablecloth", "table"));
+  EXPECT_FALSE(names_thing("", "table"));
+}
+
+TEST(Captions, ShareOfLargeObjectsAndTheLargest) {
+  const std::vector<SceneObjects> scenes{{"bed", {"bed", "sofa"}}, {"table", {"table"}}, {"bed", {}}, {"", {}}};
+  const auto c = compare_captions({"a room with a bed", "a room with two tables", "a desk", "a desk"},
+                                  {"a bed and a sofa", "a table", "a bed", "a room"}, scenes);
+  EXPECT_NEAR(c[0].model.mean, (0.5 + 1) / 2, 1e-12);
+  EXPECT_EQ(c[0].model.count, 2);
+  EXPECT_EQ(c[0].ceiling, 1);
+  EXPECT_EQ(c[0].baseline, 1);  // three classes are all there are
+  EXPECT_NEAR(c[1].model.mean, 2.0 / 3, 1e-12);
+  EXPECT_EQ(c[1].model.count, 3);
+  EXPECT_EQ(c[1].ceiling, 1);
+}
+
+TEST(Captions, TheBaselineNamesTheThreeMostFrequent) {
+  const std::vector<SceneObjects> scenes{
+      {"bed", {"bed", "desk"}}, {"sofa", {"sofa", "bed"}}, {"table", {"table", "sofa"}}, {"stove", {"stove", "table"}}};
+  const std::vector<std::string> none(4, "");
+  const auto c = compare_captions(none, none, scenes);
+  EXPECT_NEAR(c[0].baseline, (0.5 + 1 + 1 + 0.5) / 4, 1e-12);  // bed, sofa, table
+  EXPECT_NEAR(c[1].baseline, 0.75, 1e-12);
+}
+
+TEST(Boxes, LargerOnesCountAsSurer) {
+  const LabelledBox large{0, 0, 0.8, 1, "bed", 1}, small{0.9, 0, 1, 1, "bed", 1}, wrong{0.85, 0, 0.88, 0.1, "bed", 1};
+  const std::vector<Boxes> truth{{large, small}};
+  // Right, right, wrong by area, whatever the order said.
+  EXPECT_EQ(compare_boxes({{wrong, small, large}}, truth, truth, 0).model.mean, 1);
+  const LabelledBox huge{0, 0, 1, 0.1, "bed", 1};
+  EXPECT_NEAR(compare_boxes({{large, huge}}, truth, truth, 0).model.mean, 0.5, 1e-12);
+}
+
+TEST(Boxes, TheBaselineFindsMeanBoxesEverywhere) {
+  // The mean bed is 0.1 to 0.9: found in both pictures. The lamp is there once, at its own mean place, guessed twice.
+  const std::vector<Boxes> truth{{{0, 0, 0.8, 1, "bed", 1}, {0, 0, 0.2, 0.2, "lamp", 1}}, {{0.2, 0, 1, 1, "bed", 1}}};
+  const auto c = compare_boxes({{}, {}}, truth, truth, 0);
+  EXPECT_NEAR(c.baseline, (1 + 0.5) / 2, 1e-12);
+  EXPECT_EQ(c.ceiling, 1);
+  EXPECT_EQ(c.model.mean, 0);
+}
+
+TEST(Recognition, OwnObjectBesideTheOthers) {
+  std::vector<uint8_t> bed(100, kWall), sofa(100, kWall);
+  std::fill(bed.begin(), bed.begin() + 20, kBed);
+  std::fill(sofa.begin(), sofa.begin() + 20, kSofa);
+  const auto with_bed = label_areas(labels(bed)), with_sofa = label_areas(labels(sofa)),
+             all_bed = label_areas(labels(std::vector<uint8_t>(100, kBed)));
+  EXPECT_NEAR(with_bed[kBed], 0.2, 1e-12);
+  EXPECT_TRUE(is_found(with_bed, "bed"));
+  EXPECT_FALSE(is_found(with_bed, "sofa"));
+  EXPECT_FALSE(is_found(all_bed, "bed"));  // no sensible area
+  EXPECT_FALSE(is_found(with_bed, "unicorn"));
+  const auto c =
+      compare_recognition({with_bed, with_bed, with_bed, with_bed}, {with_bed, with_sofa, with_bed, with_bed},
+                          {{"bed", {}}, {"sofa", {}}, {"bed", {}}, {"", {}}});
+  EXPECT_NEAR(c.model.mean, 2.0 / 3, 1e-12);
+  EXPECT_EQ(c.model.count, 3);
+  EXPECT_EQ(c.ceiling, 1);
+  EXPECT_NEAR(c.baseline, (2.0 / 3 + 0 + 2.0 / 3) / 3, 1e-12);
+}
+
+}  // namespace
+}  // namespace fourm
