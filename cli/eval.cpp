@@ -1,5 +1,6 @@
 #include <iostream>
 
+#include "cli/config_options.h"
 #include "cli/verbs.h"
 #include "fourm/eval/evaluate.h"
 #include "fourm/eval/evaluation_table.h"
@@ -10,6 +11,7 @@ void add_eval(CLI::App& program) {
   struct Options {
     std::string model, tokenizers, text_tokenizer;
     EvaluateOptions evaluate;
+    EngineConfig engine;
     std::string data;
     bool json = false;
   };
@@ -28,6 +30,7 @@ void add_eval(CLI::App& program) {
   verb->add_option("--tokenizers", o->tokenizers, "tokenizer folders; default MODEL/tokenizers");
   verb->add_option("--text-tokenizer", o->text_tokenizer, "tokenizer.json; default MODEL/tokenizer.json");
   verb->add_option("--seed", o->evaluate.seed, "of painted pictures and of the bootstrap")->capture_default_str();
+  add_config_options(*verb, o->engine, "", "Engine");
   verb->add_flag("--json", o->json, "machine-readable");
   verb->footer(
       "Each measure stands beside its ceiling (the truth through the tokenizer) and its baseline (a guess without\n"
@@ -38,7 +41,7 @@ void add_eval(CLI::App& program) {
       "  fourm eval --model models/rooms-ti --data rooms/val --inputs rgb,caption,det,depth,rgb+caption,all");
   verb->callback([o] {
     o->evaluate.data = o->data;
-    const Json report = evaluate(Pipeline::open({o->model, o->tokenizers, o->text_tokenizer, {}}), o->evaluate);
+    const Json report = evaluate(Pipeline::open({o->model, o->tokenizers, o->text_tokenizer, {}}, o->engine), o->evaluate);
     std::cout << (o->json ? report.dump() + "\n" : evaluation_table(report));
   });
 }
