@@ -33,34 +33,48 @@ class Rooms : public testing::TestWithParam<bool> {
 INSTANTIATE_TEST_SUITE_P(Furniture, Rooms, testing::Bool(),
                          [](const auto& p) { return p.param ? "Package" : "Solids"; });
 
+// What the pixels of one instance say by themselves.
+struct Seen {
+  RoomClass semantic = kOther;
+  int pixels = 0, x0 = 1 << 30, y0 = 1 << 30, x1 = -1, y1 = -1;
+};
+
+// Those large enough to be spoken of, by instance.
+std::map<int, Seen> seen_in(const RoomSample& s) {
+  std::map<int, Seen> all;
+  for (int y = 0; y < s.instance.height; ++y)
+    for (int x = 0; x < s.instance.width; ++x) {
+      Seen& e = all[*s.instance.at(x, y)];
+      e = {static_cast<RoomClass>(*s.semseg.at(x, y)),
+           e.pixels + 1,
+           std::min(e.x0, x),
+           std::min(e.y0, y),
+           std::max(e.x1, x),
+           std::max(e.y1, y)};
+    }
+  all.erase(0);
+  std::erase_if(all, [&](const auto& e) { return e.second.pixels < static_cast<int>(s.instance.area()) / 250; });
+  return all;
+}
+
 TEST_P(Rooms, BoxesAreTightHullsOfTheirPixels) {
   const RoomMaker maker(options());
-  for (uint64_t i = 0; i < 6; ++i) {
+  for (uint64_t i = 0; i < 20; ++i) {
     const RoomSample s = maker.make(i);
-    std::map<std::vector<double>, std::string> hulls;
-    std::map<int, std::array<int, 5>> extent;  // x0, y0, x1, y1, pixels
-    for (int y = 0; y < 64; ++y)
-      for (int x = 0; x < 64; ++x) {
-        const int instance = *s.instance.at(x, y);
-        auto [e, fresh] = extent.try_emplace(instance, std::array<int, 5>{x, y, x, y, 0});
-        auto& h = e->second;
-        h = {std::min(h[0], x), std::min(h[1], y), std::max(h[2], x), std::max(h[3], y), h[4] + 1};
-      }
-    size_t matched = 0;
-    for (const Json& d : s.det["instances"])
-      for (const auto& [instance, h] : extent) {
-        const std::vector<double> hull = {h[0] / 64.0, h[1] / 64.0, (h[2] + 1) / 64.0, (h[3] + 1) / 64.0};
-        double far = 0;
-        for (int k = 0; k < 4; ++k) far = std::max(far, std::abs(hull[k] - d["boxes"][k].get<double>()));
-        const uint8_t label = s.semseg.pixels[static_cast<size_t>(
-            std::find(s.instance.pixels.begin(), s.instance.pixels.end(), instance) - s.instance.pixels.begin())];
-        if (instance > 0 && far < 1e-6 && class_name(static_cast<RoomClass>(label)) == d["class_name"]) {
-          ++matched;
-          break;
-        }
-      }
-    EXPECT_EQ(matched, s.det["instances"].size());
-    EXPECT_GT(matched, 0u);
+    std::multiset<std::pair<std::string, std::vector<double>>> hulls, boxes;
+    const auto thousandths = [](double v) { return std::round(1000 * v); };
+    for (const auto& [instance, e] : seen_in(s))
+      if (e.semantic != kOther)
+        hulls.emplace(class_name(e.semantic),
+                      std::vector{thousandths(e.x0 / 64.0), thousandths(e.y0 / 64.0), thousandths((e.x1 + 1) / 64.0),
+                                  thousandths((e.y1 + 1) / 64.0)});
+    for (const Json& d : s.det["instances"]) {
+      std::vector<double> corners = d["boxes"];
+      std::transform(corners.begin(), corners.end(), corners.begin(), thousandths);
+      boxes.emplace(d["class_name"].get<std::string>(), corners);
+    }
+    EXPECT_EQ(boxes, hulls) << "sample " << i;
+    EXPECT_FALSE(boxes.empty());
   }
 }
 
@@ -81,13 +95,14 @@ TEST_P(Rooms, EveryPixelIsSeenAndInstancesHaveOneClass) {
   }
 }
 
-// Where depth is flat over a 3 x 3 patch of one room surface, the plane through it must have the stored normal.
+// Where one thing is flat over 9 x 9 pixels (one normal, and depth as on a plane), the plane through its depths must
+// have the stored normal: floor, walls and ceiling everywhere, furniture but for models that bring crooked normals.
 TEST_P(Rooms, NormalsAgreeWithDepth) {
   RoomOptions o = options();
   o.size = 128;
   const RoomMaker maker(o);
-  int compared = 0;
-  for (uint64_t i = 0; i < 4; ++i) {
+  std::map<bool, int> compared, wrong;  // by whether it is furniture
+  for (uint64_t i = 0; i < 12; ++i) {
     const RoomSample s = maker.make(i);
     const double tangent = s.scene["camera"]["tangent"].get<double>();
     const auto point = [&](int x, int y) {
@@ -95,73 +110,170 @@ TEST_P(Rooms, NormalsAgreeWithDepth) {
       return Vec3{static_cast<float>((2 * (x + 0.5) / 128 - 1) * tangent * z),
                   static_cast<float>((1 - 2 * (y + 0.5) / 128) * tangent * z), static_cast<float>(-z)};
     };
+    const auto flat = [&](int x, int y) {
+      for (int k = -4; k <= 4; ++k)
+        for (int j = -4; j <= 4; ++j)
+          if (*s.instance.at(x + j, y + k) != *s.instance.at(x, y) ||
+              *s.semseg.at(x + j, y + k) != *s.semseg.at(x, y) ||
+              !std::equal(s.normal.at(x, y), s.normal.at(x, y) + 3, s.normal.at(x + j, y + k)))
+            return false;
+      // On a plane the inverse of depth is linear over the picture.
+      const double z = *s.depth_mm.at(x, y);
+      for (const auto& [dx, dy] : {std::pair{4, 0}, {0, 4}, {2, 0}, {0, 2}, {4, 4}, {4, -4}})
+        if (std::abs(z * z / *s.depth_mm.at(x + dx, y + dy) + z * z / *s.depth_mm.at(x - dx, y - dy) - 2 * z) > 2)
+          return false;
+      return true;
+    };
     for (int y = 4; y < 124; y += 3)
       for (int x = 4; x < 124; x += 3) {
-        bool same = true;
-        for (int k = -4; k <= 4; ++k)
-          for (int j = -4; j <= 4; ++j)
-            same &= *s.instance.at(x + j, y + k) == 0 && *s.semseg.at(x + j, y + k) == kFloor &&
-                    std::abs(s.normal.at(x + j, y + k)[0] - s.normal.at(x, y)[0]) == 0;
-        if (!same) continue;
+        if (!flat(x, y)) continue;
         const Vec3 n = normalised(cross(point(x + 4, y) - point(x - 4, y), point(x, y - 4) - point(x, y + 4)));
         const uint8_t* p = s.normal.at(x, y);
         const Vec3 stored = normalised({p[0] / 127.5f - 1, p[1] / 127.5f - 1, p[2] / 127.5f - 1});
-        EXPECT_GT(dot(n, stored), 0.995f) << i << ": " << x << "," << y;
-        ++compared;
+        const bool furniture = *s.instance.at(x, y) > 0;
+        ++compared[furniture];
+        wrong[furniture] += dot(n, stored) < 0.995f;
       }
   }
-  EXPECT_GT(compared, 100);
+  EXPECT_GT(compared[false], 1000);
+  EXPECT_GT(compared[true], 100);
+  EXPECT_EQ(wrong[false], 0);
+  EXPECT_LE(wrong[true], compared[true] / 100) << "of " << compared[true];
 }
 
-TEST_P(Rooms, CaptionsNameOnlyWhatIsVisible) {
+// One item of a caption: "two wooden chairs", "a large red sofa on the left".
+struct Item {
+  std::string count, look, place;
+  bool large = false;
+  RoomClass semantic = kOther;
+};
+
+Item parse_item(std::string words) {
+  Item item;
+  for (const char* place : {" on the left", " in the middle", " on the right"})
+    if (words.ends_with(place)) {
+      item.place = place;
+      words.resize(words.size() - item.place.size());
+    }
+  item.count = words.substr(0, words.find(' '));
+  words.erase(0, item.count.size());
+  if (item.count == "an") item.count = "a";
+  std::string noun;
+  for (int c = 0; c < kRoomClasses; ++c) {
+    const std::string one(class_name(static_cast<RoomClass>(c)));
+    const std::string forms[] = {one, one == "shelf" ? "shelves" : one + (one.ends_with("h") ? "es" : "s")};
+    const std::string name = " " + forms[item.count != "a"];
+    if (words.ends_with(name) && name.size() > noun.size()) {
+      noun = name;
+      item.semantic = static_cast<RoomClass>(c);
+    }
+  }
+  EXPECT_FALSE(noun.empty()) << words;
+  words.resize(words.size() - noun.size());
+  item.large = words.starts_with(" large");
+  item.look = trim(item.large ? words.substr(6) : words);
+  return item;
+}
+
+// Each caption is taken apart; every word of it must be true of the pixels.
+TEST_P(Rooms, CaptionsSayOnlyWhatIsThereAndWhere) {
   const RoomMaker maker(options());
-  for (uint64_t i = 0; i < 15; ++i) {
+  std::map<std::string, int> places;
+  int lists = 0;
+  for (uint64_t i = 0; i < 40; ++i) {
     const RoomSample s = maker.make(i);
     ASSERT_EQ(s.captions.size(), 3u);
-    std::set<std::string> seen;
-    for (const Json& d : s.det["instances"]) seen.insert(d["class_name"].get<std::string>());
-    std::string first;
-    for (const std::string& caption : s.captions) {
-      EXPECT_EQ(caption.find_first_of("ABCDEFGHIJKLMNOPQRSTUVWXYZ"), std::string::npos);
-      const std::string things = caption.substr(caption.find(" with ") + 1);
-      size_t where = std::string::npos;
-      for (int c = kChair; c < kRoomClasses; ++c) {
-        std::string name(class_name(static_cast<RoomClass>(c)));
-        if (name == "shelf" && things.find("shelves") != std::string::npos) name = "shelves";
-        size_t at = things.find(" " + name);
-        if (at == std::string::npos) continue;
-        const std::string official(class_name(static_cast<RoomClass>(c)));
-        EXPECT_TRUE(seen.count(official)) << caption << " names " << name;
-        if (at < where) {
-          where = at;
-          first = official;
-        }
+    std::map<RoomClass, std::vector<int>> members;  // instances of each kind of furniture
+    const auto seen = seen_in(s);
+    for (const auto& [instance, e] : seen)
+      if (is_furniture(e.semantic)) members[e.semantic].push_back(instance);
+    std::map<int, std::string> looks;
+    for (const Json& thing : s.scene["things"]) looks[thing["instance"]] = thing["look"];
+
+    const auto surface = [&](const char* name) {
+      const std::string kind = s.scene[name]["kind"];
+      return kind == "wooden" || kind == "tiled" ? kind : s.scene[name]["colour"].get<std::string>();
+    };
+    const std::string room = s.scene["room"],
+                      end = ", " + surface("floor") + " floor and " + surface("walls") + " walls";
+    for (size_t k = 0; k < 3; ++k) {
+      const std::string& caption = s.captions[k];
+      SCOPED_TRACE(caption);
+      const std::string start = (room == "office" ? "an " : "a ") + room + " with ";
+      if (members.empty()) {
+        EXPECT_EQ(caption.find(" with "), std::string::npos);
+        continue;
       }
-      if (s.scene["largest"] != "none") {
-        EXPECT_EQ(s.scene["largest"], first) << caption;
+      ASSERT_TRUE(caption.starts_with(start));
+      std::string list = caption.substr(start.size());
+      if (k == 2) {
+        ASSERT_TRUE(list.ends_with(end));
+        list.resize(list.size() - end.size());
       }
+      if (const size_t last = list.rfind(" and "); last != std::string::npos) list.replace(last, 5, ",");
+      const auto items = split(list, ',');
+      EXPECT_EQ(items.size(), std::min(members.size(), k + 1));
+      std::set<RoomClass> named;
+      for (const auto& words : items) {
+        const Item item = parse_item(trim(words));
+        SCOPED_TRACE(words);
+        ASSERT_TRUE(members.contains(item.semantic)) << "it is not there";
+        EXPECT_TRUE(named.insert(item.semantic).second) << "named twice";
+        const auto& group = members[item.semantic];
+        const char* counts[] = {"", "a", "two", "three", "four"};
+        EXPECT_EQ(item.count, group.size() < 5 ? counts[group.size()] : "several");
+        for (const int instance : group)
+          if (!item.look.empty()) {
+            EXPECT_EQ(item.look, looks[instance]);
+          }
+        const Seen& one = seen.at(group[0]);
+        const bool alone = group.size() == 1;
+        EXPECT_EQ(item.large, k == 2 && alone && one.pixels > 0.15 * 64 * 64);
+        const double x = (one.x0 + one.x1 + 1) / 128.0;
+        const char* place = x < 0.38 ? " on the left" : x > 0.62 ? " on the right" : " in the middle";
+        EXPECT_EQ(item.place, k == 2 && alone ? place : "");
+        ++places[item.place];
+      }
+      ++lists;
+      const auto largest = std::max_element(seen.begin(), seen.end(), [](const auto& a, const auto& b) {
+        return std::pair(is_furniture(a.second.semantic), a.second.pixels) <
+               std::pair(is_furniture(b.second.semantic), b.second.pixels);
+      });
+      EXPECT_EQ(s.scene["largest"], class_name(largest->second.semantic));
+      EXPECT_TRUE(named.contains(largest->second.semantic)) << "the largest is told first";
     }
-    EXPECT_LE(s.captions[0].size(), s.captions[2].size());
   }
+  EXPECT_GT(lists, 100);
+  EXPECT_EQ(places.size(), 4u) << "all places occur, and none";
 }
 
-TEST_P(Rooms, PlacesInCaptionsAreRight) {
-  const RoomMaker maker(options());
-  for (uint64_t i = 0; i < 15; ++i) {
-    const RoomSample s = maker.make(i);
-    for (const auto& [words, low, high] : {std::tuple{" on the left", 0.0, 0.38}, {" on the right", 0.62, 1.0}}) {
-      const size_t at = s.captions[2].find(words);
-      if (at == std::string::npos) continue;
-      bool found = false;
-      for (const Json& d : s.det["instances"]) {
-        const double x = (d["boxes"][0].get<double>() + d["boxes"][2].get<double>()) / 2;
-        const std::string name = d["class_name"].get<std::string>();
-        found |=
-            at >= name.size() && s.captions[2].substr(at - name.size(), name.size()) == name && x >= low && x <= high;
-      }
-      EXPECT_TRUE(found) << s.captions[2];
+// Worth looking at: two pieces of furniture at least, none of which fills the picture; nothing right before the lens;
+// neither dark, nor white, nor of one tone.
+bool is_dull(const RoomSample& s) {
+  const double all = static_cast<double>(s.semseg.area());
+  int pieces = 0, furniture = 0, largest = 0;
+  for (const auto& [instance, e] : seen_in(s))
+    if (is_furniture(e.semantic)) {
+      ++pieces;
+      furniture += e.pixels;
+      largest = std::max(largest, e.pixels);
     }
+  const auto near = std::count_if(s.depth_mm.pixels.begin(), s.depth_mm.pixels.end(), [](int mm) { return mm < 500; });
+  double sum = 0, squares = 0;
+  for (const uint8_t v : s.rgb.pixels) {
+    sum += v;
+    squares += v * v;
   }
+  const double mean = sum / (3 * all), deviation = std::sqrt(squares / (3 * all) - mean * mean);
+  return pieces < 2 || furniture < 0.1 * all || largest > 0.65 * all || static_cast<double>(near) > 0.1 * all ||
+         mean < 60 || mean > 225 || deviation < 15;
+}
+
+TEST_P(Rooms, AtMostThreeViewsInAHundredAreDull) {
+  const RoomMaker maker(options());
+  int dull = 0;
+  for (uint64_t i = 0; i < 200; ++i) dull += is_dull(maker.make(i));
+  EXPECT_LE(dull, 6);
 }
 
 TEST_P(Rooms, FurnitureNeverOverlaps) {
@@ -188,6 +300,40 @@ TEST_P(Rooms, FurnitureNeverOverlaps) {
       }
     }
   }
+}
+
+// On the floor, at a wall, under the ceiling, or on a surface of something lower: of twenty-five places under its foot
+// one touches. A few models say wrongly where their top is.
+TEST_P(Rooms, HardlyAnythingFloats) {
+  const Catalogue catalogue(options().catalogue);
+  const Casting casting(catalogue, Split::kAll);
+  int things = 0, on_others = 0, floating = 0;
+  for (uint64_t i = 0; i < 100; ++i) {
+    Random random(3, {i});
+    const Room room = make_room(catalogue, casting, random);
+    for (const Thing& thing : room.things) {
+      ++things;
+      const auto& [low, high] = thing.box;
+      if (low.y < 0.02f || room.size.y - high.y < 0.03f ||
+          std::min({low.x, low.z, room.size.x - high.x, room.size.z - high.z}) < 0.03f)
+        continue;
+      ++on_others;
+      std::vector<SceneObject> below;
+      for (const auto& object : room.objects)
+        if (object.instance > 0 && room.things[object.instance - 1].box.low.y < low.y - 0.05f) below.push_back(object);
+      bool rests = false;
+      for (int k = 0; k < 25 && !rests; ++k) {
+        constexpr float kAbove = 0.5f;
+        const Vec3 eye = low + Vec3{(k % 5 + 0.5f) / 5, 0, (k / 5 + 0.5f) / 5} * (high - low) + Vec3{0, kAbove, 0};
+        const View view(below, Camera::look(eye, eye + Vec3{5e-4f, -1, 0}, 1e-3f));
+        const Hit hit = view.trace(1, 1, Layer::kAll)[0];
+        rests = hit && std::abs(1 / hit.inverse_depth - kAbove) < 0.01f;
+      }
+      floating += !rests;
+    }
+  }
+  EXPECT_GT(on_others, 30);
+  EXPECT_LE(floating, things / 200) << "of " << things;
 }
 
 TEST_P(Rooms, SplitsShareNeitherRoomsNorModels) {
