@@ -76,8 +76,8 @@ class CheckTest : public testing::Test {
   fs::path root;
 };
 
-// 29 faults, one at a time, each in an otherwise sound set.
-TEST_F(CheckTest, FindsEachFaultInFolders) {
+// 29 faults, one at a time, each in an otherwise sound set: in folders, and what can stand in an archive in shards too.
+TEST_F(CheckTest, FindsEachFault) {
   struct Planted {
     const char *what, *file, *problem;
     std::function<void(const fs::path&)> plant;
@@ -141,14 +141,6 @@ TEST_F(CheckTest, FindsEachFaultInFolders) {
       {"box outside 0..1", "det/room2.json", "holds 1.5", box("0.1, 0.2, 1.5, 0.9")},
       {"box corners in the wrong order", "det/room2.json", "wrong order", box("0.6, 0.2, 0.3, 0.9")},
       {"box of three numbers", "det/room2.json", "3 numbers", box("0.6, 0.2, 0.3")},
-      {"duplicate key", "rgb/room2.png", "duplicate key",
-       [](const fs::path& d) { fs::copy_file(d / "rgb/room1.png", d / "rgb/room2.jpg"); }},
-      {"loop of links", "rgb/again", "a loop",
-       [](const fs::path& d) { fs::create_directory_symlink(d / "rgb", d / "rgb/again"); }},
-      {"link to itself", "rgb/self.png", "loop of symbolic links",
-       [](const fs::path& d) { fs::create_symlink("self.png", d / "rgb/self.png"); }},
-      {"link to nothing", "rgb/gone.png", "link to nothing",
-       [](const fs::path& d) { fs::create_symlink("nowhere.png", d / "rgb/gone.png"); }},
       {"empty file", "rgb/room2.png", "empty", text("rgb/room2.png", "")},
       {"wrong number of channels", "normal/room2.png", "wrong number of channels",
        text("normal/room2.png", encode_png(Image(24, 20, 1, 9)))},
@@ -166,18 +158,36 @@ TEST_F(CheckTest, FindsEachFaultInFolders) {
        array("crop_settings/room2.npy", npy_from_integers(std::vector<int64_t>(15, 0), {3, 5}, "i4"))},
       {"broken JSON", "det/room2.json", "not valid JSON", text("det/room2.json", R"({"instances": [)")},
       {"empty list of captions", "caption/room2.json", "empty", text("caption/room2.json", "[]")},
+  };
+  const std::vector<Planted> of_folders{
+      {"duplicate key", "rgb/room2.png", "duplicate key",
+       [](const fs::path& d) { fs::copy_file(d / "rgb/room1.png", d / "rgb/room2.jpg"); }},
+      {"loop of links", "rgb/again", "a loop",
+       [](const fs::path& d) { fs::create_directory_symlink(d / "rgb", d / "rgb/again"); }},
+      {"link to itself", "rgb/self.png", "loop of symbolic links",
+       [](const fs::path& d) { fs::create_symlink("self.png", d / "rgb/self.png"); }},
+      {"link to nothing", "rgb/gone.png", "link to nothing",
+       [](const fs::path& d) { fs::create_symlink("nowhere.png", d / "rgb/gone.png"); }},
       {"unknown ending", "rgb/room9.bmp", "ending", text("rgb/room9.bmp", "BM")},
   };
-  EXPECT_GE(faults.size(), 20u);
-  for (const auto& fault : faults) {
+  EXPECT_EQ(faults.size() + of_folders.size(), 29u);
+  const fs::path folders = root / "folders", shards = root / "shards";
+  const auto plant = [&](const Planted& fault) {
     fs::remove_all(root);
-    test::write_data_folder(root, 5);
-    fault.plant(root);
-    expect_fault(fault.what, root, fault.file, "", fault.problem);
+    test::write_data_folder(folders, 5);
+    fault.plant(folders);
+    expect_fault(fault.what, folders, fault.file, "", fault.problem);
+  };
+  for (const auto& fault : of_folders) plant(fault);
+  for (const auto& fault : faults) {
+    plant(fault);
+    convert_to_shards(folders.string(), shards, 3);
+    const std::string modality = fs::path(fault.file).parent_path().string();
+    expect_fault(fault.what, shards, modality + "/shard-00000.tar", "room2", fault.problem);
   }
 }
 
-TEST_F(CheckTest, FindsEachFaultInShards) {
+TEST_F(CheckTest, FindsFaultsOfArchives) {
   test::write_data_folder(root / "folders", 5);
   convert_to_shards((root / "folders").string(), root / "shards", 3);
   const fs::path shard = root / "shards/caption/shard-00000.tar";
