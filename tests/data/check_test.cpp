@@ -246,6 +246,29 @@ TEST_F(CheckTest, FindsFaultsOfArchives) {
   EXPECT_EQ(all(check_data((root / "shards").string(), {})), "");
 }
 
+TEST_F(CheckTest, FaultsAreFoundWhereAllModalitiesShareAShard) {
+  test::write_data_folder(root / "folders", 4);
+  const Source source = Source::open((root / "folders").string());
+  const auto write = [&](const std::string& left_out, const std::string& cut) {
+    for (const char* file : {"dataset.yaml", "modalities.yaml"})
+      write_file(root / "shards" / file, read_file(root / "folders" / file));
+    write_tar(root / "shards/shard-00000.tar", [&](TarWriter& tar) {
+      for (int64_t i = 0; i < source.size(); ++i)
+        for (const auto& modality : source.modalities()) {
+          const std::string name = source.name(i) + "." + modality + "." + source.extension(i, modality);
+          const std::string bytes = source.read(i, modality);
+          if (name != left_out) tar.add(name, name == cut ? bytes.substr(0, bytes.size() / 2) : bytes);
+        }
+    });
+  };
+  write("", "");
+  EXPECT_EQ(all(check_data((root / "shards").string(), {})), "");
+  write("room1.depth.png", "");
+  expect_fault("missing member", root / "shards", "shards/shard-00000.tar", "room1", "is missing");
+  write("", "room3.rgb.png");
+  expect_fault("cut picture", root / "shards", "shards/shard-00000.tar", "room3.rgb.png", "cut");
+}
+
 TEST_F(CheckTest, NothingIsReportedOnSoundData) {
   test::write_data_folder(root / "folders", 6);
   write_npy(root / "folders/depth/room1.npy", npy_from_floats(std::vector<float>(24 * 20, 2.5), {20, 24}));

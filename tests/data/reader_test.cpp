@@ -9,6 +9,7 @@
 #include "fourm/data/convert.h"
 #include "fourm/data/prefetch.h"
 #include "fourm/io/npy.h"
+#include "fourm/io/tar.h"
 #include "tests/support/data_folder.h"
 #include "tests/support/token_folder.h"
 
@@ -66,9 +67,16 @@ class ReaderTest : public testing::Test {
 TEST_F(ReaderTest, EveryLayoutGivesTheSameSamples) {
   unpack(root / "folders");
   convert_to_shards((root / "folders").string(), root / "shards", 4);
+  const Source folders = Source::open((root / "folders").string());
+  for (int64_t shard = 0; shard < 2; ++shard)
+    write_tar(root / "together" / shard_name(shard), [&](TarWriter& tar) {
+      for (int64_t i = 5 * shard; i < 5 * (shard + 1); ++i)
+        for (const auto& modality : folders.modalities())
+          tar.add(folders.name(i) + "." + modality + "." + folders.extension(i, modality), folders.read(i, modality));
+    });
   const auto packed = TokenSet::open((root / "packed").string(), all, *text);
-  for (const char* layout :
-       {"folders", "shards", "shards/[rgb@64,tok_depth@64,caption,det]/shard-{00000..00002}.tar"}) {
+  for (const char* layout : {"folders", "shards", "shards/[rgb@64,tok_depth@64,caption,det]/shard-{00000..00002}.tar",
+                             "together", "together/shard-{00000..00001}.tar"}) {
     const auto set = TokenSet::open((root / layout).string(), all, *text);
     ASSERT_EQ(set->size(), packed->size());
     for (int64_t i = 0; i < set->size(); ++i) {
@@ -174,6 +182,14 @@ TEST_F(ReaderTest, CaptionsBoxesAndPicturesFollowTheCrop) {
     }
   }
   EXPECT_EQ(seen, (std::set<int64_t>{0, 1}));
+
+  convert_to_shards((root / "set").string(), root / "shards", 4);  // as the original's sets stand
+  const auto shards = TokenSet::open(
+      (root / "shards/[rgb,tok_depth@64,caption,det,crop_settings]/").string() + "shard-{00000..00002}.tar", all,
+      *text);
+  for (int64_t i = 0; i < 10; ++i)
+    for (uint64_t n = 0; n < 4; ++n)
+      EXPECT_TRUE(same(shards->sample(i, Random(n)), set->sample(i, Random(n)))) << i << ", crop of " << n;
 }
 
 TEST(CropTest, MirroredWords) {
