@@ -1,6 +1,7 @@
 #include "fourm/data/stats.h"
 
 #include <algorithm>
+#include <cmath>
 #include <ctime>
 #include <set>
 
@@ -88,7 +89,8 @@ Json tally_json(const Tally& t, FileKind kind) {
   if (kind == FileKind::kBoxes) json["boxes"] = t.boxes;
   if (t.texts) {
     json["texts"] = t.texts;
-    json["words"] = {{"least", t.least}, {"mean", double(t.words) / double(t.texts)}, {"most", t.most}};
+    json["words"] = {
+        {"least", t.least}, {"mean", std::round(100.0 * double(t.words) / double(t.texts)) / 100}, {"most", t.most}};
   }
   std::vector<std::pair<int64_t, std::string>> classes;
   for (const auto& [name, count] : t.classes) classes.emplace_back(-count, name);
