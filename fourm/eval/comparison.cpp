@@ -1,15 +1,17 @@
 #include "fourm/eval/comparison.h"
 
 #include <algorithm>
+#include <cmath>
 #include <numeric>
 
 #include "fourm/core/rng.h"
 
 namespace fourm {
 
-double Comparison::closed() const {
+std::optional<double> Comparison::closed() const {
   const double way = ceiling - baseline;
-  return way != 0 ? (model.mean - baseline) / way : 0;
+  if (std::abs(way) <= model.half_width) return std::nullopt;
+  return (model.mean - baseline) / way;
 }
 
 Json Comparison::json() const {
@@ -21,7 +23,7 @@ Json Comparison::json() const {
           {"samples", model.count},
           {"ceiling", ceiling},
           {"baseline", baseline},
-          {"closed", closed()}};
+          {"closed", closed() ? Json(*closed()) : Json()}};
 }
 
 Comparison compare(const std::string& name, const std::string& unit, bool higher, const std::vector<double>& model,

@@ -3,6 +3,7 @@
 #pragma once
 
 #include <functional>
+#include <optional>
 
 #include "fourm/core/json.h"
 #include "fourm/eval/measures.h"
@@ -15,8 +16,9 @@ struct Comparison {
   Summary model;
   double ceiling = 0, baseline = 0;
 
-  /// The share of the way from baseline to ceiling; 0 where there is no way.
-  double closed() const;
+  /// The share of the way from baseline to ceiling; nothing where the way is no longer than the interval, since the
+  /// share would say nothing.
+  std::optional<double> closed() const;
   Json json() const;
 };
 

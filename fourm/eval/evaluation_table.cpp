@@ -25,7 +25,9 @@ std::string title(const Json& measure) {
   return measure["measure"].get<std::string>() + (measure["better"] == "higher" ? " (higher)" : " (lower)");
 }
 
-std::string percent(const Json& measure) { return format("%.0f %%", 100 * measure["closed"].get<double>()); }
+std::string percent(const Json& measure) {
+  return measure["closed"].is_null() ? "-" : format("%.0f %%", 100 * measure["closed"].get<double>());
+}
 
 std::string block(const Json& input) {
   std::string out = concat("\n", input["given"].get<std::string>(), " ->\n");

@@ -25,11 +25,13 @@ Image labels(std::vector<uint8_t> values) {
 
 TEST(Comparison, ShareClosed) {
   Comparison c{"x", "", false, {0.2, 0, 1}, 0.1, 0.5};
-  EXPECT_NEAR(c.closed(), 0.75, 1e-12);  // lower is better: 0.3 of the way of 0.4
+  EXPECT_NEAR(*c.closed(), 0.75, 1e-12);  // lower is better: 0.3 of the way of 0.4
   c.model.mean = 0.6;
-  EXPECT_NEAR(c.closed(), -0.25, 1e-12);
-  c.baseline = c.ceiling;
-  EXPECT_EQ(c.closed(), 0);
+  EXPECT_NEAR(*c.closed(), -0.25, 1e-12);
+  c.model.half_width = 0.4;
+  EXPECT_FALSE(c.closed());  // the way is within the interval
+  c = {"x", "", false, {0.2, 0, 1}, 0.5, 0.5};
+  EXPECT_FALSE(c.closed());
 }
 
 TEST(Comparison, BootstrapOfAMeanIsItsInterval) {
