@@ -143,7 +143,9 @@ Tensor Parameters::add(const std::string& name, at::IntArrayRef shape, const Ini
   for (const auto& [dropped, kept] : aliases_)
     if (kept == stored && !source_->has(from) && source_->has(dropped)) from = dropped;
   index_[stored] = entries_.size();
-  entries_.push_back({stored, source_->get(from, shape, init), trained});
+  Tensor value = source_->get(from, shape, init);
+  if (packing_ && !trained) value = value.to(at::kFloat);  // tables and codebooks are no matrices to pack
+  entries_.push_back({stored, std::move(value), trained});
   return entries_.back().value;
 }
 

@@ -60,6 +60,26 @@ TEST(Tokenizer, BothLayoutsLoadAndSaveBitEqual) {
   }
 }
 
+TEST(Tokenizer, HalfPrecisionFilesAnswerPackedAsTheyDoPlain) {
+  const fs::path folder = fs::path(testing::TempDir()) / "tokenizer_half";
+  for (const char* name : {"a_vqvae_semseg", "b_vqvae_featmap", "c_divae_rgb", "d_mlp_global", "d2_mlp_lucid_multihead",
+                           "g_vqvae_mask_outconv"}) {
+    const fs::path given = test::fixture_root() / "tokenizers" / name;
+    FOURM_NEEDS(given);
+    make_folder(folder / name);
+    write_json(folder / name / "config.json", to_json(Tokenizer::open(given).config()));
+    save_parameters(folder / name / "model.safetensors", Tokenizer::open(given).parameters(), at::kHalf);
+    const Tensor x = read_tensor(SafetensorsFile::open(given / "inputs.safetensors"), "x");
+    const Tokenizer plain = Tokenizer::open(folder / name), packed = Tokenizer::open(folder / name, Precision::kF32);
+    const Tensor tokens = plain.encode(x);
+    EXPECT_TRUE(at::equal(packed.encode(x), tokens)) << name;
+    const Tensor wanted = plain.decode_tokens(tokens);
+    EXPECT_LE((packed.decode_tokens(tokens) - wanted).abs().max().item<double>(),
+              1e-4 * wanted.abs().max().item<double>())
+        << name;
+  }
+}
+
 TEST(Tokenizer, ClassComesFromTensorsAndMissingKeysHaveDefaults) {
   const YAML::Node node = parse_yaml("{enc_type: vit_b_enc, domain: rgb, masked_cfg_high: null, n_labels: null}", "x");
   const TokenizerConfig c = tokenizer_config(node, "x");
