@@ -32,4 +32,5 @@ for kind in rgb depth normal semseg; do
   $fourm inspect "$runs/tokenizers/tok_$kind@128" --convert "$out/tokenizers/tok_$kind@128" --dtype f16
 done
 cp "$runs/train/CREDITS.txt" "$out/CREDITS.txt"
+cp "$runs/pretrain/metrics.jsonl" "$runs/pretrain/curves.svg" "$out/"
 $fourm eval --model "$out" --data "$runs/val"
