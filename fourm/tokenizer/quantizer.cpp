@@ -27,7 +27,7 @@ Tensor LucidQuantizer::join_heads(const Tensor& vectors) const {
 }
 
 Quantized LucidQuantizer::encode(const Tensor& latents) const {
-  const Tensor z = heads_of(latents);
+  const Tensor z = heads_of(latents).to(at::kFloat);
   const Tensor codes = codebook_.nearest(codebook_.comparable(z));
   return {join_heads(codebook_.rows(codes)), codes.view({-1, heads_}), at::zeros({1}, z.options())};
 }

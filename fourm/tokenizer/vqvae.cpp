@@ -103,7 +103,7 @@ Tensor Tokenizer::encoder_input(const Tensor& x) const {
 FeatureMap Tokenizer::features(const Tensor& x) const { return (*encoder_)(encoder_input(x)); }
 
 FeatureMap Tokenizer::latents(const FeatureMap& features) const {
-  return {quant_proj_(features.rows), features.grid};
+  return {quant_proj_(features.rows).to(at::kFloat), features.grid};  // codebooks compare in float32
 }
 
 Tensor Tokenizer::shape_tokens(const Tensor& codes, const TokenGrid& grid) const {
@@ -139,7 +139,7 @@ FeatureMap Tokenizer::decoder_input(const FeatureMap& quantised) const {
 
 Tensor Tokenizer::decode(const FeatureMap& quantised, const DecodeOptions& options) const {
   const FeatureMap features = decoder_input(quantised);
-  return (*decoder_)(features, options);
+  return (*decoder_)(features, options).to(at::kFloat);
 }
 
 Tensor Tokenizer::decode_tokens(const Tensor& tokens, const DecodeOptions& options) const {

@@ -77,6 +77,11 @@ TEST(Tokenizer, HalfPrecisionFilesAnswerPackedAsTheyDoPlain) {
     EXPECT_LE((packed.decode_tokens(tokens) - wanted).abs().max().item<double>(),
               1e-4 * wanted.abs().max().item<double>())
         << name;
+    const Tensor narrow = Tokenizer::open(folder / name, Precision::kBf16).decode_tokens(tokens);
+    EXPECT_EQ(narrow.scalar_type(), at::kFloat);
+    // Some hundredths on average; random diffusion decoders add up what each step rounds.
+    EXPECT_LE((narrow - wanted).abs().mean().item<double>(), 0.1 * wanted.abs().mean().item<double>()) << name;
+    EXPECT_EQ(Tokenizer::open(folder / name, Precision::kBf16).encode(x).sizes(), tokens.sizes()) << name;
   }
 }
 
