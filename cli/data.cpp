@@ -69,9 +69,12 @@ void run_stats(const Options& o) {
   if (o.out.empty()) return;
   Gallery page{"Data set", o.path, {}, text};
   for (const auto& [name, cells] : stats.preview) {
-    GalleryRow row{name, {}};
+    GalleryRow row{name, {}, ""};
     for (const auto& cell : cells)
-      row.cells.push_back({cell.picture, cell.text.empty() ? cell.modality : cell.modality + ": " + cell.text});
+      if (cell.picture.area() > 0)
+        row.cells.push_back({cell.picture, cell.modality});
+      else
+        row.words += cell.modality + ": " + cell.text + "\n";
     page.rows.push_back(std::move(row));
   }
   write_json(fs::path(o.out) / "stats.json", stats.report);

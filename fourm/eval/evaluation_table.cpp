@@ -1,5 +1,6 @@
 #include "fourm/eval/evaluation_table.h"
 
+#include <cmath>
 #include <cstdarg>
 #include <cstdio>
 #include <map>
@@ -26,7 +27,7 @@ std::string title(const Json& measure) {
 }
 
 std::string percent(const Json& measure) {
-  return measure["closed"].is_null() ? "-" : format("%.0f %%", 100 * measure["closed"].get<double>());
+  return measure["closed"].is_null() ? "-" : concat(std::lround(100 * measure["closed"].get<double>()), " %");
 }
 
 std::string block(const Json& input) {

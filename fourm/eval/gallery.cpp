@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <sstream>
 
+#include "fourm/core/strings.h"
 #include "fourm/eval/lettering.h"
 
 namespace fourm {
@@ -24,10 +25,11 @@ class Sheet {
 
   void text(const std::string& words, Colour colour, int scale = kScale) {
     const int line = kLine * scale / kScale;
-    for (const auto& part : wrap_text(words, width_ - 2 * kGap, scale)) {
-      skip(line);
-      draw_text(image_, kGap, image_.height - line, part, colour, scale);
-    }
+    for (const auto& paragraph : split(words, '\n'))
+      for (const auto& part : wrap_text(paragraph, width_ - 2 * kGap, scale)) {
+        skip(line);
+        draw_text(image_, kGap, image_.height - line, part, colour, scale);
+      }
   }
 
   void pictures(const std::vector<GalleryCell>& cells) {
@@ -73,8 +75,8 @@ h1 { font-size: 1.5rem } h2 { font-size: 1.05rem; margin: 1.6rem 0 .5rem }
 .row { display: flex; flex-wrap: wrap; gap: 10px }
 figure { margin: 0; width: 160px } img { width: 160px; height: 160px; border-radius: 6px; display: block }
 figcaption { font-size: .82rem; color: #555; padding-top: 4px }
-.words { margin: .4rem 0 0 }
-footer { margin-top: 2rem; font-size: .85rem; color: #555 }
+.words { margin: .4rem 0 0; white-space: pre-line }
+footer { margin-top: 2rem; font-size: .85rem; color: #555; white-space: pre-line }
 @media (prefers-color-scheme: dark) { body { background: #16181c; color: #ddd } figcaption, footer { color: #aaa } }
 )css";
 
@@ -89,7 +91,7 @@ Image gallery_sheet(const Gallery& gallery) {
   for (const auto& row : gallery.rows) {
     sheet.skip(2 * kGap);
     sheet.text(row.title, kInk);
-    sheet.pictures(row.cells);
+    if (!row.cells.empty()) sheet.pictures(row.cells);
     if (!row.words.empty()) sheet.text(row.words, kFaint);
   }
   sheet.skip(2 * kGap);

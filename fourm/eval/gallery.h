@@ -18,7 +18,7 @@ struct GalleryCell {
 struct GalleryRow {
   std::string title;
   std::vector<GalleryCell> cells;
-  std::string words{};  ///< under the row: what the model says; may be empty
+  std::string words{};  ///< under the row, a line each; may be empty
 };
 
 struct Gallery {

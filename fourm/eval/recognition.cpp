@@ -30,8 +30,8 @@ Comparison compare_recognition(const std::vector<std::vector<double>>& painted,
     own.push_back(is_found(painted[i], object));
     seen.push_back(is_found(truth[i], object));
     double elsewhere = 0;
-    for (size_t k = 0; k < truth.size(); ++k) elsewhere += k != i && is_found(truth[k], object);
-    others.push_back(truth.size() > 1 ? elsewhere / static_cast<double>(truth.size() - 1) : 0);
+    for (size_t k = 0; k < painted.size(); ++k) elsewhere += k != i && is_found(painted[k], object);
+    others.push_back(painted.size() > 1 ? elsewhere / static_cast<double>(painted.size() - 1) : 0);
   }
   return compare("rgb: main object found", "", true, own, seen, others);
 }
