@@ -15,7 +15,10 @@ namespace {
 
 using Integers = std::vector<int64_t>;
 
-Json tables() { return read_json(test::fixture_root() / "transformer" / "schedules.json"); }
+const Json& tables() {
+  static const Json json = read_json(test::fixture_root() / "transformer" / "schedules.json");
+  return json;
+}
 #define NEEDS_TABLES FOURM_NEEDS(test::fixture_root() / "transformer" / "schedules.json")
 
 Integers positive_part(const Integers& tokens, int64_t n) {
