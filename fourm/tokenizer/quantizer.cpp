@@ -18,7 +18,7 @@ LucidQuantizer::LucidQuantizer(const Scope& scope, const TokenizerConfig& c)
 }
 
 Tensor LucidQuantizer::heads_of(const Tensor& latents) const {
-  const Tensor z = heads_ > 1 ? project_in_(latents).view({-1, width_}) : latents;
+  const Tensor z = heads_ > 1 ? project_in_(latents).to(at::kFloat).view({-1, width_}) : latents;
   return norm_latents_ ? unit_rows(z) : z;
 }
 
@@ -27,14 +27,14 @@ Tensor LucidQuantizer::join_heads(const Tensor& vectors) const {
 }
 
 Quantized LucidQuantizer::encode(const Tensor& latents) const {
-  const Tensor z = heads_of(latents).to(at::kFloat);
+  const Tensor z = heads_of(latents);
   const Tensor codes = codebook_.nearest(codebook_.comparable(z));
   return {join_heads(codebook_.rows(codes)), codes.view({-1, heads_}), at::zeros({1}, z.options())};
 }
 
 Quantized LucidQuantizer::train(const Tensor& latents, QuantizerDraws& draws) {
   const PrecisionScope exact(Precision::kF32);  // bfloat16 distances would not tell near codes apart
-  const Tensor z = heads_of(latents.to(at::kFloat));
+  const Tensor z = heads_of(latents);
   Tensor codes, q;
   {
     const NoGradGuard no_grad;
@@ -70,7 +70,7 @@ Quantized MemoryCodes::encode(const Tensor& latents) const {
 
 Quantized MemoryCodes::train(const Tensor& latents, QuantizerDraws& draws) {
   const PrecisionScope exact(Precision::kF32);
-  const Tensor score = logits(latents.to(at::kFloat));
+  const Tensor score = logits(latents);
   const Tensor gumbel = draws.uniform(score.sizes()).log().neg().log().neg();
   const Tensor soft = (score + gumbel).softmax(2);
   const Tensor codes = soft.argmax(2, true);

@@ -17,7 +17,7 @@ struct Quantized {
 class Quantizer {
  public:
   virtual ~Quantizer() = default;
-  /// Latents [N, d] -> codes and their vectors.
+  /// Latents [N, d], float32: bfloat16 would not tell near codes apart -> codes and their vectors.
   virtual Quantized encode(const Tensor& latents) const = 0;
   /// The same in training: straight-through gradients, and the codebook learns.
   virtual Quantized train(const Tensor& latents, QuantizerDraws& draws) = 0;

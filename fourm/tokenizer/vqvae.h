@@ -32,7 +32,7 @@ class Tokenizer {
 
   // The stages, for training and tests.
   FeatureMap features(const Tensor& x) const;                             ///< encoder output
-  FeatureMap latents(const FeatureMap& features) const;                   ///< width latent_dim, not quantised
+  FeatureMap latents(const FeatureMap& features) const;                   ///< width latent_dim, float32, not quantised
   FeatureMap quantised(const Tensor& tokens) const;                       ///< the vectors of tokens
   Tensor decode(const FeatureMap& quantised, const DecodeOptions& options = {}) const;  ///< [B, C, H, W]
   Tensor shape_tokens(const Tensor& codes, const TokenGrid& grid) const;  ///< [N, h] -> [B(, h), nh, nw]

@@ -6,11 +6,7 @@
 namespace fourm {
 namespace {
 
-Tensor wave(at::IntArrayRef shape, double pace) {
-  int64_t n = 1;
-  for (const int64_t extent : shape) n *= extent;
-  return at::sin(at::arange(n, at::kDouble) * pace).to(at::kFloat).view(shape);
-}
+using test::wave;
 
 TEST(PackedConv2d, EqualsThePlainConvolution) {
   const NoGradGuard no_grad;

@@ -7,11 +7,7 @@
 namespace fourm {
 namespace {
 
-Tensor wave(at::IntArrayRef shape, double pace) {
-  int64_t n = 1;
-  for (const int64_t extent : shape) n *= extent;
-  return at::sin(at::arange(n, at::kDouble) * pace).to(at::kFloat).view(shape);
-}
+using test::wave;
 
 const Precision kAll[] = {Precision::kF32, Precision::kBf16, Precision::kInt8};
 

@@ -23,6 +23,13 @@ inline TensorMap read_all(const fs::path& path) {
   return tensors;
 }
 
+/// float32 numbers from -1 to 1 that a faster or slower sine passes through.
+inline Tensor wave(at::IntArrayRef shape, double pace) {
+  int64_t n = 1;
+  for (const int64_t extent : shape) n *= extent;
+  return at::sin(at::arange(n, at::kDouble) * pace).to(at::kFloat).view(shape);
+}
+
 /// Largest |a - b|; infinite when shapes differ or something is not finite.
 inline double largest_difference(const Tensor& a, const Tensor& b) {
   if (a.sizes() != b.sizes()) return INFINITY;
