@@ -49,7 +49,7 @@ const std::vector<Part> kParts = {
      {0.1f, 0.5f},
      {0.2f, 0.75f},
      "",
-     "ceiling hanging wall pendant strip fluorescent track porch camping flashlight spotlight"},
+     "ceiling hanging wall pendant strip fluorescent track porch camping flashlight spotlight lantern"},
     {"ceiling lamp", {kLamp}, {0.15f, 1.3f}, {0.1f, 1.2f}, "ceiling hanging pendant chandelier", ""},
     {"rug", {kRug}, {0.9f, 3.2f}, {0.0f, 0.08f}},
     {"bath mat", {kRug}, {0.3f, 1.2f}, {0.0f, 0.08f}},

@@ -60,14 +60,15 @@ void RoomBuilder::kitchen() {
     const int64_t model = draw(part);
     if (model < 0) continue;
     const auto& m = catalogue_.models()[model];
-    const float height = m.size.y < 0.75f ? std::max(0.0f, std::min(m.elevation, 1.0f)) : 0.0f;
-    if (along + m.size.x > walls_[w].length - 0.02f) continue;
-    const int unit = on_wall(model, w, along + m.size.x / 2, height);
+    const Vec3 size = size_of(model);
+    const float height = size.y < 0.75f ? std::max(0.0f, std::min(m.elevation, 1.0f)) : 0.0f;
+    if (along + size.x > walls_[w].length - 0.02f) continue;
+    const int unit = on_wall(model, w, along + size.x / 2, height);
     if (unit == kNothing) {
       along += 0.3f;
       continue;
     }
-    along += m.size.x + 0.01f;
+    along += size.x + 0.01f;
     if (m.semantic == kCabinet) room_.objects.back().tint = paint;
     if (part == "lower cabinet" && random_.chance(0.4)) on_top(random_.chance(0.3) ? "small plant" : "vase", unit);
   }
@@ -88,12 +89,12 @@ void RoomBuilder::bath() {
   if (random_.chance(0.85)) {
     const int64_t model = draw("bath");
     if (model >= 0) {  // along a wall, long side or short side to it
-      const auto& m = catalogue_.models()[model];
+      const Vec3 size = size_of(model);
       for (int i = 0; i < 8; ++i) {
         const Wall& wall = walls_[random_.below(4)];
-        if (wall.length < m.size.x + 0.1f) continue;
-        const float s = random_.chance(0.5) ? m.size.x / 2 + 0.02f : wall.length - m.size.x / 2 - 0.02f;
-        if (stand(model, wall.angle, wall.start + wall.along * s + wall.inward * (m.size.z / 2 + 0.01f)) != kNothing)
+        if (wall.length < size.x + 0.1f) continue;
+        const float s = random_.chance(0.5) ? size.x / 2 + 0.02f : wall.length - size.x / 2 - 0.02f;
+        if (stand(model, wall.angle, wall.start + wall.along * s + wall.inward * (size.z / 2 + 0.01f)) != kNothing)
           break;
       }
     }

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <array>
+#include <array>
 
 namespace fourm {
 
@@ -111,6 +112,31 @@ void Mesh::complete_normals() {
       faces[f].normal[k] = static_cast<uint32_t>(normals.size());
       normals.push_back(normalised(sum));
     }
+}
+
+std::optional<float> level_top(const Mesh& mesh, Vec3 centre, Vec3 extent) {
+  constexpr int kSide = 5;
+  constexpr float kLevel = 0.01f, kNone = -1e9f;
+  const Vec3 low = centre - extent * 0.5f, high = centre + extent * 0.5f;
+  std::array<float, kSide * kSide> heights;
+  heights.fill(kNone);
+  for (const Face& face : mesh.faces) {
+    const Vec3 a = mesh.points[face.point[0]], u = mesh.points[face.point[1]] - a, v = mesh.points[face.point[2]] - a;
+    if (std::max({a.x, a.x + u.x, a.x + v.x}) < low.x || std::min({a.x, a.x + u.x, a.x + v.x}) > high.x ||
+        std::max({a.z, a.z + u.z, a.z + v.z}) < low.z || std::min({a.z, a.z + u.z, a.z + v.z}) > high.z)
+      continue;
+    const float area = u.x * v.z - u.z * v.x;
+    if (area == 0) continue;  // upright
+    for (int i = 0; i < kSide * kSide; ++i) {
+      const float x = low.x + (high.x - low.x) * (i % kSide + 0.5f) / kSide - a.x;
+      const float z = low.z + (high.z - low.z) * (i / kSide + 0.5f) / kSide - a.z;
+      const float s = (x * v.z - z * v.x) / area, t = (u.x * z - u.z * x) / area;
+      if (s >= 0 && t >= 0 && s + t <= 1) heights[i] = std::max(heights[i], a.y + s * u.y + t * v.y);
+    }
+  }
+  const auto [lowest, highest] = std::minmax_element(heights.begin(), heights.end());
+  if (*highest - *lowest > kLevel) return std::nullopt;
+  return *lowest == kNone ? std::nullopt : std::optional(*highest);
 }
 
 std::shared_ptr<const Mesh> stretched(const Mesh& mesh, Vec3 scale) {

@@ -4,6 +4,7 @@
 #include <cmath>
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -121,7 +122,11 @@ struct Mesh {
   void complete_normals();
 };
 
-/// A copy stretched along the axes, normals included.
+/// The height on which something stands whose footprint has this centre and extent (x and z): that of the highest
+/// surfaces under it, where these are level; nothing where they are not.
+std::optional<float> level_top(const Mesh& mesh, Vec3 centre, Vec3 extent);
+
+/// A copy stretched along the axes, normals included; negative factors mirror.
 std::shared_ptr<const Mesh> stretched(const Mesh& mesh, Vec3 scale);
 
 }  // namespace fourm

@@ -102,14 +102,31 @@ int RoomBuilder::add_thing(std::string name, int64_t model, SceneObject object, 
   return static_cast<int>(room_.things.size()) - 1;
 }
 
+Vec3 RoomBuilder::stretch(int64_t model) {
+  const auto [found, is_new] = stretches_.try_emplace(model);
+  if (!is_new) return found->second;
+  const RoomClass c = catalogue_.models()[model].semantic;
+  const bool oblong = c == kSofa || c == kTable || c == kDesk || c == kBed || c == kCabinet || c == kWardrobe ||
+                      c == kShelf || c == kBathtub;
+  const bool in_row = c == kCabinet || c == kStove || c == kRefrigerator || c == kWashingMachine || c == kSink;
+  const float all = between(random_, 0.9, 1.1), longer = oblong ? between(random_, 0.85, 1.2) : 1.0f;
+  const float taller = in_row ? 1.0f : between(random_, 0.93, 1.07), deeper = between(random_, 0.95, 1.05);
+  return found->second = {all * longer * (random_.chance(0.5) ? -1.0f : 1.0f), taller, all * deeper};
+}
+
+Vec3 RoomBuilder::size_of(int64_t model) {
+  const Vec3 scale = stretch(model);
+  return catalogue_.models()[model].size * Vec3{std::abs(scale.x), scale.y, scale.z};
+}
+
 int RoomBuilder::stand(int64_t model, float angle, Vec3 foot) {
   const auto& m = catalogue_.models()[model];
-  const Box3 box = box_of(m.size, angle, foot);
+  const Box3 box = box_of(size_of(model), angle, foot);
   if (!is_free(box)) return kNothing;
-  auto mesh = catalogue_.mesh(static_cast<size_t>(model));
+  const auto mesh = catalogue_.mesh(static_cast<size_t>(model));
   if (!mesh) return kNothing;
   SceneObject object;
-  object.mesh = std::move(mesh);
+  object.mesh = stretched(*mesh, stretch(model));
   object.turn = turn(angle);
   object.offset = foot;
   object.semantic = m.semantic;
@@ -120,7 +137,8 @@ int RoomBuilder::stand(int64_t model, float angle, Vec3 foot) {
 Vec3 RoomBuilder::tint(RoomClass c) {
   const bool dyed = c == kSofa || c == kArmchair || c == kChair || c == kBed || c == kRug || c == kStool ||
                     c == kCabinet || c == kLamp;
-  if (!dyed || random_.chance(0.55)) return {1, 1, 1};
+  const bool painted = c == kTable || c == kDesk || c == kWardrobe || c == kShelf;
+  if (!random_.chance(dyed ? 0.45 : painted ? 0.3 : 0.0)) return {1, 1, 1};
   return mix({1, 1, 1}, random_hsv(random_, {0, 360}, {0.3, 0.8}, {1, 1}), 0.9f);
 }
 
@@ -128,20 +146,20 @@ int RoomBuilder::at_wall(const std::string& part, float height, int tries, int o
   for (int i = 0; i < tries; ++i) {
     const int64_t model = draw(part);
     if (model < 0) return kNothing;
-    const auto& m = catalogue_.models()[model];
+    const Vec3 size = size_of(model);
     const int w = only_wall >= 0 ? only_wall : static_cast<int>(random_.below(4));
-    const float room = walls_[w].length - m.size.x;
+    const float room = walls_[w].length - size.x;
     if (room < 0.02f) continue;
-    const float s = between(random_, 0.01, room - 0.01) + m.size.x / 2;
+    const float s = between(random_, 0.01, room - 0.01) + size.x / 2;
     if (const int thing = on_wall(model, w, s, height); thing != kNothing) return thing;
   }
   return kNothing;
 }
 
 int RoomBuilder::on_wall(int64_t model, int w, float along, float height) {
-  const auto& m = catalogue_.models()[model];
   const Wall& wall = walls_[w];
-  const Vec3 foot = wall.start + wall.along * along + wall.inward * (m.size.z / 2 + 0.015f) + Vec3{0, height, 0};
+  const Vec3 foot =
+      wall.start + wall.along * along + wall.inward * (size_of(model).z / 2 + 0.015f) + Vec3{0, height, 0};
   const int thing = stand(model, wall.angle, foot);
   if (thing != kNothing) last_wall_ = w;
   return thing;
@@ -151,11 +169,11 @@ int RoomBuilder::hung(const std::string& part) {
   for (int i = 0; i < 8; ++i) {
     const int64_t model = draw(part);
     if (model < 0) return kNothing;
-    const auto& m = catalogue_.models()[model];
+    const Vec3 size = size_of(model);
     const int w = static_cast<int>(random_.below(4));
-    if (walls_[w].length < m.size.x + 0.1f) continue;
-    const float s = between(random_, 0.05, walls_[w].length - m.size.x - 0.05) + m.size.x / 2;
-    if (const int thing = on_wall(model, w, s, m.elevation); thing != kNothing) return thing;
+    if (walls_[w].length < size.x + 0.1f) continue;
+    const float s = between(random_, 0.05, walls_[w].length - size.x - 0.05) + size.x / 2;
+    if (const int thing = on_wall(model, w, s, catalogue_.models()[model].elevation); thing != kNothing) return thing;
   }
   return kNothing;
 }
@@ -164,8 +182,8 @@ int RoomBuilder::in_corner(const std::string& part) {
   for (int i = 0; i < 8; ++i) {
     const int64_t model = draw(part);
     if (model < 0) return kNothing;
-    const auto& m = catalogue_.models()[model];
-    const float r = std::max(m.size.x, m.size.z) / 2 + 0.06f;
+    const Vec3 size = size_of(model);
+    const float r = std::max(size.x, size.z) / 2 + 0.06f;
     const Vec3 foot{random_.chance(0.5) ? r : room_.size.x - r, 0, random_.chance(0.5) ? r : room_.size.z - r};
     if (const int thing = stand(model, random_.below(4) * kPi / 2, foot); thing != kNothing) return thing;
   }
@@ -191,10 +209,9 @@ int RoomBuilder::in_front(const std::string& part, int of, float gap, bool facin
   for (int i = 0; i < 4; ++i) {
     const int64_t model = draw(part);
     if (model < 0) return kNothing;
-    const auto& m = catalogue_.models()[model];
     const Vec3 ahead = forward(of);
     const Box3& box = room_.things[of].box;
-    const float reach = std::abs(dot(box.size(), ahead)) / 2 + m.size.z / 2 + gap;
+    const float reach = std::abs(dot(box.size(), ahead)) / 2 + size_of(model).z / 2 + gap;
     const Vec3 foot = Vec3{box.centre().x, 0, box.centre().z} + ahead * reach;
     if (const int thing = stand(model, angles_[of] + (facing_it ? kPi : 0), foot); thing != kNothing) return thing;
   }
@@ -206,11 +223,11 @@ int RoomBuilder::beside(const std::string& part, int of, bool right, float gap) 
   for (int i = 0; i < 3; ++i) {
     const int64_t model = draw(part);
     if (model < 0) return kNothing;
-    const auto& m = catalogue_.models()[model];
+    const Vec3 size = size_of(model);
     const Vec3 ahead = forward(of), side = Vec3{ahead.z, 0, -ahead.x} * (right ? 1.0f : -1.0f);
     const Box3& box = room_.things[of].box;
-    const float reach = std::abs(dot(box.size(), side)) / 2 + m.size.x / 2 + gap;
-    const float back = m.size.z / 2 - std::abs(dot(box.size(), ahead)) / 2;
+    const float reach = std::abs(dot(box.size(), side)) / 2 + size.x / 2 + gap;
+    const float back = size.z / 2 - std::abs(dot(box.size(), ahead)) / 2;
     const Vec3 foot = Vec3{box.centre().x, 0, box.centre().z} + side * reach + ahead * back;
     if (const int thing = stand(model, angles_[of], foot); thing != kNothing) return thing;
   }
@@ -218,21 +235,24 @@ int RoomBuilder::beside(const std::string& part, int of, bool right, float gap) 
 }
 
 int RoomBuilder::on_top(const std::string& part, int of, float spread) {
-  if (of == kNothing) return kNothing;
-  const auto& base = catalogue_.models()[room_.things[of].model];
-  if (base.top < 0 || base.top > base.size.y + 0.01f) return kNothing;
+  if (of == kNothing || catalogue_.models()[room_.things[of].model].top < 0) return kNothing;
+  const auto base = std::find_if(room_.objects.begin(), room_.objects.end(),
+                                 [&](const SceneObject& object) { return object.instance == of + 1; });
+  const std::shared_ptr<const Mesh> mesh = base->mesh;
+  const Vec3 extent = size_of(room_.things[of].model);
+  const Vec3 ahead = forward(of), side{ahead.z, 0, -ahead.x};
   for (int i = 0; i < 6; ++i) {
     const int64_t model = draw(part);
     if (model < 0) return kNothing;
-    const auto& m = catalogue_.models()[model];
-    const Box3& box = room_.things[of].box;
-    if (m.size.x > 0.95f * base.size.x || m.size.z > 1.1f * base.size.z) continue;
-    const Vec3 ahead = forward(of), side{ahead.z, 0, -ahead.x};
-    const float a = between(random_, -spread, spread) * std::max(0.0f, base.size.x - m.size.x);
-    const float b = between(random_, -spread, spread) * std::max(0.0f, base.size.z - m.size.z);
-    const Vec3 foot{box.centre().x, box.low.y + base.top + 1e-3f, box.centre().z};
-    // The base's box reaches up to its highest point, which may be above the top: look only at other things.
+    const Vec3 size = size_of(model);
+    if (size.x > 0.95f * extent.x || size.z > 1.1f * extent.z) continue;
+    const float a = between(random_, -spread, spread) * std::max(0.0f, extent.x - size.x);
+    const float b = between(random_, -spread, spread) * std::max(0.0f, extent.z - size.z);
+    const auto top = level_top(*mesh, {a, 0, b}, size * kFootprint);
+    if (!top) continue;
     const Box3 own = room_.things[of].box;
+    const Vec3 foot{own.centre().x, own.low.y + *top + 1e-3f, own.centre().z};
+    // The base's box reaches up to its highest point, which may be above the top: look only at other things.
     room_.things[of].box.high.y = std::min(own.high.y, foot.y);
     const int thing = stand(model, angles_[of], foot + side * a + ahead * b);
     room_.things[of].box = own;
@@ -245,7 +265,7 @@ void RoomBuilder::chairs_around(int table, int most) {
   if (table == kNothing) return;
   const int64_t model = draw("chair");
   if (model < 0) return;
-  const auto& chair = catalogue_.models()[model];
+  const Vec3 chair = size_of(model);
   const Box3 box = room_.things[table].box;
   const Vec3 dye = tint(kChair);
   for (int side = 0; side < 4 && most > 0; ++side) {
@@ -256,7 +276,7 @@ void RoomBuilder::chairs_around(int table, int most) {
     for (int k = 0; k < seats && most > 0; ++k) {
       if (random_.chance(0.2)) continue;
       const float shift = seats == 1 ? 0 : (k - 0.5f) * length / 2;
-      const float reach = std::abs(dot(box.size(), out)) / 2 + chair.size.z / 2 + between(random_, 0.01, 0.12);
+      const float reach = std::abs(dot(box.size(), out)) / 2 + chair.z / 2 + between(random_, 0.01, 0.12);
       const Vec3 foot = Vec3{box.centre().x, 0, box.centre().z} + out * reach + along * shift;
       if (stand(model, angle + kPi, foot) == kNothing) continue;
       room_.objects.back().tint = dye;

@@ -1,6 +1,7 @@
 // Furnishes one room: an empty shell, then piece by piece, each standing where nothing else does.
 #pragma once
 
+#include <map>
 #include <numbers>
 #include <optional>
 
@@ -26,6 +27,7 @@ class RoomBuilder {
     float length, angle;  ///< the angle turns +z to `inward`
   };
   static constexpr int kNothing = -1;
+  static constexpr float kFootprint = 0.8f;  // of a thing's box is what it stands on
 
   // The empty room (room_builder.cpp).
   void shell();
@@ -36,6 +38,9 @@ class RoomBuilder {
   /// The box of something of the given size, turned, with its foot at `foot`.
   static Box3 box_of(Vec3 size, float angle, Vec3 foot);
   bool is_free(const Box3& box) const;
+  /// How a model is shaped in this room: pieces of one design come in many sizes, and as left and right ones.
+  Vec3 stretch(int64_t model);
+  Vec3 size_of(int64_t model);
   int add_thing(std::string name, int64_t model, SceneObject object, const Box3& box, float angle);
   /// Stands a model there unless something is in the way.
   int stand(int64_t model, float angle, Vec3 foot);
@@ -54,7 +59,7 @@ class RoomBuilder {
   int in_front(const std::string& part, int of, float gap, bool facing_it);
   /// Beside a thing, facing as it does, backs in line.
   int beside(const std::string& part, int of, bool right, float gap);
-  /// On a thing whose top is flat.
+  /// On a thing, where it is level.
   int on_top(const std::string& part, int of, float spread = 0.3f);
   void chairs_around(int table, int most);
 
@@ -90,6 +95,7 @@ class RoomBuilder {
   std::vector<Wall> walls_;
   std::vector<Box3> reserved_;  // free space before doors
   std::vector<float> angles_;   // of the things
+  std::map<int64_t, Vec3> stretches_;
   int last_wall_ = 0;
 };
 

@@ -14,9 +14,8 @@ static float toward_edge(Random& random, float low, float high) {
 
 void RoomBuilder::lights() {
   if (const int64_t model = draw("ceiling lamp"); model >= 0 && random_.chance(0.5)) {
-    const auto& m = catalogue_.models()[model];
     const float x = between(random_, 0.4, 0.6) * room_.size.x, z = between(random_, 0.4, 0.6) * room_.size.z;
-    const float y = room_.size.y - m.size.y - 0.021f;
+    const float y = room_.size.y - size_of(model).y - 0.021f;
     if (y > 1.7f) stand(model, 0, {x, y, z});
   }
   Lighting& light = room_.light;
