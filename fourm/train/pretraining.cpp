@@ -32,11 +32,29 @@ ModalityTable read_table(const std::string& file) {
   return table;
 }
 
+// The weights of `init` by name; a modality that is new to them starts fresh.
 FourM start_model(const PretrainConfig& config, const ModalityTable& table) {
-  if (config.init.empty()) return FourM::fresh(config.model, table, config.seed);
-  FourM model = FourM::open(config.init, table);
-  check(yaml_text(to_yaml(model.config())) == yaml_text(to_yaml(config.model)), config.init,
-        ": its config.json is not the recipe's 'model'");
+  FourM model = FourM::fresh(config.model, table, config.seed);
+  if (config.init.empty()) return model;
+  const FourM start = FourM::open(config.init, table);
+  ModelConfig shape = start.config();
+  shape.domains_in = config.model.domains_in;
+  shape.domains_out = config.model.domains_out;
+  check(yaml_text(to_yaml(shape)) == yaml_text(to_yaml(config.model)), config.init,
+        ": its config.json is not the recipe's 'model' (only the modalities may differ)");
+  const NoGradGuard no_grad;
+  std::vector<std::string> fresh;
+  for (const auto& [name, value, trained] : model.parameters().entries()) {
+    const Tensor known = start.parameters().find(name);
+    if (!known.defined()) {
+      fresh.push_back(name);
+      continue;
+    }
+    check(known.sizes() == value.sizes(), config.init, ": ", name, " has another shape than in the recipe's 'model'");
+    value.copy_(known);
+  }
+  check(fresh.size() < model.parameters().entries().size(), config.init, ": no tensor of it is in the recipe's 'model'");
+  if (!fresh.empty()) note(config.init, " lacks ", fresh.size(), " tensors, which start fresh (", fresh.front(), ", ...)");
   return model;
 }
 

@@ -24,7 +24,7 @@ struct PretrainConfig {
     v("eval_data", eval_data, "held-out set; empty = no evaluation");
     v("text_tokenizer", text_tokenizer, "tokenizer.json of captions and boxes");
     v("modalities", modalities, "YAML file of modalities beyond the official ones; empty = none");
-    v("init", init, "model folder whose weights the run starts from; empty = fresh weights");
+    v("init", init, "model folder whose weights the run starts from, by name: modalities may come and go; empty = fresh weights");
     v("loss", loss, "modality (mean over the output modalities), present (over those in the batch) or token");
     v("seed", seed, "of weights, order and masks");
     v("batch", batch, "samples a micro-batch");

@@ -152,6 +152,35 @@ TEST_F(PretrainingTest, StartsFromAModel) {
               read_file(root / "next" / "model" / "model.safetensors"));
 }
 
+// A modality may be added: what the start knows is taken over, the rest is fresh.
+TEST_F(PretrainingTest, StartsFromAModelOfFewerModalities) {
+  PretrainConfig first = config("first", 12);
+  first.model.domains_in = {"rgb@64", "caption"};
+  first.model.domains_out = {"caption"};
+  pretrain(first);
+  PretrainConfig next = config("next", 1);
+  next.init = (root / "first" / "model").string();
+  next.training.schedule = {.lr = 0, .decay = "constant"};
+  pretrain(next);
+  PretrainConfig fresh = next;
+  fresh.init.clear();
+  fresh.out = (root / "fresh").string();
+  pretrain(fresh);
+  const FourM start = FourM::open(root / "first" / "model"), got = FourM::open(root / "next" / "model"),
+              other = FourM::open(root / "fresh" / "model");
+  int taken = 0, added = 0;
+  for (const auto& [name, value, trained] : got.parameters().entries()) {
+    const Tensor known = start.parameters().find(name);
+    EXPECT_TRUE(value.equal(known.defined() ? known : other.parameters().find(name))) << name;
+    ++(known.defined() ? taken : added);
+  }
+  EXPECT_GT(taken, 10);
+  EXPECT_GT(added, 3);
+  next.model.dim = 64;
+  next.out = (root / "wider").string();
+  EXPECT_THROW(pretrain(next), Error);
+}
+
 TEST_F(PretrainingTest, MistakesAreNamed) {
   PretrainConfig c = config("run", 5);
   c.data.clear();
