@@ -5,6 +5,7 @@
 #include "cli/verbs.h"
 #include "fourm/core/error.h"
 #include "fourm/core/log.h"
+#include "fourm/core/memory.h"
 
 namespace {
 
@@ -17,6 +18,7 @@ int failed(int code, std::string message) {
 }  // namespace
 
 int main(int argc, char** argv) {
+  fourm::keep_freed_memory();
   CLI::App program{"4M, massively multimodal masked modeling: one Transformer that reads and writes pictures, depth, "
                    "normals, semantic maps, boxes and text."};
   program.set_version_flag("--version", "fourm " FOURM_VERSION);

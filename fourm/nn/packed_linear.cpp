@@ -160,15 +160,24 @@ const PackedLinear::Form& PackedLinear::form() const {
     if (bias_.defined()) form->bias = bias_.to(type);
     if (precision == Precision::kInt8) {
       check(form->packed, "int8 needs oneDNN's quantised products, which this LibTorch does not have here; use f32 or bf16");
-      const Tensor weight = weight_.to(at::kFloat);
-      form->scales = (weight.abs().amax(1) / 127.0).clamp_min(1e-30);
-      form->zeros = at::zeros({weight.size(0)}, at::kInt);
-      form->weight = pack_int8(at::round(weight / form->scales.unsqueeze(1)).clamp_(-127, 127).to(at::kChar));
+      form->scales = at::empty({weight_.size(0)}, at::kFloat);
+      form->zeros = at::zeros({weight_.size(0)}, at::kInt);
+      Tensor levels = at::empty(weight_.sizes(), at::kChar);
+      // A large head in float32 several times over would be most of a process's memory.
+      constexpr int64_t kRowsAtOnce = 1024;
+      for (int64_t row = 0; row < weight_.size(0); row += kRowsAtOnce) {
+        const Tensor stored = weight_.slice(0, row, row + kRowsAtOnce), rows = stored.to(at::kFloat);
+        const Tensor scales = (rows.abs().amax(1) / 127.0).clamp_min(1e-30);
+        form->scales.slice(0, row, row + kRowsAtOnce).copy_(scales);
+        levels.slice(0, row, row + kRowsAtOnce).copy_((rows / scales.unsqueeze(1)).round_().clamp_(-127, 127));
+        if (packing_.give_back) packing_.give_back(stored);
+      }
+      form->weight = pack_int8(levels);
     } else {
       const Tensor weight = weight_.to(type);
       form->weight = form->packed ? pack_float(weight) : weight;
+      if (packing_.give_back && !form->weight.is_same(weight_)) packing_.give_back(weight_);
     }
-    if (packing_.give_back && !form->weight.is_same(weight_)) packing_.give_back(weight_);
     form_ = std::move(form);
   });
   return *form_;
