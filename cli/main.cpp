@@ -27,6 +27,7 @@ int main(int argc, char** argv) {
   program.footer("fourm VERB --help explains a verb.");
   fourm::add_data(program);
   fourm::add_bench(program);
+  fourm::add_clip(program);
   fourm::add_demo(program);
   fourm::add_eval(program);
   fourm::add_generate(program);

@@ -7,6 +7,7 @@ namespace fourm {
 
 void add_data(CLI::App& program);
 void add_bench(CLI::App& program);
+void add_clip(CLI::App& program);
 void add_demo(CLI::App& program);
 void add_eval(CLI::App& program);
 void add_generate(CLI::App& program);

@@ -14,7 +14,16 @@ threads=${THREADS:-$(nproc)}
 [ -e "$runs/text_tokenizer.json" ] || $fourm vocab train "$runs/train/caption" "$runs/train/det" \
   --size 1024 --coordinates 64 --sentinels 20 --out "$runs/text_tokenizer.json"
 
-for kind in rgb depth normal semseg; do
+$fourm clip train configs/rooms/clip.yaml out="$runs/clip" data="$runs/train" eval_data="$runs/val" \
+  text_tokenizer="$runs/text_tokenizer.json" training.threads="$threads"
+for split in train val; do
+  # The features of another model are made anew.
+  cmp -s "$runs/clip/model/model.safetensors" "$runs/$split/clip_model.safetensors" && continue
+  $fourm clip features --model "$runs/clip/model" --in "$runs/$split/rgb" --out "$runs/$split/clip"
+  cp "$runs/clip/model/model.safetensors" "$runs/$split/clip_model.safetensors"
+done
+
+for kind in rgb depth normal semseg clip; do
   $fourm tokenizer train configs/rooms/tokenizer_$kind.yaml out="$runs/tokenizer_$kind" data="$runs/train/$kind" \
     eval_data="$runs/val/$kind" training.threads="$threads"
   mkdir -p "$runs/tokenizers"
@@ -28,7 +37,8 @@ $fourm pretrain configs/rooms/pretrain.yaml out="$runs/pretrain" data="$runs/tok
   text_tokenizer="$runs/text_tokenizer.json" training.threads="$threads"
 
 $fourm inspect "$runs/pretrain/model" --convert "$out" --dtype f16
-for kind in rgb depth normal semseg; do
+$fourm inspect "$runs/clip/model" --convert "$out/clip" --dtype f16
+for kind in rgb depth normal semseg clip; do
   $fourm inspect "$runs/tokenizers/tok_$kind@128" --convert "$out/tokenizers/tok_$kind@128" --dtype f16
 done
 cp "$runs/train/CREDITS.txt" "$out/CREDITS.txt"

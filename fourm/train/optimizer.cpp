@@ -9,7 +9,7 @@ namespace fourm {
 
 bool has_weight_decay(std::string_view name) {
   return name.find("norm.") == name.npos && name.find(".norm") == name.npos && !name.ends_with(".bias") &&
-         !name.ends_with(".gamma");
+         !name.ends_with(".gamma") && name != "logit_scale";
 }
 
 AdamW::AdamW(const Parameters& parameters, const OptimizerConfig& config) : config_(config) {

@@ -6,7 +6,7 @@
 
 namespace fourm {
 
-/// False for norms, biases and layer scales, by name (spec training 6).
+/// False for norms, biases, layer scales and the temperature of a contrastive loss, by name (spec training 6).
 bool has_weight_decay(std::string_view name);
 
 class AdamW {

@@ -127,13 +127,16 @@ class Pretokenizer {
     int width = 0, height = 0;
     std::string sized;
     for (const auto& folder : folders()) {
-      if (!source_.has(i, folder)) continue;
+      if (!source_.has(i, folder) || input(folder).has_features()) continue;
       const StoredPicture picture = decode(i, folder);
       const int w = picture_width(picture), h = picture_height(picture);
       check(sized.empty() || (w == width && h == height), source_.origin(i, folder), ": is ", w, "x", h, ", but ",
             sized, " of the sample is ", width, "x", height, "; `fourm data check` lists such files");
       width = w, height = h, sized = folder;
     }
+    for (const auto& t : tokenizers_)  // a sample of features alone: of a picture of the tokenizer's size
+      if (width == 0 && t.tokenizer.input().has_features() && source_.has(i, t.folder))
+        width = height = static_cast<int>(t.tokenizer.config().image_size);
     if (source_.has(i, "crop_settings")) {
       const std::string where = source_.origin(i, "crop_settings");
       sample.views = decode_crop_settings(source_.read(i, "crop_settings"), where);
@@ -206,10 +209,21 @@ class Pretokenizer {
         const StoredPicture picture =
             decode_picture(input, source_.read(s.index, folder), source_.origin(s.index, folder));
         for (int64_t c = 0; c < o_.crops; ++c)
-          squares[k * o_.crops + c] = cut_square(input, picture, to_cut(s.views[c]), size);
+          squares[k * o_.crops + c] =
+              input.has_features() ? whole_map(picture, s.views[c], source_.origin(s.index, folder))
+                                   : cut_square(input, picture, to_cut(s.views[c]), size);
       });
       use(std::vector<const Sample*>(having.begin() + begin, having.begin() + begin + n), squares);
     }
+  }
+
+  // A feature map was made of the middle square and cannot be cut; only that crop has it.
+  static StoredPicture whole_map(const StoredPicture& map, const CropView& view, const std::string& where) {
+    const CropView middle = centre_view(static_cast<int>(view.width), static_cast<int>(view.height));
+    check(!view.flip && view.top == middle.top && view.left == middle.left && view.crop_height == middle.crop_height &&
+              view.crop_width == middle.crop_width,
+          where, ": feature maps are of the middle square, other crops have none; use --crops 1 and no crop_settings");
+    return map;
   }
 
   void write_tokens(const NamedTokenizer& t, const std::vector<Sample>& samples, const fs::path& file) const {

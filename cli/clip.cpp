@@ -1,0 +1,135 @@
+// fourm clip train|features|score|search
+#include <cmath>
+#include <cstdio>
+#include <numeric>
+
+#include "cli/verbs.h"
+#include "fourm/clip/image_text.h"
+#include "fourm/core/config.h"
+#include "fourm/core/json.h"
+#include "fourm/core/log.h"
+#include "fourm/core/parallel.h"
+#include "fourm/core/strings.h"
+#include "fourm/train/clip_training.h"
+
+namespace fourm {
+namespace {
+
+struct Options {
+  std::string recipe, model, in, out, image, text;
+  std::vector<std::string> overrides, texts;
+  int64_t top = 5;
+  bool json = false;
+};
+
+void train(const Options& options) {
+  ClipRecipe recipe;
+  load_config(options.recipe, options.overrides, recipe);
+  const Outcome outcome = train_clip(recipe);
+  check(outcome.finished, recipe.out, ": stopped at step ", outcome.step,
+        " and saved; the same command goes on from there");
+}
+
+std::vector<fs::path> pictures_in(const std::string& folder) {
+  const auto files = list_files(folder, {".png", ".jpg", ".jpeg", ".webp"});
+  check(!files.empty(), folder, ": holds no pictures (.png, .jpg, .webp)");
+  return files;
+}
+
+void features(const Options& options) {
+  const ImageText model = ImageText::open(options.model);
+  const auto files = pictures_in(options.in);
+  make_folder(options.out);
+  each_picture_batch(files, "features", [&](const std::vector<StoredPicture>& pictures, size_t first) {
+    const std::vector<NpyArray> maps = model.features(pictures);
+    parallel_for(static_cast<int64_t>(maps.size()), [&](int64_t i) {
+      const fs::path name = files[first + static_cast<size_t>(i)].stem().concat(".npy");
+      write_npy(options.out / name, maps[i]);
+    });
+  });
+}
+
+void score(const Options& options) {
+  const ImageText model = ImageText::open(options.model);
+  const Embedding picture = model.embed(std::vector<StoredPicture>{read_image(options.image)})[0];
+  std::vector<double> cosines, shares;
+  for (const auto& text : model.embed(options.texts)) cosines.push_back(similarity(picture, text));
+  const double highest = *std::max_element(cosines.begin(), cosines.end());
+  for (const double c : cosines) shares.push_back(std::exp(model.scale() * (c - highest)));
+  const double sum = std::accumulate(shares.begin(), shares.end(), 0.0);
+  Json rows = Json::array();
+  for (size_t i = 0; i < cosines.size(); ++i) {
+    if (options.json)
+      rows.push_back({{"text", options.texts[i]}, {"score", 100 * cosines[i]}, {"probability", shares[i] / sum}});
+    else
+      std::printf("%6.2f  %6.4f  %s\n", 100 * cosines[i], shares[i] / sum, options.texts[i].c_str());
+  }
+  if (options.json) std::printf("%s\n", rows.dump(2).c_str());
+}
+
+void search(const Options& options) {
+  if (options.top < 1) throw UsageError("--top should be at least 1");
+  const ImageText model = ImageText::open(options.model);
+  const auto files = pictures_in(options.in);
+  const Embedding text = model.embed(std::vector<std::string>{options.text})[0];
+  std::vector<std::pair<double, size_t>> found;  // minus the cosine, file
+  each_picture_batch(files, "search", [&](const std::vector<StoredPicture>& pictures, size_t first) {
+    for (const auto& picture : model.embed(pictures)) found.emplace_back(-similarity(picture, text), first++);
+  });
+  std::sort(found.begin(), found.end());
+  found.resize(std::min<size_t>(found.size(), options.top));
+  Json rows = Json::array();
+  for (const auto& [cosine, file] : found) {
+    if (options.json)
+      rows.push_back({{"file", files[file].string()}, {"score", -100 * cosine}});
+    else
+      std::printf("%6.2f  %s\n", -100 * cosine, files[file].c_str());
+  }
+  if (options.json) std::printf("%s\n", rows.dump(2).c_str());
+}
+
+}  // namespace
+
+void add_clip(CLI::App& program) {
+  auto options = std::make_shared<Options>();
+  auto* verb = program.add_subcommand("clip", "an image-text model: train it; features, scores and search by text");
+  verb->require_subcommand(1);
+
+  auto* train_verb = verb->add_subcommand("train", "train by contrast; the same command goes on where it stopped");
+  train_verb->add_option("RECIPE.yaml", options->recipe, "the recipe (configs/rooms/clip.yaml)")->required();
+  train_verb->add_option("key=value", options->overrides, "changes to it, such as training.steps=100");
+  train_verb->footer("Example:\n  fourm clip train configs/rooms/clip.yaml out=runs/try training.steps=100");
+  train_verb->callback([options] { train(*options); });
+
+  const auto with_model = [&](const char* name, const char* help) {
+    auto* sub = verb->add_subcommand(name, help);
+    sub->add_option("--model", options->model, "folder with config.json, model.safetensors and tokenizer.json")
+        ->required();
+    return sub;
+  };
+  auto* features_verb = with_model("features", "pictures to feature maps: .npy [width, rows, columns] of float16");
+  features_verb->add_option("--in", options->in, "folder of pictures; their middle squares are taken")->required();
+  features_verb->add_option("--out", options->out, "folder to write into")->required();
+  features_verb->footer(
+      "Example:\n  fourm clip features --model runs/rooms/clip/model --in runs/rooms/val/rgb --out runs/rooms/val/clip");
+  features_verb->callback([options] { features(*options); });
+
+  auto* score_verb = with_model("score", "how well texts fit a picture: 100 x cosine, and probabilities among them");
+  score_verb->add_option("--image", options->image, "the picture")->required();
+  score_verb->add_option("--text", options->texts, "the texts")->required();
+  score_verb->add_flag("--json", options->json, "machine-readable");
+  score_verb->footer("Example:\n  fourm clip score --model runs/rooms/clip/model --image room.png "
+                     "--text 'a kitchen with a table' 'a bathroom with a bathtub'");
+  score_verb->callback([options] { score(*options); });
+
+  auto* search_verb = with_model("search", "the pictures of a folder that fit a text best, with 100 x cosine");
+  search_verb->add_option("--in", options->in, "folder of pictures")->required();
+  search_verb->add_option("--text", options->text, "what to look for")->required();
+  search_verb->add_option("--top", options->top, "how many to name")->capture_default_str();
+  search_verb->add_flag("--json", options->json, "machine-readable");
+  search_verb->footer("Example:\n  fourm clip search --model runs/rooms/clip/model --in runs/rooms/val/rgb "
+                      "--text 'a bedroom with a red bed' --top 3");
+  search_verb->callback([options] { search(*options); });
+}
+
+}  // namespace fourm

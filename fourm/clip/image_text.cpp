@@ -1,0 +1,89 @@
+#include "fourm/clip/image_text.h"
+
+#include <numeric>
+
+#include "fourm/clip/clip_model.h"
+#include "fourm/core/log.h"
+#include "fourm/core/parallel.h"
+#include "fourm/tokenizer/picture_batch.h"
+
+namespace fourm {
+namespace {
+
+constexpr size_t kBatch = 64;
+
+// Calls body(pictures [B, 3, S, S]) for a batch after the other.
+template <class Body>
+void each_batch(const ClipConfig& config, const std::vector<StoredPicture>& pictures, const Body& body) {
+  const NoGradGuard no_grad;
+  const InputConfig rgb;
+  for (size_t begin = 0; begin < pictures.size(); begin += kBatch) {
+    std::vector<StoredPicture> squares;
+    for (size_t i = begin; i < std::min(pictures.size(), begin + kBatch); ++i)
+      squares.push_back(centre_square(rgb, pictures[i], static_cast<int>(config.image_size)));
+    std::vector<const StoredPicture*> batch;
+    for (const auto& square : squares) batch.push_back(&square);
+    body(picture_batch(rgb, batch));
+  }
+}
+
+void append(const Tensor& rows, std::vector<Embedding>& out) {
+  const Tensor values = rows.contiguous();
+  const float* data = values.data_ptr<float>();
+  for (int64_t i = 0; i < values.size(0); ++i, data += values.size(1)) out.emplace_back(data, data + values.size(1));
+}
+
+}  // namespace
+
+double similarity(const Embedding& a, const Embedding& b) {
+  return std::inner_product(a.begin(), a.end(), b.begin(), 0.0);
+}
+
+ImageText ImageText::open(const fs::path& folder) {
+  return ImageText(std::make_shared<const ClipModel>(ClipModel::open(folder, Precision::kF32)));
+}
+
+const ClipConfig& ImageText::config() const { return model_->config(); }
+double ImageText::scale() const { return model_->scale().item<double>(); }
+
+std::vector<Embedding> ImageText::embed(const std::vector<std::string>& texts) const {
+  const NoGradGuard no_grad;
+  std::vector<Embedding> out;
+  for (size_t begin = 0; begin < texts.size(); begin += kBatch)
+    append(model_->embed_texts({texts.begin() + static_cast<int64_t>(begin),
+                                texts.begin() + static_cast<int64_t>(std::min(texts.size(), begin + kBatch))}),
+           out);
+  return out;
+}
+
+std::vector<Embedding> ImageText::embed(const std::vector<StoredPicture>& pictures) const {
+  std::vector<Embedding> out;
+  each_batch(config(), pictures, [&](const Tensor& batch) { append(model_->embed_pictures(batch), out); });
+  return out;
+}
+
+std::vector<NpyArray> ImageText::features(const std::vector<StoredPicture>& pictures) const {
+  std::vector<NpyArray> out;
+  each_batch(config(), pictures, [&](const Tensor& batch) {
+    const Tensor maps = model_->patch_features(batch).to(at::kHalf).contiguous();
+    for (const Tensor& map : maps.unbind(0)) {
+      const auto* bytes = reinterpret_cast<const char*>(map.data_ptr<at::Half>());
+      out.push_back({"f2", map.sizes().vec(), {bytes, static_cast<size_t>(map.nbytes())}});
+    }
+  });
+  return out;
+}
+
+void each_picture_batch(const std::vector<fs::path>& files, const std::string& label,
+                        const std::function<void(const std::vector<StoredPicture>&, size_t first)>& use) {
+  Progress progress(label, static_cast<int64_t>(files.size()));
+  for (size_t first = 0; first < files.size(); first += kBatch) {
+    std::vector<StoredPicture> pictures(std::min(kBatch, files.size() - first));
+    parallel_for(static_cast<int64_t>(pictures.size()),
+                 [&](int64_t i) { pictures[i] = read_image(files[first + static_cast<size_t>(i)]); });
+    use(pictures, first);
+    progress.update(static_cast<int64_t>(first + pictures.size()));
+  }
+}
+
+}  // namespace fourm

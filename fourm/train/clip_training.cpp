@@ -1,0 +1,138 @@
+#include "fourm/train/clip_training.h"
+
+#include <algorithm>
+
+#include "fourm/clip/clip_model.h"
+#include "fourm/clip/contrast.h"
+#include "fourm/core/config.h"
+#include "fourm/core/log.h"
+#include "fourm/core/parallel.h"
+#include "fourm/data/annotation.h"
+#include "fourm/data/crop.h"
+#include "fourm/data/source.h"
+#include "fourm/tokenizer/picture_batch.h"
+#include "fourm/train/trainer.h"
+
+namespace fourm {
+namespace {
+
+enum Purpose : uint64_t { kOrder, kCaption, kFlip };
+
+struct Described {
+  StoredPicture picture;
+  std::vector<std::string> captions;
+};
+
+// The samples that have picture and caption; of each the middle square.
+std::vector<Described> load_described(const std::string& data, int64_t size, int64_t most) {
+  const Source source = Source::open(data);
+  std::vector<int64_t> usable;
+  for (int64_t i = 0; i < source.size() && static_cast<int64_t>(usable.size()) < most; ++i)
+    if (source.has(i, "rgb") && source.has(i, "caption")) usable.push_back(i);
+  check(!usable.empty(), data, ": holds no sample with both rgb and caption");
+  std::vector<Described> samples(usable.size());
+  parallel_for(static_cast<int64_t>(usable.size()), [&](int64_t k) {
+    const int64_t i = usable[k];
+    const std::string where = source.origin(i, "caption");
+    const InputConfig rgb;
+    samples[k].picture = centre_square(
+        rgb, decode_picture(rgb, source.read(i, "rgb"), source.origin(i, "rgb")), static_cast<int>(size));
+    samples[k].captions =
+        decode_annotation(source.read(i, "caption"), source.extension(i, "caption"), where).texts;
+    check(!samples[k].captions.empty(), where, ": holds no captions");
+  });
+  return samples;
+}
+
+class ClipTraining : public Objective {
+ public:
+  explicit ClipTraining(const ClipRecipe& recipe)
+      : recipe_(recipe), model_(ClipModel::fresh(recipe.model, recipe.text_tokenizer, recipe.seed)) {
+    samples_ = load_described(recipe.data, recipe.model.image_size, std::numeric_limits<int64_t>::max());
+    if (!recipe.eval_data.empty())
+      eval_samples_ = load_described(recipe.eval_data, recipe.model.image_size, recipe.eval_samples);
+    check(static_cast<int64_t>(samples_.size()) >= recipe.batch, recipe.data, ": holds ", samples_.size(),
+          " described pictures, fewer than a batch of ", recipe.batch);
+    model_.parameters().make_trainable();
+    note("training on ", samples_.size(), " described pictures, ", eval_samples_.size(), " held out; ",
+         model_.parameters().count(), " parameters");
+  }
+
+  Parameters& parameters() override { return model_.parameters(); }
+
+  StepResult loss(int64_t index) override {
+    std::vector<const StoredPicture*> pictures;
+    std::vector<std::string> texts;
+    std::vector<bool> flips;
+    for (int64_t visit = index * recipe_.batch; visit < (index + 1) * recipe_.batch; ++visit) {
+      const auto key = static_cast<uint64_t>(visit);
+      const Described& sample = samples_[place(visit)];
+      const std::string& caption = Random(recipe_.seed, {kCaption, key}).pick(sample.captions);
+      flips.push_back(recipe_.flip && Random(recipe_.seed, {kFlip, key}).chance(0.5));
+      pictures.push_back(&sample.picture);
+      texts.push_back(flips.back() ? mirror_words(caption) : caption);
+    }
+    const Tensor scale = model_.scale();
+    const Tensor loss = contrastive_loss(model_.embed_pictures(picture_batch({}, pictures, flips)),
+                                         model_.embed_texts(texts), scale, groups_of(texts));
+    return {loss, {{"scale", scale.item<double>()}}};
+  }
+
+  Evaluation evaluate(int64_t) override {
+    if (eval_samples_.empty()) return {};
+    const NoGradGuard no_grad;
+    const auto n = static_cast<int64_t>(eval_samples_.size());
+    std::vector<Tensor> pictures, texts;
+    std::vector<std::string> captions;
+    for (int64_t begin = 0; begin < n; begin += recipe_.batch) {
+      std::vector<const StoredPicture*> batch;
+      for (int64_t i = begin; i < std::min(n, begin + recipe_.batch); ++i) {
+        const auto& all = eval_samples_[i].captions;
+        captions.push_back(*std::max_element(all.begin(), all.end(),
+                                             [](const auto& a, const auto& b) { return a.size() < b.size(); }));
+        batch.push_back(&eval_samples_[i].picture);
+      }
+      pictures.push_back(model_.embed_pictures(picture_batch({}, batch)));
+      texts.push_back(model_.embed_texts({captions.begin() + begin, captions.end()}));
+    }
+    const auto groups = groups_of(captions);
+    const Tensor all_pictures = at::cat(pictures), all_texts = at::cat(texts);
+    Evaluation result{retrieval(all_pictures, all_texts, groups), {}};
+    result.metrics["loss"] =
+        contrastive_loss(all_pictures, all_texts, model_.scale(), groups).item<double>();
+    return result;
+  }
+
+  void save(const fs::path& folder) override { model_.save(folder); }
+
+ private:
+  // Visits go through the samples in an order of their own each epoch.
+  int64_t place(int64_t visit) {
+    const auto n = static_cast<int64_t>(samples_.size());
+    if (visit / n != epoch_) {
+      epoch_ = visit / n;
+      order_ = Random(recipe_.seed, {kOrder, static_cast<uint64_t>(epoch_)}).permutation(n);
+    }
+    return order_[visit % n];
+  }
+
+  ClipRecipe recipe_;
+  ClipModel model_;
+  std::vector<Described> samples_, eval_samples_;
+  int64_t epoch_ = -1;
+  std::vector<int64_t> order_;
+};
+
+}  // namespace
+
+Outcome train_clip(const ClipRecipe& recipe) {
+  check(!recipe.out.empty(), "the recipe names no run folder: set 'out'");
+  check(!recipe.data.empty(), "the recipe names no data set: set 'data'");
+  check(!recipe.text_tokenizer.empty(), "the recipe names no text tokenizer: set 'text_tokenizer'");
+  check(recipe.batch > 1 && recipe.eval_samples > 0, "batch should be at least 2, eval_samples at least 1");
+  recipe.model.validate("the recipe's 'model'");
+  ClipTraining objective(recipe);
+  return train(objective, recipe.training, to_yaml(recipe), recipe.out);
+}
+
+}  // namespace fourm

@@ -1,0 +1,35 @@
+// Training an image-text model by contrast: the recipe of `fourm clip train`, and what it runs.
+#pragma once
+
+#include "fourm/clip/config.h"
+#include "fourm/train/config.h"
+
+namespace fourm {
+
+struct ClipRecipe {
+  std::string out, data, eval_data, text_tokenizer;
+  uint64_t seed = 0;
+  int64_t batch = 128, eval_samples = 200;
+  bool flip = true;
+  ClipConfig model;
+  TrainingConfig training;
+
+  template <class Visitor>
+  void fields(Visitor& v) {
+    v("out", out, "the run folder; the same command goes on where a run stopped");
+    v("data", data, "data set with rgb/ and caption/; pictures are held in memory");
+    v("eval_data", eval_data, "held-out data set; empty = no evaluation");
+    v("text_tokenizer", text_tokenizer, "tokenizer.json of the captions");
+    v("seed", seed, "of weights, order, choice of captions and flips");
+    v("batch", batch, "pairs a micro-batch, which are told from each other; more are harder and teach more");
+    v("eval_samples", eval_samples, "samples of an evaluation, each with its longest caption");
+    v("flip", flip, "mirror half of the pictures, and left and right in their captions");
+    v("model", model, "image and text encoder");
+    v("training", training, "the loop");
+  }
+};
+
+/// Trains and leaves the model in OUT/model.
+Outcome train_clip(const ClipRecipe& recipe);
+
+}  // namespace fourm
