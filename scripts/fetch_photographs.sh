@@ -4,16 +4,10 @@
 # picture is held out.
 set -euo pipefail
 cd "$(dirname "$0")/.."
+source scripts/unpack_packages.sh
 out=${OUT:-data/photographs}
-packages=(lomiri-wallpapers-16.04 mate-backgrounds tuxpaint-stamps-default)
 [ ! -e "$out/train" ] || { echo "$out is there"; exit 0; }
-mkdir -p "$out"
-work=$(mktemp -d "$out/unpack.XXXXXX")
-trap 'rm -rf "$work"' EXIT
-out=$(realpath "$out")
-cd "$work"
-apt-get download -qq -o APT::Sandbox::User=root "${packages[@]}"
-for package in *.deb; do dpkg-deb --extract "$package" .; done
+unpack_packages "$out" lomiri-wallpapers-16.04 mate-backgrounds tuxpaint-stamps-default
 
 mkdir train val
 # Named after package and picture, so that the order, and with it the split, is the same everywhere.
@@ -32,6 +26,5 @@ gather wallpaper "${wallpapers[@]}"
 mapfile -t stamps < <(find usr/share/tuxpaint/stamps -name '*.png' -size +15k \
   -not -path '*/cartoon/*' -not -path '*/symbols/*' -not -path '*/flags/*' -not -path '*/roadsigns/*' | LC_ALL=C sort)
 gather stamp "${stamps[@]}"
-for package in "${packages[@]}"; do cp "usr/share/doc/$package/copyright" "$out/COPYRIGHT.$package"; done
 mv train val "$out/"
 echo "$out: $(ls "$out/train" | wc -l) pictures for training, $(ls "$out/val" | wc -l) held out"

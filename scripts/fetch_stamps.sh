@@ -3,16 +3,10 @@
 # unpacked, not installed. OUT (default data/stamps) gets rgb/ and caption/. Mirrored stamps without a caption are left out.
 set -euo pipefail
 cd "$(dirname "$0")/.."
+source scripts/unpack_packages.sh
 out=${OUT:-data/stamps}
-package=tuxpaint-stamps-default
 [ ! -e "$out/rgb" ] || { echo "$out is there"; exit 0; }
-mkdir -p "$out"
-work=$(mktemp -d "$out/unpack.XXXXXX")
-trap 'rm -rf "$work"' EXIT
-out=$(realpath "$out")
-cd "$work"
-apt-get download -qq -o APT::Sandbox::User=root $package
-dpkg-deb --extract $package*.deb .
+unpack_packages "$out" tuxpaint-stamps-default
 
 find usr/share/tuxpaint/stamps -name '*.png' | while read -r picture; do
   text=${picture%.png}.txt name=${picture#usr/share/tuxpaint/stamps/}
@@ -21,6 +15,5 @@ find usr/share/tuxpaint/stamps -name '*.png' | while read -r picture; do
   mv "$picture" "rgb/$name"
   head -n 1 "$text" >"caption/${name%.png}.txt"  # the English one; translations follow it
 done
-mv "usr/share/doc/$package/copyright" "$out/COPYRIGHT.$package"
 mv caption rgb "$out/"
 echo "$out: $(find "$out/rgb" -name '*.png' | wc -l) pictures with captions"
