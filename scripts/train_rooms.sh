@@ -9,7 +9,7 @@ fourm=build/release/fourm
 export OMP_WAIT_POLICY=${OMP_WAIT_POLICY:-passive}
 threads=${THREADS:-$(nproc)}
 
-[ -e "$runs/train/dataset.yaml" ] || $fourm rooms --count 20000 --size 128 --seed 1 --split train --out "$runs/train"
+[ -e "$runs/train/dataset.yaml" ] || $fourm rooms --count 24000 --size 128 --seed 1 --split train --out "$runs/train"
 [ -e "$runs/val/dataset.yaml" ] || $fourm rooms --count 500 --size 128 --seed 1 --split val --out "$runs/val"
 [ -e "$runs/text_tokenizer.json" ] || $fourm vocab train "$runs/train/caption" "$runs/train/det" \
   --size 1024 --coordinates 64 --sentinels 20 --out "$runs/text_tokenizer.json"
@@ -35,12 +35,15 @@ for split in train val; do
 done
 $fourm pretrain configs/rooms/pretrain.yaml out="$runs/pretrain" data="$runs/tokens/train" eval_data="$runs/tokens/val" \
   text_tokenizer="$runs/text_tokenizer.json" training.threads="$threads"
+$fourm pretrain configs/rooms/pretrain_second.yaml out="$runs/pretrain_second" init="$runs/pretrain/model" \
+  data="$runs/tokens/train" eval_data="$runs/tokens/val" text_tokenizer="$runs/text_tokenizer.json" \
+  training.threads="$threads"
 
-$fourm inspect "$runs/pretrain/model" --convert "$out" --dtype f16
+$fourm inspect "$runs/pretrain_second/model" --convert "$out" --dtype f16
 $fourm inspect "$runs/clip/model" --convert "$out/clip" --dtype f16
 for kind in rgb depth normal semseg clip; do
   $fourm inspect "$runs/tokenizers/tok_$kind@128" --convert "$out/tokenizers/tok_$kind@128" --dtype f16
 done
 cp "$runs/train/CREDITS.txt" "$out/CREDITS.txt"
-cp "$runs/pretrain/metrics.jsonl" "$runs/pretrain/curves.svg" "$out/"
+cp "$runs/pretrain_second/metrics.jsonl" "$runs/pretrain_second/curves.svg" "$out/"
 $fourm eval --model "$out" --data "$runs/val"
