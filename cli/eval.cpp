@@ -2,6 +2,7 @@
 
 #include "cli/config_options.h"
 #include "cli/verbs.h"
+#include "fourm/eval/agreement.h"
 #include "fourm/eval/evaluate.h"
 #include "fourm/eval/evaluation_table.h"
 
@@ -9,7 +10,7 @@ namespace fourm {
 
 void add_eval(CLI::App& program) {
   struct Options {
-    std::string model, tokenizers, text_tokenizer;
+    std::string model, tokenizers, text_tokenizer, against;
     EvaluateOptions evaluate;
     EngineConfig engine;
     std::string data;
@@ -31,6 +32,9 @@ void add_eval(CLI::App& program) {
   verb->add_option("--text-tokenizer", o->text_tokenizer, "tokenizer.json; default MODEL/tokenizer.json");
   verb->add_option("--seed", o->evaluate.seed, "of painted pictures and of the bootstrap")->capture_default_str();
   add_config_options(*verb, o->engine, "", "Engine");
+  verb->add_option("--against", o->against,
+                   "instead of measures: the share of tokens that are equal when computed in this precision (f32, bf16, int8)")
+      ->check(CLI::IsMember({"f32", "bf16", "int8"}));
   verb->add_flag("--json", o->json, "machine-readable");
   verb->footer(
       "Each measure stands beside its ceiling (the truth through the tokenizer) and its baseline (a guess without\n"
@@ -38,10 +42,18 @@ void add_eval(CLI::App& program) {
       "Examples:\n"
       "  fourm rooms --count 200 --size 128 --seed 7 --split val --out rooms/val\n"
       "  fourm eval --model models/rooms-ti --data rooms/val\n"
-      "  fourm eval --model models/rooms-ti --data rooms/val --inputs rgb,caption,det,depth,rgb+caption,all");
+      "  fourm eval --model models/rooms-ti --data rooms/val --inputs rgb,caption,det,depth,rgb+caption,all\n"
+      "  fourm eval --model models/rooms-ti --data rooms/val --precision int8 --against f32");
   verb->callback([o] {
     o->evaluate.data = o->data;
-    const Json report = evaluate(Pipeline::open({o->model, o->tokenizers, o->text_tokenizer, {}}, o->engine), o->evaluate);
+    const PipelineFiles files{o->model, o->tokenizers, o->text_tokenizer, {}};
+    const Pipeline pipeline = Pipeline::open(files, o->engine);
+    if (!o->against.empty()) {
+      const Json report = agreement(pipeline, Pipeline::open(files, {o->engine.engine, o->against}), o->evaluate);
+      std::cout << (o->json ? report.dump() + "\n" : agreement_table(report));
+      return;
+    }
+    const Json report = evaluate(pipeline, o->evaluate);
     std::cout << (o->json ? report.dump() + "\n" : evaluation_table(report));
   });
 }

@@ -8,6 +8,7 @@ namespace fourm {
 void add_inspect(CLI::App& program) {
   struct Options {
     std::string path, convert, dtype = "f32";
+    int bits = 0;
     bool tensors = false, json = false;
   };
   auto options = std::make_shared<Options>();
@@ -17,12 +18,15 @@ void add_inspect(CLI::App& program) {
   verb->add_flag("--json", options->json, "machine-readable");
   verb->add_option("--convert", options->convert, "write a copy here instead, stored as --dtype");
   verb->add_option("--dtype", options->dtype, "f32, f16 or bf16")->capture_default_str();
+  verb->add_option("--bits", options->bits, "of --convert: round to so many significant bits, so that the file compresses; 0 = as --dtype")
+      ->check(CLI::Range(0, 24))
+      ->capture_default_str();
   verb->footer("Examples:\n  fourm inspect models/rooms-ti\n  fourm inspect model.safetensors --tensors\n"
       "  fourm inspect runs/rooms/pretrain/model --convert models/mine --dtype f16\n"
       "  fourm inspect checkpoint.pth --convert models/mine    # without running code that the file names");
   verb->callback([options] {
     if (!options->convert.empty()) {
-      convert(options->path, options->convert, options->dtype);
+      convert(options->path, options->convert, options->dtype, options->bits);
       return;
     }
     const Json report = inspect(options->path);

@@ -83,6 +83,12 @@ void write_config(const fs::path& path, const SafetensorsFile& file, const fs::p
     warn(path.string(), ": holds no arguments of a model or tokenizer; write ", to.string(), " by hand");
 }
 
+// To so many significant bits, as numbers of 2^e [0.5, 1).
+Tensor rounded(const Tensor& value, int bits) {
+  const auto [fraction, exponent] = at::frexp(value.to(at::kDouble));
+  return at::ldexp(at::ldexp(at::round(at::ldexp(fraction, at::scalar_tensor(bits))), at::scalar_tensor(-bits)), exponent);
+}
+
 }  // namespace
 
 Json inspect(const fs::path& path) {
@@ -145,7 +151,7 @@ std::string inspect_text(const Json& report, bool all_tensors) {
   return out.str();
 }
 
-void convert(const fs::path& path, const fs::path& out, const std::string& dtype) {
+void convert(const fs::path& path, const fs::path& out, const std::string& dtype, int bits) {
   const std::map<std::string, at::ScalarType> types{{"f32", at::kFloat}, {"f16", at::kHalf}, {"bf16", at::kBFloat16}};
   const auto type = types.find(dtype);
   check(type != types.end(), "unknown dtype ", printable(dtype), "; known: f32, f16, bf16");
@@ -158,7 +164,7 @@ void convert(const fs::path& path, const fs::path& out, const std::string& dtype
   for (const auto& stored : file.tensors()) {
     Tensor value = view_of(file, stored);
     if (value.is_floating_point()) {
-      const Tensor narrow = value.to(type->second);
+      const Tensor narrow = (bits > 0 ? rounded(value, bits) : value).to(type->second);
       check(at::isfinite(narrow).all().item<bool>() || !at::isfinite(value).all().item<bool>(), file.path().string(),
             ": tensor ", printable(stored.name), " has numbers too large for ", dtype);
       value = narrow;

@@ -14,7 +14,8 @@ std::string inspect_text(const Json& report, bool all_tensors);
 
 /// Copies a model or tokenizer folder with its numbers stored as `dtype` (f32, f16 or bf16); one safetensors file becomes
 /// one file, a PyTorch checkpoint a folder of config.json and model.safetensors.
+/// `bits` > 0 rounds to so many significant bits first (float16 has 11, bfloat16 8): the zeros that follow compress.
 /// Error when a number does not fit.
-void convert(const fs::path& path, const fs::path& out, const std::string& dtype);
+void convert(const fs::path& path, const fs::path& out, const std::string& dtype, int bits = 0);
 
 }  // namespace fourm

@@ -96,7 +96,8 @@ TEST_F(PretrainingTest, ResumesAndRepeatsBitForBit) {
   EXPECT_TRUE(weights == read_file(root / "cut" / "model" / "model.safetensors"));
 }
 
-// A mixture of a packed set and of shards with several crops and absent captions: stopped and gone on, as never stopped.
+// A mixture of a packed set and of shards with several crops and absent captions, each sample visited three times while it
+// is in memory: stopped and gone on, as never stopped.
 TEST_F(PretrainingTest, MixturesResumeBitForBit) {
   const auto array = [&](const std::string& modality, int i, const NpyArray& values) {
     write_npy(root / "folders" / modality / ("photo" + std::to_string(i) + ".npy"), values);
@@ -113,6 +114,8 @@ TEST_F(PretrainingTest, MixturesResumeBitForBit) {
   const auto run = [&](const std::string& out) {
     PretrainConfig c = config(out, 12);
     c.mixture = {{c.data, 2}, {(root / "shards").string(), 1}};
+    c.repeats = 3;
+    c.repeat_buffer = 5;
     c.data.clear();
     pretrain(c);
     return read_file(root / out / "model" / "model.safetensors");

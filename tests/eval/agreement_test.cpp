@@ -1,0 +1,37 @@
+// Two ways of computing the bundled model.
+#include "fourm/eval/agreement.h"
+
+#include <gtest/gtest.h>
+#include <unistd.h>
+
+#include "fourm/core/error.h"
+#include "fourm/core/log.h"
+#include "fourm/rooms/dataset.h"
+
+namespace fourm {
+namespace {
+
+TEST(Agreement, WholeWithItselfAndNearlyWithBfloat16) {
+  set_quiet(true);
+  const fs::path folder = fs::temp_directory_path() / ("fourm_agreement_" + std::to_string(::getpid()));
+  write_rooms(RoomMaker(RoomOptions{}), 4, folder, 1, false, 0);
+  const PipelineFiles files{fs::path(FOURM_SOURCE_DIR) / "models/rooms-ti", {}, {}, {}};
+  const Pipeline exact = Pipeline::open(files), plain = Pipeline::open(files, {"reference", "f32"}),
+                 rough = Pipeline::open(files, {"fast", "bf16"});
+  const EvaluateOptions options{folder, 4, 0, {"rgb"}};
+  const Json same = agreement(exact, plain, options), near = agreement(exact, rough, options);
+  ASSERT_GE(same["outputs"].size(), 5u);
+  for (const auto& output : same["outputs"]) {
+    EXPECT_EQ(output["tokens"], 1.0) << output;
+    EXPECT_EQ(output["answers"], 1.0) << output;
+  }
+  double tokens = 0;
+  for (const auto& output : near["outputs"]) tokens += output["tokens"].get<double>() / near["outputs"].size();
+  EXPECT_GT(tokens, 0.8) << near;
+  EXPECT_NE(agreement_table(same).find("100.0 %"), std::string::npos);
+  EXPECT_THROW(agreement(exact, rough, {folder, 4, 0, {"all"}}), Error);
+  fs::remove_all(folder);
+}
+
+}  // namespace
+}  // namespace fourm
