@@ -61,8 +61,7 @@ TEST_F(ClipTrainingTest, PicturesAndTextsFindEachOther) {
   r.training.steps = 500;
   train_clip(r);
   const Json before = last_evaluation("short"), after = last_evaluation("long");
-  // Of eight kinds a guess finds one, without regard to sides one of two. Half of the pictures are mirrored: words follow.
-  // follow.
+  // A guess finds one in eight, without regard to sides one in two. Half are mirrored: the words follow.
   for (const char* measure : {"text_at_1", "picture_at_1"}) {
     EXPECT_LT(before[measure].get<double>(), 0.5) << measure;
     EXPECT_GT(after[measure].get<double>(), 0.8) << measure;
