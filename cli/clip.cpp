@@ -111,15 +111,17 @@ void add_clip(CLI::App& program) {
   features_verb->add_option("--in", options->in, "folder of pictures; their middle squares are taken")->required();
   features_verb->add_option("--out", options->out, "folder to write into")->required();
   features_verb->footer(
-      "Example:\n  fourm clip features --model runs/rooms/clip/model --in runs/rooms/val/rgb --out runs/rooms/val/clip");
+      "Example:\n  fourm clip features --model runs/rooms/clip/model --in runs/rooms/val/rgb --out "
+      "runs/rooms/val/clip");
   features_verb->callback([options] { features(*options); });
 
   auto* score_verb = with_model("score", "how well texts fit a picture: 100 x cosine, and probabilities among them");
   score_verb->add_option("--image", options->image, "the picture")->required();
   score_verb->add_option("--text", options->texts, "the texts")->required();
   score_verb->add_flag("--json", options->json, "machine-readable");
-  score_verb->footer("Example:\n  fourm clip score --model runs/rooms/clip/model --image room.png "
-                     "--text 'a kitchen with a table' 'a bathroom with a bathtub'");
+  score_verb->footer(
+      "Example:\n  fourm clip score --model runs/rooms/clip/model --image room.png "
+      "--text 'a kitchen with a table' 'a bathroom with a bathtub'");
   score_verb->callback([options] { score(*options); });
 
   auto* search_verb = with_model("search", "the pictures of a folder that fit a text best, with 100 x cosine");
@@ -127,8 +129,9 @@ void add_clip(CLI::App& program) {
   search_verb->add_option("--text", options->text, "what to look for")->required();
   search_verb->add_option("--top", options->top, "how many to name")->capture_default_str();
   search_verb->add_flag("--json", options->json, "machine-readable");
-  search_verb->footer("Example:\n  fourm clip search --model runs/rooms/clip/model --in runs/rooms/val/rgb "
-                      "--text 'a bedroom with a red bed' --top 3");
+  search_verb->footer(
+      "Example:\n  fourm clip search --model runs/rooms/clip/model --in runs/rooms/val/rgb "
+      "--text 'a bedroom with a red bed' --top 3");
   search_verb->callback([options] { search(*options); });
 }
 

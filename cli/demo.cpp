@@ -1,6 +1,7 @@
 #include <iostream>
 
 #include "cli/verbs.h"
+#include "fourm/clip/image_text.h"
 #include "fourm/core/error.h"
 #include "fourm/core/json.h"
 #include "fourm/core/log.h"
@@ -44,6 +45,7 @@ void add_demo(CLI::App& program) {
     const Stopwatch watch;
     for (const auto& image : o->images) o->demo.images.emplace_back(image);
     const fs::path model = o->model.empty() ? bundled_model() : fs::path(o->model);
+    o->demo.image_text = image_text_of(model);
     write_gallery(o->out, demo(Pipeline::open({model, {}, {}, {}}), o->demo));
     const fs::path picture = fs::path(o->out) / "gallery.png", page = fs::path(o->out) / "index.html";
     if (o->json)

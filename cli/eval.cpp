@@ -2,6 +2,7 @@
 
 #include "cli/config_options.h"
 #include "cli/verbs.h"
+#include "fourm/clip/image_text.h"
 #include "fourm/eval/agreement.h"
 #include "fourm/eval/evaluate.h"
 #include "fourm/eval/evaluation_table.h"
@@ -13,7 +14,7 @@ void add_eval(CLI::App& program) {
     std::string model, tokenizers, text_tokenizer, against;
     EvaluateOptions evaluate;
     EngineConfig engine;
-    std::string data;
+    std::string data, image_text;
     bool json = false;
   };
   auto o = std::make_shared<Options>();
@@ -30,6 +31,8 @@ void add_eval(CLI::App& program) {
       ->capture_default_str();
   verb->add_option("--tokenizers", o->tokenizers, "tokenizer folders; default MODEL/tokenizers");
   verb->add_option("--text-tokenizer", o->text_tokenizer, "tokenizer.json; default MODEL/tokenizer.json");
+  verb->add_option("--image-text", o->image_text,
+                   "image-text model that judges painted pictures by their captions; default MODEL/clip");
   verb->add_option("--seed", o->evaluate.seed, "of painted pictures and of the bootstrap")->capture_default_str();
   add_config_options(*verb, o->engine, "", "Engine");
   verb->add_option("--against", o->against,
@@ -53,6 +56,7 @@ void add_eval(CLI::App& program) {
       std::cout << (o->json ? report.dump() + "\n" : agreement_table(report));
       return;
     }
+    o->evaluate.image_text = o->image_text.empty() ? image_text_of(o->model) : fs::path(o->image_text);
     const Json report = evaluate(pipeline, o->evaluate);
     std::cout << (o->json ? report.dump() + "\n" : evaluation_table(report));
   });

@@ -18,9 +18,9 @@ $fourm clip train configs/rooms/clip.yaml out="$runs/clip" data="$runs/train" ev
   text_tokenizer="$runs/text_tokenizer.json" training.threads="$threads"
 for split in train val; do
   # The features of another model are made anew.
-  cmp -s "$runs/clip/model/model.safetensors" "$runs/$split/clip_model.safetensors" && continue
+  cmp -s "$runs/clip/model/model.safetensors" "$runs/clip/features_of_$split.safetensors" && continue
   $fourm clip features --model "$runs/clip/model" --in "$runs/$split/rgb" --out "$runs/$split/clip"
-  cp "$runs/clip/model/model.safetensors" "$runs/$split/clip_model.safetensors"
+  cp "$runs/clip/model/model.safetensors" "$runs/clip/features_of_$split.safetensors"
 done
 
 for kind in rgb depth normal semseg clip; do

@@ -10,8 +10,8 @@ void ClipConfig::validate(const std::string& origin) const {
     check(value >= low && value <= high, origin, ": ", key, " is ", value, ", expected ", low, " to ", high);
   };
   const auto encoder = [&](const std::string& side, int64_t width, int64_t depth, int64_t heads) {
-    within((side + "_width").c_str(), width, 4, 1 << 14);
-    within((side + "_depth").c_str(), depth, 0, 1000);
+    within((side + "_width").c_str(), width, 4, 1 << 12);
+    within((side + "_depth").c_str(), depth, 0, 100);
     within((side + "_heads").c_str(), heads, 1, width);
     check(width % 4 == 0 && width % heads == 0, origin, ": ", side, "_width is ", width,
           ", expected a multiple of 4 and of ", side, "_heads (", heads, ")");
@@ -20,10 +20,11 @@ void ClipConfig::validate(const std::string& origin) const {
   within("patch_size", patch_size, 1, 1 << 10);
   check(image_size % patch_size == 0, origin, ": image_size is ", image_size, ", expected a multiple of patch_size (",
         patch_size, ")");
-  within("embed_dim", embed_dim, 1, 1 << 14);
+  within("image_size / patch_size", grid(), 1, 128);
+  within("embed_dim", embed_dim, 1, 1 << 12);
   encoder("image", image_width, image_depth, image_heads);
   encoder("text", text_width, text_depth, text_heads);
-  within("max_tokens", max_tokens, 1, 1 << 13);
+  within("max_tokens", max_tokens, 1, 1 << 12);
   check(mlp_ratio > 0 && mlp_ratio <= 64, origin, ": mlp_ratio is ", mlp_ratio, ", expected 0 to 64");
 }
 

@@ -74,6 +74,11 @@ std::vector<NpyArray> ImageText::features(const std::vector<StoredPicture>& pict
   return out;
 }
 
+fs::path image_text_of(const fs::path& model) {
+  std::error_code ignored;
+  return fs::is_directory(model / "clip", ignored) ? model / "clip" : fs::path();
+}
+
 void each_picture_batch(const std::vector<fs::path>& files, const std::string& label,
                         const std::function<void(const std::vector<StoredPicture>&, size_t first)>& use) {
   Progress progress(label, static_cast<int64_t>(files.size()));

@@ -35,6 +35,9 @@ class ImageText {
   std::shared_ptr<const ClipModel> model_;
 };
 
+/// MODEL/clip, where a 4M keeps the image-text model that its features come from; empty when it has none.
+fs::path image_text_of(const fs::path& model);
+
 /// Reads picture files and hands them over in batches, in order, with a progress line. `use` gets the pictures and the
 /// index of the first of them.
 void each_picture_batch(const std::vector<fs::path>& files, const std::string& label,

@@ -2,11 +2,13 @@
 
 #include <algorithm>
 
+#include "fourm/clip/image_text.h"
 #include "fourm/core/error.h"
 #include "fourm/core/log.h"
 #include "fourm/data/annotation.h"
 #include "fourm/eval/answer.h"
 #include "fourm/eval/box_picture.h"
+#include "fourm/modality/feature_colours.h"
 #include "fourm/rooms/rooms.h"
 
 namespace fourm {
@@ -71,6 +73,7 @@ class Demo {
       if (subject == "rgb") painting_ = name;
       if (subject == "depth") depth_ = name;
       if (subject == "depth" || subject == "normal" || subject == "semseg") maps_.push_back(name);
+      if (pipeline_.picture_kind(name).has_features()) features_ = name;
     }
     check(!pixels_.empty() && !caption_.empty() && !depth_.empty() && !painting_.empty(),
           "the demo needs a model that reads pixels and writes captions, depth and pictures, with its tokenizers");
@@ -129,6 +132,16 @@ class Demo {
           rows[i].cells.push_back({shown(map, truth(rooms_[i], subject_of(map))), "true " + name_of_map(map)});
       }
     }
+    if (!features_.empty() && !options_.image_text.empty()) {
+      const auto answers = read(features_);
+      const auto truths = true_features(pictures);
+      for (size_t i = 0; i < rows.size(); ++i) {
+        const FeatureColours colours(std::get<Raster<float>>(truths[i]));
+        const auto map = std::get<Raster<float>>(pipeline_.picture(answers[i], features_));
+        rows[i].cells.push_back({colours(map), "features"});
+        rows[i].cells.push_back({colours(std::get<Raster<float>>(truths[i])), "true features"});
+      }
+    }
     if (!boxes_.empty()) {
       const auto answers = read(boxes_);
       for (size_t i = 0; i < rows.size(); ++i)
@@ -138,6 +151,13 @@ class Demo {
     const auto answers = read(caption_);
     for (size_t i = 0; i < rows.size(); ++i) rows[i].words = "caption: " + pipeline_.text(answers[i], caption_);
     return rows;
+  }
+
+  std::vector<StoredPicture> true_features(const std::vector<Image>& pictures) const {
+    std::vector<StoredPicture> maps;
+    for (const auto& array : ImageText::open(options_.image_text).features({pictures.begin(), pictures.end()}))
+      maps.push_back(decode_picture(pipeline_.picture_kind(features_), encode_npy(array), options_.image_text.string()));
+    return maps;
   }
 
   // The targets of a canvas, in their order.
@@ -263,7 +283,7 @@ class Demo {
 
   const Pipeline& pipeline_;
   const DemoOptions& options_;
-  std::string pixels_, caption_, boxes_, depth_, painting_;  // modalities; boxes_ may be empty
+  std::string pixels_, caption_, boxes_, depth_, painting_, features_;  // modalities; boxes_, features_ may be empty
   std::vector<std::string> maps_;                            // what pictures are read into
   std::vector<RoomSample> rooms_;
 };

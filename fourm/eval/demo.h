@@ -12,6 +12,7 @@ struct DemoOptions {
   int64_t paintings = 2;  ///< of each way of painting
   uint64_t seed = 0;
   std::vector<fs::path> images;  ///< the user's own pictures
+  fs::path image_text{};         ///< image-text model that tells true features; empty: they are not shown
 };
 
 /// RGB -> all, caption -> all, boxes -> RGB, depth -> RGB, one modality after the other, guidance 1 to 5, half a room

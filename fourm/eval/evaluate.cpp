@@ -9,6 +9,7 @@
 #include "fourm/eval/held_out.h"
 #include "fourm/eval/map_comparisons.h"
 #include "fourm/eval/recognition.h"
+#include "fourm/eval/text_image.h"
 
 namespace fourm {
 namespace {
@@ -20,6 +21,7 @@ class Evaluation {
   Evaluation(const Pipeline& pipeline, const EvaluateOptions& options)
       : pipeline_(pipeline), options_(options), held_(HeldOut::read(pipeline, options.data, options.count)) {
     for (const auto& set : options.inputs) check_inputs(set);
+    if (!options.image_text.empty()) judge_ = ImageText::open(options.image_text);
   }
 
   Json run() const {
@@ -87,7 +89,19 @@ class Evaluation {
       const Areas seen = segment(maps.ceiling);
       comparisons.push_back(compare_recognition(segment(maps.model), seen, scenes()));
     }
+    if (painting && judge_ && has_captions())
+      for (auto& comparison : compare_as_illustrations(maps)) comparisons.push_back(std::move(comparison));
     return comparisons;
+  }
+
+  bool has_captions() const {
+    return std::none_of(held_.samples.begin(), held_.samples.end(), [](const auto& s) { return s.caption.empty(); });
+  }
+
+  std::vector<Comparison> compare_as_illustrations(const MapAnswers& maps) const {
+    std::vector<std::string> captions;
+    for (const auto& sample : held_.samples) captions.push_back(sample.caption);
+    return compare_text_image(judge_->embed(maps.model), judge_->embed(maps.ceiling), judge_->embed(captions), captions);
   }
 
   std::vector<Comparison> compare_as_captions(const Subject& subject, const std::vector<Canvas>& answers) const {
@@ -141,6 +155,7 @@ class Evaluation {
   const Pipeline& pipeline_;
   const EvaluateOptions& options_;
   HeldOut held_;
+  std::optional<ImageText> judge_;
 };
 
 }  // namespace

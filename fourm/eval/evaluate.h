@@ -7,11 +7,12 @@
 namespace fourm {
 
 struct EvaluateOptions {
-  fs::path data;  ///< folders or shards rgb, depth, normal, semseg, caption, det, scene as `fourm rooms` writes them
+  fs::path data;  ///< folders or shards rgb, depth, normal, semseg, caption, det, scene as `fourm rooms` writes them, and clip
   int64_t count = 200;  ///< samples, from the first
   uint64_t seed = 0;    ///< of what is drawn
   /// What is given: subjects joined by '+', or "all": everything but what is asked for.
   std::vector<std::string> inputs{"rgb"};
+  fs::path image_text{};  ///< image-text model that judges painted pictures by their captions; empty: none does
 };
 
 /// For each input set the measures of each output that is not in it (see the comparisons for measures, ceilings and

@@ -13,7 +13,7 @@
 namespace fourm {
 namespace {
 
-constexpr const char* kMaps[] = {"rgb", "depth", "normal", "semseg"};
+constexpr const char* kMaps[] = {"rgb", "depth", "normal", "semseg", "clip"};
 constexpr double kLargeShare = 0.05;  // of the picture
 
 bool is_map(const std::string& subject) {
@@ -22,7 +22,7 @@ bool is_map(const std::string& subject) {
 
 std::vector<Subject> common_subjects(const Pipeline& pipeline, const Source& source) {
   std::vector<Subject> subjects;
-  for (const std::string name : {"rgb", "depth", "normal", "semseg", "det", "caption"}) {
+  for (const std::string name : {"rgb", "depth", "normal", "semseg", "clip", "det", "caption"}) {
     if (!source.has(name)) continue;
     const auto usable = [&](const std::string& modality) {
       const ModalityKind kind = pipeline.modality(modality).kind;
@@ -78,7 +78,7 @@ HeldOutSample read_sample(const Pipeline& pipeline, const Source& source, const 
       const InputConfig kind = pipeline.picture_kind(modality);
       const StoredPicture stored = decode_picture(kind, bytes, origin);
       const auto square = centre_square(kind, stored, static_cast<int>(pipeline.modality(modality).image_size));
-      pixels = static_cast<double>(picture_width(stored)) * picture_height(stored);
+      if (!kind.has_features()) pixels = static_cast<double>(picture_width(stored)) * picture_height(stored);
       if (!input.empty()) pipeline.give_picture(sample.given, input, stored);
       if (!output.empty() && output != input) pipeline.give_picture(sample.given, output, stored);
       sample.pictures.emplace(name, square);
@@ -127,7 +127,7 @@ HeldOut HeldOut::read(const Pipeline& pipeline, const fs::path& data, int64_t co
   held.subjects = common_subjects(pipeline, source);
   held.scenes = source.has("scene");
   check(!held.subjects.empty(), data.string(),
-        ": holds none of the folders rgb, depth, normal, semseg, caption and det that the model knows");
+        ": holds none of the folders rgb, depth, normal, semseg, clip, caption and det that the model knows");
   count = std::min(count, source.size());
   check(count >= 2, data.string(), ": holds fewer than two samples");
   Progress progress("reading", count);

@@ -8,7 +8,7 @@ namespace fourm {
 
 /// What a data set and a model have in common, and by which modalities the model reads and writes it.
 struct Subject {
-  std::string name;    ///< as the data set's folder: "rgb", "depth", "normal", "semseg", "caption", "det"
+  std::string name;    ///< as the data set's folder: "rgb", "depth", "normal", "semseg", "clip", "caption", "det"
   std::string input;   ///< "rgb@128"; pixels rather than tokens; empty: is not read
   std::string output;  ///< "tok_rgb@128"; empty: is not written, or has no tokenizer
 };

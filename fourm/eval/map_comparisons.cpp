@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <type_traits>
 
 #include "fourm/core/error.h"
 
@@ -40,7 +41,8 @@ StoredPicture pixel_mean(const Pictures& pictures) {
   for (size_t i = 0; i < mean.pixels.size(); ++i) {
     double sum = 0;
     for (const auto& p : pictures) sum += std::get<Raster<T>>(p).pixels[i];
-    mean.pixels[i] = static_cast<T>(std::lround(sum / static_cast<double>(pictures.size())));
+    const double value = sum / static_cast<double>(pictures.size());
+    mean.pixels[i] = static_cast<T>(std::is_integral_v<T> ? std::round(value) : value);
   }
   return mean;
 }
@@ -92,6 +94,11 @@ Comparison compare_labels(const MapAnswers& a, uint64_t seed) {
 std::vector<Comparison> compare_maps(const MapAnswers& a, uint64_t seed) {
   if (a.kind.kind == "depth") return compare_depth(a);
   if (a.kind.has_labels()) return {compare_labels(a, seed)};
+  if (a.kind.has_features())
+    return {compare_each(
+        "features cosine", "", true, a, pixel_mean<float>(a.truth), [&](const auto& p, const auto& t) {
+          return mean_cosine(std::get<Raster<float>>(p).pixels, std::get<Raster<float>>(t).pixels, a.kind.features);
+        })};
   const StoredPicture blind = pixel_mean<uint8_t>(a.truth);
   if (a.kind.kind == "normal")
     return {compare_each("normals mean angle", "degrees", false, a, blind,

@@ -117,6 +117,9 @@ void Pipeline::give(Canvas& canvas, const std::string& name, const std::string& 
     data.width = m.width;
     data.values = npy_floats(array);
     canvas.add_known(name, std::move(data));
+  } else if (npy && m.kind == ModalityKind::kTokens && has_tokenizer(name) && picture_kind(name).has_features() &&
+             read_npy(value).dtype.starts_with("f")) {  // the features themselves
+    give_picture(canvas, name, read_picture(picture_kind(name), value));
   } else if (npy && m.kind != ModalityKind::kPixels) {
     auto tokens = npy_integers(read_npy(value), value);
     if (m.kind == ModalityKind::kTokens && tokens.size() > static_cast<size_t>(m.max_tokens))
@@ -285,7 +288,7 @@ std::vector<fs::path> Pipeline::write(const Canvas& canvas, const std::string& n
     if (input.kind == "rgb" || input.kind == "normal") {
       write_png(path(".png"), std::get<Image>(stored), recipe);
     } else {
-      write_file(path(".png"), encode_picture(input, stored));
+      write_file(path(input.has_features() ? "_features.npy" : ".png"), encode_picture(input, stored));
       write_png(path("_view.png"), display(input, stored), recipe);
     }
   }

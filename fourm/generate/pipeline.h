@@ -51,8 +51,9 @@ class Pipeline {
   /// How pictures of the modality are stored and shown; Error when it has none.
   InputConfig picture_kind(const std::string& modality) const;
 
-  /// Puts an input on the canvas. `value`: a picture, .npy tokens ([L] or official [crops, L]; vectors [L, width] for
-  /// embeddings), a .txt file, or for sequences the text itself.
+  /// Puts an input on the canvas. `value`: a picture, .npy tokens ([L] or official [crops, L]; features [C, h, w] as
+  /// floats where the tokenizer reads such; vectors [L, width] for embeddings), a .txt file, or for sequences the text
+  /// itself.
   void give(Canvas& canvas, const std::string& modality, const std::string& value) const;
   /// A picture of any size: its middle square is resized to the modality's size.
   void give_picture(Canvas& canvas, const std::string& modality, const StoredPicture& picture) const;
@@ -84,7 +85,7 @@ class Pipeline {
   };
   Features features(const Canvas& canvas) const;
 
-  /// FOLDER/STEM.npy, and .png or .txt (boxes: .json too) where there is a tokenizer. Gives the files.
+  /// FOLDER/STEM.npy, and .png, _features.npy or .txt (boxes: .json too) where there is a tokenizer. Gives the files.
   std::vector<fs::path> write(const Canvas& canvas, const std::string& modality, const fs::path& folder,
                               const std::string& stem, const TextChunks& recipe = {},
                               const DecodeOptions& decoding = {}) const;

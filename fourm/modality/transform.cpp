@@ -6,6 +6,7 @@
 
 #include "fourm/core/strings.h"
 #include "fourm/io/npy.h"
+#include "fourm/modality/feature_colours.h"
 
 namespace fourm {
 namespace {
@@ -279,19 +280,11 @@ const char* picture_extension(const InputConfig& config) { return config.has_fea
 
 Image display(const InputConfig& config, const StoredPicture& picture) {
   if (config.kind == "rgb" || config.kind == "normal") return bytes_of(picture, 3);
-  Image out(picture_width(picture), picture_height(picture), 3);
-  if (config.has_features()) {  // the first three channels, each over its own range
+  if (config.has_features()) {
     const Raster<float>& map = features_of(config, picture);
-    for (int c = 0; c < 3; ++c) {
-      const int channel = std::min(c, map.channels - 1);
-      const auto value = [&](size_t i) { return map.pixels[i * map.channels + channel]; };
-      float low = value(0), high = low;
-      for (size_t i = 0; i < map.area(); ++i) low = std::min(low, value(i)), high = std::max(high, value(i));
-      for (size_t i = 0; i < map.area(); ++i)
-        out.pixels[3 * i + c] = to_byte(2 * (value(i) - low) / std::max(high - low, 1e-6F) - 1);
-    }
-    return out;
+    return FeatureColours(map)(map);
   }
+  Image out(picture_width(picture), picture_height(picture), 3);
   std::vector<float> depth(config.kind == "depth" ? out.area() : 0);
   if (config.kind == "depth") to_network(config, picture, false, depth.data());
   for (size_t i = 0; i < out.area(); ++i) {

@@ -76,8 +76,8 @@ StoredPicture from_labels(const InputConfig& config, const int64_t* labels, int 
 /// As a file: PNG in the stored form (16-bit depth, palette labels), .npy for features.
 std::string encode_picture(const InputConfig& config, const StoredPicture& picture);
 const char* picture_extension(const InputConfig& config);  ///< of such a file: ".png" or ".npy"
-/// For the eye: depth by a colour map from near (warm) to far (cold), labels by their palette, features by their first
-/// three channels.
+/// For the eye: depth by a colour map from near (warm) to far (cold), labels by their palette, features by their
+/// principal components.
 Image display(const InputConfig& config, const StoredPicture& picture);
 
 /// 256 distinct colours, black first (the bit pattern of PASCAL VOC).

@@ -35,10 +35,9 @@ std::vector<Described> load_described(const std::string& data, int64_t size, int
     const int64_t i = usable[k];
     const std::string where = source.origin(i, "caption");
     const InputConfig rgb;
-    samples[k].picture = centre_square(
-        rgb, decode_picture(rgb, source.read(i, "rgb"), source.origin(i, "rgb")), static_cast<int>(size));
-    samples[k].captions =
-        decode_annotation(source.read(i, "caption"), source.extension(i, "caption"), where).texts;
+    samples[k].picture =
+        centre_square(rgb, decode_picture(rgb, source.read(i, "rgb"), source.origin(i, "rgb")), static_cast<int>(size));
+    samples[k].captions = decode_annotation(source.read(i, "caption"), source.extension(i, "caption"), where).texts;
     check(!samples[k].captions.empty(), where, ": holds no captions");
   });
   return samples;
@@ -98,8 +97,7 @@ class ClipTraining : public Objective {
     const auto groups = groups_of(captions);
     const Tensor all_pictures = at::cat(pictures), all_texts = at::cat(texts);
     Evaluation result{retrieval(all_pictures, all_texts, groups), {}};
-    result.metrics["loss"] =
-        contrastive_loss(all_pictures, all_texts, model_.scale(), groups).item<double>();
+    result.metrics["loss"] = contrastive_loss(all_pictures, all_texts, model_.scale(), groups).item<double>();
     return result;
   }
 

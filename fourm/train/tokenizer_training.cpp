@@ -5,6 +5,7 @@
 #include "fourm/core/log.h"
 #include "fourm/core/parallel.h"
 #include "fourm/eval/measures.h"
+#include "fourm/modality/feature_colours.h"
 #include "fourm/tokenizer/losses.h"
 #include "fourm/tokenizer/picture_batch.h"
 #include "fourm/tokenizer/usage.h"
@@ -38,15 +39,22 @@ Raster<float> metres(const InputConfig& input, const StoredPicture& picture) {
   return out;
 }
 
+// Features are shown in the colours of the picture that they should be.
+Image shown(const InputConfig& input, const StoredPicture& picture, const StoredPicture& truth) {
+  if (!input.has_features()) return display(input, picture);
+  return FeatureColours(std::get<Raster<float>>(truth))(std::get<Raster<float>>(picture));
+}
+
 // Inputs above, reconstructions below, of some pictures all over the list.
 Image comparison(const InputConfig& input, const std::vector<StoredPicture>& pictures,
                  const std::vector<StoredPicture>& reconstructions) {
-  const int shown = std::min<int>(kShownPictures, static_cast<int>(pictures.size()));
+  const int count = std::min<int>(kShownPictures, static_cast<int>(pictures.size()));
   const int w = picture_width(pictures[0]), h = picture_height(pictures[0]);
-  Image sheet(shown * w, 2 * h, 3);
-  for (int i = 0; i < shown; ++i)
+  Image sheet(count * w, 2 * h, 3);
+  for (int i = 0; i < count; ++i)
     for (int row = 0; row < 2; ++row) {
-      const Image tile = display(input, (row ? reconstructions : pictures)[i * pictures.size() / shown]);
+      const size_t at = i * pictures.size() / count;
+      const Image tile = shown(input, (row ? reconstructions : pictures)[at], pictures[at]);
       for (int y = 0; y < h; ++y) std::copy_n(tile.at(0, y), 3 * w, sheet.at(i * w, row * h + y));
     }
   return sheet;

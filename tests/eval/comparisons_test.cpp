@@ -5,6 +5,7 @@
 
 #include "fourm/eval/map_comparisons.h"
 #include "fourm/eval/recognition.h"
+#include "fourm/eval/text_image.h"
 #include "fourm/eval/word_comparisons.h"
 #include "fourm/rooms/classes.h"
 
@@ -129,6 +130,39 @@ TEST(Boxes, TheBaselineFindsMeanBoxesEverywhere) {
   EXPECT_NEAR(c.baseline, (1 + 0.5) / 2, 1e-12);
   EXPECT_EQ(c.ceiling, 1);
   EXPECT_EQ(c.model.mean, 0);
+}
+
+TEST(CompareMaps, FeaturesByTheirCosine) {
+  const auto map = [](std::vector<float> values) {
+    Raster<float> features(1, 2, 2);  // two positions of two numbers
+    features.pixels = std::move(values);
+    return features;
+  };
+  MapAnswers a{{.kind = "features", .features = 2}, {map({1, 0, 0, 1}), map({0, 1, 0, 1})}, {}, {}};
+  a.model = {map({5, 0, 1, 0}), map({0, 1, 0, 2})};
+  a.ceiling = a.truth;
+  const auto c = compare_maps(a, 0);
+  ASSERT_EQ(c.size(), 1u);
+  EXPECT_TRUE(c[0].higher);
+  EXPECT_NEAR(c[0].model.mean, (0.5 + 1) / 2, 1e-6);
+  EXPECT_NEAR(c[0].ceiling, 1, 1e-6);
+  EXPECT_NEAR(c[0].baseline, (std::sqrt(0.5) + 1) / 2, 1e-6);  // the mean is (1/2, 1/2) and (0, 1)
+}
+
+TEST(TextImage, OwnCaptionBesideTheOthers) {
+  const std::vector<std::string> captions{"a", "b", "a"};
+  const std::vector<Embedding> texts{{1, 0}, {0, 1}, {1, 0}}, truth = texts;
+  const std::vector<Embedding> painted{{0.8F, 0.6F}, {0.8F, 0.6F}, {0.6F, 0.8F}};
+  const auto c = compare_text_image(painted, truth, texts, captions);
+  ASSERT_EQ(c.size(), 2u);
+  EXPECT_NEAR(c[0].model.mean, (0.8 + 0.6 + 0.6) / 3, 1e-6);
+  EXPECT_NEAR(c[0].ceiling, 1, 1e-6);
+  EXPECT_NEAR(c[0].baseline, (0.6 + 0.8 + 0.8) / 3, 1e-6);  // the same words are no other caption
+  EXPECT_NEAR(c[1].model.mean, (1 + 0 + 0) / 3.0, 1e-6);
+  EXPECT_NEAR(c[1].ceiling, 1, 1e-6);
+  EXPECT_NEAR(c[1].baseline, 0.5, 1e-6);
+  const auto alone = compare_text_image({{1, 0}}, {{1, 0}}, {{1, 0}}, {"a"});
+  EXPECT_EQ(alone[1].model.count, 0);
 }
 
 TEST(Recognition, OwnObjectBesideTheOthers) {

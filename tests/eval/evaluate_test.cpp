@@ -4,11 +4,15 @@
 #include <gtest/gtest.h>
 #include <unistd.h>
 
+#include "fourm/clip/clip_model.h"
 #include "fourm/core/error.h"
 #include "fourm/core/log.h"
 #include "fourm/eval/evaluation_table.h"
 #include "fourm/eval/held_out.h"
+#include "fourm/model/fourm.h"
 #include "fourm/rooms/dataset.h"
+#include "fourm/tokenizer/picture_tokenizer.h"
+#include "fourm/tokenizer/vqvae.h"
 
 namespace fourm {
 namespace {
@@ -40,7 +44,7 @@ class EvaluateTest : public testing::Test {
 };
 
 TEST_F(EvaluateTest, EachInputSetLeavesOutWhatIsGiven) {
-  EvaluateOptions options{folder_, 3, 1, {"rgb", "rgb+caption", "all"}};
+  EvaluateOptions options{folder_, 3, 1, {"rgb", "rgb+caption", "all"}, {}};
   const Json report = evaluate(*pipeline_, options);
   EXPECT_EQ(report["samples"], 3);
   const std::vector<std::string> maps{"depth AbsRel", "depth delta1", "normals mean angle", "semantic mIoU",
@@ -79,6 +83,87 @@ TEST_F(EvaluateTest, TruthIsReadAsStored) {
   EXPECT_EQ(sample.boxes.size(), room.det["instances"].size());
   EXPECT_EQ(sample.caption, room.captions.back());
   EXPECT_EQ(sample.scene.largest, room.scene["largest"].get<std::string>());
+}
+
+TEST_F(EvaluateTest, AnImageTextModelJudgesPaintedPictures) {
+  ClipConfig config;
+  config.image_width = config.text_width = 16;
+  config.image_depth = config.text_depth = 1;
+  const fs::path judge = folder_.string() + "_judge";
+  ClipModel::fresh(config, fs::path(FOURM_SOURCE_DIR) / "models/rooms-ti/tokenizer.json", 1).save(judge);
+  const Json without = evaluate(*pipeline_, {folder_, 2, 1, {"caption"}, {}});
+  const Json with = evaluate(*pipeline_, {folder_, 2, 1, {"caption"}, judge});
+  fs::remove_all(judge);
+  auto names = measured(without["inputs"][0]);
+  for (const char* name : {"rgb: caption outranks others", "rgb: cosine to caption"})
+    names.insert(std::find(names.begin(), names.end(), "rgb: main object found") + 1, name);
+  EXPECT_EQ(measured(with["inputs"][0]), names);
+}
+
+// A model that reads pixels and writes features, and its data set.
+TEST(EvaluateFeatures, StandBesideTheirTokenizersCeiling) {
+  set_quiet(true);
+  const fs::path root = fs::temp_directory_path() / ("fourm_features_" + std::to_string(getpid()));
+  const std::string table =
+      "modalities:\n  rgb@32: {kind: pixels, image_size: 32, patch_size: 8}\n"
+      "  tok_clip@32: {vocab_size: 16, image_size: 32, patch_size: 8}\n";
+  ModalityTable modalities;
+  modalities.extend(table, "the test");
+  ModelConfig model;
+  model.domains_in = {"rgb@32", "tok_clip@32"};
+  model.domains_out = {"tok_clip@32"};
+  model.dim = 16;
+  model.encoder_depth = model.decoder_depth = 1;
+  model.num_heads = 2;
+  FourM::fresh(model, modalities, 1).save(root / "model");
+  write_file(root / "model/modalities.yaml", table);
+  TokenizerConfig config;
+  config.input = InputConfig{.kind = "features", .features = 6};
+  config.image_size = 32;
+  config.patch_size = 8;
+  config.n_channels = 6;
+  config.patch_proj = false;
+  config.enc_type = "enc";
+  config.dec_type = "dec";
+  config.codebook_size = 16;
+  config.latent_dim = 4;
+  config.presets["enc"] = {.kind = "vit_encoder", .dim_tokens = 16, .depth = 1, .num_heads = 2};
+  config.presets["dec"] = {.kind = "vit_decoder", .dim_tokens = 16, .depth = 1, .num_heads = 2};
+  Tokenizer::create(config, 4).save(root / "model/tokenizers/tok_clip@32");
+  Random random(2);
+  for (int i = 0; i < 3; ++i) {
+    Raster<float> map(4, 4, 6);
+    for (auto& v : map.pixels) v = static_cast<float>(random.normal());
+    Image rgb(32, 32, 3, static_cast<uint8_t>(80 * i));
+    write_file(root / "data/clip" / (std::to_string(i) + ".npy"), encode_picture(*config.input, map));
+    write_file(root / "data/rgb" / (std::to_string(i) + ".png"), encode_png(rgb));
+  }
+  const Pipeline pipeline = Pipeline::open({root / "model", {}, {}, {}});
+  const Json report = evaluate(pipeline, {root / "data", 3, 0, {"rgb"}, {}});
+  const Json& measures = report["inputs"][0]["measures"];
+  ASSERT_EQ(measures.size(), 1u);
+  EXPECT_EQ(measures[0]["measure"], "features cosine");
+  const auto tokenizer = PictureTokenizer::open(root / "model/tokenizers/tok_clip@32");
+  const auto maps = [&] {
+    std::vector<StoredPicture> all;
+    for (const auto& file : list_files(root / "data/clip")) all.push_back(read_picture(tokenizer.input(), file));
+    return all;
+  }();
+  const auto copies = tokenizer.decode(tokenizer.encode(maps));
+  double ceiling = 0;
+  for (size_t i = 0; i < maps.size(); ++i)
+    ceiling += mean_cosine(std::get<Raster<float>>(copies[i]).pixels, std::get<Raster<float>>(maps[i]).pixels, 6) / 3;
+  EXPECT_NEAR(measures[0]["ceiling"].get<double>(), ceiling, 1e-5);
+
+  // A map can be given as it is, and comes back as a map.
+  Canvas canvas, picture;
+  pipeline.give(canvas, "tok_clip@32", (root / "data/clip/1.npy").string());
+  pipeline.give_picture(picture, "tok_clip@32", maps[1]);
+  EXPECT_EQ(pipeline.tokens(canvas, "tok_clip@32"), pipeline.tokens(picture, "tok_clip@32"));
+  pipeline.write(canvas, "tok_clip@32", root / "out", "one");
+  EXPECT_EQ(read_picture(*config.input, root / "out/one_features.npy"), copies[1]);
+  EXPECT_EQ(read_image(root / "out/one_view.png").width, 4);
+  fs::remove_all(root);
 }
 
 TEST_F(EvaluateTest, SaysWhatIsWrong) {

@@ -5,7 +5,9 @@
 #include <cmath>
 #include <cstring>
 
+#include "fourm/core/rng.h"
 #include "fourm/io/npy.h"
+#include "fourm/modality/feature_colours.h"
 
 namespace fourm {
 namespace {
@@ -110,6 +112,37 @@ TEST(Transform, BadDepthAndKindsAreNamed) {
   EXPECT_THROW(of_kind("sound").validate("recipe"), Error);
   std::vector<float> out(64);
   EXPECT_THROW(to_network(of_kind("depth"), gradient(2, 2), false, out.data()), Error);
+}
+
+TEST(FeatureColours, PrincipalComponentsAreRedGreenAndBlue) {
+  // Positions vary along three directions at right angles, most along the first; the rest of the width is constant.
+  Random random(4);
+  Raster<float> map(16, 16, 6);
+  std::vector<std::array<double, 3>> along(map.area());
+  for (size_t i = 0; i < map.area(); ++i) {
+    along[i] = {random.uniform(-9, 9), random.uniform(-3, 3), random.uniform(-1, 1)};
+    float* row = &map.pixels[6 * i];
+    row[0] = static_cast<float>(5 + along[i][0]);
+    row[2] = static_cast<float>(0.6 * along[i][1]);
+    row[3] = static_cast<float>(0.8 * along[i][1]);
+    row[5] = static_cast<float>(along[i][2]);
+    row[4] = 7;
+  }
+  const FeatureColours colours(map);
+  const Image image = colours(map);
+  for (int c = 0; c < 3; ++c) {
+    double low = 1e9, high = -1e9;
+    for (const auto& a : along) low = std::min(low, a[c]), high = std::max(high, a[c]);
+    for (size_t i = 0; i < map.area(); ++i)  // chance correlations of 256 draws turn the axes a little
+      EXPECT_NEAR(image.pixels[3 * i + c], 255 * (along[i][c] - low) / (high - low), 40) << c << " " << i;
+  }
+  // Another map is shown by the axes of the first.
+  Raster<float> other(1, 1, 6);
+  other.pixels.assign(&map.pixels[6 * 37], &map.pixels[6 * 38]);
+  const Image one = colours(other);
+  EXPECT_TRUE(std::equal(one.pixels.begin(), one.pixels.end(), image.at(37 % 16, 37 / 16)));
+  EXPECT_THROW(colours(Raster<float>(1, 1, 5)), Error);
+  EXPECT_NO_THROW(FeatureColours(Raster<float>(2, 2, 1, 3))(Raster<float>(2, 2, 1, 3)));  // nothing varies
 }
 
 TEST(Transform, FeaturesAreKeptAsTheyAre) {

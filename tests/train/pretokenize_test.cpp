@@ -188,5 +188,36 @@ TEST_F(PretokenizeTest, SamplesMayLackModalitiesAndBrokenFilesAreNamed) {
   EXPECT_NE(failure(options("none")), "");
 }
 
+TEST_F(PretokenizeTest, FeatureMapsAreTakenWhole) {
+  TokenizerConfig config = small("features", 6, {});
+  config.input->features = 6;
+  config.patch_proj = false;
+  Tokenizer::create(config, 4).save(root / "tokenizers/tok_clip@32");
+  Random random(2);
+  std::vector<StoredPicture> maps;
+  for (int i = 0; i < 5; ++i) {
+    Raster<float> map(4, 4, 6);
+    for (auto& v : map.pixels) v = static_cast<float>(random.normal());
+    maps.emplace_back(map);
+    write_file(root / "data/clip" / ("room" + std::to_string(i) + ".npy"), encode_picture(*config.input, map));
+  }
+  pretokenize(options());
+  const auto expected = PictureTokenizer::open(root / "tokenizers/tok_clip@32").encode(maps);
+  const Source tokens = Source::open((root / "tokens").string());
+  for (int64_t i = 0; i < 5; ++i)
+    EXPECT_EQ(npy_integers(decode_npy(tokens.read(i, "tok_clip@32"), "tokens"), "tokens"), expected[i].tokens);
+  EXPECT_TRUE(tokens.has("tok_depth@32"));
+
+  PretokenizeOptions cut = options("cut");
+  cut.crops = 2;
+  cut.seed = 1;
+  try {
+    pretokenize(cut);
+    FAIL() << "a map was cut";
+  } catch (const Error& error) {
+    EXPECT_NE(std::string(error.what()).find("clip/room"), std::string::npos) << error.what();
+  }
+}
+
 }  // namespace
 }  // namespace fourm

@@ -248,12 +248,12 @@ TEST(TokenizerTraining, OfficialRecipesAreReadable) {
 }
 
 TEST(TokenizerTraining, RecipesAreReadable) {
-  for (const char* name : {"rgb", "depth", "normal", "semseg"}) {
+  for (const char* name : {"rgb", "depth", "normal", "semseg", "clip"}) {
     TokenizerRecipe recipe;
     load_config(fs::path(FOURM_SOURCE_DIR) / "configs/rooms" / (std::string("tokenizer_") + name + ".yaml"), {},
                 recipe);
     recipe.tokenizer.validate(name);
-    EXPECT_EQ(recipe.tokenizer.input->kind, name);
+    EXPECT_EQ(recipe.tokenizer.input->kind, name == std::string("clip") ? "features" : name);
     EXPECT_EQ(recipe.tokenizer.encoder_grid(), 8);
   }
 }

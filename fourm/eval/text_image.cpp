@@ -1,0 +1,41 @@
+#include "fourm/eval/text_image.h"
+
+namespace fourm {
+namespace {
+
+struct Fit {
+  std::vector<double> own, others, outranked;  // others: the mean of them
+};
+
+Fit fit(const std::vector<Embedding>& pictures, const std::vector<Embedding>& texts,
+        const std::vector<std::string>& captions) {
+  Fit fit;
+  for (size_t i = 0; i < pictures.size(); ++i) {
+    const double own = similarity(pictures[i], texts[i]);
+    double count = 0, sum = 0, less = 0;
+    for (size_t k = 0; k < texts.size(); ++k) {
+      if (captions[k] == captions[i]) continue;
+      const double other = similarity(pictures[i], texts[k]);
+      ++count;
+      sum += other;
+      less += other < own ? 1 : other == own ? 0.5 : 0;
+    }
+    fit.own.push_back(own);
+    fit.others.push_back(count > 0 ? sum / count : own);
+    if (count > 0) fit.outranked.push_back(less / count);
+  }
+  return fit;
+}
+
+}  // namespace
+
+std::vector<Comparison> compare_text_image(const std::vector<Embedding>& painted, const std::vector<Embedding>& truth,
+                                           const std::vector<Embedding>& texts,
+                                           const std::vector<std::string>& captions) {
+  const Fit model = fit(painted, texts, captions), ceiling = fit(truth, texts, captions);
+  return {compare("rgb: cosine to caption", "", true, model.own, ceiling.own, model.others),
+          compare("rgb: caption outranks others", "", true, model.outranked, ceiling.outranked,
+                  std::vector<double>(model.outranked.size(), 0.5))};
+}
+
+}  // namespace fourm

@@ -1,0 +1,27 @@
+// Feature maps for the eye: their three principal components as red, green and blue.
+#pragma once
+
+#include <vector>
+
+#include "fourm/io/image.h"
+
+namespace fourm {
+
+/// Learns what to show from one map, so that others, such as a prediction, are shown in the same colours.
+class FeatureColours {
+ public:
+  /// The mean and the three directions in which the vectors of `map` vary most. Error on an empty map.
+  explicit FeatureColours(const Raster<float>& map);
+  /// Of any size. Error on a map of another width.
+  Image operator()(const Raster<float>& map) const;
+
+ private:
+  struct Axis {
+    std::vector<float> direction;
+    float low = 0, high = 0;  // of the first map along it
+  };
+  std::vector<float> mean_;
+  std::vector<Axis> axes_;
+};
+
+}  // namespace fourm
