@@ -1,4 +1,5 @@
-// Feature maps for the eye: their three principal components as red, green and blue.
+// Feature maps for the eye: their three principal components as red, green and blue. Vectors are taken at unit length:
+// features are compared by cosine, and tokenizers trained for it keep no lengths.
 #pragma once
 
 #include <vector>

@@ -9,6 +9,7 @@
 
 #include "fourm/core/file.h"
 #include "fourm/core/json.h"
+#include "tests/support/described_pictures.h"
 #include "tests/support/fixtures.h"
 
 namespace fourm {
@@ -46,7 +47,7 @@ class Program : public testing::Test {
 
 TEST_F(Program, VersionAndHelp) {
   EXPECT_EQ(run("--version").out.substr(0, 6), "fourm ");
-  for (const char* verb : {"bench", "data", "demo", "eval", "generate", "inspect", "pretrain", "replay", "rooms", "tokenize", "tokenizer",
+  for (const char* verb : {"bench", "clip", "data", "demo", "eval", "generate", "inspect", "pretrain", "replay", "rooms", "tokenize", "tokenizer",
                            "vocab"}) {
     const Outcome outcome = run(std::string(verb) + " --help");
     EXPECT_EQ(outcome.code, 0) << verb;
@@ -143,6 +144,47 @@ TEST_F(Program, BenchGivesOneRecordAWorkloadAndEngine) {
   }
   EXPECT_EQ(found, (std::vector<std::string>{"caption fast", "caption reference", "roar1 fast", "roar1 reference"}));
   expect_failure("bench paint --size Ti", "paint");
+}
+
+TEST_F(Program, ClipTrainsScoresAndSearches) {
+  const std::string data = (folder_ / "data").string(), model = (folder_ / "run/model").string();
+  test::write_described_discs(data, 16);
+  write_file(folder_ / "clip.yaml",
+             "data: " + data + "\ntext_tokenizer: " + data + "/text.json\nbatch: 8\nmodel: {image_size: 32, patch_size: 8, "
+             "embed_dim: 8, image_width: 16, image_depth: 1, text_width: 16, text_depth: 1}\ntraining: {steps: 2}\n");
+  const Outcome trained = run("clip train " + (folder_ / "clip.yaml").string() + " out=" + (folder_ / "run").string());
+  ASSERT_EQ(trained.code, 0) << trained.errors;
+
+  const std::string picture = data + "/rgb/1003.png";
+  const Json scores = parse_json(
+      run("clip score --json --model " + model + " --image " + picture + " --text 'a red disc' 'a white disc' ''").out, "out");
+  ASSERT_EQ(scores.size(), 3u);
+  double sum = 0;
+  for (const auto& row : scores) {
+    sum += row["probability"].get<double>();
+    EXPECT_EQ(row["score"].get<double>() > scores[0]["score"].get<double>(),
+              row["probability"].get<double>() > scores[0]["probability"].get<double>());
+  }
+  EXPECT_NEAR(sum, 1, 1e-9);
+
+  // Each picture has the score that it has alone, and they come in order.
+  const std::string search = "clip search --json --model " + model + " --in " + data + "/rgb --text 'a red disc' --top ";
+  const Json found = parse_json(run(search + "16").out, "out"), best = parse_json(run(search + "2").out, "out");
+  ASSERT_EQ(found.size(), 16u);
+  for (size_t i = 0; i < 16; ++i) {
+    EXPECT_GE(found[i ? i - 1 : 0]["score"].get<double>(), found[i]["score"].get<double>());
+    if (found[i]["file"] != picture) continue;
+    EXPECT_NEAR(found[i]["score"].get<double>(), scores[0]["score"].get<double>(), 1e-3);
+  }
+  EXPECT_EQ(best, Json({found[0], found[1]}));
+
+  ASSERT_EQ(run("clip features --model " + model + " --in " + data + "/rgb --out " + data + "/clip").code, 0);
+  EXPECT_EQ(list_files(data + "/clip").size(), 16u);
+  EXPECT_EQ(run(search + "0").code, 2);
+  expect_failure("clip features --model " + model + " --in " + data + "/caption --out " + data + "/clip", "caption");
+  write_file(data + "/rgb/1003.png", "no picture");
+  expect_failure("clip features --model " + model + " --in " + data + "/rgb --out " + data + "/clip", "1003.png");
+  expect_failure("clip score --model " + data + " --image " + picture + " --text a", "config.json");
 }
 
 TEST_F(Program, ABrokenFileNeverReplacesAGoodOne) {

@@ -115,18 +115,16 @@ TEST(Transform, BadDepthAndKindsAreNamed) {
 }
 
 TEST(FeatureColours, PrincipalComponentsAreRedGreenAndBlue) {
-  // Positions vary along three directions at right angles, most along the first; the rest of the width is constant.
+  // Positions vary along three directions at right angles, most along the first; the rest of the width is constant. All
+  // are far from the origin, so that unit length hardly bends them, and of different lengths, which do not matter.
   Random random(4);
   Raster<float> map(16, 16, 6);
   std::vector<std::array<double, 3>> along(map.area());
   for (size_t i = 0; i < map.area(); ++i) {
     along[i] = {random.uniform(-9, 9), random.uniform(-3, 3), random.uniform(-1, 1)};
-    float* row = &map.pixels[6 * i];
-    row[0] = static_cast<float>(5 + along[i][0]);
-    row[2] = static_cast<float>(0.6 * along[i][1]);
-    row[3] = static_cast<float>(0.8 * along[i][1]);
-    row[5] = static_cast<float>(along[i][2]);
-    row[4] = 7;
+    const double row[6] = {along[i][0], 0, 0.6 * along[i][1], 0.8 * along[i][1], 300, along[i][2]};
+    const double length = random.uniform(0.1, 10);
+    for (int c = 0; c < 6; ++c) map.pixels[6 * i + c] = static_cast<float>(length * row[c]);
   }
   const FeatureColours colours(map);
   const Image image = colours(map);
@@ -138,9 +136,9 @@ TEST(FeatureColours, PrincipalComponentsAreRedGreenAndBlue) {
   }
   // Another map is shown by the axes of the first.
   Raster<float> other(1, 1, 6);
-  other.pixels.assign(&map.pixels[6 * 37], &map.pixels[6 * 38]);
+  for (int c = 0; c < 6; ++c) other.pixels[c] = 3 * map.pixels[6 * 37 + c];
   const Image one = colours(other);
-  EXPECT_TRUE(std::equal(one.pixels.begin(), one.pixels.end(), image.at(37 % 16, 37 / 16)));
+  for (int c = 0; c < 3; ++c) EXPECT_NEAR(one.pixels[c], image.pixels[3 * 37 + c], 1);
   EXPECT_THROW(colours(Raster<float>(1, 1, 5)), Error);
   EXPECT_NO_THROW(FeatureColours(Raster<float>(2, 2, 1, 3))(Raster<float>(2, 2, 1, 3)));  // nothing varies
 }
