@@ -8,9 +8,8 @@
 namespace fourm {
 
 CropView centre_view(int width, int height) {
-  const int side = std::min(width, height);
-  return {double(height), double(width), double((height - side) / 2), double((width - side) / 2), double(side),
-          double(side),   false};
+  const int side = std::min(width, height), top = (height - side) / 2, left = (width - side) / 2;  // whole pixels
+  return {double(height), double(width), double(top), double(left), double(side), double(side), false};
 }
 
 CropView random_view(int width, int height, const CropOptions& options, Random& random) {

@@ -9,7 +9,7 @@ namespace fourm {
 namespace {
 
 TokenizerPreset vit_preset(const TokenizerConfig& config, const std::string& name) {
-  const TokenizerPreset preset = config.preset(name);
+  TokenizerPreset preset = config.preset(name);
   check(preset.kind.starts_with("vit"), "'", name, "' names a ", preset.kind, ", expected a ViT");
   return preset;
 }

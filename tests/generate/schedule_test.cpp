@@ -164,6 +164,27 @@ TEST(Sampler, DrawsFollowTheFilteredDistribution) {
     }
 }
 
+// Powers of two keep the closed form short: 2^(i / temperature), over their sum.
+TEST(Sampler, ConfidenceIsTheTemperedProbability) {
+  const float scores[] = {0, std::log(2.0f), std::log(4.0f), std::log(8.0f)};
+  for (const double temperature : {0.5, 1.0, 2.0})
+    for (const int64_t kept : {4, 2}) {
+      Filter filter;
+      filter.top_k = kept;
+      double total = 0;
+      for (int64_t i = 4 - kept; i < 4; ++i) total += std::exp2(i / temperature);
+      const Drawn best = draw_token(scores, 4, temperature, filter, nullptr);
+      EXPECT_EQ(best.token, 3);
+      EXPECT_NEAR(best.confidence, std::exp2(3 / temperature) / total, 1e-6) << temperature;
+      for (uint64_t d = 0; d < 50; ++d) {
+        Random random(3, {d});
+        const Drawn drawn = draw_token(scores, 4, temperature, filter, &random);
+        EXPECT_GE(drawn.token, 4 - kept);
+        EXPECT_NEAR(drawn.confidence, std::exp2(static_cast<double>(drawn.token) / temperature) / total, 1e-6);
+      }
+    }
+}
+
 TEST(Modality, IdsEqualTheOriginals) {
   NEEDS_TABLES;
   const auto table = ModalityTable::official();
