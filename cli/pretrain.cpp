@@ -10,7 +10,7 @@ void add_pretrain(CLI::App& program) {
       program.add_subcommand("pretrain", "Train a 4M by masked modeling; the same command goes on where it stopped");
   auto recipe = std::make_shared<std::string>();
   auto overrides = std::make_shared<std::vector<std::string>>();
-  verb->add_option("RECIPE.yaml", *recipe, "the recipe (docs/recipes.md)")->required();
+  verb->add_option("RECIPE.yaml", *recipe, "the recipe (docs/training.md)")->required();
   verb->add_option("key=value", *overrides, "changes to it, such as training.steps=100");
   verb->footer("Example:\n  fourm pretrain configs/rooms/pretrain.yaml out=runs/try training.steps=100");
   verb->callback([recipe, overrides] {

@@ -1,6 +1,7 @@
 #include "fourm/train/pretraining.h"
 
 #include <algorithm>
+#include <cmath>
 
 #include "fourm/core/config.h"
 #include "fourm/core/log.h"
@@ -185,7 +186,21 @@ class Pretraining : public Objective {
 
 }  // namespace
 
-Outcome pretrain(const PretrainConfig& config) {
+PretrainConfig with_steps(PretrainConfig config) {
+  check(config.tokens >= 0 && config.warmup_tokens >= 0, "tokens and warmup_tokens should be 0 or more");
+  const auto& masking = config.masking;
+  check(masking.input_tokens.size() == 2 && masking.target_tokens.size() == 2,
+        "masking.input_tokens and target_tokens should be two numbers each: least and most");
+  const double step = static_cast<double>(masking.input_tokens[1] + masking.target_tokens[1]) *
+                      static_cast<double>(config.batch * config.training.accumulate);
+  const auto steps_of = [&](double billions) { return static_cast<int64_t>(std::ceil(billions * 1e9 / step)); };
+  if (config.tokens > 0) config.training.steps = steps_of(config.tokens);
+  if (config.warmup_tokens > 0) config.training.schedule.warmup_steps = steps_of(config.warmup_tokens);
+  return config;
+}
+
+Outcome pretrain(const PretrainConfig& recipe) {
+  const PretrainConfig config = with_steps(recipe);
   check(!config.out.empty(), "the recipe names no run folder: set 'out'");
   check(!config.text_tokenizer.empty(), "the recipe names no text tokenizer: set 'text_tokenizer'");
   config.model.validate("the recipe's 'model'");

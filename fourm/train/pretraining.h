@@ -10,6 +10,7 @@ namespace fourm {
 struct PretrainConfig {
   std::string out, data, eval_data, text_tokenizer, modalities, init, loss = "modality";
   uint64_t seed = 0;
+  double tokens = 0, warmup_tokens = 0;
   int64_t batch = 64, eval_samples = 256, repeats = 1, repeat_buffer = 1000;
   ModelConfig model;
   std::map<std::string, double> mixture;
@@ -27,6 +28,10 @@ struct PretrainConfig {
     v("init", init, "model folder whose weights the run starts from, by name: modalities may come and go; empty = fresh weights");
     v("loss", loss, "modality (mean over the output modalities), present (over those in the batch) or token");
     v("seed", seed, "of weights, order and masks");
+    v("tokens", tokens,
+      "billions of tokens to train on, which sets training.steps; a sample counts as the largest input and target budget; "
+      "0 = as training.steps says");
+    v("warmup_tokens", warmup_tokens, "billions of them in warm-up, which sets training.schedule.warmup_steps");
     v("batch", batch, "samples a micro-batch");
     v("repeats", repeats, "visits of a sample while it is in memory, each with other masks");
     v("repeat_buffer", repeat_buffer, "samples in memory at a time, where they are visited more than once");
@@ -36,6 +41,9 @@ struct PretrainConfig {
     v("training", training, "the loop");
   }
 };
+
+/// The recipe with its length in steps, where it is given in tokens.
+PretrainConfig with_steps(PretrainConfig config);
 
 /// Trains and leaves the model in OUT/model.
 Outcome pretrain(const PretrainConfig& config);

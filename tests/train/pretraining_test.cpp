@@ -184,6 +184,32 @@ TEST_F(PretrainingTest, StartsFromAModelOfFewerModalities) {
   EXPECT_THROW(pretrain(next), Error);
 }
 
+TEST_F(PretrainingTest, OfficialRecipesBuildTheirModels) {
+  const ModalityTable table = ModalityTable::official();
+  std::map<std::string, PretrainConfig> recipes;
+  for (const auto& file : list_files(fs::path(FOURM_SOURCE_DIR) / "configs/pretrain", {".yaml"})) {
+    PretrainConfig recipe;
+    load_config(file, {}, recipe);
+    recipe.model.validate(file.string());
+    recipes[file.stem()] = with_steps(recipe);
+    // The modalities and what becomes of them, at a small width.
+    recipe.model.dim = 8;
+    recipe.model.num_heads = 2;
+    recipe.model.encoder_depth = recipe.model.decoder_depth = 1;
+    FourM model = FourM::fresh(recipe.model, table, 0);
+    EXPECT_EQ(model.outputs().size(), recipe.model.domains_out.size()) << file;
+    EXPECT_NO_THROW(Masker(recipe.masking, table, recipe.model.domains_in, recipe.model.domains_out, {4, 24})) << file;
+    EXPECT_EQ(recipe.out, "runs/" + file.stem().string());
+  }
+  ASSERT_EQ(recipes.size(), 12u);
+  // 500 billion tokens of 256 a sample, 8192 samples a step; the original counts 239,120 steps in whole epochs.
+  const PretrainConfig& b = recipes.at("4m-b_mod7_500b");
+  EXPECT_EQ(b.training.steps, 238419);
+  EXPECT_EQ(b.training.schedule.warmup_steps, 4769);
+  EXPECT_EQ(recipes.at("4m-l_mod7_superres_448_100b").training.schedule.warmup_steps, 597);
+  EXPECT_EQ(recipes.at("4m-xl_mod21_500b").batch * recipes.at("4m-xl_mod21_500b").training.accumulate, 4096);
+}
+
 TEST_F(PretrainingTest, MistakesAreNamed) {
   PretrainConfig c = config("run", 5);
   c.data.clear();
