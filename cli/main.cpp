@@ -1,5 +1,6 @@
 // fourm: the command line program. Exit codes: 0 done, 1 the request failed (one line says why), 2 wrong usage.
 #include <cstdio>
+#include <cstdlib>
 #include <new>
 
 #include "cli/verbs.h"
@@ -8,6 +9,12 @@
 #include "fourm/core/memory.h"
 
 namespace {
+
+// Threads that wait for work sleep, unless the user says otherwise. By default OpenMP's spin: on a machine that has other
+// work, or in a container with less than its processors, that makes two threads many times slower than one. OpenMP reads
+// its variables as its library is loaded, so they are set before the constructors of libraries run.
+void let_threads_sleep(int, char**, char**) { ::setenv("OMP_WAIT_POLICY", "passive", /*overwrite=*/0); }
+__attribute__((section(".preinit_array"), used)) void (*const before_libraries)(int, char**, char**) = let_threads_sleep;
 
 int failed(int code, std::string message) {
   message.resize(std::min(message.find('\n'), message.size()));
