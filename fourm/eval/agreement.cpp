@@ -40,7 +40,7 @@ Json agreement(const Pipeline& one, const Pipeline& other, const EvaluateOptions
     const bool is_given = std::find(given.begin(), given.end(), subject.input) != given.end();
     if (subject.output.empty() || is_given) continue;
     const Modality modality = one.modality(subject.output);
-    const std::vector<Target> target{most_likely(modality)};
+    const Target target = most_likely(modality);
     const auto first = answer(one, held.samples.size(), start, target, options.seed);
     const auto second = answer(other, held.samples.size(), start, target, options.seed);
     int64_t tokens = 0, equal = 0, whole = 0;
