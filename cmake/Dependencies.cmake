@@ -33,6 +33,11 @@ target_include_directories(fourm_torch SYSTEM INTERFACE
 target_link_directories(fourm_torch INTERFACE ${FOURM_TORCH_ROOT}/lib)
 # at::parallel_for is a header: without OpenMP flags it would run serially. The runtime is the wheel's own libgomp.
 target_compile_options(fourm_torch INTERFACE -fopenmp)
+# The wheel is built with NDEBUG; without it the headers give some of its classes other members.
+string(TOUPPER "${CMAKE_BUILD_TYPE}" build_type)
+if(NOT CMAKE_CXX_FLAGS_${build_type} MATCHES NDEBUG)
+  target_compile_definitions(fourm_torch INTERFACE NDEBUG)
+endif()
 target_link_libraries(fourm_torch INTERFACE torch torch_cpu c10)
 if(EXISTS ${FOURM_TORCH_ROOT}/lib/libgomp.so.1)
   target_link_libraries(fourm_torch INTERFACE ${FOURM_TORCH_ROOT}/lib/libgomp.so.1)

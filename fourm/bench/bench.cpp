@@ -9,7 +9,6 @@
 #include <cstdlib>
 #include <deque>
 #include <fstream>
-#include <map>
 
 #include "fourm/bench/workload.h"
 #include "fourm/core/error.h"
@@ -115,20 +114,20 @@ struct TemporaryFolder {
   }
 };
 
-using Family = std::vector<Workload> (*)(const BenchSetting&, const std::vector<std::string>&);
+bool contains(const std::vector<std::string>& names, const std::string& name) {
+  return std::find(names.begin(), names.end(), name) != names.end();
+}
 
-// The family that a workload belongs to.
-Family family_of(const std::string& name) {
-  static const std::map<std::string, Family> families{
-      {"roar1", generation_workloads},       {"maskgit8", generation_workloads},   {"caption", generation_workloads},
-      {"caption8", generation_workloads},    {"t2i", generation_workloads},        {"tok_encode", tokenizer_workloads},
-      {"tok_decode", tokenizer_workloads},   {"tok_decode8", tokenizer_workloads}, {"tok_step", tokenizer_workloads},
-      {"train", training_workloads}};
-  const auto found = families.find(name);
-  if (found != families.end()) return found->second;
+// The families with the given workloads alone.
+std::vector<Family> families_of(const std::vector<std::string>& workloads) {
+  std::vector<Family> families{generation_family(), tokenizer_family(), training_family()};
   std::vector<std::string> known;
-  for (const auto& family : families) known.push_back(family.first);
-  fail("unknown workload ", printable(name), "; known: ", join(known, ", "));
+  for (const auto& family : families) known.insert(known.end(), family.names.begin(), family.names.end());
+  for (const auto& name : workloads)
+    check(contains(known, name), "unknown workload ", printable(name), "; known: ", join(known, ", "));
+  for (auto& family : families) std::erase_if(family.names, [&](const auto& name) { return !contains(workloads, name); });
+  std::erase_if(families, [](const auto& family) { return family.names.empty(); });
+  return families;
 }
 
 // Workloads of one family that one engine runs; they stay open together, so that engines can take turns.
@@ -195,23 +194,14 @@ void bench(const BenchConfig& config, const std::function<void(const Json&)>& li
   BenchSetting setting{config.model, config.size, config.dtype, config.save, false, {}};
   if (setting.scratch.empty())
     setting.scratch = temporary.path = fs::temp_directory_path() / concat("fourm-bench-", ::getpid());
-  std::vector<std::pair<Family, std::vector<std::string>>> families;
-  for (const auto& name : config.workloads) {
-    const Family family = family_of(name);
-    const auto found = std::find_if(families.begin(), families.end(), [&](const auto& f) { return f.first == family; });
-    if (found == families.end())
-      families.push_back({family, {name}});
-    else
-      found->second.push_back(name);
-  }
-  for (const auto& [family, names] : families) {
-    family(setting, {});  // random weights are made before memory and time are measured
+  for (const Family& family : families_of(config.workloads)) {
+    family.open(setting, {});  // random weights are made before memory and time are measured
     reset_peak();
     std::vector<Runner> runners;
     for (const auto& engine : config.engines) {
       setting.reference = engine == "reference";
       setting.packing = packing_of({engine, setting.reference ? "f32" : config.precision});
-      runners.push_back({engine, setting.packing, family(setting, names)});
+      runners.push_back({engine, setting.packing, family.open(setting, family.names)});
     }
     time_family(runners, config, line);
   }

@@ -1,9 +1,7 @@
 #include "fourm/bench/random_weights.h"
 #include "fourm/bench/workload.h"
-#include "fourm/core/error.h"
 #include "fourm/core/log.h"
 #include "fourm/core/rng.h"
-#include "fourm/core/strings.h"
 #include "fourm/generate/generator.h"
 
 namespace fourm {
@@ -15,14 +13,11 @@ struct Task {
   double temperature, guidance;
 };
 
-Task task_named(const std::string& name) {
-  if (name == "roar1") return {"rgb@224", "tok_depth@224", "roar", 1, 1, 0.01, 2};
-  if (name == "maskgit8") return {"rgb@224", "tok_normal@224", "maskgit", 1, 8, 1, 2};
-  if (name == "caption") return {"rgb@224", "caption", "autoregressive", 1, 1, 1, 1};
-  if (name == "caption8") return {"rgb@224", "caption", "autoregressive", 8, 1, 1, 1};
-  if (name == "t2i") return {"caption", "tok_rgb@224", "roar", 1, 25, 1, 3};
-  fail("[task_named] unknown workload ", printable(name));
-}
+const std::map<std::string, Task> kTasks{{"roar1", {"rgb@224", "tok_depth@224", "roar", 1, 1, 0.01, 2}},
+                                         {"maskgit8", {"rgb@224", "tok_normal@224", "maskgit", 1, 8, 1, 2}},
+                                         {"caption", {"rgb@224", "caption", "autoregressive", 1, 1, 1, 1}},
+                                         {"caption8", {"rgb@224", "caption", "autoregressive", 8, 1, 1, 1}},
+                                         {"t2i", {"caption", "tok_rgb@224", "roar", 1, 25, 1, 3}}};
 
 constexpr int64_t kCaptionSlots = 40;
 
@@ -62,9 +57,7 @@ std::vector<Step> steps_of(const Task& w, const FourM& model) {
   return expand(plan, [&](const std::string& name) { return model.output(name).modality; });
 }
 
-}  // namespace
-
-std::vector<Workload> generation_workloads(const BenchSetting& setting, const std::vector<std::string>& names) {
+std::vector<Workload> workloads_of(const BenchSetting& setting, const std::vector<std::string>& names) {
   const fs::path folder = setting.model.empty() ? random_model(setting) : setting.model;
   if (names.empty()) return {};
   const Stopwatch watch;
@@ -75,7 +68,7 @@ std::vector<Workload> generation_workloads(const BenchSetting& setting, const st
   options.reference = setting.reference;
   std::vector<Workload> workloads;
   for (const auto& name : names) {
-    const Task task = task_named(name);
+    const Task task = kTasks.at(name);
     const std::vector<Canvas> empty = canvases_of(task, *model, options.sequence_ids);
     const std::vector<Step> steps = steps_of(task, *model);
     workloads.push_back({name, ready, model->config().dim, model->config().mlp_hidden(), 1, [=] {
@@ -85,5 +78,9 @@ std::vector<Workload> generation_workloads(const BenchSetting& setting, const st
   }
   return workloads;
 }
+
+}  // namespace
+
+Family generation_family() { return {names_of(kTasks), workloads_of}; }
 
 }  // namespace fourm

@@ -5,16 +5,6 @@
 #include "fourm/tokenizer/vqvae.h"
 
 namespace fourm {
-namespace {
-
-at::ScalarType stored_as(const std::string& name) {
-  if (name == "f32") return at::kFloat;
-  if (name == "f16") return at::kHalf;
-  check(name == "bf16", "unknown dtype ", printable(name), "; known: f32, f16, bf16");
-  return at::kBFloat16;
-}
-
-}  // namespace
 
 ModelConfig official_size(const std::string& name) {
   struct Row {
@@ -37,9 +27,9 @@ ModelConfig official_size(const std::string& name) {
 }
 
 fs::path random_model(const BenchSetting& setting) {
-  if (!fs::exists(setting.scratch / "model.safetensors"))
-    FourM::fresh(official_size(setting.size), ModalityTable::official(), 1, stored_as(setting.dtype))
-        .save(setting.scratch, stored_as(setting.dtype));
+  if (fs::exists(setting.scratch / "model.safetensors")) return setting.scratch;
+  const at::ScalarType dtype = parse_dtype(setting.dtype);
+  FourM::fresh(official_size(setting.size), ModalityTable::official(), 1, dtype).save(setting.scratch, dtype);
   return setting.scratch;
 }
 

@@ -1,7 +1,5 @@
 #include "fourm/bench/random_weights.h"
-#include "fourm/core/error.h"
 #include "fourm/core/log.h"
-#include "fourm/core/strings.h"
 #include "fourm/tokenizer/diffusion_decoder.h"
 #include "fourm/tokenizer/vqvae.h"
 
@@ -17,18 +15,20 @@ Tensor random_tokens(int64_t codes) {
   return tokens;
 }
 
-std::function<void()> task_named(const std::string& name, const std::shared_ptr<const Tokenizer>& tokenizer) {
-  if (name == "tok_encode") {
-    const Tensor x = normal_tensor(Random(7), {kPictures, 3, kSide, kSide}).clamp(-1, 1);
-    return [=] { tokenizer->encode(x); };
-  }
+using Opened = std::shared_ptr<const Tokenizer>;
+
+std::function<void()> encode(const Opened& tokenizer) {
+  const Tensor x = normal_tensor(Random(7), {kPictures, 3, kSide, kSide}).clamp(-1, 1);
+  return [=] { tokenizer->encode(x); };
+}
+
+std::function<void()> decode(const Opened& tokenizer, const DecodeOptions& options) {
   const Tensor tokens = random_tokens(tokenizer->config().codebook_size);
-  DecodeOptions options;
-  if (name == "tok_decode8") return [=] { tokenizer->decode_tokens(tokens, options); };
-  options.solver = "ddim";
-  options.steps = 25;
-  if (name == "tok_decode") return [=] { tokenizer->decode_tokens(tokens, options); };
-  check(name == "tok_step", "[task_named] unknown workload ", printable(name));
+  return [=] { tokenizer->decode_tokens(tokens, options); };
+}
+
+std::function<void()> denoise(const Opened& tokenizer) {
+  const Tensor tokens = random_tokens(tokenizer->config().codebook_size);
   const Tensor noisy = normal_tensor(Random(7), {1, 3, kSide, kSide});
   return [=] {
     const NoGradGuard no_grad;
@@ -37,9 +37,13 @@ std::function<void()> task_named(const std::string& name, const std::shared_ptr<
   };
 }
 
-}  // namespace
+const std::map<std::string, std::function<void()> (*)(const Opened&)> kTasks{
+    {"tok_encode", encode},
+    {"tok_decode", [](const Opened& tokenizer) { return decode(tokenizer, {.solver = "ddim", .steps = 25}); }},
+    {"tok_decode8", [](const Opened& tokenizer) { return decode(tokenizer, {}); }},
+    {"tok_step", denoise}};
 
-std::vector<Workload> tokenizer_workloads(const BenchSetting& setting, const std::vector<std::string>& names) {
+std::vector<Workload> workloads_of(const BenchSetting& setting, const std::vector<std::string>& names) {
   const fs::path folder = random_tokenizer(setting);
   if (names.empty()) return {};
   const Stopwatch watch;
@@ -48,8 +52,12 @@ std::vector<Workload> tokenizer_workloads(const BenchSetting& setting, const std
   const TokenizerPreset vit = tokenizer->config().preset(tokenizer->config().enc_type);
   std::vector<Workload> workloads;
   for (const auto& name : names)
-    workloads.push_back({name, ready, vit.dim_tokens, 4 * vit.dim_tokens, 1, task_named(name, tokenizer)});
+    workloads.push_back({name, ready, vit.dim_tokens, 4 * vit.dim_tokens, 1, kTasks.at(name)(tokenizer)});
   return workloads;
 }
+
+}  // namespace
+
+Family tokenizer_family() { return {names_of(kTasks), workloads_of}; }
 
 }  // namespace fourm

@@ -55,9 +55,7 @@ struct Trained {
   }
 };
 
-}  // namespace
-
-std::vector<Workload> training_workloads(const BenchSetting& setting, const std::vector<std::string>& names) {
+std::vector<Workload> workloads_of(const BenchSetting& setting, const std::vector<std::string>& names) {
   const fs::path folder = setting.model.empty() ? random_model(setting) : setting.model;
   std::vector<Workload> workloads;
   for (const auto& name : names) {
@@ -69,5 +67,9 @@ std::vector<Workload> training_workloads(const BenchSetting& setting, const std:
   }
   return workloads;
 }
+
+}  // namespace
+
+Family training_family() { return {{"train"}, workloads_of}; }
 
 }  // namespace fourm

@@ -1,8 +1,8 @@
-// What `fourm bench` times. A family of workloads opens what it needs and gives the named ones ready to run; asked for none,
-// it only makes the random weights that it would open.
+// What `fourm bench` times.
 #pragma once
 
 #include <functional>
+#include <map>
 #include <optional>
 #include <string>
 #include <vector>
@@ -29,12 +29,26 @@ struct Workload {
   std::function<void()> run;
 };
 
-/// roar1, maskgit8, caption, caption8, t2i: generation by one model.
-std::vector<Workload> generation_workloads(const BenchSetting& setting, const std::vector<std::string>& names);
-/// tok_encode (8 pictures), tok_decode (one picture, 25 DDIM steps), tok_decode8 (8 steps of DPM-Solver++), tok_step (one
-/// denoising step): the official RGB tokenizer at 224 pixels with random weights.
-std::vector<Workload> tokenizer_workloads(const BenchSetting& setting, const std::vector<std::string>& names);
-/// train: steps of AdamW on 8 samples of 128 + 128 tokens; bfloat16 products when packing asks for them.
-std::vector<Workload> training_workloads(const BenchSetting& setting, const std::vector<std::string>& names);
+/// Workloads that share what they open.
+struct Family {
+  std::vector<std::string> names;
+  /// Those of the given names, ready to run; asked for none, it only makes the random weights that it would open.
+  std::vector<Workload> (*open)(const BenchSetting& setting, const std::vector<std::string>& names);
+};
+
+/// Generation by one model: depth in one step of ROAR, normals in 8 of MaskGIT, one and 8 captions, a picture from a text.
+Family generation_family();
+/// The official RGB tokenizer at 224 pixels with random weights: encoding 8 pictures; decoding one by 25 DDIM steps, by 8 of
+/// DPM-Solver++ and for a single denoising step.
+Family tokenizer_family();
+/// Steps of AdamW on 8 samples of 128 + 128 tokens; bfloat16 products when packing asks for them.
+Family training_family();
+
+template <class Task>
+std::vector<std::string> names_of(const std::map<std::string, Task>& tasks) {
+  std::vector<std::string> names;
+  for (const auto& task : tasks) names.push_back(task.first);
+  return names;
+}
 
 }  // namespace fourm

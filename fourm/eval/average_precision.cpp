@@ -5,8 +5,6 @@
 namespace fourm {
 namespace {
 
-double area(const LabelledBox& b) { return std::max(0.0, b.xmax - b.xmin) * std::max(0.0, b.ymax - b.ymin); }
-
 double area_under_curve(std::vector<BoxMatches::Guess> guesses, int64_t truths) {
   std::sort(guesses.begin(), guesses.end(), [](const auto& a, const auto& b) { return a.score > b.score; });
   std::vector<double> recall, precision;

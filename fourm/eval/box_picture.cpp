@@ -30,8 +30,7 @@ Colour colour_of(const std::string& name) {
 
 Image draw_boxes(const Image& picture, std::vector<LabelledBox> boxes, int side) {
   Image out = resize_bilinear(picture, side, side);
-  const auto area = [](const LabelledBox& b) { return (b.xmax - b.xmin) * (b.ymax - b.ymin); };
-  std::stable_sort(boxes.begin(), boxes.end(), [&](const auto& a, const auto& b) { return area(a) > area(b); });
+  std::stable_sort(boxes.begin(), boxes.end(), [](const auto& a, const auto& b) { return area(a) > area(b); });
   for (const auto& box : boxes) {
     const auto pixel = [&](double at) { return static_cast<int>(std::lround(at * side)); };
     const int left = pixel(box.xmin), top = pixel(box.ymin), right = pixel(box.xmax), bottom = pixel(box.ymax);

@@ -41,9 +41,7 @@ std::vector<Subject> common_subjects(const Pipeline& pipeline, const Source& sou
 
 // Boxes beyond what the model reads are left out, the smallest first.
 void give_fitting_boxes(const Pipeline& pipeline, Canvas& canvas, const std::string& modality, Boxes boxes) {
-  std::stable_sort(boxes.begin(), boxes.end(), [](const auto& a, const auto& b) {
-    return (a.xmax - a.xmin) * (a.ymax - a.ymin) > (b.xmax - b.xmin) * (b.ymax - b.ymin);
-  });
+  std::stable_sort(boxes.begin(), boxes.end(), [](const auto& a, const auto& b) { return area(a) > area(b); });
   const int64_t bins = coordinate_bins(pipeline.words()), most = pipeline.modality(modality).max_tokens;
   const auto fits = [&] {
     return static_cast<int64_t>(pipeline.words().encode(boxes_to_string(boxes, bins)).size()) < most;

@@ -34,7 +34,7 @@ std::vector<BoxMatches> match_all(const std::vector<Boxes>& predicted, const std
   std::vector<BoxMatches> matches;
   for (size_t i = 0; i < truth.size(); ++i) {
     Boxes scored = predicted[i];
-    for (auto& box : scored) box.score = (box.xmax - box.xmin) * (box.ymax - box.ymin);
+    for (auto& box : scored) box.score = area(box);
     matches.push_back(match_boxes(std::move(scored), truth[i]));
   }
   return matches;

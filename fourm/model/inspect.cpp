@@ -152,9 +152,7 @@ std::string inspect_text(const Json& report, bool all_tensors) {
 }
 
 void convert(const fs::path& path, const fs::path& out, const std::string& dtype, int bits) {
-  const std::map<std::string, at::ScalarType> types{{"f32", at::kFloat}, {"f16", at::kHalf}, {"bf16", at::kBFloat16}};
-  const auto type = types.find(dtype);
-  check(type != types.end(), "unknown dtype ", printable(dtype), "; known: f32, f16, bf16");
+  const at::ScalarType type = parse_dtype(dtype);
   std::error_code ignored;
   const bool folder = fs::is_directory(path, ignored);
   const auto file = open_weights(path);
@@ -164,7 +162,7 @@ void convert(const fs::path& path, const fs::path& out, const std::string& dtype
   for (const auto& stored : file.tensors()) {
     Tensor value = view_of(file, stored);
     if (value.is_floating_point()) {
-      const Tensor narrow = (bits > 0 ? rounded(value, bits) : value).to(type->second);
+      const Tensor narrow = (bits > 0 ? rounded(value, bits) : value).to(type);
       check(at::isfinite(narrow).all().item<bool>() || !at::isfinite(value).all().item<bool>(), file.path().string(),
             ": tensor ", printable(stored.name), " has numbers too large for ", dtype);
       value = narrow;

@@ -209,6 +209,13 @@ void save_tensors(const fs::path& path, const NamedTensors& tensors,
   write_safetensors(path, stored, metadata);
 }
 
+at::ScalarType parse_dtype(const std::string& name) {
+  if (name == "f32") return at::kFloat;
+  if (name == "f16") return at::kHalf;
+  check(name == "bf16", "unknown dtype ", printable(name), "; known: f32, f16, bf16");
+  return at::kBFloat16;
+}
+
 void save_parameters(const fs::path& path, const Parameters& parameters, at::ScalarType dtype) {
   NamedTensors tensors;
   for (const auto& entry : parameters.entries())

@@ -146,6 +146,8 @@ Tensor read_tensor(const SafetensorsFile& file, const std::string& name);
 using NamedTensors = std::vector<std::pair<std::string, Tensor>>;
 void save_tensors(const fs::path& path, const NamedTensors& tensors,
                   const std::map<std::string, std::string>& metadata = {});
+/// "f32", "f16" or "bf16": what floating-point values can be stored as.
+at::ScalarType parse_dtype(const std::string& name);
 /// All entries; `dtype` is the type of stored floating-point values.
 void save_parameters(const fs::path& path, const Parameters& parameters, at::ScalarType dtype = at::kFloat);
 

@@ -17,7 +17,9 @@ BoxOrder parse_box_order(std::string_view name) {
   fail("unknown order of boxes ", printable(name), "; expected dist_to_orig, area, score or random");
 }
 
-static double area(const LabelledBox& box) { return (box.xmax - box.xmin) * (box.ymax - box.ymin); }
+double area(const LabelledBox& box) {
+  return std::max(0.0, box.xmax - box.xmin) * std::max(0.0, box.ymax - box.ymin);
+}
 
 /// The box in the view, or nothing when too little of it is inside.
 static std::optional<LabelledBox> view_box(LabelledBox box, const CropView& view, double min_visibility) {

@@ -17,6 +17,8 @@ struct LabelledBox {
   std::string class_name;
   double score = 1;
 };
+/// Share of the image; 0 for corners that are the wrong way round.
+double area(const LabelledBox& box);
 
 /// What of an image is shown: a crop in pixels of the original, then perhaps mirrored left to right.
 struct CropView {

@@ -3,6 +3,7 @@
 #include <gtest/gtest.h>
 
 #include "fourm/core/error.h"
+#include "fourm/nn/parameters.h"
 
 namespace fourm {
 namespace {
@@ -30,6 +31,10 @@ TEST(Precision, NamesAreChecked) {
   EXPECT_EQ(parse_precision("f32"), Precision::kF32);
   EXPECT_EQ(parse_precision("bf16"), Precision::kBf16);
   EXPECT_THROW(parse_precision("fp16"), Error);
+  EXPECT_EQ(parse_dtype("f32"), at::kFloat);
+  EXPECT_EQ(parse_dtype("f16"), at::kHalf);
+  EXPECT_EQ(parse_dtype("bf16"), at::kBFloat16);
+  EXPECT_THROW(parse_dtype("float"), Error);
 }
 
 }  // namespace

@@ -110,6 +110,8 @@ TEST(Boxes, OrderAndChoiceAreStable) {
   EXPECT_EQ(names(BoxOrder::kArea, 0), "");
   EXPECT_EQ(names(BoxOrder::kRandom, {}).size(), 4u);
   EXPECT_THROW(parse_box_order("size"), Error);
+  EXPECT_EQ(area({0.5, 0.25, 1, 0.75, "a", 1}), 0.25);
+  EXPECT_EQ(area({1, 0.75, 0.5, 0.25, "wrong way round", 1}), 0);
 }
 
 }  // namespace
