@@ -179,6 +179,29 @@ TEST_F(Generator, GuidanceZeroForgetsTheConditions) {
   EXPECT_LE(test::largest_difference(first_scores(-1, 0.4f), u - (c - u)), 1e-4);
 }
 
+TEST_F(Generator, MaskGitWritesWhatIsMostCertain) {
+  GenerateOptions options;
+  options.sequence_ids = ids_;
+  options.draw = false;
+  std::vector<double> confidences;  // of all open slots, the largest first
+  options.on_scores = [&](int64_t, const std::vector<Tensor>&, const Tensor& guided) {
+    const Tensor sorted = std::get<0>(at::softmax(guided, 1).amax(1).sort(0, true));
+    confidences.assign(sorted.data_ptr<float>(), sorted.data_ptr<float>() + sorted.numel());
+  };
+  options.on_step = [&](const StepReport& report) {
+    const auto& written = report.rows[0].confidences;
+    EXPECT_EQ(written.size(), static_cast<size_t>(report.what.tokens));
+    for (size_t i = 0; i < written.size(); ++i) EXPECT_NEAR(written[i], confidences[i], 1e-5);
+    return true;
+  };
+  std::vector<Canvas> canvases{canvas(1, 0.4f)};
+  Step step = steps()[0];
+  step.temperature = 1;
+  step.tokens = 5;
+  ASSERT_TRUE(generate(model_, {step}, canvases, options));
+  EXPECT_GT(confidences.front(), confidences.back() + 0.01);
+}
+
 TEST_F(Generator, WeightsThatAreNotNumbersAreNamed) {
   Tensor(model_.parameters().find("mask_token")).fill_(NAN);
   try {

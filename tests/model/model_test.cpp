@@ -107,6 +107,24 @@ TEST(Model, PackedLossEqualsTheSamplesApart) {
   EXPECT_NEAR(loss({a, b}), (loss({a}) + loss({b})) / 2, 1e-6);
 }
 
+// Of three modalities that the model writes, "grid" has no target: it counts as 0 in the mean, and not among the tokens.
+TEST(Model, TotalLossIsTheMeanOverAllModalitiesOrOverTokens) {
+  const FourM model = FourM::fresh(tiny_config(), tiny_table(), 3);
+  const at::NoGradGuard no_grad;
+  MaskedSample sample;
+  sample.inputs = {{"grid", {1, 4}, {}, 0, {1, 2}}};
+  sample.targets = {{"learned", {2, 1, 3}, {}, 0, {0, 1, 3}}, {"words", {1, 4, 2, 5, 3}, {}, 0, {}}};
+  const Batch batch = pack({sample}, tiny_table());
+  const Loss mean = model.loss(batch), tokens = model.loss(batch, LossKind::kToken);
+  const auto &learned = mean.parts.at("learned"), &words = mean.parts.at("words");
+  EXPECT_EQ(mean.parts.at("grid").slots, 0);
+  EXPECT_EQ(mean.parts.at("grid").loss, 0);
+  EXPECT_NEAR(mean.total.item<double>(), (learned.loss + words.loss) / 3, 1e-6);
+  const double numbers[] = {4.0 * static_cast<double>(learned.slots), 6.0 * static_cast<double>(words.slots)};
+  EXPECT_NEAR(tokens.total.item<double>(),
+              (numbers[0] * learned.loss + numbers[1] * words.loss) / (numbers[0] + numbers[1]), 1e-6);
+}
+
 TEST(Model, LoadSaveLoadIsBitEqual) {
   for (const char* name : {"forward_7", "forward_21", "variant_gelu_bias", "variant_qknorm_registers"}) {
     const fs::path folder = test::fixture_root() / "transformer" / name;
