@@ -125,6 +125,18 @@ TEST(Model, TotalLossIsTheMeanOverAllModalitiesOrOverTokens) {
               (numbers[0] * learned.loss + numbers[1] * words.loss) / (numbers[0] + numbers[1]), 1e-6);
 }
 
+TEST(Model, SequencesPredictTheNextTokenFromPlaceZero) {
+  MaskedSample sample;
+  sample.inputs = {{"grid", {1, 4}, {}, 0, {1, 2}}};
+  sample.targets = {{"words", {1, 4, 2, 5, 3}, {}, 0, {}}};
+  const Batch batch = pack({sample}, tiny_table());
+  ASSERT_EQ(batch.targets.groups.size(), 1u);
+  const auto& words = batch.targets.groups[0];
+  EXPECT_TRUE(words.ids.equal(at::tensor({1, 4, 2, 5}, at::kLong))) << words.ids;
+  EXPECT_TRUE(words.targets.equal(at::tensor({4, 2, 5, 3}, at::kLong))) << words.targets;
+  EXPECT_TRUE(words.positions.equal(at::tensor({0, 1, 2, 3}, at::kLong))) << words.positions;
+}
+
 TEST(Model, LoadSaveLoadIsBitEqual) {
   for (const char* name : {"forward_7", "forward_21", "variant_gelu_bias", "variant_qknorm_registers"}) {
     const fs::path folder = test::fixture_root() / "transformer" / name;

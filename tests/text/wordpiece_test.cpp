@@ -50,6 +50,19 @@ TEST(WordPiece, WordsOfExactlyOneHundredCharacters) {
   EXPECT_EQ(text.encode("a \xF0\x9F\x98\x80"), (std::vector<int64_t>{text.id_of("a"), text.unk()}));
 }
 
+TEST(WordPiece, LongWordsAreMeasuredInCharactersNotBytes) {
+  Json json = Json::parse(test::small_tokenizer_json());
+  Json& vocabulary = json["model"]["vocab"];
+  const std::string letter = "\xD0\xB6";
+  vocabulary[letter] = vocabulary.size();
+  vocabulary["##" + letter] = vocabulary.size();
+  const WordPiece text = WordPiece::from_json(json.dump(), "letters.json");
+  std::string word;
+  for (int i = 0; i < 100; ++i) word += letter;
+  EXPECT_EQ(text.encode(word).size(), 100u);
+  EXPECT_EQ(text.encode(word + letter), std::vector<int64_t>{text.unk()});
+}
+
 TEST(WordPiece, DecodingSpacesAndSpecialTokens) {
   const WordPiece text = test::small_tokenizer();
   EXPECT_EQ(text.decode(text.encode("A CAT, asleep!"), false), "a cat, asleep!");
