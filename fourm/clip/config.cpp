@@ -1,6 +1,7 @@
 #include "fourm/clip/config.h"
 
 #include "fourm/core/config.h"
+#include "fourm/core/config_json.h"
 #include "fourm/core/json.h"
 
 namespace fourm {
@@ -37,15 +38,6 @@ ClipConfig read_clip_config(const fs::path& json) {
   return config;
 }
 
-void write_clip_config(const fs::path& json, const ClipConfig& config) {
-  struct ToJson {
-    Json json = Json::object();
-    void operator()(const char* key, int64_t value, const char* /*help*/) { json[key] = value; }
-    void operator()(const char* key, double value, const char* /*help*/) { json[key] = value; }
-  } writer;
-  ClipConfig copy = config;
-  copy.fields(writer);
-  write_json(json, writer.json);
-}
+void write_clip_config(const fs::path& json, const ClipConfig& config) { write_json(json, config_json(config)); }
 
 }  // namespace fourm

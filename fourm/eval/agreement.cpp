@@ -22,23 +22,17 @@ std::vector<int64_t> tokens_of(const Pipeline& pipeline, const Canvas& answer, c
 }  // namespace
 
 Json agreement(const Pipeline& one, const Pipeline& other, const EvaluateOptions& options) {
-  check(!options.inputs.empty() && options.inputs[0] != "all", "name what is given, for example rgb");
+  check(options.inputs.size() == 1, "name one set of what is given, for example rgb");
+  const std::string& set = options.inputs[0];
   const HeldOut held = HeldOut::read(one, options.data, options.count);
-  std::vector<std::string> given;
-  for (const auto& name : split(options.inputs[0], '+')) given.push_back(held.subject(name).input);
-  const auto start = [&](size_t i) {
-    Canvas canvas;
-    canvas.key = i;
-    for (const auto& name : given) canvas.entries.push_back(*held.samples[i].given.find(name));
-    return canvas;
-  };
   Json outputs = Json::array();
   Progress progress("agreement", static_cast<int64_t>(held.subjects.size()));
   int64_t done = 0;
   for (const auto& subject : held.subjects) {
-    progress.update(done++, subject.name);
-    const bool is_given = std::find(given.begin(), given.end(), subject.input) != given.end();
-    if (subject.output.empty() || is_given) continue;
+    const auto given = held.inputs(set, subject.name);
+    progress.update(++done, subject.name);
+    if (!subject.asked(given)) continue;
+    const auto start = [&](size_t i) { return held.canvas(i, given); };
     const Modality modality = one.modality(subject.output);
     const Target target = most_likely(modality);
     const auto first = answer(one, held.samples.size(), start, target, options.seed);
@@ -56,7 +50,7 @@ Json agreement(const Pipeline& one, const Pipeline& other, const EvaluateOptions
   }
   return {{"data", options.data.string()},
           {"samples", held.samples.size()},
-          {"given", options.inputs[0]},
+          {"given", set},
           {"outputs", std::move(outputs)}};
 }
 

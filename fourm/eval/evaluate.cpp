@@ -2,9 +2,7 @@
 
 #include <algorithm>
 
-#include "fourm/core/error.h"
 #include "fourm/core/log.h"
-#include "fourm/core/strings.h"
 #include "fourm/eval/answer.h"
 #include "fourm/eval/held_out.h"
 #include "fourm/eval/map_comparisons.h"
@@ -20,7 +18,7 @@ class Evaluation {
  public:
   Evaluation(const Pipeline& pipeline, const EvaluateOptions& options)
       : pipeline_(pipeline), options_(options), held_(HeldOut::read(pipeline, options.data, options.count)) {
-    for (const auto& set : options.inputs) check_inputs(set);
+    for (const auto& set : options.inputs) held_.inputs(set, "");
     if (!options.image_text.empty()) judge_ = ImageText::open(options.image_text);
   }
 
@@ -31,9 +29,8 @@ class Evaluation {
     for (const auto& set : options_.inputs) {
       Json measures = Json::array();
       for (const auto& subject : held_.subjects) {
-        const auto given = inputs_of(set, subject.name);
-        const bool asked = !subject.output.empty() && !given.empty() && !is_given(given, subject);
-        if (asked)
+        const auto given = held_.inputs(set, subject.name);
+        if (subject.asked(given))
           for (const auto& comparison : compare_subject(subject, given)) measures.push_back(comparison.json());
         progress.update(++done, set + " -> " + subject.name);
       }
@@ -43,38 +40,11 @@ class Evaluation {
   }
 
  private:
-  void check_inputs(const std::string& set) const {
-    if (set == "all") return;
-    for (const auto& name : split(set, '+')) held_.subject(name);
-  }
-
-  // The modalities given when `target` is asked for.
-  std::vector<std::string> inputs_of(const std::string& set, const std::string& target) const {
-    std::vector<std::string> given;
-    if (set != "all")
-      for (const auto& name : split(set, '+')) given.push_back(held_.subject(name).input);
-    else
-      for (const auto& subject : held_.subjects)
-        if (subject.name != target && !subject.input.empty()) given.push_back(subject.input);
-    return given;
-  }
-
-  static bool is_given(const std::vector<std::string>& given, const Subject& subject) {
-    return std::find(given.begin(), given.end(), subject.input) != given.end();
-  }
-
-  Canvas given_canvas(size_t i, const std::vector<std::string>& given) const {
-    Canvas canvas;
-    canvas.key = i;
-    for (const auto& name : given) canvas.entries.push_back(*held_.samples[i].given.find(name));
-    return canvas;
-  }
-
   std::vector<Comparison> compare_subject(const Subject& subject, const std::vector<std::string>& given) const {
     const bool painting = subject.name == "rgb";
     const Modality modality = pipeline_.modality(subject.output);
     const auto answers = answer(
-        pipeline_, held_.samples.size(), [&](size_t i) { return given_canvas(i, given); },
+        pipeline_, held_.samples.size(), [&](size_t i) { return held_.canvas(i, given); },
         painting ? painted(modality) : most_likely(modality), options_.seed);
     if (subject.name == "caption") return compare_as_captions(subject, answers);
     if (subject.name == "det") return compare_as_boxes(subject, answers);

@@ -119,6 +119,27 @@ const Subject* HeldOut::written(const std::string& name) const {
   return nullptr;
 }
 
+bool Subject::asked(const std::vector<std::string>& inputs) const {
+  return !output.empty() && !inputs.empty() && std::find(inputs.begin(), inputs.end(), input) == inputs.end();
+}
+
+std::vector<std::string> HeldOut::inputs(const std::string& set, const std::string& target) const {
+  std::vector<std::string> inputs;
+  if (set != "all")
+    for (const auto& name : split(set, '+')) inputs.push_back(subject(name).input);
+  else
+    for (const auto& s : subjects)
+      if (s.name != target && !s.input.empty()) inputs.push_back(s.input);
+  return inputs;
+}
+
+Canvas HeldOut::canvas(size_t i, const std::vector<std::string>& inputs) const {
+  Canvas canvas;
+  canvas.key = i;
+  for (const auto& name : inputs) canvas.entries.push_back(*samples[i].given.find(name));
+  return canvas;
+}
+
 HeldOut HeldOut::read(const Pipeline& pipeline, const fs::path& data, int64_t count) {
   const Source source = Source::open(data.string());
   HeldOut held;

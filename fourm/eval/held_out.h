@@ -11,6 +11,9 @@ struct Subject {
   std::string name;    ///< as the data set's folder: "rgb", "depth", "normal", "semseg", "clip", "caption", "det"
   std::string input;   ///< "rgb@128"; pixels rather than tokens; empty: is not read
   std::string output;  ///< "tok_rgb@128"; empty: is not written, or has no tokenizer
+
+  /// The model writes it and it is not among what is given.
+  bool asked(const std::vector<std::string>& inputs) const;
 };
 
 struct HeldOutSample {
@@ -28,6 +31,12 @@ struct HeldOut {
 
   const Subject& subject(const std::string& name) const;  ///< Error naming those that there are
   const Subject* written(const std::string& name) const;  ///< null when the model does not write it
+
+  /// The modalities given when `target` is asked for: subjects joined by '+', or "all" but the target. Error on an
+  /// unknown subject.
+  std::vector<std::string> inputs(const std::string& set, const std::string& target) const;
+  /// Sample i with those modalities only.
+  Canvas canvas(size_t i, const std::vector<std::string>& inputs) const;
 
   /// The first `count` samples of folders or shards (data/source.h). Error when there are fewer than two.
   static HeldOut read(const Pipeline& pipeline, const fs::path& data, int64_t count);

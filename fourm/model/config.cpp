@@ -3,7 +3,7 @@
 #include <algorithm>
 
 #include "fourm/core/config.h"
-#include "fourm/core/json.h"
+#include "fourm/core/config_json.h"
 #include "fourm/core/log.h"
 #include "fourm/core/strings.h"
 #include "fourm/model/training_checkpoint.h"
@@ -89,23 +89,6 @@ ModelConfig read_model_config(const SafetensorsFile& file) {
   return from_yaml(node, file.path().string());
 }
 
-void write_model_config(const fs::path& path, const ModelConfig& config) {
-  struct ToJson {
-    Json json = Json::object();
-    void operator()(const char* key, std::vector<std::string>& v, const char*) { json[key] = v; }
-    void operator()(const char* key, int64_t& v, const char*) { json[key] = v; }
-    void operator()(const char* key, bool& v, const char*) { json[key] = v; }
-    void operator()(const char* key, std::string& v, const char*) { json[key] = v; }
-    void operator()(const char* key, double& v, const char*) {
-      if (v == static_cast<double>(static_cast<int64_t>(v)))
-        json[key] = static_cast<int64_t>(v);
-      else
-        json[key] = v;
-    }
-  } writer;
-  ModelConfig copy = config;
-  copy.fields(writer);
-  write_json(path, writer.json);
-}
+void write_model_config(const fs::path& path, const ModelConfig& config) { write_json(path, config_json(config)); }
 
 }  // namespace fourm

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <iomanip>
 
+#include "fourm/core/config_json.h"
 #include "fourm/core/error.h"
 #include "fourm/core/log.h"
 #include "fourm/core/strings.h"
@@ -78,7 +79,7 @@ void write_config(const fs::path& path, const SafetensorsFile& file, const fs::p
   if (has_model_config(file))
     write_model_config(to, read_model_config(file));
   else if (has_training_arguments(file))
-    write_json(to, to_json(TokenizerFiles::open(path).config));
+    write_json(to, config_json(TokenizerFiles::open(path).config));
   else
     warn(path.string(), ": holds no arguments of a model or tokenizer; write ", to.string(), " by hand");
 }

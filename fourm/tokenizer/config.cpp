@@ -3,6 +3,7 @@
 #include <regex>
 #include <set>
 
+#include "fourm/core/config_json.h"
 #include "fourm/core/error.h"
 #include "fourm/core/strings.h"
 #include "fourm/io/torch_file.h"
@@ -16,30 +17,6 @@ struct KeyNames {
   template <class T>
   void operator()(const char* key, T&, const char*) {
     names.insert(key);
-  }
-};
-
-struct JsonFields {
-  Json object = Json::object();
-  template <class T>
-  void operator()(const char* key, T& value, const char*) {
-    object[key] = json(value);
-  }
-  template <class T>
-  static Json json(T& value) {
-    if constexpr (requires(JsonFields & v) { value.fields(v); }) {
-      JsonFields inner;
-      value.fields(inner);
-      return inner.object;
-    } else if constexpr (requires { value.has_value(); }) {
-      return value ? json(*value) : Json();
-    } else if constexpr (requires { typename T::mapped_type; }) {
-      Json map = Json::object();
-      for (auto& [name, item] : value) map[name] = json(item);
-      return map;
-    } else {
-      return value;
-    }
   }
 };
 
@@ -219,11 +196,9 @@ void TokenizerConfig::validate(const std::string& origin) const {
   }
 }
 
-Json to_json(const TokenizerConfig& config) { return JsonFields::json(const_cast<TokenizerConfig&>(config)); }
-
 std::map<std::string, std::string> to_metadata(const TokenizerConfig& config) {
   std::map<std::string, std::string> metadata{{"format", "pt"}};
-  const Json json = to_json(config);
+  const Json json = config_json(config);
   for (const auto& item : json.items()) metadata[item.key()] = python_text(item.value());
   return metadata;
 }

@@ -142,8 +142,7 @@ struct TokenizerFiles {
 
 /// The flat object of config.json. Missing keys have their defaults, unknown ones are ignored; `kind` is as given.
 TokenizerConfig tokenizer_config(const YAML::Node& node, const std::string& origin);
-Json to_json(const TokenizerConfig& config);
-/// The same as text values in Python's spelling, for the header of a single file.
+/// Every key as a text value in Python's spelling, for the header of a single file.
 std::map<std::string, std::string> to_metadata(const TokenizerConfig& config);
 
 /// Sizes in a name such as BottleneckMLP/B_6-Wi_1024-E_4; nothing when the name is not of an MLP.

@@ -1,5 +1,6 @@
 #include "fourm/tokenizer/vqvae.h"
 
+#include "fourm/core/config_json.h"
 #include "fourm/core/error.h"
 #include "fourm/tokenizer/diffusion_decoder.h"
 #include "fourm/tokenizer/mlp.h"
@@ -80,7 +81,7 @@ void Tokenizer::save(const fs::path& path) const {
   }
   make_folder(path);
   save_parameters(path / "model.safetensors", *parameters_);
-  write_json(path / "config.json", to_json(config_));
+  write_json(path / "config.json", config_json(config_));
 }
 
 Tensor Tokenizer::encoder_input(const Tensor& x) const {

@@ -12,6 +12,7 @@
 #include "fourm/data/source.h"
 #include "fourm/tokenizer/picture_batch.h"
 #include "fourm/train/trainer.h"
+#include "fourm/train/visits.h"
 
 namespace fourm {
 namespace {
@@ -65,7 +66,7 @@ class ClipTraining : public Objective {
     std::vector<bool> flips;
     for (int64_t visit = index * recipe_.batch; visit < (index + 1) * recipe_.batch; ++visit) {
       const auto key = static_cast<uint64_t>(visit);
-      const Described& sample = samples_[place(visit)];
+      const Described& sample = samples_[visits_.sample(visit, static_cast<int64_t>(samples_.size()))];
       const std::string& caption = Random(recipe_.seed, {kCaption, key}).pick(sample.captions);
       flips.push_back(recipe_.flip && Random(recipe_.seed, {kFlip, key}).chance(0.5));
       pictures.push_back(&sample.picture);
@@ -104,21 +105,10 @@ class ClipTraining : public Objective {
   void save(const fs::path& folder) override { model_.save(folder); }
 
  private:
-  // Visits go through the samples in an order of their own each epoch.
-  int64_t place(int64_t visit) {
-    const auto n = static_cast<int64_t>(samples_.size());
-    if (visit / n != epoch_) {
-      epoch_ = visit / n;
-      order_ = Random(recipe_.seed, {kOrder, static_cast<uint64_t>(epoch_)}).permutation(n);
-    }
-    return order_[visit % n];
-  }
-
   ClipRecipe recipe_;
   ClipModel model_;
   std::vector<Described> samples_, eval_samples_;
-  int64_t epoch_ = -1;
-  std::vector<int64_t> order_;
+  Visits visits_{recipe_.seed, kOrder};
 };
 
 }  // namespace

@@ -11,6 +11,7 @@
 #include "fourm/tokenizer/usage.h"
 #include "fourm/tokenizer/vqvae.h"
 #include "fourm/train/trainer.h"
+#include "fourm/train/visits.h"
 
 namespace fourm {
 namespace {
@@ -99,7 +100,7 @@ class TokenizerTraining : public Objective {
     std::vector<const StoredPicture*> batch;
     std::vector<bool> flips;
     for (int64_t i = 0; i < recipe_.batch; ++i) {
-      batch.push_back(read.empty() ? &pictures_[visit_of(first + i)] : &read[i]);
+      batch.push_back(read.empty() ? &pictures_[visits_.sample(first + i, visited())] : &read[i]);
       flips.push_back(recipe_.flip && Random(recipe_.seed, {kFlip, static_cast<uint64_t>(first + i)}).chance(0.5));
     }
     const Tensor x = picture_batch(input_, batch, flips);
@@ -127,16 +128,6 @@ class TokenizerTraining : public Objective {
  private:
   int64_t visited() const { return static_cast<int64_t>(recipe_.crops > 0 ? pictures_.size() : files_.size()); }
 
-  // Visits go through squares or files in an order of their own each epoch.
-  int64_t visit_of(int64_t visit) {
-    const int64_t n = visited();
-    if (visit / n != epoch_) {
-      epoch_ = visit / n;
-      order_ = Random(recipe_.seed, {kOrder, static_cast<uint64_t>(epoch_)}).permutation(n);
-    }
-    return order_[visit % n];
-  }
-
   int64_t size_of(int64_t index) const {
     if (recipe_.sizes.empty()) return recipe_.size;
     return Random(recipe_.seed, {kSize, static_cast<uint64_t>(index)}).pick(recipe_.sizes);
@@ -144,7 +135,7 @@ class TokenizerTraining : public Objective {
 
   std::vector<StoredPicture> read_batch(int64_t first, int64_t size) {
     std::vector<fs::path> files;
-    for (int64_t i = 0; i < recipe_.batch; ++i) files.push_back(files_[visit_of(first + i)]);
+    for (int64_t i = 0; i < recipe_.batch; ++i) files.push_back(files_[visits_.sample(first + i, visited())]);
     std::vector<StoredPicture> pictures(files.size());
     parallel_for(recipe_.batch, [&](int64_t i) {
       pictures[i] = random_square(input_, read_picture(input_, files[i]), size, recipe_.smallest_crop,
@@ -158,8 +149,7 @@ class TokenizerTraining : public Objective {
   std::shared_ptr<Tokenizer> tokenizer_;
   std::vector<fs::path> files_;
   std::vector<StoredPicture> pictures_, eval_pictures_;
-  int64_t epoch_ = -1;
-  std::vector<int64_t> order_;
+  Visits visits_{recipe_.seed, kOrder};
 };
 
 }  // namespace
