@@ -14,7 +14,7 @@ struct RoomsArguments {
   int size = 128, threads = 0;
   uint64_t seed = 0;
   std::string out, split = "train", furniture;
-  bool preview = false, json = false;
+  bool solids = false, preview = false, json = false;
 };
 
 void run_rooms(const RoomsArguments& a) {
@@ -24,9 +24,10 @@ void run_rooms(const RoomsArguments& a) {
   options.split = parse_split(a.split);
   if (options.split == Split::kAll) throw UsageError("--split must be train, val or test");
   if (!a.furniture.empty()) options.furniture = parse_split(a.furniture);
+  options.solids = a.solids;
   const Stopwatch watch;
   const RoomMaker maker(options);
-  if (maker.catalogue().solids())
+  if (maker.catalogue().only_solids() && !a.solids)
     warn("no furniture in ", options.catalogue.string(),
          ": simple solids stand in (apt install sweethome3d-furniture)");
   const auto report = write_rooms(maker, a.count, a.out, a.threads, a.preview, a.shards);
@@ -52,6 +53,8 @@ void add_rooms(CLI::App& program) {
       ->required();
   verb->add_option("--split", a->split, "train, val or test: other rooms, other furniture")->capture_default_str();
   verb->add_option("--furniture", a->furniture, "train, val, test or all: furniture of another split");
+  verb->add_flag("--solids", a->solids,
+                 "beside the package's models, furniture put together from solids, each piece in a shape of its own");
   verb->add_option("--threads", a->threads, "0: one for each processor")->capture_default_str();
   verb->add_option("--shards", a->shards, "write tar shards of so many samples instead of folders")
       ->check(CLI::Range(1, 1'000'000));
@@ -61,7 +64,8 @@ void add_rooms(CLI::App& program) {
       "Depth is in millimetres along the camera's axis, normals are x right, y up, z toward the viewer.\n\n"
       "Examples:\n"
       "  fourm rooms --count 64 --size 128 --seed 1 --out rooms --preview\n"
-      "  fourm rooms --count 500 --split val --furniture train --out rooms_val_seen");
+      "  fourm rooms --count 500 --split val --furniture train --out rooms_val_seen\n"
+      "  fourm rooms --count 20000 --solids --out more_rooms");
   verb->callback([a] { run_rooms(*a); });
 }
 

@@ -116,7 +116,7 @@ std::vector<FurnitureModel> read_models(const fs::path& archive) {
     m.size = Vec3{to_number(get("width"), 0), to_number(get("height"), 0), to_number(get("depth"), 0)} * 0.01f;
     m.elevation = to_number(get("elevation"), 0) * 0.01f;
     const std::string top = get("dropOnTopElevation");
-    m.top = top.empty() ? m.size.y : to_number(top, -1) * 0.01f;
+    m.carries = top.empty() || to_number(top, -1) >= 0;
     if (const auto r = split(get("modelRotation"), ' '); r.size() == 9) {
       float v[9];
       for (int k = 0; k < 9; ++k) v[k] = to_number(r[k], 0);
@@ -176,15 +176,19 @@ struct Catalogue::Slot {
   std::shared_ptr<const Mesh> mesh;
 };
 
-Catalogue::Catalogue(const fs::path& folder) {
+Catalogue::Catalogue(const fs::path& folder, bool solids) {
   std::error_code missing;
   if (fs::is_directory(folder, missing))
     for (const auto& archive : list_files(folder, {".sh3f"}))
       for (auto& model : read_models(archive)) models_.push_back(std::move(model));
-  solids_ = models_.empty();
-  if (solids_) models_ = solid_models();
-  std::sort(models_.begin(), models_.end(), [](const auto& a, const auto& b) { return a.id < b.id; });
+  only_solids_ = models_.empty();
   divide(models_);
+  if (solids || only_solids_) {
+    auto more = solid_models();
+    divide(more);
+    std::move(more.begin(), more.end(), std::back_inserter(models_));
+  }
+  std::sort(models_.begin(), models_.end(), [](const auto& a, const auto& b) { return a.id < b.id; });
   slots_ = std::make_unique<Slot[]>(models_.size());
 }
 
@@ -195,7 +199,7 @@ std::shared_ptr<const Mesh> Catalogue::mesh(size_t index) const {
   std::call_once(slot.once, [&] {
     const FurnitureModel& model = models_[index];
     try {
-      Mesh mesh = solids_ ? solid_mesh(model) : load(model);
+      Mesh mesh = model.archive.empty() ? solid_mesh(model) : load(model);
       fit(mesh, model);
       slot.mesh = std::make_shared<Mesh>(std::move(mesh));
     } catch (const Error&) {  // a model that cannot be read is left out of scenes

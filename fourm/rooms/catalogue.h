@@ -25,20 +25,20 @@ struct FurnitureModel {
   Vec3 size;                       ///< metres: width (x), height (y), depth (z); the front faces +z
   Mat3 rotation;                   ///< applied to the OBJ before it is fitted into `size`
   float elevation = 0;             ///< where its foot belongs above the floor
-  float top = -1;                  ///< height on which things can stand; negative where they cannot
+  bool carries = false;            ///< things can stand on it
   RoomClass semantic = kOther;
   Split split = Split::kTrain;  ///< about 80 / 10 / 10 of each class, by a hash of the id
 };
 
 class Catalogue {
  public:
-  /// The models of all .sh3f files in the folder, ordered by id; the solids when there are none. Error on a broken
-  /// file.
-  explicit Catalogue(const fs::path& folder = kFurnitureFolder);
+  /// The models of all .sh3f files in the folder, ordered by id; the solids beside them when asked for, and when there
+  /// are no models. Error on a broken file.
+  explicit Catalogue(const fs::path& folder = kFurnitureFolder, bool solids = false);
   ~Catalogue();
 
   const std::vector<FurnitureModel>& models() const { return models_; }
-  bool solids() const { return solids_; }
+  bool only_solids() const { return only_solids_; }
 
   /// The model fitted into its size: centred in x and z, foot at y = 0, front to +z. Null when its files cannot be
   /// read. Safe to call from several threads.
@@ -47,7 +47,7 @@ class Catalogue {
  private:
   struct Slot;
   std::vector<FurnitureModel> models_;
-  bool solids_ = false;
+  bool only_solids_ = false;
   std::unique_ptr<Slot[]> slots_;
 };
 

@@ -51,7 +51,9 @@ std::string description(const RoomMaker& maker, int64_t count) {
   const RoomOptions& o = maker.options();
   std::string text =
       concat("name: rooms\nseed: ", o.seed, "\nsplit: ", split_name(o.split),
-             "\nfurniture: ", maker.catalogue().solids() ? "solids" : split_name(o.furniture.value_or(o.split)),
+             "\nfurniture: ",
+             maker.catalogue().only_solids() ? "solids" : split_name(o.furniture.value_or(o.split)),
+             o.solids && !maker.catalogue().only_solids() ? " and solids" : "",
              "\ncount: ", count, "\nsize: ", o.size, "\ndepth_unit_mm: 1\nsemseg_classes:\n");
   for (int c = 0; c < kRoomClasses; ++c) {
     const Colour& k = class_colours()[c];
@@ -110,7 +112,7 @@ RoomsReport write_rooms(const RoomMaker& maker, int64_t count, const fs::path& o
   if (shown) write_png(out / "preview.png", sheet);
   write_file(out / "dataset.yaml", description(maker, count));
   write_file(out / "CREDITS.txt", credits(maker.catalogue(), used));
-  return {count, used.size(), maker.catalogue().solids()};
+  return {count, used.size(), maker.catalogue().only_solids()};
 }
 
 }  // namespace fourm

@@ -235,7 +235,7 @@ int RoomBuilder::beside(const std::string& part, int of, bool right, float gap) 
 }
 
 int RoomBuilder::on_top(const std::string& part, int of, float spread) {
-  if (of == kNothing || catalogue_.models()[room_.things[of].model].top < 0) return kNothing;
+  if (of == kNothing || !catalogue_.models()[room_.things[of].model].carries) return kNothing;
   const auto base = std::find_if(room_.objects.begin(), room_.objects.end(),
                                  [&](const SceneObject& object) { return object.instance == of + 1; });
   const std::shared_ptr<const Mesh> mesh = base->mesh;

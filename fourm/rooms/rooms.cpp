@@ -147,7 +147,7 @@ Image render_rgb(const Room& room, int size) {
 
 RoomMaker::RoomMaker(RoomOptions options)
     : options_(std::move(options)),
-      catalogue_(std::make_shared<Catalogue>(options_.catalogue)),
+      catalogue_(std::make_shared<Catalogue>(options_.catalogue, options_.solids)),
       casting_(*catalogue_, options_.furniture.value_or(options_.split)) {
   check(options_.size >= 16 && options_.size <= 2048, "[RoomMaker] the size must be 16 to 2048 pixels, got ",
         options_.size);

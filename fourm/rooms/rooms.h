@@ -16,6 +16,7 @@ struct RoomOptions {
   uint64_t seed = 0;
   Split split = Split::kTrain;     ///< names the stream of rooms: splits never share one
   std::optional<Split> furniture;  ///< whose models are used; the split's own by default
+  bool solids = false;             ///< furniture put together from solids beside the catalogue's
   fs::path catalogue = kFurnitureFolder;
 };
 

@@ -15,23 +15,25 @@
 namespace fourm {
 namespace {
 
-// With the furniture package where it is installed, and always with solids.
-class Rooms : public testing::TestWithParam<bool> {
+// With the furniture package where it is installed, always with solids, and with both.
+class Rooms : public testing::TestWithParam<std::string> {
  protected:
   void SetUp() override {
     set_quiet(true);
-    if (GetParam() && !fs::exists(kFurnitureFolder)) GTEST_SKIP() << "sweethome3d-furniture is not installed";
+    if (GetParam() != "Solids" && !fs::exists(kFurnitureFolder))
+      GTEST_SKIP() << "sweethome3d-furniture is not installed";
   }
   RoomOptions options() const {
     RoomOptions o;
     o.size = 64;
     o.seed = 11;
-    o.catalogue = GetParam() ? kFurnitureFolder : "/nonexistent";
+    o.catalogue = GetParam() == "Solids" ? "/nonexistent" : kFurnitureFolder;
+    o.solids = GetParam() == "Both";
     return o;
   }
 };
-INSTANTIATE_TEST_SUITE_P(Furniture, Rooms, testing::Bool(),
-                         [](const auto& p) { return p.param ? "Package" : "Solids"; });
+INSTANTIATE_TEST_SUITE_P(Furniture, Rooms, testing::Values("Package", "Solids", "Both"),
+                         [](const auto& p) { return p.param; });
 
 // What the pixels of one instance say by themselves.
 struct Seen {
@@ -278,7 +280,7 @@ TEST_P(Rooms, AtMostThreeViewsInAHundredAreDull) {
 
 TEST_P(Rooms, FurnitureNeverOverlaps) {
   const RoomOptions o = options();
-  const Catalogue catalogue(o.catalogue);
+  const Catalogue catalogue(o.catalogue, o.solids);
   const Casting casting(catalogue, Split::kAll);
   for (uint64_t i = 0; i < 60; ++i) {
     Random random(3, {i});
@@ -305,7 +307,7 @@ TEST_P(Rooms, FurnitureNeverOverlaps) {
 // On the floor, at a wall, under the ceiling, or on a surface of something lower: of twenty-five places under its foot
 // one touches.
 TEST_P(Rooms, NothingFloats) {
-  const Catalogue catalogue(options().catalogue);
+  const Catalogue catalogue(options().catalogue, options().solids);
   const Casting casting(catalogue, Split::kAll);
   int things = 0, on_others = 0, floating = 0;
   for (uint64_t i = 0; i < 100; ++i) {
@@ -368,7 +370,7 @@ std::map<std::string, std::string> files_of(const fs::path& folder) {
 }
 
 TEST_P(Rooms, SameSeedSameBytesWhateverThreadsAndCount) {
-  const fs::path root = fs::path(testing::TempDir()) / ("rooms_" + std::to_string(GetParam()));
+  const fs::path root = fs::path(testing::TempDir()) / ("rooms_" + GetParam());
   fs::remove_all(root);
   write_rooms(RoomMaker(options()), 6, root / "one", 1, true);
   write_rooms(RoomMaker(options()), 6, root / "two", 2, true);
