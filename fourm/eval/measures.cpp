@@ -104,29 +104,21 @@ void Confusion::add(const Raster<uint8_t>& predicted, const Raster<uint8_t>& tru
   }
 }
 
-std::vector<double> Confusion::iou() const {
-  std::vector<double> result;
+double Confusion::mean_iou() const {
+  double sum = 0;
+  int64_t occurring = 0;
   for (int64_t c = 0; c < classes_; ++c) {
     int64_t truth = 0, predicted = 0;
     for (int64_t k = 0; k < classes_; ++k) {
       truth += counts_[static_cast<size_t>(c * classes_ + k)];
       predicted += counts_[static_cast<size_t>(k * classes_ + c)];
     }
-    const int64_t both = counts_[static_cast<size_t>(c * classes_ + c)], either = truth + predicted - both;
-    result.push_back(either ? static_cast<double>(both) / static_cast<double>(either) : -1);
+    if (truth == 0) continue;
+    const int64_t both = counts_[static_cast<size_t>(c * classes_ + c)];
+    sum += static_cast<double>(both) / static_cast<double>(truth + predicted - both);
+    ++occurring;
   }
-  return result;
-}
-
-double Confusion::mean_iou() const {
-  double sum = 0;
-  int64_t n = 0;
-  for (const double value : iou())
-    if (value >= 0) {
-      sum += value;
-      ++n;
-    }
-  return n ? sum / static_cast<double>(n) : 0;
+  return occurring ? sum / static_cast<double>(occurring) : 0;
 }
 
 double Confusion::accuracy() const {

@@ -31,10 +31,10 @@ class Confusion {
  public:
   explicit Confusion(int64_t classes) : classes_(classes), counts_(static_cast<size_t>(classes * classes)) {}
   void add(const Raster<uint8_t>& predicted, const Raster<uint8_t>& truth);
-  double mean_iou() const;    ///< over the classes that occur in truth or prediction
-  double accuracy() const;    ///< share of pixels
-  /// IoU a class; -1 when it occurs in neither.
-  std::vector<double> iou() const;
+  /// Over the classes that occur in the truth: predictions of one set are all averaged over the same classes, and a
+  /// class that is only predicted costs those whose place it takes.
+  double mean_iou() const;
+  double accuracy() const;  ///< share of pixels
 
  private:
   int64_t classes_;

@@ -89,7 +89,7 @@ TEST(MeanAngle, RightAnglesAndOpposites) {
   EXPECT_NEAR(mean_angle(up, down), 180, 0.7);
 }
 
-TEST(MeanIou, OverClassesThatOccur) {
+TEST(MeanIou, OverClassesOfTheTruth) {
   Image truth(4, 1, 1), guess(4, 1, 1);
   truth.pixels = {0, 0, 1, 1};
   guess.pixels = {0, 1, 1, 1};
@@ -97,6 +97,11 @@ TEST(MeanIou, OverClassesThatOccur) {
   confusion.add(guess, truth);
   EXPECT_NEAR(confusion.mean_iou(), (1.0 / 2 + 2.0 / 3) / 2, 1e-12);
   EXPECT_NEAR(confusion.accuracy(), 0.75, 1e-12);
+  // A class that is only predicted takes from the class whose place it has, and is none of its own.
+  Confusion invented(5);
+  guess.pixels = {0, 4, 1, 1};
+  invented.add(guess, truth);
+  EXPECT_NEAR(invented.mean_iou(), (1.0 / 2 + 1) / 2, 1e-12);
   guess.pixels[0] = 9;
   EXPECT_THROW(confusion.add(guess, truth), Error);
 }
