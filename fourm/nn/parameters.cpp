@@ -1,5 +1,8 @@
 #include "fourm/nn/parameters.h"
 
+#include <fnmatch.h>
+
+#include <algorithm>
 #include <cmath>
 #include <cstring>
 
@@ -162,13 +165,29 @@ std::vector<Tensor> Parameters::trained() const {
   return tensors;
 }
 
-void Parameters::make_trainable() {
+void Parameters::make_trainable(const std::vector<std::string>& only) {
   check(!packing_, "[Parameters] a model opened to answer cannot be trained");
+  const auto matches = [](const std::string& pattern, const Entry& entry) {
+    return entry.trained && fnmatch(pattern.c_str(), entry.name.c_str(), 0) == 0;
+  };
+  for (const auto& pattern : only)
+    check(std::any_of(entries_.begin(), entries_.end(), [&](const Entry& entry) { return matches(pattern, entry); }),
+          "no tensor that is trained has a name like ", printable(pattern));
   for (auto& entry : entries_) {
     // Layers hold the same tensor object: replace what it points to, not the handle.
     entry.value.set_data(entry.value.detach().clone());
-    if (entry.trained) entry.value.requires_grad_();
+    const bool chosen = only.empty() || std::any_of(only.begin(), only.end(), [&](const std::string& pattern) {
+                          return matches(pattern, entry);
+                        });
+    if (entry.trained && chosen) entry.value.requires_grad_();
   }
+}
+
+int64_t Parameters::learning() const {
+  int64_t n = 0;
+  for (const auto& entry : entries_)
+    if (entry.value.requires_grad()) n += entry.value.numel();
+  return n;
 }
 
 int64_t Parameters::count() const {

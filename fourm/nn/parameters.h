@@ -101,9 +101,11 @@ class Parameters {
   const std::map<std::string, std::string>& aliases() const { return aliases_; }  ///< dropped name -> kept name
   Tensor find(const std::string& name) const;                                     ///< undefined when absent
   std::vector<Tensor> trained() const;
-  /// Copies the trained tensors out of mapped memory and turns their gradients on.
-  void make_trainable();
+  /// Copies the trained tensors out of mapped memory and turns their gradients on: of those whose names match one of the
+  /// patterns ('*': any characters), or of all without patterns. Error when a pattern matches none.
+  void make_trainable(const std::vector<std::string>& only = {});
   int64_t count() const;  ///< numbers in trained tensors
+  int64_t learning() const;  ///< numbers in tensors whose gradients are on
 
  private:
   ParameterSource* source_;

@@ -89,9 +89,10 @@ class Pretraining : public Objective {
         masker_(masker(config.masking)),
         batches_([this](int64_t index) { return draw_batch(index); }, kBatchesAhead) {
     check(config.batch > 0 && config.eval_samples > 0, "batch and eval_samples should be at least 1");
-    model_.parameters().make_trainable();
+    model_.parameters().make_trainable(config.learn);
     if (!config.eval_data.empty()) eval_data_ = TokenSet::open(config.eval_data, all_modalities(model_), text_);
-    note("training on ", reader_.size(), " samples; ", model_.parameters().count(), " parameters");
+    note("training on ", reader_.size(), " samples; ", model_.parameters().count(), " parameters, ",
+         model_.parameters().learning(), " of them learn");
   }
 
   Parameters& parameters() override { return model_.parameters(); }

@@ -9,6 +9,7 @@ namespace fourm {
 
 struct PretrainConfig {
   std::string out, data, eval_data, text_tokenizer, modalities, init, loss = "modality";
+  std::vector<std::string> learn;
   uint64_t seed = 0;
   double tokens = 0, warmup_tokens = 0;
   int64_t batch = 64, eval_samples = 256, repeats = 1, repeat_buffer = 1000;
@@ -26,6 +27,7 @@ struct PretrainConfig {
     v("text_tokenizer", text_tokenizer, "tokenizer.json of captions and boxes");
     v("modalities", modalities, "YAML file of modalities beyond the official ones; empty = none");
     v("init", init, "model folder whose weights the run starts from, by name: modalities may come and go; empty = fresh weights");
+    v("learn", learn, "names of the tensors that learn, with * for any characters; the others stay as they are; empty = all learn");
     v("loss", loss, "modality (mean over the output modalities), present (over those in the batch) or token");
     v("seed", seed, "of weights, order and masks");
     v("tokens", tokens,

@@ -155,6 +155,24 @@ TEST_F(PretrainingTest, StartsFromAModel) {
               read_file(root / "next" / "model" / "model.safetensors"));
 }
 
+// What 'learn' names changes, the rest stays as it is.
+TEST_F(PretrainingTest, LearnsOnlyWhatIsNamed) {
+  PretrainConfig c = config("part", 12);
+  c.learn = {"encoder.*.mlp.fc2.weight", "decoder_norm.*"};
+  PretrainConfig untouched = config("untouched", 1);
+  untouched.training.schedule = {.lr = 0, .decay = "constant"};
+  pretrain(c);
+  pretrain(untouched);
+  const FourM got = FourM::open(root / "part" / "model"), start = FourM::open(root / "untouched" / "model");
+  for (const auto& [name, value, trained] : got.parameters().entries()) {
+    const bool learns = (name.starts_with("encoder.") && name.ends_with("mlp.fc2.weight")) || name == "decoder_norm.weight";
+    EXPECT_EQ(value.equal(start.parameters().find(name)), !learns) << name;
+  }
+  c.learn = {"encoder.*.mlp.fc9.weight"};
+  c.out = (root / "typo").string();
+  EXPECT_THROW(pretrain(c), Error);
+}
+
 // A modality may be added: what the start knows is taken over, the rest is fresh.
 TEST_F(PretrainingTest, StartsFromAModelOfFewerModalities) {
   PretrainConfig first = config("first", 12);
