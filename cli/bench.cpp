@@ -2,8 +2,8 @@
 #include <iostream>
 
 #include "cli/verbs.h"
-#include "fourm/core/strings.h"
 #include "fourm/bench/bench.h"
+#include "fourm/core/strings.h"
 
 namespace fourm {
 
@@ -15,20 +15,27 @@ void add_bench(CLI::App& program) {
   };
   auto o = std::make_shared<Options>();
   auto* verb = program.add_subcommand("bench", "Time the usual work, the fast engine and the reference in turn");
-  verb->add_option("WORKLOAD", o->bench.workloads,
-                   "roar1 (picture -> depth, one step), maskgit8 (picture -> normals, 8 steps), caption, caption8 (eight "
-                   "pictures), t2i (text -> picture, 25 steps); of the official RGB tokenizer: tok_encode (8 pictures), "
-                   "tok_decode (one, 25 DDIM steps), tok_decode8 (one, 8 steps of DPM-Solver++), tok_step (one step); "
-                   "train (a step of 8 samples, 128 + 128 tokens)")
+  verb->add_option(
+          "WORKLOAD", o->bench.workloads,
+          "roar1 (picture -> depth, one step), maskgit8 (picture -> normals, 8 steps), caption, caption8 (eight "
+          "pictures), t2i (text -> picture, 25 steps); of the official RGB tokenizer: tok_encode (8 pictures), "
+          "tok_decode (one, 25 DDIM steps), tok_decode8 (one, 8 steps of DPM-Solver++), tok_step (one step); "
+          "train (a step of 8 samples, 128 + 128 tokens)")
       ->required();
   auto* model = verb->add_option("--model", o->model, "model folder");
   verb->add_option("--size", o->bench.size, "random weights instead: Ti, S, B, L or XL")->excludes(model);
   verb->add_option("--save", o->save, "keep the random weights here, and use them again");
-  verb->add_option("--dtype", o->bench.dtype, "what random weights are stored as: f32, f16 or bf16")->capture_default_str();
+  verb->add_option("--dtype", o->bench.dtype, "what random weights are stored as: f32, f16 or bf16")
+      ->capture_default_str();
   verb->add_option("--engine", o->engines, "fast, reference, or both in turn")->capture_default_str();
-  verb->add_option("--precision", o->bench.precision, "of the fast engine: f32, bf16, int8 or auto")->capture_default_str();
-  verb->add_option("--repeats", o->bench.repeats, "timed runs after one that warms up")->check(CLI::Range(1, 1000))->capture_default_str();
-  verb->add_option("--threads", o->bench.threads, "0 = all processors")->check(CLI::Range(0, 4096))->capture_default_str();
+  verb->add_option("--precision", o->bench.precision, "of the fast engine: f32, bf16, int8 or auto")
+      ->capture_default_str();
+  verb->add_option("--repeats", o->bench.repeats, "timed runs after one that warms up")
+      ->check(CLI::Range(1, 1000))
+      ->capture_default_str();
+  verb->add_option("--threads", o->bench.threads, "0 = all processors")
+      ->check(CLI::Range(0, 4096))
+      ->capture_default_str();
   verb->add_flag("--json", o->json, "one JSON line a workload and engine");
   verb->footer(
       "Examples:\n"
@@ -39,7 +46,9 @@ void add_bench(CLI::App& program) {
     o->bench.model = o->model;
     o->bench.save = o->save;
     o->bench.engines = split(o->engines, ',');
-    if (!o->json) std::printf("%-10s %-10s %-5s %10s %8s %8s %8s\n", "workload", "engine", "type", "seconds", "first", "GiB", "of peak");
+    if (!o->json)
+      std::printf("%-10s %-10s %-5s %10s %8s %8s %8s\n", "workload", "engine", "type", "seconds", "first", "GiB",
+                  "of peak");
     bench(o->bench, [&](const Json& r) {
       if (o->json) {
         std::cout << r.dump() << std::endl;

@@ -32,7 +32,8 @@ void add_demo(CLI::App& program) {
   auto o = std::make_shared<Options>();
   auto* verb = program.add_subcommand("demo", "Show what the bundled model does, as a picture and a web page");
   verb->add_option("--model", o->model, "model folder; default: the bundled models/rooms-ti");
-  verb->add_option("--image", o->images, "pictures of your own to read as well (the bundled model knows rendered rooms only)");
+  verb->add_option("--image", o->images,
+                   "pictures of your own to read as well (the bundled model knows rendered rooms only)");
   verb->add_option("--rooms", o->demo.rooms, "unseen rooms to read")->check(CLI::Range(0, 64))->capture_default_str();
   verb->add_option("--paintings", o->demo.paintings, "rooms to paint from their caption, boxes and depth")
       ->check(CLI::Range(0, 64))
@@ -49,7 +50,8 @@ void add_demo(CLI::App& program) {
     write_gallery(o->out, demo(Pipeline::open({model, {}, {}, {}}), o->demo));
     const fs::path picture = fs::path(o->out) / "gallery.png", page = fs::path(o->out) / "index.html";
     if (o->json)
-      std::cout << Json({{"picture", picture.string()}, {"page", page.string()}, {"seconds", watch.seconds()}}).dump() << "\n";
+      std::cout << Json({{"picture", picture.string()}, {"page", page.string()}, {"seconds", watch.seconds()}}).dump()
+                << "\n";
     else
       std::cout << picture.string() << "\n" << page.string() << "\n";
   });

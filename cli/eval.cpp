@@ -21,9 +21,10 @@ void add_eval(CLI::App& program) {
   auto* verb = program.add_subcommand("eval", "Measure what a model makes of held-out samples");
   verb->add_option("--model", o->model, "model folder")->required();
   verb->add_option("--data", o->data, "data set with truth, as `fourm rooms` writes it")->required();
-  verb->add_option("--inputs", o->evaluate.inputs,
-                   "what is given, set after set: rgb, caption, det, depth, rgb+caption or any other sum, all: everything "
-                   "but what is asked for")
+  verb->add_option(
+          "--inputs", o->evaluate.inputs,
+          "what is given, set after set: rgb, caption, det, depth, rgb+caption or any other sum, all: everything "
+          "but what is asked for")
       ->delimiter(',')
       ->capture_default_str();
   verb->add_option("--count", o->evaluate.count, "samples, from the first")
@@ -35,8 +36,9 @@ void add_eval(CLI::App& program) {
                    "image-text model that judges painted pictures by their captions; default MODEL/clip");
   verb->add_option("--seed", o->evaluate.seed, "of painted pictures and of the bootstrap")->capture_default_str();
   add_config_options(*verb, o->engine, "", "Engine");
-  verb->add_option("--against", o->against,
-                   "instead of measures: the share of tokens that are equal when computed in this precision (f32, bf16, int8)")
+  verb->add_option(
+          "--against", o->against,
+          "instead of measures: the share of tokens that are equal when computed in this precision (f32, bf16, int8)")
       ->check(CLI::IsMember({"f32", "bf16", "int8"}));
   verb->add_flag("--json", o->json, "machine-readable");
   verb->footer(

@@ -69,7 +69,8 @@ void run(const Options& o) {
   Canvas canvas;
   for (const auto& item : o.in) {
     const size_t equals = item.find('=');
-    if (equals == std::string::npos) throw UsageError("--in takes MODALITY=FILE or MODALITY=TEXT, got " + printable(item));
+    if (equals == std::string::npos)
+      throw UsageError("--in takes MODALITY=FILE or MODALITY=TEXT, got " + printable(item));
     pipeline.give(canvas, item.substr(0, equals), item.substr(equals + 1));
   }
   if (o.features) {
@@ -97,7 +98,8 @@ void run(const Options& o) {
       if (o.count > 1) stem += concat("_", i);
       const TextChunks recipe{{"fourm", concat("seed=", o.seed, " sample=", i, " in=", join(o.in, " "))}};
       Json files = Json::array();
-      for (const auto& file : pipeline.write(canvases[i], name, o.out, stem, recipe, o.decoding)) files.push_back(file.string());
+      for (const auto& file : pipeline.write(canvases[i], name, o.out, stem, recipe, o.decoding))
+        files.push_back(file.string());
       sample[name] = {{"files", files}};
       if (pipeline.modality(name).kind == ModalityKind::kSequence && fs::exists(fs::path(o.out) / (stem + ".txt")))
         sample[name]["text"] = pipeline.text(canvases[i], name);
@@ -122,17 +124,21 @@ void add_generate(CLI::App& program) {
   verb->add_option("--in", o->in, "MODALITY=FILE or MODALITY=TEXT: picture, .npy tokens, .txt or the text itself");
   verb->add_option("--out-modality", o->outputs, "what to generate, in this order, separated by commas");
   verb->add_option("--out", o->out, "folder for the results")->capture_default_str();
-  verb->add_option("--tokenizers", o->tokenizers, "folder with a tokenizer folder for each modality; default MODEL/tokenizers");
-  verb->add_option("--text-tokenizer", o->text_tokenizer, "tokenizer.json; default MODEL/tokenizer.json, then $FOURM_TOKENIZER");
+  verb->add_option("--tokenizers", o->tokenizers,
+                   "folder with a tokenizer folder for each modality; default MODEL/tokenizers");
+  verb->add_option("--text-tokenizer", o->text_tokenizer,
+                   "tokenizer.json; default MODEL/tokenizer.json, then $FOURM_TOKENIZER");
   verb->add_option("--modalities", o->modalities, "YAML with further modalities");
   verb->add_option("--plan", o->plan, "YAML plan: targets, steps, temperatures, guidance (docs/generation.md)");
   verb->add_option("--seed", o->seed, "same seed, same result")->capture_default_str();
   verb->add_option("--count", o->count, "variations to draw")->check(CLI::Range(1, 4096))->capture_default_str();
   verb->add_option("--steps", o->steps, "decoding steps of each grid target")->check(CLI::Range(1, 100000));
-  verb->add_option("--temperature", o->temperature, "of every target; 0 takes the most likely token")->check(CLI::Range(0.0, 1000.0));
+  verb->add_option("--temperature", o->temperature, "of every target; 0 takes the most likely token")
+      ->check(CLI::Range(0.0, 1000.0));
   verb->add_option("--guidance", o->guidance, "guidance scale of every target; 1 = none");
   verb->add_option("--top-k", o->top_k, "draw from the k best tokens")->check(CLI::Range(0, 1 << 24));
-  verb->add_option("--top-p", o->top_p, "draw from the best tokens until their probability passes p")->check(CLI::Range(0.0, 1.0));
+  verb->add_option("--top-p", o->top_p, "draw from the best tokens until their probability passes p")
+      ->check(CLI::Range(0.0, 1.0));
   add_config_options(*verb, o->engine, "", "Engine");
   verb->add_flag("--features", o->features, "write what the encoder makes of the inputs to OUT/features.npy");
   add_config_options(*verb, o->decoding, "decode-", "Diffusion decoders");
@@ -141,7 +147,8 @@ void add_generate(CLI::App& program) {
   verb->footer(
       "Examples:\n"
       "  fourm generate --model models/rooms-ti --in rgb@128=room.png --out-modality tok_depth@128,caption\n"
-      "  fourm generate --model models/rooms-ti --in caption=\"a bedroom with a white bed\" --out-modality tok_rgb@128 --count 4\n"
+      "  fourm generate --model models/rooms-ti --in caption=\"a bedroom with a white bed\" --out-modality tok_rgb@128 "
+      "--count 4\n"
       "  fourm generate --model models/rooms-ti --in rgb@128=room.png --features --out features");
   verb->callback([o] { run(*o); });
 }

@@ -13,15 +13,19 @@ void add_inspect(CLI::App& program) {
   };
   auto options = std::make_shared<Options>();
   auto* verb = program.add_subcommand("inspect", "Show a model, a config, any safetensors file or PyTorch checkpoint");
-  verb->add_option("PATH", options->path, "model folder, config.json, safetensors file, or PyTorch checkpoint (.pth, .bin)")->required();
+  verb->add_option("PATH", options->path,
+                   "model folder, config.json, safetensors file, or PyTorch checkpoint (.pth, .bin)")
+      ->required();
   verb->add_flag("--tensors", options->tensors, "list every tensor");
   verb->add_flag("--json", options->json, "machine-readable");
   verb->add_option("--convert", options->convert, "write a copy here instead, stored as --dtype");
   verb->add_option("--dtype", options->dtype, "f32, f16 or bf16")->capture_default_str();
-  verb->add_option("--bits", options->bits, "of --convert: round to so many significant bits, so that the file compresses; 0 = as --dtype")
+  verb->add_option("--bits", options->bits,
+                   "of --convert: round to so many significant bits, so that the file compresses; 0 = as --dtype")
       ->check(CLI::Range(0, 24))
       ->capture_default_str();
-  verb->footer("Examples:\n  fourm inspect models/rooms-ti\n  fourm inspect model.safetensors --tensors\n"
+  verb->footer(
+      "Examples:\n  fourm inspect models/rooms-ti\n  fourm inspect model.safetensors --tensors\n"
       "  fourm inspect runs/rooms/pretrain/model --convert models/mine --dtype f16\n"
       "  fourm inspect checkpoint.pth --convert models/mine    # without running code that the file names");
   verb->callback([options] {

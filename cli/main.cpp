@@ -14,7 +14,8 @@ namespace {
 // work, or in a container with less than its processors, that makes two threads many times slower than one. OpenMP reads
 // its variables as its library is loaded, so they are set before the constructors of libraries run.
 void let_threads_sleep(int, char**, char**) { ::setenv("OMP_WAIT_POLICY", "passive", /*overwrite=*/0); }
-__attribute__((section(".preinit_array"), used)) void (*const before_libraries)(int, char**, char**) = let_threads_sleep;
+__attribute__((section(".preinit_array"), used)) void (*const before_libraries)(int, char**,
+                                                                                char**) = let_threads_sleep;
 
 int failed(int code, std::string message) {
   message.resize(std::min(message.find('\n'), message.size()));
@@ -26,11 +27,13 @@ int failed(int code, std::string message) {
 
 int main(int argc, char** argv) {
   fourm::keep_freed_memory();
-  CLI::App program{"4M, massively multimodal masked modeling: one Transformer that reads and writes pictures, depth, "
-                   "normals, semantic maps, boxes and text."};
+  CLI::App program{
+      "4M, massively multimodal masked modeling: one Transformer that reads and writes pictures, depth, "
+      "normals, semantic maps, boxes and text."};
   program.set_version_flag("--version", "fourm " FOURM_VERSION);
   program.require_subcommand(1);
-  program.add_flag_callback("--quiet", [] { fourm::set_quiet(true); }, "no notes and no progress on stderr");
+  program.add_flag_callback(
+      "--quiet", [] { fourm::set_quiet(true); }, "no notes and no progress on stderr");
   program.footer("fourm VERB --help explains a verb.");
   fourm::add_data(program);
   fourm::add_bench(program);

@@ -1,6 +1,6 @@
+#include "fourm/generate/replay.h"
 #include "cli/verbs.h"
 #include "fourm/core/log.h"
-#include "fourm/generate/replay.h"
 
 namespace fourm {
 
@@ -15,8 +15,9 @@ void add_replay(CLI::App& program) {
   verb->add_option("--tokenizer", options->tokenizer, "tokenizer.json for text cases that do not bring their own");
   verb->footer("Example:\n  fourm replay tests/fixtures/transformer/forward_21 --out results.safetensors");
   verb->callback([options] {
-    const size_t count = replay(options->folder, options->out,
-                                options->tokenizer.empty() ? std::nullopt : std::optional<fs::path>(options->tokenizer));
+    const size_t count =
+        replay(options->folder, options->out,
+               options->tokenizer.empty() ? std::nullopt : std::optional<fs::path>(options->tokenizer));
     note("wrote ", count, " results to ", options->out);
   });
 }

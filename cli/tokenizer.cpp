@@ -120,12 +120,17 @@ void solvers(const Options& options) {
   const int64_t size = options.size > 0 ? options.size : tokenizer.config().image_size;
   const auto pictures = load_squares(tokenizer.input(), files, size, 1, 0);
   Json rows = Json::array();
-  if (!options.json) std::printf("%-8s %5s %8s %8s %8s %10s\n", "solver", "steps", "rmse", "worst", "psnr", "s/picture");
-  for (const SolverError& e : compare_solvers(tokenizer, pictures, options.step_counts, options.reference,
-                                           options.decoding)) {
+  if (!options.json)
+    std::printf("%-8s %5s %8s %8s %8s %10s\n", "solver", "steps", "rmse", "worst", "psnr", "s/picture");
+  for (const SolverError& e :
+       compare_solvers(tokenizer, pictures, options.step_counts, options.reference, options.decoding)) {
     const auto& [solver, steps] = std::pair(e.options.solver, e.options.steps);
     if (options.json)
-      rows.push_back({{"solver", solver}, {"steps", steps}, {"rmse", e.rmse}, {"worst", e.largest}, {"psnr", e.psnr},
+      rows.push_back({{"solver", solver},
+                      {"steps", steps},
+                      {"rmse", e.rmse},
+                      {"worst", e.largest},
+                      {"psnr", e.psnr},
                       {"seconds", e.seconds}});
     else
       std::printf("%-8s %5ld %8.2f %8.2f %8.2f %10.3f\n", solver.c_str(), static_cast<long>(steps), e.rmse, e.largest,
@@ -142,14 +147,16 @@ void add_tokenizer(CLI::App& program) {
   verb->require_subcommand(1);
 
   auto* train_verb = verb->add_subcommand("train", "train a tokenizer; the same command goes on where it stopped");
-  train_verb->add_option("RECIPE.yaml", options->recipe, "the recipe (configs/rooms, configs/photos, configs/tokenizers)")
+  train_verb
+      ->add_option("RECIPE.yaml", options->recipe, "the recipe (configs/rooms, configs/photos, configs/tokenizers)")
       ->required();
   train_verb->add_option("key=value", options->overrides, "changes to it, such as training.steps=100");
   train_verb->callback([options] { train(*options); });
 
   const auto common = [&](const char* name, const char* help, const char* inputs) {
     auto* sub = verb->add_subcommand(name, help);
-    sub->add_option("--tokenizer", options->tokenizer, "folder with config.json and weights, or one file (.safetensors, .pth)")
+    sub->add_option("--tokenizer", options->tokenizer,
+                    "folder with config.json and weights, or one file (.safetensors, .pth)")
         ->required();
     sub->add_option("IN", options->inputs, inputs)->required();
     add_config_options(*sub, options->engine, "", "Engine");

@@ -31,11 +31,18 @@ void add_vocab(CLI::App& program) {
   auto* verb = program.add_subcommand("vocab", "Learn a text vocabulary");
   verb->require_subcommand(1);
   auto* train = verb->add_subcommand("train", "Learn a WordPiece vocabulary from texts and write it as tokenizer.json");
-  train->add_option("TEXTS", o->texts, "text files (a text a line), caption .json files, or folders of them")->required();
+  train->add_option("TEXTS", o->texts, "text files (a text a line), caption .json files, or folders of them")
+      ->required();
   train->add_option("--out", o->out, "tokenizer.json to write")->required();
-  train->add_option("--size", o->size, "entries, special ones included")->check(CLI::Range(100, 1 << 20))->capture_default_str();
-  train->add_option("--sentinels", o->sentinels, "[S_0] ... for span masking")->check(CLI::Range(3, 1000))->capture_default_str();
-  train->add_option("--coordinates", o->coordinates, "steps of a box coordinate: v0=0 ... of each of four")->check(CLI::Range(0, 1000))->capture_default_str();
+  train->add_option("--size", o->size, "entries, special ones included")
+      ->check(CLI::Range(100, 1 << 20))
+      ->capture_default_str();
+  train->add_option("--sentinels", o->sentinels, "[S_0] ... for span masking")
+      ->check(CLI::Range(3, 1000))
+      ->capture_default_str();
+  train->add_option("--coordinates", o->coordinates, "steps of a box coordinate: v0=0 ... of each of four")
+      ->check(CLI::Range(0, 1000))
+      ->capture_default_str();
   train->add_option("--classes", o->classes, "file with a class name a line, each of which becomes one token");
   train->add_option("--min-frequency", o->min_frequency, "rarer pairs are not merged")->capture_default_str();
   train->footer("Example:\n  fourm vocab train rooms/caption --size 1500 --coordinates 64 --out tokenizer.json");

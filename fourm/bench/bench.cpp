@@ -29,7 +29,9 @@ class ProductCounter {
     handle_ = at::addGlobalCallback(at::RecordFunctionCallback([](const at::RecordFunction& call) {
                                       total() += operations(call.name(), call.inputs());
                                       return std::unique_ptr<at::ObserverContext>();
-                                    }).needsInputs(true).scopes({at::RecordScope::FUNCTION}));
+                                    })
+                                        .needsInputs(true)
+                                        .scopes({at::RecordScope::FUNCTION}));
   }
   ~ProductCounter() { at::removeCallback(handle_); }
   double gflop() const { return total() * 1e-9; }
@@ -40,11 +42,13 @@ class ProductCounter {
     std::string_view name;
     size_t inputs, weight, stride;
   };
-  static constexpr Operator kOperators[] = {
-      {"aten::linear", 3, 1, 0},
-      {"mkldnn::_linear_pointwise", 6, 1, 0},        {"mkldnn::_linear_pointwise", 5, 2, 0},
-      {"onednn::qlinear_pointwise", 13, 3, 0},       {"aten::mkldnn_convolution", 7, 1, 4},
-      {"mkldnn::_convolution_pointwise", 10, 1, 4},  {"mkldnn::_convolution_pointwise", 13, 2, 5}};
+  static constexpr Operator kOperators[] = {{"aten::linear", 3, 1, 0},
+                                            {"mkldnn::_linear_pointwise", 6, 1, 0},
+                                            {"mkldnn::_linear_pointwise", 5, 2, 0},
+                                            {"onednn::qlinear_pointwise", 13, 3, 0},
+                                            {"aten::mkldnn_convolution", 7, 1, 4},
+                                            {"mkldnn::_convolution_pointwise", 10, 1, 4},
+                                            {"mkldnn::_convolution_pointwise", 13, 2, 5}};
 
   static double operations(std::string_view name, c10::ArrayRef<const c10::IValue> inputs) {
     for (const Operator& op : kOperators) {
@@ -125,7 +129,8 @@ std::vector<Family> families_of(const std::vector<std::string>& workloads) {
   for (const auto& family : families) known.insert(known.end(), family.names.begin(), family.names.end());
   for (const auto& name : workloads)
     check(contains(known, name), "unknown workload ", printable(name), "; known: ", join(known, ", "));
-  for (auto& family : families) std::erase_if(family.names, [&](const auto& name) { return !contains(workloads, name); });
+  for (auto& family : families)
+    std::erase_if(family.names, [&](const auto& name) { return !contains(workloads, name); });
   std::erase_if(families, [](const auto& family) { return family.names.empty(); });
   return families;
 }
@@ -147,7 +152,8 @@ void time_family(const std::vector<Runner>& runners, const BenchConfig& config,
     std::vector<Record> records(runners.size());
     std::deque<Peak> peaks;
     for (const Runner& runner : runners)
-      peaks.emplace_back(runner.workloads[w].width, runner.workloads[w].hidden, runner.packing.value_or(Precision::kF32));
+      peaks.emplace_back(runner.workloads[w].width, runner.workloads[w].hidden,
+                         runner.packing.value_or(Precision::kF32));
     for (int64_t round = -1; round < config.repeats; ++round)
       for (size_t i = 0; i < runners.size(); ++i) {
         const Workload& workload = runners[i].workloads[w];

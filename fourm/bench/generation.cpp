@@ -36,7 +36,8 @@ std::vector<Canvas> canvases_of(const Task& w, const FourM& model, const Sequenc
       Random random(7, {i});
       ModalityData pixels;
       pixels.width = given.patch_numbers();
-      for (int64_t k = 0; k < given.max_tokens * pixels.width; ++k) pixels.values.push_back(static_cast<float>(random.normal()));
+      for (int64_t k = 0; k < given.max_tokens * pixels.width; ++k)
+        pixels.values.push_back(static_cast<float>(random.normal()));
       canvas.add_known(w.given, std::move(pixels));
     }
     if (target.is_sequence())

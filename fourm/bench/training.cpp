@@ -40,7 +40,10 @@ struct Trained {
   Precision precision;
 
   Trained(FourM fresh, Precision p)
-      : model(std::move(fresh)), batch(random_batch(model)), optimizer(trainable(model), {.clip_norm = 3}), precision(p) {}
+      : model(std::move(fresh)),
+        batch(random_batch(model)),
+        optimizer(trainable(model), {.clip_norm = 3}),
+        precision(p) {}
   static const Parameters& trainable(FourM& model) {
     model.parameters().make_trainable();
     return model.parameters();

@@ -25,8 +25,7 @@ YAML::Node read_yaml(const std::filesystem::path& path) { return parse_yaml(read
 
 void apply_override(YAML::Node root, const std::string& assignment) {
   const size_t equals = assignment.find('=');
-  if (equals == std::string::npos || equals == 0)
-    throw UsageError("expected key=value, got " + printable(assignment));
+  if (equals == std::string::npos || equals == 0) throw UsageError("expected key=value, got " + printable(assignment));
   const auto keys = split(std::string_view(assignment).substr(0, equals), '.');
   YAML::Node node = root;
   for (size_t i = 0; i + 1 < keys.size(); ++i) node.reset(node[keys[i]]);
@@ -42,7 +41,8 @@ std::string yaml_text(const YAML::Node& node) {
 namespace config_detail {
 
 void bad_value(const std::string& origin, const std::string& path, const YAML::Node& node, const char* expected) {
-  const std::string found = node.IsScalar() ? printable(node.Scalar()) : node.IsNull() ? "nothing"
+  const std::string found = node.IsScalar() ? printable(node.Scalar())
+                            : node.IsNull() ? "nothing"
                             : node.IsMap()  ? "a mapping"
                                             : "a list";
   fail(origin, ": ", path.empty() ? "the document" : "the key '" + path + "'", " should be ", expected, ", but is ",

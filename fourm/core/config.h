@@ -32,7 +32,9 @@ struct Reader;
 struct Writer;
 
 template <class T>
-concept Config = requires(T& t, Reader& v) { t.fields(v); };
+concept Config = requires(T& t, Reader& v) {
+  t.fields(v);
+};
 
 /// "expected ..., got ..." for a value that does not convert.
 [[noreturn]] void bad_value(const std::string& origin, const std::string& path, const YAML::Node& node,

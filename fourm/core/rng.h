@@ -23,11 +23,12 @@ class Random {
 
   uint32_t bits();
   uint64_t bits64();
-  double uniform();                        ///< in [0, 1), 53 bits
+  double uniform();  ///< in [0, 1), 53 bits
   double uniform(double low, double high);
-  double normal();                         ///< standard normal
-  double log_gamma_draw(double shape);     ///< log of a Gamma(shape, 1) draw; safe for tiny shapes, where the draw underflows
-  int64_t below(int64_t n);                ///< integer in [0, n); n > 0; unbiased
+  double normal();  ///< standard normal
+  double log_gamma_draw(
+      double shape);         ///< log of a Gamma(shape, 1) draw; safe for tiny shapes, where the draw underflows
+  int64_t below(int64_t n);  ///< integer in [0, n); n > 0; unbiased
   int64_t between(int64_t low, int64_t high) { return low + below(high - low + 1); }  ///< inclusive
   bool chance(double p) { return uniform() < p; }
   size_t choice(const std::vector<double>& weights);  ///< index with probability proportional to weight

@@ -69,35 +69,19 @@ class FileCheck {
     Facts facts;
     expect(!bytes.empty(), "restore it from its source, or remove the sample", "the file is empty");
     switch (file_kind(modality)) {
-      case FileKind::kPicture:
-        extension == "npy" ? pixels(modality, bytes, facts) : picture(bytes, facts);
-        break;
-      case FileKind::kNormal:
-        normal(bytes, facts);
-        break;
-      case FileKind::kDepth:
-        depth(bytes, facts);
-        break;
-      case FileKind::kLabels:
-        labels(bytes, facts);
-        break;
-      case FileKind::kMap:
-        map(bytes, facts);
-        break;
+      case FileKind::kPicture: extension == "npy" ? pixels(modality, bytes, facts) : picture(bytes, facts); break;
+      case FileKind::kNormal: normal(bytes, facts); break;
+      case FileKind::kDepth: depth(bytes, facts); break;
+      case FileKind::kLabels: labels(bytes, facts); break;
+      case FileKind::kMap: map(bytes, facts); break;
       case FileKind::kCaption:
-      case FileKind::kBoxes:
-        annotation(modality, extension, bytes, facts);
-        break;
-      case FileKind::kTokens:
-        tokens(modality, bytes, facts);
-        break;
+      case FileKind::kBoxes: annotation(modality, extension, bytes, facts); break;
+      case FileKind::kTokens: tokens(modality, bytes, facts); break;
       case FileKind::kCrops:
         facts.views = decode_crop_settings(bytes, "");
         facts.crops = static_cast<int64_t>(facts.views.size());
         break;
-      case FileKind::kOther:
-        other(extension, bytes);
-        break;
+      case FileKind::kOther: other(extension, bytes); break;
     }
     return facts;
   }
@@ -216,16 +200,12 @@ class FileCheck {
 
 const char* usual_remedy(FileKind kind) {
   switch (kind) {
-    case FileKind::kCaption:
-      return "write a text (UTF-8), or JSON: a list of texts";
+    case FileKind::kCaption: return "write a text (UTF-8), or JSON: a list of texts";
     case FileKind::kBoxes:
       return "write {\"instances\": [{\"boxes\": [xmin, ymin, xmax, ymax] in 0..1, \"class_name\", \"score\"}]}";
-    case FileKind::kTokens:
-      return "tokenise the sample again";
-    case FileKind::kCrops:
-      return "write integers [crops, 5]: top, left, height, width, flip";
-    default:
-      return "restore it from its source, or remove the sample";
+    case FileKind::kTokens: return "tokenise the sample again";
+    case FileKind::kCrops: return "write integers [crops, 5]: top, left, height, width, flip";
+    default: return "restore it from its source, or remove the sample";
   }
 }
 

@@ -12,15 +12,9 @@ PackedTokens::PackedTokens(const fs::path& folder, const std::vector<Modality>& 
     : index_(TokenSetIndex::read(folder)) {
   for (const Modality& modality : modalities) {
     switch (modality.kind) {
-      case ModalityKind::kTokens:
-        load_tokens(folder, modality);
-        break;
-      case ModalityKind::kPixels:
-        load_pixels(folder, modality);
-        break;
-      case ModalityKind::kSequence:
-        load_texts(folder, modality, text);
-        break;
+      case ModalityKind::kTokens: load_tokens(folder, modality); break;
+      case ModalityKind::kPixels: load_pixels(folder, modality); break;
+      case ModalityKind::kSequence: load_texts(folder, modality, text); break;
       case ModalityKind::kEmbeddings:
         fail(folder.string(), ": ", modality.name, " holds embeddings, which token folders do not have");
     }

@@ -55,11 +55,9 @@ void count_texts(const Annotation& annotation, Tally& tally) {
 void count_file(const std::string& modality, const std::string& extension, const std::string& bytes,
                 const DataFacts& known, Tally& tally) {
   switch (file_kind(modality)) {
-    case FileKind::kLabels:
-      return count_labels(decode_labels(bytes, modality), known, tally);
+    case FileKind::kLabels: return count_labels(decode_labels(bytes, modality), known, tally);
     case FileKind::kCaption:
-    case FileKind::kBoxes:
-      return count_texts(decode_annotation(bytes, extension, modality), tally);
+    case FileKind::kBoxes: return count_texts(decode_annotation(bytes, extension, modality), tally);
     case FileKind::kTokens: {
       const TokenArray array(bytes, modality);
       tally.crops.insert(array.crops());
@@ -68,8 +66,7 @@ void count_file(const std::string& modality, const std::string& extension, const
         for (const int64_t id : array.ids(c, int64_t{1} << 31)) tally.tokens.insert(id);
       return;
     }
-    default:
-      break;
+    default: break;
   }
   if (extension == "npy") {
     std::vector<std::string> dims;
@@ -113,12 +110,8 @@ PreviewCell look_at(const Source& source, int64_t i, const std::string& modality
   const std::string extension = source.extension(i, modality);
   InputConfig config;
   switch (file_kind(modality)) {
-    case FileKind::kDepth:
-      config.kind = "depth";
-      break;
-    case FileKind::kLabels:
-      config.kind = "semseg";
-      break;
+    case FileKind::kDepth: config.kind = "depth"; break;
+    case FileKind::kLabels: config.kind = "semseg"; break;
     case FileKind::kCaption:
     case FileKind::kBoxes: {
       const Annotation a = decode_annotation(bytes, extension, where);
@@ -127,8 +120,7 @@ PreviewCell look_at(const Source& source, int64_t i, const std::string& modality
       cell.text = join(words, a.boxes ? ", " : " / ");
       return cell;
     }
-    default:
-      break;
+    default: break;
   }
   if (extension == "npy" && config.kind != "depth") {
     const NpyArray array = decode_npy(bytes, where);

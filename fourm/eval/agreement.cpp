@@ -58,11 +58,13 @@ std::string agreement_table(const Json& report) {
   std::ostringstream out;
   out << report["samples"] << " samples of " << report["data"].get<std::string>() << "\n\n"
       << std::left << std::setw(24) << concat(report["given"].get<std::string>(), " ->") << std::right << std::setw(14)
-      << "equal tokens" << std::setw(15) << "equal answers" << "\n"
+      << "equal tokens" << std::setw(15) << "equal answers"
+      << "\n"
       << std::fixed << std::setprecision(1);
   for (const auto& output : report["outputs"])
     out << std::left << std::setw(24) << output["modality"].get<std::string>() << std::right << std::setw(12)
-        << 100 * output["tokens"].get<double>() << " %" << std::setw(13) << 100 * output["answers"].get<double>() << " %\n";
+        << 100 * output["tokens"].get<double>() << " %" << std::setw(13) << 100 * output["answers"].get<double>()
+        << " %\n";
   return out.str();
 }
 

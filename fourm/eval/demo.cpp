@@ -156,7 +156,8 @@ class Demo {
   std::vector<StoredPicture> true_features(const std::vector<Image>& pictures) const {
     std::vector<StoredPicture> maps;
     for (const auto& array : ImageText::open(options_.image_text).features({pictures.begin(), pictures.end()}))
-      maps.push_back(decode_picture(pipeline_.picture_kind(features_), encode_npy(array), options_.image_text.string()));
+      maps.push_back(
+          decode_picture(pipeline_.picture_kind(features_), encode_npy(array), options_.image_text.string()));
     return maps;
   }
 
@@ -219,14 +220,18 @@ class Demo {
   std::vector<GalleryRow> paintings_from_boxes() const {
     return paintings(
         "boxes -> RGB", 3, [&](Canvas& canvas, size_t i) { pipeline_.give_boxes(canvas, boxes_, boxes_of(rooms_[i])); },
-        [&](size_t i) { return GalleryCell{draw_boxes(paper(), boxes_of(rooms_[i]), kGalleryCell), "given"}; });
+        [&](size_t i) {
+          return GalleryCell{draw_boxes(paper(), boxes_of(rooms_[i]), kGalleryCell), "given"};
+        });
   }
 
   std::vector<GalleryRow> paintings_from_depth() const {
     return paintings(
         "depth -> RGB", 4,
         [&](Canvas& canvas, size_t i) { pipeline_.give_picture(canvas, depth_, rooms_[i].depth_mm); },
-        [&](size_t i) { return GalleryCell{shown(depth_, rooms_[i].depth_mm), "given"}; });
+        [&](size_t i) {
+          return GalleryCell{shown(depth_, rooms_[i].depth_mm), "given"};
+        });
   }
 
   // From the coarse to the fine, each from all before it; the picture comes last.
@@ -284,7 +289,7 @@ class Demo {
   const Pipeline& pipeline_;
   const DemoOptions& options_;
   std::string pixels_, caption_, boxes_, depth_, painting_, features_;  // modalities; boxes_, features_ may be empty
-  std::vector<std::string> maps_;                            // what pictures are read into
+  std::vector<std::string> maps_;                                       // what pictures are read into
   std::vector<RoomSample> rooms_;
 };
 

@@ -71,7 +71,8 @@ class Evaluation {
   std::vector<Comparison> compare_as_illustrations(const MapAnswers& maps) const {
     std::vector<std::string> captions;
     for (const auto& sample : held_.samples) captions.push_back(sample.caption);
-    return compare_text_image(judge_->embed(maps.model), judge_->embed(maps.ceiling), judge_->embed(captions), captions);
+    return compare_text_image(judge_->embed(maps.model), judge_->embed(maps.ceiling), judge_->embed(captions),
+                              captions);
   }
 
   std::vector<Comparison> compare_as_captions(const Subject& subject, const std::vector<Canvas>& answers) const {

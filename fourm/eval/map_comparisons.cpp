@@ -95,10 +95,9 @@ std::vector<Comparison> compare_maps(const MapAnswers& a, uint64_t seed) {
   if (a.kind.kind == "depth") return compare_depth(a);
   if (a.kind.has_labels()) return {compare_labels(a, seed)};
   if (a.kind.has_features())
-    return {compare_each(
-        "features cosine", "", true, a, pixel_mean<float>(a.truth), [&](const auto& p, const auto& t) {
-          return mean_cosine(std::get<Raster<float>>(p).pixels, std::get<Raster<float>>(t).pixels, a.kind.features);
-        })};
+    return {compare_each("features cosine", "", true, a, pixel_mean<float>(a.truth), [&](const auto& p, const auto& t) {
+      return mean_cosine(std::get<Raster<float>>(p).pixels, std::get<Raster<float>>(t).pixels, a.kind.features);
+    })};
   const StoredPicture blind = pixel_mean<uint8_t>(a.truth);
   if (a.kind.kind == "normal")
     return {compare_each("normals mean angle", "degrees", false, a, blind,

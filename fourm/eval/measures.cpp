@@ -35,8 +35,7 @@ std::vector<double> window_means(const std::vector<double>& plane, int width, in
         rows[static_cast<size_t>(y) * w + x] += across[k] * plane[static_cast<size_t>(y) * width + x + k];
   for (int y = 0; y < h; ++y)
     for (int x = 0; x < w; ++x)
-      for (size_t k = 0; k < down.size(); ++k)
-        out[static_cast<size_t>(y) * w + x] += down[k] * rows[(y + k) * w + x];
+      for (size_t k = 0; k < down.size(); ++k) out[static_cast<size_t>(y) * w + x] += down[k] * rows[(y + k) * w + x];
   return out;
 }
 
@@ -138,8 +137,7 @@ double psnr(const Image& a, const Image& b) {
     const double d = static_cast<double>(a.pixels[i]) - b.pixels[i];
     squares += d * d;
   }
-  return squares == 0 ? INFINITY
-                      : 10 * std::log10(255.0 * 255.0 * static_cast<double>(a.pixels.size()) / squares);
+  return squares == 0 ? INFINITY : 10 * std::log10(255.0 * 255.0 * static_cast<double>(a.pixels.size()) / squares);
 }
 
 double ssim(const Image& a, const Image& b) {

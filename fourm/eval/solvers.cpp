@@ -19,7 +19,8 @@ double rmse(double psnr) { return 255 * std::pow(10, -psnr / 20); }
 std::vector<SolverError> compare_solvers(const PictureTokenizer& tokenizer, const std::vector<StoredPicture>& pictures,
                                          const std::vector<int64_t>& steps, int64_t reference, DecodeOptions options) {
   check(!pictures.empty(), "[compare_solvers] there are no pictures");
-  check(tokenizer.config().kind == TokenizerClass::kDiVae, "this tokenizer has no diffusion decoder: nothing to compare");
+  check(tokenizer.config().kind == TokenizerClass::kDiVae,
+        "this tokenizer has no diffusion decoder: nothing to compare");
   const InputConfig& input = tokenizer.input();
   const std::vector<TokenMap> tokens = tokenizer.encode(pictures);
   const auto n = static_cast<double>(pictures.size());

@@ -13,8 +13,11 @@ namespace {
 PaddedSample read_sample(const SafetensorsFile& inputs, const std::vector<std::string>& order) {
   PaddedSample sample;
   for (const auto& name : order) {
-    PaddedModality m{name, read_tensor(inputs, name + ".tensor"), read_tensor(inputs, name + ".input_mask"),
-                     read_tensor(inputs, name + ".target_mask"), {}};
+    PaddedModality m{name,
+                     read_tensor(inputs, name + ".tensor"),
+                     read_tensor(inputs, name + ".input_mask"),
+                     read_tensor(inputs, name + ".target_mask"),
+                     {}};
     if (inputs.find(name + ".decoder_attention_mask"))
       m.decoder_attention_mask = read_tensor(inputs, name + ".decoder_attention_mask");
     sample.push_back(m);
@@ -67,7 +70,8 @@ void run(const FourM& model, const PaddedSample& sample, int64_t encoder_budget,
     for (const auto& item : sample) present += model.outputs().contains(item.name);
     Tensor total = loss.total;
     if (kind == LossKind::kModality)
-      total = total * (static_cast<double>(model.outputs().size()) / static_cast<double>(std::max<int64_t>(present, 1)));
+      total =
+          total * (static_cast<double>(model.outputs().size()) / static_cast<double>(std::max<int64_t>(present, 1)));
     put("loss_" + name, total.reshape({1}));
     for (const auto& item : sample)
       if (model.outputs().contains(item.name))

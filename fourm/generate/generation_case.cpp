@@ -131,7 +131,8 @@ class Run {
       step.target = json_get<std::string>(item, "target_domain", where_);
       step.scheme = parse_scheme(json_get<std::string>(item, "scheme", where_));
       step.temperature = json_get<double>(item, "temperature", where_);
-      if (item.contains("num_tokens") && item["num_tokens"].is_number()) step.tokens = item["num_tokens"].get<int64_t>();
+      if (item.contains("num_tokens") && item["num_tokens"].is_number())
+        step.tokens = item["num_tokens"].get<int64_t>();
       if (!steps_.empty() && steps_.back().target == step.target)
         step.tokens_before = steps_.back().tokens_before + steps_.back().tokens;
       else if (!steps_.empty() && !weighted_.empty())
@@ -179,8 +180,7 @@ class Run {
       const auto& wanted = canvases_[b].at(steps_[0].target).wanted;
       for (size_t i = 0; i < wanted.size(); ++i)
         if (wanted[i]) slots.back().push_back(static_cast<int64_t>(i));
-      if (steps_[0].scheme == Scheme::kRoar && inputs_.find(name_ + ".step0.slots"))
-        slots.back() = given_slots(0, b);
+      if (steps_[0].scheme == Scheme::kRoar && inputs_.find(name_ + ".step0.slots")) slots.back() = given_slots(0, b);
     }
     for (size_t p = 0; p < passes.size(); ++p) {
       const std::string pass = name_ + ".step0.pass" + std::to_string(p);

@@ -7,10 +7,10 @@
 
 #include "fourm/core/error.h"
 #include "fourm/generate/passes.h"
+#include "fourm/generate/sampler.h"
 #include "fourm/generate/schedule.h"
 #include "fourm/generate/scores.h"
 #include "fourm/generate/sequence.h"
-#include "fourm/generate/sampler.h"
 
 namespace fourm {
 namespace {
@@ -35,8 +35,8 @@ std::vector<StepReport::Row> grid_step(const FourM& model, const Step& step, int
   for (size_t b = 0; b < canvases.size(); ++b) {
     Canvas& canvas = canvases[b];
     const auto& entry = canvas.at(step.target);
-    check(static_cast<int64_t>(entry.wanted.size()) == modality.max_tokens, "modality '", step.target, "': ",
-          entry.wanted.size(), " tokens on the canvas, the model has ", modality.max_tokens);
+    check(static_cast<int64_t>(entry.wanted.size()) == modality.max_tokens, "modality '", step.target,
+          "': ", entry.wanted.size(), " tokens on the canvas, the model has ", modality.max_tokens);
     auto masked = wanted_slots(entry);
     const int64_t later = step.tokens_total - step.tokens_before - step.tokens;
     const int64_t count = remaining_tokens(step.tokens, later, static_cast<int64_t>(masked.size()));
@@ -59,7 +59,8 @@ std::vector<StepReport::Row> grid_step(const FourM& model, const Step& step, int
 
   const auto passes = passes_of(step.guidance);
   const auto score = options.reference ? grid_scores_plainly : grid_scores;
-  const auto scores = split_passes(score(model, step.target, {pointers, passes, options.sequence_ids}, slots), passes.size());
+  const auto scores =
+      split_passes(score(model, step.target, {pointers, passes, options.sequence_ids}, slots), passes.size());
   const Tensor guided = combine(scores, passes, step.target);
   if (options.on_scores) options.on_scores(index, scores, guided);
 

@@ -27,8 +27,8 @@ struct StepReport {
 struct GenerateOptions {
   uint64_t seed = 0;
   Filter filter;
-  bool draw = true;          ///< false: take the most likely token everywhere
-  bool reference = false;    ///< plain scores without caches (generate/scores.h); for tests and comparison
+  bool draw = true;        ///< false: take the most likely token everywhere
+  bool reference = false;  ///< plain scores without caches (generate/scores.h); for tests and comparison
   SequenceIds sequence_ids;
   /// Called after each step with what it wrote; false stops the run.
   std::function<bool(const StepReport&)> on_step;

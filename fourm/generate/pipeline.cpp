@@ -128,8 +128,8 @@ void Pipeline::give(Canvas& canvas, const std::string& name, const std::string& 
   } else if (m.kind == ModalityKind::kSequence) {
     give_text(canvas, name, value.ends_with(".txt") ? trim(read_file(value, 1 << 20)) : value);
   } else {
-    check(is_picture_file(value), "modality '", name, "' takes a picture", m.kind == ModalityKind::kTokens ? " or .npy tokens" : "",
-          ", got ", printable(value));
+    check(is_picture_file(value), "modality '", name, "' takes a picture",
+          m.kind == ModalityKind::kTokens ? " or .npy tokens" : "", ", got ", printable(value));
     give_picture(canvas, name, read_picture(picture_kind(name), value));
   }
 }
@@ -168,7 +168,8 @@ void Pipeline::give_boxes(Canvas& canvas, const std::string& name, const std::ve
 void Pipeline::give_tokens(Canvas& canvas, const std::string& name, const std::vector<int64_t>& tokens) const {
   const Modality m = state_->model.input(name).modality;
   for (const int64_t id : tokens)
-    check(id >= 0 && id < m.vocab_size, "modality '", name, "': token ", id, " is outside its vocabulary of ", m.vocab_size);
+    check(id >= 0 && id < m.vocab_size, "modality '", name, "': token ", id, " is outside its vocabulary of ",
+          m.vocab_size);
   check(m.kind == ModalityKind::kSequence || static_cast<int64_t>(tokens.size()) == m.max_tokens, "modality '", name,
         "': ", tokens.size(), " tokens, expected ", m.max_tokens);
   ModalityData data;
@@ -278,8 +279,9 @@ std::vector<fs::path> Pipeline::write(const Canvas& canvas, const std::string& n
     if (subject_of(name) == "det") {
       Json instances = Json::array();
       for (const auto& box : boxes(canvas, name))
-        instances.push_back(
-            {{"boxes", {box.xmin, box.ymin, box.xmax, box.ymax}}, {"class_name", box.class_name}, {"score", box.score}});
+        instances.push_back({{"boxes", {box.xmin, box.ymin, box.xmax, box.ymax}},
+                             {"class_name", box.class_name},
+                             {"score", box.score}});
       write_json(path(".json"), {{"instances", instances}});
     }
   } else if (has_tokenizer(name)) {

@@ -33,13 +33,13 @@ std::vector<Step> expand(const Plan& plan, const std::function<Modality(const st
     check(sequence == (scheme == Scheme::kAutoregressive), "modality '", info.name, "' is a ",
           sequence ? "sequence: its scheme is autoregressive" : "grid: its scheme is maskgit or roar");
     check(target.temperature >= 0, "modality '", info.name, "': the temperature is negative");
-    check(target.weights.empty() || target.weights.size() == conditions.size(), "modality '", info.name, "': ",
-          target.weights.size(), " guidance weights for ", conditions.size(), " conditions (", join(conditions, ", "), ")");
+    check(target.weights.empty() || target.weights.size() == conditions.size(), "modality '", info.name,
+          "': ", target.weights.size(), " guidance weights for ", conditions.size(), " conditions (",
+          join(conditions, ", "), ")");
     const auto guidance = [&](double scale) {
       if (target.weights.empty()) return Guidance{conditions, scale, {}};
       Guidance weighted;
-      for (size_t i = 0; i < conditions.size(); ++i)
-        weighted.terms.push_back({{conditions[i]}, target.weights[i]});
+      for (size_t i = 0; i < conditions.size(); ++i) weighted.terms.push_back({{conditions[i]}, target.weights[i]});
       return weighted;
     };
     if (scheme == Scheme::kAutoregressive) {

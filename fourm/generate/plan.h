@@ -38,8 +38,8 @@ struct Guidance {
 struct Step {
   std::string target;
   Scheme scheme = Scheme::kMaskGit;
-  int64_t tokens = 0;        ///< to write in this step; 0 for kAutoregressive
-  double temperature = 1;    ///< 0 takes the most likely token
+  int64_t tokens = 0;      ///< to write in this step; 0 for kAutoregressive
+  double temperature = 1;  ///< 0 takes the most likely token
   Guidance guidance;
   /// Tokens that the target's steps before this one write: a target that is partly known skips that many.
   int64_t tokens_before = 0, tokens_total = 0;
@@ -47,9 +47,9 @@ struct Step {
 
 /// How the most likely tokens are kept before drawing. Both filters see the scores before the temperature.
 struct Filter {
-  int64_t top_k = 0;         ///< keep the k best; 0 = all
-  double top_k_share = 0;    ///< keep this share of the vocabulary; 0 = all
-  double top_p = 0;          ///< keep the best until their probability passes p; 0 = all
+  int64_t top_k = 0;       ///< keep the k best; 0 = all
+  double top_k_share = 0;  ///< keep this share of the vocabulary; 0 = all
+  double top_p = 0;        ///< keep the best until their probability passes p; 0 = all
 };
 
 /// One line of a plan.

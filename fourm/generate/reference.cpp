@@ -31,7 +31,8 @@ class PlainScores : public SequenceScores {
       DecoderPacker packer;
       packer.begin_sample();
       packer.add_sequence(target_, read, positions, {});
-      scores.push_back(scores_of(model_, target_, views_, row / canvases, row % canvases, packer.finish()).slice(0, -1));
+      scores.push_back(
+          scores_of(model_, target_, views_, row / canvases, row % canvases, packer.finish()).slice(0, -1));
     }
     return at::cat(scores);
   }

@@ -59,7 +59,8 @@ Cutoff passing(double p, const float* scores, int64_t vocabulary, float best, co
   return cutoff;
 }
 
-Cutoff cutoff_of(const float* scores, int64_t vocabulary, float best, const Filter& filter, std::vector<float>& scratch) {
+Cutoff cutoff_of(const float* scores, int64_t vocabulary, float best, const Filter& filter,
+                 std::vector<float>& scratch) {
   Cutoff cutoff;
   if (const int64_t k = kept_by_rank(filter, vocabulary); k < vocabulary) {
     std::copy_n(scores, vocabulary, scratch.begin());

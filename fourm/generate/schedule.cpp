@@ -14,7 +14,8 @@ namespace {
 constexpr double kColdest = 1e-9;
 
 void check_counts(int64_t n, int64_t steps) {
-  check(n > 0 && steps > 0, "a schedule needs at least one token and one step, got ", n, " tokens in ", steps, " steps");
+  check(n > 0 && steps > 0, "a schedule needs at least one token and one step, got ", n, " tokens in ", steps,
+        " steps");
   check(n <= 1 << 24 && steps <= 1 << 24, "a schedule of ", n, " tokens in ", steps, " steps is too long");
 }
 
@@ -40,8 +41,9 @@ std::vector<int64_t> cosine_tokens(int64_t n, int64_t steps) {
   std::vector<int64_t> tokens;
   int64_t done = 0;
   for (int64_t i = 0; i < steps; ++i) {
-    const auto share =
-        i + 1 < steps ? static_cast<int64_t>(std::nearbyint(static_cast<double>(n) * (kept(i) - kept(i + 1)))) : n - done;
+    const auto share = i + 1 < steps
+                           ? static_cast<int64_t>(std::nearbyint(static_cast<double>(n) * (kept(i) - kept(i + 1))))
+                           : n - done;
     const int64_t count = std::min(share, n - done);
     if (count <= 0) continue;
     tokens.push_back(count);

@@ -32,7 +32,9 @@ class CachedScores : public SequenceScores {
       within.segments.push_back({i, i + 1, rows[i] * most_, rows[i] * most_ + position_ + 1});
       across.segments.push_back({i, i + 1, context_[rows[i]].first, context_[rows[i]].second});
     }
-    const auto vector = [](const std::vector<int64_t>& values) { return at::tensor(at::ArrayRef<int64_t>(values), at::kLong); };
+    const auto vector = [](const std::vector<int64_t>& values) {
+      return at::tensor(at::ArrayRef<int64_t>(values), at::kLong);
+    };
     const Tensor place = vector(places);
     Tensor y = embedding_.content(vector(tokens)) + embedding_.place(at::full({n}, position_, at::kLong));  // [n, D]
     for (size_t l = 0; l < self_.size(); ++l) {

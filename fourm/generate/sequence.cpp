@@ -63,15 +63,17 @@ std::vector<StepReport::Row> sequence_step(const FourM& model, const Step& step,
       if (options.on_scores) options.on_scores(index, scores, guided);
       const float* row = guided.data_ptr<float>();
       for (const size_t b : active) {
-        Random random(options.seed, {canvases[b].key, target_key, static_cast<uint64_t>(index), static_cast<uint64_t>(t)});
-        const Drawn drawn = draw_token(row, guided.size(1), step.temperature, options.filter,
-                                       options.draw ? &random : nullptr);
+        Random random(options.seed,
+                      {canvases[b].key, target_key, static_cast<uint64_t>(index), static_cast<uint64_t>(t)});
+        const Drawn drawn =
+            draw_token(row, guided.size(1), step.temperature, options.filter, options.draw ? &random : nullptr);
         row += guided.size(1);
         rows[b].slots.push_back(t);
         rows[b].tokens.push_back(drawn.token);
         rows[b].confidences.push_back(drawn.confidence);
       }
-      std::erase_if(active, [&](size_t b) { return rows[b].tokens.back() == requests[b].stop || t + 1 >= requests[b].slots; });
+      std::erase_if(active,
+                    [&](size_t b) { return rows[b].tokens.back() == requests[b].stop || t + 1 >= requests[b].slots; });
     }
   }
   for (size_t b = 0; b < canvases.size(); ++b) {

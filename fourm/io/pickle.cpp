@@ -139,20 +139,20 @@ class Machine {
         require(protocol >= 2 && protocol <= 5, "has a protocol other than 2 to 5");
         return;
       }
-      case 0x95: number(8); return;                                                // FRAME
-      case '(': marks_.push_back(stack_.size()); return;                           // MARK
-      case '0': pop(); return;                                                     // POP
-      case '1': pop_to_mark(); return;                                             // POP_MARK
-      case '2': push(top()); return;                                               // DUP
-      case 'N': push(make(Value::kNone)); return;                                  // NONE
-      case 0x88: push_int(Value::kBool, 1); return;                                // NEWTRUE
-      case 0x89: push_int(Value::kBool, 0); return;                                // NEWFALSE
-      case 'J': push_int(Value::kInt, static_cast<int32_t>(number(4))); return;    // BININT
-      case 'K': push_int(Value::kInt, static_cast<int64_t>(number(1))); return;    // BININT1
-      case 'M': push_int(Value::kInt, static_cast<int64_t>(number(2))); return;    // BININT2
-      case 0x8a: push_long(number(1)); return;                                     // LONG1
-      case 0x8b: push_long(number(4)); return;                                     // LONG4
-      case 'G': {                                                                  // BINFLOAT, big-endian
+      case 0x95: number(8); return;                                              // FRAME
+      case '(': marks_.push_back(stack_.size()); return;                         // MARK
+      case '0': pop(); return;                                                   // POP
+      case '1': pop_to_mark(); return;                                           // POP_MARK
+      case '2': push(top()); return;                                             // DUP
+      case 'N': push(make(Value::kNone)); return;                                // NONE
+      case 0x88: push_int(Value::kBool, 1); return;                              // NEWTRUE
+      case 0x89: push_int(Value::kBool, 0); return;                              // NEWFALSE
+      case 'J': push_int(Value::kInt, static_cast<int32_t>(number(4))); return;  // BININT
+      case 'K': push_int(Value::kInt, static_cast<int64_t>(number(1))); return;  // BININT1
+      case 'M': push_int(Value::kInt, static_cast<int64_t>(number(2))); return;  // BININT2
+      case 0x8a: push_long(number(1)); return;                                   // LONG1
+      case 0x8b: push_long(number(4)); return;                                   // LONG4
+      case 'G': {                                                                // BINFLOAT, big-endian
         Value* v = make(Value::kFloat);
         v->real = std::bit_cast<double>(__builtin_bswap64(number(8)));
         return push(v);
@@ -165,10 +165,12 @@ class Machine {
       case 'B': push_text(Value::kBytes, take(number(4))); return;   // BINBYTES
       case 'C': push_text(Value::kBytes, take(number(1))); return;   // SHORT_BINBYTES
       case 0x8e: push_text(Value::kBytes, take(number(8))); return;  // BINBYTES8
-      case ']': case 0x8f: push(make(Value::kList)); return;         // EMPTY_LIST, EMPTY_SET
-      case ')': push(make(Value::kTuple)); return;                   // EMPTY_TUPLE
-      case '}': push(make(Value::kDict)); return;                    // EMPTY_DICT
-      case 'l': case 0x91: {                                         // LIST, FROZENSET
+      case ']':
+      case 0x8f: push(make(Value::kList)); return;  // EMPTY_LIST, EMPTY_SET
+      case ')': push(make(Value::kTuple)); return;  // EMPTY_TUPLE
+      case '}': push(make(Value::kDict)); return;   // EMPTY_DICT
+      case 'l':
+      case 0x91: {  // LIST, FROZENSET
         const auto items = pop_to_mark();
         push(make(Value::kList));
         return append(items);
@@ -186,19 +188,20 @@ class Machine {
         Value* item = pop();
         return append({item});
       }
-      case 'e': case 0x90: append(pop_to_mark()); return;  // APPENDS, ADDITEMS
-      case 's': {                                          // SETITEM
+      case 'e':
+      case 0x90: append(pop_to_mark()); return;  // APPENDS, ADDITEMS
+      case 's': {                                // SETITEM
         Value* value = pop();
         Value* key = pop();
         return set_items({key, value});
       }
-      case 'u': set_items(pop_to_mark()); return;     // SETITEMS
-      case 'q': remember(number(1)); return;          // BINPUT
-      case 'r': remember(number(4)); return;          // LONG_BINPUT
-      case 0x94: remember(memo_.size()); return;      // MEMOIZE
-      case 'h': recall(number(1)); return;            // BINGET
-      case 'j': recall(number(4)); return;            // LONG_BINGET
-      case 'c': {                                     // GLOBAL
+      case 'u': set_items(pop_to_mark()); return;  // SETITEMS
+      case 'q': remember(number(1)); return;       // BINPUT
+      case 'r': remember(number(4)); return;       // LONG_BINPUT
+      case 0x94: remember(memo_.size()); return;   // MEMOIZE
+      case 'h': recall(number(1)); return;         // BINGET
+      case 'j': recall(number(4)); return;         // LONG_BINGET
+      case 'c': {                                  // GLOBAL
         const std::string module(line());
         return push_global(module + "." + std::string(line()));
       }
@@ -208,8 +211,9 @@ class Machine {
         require(name->is(Value::kText) && module->is(Value::kText), "names a class by what is no text");
         return push_global(module->text + "." + name->text);
       }
-      case 'R': case 0x81: call(); return;  // REDUCE, NEWOBJ
-      case 'b': {                           // BUILD
+      case 'R':
+      case 0x81: call(); return;  // REDUCE, NEWOBJ
+      case 'b': {                 // BUILD
         Value* state = pop();
         top()->state = state;
         return;

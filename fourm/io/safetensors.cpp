@@ -33,8 +33,8 @@ constexpr std::array<TypeRow, 10> kTypes{{{DType::kF64, "F64", 8},
                                           {DType::kU8, "U8", 1},
                                           {DType::kBool, "BOOL", 1}}};
 
-StoredTensor read_entry(const std::string& where, const std::string& name, const nlohmann::json& entry, const std::byte* data,
-                        uint64_t data_size) {
+StoredTensor read_entry(const std::string& where, const std::string& name, const nlohmann::json& entry,
+                        const std::byte* data, uint64_t data_size) {
   const std::string at = where + ": tensor " + printable(name, 200);
   const auto type_text = json_get<std::string>(entry, "dtype", at);
   const auto type = std::find_if(kTypes.begin(), kTypes.end(), [&](const auto& t) { return t.name == type_text; });
@@ -152,9 +152,8 @@ void write_safetensors(const fs::path& path, const std::vector<StoredTensor>& te
   uint64_t offset = 0;
   for (const auto& t : tensors) {
     // Appended without the look for an equal key, which would be quadratic in the tensors.
-    members.emplace_back(t.name, Json{{"dtype", dtype_name(t.dtype)},
-                                      {"shape", t.shape},
-                                      {"data_offsets", {offset, offset + t.bytes}}});
+    members.emplace_back(
+        t.name, Json{{"dtype", dtype_name(t.dtype)}, {"shape", t.shape}, {"data_offsets", {offset, offset + t.bytes}}});
     offset += t.bytes;
   }
   std::string text = header.dump();

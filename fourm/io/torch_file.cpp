@@ -31,11 +31,10 @@ std::string first_bytes(const fs::path& path) {
 
 std::optional<DType> storage_type(const std::string& storage) {
   static const std::map<std::string, DType> types{
-      {"torch.DoubleStorage", DType::kF64},    {"torch.FloatStorage", DType::kF32},
-      {"torch.HalfStorage", DType::kF16},      {"torch.BFloat16Storage", DType::kBF16},
-      {"torch.LongStorage", DType::kI64},      {"torch.IntStorage", DType::kI32},
-      {"torch.ShortStorage", DType::kI16},     {"torch.CharStorage", DType::kI8},
-      {"torch.ByteStorage", DType::kU8},       {"torch.BoolStorage", DType::kBool}};
+      {"torch.DoubleStorage", DType::kF64},    {"torch.FloatStorage", DType::kF32}, {"torch.HalfStorage", DType::kF16},
+      {"torch.BFloat16Storage", DType::kBF16}, {"torch.LongStorage", DType::kI64},  {"torch.IntStorage", DType::kI32},
+      {"torch.ShortStorage", DType::kI16},     {"torch.CharStorage", DType::kI8},   {"torch.ByteStorage", DType::kU8},
+      {"torch.BoolStorage", DType::kBool}};
   const auto found = types.find(storage);
   return found == types.end() ? std::nullopt : std::optional(found->second);
 }

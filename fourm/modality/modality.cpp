@@ -67,8 +67,11 @@ Modality from_row(const std::string& name, const Row& row, const std::string& or
   const auto plain = [](unsigned char c) { return c > ' ' && c != '/' && c != 0x7f; };
   check(!name.empty() && name.size() <= 100 && name[0] != '.' && std::all_of(name.begin(), name.end(), plain), where,
         "a name has 1 to 100 characters, no '/' and no space among them, and does not begin with a dot");
-  Modality m{name, parse_enum(kKinds, row.kind, where + "kind"), row.vocab_size, row.image_size, row.patch_size,
-             row.channels, row.max_tokens, row.max_length, row.width, PositionKind::kSinCos2d};
+  Modality m{name,           parse_enum(kKinds, row.kind, where + "kind"),
+             row.vocab_size, row.image_size,
+             row.patch_size, row.channels,
+             row.max_tokens, row.max_length,
+             row.width,      PositionKind::kSinCos2d};
   if (m.is_sequence()) m.positions = PositionKind::kSinCos1d;
   if (!row.positions.empty()) m.positions = parse_enum(kPositions, row.positions, where + "positions");
   if (m.max_length == 0) m.max_length = m.max_tokens;
@@ -132,8 +135,15 @@ std::string ModalityTable::yaml(const std::vector<std::string>& names) const {
   Rows rows;
   for (const auto& name : names) {
     const Modality& m = rows_.at(name);
-    rows.modalities[name] = {enum_text(kKinds, m.kind), enum_text(kPositions, m.positions), m.vocab_size, m.image_size,
-                             m.patch_size, m.channels, m.max_tokens, m.max_length, m.width};
+    rows.modalities[name] = {enum_text(kKinds, m.kind),
+                             enum_text(kPositions, m.positions),
+                             m.vocab_size,
+                             m.image_size,
+                             m.patch_size,
+                             m.channels,
+                             m.max_tokens,
+                             m.max_length,
+                             m.width};
   }
   return yaml_text(to_yaml(rows));
 }

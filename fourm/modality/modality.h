@@ -24,13 +24,13 @@ enum class PositionKind { kSinCos2d, kSinCos1d, kLearned };
 struct Modality {
   std::string name;  ///< "tok_depth@224"
   ModalityKind kind = ModalityKind::kTokens;
-  int64_t vocab_size = 0;   ///< V; 0 for pixels and embeddings
-  int64_t image_size = 0;   ///< pixels a side of the square picture behind the grid; 0 = the model's
-  int64_t patch_size = 0;   ///< pixels a side of the patch behind one token; 0 = the model's
-  int64_t channels = 3;     ///< of a picture
-  int64_t max_tokens = 0;   ///< most tokens of a sample; 0 for grids: the grid's size
-  int64_t max_length = 0;   ///< sequences: decoder positions at or beyond this become 0; 0 = max_tokens
-  int64_t width = 0;        ///< numbers a vector, for embeddings
+  int64_t vocab_size = 0;  ///< V; 0 for pixels and embeddings
+  int64_t image_size = 0;  ///< pixels a side of the square picture behind the grid; 0 = the model's
+  int64_t patch_size = 0;  ///< pixels a side of the patch behind one token; 0 = the model's
+  int64_t channels = 3;    ///< of a picture
+  int64_t max_tokens = 0;  ///< most tokens of a sample; 0 for grids: the grid's size
+  int64_t max_length = 0;  ///< sequences: decoder positions at or beyond this become 0; 0 = max_tokens
+  int64_t width = 0;       ///< numbers a vector, for embeddings
   PositionKind positions = PositionKind::kSinCos2d;
 
   bool is_sequence() const { return kind == ModalityKind::kSequence || kind == ModalityKind::kEmbeddings; }

@@ -67,8 +67,8 @@ Raster<uint16_t> depth_from_metres(const InputConfig& config, const NpyArray& ar
   const std::vector<float> metres = npy_floats(array);
   Raster<uint16_t> depth(static_cast<int>(array.shape[1]), static_cast<int>(array.shape[0]), 1);
   for (size_t i = 0; i < metres.size(); ++i) {
-    check(std::isfinite(metres[i]) && metres[i] >= 0, origin, ": the depth at row ", i / depth.width, ", column ", i % depth.width,
-          " is ", metres[i], "; use 0 where there is none");
+    check(std::isfinite(metres[i]) && metres[i] >= 0, origin, ": the depth at row ", i / depth.width, ", column ",
+          i % depth.width, " is ", metres[i], "; use 0 where there is none");
     depth.pixels[i] = static_cast<uint16_t>(std::lround(std::clamp(metres[i] / config.depth_unit, 0.0, 65535.0)));
   }
   return depth;

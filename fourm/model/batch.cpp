@@ -24,8 +24,7 @@ Tensor packing_order(const Groups& groups, int64_t total) {
 
 template <class Groups>
 auto& find_group(Groups& groups, const std::string& modality) {
-  const auto found =
-      std::find_if(groups.begin(), groups.end(), [&](const auto& g) { return g.modality == modality; });
+  const auto found = std::find_if(groups.begin(), groups.end(), [&](const auto& g) { return g.modality == modality; });
   if (found != groups.end()) return *found;
   groups.emplace_back();
   groups.back().modality = modality;
@@ -66,7 +65,8 @@ void EncoderPacker::add_values(const std::string& modality, const Tensor& values
 EncoderBatch EncoderPacker::finish() const {
   EncoderBatch batch;
   for (const auto& g : groups_)
-    batch.groups.push_back({g.modality, g.values.empty() ? to_tensor(g.ids) : at::cat(g.values), to_tensor(g.positions)});
+    batch.groups.push_back(
+        {g.modality, g.values.empty() ? to_tensor(g.ids) : at::cat(g.values), to_tensor(g.positions)});
   batch.order = packing_order(groups_, total_);
   batch.lengths = lengths_;
   return batch;

@@ -65,7 +65,8 @@ class DecoderPacker {
   explicit DecoderPacker(bool causal = false, bool separate = true) : causal_(causal), separate_(separate) {}
   void begin_sample();
   /// Slots of a grid; `targets` may be empty.
-  void add_grid(const std::string& modality, const std::vector<int64_t>& positions, const std::vector<int64_t>& targets);
+  void add_grid(const std::string& modality, const std::vector<int64_t>& positions,
+                const std::vector<int64_t>& targets);
   /// Slots of a sequence: reads ids[i] at positions[i]; `targets` may be empty.
   void add_sequence(const std::string& modality, const std::vector<int64_t>& ids, const std::vector<int64_t>& positions,
                     const std::vector<int64_t>& targets);

@@ -3,8 +3,8 @@
 #include <algorithm>
 
 #include "fourm/core/error.h"
-#include "fourm/io/torch_file.h"
 #include "fourm/core/strings.h"
+#include "fourm/io/torch_file.h"
 
 namespace fourm {
 namespace {
@@ -168,9 +168,7 @@ Decoded FourM::decode(const DecoderBatch& batch, const Encoded& encoded) const {
   return result;
 }
 
-Tensor FourM::logits(const std::string& modality, const Tensor& rows) const {
-  return output(modality).to_logits(rows);
-}
+Tensor FourM::logits(const std::string& modality, const Tensor& rows) const { return output(modality).to_logits(rows); }
 
 Loss FourM::loss(const Batch& batch, LossKind kind) const {
   const Tensor out = decode(batch.targets, encode(batch.inputs)).out;

@@ -18,9 +18,9 @@ namespace fourm {
 
 /// What the encoder made of a batch. Rows: per sample, its registers, then its tokens. [N, D] each.
 struct Encoded {
-  Tensor tokens, place;   ///< content and place as they entered
-  Tensor out;             ///< after the last norm
-  Tensor context;         ///< what the decoder attends to
+  Tensor tokens, place;  ///< content and place as they entered
+  Tensor out;            ///< after the last norm
+  Tensor context;        ///< what the decoder attends to
   std::vector<int64_t> lengths;
 };
 
@@ -32,7 +32,7 @@ struct Decoded {
 struct Loss {
   Tensor total;
   struct Part {
-    double loss = 0;       ///< mean cross-entropy in nats over the modality's slots; 0 without slots
+    double loss = 0;  ///< mean cross-entropy in nats over the modality's slots; 0 without slots
     int64_t slots = 0;
   };
   std::map<std::string, Part> parts;
@@ -61,8 +61,8 @@ class FourM {
   Modality modality(const std::string& name) const;
   const std::map<std::string, EncoderEmbedding>& inputs() const { return inputs_; }
   const std::map<std::string, DecoderEmbedding>& outputs() const { return outputs_; }
-  const EncoderEmbedding& input(const std::string& modality) const;    ///< Error when the model does not read it
-  const DecoderEmbedding& output(const std::string& modality) const;   ///< Error when it does not write it
+  const EncoderEmbedding& input(const std::string& modality) const;   ///< Error when the model does not read it
+  const DecoderEmbedding& output(const std::string& modality) const;  ///< Error when it does not write it
   Parameters& parameters() { return *parameters_; }
   const Parameters& parameters() const { return *parameters_; }
 

@@ -36,17 +36,18 @@ void describe_model(const fs::path& path, Json& report) {
   const FourM model = FourM::open(path);
   const ModelConfig& c = model.config();
   report["kind"] = "4M model";
-  report["config"] = {{"dim", c.dim},
-                      {"encoder_depth", c.encoder_depth},
-                      {"decoder_depth", c.decoder_depth},
-                      {"num_heads", c.num_heads},
-                      {"mlp_hidden", c.mlp_hidden()},
-                      {"activation", c.act_layer},
-                      {"gated_mlp", c.gated_mlp},
-                      {"qk_norm", c.qk_norm},
-                      {"biases", {{"qkv", c.qkv_bias}, {"proj", c.proj_bias}, {"mlp", c.mlp_bias}, {"norm", c.norm_bias}}},
-                      {"registers", c.num_register_tokens},
-                      {"shared_modality_embeddings", c.share_modality_embeddings}};
+  report["config"] = {
+      {"dim", c.dim},
+      {"encoder_depth", c.encoder_depth},
+      {"decoder_depth", c.decoder_depth},
+      {"num_heads", c.num_heads},
+      {"mlp_hidden", c.mlp_hidden()},
+      {"activation", c.act_layer},
+      {"gated_mlp", c.gated_mlp},
+      {"qk_norm", c.qk_norm},
+      {"biases", {{"qkv", c.qkv_bias}, {"proj", c.proj_bias}, {"mlp", c.mlp_bias}, {"norm", c.norm_bias}}},
+      {"registers", c.num_register_tokens},
+      {"shared_modality_embeddings", c.share_modality_embeddings}};
   Json modalities = Json::array();
   std::vector<std::string> names = c.domains_in;
   for (const auto& name : c.domains_out)
@@ -87,7 +88,8 @@ void write_config(const fs::path& path, const SafetensorsFile& file, const fs::p
 // To so many significant bits, as numbers of 2^e [0.5, 1).
 Tensor rounded(const Tensor& value, int bits) {
   const auto [fraction, exponent] = at::frexp(value.to(at::kDouble));
-  return at::ldexp(at::ldexp(at::round(at::ldexp(fraction, at::scalar_tensor(bits))), at::scalar_tensor(-bits)), exponent);
+  return at::ldexp(at::ldexp(at::round(at::ldexp(fraction, at::scalar_tensor(bits))), at::scalar_tensor(-bits)),
+                   exponent);
 }
 
 }  // namespace
@@ -124,15 +126,17 @@ std::string inspect_text(const Json& report, bool all_tensors) {
     out << "\n";
   }
   if (report.contains("modalities")) {
-    out << std::left << std::setw(26) << "modality" << std::setw(12) << "kind" << std::setw(8) << "reads" << std::setw(8)
-        << "writes" << std::setw(12) << "vocabulary" << std::setw(8) << "tokens" << "id\n";
+    out << std::left << std::setw(26) << "modality" << std::setw(12) << "kind" << std::setw(8) << "reads"
+        << std::setw(8) << "writes" << std::setw(12) << "vocabulary" << std::setw(8) << "tokens"
+        << "id\n";
     for (const auto& m : report["modalities"])
       out << std::setw(26) << m["name"].get<std::string>() << std::setw(12) << m["kind"].get<std::string>()
           << std::setw(8) << (m["reads"].get<bool>() ? "yes" : "-") << std::setw(8)
           << (m["writes"].get<bool>() ? "yes" : "-") << std::setw(12) << m["vocabulary"].get<int64_t>() << std::setw(8)
           << m["tokens"].get<int64_t>() << m["id"].get<int64_t>() << "\n";
   }
-  if (report.contains("domains_in")) out << "reads " << report["domains_in"] << "\nwrites " << report["domains_out"] << "\n";
+  if (report.contains("domains_in"))
+    out << "reads " << report["domains_in"] << "\nwrites " << report["domains_out"] << "\n";
   if (report.contains("tensors")) {
     const auto& tensors = report["tensors"];
     uint64_t bytes = 0;

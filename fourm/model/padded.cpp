@@ -39,8 +39,8 @@ std::vector<int64_t> running_index(const std::vector<bool>& hidden) {
 
 Tensor content_rows(const PaddedModality& m, const Modality& info, int64_t b) {
   if (info.kind == ModalityKind::kPixels) {
-    check(m.tensor.dim() == 4 && m.tensor.size(1) == info.channels, "modality '", m.name, "': pixels ", m.tensor.sizes(),
-          ", expected [B, ", info.channels, ", S, S]");
+    check(m.tensor.dim() == 4 && m.tensor.size(1) == info.channels, "modality '", m.name, "': pixels ",
+          m.tensor.sizes(), ", expected [B, ", info.channels, ", S, S]");
     return to_patches(m.tensor.slice(0, b, b + 1), info.patch_size)[0];
   }
   if (info.kind == ModalityKind::kEmbeddings) return m.tensor[b];
@@ -57,7 +57,9 @@ std::vector<int64_t> integers(const Tensor& values) {
 Tensor to_patches(const Tensor& pixels, int64_t p) {
   const int64_t b = pixels.size(0), c = pixels.size(1), h = pixels.size(2), w = pixels.size(3);
   check(h % p == 0 && w % p == 0, "a picture of ", h, " x ", w, " pixels is not a whole number of patches of ", p);
-  return pixels.reshape({b, c, h / p, p, w / p, p}).permute({0, 2, 4, 3, 5, 1}).reshape({b, h / p * (w / p), p * p * c});
+  return pixels.reshape({b, c, h / p, p, w / p, p})
+      .permute({0, 2, 4, 3, 5, 1})
+      .reshape({b, h / p * (w / p), p * p * c});
 }
 
 Tensor to_padded(const Tensor& rows, const std::vector<int64_t>& lengths, int64_t n) {
@@ -126,8 +128,8 @@ PaddedBatch select_visible(const FourM& model, const PaddedSample& sample, int64
           inputs.add_ids(m.name, integers(rows), positions);
       }
       std::vector<int64_t> positions, ids, wanted;
-      const auto all_ids = infos[k].width || infos[k].kind == ModalityKind::kPixels ? std::vector<int64_t>()
-                                                                                    : integers(m.tensor[b]);
+      const auto all_ids =
+          infos[k].width || infos[k].kind == ModalityKind::kPixels ? std::vector<int64_t>() : integers(m.tensor[b]);
       const auto running = running_index(flags(m.target_mask[b]));
       for (const auto& s : decoder_rows.back()) {
         if (s.modality != k || s.hidden) continue;

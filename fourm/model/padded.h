@@ -10,16 +10,16 @@ namespace fourm {
 /// Masks: true = hidden. Order in the list = order in the batch.
 struct PaddedModality {
   std::string name;
-  Tensor tensor;                  ///< ids [B, ...], pixels [B, 3, S, S] or vectors [B, L, width]
-  Tensor input_mask, target_mask; ///< [B, L] bool
-  Tensor decoder_attention_mask;  ///< [B, L] compressed form; only needed for labels and masks
+  Tensor tensor;                   ///< ids [B, ...], pixels [B, 3, S, S] or vectors [B, L, width]
+  Tensor input_mask, target_mask;  ///< [B, L] bool
+  Tensor decoder_attention_mask;   ///< [B, L] compressed form; only needed for labels and masks
 };
 using PaddedSample = std::vector<PaddedModality>;
 
 /// One side of a padded batch after selection. `rows[b][i]` is slot i of sample b.
 struct PaddedSide {
-  Tensor mask;     ///< [B, 1, n] bool, true = padding
-  Tensor labels;   ///< [B, n] int16 modality ids, -1 = padding or register
+  Tensor mask;    ///< [B, 1, n] bool, true = padding
+  Tensor labels;  ///< [B, n] int16 modality ids, -1 = padding or register
 };
 
 struct PaddedBatch {

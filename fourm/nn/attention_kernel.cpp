@@ -52,7 +52,8 @@ FOURM_INLINE void multiply(int64_t m, int64_t n, int64_t k, const T* a, int64_t 
                            int64_t ldb, T* c, int64_t ldc) {
   int64_t j = 0;
   for (; j + S::kCols <= n; j += S::kCols) multiply_columns<S, kAdd, 2>(m, k, a, a_row, a_col, b + j, ldb, c + j, ldc);
-  for (; j + S::kLanes <= n; j += S::kLanes) multiply_columns<S, kAdd, 1>(m, k, a, a_row, a_col, b + j, ldb, c + j, ldc);
+  for (; j + S::kLanes <= n; j += S::kLanes)
+    multiply_columns<S, kAdd, 1>(m, k, a, a_row, a_col, b + j, ldb, c + j, ldc);
   for (; j < n; ++j)  // head widths that are no multiple of the lanes
     for (int64_t i = 0; i < m; ++i) {
       T sum = 0;
@@ -250,10 +251,10 @@ void attention_backward(const HeadShape& shape, T scale, HeadRows<const T> q, He
     backward_body<32>(shape, scale, q, k, v, out, grad_out, lse, lse_stride, grad_q, grad_k, grad_v, scratch);
 }
 
-#define FOURM_INSTANTIATE(T)                                                                                         \
-  template void attention_forward(const HeadShape&, T, HeadRows<const T>, HeadRows<const T>, HeadRows<const T>,      \
-                                  HeadRows<T>, T*, int64_t, std::vector<T>&);                                        \
-  template void attention_backward(const HeadShape&, T, HeadRows<const T>, HeadRows<const T>, HeadRows<const T>,     \
+#define FOURM_INSTANTIATE(T)                                                                                          \
+  template void attention_forward(const HeadShape&, T, HeadRows<const T>, HeadRows<const T>, HeadRows<const T>,       \
+                                  HeadRows<T>, T*, int64_t, std::vector<T>&);                                         \
+  template void attention_backward(const HeadShape&, T, HeadRows<const T>, HeadRows<const T>, HeadRows<const T>,      \
                                    HeadRows<const T>, HeadRows<const T>, const T*, int64_t, HeadRows<T>, HeadRows<T>, \
                                    HeadRows<T>, std::vector<T>&);
 FOURM_INSTANTIATE(float)

@@ -7,7 +7,8 @@ namespace fourm {
 Linear::Linear(const Scope& scope, int64_t in, int64_t out, bool with_bias, int64_t blocks)
     : weight(scope.parameter("weight", {out, in}, Init::xavier(in, out / blocks))) {
   if (with_bias) bias = scope.parameter("bias", {out}, Init::zeros());
-  if (const auto& packing = scope.parameters().packing()) packed = std::make_shared<PackedLinear>(weight, bias, *packing);
+  if (const auto& packing = scope.parameters().packing())
+    packed = std::make_shared<PackedLinear>(weight, bias, *packing);
 }
 
 Linear Linear::convolution(const Scope& scope, at::IntArrayRef shape, bool zero) {
@@ -50,10 +51,7 @@ Tensor activate(Activation activation, const Tensor& x) {
 }
 
 Mlp::Mlp(const Scope& scope, int64_t width, int64_t hidden, Activation act, bool is_gated, bool bias)
-    : fc1(scope["fc1"], width, hidden, bias),
-      fc2(scope["fc2"], hidden, width, bias),
-      activation(act),
-      gated(is_gated) {
+    : fc1(scope["fc1"], width, hidden, bias), fc2(scope["fc2"], hidden, width, bias), activation(act), gated(is_gated) {
   if (gated) fc3 = Linear(scope["fc3"], width, hidden, bias);
 }
 
@@ -97,7 +95,8 @@ CrossAttention::CrossAttention(const Scope& scope, const BlockConfig& c)
       heads(c.heads) {}
 
 CrossAttention::Keys CrossAttention::keys(const Tensor& context) const {
-  const auto parts = kv(context).view({context.size(0), 2, heads, context.size(1) / heads}).unbind(1);  // two of [M, H, hd]
+  const auto parts =
+      kv(context).view({context.size(0), 2, heads, context.size(1) / heads}).unbind(1);  // two of [M, H, hd]
   return {norms.key(parts[0]), parts[1]};
 }
 

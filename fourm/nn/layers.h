@@ -21,9 +21,9 @@ struct Linear {
   /// With a bias, and the weight stored as that of a convolution over single positions or whole patches: [out, in, ...].
   static Linear convolution(const Scope& scope, at::IntArrayRef shape, bool zero = false);
   Tensor operator()(const Tensor& x) const { return packed ? (*packed)(x) : at::linear(x, matrix(), bias); }
-  Tensor operator()(const Tensor& x, Activation activation) const;          ///< activation(y)
-  Tensor times(const Tensor& x, const Tensor& factor) const;                ///< y * factor
-  Tensor plus(const Tensor& x, const Tensor& residual) const;               ///< residual + y
+  Tensor operator()(const Tensor& x, Activation activation) const;  ///< activation(y)
+  Tensor times(const Tensor& x, const Tensor& factor) const;        ///< y * factor
+  Tensor plus(const Tensor& x, const Tensor& residual) const;       ///< residual + y
 
  private:
   Tensor matrix() const { return weight.dim() == 2 ? weight : weight.flatten(1); }
@@ -85,7 +85,8 @@ struct SelfAttention {
     Tensor places;  // [N]
   };
   /// residual + the attention's output. The layout's keys are the rows of x, or those of the cache.
-  Tensor plus(const Tensor& x, const AttentionLayout& layout, const Tensor& residual, const Cache* cache = nullptr) const;
+  Tensor plus(const Tensor& x, const AttentionLayout& layout, const Tensor& residual,
+              const Cache* cache = nullptr) const;
 
  private:
   Heads project(const Tensor& x) const;

@@ -12,10 +12,9 @@ Tensor pack(const Tensor& weight, int64_t padding, int64_t stride, at::IntArrayR
 }
 
 Tensor convolve(const Tensor& x, const Tensor& packed, const Tensor& bias, int64_t padding, int64_t stride) {
-  static const auto op =
-      operator_named<Tensor(const Tensor&, const Tensor&, const std::optional<Tensor>&, at::IntArrayRef, at::IntArrayRef,
-                            at::IntArrayRef, int64_t, std::string_view, ScalarList, std::optional<std::string_view>)>(
-          "mkldnn::_convolution_pointwise");
+  static const auto op = operator_named<Tensor(
+      const Tensor&, const Tensor&, const std::optional<Tensor>&, at::IntArrayRef, at::IntArrayRef, at::IntArrayRef,
+      int64_t, std::string_view, ScalarList, std::optional<std::string_view>)>("mkldnn::_convolution_pointwise");
   return op.call(x, packed, bias, {padding, padding}, {stride, stride}, {1, 1}, 1, "none", ScalarList(), "");
 }
 
@@ -86,8 +85,9 @@ Tensor PackedConv2d::operator()(const Tensor& x, const Tensor& residual) const {
   const int64_t padding = weight_.size(2) / 2;
   if (f.packed && residual.defined() && f.type == at::kFloat)
     return convolve_plus(in, f.weight, f.bias, padding, stride_, channels_last(residual));
-  const Tensor y = (f.packed ? convolve(in, f.weight, f.bias, padding, stride_)
-                             : at::conv2d(in, f.weight, f.bias, stride_, padding)).to(at::kFloat);
+  const Tensor y =
+      (f.packed ? convolve(in, f.weight, f.bias, padding, stride_) : at::conv2d(in, f.weight, f.bias, stride_, padding))
+          .to(at::kFloat);
   return residual.defined() ? y + residual : y;
 }
 

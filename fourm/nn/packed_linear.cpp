@@ -16,7 +16,8 @@ namespace {
 constexpr int64_t kTypicalRows = 256;
 
 Tensor pack_float(const Tensor& weight) {
-  static const auto op = operator_named<Tensor(const Tensor&, std::optional<int64_t>)>("mkldnn::_reorder_linear_weight");
+  static const auto op =
+      operator_named<Tensor(const Tensor&, std::optional<int64_t>)>("mkldnn::_reorder_linear_weight");
   return op.call(weight, kTypicalRows);
 }
 
@@ -123,7 +124,8 @@ bool works(Precision precision) {
     } else {
       const auto type = precision == Precision::kBf16 ? at::kBFloat16 : at::kFloat;
       found = multiply_float(x.to(type), pack_float(w.to(type)), std::nullopt, {Epilogue::kPlus, expected.to(type)})
-                  .to(at::kFloat) - expected;
+                  .to(at::kFloat) -
+              expected;
     }
     return (found - expected).abs().max().item<double>() < (precision == Precision::kF32 ? 1e-4 : 0.5);
   } catch (const std::exception&) {
@@ -139,8 +141,8 @@ bool available(Precision precision) {
 }  // namespace
 
 struct PackedLinear::Form {
-  Tensor weight;                // packed; plain where the operators are missing
-  Tensor scales, zeros;         // int8: by output channel
+  Tensor weight;         // packed; plain where the operators are missing
+  Tensor scales, zeros;  // int8: by output channel
   std::optional<Tensor> bias;
   bool packed;
 };
@@ -159,7 +161,8 @@ const PackedLinear::Form& PackedLinear::form() const {
     const auto type = precision == Precision::kBf16 ? at::kBFloat16 : at::kFloat;
     if (bias_.defined()) form->bias = bias_.to(type);
     if (precision == Precision::kInt8) {
-      check(form->packed, "int8 needs oneDNN's quantised products, which this LibTorch does not have here; use f32 or bf16");
+      check(form->packed,
+            "int8 needs oneDNN's quantised products, which this LibTorch does not have here; use f32 or bf16");
       form->scales = at::empty({weight_.size(0)}, at::kFloat);
       form->zeros = at::zeros({weight_.size(0)}, at::kInt);
       Tensor levels = at::empty(weight_.sizes(), at::kChar);
@@ -196,7 +199,8 @@ Tensor PackedLinear::operator()(const Tensor& x, const Epilogue& epilogue) const
   if (!f.packed) return finish(at::linear(in, f.weight, f.bias), epilogue);
   // Residuals stay float32 beside bfloat16 products.
   const bool fits = !epilogue.other.defined() || epilogue.other.scalar_type() == in.scalar_type();
-  return fits ? multiply_float(in, f.weight, f.bias, epilogue) : finish(multiply_float(in, f.weight, f.bias, {}), epilogue);
+  return fits ? multiply_float(in, f.weight, f.bias, epilogue)
+              : finish(multiply_float(in, f.weight, f.bias, {}), epilogue);
 }
 
 bool is_fast(Precision precision) {

@@ -15,7 +15,8 @@ namespace fourm {
 /// What a model does with its matrices when it is opened to answer, not to be trained.
 struct Packing {
   Precision precision = Precision::kF32;
-  std::function<void(const Tensor&)> give_back;  ///< called with a stored matrix once its packed form exists; may be empty
+  std::function<void(const Tensor&)>
+      give_back;  ///< called with a stored matrix once its packed form exists; may be empty
 };
 
 /// What is done with a product y while it is at hand.

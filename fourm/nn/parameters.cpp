@@ -109,13 +109,12 @@ void FileSource::finish(const Parameters& built) {
     if (count > 20) names.resize(20);
     return join(names, "; ") + (count > 20 ? concat("; and ", count - 20, " more") : "");
   };
-  check(problems_.empty(), file_.path().string(), ": ", problems_.size(), " tensors do not fit the config: ",
-        listed(problems_));
+  check(problems_.empty(), file_.path().string(), ": ", problems_.size(),
+        " tensors do not fit the config: ", listed(problems_));
   std::vector<std::string> surplus;
   for (const auto& t : file_.tensors())
     if (!used_.contains(t.name) && !built.aliases().contains(t.name)) surplus.push_back(t.name);
-  if (!surplus.empty())
-    warn(file_.path().string(), ": ", surplus.size(), " tensors are not used: ", listed(surplus));
+  if (!surplus.empty()) warn(file_.path().string(), ": ", surplus.size(), " tensors are not used: ", listed(surplus));
 }
 
 std::map<std::string, std::string> FileSource::aliases() const {
@@ -206,7 +205,8 @@ Tensor view_of(const SafetensorsFile& file, const StoredTensor& stored) {
     std::memcpy(copy.data_ptr(), data, stored.bytes);
     return copy;
   }
-  return at::from_blob(data, stored.shape, [keep = file.mapping()](void*) {}, options);
+  return at::from_blob(
+      data, stored.shape, [keep = file.mapping()](void*) {}, options);
 }
 
 Tensor read_tensor(const SafetensorsFile& file, const std::string& name) {
@@ -222,8 +222,8 @@ void save_tensors(const fs::path& path, const NamedTensors& tensors,
   for (const auto& [name, tensor] : tensors) {
     keep.push_back(tensor.detach().contiguous());
     const Tensor& t = keep.back();
-    stored.push_back({name, stored_type(t.scalar_type()), t.sizes().vec(), static_cast<std::byte*>(t.data_ptr()),
-                      t.nbytes()});
+    stored.push_back(
+        {name, stored_type(t.scalar_type()), t.sizes().vec(), static_cast<std::byte*>(t.data_ptr()), t.nbytes()});
   }
   write_safetensors(path, stored, metadata);
 }

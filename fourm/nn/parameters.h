@@ -104,13 +104,13 @@ class Parameters {
   /// Copies the trained tensors out of mapped memory and turns their gradients on: of those whose names match one of the
   /// patterns ('*': any characters), or of all without patterns. Error when a pattern matches none.
   void make_trainable(const std::vector<std::string>& only = {});
-  int64_t count() const;  ///< numbers in trained tensors
+  int64_t count() const;     ///< numbers in trained tensors
   int64_t learning() const;  ///< numbers in tensors whose gradients are on
 
  private:
   ParameterSource* source_;
   std::vector<Entry> entries_;
-  std::map<std::string, size_t> index_;           // stored name -> entry
+  std::map<std::string, size_t> index_;  // stored name -> entry
   std::map<std::string, std::string> aliases_;
   std::set<std::string> asked_;
   std::optional<Packing> packing_;

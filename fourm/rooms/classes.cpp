@@ -93,10 +93,8 @@ bool is_furniture(RoomClass c) {
     case kDoor:
     case kRug:
     case kPicture:
-    case kCurtain:
-      return false;
-    default:
-      return true;
+    case kCurtain: return false;
+    default: return true;
   }
 }
 

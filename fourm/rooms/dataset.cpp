@@ -51,10 +51,9 @@ std::string description(const RoomMaker& maker, int64_t count) {
   const RoomOptions& o = maker.options();
   std::string text =
       concat("name: rooms\nseed: ", o.seed, "\nsplit: ", split_name(o.split),
-             "\nfurniture: ",
-             maker.catalogue().only_solids() ? "solids" : split_name(o.furniture.value_or(o.split)),
-             o.solids && !maker.catalogue().only_solids() ? " and solids" : "",
-             "\ncount: ", count, "\nsize: ", o.size, "\ndepth_unit_mm: 1\nsemseg_classes:\n");
+             "\nfurniture: ", maker.catalogue().only_solids() ? "solids" : split_name(o.furniture.value_or(o.split)),
+             o.solids && !maker.catalogue().only_solids() ? " and solids" : "", "\ncount: ", count, "\nsize: ", o.size,
+             "\ndepth_unit_mm: 1\nsemseg_classes:\n");
   for (int c = 0; c < kRoomClasses; ++c) {
     const Colour& k = class_colours()[c];
     text += concat("  - {id: ", c, ", name: ", class_name(static_cast<RoomClass>(c)), ", colour: [", int{k[0]}, ", ",

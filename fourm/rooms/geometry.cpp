@@ -2,7 +2,6 @@
 
 #include <algorithm>
 #include <array>
-#include <array>
 
 namespace fourm {
 

@@ -28,66 +28,27 @@ class Joiner {
 
   Mesh build(RoomClass semantic) {
     switch (semantic) {
-      case kTable:
-        table();
-        break;
-      case kDesk:
-        desk();
-        break;
-      case kStool:
-        stool();
-        break;
-      case kChair:
-        chair();
-        break;
+      case kTable: table(); break;
+      case kDesk: desk(); break;
+      case kStool: stool(); break;
+      case kChair: chair(); break;
       case kSofa:
-      case kArmchair:
-        sofa(semantic == kSofa);
-        break;
-      case kBed:
-        bed();
-        break;
-      case kPlant:
-        plant();
-        break;
-      case kLamp:
-        lamp();
-        break;
-      case kShelf:
-        shelf();
-        break;
-      case kTelevision:
-        television();
-        break;
-      case kComputer:
-        laptop();
-        break;
-      case kToilet:
-        toilet();
-        break;
-      case kBathtub:
-        bath();
-        break;
-      case kSink:
-        basin();
-        break;
-      case kRefrigerator:
-        fridge();
-        break;
-      case kStove:
-        stove();
-        break;
-      case kWashingMachine:
-        washer();
-        break;
-      case kRug:
-        rug();
-        break;
-      case kWardrobe:
-        closet(1, 4, 0);
-        break;
-      default:
-        closet(1, 3, 5);
+      case kArmchair: sofa(semantic == kSofa); break;
+      case kBed: bed(); break;
+      case kPlant: plant(); break;
+      case kLamp: lamp(); break;
+      case kShelf: shelf(); break;
+      case kTelevision: television(); break;
+      case kComputer: laptop(); break;
+      case kToilet: toilet(); break;
+      case kBathtub: bath(); break;
+      case kSink: basin(); break;
+      case kRefrigerator: fridge(); break;
+      case kStove: stove(); break;
+      case kWashingMachine: washer(); break;
+      case kRug: rug(); break;
+      case kWardrobe: closet(1, 4, 0); break;
+      default: closet(1, 3, 5);
     }
     return std::move(mesh_);
   }

@@ -17,9 +17,7 @@ BoxOrder parse_box_order(std::string_view name) {
   fail("unknown order of boxes ", printable(name), "; expected dist_to_orig, area, score or random");
 }
 
-double area(const LabelledBox& box) {
-  return std::max(0.0, box.xmax - box.xmin) * std::max(0.0, box.ymax - box.ymin);
-}
+double area(const LabelledBox& box) { return std::max(0.0, box.xmax - box.xmin) * std::max(0.0, box.ymax - box.ymin); }
 
 /// The box in the view, or nothing when too little of it is inside.
 static std::optional<LabelledBox> view_box(LabelledBox box, const CropView& view, double min_visibility) {
@@ -69,15 +67,9 @@ std::vector<LabelledBox> view_boxes(const std::vector<LabelledBox>& boxes, const
     case BoxOrder::kDistanceToOrigin:
       sort_descending(seen, [](const LabelledBox& box) { return -(box.xmin * box.xmin + box.ymin * box.ymin); });
       break;
-    case BoxOrder::kArea:
-      sort_descending(seen, area);
-      break;
-    case BoxOrder::kScore:
-      sort_descending(seen, score);
-      break;
-    case BoxOrder::kRandom:
-      random.shuffle(seen);
-      break;
+    case BoxOrder::kArea: sort_descending(seen, area); break;
+    case BoxOrder::kScore: sort_descending(seen, score); break;
+    case BoxOrder::kRandom: random.shuffle(seen); break;
   }
   return seen;
 }

@@ -27,14 +27,10 @@ struct MetadataType {
 
   double write(double value) const {
     switch (kind) {
-      case kPixels:
-        return std::clamp(std::floor(value / kPixelsPerStep), 0.0, kMaxCount);
-      case kCount:
-        return std::clamp(std::trunc(value), 0.0, kMaxCount);
-      case kRange:
-        return std::trunc(kLastBin * (std::clamp(value, low, high) - low) / (high - low));
-      case kEdges:
-        return static_cast<double>(std::upper_bound(edges.begin(), edges.end(), value) - edges.begin());
+      case kPixels: return std::clamp(std::floor(value / kPixelsPerStep), 0.0, kMaxCount);
+      case kCount: return std::clamp(std::trunc(value), 0.0, kMaxCount);
+      case kRange: return std::trunc(kLastBin * (std::clamp(value, low, high) - low) / (high - low));
+      case kEdges: return static_cast<double>(std::upper_bound(edges.begin(), edges.end(), value) - edges.begin());
     }
     return 0;
   }

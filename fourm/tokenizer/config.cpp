@@ -42,7 +42,7 @@ YAML::Node metadata_node(const std::map<std::string, std::string>& metadata, con
   }
   for (const auto& [key, text] : metadata) {
     if (!known.names.contains(key)) continue;  // other arguments of a training
-    if (text.size() > 10000) continue;  // no config value is that long
+    if (text.size() > 10000) continue;         // no config value is that long
     const std::string plain = std::regex_replace(text, std::regex("\\bNone\\b"), "null");
     node[key] = plain == "null" ? YAML::Node() : parse_yaml(plain, origin + ": metadata " + key);
   }
@@ -167,7 +167,8 @@ void TokenizerConfig::validate(const std::string& origin) const {
   check(quant_type != "memcodes" || latent_dim % num_codebooks == 0, origin, ": latent_dim ", latent_dim,
         " does not divide into ", num_codebooks, " codebooks");
   if (kind == TokenizerClass::kDiVae) {
-    check(!n_labels, origin, ": n_labels is set, but '", printable(dec_type), "' makes pictures; label maps need a ViT decoder");
+    check(!n_labels, origin, ": n_labels is set, but '", printable(dec_type),
+          "' makes pictures; label maps need a ViT decoder");
     one_of("prediction_type", prediction_type, {"sample", "epsilon", "v_prediction", "v_prediction-epsilon_loss"});
     check(cls_free_guidance_dropout >= 0 && cls_free_guidance_dropout <= 1, origin, ": cls_free_guidance_dropout is ",
           cls_free_guidance_dropout, ", expected 0 to 1");

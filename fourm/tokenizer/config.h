@@ -110,7 +110,7 @@ struct TokenizerConfig {
       v("masked_cfg_high", masked_cfg_high, "most tokens kept then");
       v("scheduler", scheduler, "sampler of the original's decoding, ddpm or ddim; ours is chosen when decoding");
       v("beta_schedule", beta_schedule, "linear, scaled_linear, squaredcos_cap_v2, sigmoid or shifted_cosine:S");
-      v("prediction_type", prediction_type, 
+      v("prediction_type", prediction_type,
         "what the decoder predicts: sample, epsilon, v_prediction or v_prediction-epsilon_loss");
       v("clip_sample", clip_sample, "clamp the predicted picture to [-1, 1]");
       v("thresholding", thresholding, "clamp it by its own quantile (in effect to [-1, 1])");

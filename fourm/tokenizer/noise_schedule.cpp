@@ -24,7 +24,8 @@ Tensor beta_table(const std::string& name, int64_t steps) {
   if (name == "linear") return at::linspace(kFirstBeta, kLastBeta, steps, at::kFloat);
   if (name == "scaled_linear")
     return at::linspace(std::sqrt(kFirstBeta), std::sqrt(kLastBeta), steps, at::kFloat).square();
-  if (name == "sigmoid") return at::linspace(-6, 6, steps, at::kFloat).sigmoid() * (kLastBeta - kFirstBeta) + kFirstBeta;
+  if (name == "sigmoid")
+    return at::linspace(-6, 6, steps, at::kFloat).sigmoid() * (kLastBeta - kFirstBeta) + kFirstBeta;
   if (name == "squaredcos_cap_v2") {
     std::vector<float> betas;
     const auto n = static_cast<double>(steps);
@@ -35,8 +36,9 @@ Tensor beta_table(const std::string& name, int64_t steps) {
     }
     return at::tensor(betas);
   }
-  fail("beta_schedule is '", printable(name),
-       "', expected linear, scaled_linear, squaredcos_cap_v2, sigmoid or shifted_cosine:S (such as shifted_cosine:0.5)");
+  fail(
+      "beta_schedule is '", printable(name),
+      "', expected linear, scaled_linear, squaredcos_cap_v2, sigmoid or shifted_cosine:S (such as shifted_cosine:0.5)");
 }
 
 // Shifts and scales sqrt(alpha_bar) so that it ends at 0 and starts where it did.
@@ -66,8 +68,8 @@ NoiseSchedule::NoiseSchedule(const std::string& betas, int64_t steps, bool zero_
     const std::string number = betas.substr(kShifted.size());
     double shift = 0;
     const auto end = number.data() + number.size();
-    check(std::from_chars(number.data(), end, shift).ptr == end && std::isfinite(shift) && shift > 0, "beta_schedule is '",
-          printable(betas), "', expected a positive number after shifted_cosine:");
+    check(std::from_chars(number.data(), end, shift).ptr == end && std::isfinite(shift) && shift > 0,
+          "beta_schedule is '", printable(betas), "', expected a positive number after shifted_cosine:");
     alpha_bar_ = shifted_cosine(shift, steps);
     return;
   }

@@ -68,8 +68,7 @@ Estimate estimate(const NoiseSchedule& schedule, Prediction prediction, const Cl
     case Prediction::kNoise:
       // Of pure noise nothing follows but that pictures are centred at 0.
       return {clipping(now.signal > 0 ? (noisy - now.noise * output) / now.signal : at::zeros_like(noisy)), output};
-    default:
-      return {clipping(now.signal * noisy - now.noise * output), now.signal * output + now.noise * noisy};
+    default: return {clipping(now.signal * noisy - now.noise * output), now.signal * output + now.noise * noisy};
   }
 }
 
@@ -87,8 +86,8 @@ Tensor ddim_step(const NoiseSchedule& schedule, const Estimate& estimate, int64_
 Tensor ddpm_step(const NoiseSchedule& schedule, const Tensor& noisy, const Estimate& estimate, int64_t t,
                  int64_t previous, const Tensor& fresh) {
   const double now = schedule.alpha_bar(t), then = schedule.alpha_bar(previous), alpha = now / then;
-  const Tensor mean = std::sqrt(then) * (1 - alpha) / (1 - now) * estimate.x0 +
-                      std::sqrt(alpha) * (1 - then) / (1 - now) * noisy;
+  const Tensor mean =
+      std::sqrt(then) * (1 - alpha) / (1 - now) * estimate.x0 + std::sqrt(alpha) * (1 - then) / (1 - now) * noisy;
   if (t == 0) return mean;
   const double variance = (1 - then) / (1 - now) * (1 - alpha);
   return mean + std::sqrt(std::max(variance, kSmallestVariance)) * fresh;
@@ -117,8 +116,8 @@ std::vector<int64_t> time_steps(int64_t steps, int64_t count, const std::string&
   } else {
     const double width = count > 1 ? static_cast<double>(steps - 1) / static_cast<double>(count - 1) : 0;
     for (int64_t i = 0; i < count; ++i)
-      visited.push_back(static_cast<int64_t>(std::nearbyint(static_cast<double>(steps) - static_cast<double>(i) * width)) -
-                        1);
+      visited.push_back(
+          static_cast<int64_t>(std::nearbyint(static_cast<double>(steps) - static_cast<double>(i) * width)) - 1);
   }
   return visited;
 }
@@ -135,8 +134,8 @@ std::vector<int64_t> time_steps(const NoiseSchedule& schedule, const DecodeOptio
   const double high = std::max(low, std::min(kNoiseEnds, Level(schedule, 0).log_snr()));
   int64_t t = total - 1;
   for (int64_t i = 1; i < count && t > 0; ++i) {
-    const double target = count > 2 ? low + (high - low) * static_cast<double>(i - 1) / static_cast<double>(count - 2)
-                                    : (low + high) / 2;
+    const double target =
+        count > 2 ? low + (high - low) * static_cast<double>(i - 1) / static_cast<double>(count - 2) : (low + high) / 2;
     do --t;
     while (t > 0 && Level(schedule, t).log_snr() < target);
     visited.push_back(t);

@@ -18,8 +18,9 @@ Prediction parse_prediction(const std::string& name);
 /// Bounds on the predicted picture.
 struct Clipping {
   enum Kind { kNone, kClamp, kThreshold } kind = kNone;
-  double quantile = 0.995;  ///< kThreshold: values beyond this quantile of |x| are clamped and the rest scaled to [-1, 1],
-  double limit = 1;         ///< where the quantile counts as 1 to `limit`: with 1 it is a clamp to [-1, 1]
+  double quantile =
+      0.995;         ///< kThreshold: values beyond this quantile of |x| are clamped and the rest scaled to [-1, 1],
+  double limit = 1;  ///< where the quantile counts as 1 to `limit`: with 1 it is a clamp to [-1, 1]
   Tensor operator()(const Tensor& x0) const;
 };
 

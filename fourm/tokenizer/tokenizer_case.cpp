@@ -63,8 +63,7 @@ NamedTensors run_vqvae(const fs::path& folder, const Json& json, const std::stri
     out.emplace_back("dec", dec);
     out.emplace_back("quant_from_tokens", from_tokens.image());
     out.emplace_back("dec_from_tokens", tokenizer.decode(from_tokens));
-    out.emplace_back("eval_reconst_loss",
-                     reconstruction_loss(json_get<std::string>(json, "loss_fn", origin), dec, x));
+    out.emplace_back("eval_reconst_loss", reconstruction_loss(json_get<std::string>(json, "loss_fn", origin), dec, x));
   }
   if (!json.contains("train") || json["train"].is_null()) return out;
   SeededDraws draws(0, 0);
@@ -116,8 +115,8 @@ NamedTensors run_divae(const fs::path& folder, const Json& json, const std::stri
       const bool given = json_get<std::string>(run, "cond", origin) == "tokens_in";
       const auto fresh = [&](int64_t step) { return read_tensor(inputs, name + ".step_noise")[step]; };
       out.emplace_back(name + ".timesteps", at::tensor(time_steps(schedule, options), at::kLong));
-      out.emplace_back(name + ".image",
-                       decoder->sample(given ? from_tokens : quant, options, read_tensor(inputs, name + ".init"), fresh));
+      out.emplace_back(name + ".image", decoder->sample(given ? from_tokens : quant, options,
+                                                        read_tensor(inputs, name + ".init"), fresh));
     }
   }
   RecordedDiffusion draws(t, noise);
@@ -126,7 +125,8 @@ NamedTensors run_divae(const fs::path& folder, const Json& json, const std::stri
 }
 
 // Tables, time steps and single steps of schedulers.
-NamedTensors run_schedulers(const fs::path& folder, const Json& json, const std::string& origin, std::optional<Precision>) {
+NamedTensors run_schedulers(const fs::path& folder, const Json& json, const std::string& origin,
+                            std::optional<Precision>) {
   const auto inputs = SafetensorsFile::open(folder / "inputs.safetensors");
   const Tensor noisy = read_tensor(inputs, "sample"), output = read_tensor(inputs, "model_output");
   const Tensor noise = read_tensor(inputs, "noise"), x0 = read_tensor(inputs, "x0");
@@ -217,7 +217,8 @@ class VariantSource : public ParameterSource {
   std::string prefix_;
 };
 
-NamedTensors run_quantizer(const fs::path& folder, const Json& json, const std::string& origin, std::optional<Precision>) {
+NamedTensors run_quantizer(const fs::path& folder, const Json& json, const std::string& origin,
+                           std::optional<Precision>) {
   const auto inputs = SafetensorsFile::open(folder / "inputs.safetensors");
   NamedTensors out;
   const auto variants = json_get<std::vector<Json>>(json, "variants", origin);

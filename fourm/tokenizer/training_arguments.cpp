@@ -6,12 +6,9 @@ namespace fourm {
 namespace {
 
 // Config key -> argument, where they differ. Sizes follow below.
-const std::map<std::string, std::string> kArgumentNames{{"quant_type", "quantizer_type"},
-                                                        {"enc_type", "encoder_type"},
-                                                        {"dec_type", "decoder_type"},
-                                                        {"image_size_enc", "input_size_enc"},
-                                                        {"image_size_dec", "input_size_dec"},
-                                                        {"ema_decay", "quantizer_ema_decay"}};
+const std::map<std::string, std::string> kArgumentNames{
+    {"quant_type", "quantizer_type"},     {"enc_type", "encoder_type"},         {"dec_type", "decoder_type"},
+    {"image_size_enc", "input_size_enc"}, {"image_size_dec", "input_size_dec"}, {"ema_decay", "quantizer_ema_decay"}};
 
 bool given(const std::map<std::string, std::string>& arguments, const std::string& key) {
   const auto found = arguments.find(key);
@@ -46,8 +43,8 @@ std::map<std::string, std::string> constructor_arguments(const SafetensorsFile& 
     config["n_labels"] = extent("cls_emb.weight", 0);
     config["n_channels"] = extent("cls_emb.weight", 1);
   } else {
-    config["n_channels"] = extent(file.find("encoder.linear_in.weight") ? "encoder.linear_in.weight"
-                                                                        : "encoder.proj.weight", 1);
+    config["n_channels"] =
+        extent(file.find("encoder.linear_in.weight") ? "encoder.linear_in.weight" : "encoder.proj.weight", 1);
   }
   return config;
 }

@@ -90,7 +90,8 @@ VitDecoder::VitDecoder(const Scope& scope, const TokenizerConfig& config)
 
 Tensor VitDecoder::operator()(const FeatureMap& features, const DecodeOptions&) const {
   const auto [batch, h, w] = features.grid;
-  Tensor x = out_proj_(trunk_(features.rows, features.grid)).to(at::kFloat).view({batch, h, w, channels_, patch_, patch_});
+  Tensor x =
+      out_proj_(trunk_(features.rows, features.grid)).to(at::kFloat).view({batch, h, w, channels_, patch_, patch_});
   x = x.permute({0, 3, 1, 4, 2, 5}).reshape({batch, channels_, h * patch_, w * patch_});
   for (const auto& block : out_conv_) x = block(x);
   return x;

@@ -31,13 +31,13 @@ class Tokenizer {
   Tensor decode_tokens(const Tensor& tokens, const DecodeOptions& options = {}) const;
 
   // The stages, for training and tests.
-  FeatureMap features(const Tensor& x) const;                             ///< encoder output
-  FeatureMap latents(const FeatureMap& features) const;                   ///< width latent_dim, float32, not quantised
-  FeatureMap quantised(const Tensor& tokens) const;                       ///< the vectors of tokens
+  FeatureMap features(const Tensor& x) const;            ///< encoder output
+  FeatureMap latents(const FeatureMap& features) const;  ///< width latent_dim, float32, not quantised
+  FeatureMap quantised(const Tensor& tokens) const;      ///< the vectors of tokens
   Tensor decode(const FeatureMap& quantised, const DecodeOptions& options = {}) const;  ///< [B, C, H, W]
-  Tensor shape_tokens(const Tensor& codes, const TokenGrid& grid) const;  ///< [N, h] -> [B(, h), nh, nw]
+  Tensor shape_tokens(const Tensor& codes, const TokenGrid& grid) const;                ///< [N, h] -> [B(, h), nh, nw]
 
-  const TokenDecoder* decoder() const { return decoder_.get(); }          ///< null: the tokenizer can encode only
+  const TokenDecoder* decoder() const { return decoder_.get(); }  ///< null: the tokenizer can encode only
 
   struct Training {
     Tensor output, target, code_loss, tokens;

@@ -61,12 +61,17 @@ void draw(std::ostream& out, const std::string& name, const Panel& panel, double
     for (const Point& p : *points) low = std::min(low, p.value), high = std::max(high, p.value);
   const bool flat = high <= low;
   if (flat) high = low + 1;
-  const auto at_x = [&](double step) { return x + kLeft + (kWidth - kLeft - kRight) * step / std::max(1.0, last_step); };
-  const auto at_y = [&](double value) { return y + kHeight - kBottom - (kHeight - kTop - kBottom) * (value - low) / (high - low); };
+  const auto at_x = [&](double step) {
+    return x + kLeft + (kWidth - kLeft - kRight) * step / std::max(1.0, last_step);
+  };
+  const auto at_y = [&](double value) {
+    return y + kHeight - kBottom - (kHeight - kTop - kBottom) * (value - low) / (high - low);
+  };
   const auto label = [&](double px, double py, const char* anchor, const std::string& text) {
     out << "<text x=\"" << px << "\" y=\"" << py << "\" text-anchor=\"" << anchor << "\">" << text << "</text>\n";
   };
-  out << "<text class=\"name\" x=\"" << x + kLeft << "\" y=\"" << y + kTop - 10 << "\">" << escaped(name) << "</text>\n";
+  out << "<text class=\"name\" x=\"" << x + kLeft << "\" y=\"" << y + kTop - 10 << "\">" << escaped(name)
+      << "</text>\n";
   out << "<path class=\"axis\" d=\"M" << x + kLeft << " " << y + kTop << "V" << y + kHeight - kBottom << "H"
       << x + kWidth - kRight << "\"/>\n";
   if (!flat) label(x + kLeft - 5, at_y(high) + 4, "end", number(high));
@@ -98,8 +103,8 @@ std::string curves_svg(std::string_view metrics_jsonl, const std::string& title)
       << "<style>text{font:11px system-ui,sans-serif;fill:#555}.name{font-weight:600;fill:#222}.title{font-size:15px;"
          "font-weight:600;fill:#222}.axis{fill:none;stroke:#bbb}.train{fill:none;stroke:#3b76c4;stroke-width:1.3}"
          ".eval{fill:#d9662b}</style>\n<rect width=\"100%\" height=\"100%\" fill=\"#fff\"/>\n"
-      << "<text class=\"title\" x=\"12\" y=\"23\">" << escaped(title)
-      << "</text><text x=\"" << width - 12 << "\" y=\"23\" text-anchor=\"end\">line: training, dots: evaluation</text>\n";
+      << "<text class=\"title\" x=\"12\" y=\"23\">" << escaped(title) << "</text><text x=\"" << width - 12
+      << "\" y=\"23\" text-anchor=\"end\">line: training, dots: evaluation</text>\n";
   int i = 0;
   for (const auto& [name, panel] : panels) {
     draw(out, name, panel, last_step, i % kColumns * kWidth, kTitle + i / kColumns * kHeight);

@@ -209,9 +209,9 @@ class Pretokenizer {
         const StoredPicture picture =
             decode_picture(input, source_.read(s.index, folder), source_.origin(s.index, folder));
         for (int64_t c = 0; c < o_.crops; ++c)
-          squares[k * o_.crops + c] =
-              input.has_features() ? whole_map(picture, s.views[c], source_.origin(s.index, folder))
-                                   : cut_square(input, picture, to_cut(s.views[c]), size);
+          squares[k * o_.crops + c] = input.has_features()
+                                          ? whole_map(picture, s.views[c], source_.origin(s.index, folder))
+                                          : cut_square(input, picture, to_cut(s.views[c]), size);
       });
       use(std::vector<const Sample*>(having.begin() + begin, having.begin() + begin + n), squares);
     }

@@ -54,8 +54,10 @@ FourM start_model(const PretrainConfig& config, const ModalityTable& table) {
     check(known.sizes() == value.sizes(), config.init, ": ", name, " has another shape than in the recipe's 'model'");
     value.copy_(known);
   }
-  check(fresh.size() < model.parameters().entries().size(), config.init, ": no tensor of it is in the recipe's 'model'");
-  if (!fresh.empty()) note(config.init, " lacks ", fresh.size(), " tensors, which start fresh (", fresh.front(), ", ...)");
+  check(fresh.size() < model.parameters().entries().size(), config.init,
+        ": no tensor of it is in the recipe's 'model'");
+  if (!fresh.empty())
+    note(config.init, " lacks ", fresh.size(), " tensors, which start fresh (", fresh.front(), ", ...)");
   return model;
 }
 

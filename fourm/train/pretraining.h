@@ -26,12 +26,15 @@ struct PretrainConfig {
     v("eval_data", eval_data, "held-out set; empty = no evaluation");
     v("text_tokenizer", text_tokenizer, "tokenizer.json of captions and boxes");
     v("modalities", modalities, "YAML file of modalities beyond the official ones; empty = none");
-    v("init", init, "model folder whose weights the run starts from, by name: modalities may come and go; empty = fresh weights");
-    v("learn", learn, "names of the tensors that learn, with * for any characters; the others stay as they are; empty = all learn");
+    v("init", init,
+      "model folder whose weights the run starts from, by name: modalities may come and go; empty = fresh weights");
+    v("learn", learn,
+      "names of the tensors that learn, with * for any characters; the others stay as they are; empty = all learn");
     v("loss", loss, "modality (mean over the output modalities), present (over those in the batch) or token");
     v("seed", seed, "of weights, order and masks");
     v("tokens", tokens,
-      "billions of tokens to train on, which sets training.steps; a sample counts as the largest input and target budget; "
+      "billions of tokens to train on, which sets training.steps; a sample counts as the largest input and target "
+      "budget; "
       "0 = as training.steps says");
     v("warmup_tokens", warmup_tokens, "billions of them in warm-up, which sets training.schedule.warmup_steps");
     v("batch", batch, "samples a micro-batch");

@@ -47,8 +47,8 @@ class Program : public testing::Test {
 
 TEST_F(Program, VersionAndHelp) {
   EXPECT_EQ(run("--version").out.substr(0, 6), "fourm ");
-  for (const char* verb : {"bench", "clip", "data", "demo", "eval", "generate", "inspect", "pretrain", "replay", "rooms", "tokenize", "tokenizer",
-                           "vocab"}) {
+  for (const char* verb : {"bench", "clip", "data", "demo", "eval", "generate", "inspect", "pretrain", "replay",
+                           "rooms", "tokenize", "tokenizer", "vocab"}) {
     const Outcome outcome = run(std::string(verb) + " --help");
     EXPECT_EQ(outcome.code, 0) << verb;
     EXPECT_NE(outcome.out.find("Usage"), std::string::npos) << verb;
@@ -56,7 +56,8 @@ TEST_F(Program, VersionAndHelp) {
 }
 
 TEST_F(Program, WrongUsageIsTwo) {
-  for (const char* arguments : {"", "paint", "inspect", "rooms --count many --out x", "generate --model x --nonsense 1"})
+  for (const char* arguments :
+       {"", "paint", "inspect", "rooms --count many --out x", "generate --model x --nonsense 1"})
     EXPECT_EQ(run(arguments).code, 2) << arguments;
 }
 
@@ -102,13 +103,16 @@ TEST_F(Program, InspectDescribesAModel) {
 TEST_F(Program, GenerateWritesTokenFiles) {
   const fs::path model = test::fixture_root() / "transformer" / "forward_21";
   FOURM_NEEDS(model);
-  const std::string arguments = "generate --model " + model.string() + " --out-modality tok_dinov2_global --seed 3 --json --out ";
+  const std::string arguments =
+      "generate --model " + model.string() + " --out-modality tok_dinov2_global --seed 3 --json --out ";
   const Outcome outcome = run(arguments + (folder_ / "one").string());
   ASSERT_EQ(outcome.code, 0) << outcome.errors;
   ASSERT_EQ(run(arguments + (folder_ / "two").string()).code, 0);
   EXPECT_EQ(read_file(folder_ / "one" / "tok_dinov2_global.npy"), read_file(folder_ / "two" / "tok_dinov2_global.npy"));
-  expect_failure("generate --model " + model.string() + " --out-modality tok_dinov3 --out " + folder_.string(), "tok_dinov3");
-  expect_failure("generate --model " + model.string() + " --in rgb@224=no.png --out-modality tok_dinov2_global", "no.png");
+  expect_failure("generate --model " + model.string() + " --out-modality tok_dinov3 --out " + folder_.string(),
+                 "tok_dinov3");
+  expect_failure("generate --model " + model.string() + " --in rgb@224=no.png --out-modality tok_dinov2_global",
+                 "no.png");
 }
 
 TEST_F(Program, TheExampleReadsPicturesAtTheSameTime) {
@@ -138,7 +142,8 @@ TEST_F(Program, BenchGivesOneRecordAWorkloadAndEngine) {
   for (std::string line; std::getline(lines, line);) {
     const Json record = parse_json(line, "stdout");
     found.push_back(record["workload"].get<std::string>() + " " + record["engine"].get<std::string>());
-    for (const char* key : {"median_s", "ready_s", "rss_gib", "peak_share"}) EXPECT_GT(record[key].get<double>(), 0) << key;
+    for (const char* key : {"median_s", "ready_s", "rss_gib", "peak_share"})
+      EXPECT_GT(record[key].get<double>(), 0) << key;
     EXPECT_EQ(record["all"].size(), 1u);
     EXPECT_EQ(record["precision"], "f32");
   }
@@ -149,15 +154,18 @@ TEST_F(Program, BenchGivesOneRecordAWorkloadAndEngine) {
 TEST_F(Program, ClipTrainsScoresAndSearches) {
   const std::string data = (folder_ / "data").string(), model = (folder_ / "run/model").string();
   test::write_described_discs(data, 16);
-  write_file(folder_ / "clip.yaml",
-             "data: " + data + "\ntext_tokenizer: " + data + "/text.json\nbatch: 8\nmodel: {image_size: 32, patch_size: 8, "
-             "embed_dim: 8, image_width: 16, image_depth: 1, text_width: 16, text_depth: 1}\ntraining: {steps: 2}\n");
+  write_file(
+      folder_ / "clip.yaml",
+      "data: " + data + "\ntext_tokenizer: " + data +
+          "/text.json\nbatch: 8\nmodel: {image_size: 32, patch_size: 8, "
+          "embed_dim: 8, image_width: 16, image_depth: 1, text_width: 16, text_depth: 1}\ntraining: {steps: 2}\n");
   const Outcome trained = run("clip train " + (folder_ / "clip.yaml").string() + " out=" + (folder_ / "run").string());
   ASSERT_EQ(trained.code, 0) << trained.errors;
 
   const std::string picture = data + "/rgb/1003.png";
   const Json scores = parse_json(
-      run("clip score --json --model " + model + " --image " + picture + " --text 'a red disc' 'a white disc' ''").out, "out");
+      run("clip score --json --model " + model + " --image " + picture + " --text 'a red disc' 'a white disc' ''").out,
+      "out");
   ASSERT_EQ(scores.size(), 3u);
   double sum = 0;
   for (const auto& row : scores) {
@@ -168,7 +176,8 @@ TEST_F(Program, ClipTrainsScoresAndSearches) {
   EXPECT_NEAR(sum, 1, 1e-9);
 
   // Each picture has the score that it has alone, and they come in order.
-  const std::string search = "clip search --json --model " + model + " --in " + data + "/rgb --text 'a red disc' --top ";
+  const std::string search =
+      "clip search --json --model " + model + " --in " + data + "/rgb --text 'a red disc' --top ";
   const Json found = parse_json(run(search + "16").out, "out"), best = parse_json(run(search + "2").out, "out");
   ASSERT_EQ(found.size(), 16u);
   for (size_t i = 0; i < 16; ++i) {

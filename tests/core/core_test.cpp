@@ -182,9 +182,18 @@ TEST(File, CyclicLinksAreRefused) {
 
 TEST(Parallel, EveryIndexOnceAndTheFirstErrorComesOut) {
   std::vector<int> hits(1000);
-  parallel_for(1000, [&](int64_t i) { ++hits[i]; }, 4);
+  parallel_for(
+      1000, [&](int64_t i) { ++hits[i]; }, 4);
   EXPECT_EQ(std::accumulate(hits.begin(), hits.end(), 0), 1000);
-  EXPECT_EQ(message_of([] { parallel_for(10, [](int64_t i) { if (i == 5) fail("five"); }, 2); }), "five");
+  EXPECT_EQ(message_of([] {
+              parallel_for(
+                  10,
+                  [](int64_t i) {
+                    if (i == 5) fail("five");
+                  },
+                  2);
+            }),
+            "five");
 }
 
 TEST(Strings, NearestNames) {

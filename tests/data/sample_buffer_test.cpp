@@ -49,7 +49,8 @@ TEST(SampleBuffer, AVisitIsTheSameWhereverARunStartsAndOnAnyThread) {
   }
   SampleBuffer shared(numbered, 7, 3, 5);
   std::atomic<int> wrong = 0;
-  parallel_for(100, [&](int64_t visit) { wrong += number_of(shared.sample(visit)) != order[visit]; }, 4);
+  parallel_for(
+      100, [&](int64_t visit) { wrong += number_of(shared.sample(visit)) != order[visit]; }, 4);
   EXPECT_EQ(wrong, 0);
 }
 

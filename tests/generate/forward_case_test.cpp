@@ -14,7 +14,8 @@ double tolerance(const Json& noise, const std::string& name) {
   return 4 * noise.value(quantity, 1e-5) + 1e-6;
 }
 
-void expect_case(const std::string& name, const std::string& file, const std::string& prefix, const EngineConfig& engine) {
+void expect_case(const std::string& name, const std::string& file, const std::string& prefix,
+                 const EngineConfig& engine) {
   const fs::path folder = test::fixture_root() / "transformer" / name;
   FOURM_NEEDS(folder / file);
   const Json info = read_json(folder / "case.json");
@@ -35,7 +36,8 @@ void expect_case(const std::string& name, const std::string& file, const std::st
     }
     const bool encoder = key.starts_with("encoder_") || key == "context", decoder = key.starts_with("decoder_");
     if (encoder || decoder) {
-      const Tensor visible = expected.at(encoder ? "encoder_mask" : "decoder_mask").squeeze(1).logical_not().unsqueeze(-1);
+      const Tensor visible =
+          expected.at(encoder ? "encoder_mask" : "decoder_mask").squeeze(1).logical_not().unsqueeze(-1);
       ASSERT_EQ(value.sizes(), want.sizes()) << key;
       value = value.masked_select(visible), want = want.masked_select(visible);
     }

@@ -10,8 +10,7 @@ namespace {
 
 std::map<int64_t, int64_t> token_at_slot(const Tensor& slots, const Tensor& tokens, int64_t row) {
   std::map<int64_t, int64_t> result;
-  for (int64_t i = 0; i < slots.size(1); ++i)
-    result[slots[row][i].item<int64_t>()] = tokens[row][i].item<int64_t>();
+  for (int64_t i = 0; i < slots.size(1); ++i) result[slots[row][i].item<int64_t>()] = tokens[row][i].item<int64_t>();
   return result;
 }
 
@@ -66,7 +65,8 @@ void expect_gated_runs(const EngineConfig& engine) {
         const Tensor& slots = expected.at(step + ".positions");
         for (int64_t b = 0; b < want.size(0); ++b)
           for (int64_t i = 0; i < want.size(1); ++i)
-            EXPECT_NEAR(confidence_of(found, step, b, slots[b][i].item<int64_t>()), want[b][i].item<double>(), confidence)
+            EXPECT_NEAR(confidence_of(found, step, b, slots[b][i].item<int64_t>()), want[b][i].item<double>(),
+                        confidence)
                 << key;
       } else if (key.ends_with("ar_argmax_per_step")) {
         if (want.size(0) == 1)
@@ -74,7 +74,8 @@ void expect_gated_runs(const EngineConfig& engine) {
         else
           expect_texts(value, want, 6);
       } else if (key.find(".final.") != std::string::npos || !want.is_floating_point()) {
-        if (!key.ends_with(".positions") || key.find(".pass") != std::string::npos) test::expect_equal(key, value, want);
+        if (!key.ends_with(".positions") || key.find(".pass") != std::string::npos)
+          test::expect_equal(key, value, want);
       } else {
         test::expect_close(key, value, want, scores);
       }

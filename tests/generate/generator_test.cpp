@@ -130,7 +130,9 @@ TEST_F(Generator, CachedTextEqualsTheWholeTextAtOnce) {
   GenerateOptions options;
   options.sequence_ids = ids_;
   options.draw = false;
-  options.on_scores = [&](int64_t, const std::vector<Tensor>&, const Tensor& scores) { stepwise.push_back(scores.clone()); };
+  options.on_scores = [&](int64_t, const std::vector<Tensor>&, const Tensor& scores) {
+    stepwise.push_back(scores.clone());
+  };
   options.on_step = [&](const StepReport& report) {
     written = report.rows[0].tokens;
     return true;

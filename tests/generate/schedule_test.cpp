@@ -96,7 +96,8 @@ TEST(Schedule, PlansExpandLikeTheOriginal) {
       t.tokens = a["tokens_per_target"][i].get<int64_t>();
       t.scheme = a["autoregression_schemes"][i].get<std::string>();
       if (a["decoding_steps"][i].is_number()) t.steps = a["decoding_steps"][i].get<int64_t>();
-      if (a["token_decoding_schedules"][i].is_string()) t.schedule = a["token_decoding_schedules"][i].get<std::string>();
+      if (a["token_decoding_schedules"][i].is_string())
+        t.schedule = a["token_decoding_schedules"][i].get<std::string>();
       t.temperature = a["temps"][i].get<double>();
       t.temperature_schedule = a["temp_schedules"][i].get<std::string>();
       t.guidance = a["cfg_scales"][i].get<double>();
@@ -157,7 +158,8 @@ TEST(Sampler, DrawsFollowTheFilteredDistribution) {
         EXPECT_NEAR(drawn.confidence, expected[drawn.token], 1e-5);
         ++counts[drawn.token];
       }
-      for (size_t v = 0; v < expected.size(); ++v) {  // five standard deviations; a rare token may still come once or twice
+      for (size_t v = 0; v < expected.size();
+           ++v) {  // five standard deviations; a rare token may still come once or twice
         const double deviation = std::sqrt(expected[v] * (1 - expected[v]) / kDraws);
         EXPECT_NEAR(counts[v] / static_cast<double>(kDraws), expected[v], 5 * deviation + 3.0 / kDraws);
       }

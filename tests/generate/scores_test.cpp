@@ -111,7 +111,9 @@ Result run(const FourM& model, const Plan& plan, std::vector<Canvas> canvases, b
   options.reference = reference;
   options.filter = plan.filter();
   options.sequence_ids = ids;
-  options.on_scores = [&](int64_t, const std::vector<Tensor>&, const Tensor& guided) { result.scores.push_back(guided.clone()); };
+  options.on_scores = [&](int64_t, const std::vector<Tensor>&, const Tensor& guided) {
+    result.scores.push_back(guided.clone());
+  };
   generate(model, expand(plan, [&](const std::string& name) { return model.modality(name); }), canvases, options);
   result.canvases = std::move(canvases);
   return result;
@@ -126,7 +128,8 @@ TEST(Scores, FastAndReferenceGiveTheSameOnRandomPlans) {
     Random random(seed);
     const Plan plan = random_plan(random);
     const auto canvases = random_canvases(random, ids);
-    const Result plain = run(models.reference, plan, canvases, true, ids), fast = run(models.fast, plan, canvases, false, ids);
+    const Result plain = run(models.reference, plan, canvases, true, ids),
+                 fast = run(models.fast, plan, canvases, false, ids);
     ASSERT_EQ(plain.scores.size(), fast.scores.size());
     for (size_t i = 0; i < plain.scores.size(); ++i)
       EXPECT_LE(test::largest_difference(plain.scores[i], fast.scores[i]), 2e-4) << "step " << i;

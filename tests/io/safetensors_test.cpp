@@ -77,8 +77,9 @@ TEST_F(Safetensors, BrokenFilesAreRefused) {
                       R"("b":{"dtype":"F32","shape":[1],"data_offsets":[2,6]}})",
                       "123456"),
               "overlap");
-  EXPECT_SAYS(refusal(R"({"a":{"dtype":"F32","shape":[4294967296,4294967296,4294967296],"data_offsets":[0,4]}})", "1234"),
-              "another number of bytes");
+  EXPECT_SAYS(
+      refusal(R"({"a":{"dtype":"F32","shape":[4294967296,4294967296,4294967296],"data_offsets":[0,4]}})", "1234"),
+      "another number of bytes");
   EXPECT_SAYS(refusal(R"({"__metadata__":{"k":1}})", ""), "is not text");
 }
 

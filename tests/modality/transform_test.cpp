@@ -162,8 +162,8 @@ TEST(Transform, FeaturesAreKeptAsTheyAre) {
 
   write_npy(folder / "vector.npy", npy_from_floats({7, 8}, {2}));  // of a whole picture
   EXPECT_EQ(picture_width(read_picture(config, folder / "vector.npy")), 1);
-  for (const NpyArray& bad : {npy_from_floats({1, 2, 3}, {3}), npy_from_floats({1, 2, 3, 4}, {2, 2}),
-                              npy_from_floats({1, INFINITY}, {2})}) {
+  for (const NpyArray& bad :
+       {npy_from_floats({1, 2, 3}, {3}), npy_from_floats({1, 2, 3, 4}, {2, 2}), npy_from_floats({1, INFINITY}, {2})}) {
     write_npy(folder / "bad.npy", bad);
     EXPECT_THROW(read_picture(config, folder / "bad.npy"), Error);
   }

@@ -143,7 +143,8 @@ TEST(Model, LoadSaveLoadIsBitEqual) {
     if (!fs::exists(folder / "model.safetensors")) continue;
     const fs::path copy = fs::temp_directory_path() / ("fourm_saved_" + std::string(name));
     FourM::open(folder).save(copy);
-    const auto before = test::read_all(folder / "model.safetensors"), after = test::read_all(copy / "model.safetensors");
+    const auto before = test::read_all(folder / "model.safetensors"),
+               after = test::read_all(copy / "model.safetensors");
     ASSERT_EQ(before.size(), after.size()) << name;
     for (const auto& [key, value] : before) EXPECT_TRUE(at::equal(value, after.at(key))) << name << " " << key;
     EXPECT_EQ(SafetensorsFile::open(copy / "model.safetensors").metadata(),
@@ -158,13 +159,27 @@ TEST(Model, OneFileWithItsConfigInTheHeaderLoads) {
   const fs::path folder = test::fixture_root() / "transformer" / "variant_qknorm_registers";
   FOURM_NEEDS(folder);
   const auto file = SafetensorsFile::open(folder / "model.safetensors");
-  std::map<std::string, std::string> header{
-      {"dim", "16"}, {"encoder_depth", "2"}, {"decoder_depth", "2"}, {"num_heads", "2"}, {"mlp_ratio", "4"},
-      {"domains_in", "['rgb@224', 'tok_semseg@224']"}, {"domains_out", "['tok_depth@224', 'tok_semseg@224']"},
-      {"qkv_bias", "False"}, {"proj_bias", "False"}, {"mlp_bias", "False"}, {"norm_bias", "False"},
-      {"gated_mlp", "True"}, {"qk_norm", "True"}, {"act_layer", "SiLU"}, {"num_register_tokens", "3"},
-      {"share_modality_embeddings", "True"}, {"decoder_causal_mask", "True"}, {"decoder_sep_mask", "False"},
-      {"image_size", "224"}, {"patch_size", "16"}, {"drop_path_rate_encoder", "0.0"}};
+  std::map<std::string, std::string> header{{"dim", "16"},
+                                            {"encoder_depth", "2"},
+                                            {"decoder_depth", "2"},
+                                            {"num_heads", "2"},
+                                            {"mlp_ratio", "4"},
+                                            {"domains_in", "['rgb@224', 'tok_semseg@224']"},
+                                            {"domains_out", "['tok_depth@224', 'tok_semseg@224']"},
+                                            {"qkv_bias", "False"},
+                                            {"proj_bias", "False"},
+                                            {"mlp_bias", "False"},
+                                            {"norm_bias", "False"},
+                                            {"gated_mlp", "True"},
+                                            {"qk_norm", "True"},
+                                            {"act_layer", "SiLU"},
+                                            {"num_register_tokens", "3"},
+                                            {"share_modality_embeddings", "True"},
+                                            {"decoder_causal_mask", "True"},
+                                            {"decoder_sep_mask", "False"},
+                                            {"image_size", "224"},
+                                            {"patch_size", "16"},
+                                            {"drop_path_rate_encoder", "0.0"}};
   auto tensors = file.tensors();
   StoredTensor shared = *file.find("decoder_embeddings.tok_semseg@224.mod_emb");
   shared.name = "encoder_embeddings.tok_semseg@224.mod_emb";  // this layout stores both names
@@ -183,7 +198,8 @@ TEST(Model, HalfPrecisionFilesLoad) {
     const fs::path copy = fs::temp_directory_path() / "fourm_half";
     model.save(copy, type);
     const FourM loaded = FourM::open(copy);
-    EXPECT_LE(test::largest_difference(loaded.parameters().find("mask_token"), model.parameters().find("mask_token")), 1e-3);
+    EXPECT_LE(test::largest_difference(loaded.parameters().find("mask_token"), model.parameters().find("mask_token")),
+              1e-3);
     EXPECT_EQ(loaded.parameters().find("mask_token").scalar_type(), at::kFloat);
     fs::remove_all(copy);
   }
@@ -195,7 +211,8 @@ TEST(Model, EveryWrongTensorIsNamedAtOnce) {
   model.save(copy);
   auto file = SafetensorsFile::open(copy / "model.safetensors");
   auto tensors = file.tensors();
-  std::erase_if(tensors, [](const auto& t) { return t.name == "encoder_norm.weight" || t.name.ends_with("grid.pos_emb"); });
+  std::erase_if(tensors,
+                [](const auto& t) { return t.name == "encoder_norm.weight" || t.name.ends_with("grid.pos_emb"); });
   for (auto& t : tensors)
     if (t.name == "mask_token") t.shape = {8, 1, 1};
   write_safetensors(copy / "model.safetensors.new", tensors, file.metadata());

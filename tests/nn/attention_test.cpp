@@ -23,7 +23,7 @@ std::vector<Layouts> layouts() {
   std::vector<Layouts> all;
   all.push_back({AttentionLayout::within({5, 1, 40, 33}), 79, 79});
   all.push_back({AttentionLayout::across({3, 0, 20}, {70, 4, 0}), 23, 74});  // the last sample has an empty context
-  all.push_back({AttentionLayout::across({1, 1, 2}, {33, 5, 41}), 4, 79});  // one query at a time, as in decoding
+  all.push_back({AttentionLayout::across({1, 1, 2}, {33, 5, 41}), 4, 79});   // one query at a time, as in decoding
   Layouts causal{AttentionLayout::within({7, 65}), 72, 72};
   for (int i = 0; i < 7; ++i) causal.layout.visible.push_back(i + 1);
   for (int i = 0; i < 65; ++i) causal.layout.visible.push_back(i < 30 ? 30 : i + 1);  // a block, then causal

@@ -15,18 +15,10 @@ inline std::string damaged(std::string bytes, Random& random) {
   for (int64_t i = random.between(1, 3); i > 0 && !bytes.empty(); --i) {
     const size_t at = place();
     switch (random.below(5)) {
-      case 0:
-        bytes[at] = static_cast<char>(random.bits());
-        break;
-      case 1:
-        bytes[at] = "0129-.eE\"[]{}:,\\"[random.below(16)];
-        break;  // keeps texts nearly well formed
-      case 2:
-        bytes.erase(at, static_cast<size_t>(random.between(1, 8)));
-        break;
-      case 3:
-        bytes.insert(at, bytes.substr(at, static_cast<size_t>(random.between(1, 8))));
-        break;
+      case 0: bytes[at] = static_cast<char>(random.bits()); break;
+      case 1: bytes[at] = "0129-.eE\"[]{}:,\\"[random.below(16)]; break;  // keeps texts nearly well formed
+      case 2: bytes.erase(at, static_cast<size_t>(random.between(1, 8))); break;
+      case 3: bytes.insert(at, bytes.substr(at, static_cast<size_t>(random.between(1, 8)))); break;
       default:
         if (random.chance(0.2)) bytes.resize(at);
     }

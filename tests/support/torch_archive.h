@@ -11,9 +11,7 @@
 
 namespace fourm::test {
 
-inline std::string little(uint64_t value, size_t width) {
-  return {reinterpret_cast<const char*>(&value), width};
-}
+inline std::string little(uint64_t value, size_t width) { return {reinterpret_cast<const char*>(&value), width}; }
 
 using ZipMembers = std::vector<std::pair<std::string, std::string>>;
 

@@ -91,8 +91,10 @@ double error_on_gaussian(const DecodeOptions& options, double s) {
 
 TEST(Solvers, FewDpmStepsBeatManyDdimSteps) {
   for (const double s : {0.1, 0.25, 0.5}) {
-    EXPECT_LT(error_on_gaussian({.solver = "dpm++", .steps = 8}, s), error_on_gaussian({.solver = "ddim", .steps = 50}, s));
-    EXPECT_LT(error_on_gaussian({.solver = "ddim", .steps = 500}, s), error_on_gaussian({.solver = "ddim", .steps = 50}, s));
+    EXPECT_LT(error_on_gaussian({.solver = "dpm++", .steps = 8}, s),
+              error_on_gaussian({.solver = "ddim", .steps = 50}, s));
+    EXPECT_LT(error_on_gaussian({.solver = "ddim", .steps = 500}, s),
+              error_on_gaussian({.solver = "ddim", .steps = 50}, s));
   }
   EXPECT_LT(error_on_gaussian({.solver = "dpm++", .steps = 50}, 0.5), 0.01);
 }
@@ -100,14 +102,17 @@ TEST(Solvers, FewDpmStepsBeatManyDdimSteps) {
 TEST(Solvers, AnExactEstimateGivesThePictureInOneStepOrMany) {
   const NoiseSchedule schedule("squaredcos_cap_v2", 1000, true);
   SeedSource source(1);
-  const Tensor picture = source.get("x", {1, 3, 4, 4}, Init::normal(0.5)), noise = source.get("n", {1, 3, 4, 4}, Init::normal(1));
+  const Tensor picture = source.get("x", {1, 3, 4, 4}, Init::normal(0.5)),
+               noise = source.get("n", {1, 3, 4, 4}, Init::normal(1));
   for (const char* solver : {"dpm++", "ddim", "ddpm"})
     for (const int64_t steps : {1, 3, 10}) {
       DecodeOptions options{.solver = solver, .steps = steps};
       const auto visited = time_steps(schedule, options);
       const Tensor found = denoise(
           schedule, options, noise,
-          [&](const Tensor& noisy, int64_t i) { return Estimate{picture, noise_of(schedule, noisy, picture, visited[i])}; },
+          [&](const Tensor& noisy, int64_t i) {
+            return Estimate{picture, noise_of(schedule, noisy, picture, visited[i])};
+          },
           [&](int64_t) { return noise; });
       EXPECT_LT(largest(found - picture), 1e-5) << solver << steps;
     }
@@ -116,11 +121,13 @@ TEST(Solvers, AnExactEstimateGivesThePictureInOneStepOrMany) {
 TEST(Solvers, PredictionsOfOneTruthAgree) {
   const NoiseSchedule schedule("linear", 1000, true);
   SeedSource source(1);
-  const Tensor x0 = source.get("x", {1, 3, 4, 4}, Init::normal(0.3)), noise = source.get("n", {1, 3, 4, 4}, Init::normal(1));
+  const Tensor x0 = source.get("x", {1, 3, 4, 4}, Init::normal(0.3)),
+               noise = source.get("n", {1, 3, 4, 4}, Init::normal(1));
   for (const int64_t t : {0, 100, 500, 998}) {
     const Tensor at_t = at::full({1}, t, at::kLong), noisy = schedule.add_noise(x0, noise, at_t);
-    for (const auto& [prediction, output] :
-         {std::pair(Prediction::kSample, x0), {Prediction::kNoise, noise}, {Prediction::kVelocity, schedule.velocity(x0, noise, at_t)}}) {
+    for (const auto& [prediction, output] : {std::pair(Prediction::kSample, x0),
+                                             {Prediction::kNoise, noise},
+                                             {Prediction::kVelocity, schedule.velocity(x0, noise, at_t)}}) {
       const Estimate found = estimate(schedule, prediction, {}, noisy, output, t);
       EXPECT_LT(largest(found.x0 - x0), 2e-2) << t;  // at t = 998 the picture is a thousandth of what is seen
       EXPECT_LT(largest(found.noise - noise), 2e-2) << t;
@@ -147,7 +154,9 @@ TEST(Tiling, BlendsLocalFunctionsToTheWhole) {
 TEST(Tiling, NeighboursThatDisagreeMeetInARamp) {
   const Tiling tiling(128, 512, 128, 32);
   double value = 0;
-  const Tensor row = tiling.blend([&](const Tile& t) { return at::full({1, 1, t.height, t.width}, ++value); })[0][0][64];
+  const Tensor row = tiling.blend([&](const Tile& t) {
+    return at::full({1, 1, t.height, t.width}, ++value);
+  })[0][0][64];
   EXPECT_LT(largest(row.slice(0, 1) - row.slice(0, 0, -1)), 0.1);
 }
 
@@ -169,7 +178,8 @@ TEST(DiffusionDecoder, AnyGridAndAnyTile) {
   c.presets["unet_small"].channel_mult = {1, 1, 1};  // multiples of 16 pixels, patches of 8
   const Tokenizer tokenizer = Tokenizer::create(c, 1);
   for (const auto& [h, w] : {std::pair(1, 1), {3, 2}, {5, 7}})
-    EXPECT_EQ(tokenizer.decode_tokens(some_tokens(1, h, w), {.steps = 2}).sizes(), at::IntArrayRef({1, 3, 8 * h, 8 * w}));
+    EXPECT_EQ(tokenizer.decode_tokens(some_tokens(1, h, w), {.steps = 2}).sizes(),
+              at::IntArrayRef({1, 3, 8 * h, 8 * w}));
   const Tokenizer lively = lively_divae();
   const Tensor tokens = some_tokens(1, 12, 12), whole = lively.decode_tokens(tokens, {.steps = 2});
   EXPECT_TRUE(at::equal(whole, lively.decode_tokens(tokens, {.steps = 2, .tile = 96})));
@@ -185,7 +195,8 @@ TEST(DiffusionDecoder, EverySolverSpacingAndPredictionStaysFinite) {
     const Tokenizer tokenizer = Tokenizer::create(c, 1);
     for (const char* solver : {"dpm++", "ddim", "ddpm"})
       for (const char* spacing : {"auto", "trailing", "leading", "linspace", "logsnr"}) {
-        const Tensor x = tokenizer.decode_tokens(some_tokens(1, 4, 4), {.solver = solver, .spacing = spacing, .steps = 5});
+        const Tensor x =
+            tokenizer.decode_tokens(some_tokens(1, 4, 4), {.solver = solver, .spacing = spacing, .steps = 5});
         EXPECT_TRUE(at::isfinite(x).all().item<bool>()) << prediction << solver << spacing;
       }
   }
@@ -200,7 +211,8 @@ TEST(DiffusionDecoder, HiddenTokensDoNotMatter) {
   const auto& decoder = dynamic_cast<const DiffusionDecoder&>(*tokenizer.decoder());
   const Tensor noisy = SeedSource(3).get("x", {1, 3, 32, 32}, Init::normal(1)), t = at::full({1}, 300, at::kLong);
   Tensor hidden = at::ones({1, 4, 4}, at::kBool);
-  const Tensor a = tokenizer.quantised(some_tokens(1, 4, 4)).image(), b = tokenizer.quantised(some_tokens(1, 4, 4) + 7).image();
+  const Tensor a = tokenizer.quantised(some_tokens(1, 4, 4)).image(),
+               b = tokenizer.quantised(some_tokens(1, 4, 4) + 7).image();
   const NoGradGuard no_grad;
   EXPECT_TRUE(at::equal(decoder.output(noisy, t, a, hidden), decoder.output(noisy, t, b, hidden)));
   hidden[0][1][1] = false;
@@ -216,8 +228,11 @@ TEST(DiffusionDecoder, LearnsToDecodeABatch) {
     Tokenizer tokenizer = Tokenizer::create(c, 1);
     tokenizer.parameters().make_trainable();
     // Pictures of flat patches, which tokens can tell.
-    const Tensor x = at::upsample_nearest2d(SeedSource(2).get("x", {4, 3, 4, 4}, Init{Init::kUniform, 1, {}}), {32, 32});
-    const auto error = [&] { return at::mse_loss(tokenizer.decode_tokens(tokenizer.encode(x), {.steps = 4}), x).item<double>(); };
+    const Tensor x =
+        at::upsample_nearest2d(SeedSource(2).get("x", {4, 3, 4, 4}, Init{Init::kUniform, 1, {}}), {32, 32});
+    const auto error = [&] {
+      return at::mse_loss(tokenizer.decode_tokens(tokenizer.encode(x), {.steps = 4}), x).item<double>();
+    };
     const double before = error();
     for (uint64_t step = 0; step < 60; ++step) {
       SeededDraws draws(1, step);

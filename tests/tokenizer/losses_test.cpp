@@ -14,7 +14,8 @@ double loss(const std::string& name, const Tensor& output, const Tensor& target)
 }
 
 TEST(ReconstructionLoss, EqualsItsFormula) {
-  const Tensor x = at::tensor({3.0, -1.0, 0.5, 0.0}).view({1, 2, 1, 2}), y = at::tensor({1.0, -1.0, 0.0, 0.0}).view_as(x);
+  const Tensor x = at::tensor({3.0, -1.0, 0.5, 0.0}).view({1, 2, 1, 2}),
+               y = at::tensor({1.0, -1.0, 0.0, 0.0}).view_as(x);
   EXPECT_NEAR(loss("mse", x, y), (4 + 0.25) / 4, 1e-12);
   EXPECT_NEAR(loss("l1", x, y), 2.5 / 4, 1e-12);
   EXPECT_NEAR(loss("smooth_l1", x, y), (2 - 0.5 + 0.25 / 2) / 4, 1e-12);

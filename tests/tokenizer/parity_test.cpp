@@ -16,7 +16,8 @@ double relative_error(const Tensor& got, const Tensor& expected, double floor) {
 
 double tolerance(const std::string& kind, const std::string& name) {
   if (name.find("grad") != std::string::npos) return 2e-4;
-  if (kind == "quantizer" || kind == "schedulers" || name.find("after.") != std::string::npos || name.find("loss") != std::string::npos)
+  if (kind == "quantizer" || kind == "schedulers" || name.find("after.") != std::string::npos ||
+      name.find("loss") != std::string::npos)
     return 1e-5;
   if (name.starts_with("sample")) return 2e-4;
   return 2e-5;
@@ -55,9 +56,8 @@ TEST_P(TokenizerParity, ReproducesItByPlainProducts) { expect_case({}); }
 
 INSTANTIATE_TEST_SUITE_P(Cases, TokenizerParity,
                          testing::Values("a_vqvae_semseg", "b_vqvae_featmap", "c_divae_rgb", "c2_divae_vpred_shifted",
-                                         "d_mlp_global", "d2_mlp_lucid_multihead",
-                                         "e_quantizer_train", "f_vqvae_hires_nonsquare", "g_vqvae_mask_outconv",
-                                         "i_schedulers"),
+                                         "d_mlp_global", "d2_mlp_lucid_multihead", "e_quantizer_train",
+                                         "f_vqvae_hires_nonsquare", "g_vqvae_mask_outconv", "i_schedulers"),
                          [](const auto& tested) { return std::string(tested.param); });
 
 }  // namespace

@@ -2,6 +2,7 @@
 
 #include <functional>
 
+#include "fourm/core/config_json.h"
 #include "fourm/tokenizer/losses.h"
 #include "fourm/tokenizer/vqvae.h"
 #include "tests/support/fixtures.h"
@@ -36,7 +37,7 @@ std::string error_of(const std::function<void()>& act) {
 }
 
 void expect_same(const Tokenizer& a, const Tokenizer& b) {
-  EXPECT_EQ(to_json(a.config()).dump(), to_json(b.config()).dump());
+  EXPECT_EQ(config_json(a.config()).dump(), config_json(b.config()).dump());
   ASSERT_EQ(a.parameters().entries().size(), b.parameters().entries().size());
   for (size_t i = 0; i < a.parameters().entries().size(); ++i) {
     EXPECT_EQ(a.parameters().entries()[i].name, b.parameters().entries()[i].name);
@@ -47,8 +48,7 @@ void expect_same(const Tokenizer& a, const Tokenizer& b) {
 TEST(Tokenizer, BothLayoutsLoadAndSaveBitEqual) {
   const fs::path folder = fs::path(testing::TempDir()) / "tokenizer_layouts";
   for (const char* name : {"a_vqvae_semseg", "b_vqvae_featmap", "c_divae_rgb", "c2_divae_vpred_shifted", "d_mlp_global",
-                           "d2_mlp_lucid_multihead",
-                           "f_vqvae_hires_nonsquare", "g_vqvae_mask_outconv"}) {
+                           "d2_mlp_lucid_multihead", "f_vqvae_hires_nonsquare", "g_vqvae_mask_outconv"}) {
     const fs::path given = test::fixture_root() / "tokenizers" / name;
     FOURM_NEEDS(given);
     const Tokenizer hub = Tokenizer::open(given);
@@ -67,7 +67,7 @@ TEST(Tokenizer, HalfPrecisionFilesAnswerPackedAsTheyDoPlain) {
     const fs::path given = test::fixture_root() / "tokenizers" / name;
     FOURM_NEEDS(given);
     make_folder(folder / name);
-    write_json(folder / name / "config.json", to_json(Tokenizer::open(given).config()));
+    write_json(folder / name / "config.json", config_json(Tokenizer::open(given).config()));
     save_parameters(folder / name / "model.safetensors", Tokenizer::open(given).parameters(), at::kHalf);
     const Tensor x = read_tensor(SafetensorsFile::open(given / "inputs.safetensors"), "x");
     const Tokenizer plain = Tokenizer::open(folder / name), packed = Tokenizer::open(folder / name, Precision::kF32);

@@ -19,7 +19,7 @@ TEST(Curves, EachMeasureHasAPanelWithItsPoints) {
 {"step":20,"eval":{"loss":3,"psnr":18.5}}
 not a record
 {"step":40,"eval":{"psnr":)",
-                                      "a < b");
+                                     "a < b");
   EXPECT_NE(svg.find("a &lt; b"), std::string::npos);
   EXPECT_EQ(count(svg, "class=\"name\""), 2u);  // loss, psnr; not lr
   EXPECT_EQ(count(svg, "<polyline"), 1u);

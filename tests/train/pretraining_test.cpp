@@ -165,7 +165,8 @@ TEST_F(PretrainingTest, LearnsOnlyWhatIsNamed) {
   pretrain(untouched);
   const FourM got = FourM::open(root / "part" / "model"), start = FourM::open(root / "untouched" / "model");
   for (const auto& [name, value, trained] : got.parameters().entries()) {
-    const bool learns = (name.starts_with("encoder.") && name.ends_with("mlp.fc2.weight")) || name == "decoder_norm.weight";
+    const bool learns =
+        (name.starts_with("encoder.") && name.ends_with("mlp.fc2.weight")) || name == "decoder_norm.weight";
     EXPECT_EQ(value.equal(start.parameters().find(name)), !learns) << name;
   }
   c.learn = {"encoder.*.mlp.fc9.weight"};
