@@ -6,7 +6,6 @@ cd "$(dirname "$0")/.."
 runs=${RUNS:-runs/rooms}
 out=${OUT:-models/rooms-ti}
 fourm=build/release/fourm
-export OMP_WAIT_POLICY=${OMP_WAIT_POLICY:-passive}
 threads=${THREADS:-$(nproc)}
 
 [ -e "$runs/train/dataset.yaml" ] || $fourm rooms --count 24000 --size 128 --seed 1 --split train --out "$runs/train"
