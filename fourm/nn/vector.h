@@ -12,12 +12,12 @@ namespace fourm {
 template <class T, int64_t kBytes>
 struct Simd {
   typedef T Vector __attribute__((vector_size(kBytes)));
-  typedef int32_t Bits __attribute__((vector_size(kBytes)));
+  typedef uint32_t Bits __attribute__((vector_size(kBytes)));
   static constexpr int64_t kLanes = kBytes / sizeof(T), kCols = 2 * kLanes, kRows = kBytes / 8;
   static int64_t padded(int64_t n) { return (n + kCols - 1) / kCols * kCols; }
 };
 
-// x <- e^x for x <= 0: Cody-Waite reduction and a degree-6 polynomial, relative error below 2e-7.
+// x <- e^x for x <= 0: Cody-Waite reduction and a degree-6 polynomial, relative error below 2e-7. NaN stays NaN.
 template <class S>
 FOURM_INLINE void exponential(typename S::Vector& x, float) {
   using Vector = typename S::Vector;
@@ -32,7 +32,8 @@ FOURM_INLINE void exponential(typename S::Vector& x, float) {
   p = p * r + 0.5f;
   p = p * r + 1.0f;
   p = p * r + 1.0f;
-  x = reinterpret_cast<Vector>(reinterpret_cast<Bits>(p) + (reinterpret_cast<Bits>(shifted) << 23));
+  const auto power = reinterpret_cast<Vector>(reinterpret_cast<Bits>(p) + (reinterpret_cast<Bits>(shifted) << 23));
+  x = x == x ? power : x;
 }
 template <class S>
 FOURM_INLINE void exponential(typename S::Vector& x, double) {
