@@ -34,7 +34,7 @@ Json agreement(const Pipeline& one, const Pipeline& other, const EvaluateOptions
     if (!subject.asked(given)) continue;
     const auto start = [&](size_t i) { return held.canvas(i, given); };
     const Modality modality = one.modality(subject.output);
-    const Target target = most_likely(modality);
+    const std::vector<Target> target{most_likely(modality)};
     const auto first = answer(one, held.samples.size(), start, target, options.seed);
     const auto second = answer(other, held.samples.size(), start, target, options.seed);
     int64_t tokens = 0, equal = 0, whole = 0;

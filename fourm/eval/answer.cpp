@@ -24,6 +24,20 @@ Target painted(const Modality& modality) {
   return target;
 }
 
+std::vector<Target> painting(const Pipeline& pipeline, const std::string& picture,
+                             const std::vector<std::string>& given) {
+  const auto about = [](const std::vector<std::string>& names, const std::string& subject) {
+    return std::find_if(names.begin(), names.end(), [&](const auto& name) { return subject_of(name) == subject; });
+  };
+  const std::vector<std::string> written = pipeline.writes();
+  std::vector<Target> targets;
+  for (const std::string subject : {"semseg", "depth"})
+    if (const auto map = about(written, subject); map != written.end() && about(given, subject) == given.end())
+      targets.push_back(painted(pipeline.modality(*map)));
+  targets.push_back(painted(pipeline.modality(picture)));
+  return targets;
+}
+
 void answer_in_turn(const Pipeline& pipeline, std::vector<Canvas>& canvases, const std::vector<Target>& targets,
                     uint64_t seed) {
   Plan plan;
@@ -33,14 +47,14 @@ void answer_in_turn(const Pipeline& pipeline, std::vector<Canvas>& canvases, con
 }
 
 std::vector<Canvas> answer(const Pipeline& pipeline, size_t n, const std::function<Canvas(size_t)>& start,
-                           const Target& target, uint64_t seed) {
+                           const std::vector<Target>& targets, uint64_t seed) {
   std::vector<Canvas> answers;
   while (answers.size() < n) {
     std::vector<Canvas> batch;
     for (size_t i = answers.size(); i < std::min(n, answers.size() + kBatch); ++i) batch.push_back(start(i));
-    answer_in_turn(pipeline, batch, {target}, seed);
+    answer_in_turn(pipeline, batch, targets, seed);
     for (auto& canvas : batch) {
-      canvas.entries = {*canvas.find(target.modality)};
+      canvas.entries = {*canvas.find(targets.back().modality)};
       answers.push_back(std::move(canvas));
     }
   }

@@ -122,7 +122,7 @@ class Demo {
         pipeline_.give_picture(canvas, pixels_, pictures[i]);
         return canvas;
       };
-      return answer(pipeline_, pictures.size(), start, likely(modality), options_.seed);
+      return answer(pipeline_, pictures.size(), start, {likely(modality)}, options_.seed);
     };
     for (const auto& map : maps_) {
       const auto answers = read(map);
@@ -205,7 +205,8 @@ class Demo {
       give(canvas, i / kVariations);
       return canvas;
     };
-    const auto answers = answer(pipeline_, rooms * kVariations, start, brush(), options_.seed);
+    const auto answers = answer(pipeline_, rooms * kVariations, start,
+                                painting(pipeline_, painting_, {start(0).entries[0].modality}), options_.seed);
     std::vector<GalleryRow> rows;
     for (size_t room = 0; room < rooms; ++room) {
       GalleryRow row{title, {given(room)}, ""};
@@ -255,7 +256,7 @@ class Demo {
       Target target = brush();
       target.guidance = scale;
       const auto start = [&](size_t) { return with_caption(0, key(6, 0)); };
-      const auto answers = answer(pipeline_, 1, start, target, options_.seed);
+      const auto answers = answer(pipeline_, 1, start, {target}, options_.seed);
       row.cells.push_back({pipeline_.show(answers[0], painting_), concat("guidance ", scale)});
     }
     return row;
@@ -279,7 +280,8 @@ class Demo {
     for (int y = 0; y < given.height; ++y)
       std::fill(given.at(given.width / 2, y), given.at(0, y) + given.width * 3, 128);
     GalleryRow row{"in-painting: the right half anew", {{given, "given"}}, ""};
-    const auto answers = answer(pipeline_, kVariations, start, brush(), options_.seed);
+    const auto answers = answer(pipeline_, kVariations, start,
+                                painting(pipeline_, painting_, {start(0).entries[0].modality}), options_.seed);
     for (size_t v = 0; v < kVariations; ++v)
       row.cells.push_back({pipeline_.show(answers[v], painting_), concat("painted, ", v + 1)});
     row.cells.push_back({shown(pixels_, rooms_[0].rgb), "the true room"});

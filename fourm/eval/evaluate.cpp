@@ -41,11 +41,11 @@ class Evaluation {
 
  private:
   std::vector<Comparison> compare_subject(const Subject& subject, const std::vector<std::string>& given) const {
-    const bool painting = subject.name == "rgb";
+    const bool is_picture = subject.name == "rgb";
     const Modality modality = pipeline_.modality(subject.output);
     const auto answers = answer(
         pipeline_, held_.samples.size(), [&](size_t i) { return held_.canvas(i, given); },
-        painting ? painted(modality) : most_likely(modality), options_.seed);
+        is_picture ? painting(pipeline_, subject.output, given) : std::vector{most_likely(modality)}, options_.seed);
     if (subject.name == "caption") return compare_as_captions(subject, answers);
     if (subject.name == "det") return compare_as_boxes(subject, answers);
     MapAnswers maps{pipeline_.picture_kind(subject.output), {}, {}, {}};
@@ -55,11 +55,11 @@ class Evaluation {
       maps.ceiling.push_back(pipeline_.picture(held_.samples[i].given, subject.output));
     }
     auto comparisons = compare_maps(maps, options_.seed);
-    if (painting && can_segment()) {
+    if (is_picture && can_segment()) {
       const Areas seen = segment(maps.ceiling);
       comparisons.push_back(compare_recognition(segment(maps.model), seen, scenes()));
     }
-    if (painting && judge_ && has_captions())
+    if (is_picture && judge_ && has_captions())
       for (auto& comparison : compare_as_illustrations(maps)) comparisons.push_back(std::move(comparison));
     return comparisons;
   }
@@ -117,7 +117,7 @@ class Evaluation {
       return canvas;
     };
     const auto answers =
-        answer(pipeline_, pictures.size(), start, most_likely(pipeline_.modality(labels)), options_.seed);
+        answer(pipeline_, pictures.size(), start, {most_likely(pipeline_.modality(labels))}, options_.seed);
     Areas areas;
     for (const auto& answer : answers) areas.push_back(label_areas(std::get<Image>(pipeline_.picture(answer, labels))));
     return areas;
