@@ -221,6 +221,29 @@ TEST_F(Generator, NothingNeedBeKnown) {
   EXPECT_EQ(tokens.size(), 16u);
 }
 
+TEST_F(Generator, TextsEndAtTheirStopToken) {
+  std::vector<Canvas> canvases;
+  for (uint64_t key = 0; key < 40; ++key) canvases.push_back(canvas(key, 0.4f));
+  int stopped = 0;
+  GenerateOptions options;
+  options.sequence_ids = ids_;
+  options.on_step = [&](const StepReport& report) {
+    for (const auto& row : report.rows) {
+      const auto stop = std::find(row.tokens.begin(), row.tokens.end(), ids_.stop());
+      EXPECT_TRUE(stop == row.tokens.end() || stop + 1 == row.tokens.end());
+      stopped += row.tokens.size() < 11;
+    }
+    return true;
+  };
+  Step step;
+  step.target = "words";
+  step.scheme = Scheme::kAutoregressive;
+  step.temperature = 100;  // all tokens are about as likely
+  ASSERT_TRUE(generate(model_, {step}, canvases, options));
+  EXPECT_GT(stopped, 0);
+  EXPECT_LT(stopped, 40);
+}
+
 TEST_F(Generator, AnEmptyTextAnswerIsEmpty) {
   Canvas c = canvas(1, 0.4f);
   c.entries.pop_back();
