@@ -280,8 +280,7 @@ class Demo {
     for (int y = 0; y < given.height; ++y)
       std::fill(given.at(given.width / 2, y), given.at(0, y) + given.width * 3, 128);
     GalleryRow row{"in-painting: the right half anew", {{given, "given"}}, ""};
-    const auto answers = answer(pipeline_, kVariations, start,
-                                painting(pipeline_, painting_, {start(0).entries[0].modality}), options_.seed);
+    const auto answers = answer(pipeline_, kVariations, start, painting(pipeline_, painting_, {}), options_.seed);
     for (size_t v = 0; v < kVariations; ++v)
       row.cells.push_back({pipeline_.show(answers[v], painting_), concat("painted, ", v + 1)});
     row.cells.push_back({shown(pixels_, rooms_[0].rgb), "the true room"});

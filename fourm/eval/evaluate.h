@@ -7,8 +7,8 @@
 namespace fourm {
 
 struct EvaluateOptions {
-  fs::path
-      data;  ///< folders or shards rgb, depth, normal, semseg, caption, det, scene as `fourm rooms` writes them, and clip
+  /// Folders or shards rgb, depth, normal, semseg, caption, det, scene as `fourm rooms` writes them, and clip.
+  fs::path data;
   int64_t count = 200;  ///< samples, from the first
   uint64_t seed = 0;    ///< of what is drawn
   /// What is given: subjects joined by '+', or "all": everything but what is asked for.
