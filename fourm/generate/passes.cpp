@@ -1,6 +1,10 @@
 #include "fourm/generate/passes.h"
 
+#include <ATen/Parallel.h>
+
 #include <algorithm>
+#include <atomic>
+#include <cmath>
 
 #include "fourm/core/error.h"
 
@@ -78,16 +82,27 @@ std::vector<Tensor> split_passes(const Tensor& scores, size_t passes) {
 }
 
 Tensor combine(const std::vector<Tensor>& scores, const std::vector<Pass>& passes, const std::string& target) {
-  Tensor result = scores[0];
-  if (passes.size() == 2) {
-    result = scores[1] + passes[0].weight * (scores[0] - scores[1]);
-  } else if (passes.size() > 2) {
-    result = scores.back();
-    for (size_t i = 0; i + 1 < passes.size(); ++i) result = result + passes[i].weight * (scores[i] - scores.back());
-  }
-  check(at::isfinite(result).all().item<bool>(), "the scores of '", target,
+  std::vector<Tensor> rows;
+  for (const Tensor& pass : scores) rows.push_back(pass.contiguous());
+  const Tensor base = rows.back();
+  Tensor result = rows.size() == 1 ? base : at::empty_like(base);
+  std::atomic<bool> finite = true;
+  at::parallel_for(0, base.numel(), 1 << 16, [&](int64_t begin, int64_t end) {
+    const float* from = base.data_ptr<float>();
+    float* to = result.data_ptr<float>();
+    if (rows.size() > 1) std::copy(from + begin, from + end, to + begin);
+    for (size_t i = 0; i + 1 < rows.size(); ++i) {
+      const float* scored = rows[i].data_ptr<float>();
+      const auto weight = static_cast<float>(passes[i].weight);
+      for (int64_t k = begin; k < end; ++k) to[k] += weight * (scored[k] - from[k]);
+    }
+    bool all = true;
+    for (int64_t k = begin; k < end; ++k) all &= std::isfinite(to[k]);
+    if (!all) finite = false;
+  });
+  check(finite, "the scores of '", target,
         "' are not finite: the weights or an input hold NaN or infinite numbers");
-  return result.contiguous();
+  return result;
 }
 
 }  // namespace fourm

@@ -7,6 +7,7 @@
 
 #include "fourm/core/error.h"
 #include "fourm/nn/attention_kernel.h"
+#include "fourm/nn/operation_count.h"
 
 namespace fourm {
 
@@ -45,13 +46,13 @@ HeadRows<T> from_row(HeadRows<T> rows, int64_t first) {
 // Calls body(segment, head) for all of them on ATen's threads; a thread is not woken for less than some microseconds.
 template <class Body>
 void for_each_head(const AttentionLayout& layout, int64_t heads, int64_t width, const Body& body) {
-  const auto units = static_cast<int64_t>(layout.segments.size()) * heads;
+  const auto segments = static_cast<int64_t>(layout.segments.size()), units = segments * heads;
   int64_t work = 0;
   for (const auto& s : layout.segments) work += (s.q_end - s.q_begin + 1) * (s.k_end - s.k_begin) * width * heads;
   constexpr int64_t kLeast = 1 << 18;
   const int64_t grain = work > 0 ? std::max<int64_t>(kLeast * units / work, 1) : units + 1;
-  at::parallel_for(0, units, grain, [&](int64_t begin, int64_t end) {
-    for (int64_t unit = begin; unit < end; ++unit) body(layout.segments[unit / heads], unit % heads);
+  at::parallel_for(0, units, grain, [&](int64_t begin, int64_t end) {  // each thread some heads of all segments
+    for (int64_t unit = begin; unit < end; ++unit) body(layout.segments[unit % segments], unit / segments);
   });
 }
 
@@ -94,7 +95,16 @@ struct Forward {
   Tensor q, k, v, out, lse;
 };
 
+// Of the two products; a row that sees some keys only counts with all.
+double operations(const AttentionLayout& layout, int64_t width) {
+  double pairs = 0;
+  for (const auto& s : layout.segments)
+    pairs += static_cast<double>((s.q_end - s.q_begin) * (s.k_end - s.k_begin));
+  return 4 * pairs * static_cast<double>(width);
+}
+
 Forward forward(const Tensor& q, const Tensor& k, const Tensor& v, const AttentionLayout& layout) {
+  count_operations("fourm::attention", operations(layout, q.size(1) * q.size(2)));
   Forward f{with_unit_stride(q), with_unit_stride(k), with_unit_stride(v), at::empty(q.sizes(), q.options()),
             at::zeros({q.size(0), q.size(1)}, q.options())};
   if (q.scalar_type() == at::kDouble)

@@ -14,25 +14,27 @@ namespace {
 template <class S, bool kAdd, int64_t kTile, int64_t kWide, class T>
 FOURM_INLINE void multiply_tile(int64_t k, const T* a, int64_t a_row, int64_t a_col, const T* b, int64_t ldb, T* c,
                                 int64_t ldc) {
-  typename S::Vector sum[kTile][kWide] = {};
+  typename S::Vector sum[kTile][kWide] = {}, first, last;
   for (int64_t p = 0; p < k; ++p) {
-    typename S::Vector row[kWide];
-    std::memcpy(row, b + p * ldb, sizeof row);
+    load<S>(first, b + p * ldb);
+    if constexpr (kWide == 2) load<S>(last, b + p * ldb + S::kLanes);
+#pragma GCC unroll 14
     for (int64_t r = 0; r < kTile; ++r) {
       const T x = a[r * a_row + p * a_col];
-      for (int64_t s = 0; s < kWide; ++s) sum[r][s] += x * row[s];
+      sum[r][0] += x * first;
+      if constexpr (kWide == 2) sum[r][1] += x * last;
     }
   }
+#pragma GCC unroll 14
   for (int64_t r = 0; r < kTile; ++r)
     for (int64_t s = 0; s < kWide; ++s) {
       T* to = c + r * ldc + s * S::kLanes;
       typename S::Vector value = sum[r][s];
       if constexpr (kAdd) {
-        typename S::Vector before;
-        std::memcpy(&before, to, sizeof before);
-        value += before;
+        load<S>(first, to);
+        value += first;
       }
-      std::memcpy(to, &value, sizeof value);
+      store<S>(value, to);
     }
 }
 
@@ -42,6 +44,7 @@ FOURM_INLINE void multiply_columns(int64_t m, int64_t k, const T* a, int64_t a_r
   int64_t i = 0;
   for (; i + S::kRows <= m; i += S::kRows)
     multiply_tile<S, kAdd, S::kRows, kWide>(k, a + i * a_row, a_row, a_col, b, ldb, c + i * ldc, ldc);
+  for (; i + 4 <= m; i += 4) multiply_tile<S, kAdd, 4, kWide>(k, a + i * a_row, a_row, a_col, b, ldb, c + i * ldc, ldc);
   for (; i + 2 <= m; i += 2) multiply_tile<S, kAdd, 2, kWide>(k, a + i * a_row, a_row, a_col, b, ldb, c + i * ldc, ldc);
   for (; i < m; ++i) multiply_tile<S, kAdd, 1, kWide>(k, a + i * a_row, a_row, a_col, b, ldb, c + i * ldc, ldc);
 }
@@ -132,16 +135,7 @@ FOURM_INLINE void dot_keys(const T* q, HeadRows<const T> k, int64_t keys, int64_
   }
 }
 
-constexpr int64_t kBlock = 32;  // queries at a time: their scores stay in the first-level cache
-
-// At least n numbers that begin at a cache line.
-template <class T>
-T* aligned_scratch(std::vector<T>& scratch, size_t n) {
-  constexpr size_t kLine = 64;
-  scratch.resize(std::max(scratch.size(), n + kLine / sizeof(T)));
-  const auto address = reinterpret_cast<uintptr_t>(scratch.data());
-  return reinterpret_cast<T*>((address + kLine - 1) / kLine * kLine);
-}
+constexpr int64_t kBlock = 28;  // queries at a time: their scores stay in the first-level cache
 
 template <int64_t kBytes, class T>
 FOURM_INLINE void forward_body(const HeadShape& s, T scale, HeadRows<const T> q, HeadRows<const T> k,

@@ -8,6 +8,7 @@
 #include "fourm/core/error.h"
 #include "fourm/core/simd.h"
 #include "fourm/nn/onednn.h"
+#include "fourm/nn/panel_matrix.h"
 
 namespace fourm {
 namespace {
@@ -15,13 +16,13 @@ namespace {
 // The layout is chosen for this many rows; it serves single rows as well.
 constexpr int64_t kTypicalRows = 256;
 
-Tensor pack_float(const Tensor& weight) {
+Tensor pack_bf16(const Tensor& weight) {
   static const auto op =
       operator_named<Tensor(const Tensor&, std::optional<int64_t>)>("mkldnn::_reorder_linear_weight");
   return op.call(weight, kTypicalRows);
 }
 
-Tensor multiply_float(const Tensor& x, const Tensor& packed, const std::optional<Tensor>& bias, const Epilogue& e) {
+Tensor multiply_bf16(const Tensor& x, const Tensor& packed, const std::optional<Tensor>& bias, const Epilogue& e) {
   static const auto unary =
       operator_named<Tensor(const Tensor&, const Tensor&, const std::optional<Tensor>&, std::string_view, ScalarList,
                             std::optional<std::string_view>)>("mkldnn::_linear_pointwise");
@@ -122,29 +123,29 @@ bool works(Precision precision) {
                             at::zeros({32}, at::kInt)) *
               rows.scales;
     } else {
-      const auto type = precision == Precision::kBf16 ? at::kBFloat16 : at::kFloat;
-      found = multiply_float(x.to(type), pack_float(w.to(type)), std::nullopt, {Epilogue::kPlus, expected.to(type)})
+      const auto type = at::kBFloat16;
+      found = multiply_bf16(x.to(type), pack_bf16(w.to(type)), std::nullopt, {Epilogue::kPlus, expected.to(type)})
                   .to(at::kFloat) -
               expected;
     }
-    return (found - expected).abs().max().item<double>() < (precision == Precision::kF32 ? 1e-4 : 0.5);
+    return (found - expected).abs().max().item<double>() < 0.5;
   } catch (const std::exception&) {
     return false;
   }
 }
 
 bool available(Precision precision) {
-  static const bool by_precision[] = {works(Precision::kF32), works(Precision::kBf16), works(Precision::kInt8)};
-  return by_precision[static_cast<int>(precision)];
+  static const bool bf16 = works(Precision::kBf16), int8 = works(Precision::kInt8);
+  return precision == Precision::kF32 || (precision == Precision::kBf16 ? bf16 : int8);
 }
 
 }  // namespace
 
 struct PackedLinear::Form {
-  Tensor weight;         // packed; plain where the operators are missing
-  Tensor scales, zeros;  // int8: by output channel
-  std::optional<Tensor> bias;
-  bool packed;
+  std::optional<PanelMatrix> panels;  // f32
+  Tensor weight;                      // bf16 and int8: packed; plain bfloat16 where the operators are missing
+  Tensor scales, zeros;               // int8: by output channel
+  Tensor bias;                        // undefined without one
 };
 
 PackedLinear::PackedLinear(Tensor weight, Tensor bias, Packing packing)
@@ -157,29 +158,34 @@ const PackedLinear::Form& PackedLinear::form() const {
     const NoGradGuard no_grad;
     const Precision precision = packing_.precision;
     auto form = std::make_unique<Form>();
-    form->packed = available(precision);
     const auto type = precision == Precision::kBf16 ? at::kBFloat16 : at::kFloat;
-    if (bias_.defined()) form->bias = bias_.to(type);
-    if (precision == Precision::kInt8) {
-      check(form->packed,
-            "int8 needs oneDNN's quantised products, which this LibTorch does not have here; use f32 or bf16");
-      form->scales = at::empty({weight_.size(0)}, at::kFloat);
-      form->zeros = at::zeros({weight_.size(0)}, at::kInt);
-      Tensor levels = at::empty(weight_.sizes(), at::kChar);
-      // A large head in float32 several times over would be most of a process's memory.
-      constexpr int64_t kRowsAtOnce = 1024;
-      for (int64_t row = 0; row < weight_.size(0); row += kRowsAtOnce) {
-        const Tensor stored = weight_.slice(0, row, row + kRowsAtOnce), rows = stored.to(at::kFloat);
-        const Tensor scales = (rows.abs().amax(1) / 127.0).clamp_min(1e-30);
-        form->scales.slice(0, row, row + kRowsAtOnce).copy_(scales);
-        levels.slice(0, row, row + kRowsAtOnce).copy_((rows / scales.unsqueeze(1)).round_().clamp_(-127, 127));
-        if (packing_.give_back) packing_.give_back(stored);
+    if (bias_.defined()) form->bias = bias_.to(type).contiguous();
+    switch (precision) {
+      case Precision::kF32: form->panels.emplace(weight_, packing_.give_back); break;
+      case Precision::kBf16: {
+        const Tensor weight = weight_.to(type);
+        form->weight = available(precision) ? pack_bf16(weight) : weight;
+        if (packing_.give_back && !form->weight.is_same(weight_)) packing_.give_back(weight_);
+        break;
       }
-      form->weight = pack_int8(levels);
-    } else {
-      const Tensor weight = weight_.to(type);
-      form->weight = form->packed ? pack_float(weight) : weight;
-      if (packing_.give_back && !form->weight.is_same(weight_)) packing_.give_back(weight_);
+      case Precision::kInt8: {
+        check(available(precision),
+              "int8 needs oneDNN's quantised products, which this LibTorch does not have here; use f32 or bf16");
+        form->scales = at::empty({weight_.size(0)}, at::kFloat);
+        form->zeros = at::zeros({weight_.size(0)}, at::kInt);
+        Tensor levels = at::empty(weight_.sizes(), at::kChar);
+        // A large head in float32 several times over would be most of a process's memory.
+        constexpr int64_t kRowsAtOnce = 1024;
+        for (int64_t row = 0; row < weight_.size(0); row += kRowsAtOnce) {
+          const Tensor stored = weight_.slice(0, row, row + kRowsAtOnce), rows = stored.to(at::kFloat);
+          const Tensor scales = (rows.abs().amax(1) / 127.0).clamp_min(1e-30);
+          form->scales.slice(0, row, row + kRowsAtOnce).copy_(scales);
+          levels.slice(0, row, row + kRowsAtOnce).copy_((rows / scales.unsqueeze(1)).round_().clamp_(-127, 127));
+          if (packing_.give_back) packing_.give_back(stored);
+        }
+        form->weight = pack_int8(levels);
+        break;
+      }
     }
     form_ = std::move(form);
   });
@@ -188,19 +194,20 @@ const PackedLinear::Form& PackedLinear::form() const {
 
 Tensor PackedLinear::operator()(const Tensor& x, const Epilogue& epilogue) const {
   const Form& f = form();
+  if (f.panels) return f.panels->multiply(x.to(at::kFloat), f.bias, epilogue);
   if (packing_.precision == Precision::kInt8) {
     const int64_t levels = activation_levels();
     const Rows rows = quantize_rows(x, levels);
     Tensor y = multiply_int8(rows.values, levels + 1, f.weight, f.scales, f.zeros).mul_(rows.scales);
-    if (f.bias) y.add_(*f.bias);
+    if (f.bias.defined()) y.add_(f.bias);
     return finish(y, epilogue);
   }
-  const Tensor in = x.to(packing_.precision == Precision::kBf16 ? at::kBFloat16 : at::kFloat);
-  if (!f.packed) return finish(at::linear(in, f.weight, f.bias), epilogue);
+  const Tensor in = x.to(at::kBFloat16);
+  const std::optional<Tensor> bias = f.bias.defined() ? std::optional(f.bias) : std::nullopt;
+  if (!available(Precision::kBf16)) return finish(at::linear(in, f.weight, bias), epilogue);
   // Residuals stay float32 beside bfloat16 products.
-  const bool fits = !epilogue.other.defined() || epilogue.other.scalar_type() == in.scalar_type();
-  return fits ? multiply_float(in, f.weight, f.bias, epilogue)
-              : finish(multiply_float(in, f.weight, f.bias, {}), epilogue);
+  const bool fits = !epilogue.other.defined() || epilogue.other.scalar_type() == at::kBFloat16;
+  return fits ? multiply_bf16(in, f.weight, bias, epilogue) : finish(multiply_bf16(in, f.weight, bias, {}), epilogue);
 }
 
 bool is_fast(Precision precision) {

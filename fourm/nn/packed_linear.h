@@ -1,6 +1,6 @@
-// Matrices of a model that only answers: packed once into the layout of oneDNN's products, in float32, bfloat16 or int8,
-// with what follows a product done in its epilogue. The operators are LibTorch's private ones: they are probed at the first
-// use, and plain products take their place where they are missing.
+// Matrices of a model that only answers: packed once, for our products in float32 or oneDNN's in bfloat16 and int8, with
+// what follows a product done in its epilogue. oneDNN's operators are LibTorch's private ones: they are probed at the first
+// use; where they are missing, plain bfloat16 products take their place.
 #pragma once
 
 #include <functional>
@@ -8,6 +8,7 @@
 #include <mutex>
 
 #include "fourm/core/tensor.h"
+#include "fourm/nn/epilogue.h"
 #include "fourm/nn/precision.h"
 
 namespace fourm {
@@ -15,20 +16,8 @@ namespace fourm {
 /// What a model does with its matrices when it is opened to answer, not to be trained.
 struct Packing {
   Precision precision = Precision::kF32;
-  std::function<void(const Tensor&)>
-      give_back;  ///< called with a stored matrix once its packed form exists; may be empty
-};
-
-/// What is done with a product y while it is at hand.
-struct Epilogue {
-  enum Kind {
-    kNone,
-    kSilu,   ///< silu(y)
-    kGelu,   ///< gelu(y), the exact form
-    kTimes,  ///< y * other
-    kPlus,   ///< y + other
-  } kind = kNone;
-  Tensor other;  ///< [N, out]
+  /// Called with rows of a stored matrix once their packed form exists; may be empty.
+  std::function<void(const Tensor&)> give_back;
 };
 
 /// y = x W^T + b. The matrix is packed when it is first used, so that unused heads cost nothing. Thread-safe.
