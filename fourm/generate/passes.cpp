@@ -100,8 +100,7 @@ Tensor combine(const std::vector<Tensor>& scores, const std::vector<Pass>& passe
     for (int64_t k = begin; k < end; ++k) all &= std::isfinite(to[k]);
     if (!all) finite = false;
   });
-  check(finite, "the scores of '", target,
-        "' are not finite: the weights or an input hold NaN or infinite numbers");
+  check(finite, "the scores of '", target, "' are not finite: the weights or an input hold NaN or infinite numbers");
   return result;
 }
 

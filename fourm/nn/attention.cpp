@@ -98,8 +98,7 @@ struct Forward {
 // Of the two products; a row that sees some keys only counts with all.
 double operations(const AttentionLayout& layout, int64_t width) {
   double pairs = 0;
-  for (const auto& s : layout.segments)
-    pairs += static_cast<double>((s.q_end - s.q_begin) * (s.k_end - s.k_begin));
+  for (const auto& s : layout.segments) pairs += static_cast<double>((s.q_end - s.q_begin) * (s.k_end - s.k_begin));
   return 4 * pairs * static_cast<double>(width);
 }
 

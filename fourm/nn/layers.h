@@ -2,6 +2,7 @@
 // value: copying a layer copies handles.
 #pragma once
 
+#include "fourm/nn/affine.h"
 #include "fourm/nn/attention.h"
 #include "fourm/nn/packed_linear.h"
 #include "fourm/nn/parameters.h"
@@ -20,7 +21,7 @@ struct Linear {
   Linear(const Scope& scope, int64_t in, int64_t out, bool with_bias, int64_t blocks = 1);
   /// With a bias, and the weight stored as that of a convolution over single positions or whole patches: [out, in, ...].
   static Linear convolution(const Scope& scope, at::IntArrayRef shape, bool zero = false);
-  Tensor operator()(const Tensor& x) const { return packed ? (*packed)(x) : at::linear(x, matrix(), bias); }
+  Tensor operator()(const Tensor& x) const { return packed ? (*packed)(x) : affine(x, matrix(), bias); }
   Tensor operator()(const Tensor& x, Activation activation) const;  ///< activation(y)
   Tensor times(const Tensor& x, const Tensor& factor) const;        ///< y * factor
   Tensor plus(const Tensor& x, const Tensor& residual) const;       ///< residual + y

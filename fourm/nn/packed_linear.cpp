@@ -8,6 +8,7 @@
 #include "fourm/core/error.h"
 #include "fourm/core/simd.h"
 #include "fourm/nn/onednn.h"
+#include "fourm/nn/operation_count.h"
 #include "fourm/nn/panel_matrix.h"
 
 namespace fourm {
@@ -194,7 +195,10 @@ const PackedLinear::Form& PackedLinear::form() const {
 
 Tensor PackedLinear::operator()(const Tensor& x, const Epilogue& epilogue) const {
   const Form& f = form();
-  if (f.panels) return f.panels->multiply(x.to(at::kFloat), f.bias, epilogue);
+  if (f.panels) {
+    count_operations("fourm::linear", 2.0 * static_cast<double>(x.numel() * weight_.size(0)));
+    return f.panels->multiply(x.to(at::kFloat), f.bias, epilogue);
+  }
   if (packing_.precision == Precision::kInt8) {
     const int64_t levels = activation_levels();
     const Rows rows = quantize_rows(x, levels);

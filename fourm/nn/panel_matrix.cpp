@@ -3,10 +3,10 @@
 #include <ATen/Parallel.h>
 
 #include <algorithm>
+#include <limits>
 #include <vector>
 
 #include "fourm/core/error.h"
-#include "fourm/nn/operation_count.h"
 #include "fourm/nn/vector.h"
 
 namespace fourm {
@@ -22,6 +22,7 @@ constexpr int64_t kSliceDepths = 4, kBlockBytes = 512 << 10;
 
 struct Product {
   int64_t rows, out, in;
+  int64_t x_row, x_column;  // strides; one of them is 1
   const float *x, *panels, *bias, *other;
   float* y;
   Epilogue::Kind kind;
@@ -39,6 +40,15 @@ struct Ahead {
   int64_t bytes;  // for each kStep of the depth
   static constexpr int64_t kStep = 8, kLine = 64;
 };
+
+// to[rows, n] <- from, as multiply_tile reads it
+FOURM_INLINE void copy_tile(const Product& product, const float* from, int64_t rows, int64_t n, float* to) {
+  if (product.x_column == 1)
+    for (int64_t r = 0; r < rows; ++r) std::copy_n(from + r * product.x_row, n, to + r * kRowStride);
+  else
+    for (int64_t k = 0; k < n; ++k)
+      for (int64_t r = 0; r < rows; ++r) to[r * kRowStride + k] = from[k * product.x_column + r];
+}
 
 // sums[kRows, columns] = a[kRows, depth] panel[depth, columns]
 template <class S, int64_t kRows>
@@ -121,12 +131,9 @@ FOURM_INLINE void multiply_share(const Product& product, int64_t tile_count, Ran
       const Range some = Range::part(depths, slice, slices);
       const int64_t first = some.begin * kDepth, depth = std::min(some.end * kDepth, product.in) - first;
       for (int64_t i = 0; i < here.size(); ++i)
-        for (int64_t d = 0; d < some.size(); ++d) {
-          float* to = a + i * tile_floats + d * kTileDepth;
-          const int64_t n = std::min(kDepth, depth - d * kDepth);
-          for (int64_t r = rows_of(i).begin; r < rows_of(i).end; ++r, to += kRowStride)
-            std::copy_n(product.x + r * product.in + first + d * kDepth, n, to);
-        }
+        for (int64_t d = 0; d < some.size(); ++d)
+          copy_tile(product, product.x + rows_of(i).begin * product.x_row + (first + d * kDepth) * product.x_column,
+                    rows_of(i).size(), std::min(kDepth, depth - d * kDepth), a + i * tile_floats + d * kTileDepth);
       const int64_t steps = parts(depth, Ahead::kStep);
       const int64_t lines = parts(depth * S::kCols * 4, steps * here.size() * Ahead::kLine);
       for (int64_t p = panels.begin; p < panels.end; ++p) {
@@ -159,52 +166,70 @@ struct Shares {
   int64_t rows, columns;
 };
 
+// In units of the time that a tile and a panel take: copying a tile costs as much as multiplying it once at most, fetching a
+// panel from memory as much as twice.
 Shares shares_of(int64_t tiles, int64_t panels, int64_t threads) {
   Shares best{1, 1};
-  int64_t least = tiles * panels;
+  int64_t least = std::numeric_limits<int64_t>::max();
   for (int64_t rows = 1; rows <= std::min(threads, tiles); ++rows) {
     const int64_t columns = std::min(threads / rows, panels);
-    const int64_t largest = parts(tiles, rows) * parts(panels, columns);
-    if (largest < least) least = largest, best = {rows, columns};
+    const int64_t some_tiles = parts(tiles, rows), some_panels = parts(panels, columns);
+    const int64_t cost = some_tiles * (some_panels + 1) + 2 * some_panels;
+    if (cost < least) least = cost, best = {rows, columns};
   }
   return best;
 }
 
 }  // namespace
 
+PanelMatrix::PanelMatrix(const Tensor& columns)
+    : in_(columns.size(0)),
+      out_(columns.size(1)),
+      panels_(at::empty({parts(out_, tile_columns()), in_, tile_columns()}, at::kFloat)) {
+  pack(columns, 0);
+}
+
 PanelMatrix::PanelMatrix(const Tensor& weight, const std::function<void(const Tensor&)>& give_back)
-    : out_(weight.size(0)), in_(weight.size(1)) {
-  const int64_t columns = tile_columns();
-  panels_ = at::empty({parts(out_, columns), in_, columns}, at::kFloat);
-  constexpr int64_t kRowsAtOnce = 1024;  // of the stored matrix: what is widened at a time
+    : in_(weight.size(1)),
+      out_(weight.size(0)),
+      panels_(at::empty({parts(out_, tile_columns()), in_, tile_columns()}, at::kFloat)) {
+  constexpr int64_t kRowsAtOnce = 1024;  // what is widened at a time
   for (int64_t row = 0; row < out_; row += kRowsAtOnce) {
-    const Tensor stored = weight.slice(0, row, row + kRowsAtOnce), rows = stored.to(at::kFloat).contiguous();
-    const float* from = rows.data_ptr<float>();
-    float* to = panels_.data_ptr<float>() + row * in_;
-    at::parallel_for(0, parts(rows.size(0), columns), 1, [&](int64_t begin, int64_t end) {
-      for (int64_t p = begin; p < end; ++p) {
-        const int64_t n = std::min(columns, rows.size(0) - p * columns);
-        const float* panel_rows = from + p * columns * in_;
-        float* panel = to + p * columns * in_;
-        for (int64_t k = 0; k < in_; ++k, panel += columns) {
-          for (int64_t c = 0; c < n; ++c) panel[c] = panel_rows[c * in_ + k];
-          std::fill(panel + n, panel + columns, 0.0f);
-        }
-      }
-    });
+    const Tensor stored = weight.slice(0, row, row + kRowsAtOnce);
+    pack(stored.t(), row);
     if (give_back) give_back(stored);
   }
 }
 
+void PanelMatrix::pack(const Tensor& columns, int64_t first) {
+  Tensor from = columns.to(at::kFloat);
+  if (from.stride(0) != 1 && from.stride(1) != 1) from = from.contiguous();
+  const int64_t width = tile_columns(), count = from.size(1), row = from.stride(0), column = from.stride(1);
+  at::parallel_for(0, parts(count, width), std::max<int64_t>(1, (1 << 16) / (in_ * width)),
+                   [&](int64_t begin, int64_t end) {
+                     for (int64_t p = begin; p < end; ++p) {
+                       const int64_t n = std::min(width, count - p * width);
+                       const float* some = from.data_ptr<float>() + p * width * column;
+                       float* panel = panels_.data_ptr<float>() + (first + p * width) * in_;
+                       for (int64_t k = 0; k < in_; ++k, some += row, panel += width) {
+                         for (int64_t c = 0; c < n; ++c) panel[c] = some[c * column];
+                         std::fill(panel + n, panel + width, 0.0f);
+                       }
+                     }
+                   });
+}
+
 Tensor PanelMatrix::multiply(const Tensor& x, const Tensor& bias, const Epilogue& epilogue) const {
   check(x.dim() == 2 && x.size(1) == in_, "[PanelMatrix] rows of ", in_, " numbers expected, found ", x.sizes());
-  const Tensor in = x.contiguous(), other = epilogue.other.defined() ? epilogue.other.contiguous() : Tensor();
+  const Tensor in = x.stride(0) == 1 || x.stride(1) == 1 ? x : x.contiguous(),
+               other = epilogue.other.defined() ? epilogue.other.contiguous() : Tensor();
   Tensor y = at::empty({x.size(0), out_}, at::kFloat);
   if (y.numel() == 0) return y;
-  count_operations("fourm::product", 2.0 * static_cast<double>(x.size(0) * in_ * out_));
   const Product product{x.size(0),
                         out_,
                         in_,
+                        in.stride(0),
+                        in.stride(1),
                         in.data_ptr<float>(),
                         panels_.data_ptr<float>(),
                         bias.defined() ? bias.data_ptr<float>() : nullptr,

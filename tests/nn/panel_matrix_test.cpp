@@ -16,24 +16,24 @@ TEST(PanelMatrix, EqualsPlainProductsInDoublePrecision) {
   struct Shape {
     int64_t rows, in, out;
   };
-  for (const Shape& s : {Shape{1, 1, 1}, {1, 7, 33}, {13, 256, 31}, {15, 257, 64}, {29, 1030, 48}, {200, 768, 96},
-                         {430, 2048, 40}}) {
+  for (const Shape& s :
+       {Shape{1, 1, 1}, {1, 7, 33}, {13, 256, 31}, {15, 257, 64}, {29, 1030, 48}, {200, 768, 96}, {430, 2048, 40}}) {
     const Tensor w = wave({s.out, s.in}, 0.7), b = wave({s.out}, 1.3), x = wave({s.rows, s.in}, 2.1);
     const Tensor wanted = at::linear(x.to(at::kDouble), w.to(at::kDouble), b.to(at::kDouble));
-    const Tensor y = PanelMatrix(w, {}).multiply(x, b, {});
+    const Tensor y = PanelMatrix(w.t()).multiply(x, b, {});
     const double scale = at::linear(x.abs().to(at::kDouble), w.abs().to(at::kDouble)).max().item<double>();
     EXPECT_LE(test::largest_difference(y, wanted), 1e-6 * scale) << s.rows << " x " << s.in << " x " << s.out;
   }
 }
 
 TEST(PanelMatrix, NoRowsGiveNone) {
-  const Tensor y = PanelMatrix(wave({5, 3}, 0.7), {}).multiply(at::empty({0, 3}), {}, {});
+  const Tensor y = PanelMatrix(wave({3, 5}, 0.7)).multiply(at::empty({0, 3}), {}, {});
   EXPECT_EQ(y.sizes(), at::IntArrayRef({0, 5}));
 }
 
 TEST(PanelMatrix, RowsDependNeitherOnTheirBatchNorOnThreads) {
   const NoGradGuard no_grad;
-  const PanelMatrix matrix(wave({320, 700}, 0.7), {});
+  const PanelMatrix matrix(wave({320, 700}, 0.7).t());
   const Tensor x = wave({301, 700}, 2.1), y = matrix.multiply(x, {}, {});
   for (const int64_t row : {0, 14, 150, 300})
     EXPECT_TRUE(at::equal(matrix.multiply(x.slice(0, row, row + 1), {}, {}), y.slice(0, row, row + 1))) << row;
@@ -48,12 +48,12 @@ TEST(PanelMatrix, RowsDependNeitherOnTheirBatchNorOnThreads) {
 TEST(PanelMatrix, StridedRowsAndNeighboursStayAsTheyAre) {
   const NoGradGuard no_grad;
   const Tensor w = wave({48, 64}, 0.7), wide = wave({9, 128}, 2.1), x = wide.slice(1, 0, 64), before = wide.clone();
-  EXPECT_LE(test::largest_difference(PanelMatrix(w, {}).multiply(x, {}, {}), at::linear(x, w)), 2e-5);
+  EXPECT_LE(test::largest_difference(PanelMatrix(w.t()).multiply(x, {}, {}), at::linear(x, w)), 2e-5);
   EXPECT_TRUE(at::equal(wide, before));
 }
 
 TEST(PanelMatrix, WrongWidthsAreNamed) {
-  const PanelMatrix matrix(wave({5, 3}, 0.7), {});
+  const PanelMatrix matrix(wave({3, 5}, 0.7));
   EXPECT_THROW(matrix.multiply(wave({2, 4}, 1.0), {}, {}), Error);
 }
 
@@ -61,7 +61,7 @@ TEST(PanelMatrix, WrongWidthsAreNamed) {
 TEST(PanelMatrix, ActivationsFollowDoublePrecision) {
   const NoGradGuard no_grad;
   const Tensor x = at::linspace(-30, 30, 60001).unsqueeze(1), wide = x.to(at::kDouble);
-  const PanelMatrix one(at::ones({1, 1}), {});
+  const PanelMatrix one(at::ones({1, 1}));
   const auto worst = [&](Epilogue::Kind kind, const Tensor& wanted) {
     const Tensor error = (one.multiply(x, {}, {kind, {}}).to(at::kDouble) - wanted).abs();
     return (error / (wanted.abs() + 0.1)).max().item<double>();
