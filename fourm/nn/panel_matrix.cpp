@@ -17,7 +17,7 @@ int64_t parts(int64_t n, int64_t size) { return (n + size - 1) / size; }
 // A tile of x is copied so that its rows lie this many numbers at a time behind each other, a little apart: rows of x
 // themselves would often share the same few lines of the first-level cache.
 constexpr int64_t kDepth = 256, kRowStride = kDepth + 16;
-// Panels are multiplied in slices of at most this depth, and by as many tiles as keep in the second-level cache with them.
+// Panels are multiplied in slices of at most this depth, by as many tiles as stay in the second-level cache beside them.
 constexpr int64_t kSliceDepths = 4, kBlockBytes = 512 << 10;
 
 struct Product {
