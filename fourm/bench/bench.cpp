@@ -21,7 +21,8 @@
 namespace fourm {
 namespace {
 
-// Counts the matrix products and convolutions, attention's products among them, that pass LibTorch's dispatcher while it lives: two operations a multiply-add.
+// Counts the matrix products and convolutions, attention's products among them, that LibTorch's observers hear of while it
+// lives: two operations a multiply-add.
 class ProductCounter {
  public:
   ProductCounter() {

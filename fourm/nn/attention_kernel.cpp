@@ -2,7 +2,6 @@
 
 #include <algorithm>
 #include <cmath>
-#include <cstring>
 #include <limits>
 
 #include "fourm/nn/vector.h"
@@ -86,7 +85,7 @@ FOURM_INLINE T exponentiate(T* x, int64_t n, int64_t end, T scale, T shift) {
   for (int64_t j = 0; j < end; j += S::kLanes) {
     Vector v = {};
     if (j < n) {
-      std::memcpy(&v, x + j, sizeof v);
+      load<S>(v, x + j);
       v = v * scale - shift;
       exponential<S>(v, T{});
       if (j >= whole)
@@ -94,7 +93,7 @@ FOURM_INLINE T exponentiate(T* x, int64_t n, int64_t end, T scale, T shift) {
           if (j + s >= n) v[s] = 0;
       sums += v;
     }
-    std::memcpy(x + j, &v, sizeof v);
+    store<S>(v, x + j);
   }
   T sum = 0;
   for (int64_t s = 0; s < S::kLanes; ++s) sum += sums[s];
@@ -124,8 +123,8 @@ FOURM_INLINE void dot_keys(const T* q, HeadRows<const T> k, int64_t keys, int64_
     int64_t d = 0;
     for (; d + S::kLanes <= width; d += S::kLanes) {
       typename S::Vector a, b;
-      std::memcpy(&a, q + d, sizeof a);
-      std::memcpy(&b, key + d, sizeof b);
+      load<S>(a, q + d);
+      load<S>(b, key + d);
       sums += a * b;
     }
     T sum = 0;

@@ -135,9 +135,22 @@ bool works(Precision precision) {
   }
 }
 
+// Of oneDNN's operators: bf16 or int8.
 bool available(Precision precision) {
   static const bool bf16 = works(Precision::kBf16), int8 = works(Precision::kInt8);
-  return precision == Precision::kF32 || (precision == Precision::kBf16 ? bf16 : int8);
+  return precision == Precision::kBf16 ? bf16 : int8;
+}
+
+// Calls body(rows, first row) for all rows of a stored matrix and gives them back, some at a time: a large head in float32
+// several times over would be most of a process's memory.
+template <class Body>
+void for_some_rows(const Tensor& weight, const Packing& packing, const Body& body) {
+  constexpr int64_t kRowsAtOnce = 1024;
+  for (int64_t row = 0; row < weight.size(0); row += kRowsAtOnce) {
+    const Tensor stored = weight.slice(0, row, row + kRowsAtOnce);
+    body(stored, row);
+    if (packing.give_back) packing.give_back(stored);
+  }
 }
 
 }  // namespace
@@ -162,7 +175,11 @@ const PackedLinear::Form& PackedLinear::form() const {
     const auto type = precision == Precision::kBf16 ? at::kBFloat16 : at::kFloat;
     if (bias_.defined()) form->bias = bias_.to(type).contiguous();
     switch (precision) {
-      case Precision::kF32: form->panels.emplace(weight_, packing_.give_back); break;
+      case Precision::kF32:
+        form->panels.emplace(weight_.size(1), weight_.size(0));
+        for_some_rows(weight_, packing_,
+                      [&](const Tensor& stored, int64_t first) { form->panels->pack(stored.t(), first); });
+        break;
       case Precision::kBf16: {
         const Tensor weight = weight_.to(type);
         form->weight = available(precision) ? pack_bf16(weight) : weight;
@@ -175,15 +192,11 @@ const PackedLinear::Form& PackedLinear::form() const {
         form->scales = at::empty({weight_.size(0)}, at::kFloat);
         form->zeros = at::zeros({weight_.size(0)}, at::kInt);
         Tensor levels = at::empty(weight_.sizes(), at::kChar);
-        // A large head in float32 several times over would be most of a process's memory.
-        constexpr int64_t kRowsAtOnce = 1024;
-        for (int64_t row = 0; row < weight_.size(0); row += kRowsAtOnce) {
-          const Tensor stored = weight_.slice(0, row, row + kRowsAtOnce), rows = stored.to(at::kFloat);
-          const Tensor scales = (rows.abs().amax(1) / 127.0).clamp_min(1e-30);
-          form->scales.slice(0, row, row + kRowsAtOnce).copy_(scales);
-          levels.slice(0, row, row + kRowsAtOnce).copy_((rows / scales.unsqueeze(1)).round_().clamp_(-127, 127));
-          if (packing_.give_back) packing_.give_back(stored);
-        }
+        for_some_rows(weight_, packing_, [&](const Tensor& stored, int64_t first) {
+          const Tensor rows = stored.to(at::kFloat), scales = (rows.abs().amax(1) / 127.0).clamp_min(1e-30);
+          form->scales.narrow(0, first, rows.size(0)).copy_(scales);
+          levels.narrow(0, first, rows.size(0)).copy_((rows / scales.unsqueeze(1)).round_().clamp_(-127, 127));
+        });
         form->weight = pack_int8(levels);
         break;
       }

@@ -182,24 +182,10 @@ Shares shares_of(int64_t tiles, int64_t panels, int64_t threads) {
 
 }  // namespace
 
-PanelMatrix::PanelMatrix(const Tensor& columns)
-    : in_(columns.size(0)),
-      out_(columns.size(1)),
-      panels_(at::empty({parts(out_, tile_columns()), in_, tile_columns()}, at::kFloat)) {
-  pack(columns, 0);
-}
+PanelMatrix::PanelMatrix(int64_t in, int64_t out)
+    : in_(in), out_(out), panels_(at::empty({parts(out, tile_columns()), in, tile_columns()}, at::kFloat)) {}
 
-PanelMatrix::PanelMatrix(const Tensor& weight, const std::function<void(const Tensor&)>& give_back)
-    : in_(weight.size(1)),
-      out_(weight.size(0)),
-      panels_(at::empty({parts(out_, tile_columns()), in_, tile_columns()}, at::kFloat)) {
-  constexpr int64_t kRowsAtOnce = 1024;  // what is widened at a time
-  for (int64_t row = 0; row < out_; row += kRowsAtOnce) {
-    const Tensor stored = weight.slice(0, row, row + kRowsAtOnce);
-    pack(stored.t(), row);
-    if (give_back) give_back(stored);
-  }
-}
+PanelMatrix::PanelMatrix(const Tensor& columns) : PanelMatrix(columns.size(0), columns.size(1)) { pack(columns, 0); }
 
 void PanelMatrix::pack(const Tensor& columns, int64_t first) {
   Tensor from = columns.to(at::kFloat);

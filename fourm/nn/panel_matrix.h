@@ -4,8 +4,6 @@
 // vector unit on processors of some makers (docs/performance.md).
 #pragma once
 
-#include <functional>
-
 #include "fourm/core/tensor.h"
 #include "fourm/nn/epilogue.h"
 
@@ -15,14 +13,15 @@ class PanelMatrix {
  public:
   /// The columns of a product: [in, out] of any floating type, with either stride 1 or copied.
   explicit PanelMatrix(const Tensor& columns);
-  /// weight [out, in] as a Linear stores it; its rows are given back, some at a time, once they are packed.
-  PanelMatrix(const Tensor& weight, const std::function<void(const Tensor&)>& give_back);
+  /// Room for columns [in, out], which pack() then brings.
+  PanelMatrix(int64_t in, int64_t out);
+  /// Columns from the `first` on, which begins a panel: any multiple of 32.
+  void pack(const Tensor& columns, int64_t first);
   /// epilogue(x columns + bias): x [N, in] float32, bias [out] float32 or undefined -> [N, out]. A row's result depends
   /// neither on the rows beside it nor on the number of threads.
   Tensor multiply(const Tensor& x, const Tensor& bias, const Epilogue& epilogue) const;
 
  private:
-  void pack(const Tensor& columns, int64_t first);
   int64_t in_, out_;
   Tensor panels_;  // [ceil(out / width), in, width], zeros beyond `out`
 };

@@ -1,7 +1,6 @@
 #include "fourm/nn/vector.h"
 
 #include <algorithm>
-#include <cstring>
 
 namespace fourm {
 namespace {
@@ -10,12 +9,12 @@ template <int64_t kBytes>
 FOURM_INLINE void exponentials_body(const float* x, int64_t n, float highest, float scale, float* out) {
   using S = Simd<float, kBytes>;
   for (int64_t i = 0; i < n; i += S::kLanes) {
-    const auto bytes = static_cast<size_t>(std::min(S::kLanes, n - i)) * sizeof(float);
-    typename S::Vector v = {};
-    std::memcpy(&v, x + i, bytes);
+    const int64_t some = std::min(S::kLanes, n - i);
+    typename S::Vector v;
+    load<S>(v, x + i, some);
     v = (v - highest) * scale;
     exponential<S>(v, 0.0f);
-    std::memcpy(out + i, &v, bytes);
+    store<S>(v, out + i, some);
   }
 }
 FOURM_AVX512 void exponentials_avx512(const float* x, int64_t n, float highest, float scale, float* out) {
