@@ -23,7 +23,7 @@ class PanelMatrix {
 
  private:
   int64_t in_, out_;
-  Tensor panels_;  // [ceil(out / width), in, width], zeros beyond `out`
+  Tensor panels_;  // [ceil(out / width), in in whole steps, width], zeros beyond
 };
 
 }  // namespace fourm
