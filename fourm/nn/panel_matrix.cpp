@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "fourm/core/error.h"
+#include "fourm/core/memory.h"
 #include "fourm/nn/vector.h"
 
 namespace fourm {
@@ -222,7 +223,9 @@ int64_t tile_columns() { return has_avx512() ? Simd<float, 64>::kCols : Simd<flo
 }  // namespace
 
 PanelMatrix::PanelMatrix(int64_t in, int64_t out)
-    : in_(in), out_(out), panels_(at::empty({parts(out, tile_columns()), padded(in), tile_columns()}, at::kFloat)) {}
+    : in_(in), out_(out), panels_(at::empty({parts(out, tile_columns()), padded(in), tile_columns()}, at::kFloat)) {
+  prefer_large_pages(panels_.data_ptr(), panels_.nbytes());
+}
 
 PanelMatrix::PanelMatrix(const Tensor& columns) : PanelMatrix(columns.size(0), columns.size(1)) { pack(columns, 0); }
 
