@@ -160,12 +160,14 @@ FOURM_INLINE void finish_tile(const Product& product, Range rows, int64_t column
 // How a product is cut: rows into tiles as equal as can be, tiles into blocks, columns into panels. Threads claim one panel of
 // a block after the other, so that one which the machine holds up does not hold up the rest.
 struct Work {
-  int64_t tiles, blocks, panels, threads;
+  int64_t tiles, tile_floats, blocks, panels, threads;
   std::vector<std::atomic<int64_t>> claimed;  // panels of each block
 
-  Work(int64_t rows, int64_t tile_rows, int64_t tile_bytes, int64_t panel_count, int64_t most_threads)
-      : tiles(parts(rows, tile_rows)), panels(panel_count) {
-    const int64_t most = std::max(kLeastTiles, kBlockBytes / tile_bytes);
+  Work(const Product& product, int64_t tile_rows, int64_t panel_count, int64_t most_threads)
+      : tiles(parts(product.rows, tile_rows)),
+        tile_floats(parts(product.depth, kRun) * tile_rows * kRowStride),
+        panels(panel_count) {
+    const int64_t most = std::max(kLeastTiles, kBlockBytes / (tile_floats * 4));
     blocks = std::max(parts(tiles, most), std::clamp<int64_t>(tiles / kLeastTiles, 1, most_threads));
     threads = std::min(most_threads, blocks * panels);
     claimed = std::vector<std::atomic<int64_t>>(static_cast<size_t>(blocks));
@@ -177,7 +179,7 @@ template <int64_t kBytes>
 FOURM_INLINE void multiply_claimed(const Product& product, Work& work, int64_t thread) {
   using S = Simd<float, kBytes>;
   constexpr int64_t kRunFloats = S::kRows * kRowStride, kSums = S::kRows * S::kCols;
-  const int64_t tile_floats = parts(product.depth, kRun) * kRunFloats, most = parts(work.tiles, work.blocks);
+  const int64_t tile_floats = work.tile_floats, most = parts(work.tiles, work.blocks);
   thread_local std::vector<float> scratch;
   float* const a = aligned_scratch(scratch, most * (tile_floats + kSums));
   float* const sums = a + most * tile_floats;
@@ -269,8 +271,7 @@ Tensor PanelMatrix::multiply(const Tensor& x, const Tensor& bias, const Epilogue
                         epilogue.kind};
   constexpr int64_t kWorthSharing = 1 << 20;  // multiply-adds
   const bool worth = product.rows * out_ * in_ >= kWorthSharing;
-  Work work(product.rows, tile_rows(), parts(in_, kRun) * tile_rows() * kRowStride * 4, panels_.size(0),
-            worth ? at::get_num_threads() : 1);
+  Work work(product, tile_rows(), panels_.size(0), worth ? at::get_num_threads() : 1);
   const auto multiply = has_avx512() ? multiply_avx512 : has_avx2() ? multiply_avx2 : multiply_claimed<32>;
   at::parallel_for(0, work.threads, 1, [&](int64_t begin, int64_t end) {
     for (int64_t i = begin; i < end; ++i) multiply(product, work, i);

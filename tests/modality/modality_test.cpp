@@ -17,7 +17,7 @@ void define(const std::string& name) {
 
 TEST(ModalityTable, NamesAreFileNames) {
   for (const char* name : {"tok_thermal@448", "a", "x.y-z"}) define(name);
-  for (const char* name : {"", ".", "..", "../evil", "a/b", "/tmp/x", "a b", ".hidden"})
+  for (const char* name : {"", ".", "..", "../evil", "a/b", "/absolute", "a b", ".hidden"})
     EXPECT_THROW(define(name), Error) << name;
   EXPECT_THROW(define(std::string(101, 'x')), Error);
 }
