@@ -31,4 +31,23 @@ inline bool has_avx512() {
 #endif
 }
 
+// Sums of four products of bytes in one instruction (VNNI), in vectors of 64 or 32 bytes.
+inline bool has_avx512_vnni() {
+#if defined(__x86_64__)
+  static const bool yes = has_avx512() && __builtin_cpu_supports("avx512vnni");
+  return yes;
+#else
+  return false;
+#endif
+}
+
+inline bool has_avx_vnni() {
+#if defined(__x86_64__)
+  static const bool yes = has_avx2() && __builtin_cpu_supports("avxvnni");
+  return yes;
+#else
+  return false;
+#endif
+}
+
 }  // namespace fourm

@@ -1,4 +1,4 @@
-// Matrices of a model that only answers: packed once, for our products in float32 or oneDNN's in bfloat16 and int8, with
+// Matrices of a model that only answers: packed once, for our products in float32 and int8 or oneDNN's in bfloat16, with
 // what follows a product done in its epilogue. oneDNN's operators are LibTorch's private ones: they are probed at the first
 // use; where they are missing, plain bfloat16 products take their place.
 #pragma once
@@ -21,8 +21,7 @@ struct Packing {
 };
 
 /// y = x W^T + b. The matrix is packed when it is first used, so that unused heads cost nothing. Thread-safe.
-/// int8: weights by output channel, activations by row as they come, so that a row's result does not depend on its batch;
-/// where the processor would saturate sums of two products at 16 bits, activations take 7 bits instead of 8.
+/// int8: weights by output channel, activations by row as they come, so that a row's result does not depend on its batch.
 class PackedLinear {
  public:
   /// weight [out, in] of any floating type, bias [out] or undefined.

@@ -1,7 +1,8 @@
-// A float32 matrix in panels of columns, and products with it: what PackedLinear and training compute with in float32. The
-// products are ours because LibTorch's wait for memory where rows are few, as they are in each step of generation: here
-// the next panel is fetched while this one is multiplied; and because MKL's, which LibTorch trains with, use half of the
-// vector unit on processors of some makers (docs/performance.md).
+// A matrix in panels of columns, and products with it in float32 or int8: what PackedLinear and training compute with. The
+// products are ours because LibTorch's wait for memory where rows are few, as they are in each step of generation: here the
+// next panel is fetched while this one is multiplied; because MKL's, which LibTorch trains with, use half of the vector
+// unit on processors of some makers; and because rows become int8, and their products epilogues, in the cache
+// (docs/performance.md).
 #pragma once
 
 #include "fourm/core/tensor.h"
@@ -11,10 +12,13 @@ namespace fourm {
 
 class PanelMatrix {
  public:
+  /// What products are computed in. kInt8: columns in 127 steps of their own size to either side (64 where the processor would
+  /// saturate sums of two products at 16 bits), rows of x in 127 as they come; sums are exact.
+  enum class Numbers { kFloat32, kInt8 };
   /// The columns of a product: [in, out] of any floating type, with either stride 1 or copied.
-  explicit PanelMatrix(const Tensor& columns);
+  explicit PanelMatrix(const Tensor& columns, Numbers numbers = Numbers::kFloat32);
   /// Room for columns [in, out], which pack() then brings.
-  PanelMatrix(int64_t in, int64_t out);
+  PanelMatrix(int64_t in, int64_t out, Numbers numbers = Numbers::kFloat32);
   /// Columns from the `first` on, which begins a panel: any multiple of 32.
   void pack(const Tensor& columns, int64_t first);
   /// epilogue(x columns + bias): x [N, in] float32, bias [out] float32 or undefined -> [N, out]. A row's result depends
@@ -22,8 +26,12 @@ class PanelMatrix {
   Tensor multiply(const Tensor& x, const Tensor& bias, const Epilogue& epilogue) const;
 
  private:
+  void pack_float32(const Tensor& columns, int64_t first);
+  void pack_int8(const Tensor& columns, int64_t first);
   int64_t in_, out_;
-  Tensor panels_;  // [ceil(out / width), in in whole steps, width], zeros beyond
+  Numbers numbers_;
+  Tensor panels_;           // [ceil(out / width), in in whole steps, width], zeros beyond
+  Tensor steps_, offsets_;  // int8, by column: the size of a step; the sum that rows of zeros would give
 };
 
 }  // namespace fourm

@@ -143,7 +143,6 @@ TEST(Scores, NarrowPrecisionsStayNear) {
   SequenceIds ids;
   ids.sentinels = {4, 10};
   for (const Precision precision : {Precision::kBf16, Precision::kInt8}) {
-    if (precision == Precision::kInt8 && !is_fast(precision)) continue;
     const auto models = open_both(3, precision);
     Random random(3);
     const auto canvases = random_canvases(random, ids);

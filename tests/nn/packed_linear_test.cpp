@@ -21,7 +21,6 @@ TEST(PackedLinear, EpiloguesEqualPlainProducts) {
   const Tensor w = wave({48, 64}, 0.7) * 0.2, b = wave({48}, 1.3), x = wave({7, 64}, 2.1), other = wave({7, 48}, 0.3);
   const Tensor y = at::linear(x, w, b);
   for (const Precision precision : kAll) {
-    if (precision == Precision::kInt8 && !is_fast(precision)) continue;
     const PackedLinear packed(w, b, {precision, {}});
     const auto expect = [&](const Epilogue& epilogue, const Tensor& wanted) {
       const double limit = tolerance(precision) * wanted.abs().max().item<double>();
@@ -49,7 +48,6 @@ TEST(PackedLinear, NarrowWeightsAndTheirReturn) {
 
 TEST(PackedLinear, Int8RowsDoNotDependOnTheirBatch) {
   const NoGradGuard no_grad;
-  if (!is_fast(Precision::kInt8)) GTEST_SKIP() << "no quantised products here";
   const Tensor w = wave({48, 64}, 0.7);
   Tensor x = wave({5, 64}, 2.1);
   const PackedLinear packed(w, {}, {Precision::kInt8, {}});
@@ -63,7 +61,6 @@ TEST(PackedLinear, Int8RowsDoNotDependOnTheirBatch) {
 
 TEST(PackedLinear, Int8SumsDoNotSaturate) {
   const NoGradGuard no_grad;
-  if (!is_fast(Precision::kInt8)) GTEST_SKIP() << "no quantised products here";
   const Tensor w = at::ones({16, 64}), x = at::ones({2, 64});  // every product is the largest there is
   const PackedLinear packed(w, {}, {Precision::kInt8, {}});
   EXPECT_LE(test::largest_difference(packed(x), at::full({2, 16}, 64.0f)), 1e-3);
@@ -74,7 +71,6 @@ TEST(PackedLinear, NumbersThatAreNotFiniteStayVisible) {
   Tensor x = wave({1, 64}, 2.1);
   x[0][5] = NAN;
   for (const Precision precision : kAll) {
-    if (precision == Precision::kInt8 && !is_fast(precision)) continue;
     EXPECT_FALSE(at::isfinite(PackedLinear(wave({48, 64}, 0.7), {}, {precision, {}})(x)).any().item<bool>());
   }
 }

@@ -10,20 +10,47 @@ namespace fourm {
 namespace {
 
 using test::wave;
+using Numbers = PanelMatrix::Numbers;
+
+constexpr struct {
+  int64_t rows, in, out;
+} kShapes[] = {{1, 1, 1}, {1, 7, 33}, {13, 256, 31}, {15, 257, 64}, {29, 1030, 48}, {200, 768, 96}, {430, 2048, 40}};
 
 TEST(PanelMatrix, EqualsPlainProductsInDoublePrecision) {
   const NoGradGuard no_grad;
-  struct Shape {
-    int64_t rows, in, out;
-  };
-  for (const Shape& s :
-       {Shape{1, 1, 1}, {1, 7, 33}, {13, 256, 31}, {15, 257, 64}, {29, 1030, 48}, {200, 768, 96}, {430, 2048, 40}}) {
+  for (const auto& s : kShapes) {
     const Tensor w = wave({s.out, s.in}, 0.7), b = wave({s.out}, 1.3), x = wave({s.rows, s.in}, 2.1);
     const Tensor wanted = at::linear(x.to(at::kDouble), w.to(at::kDouble), b.to(at::kDouble));
     const Tensor y = PanelMatrix(w.t()).multiply(x, b, {});
     const double scale = at::linear(x.abs().to(at::kDouble), w.abs().to(at::kDouble)).max().item<double>();
     EXPECT_LE(test::largest_difference(y, wanted), 1e-6 * scale) << s.rows << " x " << s.in << " x " << s.out;
   }
+}
+
+// Rows of whole steps and columns of largest ones lose nothing, and sums of two products at a time are as large as can be.
+TEST(PanelMatrix, Int8IsExactWhereNothingIsRounded) {
+  const NoGradGuard no_grad;
+  for (const auto& s : kShapes) {
+    Tensor w = (wave({s.out, s.in}, 0.7) * 1.5).round_(), x = (wave({s.rows, s.in}, 2.1) * 127).round_();
+    EXPECT_LE(w.abs().max().item<double>(), 2);
+    w.clamp_(-1, 1);
+    x.select(1, 0).fill_(127);
+    const Tensor b = wave({s.out}, 1.3), wanted = at::linear(x.to(at::kDouble), w.to(at::kDouble), b.to(at::kDouble));
+    const Tensor y = PanelMatrix(w.t(), Numbers::kInt8).multiply(x, b, {});
+    EXPECT_LE(test::largest_difference(y, wanted), 1e-6 * wanted.abs().max().item<double>())
+        << s.rows << " x " << s.in << " x " << s.out;
+  }
+}
+
+TEST(PanelMatrix, Int8RoundsByAStepOfEachRowAndColumn) {
+  const NoGradGuard no_grad;
+  Tensor w = wave({96, 300}, 0.7), x = wave({30, 300}, 2.1);
+  w[3] *= 1e6, x[7] *= 1e-6;  // neighbours of other sizes
+  w[4].zero_(), x[8].zero_();
+  const Tensor error = (PanelMatrix(w.t(), Numbers::kInt8).multiply(x, {}, {}) - at::linear(x, w)).abs();
+  const Tensor size =
+      at::linear(x.abs(), w.abs().amax(1, true).expand_as(w)) + at::linear(x.abs().amax(1, true).expand_as(x), w.abs());
+  EXPECT_TRUE((error <= size * (0.5 / 64)).all().item<bool>());
 }
 
 TEST(PanelMatrix, NoRowsGiveNone) {
@@ -33,22 +60,27 @@ TEST(PanelMatrix, NoRowsGiveNone) {
 
 TEST(PanelMatrix, RowsDependNeitherOnTheirBatchNorOnThreads) {
   const NoGradGuard no_grad;
-  const PanelMatrix matrix(wave({320, 700}, 0.7).t());
-  const Tensor x = wave({301, 700}, 2.1), y = matrix.multiply(x, {}, {});
-  for (const int64_t row : {0, 14, 150, 300})
-    EXPECT_TRUE(at::equal(matrix.multiply(x.slice(0, row, row + 1), {}, {}), y.slice(0, row, row + 1))) << row;
   const int threads = at::get_num_threads();
-  for (const int count : {1, 2, 5}) {
-    at::set_num_threads(count);
-    EXPECT_TRUE(at::equal(matrix.multiply(x, {}, {}), y)) << count << " threads";
+  for (const Numbers numbers : {Numbers::kFloat32, Numbers::kInt8}) {
+    const PanelMatrix matrix(wave({320, 700}, 0.7).t(), numbers);
+    const Tensor x = wave({301, 700}, 2.1), y = matrix.multiply(x, {}, {});
+    for (const int64_t row : {0, 14, 150, 300})
+      EXPECT_TRUE(at::equal(matrix.multiply(x.slice(0, row, row + 1), {}, {}), y.slice(0, row, row + 1))) << row;
+    for (const int count : {1, 2, 5}) {
+      at::set_num_threads(count);
+      EXPECT_TRUE(at::equal(matrix.multiply(x, {}, {}), y)) << count << " threads";
+    }
+    at::set_num_threads(threads);
   }
-  at::set_num_threads(threads);
 }
 
 TEST(PanelMatrix, StridedRowsAndNeighboursStayAsTheyAre) {
   const NoGradGuard no_grad;
   const Tensor w = wave({48, 64}, 0.7), wide = wave({9, 128}, 2.1), x = wide.slice(1, 0, 64), before = wide.clone();
   EXPECT_LE(test::largest_difference(PanelMatrix(w.t()).multiply(x, {}, {}), at::linear(x, w)), 2e-5);
+  const PanelMatrix int8(w.t(), Numbers::kInt8);
+  EXPECT_TRUE(at::equal(int8.multiply(x, {}, {}), int8.multiply(x.contiguous(), {}, {})));
+  EXPECT_TRUE(at::equal(int8.multiply(x.t().contiguous().t(), {}, {}), int8.multiply(x, {}, {})));
   EXPECT_TRUE(at::equal(wide, before));
 }
 
