@@ -18,8 +18,9 @@ int64_t parts(int64_t n, int64_t size) { return (n + size - 1) / size; }
 
 // Panels are multiplied in slices of at most this depth, by blocks of tiles: as many as stay in the second-level cache beside
 // a slice, but enough to be worth fetching a panel for.
-constexpr int64_t kSlice = 4 * kRun;
-constexpr int64_t kBlockBytes = 512 << 10, kLeastTiles = 4;
+template <class Number>
+constexpr int64_t kSlice = 4 * kRun * kTogether<Number>;
+constexpr int64_t kBlockBytes = 256 << 10, kLeastTiles = 4;
 
 struct Product {
   Rows rows;
@@ -206,8 +207,8 @@ FOURM_INLINE void multiply_claimed(const Product& product, Work& work, int64_t t
       const Column* panel = panel_at(p);
       Ahead ahead{reinterpret_cast<const char*>(panel_at(next)), lines_ahead * Ahead::kLine};
       const char* const end = next < work.panels ? reinterpret_cast<const char*>(panel_at(next + 1)) : ahead.next;
-      for (int64_t k = 0; k < depth; k += kSlice) {
-        const int64_t n = std::min(kSlice, depth - k);
+      for (int64_t k = 0; k < depth; k += kSlice<Row>) {
+        const int64_t n = std::min(kSlice<Row>, depth - k);
         for (int64_t t = 0; t < tiles.size(); ++t, ahead.next += ahead.bytes * (n / kStep<Row>)) {
           if (ahead.next >= end) ahead.bytes = 0;
           if (k + n == depth) expect_tile<Form>(product, rows_of(t), p * Form::kCols);
