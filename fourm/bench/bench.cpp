@@ -161,7 +161,10 @@ void time_family(const std::vector<Runner>& runners, const BenchConfig& config,
         const Workload& workload = runners[i].workloads[w];
         Record& record = records[i];
         std::optional<ProductCounter> counter;
-        if (round < 0) counter.emplace();
+        if (round < 0)
+          counter.emplace();
+        else
+          record.speeds.push_back(peaks[i].measure());  // before and after, since machines have other work
         const Stopwatch watch;
         workload.run();
         if (round < 0) {
