@@ -16,7 +16,7 @@ class CachedScores : public SequenceScores {
     const auto rows = static_cast<int64_t>(encoded.lengths.size());
     for (const auto& block : model.decoder()) {
       auto keys = block.keys(encoded.context);
-      keys = {keys.k.to(at::kFloat), keys.v.to(at::kFloat)};  // as the attention kernel reads them
+      keys = {keys.k.to(at::kFloat), keys.v.to(at::kFloat), {}};  // as the attention kernel reads them
       const std::vector<int64_t> shape{rows * most_, keys.k.size(1), keys.k.size(2)};
       self_.push_back({at::empty(shape, keys.k.options()), at::empty(shape, keys.k.options()), {}});
       cross_.push_back(std::move(keys));

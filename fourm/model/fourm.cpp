@@ -163,7 +163,7 @@ Decoded FourM::decode(const DecoderBatch& batch, const Encoded& encoded) const {
     while (!across.segments.empty() && across.segments.back().k_begin == across.segments.back().k_end)
       across.segments.pop_back();
   Tensor y = result.tokens + result.place;  // [M, D]
-  for (const auto& block : decoder_) y = block(y, block.keys(encoded.context), batch.within, across);
+  for (const auto& block : decoder_) y = block(y, block.keys(encoded.context, across), batch.within, across);
   result.out = decoder_norm_(y);
   return result;
 }

@@ -92,18 +92,28 @@ CrossAttention::CrossAttention(const Scope& scope, const BlockConfig& c)
       kv(scope["kv"], c.width, 2 * c.width, c.qkv_bias, 2),
       proj(scope["proj"], c.width, c.width, c.proj_bias),
       norms(scope, c),
-      heads(c.heads) {}
+      heads(c.heads) {
+  const auto& packing = scope.parameters().packing();
+  if (packing && packing->precision != Precision::kBf16 && !c.qkv_bias && !c.qk_norm)
+    direct = std::make_shared<ContextAttention>(kv.weight, heads, *packing);
+}
 
 CrossAttention::Keys CrossAttention::keys(const Tensor& context) const {
   const auto parts =
       kv(context).view({context.size(0), 2, heads, context.size(1) / heads}).unbind(1);  // two of [M, H, hd]
-  return {norms.key(parts[0]), parts[1]};
+  return {norms.key(parts[0]), parts[1], {}};
+}
+
+CrossAttention::Keys CrossAttention::keys(const Tensor& context, const AttentionLayout& layout) const {
+  return direct && direct->pays(layout) ? Keys{{}, {}, context} : keys(context);
 }
 
 Tensor CrossAttention::plus(const Tensor& y, const Keys& context, const AttentionLayout& layout,
                             const Tensor& residual) const {
   const Tensor queries = norms.query(q(y).view({y.size(0), heads, y.size(1) / heads}));
-  return proj.plus(attention(queries, context.k, context.v, layout).flatten(1), residual);
+  return proj.plus(context.context.defined() ? (*direct)(queries, context.context, layout)
+                                             : attention(queries, context.k, context.v, layout).flatten(1),
+                   residual);
 }
 
 EncoderBlock::EncoderBlock(const Scope& scope, const BlockConfig& c)

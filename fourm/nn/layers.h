@@ -4,6 +4,7 @@
 
 #include "fourm/nn/affine.h"
 #include "fourm/nn/attention.h"
+#include "fourm/nn/context_attention.h"
 #include "fourm/nn/packed_linear.h"
 #include "fourm/nn/parameters.h"
 
@@ -97,13 +98,17 @@ struct SelfAttention {
 struct CrossAttention {
   Linear q, kv, proj;
   HeadNorms norms;
+  std::shared_ptr<const ContextAttention> direct;  // in a model opened to answer, without biases and norms of keys
   int64_t heads = 1;
   CrossAttention() = default;
   CrossAttention(const Scope& scope, const BlockConfig& c);
   struct Keys {
-    Tensor k, v;  // [M, H, hd]
+    Tensor k, v;     // [M, H, hd]
+    Tensor context;  // [M, D] instead, where few queries make them a waste
   };
   Keys keys(const Tensor& context) const;
+  /// For queries of this layout alone.
+  Keys keys(const Tensor& context, const AttentionLayout& layout) const;
   /// residual + the attention's output
   Tensor plus(const Tensor& y, const Keys& keys, const AttentionLayout& layout, const Tensor& residual) const;
 };
@@ -128,6 +133,9 @@ struct DecoderBlock {
   DecoderBlock() = default;
   DecoderBlock(const Scope& scope, const BlockConfig& c);
   CrossAttention::Keys keys(const Tensor& context) const { return cross_attn.keys(context_norm(context)); }
+  CrossAttention::Keys keys(const Tensor& context, const AttentionLayout& across) const {
+    return cross_attn.keys(context_norm(context), across);
+  }
   Tensor operator()(const Tensor& y, const CrossAttention::Keys& context, const AttentionLayout& within,
                     const AttentionLayout& across, const SelfAttention::Cache* cache = nullptr) const;
 };

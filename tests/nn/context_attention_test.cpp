@@ -1,0 +1,78 @@
+// Attention without keys and values against attention with them.
+#include "fourm/nn/context_attention.h"
+
+#include "fourm/core/error.h"
+#include "tests/support/compare.h"
+
+namespace fourm {
+namespace {
+
+using test::wave;
+
+constexpr int64_t kHeads = 3, kWidth = 48, kHead = kWidth / kHeads;
+
+struct Case {
+  Tensor kv = wave({2 * kWidth, kWidth}, 0.7) * 0.3, q = wave({9, kHeads, kHead}, 1.3),
+         context = wave({21, kWidth}, 2.1);
+  AttentionLayout layout = AttentionLayout::across({4, 3, 2}, {13, 0, 8});  // the second sees nothing
+  ContextAttention direct{kv, kHeads, {Precision::kF32, {}}};
+
+  Tensor by_keys(const Tensor& keys_and_values) const {
+    const auto parts = keys_and_values.view({-1, 2, kHeads, kHead}).unbind(1);
+    return attention_reference(q, parts[0], parts[1], layout).flatten(1);
+  }
+};
+
+TEST(ContextAttention, EqualsAttentionToKeysAndValues) {
+  const NoGradGuard no_grad;
+  const Case c;
+  const Tensor wanted = c.by_keys(at::linear(c.context, c.kv));
+  EXPECT_LE(test::largest_difference(c.direct(c.q, c.context, c.layout), wanted), 2e-6);
+  EXPECT_EQ(c.direct(c.q, c.context, c.layout).slice(0, 4, 7).abs().max().item<double>(), 0);
+}
+
+TEST(ContextAttention, Int8LosesAboutAsMuchAsWithKeysAndValues) {
+  const NoGradGuard no_grad;
+  const Case c;
+  const Packing int8{Precision::kInt8, {}};
+  const Tensor wanted = c.by_keys(at::linear(c.context, c.kv)),
+               usual = c.by_keys(PackedLinear(c.kv, {}, int8)(c.context)),
+               direct = ContextAttention(c.kv, kHeads, int8)(c.q, c.context, c.layout);
+  EXPECT_LE((direct - wanted).norm().item<double>(), 1.5 * (usual - wanted).norm().item<double>());
+}
+
+TEST(ContextAttention, SamplesDoNotDependOnTheirCompany) {
+  const NoGradGuard no_grad;
+  const Case c;
+  const Tensor together = c.direct(c.q, c.context, c.layout),
+               alone = c.direct(c.q.slice(0, 7), c.context.slice(0, 13), AttentionLayout::across({2}, {8}));
+  EXPECT_TRUE(at::equal(together.slice(0, 7), alone));
+}
+
+TEST(ContextAttention, PaysForFewQueriesOnly) {
+  const Case c;
+  EXPECT_TRUE(c.direct.pays(AttentionLayout::across({8, 1}, {1, 100})));
+  EXPECT_FALSE(c.direct.pays(AttentionLayout::across({8, 9}, {1, 100})));
+}
+
+TEST(ContextAttention, MatricesAreGivenBack) {
+  const NoGradGuard no_grad;
+  Case c;
+  int64_t returned = 0;
+  const ContextAttention direct(c.kv, kHeads, {Precision::kF32, [&](const Tensor& rows) {
+                                                 EXPECT_TRUE(rows.is_contiguous());
+                                                 returned += rows.numel();
+                                               }});
+  direct(c.q, c.context, c.layout);
+  EXPECT_EQ(returned, c.kv.numel());
+}
+
+TEST(ContextAttention, HiddenRowsAreRefused) {
+  const NoGradGuard no_grad;
+  Case c;
+  c.layout.visible.assign(9, 1);
+  EXPECT_THROW(c.direct(c.q, c.context, c.layout), Error);
+}
+
+}  // namespace
+}  // namespace fourm
