@@ -42,7 +42,7 @@ inline bool has_avx512_vnni() {
 }
 
 inline bool has_avx_vnni() {
-#if defined(__x86_64__)
+#if defined(__x86_64__) && !defined(__clang__)  // whose older versions do not know the name
   static const bool yes = has_avx2() && __builtin_cpu_supports("avxvnni");
   return yes;
 #else

@@ -17,7 +17,7 @@ class ContextAttention {
  public:
   /// kv [2D, D]: keys' and values' matrices, heads behind each other. They are packed when they are first used.
   ContextAttention(const Tensor& kv, int64_t heads, const Packing& packing);
-  /// True where the layout has so few queries for each part of the context that this takes at most half of the products. It
+  /// True where the layout has so few queries for each part of the context that this takes about half of the products or less. It
   /// looks at each sample alone, so that samples stay the same in any company.
   bool pays(const AttentionLayout& layout) const;
   /// q [M, H, hd], context [N, D] -> [M, D]; a query that sees no row gives 0. The layout must not hide rows of a segment.

@@ -19,7 +19,7 @@ int64_t parts(int64_t n, int64_t size) { return (n + size - 1) / size; }
 // Panels are multiplied in slices of at most this depth, by blocks of tiles: as many as stay in the second-level cache beside
 // a slice, but enough to be worth fetching a panel for.
 template <class Number>
-constexpr int64_t kSlice = 4 * kRun * kTogether<Number>;
+constexpr int64_t kSlice = 4 * kRun* kTogether<Number>;
 constexpr int64_t kBlockBytes = 256 << 10, kLeastTiles = 4;
 
 struct Product {
@@ -85,11 +85,11 @@ FOURM_INLINE void multiply_tile(int64_t depth, const typename Form::Row* a, cons
 
 // Functions of their own, since compilers run out of registers where much else is going on.
 template <class Form, int64_t kRows, class... Arguments>
-FOURM_AVX512 [[gnu::noinline]] void multiply_tile_avx512(Arguments... arguments) {
+[[gnu::noinline]] FOURM_AVX512 void multiply_tile_avx512(Arguments... arguments) {
   multiply_tile<Form, kRows>(arguments...);
 }
 template <class Form, int64_t kRows, class... Arguments>
-FOURM_AVX2 [[gnu::noinline]] void multiply_tile_avx2(Arguments... arguments) {
+[[gnu::noinline]] FOURM_AVX2 void multiply_tile_avx2(Arguments... arguments) {
   multiply_tile<Form, kRows>(arguments...);
 }
 
@@ -99,7 +99,7 @@ FOURM_INLINE void multiply_rows(int64_t rows, Arguments... arguments) {
     if (rows != kRows)
       multiply_rows<Form, kRows - 1>(rows, arguments...);
     else if constexpr (Form::kTarget == Target::kAvx512)
-      multiply_tile_avx512<Form, kRows>(arguments...);
+      multiply_tile_avx512<Form, kRows>(arguments...);  // NOLINT(bugprone-branch-clone): another function
     else if constexpr (Form::kTarget == Target::kAvx2)
       multiply_tile_avx2<Form, kRows>(arguments...);
     else

@@ -87,6 +87,11 @@ struct Float32 : Floats<kFor> {
   }
 };
 
+// clang takes wide registers in assembly only where a function's own attributes name them.
+#if defined(__x86_64__) && !defined(__clang__)
+#define FOURM_BYTE_PRODUCTS
+#endif
+
 // How four neighbouring products of unsigned with signed bytes are added to a sum of 32 bits.
 enum class Dot {
   kPlain,
@@ -118,13 +123,14 @@ struct Int8 : Floats<kFor> {
   template <int64_t kRows>
   FOURM_INLINE static void add_products(const Row* a, const Column* panel, Sums (&sum)[kRows][2]) {
     Sums low, high;
-    if constexpr (kDot != Dot::kPairs) std::memcpy(&low, panel, kBytes), std::memcpy(&high, panel + kBytes, kBytes);
+    std::memcpy(&low, panel, kBytes);
+    std::memcpy(&high, panel + kBytes, kBytes);
 #pragma GCC unroll 14
     for (int64_t r = 0; r < kRows; ++r) {
       Sum four;
       std::memcpy(&four, a + r * kRowStride<Row>, sizeof four);
       const Sums x = four - Sums{};
-#if defined(__x86_64__)
+#if defined(FOURM_BYTE_PRODUCTS)
       if constexpr (kDot == Dot::kPairs) {
         add_pairs(x, panel, sum[r][0]);
         add_pairs(x, panel + kBytes, sum[r][1]);
@@ -151,7 +157,7 @@ struct Int8 : Floats<kFor> {
   }
 
  private:
-#if defined(__x86_64__)
+#if defined(FOURM_BYTE_PRODUCTS)
   // Whole instructions, since compilers would regroup the sums and need more registers than there are; copies, since elements of
   // arrays are not always in registers.
   FOURM_INLINE static void add_pairs(const Sums& x, const Column* columns, Sums& sum) {
