@@ -11,7 +11,7 @@ std::optional<Precision> packing_of(const EngineConfig& config) {
         "; known: fast, reference");
   const bool reference = config.engine == "reference";
   if (config.precision == "auto")
-    return reference ? std::nullopt : std::optional(is_fast(Precision::kBf16) ? Precision::kBf16 : Precision::kF32);
+    return reference ? std::nullopt : std::optional(bf16_is_fast() ? Precision::kBf16 : Precision::kF32);
   check(config.precision == "f32" || config.precision == "bf16" || config.precision == "int8", "unknown precision ",
         printable(config.precision), "; known: f32, bf16, int8, auto");
   check(!reference || config.precision == "f32", "the reference engine computes in f32 only");

@@ -124,11 +124,12 @@ Tensor PackedLinear::operator()(const Tensor& x, const Epilogue& epilogue) const
   return fits ? multiply_bf16(in, f.weight, bias, epilogue) : finish(multiply_bf16(in, f.weight, bias, {}), epilogue);
 }
 
-bool is_fast(Precision precision) {
+bool bf16_is_fast() {
 #if defined(__x86_64__)
-  if (precision == Precision::kBf16) return __builtin_cpu_supports("avx512bf16") && has_bf16_operators();
+  return __builtin_cpu_supports("avx512bf16") && has_bf16_operators();
+#else
+  return false;
 #endif
-  return precision != Precision::kBf16;
 }
 
 }  // namespace fourm

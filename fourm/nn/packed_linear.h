@@ -39,7 +39,7 @@ class PackedLinear {
   mutable std::unique_ptr<const Form> form_;
 };
 
-/// True when products of that precision are faster here than in float32.
-bool is_fast(Precision precision);
+/// True when products in bfloat16 are faster here than in float32.
+bool bf16_is_fast();
 
 }  // namespace fourm

@@ -19,7 +19,7 @@ int64_t parts(int64_t n, int64_t size) { return (n + size - 1) / size; }
 // Panels are multiplied in slices of at most this depth, by blocks of tiles: as many as stay in the second-level cache beside
 // a slice, but enough to be worth fetching a panel for.
 template <class Number>
-constexpr int64_t kSlice = 4 * kRun* kTogether<Number>;
+constexpr int64_t kSlice = kTogether<Number> * 4 * kRun;
 constexpr int64_t kBlockBytes = 256 << 10, kLeastTiles = 4;
 
 struct Product {
@@ -163,11 +163,9 @@ struct Work {
   }
 };
 
-// Numbers of a copied tile.
+// Numbers of a run of a copied tile.
 template <class Form>
-constexpr int64_t tile_size(int64_t depth) {
-  return parts(depth, kRun) * Form::kRows * kRowStride<typename Form::Row>;
-}
+constexpr int64_t kRunSize = Form::kRows* kRowStride<typename Form::Row>;
 
 // What a thread keeps of a block's tiles.
 template <class Form>
@@ -182,15 +180,15 @@ template <class Form>
 FOURM_INLINE void multiply_claimed(const Product& product, Work& work, int64_t thread) {
   using Row = typename Form::Row;
   using Column = typename Form::Column;
-  constexpr int64_t kRunSize = Form::kRows * kRowStride<Row>, kSums = Form::kRows * Form::kCols;
-  constexpr int64_t kStepBytes = kStep<Row> * Form::kCols * sizeof(Column);
-  const int64_t depth = product.columns.depth, size = tile_size<Form>(depth), most = parts(work.tiles, work.blocks);
+  constexpr int64_t kSums = Form::kRows * Form::kCols, kStepBytes = kStep<Row> * Form::kCols * sizeof(Column);
+  const int64_t depth = product.columns.depth, size = parts(depth, kRun) * kRunSize<Form>,
+                most = parts(work.tiles, work.blocks);
   thread_local Scratch<Form> scratch;
   Row* const a = aligned_scratch(scratch.rows, most * size);
   auto* const sums = aligned_scratch(scratch.sums, most * kSums);
   float* const steps = aligned_scratch(scratch.steps, most * Form::kRows);
-  const auto panel_at = [&](int64_t p) {
-    return static_cast<const Column*>(product.columns.panels) + p * depth * Form::kCols;
+  const auto panel_at = [&](int64_t p) {  // the end, beyond the last
+    return static_cast<const Column*>(product.columns.panels) + std::min(p, work.panels) * depth * Form::kCols;
   };
   for (int64_t i = 0; i < work.blocks; ++i) {
     const int64_t block = (thread * work.blocks / work.threads + i) % work.blocks;
@@ -206,13 +204,13 @@ FOURM_INLINE void multiply_claimed(const Product& product, Work& work, int64_t t
       next = claimed++;
       const Column* panel = panel_at(p);
       Ahead ahead{reinterpret_cast<const char*>(panel_at(next)), lines_ahead * Ahead::kLine};
-      const char* const end = next < work.panels ? reinterpret_cast<const char*>(panel_at(next + 1)) : ahead.next;
+      const char* const end = reinterpret_cast<const char*>(panel_at(next + 1));
       for (int64_t k = 0; k < depth; k += kSlice<Row>) {
         const int64_t n = std::min(kSlice<Row>, depth - k);
         for (int64_t t = 0; t < tiles.size(); ++t, ahead.next += ahead.bytes * (n / kStep<Row>)) {
           if (ahead.next >= end) ahead.bytes = 0;
           if (k + n == depth) expect_tile<Form>(product, rows_of(t), p * Form::kCols);
-          multiply_rows<Form, Form::kRows>(rows_of(t).size(), n, a + t * size + k / kRun * kRunSize,
+          multiply_rows<Form, Form::kRows>(rows_of(t).size(), n, a + t * size + k / kRun * kRunSize<Form>,
                                            panel + k * Form::kCols, ahead, k > 0, sums + t * kSums);
         }
       }
@@ -234,8 +232,8 @@ FOURM_AVX2 void multiply_avx2(const Product& product, Work& work, int64_t thread
 // A way to compute products.
 struct Kernel {
   void (*multiply)(const Product&, Work&, int64_t thread);
-  int64_t (*tile_bytes)(int64_t depth);
-  int64_t rows, columns, levels;  // rows and columns of a tile
+  int64_t rows, columns, run_bytes;  // of a tile
+  int64_t levels;                    // of int8 columns
 };
 
 template <class Form>
@@ -243,8 +241,8 @@ Kernel kernel_of() {
   auto multiply = multiply_claimed<Form>;
   if constexpr (Form::kTarget == Target::kAvx512) multiply = multiply_avx512<Form>;
   if constexpr (Form::kTarget == Target::kAvx2) multiply = multiply_avx2<Form>;
-  const auto tile_bytes = [](int64_t depth) { return tile_size<Form>(depth) * int64_t{sizeof(typename Form::Row)}; };
-  return {multiply, tile_bytes, Form::kRows, Form::kCols, Form::kColumnLevels};
+  return {multiply, Form::kRows, Form::kCols, kRunSize<Form> * int64_t{sizeof(typename Form::Row)},
+          Form::kColumnLevels};
 }
 
 // The best on this processor.
@@ -350,7 +348,7 @@ Tensor PanelMatrix::multiply(const Tensor& x, const Tensor& bias, const Epilogue
   constexpr int64_t kWorthSharing = 1 << 20;  // multiply-adds
   const bool worth = x.size(0) * out_ * in_ >= kWorthSharing;
   const Kernel& k = kernel(numbers_);
-  Work work(parts(x.size(0), k.rows), k.tile_bytes(panels_.size(1)), panels_.size(0),
+  Work work(parts(x.size(0), k.rows), parts(panels_.size(1), kRun) * k.run_bytes, panels_.size(0),
             worth ? at::get_num_threads() : 1);
   at::parallel_for(0, work.threads, 1, [&](int64_t begin, int64_t end) {
     for (int64_t i = begin; i < end; ++i) k.multiply(product, work, i);

@@ -24,8 +24,10 @@ constexpr int32_t kRowLevels = 127, kRowZero = 128;
 
 // What a function is compiled for (core/simd.h).
 enum class Target { kAny, kAvx2, kAvx512 };
-template <Target kTarget>
-using Floats = Simd<float, kTarget == Target::kAvx512 ? 64 : 32>;
+template <Target kFor>
+struct Floats : Simd<float, kFor == Target::kAvx512 ? 64 : 32> {
+  static constexpr Target kTarget = kFor;
+};
 
 // A product's rows, as they come; one of the strides is 1.
 struct Rows {
@@ -46,7 +48,6 @@ struct Columns {
 
 template <Target kFor>
 struct Float32 : Floats<kFor> {
-  static constexpr Target kTarget = kFor;
   using V = Floats<kFor>;
   using Row = float;
   using Column = float;
@@ -102,7 +103,6 @@ enum class Dot {
 // Numbers are steps of their row's or column's own size: rows from 1 to 255 around 128, columns around 0.
 template <Target kFor, Dot kDot>
 struct Int8 : Floats<kFor> {
-  static constexpr Target kTarget = kFor;
   using V = Floats<kFor>;
   using Row = uint8_t;
   using Column = int8_t;
