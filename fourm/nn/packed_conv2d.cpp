@@ -1,6 +1,7 @@
 #include "fourm/nn/packed_conv2d.h"
 
 #include "fourm/nn/onednn.h"
+#include "fourm/nn/winograd.h"
 
 namespace fourm {
 namespace {
@@ -51,10 +52,15 @@ bool available(at::ScalarType type) {
   return type == at::kFloat ? wide : narrow;
 }
 
+// Of the pictures that a convolution is packed for. Fewer gain little, and its matrices are 16 / 9 as large.
+constexpr int64_t kPixelsForWinograd = 512;
+
 }  // namespace
 
 struct PackedConv2d::Form {
-  Tensor weight, bias;  // packed; plain where the operators are missing
+  std::optional<WinogradConv2d> winograd;
+  Tensor weight;  // of other convolutions: packed; plain where the operators are missing
+  Tensor bias;
   at::ScalarType type;
   bool packed;
 };
@@ -69,10 +75,15 @@ const PackedConv2d::Form& PackedConv2d::form(const Tensor& x) const {
     const NoGradGuard no_grad;
     auto form = std::make_unique<Form>();
     form->type = packing_.precision == Precision::kBf16 ? at::kBFloat16 : at::kFloat;
-    form->packed = available(form->type);
-    const Tensor weight = weight_.to(form->type);
-    form->weight = form->packed ? pack(weight, weight.size(2) / 2, stride_, x.sizes()) : weight;
     form->bias = bias_.to(form->type);
+    form->packed = available(form->type);
+    const bool by_winograd =
+        form->type == at::kFloat && weight_.size(2) == 3 && stride_ == 1 && x.numel() / x.size(1) >= kPixelsForWinograd;
+    if (by_winograd)
+      form->winograd.emplace(weight_);
+    else
+      form->weight = weight_.to(form->type);
+    if (form->packed && !by_winograd) form->weight = pack(form->weight, weight_.size(2) / 2, stride_, x.sizes());
     if (packing_.give_back && !form->weight.is_same(weight_)) packing_.give_back(weight_);
     form_ = std::move(form);
   });
@@ -81,6 +92,7 @@ const PackedConv2d::Form& PackedConv2d::form(const Tensor& x) const {
 
 Tensor PackedConv2d::operator()(const Tensor& x, const Tensor& residual) const {
   const Form& f = form(x);
+  if (f.winograd) return (*f.winograd)(x, f.bias, residual);
   const Tensor in = channels_last(x.to(f.type));
   const int64_t padding = weight_.size(2) / 2;
   if (f.packed && residual.defined() && f.type == at::kFloat)

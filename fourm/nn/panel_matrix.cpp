@@ -331,6 +331,8 @@ void PanelMatrix::pack_int8(const Tensor& columns, int64_t first) {
   });
 }
 
+int64_t PanelMatrix::rows_at_once() { return kernel(Numbers::kFloat32).rows; }
+
 Tensor PanelMatrix::multiply(const Tensor& x, const Tensor& bias, const Epilogue& epilogue) const {
   check(x.dim() == 2 && x.size(1) == in_, "[PanelMatrix] rows of ", in_, " numbers expected, found ", x.sizes());
   const bool int8 = numbers_ == Numbers::kInt8, fits = x.stride(1) == 1 || (x.stride(0) == 1 && !int8);
@@ -349,7 +351,7 @@ Tensor PanelMatrix::multiply(const Tensor& x, const Tensor& bias, const Epilogue
   const bool worth = x.size(0) * out_ * in_ >= kWorthSharing;
   const Kernel& k = kernel(numbers_);
   Work work(parts(x.size(0), k.rows), parts(panels_.size(1), kRun) * k.run_bytes, panels_.size(0),
-            worth ? at::get_num_threads() : 1);
+            worth && !at::in_parallel_region() ? at::get_num_threads() : 1);
   at::parallel_for(0, work.threads, 1, [&](int64_t begin, int64_t end) {
     for (int64_t i = begin; i < end; ++i) k.multiply(product, work, i);
   });

@@ -21,6 +21,8 @@ class PanelMatrix {
   PanelMatrix(int64_t in, int64_t out, Numbers numbers = Numbers::kFloat32);
   /// Columns from the `first` on, which begins a panel: any multiple of 32.
   void pack(const Tensor& columns, int64_t first);
+  /// Rows in float32 that are multiplied at a time: products of whole multiples waste nothing.
+  static int64_t rows_at_once();
   /// epilogue(x columns + bias): x [N, in] float32, bias [out] float32 or undefined -> [N, out]. A row's result depends
   /// neither on the rows beside it nor on the number of threads.
   Tensor multiply(const Tensor& x, const Tensor& bias, const Epilogue& epilogue) const;

@@ -27,6 +27,7 @@ struct Conv2d {
 /// silu(norm(x + shift)) or norm(x), 32 groups. shift: one number a picture (or for all) and channel, [B or 1, C].
 struct GroupNorm {
   Tensor weight, bias;
+  bool answers = false;  // in a model opened to answer: nothing is kept for gradients
   GroupNorm() = default;
   GroupNorm(const Scope& scope, int64_t channels);
   Tensor operator()(const Tensor& x) const;

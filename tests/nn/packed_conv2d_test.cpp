@@ -14,14 +14,17 @@ TEST(PackedConv2d, EqualsThePlainConvolution) {
     for (const int64_t kernel : {1, 3})
       for (const int64_t stride : {1, 2}) {
         const Tensor w = wave({24, 16, kernel, kernel}, 0.7) * 0.2, b = wave({24}, 1.3);
-        const PackedConv2d packed(w, b, stride, {precision, {}});
-        for (const int64_t side : {8, 12}) {
-          const Tensor x = wave({2, 16, side, side}, 2.1).contiguous(at::MemoryFormat::ChannelsLast);
-          const Tensor y = at::conv2d(x, w, b, stride, kernel / 2), other = wave(y.sizes(), 0.3);
-          const double limit = (precision == Precision::kBf16 ? 2e-2 : 2e-6) * y.abs().max().item<double>();
-          EXPECT_LE(test::largest_difference(packed(x), y), limit) << precision_name(precision) << kernel << stride;
-          EXPECT_LE(test::largest_difference(packed(x, other), y + other), limit);
-          EXPECT_EQ(packed(x).scalar_type(), at::kFloat);
+        for (const int64_t first : {8, 20}) {  // packed for few or for many pixels
+          const PackedConv2d packed(w, b, stride, {precision, {}});
+          packed(wave({2, 16, first, first}, 0.5));
+          for (const int64_t side : {8, 12, 20}) {
+            const Tensor x = wave({2, 16, side, side}, 2.1).contiguous(at::MemoryFormat::ChannelsLast);
+            const Tensor y = at::conv2d(x, w, b, stride, kernel / 2), other = wave(y.sizes(), 0.3);
+            const double limit = (precision == Precision::kBf16 ? 2e-2 : 2e-6) * y.abs().max().item<double>();
+            EXPECT_LE(test::largest_difference(packed(x), y), limit) << precision_name(precision) << kernel << stride;
+            EXPECT_LE(test::largest_difference(packed(x, other), y + other), limit);
+            EXPECT_EQ(packed(x).scalar_type(), at::kFloat);
+          }
         }
       }
 }
