@@ -1,5 +1,7 @@
 #include "fourm/tokenizer/codebook.h"
 
+#include <ATen/Parallel.h>
+
 #include <cmath>
 
 namespace fourm {
@@ -41,7 +43,15 @@ EmaCodebook::EmaCodebook(const Scope& scope, const TokenizerConfig& c)
 }
 
 Tensor EmaCodebook::nearest(const Tensor& x) const {
-  return scores(x, cosine_ ? unit_rows(embed_) : embed_, cosine_).argmax(1);
+  // So many vectors at a time that their scores stay in the cache.
+  constexpr int64_t kVectors = 64;
+  const Tensor vectors = x.detach(), table = cosine_ ? unit_rows(embed_) : embed_;
+  Tensor codes = at::empty({x.size(0)}, at::kLong);
+  at::parallel_for(0, (x.size(0) + kVectors - 1) / kVectors, 1, [&](int64_t begin, int64_t end) {
+    for (int64_t i = begin * kVectors; i < std::min(end * kVectors, x.size(0)); i += kVectors)
+      codes.slice(0, i, i + kVectors).copy_(scores(vectors.slice(0, i, i + kVectors), table, cosine_).argmax(1));
+  });
+  return codes;
 }
 
 void EmaCodebook::start(const Tensor& x, QuantizerDraws& draws) {
