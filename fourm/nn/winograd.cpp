@@ -14,8 +14,6 @@ namespace {
 
 constexpr int64_t kOut = 2, kIn = 4;  // sides of a tile's output and input
 constexpr int64_t kOutputs = kOut * kOut, kProducts = kIn * kIn;
-// A strip of tiles and its products stay in the cache.
-constexpr int64_t kStripBytes = 1 << 20, kLeastTiles = 24;
 constexpr int64_t kApart = 16;  // numbers between a tile's rows, which would else share the same few lines of the cache
 
 // Pictures [B, H, W] cut into tiles of 2 x 2 outputs.
@@ -30,6 +28,20 @@ struct Tiling {
     const bool inside = y >= 0 && x >= 0 && y < height && x < width;
     return inside ? (tile / (rows * columns) * height + y) * width + x : -1;
   }
+};
+
+// Tiles by strips: as many as stay in the cache transformed, ending where a tile of the products' rows does.
+struct Strips {
+  static constexpr int64_t kBytes = 1 << 20, kLeast = 24;
+  int64_t tiles, count;
+
+  Strips(int64_t all, int64_t tile_bytes)
+      : tiles(all), count(std::max<int64_t>(1, tiles / std::max(kLeast, kBytes / tile_bytes))) {}
+  int64_t begin(int64_t strip) const {
+    const int64_t at = tiles * strip / count;
+    return strip == count ? tiles : at - at % PanelMatrix::rows_at_once();
+  }
+  int64_t most() const { return tiles / count + PanelMatrix::rows_at_once(); }
 };
 
 using Inputs = std::array<const float*, kProducts>;
@@ -179,6 +191,8 @@ WinogradConv2d::WinogradConv2d(const Tensor& weight) : in_(weight.size(1)), out_
 }
 
 Tensor WinogradConv2d::operator()(const Tensor& x, const Tensor& bias, const Tensor& residual) const {
+  check(x.dim() == 4 && x.size(1) == in_, "[WinogradConv2d] pictures of ", in_, " channels expected, found ",
+        x.sizes());
   constexpr auto kLast = at::MemoryFormat::ChannelsLast;
   const Tensor in = x.contiguous(kLast), other = residual.defined() ? residual.contiguous(kLast) : Tensor();
   Tensor y = at::empty({x.size(0), out_, x.size(2), x.size(3)}, in.options().memory_format(kLast));
@@ -189,27 +203,19 @@ Tensor WinogradConv2d::operator()(const Tensor& x, const Tensor& bias, const Ten
                         bias.const_data_ptr<float>(),
                         other.defined() ? other.const_data_ptr<float>() : nullptr,
                         y.data_ptr<float>()};
-  const int64_t tiles = all.tiling.count(), most = kStripBytes / (4 * kProducts * (in_ + kApart + out_)),
-                threads = at::in_parallel_region() ? 1 : at::get_num_threads(),
-                strips =
-                    std::clamp<int64_t>(tiles / kLeastTiles, 1, std::max(threads, tiles / std::max<int64_t>(most, 1)));
-  count_operations("fourm::winograd", 2.0 * static_cast<double>(kProducts * tiles * in_ * out_));
+  const Strips strips(all.tiling.count(), 4 * kProducts * (in_ + kApart + out_));
+  count_operations("fourm::winograd", 2.0 * static_cast<double>(kProducts * strips.tiles * in_ * out_));
   // Threads claim one strip after the other, so that one which the machine holds up does not hold up the rest.
   std::atomic<int64_t> claimed = 0;
-  at::parallel_for(0, std::min(threads, strips), 1, [&](int64_t, int64_t) {
+  at::parallel_for(0, std::min<int64_t>(at::get_num_threads(), strips.count), 1, [&](int64_t, int64_t) {
     const NoGradGuard no_grad;  // of this thread
-    const Tensor spread = at::empty({tiles / strips + PanelMatrix::rows_at_once(), kProducts, in_ + kApart});
+    const Tensor spread = at::empty({strips.most(), kProducts, in_ + kApart});
     std::array<Tensor, kProducts> sums;
-    for (int64_t i; (i = claimed++) < strips;) {
-      // Strips end where a tile of the products does.
-      const auto end_of = [&](int64_t strip) {
-        const int64_t end = tiles * strip / strips;
-        return strip == strips ? tiles : end - end % PanelMatrix::rows_at_once();
-      };
-      const int64_t first = end_of(i), count = end_of(i + 1) - first;
+    for (int64_t strip; (strip = claimed++) < strips.count;) {
+      const int64_t first = strips.begin(strip), count = strips.begin(strip + 1) - first;
       all.transform_inputs(first, count, spread);
-      for (size_t k = 0; k < products_.size(); ++k)
-        sums[k] = products_[k].multiply(spread.slice(0, 0, count).select(1, k).slice(1, 0, in_), {}, {});
+      for (int64_t i = 0; i < kProducts; ++i)
+        sums[i] = products_[i].multiply(spread.slice(0, 0, count).select(1, i).slice(1, 0, in_), {}, {});
       all.transform_outputs(first, count, sums);
     }
   });

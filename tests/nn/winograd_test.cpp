@@ -50,7 +50,10 @@ TEST(Winograd, PicturesAndThreadsDoNotChangeEachOther) {
   at::set_num_threads(threads);
 }
 
-TEST(Winograd, RefusesOtherKernels) { EXPECT_THROW(WinogradConv2d(at::ones({8, 8, 1, 1})), std::exception); }
+TEST(Winograd, OtherKernelsAndChannelsAreNamed) {
+  EXPECT_THROW(WinogradConv2d(at::ones({8, 8, 1, 1})), std::exception);
+  EXPECT_THROW(WinogradConv2d(at::ones({8, 8, 3, 3}))(at::ones({1, 4, 6, 6}), at::zeros({8})), std::exception);
+}
 
 }  // namespace
 }  // namespace fourm
