@@ -234,17 +234,20 @@ TEST(DiffusionDecoder, LearnsToDecodeABatch) {
       return at::mse_loss(tokenizer.decode_tokens(tokenizer.encode(x), {.steps = 4}), x).item<double>();
     };
     const double before = error();
-    for (uint64_t step = 0; step < 120; ++step) {
+    constexpr uint64_t kSteps = 120;
+    for (uint64_t step = 0; step < kSteps; ++step) {
+      // Smaller and smaller steps, since signs alone do not settle.
+      const double rate = 3e-3 * static_cast<double>(kSteps - step) / kSteps;
       SeededDraws draws(1, step);
       const auto out = tokenizer.train_forward(x, draws);
       (reconstruction_loss("mse", out.output, out.target) + out.code_loss).sum().backward();
       const NoGradGuard no_grad;
       for (Tensor& parameter : tokenizer.parameters().trained()) {
-        if (parameter.grad().defined()) parameter.sub_(parameter.grad().sign(), 2e-3);
+        if (parameter.grad().defined()) parameter.sub_(parameter.grad().sign(), rate);
         parameter.mutable_grad().reset();
       }
     }
-    EXPECT_LT(error(), 0.3 * before) << hidden;
+    EXPECT_LT(error(), 0.15 * before) << hidden;
   }
 }
 
