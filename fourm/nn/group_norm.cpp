@@ -16,52 +16,43 @@ struct Pixels {
 };
 
 // sums, squares [channels] <- of x - pivot: of numbers near 0 if pivot is one of them, so that little is lost
-template <class S>
-FOURM_INLINE void add_up(const Pixels& some, const float* pivot, float* sums, float* squares) {
-  using V = typename S::Vector;
-  for (int64_t c = 0; c < some.channels; c += S::kLanes) {
-    const int64_t n = std::min(S::kLanes, some.channels - c);
-    V sum{}, square{}, from, x;
-    load<S>(from, pivot + c, n);
-    for (int64_t p = 0; p < some.count; ++p) {
-      load<S>(x, some.x + p * some.channels + c, n);
-      x -= from;
-      sum += x;
-      square += x * x;
+struct AddUp {
+  template <class S>
+  FOURM_INLINE static void run(const Pixels& some, const float* pivot, float* sums, float* squares) {
+    using V = typename S::Vector;
+    for (int64_t c = 0; c < some.channels; c += S::kLanes) {
+      const int64_t n = std::min(S::kLanes, some.channels - c);
+      V sum{}, square{}, from, x;
+      load<S>(from, pivot + c, n);
+      for (int64_t p = 0; p < some.count; ++p) {
+        load<S>(x, some.x + p * some.channels + c, n);
+        x -= from;
+        sum += x;
+        square += x * x;
+      }
+      store<S>(sum, sums + c, n);
+      store<S>(square, squares + c, n);
     }
-    store<S>(sum, sums + c, n);
-    store<S>(square, squares + c, n);
   }
-}
+};
 
 // y <- scale x + offset, or silu of it
-template <class S>
-FOURM_INLINE void apply(const Pixels& some, const float* scale, const float* offset, bool then_silu, float* y) {
-  typename S::Vector x, a, b;
-  for (int64_t p = 0; p < some.count; ++p)
-    for (int64_t c = 0; c < some.channels; c += S::kLanes) {
-      const int64_t n = std::min(S::kLanes, some.channels - c), place = p * some.channels + c;
-      load<S>(x, some.x + place, n);
-      load<S>(a, scale + c, n);
-      load<S>(b, offset + c, n);
-      x = x * a + b;
-      if (then_silu) silu<S>(x);
-      store<S>(x, y + place, n);
-    }
-}
-
-FOURM_AVX512 void add_up_avx512(const Pixels& some, const float* pivot, float* sums, float* squares) {
-  add_up<Simd<float, 64>>(some, pivot, sums, squares);
-}
-FOURM_AVX2 void add_up_avx2(const Pixels& some, const float* pivot, float* sums, float* squares) {
-  add_up<Simd<float, 32>>(some, pivot, sums, squares);
-}
-FOURM_AVX512 void apply_avx512(const Pixels& some, const float* scale, const float* offset, bool silu, float* y) {
-  apply<Simd<float, 64>>(some, scale, offset, silu, y);
-}
-FOURM_AVX2 void apply_avx2(const Pixels& some, const float* scale, const float* offset, bool silu, float* y) {
-  apply<Simd<float, 32>>(some, scale, offset, silu, y);
-}
+struct Apply {
+  template <class S>
+  FOURM_INLINE static void run(const Pixels& some, const float* scale, const float* offset, bool then_silu, float* y) {
+    typename S::Vector x, a, b;
+    for (int64_t p = 0; p < some.count; ++p)
+      for (int64_t c = 0; c < some.channels; c += S::kLanes) {
+        const int64_t n = std::min(S::kLanes, some.channels - c), place = p * some.channels + c;
+        load<S>(x, some.x + place, n);
+        load<S>(a, scale + c, n);
+        load<S>(b, offset + c, n);
+        x = x * a + b;
+        if (then_silu) silu<S>(x);
+        store<S>(x, y + place, n);
+      }
+  }
+};
 
 }  // namespace
 
@@ -81,11 +72,10 @@ Tensor group_norm(const Tensor& x, const Tensor& shift, int64_t groups, const Te
     });
   };
 
-  const auto sum = has_avx512() ? add_up_avx512 : has_avx2() ? add_up_avx2 : add_up<Simd<float, 32>>;
   Tensor moments = at::empty({batch, parts, 2, channels});
   for_parts([&](int64_t i, int64_t, const Pixels& some) {
     float* to = moments.data_ptr<float>() + i * 2 * channels;
-    sum(some, in.const_data_ptr<float>() + i / parts * pixels * channels, to, to + channels);
+    run_widest<AddUp>(some, in.const_data_ptr<float>() + i / parts * pixels * channels, to, to + channels);
   });
   // Of channels, and of the groups they make.
   const auto moment = moments.to(at::kDouble).sum(1).unbind(1);
@@ -99,11 +89,10 @@ Tensor group_norm(const Tensor& x, const Tensor& shift, int64_t groups, const Te
                offset = bias + (add - group_mean.expand_as(mean).flatten(1)) * scale;
   const Tensor scales = scale.to(at::kFloat), offsets = offset.to(at::kFloat);
 
-  const auto normalise = has_avx512() ? apply_avx512 : has_avx2() ? apply_avx2 : apply<Simd<float, 32>>;
   for_parts([&](int64_t i, int64_t place, const Pixels& some) {
     const int64_t picture = i / parts * channels;
-    normalise(some, scales.const_data_ptr<float>() + picture, offsets.const_data_ptr<float>() + picture, then_silu,
-              y.data_ptr<float>() + place);
+    run_widest<Apply>(some, scales.const_data_ptr<float>() + picture, offsets.const_data_ptr<float>() + picture,
+                      then_silu, y.data_ptr<float>() + place);
   });
   return y;
 }

@@ -101,6 +101,25 @@ FOURM_INLINE void gelu(typename S::Vector& x) {
   x = x < 0.0f ? tail : x - tail;
 }
 
+template <class Body, class... Arguments>
+FOURM_AVX512 void run_avx512(const Arguments&... arguments) {
+  Body::template run<Simd<float, 64>>(arguments...);
+}
+template <class Body, class... Arguments>
+FOURM_AVX2 void run_avx2(const Arguments&... arguments) {
+  Body::template run<Simd<float, 32>>(arguments...);
+}
+// Body::run<S>(arguments...) with the widest vectors of the processor at hand; run is a FOURM_INLINE static function.
+template <class Body, class... Arguments>
+void run_widest(const Arguments&... arguments) {
+  if (has_avx512())
+    run_avx512<Body>(arguments...);
+  else if (has_avx2())
+    run_avx2<Body>(arguments...);
+  else
+    Body::template run<Simd<float, 32>>(arguments...);
+}
+
 /// out[i] = e^((x[i] - highest) * scale), which must not be above 1; for the processor at hand.
 void exponentials(const float* x, int64_t n, float highest, float scale, float* out);
 

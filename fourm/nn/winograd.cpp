@@ -60,66 +60,57 @@ FOURM_INLINE void spread(V& a, V& b, V& c, V& d) {
 }
 
 // to <- B^T d B of one tile, rows `stride` apart
-template <class S>
-FOURM_INLINE void transform_input(const Inputs& d, int64_t channels, float* to, int64_t stride) {
-  using V = typename S::Vector;
-  for (int64_t c = 0; c < channels; c += S::kLanes) {
-    const int64_t n = std::min(S::kLanes, channels - c);
-    V v[kIn][kIn];
+struct TransformInput {
+  template <class S>
+  FOURM_INLINE static void run(const Inputs& d, int64_t channels, float* to, int64_t stride) {
+    using V = typename S::Vector;
+    for (int64_t c = 0; c < channels; c += S::kLanes) {
+      const int64_t n = std::min(S::kLanes, channels - c);
+      V v[kIn][kIn];
 #pragma GCC unroll 4
-    for (int64_t j = 0; j < kIn; ++j) {
+      for (int64_t j = 0; j < kIn; ++j) {
 #pragma GCC unroll 4
-      for (int64_t i = 0; i < kIn; ++i) load<S>(v[i][j], d[i * kIn + j] + c, n);
-      spread(v[0][j], v[1][j], v[2][j], v[3][j]);
-    }
+        for (int64_t i = 0; i < kIn; ++i) load<S>(v[i][j], d[i * kIn + j] + c, n);
+        spread(v[0][j], v[1][j], v[2][j], v[3][j]);
+      }
 #pragma GCC unroll 4
-    for (int64_t i = 0; i < kIn; ++i) {
-      spread(v[i][0], v[i][1], v[i][2], v[i][3]);
+      for (int64_t i = 0; i < kIn; ++i) {
+        spread(v[i][0], v[i][1], v[i][2], v[i][3]);
 #pragma GCC unroll 4
-      for (int64_t j = 0; j < kIn; ++j) store<S>(v[i][j], to + (i * kIn + j) * stride + c, n);
-    }
-  }
-}
-
-// y <- A^T m A + bias + residual of one tile
-template <class S>
-FOURM_INLINE void transform_output(const Outputs& o, int64_t channels) {
-  using V = typename S::Vector;
-  for (int64_t c = 0; c < channels; c += S::kLanes) {
-    const int64_t n = std::min(S::kLanes, channels - c);
-    V v[kOut][kIn], m[kIn], bias, other;
-#pragma GCC unroll 4
-    for (int64_t j = 0; j < kIn; ++j) {
-#pragma GCC unroll 4
-      for (int64_t i = 0; i < kIn; ++i) load<S>(m[i], o.sums[i * kIn + j] + c, n);
-      v[0][j] = m[0] + m[1] + m[2];
-      v[1][j] = m[1] - m[2] - m[3];
-    }
-    load<S>(bias, o.bias + c, n);
-#pragma GCC unroll 2
-    for (int64_t i = 0; i < kOut; ++i) {
-      const V y[kOut] = {v[i][0] + v[i][1] + v[i][2], v[i][1] - v[i][2] - v[i][3]};
-#pragma GCC unroll 2
-      for (int64_t j = 0; j < kOut; ++j) {
-        load<S>(other, o.residual[i * kOut + j] + c, n);
-        store<S>(y[j] + bias + other, o.y[i * kOut + j] + c, n);
+        for (int64_t j = 0; j < kIn; ++j) store<S>(v[i][j], to + (i * kIn + j) * stride + c, n);
       }
     }
   }
-}
+};
 
-FOURM_AVX512 void input_avx512(const Inputs& d, int64_t channels, float* to, int64_t stride) {
-  transform_input<Simd<float, 64>>(d, channels, to, stride);
-}
-FOURM_AVX2 void input_avx2(const Inputs& d, int64_t channels, float* to, int64_t stride) {
-  transform_input<Simd<float, 32>>(d, channels, to, stride);
-}
-void input_any(const Inputs& d, int64_t channels, float* to, int64_t stride) {
-  transform_input<Simd<float, 32>>(d, channels, to, stride);
-}
-FOURM_AVX512 void output_avx512(const Outputs& o, int64_t channels) { transform_output<Simd<float, 64>>(o, channels); }
-FOURM_AVX2 void output_avx2(const Outputs& o, int64_t channels) { transform_output<Simd<float, 32>>(o, channels); }
-void output_any(const Outputs& o, int64_t channels) { transform_output<Simd<float, 32>>(o, channels); }
+// y <- A^T m A + bias + residual of one tile
+struct TransformOutput {
+  template <class S>
+  FOURM_INLINE static void run(const Outputs& o, int64_t channels) {
+    using V = typename S::Vector;
+    for (int64_t c = 0; c < channels; c += S::kLanes) {
+      const int64_t n = std::min(S::kLanes, channels - c);
+      V v[kOut][kIn], m[kIn], bias, other;
+#pragma GCC unroll 4
+      for (int64_t j = 0; j < kIn; ++j) {
+#pragma GCC unroll 4
+        for (int64_t i = 0; i < kIn; ++i) load<S>(m[i], o.sums[i * kIn + j] + c, n);
+        v[0][j] = m[0] + m[1] + m[2];
+        v[1][j] = m[1] - m[2] - m[3];
+      }
+      load<S>(bias, o.bias + c, n);
+#pragma GCC unroll 2
+      for (int64_t i = 0; i < kOut; ++i) {
+        const V y[kOut] = {v[i][0] + v[i][1] + v[i][2], v[i][1] - v[i][2] - v[i][3]};
+#pragma GCC unroll 2
+        for (int64_t j = 0; j < kOut; ++j) {
+          load<S>(other, o.residual[i * kOut + j] + c, n);
+          store<S>(y[j] + bias + other, o.y[i * kOut + j] + c, n);
+        }
+      }
+    }
+  }
+};
 
 // What a call works on; pictures channels last.
 struct Convolution {
@@ -130,7 +121,6 @@ struct Convolution {
 
   // spread [tiles, 16, in] <- of `count` tiles from the first on
   void transform_inputs(int64_t first, int64_t count, const Tensor& spread) const {
-    const auto transform = has_avx512() ? input_avx512 : has_avx2() ? input_avx2 : input_any;
     const std::vector<float> outside(static_cast<size_t>(in));
     Inputs d;
     for (int64_t t = 0; t < count; ++t) {
@@ -138,13 +128,12 @@ struct Convolution {
         const int64_t pixel = tiling.pixel(first + t, i / kIn - 1, i % kIn - 1);
         d[i] = pixel < 0 ? outside.data() : x + pixel * in;
       }
-      transform(d, in, spread.data_ptr<float>() + t * spread.stride(0), spread.stride(1));
+      run_widest<TransformInput>(d, in, spread.data_ptr<float>() + t * spread.stride(0), spread.stride(1));
     }
   }
 
   // y <- from the products [tiles, out] of those tiles
   void transform_outputs(int64_t first, int64_t count, const std::array<Tensor, kProducts>& sums) const {
-    const auto transform = has_avx512() ? output_avx512 : has_avx2() ? output_avx2 : output_any;
     const std::vector<float> zeros(static_cast<size_t>(out));
     std::vector<float> outside(static_cast<size_t>(out));
     Outputs o{{}, bias, {}, {}};
@@ -155,7 +144,7 @@ struct Convolution {
         o.y[i] = pixel < 0 ? outside.data() : y + pixel * out;
         o.residual[i] = pixel < 0 || !residual ? zeros.data() : residual + pixel * out;
       }
-      transform(o, out);
+      run_widest<TransformOutput>(o, out);
     }
   }
 };

@@ -48,8 +48,8 @@ Tensor EmaCodebook::nearest(const Tensor& x) const {
   const Tensor vectors = x.detach(), table = cosine_ ? unit_rows(embed_) : embed_;
   Tensor codes = at::empty({x.size(0)}, at::kLong);
   at::parallel_for(0, (x.size(0) + kVectors - 1) / kVectors, 1, [&](int64_t begin, int64_t end) {
-    for (int64_t i = begin * kVectors; i < std::min(end * kVectors, x.size(0)); i += kVectors)
-      codes.slice(0, i, i + kVectors).copy_(scores(vectors.slice(0, i, i + kVectors), table, cosine_).argmax(1));
+    const auto some = [=](const Tensor& all, int64_t i) { return all.slice(0, i * kVectors, (i + 1) * kVectors); };
+    for (int64_t i = begin; i < end; ++i) some(codes, i).copy_(scores(some(vectors, i), table, cosine_).argmax(1));
   });
   return codes;
 }
