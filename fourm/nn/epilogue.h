@@ -11,7 +11,6 @@ struct Epilogue {
     kNone,
     kSilu,   ///< silu(y)
     kGelu,   ///< gelu(y), the exact form
-    kTimes,  ///< y * other
     kPlus,   ///< y + other
   } kind = kNone;
   Tensor other;  ///< [N, out]

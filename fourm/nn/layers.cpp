@@ -3,6 +3,13 @@
 #include "fourm/core/error.h"
 
 namespace fourm {
+namespace {
+
+Epilogue::Kind epilogue_of(Activation activation) {
+  return activation == Activation::kSilu ? Epilogue::kSilu : Epilogue::kGelu;
+}
+
+}  // namespace
 
 Linear::Linear(const Scope& scope, int64_t in, int64_t out, bool with_bias, int64_t blocks)
     : weight(scope.parameter("weight", {out, in}, Init::xavier(in, out / blocks))) {
@@ -24,11 +31,7 @@ Linear Linear::convolution(const Scope& scope, at::IntArrayRef shape, bool zero)
 
 Tensor Linear::operator()(const Tensor& x, Activation activation) const {
   if (!packed || activation == Activation::kTanh) return activate(activation, (*this)(x));
-  return (*packed)(x, {activation == Activation::kSilu ? Epilogue::kSilu : Epilogue::kGelu, {}});
-}
-
-Tensor Linear::times(const Tensor& x, const Tensor& factor) const {
-  return packed ? (*packed)(x, {Epilogue::kTimes, factor}) : factor * (*this)(x);
+  return (*packed)(x, {epilogue_of(activation), {}});
 }
 
 Tensor Linear::plus(const Tensor& x, const Tensor& residual) const {
@@ -52,12 +55,17 @@ Tensor activate(Activation activation, const Tensor& x) {
 
 Mlp::Mlp(const Scope& scope, int64_t width, int64_t hidden, Activation act, bool is_gated, bool bias)
     : fc1(scope["fc1"], width, hidden, bias), fc2(scope["fc2"], hidden, width, bias), activation(act), gated(is_gated) {
-  if (gated) fc3 = Linear(scope["fc3"], width, hidden, bias);
+  if (!gated) return;
+  fc3 = Linear(scope["fc3"], width, hidden, bias);
+  if (const auto& packing = scope.parameters().packing(); packing && activation != Activation::kTanh)
+    gate = std::make_shared<PackedLinear>(PackedLinear::Matrix{fc1.weight, fc1.bias},
+                                          PackedLinear::Matrix{fc3.weight, fc3.bias}, *packing);
 }
 
 Tensor Mlp::hidden(const Tensor& x) const {
+  if (gate) return (*gate)(x, {epilogue_of(activation), {}});
   const Tensor h = fc1(x, activation);
-  return gated ? fc3.times(x, h) : h;
+  return gated ? h * fc3(x) : h;
 }
 
 HeadNorms::HeadNorms(const Scope& scope, const BlockConfig& c) : used(c.qk_norm) {

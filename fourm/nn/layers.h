@@ -24,7 +24,6 @@ struct Linear {
   static Linear convolution(const Scope& scope, at::IntArrayRef shape, bool zero = false);
   Tensor operator()(const Tensor& x) const { return packed ? (*packed)(x) : affine(x, matrix(), bias); }
   Tensor operator()(const Tensor& x, Activation activation) const;  ///< activation(y)
-  Tensor times(const Tensor& x, const Tensor& factor) const;        ///< y * factor
   Tensor plus(const Tensor& x, const Tensor& residual) const;       ///< residual + y
 
  private:
@@ -43,6 +42,7 @@ struct LayerNorm {
 /// fc2(act(fc1 x)), or gated: fc2(act(fc1 x) * fc3 x).
 struct Mlp {
   Linear fc1, fc2, fc3;
+  std::shared_ptr<const PackedLinear> gate;  // fc1 and fc3, in a model opened to answer
   Activation activation = Activation::kGelu;
   bool gated = false;
   Mlp() = default;

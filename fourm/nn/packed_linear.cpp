@@ -17,15 +17,17 @@ Tensor pack_bf16(const Tensor& weight) {
   return op.call(weight, kTypicalRows);
 }
 
-Tensor multiply_bf16(const Tensor& x, const Tensor& packed, const std::optional<Tensor>& bias, const Epilogue& e) {
+// A product in bfloat16 by oneDNN's operators, or its factor with `y` where there is one.
+Tensor multiply_bf16(const Tensor& x, const Tensor& packed, const std::optional<Tensor>& bias, const Epilogue& e,
+                     const Tensor& y = {}) {
   static const auto unary =
       operator_named<Tensor(const Tensor&, const Tensor&, const std::optional<Tensor>&, std::string_view, ScalarList,
                             std::optional<std::string_view>)>("mkldnn::_linear_pointwise");
   static const auto binary =
       operator_named<Tensor(const Tensor&, const Tensor&, const Tensor&, const std::optional<Tensor>&,
                             std::string_view)>("mkldnn::_linear_pointwise", "binary");
+  if (y.defined()) return binary.call(x, y, packed, bias, "mul");
   switch (e.kind) {
-    case Epilogue::kTimes: return binary.call(x, e.other, packed, bias, "mul");
     case Epilogue::kPlus: return binary.call(x, e.other, packed, bias, "add");
     case Epilogue::kSilu: return unary.call(x, packed, bias, "swish", ScalarList(), "");
     case Epilogue::kGelu: return unary.call(x, packed, bias, "gelu", ScalarList(), "none");
@@ -35,7 +37,6 @@ Tensor multiply_bf16(const Tensor& x, const Tensor& packed, const std::optional<
 
 Tensor finish(Tensor y, const Epilogue& e) {
   switch (e.kind) {
-    case Epilogue::kTimes: return y.mul_(e.other);
     case Epilogue::kPlus: return e.other.scalar_type() == y.scalar_type() ? y.add_(e.other) : y + e.other;
     case Epilogue::kSilu: return at::silu_(y);
     case Epilogue::kGelu: return at::gelu(y);
@@ -78,12 +79,15 @@ void for_some_rows(const Tensor& weight, const Packing& packing, const Body& bod
 
 struct PackedLinear::Form {
   std::optional<PanelMatrix> panels;  // f32 and int8
-  Tensor weight;                      // bf16: packed; plain where the operators are missing
-  Tensor bias;                        // undefined without one
+  Tensor bias;                        // theirs, of all matrices; undefined without one
+  std::vector<Matrix> bf16;           // weights packed; plain where the operators are missing
 };
 
 PackedLinear::PackedLinear(Tensor weight, Tensor bias, Packing packing)
-    : weight_(std::move(weight)), bias_(std::move(bias)), packing_(std::move(packing)) {}
+    : matrices_{{std::move(weight), std::move(bias)}}, packing_(std::move(packing)) {}
+
+PackedLinear::PackedLinear(Matrix activated, Matrix factor, Packing packing)
+    : matrices_{std::move(activated), std::move(factor)}, packing_(std::move(packing)) {}
 
 PackedLinear::~PackedLinear() = default;
 
@@ -92,18 +96,25 @@ const PackedLinear::Form& PackedLinear::form() const {
     const NoGradGuard no_grad;
     const Precision precision = packing_.precision;
     auto form = std::make_unique<Form>();
-    const auto type = precision == Precision::kBf16 ? at::kBFloat16 : at::kFloat;
-    if (bias_.defined()) form->bias = bias_.to(type).contiguous();
     if (precision == Precision::kBf16) {
-      const Tensor weight = weight_.to(type);
-      form->weight = has_bf16_operators() ? pack_bf16(weight) : weight;
-      if (packing_.give_back && !form->weight.is_same(weight_)) packing_.give_back(weight_);
+      for (const auto& [stored, stored_bias] : matrices_) {
+        const Tensor weight = stored.to(at::kBFloat16), packed = has_bf16_operators() ? pack_bf16(weight) : weight;
+        if (packing_.give_back && !packed.is_same(stored)) packing_.give_back(stored);
+        form->bf16.push_back({packed, stored_bias.defined() ? stored_bias.to(at::kBFloat16) : Tensor()});
+      }
     } else {
       using Numbers = PanelMatrix::Numbers;
-      form->panels.emplace(weight_.size(1), weight_.size(0),
-                           precision == Precision::kInt8 ? Numbers::kInt8 : Numbers::kFloat32);
-      for_some_rows(weight_, packing_,
-                    [&](const Tensor& stored, int64_t first) { form->panels->pack(stored.t(), first); });
+      const Tensor& first = matrices_.front().weight;
+      const auto count = static_cast<int64_t>(matrices_.size());
+      form->panels.emplace(first.size(1), first.size(0),
+                           precision == Precision::kInt8 ? Numbers::kInt8 : Numbers::kFloat32, count);
+      std::vector<Tensor> biases;
+      for (int64_t m = 0; m < count; ++m) {
+        for_some_rows(matrices_[m].weight, packing_,
+                      [&](const Tensor& stored, int64_t row) { form->panels->pack(stored.t(), row, m); });
+        if (matrices_[m].bias.defined()) biases.push_back(matrices_[m].bias.to(at::kFloat));
+      }
+      if (!biases.empty()) form->bias = at::cat(biases);
     }
     form_ = std::move(form);
   });
@@ -113,15 +124,22 @@ const PackedLinear::Form& PackedLinear::form() const {
 Tensor PackedLinear::operator()(const Tensor& x, const Epilogue& epilogue) const {
   const Form& f = form();
   if (f.panels) {
-    count_operations("fourm::linear", 2.0 * static_cast<double>(x.numel() * weight_.size(0)));
+    for (const Matrix& m : matrices_)
+      count_operations("fourm::linear", 2.0 * static_cast<double>(x.numel() * m.weight.size(0)));
     return f.panels->multiply(x.to(at::kFloat), f.bias, epilogue);
   }
   const Tensor in = x.to(at::kBFloat16);
-  const std::optional<Tensor> bias = f.bias.defined() ? std::optional(f.bias) : std::nullopt;
-  if (!has_bf16_operators()) return finish(at::linear(in, f.weight, bias), epilogue);
   // Residuals stay float32 beside bfloat16 products.
   const bool fits = !epilogue.other.defined() || epilogue.other.scalar_type() == at::kBFloat16;
-  return fits ? multiply_bf16(in, f.weight, bias, epilogue) : finish(multiply_bf16(in, f.weight, bias, {}), epilogue);
+  Tensor y;
+  for (const auto& [weight, bias_or_none] : f.bf16) {
+    const std::optional<Tensor> bias = bias_or_none.defined() ? std::optional(bias_or_none) : std::nullopt;
+    if (!has_bf16_operators())
+      y = y.defined() ? y * at::linear(in, weight, bias) : finish(at::linear(in, weight, bias), epilogue);
+    else
+      y = fits ? multiply_bf16(in, weight, bias, epilogue, y) : finish(multiply_bf16(in, weight, bias, {}), epilogue);
+  }
+  return y;
 }
 
 bool bf16_is_fast() {

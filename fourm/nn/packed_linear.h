@@ -6,6 +6,7 @@
 #include <functional>
 #include <memory>
 #include <mutex>
+#include <vector>
 
 #include "fourm/core/tensor.h"
 #include "fourm/nn/epilogue.h"
@@ -20,12 +21,18 @@ struct Packing {
   std::function<void(const Tensor&)> give_back;
 };
 
-/// y = x W^T + b. The matrix is packed when it is first used, so that unused heads cost nothing. Thread-safe.
+/// y = x W^T + b, or a gate of two of them. Matrices are packed when they are first used, so that unused heads cost nothing.
+/// Thread-safe.
 /// int8: weights by output channel, activations by row as they come, so that a row's result does not depend on its batch.
 class PackedLinear {
  public:
   /// weight [out, in] of any floating type, bias [out] or undefined.
   PackedLinear(Tensor weight, Tensor bias, Packing packing);
+  struct Matrix {
+    Tensor weight, bias;
+  };
+  /// A gate: epilogue(x W^T + b) * (x V^T + c), the epilogue an activation. Both have biases, or none has.
+  PackedLinear(Matrix activated, Matrix factor, Packing packing);
   ~PackedLinear();
   /// x [N, in] -> [N, out]: bfloat16 when packed so, else float32 (sums with `other` take the wider type).
   Tensor operator()(const Tensor& x, const Epilogue& epilogue = {}) const;
@@ -33,7 +40,7 @@ class PackedLinear {
  private:
   struct Form;
   const Form& form() const;
-  Tensor weight_, bias_;
+  std::vector<Matrix> matrices_;  // two of a gate
   Packing packing_;
   mutable std::once_flag once_;
   mutable std::unique_ptr<const Form> form_;

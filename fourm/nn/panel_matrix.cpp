@@ -28,6 +28,8 @@ struct Product {
   const float *bias, *other;
   float* y;
   Epilogue::Kind kind;
+  int64_t panel_columns;  // of y
+  bool gated() const { return columns.matrices == 2; }
 };
 
 struct Range {
@@ -44,11 +46,10 @@ struct Ahead {
 };
 
 // Fetches what a finished tile writes and reads, while its last slice is multiplied.
-template <class Form>
-FOURM_INLINE void expect_tile(const Product& product, Range rows, int64_t column) {
-  const int64_t out = product.columns.count;
+FOURM_INLINE void expect_tile(const Product& product, Range rows, int64_t panel) {
+  const int64_t out = product.columns.count, column = panel * product.panel_columns;
   for (int64_t r = rows.begin; r < rows.end; ++r)
-    for (int64_t c = column; c < column + Form::kCols; c += Ahead::kLine / 4) {
+    for (int64_t c = column; c < column + product.panel_columns; c += Ahead::kLine / 4) {
       const int64_t place = r * out + std::min(c, out - 1);
       __builtin_prefetch(product.y + place, 1, 3);
       if (product.other) __builtin_prefetch(product.other + place, 0, 3);
@@ -107,45 +108,67 @@ FOURM_INLINE void multiply_rows(int64_t rows, Arguments... arguments) {
   }
 }
 
-// y = epilogue(sums + bias) on a tile's rows, of which `columns` numbers are in y: a constant where it can be
-template <class Form, Epilogue::Kind kKind>
-FOURM_INLINE void finish_rows(const Product& product, Range rows, int64_t column, int64_t columns,
+// What a vector of sums stands for, with its bias.
+template <class Form>
+FOURM_INLINE void sums_with_bias(const Product& product, int64_t matrix, int64_t column, int64_t n,
+                                 const typename Form::Sum* sums, float step, int64_t place,
+                                 typename Form::V::Vector& v) {
+  typename Form::V::Vector bias;
+  Form::value(v, sums, step, product.columns, place);
+  if (!product.bias) return;
+  load<typename Form::V>(bias, product.bias + matrix * product.columns.count + column, n);
+  v += bias;
+}
+
+// y = epilogue(sums + bias), or that times the gated sums, on a tile's rows and a panel, of which `columns` numbers are in y:
+// a constant where it can be
+template <class Form, Epilogue::Kind kKind, bool kGated>
+FOURM_INLINE void finish_rows(const Product& product, Range rows, int64_t panel, int64_t columns,
                               const typename Form::Sum* sums, const float* steps) {
   using V = typename Form::V;
+  const int64_t first = panel * (kGated ? V::kLanes : V::kCols);
   typename V::Vector v, term;
   for (int64_t r = rows.begin; r < rows.end; ++r, sums += V::kCols, ++steps)
     for (int64_t c = 0; c < columns; c += V::kLanes) {
-      const int64_t n = std::min(V::kLanes, columns - c), place = r * product.columns.count + column + c;
-      Form::value(v, sums + c, *steps, product.columns, column + c);
-      if (product.bias) load<V>(term, product.bias + column + c, n), v += term;
+      const int64_t n = std::min(V::kLanes, columns - c), column = first + c, y = r * product.columns.count + column,
+                    place = panel * V::kCols + c;
+      sums_with_bias<Form>(product, 0, column, n, sums + c, *steps, place, v);
       if constexpr (kKind == Epilogue::kSilu) silu<V>(v);
       if constexpr (kKind == Epilogue::kGelu) gelu<V>(v);
-      if constexpr (kKind == Epilogue::kTimes) load<V>(term, product.other + place, n), v *= term;
-      if constexpr (kKind == Epilogue::kPlus) load<V>(term, product.other + place, n), v += term;
-      store<V>(v, product.y + place, n);
+      if constexpr (kKind == Epilogue::kPlus) load<V>(term, product.other + y, n), v += term;
+      if constexpr (kGated) {
+        sums_with_bias<Form>(product, 1, column, n, sums + V::kLanes, *steps, place + V::kLanes, term);
+        v *= term;
+      }
+      store<V>(v, product.y + y, n);
     }
 }
 
-template <class Form, Epilogue::Kind kKind>
-FOURM_INLINE void finish_tile(const Product& product, Range rows, int64_t column, const typename Form::Sum* sums,
+template <class Form, Epilogue::Kind kKind, bool kGated>
+FOURM_INLINE void finish_tile(const Product& product, Range rows, int64_t panel, const typename Form::Sum* sums,
                               const float* steps) {
-  const int64_t columns = product.columns.count - column;
-  if (columns >= Form::kCols)
-    finish_rows<Form, kKind>(product, rows, column, Form::kCols, sums, steps);
+  constexpr int64_t kCols = kGated ? Form::kLanes : Form::kCols;
+  const int64_t columns = product.columns.count - panel * kCols;
+  if (columns >= kCols)
+    finish_rows<Form, kKind, kGated>(product, rows, panel, kCols, sums, steps);
   else
-    finish_rows<Form, kKind>(product, rows, column, columns, sums, steps);
+    finish_rows<Form, kKind, kGated>(product, rows, panel, columns, sums, steps);
 }
 
 template <class Form>
-FOURM_INLINE void finish_tile(const Product& product, Range rows, int64_t column, const typename Form::Sum* sums,
+FOURM_INLINE void finish_tile(const Product& product, Range rows, int64_t panel, const typename Form::Sum* sums,
                               const float* steps) {
-  switch (product.kind) {
-    case Epilogue::kSilu: return finish_tile<Form, Epilogue::kSilu>(product, rows, column, sums, steps);
-    case Epilogue::kGelu: return finish_tile<Form, Epilogue::kGelu>(product, rows, column, sums, steps);
-    case Epilogue::kTimes: return finish_tile<Form, Epilogue::kTimes>(product, rows, column, sums, steps);
-    case Epilogue::kPlus: return finish_tile<Form, Epilogue::kPlus>(product, rows, column, sums, steps);
-    case Epilogue::kNone: return finish_tile<Form, Epilogue::kNone>(product, rows, column, sums, steps);
-  }
+  using enum Epilogue::Kind;
+  if (product.gated())
+    product.kind == kSilu ? finish_tile<Form, kSilu, true>(product, rows, panel, sums, steps)
+                          : finish_tile<Form, kGelu, true>(product, rows, panel, sums, steps);
+  else
+    switch (product.kind) {
+      case kSilu: return finish_tile<Form, kSilu, false>(product, rows, panel, sums, steps);
+      case kGelu: return finish_tile<Form, kGelu, false>(product, rows, panel, sums, steps);
+      case kPlus: return finish_tile<Form, kPlus, false>(product, rows, panel, sums, steps);
+      case kNone: return finish_tile<Form, kNone, false>(product, rows, panel, sums, steps);
+    }
 }
 
 // How a product is cut: rows into tiles as equal as can be, tiles into blocks, columns into panels. Threads claim one panel of
@@ -209,13 +232,13 @@ FOURM_INLINE void multiply_claimed(const Product& product, Work& work, int64_t t
         const int64_t n = std::min(kSlice<Row>, depth - k);
         for (int64_t t = 0; t < tiles.size(); ++t, ahead.next += ahead.bytes * (n / kStep<Row>)) {
           if (ahead.next >= end) ahead.bytes = 0;
-          if (k + n == depth) expect_tile<Form>(product, rows_of(t), p * Form::kCols);
+          if (k + n == depth) expect_tile(product, rows_of(t), p);
           multiply_rows<Form, Form::kRows>(rows_of(t).size(), n, a + t * size + k / kRun * kRunSize<Form>,
                                            panel + k * Form::kCols, ahead, k > 0, sums + t * kSums);
         }
       }
       for (int64_t t = 0; t < tiles.size(); ++t)
-        finish_tile<Form>(product, rows_of(t), p * Form::kCols, sums + t * kSums, steps + t * Form::kRows);
+        finish_tile<Form>(product, rows_of(t), p, sums + t * kSums, steps + t * Form::kRows);
     }
   }
 }
@@ -259,10 +282,10 @@ const Kernel& kernel(PanelMatrix::Numbers numbers) {
   return numbers == PanelMatrix::Numbers::kInt8 ? int8 : float32;
 }
 
-Tensor panels_of(int64_t in, int64_t out, PanelMatrix::Numbers numbers) {
+Tensor panels_of(int64_t in, int64_t columns, PanelMatrix::Numbers numbers) {
   const bool int8 = numbers == PanelMatrix::Numbers::kInt8;
   const int64_t width = kernel(numbers).columns, step = int8 ? kStep<int8_t> : kStep<float>;
-  Tensor panels = at::empty({parts(out, width), parts(in, step) * step, width}, int8 ? at::kChar : at::kFloat);
+  Tensor panels = at::empty({parts(columns, width), parts(in, step) * step, width}, int8 ? at::kChar : at::kFloat);
   prefer_large_pages(panels.data_ptr(), panels.nbytes());
   return panels;
 }
@@ -277,8 +300,12 @@ void for_panels(int64_t panels, int64_t numbers, const Body& body) {
 
 }  // namespace
 
-PanelMatrix::PanelMatrix(int64_t in, int64_t out, Numbers numbers)
-    : in_(in), out_(out), numbers_(numbers), panels_(panels_of(in, out, numbers)) {
+PanelMatrix::PanelMatrix(int64_t in, int64_t out, Numbers numbers, int64_t matrices)
+    : in_(in),
+      out_(out),
+      matrices_(matrices),
+      numbers_(numbers),
+      panels_(panels_of(in, matrices * out, numbers)) {
   if (numbers == Numbers::kFloat32) return;
   steps_ = at::zeros({panels_.size(0) * panels_.size(2)}, at::kFloat);
   offsets_ = at::zeros_like(steps_, at::kInt);
@@ -289,44 +316,47 @@ PanelMatrix::PanelMatrix(const Tensor& columns, Numbers numbers)
   pack(columns, 0);
 }
 
-void PanelMatrix::pack(const Tensor& columns, int64_t first) {
-  numbers_ == Numbers::kInt8 ? pack_int8(columns, first) : pack_float32(columns, first);
+void PanelMatrix::pack(const Tensor& columns, int64_t first, int64_t matrix) {
+  numbers_ == Numbers::kInt8 ? pack_int8(columns, first, matrix) : pack_float32(columns, first, matrix);
 }
 
-void PanelMatrix::pack_float32(const Tensor& columns, int64_t first) {
+void PanelMatrix::pack_float32(const Tensor& columns, int64_t first, int64_t matrix) {
   Tensor from = columns.to(at::kFloat);
   if (from.stride(0) != 1 && from.stride(1) != 1) from = from.contiguous();
-  const int64_t width = panels_.size(2), depth = panels_.size(1), count = from.size(1), row = from.stride(0),
-                column = from.stride(1);
-  for_panels(parts(count, width), depth * width, [&](int64_t p) {
-    const int64_t n = std::min(width, count - p * width);
-    const float* some = from.data_ptr<float>() + p * width * column;
-    float* panel = panels_.data_ptr<float>() + (first + p * width) * depth;
-    for (int64_t k = 0; k < in_; ++k, some += row, panel += width) {
-      for (int64_t c = 0; c < n; ++c) panel[c] = some[c * column];
-      std::fill(panel + n, panel + width, 0.0f);
+  const int64_t width = panels_.size(2), depth = panels_.size(1), part = width / matrices_, count = from.size(1),
+                row = from.stride(0), column = from.stride(1);
+  for_panels(parts(count, part), depth * part, [&](int64_t p) {
+    const int64_t n = std::min(part, count - p * part);
+    const float* some = from.data_ptr<float>() + p * part * column;
+    float* to = panels_.data_ptr<float>() + (first / part + p) * depth * width + matrix * part;
+    for (int64_t k = 0; k < depth; ++k, some += row, to += width) {
+      const int64_t known = k < in_ ? n : 0;
+      for (int64_t c = 0; c < known; ++c) to[c] = some[c * column];
+      std::fill(to + known, to + part, 0.0f);
     }
-    std::fill(panel, panel + (depth - in_) * width, 0.0f);
   });
 }
 
-void PanelMatrix::pack_int8(const Tensor& columns, int64_t first) {
+void PanelMatrix::pack_int8(const Tensor& columns, int64_t first, int64_t matrix) {
   const Tensor from = columns.t().to(at::kFloat).contiguous();
-  const int64_t width = panels_.size(2), depth = panels_.size(1), count = from.size(0);
+  const int64_t width = panels_.size(2), depth = panels_.size(1), part = width / matrices_, count = from.size(0);
   const auto levels = static_cast<float>(kernel(numbers_).levels);
-  for_panels(parts(count, width), depth * width, [&](int64_t p) {
+  for_panels(parts(count, part), depth * part, [&](int64_t p) {
     constexpr int64_t kFour = kTogether<int8_t>;
     std::vector<int8_t> column(static_cast<size_t>(depth));
-    int8_t* panel = panels_.data_ptr<int8_t>() + (first + p * width) * depth;
-    std::fill_n(panel, depth * width, int8_t{0});
-    for (int64_t c = 0, n = std::min(width, count - p * width); c < n; ++c) {
-      const float* x = from.data_ptr<float>() + (p * width + c) * in_;
-      const float step = largest_magnitude(x, in_) / levels;
-      quantize(x, in_, step, 0, reinterpret_cast<uint8_t*>(column.data()));
-      for (int64_t k = 0; k < depth; k += kFour) std::copy_n(&column[k], kFour, panel + k * width + c * kFour);
-      const int64_t place = first + p * width + c;
-      steps_.data_ptr<float>()[place] = step;
-      offsets_.data_ptr<int32_t>()[place] = kRowZero * std::accumulate(column.begin(), column.end(), 0);
+    const int64_t place = (first / part + p) * width + matrix * part;  // of the first column, in panels
+    int8_t* to = panels_.data_ptr<int8_t>() + (first / part + p) * depth * width + matrix * part * kFour;
+    for (int64_t c = 0; c < part; ++c) {
+      const bool known = p * part + c < count;
+      std::fill(column.begin(), column.end(), int8_t{0});
+      if (known) {
+        const float* x = from.data_ptr<float>() + (p * part + c) * in_;
+        const float step = largest_magnitude(x, in_) / levels;
+        quantize(x, in_, step, 0, reinterpret_cast<uint8_t*>(column.data()));
+        steps_.data_ptr<float>()[place + c] = step;
+        offsets_.data_ptr<int32_t>()[place + c] = kRowZero * std::accumulate(column.begin(), column.end(), 0);
+      }
+      for (int64_t k = 0; k < depth; k += kFour) std::copy_n(&column[k], kFour, to + k * width + c * kFour);
     }
   });
 }
@@ -338,17 +368,20 @@ Tensor PanelMatrix::multiply(const Tensor& x, const Tensor& bias, const Epilogue
   const bool int8 = numbers_ == Numbers::kInt8, fits = x.stride(1) == 1 || (x.stride(0) == 1 && !int8);
   const Tensor in = fits ? x : x.contiguous(),
                other = epilogue.other.defined() ? epilogue.other.contiguous() : Tensor();
+  check(matrices_ == 1 || epilogue.kind == Epilogue::kSilu || epilogue.kind == Epilogue::kGelu,
+        "[PanelMatrix] a gate needs an activation");
   Tensor y = at::empty({x.size(0), out_}, at::kFloat);
   if (y.numel() == 0) return y;
   const Product product{{in.data_ptr<float>(), in.stride(0), in.stride(1), x.size(0), in_},
-                        {panels_.data_ptr(), out_, panels_.size(1), int8 ? steps_.data_ptr<float>() : nullptr,
-                         int8 ? offsets_.data_ptr<int32_t>() : nullptr},
+                        {panels_.data_ptr(), out_, panels_.size(1), matrices_,
+                         int8 ? steps_.data_ptr<float>() : nullptr, int8 ? offsets_.data_ptr<int32_t>() : nullptr},
                         bias.defined() ? bias.data_ptr<float>() : nullptr,
                         other.defined() ? other.data_ptr<float>() : nullptr,
                         y.data_ptr<float>(),
-                        epilogue.kind};
+                        epilogue.kind,
+                        panels_.size(2) / matrices_};
   constexpr int64_t kWorthSharing = 1 << 20;  // multiply-adds
-  const bool worth = x.size(0) * out_ * in_ >= kWorthSharing;
+  const bool worth = x.size(0) * out_ * in_ * matrices_ >= kWorthSharing;
   const Kernel& k = kernel(numbers_);
   Work work(parts(x.size(0), k.rows), parts(panels_.size(1), kRun) * k.run_bytes, panels_.size(0),
             worth && !at::in_parallel_region() ? at::get_num_threads() : 1);

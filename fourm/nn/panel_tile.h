@@ -38,10 +38,12 @@ struct Rows {
   Rows some(int64_t first, int64_t n) const { return {x + first * row, row, column, n, depth}; }
 };
 
-// A product's columns, in panels of some; the rest is for int8, undefined in float32.
+// A product's columns, in panels of some; the rest is for int8, undefined in float32. Of two matrices, a panel holds half a
+// panel's columns each.
 struct Columns {
   const void* panels;      // [panels, depth / kTogether, kCols, kTogether]
-  int64_t count, depth;    // depth: in whole steps
+  int64_t count, depth;    // of each matrix; depth: in whole steps
+  int64_t matrices;        // 1 or 2
   const float* steps;      // between levels, by column
   const int32_t* offsets;  // what the zero of rows adds to a column's sums
 };
