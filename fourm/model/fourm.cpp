@@ -163,7 +163,11 @@ Decoded FourM::decode(const DecoderBatch& batch, const Encoded& encoded) const {
     while (!across.segments.empty() && across.segments.back().k_begin == across.segments.back().k_end)
       across.segments.pop_back();
   Tensor y = result.tokens + result.place;  // [M, D]
-  for (const auto& block : decoder_) y = block(y, block.keys(encoded.context, across), batch.within, across);
+  std::shared_ptr<const SharedContext> shared;
+  if (!decoder_.empty() && decoder_.front().asks(across))
+    shared = std::make_shared<SharedContext>(encoded.context, decoder_.front().context_norm.epsilon, across);
+  for (const auto& block : decoder_)
+    y = block(y, shared ? block.keys(shared) : block.keys(encoded.context), batch.within, across);
   result.out = decoder_norm_(y);
   return result;
 }

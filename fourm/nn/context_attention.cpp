@@ -7,18 +7,26 @@
 
 #include "fourm/core/error.h"
 #include "fourm/nn/operation_count.h"
-#include "fourm/nn/panel_matrix.h"
 
 namespace fourm {
 namespace {
 
-// rows columns, both as they come
-Tensor product(const Tensor& rows, const Tensor& columns) {
-  count_operations("fourm::context_attention", 2.0 * static_cast<double>(rows.numel() * columns.size(1)));
-  return PanelMatrix(columns).multiply(rows, {}, {});
+Tensor product(const Tensor& rows, const PanelMatrix& columns, int64_t count) {
+  count_operations("fourm::context_attention", 2.0 * static_cast<double>(rows.numel() * count));
+  return columns.multiply(rows, {}, {});
 }
 
 }  // namespace
+
+SharedContext::SharedContext(const Tensor& rows, double epsilon, AttentionLayout layout) : layout_(std::move(layout)) {
+  check(layout_.visible.empty(), "[SharedContext] queries see all rows of their segments or none");
+  const Tensor normed = at::layer_norm(rows.to(at::kFloat), {rows.size(1)}, {}, {}, epsilon);
+  for (const auto& s : layout_.segments) {
+    const Tensor some = normed.slice(0, s.k_begin, s.k_end);
+    const bool asked = s.q_begin < s.q_end && s.k_begin < s.k_end;
+    parts_.push_back(asked ? std::unique_ptr<const Part>(new Part{PanelMatrix(some.t()), PanelMatrix(some)}) : nullptr);
+  }
+}
 
 ContextAttention::ContextAttention(const Tensor& kv, int64_t heads, const Packing& packing)
     : head_width_(kv.size(1) / heads) {
@@ -36,26 +44,34 @@ bool ContextAttention::pays(const AttentionLayout& layout) const {
                      [&](const auto& s) { return 2 * (s.q_end - s.q_begin) <= head_width_; });
 }
 
-Tensor ContextAttention::operator()(const Tensor& q, const Tensor& context, const AttentionLayout& layout) const {
-  check(layout.visible.empty(), "[ContextAttention] queries see all rows of their segments or none");
-  const int64_t heads = q.size(1), width = context.size(1);
-  const Tensor scaled = q.to(at::kFloat) / std::sqrt(static_cast<double>(head_width_)), rows = context.to(at::kFloat);
+Tensor ContextAttention::operator()(const Tensor& q, const LayerContext& context) const {
+  const int64_t heads = q.size(1), width = context.weight.size(0);
+  const Tensor scaled = q.to(at::kFloat) / std::sqrt(static_cast<double>(head_width_));
   const Tensor asked = at::empty({q.size(0), heads, width}, at::kFloat), seen = at::zeros_like(asked);
-  const Tensor out = at::empty({q.size(0), heads, head_width_}, at::kFloat);
-  const auto for_heads = [&](const Tensor& from, const Tensor& to, const PackedLinear Head::*matrix) {
+  Tensor out = at::empty({q.size(0), heads, head_width_}, at::kFloat);
+  const auto for_heads = [&](const auto& body) {
     at::parallel_for(0, heads, 1, [&](int64_t begin, int64_t end) {
-      for (int64_t h = begin; h < end; ++h) to.select(1, h).copy_(((*heads_[h]).*matrix)(from.select(1, h)));
+      for (int64_t h = begin; h < end; ++h) body(h, *heads_[h]);
     });
   };
-  for_heads(scaled, asked, &Head::ask);
-  for (const auto& s : layout.segments) {
-    if (s.q_begin == s.q_end || s.k_begin == s.k_end) continue;
-    const Tensor some = rows.slice(0, s.k_begin, s.k_end);                        // [N, D]
-    const Tensor queries = asked.slice(0, s.q_begin, s.q_end).view({-1, width});  // [M H, D]
-    const Tensor weights = at::softmax(product(queries, some.t()), 1);            // [M H, N]
-    seen.slice(0, s.q_begin, s.q_end).view({-1, width}).copy_(product(weights, some));
+  // The norm's bias adds the same to all that a query asks for, which softmax forgets.
+  for_heads([&](int64_t h, const Head& head) {
+    Tensor to = asked.select(1, h);
+    at::mul_out(to, head.ask(scaled.select(1, h)), context.weight);
+  });
+  const auto& segments = context.shared->layout_.segments;
+  for (size_t i = 0; i < segments.size(); ++i) {
+    const auto* part = context.shared->parts_[i].get();
+    if (!part) continue;
+    const auto of_segment = [&](const Tensor& x) {
+      return x.slice(0, segments[i].q_begin, segments[i].q_end).view({-1, width});  // [M H, D]
+    };
+    const Tensor weights =
+        at::softmax(product(of_segment(asked), part->to_ask, segments[i].k_end - segments[i].k_begin), 1);  // [M H, n]
+    Tensor to = of_segment(seen);
+    at::addcmul_out(to, context.bias, product(weights, part->to_see, width), context.weight);
   }
-  for_heads(seen, out, &Head::value);
+  for_heads([&](int64_t h, const Head& head) { out.select(1, h).copy_(head.value(seen.select(1, h))); });
   return out.flatten(1);
 }
 

@@ -10,8 +10,30 @@
 
 #include "fourm/nn/attention.h"
 #include "fourm/nn/packed_linear.h"
+#include "fourm/nn/panel_matrix.h"
 
 namespace fourm {
+
+/// The rows that all layers of a decoder ask, normalised but for each layer's own weight and bias: they are packed once.
+class SharedContext {
+ public:
+  /// rows [N, D]; the layout, which must not hide rows of a segment, says which of them each query asks.
+  SharedContext(const Tensor& rows, double epsilon, AttentionLayout layout);
+
+ private:
+  friend class ContextAttention;
+  struct Part {
+    PanelMatrix to_ask, to_see;  // [D, n], [n, D]
+  };
+  AttentionLayout layout_;
+  std::vector<std::unique_ptr<const Part>> parts_;  // by segment; none without rows
+};
+
+/// It as one layer sees it: normalised rows times weight [D], plus bias [D].
+struct LayerContext {
+  std::shared_ptr<const SharedContext> shared;
+  Tensor weight, bias;
+};
 
 class ContextAttention {
  public:
@@ -20,8 +42,8 @@ class ContextAttention {
   /// True where the layout has so few queries for each part of the context that this takes about half of the products or less. It
   /// looks at each sample alone, so that samples stay the same in any company.
   bool pays(const AttentionLayout& layout) const;
-  /// q [M, H, hd], context [N, D] -> [M, D]; a query that sees no row gives 0. The layout must not hide rows of a segment.
-  Tensor operator()(const Tensor& q, const Tensor& context, const AttentionLayout& layout) const;
+  /// q [M, H, hd], in the context's layout -> [M, D]; a query that sees no row gives 0.
+  Tensor operator()(const Tensor& q, const LayerContext& context) const;
 
  private:
   struct Head {

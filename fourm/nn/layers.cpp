@@ -112,15 +112,11 @@ CrossAttention::Keys CrossAttention::keys(const Tensor& context) const {
   return {norms.key(parts[0]), parts[1], {}};
 }
 
-CrossAttention::Keys CrossAttention::keys(const Tensor& context, const AttentionLayout& layout) const {
-  return direct && direct->pays(layout) ? Keys{{}, {}, context} : keys(context);
-}
-
-Tensor CrossAttention::plus(const Tensor& y, const Keys& context, const AttentionLayout& layout,
+Tensor CrossAttention::plus(const Tensor& y, const Keys& keys, const AttentionLayout& layout,
                             const Tensor& residual) const {
   const Tensor queries = norms.query(q(y).view({y.size(0), heads, y.size(1) / heads}));
-  return proj.plus(context.context.defined() ? (*direct)(queries, context.context, layout)
-                                             : attention(queries, context.k, context.v, layout).flatten(1),
+  return proj.plus(keys.context.shared ? (*direct)(queries, keys.context)
+                                       : attention(queries, keys.k, keys.v, layout).flatten(1),
                    residual);
 }
 

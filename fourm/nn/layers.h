@@ -103,12 +103,10 @@ struct CrossAttention {
   CrossAttention() = default;
   CrossAttention(const Scope& scope, const BlockConfig& c);
   struct Keys {
-    Tensor k, v;     // [M, H, hd]
-    Tensor context;  // [M, D] instead, where few queries make them a waste
+    Tensor k, v;           // [M, H, hd]
+    LayerContext context;  // instead, where few queries make them a waste
   };
   Keys keys(const Tensor& context) const;
-  /// For queries of this layout alone.
-  Keys keys(const Tensor& context, const AttentionLayout& layout) const;
   /// residual + the attention's output
   Tensor plus(const Tensor& y, const Keys& keys, const AttentionLayout& layout, const Tensor& residual) const;
 };
@@ -133,8 +131,10 @@ struct DecoderBlock {
   DecoderBlock() = default;
   DecoderBlock(const Scope& scope, const BlockConfig& c);
   CrossAttention::Keys keys(const Tensor& context) const { return cross_attn.keys(context_norm(context)); }
-  CrossAttention::Keys keys(const Tensor& context, const AttentionLayout& across) const {
-    return cross_attn.keys(context_norm(context), across);
+  /// True where queries of this layout rather ask a context that the layers share.
+  bool asks(const AttentionLayout& across) const { return cross_attn.direct && cross_attn.direct->pays(across); }
+  CrossAttention::Keys keys(const std::shared_ptr<const SharedContext>& context) const {
+    return {{}, {}, {context, context_norm.weight, context_norm.bias}};
   }
   Tensor operator()(const Tensor& y, const CrossAttention::Keys& context, const AttentionLayout& within,
                     const AttentionLayout& across, const SelfAttention::Cache* cache = nullptr) const;

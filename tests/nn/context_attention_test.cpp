@@ -9,13 +9,20 @@ namespace {
 
 using test::wave;
 
+constexpr double kEpsilon = 1e-6;
 constexpr int64_t kHeads = 3, kWidth = 48, kHead = kWidth / kHeads;
 
 struct Case {
   Tensor kv = wave({2 * kWidth, kWidth}, 0.7) * 0.3, q = wave({9, kHeads, kHead}, 1.3),
          context = wave({21, kWidth}, 2.1);
   AttentionLayout layout = AttentionLayout::across({4, 3, 2}, {13, 0, 8});  // the second sees nothing
+  Tensor weight = wave({kWidth}, 0.4) + 1, bias = wave({kWidth}, 0.8) * 0.3;  // of the norm
   ContextAttention direct{kv, kHeads, {Precision::kF32, {}}};
+
+  Tensor normed() const { return at::layer_norm(context, {kWidth}, weight, bias, kEpsilon); }
+  Tensor ask(const ContextAttention& attention) const {
+    return attention(q, {std::make_shared<SharedContext>(context, kEpsilon, layout), weight, bias});
+  }
 
   Tensor by_keys(const Tensor& keys_and_values) const {
     const auto parts = keys_and_values.view({-1, 2, kHeads, kHead}).unbind(1);
@@ -26,27 +33,27 @@ struct Case {
 TEST(ContextAttention, EqualsAttentionToKeysAndValues) {
   const NoGradGuard no_grad;
   const Case c;
-  const Tensor wanted = c.by_keys(at::linear(c.context, c.kv));
-  EXPECT_LE(test::largest_difference(c.direct(c.q, c.context, c.layout), wanted), 2e-6);
-  EXPECT_EQ(c.direct(c.q, c.context, c.layout).slice(0, 4, 7).abs().max().item<double>(), 0);
+  const Tensor wanted = c.by_keys(at::linear(c.normed(), c.kv));
+  EXPECT_LE(test::largest_difference(c.ask(c.direct), wanted), 2e-6);
+  EXPECT_EQ(c.ask(c.direct).slice(0, 4, 7).abs().max().item<double>(), 0);
 }
 
 TEST(ContextAttention, Int8LosesAboutAsMuchAsWithKeysAndValues) {
   const NoGradGuard no_grad;
   const Case c;
   const Packing int8{Precision::kInt8, {}};
-  const Tensor wanted = c.by_keys(at::linear(c.context, c.kv)),
-               usual = c.by_keys(PackedLinear(c.kv, {}, int8)(c.context)),
-               direct = ContextAttention(c.kv, kHeads, int8)(c.q, c.context, c.layout);
+  const Tensor wanted = c.by_keys(at::linear(c.normed(), c.kv)),
+               usual = c.by_keys(PackedLinear(c.kv, {}, int8)(c.normed())),
+               direct = c.ask(ContextAttention(c.kv, kHeads, int8));
   EXPECT_LE((direct - wanted).norm().item<double>(), 1.5 * (usual - wanted).norm().item<double>());
 }
 
 TEST(ContextAttention, SamplesDoNotDependOnTheirCompany) {
   const NoGradGuard no_grad;
-  const Case c;
-  const Tensor together = c.direct(c.q, c.context, c.layout),
-               alone = c.direct(c.q.slice(0, 7), c.context.slice(0, 13), AttentionLayout::across({2}, {8}));
-  EXPECT_TRUE(at::equal(together.slice(0, 7), alone));
+  Case c;
+  const Tensor together = c.ask(c.direct);
+  c.q = c.q.slice(0, 7), c.context = c.context.slice(0, 13), c.layout = AttentionLayout::across({2}, {8});
+  EXPECT_TRUE(at::equal(together.slice(0, 7), c.ask(c.direct)));
 }
 
 TEST(ContextAttention, PaysForFewQueriesOnly) {
@@ -63,7 +70,7 @@ TEST(ContextAttention, MatricesAreGivenBack) {
                                                  EXPECT_TRUE(rows.is_contiguous());
                                                  returned += rows.numel();
                                                }});
-  direct(c.q, c.context, c.layout);
+  c.ask(direct);
   EXPECT_EQ(returned, c.kv.numel());
 }
 
@@ -71,7 +78,7 @@ TEST(ContextAttention, HiddenRowsAreRefused) {
   const NoGradGuard no_grad;
   Case c;
   c.layout.visible.assign(9, 1);
-  EXPECT_THROW(c.direct(c.q, c.context, c.layout), Error);
+  EXPECT_THROW(c.ask(c.direct), Error);
 }
 
 }  // namespace
