@@ -193,6 +193,7 @@ constexpr int64_t kRunSize = Form::kRows* kRowStride<typename Form::Row>;
 // What a thread keeps of a block's tiles.
 template <class Form>
 struct Scratch {
+  std::vector<Range> tiles;
   std::vector<typename Form::Row> rows;
   std::vector<typename Form::Sum> sums;
   std::vector<float> steps;
@@ -218,11 +219,14 @@ FOURM_INLINE void multiply_claimed(const Product& product, Work& work, int64_t t
     std::atomic<int64_t>& claimed = work.claimed[static_cast<size_t>(block)];
     int64_t p = claimed++;
     if (p >= work.panels) continue;
-    const Range tiles = Range::part(work.tiles, block, work.blocks);
-    const auto rows_of = [&](int64_t t) { return Range::part(product.rows.count, tiles.begin + t, work.tiles); };
-    for (int64_t t = 0; t < tiles.size(); ++t)
-      Form::copy(product.rows.some(rows_of(t).begin, rows_of(t).size()), a + t * size, steps + t * Form::kRows);
-    const int64_t lines_ahead = parts(kStepBytes, tiles.size() * Ahead::kLine);
+    const Range some = Range::part(work.tiles, block, work.blocks);
+    const int64_t count = some.size(), lines_ahead = parts(kStepBytes, count * Ahead::kLine);
+    scratch.tiles.resize(static_cast<size_t>(most));
+    Range* const tiles = scratch.tiles.data();
+    for (int64_t t = 0; t < count; ++t) {
+      tiles[t] = Range::part(product.rows.count, some.begin + t, work.tiles);
+      Form::copy(product.rows.some(tiles[t].begin, tiles[t].size()), a + t * size, steps + t * Form::kRows);
+    }
     for (int64_t next; p < work.panels; p = next) {
       next = claimed++;
       const Column* panel = panel_at(p);
@@ -230,15 +234,15 @@ FOURM_INLINE void multiply_claimed(const Product& product, Work& work, int64_t t
       const char* const end = reinterpret_cast<const char*>(panel_at(next + 1));
       for (int64_t k = 0; k < depth; k += kSlice<Row>) {
         const int64_t n = std::min(kSlice<Row>, depth - k);
-        for (int64_t t = 0; t < tiles.size(); ++t, ahead.next += ahead.bytes * (n / kStep<Row>)) {
+        for (int64_t t = 0; t < count; ++t, ahead.next += ahead.bytes * (n / kStep<Row>)) {
           if (ahead.next >= end) ahead.bytes = 0;
-          if (k + n == depth) expect_tile(product, rows_of(t), p);
-          multiply_rows<Form, Form::kRows>(rows_of(t).size(), n, a + t * size + k / kRun * kRunSize<Form>,
+          if (k + n == depth) expect_tile(product, tiles[t], p);
+          multiply_rows<Form, Form::kRows>(tiles[t].size(), n, a + t * size + k / kRun * kRunSize<Form>,
                                            panel + k * Form::kCols, ahead, k > 0, sums + t * kSums);
         }
       }
-      for (int64_t t = 0; t < tiles.size(); ++t)
-        finish_tile<Form>(product, rows_of(t), p, sums + t * kSums, steps + t * Form::kRows);
+      for (int64_t t = 0; t < count; ++t)
+        finish_tile<Form>(product, tiles[t], p, sums + t * kSums, steps + t * Form::kRows);
     }
   }
 }
