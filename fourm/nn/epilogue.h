@@ -9,9 +9,9 @@ namespace fourm {
 struct Epilogue {
   enum Kind {
     kNone,
-    kSilu,   ///< silu(y)
-    kGelu,   ///< gelu(y), the exact form
-    kPlus,   ///< y + other
+    kSilu,  ///< silu(y)
+    kGelu,  ///< gelu(y), the exact form
+    kPlus,  ///< y + other
   } kind = kNone;
   Tensor other;  ///< [N, out]
 };

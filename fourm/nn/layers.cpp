@@ -115,9 +115,9 @@ CrossAttention::Keys CrossAttention::keys(const Tensor& context) const {
 Tensor CrossAttention::plus(const Tensor& y, const Keys& keys, const AttentionLayout& layout,
                             const Tensor& residual) const {
   const Tensor queries = norms.query(q(y).view({y.size(0), heads, y.size(1) / heads}));
-  return proj.plus(keys.context.shared ? (*direct)(queries, keys.context)
-                                       : attention(queries, keys.k, keys.v, layout).flatten(1),
-                   residual);
+  return proj.plus(
+      keys.context.shared ? (*direct)(queries, keys.context) : attention(queries, keys.k, keys.v, layout).flatten(1),
+      residual);
 }
 
 EncoderBlock::EncoderBlock(const Scope& scope, const BlockConfig& c)

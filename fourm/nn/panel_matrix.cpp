@@ -38,11 +38,35 @@ struct Range {
   int64_t size() const { return end - begin; }
 };
 
-// Memory to have at hand soon, spread over a tile's work.
+// Memory to have at hand soon, fetched by lines over the work of tiles: the lines of its parts in turn where these are large,
+// since processors read a few streams at a time faster than one.
 struct Ahead {
-  const char* next;
-  int64_t bytes;  // for each step
-  static constexpr int64_t kLine = 64;
+  const char *next, *end;
+  int64_t apart, back;  // from a line to the next one's, and from beyond the end
+  int64_t lines;        // for each step
+  int64_t left;         // lines not asked for
+  static constexpr int64_t kLine = 64, kParts = 4, kLeastPart = 8 << 10;
+
+  Ahead(const char* begin, int64_t bytes, int64_t for_each_step)
+      : next(begin), lines(for_each_step), left(bytes / kLine) {
+    const int64_t part = bytes / kParts / kLine * kLine;
+    const bool in_turn = part >= kLeastPart;
+    end = begin + (in_turn ? kParts * part : bytes);
+    apart = in_turn ? part : kLine;
+    back = in_turn ? kParts * part - kLine : 0;
+  }
+  FOURM_INLINE void fetch() {
+    for (int64_t i = 0; i < lines; ++i) {
+      __builtin_prefetch(next, 0, 2);
+      next += apart;
+      if (next >= end) next -= back;
+    }
+  }
+  // Asks for nothing more once all of it was asked for.
+  void expect(int64_t steps) {
+    if (left <= 0) lines = 0;
+    left -= lines * steps;
+  }
 };
 
 // Fetches what a finished tile writes and reads, while its last slice is multiplied.
@@ -59,20 +83,21 @@ FOURM_INLINE void expect_tile(const Product& product, Range rows, int64_t panel)
 // sums[kRows, columns] (+)= a[kRows, depth] panel[depth, columns]
 template <class Form, int64_t kRows>
 FOURM_INLINE void multiply_tile(int64_t depth, const typename Form::Row* a, const typename Form::Column* panel,
-                                Ahead ahead, bool add, typename Form::Sum* sums) {
+                                Ahead* all_ahead, bool add, typename Form::Sum* sums) {
+  Ahead ahead = *all_ahead;
   using Sums = typename Form::Sums;
   using Row = typename Form::Row;
   Sums sum[kRows][2] = {};
   for (; depth > 0; depth -= kRun, a += Form::kRows * kRowStride<Row>)
     for (int64_t p0 = 0, n = std::min(depth, kRun); p0 < n; p0 += kStep<Row>) {
-      for (int64_t i = 0; i < ahead.bytes; i += Ahead::kLine) __builtin_prefetch(ahead.next + i, 0, 2);
-      ahead.next += ahead.bytes;
+      ahead.fetch();
 #pragma GCC unroll 8
       for (int64_t p = p0; p < p0 + kStep<Row>; p += kTogether<Row>, panel += kTogether<Row> * Form::kCols) {
         asm volatile("" ::: "memory");  // step by step: loads of several would need more registers than there are
         Form::template add_products<kRows>(a + p, panel, sum);
       }
     }
+  all_ahead->next = ahead.next;
 #pragma GCC unroll 14
   for (int64_t r = 0; r < kRows; ++r) {
     typename Form::Sum before[Form::kCols] = {}, *const to = sums + r * Form::kCols;
@@ -230,15 +255,15 @@ FOURM_INLINE void multiply_claimed(const Product& product, Work& work, int64_t t
     for (int64_t next; p < work.panels; p = next) {
       next = claimed++;
       const Column* panel = panel_at(p);
-      Ahead ahead{reinterpret_cast<const char*>(panel_at(next)), lines_ahead * Ahead::kLine};
-      const char* const end = reinterpret_cast<const char*>(panel_at(next + 1));
+      const auto* const expected = reinterpret_cast<const char*>(panel_at(next));
+      Ahead ahead(expected, reinterpret_cast<const char*>(panel_at(next + 1)) - expected, lines_ahead);
       for (int64_t k = 0; k < depth; k += kSlice<Row>) {
         const int64_t n = std::min(kSlice<Row>, depth - k);
-        for (int64_t t = 0; t < count; ++t, ahead.next += ahead.bytes * (n / kStep<Row>)) {
-          if (ahead.next >= end) ahead.bytes = 0;
+        for (int64_t t = 0; t < count; ++t) {
+          ahead.expect(n / kStep<Row>);
           if (k + n == depth) expect_tile(product, tiles[t], p);
           multiply_rows<Form, Form::kRows>(tiles[t].size(), n, a + t * size + k / kRun * kRunSize<Form>,
-                                           panel + k * Form::kCols, ahead, k > 0, sums + t * kSums);
+                                           panel + k * Form::kCols, &ahead, k > 0, sums + t * kSums);
         }
       }
       for (int64_t t = 0; t < count; ++t)
@@ -305,11 +330,7 @@ void for_panels(int64_t panels, int64_t numbers, const Body& body) {
 }  // namespace
 
 PanelMatrix::PanelMatrix(int64_t in, int64_t out, Numbers numbers, int64_t matrices)
-    : in_(in),
-      out_(out),
-      matrices_(matrices),
-      numbers_(numbers),
-      panels_(panels_of(in, matrices * out, numbers)) {
+    : in_(in), out_(out), matrices_(matrices), numbers_(numbers), panels_(panels_of(in, matrices * out, numbers)) {
   if (numbers == Numbers::kFloat32) return;
   steps_ = at::zeros({panels_.size(0) * panels_.size(2)}, at::kFloat);
   offsets_ = at::zeros_like(steps_, at::kInt);

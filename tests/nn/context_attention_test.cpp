@@ -15,7 +15,7 @@ constexpr int64_t kHeads = 3, kWidth = 48, kHead = kWidth / kHeads;
 struct Case {
   Tensor kv = wave({2 * kWidth, kWidth}, 0.7) * 0.3, q = wave({9, kHeads, kHead}, 1.3),
          context = wave({21, kWidth}, 2.1);
-  AttentionLayout layout = AttentionLayout::across({4, 3, 2}, {13, 0, 8});  // the second sees nothing
+  AttentionLayout layout = AttentionLayout::across({4, 3, 2}, {13, 0, 8});    // the second sees nothing
   Tensor weight = wave({kWidth}, 0.4) + 1, bias = wave({kWidth}, 0.8) * 0.3;  // of the norm
   ContextAttention direct{kv, kHeads, {Precision::kF32, {}}};
 
@@ -45,7 +45,9 @@ TEST(ContextAttention, Int8LosesAboutAsMuchAsWithKeysAndValues) {
   const Tensor wanted = c.by_keys(at::linear(c.normed(), c.kv)),
                usual = c.by_keys(PackedLinear(c.kv, {}, int8)(c.normed())),
                direct = c.ask(ContextAttention(c.kv, kHeads, int8));
-  EXPECT_LE((direct - wanted).norm().item<double>(), 1.5 * (usual - wanted).norm().item<double>());
+  const auto error = [&](const Tensor& y) { return (y - wanted).norm().item<double>(); };
+  EXPECT_LE(error(direct), 0.03 * wanted.norm().item<double>());
+  EXPECT_LE(error(direct), 2 * error(usual));  // rounded values are averaged over the rows seen; what was seen is not
 }
 
 TEST(ContextAttention, SamplesDoNotDependOnTheirCompany) {
