@@ -11,9 +11,10 @@
 namespace fourm {
 namespace {
 
-Tensor product(const Tensor& rows, const PanelMatrix& columns, int64_t count) {
-  count_operations("fourm::context_attention", 2.0 * static_cast<double>(rows.numel() * count));
-  return columns.multiply(rows, {}, {});
+Tensor product(const Tensor& rows, const PanelMatrix& columns) {
+  Tensor y = columns.multiply(rows, {}, {});
+  count_operations("fourm::context_attention", 2.0 * static_cast<double>(rows.numel() * y.size(1)));
+  return y;
 }
 
 }  // namespace
@@ -66,10 +67,9 @@ Tensor ContextAttention::operator()(const Tensor& q, const LayerContext& context
     const auto of_segment = [&](const Tensor& x) {
       return x.slice(0, segments[i].q_begin, segments[i].q_end).view({-1, width});  // [M H, D]
     };
-    const Tensor weights =
-        at::softmax(product(of_segment(asked), part->to_ask, segments[i].k_end - segments[i].k_begin), 1);  // [M H, n]
+    const Tensor weights = at::softmax(product(of_segment(asked), part->to_ask), 1);  // [M H, n]
     Tensor to = of_segment(seen);
-    at::addcmul_out(to, context.bias, product(weights, part->to_see, width), context.weight);
+    at::addcmul_out(to, context.bias, product(weights, part->to_see), context.weight);
   }
   for_heads([&](int64_t h, const Head& head) { out.select(1, h).copy_(head.value(seen.select(1, h))); });
   return out.flatten(1);

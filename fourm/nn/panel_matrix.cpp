@@ -236,6 +236,7 @@ FOURM_INLINE void multiply_claimed(const Product& product, Work& work, int64_t t
   Row* const a = aligned_scratch(scratch.rows, most * size);
   auto* const sums = aligned_scratch(scratch.sums, most * kSums);
   float* const steps = aligned_scratch(scratch.steps, most * Form::kRows);
+  Range* const tiles = aligned_scratch(scratch.tiles, most);
   const auto panel_at = [&](int64_t p) {  // the end, beyond the last
     return static_cast<const Column*>(product.columns.panels) + std::min(p, work.panels) * depth * Form::kCols;
   };
@@ -246,8 +247,6 @@ FOURM_INLINE void multiply_claimed(const Product& product, Work& work, int64_t t
     if (p >= work.panels) continue;
     const Range some = Range::part(work.tiles, block, work.blocks);
     const int64_t count = some.size(), lines_ahead = parts(kStepBytes, count * Ahead::kLine);
-    scratch.tiles.resize(static_cast<size_t>(most));
-    Range* const tiles = scratch.tiles.data();
     for (int64_t t = 0; t < count; ++t) {
       tiles[t] = Range::part(product.rows.count, some.begin + t, work.tiles);
       Form::copy(product.rows.some(tiles[t].begin, tiles[t].size()), a + t * size, steps + t * Form::kRows);
