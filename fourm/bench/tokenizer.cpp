@@ -31,7 +31,7 @@ std::function<void()> denoise(const Opened& tokenizer) {
   const Tensor tokens = random_tokens(tokenizer->config().codebook_size);
   const Tensor noisy = normal_tensor(Random(7), {1, 3, kSide, kSide});
   return [=] {
-    const NoGradGuard no_grad;
+    const InferenceGuard inference;
     const auto& decoder = dynamic_cast<const DiffusionDecoder&>(*tokenizer->decoder());
     decoder.output(noisy, at::full({1}, 500, at::kLong), tokenizer->quantised(tokens).image());
   };

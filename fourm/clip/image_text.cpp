@@ -15,7 +15,7 @@ constexpr size_t kBatch = 64;
 // Calls body(pictures [B, 3, S, S]) for a batch after the other.
 template <class Body>
 void each_batch(const ClipConfig& config, const std::vector<StoredPicture>& pictures, const Body& body) {
-  const NoGradGuard no_grad;
+  const InferenceGuard inference;
   const InputConfig rgb;
   for (size_t begin = 0; begin < pictures.size(); begin += kBatch) {
     std::vector<StoredPicture> squares;
@@ -47,7 +47,7 @@ const ClipConfig& ImageText::config() const { return model_->config(); }
 double ImageText::scale() const { return model_->scale().item<double>(); }
 
 std::vector<Embedding> ImageText::embed(const std::vector<std::string>& texts) const {
-  const NoGradGuard no_grad;
+  const InferenceGuard inference;
   std::vector<Embedding> out;
   for (size_t begin = 0; begin < texts.size(); begin += kBatch)
     append(model_->embed_texts({texts.begin() + static_cast<int64_t>(begin),

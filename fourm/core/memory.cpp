@@ -3,8 +3,10 @@
 #include <malloc.h>
 #include <sys/mman.h>
 
+#include <algorithm>
 #include <cstdint>
 #include <limits>
+#include <new>
 
 namespace fourm {
 
@@ -13,13 +15,21 @@ void keep_freed_memory() {
   mallopt(M_TRIM_THRESHOLD, std::numeric_limits<int>::max());
 }
 
-void prefer_large_pages(const void* data, size_t bytes) {
-  constexpr uintptr_t kLarge = 2 << 20;
-  if (bytes < kLarge) return;
-  // Whole large pages around the memory, so that neighbours share theirs; a refusal changes nothing.
-  const auto begin = reinterpret_cast<uintptr_t>(data) / kLarge * kLarge;
-  const auto end = (reinterpret_cast<uintptr_t>(data) + bytes + kLarge - 1) / kLarge * kLarge;
-  ::madvise(reinterpret_cast<void*>(begin), end - begin, MADV_HUGEPAGE);
+void give_back_freed_memory() { ::malloc_trim(0); }
+
+std::shared_ptr<void> lasting_memory(size_t bytes) {
+  constexpr size_t kLarge = 2 << 20, kSmall = 4 << 10;
+  bytes = (std::max<size_t>(bytes, 1) + kSmall - 1) / kSmall * kSmall;
+  // More than is needed, then what lies before and beyond the first whole large page's beginning is given back.
+  void* const mapped =
+      ::mmap(nullptr, bytes + kLarge, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+  if (mapped == MAP_FAILED) throw std::bad_alloc();
+  auto* const begin = static_cast<char*>(mapped);
+  const size_t before = -reinterpret_cast<uintptr_t>(mapped) % kLarge;
+  if (before > 0) ::munmap(begin, before);
+  if (before < kLarge) ::munmap(begin + before + bytes, kLarge - before);
+  ::madvise(begin + before, bytes, MADV_HUGEPAGE);  // a refusal changes nothing
+  return {begin + before, [bytes](void* data) { ::munmap(data, bytes); }};
 }
 
 }  // namespace fourm

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstddef>
+#include <memory>
 
 namespace fourm {
 
@@ -9,8 +10,11 @@ namespace fourm {
 /// 7 % of a training step and 3 % of an answer. For the whole process, so for programs to ask, not for libraries.
 void keep_freed_memory();
 
-/// Asks for large pages, where the system gives them on request, for memory that has not been written yet: reading a network's
-/// matrices end to end meets hundreds of small ones a millisecond.
-void prefer_large_pages(const void* data, size_t bytes);
+/// What keep_freed_memory() has kept until now goes back to the system.
+void give_back_freed_memory();
+
+/// Memory for what stays, apart from what comes and goes: in large pages where the system gives them on request, since reading a
+/// network's matrices end to end meets hundreds of small ones a millisecond. Zeros; throws std::bad_alloc.
+std::shared_ptr<void> lasting_memory(size_t bytes);
 
 }  // namespace fourm

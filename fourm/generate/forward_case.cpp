@@ -86,7 +86,7 @@ void run(const FourM& model, const PaddedSample& sample, int64_t encoder_budget,
 NamedTensors run_forward_case(const fs::path& folder, const EngineConfig& engine) {
   const Json info = read_json(folder / "case.json");
   const std::string where = (folder / "case.json").string();
-  const at::NoGradGuard no_grad;
+  const InferenceGuard inference;
   const FourM model = FourM::open(folder / info.value("model_dir", "."), ModalityTable::official(), packing_of(engine));
   const auto inputs = SafetensorsFile::open(folder / "inputs.safetensors");
   const auto sample = read_sample(inputs, json_get<std::vector<std::string>>(info, "batch_order", where));

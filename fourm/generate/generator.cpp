@@ -105,7 +105,7 @@ std::vector<StepReport::Row> grid_step(const FourM& model, const Step& step, int
 
 bool generate(const FourM& model, const std::vector<Step>& steps, std::vector<Canvas>& canvases,
               const GenerateOptions& options) {
-  const at::NoGradGuard no_grad;
+  const InferenceGuard inference;
   for (size_t i = 0; i < steps.size(); ++i) {
     const auto index = static_cast<int64_t>(i);
     const auto rows = steps[i].scheme == Scheme::kAutoregressive

@@ -247,7 +247,7 @@ Image Pipeline::show(const Canvas& canvas, const std::string& name, const Decode
 }
 
 Pipeline::Features Pipeline::features(const Canvas& canvas) const {
-  const NoGradGuard no_grad;
+  const InferenceGuard inference;
   const FourM& model = state_->model;
   const Tensor out = model.encode(pack_inputs(model, {&canvas}, {{}}, state_->sequence_ids)).out.contiguous();
   Features features;

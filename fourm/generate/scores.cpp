@@ -1,13 +1,19 @@
 #include "fourm/generate/scores.h"
 
+#include "fourm/core/memory.h"
+
 namespace fourm {
 namespace {
+
+// x [N, H, hd], each head's rows one run of memory: a lone query waits for what it reads.
+Tensor by_head(const Tensor& x) { return x.transpose(0, 1).contiguous().transpose(0, 1); }
 
 // The decoder over one token a row and call: cross-attention keys and values are made once, those of the tokens are kept.
 class CachedScores : public SequenceScores {
  public:
   CachedScores(const FourM& model, const std::string& target, const Encoded& encoded, int64_t most_tokens)
       : model_(model), embedding_(model.output(target)), most_(most_tokens) {
+    give_back_freed_memory();  // the encoder's: the steps to come need little
     int64_t begin = 0;
     for (const int64_t n : encoded.lengths) {
       context_.push_back({begin, begin + n});
@@ -15,11 +21,10 @@ class CachedScores : public SequenceScores {
     }
     const auto rows = static_cast<int64_t>(encoded.lengths.size());
     for (const auto& block : model.decoder()) {
-      auto keys = block.keys(encoded.context);
-      keys = {keys.k.to(at::kFloat), keys.v.to(at::kFloat), {}};  // as the attention kernel reads them
-      const std::vector<int64_t> shape{rows * most_, keys.k.size(1), keys.k.size(2)};
-      self_.push_back({at::empty(shape, keys.k.options()), at::empty(shape, keys.k.options()), {}});
-      cross_.push_back(std::move(keys));
+      const auto keys = block.keys(encoded.context);
+      cross_.push_back({by_head(keys.k.to(at::kFloat)), by_head(keys.v.to(at::kFloat)), {}});
+      const auto cache = [&] { return at::empty({keys.k.size(1), rows * most_, keys.k.size(2)}).transpose(0, 1); };
+      self_.push_back({cache(), cache(), {}});
     }
   }
 

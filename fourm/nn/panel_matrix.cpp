@@ -3,6 +3,7 @@
 #include <ATen/Parallel.h>
 
 #include <algorithm>
+#include <array>
 #include <atomic>
 #include <numeric>
 #include <vector>
@@ -196,19 +197,23 @@ FOURM_INLINE void finish_tile(const Product& product, Range rows, int64_t panel,
     }
 }
 
-// How a product is cut: rows into tiles as equal as can be, tiles into blocks, columns into panels. Threads claim one panel of
-// a block after the other, so that one which the machine holds up does not hold up the rest.
+// How a product is cut: rows into tiles as equal as can be, tiles into blocks, columns into panels. A share is some of a block's
+// panels, all of them where there are as many blocks as threads: then each thread has one to begin with. Threads claim one
+// panel of a share after the other, so that one which the machine holds up does not hold up the rest.
 struct Work {
-  int64_t tiles, blocks, panels, threads;
-  std::vector<std::atomic<int64_t>> claimed;  // panels of each block
+  int64_t tiles, blocks, panels, threads, shares_in_block;
+  std::vector<std::atomic<int64_t>> claimed;  // panels of each share
 
   Work(int64_t tile_count, int64_t tile_bytes, int64_t panel_count, int64_t most_threads)
       : tiles(tile_count), panels(panel_count) {
     const int64_t most = std::max(kLeastTiles, kBlockBytes / tile_bytes);
     blocks = std::max(parts(tiles, most), std::clamp<int64_t>(tiles / kLeastTiles, 1, most_threads));
     threads = std::min(most_threads, blocks * panels);
-    claimed = std::vector<std::atomic<int64_t>>(static_cast<size_t>(blocks));
+    shares_in_block = parts(threads, blocks);
+    claimed = std::vector<std::atomic<int64_t>>(static_cast<size_t>(shares()));
   }
+  int64_t shares() const { return blocks * shares_in_block; }
+  Range share_panels(int64_t share) const { return Range::part(panels, share % shares_in_block, shares_in_block); }
 };
 
 // Numbers of a run of a copied tile.
@@ -224,7 +229,7 @@ struct Scratch {
   std::vector<float> steps;
 };
 
-// What one thread does of a product: it begins with a block of its own and ends where there is something left.
+// What one thread does of a product: it begins with a share of its own and ends where there is something left.
 template <class Form>
 FOURM_INLINE void multiply_claimed(const Product& product, Work& work, int64_t thread) {
   using Row = typename Form::Row;
@@ -237,25 +242,28 @@ FOURM_INLINE void multiply_claimed(const Product& product, Work& work, int64_t t
   auto* const sums = aligned_scratch(scratch.sums, most * kSums);
   float* const steps = aligned_scratch(scratch.steps, most * Form::kRows);
   Range* const tiles = aligned_scratch(scratch.tiles, most);
-  const auto panel_at = [&](int64_t p) {  // the end, beyond the last
-    return static_cast<const Column*>(product.columns.panels) + std::min(p, work.panels) * depth * Form::kCols;
+  const auto panel_at = [&](int64_t p) {
+    return static_cast<const Column*>(product.columns.panels) + p * depth * Form::kCols;
   };
-  for (int64_t i = 0; i < work.blocks; ++i) {
-    const int64_t block = (thread * work.blocks / work.threads + i) % work.blocks;
-    std::atomic<int64_t>& claimed = work.claimed[static_cast<size_t>(block)];
-    int64_t p = claimed++;
-    if (p >= work.panels) continue;
-    const Range some = Range::part(work.tiles, block, work.blocks);
+  int64_t copied = -1;  // block
+  for (int64_t i = 0; i < work.shares(); ++i) {
+    const int64_t share = (thread * work.shares() / work.threads + i) % work.shares(),
+                  block = share / work.shares_in_block;
+    const Range panels = work.share_panels(share), some = Range::part(work.tiles, block, work.blocks);
+    const auto claim = [&] { return std::min(panels.begin + work.claimed[static_cast<size_t>(share)]++, panels.end); };
+    int64_t p = claim();
+    if (p == panels.end) continue;
     const int64_t count = some.size(), lines_ahead = parts(kStepBytes, count * Ahead::kLine);
-    for (int64_t t = 0; t < count; ++t) {
+    for (int64_t t = 0; t < count && block != copied; ++t) {
       tiles[t] = Range::part(product.rows.count, some.begin + t, work.tiles);
       Form::copy(product.rows.some(tiles[t].begin, tiles[t].size()), a + t * size, steps + t * Form::kRows);
     }
-    for (int64_t next; p < work.panels; p = next) {
-      next = claimed++;
+    copied = block;
+    for (int64_t next; p < panels.end; p = next) {
+      next = claim();
       const Column* panel = panel_at(p);
       const auto* const expected = reinterpret_cast<const char*>(panel_at(next));
-      Ahead ahead(expected, reinterpret_cast<const char*>(panel_at(next + 1)) - expected, lines_ahead);
+      Ahead ahead(expected, next < panels.end ? depth * Form::kCols * sizeof(Column) : 0, lines_ahead);
       for (int64_t k = 0; k < depth; k += kSlice<Row>) {
         const int64_t n = std::min(kSlice<Row>, depth - k);
         for (int64_t t = 0; t < count; ++t) {
@@ -310,12 +318,21 @@ const Kernel& kernel(PanelMatrix::Numbers numbers) {
   return numbers == PanelMatrix::Numbers::kInt8 ? int8 : float32;
 }
 
-Tensor panels_of(int64_t in, int64_t columns, PanelMatrix::Numbers numbers) {
-  const bool int8 = numbers == PanelMatrix::Numbers::kInt8;
-  const int64_t width = kernel(numbers).columns, step = int8 ? kStep<int8_t> : kStep<float>;
-  Tensor panels = at::empty({parts(columns, width), parts(in, step) * step, width}, int8 ? at::kChar : at::kFloat);
-  prefer_large_pages(panels.data_ptr(), panels.nbytes());
-  return panels;
+// The shape of panels.
+std::array<int64_t, 3> shape_of(int64_t in, int64_t columns, PanelMatrix::Numbers numbers) {
+  const int64_t width = kernel(numbers).columns,
+                step = numbers == PanelMatrix::Numbers::kInt8 ? kStep<int8_t> : kStep<float>;
+  return {parts(columns, width), parts(in, step) * step, width};
+}
+
+at::ScalarType type_of(PanelMatrix::Numbers numbers) {
+  return numbers == PanelMatrix::Numbers::kInt8 ? at::kChar : at::kFloat;
+}
+
+Tensor lasting_panels(at::IntArrayRef shape, at::ScalarType type) {
+  const auto bytes = static_cast<size_t>(shape[0] * shape[1] * shape[2]) * c10::elementSize(type);
+  const std::shared_ptr<void> memory = lasting_memory(bytes);
+  return at::from_blob(memory.get(), shape, [memory](void*) {}, type);
 }
 
 // Calls body(p) for panels of a matrix, several at a time where they are small.
@@ -329,15 +346,20 @@ void for_panels(int64_t panels, int64_t numbers, const Body& body) {
 }  // namespace
 
 PanelMatrix::PanelMatrix(int64_t in, int64_t out, Numbers numbers, int64_t matrices)
-    : in_(in), out_(out), matrices_(matrices), numbers_(numbers), panels_(panels_of(in, matrices * out, numbers)) {
+    : PanelMatrix(in, out, numbers, matrices,
+                  lasting_panels(shape_of(in, matrices * out, numbers), type_of(numbers))) {}
+
+PanelMatrix::PanelMatrix(const Tensor& columns, Numbers numbers)
+    : PanelMatrix(columns.size(0), columns.size(1), numbers, 1,
+                  at::empty(shape_of(columns.size(0), columns.size(1), numbers), type_of(numbers))) {
+  pack(columns, 0);
+}
+
+PanelMatrix::PanelMatrix(int64_t in, int64_t out, Numbers numbers, int64_t matrices, Tensor panels)
+    : in_(in), out_(out), matrices_(matrices), numbers_(numbers), panels_(std::move(panels)) {
   if (numbers == Numbers::kFloat32) return;
   steps_ = at::zeros({panels_.size(0) * panels_.size(2)}, at::kFloat);
   offsets_ = at::zeros_like(steps_, at::kInt);
-}
-
-PanelMatrix::PanelMatrix(const Tensor& columns, Numbers numbers)
-    : PanelMatrix(columns.size(0), columns.size(1), numbers) {
-  pack(columns, 0);
 }
 
 void PanelMatrix::pack(const Tensor& columns, int64_t first, int64_t matrix) {

@@ -15,9 +15,9 @@ class PanelMatrix {
   /// What products are computed in. kInt8: columns in 127 steps of their own size to either side (64 where the processor would
   /// saturate sums of two products at 16 bits), rows of x in 127 as they come; sums are exact.
   enum class Numbers { kFloat32, kInt8 };
-  /// The columns of a product: [in, out] of any floating type, with either stride 1 or copied.
+  /// The columns of some products: [in, out] of any floating type, with either stride 1 or copied.
   explicit PanelMatrix(const Tensor& columns, Numbers numbers = Numbers::kFloat32);
-  /// Room for columns [in, out] of one matrix, or of a gate's two, which pack() then brings.
+  /// Room that lasts (core/memory.h) for columns [in, out] of one matrix, or of a gate's two, which pack() then brings.
   PanelMatrix(int64_t in, int64_t out, Numbers numbers = Numbers::kFloat32, int64_t matrices = 1);
   /// Columns from the `first` on, which begins a panel: any multiple of 32.
   void pack(const Tensor& columns, int64_t first, int64_t matrix = 0);
@@ -29,6 +29,7 @@ class PanelMatrix {
   Tensor multiply(const Tensor& x, const Tensor& bias, const Epilogue& epilogue) const;
 
  private:
+  PanelMatrix(int64_t in, int64_t out, Numbers numbers, int64_t matrices, Tensor panels);
   void pack_float32(const Tensor& columns, int64_t first, int64_t matrix);
   void pack_int8(const Tensor& columns, int64_t first, int64_t matrix);
   int64_t in_, out_, matrices_;

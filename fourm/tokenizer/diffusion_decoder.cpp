@@ -44,7 +44,7 @@ Tensor DiffusionDecoder::output(const Tensor& noisy, const Tensor& t, const Tens
 
 Tensor DiffusionDecoder::sample(const Tensor& latents, const DecodeOptions& options, const Tensor& noise,
                                 const std::function<Tensor(int64_t step)>& fresh) const {
-  const NoGradGuard no_grad;
+  const InferenceGuard inference;
   const int64_t height = noise.size(2), width = noise.size(3);
   const int64_t side = options.tile > 0 ? options.tile : height * width > kWholePixels ? kDefaultTile : 0;
   const Tiling tiling(height, width, side, std::lcm(unet_.multiple(), patch_));

@@ -57,7 +57,7 @@ NamedTensors run_vqvae(const fs::path& folder, const Json& json, const std::stri
   const Tensor x = read_tensor(inputs, "x");
   NamedTensors out;
   {
-    const NoGradGuard no_grad;
+    const InferenceGuard inference;
     const Tensor dec = tokenizer.decode(FeatureMap::of(add_encoding(out, tokenizer, tokenizer.quantizer(), x)));
     const FeatureMap from_tokens = tokenizer.quantised(read_tensor(inputs, "tokens_in"));
     out.emplace_back("dec", dec);
@@ -91,7 +91,7 @@ NamedTensors run_divae(const fs::path& folder, const Json& json, const std::stri
   const Tensor x = read_tensor(inputs, "x"), noise = read_tensor(inputs, "noise"), t = read_tensor(inputs, "t");
   NamedTensors out;
   {
-    const NoGradGuard no_grad;
+    const InferenceGuard inference;
     const Tensor quant = add_encoding(out, tokenizer, tokenizer.quantizer(), x);
     const Tensor from_tokens = tokenizer.quantised(read_tensor(inputs, "tokens_in")).image();
     const NoiseSchedule& schedule = decoder->schedule();

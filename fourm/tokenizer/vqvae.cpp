@@ -113,7 +113,7 @@ Tensor Tokenizer::shape_tokens(const Tensor& codes, const TokenGrid& grid) const
 }
 
 Tensor Tokenizer::encode(const Tensor& x) const {
-  const NoGradGuard no_grad;
+  const InferenceGuard inference;
   const FeatureMap z = latents(features(x));
   return shape_tokens(quantizer_->encode(z.rows).codes, z.grid);
 }
@@ -144,7 +144,7 @@ Tensor Tokenizer::decode(const FeatureMap& quantised, const DecodeOptions& optio
 }
 
 Tensor Tokenizer::decode_tokens(const Tensor& tokens, const DecodeOptions& options) const {
-  const NoGradGuard no_grad;
+  const InferenceGuard inference;
   return decode(quantised(tokens), options);
 }
 

@@ -66,9 +66,11 @@ TEST(PanelMatrix, RowsDependNeitherOnTheirBatchNorOnThreads) {
     const Tensor x = wave({301, 700}, 2.1), y = matrix.multiply(x, {}, {});
     for (const int64_t row : {0, 14, 150, 300})
       EXPECT_TRUE(at::equal(matrix.multiply(x.slice(0, row, row + 1), {}, {}), y.slice(0, row, row + 1))) << row;
-    for (const int count : {1, 2, 5}) {
+    for (const int count : {1, 2, 5, 32}) {
       at::set_num_threads(count);
-      EXPECT_TRUE(at::equal(matrix.multiply(x, {}, {}), y)) << count << " threads";
+      for (const int64_t rows : {6, 40, 301})  // fewer, and more blocks than threads
+        EXPECT_TRUE(at::equal(matrix.multiply(x.slice(0, 0, rows), {}, {}), y.slice(0, 0, rows)))
+            << count << " threads, " << rows << " rows";
     }
     at::set_num_threads(threads);
   }
