@@ -13,7 +13,6 @@ class CachedScores : public SequenceScores {
  public:
   CachedScores(const FourM& model, const std::string& target, const Encoded& encoded, int64_t most_tokens)
       : model_(model), embedding_(model.output(target)), most_(most_tokens) {
-    give_back_freed_memory();  // the encoder's: the steps to come need little
     int64_t begin = 0;
     for (const int64_t n : encoded.lengths) {
       context_.push_back({begin, begin + n});
@@ -76,6 +75,7 @@ Tensor grid_scores(const FourM& model, const std::string& target, const Views& v
 std::unique_ptr<SequenceScores> sequence_scores(const FourM& model, const std::string& target, const Views& views,
                                                 int64_t most_tokens) {
   const Encoded encoded = model.encode(pack_inputs(model, views.canvases, views.passes, views.ids));
+  give_back_freed_memory();  // the encoder's: the steps to come need little
   return std::make_unique<CachedScores>(model, target, encoded, most_tokens);
 }
 
