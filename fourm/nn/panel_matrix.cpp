@@ -332,7 +332,8 @@ at::ScalarType type_of(PanelMatrix::Numbers numbers) {
 Tensor lasting_panels(at::IntArrayRef shape, at::ScalarType type) {
   const auto bytes = static_cast<size_t>(shape[0] * shape[1] * shape[2]) * c10::elementSize(type);
   const std::shared_ptr<void> memory = lasting_memory(bytes);
-  return at::from_blob(memory.get(), shape, [memory](void*) {}, type);
+  return at::from_blob(
+      memory.get(), shape, [memory](void*) {}, type);
 }
 
 // Calls body(p) for panels of a matrix, several at a time where they are small.
@@ -346,8 +347,8 @@ void for_panels(int64_t panels, int64_t numbers, const Body& body) {
 }  // namespace
 
 PanelMatrix::PanelMatrix(int64_t in, int64_t out, Numbers numbers, int64_t matrices)
-    : PanelMatrix(in, out, numbers, matrices,
-                  lasting_panels(shape_of(in, matrices * out, numbers), type_of(numbers))) {}
+    : PanelMatrix(in, out, numbers, matrices, lasting_panels(shape_of(in, matrices * out, numbers), type_of(numbers))) {
+}
 
 PanelMatrix::PanelMatrix(const Tensor& columns, Numbers numbers)
     : PanelMatrix(columns.size(0), columns.size(1), numbers, 1,
