@@ -2,6 +2,7 @@
 
 #include <malloc.h>
 #include <sys/mman.h>
+#include <unistd.h>
 
 #include <algorithm>
 #include <cstdint>
@@ -18,16 +19,17 @@ void keep_freed_memory() {
 void give_back_freed_memory() { ::malloc_trim(0); }
 
 std::shared_ptr<void> lasting_memory(size_t bytes) {
-  constexpr size_t kLarge = 2 << 20, kSmall = 4 << 10;
-  bytes = (std::max<size_t>(bytes, 1) + kSmall - 1) / kSmall * kSmall;
-  // More than is needed, then what lies before and beyond the first whole large page's beginning is given back.
+  constexpr size_t kLarge = 2 << 20;
+  const auto small = static_cast<size_t>(::sysconf(_SC_PAGESIZE));
+  bytes = (std::max<size_t>(bytes, 1) + small - 1) / small * small;
+  // More than is needed: what lies before the first whole large page, and beyond the bytes from there, is given back.
   void* const mapped =
       ::mmap(nullptr, bytes + kLarge, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
   if (mapped == MAP_FAILED) throw std::bad_alloc();
   auto* const begin = static_cast<char*>(mapped);
   const size_t before = -reinterpret_cast<uintptr_t>(mapped) % kLarge;
   if (before > 0) ::munmap(begin, before);
-  if (before < kLarge) ::munmap(begin + before + bytes, kLarge - before);
+  ::munmap(begin + before + bytes, kLarge - before);
   ::madvise(begin + before, bytes, MADV_HUGEPAGE);  // a refusal changes nothing
   return {begin + before, [bytes](void* data) { ::munmap(data, bytes); }};
 }
