@@ -5,18 +5,26 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <atomic>
 #include <cstdint>
 #include <limits>
 #include <new>
 
 namespace fourm {
 
+namespace {
+std::atomic<bool> keeping = false;
+}
+
 void keep_freed_memory() {
+  keeping = true;
   mallopt(M_MMAP_MAX, 0);
   mallopt(M_TRIM_THRESHOLD, std::numeric_limits<int>::max());
 }
 
-void give_back_freed_memory() { ::malloc_trim(0); }
+void give_back_freed_memory() {
+  if (keeping) ::malloc_trim(0);
+}
 
 std::shared_ptr<void> lasting_memory(size_t bytes) {
   constexpr size_t kLarge = 2 << 20;

@@ -39,10 +39,9 @@ class CachedScores : public SequenceScores {
     const auto vector = [](const std::vector<int64_t>& values) {
       return at::tensor(at::ArrayRef<int64_t>(values), at::kLong);
     };
-    const Tensor place = vector(places);
     Tensor y = embedding_.content(vector(tokens)) + embedding_.place(at::full({n}, position_, at::kLong));  // [n, D]
     for (size_t l = 0; l < self_.size(); ++l) {
-      self_[l].places = place;
+      self_[l].places = places;
       y = model_.decoder()[l](y, cross_[l], within, across, &self_[l]);
     }
     ++position_;

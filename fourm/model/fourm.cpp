@@ -167,7 +167,7 @@ Decoded FourM::decode(const DecoderBatch& batch, const Encoded& encoded) const {
   if (!decoder_.empty() && decoder_.front().asks(across))
     shared = std::make_shared<SharedContext>(encoded.context, decoder_.front().context_norm.epsilon, across);
   for (const auto& block : decoder_)
-    y = block(y, shared ? block.keys(shared) : block.keys(encoded.context), batch.within, across);
+    y = block(y, shared ? CrossAttention::Keys{{}, {}, shared} : block.keys(encoded.context), batch.within, across);
   result.out = decoder_norm_(y);
   return result;
 }

@@ -105,7 +105,7 @@ double operations(const AttentionLayout& layout, int64_t width) {
 Forward forward(const Tensor& q, const Tensor& k, const Tensor& v, const AttentionLayout& layout) {
   count_operations("fourm::attention", operations(layout, q.size(1) * q.size(2)));
   Forward f{with_unit_stride(q), with_unit_stride(k), with_unit_stride(v), at::empty(q.sizes(), q.options()),
-            at::zeros({q.size(0), q.size(1)}, q.options())};
+            at::empty({q.size(0), q.size(1)}, q.options())};
   if (q.scalar_type() == at::kDouble)
     run_forward<double>(layout, f.q, f.k, f.v, f.out, f.lse);
   else
@@ -152,7 +152,7 @@ Tensor attention(const Tensor& q, const Tensor& k, const Tensor& v, const Attent
   check(q.dim() == 3 && k.dim() == 3 && q.size(1) == k.size(1) && q.size(2) == k.size(2) && k.sizes() == v.sizes(),
         "[attention] q ", q.sizes(), ", k ", k.sizes(), ", v ", v.sizes(), " do not fit");
   const auto type = q.scalar_type() == at::kDouble ? at::kDouble : at::kFloat;
-  const Tensor rows[] = {q.to(type), k.to(type), v.to(type)};
+  const Tensor rows[] = {as_type(q, type), as_type(k, type), as_type(v, type)};
   if (!c10::GradMode::is_enabled()) return forward(rows[0], rows[1], rows[2], layout).out;
   return PackedAttention::apply(rows[0], rows[1], rows[2], std::make_shared<const AttentionLayout>(layout));
 }

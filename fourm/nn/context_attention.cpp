@@ -9,69 +9,84 @@
 #include "fourm/nn/operation_count.h"
 
 namespace fourm {
-namespace {
-
-Tensor product(const Tensor& rows, const PanelMatrix& columns) {
-  Tensor y = columns.multiply(rows, {}, {});
-  count_operations("fourm::context_attention", 2.0 * static_cast<double>(rows.numel() * y.size(1)));
-  return y;
-}
-
-}  // namespace
 
 SharedContext::SharedContext(const Tensor& rows, double epsilon, AttentionLayout layout) : layout_(std::move(layout)) {
   check(layout_.visible.empty(), "[SharedContext] queries see all rows of their segments or none");
-  const Tensor normed = at::layer_norm(rows.to(at::kFloat), {rows.size(1)}, {}, {}, epsilon);
+  const Tensor normed = at::layer_norm(as_type(rows, at::kFloat), {rows.size(1)}, {}, {}, epsilon);
   for (const auto& s : layout_.segments) {
     const Tensor some = normed.slice(0, s.k_begin, s.k_end);
     const bool asked = s.q_begin < s.q_end && s.k_begin < s.k_end;
-    parts_.push_back(asked ? std::unique_ptr<const Part>(new Part{PanelMatrix(some.t()), PanelMatrix(some)}) : nullptr);
+    parts_.push_back(asked ? std::optional(Part{PanelMatrix(some.t()), PanelMatrix(some)}) : std::nullopt);
   }
 }
 
-ContextAttention::ContextAttention(const Tensor& kv, int64_t heads, const Packing& packing)
-    : head_width_(kv.size(1) / heads) {
-  const auto rows = kv.view({2, heads, head_width_, kv.size(1)});
-  for (int64_t h = 0; h < heads; ++h) {
-    const Tensor key = rows[0][h], value = rows[1][h];  // [hd, D]
-    Packing columns = packing;                          // the rows of key^T are no run of the stored ones
-    if (packing.give_back) columns.give_back = [key, give_back = packing.give_back](const Tensor&) { give_back(key); };
-    heads_.push_back(std::unique_ptr<const Head>(new Head{{key.t(), {}, columns}, {value, {}, packing}}));
-  }
-}
+ContextAttention::ContextAttention(Tensor kv, Tensor norm_weight, Tensor norm_bias, int64_t heads, Packing packing)
+    : kv_(std::move(kv)),
+      norm_weight_(std::move(norm_weight)),
+      norm_bias_(std::move(norm_bias)),
+      head_count_(heads),
+      head_width_(kv_.size(1) / heads),
+      packing_(std::move(packing)) {}
 
 bool ContextAttention::pays(const AttentionLayout& layout) const {
   return std::all_of(layout.segments.begin(), layout.segments.end(),
                      [&](const auto& s) { return 2 * (s.q_end - s.q_begin) <= head_width_; });
 }
 
-Tensor ContextAttention::operator()(const Tensor& q, const LayerContext& context) const {
-  const int64_t heads = q.size(1), width = context.weight.size(0);
-  const Tensor scaled = q.to(at::kFloat) / std::sqrt(static_cast<double>(head_width_));
-  const Tensor asked = at::empty({q.size(0), heads, width}, at::kFloat), seen = at::zeros_like(asked);
-  Tensor out = at::empty({q.size(0), heads, head_width_}, at::kFloat);
+// q W_k (n w + b) is q W_k w n but for what it adds to all rows alike, which softmax forgets; what is seen of W_v (n w + b) is
+// W_v w of the n seen, plus W_v b.
+const std::vector<ContextAttention::Head>& ContextAttention::heads() const {
+  std::call_once(once_, [&] {
+    const NoGradGuard no_grad;
+    using Numbers = PanelMatrix::Numbers;
+    const auto numbers = packing_.precision == Precision::kInt8 ? Numbers::kInt8 : Numbers::kFloat32;
+    const int64_t width = kv_.size(1);
+    const double scale = 1 / std::sqrt(static_cast<double>(head_width_));
+    const Tensor rows = kv_.view({2, head_count_, head_width_, width});
+    for (int64_t h = 0; h < head_count_; ++h) {
+      const Tensor key = rows[0][h].to(at::kFloat), value = rows[1][h].to(at::kFloat);  // [hd, D]
+      heads_.push_back({{head_width_, width, numbers},
+                        {width, head_width_, numbers},
+                        at::mv(value, as_type(norm_bias_, at::kFloat))});
+      heads_.back().ask.pack(key * (norm_weight_ * scale), 0);
+      heads_.back().value.pack((value * norm_weight_).t(), 0);
+    }
+    if (packing_.give_back) packing_.give_back(kv_);
+  });
+  return heads_;
+}
+
+Tensor ContextAttention::operator()(const Tensor& q, const SharedContext& context) const {
+  const std::vector<Head>& own = heads();
+  const int64_t queries = q.size(0), width = kv_.size(1);
+  const Tensor rows = as_type(q, at::kFloat), asked = at::empty({queries, head_count_, width}, at::kFloat),
+               seen = at::empty_like(asked);
+  Tensor out = at::empty({queries, head_count_, head_width_}, at::kFloat);
   const auto for_heads = [&](const auto& body) {
-    at::parallel_for(0, heads, 1, [&](int64_t begin, int64_t end) {
-      for (int64_t h = begin; h < end; ++h) body(h, *heads_[h]);
+    at::parallel_for(0, head_count_, 1, [&](int64_t begin, int64_t end) {
+      for (int64_t h = begin; h < end; ++h) body(h, own[h]);
     });
   };
-  // The norm's bias adds the same to all that a query asks for, which softmax forgets.
-  for_heads([&](int64_t h, const Head& head) {
-    Tensor to = asked.select(1, h);
-    at::mul_out(to, head.ask(scaled.select(1, h)), context.weight);
-  });
-  const auto& segments = context.shared->layout_.segments;
+  double operations = 4.0 * static_cast<double>(queries * width * width);
+  for_heads([&](int64_t h, const Head& head) { head.ask.multiply(rows.select(1, h), {}, {}, asked.select(1, h)); });
+  const auto& segments = context.layout_.segments;
   for (size_t i = 0; i < segments.size(); ++i) {
-    const auto* part = context.shared->parts_[i].get();
-    if (!part) continue;
     const auto of_segment = [&](const Tensor& x) {
       return x.slice(0, segments[i].q_begin, segments[i].q_end).view({-1, width});  // [M H, D]
     };
-    const Tensor weights = at::softmax(product(of_segment(asked), part->to_ask), 1);  // [M H, n]
-    Tensor to = of_segment(seen);
-    at::addcmul_out(to, context.bias, product(weights, part->to_see), context.weight);
+    if (const auto& part = context.parts_[i]) {
+      const Tensor weights = at::softmax(part->to_ask.multiply(of_segment(asked), {}, {}), 1);  // [M H, n]
+      part->to_see.multiply(weights, {}, {}, of_segment(seen));
+      operations += 4.0 * static_cast<double>(weights.numel() * width);
+    } else {
+      of_segment(seen).zero_();
+    }
   }
-  for_heads([&](int64_t h, const Head& head) { out.select(1, h).copy_(head.value(seen.select(1, h))); });
+  for_heads(
+      [&](int64_t h, const Head& head) { head.value.multiply(seen.select(1, h), head.bias, {}, out.select(1, h)); });
+  for (size_t i = 0; i < segments.size(); ++i)
+    if (!context.parts_[i]) out.slice(0, segments[i].q_begin, segments[i].q_end).zero_();
+  count_operations("fourm::context_attention", operations);
   return out.flatten(1);
 }
 

@@ -6,6 +6,8 @@
 #pragma once
 
 #include <memory>
+#include <mutex>
+#include <optional>
 #include <vector>
 
 #include "fourm/nn/attention.h"
@@ -26,31 +28,31 @@ class SharedContext {
     PanelMatrix to_ask, to_see;  // [D, n], [n, D]
   };
   AttentionLayout layout_;
-  std::vector<std::unique_ptr<const Part>> parts_;  // by segment; none without rows
-};
-
-/// It as one layer sees it: normalised rows times weight [D], plus bias [D].
-struct LayerContext {
-  std::shared_ptr<const SharedContext> shared;
-  Tensor weight, bias;
+  std::vector<std::optional<Part>> parts_;  // by segment; none without rows
 };
 
 class ContextAttention {
  public:
-  /// kv [2D, D]: keys' and values' matrices, heads behind each other. They are packed when they are first used.
-  ContextAttention(const Tensor& kv, int64_t heads, const Packing& packing);
+  /// kv [2D, D]: keys' and values' matrices, heads behind each other; norm_weight, norm_bias [D]: the layer's own part of the
+  /// context's norm, which becomes part of the matrices. They are packed when they are first used.
+  ContextAttention(Tensor kv, Tensor norm_weight, Tensor norm_bias, int64_t heads, Packing packing);
   /// True where the layout has so few queries for each part of the context that this takes about half of the products or less. It
   /// looks at each sample alone, so that samples stay the same in any company.
   bool pays(const AttentionLayout& layout) const;
   /// q [M, H, hd], in the context's layout -> [M, D]; a query that sees no row gives 0.
-  Tensor operator()(const Tensor& q, const LayerContext& context) const;
+  Tensor operator()(const Tensor& q, const SharedContext& context) const;
 
  private:
   struct Head {
-    PackedLinear ask, value;  // [hd] -> [D], [D] -> [hd]
+    PanelMatrix ask, value;  // [hd] -> [D], [D] -> [hd]
+    Tensor bias;             // [hd], what values have of the norm's bias
   };
-  int64_t head_width_;
-  std::vector<std::unique_ptr<const Head>> heads_;
+  const std::vector<Head>& heads() const;
+  Tensor kv_, norm_weight_, norm_bias_;
+  int64_t head_count_, head_width_;
+  Packing packing_;
+  mutable std::once_flag once_;
+  mutable std::vector<Head> heads_;
 };
 
 }  // namespace fourm

@@ -1,5 +1,9 @@
 #include "fourm/nn/layers.h"
 
+#include <ATen/ops/native_layer_norm_native.h>
+
+#include <algorithm>
+
 #include "fourm/core/error.h"
 
 namespace fourm {
@@ -7,6 +11,17 @@ namespace {
 
 Epilogue::Kind epilogue_of(Activation activation) {
   return activation == Activation::kSilu ? Epilogue::kSilu : Epilogue::kGelu;
+}
+
+// to[places[i]] <- from[i], heads of float32 that lie anywhere
+void put_rows(const Tensor& from, const std::vector<int64_t>& places, const Tensor& to) {
+  const Tensor rows = as_type(from, at::kFloat).contiguous();  // [N, H, hd]
+  const int64_t heads = rows.size(1), width = rows.size(2);
+  const float* x = rows.const_data_ptr<float>();
+  float* const all = to.data_ptr<float>();
+  for (const int64_t place : places)
+    for (int64_t h = 0; h < heads; ++h, x += width)
+      std::copy_n(x, width, all + place * to.stride(0) + h * to.stride(1));
 }
 
 }  // namespace
@@ -42,7 +57,14 @@ LayerNorm::LayerNorm(const Scope& scope, int64_t width, bool with_bias, double e
     : weight(scope.parameter("weight", {width}, Init::ones())),
       bias(with_bias ? scope.parameter("bias", {width}, Init::zeros())
                      : scope.buffer("bias", {width}, Init::constant(at::zeros({width})))),
-      epsilon(eps) {}
+      epsilon(eps),
+      answers(scope.parameters().packing().has_value()) {}
+
+Tensor LayerNorm::operator()(const Tensor& x) const {
+  if (!answers) return at::layer_norm(x, weight.sizes(), weight, bias, epsilon);
+  // What stands behind that operator, which takes longer to begin than a step's few rows take.
+  return std::get<0>(at::native::layer_norm_cpu(x, weight.sizes(), weight, bias, epsilon));
+}
 
 Tensor activate(Activation activation, const Tensor& x) {
   switch (activation) {
@@ -89,13 +111,15 @@ Tensor SelfAttention::plus(const Tensor& x, const AttentionLayout& layout, const
                            const Cache* cache) const {
   Heads h = project(x);
   if (cache) {
-    h.k = cache->k.index_copy_(0, cache->places, h.k.to(cache->k.scalar_type()));
-    h.v = cache->v.index_copy_(0, cache->places, h.v.to(cache->v.scalar_type()));
+    put_rows(h.k, cache->places, cache->k);
+    put_rows(h.v, cache->places, cache->v);
+    h.k = cache->k;
+    h.v = cache->v;
   }
   return proj.plus(attention(h.q, h.k, h.v, layout).flatten(1), residual);
 }
 
-CrossAttention::CrossAttention(const Scope& scope, const BlockConfig& c)
+CrossAttention::CrossAttention(const Scope& scope, const BlockConfig& c, const LayerNorm& context_norm)
     : q(scope["q"], c.width, c.width, c.qkv_bias),
       kv(scope["kv"], c.width, 2 * c.width, c.qkv_bias, 2),
       proj(scope["proj"], c.width, c.width, c.proj_bias),
@@ -103,7 +127,7 @@ CrossAttention::CrossAttention(const Scope& scope, const BlockConfig& c)
       heads(c.heads) {
   const auto& packing = scope.parameters().packing();
   if (packing && packing->precision != Precision::kBf16 && !c.qkv_bias && !c.qk_norm)
-    direct = std::make_shared<ContextAttention>(kv.weight, heads, *packing);
+    direct = std::make_shared<ContextAttention>(kv.weight, context_norm.weight, context_norm.bias, heads, *packing);
 }
 
 CrossAttention::Keys CrossAttention::keys(const Tensor& context) const {
@@ -116,8 +140,7 @@ Tensor CrossAttention::plus(const Tensor& y, const Keys& keys, const AttentionLa
                             const Tensor& residual) const {
   const Tensor queries = norms.query(q(y).view({y.size(0), heads, y.size(1) / heads}));
   return proj.plus(
-      keys.context.shared ? (*direct)(queries, keys.context) : attention(queries, keys.k, keys.v, layout).flatten(1),
-      residual);
+      keys.shared ? (*direct)(queries, *keys.shared) : attention(queries, keys.k, keys.v, layout).flatten(1), residual);
 }
 
 EncoderBlock::EncoderBlock(const Scope& scope, const BlockConfig& c)
@@ -137,7 +160,7 @@ DecoderBlock::DecoderBlock(const Scope& scope, const BlockConfig& c)
       context_norm(scope["context_norm"], c.width, c.norm_bias),
       norm2(scope["norm2"], c.width, c.norm_bias),
       self_attn(scope["self_attn"], c),
-      cross_attn(scope["cross_attn"], c),
+      cross_attn(scope["cross_attn"], c, context_norm),
       mlp(scope["mlp"], c.width, c.mlp_hidden, c.activation, c.gated_mlp, c.mlp_bias) {}
 
 Tensor DecoderBlock::operator()(const Tensor& y, const CrossAttention::Keys& context, const AttentionLayout& within,

@@ -34,9 +34,10 @@ struct Linear {
 struct LayerNorm {
   Tensor weight, bias;
   double epsilon = 1e-6;
+  bool answers = false;  // in a model opened to answer, which needs no gradients
   LayerNorm() = default;
   LayerNorm(const Scope& scope, int64_t width, bool with_bias, double eps = 1e-6);
-  Tensor operator()(const Tensor& x) const { return at::layer_norm(x, weight.sizes(), weight, bias, epsilon); }
+  Tensor operator()(const Tensor& x) const;
 };
 
 /// fc2(act(fc1 x)), or gated: fc2(act(fc1 x) * fc3 x).
@@ -83,8 +84,8 @@ struct SelfAttention {
   };
   /// Keys and values of all rows so far; a row of x enters at its place.
   struct Cache {
-    Tensor k, v;    // [M, H, hd]
-    Tensor places;  // [N]
+    Tensor k, v;                  // [M, H, hd] float32
+    std::vector<int64_t> places;  // [N]
   };
   /// residual + the attention's output. The layout's keys are the rows of x, or those of the cache.
   Tensor plus(const Tensor& x, const AttentionLayout& layout, const Tensor& residual,
@@ -101,10 +102,11 @@ struct CrossAttention {
   std::shared_ptr<const ContextAttention> direct;  // in a model opened to answer, without biases and norms of keys
   int64_t heads = 1;
   CrossAttention() = default;
-  CrossAttention(const Scope& scope, const BlockConfig& c);
+  /// context_norm: what keys() and shared contexts are normalised with.
+  CrossAttention(const Scope& scope, const BlockConfig& c, const LayerNorm& context_norm);
   struct Keys {
-    Tensor k, v;           // [M, H, hd]
-    LayerContext context;  // instead, where few queries make them a waste
+    Tensor k, v;                                  // [M, H, hd]
+    std::shared_ptr<const SharedContext> shared;  // instead, where few queries make them a waste
   };
   Keys keys(const Tensor& context) const;
   /// residual + the attention's output
@@ -133,9 +135,6 @@ struct DecoderBlock {
   CrossAttention::Keys keys(const Tensor& context) const { return cross_attn.keys(context_norm(context)); }
   /// True where queries of this layout rather ask a context that the layers share.
   bool asks(const AttentionLayout& across) const { return cross_attn.direct && cross_attn.direct->pays(across); }
-  CrossAttention::Keys keys(const std::shared_ptr<const SharedContext>& context) const {
-    return {{}, {}, {context, context_norm.weight, context_norm.bias}};
-  }
   Tensor operator()(const Tensor& y, const CrossAttention::Keys& context, const AttentionLayout& within,
                     const AttentionLayout& across, const SelfAttention::Cache* cache = nullptr) const;
 };

@@ -126,7 +126,7 @@ Tensor PackedLinear::operator()(const Tensor& x, const Epilogue& epilogue) const
   if (f.panels) {
     for (const Matrix& m : matrices_)
       count_operations("fourm::linear", 2.0 * static_cast<double>(x.numel() * m.weight.size(0)));
-    return f.panels->multiply(x.to(at::kFloat), f.bias, epilogue);
+    return f.panels->multiply(as_type(x, at::kFloat), f.bias, epilogue);
   }
   const Tensor in = x.to(at::kBFloat16);
   // Residuals stay float32 beside bfloat16 products.

@@ -28,6 +28,7 @@ struct Product {
   Columns columns;
   const float *bias, *other;
   float* y;
+  int64_t y_row;  // stride
   Epilogue::Kind kind;
   int64_t panel_columns;  // of y
   bool gated() const { return columns.matrices == 2; }
@@ -72,12 +73,12 @@ struct Ahead {
 
 // Fetches what a finished tile writes and reads, while its last slice is multiplied.
 FOURM_INLINE void expect_tile(const Product& product, Range rows, int64_t panel) {
-  const int64_t out = product.columns.count, column = panel * product.panel_columns;
+  const int64_t out = product.columns.count, first = panel * product.panel_columns;
   for (int64_t r = rows.begin; r < rows.end; ++r)
-    for (int64_t c = column; c < column + product.panel_columns; c += Ahead::kLine / 4) {
-      const int64_t place = r * out + std::min(c, out - 1);
-      __builtin_prefetch(product.y + place, 1, 3);
-      if (product.other) __builtin_prefetch(product.other + place, 0, 3);
+    for (int64_t c = first; c < first + product.panel_columns; c += Ahead::kLine / 4) {
+      const int64_t column = std::min(c, out - 1);
+      __builtin_prefetch(product.y + r * product.y_row + column, 1, 3);
+      if (product.other) __builtin_prefetch(product.other + r * out + column, 0, 3);
     }
 }
 
@@ -156,17 +157,17 @@ FOURM_INLINE void finish_rows(const Product& product, Range rows, int64_t panel,
   typename V::Vector v, term;
   for (int64_t r = rows.begin; r < rows.end; ++r, sums += V::kCols, ++steps)
     for (int64_t c = 0; c < columns; c += V::kLanes) {
-      const int64_t n = std::min(V::kLanes, columns - c), column = first + c, y = r * product.columns.count + column,
-                    place = panel * V::kCols + c;
+      const int64_t n = std::min(V::kLanes, columns - c), column = first + c, place = panel * V::kCols + c;
       sums_with_bias<Form>(product, 0, column, n, sums + c, *steps, place, v);
       if constexpr (kKind == Epilogue::kSilu) silu<V>(v);
       if constexpr (kKind == Epilogue::kGelu) gelu<V>(v);
-      if constexpr (kKind == Epilogue::kPlus) load<V>(term, product.other + y, n), v += term;
+      if constexpr (kKind == Epilogue::kPlus)
+        load<V>(term, product.other + r * product.columns.count + column, n), v += term;
       if constexpr (kGated) {
         sums_with_bias<Form>(product, 1, column, n, sums + V::kLanes, *steps, place + V::kLanes, term);
         v *= term;
       }
-      store<V>(v, product.y + y, n);
+      store<V>(v, product.y + r * product.y_row + column, n);
     }
 }
 
@@ -254,10 +255,11 @@ FOURM_INLINE void multiply_claimed(const Product& product, Work& work, int64_t t
     int64_t p = claim();
     if (p == panels.end) continue;
     const int64_t count = some.size(), lines_ahead = parts(kStepBytes, count * Ahead::kLine);
-    for (int64_t t = 0; t < count && block != copied; ++t) {
-      tiles[t] = Range::part(product.rows.count, some.begin + t, work.tiles);
-      Form::copy(product.rows.some(tiles[t].begin, tiles[t].size()), a + t * size, steps + t * Form::kRows);
-    }
+    if (block != copied)
+      for (int64_t t = 0; t < count; ++t) {
+        tiles[t] = Range::part(product.rows.count, some.begin + t, work.tiles);
+        Form::copy(product.rows.some(tiles[t].begin, tiles[t].size()), a + t * size, steps + t * Form::kRows);
+      }
     copied = block;
     for (int64_t next; p < panels.end; p = next) {
       next = claim();
@@ -411,20 +413,28 @@ void PanelMatrix::pack_int8(const Tensor& columns, int64_t first, int64_t matrix
 int64_t PanelMatrix::rows_at_once() { return kernel(Numbers::kFloat32).rows; }
 
 Tensor PanelMatrix::multiply(const Tensor& x, const Tensor& bias, const Epilogue& epilogue) const {
+  const Tensor y = at::empty({x.size(0), out_}, at::kFloat);
+  multiply(x, bias, epilogue, y);
+  return y;
+}
+
+void PanelMatrix::multiply(const Tensor& x, const Tensor& bias, const Epilogue& epilogue, const Tensor& y) const {
   check(x.dim() == 2 && x.size(1) == in_, "[PanelMatrix] rows of ", in_, " numbers expected, found ", x.sizes());
+  check(y.dim() == 2 && y.size(0) == x.size(0) && y.size(1) == out_ && y.stride(1) == 1, "[PanelMatrix] no room for ",
+        x.size(0), " rows of ", out_, " numbers in ", y.sizes());
   const bool int8 = numbers_ == Numbers::kInt8, fits = x.stride(1) == 1 || (x.stride(0) == 1 && !int8);
   const Tensor in = fits ? x : x.contiguous(),
                other = epilogue.other.defined() ? epilogue.other.contiguous() : Tensor();
   check(matrices_ == 1 || epilogue.kind == Epilogue::kSilu || epilogue.kind == Epilogue::kGelu,
         "[PanelMatrix] a gate needs an activation");
-  Tensor y = at::empty({x.size(0), out_}, at::kFloat);
-  if (y.numel() == 0) return y;
+  if (y.numel() == 0) return;
   const Product product{{in.data_ptr<float>(), in.stride(0), in.stride(1), x.size(0), in_},
                         {panels_.data_ptr(), out_, panels_.size(1), matrices_,
                          int8 ? steps_.data_ptr<float>() : nullptr, int8 ? offsets_.data_ptr<int32_t>() : nullptr},
                         bias.defined() ? bias.data_ptr<float>() : nullptr,
                         other.defined() ? other.data_ptr<float>() : nullptr,
                         y.data_ptr<float>(),
+                        y.stride(0),
                         epilogue.kind,
                         panels_.size(2) / matrices_};
   constexpr int64_t kWorthSharing = 1 << 20;  // multiply-adds
@@ -435,7 +445,6 @@ Tensor PanelMatrix::multiply(const Tensor& x, const Tensor& bias, const Epilogue
   at::parallel_for(0, work.threads, 1, [&](int64_t begin, int64_t end) {
     for (int64_t i = begin; i < end; ++i) k.multiply(product, work, i);
   });
-  return y;
 }
 
 }  // namespace fourm

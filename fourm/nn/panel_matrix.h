@@ -27,6 +27,8 @@ class PanelMatrix {
   /// epilogue(x first + bias) * (x second + bias), the epilogue an activation, bias [2 out]. A row's result depends
   /// neither on the rows beside it nor on the number of threads.
   Tensor multiply(const Tensor& x, const Tensor& bias, const Epilogue& epilogue) const;
+  /// The same to y [N, out] float32, whose rows may lie apart.
+  void multiply(const Tensor& x, const Tensor& bias, const Epilogue& epilogue, const Tensor& y) const;
 
  private:
   PanelMatrix(int64_t in, int64_t out, Numbers numbers, int64_t matrices, Tensor panels);

@@ -17,12 +17,10 @@ struct Case {
          context = wave({21, kWidth}, 2.1);
   AttentionLayout layout = AttentionLayout::across({4, 3, 2}, {13, 0, 8});    // the second sees nothing
   Tensor weight = wave({kWidth}, 0.4) + 1, bias = wave({kWidth}, 0.8) * 0.3;  // of the norm
-  ContextAttention direct{kv, kHeads, {Precision::kF32, {}}};
+  ContextAttention direct{kv, weight, bias, kHeads, {Precision::kF32, {}}};
 
   Tensor normed() const { return at::layer_norm(context, {kWidth}, weight, bias, kEpsilon); }
-  Tensor ask(const ContextAttention& attention) const {
-    return attention(q, {std::make_shared<SharedContext>(context, kEpsilon, layout), weight, bias});
-  }
+  Tensor ask(const ContextAttention& attention) const { return attention(q, SharedContext(context, kEpsilon, layout)); }
 
   Tensor by_keys(const Tensor& keys_and_values) const {
     const auto parts = keys_and_values.view({-1, 2, kHeads, kHead}).unbind(1);
@@ -44,7 +42,7 @@ TEST(ContextAttention, Int8LosesAboutAsMuchAsWithKeysAndValues) {
   const Packing int8{Precision::kInt8, {}};
   const Tensor wanted = c.by_keys(at::linear(c.normed(), c.kv)),
                usual = c.by_keys(PackedLinear(c.kv, {}, int8)(c.normed())),
-               direct = c.ask(ContextAttention(c.kv, kHeads, int8));
+               direct = c.ask(ContextAttention(c.kv, c.weight, c.bias, kHeads, int8));
   const auto error = [&](const Tensor& y) { return (y - wanted).norm().item<double>(); };
   EXPECT_LE(error(direct), 0.03 * wanted.norm().item<double>());
   EXPECT_LE(error(direct), 2 * error(usual));  // rounded values are averaged over the rows seen; what was seen is not
@@ -68,10 +66,11 @@ TEST(ContextAttention, MatricesAreGivenBack) {
   const NoGradGuard no_grad;
   Case c;
   int64_t returned = 0;
-  const ContextAttention direct(c.kv, kHeads, {Precision::kF32, [&](const Tensor& rows) {
-                                                 EXPECT_TRUE(rows.is_contiguous());
-                                                 returned += rows.numel();
-                                               }});
+  const auto give_back = [&](const Tensor& rows) {
+    EXPECT_TRUE(rows.is_contiguous());
+    returned += rows.numel();
+  };
+  const ContextAttention direct(c.kv, c.weight, c.bias, kHeads, {Precision::kF32, give_back});
   c.ask(direct);
   EXPECT_EQ(returned, c.kv.numel());
 }

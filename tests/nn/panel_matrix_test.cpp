@@ -86,9 +86,24 @@ TEST(PanelMatrix, StridedRowsAndNeighboursStayAsTheyAre) {
   EXPECT_TRUE(at::equal(wide, before));
 }
 
+TEST(PanelMatrix, WritesRowsThatLieApart) {
+  const NoGradGuard no_grad;
+  const Tensor x = wave({9, 40}, 2.1), bias = wave({50}, 1.3), other = wave({9, 50}, 0.9);
+  const Epilogue plus{Epilogue::kPlus, other};
+  for (const Numbers numbers : {Numbers::kFloat32, Numbers::kInt8}) {
+    const PanelMatrix matrix(wave({50, 40}, 0.7).t(), numbers);
+    const Tensor all = at::full({9, 3, 50}, 7.0), y = all.select(1, 1);
+    matrix.multiply(x, bias, plus, y);
+    EXPECT_TRUE(at::equal(y, matrix.multiply(x, bias, plus)));
+    EXPECT_TRUE((all.select(1, 0) == 7).all().item<bool>() && (all.select(1, 2) == 7).all().item<bool>());
+  }
+}
+
 TEST(PanelMatrix, WrongWidthsAreNamed) {
   const PanelMatrix matrix(wave({3, 5}, 0.7));
   EXPECT_THROW(matrix.multiply(wave({2, 4}, 1.0), {}, {}), Error);
+  EXPECT_THROW(matrix.multiply(wave({2, 3}, 1.0), {}, {}, at::empty({2, 4})), Error);
+  EXPECT_THROW(matrix.multiply(wave({2, 3}, 1.0), {}, {}, at::empty({5, 2}).t()), Error);
 }
 
 // Activations over the range where they are not yet 0 or x, against double precision.
