@@ -23,7 +23,8 @@ void keep_freed_memory() {
 }
 
 void give_back_freed_memory() {
-  if (keeping) ::malloc_trim(0);
+  constexpr size_t kWorthAsking = 64 << 20;  // again for what comes next takes some hundredths of a second
+  if (keeping && ::mallinfo2().fordblks >= kWorthAsking) ::malloc_trim(0);
 }
 
 std::shared_ptr<void> lasting_memory(size_t bytes) {

@@ -10,7 +10,7 @@ namespace fourm {
 /// 7 % of a training step and 3 % of an answer. For the whole process, so for programs to ask, not for libraries.
 void keep_freed_memory();
 
-/// What keep_freed_memory() has kept until now goes back to the system; nothing, in a program that does not ask for it.
+/// What keep_freed_memory() has kept until now goes back to the system where it is much; nothing, in a program that does not keep.
 void give_back_freed_memory();
 
 /// Memory for what stays, apart from what comes and goes: in large pages where the system gives them on request, since reading a

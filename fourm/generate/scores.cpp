@@ -1,14 +1,13 @@
 #include "fourm/generate/scores.h"
 
 #include "fourm/core/memory.h"
+#include "fourm/nn/lasting_tensor.h"
 
 namespace fourm {
 namespace {
 
-// x [N, H, hd], each head's rows one run of memory: a lone query waits for what it reads.
-Tensor by_head(const Tensor& x) { return x.transpose(0, 1).contiguous().transpose(0, 1); }
-
-// The decoder over one token a row and call: cross-attention keys and values are made once, those of the tokens are kept.
+// The decoder over one token a row and call: cross-attention keys and values are made once, those of the tokens are kept. Each
+// head's rows are one run of memory: a lone query waits for what it reads.
 class CachedScores : public SequenceScores {
  public:
   CachedScores(const FourM& model, const std::string& target, const Encoded& encoded, int64_t most_tokens)
@@ -18,12 +17,17 @@ class CachedScores : public SequenceScores {
       context_.push_back({begin, begin + n});
       begin += n;
     }
-    const auto rows = static_cast<int64_t>(encoded.lengths.size());
-    for (const auto& block : model.decoder()) {
-      const auto keys = block.keys(encoded.context);
-      cross_.push_back({by_head(keys.k.to(at::kFloat)), by_head(keys.v.to(at::kFloat)), {}});
-      const auto cache = [&] { return at::empty({keys.k.size(1), rows * most_, keys.k.size(2)}).transpose(0, 1); };
-      self_.push_back({cache(), cache(), {}});
+    const auto& blocks = model.decoder();
+    const auto layers = static_cast<int64_t>(blocks.size()), rows = static_cast<int64_t>(encoded.lengths.size());
+    const int64_t heads = model.config().num_heads, width = model.config().dim / heads;
+    const auto room = [&](int64_t n) {
+      return lasting_tensor({layers, 2, heads, n, width}, at::kFloat).transpose(2, 3);  // [layers, 2, n, H, hd]
+    };
+    const Tensor cross = room(begin), self = room(rows * most_);
+    for (int64_t l = 0; l < layers; ++l) {
+      const auto keys = blocks[l].keys(encoded.context);
+      cross_.push_back({cross[l][0].copy_(keys.k), cross[l][1].copy_(keys.v), {}});
+      self_.push_back({self[l][0], self[l][1], {}});
     }
   }
 
@@ -74,8 +78,10 @@ Tensor grid_scores(const FourM& model, const std::string& target, const Views& v
 std::unique_ptr<SequenceScores> sequence_scores(const FourM& model, const std::string& target, const Views& views,
                                                 int64_t most_tokens) {
   const Encoded encoded = model.encode(pack_inputs(model, views.canvases, views.passes, views.ids));
-  give_back_freed_memory();  // the encoder's: the steps to come need little
-  return std::make_unique<CachedScores>(model, target, encoded, most_tokens);
+  give_back_freed_memory();  // the encoder's
+  auto scores = std::make_unique<CachedScores>(model, target, encoded, most_tokens);
+  give_back_freed_memory();  // what keys and values took: the steps to come need little
+  return scores;
 }
 
 }  // namespace fourm

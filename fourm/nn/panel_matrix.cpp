@@ -9,7 +9,7 @@
 #include <vector>
 
 #include "fourm/core/error.h"
-#include "fourm/core/memory.h"
+#include "fourm/nn/lasting_tensor.h"
 #include "fourm/nn/panel_tile.h"
 
 namespace fourm {
@@ -331,13 +331,6 @@ at::ScalarType type_of(PanelMatrix::Numbers numbers) {
   return numbers == PanelMatrix::Numbers::kInt8 ? at::kChar : at::kFloat;
 }
 
-Tensor lasting_panels(at::IntArrayRef shape, at::ScalarType type) {
-  const auto bytes = static_cast<size_t>(shape[0] * shape[1] * shape[2]) * c10::elementSize(type);
-  const std::shared_ptr<void> memory = lasting_memory(bytes);
-  return at::from_blob(
-      memory.get(), shape, [memory](void*) {}, type);
-}
-
 // Calls body(p) for panels of a matrix, several at a time where they are small.
 template <class Body>
 void for_panels(int64_t panels, int64_t numbers, const Body& body) {
@@ -349,7 +342,7 @@ void for_panels(int64_t panels, int64_t numbers, const Body& body) {
 }  // namespace
 
 PanelMatrix::PanelMatrix(int64_t in, int64_t out, Numbers numbers, int64_t matrices)
-    : PanelMatrix(in, out, numbers, matrices, lasting_panels(shape_of(in, matrices * out, numbers), type_of(numbers))) {
+    : PanelMatrix(in, out, numbers, matrices, lasting_tensor(shape_of(in, matrices * out, numbers), type_of(numbers))) {
 }
 
 PanelMatrix::PanelMatrix(const Tensor& columns, Numbers numbers)

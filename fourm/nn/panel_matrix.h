@@ -17,7 +17,7 @@ class PanelMatrix {
   enum class Numbers { kFloat32, kInt8 };
   /// The columns of some products: [in, out] of any floating type, with either stride 1 or copied.
   explicit PanelMatrix(const Tensor& columns, Numbers numbers = Numbers::kFloat32);
-  /// Room that lasts (core/memory.h) for columns [in, out] of one matrix, or of a gate's two, which pack() then brings.
+  /// Room that lasts (nn/lasting_tensor.h) for columns [in, out] of one matrix, or of a gate's two, which pack() then brings.
   PanelMatrix(int64_t in, int64_t out, Numbers numbers = Numbers::kFloat32, int64_t matrices = 1);
   /// Columns from the `first` on, which begins a panel: any multiple of 32.
   void pack(const Tensor& columns, int64_t first, int64_t matrix = 0);
