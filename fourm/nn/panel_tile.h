@@ -19,6 +19,11 @@ constexpr int64_t kStep = 8 * kTogether<Number>;
 constexpr int64_t kRun = 256;
 template <class Number>
 constexpr int64_t kRowStride = kRun + 64 / static_cast<int64_t>(sizeof(Number));
+// Where a copied tile has number k of its row r.
+template <class V, class Row>
+FOURM_INLINE Row* place_of(Row* tile, int64_t r, int64_t k) {
+  return tile + (k / kRun * V::kRows + r) * kRowStride<Row> + k % kRun;
+}
 // In int8, rows have levels from -127 to 127, stored from 1 to 255.
 constexpr int32_t kRowLevels = 127, kRowZero = 128;
 
@@ -59,16 +64,16 @@ struct Float32 : Floats<kFor> {
 
   // to <- rows, with zeros up to a whole step
   FOURM_INLINE static void copy(const Rows& rows, Row* to, float*) {
-    for (int64_t k = 0; k < rows.depth; k += kRun, to += V::kRows * kRowStride<Row>) {
-      const float* x = rows.x + k * rows.column;
-      const int64_t n = std::min(kRun, rows.depth - k), zeros = -n & (kStep<Row> - 1);
-      if (rows.column == 1)
-        for (int64_t r = 0; r < rows.count; ++r) std::copy_n(x + r * rows.row, n, to + r * kRowStride<Row>);
-      else
-        for (int64_t i = 0; i < n; ++i)
-          for (int64_t r = 0; r < rows.count; ++r) to[r * kRowStride<Row> + i] = x[i * rows.column + r];
-      for (int64_t r = 0; r < rows.count; ++r) std::fill_n(to + r * kRowStride<Row> + n, zeros, 0.0f);
-    }
+    for (int64_t r = 0; r < rows.count; ++r)
+      for (int64_t k = 0; k < rows.depth; k += kRun) {
+        const int64_t n = std::min(kRun, rows.depth - k), zeros = -n & (kStep<Row> - 1);
+        Row* const run = place_of<V>(to, r, k);
+        if (rows.column == 1) std::copy_n(rows.x + r * rows.row + k, n, run);
+        std::fill_n(run + n, zeros, 0.0f);
+      }
+    if (rows.column == 1) return;
+    for (int64_t k = 0; k < rows.depth; ++k)
+      for (int64_t r = 0; r < rows.count; ++r) *place_of<V>(to, r, k) = rows.x[k * rows.column + r];
   }
 
   template <int64_t kRows>
@@ -114,11 +119,11 @@ struct Int8 : Floats<kFor> {
   static constexpr int64_t kColumnLevels = kDot == Dot::kPairs ? 64 : 127;
 
   FOURM_INLINE static void copy(const Rows& rows, Row* to, float* steps) {
-    for (int64_t r = 0; r < rows.count; ++r, to += kRowStride<Row>) {
+    for (int64_t r = 0; r < rows.count; ++r) {
       const float* x = rows.x + r * rows.row;
       steps[r] = largest_magnitude(x, rows.depth) / kRowLevels;
       for (int64_t k = 0; k < rows.depth; k += kRun)
-        quantize(x + k, std::min(kRun, rows.depth - k), steps[r], kRowZero, to + k / kRun * V::kRows * kRowStride<Row>);
+        quantize(x + k, std::min(kRun, rows.depth - k), steps[r], kRowZero, place_of<V>(to, r, k));
     }
   }
 
