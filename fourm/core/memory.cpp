@@ -11,10 +11,11 @@
 #include <new>
 
 namespace fourm {
-
 namespace {
+
 std::atomic<bool> keeping = false;
-}
+
+}  // namespace
 
 void keep_freed_memory() {
   keeping = true;

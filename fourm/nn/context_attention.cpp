@@ -45,9 +45,7 @@ const std::vector<ContextAttention::Head>& ContextAttention::heads() const {
     const Tensor rows = kv_.view({2, head_count_, head_width_, width});
     for (int64_t h = 0; h < head_count_; ++h) {
       const Tensor key = rows[0][h].to(at::kFloat), value = rows[1][h].to(at::kFloat);  // [hd, D]
-      heads_.push_back({{head_width_, width, numbers},
-                        {width, head_width_, numbers},
-                        at::mv(value, as_type(norm_bias_, at::kFloat))});
+      heads_.push_back({{head_width_, width, numbers}, {width, head_width_, numbers}, at::mv(value, norm_bias_)});
       heads_.back().ask.pack(key * (norm_weight_ * scale), 0);
       heads_.back().value.pack((value * norm_weight_).t(), 0);
     }
