@@ -43,13 +43,15 @@ const std::vector<ContextAttention::Head>& ContextAttention::heads() const {
     const int64_t width = kv_.size(1);
     const double scale = 1 / std::sqrt(static_cast<double>(head_width_));
     const Tensor rows = kv_.view({2, head_count_, head_width_, width});
+    std::vector<Head> made;  // kept when all are
     for (int64_t h = 0; h < head_count_; ++h) {
       const Tensor key = rows[0][h].to(at::kFloat), value = rows[1][h].to(at::kFloat);  // [hd, D]
-      heads_.push_back({{head_width_, width, numbers}, {width, head_width_, numbers}, at::mv(value, norm_bias_)});
-      heads_.back().ask.pack(key * (norm_weight_ * scale), 0);
-      heads_.back().value.pack((value * norm_weight_).t(), 0);
+      made.push_back({{head_width_, width, numbers}, {width, head_width_, numbers}, at::mv(value, norm_bias_)});
+      made.back().ask.pack(key * (norm_weight_ * scale), 0);
+      made.back().value.pack((value * norm_weight_).t(), 0);
     }
     if (packing_.give_back) packing_.give_back(kv_);
+    heads_ = std::move(made);
   });
   return heads_;
 }

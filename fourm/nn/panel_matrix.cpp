@@ -271,7 +271,7 @@ FOURM_INLINE void multiply_claimed(const Product& product, Work& work, int64_t t
         for (int64_t t = 0; t < count; ++t) {
           ahead.expect(n / kStep<Row>);
           if (k + n == depth) expect_tile(product, tiles[t], p);
-          multiply_rows<Form, Form::kRows>(tiles[t].size(), n, a + t * size + k / kRun * kRunSize<Form>,
+          multiply_rows<Form, Form::kRows>(tiles[t].size(), n, place_of<Form>(a + t * size, 0, k),
                                            panel + k * Form::kCols, &ahead, k > 0, sums + t * kSums);
         }
       }
