@@ -1,7 +1,5 @@
 #include "fourm/nn/context_attention.h"
 
-#include <ATen/Parallel.h>
-
 #include <algorithm>
 #include <cmath>
 
@@ -35,40 +33,33 @@ bool ContextAttention::pays(const AttentionLayout& layout) const {
 
 // q W_k (n w + b) is q W_k w n but for what it adds to all rows alike, which softmax forgets; what is seen of W_v (n w + b) is
 // W_v w of the n seen, plus W_v b.
-const std::vector<ContextAttention::Head>& ContextAttention::heads() const {
+const ContextAttention::Heads& ContextAttention::heads() const {
   std::call_once(once_, [&] {
     const NoGradGuard no_grad;
     using Numbers = PanelMatrix::Numbers;
     const auto numbers = packing_.precision == Precision::kInt8 ? Numbers::kInt8 : Numbers::kFloat32;
     const int64_t width = kv_.size(1);
     const double scale = 1 / std::sqrt(static_cast<double>(head_width_));
-    const Tensor rows = kv_.view({2, head_count_, head_width_, width});
-    std::vector<Head> made;  // kept when all are
+    const Tensor kv = kv_.to(at::kFloat);
+    const Tensor rows = (kv * norm_weight_).view({2, head_count_, head_width_, width});
+    auto made = std::make_unique<Heads>(Heads{{head_width_, width, numbers, 1, head_count_},
+                                              {width, head_width_, numbers, 1, head_count_},
+                                              at::mv(kv.slice(0, width), norm_bias_)});
     for (int64_t h = 0; h < head_count_; ++h) {
-      const Tensor key = rows[0][h].to(at::kFloat), value = rows[1][h].to(at::kFloat);  // [hd, D]
-      made.push_back({{head_width_, width, numbers}, {width, head_width_, numbers}, at::mv(value, norm_bias_)});
-      made.back().ask.pack(key * (norm_weight_ * scale), 0);
-      made.back().value.pack((value * norm_weight_).t(), 0);
+      made->ask.pack(rows[0][h] * scale, 0, h);
+      made->value.pack(rows[1][h].t(), 0, h);
     }
     if (packing_.give_back) packing_.give_back(kv_);
-    heads_ = std::move(made);
+    heads_ = std::move(made);  // kept when all are
   });
-  return heads_;
+  return *heads_;
 }
 
 Tensor ContextAttention::operator()(const Tensor& q, const SharedContext& context) const {
-  const std::vector<Head>& own = heads();
+  const Heads& own = heads();
   const int64_t queries = q.size(0), width = kv_.size(1);
-  const Tensor rows = as_type(q, at::kFloat), asked = at::empty({queries, head_count_, width}, at::kFloat),
-               seen = at::empty_like(asked);
-  Tensor out = at::empty({queries, head_count_, head_width_}, at::kFloat);
-  const auto for_heads = [&](const auto& body) {
-    at::parallel_for(0, head_count_, 1, [&](int64_t begin, int64_t end) {
-      for (int64_t h = begin; h < end; ++h) body(h, own[h]);
-    });
-  };
+  const Tensor asked = own.ask.multiply(as_type(q, at::kFloat), {}, {}), seen = at::empty_like(asked);  // [M, H, D]
   double operations = 4.0 * static_cast<double>(queries * width * width);
-  for_heads([&](int64_t h, const Head& head) { head.ask.multiply(rows.select(1, h), {}, {}, asked.select(1, h)); });
   const auto& segments = context.layout_.segments;
   for (size_t i = 0; i < segments.size(); ++i) {
     const auto of_segment = [&](const Tensor& x) {
@@ -82,8 +73,7 @@ Tensor ContextAttention::operator()(const Tensor& q, const SharedContext& contex
       of_segment(seen).zero_();
     }
   }
-  for_heads(
-      [&](int64_t h, const Head& head) { head.value.multiply(seen.select(1, h), head.bias, {}, out.select(1, h)); });
+  const Tensor out = own.value.multiply(seen, own.bias, {});  // [M, H, hd]
   for (size_t i = 0; i < segments.size(); ++i)
     if (!context.parts_[i]) out.slice(0, segments[i].q_begin, segments[i].q_end).zero_();
   count_operations("fourm::context_attention", operations);

@@ -43,16 +43,16 @@ class ContextAttention {
   Tensor operator()(const Tensor& q, const SharedContext& context) const;
 
  private:
-  struct Head {
-    PanelMatrix ask, value;  // [hd] -> [D], [D] -> [hd]
-    Tensor bias;             // [hd], what values have of the norm's bias
+  struct Heads {
+    PanelMatrix ask, value;  // of each head [hd] -> [D], [D] -> [hd]
+    Tensor bias;             // [D], what values have of the norm's bias
   };
-  const std::vector<Head>& heads() const;
+  const Heads& heads() const;
   Tensor kv_, norm_weight_, norm_bias_;
   int64_t head_count_, head_width_;
   Packing packing_;
   mutable std::once_flag once_;
-  mutable std::vector<Head> heads_;
+  mutable std::unique_ptr<const Heads> heads_;
 };
 
 }  // namespace fourm

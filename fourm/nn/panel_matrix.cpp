@@ -6,6 +6,7 @@
 #include <array>
 #include <atomic>
 #include <numeric>
+#include <optional>
 #include <vector>
 
 #include "fourm/core/error.h"
@@ -23,15 +24,28 @@ template <class Number>
 constexpr int64_t kSlice = kTogether<Number> * 4 * kRun;
 constexpr int64_t kBlockBytes = 256 << 10, kLeastTiles = 4;
 
+// The product of one head's rows with its columns.
 struct Product {
   Rows rows;
   Columns columns;
   const float *bias, *other;
   float* y;
-  int64_t y_row;  // stride
+  int64_t y_row, other_row;  // strides
   Epilogue::Kind kind;
-  int64_t panel_columns;  // of y
+  int64_t panel_columns;   // of y
+  int64_t x_head, y_head;  // strides
   bool gated() const { return columns.matrices == 2; }
+
+  // The same of a head that many further on.
+  Product further(int64_t heads) const {
+    Product p = *this;
+    p.rows.x += heads * x_head;
+    p.columns = columns.behind(heads);
+    if (bias) p.bias += heads * columns.matrices * columns.count;
+    if (other) p.other += heads * columns.count;
+    p.y += heads * y_head;
+    return p;
+  }
 };
 
 struct Range {
@@ -78,7 +92,7 @@ FOURM_INLINE void expect_tile(const Product& product, Range rows, int64_t panel)
     for (int64_t c = first; c < first + product.panel_columns; c += Ahead::kLine / 4) {
       const int64_t column = std::min(c, out - 1);
       __builtin_prefetch(product.y + r * product.y_row + column, 1, 3);
-      if (product.other) __builtin_prefetch(product.other + r * out + column, 0, 3);
+      if (product.other) __builtin_prefetch(product.other + r * product.other_row + column, 0, 3);
     }
 }
 
@@ -140,10 +154,9 @@ template <class Form>
 FOURM_INLINE void sums_with_bias(const Product& product, int64_t matrix, int64_t column, int64_t n,
                                  const typename Form::Sum* sums, float step, int64_t place,
                                  typename Form::V::Vector& v) {
-  typename Form::V::Vector bias;
+  typename Form::V::Vector bias{};  // added in any case: compilers make it one operation with a factor, or nowhere
+  if (product.bias) load<typename Form::V>(bias, product.bias + matrix * product.columns.count + column, n);
   Form::value(v, sums, step, product.columns, place);
-  if (!product.bias) return;
-  load<typename Form::V>(bias, product.bias + matrix * product.columns.count + column, n);
   v += bias;
 }
 
@@ -162,7 +175,7 @@ FOURM_INLINE void finish_rows(const Product& product, Range rows, int64_t panel,
       if constexpr (kKind == Epilogue::kSilu) silu<V>(v);
       if constexpr (kKind == Epilogue::kGelu) gelu<V>(v);
       if constexpr (kKind == Epilogue::kPlus)
-        load<V>(term, product.other + r * product.columns.count + column, n), v += term;
+        load<V>(term, product.other + r * product.other_row + column, n), v += term;
       if constexpr (kGated) {
         sums_with_bias<Form>(product, 1, column, n, sums + V::kLanes, *steps, place + V::kLanes, term);
         v *= term;
@@ -198,23 +211,59 @@ FOURM_INLINE void finish_tile(const Product& product, Range rows, int64_t panel,
     }
 }
 
-// How a product is cut: rows into tiles as equal as can be, tiles into blocks, columns into panels. A share is some of a block's
-// panels, all of them where there are as many blocks as threads: then each thread has one to begin with. Threads claim one
-// panel of a share after the other, so that one which the machine holds up does not hold up the rest.
+// A panel that some tiles of a head are multiplied with.
+struct Place {
+  int64_t block, panel;
+};
+
+// How products are cut: rows into tiles as equal as can be, a head's tiles into blocks, its columns into panels. A share is some
+// of a block's panels, all of them where there are as many blocks as threads. Threads claim one panel of a share after the
+// other, so that one which the machine holds up does not hold up the rest.
 struct Work {
-  int64_t tiles, blocks, panels, threads, shares_in_block;
+  int64_t tiles, blocks_in_head, blocks, panels, threads, shares_in_block;
   std::vector<std::atomic<int64_t>> claimed;  // panels of each share
 
-  Work(int64_t tile_count, int64_t tile_bytes, int64_t panel_count, int64_t most_threads)
+  Work(int64_t heads, int64_t tile_count, int64_t tile_bytes, int64_t panel_count, int64_t most_threads)
       : tiles(tile_count), panels(panel_count) {
     const int64_t most = std::max(kLeastTiles, kBlockBytes / tile_bytes);
-    blocks = std::max(parts(tiles, most), std::clamp<int64_t>(tiles / kLeastTiles, 1, most_threads));
+    blocks_in_head =
+        std::max(parts(tiles, most), std::clamp<int64_t>(tiles / kLeastTiles, 1, parts(most_threads, heads)));
+    blocks = heads * blocks_in_head;
     threads = std::min(most_threads, blocks * panels);
     shares_in_block = parts(threads, blocks);
     claimed = std::vector<std::atomic<int64_t>>(static_cast<size_t>(shares()));
   }
   int64_t shares() const { return blocks * shares_in_block; }
-  Range share_panels(int64_t share) const { return Range::part(panels, share % shares_in_block, shares_in_block); }
+  int64_t head(int64_t block) const { return block / blocks_in_head; }
+  Range block_tiles(int64_t block) const { return Range::part(tiles, block % blocks_in_head, blocks_in_head); }
+  int64_t most_tiles() const { return parts(tiles, blocks_in_head); }
+};
+
+// A thread's way through the shares, from one of its own on to where there is something left.
+class Turn {
+ public:
+  Turn(Work& work, int64_t thread) : work_(work), share_(thread * work.shares() / work.threads) {}
+  // The next place, which no other thread gets; none when all are claimed.
+  std::optional<Place> claim() {
+    return look([](std::atomic<int64_t>& claimed) { return claimed++; });
+  }
+  // The place that it would get now.
+  std::optional<Place> expect() {
+    return look([](const std::atomic<int64_t>& claimed) { return claimed.load(); });
+  }
+
+ private:
+  template <class Read>
+  std::optional<Place> look(const Read& read) {
+    for (; left_ > 0; --left_, share_ = (share_ + 1) % work_.shares()) {
+      const Range panels = Range::part(work_.panels, share_ % work_.shares_in_block, work_.shares_in_block);
+      const int64_t panel = panels.begin + read(work_.claimed[static_cast<size_t>(share_)]);
+      if (panel < panels.end) return Place{share_ / work_.shares_in_block, panel};
+    }
+    return {};
+  }
+  Work& work_;
+  int64_t share_, left_ = work_.shares();
 };
 
 // Numbers of a run of a copied tile.
@@ -230,54 +279,50 @@ struct Scratch {
   std::vector<float> steps;
 };
 
-// What one thread does of a product: it begins with a share of its own and ends where there is something left.
+// What one thread does of a product.
 template <class Form>
-FOURM_INLINE void multiply_claimed(const Product& product, Work& work, int64_t thread) {
+FOURM_INLINE void multiply_claimed(const Product& first, Work& work, int64_t thread) {
   using Row = typename Form::Row;
   using Column = typename Form::Column;
   constexpr int64_t kSums = Form::kRows * Form::kCols, kStepBytes = kStep<Row> * Form::kCols * sizeof(Column);
-  const int64_t depth = product.columns.depth, size = parts(depth, kRun) * kRunSize<Form>,
-                most = parts(work.tiles, work.blocks);
+  const int64_t depth = first.columns.depth, size = parts(depth, kRun) * kRunSize<Form>, most = work.most_tiles();
   thread_local Scratch<Form> scratch;
   Row* const a = aligned_scratch(scratch.rows, most * size);
   auto* const sums = aligned_scratch(scratch.sums, most * kSums);
   float* const steps = aligned_scratch(scratch.steps, most * Form::kRows);
   Range* const tiles = aligned_scratch(scratch.tiles, most);
-  const auto panel_at = [&](int64_t p) {
-    return static_cast<const Column*>(product.columns.panels) + p * depth * Form::kCols;
+  const auto panel_at = [&](const Place& place) {
+    const auto* panels = reinterpret_cast<const Column*>(first.columns.behind(work.head(place.block)).panels);
+    return panels + place.panel * depth * Form::kCols;
   };
-  int64_t copied = -1;  // block
-  for (int64_t i = 0; i < work.shares(); ++i) {
-    const int64_t share = (thread * work.shares() / work.threads + i) % work.shares(),
-                  block = share / work.shares_in_block;
-    const Range panels = work.share_panels(share), some = Range::part(work.tiles, block, work.blocks);
-    const auto claim = [&] { return std::min(panels.begin + work.claimed[static_cast<size_t>(share)]++, panels.end); };
-    int64_t p = claim();
-    if (p == panels.end) continue;
-    const int64_t count = some.size(), lines_ahead = parts(kStepBytes, count * Ahead::kLine);
-    if (block != copied)
+  Product product = first;
+  int64_t copied = -1, count = 0;  // block, its tiles
+  Turn turn(work, thread);
+  while (const auto place = turn.claim()) {
+    if (place->block != copied) {
+      const Range some = work.block_tiles(place->block);
+      copied = place->block, count = some.size();
+      product = first.further(work.head(copied));
       for (int64_t t = 0; t < count; ++t) {
         tiles[t] = Range::part(product.rows.count, some.begin + t, work.tiles);
         Form::copy(product.rows.some(tiles[t].begin, tiles[t].size()), a + t * size, steps + t * Form::kRows);
       }
-    copied = block;
-    for (int64_t next; p < panels.end; p = next) {
-      next = claim();
-      const Column* panel = panel_at(p);
-      const auto* const expected = reinterpret_cast<const char*>(panel_at(next));
-      Ahead ahead(expected, next < panels.end ? depth * Form::kCols * sizeof(Column) : 0, lines_ahead);
-      for (int64_t k = 0; k < depth; k += kSlice<Row>) {
-        const int64_t n = std::min(kSlice<Row>, depth - k);
-        for (int64_t t = 0; t < count; ++t) {
-          ahead.expect(n / kStep<Row>);
-          if (k + n == depth) expect_tile(product, tiles[t], p);
-          multiply_rows<Form, Form::kRows>(tiles[t].size(), n, place_of<Form>(a + t * size, 0, k),
-                                           panel + k * Form::kCols, &ahead, k > 0, sums + t * kSums);
-        }
-      }
-      for (int64_t t = 0; t < count; ++t)
-        finish_tile<Form>(product, tiles[t], p, sums + t * kSums, steps + t * Form::kRows);
     }
+    const Column* panel = panel_at(*place);
+    const auto next = turn.expect();
+    Ahead ahead(reinterpret_cast<const char*>(next ? panel_at(*next) : panel),
+                next ? depth * Form::kCols * sizeof(Column) : 0, parts(kStepBytes, count * Ahead::kLine));
+    for (int64_t k = 0; k < depth; k += kSlice<Row>) {
+      const int64_t n = std::min(kSlice<Row>, depth - k);
+      for (int64_t t = 0; t < count; ++t) {
+        ahead.expect(n / kStep<Row>);
+        if (k + n == depth) expect_tile(product, tiles[t], place->panel);
+        multiply_rows<Form, Form::kRows>(tiles[t].size(), n, place_of<Form>(a + t * size, 0, k),
+                                         panel + k * Form::kCols, &ahead, k > 0, sums + t * kSums);
+      }
+    }
+    for (int64_t t = 0; t < count; ++t)
+      finish_tile<Form>(product, tiles[t], place->panel, sums + t * kSums, steps + t * Form::kRows);
   }
 }
 
@@ -321,10 +366,10 @@ const Kernel& kernel(PanelMatrix::Numbers numbers) {
 }
 
 // The shape of panels.
-std::array<int64_t, 3> shape_of(int64_t in, int64_t columns, PanelMatrix::Numbers numbers) {
+std::array<int64_t, 3> shape_of(int64_t in, int64_t columns, PanelMatrix::Numbers numbers, int64_t heads = 1) {
   const int64_t width = kernel(numbers).columns,
                 step = numbers == PanelMatrix::Numbers::kInt8 ? kStep<int8_t> : kStep<float>;
-  return {parts(columns, width), parts(in, step) * step, width};
+  return {heads * parts(columns, width), parts(in, step) * step, width};
 }
 
 at::ScalarType type_of(PanelMatrix::Numbers numbers) {
@@ -341,58 +386,60 @@ void for_panels(int64_t panels, int64_t numbers, const Body& body) {
 
 }  // namespace
 
-PanelMatrix::PanelMatrix(int64_t in, int64_t out, Numbers numbers, int64_t matrices)
-    : PanelMatrix(in, out, numbers, matrices, lasting_tensor(shape_of(in, matrices * out, numbers), type_of(numbers))) {
-}
+PanelMatrix::PanelMatrix(int64_t in, int64_t out, Numbers numbers, int64_t matrices, int64_t heads)
+    : PanelMatrix(in, out, numbers, matrices, heads,
+                  lasting_tensor(shape_of(in, matrices * out, numbers, heads), type_of(numbers))) {}
 
 PanelMatrix::PanelMatrix(const Tensor& columns, Numbers numbers)
-    : PanelMatrix(columns.size(0), columns.size(1), numbers, 1,
+    : PanelMatrix(columns.size(0), columns.size(1), numbers, 1, 1,
                   at::empty(shape_of(columns.size(0), columns.size(1), numbers), type_of(numbers))) {
   pack(columns, 0);
 }
 
-PanelMatrix::PanelMatrix(int64_t in, int64_t out, Numbers numbers, int64_t matrices, Tensor panels)
-    : in_(in), out_(out), matrices_(matrices), numbers_(numbers), panels_(std::move(panels)) {
+PanelMatrix::PanelMatrix(int64_t in, int64_t out, Numbers numbers, int64_t matrices, int64_t heads, Tensor panels)
+    : in_(in), out_(out), matrices_(matrices), heads_(heads), numbers_(numbers), panels_(std::move(panels)) {
   if (numbers == Numbers::kFloat32) return;
   steps_ = at::zeros({panels_.size(0) * panels_.size(2)}, at::kFloat);
   offsets_ = at::zeros_like(steps_, at::kInt);
 }
 
 void PanelMatrix::pack(const Tensor& columns, int64_t first, int64_t matrix) {
-  numbers_ == Numbers::kInt8 ? pack_int8(columns, first, matrix) : pack_float32(columns, first, matrix);
+  const Part part{panels_.size(0) / heads_ * (matrix / matrices_) + first * matrices_ / panels_.size(2),
+                  panels_.size(2) / matrices_ * (matrix % matrices_), panels_.size(2) / matrices_};
+  numbers_ == Numbers::kInt8 ? pack_int8(columns, part) : pack_float32(columns, part);
 }
 
-void PanelMatrix::pack_float32(const Tensor& columns, int64_t first, int64_t matrix) {
+void PanelMatrix::pack_float32(const Tensor& columns, const Part& part) {
   Tensor from = columns.to(at::kFloat);
   if (from.stride(0) != 1 && from.stride(1) != 1) from = from.contiguous();
-  const int64_t width = panels_.size(2), depth = panels_.size(1), part = width / matrices_, count = from.size(1),
-                row = from.stride(0), column = from.stride(1);
-  for_panels(parts(count, part), depth * part, [&](int64_t p) {
-    const int64_t n = std::min(part, count - p * part);
-    const float* some = from.data_ptr<float>() + p * part * column;
-    float* to = panels_.data_ptr<float>() + (first / part + p) * depth * width + matrix * part;
+  const int64_t width = panels_.size(2), depth = panels_.size(1), count = from.size(1), row = from.stride(0),
+                column = from.stride(1);
+  for_panels(parts(count, part.columns), depth * part.columns, [&](int64_t p) {
+    const int64_t n = std::min(part.columns, count - p * part.columns);
+    const float* some = from.data_ptr<float>() + p * part.columns * column;
+    float* to = panels_.data_ptr<float>() + (part.panel + p) * depth * width + part.begin;
     for (int64_t k = 0; k < depth; ++k, some += row, to += width) {
       const int64_t known = k < in_ ? n : 0;
       for (int64_t c = 0; c < known; ++c) to[c] = some[c * column];
-      std::fill(to + known, to + part, 0.0f);
+      std::fill(to + known, to + part.columns, 0.0f);
     }
   });
 }
 
-void PanelMatrix::pack_int8(const Tensor& columns, int64_t first, int64_t matrix) {
+void PanelMatrix::pack_int8(const Tensor& columns, const Part& part) {
   const Tensor from = columns.t().to(at::kFloat).contiguous();
-  const int64_t width = panels_.size(2), depth = panels_.size(1), part = width / matrices_, count = from.size(0);
+  const int64_t width = panels_.size(2), depth = panels_.size(1), count = from.size(0);
   const auto levels = static_cast<float>(kernel(numbers_).levels);
-  for_panels(parts(count, part), depth * part, [&](int64_t p) {
+  for_panels(parts(count, part.columns), depth * part.columns, [&](int64_t p) {
     constexpr int64_t kFour = kTogether<int8_t>;
     std::vector<int8_t> column(static_cast<size_t>(depth));
-    const int64_t place = (first / part + p) * width + matrix * part;  // of the first column, in panels
-    int8_t* to = panels_.data_ptr<int8_t>() + (first / part + p) * depth * width + matrix * part * kFour;
-    for (int64_t c = 0; c < part; ++c) {
-      const bool known = p * part + c < count;
+    const int64_t place = (part.panel + p) * width + part.begin;  // of the first column, in panels
+    int8_t* to = panels_.data_ptr<int8_t>() + (part.panel + p) * depth * width + part.begin * kFour;
+    for (int64_t c = 0; c < part.columns; ++c) {
+      const bool known = p * part.columns + c < count;
       std::fill(column.begin(), column.end(), int8_t{0});
       if (known) {
-        const float* x = from.data_ptr<float>() + (p * part + c) * in_;
+        const float* x = from.data_ptr<float>() + (p * part.columns + c) * in_;
         const float step = largest_magnitude(x, in_) / levels;
         quantize(x, in_, step, 0, reinterpret_cast<uint8_t*>(column.data()));
         steps_.data_ptr<float>()[place + c] = step;
@@ -406,34 +453,43 @@ void PanelMatrix::pack_int8(const Tensor& columns, int64_t first, int64_t matrix
 int64_t PanelMatrix::rows_at_once() { return kernel(Numbers::kFloat32).rows; }
 
 Tensor PanelMatrix::multiply(const Tensor& x, const Tensor& bias, const Epilogue& epilogue) const {
-  const Tensor y = at::empty({x.size(0), out_}, at::kFloat);
+  auto shape = x.sizes().vec();
+  shape.back() = out_;
+  const Tensor y = at::empty(shape, at::kFloat);
   multiply(x, bias, epilogue, y);
   return y;
 }
 
 void PanelMatrix::multiply(const Tensor& x, const Tensor& bias, const Epilogue& epilogue, const Tensor& y) const {
-  check(x.dim() == 2 && x.size(1) == in_, "[PanelMatrix] rows of ", in_, " numbers expected, found ", x.sizes());
-  check(y.dim() == 2 && y.size(0) == x.size(0) && y.size(1) == out_ && y.stride(1) == 1, "[PanelMatrix] no room for ",
-        x.size(0), " rows of ", out_, " numbers in ", y.sizes());
-  const bool int8 = numbers_ == Numbers::kInt8, fits = x.stride(1) == 1 || (x.stride(0) == 1 && !int8);
+  check(x.dim() == (heads_ == 1 ? 2 : 3) && x.size(-1) == in_ && x.numel() == x.size(0) * heads_ * in_,
+        "[PanelMatrix] rows of ", heads_, " times ", in_, " numbers expected, found ", x.sizes());
+  check(y.dim() == x.dim() && y.size(0) == x.size(0) && y.size(-1) == out_ &&
+            y.size(1) == (heads_ == 1 ? out_ : heads_) && y.stride(-1) == 1,
+        "[PanelMatrix] no room for ", x.size(0), " rows of ", heads_, " times ", out_, " numbers in ", y.sizes());
+  const bool int8 = numbers_ == Numbers::kInt8, fits = x.stride(-1) == 1 || (x.stride(0) == 1 && !int8);
   const Tensor in = fits ? x : x.contiguous(),
                other = epilogue.other.defined() ? epilogue.other.contiguous() : Tensor();
   check(matrices_ == 1 || epilogue.kind == Epilogue::kSilu || epilogue.kind == Epilogue::kGelu,
         "[PanelMatrix] a gate needs an activation");
   if (y.numel() == 0) return;
-  const Product product{{in.data_ptr<float>(), in.stride(0), in.stride(1), x.size(0), in_},
-                        {panels_.data_ptr(), out_, panels_.size(1), matrices_,
+  const int64_t panels = panels_.size(0) / heads_, places = panels * panels_.size(2);
+  const Product product{{in.data_ptr<float>(), in.stride(0), in.stride(-1), x.size(0), in_},
+                        {static_cast<const char*>(panels_.data_ptr()),
+                         places * panels_.size(1) * panels_.element_size(), out_, panels_.size(1), matrices_, places,
                          int8 ? steps_.data_ptr<float>() : nullptr, int8 ? offsets_.data_ptr<int32_t>() : nullptr},
                         bias.defined() ? bias.data_ptr<float>() : nullptr,
                         other.defined() ? other.data_ptr<float>() : nullptr,
                         y.data_ptr<float>(),
                         y.stride(0),
+                        heads_ * out_,
                         epilogue.kind,
-                        panels_.size(2) / matrices_};
+                        panels_.size(2) / matrices_,
+                        in.stride(-2),
+                        y.stride(-2)};
   constexpr int64_t kWorthSharing = 1 << 20;  // multiply-adds
-  const bool worth = x.size(0) * out_ * in_ * matrices_ >= kWorthSharing;
+  const bool worth = x.numel() * out_ * matrices_ >= kWorthSharing;
   const Kernel& k = kernel(numbers_);
-  Work work(parts(x.size(0), k.rows), parts(panels_.size(1), kRun) * k.run_bytes, panels_.size(0),
+  Work work(heads_, parts(x.size(0), k.rows), parts(panels_.size(1), kRun) * k.run_bytes, panels,
             worth && !at::in_parallel_region() ? at::get_num_threads() : 1);
   at::parallel_for(0, work.threads, 1, [&](int64_t begin, int64_t end) {
     for (int64_t i = begin; i < end; ++i) k.multiply(product, work, i);

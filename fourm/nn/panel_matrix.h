@@ -17,26 +17,31 @@ class PanelMatrix {
   enum class Numbers { kFloat32, kInt8 };
   /// The columns of some products: [in, out] of any floating type, with either stride 1 or copied.
   explicit PanelMatrix(const Tensor& columns, Numbers numbers = Numbers::kFloat32);
-  /// Room that lasts (nn/lasting_tensor.h) for columns [in, out] of one matrix, or of a gate's two, which pack() then brings.
-  PanelMatrix(int64_t in, int64_t out, Numbers numbers = Numbers::kFloat32, int64_t matrices = 1);
+  /// Room that lasts (nn/lasting_tensor.h) for columns [in, out] of one matrix, or of a gate's two, which pack() then brings;
+  /// or for those of several heads, whose rows are rows of their own.
+  PanelMatrix(int64_t in, int64_t out, Numbers numbers = Numbers::kFloat32, int64_t matrices = 1, int64_t heads = 1);
   /// Columns from the `first` on, which begins a panel: any multiple of 32.
   void pack(const Tensor& columns, int64_t first, int64_t matrix = 0);
   /// Rows in float32 that are multiplied at a time: products of whole multiples waste nothing.
   static int64_t rows_at_once();
   /// epilogue(x columns + bias): x [N, in] float32, bias [out] float32 or undefined -> [N, out]. Of two matrices:
-  /// epilogue(x first + bias) * (x second + bias), the epilogue an activation, bias [2 out]. A row's result depends
-  /// neither on the rows beside it nor on the number of threads.
+  /// epilogue(x first + bias) * (x second + bias), the epilogue an activation, bias [2 out]. Of H heads: x [N, H, in],
+  /// bias [H out] -> [N, H, out]. A row's result depends neither on the rows beside it nor on the number of threads.
   Tensor multiply(const Tensor& x, const Tensor& bias, const Epilogue& epilogue) const;
-  /// The same to y [N, out] float32, whose rows may lie apart.
+  /// The same to y float32, whose rows may lie apart.
   void multiply(const Tensor& x, const Tensor& bias, const Epilogue& epilogue, const Tensor& y) const;
 
  private:
-  PanelMatrix(int64_t in, int64_t out, Numbers numbers, int64_t matrices, Tensor panels);
-  void pack_float32(const Tensor& columns, int64_t first, int64_t matrix);
-  void pack_int8(const Tensor& columns, int64_t first, int64_t matrix);
-  int64_t in_, out_, matrices_;
+  struct Part {
+    int64_t panel;           // the first
+    int64_t begin, columns;  // of each panel
+  };
+  PanelMatrix(int64_t in, int64_t out, Numbers numbers, int64_t matrices, int64_t heads, Tensor panels);
+  void pack_float32(const Tensor& columns, const Part& part);
+  void pack_int8(const Tensor& columns, const Part& part);
+  int64_t in_, out_, matrices_, heads_;  // of a head
   Numbers numbers_;
-  Tensor panels_;           // [ceil(matrices out / width), in in whole steps, width], zeros beyond
+  Tensor panels_;           // [heads ceil(matrices out / width), in in whole steps, width], zeros beyond
   Tensor steps_, offsets_;  // int8, by column: the size of a step; the sum that rows of zeros would give
 };
 

@@ -132,13 +132,14 @@ struct Convolution {
     }
   }
 
-  // y <- from the products [tiles, out] of those tiles
-  void transform_outputs(int64_t first, int64_t count, const std::array<Tensor, kProducts>& sums) const {
+  // y <- from the products [tiles, 16, out] of those tiles
+  void transform_outputs(int64_t first, int64_t count, const Tensor& sums) const {
     const std::vector<float> zeros(static_cast<size_t>(out));
     std::vector<float> outside(static_cast<size_t>(out));
     Outputs o{{}, bias, {}, {}};
     for (int64_t t = 0; t < count; ++t) {
-      for (int64_t i = 0; i < kProducts; ++i) o.sums[i] = sums[i].const_data_ptr<float>() + t * out;
+      for (int64_t i = 0; i < kProducts; ++i)
+        o.sums[i] = sums.const_data_ptr<float>() + t * sums.stride(0) + i * sums.stride(1);
       for (int64_t i = 0; i < kOutputs; ++i) {
         const int64_t pixel = tiling.pixel(first + t, i / kOut, i % kOut);
         o.y[i] = pixel < 0 ? outside.data() : y + pixel * out;
@@ -173,10 +174,12 @@ Tensor transform_weight(const Tensor& weight) {
 
 }  // namespace
 
-WinogradConv2d::WinogradConv2d(const Tensor& weight) : in_(weight.size(1)), out_(weight.size(0)) {
+WinogradConv2d::WinogradConv2d(const Tensor& weight)
+    : in_(weight.size(1)), out_(weight.size(0)), products_(in_, out_, PanelMatrix::Numbers::kFloat32, 1, kProducts) {
   check(weight.size(2) == 3 && weight.size(3) == 3, "[WinogradConv2d] kernels of 3 x 3 expected, found ",
         weight.sizes());
-  for (const Tensor& rows : transform_weight(weight).unbind()) products_.emplace_back(rows.t());
+  const Tensor rows = transform_weight(weight);
+  for (int64_t i = 0; i < kProducts; ++i) products_.pack(rows[i].t(), 0, i);
 }
 
 Tensor WinogradConv2d::operator()(const Tensor& x, const Tensor& bias, const Tensor& residual) const {
@@ -198,13 +201,12 @@ Tensor WinogradConv2d::operator()(const Tensor& x, const Tensor& bias, const Ten
   std::atomic<int64_t> claimed = 0;
   at::parallel_for(0, std::min<int64_t>(at::get_num_threads(), strips.count), 1, [&](int64_t, int64_t) {
     const NoGradGuard no_grad;  // of this thread
-    const Tensor spread = at::empty({strips.most(), kProducts, in_ + kApart});
-    std::array<Tensor, kProducts> sums;
+    const Tensor spread = at::empty({strips.most(), kProducts, in_ + kApart}).slice(2, 0, in_),
+                 sums = at::empty({strips.most(), kProducts, out_ + kApart}).slice(2, 0, out_);
     for (int64_t strip; (strip = claimed++) < strips.count;) {
       const int64_t first = strips.begin(strip), count = strips.begin(strip + 1) - first;
       all.transform_inputs(first, count, spread);
-      for (int64_t i = 0; i < kProducts; ++i)
-        sums[i] = products_[i].multiply(spread.slice(0, 0, count).select(1, i).slice(1, 0, in_), {}, {});
+      products_.multiply(spread.slice(0, 0, count), {}, {}, sums.slice(0, 0, count));
       all.transform_outputs(first, count, sums);
     }
   });

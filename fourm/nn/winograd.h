@@ -3,8 +3,6 @@
 // as exact as those of direct convolutions.
 #pragma once
 
-#include <vector>
-
 #include "fourm/nn/panel_matrix.h"
 
 namespace fourm {
@@ -19,7 +17,7 @@ class WinogradConv2d {
 
  private:
   int64_t in_, out_;
-  std::vector<PanelMatrix> products_;  // 16 of [in, out], by row and column of the transformed 4 x 4
+  PanelMatrix products_;  // 16 heads [in, out], by row and column of the transformed 4 x 4
 };
 
 }  // namespace fourm

@@ -99,11 +99,44 @@ TEST(PanelMatrix, WritesRowsThatLieApart) {
   }
 }
 
+TEST(PanelMatrix, HeadsAreProductsOfTheirOwn) {
+  const NoGradGuard no_grad;
+  const int threads = at::get_num_threads();
+  constexpr int64_t kHeads = 3;
+  for (const Numbers numbers : {Numbers::kFloat32, Numbers::kInt8})
+    for (const auto& s : kShapes) {
+      const Tensor w = wave({kHeads, s.out, s.in}, 0.7), bias = wave({kHeads, s.out}, 1.3),
+                   other = wave({s.rows, kHeads, s.out}, 0.9),
+                   x = wave({s.rows, kHeads, s.in + 5}, 2.1).slice(2, 2, s.in + 2);
+      PanelMatrix heads(s.in, s.out, numbers, 1, kHeads);
+      std::vector<Tensor> each;
+      for (int64_t h = 0; h < kHeads; ++h) {
+        heads.pack(w[h].t(), 0, h);
+        const Epilogue plus{Epilogue::kPlus, other.select(1, h)};
+        each.push_back(PanelMatrix(w[h].t(), numbers).multiply(x.select(1, h), bias[h], plus));
+      }
+      const Tensor wanted = at::stack(each, 1);
+      for (const int count : {1, 2, 7}) {
+        at::set_num_threads(count);
+        EXPECT_TRUE(at::equal(heads.multiply(x, bias, {Epilogue::kPlus, other}), wanted))
+            << s.rows << " x " << s.in << " x " << s.out << ", " << count << " threads";
+      }
+      at::set_num_threads(threads);
+      const Tensor apart = at::empty({s.rows, kHeads, s.out + 3}).slice(2, 0, s.out);
+      heads.multiply(x, bias, {Epilogue::kPlus, other}, apart);
+      EXPECT_TRUE(at::equal(apart, wanted));
+    }
+}
+
 TEST(PanelMatrix, WrongWidthsAreNamed) {
   const PanelMatrix matrix(wave({3, 5}, 0.7));
   EXPECT_THROW(matrix.multiply(wave({2, 4}, 1.0), {}, {}), Error);
   EXPECT_THROW(matrix.multiply(wave({2, 3}, 1.0), {}, {}, at::empty({2, 4})), Error);
   EXPECT_THROW(matrix.multiply(wave({2, 3}, 1.0), {}, {}, at::empty({5, 2}).t()), Error);
+  const PanelMatrix heads(3, 5, Numbers::kFloat32, 1, 2);
+  EXPECT_THROW(heads.multiply(wave({2, 3}, 1.0), {}, {}), Error);
+  EXPECT_THROW(heads.multiply(wave({2, 3, 3}, 1.0), {}, {}), Error);
+  EXPECT_THROW(heads.multiply(wave({2, 2, 3}, 1.0), {}, {}, at::empty({2, 1, 5})), Error);
 }
 
 // Activations over the range where they are not yet 0 or x, against double precision.
