@@ -9,7 +9,7 @@
 #include "cli/verbs.h"
 #include "fourm/core/error.h"
 #include "fourm/core/log.h"
-#include "fourm/core/memory.h"
+#include "fourm/nn/tensor_memory.h"
 
 namespace {
 

@@ -2,7 +2,6 @@
 
 #include <ATen/Parallel.h>
 #include <ATen/record_function.h>
-#include <malloc.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -17,6 +16,7 @@
 #include "fourm/core/strings.h"
 #include "fourm/generate/engine.h"
 #include "fourm/nn/packed_linear.h"
+#include "fourm/nn/tensor_memory.h"
 
 namespace fourm {
 namespace {
@@ -103,7 +103,7 @@ double peak_memory() {
   return 0;
 }
 void reset_peak() {
-  ::malloc_trim(0);
+  give_back_freed_memory();
   std::ofstream("/proc/self/clear_refs") << "5";
 }
 

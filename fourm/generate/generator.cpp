@@ -6,7 +6,6 @@
 #include <numeric>
 
 #include "fourm/core/error.h"
-#include "fourm/core/memory.h"
 #include "fourm/generate/passes.h"
 #include "fourm/generate/sampler.h"
 #include "fourm/generate/schedule.h"
@@ -107,7 +106,6 @@ std::vector<StepReport::Row> grid_step(const FourM& model, const Step& step, int
 bool generate(const FourM& model, const std::vector<Step>& steps, std::vector<Canvas>& canvases,
               const GenerateOptions& options) {
   const InferenceGuard inference;
-  give_back_freed_memory();  // what the answer before took
   for (size_t i = 0; i < steps.size(); ++i) {
     const auto index = static_cast<int64_t>(i);
     const auto rows = steps[i].scheme == Scheme::kAutoregressive

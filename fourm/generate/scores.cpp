@@ -1,6 +1,5 @@
 #include "fourm/generate/scores.h"
 
-#include "fourm/core/memory.h"
 #include "fourm/nn/lasting_tensor.h"
 
 namespace fourm {
@@ -78,10 +77,7 @@ Tensor grid_scores(const FourM& model, const std::string& target, const Views& v
 std::unique_ptr<SequenceScores> sequence_scores(const FourM& model, const std::string& target, const Views& views,
                                                 int64_t most_tokens) {
   const Encoded encoded = model.encode(pack_inputs(model, views.canvases, views.passes, views.ids));
-  give_back_freed_memory();  // the encoder's
-  auto scores = std::make_unique<CachedScores>(model, target, encoded, most_tokens);
-  give_back_freed_memory();  // what keys and values took: the steps to come need little
-  return scores;
+  return std::make_unique<CachedScores>(model, target, encoded, most_tokens);
 }
 
 }  // namespace fourm

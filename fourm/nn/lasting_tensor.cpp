@@ -6,7 +6,7 @@ namespace fourm {
 
 Tensor lasting_tensor(at::IntArrayRef shape, at::ScalarType type) {
   const auto count = static_cast<size_t>(c10::multiply_integers(shape));
-  const std::shared_ptr<void> memory = lasting_memory(count * c10::elementSize(type));
+  const std::shared_ptr<void> memory = own_pages(count * c10::elementSize(type));
   return at::from_blob(
       memory.get(), shape, [memory](void*) {}, type);
 }
