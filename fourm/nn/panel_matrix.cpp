@@ -455,7 +455,7 @@ int64_t PanelMatrix::rows_at_once() { return kernel(Numbers::kFloat32).rows; }
 Tensor PanelMatrix::multiply(const Tensor& x, const Tensor& bias, const Epilogue& epilogue) const {
   auto shape = x.sizes().vec();
   shape.back() = out_;
-  const Tensor y = at::empty(shape, at::kFloat);
+  Tensor y = at::empty(shape, at::kFloat);
   multiply(x, bias, epilogue, y);
   return y;
 }
