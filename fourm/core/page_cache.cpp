@@ -8,26 +8,23 @@ namespace fourm {
 
 void* PageCache::take(size_t bytes) {
   const std::lock_guard lock(mutex_);
-  if (const auto fits = kept_.lower_bound(bytes); fits != kept_.end() && fits->first <= bytes + bytes / 4) {
-    Pages pages = std::move(fits->second);
-    kept_.erase(fits);
-    kept_bytes_ -= pages.bytes;
-    return use(std::move(pages));
+  auto fits = kept_.lower_bound(bytes);
+  if (fits == kept_.end() || fits->first > bytes + bytes / 4) {
+    while (!kept_.empty() && used_bytes_ + bytes + kept_bytes_ > most_used_ + kSpare) {
+      const auto oldest = std::min_element(kept_.begin(), kept_.end(),
+                                           [](const auto& a, const auto& b) { return a.second.when < b.second.when; });
+      kept_bytes_ -= oldest->first;
+      kept_.erase(oldest);
+    }
+    fits = kept_.emplace(bytes, Pages{own_pages(bytes)});
+    kept_bytes_ += bytes;
   }
-  while (!kept_.empty() && used_bytes_ + bytes + kept_bytes_ > most_used_ + kSpare) {
-    const auto oldest = std::min_element(kept_.begin(), kept_.end(),
-                                         [](const auto& a, const auto& b) { return a.second.when < b.second.when; });
-    kept_bytes_ -= oldest->first;
-    kept_.erase(oldest);
-  }
-  return use({own_pages(bytes), bytes});
-}
-
-void* PageCache::use(Pages pages) {
-  void* const data = pages.data.get();
-  used_bytes_ += pages.bytes;
+  void* const data = fits->second.data.get();
+  auto& used = used_[data];
+  kept_bytes_ -= fits->first;
+  used_bytes_ += fits->first;
   most_used_ = std::max(most_used_, used_bytes_);
-  used_.emplace(data, std::move(pages));
+  used = kept_.extract(fits);
   return data;
 }
 
@@ -36,12 +33,12 @@ bool PageCache::keep(void* data) {
   const std::lock_guard lock(mutex_);
   const auto found = used_.find(data);
   if (found == used_.end()) return false;
-  Pages pages = std::move(found->second);
+  auto pages = std::move(found->second);
   used_.erase(found);
-  pages.when = count_++;
-  used_bytes_ -= pages.bytes;
-  kept_bytes_ += pages.bytes;
-  kept_.emplace(pages.bytes, std::move(pages));
+  used_bytes_ -= pages.key();
+  kept_bytes_ += pages.key();
+  pages.mapped().when = count_++;
+  kept_.insert(std::move(pages));
   return true;
 }
 

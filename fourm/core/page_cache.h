@@ -29,13 +29,12 @@ class PageCache {
  private:
   struct Pages {
     std::shared_ptr<void> data;
-    size_t bytes;
     uint64_t when = 0;  // they were kept: after how many others
   };
-  void* use(Pages pages);
+  using Kept = std::multimap<size_t, Pages>;  // by size
   mutable std::mutex mutex_;
-  std::unordered_map<void*, Pages> used_;  // by begin
-  std::multimap<size_t, Pages> kept_;      // by size
+  Kept kept_;
+  std::unordered_map<void*, Kept::node_type> used_;  // by begin: nodes stay, so that nothing can fail where tensors end
   size_t used_bytes_ = 0, kept_bytes_ = 0, most_used_ = 0;
   uint64_t count_ = 0;
 };

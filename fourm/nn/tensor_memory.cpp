@@ -36,7 +36,7 @@ class TensorMemory : public c10::Allocator {
 void keep_freed_memory() {
   static auto* const memory = new TensorMemory;
   c10::SetAllocator(c10::DeviceType::CPU, memory, 1);
-  mallopt(M_MMAP_THRESHOLD, 16 << 20);
+  mallopt(M_MMAP_THRESHOLD, 16 << 20);  // what is not a tensor
   mallopt(M_TRIM_THRESHOLD, 64 << 20);
 }
 
