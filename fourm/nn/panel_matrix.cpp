@@ -33,14 +33,16 @@ struct Product {
   int64_t y_row, other_row;  // strides
   Epilogue::Kind kind;
   int64_t panel_columns;   // of y
+  int64_t panels;          // of a head
   int64_t x_head, y_head;  // strides
+  int64_t first_panel = 0;
   bool gated() const { return columns.matrices == 2; }
 
   // The same of a head that many further on.
   Product further(int64_t heads) const {
     Product p = *this;
     p.rows.x += heads * x_head;
-    p.columns = columns.behind(heads);
+    p.first_panel += heads * panels;
     if (bias) p.bias += heads * columns.matrices * columns.count;
     if (other) p.other += heads * columns.count;
     p.y += heads * y_head;
@@ -170,7 +172,8 @@ FOURM_INLINE void finish_rows(const Product& product, Range rows, int64_t panel,
   typename V::Vector v, term;
   for (int64_t r = rows.begin; r < rows.end; ++r, sums += V::kCols, ++steps)
     for (int64_t c = 0; c < columns; c += V::kLanes) {
-      const int64_t n = std::min(V::kLanes, columns - c), column = first + c, place = panel * V::kCols + c;
+      const int64_t n = std::min(V::kLanes, columns - c), column = first + c,
+                    place = (product.first_panel + panel) * V::kCols + c;
       sums_with_bias<Form>(product, 0, column, n, sums + c, *steps, place, v);
       if constexpr (kKind == Epilogue::kSilu) silu<V>(v);
       if constexpr (kKind == Epilogue::kGelu) gelu<V>(v);
@@ -292,8 +295,8 @@ FOURM_INLINE void multiply_claimed(const Product& first, Work& work, int64_t thr
   float* const steps = aligned_scratch(scratch.steps, most * Form::kRows);
   Range* const tiles = aligned_scratch(scratch.tiles, most);
   const auto panel_at = [&](const Place& place) {
-    const auto* panels = reinterpret_cast<const Column*>(first.columns.behind(work.head(place.block)).panels);
-    return panels + place.panel * depth * Form::kCols;
+    return static_cast<const Column*>(first.columns.panels) +
+           (work.head(place.block) * first.panels + place.panel) * depth * Form::kCols;
   };
   Product product = first;
   int64_t copied = -1, count = 0;  // block, its tiles
@@ -472,10 +475,8 @@ void PanelMatrix::multiply(const Tensor& x, const Tensor& bias, const Epilogue& 
   check(matrices_ == 1 || epilogue.kind == Epilogue::kSilu || epilogue.kind == Epilogue::kGelu,
         "[PanelMatrix] a gate needs an activation");
   if (y.numel() == 0) return;
-  const int64_t panels = panels_.size(0) / heads_, places = panels * panels_.size(2);
   const Product product{{in.data_ptr<float>(), in.stride(0), in.stride(-1), x.size(0), in_},
-                        {static_cast<const char*>(panels_.data_ptr()),
-                         places * panels_.size(1) * panels_.element_size(), out_, panels_.size(1), matrices_, places,
+                        {panels_.data_ptr(), out_, panels_.size(1), matrices_,
                          int8 ? steps_.data_ptr<float>() : nullptr, int8 ? offsets_.data_ptr<int32_t>() : nullptr},
                         bias.defined() ? bias.data_ptr<float>() : nullptr,
                         other.defined() ? other.data_ptr<float>() : nullptr,
@@ -484,12 +485,13 @@ void PanelMatrix::multiply(const Tensor& x, const Tensor& bias, const Epilogue& 
                         heads_ * out_,
                         epilogue.kind,
                         panels_.size(2) / matrices_,
+                        panels_.size(0) / heads_,
                         in.stride(-2),
                         y.stride(-2)};
   constexpr int64_t kWorthSharing = 1 << 20;  // multiply-adds
   const bool worth = x.numel() * out_ * matrices_ >= kWorthSharing;
   const Kernel& k = kernel(numbers_);
-  Work work(heads_, parts(x.size(0), k.rows), parts(panels_.size(1), kRun) * k.run_bytes, panels,
+  Work work(heads_, parts(x.size(0), k.rows), parts(panels_.size(1), kRun) * k.run_bytes, product.panels,
             worth && !at::in_parallel_region() ? at::get_num_threads() : 1);
   at::parallel_for(0, work.threads, 1, [&](int64_t begin, int64_t end) {
     for (int64_t i = begin; i < end; ++i) k.multiply(product, work, i);

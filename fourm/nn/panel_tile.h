@@ -46,20 +46,11 @@ struct Rows {
 // A product's columns, in panels of some; the rest is for int8, undefined in float32. Of two matrices, a panel holds half a
 // panel's columns each.
 struct Columns {
-  const char* panels;      // [panels, depth / kTogether, kCols, kTogether]
-  int64_t bytes;           // of them
+  const void* panels;      // [panels, depth / kTogether, kCols, kTogether], of all heads
   int64_t count, depth;    // of each matrix; depth: in whole steps
   int64_t matrices;        // 1 or 2
-  int64_t places;          // of columns in the panels
-  const float* steps;      // between levels, by place
+  const float* steps;      // between levels, by place in the panels
   const int32_t* offsets;  // what the zero of rows adds to a column's sums
-
-  Columns behind(int64_t heads) const {
-    Columns c = *this;
-    c.panels += heads * bytes;
-    if (steps) c.steps += heads * places, c.offsets += heads * places;
-    return c;
-  }
 };
 
 template <Target kFor>
