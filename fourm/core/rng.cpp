@@ -19,14 +19,6 @@ std::array<uint32_t, 4> philox(std::array<uint32_t, 4> c, std::array<uint32_t, 2
   return c;
 }
 
-// splitmix64's finaliser: every input bit reaches every output bit.
-static uint64_t mix(uint64_t x) {
-  x += 0x9E3779B97F4A7C15;
-  x = (x ^ (x >> 30)) * 0xBF58476D1CE4E5B9;
-  x = (x ^ (x >> 27)) * 0x94D049BB133111EB;
-  return x ^ (x >> 31);
-}
-
 uint64_t hash_text(std::string_view text) {
   uint64_t h = 0xCBF29CE484222325;
   for (const unsigned char c : text) h = (h ^ c) * 0x100000001B3;

@@ -13,6 +13,14 @@ namespace fourm {
 /// One Philox block: four words for a 128-bit counter under a 64-bit key.
 std::array<uint32_t, 4> philox(std::array<uint32_t, 4> counter, std::array<uint32_t, 2> key);
 
+/// splitmix64's finaliser: every input bit reaches every output bit.
+inline uint64_t mix(uint64_t x) {
+  x += 0x9E3779B97F4A7C15;
+  x = (x ^ (x >> 30)) * 0xBF58476D1CE4E5B9;
+  x = (x ^ (x >> 27)) * 0x94D049BB133111EB;
+  return x ^ (x >> 31);
+}
+
 /// A stable 64-bit hash of text, for use as a key.
 uint64_t hash_text(std::string_view text);
 

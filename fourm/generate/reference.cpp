@@ -19,20 +19,21 @@ class PlainScores : public SequenceScores {
   PlainScores(const FourM& model, std::string target, const Views& views)
       : model_(model), target_(std::move(target)), views_(views) {}
 
-  Tensor next(const std::vector<int64_t>& rows, const std::vector<int64_t>& tokens) override {
+  Tensor read(const std::vector<int64_t>& rows, int64_t position, const std::vector<int64_t>& tokens) override {
     std::vector<Tensor> scores;
-    const auto canvases = views_.canvases.size();
+    const auto canvases = views_.canvases.size(), each = tokens.size() / rows.size();
     for (size_t i = 0; i < rows.size(); ++i) {
       const auto row = static_cast<size_t>(rows[i]);
       auto& read = read_[row];
-      read.push_back(tokens[i]);
+      read.resize(static_cast<size_t>(position));
+      read.insert(read.end(), tokens.begin() + i * each, tokens.begin() + (i + 1) * each);
       std::vector<int64_t> positions(read.size());
       std::iota(positions.begin(), positions.end(), int64_t{0});
       DecoderPacker packer;
       packer.begin_sample();
       packer.add_sequence(target_, read, positions, {});
       scores.push_back(
-          scores_of(model_, target_, views_, row / canvases, row % canvases, packer.finish()).slice(0, -1));
+          scores_of(model_, target_, views_, row / canvases, row % canvases, packer.finish()).slice(0, position));
     }
     return at::cat(scores);
   }

@@ -28,6 +28,22 @@ struct Cutoff {
   bool keeps(float s, int64_t i) const { return s > score || (s == score && i <= id); }
 };
 
+// An exponential race (Gumbel's maximum): token i arrives after a time of mean 1 / weights[i], and the first one is drawn with
+// probability weights[i] / total. Its time depends on its own weight alone: nearly the same scores draw the same token nearly
+// always, which a draw from the weights' running sum does not.
+int64_t race(const std::vector<float>& weights, int64_t best, uint64_t seed) {
+  int64_t winner = best;
+  double first = std::numeric_limits<double>::infinity();
+  for (size_t i = 0; i < weights.size(); ++i) {
+    if (weights[i] <= 0) continue;
+    const double u = static_cast<double>(mix(seed + i) >> 11) * 0x1p-53;  // uniform in [0, 1)
+    if (u >= first * weights[i]) continue;                                // -log(1 - u) >= u: too late in any case
+    const double time = -std::log1p(-u) / weights[i];
+    if (time < first) first = time, winner = static_cast<int64_t>(i);
+  }
+  return winner;
+}
+
 // The best tokens until their probability passes p, among those that `kept` keeps. Weights are summed in bins of nearby
 // scores, best bin first; only the bin in which p is passed is sorted.
 Cutoff passing(double p, const float* scores, int64_t vocabulary, float best, const Cutoff& kept,
@@ -93,13 +109,8 @@ Drawn draw_token(const float* scores, int64_t vocabulary, double temperature, co
     total += weights[i];
   }
   if (!random) return {best, 1 / total};
-  double rest = random->uniform() * total;
-  int64_t last = best;
-  for (int64_t i = 0; i < vocabulary; ++i) {
-    if (weights[i] > 0) last = i;
-    if ((rest -= weights[i]) < 0) break;
-  }
-  return {last, weights[last] / total};
+  const int64_t winner = race(weights, best, random->bits64());
+  return {winner, weights[winner] / total};
 }
 
 }  // namespace fourm

@@ -5,12 +5,12 @@
 namespace fourm {
 namespace {
 
-// The decoder over one token a row and call: cross-attention keys and values are made once, those of the tokens are kept. Each
-// head's rows are one run of memory: a lone query waits for what it reads.
+// The decoder over the next tokens of each row: cross-attention keys and values are made once, those of the tokens are kept.
+// Each head's rows are one run of memory: a lone query waits for what it reads.
 class CachedScores : public SequenceScores {
  public:
   CachedScores(const FourM& model, const std::string& target, const Encoded& encoded, int64_t most_tokens)
-      : model_(model), embedding_(model.output(target)), most_(most_tokens) {
+      : model_(model), target_(target), most_(most_tokens) {
     int64_t begin = 0;
     for (const int64_t n : encoded.lengths) {
       context_.push_back({begin, begin + n});
@@ -30,31 +30,44 @@ class CachedScores : public SequenceScores {
     }
   }
 
-  Tensor next(const std::vector<int64_t>& rows, const std::vector<int64_t>& tokens) override {
-    const auto n = static_cast<int64_t>(rows.size());
+  Tensor read(const std::vector<int64_t>& rows, int64_t position, const std::vector<int64_t>& tokens) override {
+    return read_by(model_, rows, position, tokens);
+  }
+  Tensor draft(const std::vector<int64_t>& rows, int64_t position, const std::vector<int64_t>& tokens) override {
+    return model_.draft() ? read_by(*model_.draft(), rows, position, tokens) : Tensor();
+  }
+
+ private:
+  Tensor read_by(const FourM& model, const std::vector<int64_t>& rows, int64_t position,
+                 const std::vector<int64_t>& tokens) {
+    const auto n = static_cast<int64_t>(tokens.size()), each = n / static_cast<int64_t>(rows.size());
     AttentionLayout within, across;
-    std::vector<int64_t> places;
-    for (int64_t i = 0; i < n; ++i) {
-      places.push_back(rows[i] * most_ + position_);
-      within.segments.push_back({i, i + 1, rows[i] * most_, rows[i] * most_ + position_ + 1});
-      across.segments.push_back({i, i + 1, context_[rows[i]].first, context_[rows[i]].second});
+    std::vector<int64_t> places, positions;
+    for (size_t i = 0; i < rows.size(); ++i) {
+      const int64_t begin = static_cast<int64_t>(i) * each, first = rows[i] * most_;
+      within.segments.push_back({begin, begin + each, first, first + position + each});
+      across.segments.push_back({begin, begin + each, context_[rows[i]].first, context_[rows[i]].second});
+      for (int64_t p = position; p < position + each; ++p) {
+        positions.push_back(p);
+        places.push_back(first + p);
+        within.visible.push_back(static_cast<int32_t>(p + 1));
+      }
     }
     const auto vector = [](const std::vector<int64_t>& values) {
       return at::tensor(at::ArrayRef<int64_t>(values), at::kLong);
     };
-    Tensor y = embedding_.content(vector(tokens)) + embedding_.place(at::full({n}, position_, at::kLong));  // [n, D]
+    const DecoderEmbedding& embedding = model.output(target_);
+    Tensor y = embedding.content(vector(tokens)) + embedding.place(vector(positions));  // [n, D]
     for (size_t l = 0; l < self_.size(); ++l) {
       self_[l].places = places;
-      y = model_.decoder()[l](y, cross_[l], within, across, &self_[l]);
+      y = model.decoder()[l](y, cross_[l], within, across, &self_[l]);
     }
-    ++position_;
-    return embedding_.to_logits(model_.decoder_norm()(y)).to(at::kFloat);
+    return embedding.to_logits(model.decoder_norm()(y)).to(at::kFloat);
   }
 
- private:
   const FourM& model_;
-  const DecoderEmbedding& embedding_;
-  int64_t most_, position_ = 0;
+  std::string target_;
+  int64_t most_;
   std::vector<std::pair<int64_t, int64_t>> context_;
   std::vector<CrossAttention::Keys> cross_;
   std::vector<SelfAttention::Cache> self_;

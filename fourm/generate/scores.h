@@ -25,9 +25,11 @@ Tensor grid_scores_plainly(const FourM& model, const std::string& target, const 
 class SequenceScores {
  public:
   virtual ~SequenceScores() = default;
-  /// tokens[i] is read by rows[i] as its next one; gives the scores of the one after it [n, V]. A row that was left out
-  /// once does not come back.
-  virtual Tensor next(const std::vector<int64_t>& rows, const std::vector<int64_t>& tokens) = 0;
+  /// The rows read `tokens`, equally many each and row by row, from `position` on; what they had read there before is
+  /// forgotten. Gives the scores of what follows each token [n, V].
+  virtual Tensor read(const std::vector<int64_t>& rows, int64_t position, const std::vector<int64_t>& tokens) = 0;
+  /// The same by the model's draft, nearly right; undefined where it has none.
+  virtual Tensor draft(const std::vector<int64_t>&, int64_t, const std::vector<int64_t>&) { return {}; }
 };
 std::unique_ptr<SequenceScores> sequence_scores(const FourM& model, const std::string& target, const Views& views,
                                                 int64_t most_tokens);

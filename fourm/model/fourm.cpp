@@ -83,6 +83,10 @@ FourM FourM::open(const fs::path& path, ModalityTable table, std::optional<Preci
   const ModelConfig config = in_header ? read_model_config(source.file()) : read_model_config(json);
   FourM model(config, std::move(table), source, false);
   source.finish(*model.parameters_);
+  if (pack_for == Precision::kF32) {
+    FileSource again(source.file(), Precision::kInt8);
+    model.draft_by(std::shared_ptr<const FourM>(new FourM(config, model.table_, again, false)));
+  }
   return model;
 }
 

@@ -72,6 +72,11 @@ class FourM {
   Decoded embed(const DecoderBatch& batch) const;
   Tensor logits(const std::string& modality, const Tensor& rows) const;  ///< [n, D] -> [n, V]
 
+  /// The same weights in int8, which guess the texts that this model then judges (generate/sequence.h): opened with a model that
+  /// is packed in float32, else null. Its matrices are packed when they are first used.
+  const FourM* draft() const { return draft_.get(); }
+  void draft_by(std::shared_ptr<const FourM> draft) { draft_ = std::move(draft); }
+
   Loss loss(const Batch& batch, LossKind kind = LossKind::kModality) const;
 
   const std::vector<DecoderBlock>& decoder() const { return decoder_; }
@@ -93,6 +98,7 @@ class FourM {
   LayerNorm encoder_norm_, decoder_norm_;
   Linear proj_context_;
   Tensor mask_token_, register_tokens_;
+  std::shared_ptr<const FourM> draft_;
 };
 
 }  // namespace fourm

@@ -166,6 +166,25 @@ TEST(Sampler, DrawsFollowTheFilteredDistribution) {
     }
 }
 
+// What a draft guesses is worth much only then (generate/sequence.h); so is a comparison of precisions with the same seed.
+TEST(Sampler, NearlyTheSameScoresDrawTheSameToken) {
+  constexpr int64_t kVocabulary = 2000;
+  constexpr int kDraws = 300;
+  std::vector<float> scores(kVocabulary), near(kVocabulary);
+  int same = 0;
+  for (uint64_t d = 0; d < kDraws; ++d) {
+    Random noise(5, {d});
+    for (int64_t i = 0; i < kVocabulary; ++i) {
+      scores[i] = static_cast<float>(noise.normal());
+      near[i] = scores[i] + 0.01f * static_cast<float>(noise.normal());
+    }
+    Random one(3, {d}), other(3, {d});
+    same += draw_token(scores.data(), kVocabulary, 1, {}, &one).token ==
+            draw_token(near.data(), kVocabulary, 1, {}, &other).token;
+  }
+  EXPECT_GE(same, 0.95 * kDraws);
+}
+
 // Powers of two keep the closed form short: 2^(i / temperature), over their sum.
 TEST(Sampler, ConfidenceIsTheTemperedProbability) {
   const float scores[] = {0, std::log(2.0f), std::log(4.0f), std::log(8.0f)};

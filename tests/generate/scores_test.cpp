@@ -2,8 +2,11 @@
 // options of the architecture; and nearly the same in bfloat16 and int8.
 #include "fourm/generate/scores.h"
 
+#include <unistd.h>
+
 #include "fourm/core/error.h"
 #include "fourm/core/rng.h"
+#include "fourm/core/strings.h"
 #include "tests/support/compare.h"
 
 namespace fourm {
@@ -22,8 +25,8 @@ struct Opened {
   FourM reference, fast;
 };
 
-// The same weights, plain and packed.
-Opened open_both(uint64_t seed, Precision precision, at::ScalarType stored = at::kFloat) {
+// The same weights, plain and packed; the seed decides the options of the architecture too.
+Opened open_both(uint64_t seed, Precision precision, at::ScalarType stored = at::kFloat, uint64_t weights = 0) {
   Random random(seed, {1});
   ModelConfig c;
   c.domains_in = {"pixels", "vectors", "a", "b", "words"};
@@ -38,11 +41,11 @@ Opened open_both(uint64_t seed, Precision precision, at::ScalarType stored = at:
   c.num_register_tokens = coin() ? 2 : 0;
   ModalityTable table;
   table.extend(kTable, "the test's table");
-  FourM model = FourM::fresh(c, table, seed);
+  FourM model = FourM::fresh(c, table, seed + weights);
   for (const auto& entry : model.parameters().entries())  // biases too: fresh ones are zero
     if (entry.trained && !entry.name.ends_with("norm.weight"))
       Tensor(entry.value).mul_(1.4).add_(entry.value.dim() == 1 ? 0.05 : 0);
-  const fs::path folder = fs::temp_directory_path() / ("fourm_both_" + std::to_string(seed));
+  const fs::path folder = fs::temp_directory_path() / concat("fourm_both_", ::getpid());
   model.save(folder, stored);
   Opened opened{FourM::open(folder), FourM::open(folder, ModalityTable::official(), precision)};
   fs::remove_all(folder);  // mapped files outlive their names
@@ -136,6 +139,86 @@ TEST(Scores, FastAndReferenceGiveTheSameOnRandomPlans) {
     for (size_t i = 0; i < canvases.size(); ++i)
       for (const char* name : {"a", "b", "words"})
         EXPECT_EQ(plain.canvases[i].find(name)->data.ids, fast.canvases[i].find(name)->data.ids) << name;
+  }
+}
+
+// A text that is alone is guessed by a draft. Whatever it guesses, the model's own scores decide.
+TEST(Scores, GuessesChangeNothing) {
+  SequenceIds ids;
+  ids.sentinels = {4, 10};
+  for (uint64_t seed = 0; seed < 24; ++seed) {
+    SCOPED_TRACE(seed);
+    auto models = open_both(seed, Precision::kF32);
+    FourM slow = models.fast, misled = models.fast;
+    slow.draft_by(nullptr);
+    misled.draft_by(std::make_shared<const FourM>(open_both(seed, Precision::kInt8, at::kFloat, 100).fast));
+    Random random(seed);
+    Plan plan = random_plan(random);
+    plan.targets = {plan.targets[1]};
+    auto canvases = random_canvases(random, ids);
+    canvases.resize(1 + seed % 2, canvases.front());  // of two texts, the longer one ends alone
+    canvases.back().key = seed;
+    const Result expected = run(slow, plan, canvases, false, ids);
+    for (const FourM* model : {&models.fast, &misled}) {
+      const Result guessed = run(*model, plan, canvases, false, ids);
+      ASSERT_EQ(guessed.scores.size(), expected.scores.size());
+      for (size_t i = 0; i < expected.scores.size(); ++i)
+        EXPECT_LE(test::largest_difference(guessed.scores[i], expected.scores[i]), 1e-5) << "token " << i;
+      for (size_t i = 0; i < canvases.size(); ++i)
+        EXPECT_EQ(guessed.canvases[i].find("words")->data.ids, expected.canvases[i].find("words")->data.ids);
+    }
+  }
+}
+
+// Nearly all guesses of a model's own draft are right: the model reads its text in few goes.
+TEST(Scores, ADraftGuessesWell) {
+  SequenceIds ids;
+  ids.sentinels = {4, 10};
+  int right = 0, all = 0;
+  for (uint64_t seed = 0; seed < 24; ++seed) {
+    const auto models = open_both(seed, Precision::kF32);
+    Random random(seed);
+    auto canvases = random_canvases(random, ids);
+    const std::vector<const Canvas*> pointers{&canvases[0]};
+    const auto passes = passes_of({});
+    const InferenceGuard inference;
+    const auto scores = sequence_scores(models.fast, "words", {pointers, passes, ids}, 12);
+    std::vector<int64_t> text{ids.start()};
+    for (int64_t t = 0; t < 11; ++t, ++all) {
+      const Tensor draft = scores->draft({0}, t, {text.back()}), own = scores->read({0}, t, {text.back()});
+      ASSERT_TRUE(draft.defined());
+      EXPECT_FALSE(draft.equal(own)) << "the draft is the model itself";
+      text.push_back(own.argmax().item<int64_t>());
+      right += draft.argmax().item<int64_t>() == text.back();
+    }
+  }
+  EXPECT_GE(right, 0.9 * all);
+}
+
+// Several tokens in one go are worth as much as one after the other, and a row can read on from an earlier place.
+TEST(Scores, TokensCanBeReadAtOnceAndAnew) {
+  SequenceIds ids;
+  ids.sentinels = {4, 10};
+  for (uint64_t seed = 0; seed < 6; ++seed) {
+    SCOPED_TRACE(seed);
+    const auto models = open_both(seed, Precision::kF32);
+    Random random(seed);
+    auto canvases = random_canvases(random, ids);
+    canvases.push_back(canvases[0]);
+    const std::vector<const Canvas*> pointers{&canvases.front(), &canvases.back()};
+    const auto passes = passes_of({});
+    const Views views{pointers, passes, ids};
+    const InferenceGuard inference;
+    const auto one = sequence_scores(models.fast, "words", views, 6),
+               other = sequence_scores(models.fast, "words", views, 6),
+               plain = sequence_scores_plainly(models.reference, "words", views);
+    one->read({0, 1}, 0, {4, 4});
+    other->read({0, 1}, 0, {4, 20, 21, 22, 4, 23, 24, 25});  // of these, the last two are taken back
+    plain->read({0, 1}, 0, {4, 20, 21, 22, 4, 23, 24, 25});
+    const Tensor first = one->read({0, 1}, 1, {20, 23}), second = one->read({0, 1}, 2, {30, 31}),
+                 both = other->read({0, 1}, 1, {20, 30, 23, 31});
+    EXPECT_LE(test::largest_difference(both, at::stack({first, second}, 1).flatten(0, 1)), 1e-5);
+    EXPECT_LE(test::largest_difference(both, plain->read({0, 1}, 1, {20, 30, 23, 31})), 1e-4);
   }
 }
 
