@@ -43,15 +43,12 @@ class CachedScores : public SequenceScores {
     const auto n = static_cast<int64_t>(tokens.size()), each = n / static_cast<int64_t>(rows.size());
     AttentionLayout within, across;
     std::vector<int64_t> places, positions;
-    for (size_t i = 0; i < rows.size(); ++i) {
-      const int64_t begin = static_cast<int64_t>(i) * each, first = rows[i] * most_;
-      within.segments.push_back({begin, begin + each, first, first + position + each});
-      across.segments.push_back({begin, begin + each, context_[rows[i]].first, context_[rows[i]].second});
-      for (int64_t p = position; p < position + each; ++p) {
-        positions.push_back(p);
-        places.push_back(first + p);
-        within.visible.push_back(static_cast<int32_t>(p + 1));
-      }
+    for (int64_t i = 0; i < n; ++i) {  // each token on its own, so that it gets the same whatever is read with it
+      const int64_t row = rows[i / each], p = position + i % each;
+      positions.push_back(p);
+      places.push_back(row * most_ + p);
+      within.segments.push_back({i, i + 1, row * most_, row * most_ + p + 1});
+      across.segments.push_back({i, i + 1, context_[row].first, context_[row].second});
     }
     const auto vector = [](const std::vector<int64_t>& values) {
       return at::tensor(at::ArrayRef<int64_t>(values), at::kLong);

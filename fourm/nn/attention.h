@@ -12,8 +12,8 @@
 namespace fourm {
 
 struct AttentionLayout {
-  /// Query rows [q_begin, q_end) see key rows [k_begin, k_end). Each query row is in exactly one segment; no key row
-  /// is in two.
+  /// Query rows [q_begin, q_end) see key rows [k_begin, k_end). Each query row is in exactly one segment; where gradients
+  /// are asked for, no key row is in two.
   struct Segment {
     int64_t q_begin, q_end, k_begin, k_end;
   };
