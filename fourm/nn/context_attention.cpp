@@ -42,9 +42,10 @@ const ContextAttention::Heads& ContextAttention::heads() const {
     const double scale = 1 / std::sqrt(static_cast<double>(head_width_));
     const Tensor kv = kv_.to(at::kFloat);
     const Tensor rows = (kv * norm_weight_).view({2, head_count_, head_width_, width});
-    auto made = std::make_unique<Heads>(Heads{{head_width_, width, numbers, 1, head_count_},
-                                              {width, head_width_, numbers, 1, head_count_},
-                                              at::mv(kv.slice(0, width), norm_bias_)});
+    auto made =
+        std::make_unique<Heads>(Heads{PanelMatrix({.in = head_width_, .out = width, .heads = head_count_}, numbers),
+                                      PanelMatrix({.in = width, .out = head_width_, .heads = head_count_}, numbers),
+                                      at::mv(kv.slice(0, width), norm_bias_)});
     for (int64_t h = 0; h < head_count_; ++h) {
       made->ask.pack(rows[0][h] * scale, 0, h);
       made->value.pack(rows[1][h].t(), 0, h);

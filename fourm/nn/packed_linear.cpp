@@ -106,8 +106,8 @@ const PackedLinear::Form& PackedLinear::form() const {
       using Numbers = PanelMatrix::Numbers;
       const Tensor& first = matrices_.front().weight;
       const auto count = static_cast<int64_t>(matrices_.size());
-      form->panels.emplace(first.size(1), first.size(0),
-                           precision == Precision::kInt8 ? Numbers::kInt8 : Numbers::kFloat32, count);
+      form->panels.emplace(PanelMatrix::Shape{.in = first.size(1), .out = first.size(0), .matrices = count},
+                           precision == Precision::kInt8 ? Numbers::kInt8 : Numbers::kFloat32);
       std::vector<Tensor> biases;
       for (int64_t m = 0; m < count; ++m) {
         for_some_rows(matrices_[m].weight, packing_,

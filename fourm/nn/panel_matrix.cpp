@@ -369,10 +369,10 @@ const Kernel& kernel(PanelMatrix::Numbers numbers) {
 }
 
 // The shape of panels.
-std::array<int64_t, 3> shape_of(int64_t in, int64_t columns, PanelMatrix::Numbers numbers, int64_t heads = 1) {
+std::array<int64_t, 3> panels_of(const PanelMatrix::Shape& shape, PanelMatrix::Numbers numbers) {
   const int64_t width = kernel(numbers).columns,
                 step = numbers == PanelMatrix::Numbers::kInt8 ? kStep<int8_t> : kStep<float>;
-  return {heads * parts(columns, width), parts(in, step) * step, width};
+  return {shape.heads * parts(shape.matrices * shape.out, width), parts(shape.in, step) * step, width};
 }
 
 at::ScalarType type_of(PanelMatrix::Numbers numbers) {
@@ -389,26 +389,26 @@ void for_panels(int64_t panels, int64_t numbers, const Body& body) {
 
 }  // namespace
 
-PanelMatrix::PanelMatrix(int64_t in, int64_t out, Numbers numbers, int64_t matrices, int64_t heads)
-    : PanelMatrix(in, out, numbers, matrices, heads,
-                  lasting_tensor(shape_of(in, matrices * out, numbers, heads), type_of(numbers))) {}
+PanelMatrix::PanelMatrix(const Shape& shape, Numbers numbers)
+    : PanelMatrix(shape, numbers, lasting_tensor(panels_of(shape, numbers), type_of(numbers))) {}
 
 PanelMatrix::PanelMatrix(const Tensor& columns, Numbers numbers)
-    : PanelMatrix(columns.size(0), columns.size(1), numbers, 1, 1,
-                  at::empty(shape_of(columns.size(0), columns.size(1), numbers), type_of(numbers))) {
+    : PanelMatrix({columns.size(0), columns.size(1)}, numbers,
+                  at::empty(panels_of({columns.size(0), columns.size(1)}, numbers), type_of(numbers))) {
   pack(columns, 0);
 }
 
-PanelMatrix::PanelMatrix(int64_t in, int64_t out, Numbers numbers, int64_t matrices, int64_t heads, Tensor panels)
-    : in_(in), out_(out), matrices_(matrices), heads_(heads), numbers_(numbers), panels_(std::move(panels)) {
+PanelMatrix::PanelMatrix(const Shape& shape, Numbers numbers, Tensor panels)
+    : shape_(shape), numbers_(numbers), panels_(std::move(panels)) {
   if (numbers == Numbers::kFloat32) return;
   steps_ = at::zeros({panels_.size(0) * panels_.size(2)}, at::kFloat);
   offsets_ = at::zeros_like(steps_, at::kInt);
 }
 
 void PanelMatrix::pack(const Tensor& columns, int64_t first, int64_t matrix) {
-  const Part part{panels_.size(0) / heads_ * (matrix / matrices_) + first * matrices_ / panels_.size(2),
-                  panels_.size(2) / matrices_ * (matrix % matrices_), panels_.size(2) / matrices_};
+  const auto& [in, out, matrices, heads] = shape_;
+  const Part part{panels_.size(0) / heads * (matrix / matrices) + first * matrices / panels_.size(2),
+                  panels_.size(2) / matrices * (matrix % matrices), panels_.size(2) / matrices};
   numbers_ == Numbers::kInt8 ? pack_int8(columns, part) : pack_float32(columns, part);
 }
 
@@ -422,7 +422,7 @@ void PanelMatrix::pack_float32(const Tensor& columns, const Part& part) {
     const float* some = from.data_ptr<float>() + p * part.columns * column;
     float* to = panels_.data_ptr<float>() + (part.panel + p) * depth * width + part.begin;
     for (int64_t k = 0; k < depth; ++k, some += row, to += width) {
-      const int64_t known = k < in_ ? n : 0;
+      const int64_t known = k < shape_.in ? n : 0;
       for (int64_t c = 0; c < known; ++c) to[c] = some[c * column];
       std::fill(to + known, to + part.columns, 0.0f);
     }
@@ -442,9 +442,9 @@ void PanelMatrix::pack_int8(const Tensor& columns, const Part& part) {
       const bool known = p * part.columns + c < count;
       std::fill(column.begin(), column.end(), int8_t{0});
       if (known) {
-        const float* x = from.data_ptr<float>() + (p * part.columns + c) * in_;
-        const float step = largest_magnitude(x, in_) / levels;
-        quantize(x, in_, step, 0, reinterpret_cast<uint8_t*>(column.data()));
+        const float* x = from.data_ptr<float>() + (p * part.columns + c) * shape_.in;
+        const float step = largest_magnitude(x, shape_.in) / levels;
+        quantize(x, shape_.in, step, 0, reinterpret_cast<uint8_t*>(column.data()));
         steps_.data_ptr<float>()[place + c] = step;
         offsets_.data_ptr<int32_t>()[place + c] = kRowZero * std::accumulate(column.begin(), column.end(), 0);
       }
@@ -457,41 +457,42 @@ int64_t PanelMatrix::rows_at_once() { return kernel(Numbers::kFloat32).rows; }
 
 Tensor PanelMatrix::multiply(const Tensor& x, const Tensor& bias, const Epilogue& epilogue) const {
   auto shape = x.sizes().vec();
-  shape.back() = out_;
+  shape.back() = shape_.out;
   Tensor y = at::empty(shape, at::kFloat);
   multiply(x, bias, epilogue, y);
   return y;
 }
 
 void PanelMatrix::multiply(const Tensor& x, const Tensor& bias, const Epilogue& epilogue, const Tensor& y) const {
-  check(x.dim() == (heads_ == 1 ? 2 : 3) && x.size(-1) == in_ && x.numel() == x.size(0) * heads_ * in_,
-        "[PanelMatrix] rows of ", heads_, " times ", in_, " numbers expected, found ", x.sizes());
-  check(y.dim() == x.dim() && y.size(0) == x.size(0) && y.size(-1) == out_ &&
-            y.size(1) == (heads_ == 1 ? out_ : heads_) && y.stride(-1) == 1,
-        "[PanelMatrix] no room for ", x.size(0), " rows of ", heads_, " times ", out_, " numbers in ", y.sizes());
+  const auto& [in, out, matrices, heads] = shape_;
+  check(x.dim() == (heads == 1 ? 2 : 3) && x.size(-1) == in && x.numel() == x.size(0) * heads * in,
+        "[PanelMatrix] rows of ", heads, " times ", in, " numbers expected, found ", x.sizes());
+  check(y.dim() == x.dim() && y.size(0) == x.size(0) && y.size(-1) == out && y.size(1) == (heads == 1 ? out : heads) &&
+            y.stride(-1) == 1,
+        "[PanelMatrix] no room for ", x.size(0), " rows of ", heads, " times ", out, " numbers in ", y.sizes());
   const bool int8 = numbers_ == Numbers::kInt8, fits = x.stride(-1) == 1 || (x.stride(0) == 1 && !int8);
-  const Tensor in = fits ? x : x.contiguous(),
+  const Tensor rows = fits ? x : x.contiguous(),
                other = epilogue.other.defined() ? epilogue.other.contiguous() : Tensor();
-  check(matrices_ == 1 || epilogue.kind == Epilogue::kSilu || epilogue.kind == Epilogue::kGelu,
+  check(matrices == 1 || epilogue.kind == Epilogue::kSilu || epilogue.kind == Epilogue::kGelu,
         "[PanelMatrix] a gate needs an activation");
   if (y.numel() == 0) return;
-  const Product product{{in.data_ptr<float>(), in.stride(0), in.stride(-1), x.size(0), in_},
-                        {panels_.data_ptr(), out_, panels_.size(1), matrices_,
-                         int8 ? steps_.data_ptr<float>() : nullptr, int8 ? offsets_.data_ptr<int32_t>() : nullptr},
+  const Product product{{rows.data_ptr<float>(), rows.stride(0), rows.stride(-1), x.size(0), in},
+                        {panels_.data_ptr(), out, panels_.size(1), matrices, int8 ? steps_.data_ptr<float>() : nullptr,
+                         int8 ? offsets_.data_ptr<int32_t>() : nullptr},
                         bias.defined() ? bias.data_ptr<float>() : nullptr,
                         other.defined() ? other.data_ptr<float>() : nullptr,
                         y.data_ptr<float>(),
                         y.stride(0),
-                        heads_ * out_,
+                        heads * out,
                         epilogue.kind,
-                        panels_.size(2) / matrices_,
-                        panels_.size(0) / heads_,
-                        in.stride(-2),
+                        panels_.size(2) / matrices,
+                        panels_.size(0) / heads,
+                        rows.stride(-2),
                         y.stride(-2)};
   constexpr int64_t kWorthSharing = 1 << 20;  // multiply-adds
-  const bool worth = x.numel() * out_ * matrices_ >= kWorthSharing;
+  const bool worth = x.numel() * out * matrices >= kWorthSharing;
   const Kernel& k = kernel(numbers_);
-  Work work(heads_, parts(x.size(0), k.rows), parts(panels_.size(1), kRun) * k.run_bytes, product.panels,
+  Work work(heads, parts(x.size(0), k.rows), parts(panels_.size(1), kRun) * k.run_bytes, product.panels,
             worth && !at::in_parallel_region() ? at::get_num_threads() : 1);
   at::parallel_for(0, work.threads, 1, [&](int64_t begin, int64_t end) {
     for (int64_t i = begin; i < end; ++i) k.multiply(product, work, i);

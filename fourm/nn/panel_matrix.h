@@ -15,12 +15,15 @@ class PanelMatrix {
   /// What products are computed in. kInt8: columns in 127 steps of their own size to either side (64 where the processor would
   /// saturate sums of two products at 16 bits), rows of x in 127 as they come; sums are exact.
   enum class Numbers { kFloat32, kInt8 };
+  /// Columns [in, out] of one matrix or of a gate's two, and of one head or of several, whose rows are rows of their own.
+  struct Shape {
+    int64_t in, out, matrices = 1, heads = 1;
+  };
   /// The columns of some products: [in, out] of any floating type, with either stride 1 or copied.
   explicit PanelMatrix(const Tensor& columns, Numbers numbers = Numbers::kFloat32);
-  /// Room that lasts (nn/lasting_tensor.h) for columns [in, out] of one matrix, or of a gate's two, which pack() then brings;
-  /// or for those of several heads, whose rows are rows of their own.
-  PanelMatrix(int64_t in, int64_t out, Numbers numbers = Numbers::kFloat32, int64_t matrices = 1, int64_t heads = 1);
-  /// Columns from the `first` on, which begins a panel: any multiple of 32.
+  /// Room that lasts (nn/lasting_tensor.h) for columns that pack() brings.
+  explicit PanelMatrix(const Shape& shape, Numbers numbers = Numbers::kFloat32);
+  /// Columns from the `first` on, which begins a panel: any multiple of 32. Matrices are numbered head by head.
   void pack(const Tensor& columns, int64_t first, int64_t matrix = 0);
   /// Rows in float32 that are multiplied at a time: products of whole multiples waste nothing.
   static int64_t rows_at_once();
@@ -36,10 +39,10 @@ class PanelMatrix {
     int64_t panel;           // the first
     int64_t begin, columns;  // of each panel
   };
-  PanelMatrix(int64_t in, int64_t out, Numbers numbers, int64_t matrices, int64_t heads, Tensor panels);
+  PanelMatrix(const Shape& shape, Numbers numbers, Tensor panels);
   void pack_float32(const Tensor& columns, const Part& part);
   void pack_int8(const Tensor& columns, const Part& part);
-  int64_t in_, out_, matrices_, heads_;  // of a head
+  Shape shape_;
   Numbers numbers_;
   Tensor panels_;           // [heads ceil(matrices out / width), in in whole steps, width], zeros beyond
   Tensor steps_, offsets_;  // int8, by column: the size of a step; the sum that rows of zeros would give

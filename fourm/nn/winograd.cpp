@@ -175,7 +175,7 @@ Tensor transform_weight(const Tensor& weight) {
 }  // namespace
 
 WinogradConv2d::WinogradConv2d(const Tensor& weight)
-    : in_(weight.size(1)), out_(weight.size(0)), products_(in_, out_, PanelMatrix::Numbers::kFloat32, 1, kProducts) {
+    : in_(weight.size(1)), out_(weight.size(0)), products_({.in = in_, .out = out_, .heads = kProducts}) {
   check(weight.size(2) == 3 && weight.size(3) == 3, "[WinogradConv2d] kernels of 3 x 3 expected, found ",
         weight.sizes());
   const Tensor rows = transform_weight(weight);

@@ -108,7 +108,7 @@ TEST(PanelMatrix, HeadsAreProductsOfTheirOwn) {
       const Tensor w = wave({kHeads, s.out, s.in}, 0.7), bias = wave({kHeads, s.out}, 1.3),
                    other = wave({s.rows, kHeads, s.out}, 0.9),
                    x = wave({s.rows, kHeads, s.in + 5}, 2.1).slice(2, 2, s.in + 2);
-      PanelMatrix heads(s.in, s.out, numbers, 1, kHeads);
+      PanelMatrix heads({.in = s.in, .out = s.out, .heads = kHeads}, numbers);
       std::vector<Tensor> each;
       for (int64_t h = 0; h < kHeads; ++h) {
         heads.pack(w[h].t(), 0, h);
@@ -133,7 +133,7 @@ TEST(PanelMatrix, WrongWidthsAreNamed) {
   EXPECT_THROW(matrix.multiply(wave({2, 4}, 1.0), {}, {}), Error);
   EXPECT_THROW(matrix.multiply(wave({2, 3}, 1.0), {}, {}, at::empty({2, 4})), Error);
   EXPECT_THROW(matrix.multiply(wave({2, 3}, 1.0), {}, {}, at::empty({5, 2}).t()), Error);
-  const PanelMatrix heads(3, 5, Numbers::kFloat32, 1, 2);
+  const PanelMatrix heads({.in = 3, .out = 5, .heads = 2});
   EXPECT_THROW(heads.multiply(wave({2, 3}, 1.0), {}, {}), Error);
   EXPECT_THROW(heads.multiply(wave({2, 3, 3}, 1.0), {}, {}), Error);
   EXPECT_THROW(heads.multiply(wave({2, 2, 3}, 1.0), {}, {}, at::empty({2, 1, 5})), Error);
