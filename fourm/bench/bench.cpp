@@ -147,6 +147,7 @@ struct Runner {
 void time_family(const std::vector<Runner>& runners, const BenchConfig& config,
                  const std::function<void(const Json&)>& line) {
   for (size_t w = 0; w < runners[0].workloads.size(); ++w) {
+    reset_peak();
     struct Record {
       std::vector<double> seconds, speeds;
       double first = 0, gflop = 0;
@@ -207,7 +208,6 @@ void bench(const BenchConfig& config, const std::function<void(const Json&)>& li
     setting.scratch = temporary.path = fs::temp_directory_path() / concat("fourm-bench-", ::getpid());
   for (const Family& family : families_of(config.workloads)) {
     family.open(setting, {});  // random weights are made before memory and time are measured
-    reset_peak();
     std::vector<Runner> runners;
     for (const auto& engine : config.engines) {
       setting.reference = engine == "reference";
