@@ -56,7 +56,7 @@ class ProductCounter {
     for (const Operator& op : kOperators) {
       if (name != op.name || inputs.size() != op.inputs) continue;
       const Tensor x = inputs[0].toTensor(), w = inputs[op.weight].toTensor();
-      double positions = static_cast<double>(x.numel() / (op.stride ? x.size(1) : x.size(-1)));
+      double positions = static_cast<double>(x.numel()) / static_cast<double>(op.stride ? x.size(1) : x.size(-1));
       if (op.stride)
         for (const int64_t stride : inputs[op.stride].toIntVector()) positions /= static_cast<double>(stride);
       return 2 * positions * static_cast<double>(w.numel());

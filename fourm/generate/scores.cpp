@@ -13,7 +13,7 @@ class CachedScores : public SequenceScores {
       : model_(model), target_(target), most_(most_tokens) {
     int64_t begin = 0;
     for (const int64_t n : encoded.lengths) {
-      context_.push_back({begin, begin + n});
+      context_.emplace_back(begin, begin + n);
       begin += n;
     }
     const auto& blocks = model.decoder();

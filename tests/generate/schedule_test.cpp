@@ -128,7 +128,7 @@ Filter filter_of(const Json& row) {
 
 TEST(Sampler, FiltersKeepWhatTheOriginalKeeps) {
   NEEDS_TABLES;
-  const Json all = tables();
+  const Json& all = tables();
   const auto logits = all["filter_logits"].get<std::vector<std::vector<float>>>();
   for (const auto& row : all["filtering"]) {
     if (row.contains("error")) {
@@ -144,7 +144,7 @@ TEST(Sampler, FiltersKeepWhatTheOriginalKeeps) {
 
 TEST(Sampler, DrawsFollowTheFilteredDistribution) {
   NEEDS_TABLES;
-  const Json all = tables();
+  const Json& all = tables();
   const auto logits = all["filter_logits"].get<std::vector<std::vector<float>>>();
   constexpr int kDraws = 20000;
   for (const auto& row : all["filtered_probs"])

@@ -87,7 +87,7 @@ Plan random_plan(Random& random) {
   const auto coin = [&] { return random.uniform() < 0.5; };
   Plan plan;
   plan.conditions = {"pixels"};
-  if (coin()) plan.conditions.push_back("vectors");
+  if (coin()) plan.conditions.emplace_back("vectors");
   plan.top_p = coin() ? 0.8 : 0;
   plan.top_k = coin() ? 5 : 0;
   for (const char* name : {"a", "words", "b"}) {
