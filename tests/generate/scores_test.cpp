@@ -213,7 +213,7 @@ TEST(Scores, TokensCanBeReadAtOnceAndAnew) {
                other = sequence_scores(models.fast, "words", views, 6),
                plain = sequence_scores_plainly(models.reference, "words", views);
     one->read({0, 1}, 0, {4, 4});
-    other->read({0, 1}, 0, {4, 20, 21, 22, 4, 23, 24, 25});  // of these, the last two are taken back
+    other->read({0, 1}, 0, {4, 20, 21, 22, 4, 23, 24, 25});  // all but the first are read anew below
     plain->read({0, 1}, 0, {4, 20, 21, 22, 4, 23, 24, 25});
     const Tensor first = one->read({0, 1}, 1, {20, 23}), second = one->read({0, 1}, 2, {30, 31}),
                  both = other->read({0, 1}, 1, {20, 30, 23, 31});
