@@ -8,6 +8,7 @@
 #include <cstdlib>
 #include <deque>
 #include <fstream>
+#include <numeric>
 
 #include "fourm/bench/workload.h"
 #include "fourm/core/error.h"
@@ -70,20 +71,21 @@ class ProductCounter {
   at::CallbackHandle handle_;
 };
 
-// GFLOP/s of packed products of a network's shape, with nothing around them.
+// Packed products of a network's shape, with nothing around them.
 class Peak {
  public:
   Peak(int64_t width, int64_t hidden, Precision precision)
       : linear_(at::randn({hidden, width}), Tensor(), Packing{precision, {}}),
         x_(at::randn({kRows, width}).to(precision == Precision::kBf16 ? at::kBFloat16 : at::kFloat)),
         gflop_(2e-9 * static_cast<double>(kRows * width * hidden)) {}
+  // GFLOP/s at this moment: the best of a few.
   double measure() const {
     linear_(x_);
     double best = 0;
-    for (int i = 0; i < 5; ++i) {
+    for (int i = 0; i < 4; ++i) {
       const Stopwatch watch;
-      for (int k = 0; k < 4; ++k) linear_(x_);
-      best = std::max(best, 4 * gflop_ / watch.seconds());
+      linear_(x_);
+      best = std::max(best, gflop_ / watch.seconds());
     }
     return best;
   }
@@ -107,6 +109,9 @@ void reset_peak() {
   std::ofstream("/proc/self/clear_refs") << "5";
 }
 
+double mean(const std::vector<double>& values) {
+  return std::accumulate(values.begin(), values.end(), 0.0) / static_cast<double>(values.size());
+}
 double median(std::vector<double> values) {
   std::sort(values.begin(), values.end());
   return values[values.size() / 2];
@@ -149,7 +154,7 @@ void time_family(const std::vector<Runner>& runners, const BenchConfig& config,
   for (size_t w = 0; w < runners[0].workloads.size(); ++w) {
     reset_peak();
     struct Record {
-      std::vector<double> seconds, speeds;
+      std::vector<double> seconds, peaks, shares;  // of each run
       double first = 0, gflop = 0;
     };
     std::vector<Record> records(runners.size());
@@ -157,41 +162,49 @@ void time_family(const std::vector<Runner>& runners, const BenchConfig& config,
     for (const Runner& runner : runners)
       peaks.emplace_back(runner.workloads[w].width, runner.workloads[w].hidden,
                          runner.packing.value_or(Precision::kF32));
-    for (int64_t round = -1; round < config.repeats; ++round)
+    for (size_t i = 0; i < runners.size(); ++i) {  // warms up
+      const Workload& workload = runners[i].workloads[w];
+      const ProductCounter counter;
+      const Stopwatch watch;
+      workload.run([] {});
+      records[i].first = workload.ready + watch.seconds();
+      records[i].gflop = counter.gflop() * workload.passes;
+    }
+    for (int64_t round = 0; round < config.repeats; ++round)
       for (size_t i = 0; i < runners.size(); ++i) {
-        const Workload& workload = runners[i].workloads[w];
         Record& record = records[i];
-        std::optional<ProductCounter> counter;
-        if (round < 0)
-          counter.emplace();
-        else
-          record.speeds.push_back(peaks[i].measure());  // before and after, since machines have other work
+        // Machines have other work, now more and now less: the peak is what they give in the middle of this very run.
+        std::vector<double> speeds;
+        double aside = 0;
+        const auto measure = [&] {
+          const Stopwatch watch;
+          speeds.push_back(peaks[i].measure());
+          aside += watch.seconds();
+        };
+        measure();
+        aside = 0;
         const Stopwatch watch;
-        workload.run();
-        if (round < 0) {
-          record.first = workload.ready + watch.seconds();
-          record.gflop = counter->gflop() * workload.passes;
-          continue;
-        }
-        record.seconds.push_back(watch.seconds());
-        record.speeds.push_back(peaks[i].measure());
+        runners[i].workloads[w].run(measure);
+        record.seconds.push_back(watch.seconds() - aside);
+        measure();
+        record.peaks.push_back(mean(speeds));
+        record.shares.push_back(record.gflop / record.seconds.back() / record.peaks.back());
       }
     for (size_t i = 0; i < runners.size(); ++i) {
       const Record& r = records[i];
-      const double peak = median(r.speeds), seconds = median(r.seconds);
       line({{"workload", runners[i].workloads[w].name},
             {"engine", runners[i].engine},
             {"precision", precision_name(runners[i].packing.value_or(Precision::kF32))},
             {"size", config.size},
             {"threads", at::get_num_threads()},
-            {"median_s", seconds},
+            {"median_s", median(r.seconds)},
             {"all", r.seconds},
             {"ready_s", runners[i].workloads[w].ready},
             {"first_s", r.first},
             {"rss_gib", peak_memory()},
             {"gflop", r.gflop},
-            {"peak_gflops", peak},
-            {"peak_share", r.gflop / seconds / peak}});
+            {"peak_gflops", median(r.peaks)},
+            {"peak_share", median(r.shares)}});
     }
   }
 }

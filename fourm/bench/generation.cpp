@@ -72,9 +72,15 @@ std::vector<Workload> workloads_of(const BenchSetting& setting, const std::vecto
     const Task task = kTasks.at(name);
     const std::vector<Canvas> empty = canvases_of(task, *model, options.sequence_ids);
     const std::vector<Step> steps = steps_of(task, *model);
-    workloads.push_back({name, ready, model->config().dim, model->config().mlp_hidden(), 1, [=] {
+    workloads.push_back({name, ready, model->config().dim, model->config().mlp_hidden(), 1,
+                         [=](const std::function<void()>& between_steps) {
                            auto canvases = empty;
-                           generate(*model, steps, canvases, options);
+                           GenerateOptions with_pauses = options;
+                           with_pauses.on_step = [&](const StepReport&) {
+                             between_steps();
+                             return true;
+                           };
+                           generate(*model, steps, canvases, with_pauses);
                          }});
   }
   return workloads;

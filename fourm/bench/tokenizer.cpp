@@ -52,7 +52,8 @@ std::vector<Workload> workloads_of(const BenchSetting& setting, const std::vecto
   const TokenizerPreset vit = tokenizer->config().preset(tokenizer->config().enc_type);
   std::vector<Workload> workloads;
   for (const auto& name : names)
-    workloads.push_back({name, ready, vit.dim_tokens, 4 * vit.dim_tokens, 1, kTasks.at(name)(tokenizer)});
+    workloads.push_back({name, ready, vit.dim_tokens, 4 * vit.dim_tokens, 1,
+                         [task = kTasks.at(name)(tokenizer)](const auto&) { task(); }});
   return workloads;
 }
 

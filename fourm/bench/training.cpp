@@ -66,7 +66,7 @@ std::vector<Workload> workloads_of(const BenchSetting& setting, const std::vecto
     const auto precision = setting.packing == Precision::kBf16 ? Precision::kBf16 : Precision::kF32;
     const auto trained = std::make_shared<Trained>(FourM::open(folder), precision);
     const ModelConfig& c = trained->model.config();
-    workloads.push_back({name, watch.seconds(), c.dim, c.mlp_hidden(), 3, [=] { trained->step(); }});
+    workloads.push_back({name, watch.seconds(), c.dim, c.mlp_hidden(), 3, [=](const auto&) { trained->step(); }});
   }
   return workloads;
 }

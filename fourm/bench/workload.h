@@ -26,7 +26,8 @@ struct Workload {
   double ready = 0;               ///< seconds until it could run for the first time
   int64_t width = 0, hidden = 0;  ///< of the network: the peak is measured by products of this shape
   double passes = 1;              ///< forward passes that its products are worth: 3 with the backward pass
-  std::function<void()> run;
+  /// Calls the function between its steps, if it has several.
+  std::function<void(const std::function<void()>& between_steps)> run;
 };
 
 /// Workloads that share what they open.

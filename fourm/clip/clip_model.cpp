@@ -49,7 +49,7 @@ ClipModel::ClipModel(const ClipConfig& config, std::string tokenizer_json, const
   image_ = std::make_shared<VitEncoder>(root["image"], image_encoder(config));
   image_norm_ = LayerNorm(root["image_norm"], config.image_width, true);
   image_proj_ = Linear(root["image_proj"], config.image_width, config.embed_dim, false);
-  token_emb_ = text["token_emb"].parameter("weight", {text_.size(), config.text_width}, Init::normal(1));
+  token_emb_ = EmbeddingTable(text["token_emb"], text_.size(), config.text_width, Init::normal(1));
   const Tensor positions = sincos_1d(config.max_tokens, config.text_width);
   pos_emb_ = text.buffer("pos_emb", positions.sizes(), Init::constant(positions));
   for (int64_t i = 0; i < config.text_depth; ++i) text_blocks_.emplace_back(text["blocks"][i], text_block(config));
@@ -108,7 +108,7 @@ Tensor ClipModel::embed_texts(const std::vector<std::string>& texts) const {
     for (size_t i = 0; i < one.size(); ++i) positions.push_back(static_cast<int64_t>(i));
     lengths.push_back(static_cast<int64_t>(one.size()));
   }
-  Tensor x = at::embedding(token_emb_, at::tensor(all, at::kLong)) +
+  Tensor x = token_emb_(at::tensor(all, at::kLong)) +
              pos_emb_.index_select(0, at::tensor(positions, at::kLong));  // [N, D]
   const auto layout = AttentionLayout::within(lengths);
   for (const auto& block : text_blocks_) x = block(x, layout);

@@ -45,7 +45,8 @@ class ClipModel {
   std::shared_ptr<const VitEncoder> image_;
   LayerNorm image_norm_, text_norm_;
   Linear image_proj_, text_proj_;
-  Tensor token_emb_, pos_emb_;  // [V, D], [max_tokens, D]
+  EmbeddingTable token_emb_;  // [V, D]
+  Tensor pos_emb_;       // [max_tokens, D]
   std::vector<EncoderBlock> text_blocks_;
   Tensor logit_scale_;  // [1], a logarithm
 };

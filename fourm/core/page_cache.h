@@ -15,7 +15,7 @@ namespace fourm {
 /// between. Used and kept together are never more than was used at once, and kSpare. Safe for use by several threads.
 class PageCache {
  public:
-  static constexpr size_t kSpare = 64 << 20;
+  static constexpr size_t kSpare = 32 << 20;
   /// Room of any contents, from a multiple of kLargePage on; throws std::bad_alloc.
   void* take(size_t bytes);
   /// Takes room back; false where it is not from here.

@@ -34,7 +34,8 @@ class CachedScores : public SequenceScores {
     return read_by(model_, rows, position, tokens);
   }
   Tensor draft(const std::vector<int64_t>& rows, int64_t position, const std::vector<int64_t>& tokens) override {
-    return model_.draft() ? read_by(*model_.draft(), rows, position, tokens) : Tensor();
+    const FourM* draft = model_.draft();
+    return draft ? read_by(*draft, rows, position, tokens) : Tensor();
   }
 
  private:

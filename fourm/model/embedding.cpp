@@ -47,17 +47,17 @@ EncoderEmbedding::EncoderEmbedding(const Scope& scope, const Modality& m, int64_
   else if (m.kind == ModalityKind::kEmbeddings)
     proj = Linear(scope["emb_proj"], m.width, dim, true);
   else
-    token_emb = scope["token_emb"].parameter("weight", {m.vocab_size, dim}, Init::normal(kEmbeddingDeviation));
+    token_emb = EmbeddingTable(scope["token_emb"], m.vocab_size, dim, Init::normal(kEmbeddingDeviation));
 }
 
 Tensor EncoderEmbedding::content(const Tensor& values) const {
-  if (!token_emb.defined()) {
+  if (!token_emb.weight.defined()) {
     check(values.size(1) == proj.weight.size(1), "modality '", modality.name, "': rows of ", values.size(1),
           " numbers, expected ", proj.weight.size(1));
     return proj(values.to(mod_emb.scalar_type()));
   }
   check_ids(values, modality);
-  return at::embedding(token_emb, values).to(mod_emb.scalar_type());
+  return token_emb(values).to(mod_emb.scalar_type());
 }
 
 Tensor EncoderEmbedding::place(const Tensor& positions) const {
@@ -69,12 +69,12 @@ DecoderEmbedding::DecoderEmbedding(const Scope& scope, const Modality& m, int64_
   to_logits = Linear(scope["to_logits"], dim, m.vocab_size, false);
   // Grids read the mask token instead: their table is kept only to be saved again.
   if (m.kind == ModalityKind::kSequence || scope.parameters().source_has(scope.path("token_emb.weight")))
-    token_emb = scope["token_emb"].parameter("weight", {m.vocab_size, dim}, Init::normal(kEmbeddingDeviation));
+    token_emb = EmbeddingTable(scope["token_emb"], m.vocab_size, dim, Init::normal(kEmbeddingDeviation));
 }
 
 Tensor DecoderEmbedding::content(const Tensor& ids) const {
   check_ids(ids, modality);
-  return at::embedding(token_emb, ids).to(mod_emb.scalar_type());
+  return token_emb(ids).to(mod_emb.scalar_type());
 }
 
 Tensor DecoderEmbedding::place(const Tensor& positions) const {

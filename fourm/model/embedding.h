@@ -11,7 +11,8 @@ namespace fourm {
 /// pixels: patches [n, 3 p p] -> proj; embeddings: vectors -> emb_proj; ids -> token_emb. Each to [n, D].
 struct EncoderEmbedding {
   Modality modality;
-  Tensor token_emb, pos_emb, mod_emb;  // [V, D], [1, L, D], [1, 1, D]
+  EmbeddingTable token_emb;      // [V, D]
+  Tensor pos_emb, mod_emb;  // [1, L, D], [1, 1, D]
   Linear proj;
   EncoderEmbedding() = default;
   EncoderEmbedding(const Scope& scope, const Modality& m, int64_t dim);
@@ -22,7 +23,8 @@ struct EncoderEmbedding {
 /// Grid slots read the model's mask token, sequence slots their own token; to_logits [V, D] predicts.
 struct DecoderEmbedding {
   Modality modality;
-  Tensor token_emb, pos_emb, mod_emb;
+  EmbeddingTable token_emb;
+  Tensor pos_emb, mod_emb;
   Linear to_logits;
   DecoderEmbedding() = default;
   DecoderEmbedding(const Scope& scope, const Modality& m, int64_t dim);

@@ -1,6 +1,7 @@
 #include "fourm/model/fourm.h"
 
 #include <algorithm>
+#include <mutex>
 
 #include "fourm/core/error.h"
 #include "fourm/core/strings.h"
@@ -33,6 +34,24 @@ Tensor order_with_registers(const Tensor& order, const std::vector<int64_t>& len
     begin += n;
   }
   return at::cat(parts);
+}
+
+Tensor joined(const std::vector<Tensor>& parts) { return parts.size() == 1 ? parts.front() : at::cat(parts); }
+
+// Rows that pass through the encoder together where nothing is learned: products are no faster with more, and what they leave
+// takes less memory.
+constexpr int64_t kRowsTogether = 384;
+
+// Whole samples by their first row, in groups of about that many rows.
+std::vector<std::pair<int64_t, std::vector<int64_t>>> grouped(const std::vector<int64_t>& lengths, int64_t rows) {
+  std::vector<std::pair<int64_t, std::vector<int64_t>>> groups;
+  int64_t begin = 0;
+  for (const int64_t n : lengths) {
+    if (groups.empty() || begin - groups.back().first >= rows) groups.push_back({begin, {}});
+    groups.back().second.push_back(n);
+    begin += n;
+  }
+  return groups;
 }
 
 }  // namespace
@@ -83,10 +102,11 @@ FourM FourM::open(const fs::path& path, ModalityTable table, std::optional<Preci
   const ModelConfig config = in_header ? read_model_config(source.file()) : read_model_config(json);
   FourM model(config, std::move(table), source, false);
   source.finish(*model.parameters_);
-  if (pack_for == Precision::kF32) {
-    FileSource again(source.file(), Precision::kInt8);
-    model.draft_by(std::shared_ptr<const FourM>(new FourM(config, model.table_, again, false)));
-  }
+  if (pack_for == Precision::kF32)
+    model.draft_by([file = source.file(), config, table = model.table_] {
+      FileSource again(file, Precision::kInt8);
+      return std::unique_ptr<const FourM>(new FourM(config, table, again, false));
+    });
   return model;
 }
 
@@ -135,12 +155,18 @@ Encoded FourM::encode(const EncoderBatch& batch) const {
     result.tokens = result.place = result.out = result.context = at::zeros({0, config_.dim}, mask_token_.options());
     return result;
   }
-  result.tokens = at::cat(contents).index_select(0, order);
-  result.place = at::cat(places).index_select(0, order);
-  const auto layout = AttentionLayout::within(result.lengths);
-  Tensor x = result.tokens + result.place;  // [N, D]
-  for (const auto& block : encoder_) x = block(x, layout);
-  result.out = encoder_norm_(x);
+  result.tokens = joined(contents).index_select(0, order);
+  result.place = joined(places).index_select(0, order);
+  std::vector<Tensor> outs;
+  const int64_t together = at::GradMode::is_enabled() ? result.tokens.size(0) : kRowsTogether;
+  for (const auto& [first, lengths] : grouped(result.lengths, together)) {
+    const auto layout = AttentionLayout::within(lengths);
+    const int64_t end = first + layout.segments.back().q_end;
+    Tensor x = result.tokens.slice(0, first, end) + result.place.slice(0, first, end);  // [N, D]
+    for (const auto& block : encoder_) x = block(x, layout);
+    outs.push_back(encoder_norm_(x));
+  }
+  result.out = joined(outs);
   result.context = proj_context_(result.out) + result.place;
   return result;
 }
@@ -157,7 +183,7 @@ Decoded FourM::embed(const DecoderBatch& batch) const {
     const Tensor none = at::zeros({0, config_.dim}, mask_token_.options());
     return {none, none, none};
   }
-  return {at::cat(contents).index_select(0, batch.order), at::cat(places).index_select(0, batch.order), {}};
+  return {joined(contents).index_select(0, batch.order), joined(places).index_select(0, batch.order), {}};
 }
 
 Decoded FourM::decode(const DecoderBatch& batch, const Encoded& encoded) const {
@@ -177,6 +203,23 @@ Decoded FourM::decode(const DecoderBatch& batch, const Encoded& encoded) const {
 }
 
 Tensor FourM::logits(const std::string& modality, const Tensor& rows) const { return output(modality).to_logits(rows); }
+
+struct FourM::Draft {
+  explicit Draft(std::function<std::unique_ptr<const FourM>()> how) : open(std::move(how)) {}
+  std::function<std::unique_ptr<const FourM>()> open;
+  std::once_flag once;
+  std::unique_ptr<const FourM> model;
+};
+
+const FourM* FourM::draft() const {
+  if (!draft_) return nullptr;
+  std::call_once(draft_->once, [&] { draft_->model = draft_->open(); });
+  return draft_->model.get();
+}
+
+void FourM::draft_by(std::function<std::unique_ptr<const FourM>()> open) {
+  draft_ = open ? std::make_shared<Draft>(std::move(open)) : nullptr;
+}
 
 Loss FourM::loss(const Batch& batch, LossKind kind) const {
   const Tensor out = decode(batch.targets, encode(batch.inputs)).out;

@@ -5,6 +5,7 @@
 //   rows of a modality -> its to_logits -> scores over its vocabulary
 #pragma once
 
+#include <functional>
 #include <map>
 #include <memory>
 #include <optional>
@@ -72,10 +73,11 @@ class FourM {
   Decoded embed(const DecoderBatch& batch) const;
   Tensor logits(const std::string& modality, const Tensor& rows) const;  ///< [n, D] -> [n, V]
 
-  /// The same weights in int8, which guess the texts that this model then judges (generate/sequence.h): opened with a model that
-  /// is packed in float32, else null. Its matrices are packed when they are first used.
-  const FourM* draft() const { return draft_.get(); }
-  void draft_by(std::shared_ptr<const FourM> draft) { draft_ = std::move(draft); }
+  /// The same weights in int8, which guess the texts that this model then judges (generate/sequence.h): of a model opened to
+  /// answer in float32, else null. Opened when first asked for; thread-safe.
+  const FourM* draft() const;
+  /// What opens it; empty for none.
+  void draft_by(std::function<std::unique_ptr<const FourM>()> open);
 
   Loss loss(const Batch& batch, LossKind kind = LossKind::kModality) const;
 
@@ -98,7 +100,8 @@ class FourM {
   LayerNorm encoder_norm_, decoder_norm_;
   Linear proj_context_;
   Tensor mask_token_, register_tokens_;
-  std::shared_ptr<const FourM> draft_;
+  struct Draft;
+  std::shared_ptr<Draft> draft_;
 };
 
 }  // namespace fourm

@@ -24,6 +24,10 @@ void put_rows(const Tensor& from, const std::vector<int64_t>& places, const Tens
       std::copy_n(x, width, all + place * to.stride(0) + h * to.stride(1));
 }
 
+// With each row of a mapped table the system brings the pages around it, up to a megabyte of them.
+constexpr int64_t kRowsAtOnce = 64;
+constexpr size_t kWorthGivingBack = 8 << 20;
+
 }  // namespace
 
 Linear::Linear(const Scope& scope, int64_t in, int64_t out, bool with_bias, int64_t blocks)
@@ -51,6 +55,22 @@ Tensor Linear::operator()(const Tensor& x, Activation activation) const {
 
 Tensor Linear::plus(const Tensor& x, const Tensor& residual) const {
   return packed ? (*packed)(x, {Epilogue::kPlus, residual}) : residual + (*this)(x);
+}
+
+EmbeddingTable::EmbeddingTable(const Scope& scope, int64_t count, int64_t width, const Init& init)
+    : weight(scope.parameter("weight", {count, width}, init)) {
+  if (const auto& packing = scope.parameters().packing(); packing && weight.nbytes() > kWorthGivingBack)
+    give_back_ = packing->give_back;
+}
+
+Tensor EmbeddingTable::operator()(const Tensor& ids) const {
+  if (!give_back_) return at::embedding(weight, ids);
+  std::vector<Tensor> parts;
+  for (const Tensor& some : ids.split(kRowsAtOnce)) {
+    parts.push_back(at::embedding(weight, some));
+    give_back_(weight);
+  }
+  return at::cat(parts);
 }
 
 LayerNorm::LayerNorm(const Scope& scope, int64_t width, bool with_bias, double eps)

@@ -2,6 +2,8 @@
 // value: copying a layer copies handles.
 #pragma once
 
+#include <functional>
+
 #include "fourm/nn/affine.h"
 #include "fourm/nn/attention.h"
 #include "fourm/nn/context_attention.h"
@@ -28,6 +30,17 @@ struct Linear {
 
  private:
   Tensor matrix() const { return weight.dim() == 2 ? weight : weight.flatten(1); }
+};
+
+/// Rows of a table [V, D]. A model opened to answer maps it, and gives back what rows brought of the file.
+struct EmbeddingTable {
+  Tensor weight;
+  EmbeddingTable() = default;
+  EmbeddingTable(const Scope& scope, int64_t count, int64_t width, const Init& init);
+  Tensor operator()(const Tensor& ids) const;  ///< [n] -> [n, D]
+
+ private:
+  std::function<void(const Tensor&)> give_back_;  // of large tables
 };
 
 /// Over the last dimension. The bias is always stored; `with_bias` says whether it is learned.

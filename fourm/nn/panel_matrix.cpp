@@ -287,7 +287,7 @@ template <class Form>
 FOURM_INLINE void multiply_claimed(const Product& first, Work& work, int64_t thread) {
   using Row = typename Form::Row;
   using Column = typename Form::Column;
-  constexpr int64_t kSums = Form::kRows * Form::kCols, kStepBytes = kStep<Row> * Form::kCols * sizeof(Column);
+  constexpr int64_t kSums = Form::kRows * Form::kCols;
   const int64_t depth = first.columns.depth, size = parts(depth, kRun) * kRunSize<Form>, most = work.most_tiles();
   thread_local Scratch<Form> scratch;
   Row* const a = aligned_scratch(scratch.rows, most * size);
@@ -312,14 +312,17 @@ FOURM_INLINE void multiply_claimed(const Product& first, Work& work, int64_t thr
       }
     }
     const Column* panel = panel_at(*place);
-    const auto next = turn.expect();
-    Ahead ahead(reinterpret_cast<const char*>(next ? panel_at(*next) : panel),
-                next ? depth * Form::kCols * sizeof(Column) : 0, parts(kStepBytes, count * Ahead::kLine));
     for (int64_t k = 0; k < depth; k += kSlice<Row>) {
-      const int64_t n = std::min(kSlice<Row>, depth - k);
+      const int64_t beyond = std::min(k + kSlice<Row>, depth), n = beyond - k;
+      // Fetched meanwhile: the panel's next slice, or the first one of the next panel.
+      const auto next = beyond < depth ? place : turn.expect();
+      const int64_t next_k = beyond % depth, next_n = next ? std::min(kSlice<Row>, depth - next_k) : 0,
+                    bytes = next_n * Form::kCols * sizeof(Column);
+      Ahead ahead(next ? reinterpret_cast<const char*>(panel_at(*next) + next_k * Form::kCols) : nullptr, bytes,
+                  parts(bytes, count * n / kStep<Row> * Ahead::kLine));
       for (int64_t t = 0; t < count; ++t) {
         ahead.expect(n / kStep<Row>);
-        if (k + n == depth) expect_tile(product, tiles[t], place->panel);
+        if (beyond == depth) expect_tile(product, tiles[t], place->panel);
         multiply_rows<Form, Form::kRows>(tiles[t].size(), n, place_of<Form>(a + t * size, 0, k),
                                          panel + k * Form::kCols, &ahead, k > 0, sums + t * kSums);
       }

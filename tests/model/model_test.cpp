@@ -243,7 +243,7 @@ TEST(Model, FreshWeightsFollowTheSeedAndThePaper) {
   EXPECT_NEAR(a.parameters().find("encoder_embeddings.words.token_emb.weight").std().item<double>(), 0.02, 0.008);
   // Encoder and decoder share the modality embedding; a head is its decoder's token embedding.
   EXPECT_TRUE(a.input("grid").mod_emb.is_same(a.output("grid").mod_emb));
-  EXPECT_TRUE(a.output("words").token_emb.is_same(a.output("words").to_logits.weight));
+  EXPECT_TRUE(a.output("words").token_emb.weight.is_same(a.output("words").to_logits.weight));
 }
 
 TEST(Model, TokensOutsideTheVocabularyAreRefused) {
