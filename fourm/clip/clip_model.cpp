@@ -108,8 +108,8 @@ Tensor ClipModel::embed_texts(const std::vector<std::string>& texts) const {
     for (size_t i = 0; i < one.size(); ++i) positions.push_back(static_cast<int64_t>(i));
     lengths.push_back(static_cast<int64_t>(one.size()));
   }
-  Tensor x = token_emb_(at::tensor(all, at::kLong)) +
-             pos_emb_.index_select(0, at::tensor(positions, at::kLong));  // [N, D]
+  Tensor x =
+      token_emb_(at::tensor(all, at::kLong)) + pos_emb_.index_select(0, at::tensor(positions, at::kLong));  // [N, D]
   const auto layout = AttentionLayout::within(lengths);
   for (const auto& block : text_blocks_) x = block(x, layout);
   const Tensor rows = text_proj_(text_norm_(x)).to(at::kFloat);

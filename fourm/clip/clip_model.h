@@ -46,7 +46,7 @@ class ClipModel {
   LayerNorm image_norm_, text_norm_;
   Linear image_proj_, text_proj_;
   EmbeddingTable token_emb_;  // [V, D]
-  Tensor pos_emb_;       // [max_tokens, D]
+  Tensor pos_emb_;            // [max_tokens, D]
   std::vector<EncoderBlock> text_blocks_;
   Tensor logit_scale_;  // [1], a logarithm
 };

@@ -11,8 +11,8 @@ namespace fourm {
 /// pixels: patches [n, 3 p p] -> proj; embeddings: vectors -> emb_proj; ids -> token_emb. Each to [n, D].
 struct EncoderEmbedding {
   Modality modality;
-  EmbeddingTable token_emb;      // [V, D]
-  Tensor pos_emb, mod_emb;  // [1, L, D], [1, 1, D]
+  EmbeddingTable token_emb;  // [V, D]
+  Tensor pos_emb, mod_emb;   // [1, L, D], [1, 1, D]
   Linear proj;
   EncoderEmbedding() = default;
   EncoderEmbedding(const Scope& scope, const Modality& m, int64_t dim);

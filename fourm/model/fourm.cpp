@@ -42,14 +42,20 @@ Tensor joined(const std::vector<Tensor>& parts) { return parts.size() == 1 ? par
 // takes less memory.
 constexpr int64_t kRowsTogether = 384;
 
-// Whole samples by their first row, in groups of about that many rows.
-std::vector<std::pair<int64_t, std::vector<int64_t>>> grouped(const std::vector<int64_t>& lengths, int64_t rows) {
-  std::vector<std::pair<int64_t, std::vector<int64_t>>> groups;
-  int64_t begin = 0;
+// Samples that lie behind each other, and their rows.
+struct Samples {
+  int64_t begin, end;
+  std::vector<int64_t> lengths;
+};
+
+// All of them in groups of at least that many rows, but for the last.
+std::vector<Samples> grouped(const std::vector<int64_t>& lengths, int64_t rows) {
+  std::vector<Samples> groups;
+  int64_t end = 0;
   for (const int64_t n : lengths) {
-    if (groups.empty() || begin - groups.back().first >= rows) groups.push_back({begin, {}});
-    groups.back().second.push_back(n);
-    begin += n;
+    if (groups.empty() || end - groups.back().begin >= rows) groups.push_back({end, end, {}});
+    groups.back().lengths.push_back(n);
+    groups.back().end = end += n;
   }
   return groups;
 }
@@ -159,10 +165,9 @@ Encoded FourM::encode(const EncoderBatch& batch) const {
   result.place = joined(places).index_select(0, order);
   std::vector<Tensor> outs;
   const int64_t together = at::GradMode::is_enabled() ? result.tokens.size(0) : kRowsTogether;
-  for (const auto& [first, lengths] : grouped(result.lengths, together)) {
+  for (const auto& [begin, end, lengths] : grouped(result.lengths, together)) {
     const auto layout = AttentionLayout::within(lengths);
-    const int64_t end = first + layout.segments.back().q_end;
-    Tensor x = result.tokens.slice(0, first, end) + result.place.slice(0, first, end);  // [N, D]
+    Tensor x = result.tokens.slice(0, begin, end) + result.place.slice(0, begin, end);  // [N, D]
     for (const auto& block : encoder_) x = block(x, layout);
     outs.push_back(encoder_norm_(x));
   }

@@ -301,7 +301,7 @@ FOURM_INLINE void multiply_claimed(const Product& first, Work& work, int64_t thr
   Product product = first;
   int64_t copied = -1, count = 0;  // block, its tiles
   Turn turn(work, thread);
-  while (const auto place = turn.claim()) {
+  for (auto place = turn.claim(), claimed = place; place; place = claimed) {
     if (place->block != copied) {
       const Range some = work.block_tiles(place->block);
       copied = place->block, count = some.size();
@@ -327,6 +327,7 @@ FOURM_INLINE void multiply_claimed(const Product& first, Work& work, int64_t thr
                                          panel + k * Form::kCols, &ahead, k > 0, sums + t * kSums);
       }
     }
+    claimed = turn.claim();  // before the tiles are written: it waits for writes
     for (int64_t t = 0; t < count; ++t)
       finish_tile<Form>(product, tiles[t], place->panel, sums + t * kSums, steps + t * Form::kRows);
   }

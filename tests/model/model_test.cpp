@@ -107,6 +107,33 @@ TEST(Model, PackedLossEqualsTheSamplesApart) {
   EXPECT_NEAR(loss({a, b}), (loss({a}) + loss({b})) / 2, 1e-6);
 }
 
+// Where nothing is learned, the encoder takes some samples at a time.
+TEST(Model, SamplesEncodeTheSameInAnyCompany) {
+  const FourM model = FourM::fresh(tiny_config(), tiny_table(), 3);
+  std::vector<MaskedSample> samples(120);
+  for (size_t i = 0; i < samples.size(); ++i) {
+    const auto id = static_cast<int64_t>(i);
+    std::vector<int64_t> words, places;
+    for (int64_t k = 0; k < id % 8; ++k) words.push_back((id + k) % 6), places.push_back(k);
+    samples[i].inputs = {{"grid", {id % 5, id / 5 % 5, id / 25}, {}, 0, {0, 1, 3}}, {"words", words, {}, 0, places}};
+    samples[i].targets = {{"grid", {2}, {}, 0, {2}}};
+  }
+  const Encoded learning = model.encode(pack(samples, tiny_table()).inputs);
+  const at::NoGradGuard no_grad;
+  const Encoded together = model.encode(pack(samples, tiny_table()).inputs);
+  EXPECT_LE(test::largest_difference(together.context, learning.context), 1e-5);
+  int64_t row = 0;
+  for (size_t i = 0; i < samples.size(); ++i) {
+    const Encoded alone = model.encode(pack({samples[i]}, tiny_table()).inputs);
+    const int64_t rows = alone.lengths[0];
+    ASSERT_EQ(together.lengths[i], rows);
+    EXPECT_LE(test::largest_difference(together.context.slice(0, row, row + rows), alone.context), 1e-5) << i;
+    row += rows;
+  }
+  ASSERT_EQ(together.context.size(0), row);
+  ASSERT_GT(row, 1000) << "or all were taken at once";
+}
+
 // Of three modalities that the model writes, "grid" has no target: it counts as 0 in the mean, and not among the tokens.
 TEST(Model, TotalLossIsTheMeanOverAllModalitiesOrOverTokens) {
   const FourM model = FourM::fresh(tiny_config(), tiny_table(), 3);
