@@ -1,9 +1,9 @@
 #include "fourm/model/fourm.h"
 
 #include <algorithm>
-#include <mutex>
 
 #include "fourm/core/error.h"
+#include "fourm/core/lazy.h"
 #include "fourm/core/strings.h"
 #include "fourm/io/torch_file.h"
 
@@ -111,7 +111,7 @@ FourM FourM::open(const fs::path& path, ModalityTable table, std::optional<Preci
   if (pack_for == Precision::kF32)
     model.draft_by([file = source.file(), config, table = model.table_] {
       FileSource again(file, Precision::kInt8);
-      return std::unique_ptr<const FourM>(new FourM(config, table, again, false));
+      return FourM(config, table, again, false);
     });
   return model;
 }
@@ -210,19 +210,14 @@ Decoded FourM::decode(const DecoderBatch& batch, const Encoded& encoded) const {
 Tensor FourM::logits(const std::string& modality, const Tensor& rows) const { return output(modality).to_logits(rows); }
 
 struct FourM::Draft {
-  explicit Draft(std::function<std::unique_ptr<const FourM>()> how) : open(std::move(how)) {}
-  std::function<std::unique_ptr<const FourM>()> open;
-  std::once_flag once;
-  std::unique_ptr<const FourM> model;
+  explicit Draft(std::function<FourM()> how) : open(std::move(how)) {}
+  std::function<FourM()> open;
+  Lazy<FourM> model;
 };
 
-const FourM* FourM::draft() const {
-  if (!draft_) return nullptr;
-  std::call_once(draft_->once, [&] { draft_->model = draft_->open(); });
-  return draft_->model.get();
-}
+const FourM* FourM::draft() const { return draft_ ? &draft_->model.get(draft_->open) : nullptr; }
 
-void FourM::draft_by(std::function<std::unique_ptr<const FourM>()> open) {
+void FourM::draft_by(std::function<FourM()> open) {
   draft_ = open ? std::make_shared<Draft>(std::move(open)) : nullptr;
 }
 

@@ -77,7 +77,7 @@ class FourM {
   /// answer in float32, else null. Opened when first asked for; thread-safe.
   const FourM* draft() const;
   /// What opens it; empty for none.
-  void draft_by(std::function<std::unique_ptr<const FourM>()> open);
+  void draft_by(std::function<FourM()> open);
 
   Loss loss(const Batch& batch, LossKind kind = LossKind::kModality) const;
 

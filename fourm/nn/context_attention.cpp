@@ -34,7 +34,7 @@ bool ContextAttention::pays(const AttentionLayout& layout) const {
 // q W_k (n w + b) is q W_k w n but for what it adds to all rows alike, which softmax forgets; what is seen of W_v (n w + b) is
 // W_v w of the n seen, plus W_v b.
 const ContextAttention::Heads& ContextAttention::heads() const {
-  std::call_once(once_, [&] {
+  return heads_.get([&] {
     const NoGradGuard no_grad;
     using Numbers = PanelMatrix::Numbers;
     const auto numbers = packing_.precision == Precision::kInt8 ? Numbers::kInt8 : Numbers::kFloat32;
@@ -42,18 +42,16 @@ const ContextAttention::Heads& ContextAttention::heads() const {
     const double scale = 1 / std::sqrt(static_cast<double>(head_width_));
     const Tensor kv = kv_.to(at::kFloat);
     const Tensor rows = (kv * norm_weight_).view({2, head_count_, head_width_, width});
-    auto made =
-        std::make_unique<Heads>(Heads{PanelMatrix({.in = head_width_, .out = width, .heads = head_count_}, numbers),
-                                      PanelMatrix({.in = width, .out = head_width_, .heads = head_count_}, numbers),
-                                      at::mv(kv.slice(0, width), norm_bias_)});
+    Heads heads{PanelMatrix({.in = head_width_, .out = width, .heads = head_count_}, numbers),
+                PanelMatrix({.in = width, .out = head_width_, .heads = head_count_}, numbers),
+                at::mv(kv.slice(0, width), norm_bias_)};
     for (int64_t h = 0; h < head_count_; ++h) {
-      made->ask.pack(rows[0][h] * scale, 0, h);
-      made->value.pack(rows[1][h].t(), 0, h);
+      heads.ask.pack(rows[0][h] * scale, 0, h);
+      heads.value.pack(rows[1][h].t(), 0, h);
     }
     if (packing_.give_back) packing_.give_back(kv_);
-    heads_ = std::move(made);  // kept when all are
+    return heads;
   });
-  return *heads_;
 }
 
 Tensor ContextAttention::operator()(const Tensor& q, const SharedContext& context) const {

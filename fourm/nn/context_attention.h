@@ -5,11 +5,10 @@
 // and values otherwise.
 #pragma once
 
-#include <memory>
-#include <mutex>
 #include <optional>
 #include <vector>
 
+#include "fourm/core/lazy.h"
 #include "fourm/nn/attention.h"
 #include "fourm/nn/packed_linear.h"
 #include "fourm/nn/panel_matrix.h"
@@ -51,8 +50,7 @@ class ContextAttention {
   Tensor kv_, norm_weight_, norm_bias_;
   int64_t head_count_, head_width_;
   Packing packing_;
-  mutable std::once_flag once_;
-  mutable std::unique_ptr<const Heads> heads_;
+  Lazy<Heads> heads_;
 };
 
 }  // namespace fourm

@@ -71,23 +71,22 @@ PackedConv2d::PackedConv2d(Tensor weight, Tensor bias, int64_t stride, Packing p
 PackedConv2d::~PackedConv2d() = default;
 
 const PackedConv2d::Form& PackedConv2d::form(const Tensor& x) const {
-  std::call_once(once_, [&] {
+  return form_.get([&] {
     const NoGradGuard no_grad;
-    auto form = std::make_unique<Form>();
-    form->type = packing_.precision == Precision::kBf16 ? at::kBFloat16 : at::kFloat;
-    form->bias = bias_.to(form->type);
-    form->packed = available(form->type);
+    Form form;
+    form.type = packing_.precision == Precision::kBf16 ? at::kBFloat16 : at::kFloat;
+    form.bias = bias_.to(form.type);
+    form.packed = available(form.type);
     const bool by_winograd =
-        form->type == at::kFloat && weight_.size(2) == 3 && stride_ == 1 && x.numel() / x.size(1) >= kPixelsForWinograd;
+        form.type == at::kFloat && weight_.size(2) == 3 && stride_ == 1 && x.numel() / x.size(1) >= kPixelsForWinograd;
     if (by_winograd)
-      form->winograd.emplace(weight_);
+      form.winograd.emplace(weight_);
     else
-      form->weight = weight_.to(form->type);
-    if (form->packed && !by_winograd) form->weight = pack(form->weight, weight_.size(2) / 2, stride_, x.sizes());
-    if (packing_.give_back && !form->weight.is_same(weight_)) packing_.give_back(weight_);
-    form_ = std::move(form);
+      form.weight = weight_.to(form.type);
+    if (form.packed && !by_winograd) form.weight = pack(form.weight, weight_.size(2) / 2, stride_, x.sizes());
+    if (packing_.give_back && !form.weight.is_same(weight_)) packing_.give_back(weight_);
+    return form;
   });
-  return *form_;
 }
 
 Tensor PackedConv2d::operator()(const Tensor& x, const Tensor& residual) const {

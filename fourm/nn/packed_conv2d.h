@@ -20,8 +20,7 @@ class PackedConv2d {
   Tensor weight_, bias_;
   int64_t stride_;
   Packing packing_;
-  mutable std::once_flag once_;
-  mutable std::unique_ptr<const Form> form_;
+  Lazy<Form> form_;
 };
 
 }  // namespace fourm

@@ -92,33 +92,32 @@ PackedLinear::PackedLinear(Matrix activated, Matrix factor, Packing packing)
 PackedLinear::~PackedLinear() = default;
 
 const PackedLinear::Form& PackedLinear::form() const {
-  std::call_once(once_, [&] {
+  return form_.get([&] {
     const NoGradGuard no_grad;
     const Precision precision = packing_.precision;
-    auto form = std::make_unique<Form>();
+    Form form;
     if (precision == Precision::kBf16) {
       for (const auto& [stored, stored_bias] : matrices_) {
         const Tensor weight = stored.to(at::kBFloat16), packed = has_bf16_operators() ? pack_bf16(weight) : weight;
         if (packing_.give_back && !packed.is_same(stored)) packing_.give_back(stored);
-        form->bf16.push_back({packed, stored_bias.defined() ? stored_bias.to(at::kBFloat16) : Tensor()});
+        form.bf16.push_back({packed, stored_bias.defined() ? stored_bias.to(at::kBFloat16) : Tensor()});
       }
     } else {
       using Numbers = PanelMatrix::Numbers;
       const Tensor& first = matrices_.front().weight;
       const auto count = static_cast<int64_t>(matrices_.size());
-      form->panels.emplace(PanelMatrix::Shape{.in = first.size(1), .out = first.size(0), .matrices = count},
-                           precision == Precision::kInt8 ? Numbers::kInt8 : Numbers::kFloat32);
+      form.panels.emplace(PanelMatrix::Shape{.in = first.size(1), .out = first.size(0), .matrices = count},
+                          precision == Precision::kInt8 ? Numbers::kInt8 : Numbers::kFloat32);
       std::vector<Tensor> biases;
       for (int64_t m = 0; m < count; ++m) {
         for_some_rows(matrices_[m].weight, packing_,
-                      [&](const Tensor& stored, int64_t row) { form->panels->pack(stored.t(), row, m); });
+                      [&](const Tensor& stored, int64_t row) { form.panels->pack(stored.t(), row, m); });
         if (matrices_[m].bias.defined()) biases.push_back(matrices_[m].bias.to(at::kFloat));
       }
-      if (!biases.empty()) form->bias = at::cat(biases);
+      if (!biases.empty()) form.bias = at::cat(biases);
     }
-    form_ = std::move(form);
+    return form;
   });
-  return *form_;
 }
 
 Tensor PackedLinear::operator()(const Tensor& x, const Epilogue& epilogue) const {

@@ -4,10 +4,9 @@
 #pragma once
 
 #include <functional>
-#include <memory>
-#include <mutex>
 #include <vector>
 
+#include "fourm/core/lazy.h"
 #include "fourm/core/tensor.h"
 #include "fourm/nn/epilogue.h"
 #include "fourm/nn/precision.h"
@@ -42,8 +41,7 @@ class PackedLinear {
   const Form& form() const;
   std::vector<Matrix> matrices_;  // two of a gate
   Packing packing_;
-  mutable std::once_flag once_;
-  mutable std::unique_ptr<const Form> form_;
+  Lazy<Form> form_;
 };
 
 /// True when products in bfloat16 are faster here than in float32.

@@ -171,11 +171,6 @@ std::string_view split_name(Split split) {
   return kNames[static_cast<int>(split)];
 }
 
-struct Catalogue::Slot {
-  std::once_flag once;
-  std::shared_ptr<const Mesh> mesh;
-};
-
 Catalogue::Catalogue(const fs::path& folder, bool solids) {
   std::error_code missing;
   if (fs::is_directory(folder, missing))
@@ -192,20 +187,17 @@ Catalogue::Catalogue(const fs::path& folder, bool solids) {
   slots_ = std::make_unique<Slot[]>(models_.size());
 }
 
-Catalogue::~Catalogue() = default;
-
 std::shared_ptr<const Mesh> Catalogue::mesh(size_t index) const {
-  Slot& slot = slots_[index];
-  std::call_once(slot.once, [&] {
+  return slots_[index].get([&]() -> std::shared_ptr<const Mesh> {
     const FurnitureModel& model = models_[index];
     try {
       Mesh mesh = model.archive.empty() ? solid_mesh(model) : load(model);
       fit(mesh, model);
-      slot.mesh = std::make_shared<Mesh>(std::move(mesh));
+      return std::make_shared<Mesh>(std::move(mesh));
     } catch (const Error&) {  // a model that cannot be read is left out of scenes
+      return nullptr;
     }
   });
-  return slot.mesh;
 }
 
 }  // namespace fourm

@@ -3,9 +3,9 @@
 #pragma once
 
 #include <memory>
-#include <mutex>
 
 #include "fourm/core/file.h"
+#include "fourm/core/lazy.h"
 #include "fourm/rooms/classes.h"
 #include "fourm/rooms/geometry.h"
 
@@ -35,7 +35,6 @@ class Catalogue {
   /// The models of all .sh3f files in the folder, ordered by id; the solids beside them when asked for, and when there
   /// are no models. Error on a broken file.
   explicit Catalogue(const fs::path& folder = kFurnitureFolder, bool solids = false);
-  ~Catalogue();
 
   const std::vector<FurnitureModel>& models() const { return models_; }
   bool only_solids() const { return only_solids_; }
@@ -45,10 +44,10 @@ class Catalogue {
   std::shared_ptr<const Mesh> mesh(size_t model) const;
 
  private:
-  struct Slot;
   std::vector<FurnitureModel> models_;
   bool only_solids_ = false;
-  std::unique_ptr<Slot[]> slots_;
+  using Slot = Lazy<std::shared_ptr<const Mesh>>;
+  std::unique_ptr<Slot[]> slots_;  // of each model
 };
 
 }  // namespace fourm

@@ -1,12 +1,15 @@
 #include <gtest/gtest.h>
 #include <sys/resource.h>
 
+#include <array>
+#include <atomic>
 #include <cmath>
 #include <csignal>
 #include <numeric>
 
 #include "fourm/core/config.h"
 #include "fourm/core/json.h"
+#include "fourm/core/lazy.h"
 #include "fourm/core/parallel.h"
 #include "fourm/core/rng.h"
 #include "fourm/core/strings.h"
@@ -22,6 +25,26 @@ std::string message_of(const Action& action) {
     return error.what();
   }
   return "no error";
+}
+
+TEST(Lazy, MakesOneValueForAllWhoAskAtOnce) {
+  const Lazy<int> lazy;
+  std::atomic<int> made = 0;
+  std::array<const int*, 16> seen{};
+  parallel_for(
+      16, [&](int64_t i) { seen[static_cast<size_t>(i)] = &lazy.get([&] { return 41 + ++made; }); }, 4);
+  EXPECT_EQ(made, 1);
+  for (const int* value : seen) {
+    EXPECT_EQ(value, seen[0]);
+    EXPECT_EQ(*value, 42);
+  }
+}
+
+TEST(Lazy, TriesAgainAfterAFailure) {
+  const Lazy<std::string> lazy;
+  EXPECT_EQ(message_of([&] { lazy.get([]() -> std::string { fail("not yet"); }); }), "not yet");
+  EXPECT_EQ(lazy.get([] { return std::string("made"); }), "made");
+  EXPECT_EQ(lazy.get([] { return std::string("another"); }), "made");
 }
 
 // Known answers of the authors' test vectors (Random123, kat_vectors).

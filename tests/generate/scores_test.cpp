@@ -151,8 +151,7 @@ TEST(Scores, GuessesChangeNothing) {
     auto models = open_both(seed, Precision::kF32);
     FourM slow = models.fast, misled = models.fast;
     slow.draft_by(nullptr);
-    misled.draft_by(
-        [=] { return std::make_unique<const FourM>(open_both(seed, Precision::kInt8, at::kFloat, 100).fast); });
+    misled.draft_by([=] { return open_both(seed, Precision::kInt8, at::kFloat, 100).fast; });
     Random random(seed);
     Plan plan = random_plan(random);
     plan.targets = {plan.targets[1]};
