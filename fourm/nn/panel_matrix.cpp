@@ -18,11 +18,9 @@ namespace {
 
 int64_t parts(int64_t n, int64_t size) { return (n + size - 1) / size; }
 
-// Panels are multiplied in slices of at most this depth, by blocks of tiles: as many as stay in the second-level cache beside
+// Panels are multiplied in slices of at most this size, by blocks of tiles: as many as stay in the second-level cache beside
 // a slice, but enough to be worth fetching a panel for.
-template <class Number>
-constexpr int64_t kSlice = kTogether<Number> * 4 * kRun;
-constexpr int64_t kBlockBytes = 256 << 10, kLeastTiles = 4;
+constexpr int64_t kSliceBytes = 64 << 10, kBlockBytes = 256 << 10, kLeastTiles = 4;
 
 // The product of one head's rows with its columns.
 struct Product {
@@ -287,7 +285,7 @@ template <class Form>
 FOURM_INLINE void multiply_claimed(const Product& first, Work& work, int64_t thread) {
   using Row = typename Form::Row;
   using Column = typename Form::Column;
-  constexpr int64_t kSums = Form::kRows * Form::kCols;
+  constexpr int64_t kSums = Form::kRows * Form::kCols, kSlice = kSliceBytes / (Form::kCols * sizeof(Column));
   const int64_t depth = first.columns.depth, size = parts(depth, kRun) * kRunSize<Form>, most = work.most_tiles();
   thread_local Scratch<Form> scratch;
   Row* const a = aligned_scratch(scratch.rows, most * size);
@@ -312,11 +310,11 @@ FOURM_INLINE void multiply_claimed(const Product& first, Work& work, int64_t thr
       }
     }
     const Column* panel = panel_at(*place);
-    for (int64_t k = 0; k < depth; k += kSlice<Row>) {
-      const int64_t beyond = std::min(k + kSlice<Row>, depth), n = beyond - k;
+    for (int64_t k = 0; k < depth; k += kSlice) {
+      const int64_t beyond = std::min(k + kSlice, depth), n = beyond - k;
       // Fetched meanwhile: the panel's next slice, or the first one of the next panel.
       const auto next = beyond < depth ? place : turn.expect();
-      const int64_t next_k = beyond % depth, next_n = next ? std::min(kSlice<Row>, depth - next_k) : 0,
+      const int64_t next_k = beyond % depth, next_n = next ? std::min(kSlice, depth - next_k) : 0,
                     bytes = next_n * Form::kCols * sizeof(Column);
       Ahead ahead(next ? reinterpret_cast<const char*>(panel_at(*next) + next_k * Form::kCols) : nullptr, bytes,
                   parts(bytes, count * n / kStep<Row> * Ahead::kLine));
