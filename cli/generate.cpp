@@ -83,7 +83,7 @@ void run(const Options& o) {
   {
     std::optional<Progress> progress;
     RunOptions options{o.seed, !o.greedy, [&](int64_t step, int64_t steps, const std::string& target) {
-                         if (!progress) progress.emplace("generate", steps);
+                         if (!progress) progress.emplace("generate", steps, step + 1);
                          progress->update(step + 1, target);
                          return true;
                        }};

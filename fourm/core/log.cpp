@@ -46,11 +46,12 @@ void Progress::update(int64_t done, const std::string& detail) {
   shown_ = now;
   drawn_ = true;
   const double rate = now > 0 ? static_cast<double>(done - first_) / now : 0;
-  char head[160];
-  std::snprintf(head, sizeof head, "%s  %lld/%lld  %.0f %%  %.3g/s", label_.c_str(), static_cast<long long>(done),
-                static_cast<long long>(total_), total_ > 0 ? 100.0 * done / total_ : 100.0, rate);
-  std::string line = head;
-  if (rate > 0 && done < total_) line += "  " + duration((total_ - done) / rate) + " left";
+  char share[32], speed[32];
+  std::snprintf(share, sizeof share, "%.0f %%", total_ > 0 ? 100.0 * done / total_ : 100.0);
+  std::snprintf(speed, sizeof speed, "%.3g/s", rate);
+  std::string line = concat(label_, "  ", done, "/", total_, "  ", share);
+  if (rate > 0) line += concat("  ", speed);
+  if (rate > 0 && done < total_) line += concat("  ", duration((total_ - done) / rate), " left");
   if (!detail.empty()) line += "  " + detail;
   const std::lock_guard lock(mutex);
   if (terminal)
