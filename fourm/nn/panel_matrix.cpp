@@ -222,7 +222,8 @@ struct Place {
 // other, so that one which the machine holds up does not hold up the rest.
 struct Work {
   int64_t tiles, blocks_in_head, blocks, panels, threads, shares_in_block;
-  std::vector<std::atomic<int64_t>> claimed;  // panels of each share
+  struct alignas(64) Count : std::atomic<int64_t> {};  // in a line of its own, which only helpers share
+  std::vector<Count> claimed;                          // panels of each share
 
   Work(int64_t heads, int64_t tile_count, int64_t tile_bytes, int64_t panel_count, int64_t most_threads)
       : tiles(tile_count), panels(panel_count) {
@@ -232,7 +233,7 @@ struct Work {
     blocks = heads * blocks_in_head;
     threads = std::min(most_threads, blocks * panels);
     shares_in_block = parts(threads, blocks);
-    claimed = std::vector<std::atomic<int64_t>>(static_cast<size_t>(shares()));
+    claimed = std::vector<Count>(static_cast<size_t>(shares()));
   }
   int64_t shares() const { return blocks * shares_in_block; }
   int64_t head(int64_t block) const { return block / blocks_in_head; }

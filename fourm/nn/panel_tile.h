@@ -53,6 +53,13 @@ struct Columns {
   const int32_t* offsets;  // what the zero of rows adds to a column's sums
 };
 
+// Products are added in whole instructions: compilers would exchange sums and factors, need more registers than there are and
+// keep some of the sums on the stack. clang takes wide registers in assembly only where a function's own attributes name
+// them.
+#if defined(__x86_64__) && !defined(__clang__)
+#define FOURM_WHOLE_INSTRUCTIONS
+#endif
+
 template <Target kFor>
 struct Float32 : Floats<kFor> {
   using V = Floats<kFor>;
@@ -83,9 +90,9 @@ struct Float32 : Floats<kFor> {
     load<V>(high, panel + V::kLanes);
 #pragma GCC unroll 14
     for (int64_t r = 0; r < kRows; ++r) {
-      const float x = a[r * kRowStride<Row>];
-      sum[r][0] += x * low;
-      sum[r][1] += x * high;
+      const Sums x = a[r * kRowStride<Row>] - Sums{};
+      add(x, low, sum[r][0]);
+      add(x, high, sum[r][1]);
     }
   }
 
@@ -93,12 +100,19 @@ struct Float32 : Floats<kFor> {
   FOURM_INLINE static void value(typename V::Vector& v, const Sum* sums, float, const Columns&, int64_t) {
     load<V>(v, sums);
   }
-};
 
-// clang takes wide registers in assembly only where a function's own attributes name them.
-#if defined(__x86_64__) && !defined(__clang__)
-#define FOURM_BYTE_PRODUCTS
+ private:
+  FOURM_INLINE static void add(const Sums& x, const Sums& columns, Sums& sum) {
+#if defined(FOURM_WHOLE_INSTRUCTIONS)
+    if constexpr (kFor != Target::kAny) {
+      Sums sums = sum;
+      asm("vfmadd231ps %2, %1, %0" : "+v"(sums) : "v"(x), "v"(columns));
+      sum = sums;
+    } else
 #endif
+      sum += x * columns;
+  }
+};
 
 // How four neighbouring products of unsigned with signed bytes are added to a sum of 32 bits.
 enum class Dot {
@@ -137,7 +151,7 @@ struct Int8 : Floats<kFor> {
       Sum four;
       std::memcpy(&four, a + r * kRowStride<Row>, sizeof four);
       const Sums x = four - Sums{};
-#if defined(FOURM_BYTE_PRODUCTS)
+#if defined(FOURM_WHOLE_INSTRUCTIONS)
       if constexpr (kDot == Dot::kPairs) {
         add_pairs(x, panel, sum[r][0]);
         add_pairs(x, panel + kBytes, sum[r][1]);
@@ -164,9 +178,8 @@ struct Int8 : Floats<kFor> {
   }
 
  private:
-#if defined(FOURM_BYTE_PRODUCTS)
-  // Whole instructions, since compilers would regroup the sums and need more registers than there are; copies, since elements of
-  // arrays are not always in registers.
+#if defined(FOURM_WHOLE_INSTRUCTIONS)
+  // Copies, since elements of arrays are not always in registers.
   FOURM_INLINE static void add_pairs(const Sums& x, const Column* columns, Sums& sum) {
     const Sum two_ones = 0x00010001;
     Sums sums = sum, products;
