@@ -1,3 +1,5 @@
+#include <algorithm>
+
 #include "fourm/bench/random_weights.h"
 #include "fourm/core/log.h"
 #include "fourm/core/rng.h"
@@ -20,7 +22,8 @@ Batch random_batch(const FourM& model) {
       const Modality modality = model.modality(names[m]);
       Random random(7, {static_cast<uint64_t>(i), static_cast<uint64_t>(m)});
       const auto slots = random.permutation(modality.max_tokens);
-      const int64_t share = kTokens * (m + 1) / count - kTokens * m / count;
+      const int64_t share =
+          std::min(kTokens * (m + 1) / count - kTokens * m / count, modality.max_tokens / 2);  // inputs, then targets
       const auto run = [&](int64_t from) {
         TokenRun tokens{names[m], {}, {}, 0, {slots.begin() + from, slots.begin() + from + share}};
         for (int64_t k = 0; k < share; ++k) tokens.ids.push_back(random.below(modality.vocab_size));

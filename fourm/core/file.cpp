@@ -6,6 +6,7 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <atomic>
 #include <cerrno>
 #include <cstring>
 #include <fstream>
@@ -47,7 +48,9 @@ MappedFile map_file(const fs::path& path) {
 
 void write_file(const fs::path& path, const std::function<void(std::ostream&)>& produce) {
   if (path.has_parent_path()) make_folder(path.parent_path());
-  const fs::path beside = path.string() + ".tmp" + std::to_string(getpid());
+  static std::atomic<int64_t> count = 0;  // several threads may write the same file
+  const fs::path beside = concat(path.string(), ".tmp", getpid(), "-", count++);
+  std::error_code ignored;
   try {
     std::ofstream out(beside, std::ios::binary | std::ios::trunc);
     check(out.good(), path.string(), ": cannot be written (", std::strerror(errno), ")");
@@ -61,10 +64,9 @@ void write_file(const fs::path& path, const std::function<void(std::ostream&)>& 
     check(synced, path.string(), ": cannot be written (", std::strerror(errno), ")");
     fs::rename(beside, path);
   } catch (const fs::filesystem_error& error) {
-    fs::remove(beside);
+    fs::remove(beside, ignored);
     fail(path.string(), ": ", error.code().message());
   } catch (...) {
-    std::error_code ignored;
     fs::remove(beside, ignored);
     throw;
   }

@@ -137,8 +137,9 @@ class Run {
         step.tokens_before = steps_.back().tokens_before + steps_.back().tokens;
       else if (!steps_.empty() && !weighted_.empty())
         conditions.push_back({steps_.back().target});
-      if (item["cfg_scale"].is_array()) {
-        const auto weights = item["cfg_scale"].get<std::vector<double>>();
+      const auto scale = json_get<Json>(item, "cfg_scale", where_);
+      if (scale.is_array()) {
+        const auto weights = scale.get<std::vector<double>>();
         for (size_t i = 0; i < std::min(weights.size(), conditions.size()); ++i)
           step.guidance.terms.push_back({conditions[i], weights[i]});
       } else {

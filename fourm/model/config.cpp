@@ -64,6 +64,7 @@ void ModelConfig::validate(const std::string& origin) const {
   check(dim % num_heads == 0, origin, ": num_heads (", num_heads, ") does not divide dim (", dim, ")");
   check(dim % 4 == 0, origin, ": dim (", dim, ") is not a multiple of 4, which the position table needs");
   check(mlp_ratio > 0 && mlp_ratio <= 64, origin, ": mlp_ratio is ", mlp_ratio, ", expected 0 to 64");
+  check(mlp_hidden() >= 1, origin, ": mlp_ratio (", mlp_ratio, ") leaves nothing of dim (", dim, ")");
   check(act_layer == "SiLU" || act_layer == "GELU", origin, ": act_layer is ", printable(act_layer),
         ", expected SiLU or GELU");
 }

@@ -468,9 +468,10 @@ Tensor PanelMatrix::multiply(const Tensor& x, const Tensor& bias, const Epilogue
 
 void PanelMatrix::multiply(const Tensor& x, const Tensor& bias, const Epilogue& epilogue, const Tensor& y) const {
   const auto& [in, out, matrices, heads] = shape_;
-  check(x.dim() == (heads == 1 ? 2 : 3) && x.size(-1) == in && x.numel() == x.size(0) * heads * in,
-        "[PanelMatrix] rows of ", heads, " times ", in, " numbers expected, found ", x.sizes());
-  check(y.dim() == x.dim() && y.size(0) == x.size(0) && y.size(-1) == out && y.size(1) == (heads == 1 ? out : heads) &&
+  const bool flat = x.dim() == 2 && heads == 1;
+  check((flat || x.dim() == 3) && x.size(-1) == in && x.numel() == x.size(0) * heads * in, "[PanelMatrix] rows of ",
+        heads, " times ", in, " numbers expected, found ", x.sizes());
+  check(y.dim() == x.dim() && y.size(0) == x.size(0) && y.size(-1) == out && (flat || y.size(1) == heads) &&
             y.stride(-1) == 1,
         "[PanelMatrix] no room for ", x.size(0), " rows of ", heads, " times ", out, " numbers in ", y.sizes());
   const bool int8 = numbers_ == Numbers::kInt8, fits = x.stride(-1) == 1 || (x.stride(0) == 1 && !int8);

@@ -67,6 +67,7 @@ TokenizerConfig tokenizer_config(const YAML::Node& given, const std::string& ori
   TokenizerConfig config;
   config.kind = given["beta_schedule"].IsDefined() ? TokenizerClass::kDiVae : TokenizerClass::kVqVae;
   config.dec_type = config.kind == TokenizerClass::kDiVae ? "unet_patched" : "vit_b_dec";
+  if (given["dec_type"].IsDefined() && given["dec_type"].IsScalar()) config.dec_type = given["dec_type"].Scalar();
   KeyNames known;
   config.fields(known);
   for (const auto& item : given)
@@ -206,7 +207,7 @@ std::map<std::string, std::string> to_metadata(const TokenizerConfig& config) {
 
 std::optional<MlpSizes> mlp_sizes(const std::string& name) {
   if (name.find("MLP") == std::string::npos) return std::nullopt;
-  static const std::regex pattern("(Bottleneck)?MLP/B_([0-9]{1,4})-Wi_([0-9]{1,6})(-E_([0-9]{1,3}))?");
+  static const std::regex pattern("(Bottleneck)?MLP/B_([0-9]{1,4})-Wi_([1-9][0-9]{0,5})(-E_([1-9][0-9]{0,2}))?");
   std::smatch m;
   check(std::regex_match(name, m, pattern), "the MLP '", printable(name),
         "' is not readable; expected for example BottleneckMLP/B_6-Wi_1024 or MLP/B_2-Wi_512");

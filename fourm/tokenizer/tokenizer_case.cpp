@@ -157,13 +157,15 @@ NamedTensors run_schedulers(const fs::path& folder, const Json& json, const std:
       out.emplace_back(prefix + name + ".timesteps", at::tensor(time_steps(total, count, spacing), at::kLong));
     };
     const auto runs = json_get<std::vector<Json>>(set, "runs", origin);
-    for (size_t r = 0; r < runs.size(); ++r) add_steps(concat("r", r), runs[r][0], runs[r][1]);
+    for (size_t r = 0; r < runs.size(); ++r) add_steps(concat("r", r), runs[r].at(0), runs[r].at(1));
     const auto ddpm = json_get<std::vector<int64_t>>(set, "ddpm", origin);
     for (size_t p = 0; p < ddpm.size(); ++p) add_steps(concat("p", p), ddpm[p], "leading");
 
     for (const Json& step : json_get<std::vector<Json>>(set, "steps", origin)) {
       const auto now = json_get<int64_t>(step, "t", origin);
-      const int64_t previous = now - total / json_get<int64_t>(step, "N", origin);
+      const auto steps = json_get<int64_t>(step, "N", origin);
+      check(steps >= 1, origin, ": N is ", steps, ", expected at least 1");
+      const int64_t previous = now - total / steps;
       Estimate found = estimate(schedule, prediction, clipping, noisy, output, now);
       if (step.value("use_clipped", false)) found.noise = noise_of(schedule, noisy, found.x0, now);
       const std::string name = prefix + json_get<std::string>(step, "key", origin);
@@ -268,8 +270,6 @@ const std::map<std::string, Runner> kRunners{
     {"vqvae", run_vqvae}, {"divae", run_divae}, {"quantizer", run_quantizer}, {"schedulers", run_schedulers}};
 
 }  // namespace
-
-bool is_tokenizer_case(const std::string& kind) { return kRunners.contains(kind); }
 
 NamedTensors run_tokenizer_case(const fs::path& folder, std::optional<Precision> pack_for) {
   const std::string origin = (folder / "case.json").string();

@@ -10,7 +10,4 @@ namespace fourm {
 /// for `pack_for`, or by the plain one.
 NamedTensors run_tokenizer_case(const fs::path& folder, std::optional<Precision> pack_for = Precision::kF32);
 
-/// Whether `kind` of a case.json is one that run_tokenizer_case knows.
-bool is_tokenizer_case(const std::string& kind);
-
 }  // namespace fourm

@@ -36,6 +36,19 @@ TEST(ContextAttention, EqualsAttentionToKeysAndValues) {
   EXPECT_EQ(c.ask(c.direct).slice(0, 4, 7).abs().max().item<double>(), 0);
 }
 
+TEST(ContextAttention, OneHeadIsAttentionToo) {
+  const NoGradGuard no_grad;
+  const Case c;
+  const Tensor kv = wave({2 * kHead, kHead}, 0.7) * 0.3, weight = c.weight.slice(0, 0, kHead),
+               bias = c.bias.slice(0, 0, kHead), q = wave({6, 1, kHead}, 1.3), context = wave({9, kHead}, 2.1);
+  const auto across = AttentionLayout::across({6}, {9});
+  const Tensor keys = at::linear(at::layer_norm(context, {kHead}, weight, bias, kEpsilon), kv).view({-1, 2, 1, kHead});
+  const auto parts = keys.unbind(1);
+  const Tensor found =
+      ContextAttention(kv, weight, bias, 1, {Precision::kF32, {}})(q, SharedContext(context, kEpsilon, across));
+  EXPECT_LE(test::largest_difference(found, attention_reference(q, parts[0], parts[1], across).flatten(1)), 2e-6);
+}
+
 TEST(ContextAttention, Int8LosesAboutAsMuchAsWithKeysAndValues) {
   const NoGradGuard no_grad;
   const Case c;

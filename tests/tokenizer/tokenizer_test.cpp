@@ -92,6 +92,14 @@ TEST(Tokenizer, ClassComesFromTensorsAndMissingKeysHaveDefaults) {
   EXPECT_FALSE(c.n_labels.has_value());
   EXPECT_EQ(c.preset("vit_b_dec").dim_tokens, 768);
   EXPECT_EQ(mlp_sizes("BottleneckMLP/B_6-Wi_1024")->expansion, 4);
+  EXPECT_THROW(mlp_sizes("BottleneckMLP/B_6-Wi_0"), Error);
+}
+
+TEST(Tokenizer, DecoderAloneTellsThatSettingsAreOfDiffusion) {
+  const TokenizerConfig c =
+      tokenizer_config(parse_yaml("{dec_type: unet_patched, prediction_type: sample, clip_sample: true}", "x"), "x");
+  EXPECT_EQ(c.prediction_type, "sample");
+  EXPECT_TRUE(c.clip_sample);
 }
 
 TEST(Tokenizer, LearnsToReconstructABatch) {
