@@ -205,7 +205,7 @@ bool Pipeline::run(std::vector<Canvas>& canvases, Plan plan, const RunOptions& o
     for (const auto& entry : canvases[0].entries)
       if (std::find(entry.wanted.begin(), entry.wanted.end(), true) == entry.wanted.end())
         plan.conditions.push_back(entry.modality);
-  for (const auto& name : plan.conditions) state_->model.modality(name);  // names known ones where this is none
+  for (const auto& name : plan.conditions) state_->model.modality(name);  // refuses unknown ones
   for (const auto& target : plan.targets)
     for (auto& canvas : canvases) ask(canvas, target.modality);
   GenerateOptions generating;

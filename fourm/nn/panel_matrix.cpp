@@ -222,8 +222,8 @@ struct Place {
 // other, so that one which the machine holds up does not hold up the rest.
 struct Work {
   int64_t tiles, blocks_in_head, blocks, panels, threads, shares_in_block;
-  struct alignas(64) Count : std::atomic<int64_t> {};  // in a line of its own, which only helpers share
-  std::vector<Count> claimed;                          // panels of each share
+  struct alignas(Ahead::kLine) Count : std::atomic<int64_t> {};  // in a line of its own, which only helpers share
+  std::vector<Count> claimed;                                    // panels of each share
 
   Work(int64_t heads, int64_t tile_count, int64_t tile_bytes, int64_t panel_count, int64_t most_threads)
       : tiles(tile_count), panels(panel_count) {

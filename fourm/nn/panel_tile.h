@@ -54,8 +54,8 @@ struct Columns {
 };
 
 // Products are added in whole instructions: compilers would exchange sums and factors, need more registers than there are and
-// keep some of the sums on the stack. clang takes wide registers in assembly only where a function's own attributes name
-// them.
+// keep some of the sums on the stack. They add to copies, since elements of arrays are not always in registers. clang takes
+// wide registers in assembly only where a function's own attributes name them.
 #if defined(__x86_64__) && !defined(__clang__)
 #define FOURM_WHOLE_INSTRUCTIONS
 #endif
@@ -179,7 +179,6 @@ struct Int8 : Floats<kFor> {
 
  private:
 #if defined(FOURM_WHOLE_INSTRUCTIONS)
-  // Copies, since elements of arrays are not always in registers.
   FOURM_INLINE static void add_pairs(const Sums& x, const Column* columns, Sums& sum) {
     const Sum two_ones = 0x00010001;
     Sums sums = sum, products;
