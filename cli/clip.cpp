@@ -3,6 +3,7 @@
 #include <cstdio>
 #include <numeric>
 
+#include "cli/outputs.h"
 #include "cli/verbs.h"
 #include "fourm/clip/image_text.h"
 #include "fourm/core/config.h"
@@ -25,9 +26,7 @@ struct Options {
 void train(const Options& options) {
   ClipRecipe recipe;
   load_config(options.recipe, options.overrides, recipe);
-  const Outcome outcome = train_clip(recipe);
-  check(outcome.finished, recipe.out, ": stopped at step ", outcome.step,
-        " and saved; the same command goes on from there");
+  train_clip(recipe).check_finished(recipe.out);
 }
 
 std::vector<fs::path> pictures_in(const std::string& folder) {
@@ -39,13 +38,10 @@ std::vector<fs::path> pictures_in(const std::string& folder) {
 void features(const Options& options) {
   const ImageText model = ImageText::open(options.model);
   const auto files = pictures_in(options.in);
-  make_folder(options.out);
+  const auto outputs = outputs_of(files, options.out, ".npy");
   each_picture_batch(files, "features", [&](const std::vector<StoredPicture>& pictures, size_t first) {
     const std::vector<NpyArray> maps = model.features(pictures);
-    parallel_for(static_cast<int64_t>(maps.size()), [&](int64_t i) {
-      const fs::path name = files[first + static_cast<size_t>(i)].stem().concat(".npy");
-      write_npy(options.out / name, maps[i]);
-    });
+    parallel_for(static_cast<int64_t>(maps.size()), [&](int64_t i) { write_npy(outputs[first + i], maps[i]); });
   });
 }
 

@@ -16,9 +16,7 @@ void add_pretrain(CLI::App& program) {
   verb->callback([recipe, overrides] {
     PretrainConfig config;
     load_config(*recipe, *overrides, config);
-    const Outcome outcome = pretrain(config);
-    check(outcome.finished, config.out, ": stopped at step ", outcome.step,
-          " and saved; the same command goes on from there");
+    pretrain(config).check_finished(config.out);
   });
 }
 

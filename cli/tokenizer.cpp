@@ -2,6 +2,7 @@
 #include <cstdio>
 
 #include "cli/config_options.h"
+#include "cli/outputs.h"
 #include "cli/verbs.h"
 #include "fourm/core/json.h"
 #include "fourm/core/log.h"
@@ -14,7 +15,7 @@ namespace fourm {
 namespace {
 
 struct Options {
-  std::string recipe, tokenizer, out, folder;
+  std::string recipe, tokenizer, out;
   std::vector<std::string> overrides, inputs;
   int64_t size = 0, limit = 0, crops = 1;
   bool keep_size = false, json = false;
@@ -52,15 +53,13 @@ auto naming(const fs::path& file, const Body& body) {
 void train(const Options& options) {
   TokenizerRecipe recipe;
   load_config(options.recipe, options.overrides, recipe);
-  const Outcome outcome = train_tokenizer(recipe);
-  check(outcome.finished, recipe.out, ": stopped at step ", outcome.step,
-        " and saved; the same command goes on from there");
+  train_tokenizer(recipe).check_finished(recipe.out);
 }
 
 void encode(const Options& options) {
   const PictureTokenizer tokenizer = PictureTokenizer::open(options.tokenizer, packing_of(options.engine));
   const auto files = listed(options.inputs, {});
-  make_folder(options.out);
+  const auto outputs = outputs_of(files, options.out, ".npy");
   const int64_t size = options.size > 0 ? options.size : tokenizer.config().image_size;
   const std::string dtype = tokenizer.config().codebook_size <= 32768 ? "i2" : "i4";
   Progress progress("encode", static_cast<int64_t>(files.size()));
@@ -70,7 +69,7 @@ void encode(const Options& options) {
     const TokenMap map = naming(files[i], [&] { return tokenizer.encode({picture}); })[0];
     std::vector<int64_t> shape{map.height, map.width};
     if (map.heads > 1) shape.insert(shape.begin(), map.heads);
-    write_npy(fs::path(options.out) / files[i].stem().concat(".npy"), npy_from_integers(map.tokens, shape, dtype));
+    write_npy(outputs[i], npy_from_integers(map.tokens, shape, dtype));
     progress.update(static_cast<int64_t>(i) + 1);
   }
 }
@@ -78,7 +77,7 @@ void encode(const Options& options) {
 void decode(const Options& options) {
   const PictureTokenizer tokenizer = PictureTokenizer::open(options.tokenizer, packing_of(options.engine));
   const auto files = listed(options.inputs, {".npy"});
-  make_folder(options.out);
+  const auto outputs = outputs_of(files, options.out, picture_extension(tokenizer.input()));
   const auto heads = static_cast<int>(tokenizer.config().num_codebooks);
   Progress progress("decode", static_cast<int64_t>(files.size()));
   for (size_t i = 0; i < files.size(); ++i) {
@@ -90,8 +89,7 @@ void decode(const Options& options) {
           "rows, columns], as `fourm tokenizer encode` writes them");
     const TokenMap map{heads, static_cast<int>(array.shape[dims - 2]), static_cast<int>(array.shape[dims - 1]),
                        npy_integers(array, files[i].string())};
-    write_file(fs::path(options.out) / files[i].stem().concat(picture_extension(tokenizer.input())),
-               encode_picture(tokenizer.input(), tokenizer.decode({map}, options.decoding)[0]));
+    write_file(outputs[i], encode_picture(tokenizer.input(), tokenizer.decode({map}, options.decoding)[0]));
     progress.update(static_cast<int64_t>(i) + 1);
   }
 }

@@ -61,6 +61,7 @@ void add_vocab(CLI::App& program) {
     WordPieceTrainer trainer(options);
     for (const fs::path given : o->texts) {
       const auto files = fs::is_directory(given) ? list_files(given, {".txt", ".json"}) : std::vector<fs::path>{given};
+      check(!files.empty(), given.string(), ": holds no texts (.txt, .json)");
       for (const auto& file : files) {
         if (file.extension() == ".json")
           add_strings(read_json(file), {"caption", "text", "instances", "class_name"}, trainer);

@@ -5,6 +5,14 @@
 #include "fourm/tokenizer/vqvae.h"
 
 namespace fourm {
+namespace {
+
+// Of an earlier run that was not stopped between its two files.
+bool is_whole(const fs::path& folder) {
+  return fs::exists(folder / "config.json") && fs::exists(folder / "model.safetensors");
+}
+
+}  // namespace
 
 ModelConfig official_size(const std::string& name) {
   struct Row {
@@ -29,15 +37,16 @@ ModelConfig official_size(const std::string& name) {
 }
 
 fs::path random_model(const BenchSetting& setting) {
-  if (fs::exists(setting.scratch / "model.safetensors")) return setting.scratch;
+  const fs::path folder = setting.scratch / (setting.size + "-" + setting.dtype);
+  if (is_whole(folder)) return folder;
   const at::ScalarType dtype = parse_dtype(setting.dtype);
-  FourM::fresh(official_size(setting.size), ModalityTable::official(), 1, dtype).save(setting.scratch, dtype);
-  return setting.scratch;
+  FourM::fresh(official_size(setting.size), ModalityTable::official(), 1, dtype).save(folder, dtype);
+  return folder;
 }
 
 fs::path random_tokenizer(const BenchSetting& setting) {
   const fs::path folder = setting.scratch / "tok_rgb";
-  if (fs::exists(folder / "model.safetensors")) return folder;
+  if (is_whole(folder)) return folder;
   TokenizerConfig c;
   c.enc_type = "vit_b_enc";
   c.dec_type = "unet_patched";

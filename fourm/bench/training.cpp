@@ -66,7 +66,8 @@ std::vector<Workload> workloads_of(const BenchSetting& setting, const std::vecto
   std::vector<Workload> workloads;
   for (const auto& name : names) {
     const Stopwatch watch;
-    const auto precision = setting.packing == Precision::kBf16 ? Precision::kBf16 : Precision::kF32;
+    const auto precision = setting.packing.value_or(Precision::kF32);
+    check(precision != Precision::kInt8, "training has no int8; give f32 or bf16");
     const auto trained = std::make_shared<Trained>(FourM::open(folder), precision);
     const ModelConfig& c = trained->model.config();
     workloads.push_back({name, watch.seconds(), c.dim, c.mlp_hidden(), 3, [=](const auto&) { trained->step(); }});

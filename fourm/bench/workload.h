@@ -14,7 +14,7 @@ namespace fourm {
 
 /// Where weights come from and how they are computed with.
 struct BenchSetting {
-  fs::path model;                    ///< a model folder; empty: random weights of `size`, kept in `scratch`
+  fs::path model;                    ///< a model folder; empty: random weights of `size`, kept below `scratch`
   std::string size, dtype;           ///< of random weights: Ti, S, B, L or XL; stored as f32, f16 or bf16
   fs::path scratch;                  ///< random weights are written here once
   bool reference = false;            ///< plain products, nothing kept between steps

@@ -178,6 +178,14 @@ YAML::Node to_yaml(const T& config) {
   return config_detail::write(config);
 }
 
+/// The keys of a config, in the order of their declaration.
+template <class T>
+std::vector<std::string> config_keys(const T& config) {
+  std::vector<std::string> keys;
+  for (const auto& item : to_yaml(config)) keys.push_back(item.first.Scalar());
+  return keys;
+}
+
 /// YAML text of a node, a line a key.
 std::string yaml_text(const YAML::Node& node);
 

@@ -49,7 +49,8 @@ MappedFile map_file(const fs::path& path) {
 void write_file(const fs::path& path, const std::function<void(std::ostream&)>& produce) {
   if (path.has_parent_path()) make_folder(path.parent_path());
   static std::atomic<int64_t> count = 0;  // several threads may write the same file
-  const fs::path beside = concat(path.string(), ".tmp", getpid(), "-", count++);
+  // Hidden, so that what a killed process leaves is nowhere taken for a file of its own.
+  const fs::path beside = path.parent_path() / concat(".", path.filename().string(), ".tmp", getpid(), "-", count++);
   std::error_code ignored;
   try {
     std::ofstream out(beside, std::ios::binary | std::ios::trunc);
@@ -89,7 +90,7 @@ std::vector<fs::path> list_files(const fs::path& folder, const std::vector<std::
   std::vector<fs::path> files;
   for (const auto& entry : fs::directory_iterator(folder, error)) {
     std::error_code ignored;
-    if (!entry.is_regular_file(ignored)) continue;
+    if (!entry.is_regular_file(ignored) || entry.path().filename().string().starts_with('.')) continue;
     const std::string extension = entry.path().extension().string();
     if (extensions.empty() || std::find(extensions.begin(), extensions.end(), extension) != extensions.end())
       files.push_back(entry.path());

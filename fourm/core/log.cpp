@@ -28,7 +28,7 @@ double Stopwatch::seconds() const {
 }
 
 Progress::Progress(std::string label, int64_t total, int64_t done)
-    : label_(std::move(label)), total_(total), first_(done), done_(done) {}
+    : label_(std::move(label)), total_(total), first_(done) {}
 
 Progress::~Progress() {
   if (drawn_ && isatty(STDERR_FILENO)) {
@@ -39,7 +39,6 @@ Progress::~Progress() {
 }
 
 void Progress::update(int64_t done, const std::string& detail) {
-  done_ = done;
   const double now = watch_.seconds();
   const bool terminal = isatty(STDERR_FILENO);
   if (quiet || (done < total_ && now - shown_ < (terminal ? 0.2 : 15))) return;

@@ -43,7 +43,7 @@ class Progress {
 
  private:
   std::string label_;
-  int64_t total_, first_, done_;
+  int64_t total_, first_;
   Stopwatch watch_;
   double shown_ = -1e9;
   bool drawn_ = false;

@@ -10,6 +10,7 @@ namespace fourm {
 std::vector<std::string> split(std::string_view text, char separator);
 std::string join(const std::vector<std::string>& parts, std::string_view separator);
 std::string trim(std::string_view text);
+bool contains(const std::vector<std::string>& names, std::string_view name);
 bool starts_with_any(std::string_view text, const std::vector<std::string>& prefixes);
 
 /// The candidate with the smallest edit distance to `name`; empty when none is close (more than half of it differs).
@@ -18,8 +19,8 @@ std::string nearest_name(std::string_view name, const std::vector<std::string>& 
 /// " (did you mean 'x'?)" or "".
 std::string did_you_mean(std::string_view name, const std::vector<std::string>& candidates);
 
-/// Printable and short: control characters and bytes that are not UTF-8 become '?', long text is cut. For messages
-/// that quote a file.
+/// In quotes, printable and short: bytes that are no printable ASCII become '?', long text is cut. For messages that quote a
+/// file.
 std::string printable(std::string_view text, size_t limit = 80);
 
 /// 3.2 s, 4:05, 1:02:09.

@@ -13,7 +13,7 @@
 #include "fourm/core/strings.h"
 #include "fourm/data/annotation.h"
 #include "fourm/data/crop.h"
-#include "fourm/data/token_files.h"
+#include "fourm/data/token_set.h"
 
 namespace fourm {
 namespace {

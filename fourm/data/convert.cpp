@@ -1,6 +1,7 @@
 #include "fourm/data/convert.h"
 
 #include <algorithm>
+#include <atomic>
 
 #include "fourm/core/error.h"
 #include "fourm/core/json.h"
@@ -65,8 +66,13 @@ int64_t convert_to_shards(const std::string& path, const fs::path& out, int64_t 
 int64_t label_by_transparency(const fs::path& path) {
   const Source source = Source::open(path.string());
   check(source.has("rgb"), path.string(), ": has no rgb/ with pictures to label");
+  check(!source.in_archives(), path.string(),
+        ": holds shards; `fourm data convert` makes folders, which can be labelled");
+  std::atomic<int64_t> labelled = 0;
   parallel_for(source.size(), [&](int64_t i) {
-    if (!source.has(i, "rgb")) return;
+    const bool has_mask = source.has(i, "mask"), has_boxes = source.has(i, "det");
+    if (!source.has(i, "rgb") || (has_mask && has_boxes)) return;
+    ++labelled;
     const Image picture = decode_image_rgba(source.read(i, "rgb"), source.origin(i, "rgb"));
     Image mask(picture.width, picture.height, 1);
     int left = picture.width, top = picture.height, right = -1, bottom = -1;
@@ -89,11 +95,12 @@ int64_t label_by_transparency(const fs::path& path) {
                        {"class_name", folder.empty() ? "object" : folder},
                        {"score", 1}});
     }
-    write_file(path / "mask" / (source.name(i) + ".png"), encode_png(mask));
-    write_file(path / "det" / (source.name(i) + ".json"),
-               Json{{"instances", boxes}, {"height", picture.height}, {"width", picture.width}}.dump() + "\n");
+    if (!has_mask) write_file(path / "mask" / (source.name(i) + ".png"), encode_png(mask));
+    if (!has_boxes)
+      write_file(path / "det" / (source.name(i) + ".json"),
+                 Json{{"instances", boxes}, {"height", picture.height}, {"width", picture.width}}.dump() + "\n");
   });
-  return source.size();
+  return labelled;
 }
 
 }  // namespace fourm

@@ -52,25 +52,25 @@ TokenReader::TokenReader(const std::map<std::string, double>& sets, const std::v
                          const WordPiece& text, uint64_t seed, int64_t rank, int64_t ranks)
     : seed_(seed), rank_(rank), ranks_(ranks), share_(shares(sets)) {
   check(!sets.empty() && rank >= 0 && rank < ranks, "a reader needs a set, and a rank below ", ranks);
-  for (const auto& [path, weight] : sets) sets_.push_back(TokenSet::open(path, modalities, text));
+  for (const auto& [path, weight] : sets) sets_.emplace_back(path, modalities, text);
 }
 
 int64_t TokenReader::size() const {
   int64_t n = 0;
-  for (const auto& set : sets_) n += set->size();
+  for (const auto& set : sets_) n += set.size();
   return n;
 }
 
 TokenReader::Order TokenReader::order(size_t set, int64_t epoch) const {
   return kept(orders_, mutex_, {set, epoch}, 4 * sets_.size(), [&] {
-    const std::vector<int64_t>& starts = sets_[set]->shards();
+    const std::vector<int64_t>& starts = sets_[set].shards();
     const auto shards = static_cast<int64_t>(starts.size());
     Random random(seed_, {kOrder, set, static_cast<uint64_t>(epoch)});
     const std::vector<int64_t> shuffled = random.permutation(shards);
     std::vector<int64_t> order, window;
-    order.reserve(sets_[set]->size());
+    order.reserve(sets_[set].size());
     for (int64_t k = 0; k < shards; ++k) {
-      const int64_t s = shuffled[k], end = s + 1 < shards ? starts[s + 1] : sets_[set]->size();
+      const int64_t s = shuffled[k], end = s + 1 < shards ? starts[s + 1] : sets_[set].size();
       for (int64_t i = starts[s]; i < end; ++i) window.push_back(i);
       if ((k + 1) % kWindow && k + 1 < shards) continue;
       random.shuffle(window);
@@ -101,13 +101,13 @@ TokenReader::Place TokenReader::place(int64_t visit) const {
     set = static_cast<size_t>(turn) % sets_.size();
     n = block * share_[set] + turn / static_cast<int64_t>(sets_.size());
   }
-  const int64_t size = sets_[set]->size(), epoch = n / size;
+  const int64_t size = sets_[set].size(), epoch = n / size;
   return {set, epoch, (*order(set, epoch))[n % size]};
 }
 
 TokenSample TokenReader::sample(int64_t visit) const {
   const Place at = place(visit);
-  return sets_[at.set]->sample(at.index, Random(seed_, {kSample, static_cast<uint64_t>(visit * ranks_ + rank_)}));
+  return sets_[at.set].sample(at.index, Random(seed_, {kSample, static_cast<uint64_t>(visit * ranks_ + rank_)}));
 }
 
 }  // namespace fourm

@@ -41,7 +41,7 @@ class TokenReader {
 
   uint64_t seed_;
   int64_t rank_, ranks_;
-  std::vector<std::unique_ptr<TokenSet>> sets_;
+  std::vector<TokenSet> sets_;
   std::vector<int64_t> share_;  // of each set in a block of visits
   mutable std::mutex mutex_;
   mutable std::map<std::pair<size_t, int64_t>, Order> orders_;  // (set, epoch)

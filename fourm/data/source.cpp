@@ -261,7 +261,7 @@ class Source::Scan {
     if (!extension)
       return report({file, member.name, "has an ending that no modality has",
                      "expected NAME.EXT or NAME.MODALITY.EXT with ." + join(kExtensions, ", .")});
-    if (modality.empty())
+    if (modality.empty() || modality.starts_with('.'))
       return report({file, member.name, "names no modality",
                      "call it NAME.MODALITY.EXT, or put the archive into a folder named after the modality"});
     s_.together_ |= has_modality;

@@ -41,6 +41,8 @@ class Source {
   const std::vector<std::string>& modalities() const { return modalities_; }  ///< sorted
   bool has(const std::string& modality) const { return members_.contains(modality); }
   bool has(int64_t sample, const std::string& modality) const { return find(sample, modality) != nullptr; }
+  /// In tar archives, not in folders of files.
+  bool in_archives() const { return archives_; }
   /// The first sample of each shard; a folder is one shard.
   const std::vector<int64_t>& shards() const { return shards_; }
 

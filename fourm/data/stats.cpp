@@ -12,7 +12,7 @@
 #include "fourm/data/annotation.h"
 #include "fourm/data/masking.h"
 #include "fourm/data/reader.h"
-#include "fourm/data/token_files.h"
+#include "fourm/data/token_set.h"
 #include "fourm/modality/transform.h"
 
 namespace fourm {
@@ -124,7 +124,7 @@ PreviewCell look_at(const Source& source, int64_t i, const std::string& modality
   }
   if (extension == "npy" && config.kind != "depth") {
     const NpyArray array = decode_npy(bytes, where);
-    if (array.dtype == "u1" && array.shape.size() == 4 && array.shape[3] == 3) {
+    if (array.dtype == "u1" && array.shape.size() == 4 && array.shape[3] == 3 && array.count() > 0) {
       cell.picture = Image(static_cast<int>(array.shape[2]), static_cast<int>(array.shape[1]), 3);
       std::copy_n(array.bytes.begin(), cell.picture.pixels.size(), cell.picture.pixels.begin());
     }

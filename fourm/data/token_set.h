@@ -1,12 +1,5 @@
-// A data set as tokens, in any of the layouts that training reads. A packed folder has one file a modality:
-//
-//   samples.json               {"samples": ["000000", ...], "crops": C}: the names of the N samples
-//   tok_depth@128.safetensors  tensor "tokens", I16 [N, C, L]
-//   rgb@128.safetensors        tensor "pixels", U8 [N, C, S, S, 3]
-//   caption.json               N lists of texts, of which each visit takes one
-//   det.json                   N objects {"instances": [{"boxes": [xmin, ymin, xmax, ymax], "class_name", "score"}]}
-//
-// Token files stand a sample each in folders or tar shards (data/source.h), as the original has them:
+// A data set as tokens, read when a sample is visited: a file a sample, in folders or tar shards (data/source.h), as
+// `fourm tokenize` and the original write them:
 //
 //   tok_depth@128/NAME.npy     integers [C, L]
 //   rgb@128/NAME.npy           U8 [C, S, S, 3]; or rgb/NAME.jpg, cropped when read
@@ -16,19 +9,28 @@
 // Crops of one number belong together in all modalities; captions and boxes follow them.
 #pragma once
 
-#include "fourm/core/json.h"
 #include "fourm/core/rng.h"
 #include "fourm/data/sample.h"
+#include "fourm/data/source.h"
+#include "fourm/io/npy.h"
 #include "fourm/text/wordpiece.h"
 
 namespace fourm {
 
-/// samples.json.
-struct TokenSetIndex {
-  std::vector<std::string> samples;
-  int64_t crops = 1;
-  static TokenSetIndex read(const fs::path& folder);
-  void write(const fs::path& folder) const;
+/// A file of tokens: integers [C, L], or [L] for one crop.
+class TokenArray {
+ public:
+  /// Error naming `where` on anything else.
+  TokenArray(std::string_view bytes, std::string where);
+  int64_t crops() const { return crops_; }
+  int64_t length() const { return length_; }
+  /// The tokens of a crop. Error when one is below 0 or from `vocabulary` on.
+  std::vector<int64_t> ids(int64_t crop, int64_t vocabulary) const;
+
+ private:
+  NpyArray array_;
+  std::string where_;
+  int64_t crops_ = 1, length_ = 0;
 };
 
 /// Pixels as the encoder reads them: patches row by row, each in the order (row, column, channel), standardised by the
@@ -40,19 +42,26 @@ int64_t coordinate_bins(const WordPiece& text);
 
 class TokenSet {
  public:
-  /// The modalities that are wanted. Error naming file and sample on a modality that is not there, another number of
-  /// tokens, a token outside its vocabulary: for packed folders when opened, for files when read.
-  static std::unique_ptr<TokenSet> open(const std::string& path, const std::vector<Modality>& modalities,
-                                        const WordPiece& text);
-  virtual ~TokenSet() = default;
+  /// The modalities that are wanted. The text tokenizer must outlive the set. Error on a modality that is not there.
+  TokenSet(const std::string& path, const std::vector<Modality>& modalities, const WordPiece& text);
 
-  virtual int64_t size() const = 0;
-  virtual const std::string& name(int64_t i) const = 0;
+  int64_t size() const { return source_.size(); }
+  const std::string& name(int64_t i) const { return source_.name(i); }
   /// The first sample of each shard.
-  virtual const std::vector<int64_t>& shards() const = 0;
-  /// Sample i; `random` chooses crop and text. Modalities that the sample lacks are absent. May be called from several
-  /// threads.
-  virtual TokenSample sample(int64_t i, Random random) const = 0;
+  const std::vector<int64_t>& shards() const { return source_.shards(); }
+  /// Sample i; `random` chooses crop and text. Modalities that the sample lacks are absent. Error naming the file on
+  /// another number of crops or tokens and on a token outside its vocabulary. May be called from several threads.
+  TokenSample sample(int64_t i, Random random) const;
+
+ private:
+  struct Part {
+    Modality modality;
+    std::string folder;  // that it is read from: its name, or the part before '@'
+  };
+  Source source_;
+  std::vector<Part> parts_;  // sorted by name
+  const WordPiece& text_;
+  int64_t bins_ = 0;
 };
 
 }  // namespace fourm

@@ -199,6 +199,7 @@ class Demo {
                                     const std::function<void(Canvas&, size_t)>& give,
                                     const std::function<GalleryCell(size_t)>& given) const {
     const auto rooms = static_cast<size_t>(options_.paintings);
+    if (rooms == 0) return {};
     const auto start = [&](size_t i) {
       Canvas canvas;
       canvas.key = key(purpose, i);

@@ -15,13 +15,6 @@ using Pictures = std::vector<StoredPicture>;
 
 const Image& image(const StoredPicture& picture) { return std::get<Image>(picture); }
 
-Raster<float> metres(const InputConfig& kind, const StoredPicture& picture) {
-  const auto& stored = std::get<Raster<uint16_t>>(picture);
-  Raster<float> out(stored.width, stored.height, 1);
-  for (size_t i = 0; i < out.pixels.size(); ++i) out.pixels[i] = static_cast<float>(stored.pixels[i] * kind.depth_unit);
-  return out;
-}
-
 // The scores of model, ceiling and one blind picture, each against the truth.
 template <class Score>
 Comparison compare_each(const std::string& name, const std::string& unit, bool higher, const MapAnswers& a,
@@ -66,7 +59,7 @@ double mean_iou(const Pictures& predicted, const Pictures& truth, const std::vec
 std::vector<Comparison> compare_depth(const MapAnswers& a) {
   const StoredPicture blind = pixel_mean<uint16_t>(a.truth);
   const auto errors = [&](const StoredPicture& p, const StoredPicture& t) {
-    return depth_errors(metres(a.kind, p), metres(a.kind, t));
+    return depth_errors(depth_in_metres(a.kind, p), depth_in_metres(a.kind, t));
   };
   return {compare_each("depth AbsRel", "", false, a, blind,
                        [&](const auto& p, const auto& t) { return errors(p, t).abs_rel; }),
@@ -103,7 +96,7 @@ std::vector<Comparison> compare_maps(const MapAnswers& a, uint64_t seed) {
     return {compare_each("normals mean angle", "degrees", false, a, blind,
                          [](const auto& p, const auto& t) { return mean_angle(image(p), image(t)); })};
   return {compare_each("rgb PSNR", "dB", true, a, blind,
-                       [](const auto& p, const auto& t) { return psnr(image(p), image(t)); })};
+                       [](const auto& p, const auto& t) { return bounded_psnr(image(p), image(t)); })};
 }
 
 }  // namespace fourm

@@ -140,6 +140,8 @@ double psnr(const Image& a, const Image& b) {
   return squares == 0 ? INFINITY : 10 * std::log10(255.0 * 255.0 * static_cast<double>(a.pixels.size()) / squares);
 }
 
+double bounded_psnr(const Image& a, const Image& b) { return std::min(psnr(a, b), 100.0); }
+
 double ssim(const Image& a, const Image& b) {
   check_same_size(a, b, "[ssim]");
   check(a.area() > 0, "[ssim] the pictures are empty");

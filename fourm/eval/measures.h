@@ -43,6 +43,8 @@ class Confusion {
 
 /// Peak signal-to-noise ratio in dB of 8-bit pictures; infinite when equal.
 double psnr(const Image& a, const Image& b);
+/// The same, at most 100: means over pictures stay finite.
+double bounded_psnr(const Image& a, const Image& b);
 
 /// Structural similarity of 8-bit pictures (Wang et al. 2004): windows of 11 pixels weighted by a Gaussian of deviation
 /// 1.5, constants 0.01 and 0.03, mean over the windows inside the picture and over channels. At most 1, for equal

@@ -10,8 +10,6 @@
 namespace fourm {
 namespace {
 
-constexpr double kLargestPsnr = 100;  // of equal pictures
-
 double rmse(double psnr) { return 255 * std::pow(10, -psnr / 20); }
 
 }  // namespace
@@ -40,7 +38,7 @@ std::vector<SolverError> compare_solvers(const PictureTokenizer& tokenizer, cons
       const double error = first ? 0 : rmse(psnr(shown, truth[i]));
       squares += error * error / n;
       row.largest = std::max(row.largest, error);
-      row.psnr += std::min(kLargestPsnr, psnr(shown, display(input, pictures[i]))) / n;
+      row.psnr += bounded_psnr(shown, display(input, pictures[i])) / n;
     }
     row.rmse = std::sqrt(squares);
     table.push_back(row);

@@ -7,13 +7,10 @@
 #include <cmath>
 
 #include "fourm/core/error.h"
+#include "fourm/core/strings.h"
 
 namespace fourm {
 namespace {
-
-bool contains(const std::vector<std::string>& names, const std::string& name) {
-  return std::find(names.begin(), names.end(), name) != names.end();
-}
 
 Tensor known_rows(const ModalityData& data, const std::vector<int64_t>& slots) {
   Tensor rows = at::empty({static_cast<int64_t>(slots.size()), data.width}, at::kFloat);

@@ -1,6 +1,7 @@
 #include "fourm/generate/pipeline.h"
 
 #include <algorithm>
+#include <cmath>
 #include <cstdlib>
 
 #include "fourm/core/error.h"
@@ -116,13 +117,15 @@ void Pipeline::give(Canvas& canvas, const std::string& name, const std::string& 
     ModalityData data;
     data.width = m.width;
     data.values = npy_floats(array);
+    for (const float x : data.values) check(std::isfinite(x), value, ": holds ", x, ", expected finite numbers");
     canvas.add_known(name, std::move(data));
   } else if (npy && m.kind == ModalityKind::kTokens && has_tokenizer(name) && picture_kind(name).has_features() &&
              read_npy(value).dtype.starts_with("f")) {  // the features themselves
     give_picture(canvas, name, read_picture(picture_kind(name), value));
   } else if (npy && m.kind != ModalityKind::kPixels) {
-    auto tokens = npy_integers(read_npy(value), value);
-    if (m.kind == ModalityKind::kTokens && tokens.size() > static_cast<size_t>(m.max_tokens))
+    const NpyArray array = read_npy(value);
+    auto tokens = npy_integers(array, value);
+    if (m.kind == ModalityKind::kTokens && array.shape.size() == 2 && array.shape[1] == m.max_tokens)
       tokens.resize(static_cast<size_t>(m.max_tokens));  // official files hold several crops, the first one is whole
     give_tokens(canvas, name, tokens);
   } else if (m.kind == ModalityKind::kSequence) {

@@ -3,6 +3,8 @@
 #include <archive.h>
 #include <archive_entry.h>
 
+#include <cerrno>
+#include <cstring>
 #include <ostream>
 
 #include "fourm/core/error.h"
@@ -77,12 +79,16 @@ TarListing list_tar(const fs::path& path) {
 
 struct TarWriter::Archive {
   std::unique_ptr<archive, int (*)(archive*)> tar{archive_write_new(), archive_write_free};
+  std::string where;
   void sound(la_ssize_t status) const {
-    check(status >= ARCHIVE_OK, "a tar archive cannot be written (", archive_error_string(tar.get()), ")");
+    if (status >= ARCHIVE_OK) return;
+    const char* reason = archive_error_string(tar.get());
+    fail(where, ": cannot be written (", reason ? reason : std::strerror(errno), "); is the disk full?");
   }
 };
 
-TarWriter::TarWriter(std::ostream& out) : archive_(std::make_unique<Archive>()) {
+TarWriter::TarWriter(std::ostream& out, std::string where) : archive_(std::make_unique<Archive>()) {
+  archive_->where = std::move(where);
   archive_write_set_format_gnutar(archive_->tar.get());  // names are bytes, whatever the locale
   archive_->sound(archive_write_open(
       archive_->tar.get(), &out, nullptr,
@@ -111,7 +117,7 @@ void TarWriter::finish() { archive_->sound(archive_write_close(archive_->tar.get
 
 void write_tar(const fs::path& path, const std::function<void(TarWriter&)>& fill) {
   write_file(path, [&](std::ostream& out) {
-    TarWriter writer(out);
+    TarWriter writer(out, path.string());
     fill(writer);
     writer.finish();
   });

@@ -34,7 +34,8 @@ TarListing list_tar(const fs::path& path);
 
 class TarWriter {
  public:
-  explicit TarWriter(std::ostream& out);
+  /// `where` names the archive in errors.
+  TarWriter(std::ostream& out, std::string where);
   ~TarWriter();
   /// The same members give the same bytes: no times, no owners.
   void add(const std::string& name, std::string_view bytes);

@@ -17,7 +17,8 @@ namespace {
 
 constexpr std::string_view kZipStart = "PK\x03\x04";
 constexpr size_t kPrefix = 4;
-constexpr int kMaxDepth = 8;  // of lists in arguments
+constexpr int kMaxDepth = 8;           // of lists in arguments
+constexpr size_t kMaxSetting = 10000;  // characters: no setting is longer
 
 std::string first_bytes(const fs::path& path) {
   std::error_code ignored;
@@ -49,30 +50,32 @@ const PickleValue* tensor_object(const PickleValue* value) {
   return nullptr;
 }
 
-// As Python prints it; nothing for values that are no settings.
-std::optional<std::string> setting_text(const PickleValue& value, int depth = 0) {
+// Appends it as Python prints it; false for values that are no settings.
+bool add_setting(const PickleValue& value, std::string& text, int depth = 0) {
   switch (value.kind) {
-    case PickleValue::kNone: return "None";
-    case PickleValue::kBool: return value.integer ? "True" : "False";
-    case PickleValue::kInt: return std::to_string(value.integer);
+    case PickleValue::kNone: text += "None"; break;
+    case PickleValue::kBool: text += value.integer ? "True" : "False"; break;
+    case PickleValue::kInt: text += std::to_string(value.integer); break;
     case PickleValue::kFloat: {
-      char text[32];
-      std::snprintf(text, sizeof text, "%.17g", value.real);
-      return std::string(text);
+      char digits[32];
+      std::snprintf(digits, sizeof digits, "%.17g", value.real);
+      text += digits;
+      break;
     }
-    case PickleValue::kText: return depth > 0 ? "'" + value.text + "'" : value.text;
+    case PickleValue::kText: text += depth > 0 ? "'" + value.text + "'" : value.text; break;
     case PickleValue::kList:
-    case PickleValue::kTuple: {
-      std::vector<std::string> parts;
+    case PickleValue::kTuple:
+      if (depth == kMaxDepth) return false;
+      text += '[';
       for (const auto* item : value.items) {
-        const auto part = depth < kMaxDepth ? setting_text(*item, depth + 1) : std::nullopt;
-        if (!part) return std::nullopt;
-        parts.push_back(*part);
+        if (text.back() != '[') text += ", ";
+        if (!add_setting(*item, text, depth + 1)) return false;
       }
-      return "[" + join(parts, ", ") + "]";
-    }
-    default: return std::nullopt;
+      text += ']';
+      break;
+    default: return false;
   }
+  return text.size() <= kMaxSetting;  // lists may hold one list many times
 }
 
 class TorchReader {
@@ -113,7 +116,7 @@ class TorchReader {
     if (args && args->is(PickleValue::kObject) && args->state) args = args->state;  // argparse.Namespace
     if (args && args->is(PickleValue::kDict))
       for (const auto& [key, value] : args->entries)
-        if (const auto text = setting_text(*value); text && key->is(PickleValue::kText)) metadata[key->text] = *text;
+        if (std::string text; key->is(PickleValue::kText) && add_setting(*value, text)) metadata[key->text] = text;
     return metadata;
   }
 

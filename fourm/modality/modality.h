@@ -1,4 +1,4 @@
-// What the model can read and write. Modalities are data: the official ones are a built-in table (official.cpp), a
+// What the model can read and write. Modalities are data: the official ones are a built-in table (official.h), a
 // YAML file of the same form adds others, so that a new token modality needs no new code.
 #pragma once
 

@@ -276,6 +276,13 @@ std::string encode_picture(const InputConfig& config, const StoredPicture& pictu
   return encode_png(bytes_of(picture, static_cast<int>(config.channels())));
 }
 
+Raster<float> depth_in_metres(const InputConfig& config, const StoredPicture& picture) {
+  const auto& depth = std::get<Raster<uint16_t>>(picture);
+  Raster<float> metres(depth.width, depth.height, 1);
+  for (size_t i = 0; i < depth.area(); ++i) metres.pixels[i] = static_cast<float>(depth.pixels[i] * config.depth_unit);
+  return metres;
+}
+
 const char* picture_extension(const InputConfig& config) { return config.has_features() ? ".npy" : ".png"; }
 
 Image display(const InputConfig& config, const StoredPicture& picture) {

@@ -73,6 +73,9 @@ void to_labels(const InputConfig& config, const StoredPicture& picture, bool fli
 StoredPicture from_network(const InputConfig& config, const float* values, int width, int height);
 StoredPicture from_labels(const InputConfig& config, const int64_t* labels, int width, int height);
 
+/// A stored depth map in metres.
+Raster<float> depth_in_metres(const InputConfig& config, const StoredPicture& picture);
+
 /// As a file: PNG in the stored form (16-bit depth, palette labels), .npy for features.
 std::string encode_picture(const InputConfig& config, const StoredPicture& picture);
 const char* picture_extension(const InputConfig& config);  ///< of such a file: ".png" or ".npy"

@@ -15,24 +15,15 @@ namespace {
 const std::vector<std::string> kTrainingKeys{"drop_path_rate_encoder", "drop_path_rate_decoder", "shared_drop_path",
                                              "use_act_checkpoint"};
 
-struct KeyList {
-  std::vector<std::string> keys;
-  template <class T>
-  void operator()(const char* key, T&, const char*) {
-    keys.push_back(key);
-  }
-};
-
 ModelConfig from_yaml(YAML::Node node, const std::string& origin) {
   check(node.IsMap(), origin, ": is not a config (expected an object)");
   ModelConfig config;
-  KeyList known;
-  config.fields(known);
+  const std::vector<std::string> known = config_keys(config);
   std::vector<std::string> unknown, all;
   for (const auto& item : node) all.push_back(item.first.as<std::string>());
   for (const auto& key : all) {
-    if (std::find(known.keys.begin(), known.keys.end(), key) != known.keys.end()) continue;
-    if (std::find(kTrainingKeys.begin(), kTrainingKeys.end(), key) == kTrainingKeys.end()) unknown.push_back(key);
+    if (contains(known, key)) continue;
+    if (!contains(kTrainingKeys, key)) unknown.push_back(key);
     node.remove(key);
   }
   if (!unknown.empty()) warn(origin, ": keys that are not used: ", join(unknown, ", "));

@@ -51,7 +51,7 @@ void describe_model(const fs::path& path, Json& report) {
   Json modalities = Json::array();
   std::vector<std::string> names = c.domains_in;
   for (const auto& name : c.domains_out)
-    if (std::find(names.begin(), names.end(), name) == names.end()) names.push_back(name);
+    if (!contains(names, name)) names.push_back(name);
   for (const auto& name : names) {
     const Modality m = model.modality(name);
     modalities.push_back({{"name", name},

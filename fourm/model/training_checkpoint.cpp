@@ -42,7 +42,7 @@ std::vector<std::string> modalities(const SafetensorsFile& file, const std::stri
   for (const auto& t : file.tensors()) {
     if (!t.name.starts_with(prefix)) continue;
     const std::string name = t.name.substr(prefix.size(), t.name.find('.', prefix.size()) - prefix.size());
-    if (std::find(names.begin(), names.end(), name) == names.end()) names.push_back(name);
+    if (!contains(names, name)) names.push_back(name);
   }
   return names;
 }

@@ -1,12 +1,9 @@
 #include "fourm/nn/packed_conv2d.h"
 
 #include "fourm/nn/onednn.h"
-#include "fourm/nn/winograd.h"
 
 namespace fourm {
 namespace {
-
-Tensor channels_last(const Tensor& x) { return x.contiguous(at::MemoryFormat::ChannelsLast); }
 
 Tensor pack(const Tensor& weight, int64_t padding, int64_t stride, at::IntArrayRef input) {
   return at::mkldnn_reorder_conv2d_weight(weight.to_mkldnn(), {padding, padding}, {stride, stride}, {1, 1}, 1, input);
@@ -52,16 +49,15 @@ bool available(at::ScalarType type) {
   return type == at::kFloat ? wide : narrow;
 }
 
-// Of the pictures that a convolution is packed for. Fewer gain little, and its matrices are 16 / 9 as large.
+// Of a picture. Fewer gain little, and Winograd's matrices are 16 / 9 as large.
 constexpr int64_t kPixelsForWinograd = 512;
 
 }  // namespace
 
-struct PackedConv2d::Form {
-  std::optional<WinogradConv2d> winograd;
-  Tensor weight;  // of other convolutions: packed; plain where the operators are missing
-  Tensor bias;
+// By LibTorch: packed, or plain where the operators are missing.
+struct PackedConv2d::Direct {
   at::ScalarType type;
+  Tensor weight, bias;
   bool packed;
 };
 
@@ -70,34 +66,38 @@ PackedConv2d::PackedConv2d(Tensor weight, Tensor bias, int64_t stride, Packing p
 
 PackedConv2d::~PackedConv2d() = default;
 
-const PackedConv2d::Form& PackedConv2d::form(const Tensor& x) const {
-  return form_.get([&] {
+const WinogradConv2d& PackedConv2d::winograd() const {
+  return winograd_.get([&] {
     const NoGradGuard no_grad;
-    Form form;
-    form.type = packing_.precision == Precision::kBf16 ? at::kBFloat16 : at::kFloat;
-    form.bias = bias_.to(form.type);
-    form.packed = available(form.type);
-    const bool by_winograd =
-        form.type == at::kFloat && weight_.size(2) == 3 && stride_ == 1 && x.numel() / x.size(1) >= kPixelsForWinograd;
-    if (by_winograd)
-      form.winograd.emplace(weight_);
-    else
-      form.weight = weight_.to(form.type);
-    if (form.packed && !by_winograd) form.weight = pack(form.weight, weight_.size(2) / 2, stride_, x.sizes());
-    if (packing_.give_back && !form.weight.is_same(weight_)) packing_.give_back(weight_);
-    return form;
+    WinogradConv2d made(weight_);
+    if (packing_.give_back) packing_.give_back(weight_);
+    return made;
+  });
+}
+
+const PackedConv2d::Direct& PackedConv2d::direct(at::IntArrayRef input) const {
+  return direct_.get([&] {
+    const NoGradGuard no_grad;
+    const auto type = packing_.precision == Precision::kBf16 ? at::kBFloat16 : at::kFloat;
+    Direct made{type, weight_.to(type), bias_.to(type), available(type)};
+    if (made.packed) made.weight = pack(made.weight, weight_.size(2) / 2, stride_, input);
+    if (packing_.give_back && !made.weight.is_same(weight_)) packing_.give_back(weight_);
+    return made;
   });
 }
 
 Tensor PackedConv2d::operator()(const Tensor& x, const Tensor& residual) const {
-  const Form& f = form(x);
-  if (f.winograd) return (*f.winograd)(x, f.bias, residual);
-  const Tensor in = channels_last(x.to(f.type));
+  // A picture's size alone decides: neither those beside it nor those before.
+  if (packing_.precision != Precision::kBf16 && weight_.size(2) == 3 && stride_ == 1 &&
+      x.size(2) * x.size(3) >= kPixelsForWinograd)
+    return winograd()(x, bias_.to(at::kFloat), residual);
+  const Direct& d = direct(x.sizes());
+  const Tensor in = channels_last(x.to(d.type));
   const int64_t padding = weight_.size(2) / 2;
-  if (f.packed && residual.defined() && f.type == at::kFloat)
-    return convolve_plus(in, f.weight, f.bias, padding, stride_, channels_last(residual));
+  if (d.packed && residual.defined() && d.type == at::kFloat)
+    return convolve_plus(in, d.weight, d.bias, padding, stride_, channels_last(residual));
   const Tensor y =
-      (f.packed ? convolve(in, f.weight, f.bias, padding, stride_) : at::conv2d(in, f.weight, f.bias, stride_, padding))
+      (d.packed ? convolve(in, d.weight, d.bias, padding, stride_) : at::conv2d(in, d.weight, d.bias, stride_, padding))
           .to(at::kFloat);
   return residual.defined() ? y + residual : y;
 }

@@ -2,8 +2,12 @@
 #pragma once
 
 #include "fourm/nn/packed_linear.h"
+#include "fourm/nn/winograd.h"
 
 namespace fourm {
+
+/// Pictures [B, C, H, W] whose channels lie side by side in memory.
+inline Tensor channels_last(const Tensor& x) { return x.contiguous(at::MemoryFormat::ChannelsLast); }
 
 /// y = conv(x) + bias (+ residual), padded so that stride 1 keeps the size. Packed when it is first used. Thread-safe.
 class PackedConv2d {
@@ -15,12 +19,14 @@ class PackedConv2d {
   Tensor operator()(const Tensor& x, const Tensor& residual = {}) const;
 
  private:
-  struct Form;
-  const Form& form(const Tensor& x) const;
+  struct Direct;
+  const WinogradConv2d& winograd() const;
+  const Direct& direct(at::IntArrayRef input) const;
   Tensor weight_, bias_;
   int64_t stride_;
   Packing packing_;
-  Lazy<Form> form_;
+  Lazy<WinogradConv2d> winograd_;
+  Lazy<Direct> direct_;
 };
 
 }  // namespace fourm

@@ -12,14 +12,6 @@
 namespace fourm {
 namespace {
 
-struct KeyNames {
-  std::set<std::string> names;
-  template <class T>
-  void operator()(const char* key, T&, const char*) {
-    names.insert(key);
-  }
-};
-
 // Python's repr of a JSON value, so that the original reads our single files.
 std::string python_text(const Json& json, bool nested = false) {
   if (json.is_null()) return "None";
@@ -34,15 +26,15 @@ std::string python_text(const Json& json, bool nested = false) {
 
 YAML::Node metadata_node(const std::map<std::string, std::string>& metadata, const std::string& origin) {
   YAML::Node node(YAML::NodeType::Map);
-  KeyNames known;
+  std::set<std::string> known;
   TokenizerConfig config;
   for (const char* decoder : {"vit_b_dec", "unet_patched"}) {  // the keys of either class
     config.dec_type = decoder;
-    config.fields(known);
+    for (const auto& key : config_keys(config)) known.insert(key);
   }
   for (const auto& [key, text] : metadata) {
-    if (!known.names.contains(key)) continue;  // other arguments of a training
-    if (text.size() > 10000) continue;         // no config value is that long
+    if (!known.contains(key)) continue;  // other arguments of a training
+    if (text.size() > 10000) continue;   // no config value is that long
     const std::string plain = std::regex_replace(text, std::regex("\\bNone\\b"), "null");
     node[key] = plain == "null" ? YAML::Node() : parse_yaml(plain, origin + ": metadata " + key);
   }
@@ -68,10 +60,9 @@ TokenizerConfig tokenizer_config(const YAML::Node& given, const std::string& ori
   config.kind = given["beta_schedule"].IsDefined() ? TokenizerClass::kDiVae : TokenizerClass::kVqVae;
   config.dec_type = config.kind == TokenizerClass::kDiVae ? "unet_patched" : "vit_b_dec";
   if (given["dec_type"].IsDefined() && given["dec_type"].IsScalar()) config.dec_type = given["dec_type"].Scalar();
-  KeyNames known;
-  config.fields(known);
+  const std::vector<std::string> known = config_keys(config);
   for (const auto& item : given)
-    if (known.names.contains(item.first.Scalar())) node[item.first.Scalar()] = item.second;
+    if (contains(known, item.first.Scalar())) node[item.first.Scalar()] = item.second;
   read_config(node, config, origin);
   return config;
 }
@@ -79,28 +70,29 @@ TokenizerConfig tokenizer_config(const YAML::Node& given, const std::string& ori
 TokenizerFiles TokenizerFiles::open(const fs::path& path) {
   const bool folder = fs::is_directory(path);
   TokenizerFiles files{{}, open_weights(path)};
-  const fs::path weights = files.weights.path();
+  const SafetensorsFile& weights = files.weights;
   const std::string origin = (folder ? path / "config.json" : path).string();
+  YAML::Node given;
   if (folder) {
-    files.config = tokenizer_config(parse_yaml(read_json(path / "config.json").dump(1), origin), origin);
-  } else if (has_training_arguments(files.weights)) {
-    files.config = tokenizer_config(metadata_node(constructor_arguments(files.weights), origin), origin);
+    given = parse_yaml(read_json(path / "config.json").dump(1), origin);
+  } else if (has_training_arguments(weights)) {
+    given = metadata_node(constructor_arguments(weights), origin);
   } else {
-    check(files.weights.metadata().contains("enc_type") || files.weights.metadata().contains("codebook_size"), origin,
+    check(weights.metadata().contains("enc_type") || weights.metadata().contains("codebook_size"), origin,
           ": its header holds no tokenizer config (enc_type, codebook_size, ...); give the folder with config.json");
-    files.config = tokenizer_config(metadata_node(files.weights.metadata(), origin), origin);
+    given = metadata_node(weights.metadata(), origin);
   }
-  // The class is not named anywhere: the tensors tell.
-  TokenizerConfig& config = files.config;
-  for (const auto& t : files.weights.tensors())
-    check(t.name.find("controlnet") == std::string::npos, weights.string(),
+  for (const auto& t : weights.tensors())
+    check(t.name.find("controlnet") == std::string::npos, weights.path().string(),
           ": a ControlNet tokenizer, which needs Stable Diffusion weights: not supported");
-  if (has_prefix(files.weights, "decoder.input_blocks.") || has_prefix(files.weights, "decoder.conv_in.")) {
-    config.kind = TokenizerClass::kDiVae;
-    if (!is_diffusion(config.dec_type)) config.dec_type = "unet_patched";
-  }
-  if (!has_prefix(files.weights, "decoder.")) config.kind = TokenizerClass::kVq;
-  config.validate(origin);
+  // The class is not named anywhere: the tensors tell.
+  const bool diffuses = has_prefix(weights, "decoder.input_blocks.") || has_prefix(weights, "decoder.conv_in.");
+  if (diffuses && given.IsMap() && !(given["dec_type"].IsDefined() && is_diffusion(given["dec_type"].Scalar())))
+    given["dec_type"] = "unet_patched";
+  files.config = tokenizer_config(given, origin);
+  if (diffuses) files.config.kind = TokenizerClass::kDiVae;
+  if (!has_prefix(weights, "decoder.")) files.config.kind = TokenizerClass::kVq;
+  files.config.validate(origin);
   return files;
 }
 
@@ -148,8 +140,7 @@ void TokenizerConfig::validate(const std::string& origin) const {
     check(value >= low && value <= high, origin, ": ", key, " is ", value, ", expected ", low, " to ", high);
   };
   const auto one_of = [&](const char* key, const std::string& value, const std::vector<std::string>& names) {
-    check(std::find(names.begin(), names.end(), value) != names.end(), origin, ": ", key, " is '", printable(value),
-          "', expected ", join(names, " or "));
+    check(contains(names, value), origin, ": ", key, " is '", printable(value), "', expected ", join(names, " or "));
   };
   within("image_size", image_size, 1, 1 << 16);
   within("image_size_enc", image_size_enc.value_or(1), 1, 1 << 16);

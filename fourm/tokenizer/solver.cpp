@@ -29,8 +29,7 @@ constexpr double kPictureBegins = -2.5, kNoiseEnds = 3;
 
 void DecodeOptions::validate() const {
   const auto one_of = [](const char* key, const std::string& value, const std::vector<std::string>& names) {
-    check(std::find(names.begin(), names.end(), value) != names.end(), key, " is '", printable(value), "', expected ",
-          join(names, ", "));
+    check(contains(names, value), key, " is '", printable(value), "', expected ", join(names, ", "));
   };
   one_of("solver", solver, {"dpm++", "ddim", "ddpm"});
   one_of("spacing", spacing, {"auto", "trailing", "leading", "linspace", "logsnr"});

@@ -11,8 +11,6 @@ namespace {
 constexpr int64_t kGroups = 32;
 constexpr double kEpsilon = 1e-5, kLongestPeriod = 10000;
 
-Tensor channels_last(const Tensor& x) { return x.contiguous(at::MemoryFormat::ChannelsLast); }
-
 }  // namespace
 
 Conv2d::Conv2d(const Scope& scope, int64_t in, int64_t out, int64_t kernel, int64_t step, bool zero)

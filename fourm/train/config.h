@@ -1,6 +1,7 @@
 // Options of the training loop. Plain: the command line reads recipes without tensor headers.
 #pragma once
 
+#include "fourm/core/error.h"
 #include "fourm/train/schedule.h"
 
 namespace fourm {
@@ -45,6 +46,11 @@ struct TrainingConfig {
 struct Outcome {
   int64_t step;   ///< steps done
   bool finished;  ///< false: a signal stopped the run, which is saved and goes on with the same command
+
+  /// Error naming the run folder unless it finished.
+  void check_finished(const std::string& folder) const {
+    check(finished, folder, ": stopped at step ", step, " and saved; the same command goes on from there");
+  }
 };
 
 }  // namespace fourm

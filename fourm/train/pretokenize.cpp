@@ -43,7 +43,7 @@ class Pretokenizer {
     open_tokenizers();
     for (const char* folder : {"caption", "det"})
       if (source_.has(folder)) texts_.push_back(folder);
-    check(!tokenizers_.empty() || !texts_.empty(), o_.data, ": holds nothing that the tokenizers read");
+    check(!tokenizers_.empty(), o_.data, ": holds nothing that the tokenizers read");
   }
 
   void run() {
@@ -110,8 +110,6 @@ class Pretokenizer {
               ": the shards there were made with another '", key, "'; remove the folder or give another --out");
       return;
     }
-    check(!fs::exists(o_.out / "samples.json"), o_.out.string(),
-          ": holds a packed set of tokens already; give another --out");
     write_file(o_.out / "modalities.yaml", "modalities:\n" + table_);
     write_json(file, record);
   }
@@ -188,8 +186,8 @@ class Pretokenizer {
   void remove_halves(int64_t shard) const {
     for (const auto& folder : fs::directory_iterator(o_.out)) {
       if (!folder.is_directory()) continue;
-      for (const auto& file : list_files(folder.path()))
-        if (file.filename().string().starts_with(shard_name(shard) + ".tmp")) fs::remove(file);
+      for (const auto& file : fs::directory_iterator(folder))
+        if (file.path().filename().string().starts_with("." + shard_name(shard) + ".tmp")) fs::remove(file.path());
     }
   }
 

@@ -83,6 +83,7 @@ class Pretraining : public Objective {
  public:
   explicit Pretraining(const PretrainConfig& config)
       : config_(config),
+        loss_(loss_kind(config.loss)),
         table_(read_table(config.modalities)),
         text_(WordPiece::load(config.text_tokenizer)),
         model_(start_model(config, table_)),
@@ -92,7 +93,7 @@ class Pretraining : public Objective {
         batches_([this](int64_t index) { return draw_batch(index); }, kBatchesAhead) {
     check(config.batch > 0 && config.eval_samples > 0, "batch and eval_samples should be at least 1");
     model_.parameters().make_trainable(config.learn);
-    if (!config.eval_data.empty()) eval_data_ = TokenSet::open(config.eval_data, all_modalities(model_), text_);
+    if (!config.eval_data.empty()) eval_data_.emplace(config.eval_data, all_modalities(model_), text_);
     note("training on ", reader_.size(), " samples; ", model_.parameters().count(), " parameters, ",
          model_.parameters().learning(), " of them learn");
   }
@@ -100,7 +101,7 @@ class Pretraining : public Objective {
   Parameters& parameters() override { return model_.parameters(); }
 
   StepResult loss(int64_t index) override {
-    const Loss loss = model_.loss(pack_batch(batches_.get(index)), loss_kind(config_.loss));
+    const Loss loss = model_.loss(pack_batch(batches_.get(index)), loss_);
     Metrics metrics;
     int64_t slots = 0;
     for (const auto& [name, part] : loss.parts) {
@@ -118,6 +119,7 @@ class Pretraining : public Objective {
     double sum = 0, weights = 0;
     for (size_t c = 0; c < config_.masking.mixture.size(); ++c) {
       const MaskingComponent& component = config_.masking.mixture[c];
+      if (component.weight == 0) continue;
       const std::string name = component.name.empty() ? std::to_string(c) : component.name;
       const Metrics losses = evaluate_component(component);
       for (const auto& [modality, value] : losses) result.metrics[name + "/" + modality] = value;
@@ -177,12 +179,13 @@ class Pretraining : public Objective {
   }
 
   PretrainConfig config_;
+  LossKind loss_;
   ModalityTable table_;
   WordPiece text_;
   FourM model_;
   TokenReader reader_;
   SampleBuffer buffer_;
-  std::unique_ptr<TokenSet> eval_data_;
+  std::optional<TokenSet> eval_data_;
   Masker masker_;
   Prefetcher<std::vector<MaskedSample>> batches_;  // last: its threads use the others
 };

@@ -19,7 +19,6 @@ namespace {
 enum Purpose : uint64_t { kOrder, kFlip, kCrop, kSize };
 
 constexpr int kShownPictures = 8;
-constexpr double kLargestPsnr = 100;  // of equal pictures, so that means stay finite
 
 StoredPicture random_square(const InputConfig& input, const StoredPicture& picture, int64_t size, double smallest,
                             Random random) {
@@ -31,13 +30,6 @@ StoredPicture random_square(const InputConfig& input, const StoredPicture& pictu
   const StoredPicture cut =
       std::visit([&](const auto& p) { return StoredPicture(crop(p, left, top, side, side)); }, picture);
   return centre_square(input, cut, static_cast<int>(size));
-}
-
-Raster<float> metres(const InputConfig& input, const StoredPicture& picture) {
-  const auto& depth = std::get<Raster<uint16_t>>(picture);
-  Raster<float> out(depth.width, depth.height, 1);
-  for (size_t i = 0; i < depth.area(); ++i) out.pixels[i] = static_cast<float>(depth.pixels[i] * input.depth_unit);
-  return out;
 }
 
 // Features are shown in the colours of the picture that they should be.
@@ -197,7 +189,7 @@ ReconstructionReport evaluate_tokenizer(const PictureTokenizer& tokenizer, const
   for (size_t i = 0; i < pictures.size(); ++i) {
     const StoredPicture &truth = pictures[i], &got = report.reconstructions[i];
     if (input.kind == "depth") {
-      const DepthErrors errors = depth_errors(metres(input, got), metres(input, truth));
+      const DepthErrors errors = depth_errors(depth_in_metres(input, got), depth_in_metres(input, truth));
       m["abs_rel"] += errors.abs_rel / n;
       m["delta1"] += errors.delta1 / n;
     } else if (input.has_features()) {
@@ -207,10 +199,10 @@ ReconstructionReport evaluate_tokenizer(const PictureTokenizer& tokenizer, const
       confusion.add(std::get<Image>(got), std::get<Image>(truth));
     } else {
       const Image &picture = std::get<Image>(truth), &copy = std::get<Image>(got);
-      m["psnr"] += std::min(kLargestPsnr, psnr(copy, picture)) / n;
+      m["psnr"] += bounded_psnr(copy, picture) / n;
       m["ssim"] += ssim(copy, picture) / n;
       // What one colour a token would give: the least that a tokenizer has to beat.
-      m["psnr_block_mean"] += std::min(kLargestPsnr, psnr(block_mean(picture, patch), picture)) / n;
+      m["psnr_block_mean"] += bounded_psnr(block_mean(picture, patch), picture) / n;
       if (input.kind == "normal") m["mean_angle"] += mean_angle(std::get<Image>(got), std::get<Image>(truth)) / n;
     }
   }
@@ -224,6 +216,7 @@ ReconstructionReport evaluate_tokenizer(const PictureTokenizer& tokenizer, const
 Outcome train_tokenizer(const TokenizerRecipe& given) {
   TokenizerRecipe recipe = given;
   if (!recipe.start_from.empty()) recipe.tokenizer = TokenizerFiles::open(recipe.start_from).config;
+  recipe.tokenizer.validate("the recipe's 'tokenizer'");
   check(!recipe.out.empty(), "the recipe names no run folder: set 'out'");
   check(!recipe.data.empty(), "the recipe names no pictures: set 'data'");
   check(recipe.batch > 0 && recipe.crops >= 0 && recipe.eval_crops > 0 && recipe.eval_pictures >= 0,

@@ -61,9 +61,10 @@ class Trainer {
         config_(config),
         precision_(parse_precision(config.precision)),
         schedule_(config.schedule, config.steps),
-        run_(folder, recipe),
-        optimizer_(objective.parameters(), config.optimizer) {
-    if (config.ema_decay != 0) average_.emplace(objective.parameters(), config.ema_decay);
+        optimizer_(objective.parameters(), config.optimizer),
+        average_(config.ema_decay == 0 ? std::nullopt
+                                       : std::optional<WeightAverage>({objective.parameters(), config.ema_decay})),
+        run_(folder, recipe) {
     if (const auto last = run_.latest()) load(*last);
     run_.begin(step_);
   }
@@ -166,9 +167,9 @@ class Trainer {
   TrainingConfig config_;
   Precision precision_;
   Schedule schedule_;
-  RunFolder run_;
   AdamW optimizer_;
   std::optional<WeightAverage> average_;
+  RunFolder run_;  // last: a recipe that is refused above leaves no folder
   Meter meter_;
   int64_t step_ = 0;
 };

@@ -196,6 +196,24 @@ TEST_F(Program, ClipTrainsScoresAndSearches) {
   expect_failure("clip score --model " + data + " --image " + picture + " --text a", "config.json");
 }
 
+TEST_F(Program, InputsThatWouldBecomeOneFileAreRefused) {
+  const fs::path model = fs::path(FOURM_SOURCE_DIR) / "models" / "rooms-ti" / "tokenizers" / "tok_depth@128";
+  for (const char* name : {"a/x.png", "b/x.png"}) write_file(folder_ / name, "no picture");
+  expect_failure("tokenizer encode --tokenizer " + model.string() + " " + (folder_ / "a").string() + " " +
+                     (folder_ / "b").string() + " --out " + (folder_ / "tokens").string(),
+                 "b/x.png and ");
+  EXPECT_FALSE(fs::exists(folder_ / "tokens"));
+}
+
+TEST_F(Program, ResultsThatCannotBeWrittenAreAFailure) {
+  if (!fs::exists("/dev/full")) GTEST_SKIP();
+  const std::string command =
+      FOURM_PROGRAM " inspect " FOURM_SOURCE_DIR "/models/rooms-ti >/dev/full 2>" + (folder_ / "errors").string();
+  const int status = std::system(command.c_str());
+  EXPECT_EQ(WEXITSTATUS(status), 1);
+  EXPECT_NE(read_file(folder_ / "errors").find("standard output"), std::string::npos);
+}
+
 TEST_F(Program, ABrokenFileNeverReplacesAGoodOne) {
   const fs::path out = folder_ / "results.safetensors";
   write_file(out, "kept");

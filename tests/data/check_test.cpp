@@ -227,6 +227,9 @@ TEST_F(CheckTest, FindsFaultsOfArchives) {
   found("key of another shard", "caption/shard-00001.tar", "room3.json", "duplicate key");
   write({"room0.json", "room1.json", "room2.json", "../../room.json"});
   found("path with '..'", "caption/shard-00000.tar", "../../room.json", "'..'");
+  write({"room0.json", "room1.json", "room2.json", "room3....json"});
+  found("the modality '..'", "caption/shard-00000.tar", "room3....json", "names no modality");
+  EXPECT_THROW(Source::open((root / "shards").string()), Error);
   std::string huge(12, '\0');
   huge[0] = '\x80';
   for (int i = 0; i < 8; ++i) huge[11 - i] = static_cast<char>(1'000'000'000'000 >> 8 * i);
@@ -340,6 +343,22 @@ TEST_F(CheckTest, TransparencyGivesMasksAndTightBoxes) {
   EXPECT_EQ(*mask.at(3, 2), 255);
   EXPECT_EQ(*mask.at(2, 2), 0);
   EXPECT_TRUE(check_data(root.string(), {}).faults.empty());
+
+  write_file(root / "det/photo.json", R"({"instances": []})");
+  fs::remove(root / "mask/birds/crow.png");
+  EXPECT_EQ(label_by_transparency(root), 1) << "what is there stays";
+  EXPECT_EQ(read_file(root / "det/photo.json"), R"({"instances": []})");
+  EXPECT_EQ(read_png16(root / "mask/birds/crow.png"), mask);
+  convert_to_shards(root.string(), root.string() + "_shards", 2);
+  EXPECT_THROW(label_by_transparency(root.string() + "_shards"), Error);
+  fs::remove_all(root.string() + "_shards");
+}
+
+TEST_F(CheckTest, FilesOfNothingAreFaults) {
+  test::write_data_folder(root, 2);
+  write_npy(root / "rgb@32/room0.npy", npy_from_integers({}, {0, 32, 32, 3}, "u1"));
+  EXPECT_NE(all(check_data(root.string(), {.missing_ok = true})).find("rgb@32/room0.npy"), std::string::npos);
+  EXPECT_EQ(data_stats(root.string(), 1).report["modalities"]["rgb@32"]["sizes"]["0x32x32x3"], 1);
 }
 
 }  // namespace

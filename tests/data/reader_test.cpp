@@ -28,31 +28,13 @@ class ReaderTest : public testing::Test {
     root = fs::path(testing::TempDir()) /
            ("reader_" + std::string(testing::UnitTest::GetInstance()->current_test_info()->name()));
     fs::remove_all(root);
-    test::write_token_folder(root / "packed", 10, 2);
-    table.extend(root / "packed/modalities.yaml");
+    test::write_token_folder(root / "folders", 10, 2);
+    table.extend(root / "folders/modalities.yaml");
     for (const char* name : {"rgb@64", "tok_depth@64", "caption", "det"}) all.push_back(table.at(name));
-    text.emplace(WordPiece::load(root / "packed/text.json"));
+    text.emplace(WordPiece::load(root / "folders/text.json"));
   }
   void TearDown() override { fs::remove_all(root); }
 
-  // The packed set as the original keeps it: a file a sample, or tar shards of them.
-  void unpack(const fs::path& out) const {
-    const auto index = TokenSetIndex::read(root / "packed");
-    const Json captions = read_json(root / "packed/caption.json"), boxes = read_json(root / "packed/det.json");
-    for (size_t i = 0; i < index.samples.size(); ++i) {
-      const int64_t kind = static_cast<int64_t>(i) % 4;
-      std::vector<int64_t> depth, pixels;
-      for (int64_t c = 0; c < 2; ++c) {
-        for (int64_t t = 0; t < 16; ++t) depth.push_back((7 * kind + t + c) % 32);
-        for (int64_t p = 0; p < 64 * 64 * 3; ++p) pixels.push_back((60 * kind + p % 3 + c) % 256);
-      }
-      const std::string& name = index.samples[i];
-      write_file(out / "tok_depth@64" / (name + ".npy"), encode_npy(npy_from_integers(depth, {2, 16}, "i2")));
-      write_file(out / "rgb@64" / (name + ".npy"), encode_npy(npy_from_integers(pixels, {2, 64, 64, 3}, "u1")));
-      write_json(out / "caption" / (name + ".json"), captions[i]);
-      write_json(out / "det" / (name + ".json"), boxes[i]);
-    }
-  }
   TokenReader reader(const std::map<std::string, double>& sets, uint64_t seed = 1, int64_t rank = 0,
                      int64_t ranks = 1) const {
     return {sets, all, *text, seed, rank, ranks};
@@ -65,7 +47,6 @@ class ReaderTest : public testing::Test {
 };
 
 TEST_F(ReaderTest, EveryLayoutGivesTheSameSamples) {
-  unpack(root / "folders");
   convert_to_shards((root / "folders").string(), root / "shards", 4);
   const Source folders = Source::open((root / "folders").string());
   for (int64_t shard = 0; shard < 2; ++shard)
@@ -74,21 +55,20 @@ TEST_F(ReaderTest, EveryLayoutGivesTheSameSamples) {
         for (const auto& modality : folders.modalities())
           tar.add(folders.name(i) + "." + modality + "." + folders.extension(i, modality), folders.read(i, modality));
     });
-  const auto packed = TokenSet::open((root / "packed").string(), all, *text);
-  for (const char* layout : {"folders", "shards", "shards/[rgb@64,tok_depth@64,caption,det]/shard-{00000..00002}.tar",
-                             "together", "together/shard-{00000..00001}.tar"}) {
-    const auto set = TokenSet::open((root / layout).string(), all, *text);
-    ASSERT_EQ(set->size(), packed->size());
-    for (int64_t i = 0; i < set->size(); ++i) {
-      EXPECT_EQ(set->name(i), packed->name(i));
+  const TokenSet plain((root / "folders").string(), all, *text);
+  for (const char* layout : {"shards", "shards/[rgb@64,tok_depth@64,caption,det]/shard-{00000..00002}.tar", "together",
+                             "together/shard-{00000..00001}.tar"}) {
+    const TokenSet set((root / layout).string(), all, *text);
+    ASSERT_EQ(set.size(), plain.size());
+    for (int64_t i = 0; i < set.size(); ++i) {
+      EXPECT_EQ(set.name(i), plain.name(i));
       for (uint64_t n = 0; n < 6; ++n)
-        EXPECT_TRUE(same(set->sample(i, Random(n)), packed->sample(i, Random(n)))) << layout << " " << i;
+        EXPECT_TRUE(same(set.sample(i, Random(n)), plain.sample(i, Random(n)))) << layout << " " << i;
     }
   }
 }
 
 TEST_F(ReaderTest, AnEpochVisitsEachSampleOnceAndTheNextInAnotherOrder) {
-  unpack(root / "folders");
   convert_to_shards((root / "folders").string(), root / "shards", 3);
   const TokenReader r = reader({{(root / "shards").string(), 1}});
   std::vector<std::vector<int64_t>> orders;
@@ -110,7 +90,7 @@ TEST_F(ReaderTest, AnEpochVisitsEachSampleOnceAndTheNextInAnotherOrder) {
 }
 
 TEST_F(ReaderTest, RanksShareTheVisitsOfOne) {
-  const std::map<std::string, double> sets{{(root / "packed").string(), 1}};
+  const std::map<std::string, double> sets{{(root / "folders").string(), 1}};
   const TokenReader one = reader(sets), first = reader(sets, 1, 0, 2), second = reader(sets, 1, 1, 2);
   for (int64_t v = 0; v < 30; ++v) {
     EXPECT_EQ(first.place(v), one.place(2 * v));
@@ -121,7 +101,7 @@ TEST_F(ReaderTest, RanksShareTheVisitsOfOne) {
 
 TEST_F(ReaderTest, MixturesKeepTheirWeights) {
   test::write_token_folder(root / "small", 3, 2);
-  const TokenReader r = reader({{(root / "packed").string(), 0.8}, {(root / "small").string(), 0.2}});
+  const TokenReader r = reader({{(root / "folders").string(), 0.8}, {(root / "small").string(), 0.2}});
   std::map<size_t, int64_t> visits;
   std::map<TokenReader::Place, int64_t> places;
   for (int64_t v = 0; v < 3000; ++v) {
@@ -132,23 +112,22 @@ TEST_F(ReaderTest, MixturesKeepTheirWeights) {
   EXPECT_EQ(visits[0], 2400);
   EXPECT_EQ(visits[1], 600);
   EXPECT_EQ(places.size(), 3000u) << "each set goes through its epochs without repeating or leaving out a sample";
-  EXPECT_THROW(reader({{(root / "packed").string(), 0.0}}), Error);
-  EXPECT_THROW(reader({{(root / "packed").string(), 1e6}, {(root / "small").string(), 1}}), Error);
+  EXPECT_THROW(reader({{(root / "folders").string(), 0.0}}), Error);
+  EXPECT_THROW(reader({{(root / "folders").string(), 1e6}, {(root / "small").string(), 1}}), Error);
 }
 
 TEST_F(ReaderTest, SamplesMayLackModalities) {
-  unpack(root / "folders");
   fs::remove(root / "folders/caption/room3.json");
   fs::remove(root / "folders/rgb@64/room4.npy");
-  const auto set = TokenSet::open((root / "folders").string(), all, *text);
-  EXPECT_EQ(set->sample(3, Random(1)).count("caption"), 0u);
-  EXPECT_EQ(set->sample(4, Random(1)).size(), 3u);
+  const TokenSet set((root / "folders").string(), all, *text);
+  EXPECT_EQ(set.sample(3, Random(1)).count("caption"), 0u);
+  EXPECT_EQ(set.sample(4, Random(1)).size(), 3u);
   fs::remove_all(root / "folders/caption");
-  EXPECT_THROW(TokenSet::open((root / "folders").string(), all, *text), Error);
+  EXPECT_THROW(TokenSet((root / "folders").string(), all, *text), Error);
 }
 
 TEST_F(ReaderTest, CaptionsBoxesAndPicturesFollowTheCrop) {
-  unpack(root / "set");
+  test::write_token_folder(root / "set", 10, 2);
   fs::remove_all(root / "set/rgb@64");
   Image picture(96, 64, 3);  // red on the left, blue on the right
   for (int y = 0; y < 64; ++y)
@@ -164,10 +143,10 @@ TEST_F(ReaderTest, CaptionsBoxesAndPicturesFollowTheCrop) {
     write_file(root / "set/det" / (name + ".json"),
                R"({"instances": [{"boxes": [0, 0.25, 0.25, 1], "class_name": "bed", "score": 1}]})");
   }
-  const auto set = TokenSet::open((root / "set").string(), all, *text);
+  const TokenSet set((root / "set").string(), all, *text);
   std::set<int64_t> seen;
   for (uint64_t n = 0; n < 12; ++n) {
-    const TokenSample s = set->sample(0, Random(n));
+    const TokenSample s = set.sample(0, Random(n));
     const int64_t crop = s.at("tok_depth@64").ids[0];  // the helper's tokens count up with the crop
     seen.insert(crop);
     const std::string boxes = text->decode(s.at("det").ids, false);
@@ -184,12 +163,12 @@ TEST_F(ReaderTest, CaptionsBoxesAndPicturesFollowTheCrop) {
   EXPECT_EQ(seen, (std::set<int64_t>{0, 1}));
 
   convert_to_shards((root / "set").string(), root / "shards", 4);  // as the original's sets stand
-  const auto shards = TokenSet::open(
+  const TokenSet shards(
       (root / "shards/[rgb,tok_depth@64,caption,det,crop_settings]/").string() + "shard-{00000..00002}.tar", all,
       *text);
   for (int64_t i = 0; i < 10; ++i)
     for (uint64_t n = 0; n < 4; ++n)
-      EXPECT_TRUE(same(shards->sample(i, Random(n)), set->sample(i, Random(n)))) << i << ", crop of " << n;
+      EXPECT_TRUE(same(shards.sample(i, Random(n)), set.sample(i, Random(n)))) << i << ", crop of " << n;
 }
 
 TEST(CropTest, MirroredWords) {

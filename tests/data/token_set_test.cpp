@@ -5,6 +5,7 @@
 #include <set>
 
 #include "fourm/core/error.h"
+#include "fourm/core/json.h"
 #include "tests/support/token_folder.h"
 
 namespace fourm {
@@ -22,14 +23,14 @@ class TokenSets : public testing::Test {
   }
   void TearDown() override { fs::remove_all(root); }
 
-  std::unique_ptr<TokenSet> open() const { return TokenSet::open(root.string(), all, *text); }
-  std::string failure() const {
+  TokenSet open() const { return {root.string(), all, *text}; }
+  std::string failure(int64_t sample) const {
     try {
-      open();
+      open().sample(sample, Random(0));
     } catch (const Error& error) {
       return error.what();
     }
-    return "opened";
+    return "read";
   }
 
   fs::path root;
@@ -39,8 +40,7 @@ class TokenSets : public testing::Test {
 };
 
 TEST_F(TokenSets, GiveAlignedCropsAndAnyText) {
-  const auto opened = open();
-  const TokenSet& set = *opened;
+  const TokenSet set = open();
   ASSERT_EQ(set.size(), 6);
   EXPECT_EQ(set.name(3), "room3");
   std::set<int64_t> crops;
@@ -76,25 +76,27 @@ TEST_F(TokenSets, PatchesAreRowMajor) {
 }
 
 TEST_F(TokenSets, FaultsAreNamed) {
-  const auto contains = [&](const std::string& part) {
-    const std::string message = failure();
+  const auto contains = [&](int64_t sample, const std::string& part) {
+    const std::string message = failure(sample);
     EXPECT_NE(message.find(part), std::string::npos) << message;
   };
-  write_json(root / "caption.json", Json::array({"one"}));
-  contains("caption.json: expected a list of 6 entries");
-  test::write_token_folder(root, 6, 2);
-  Json boxes = read_json(root / "det.json");
-  boxes[4]["instances"][0]["boxes"][2] = 1.5;
-  write_json(root / "det.json", boxes);
-  contains("det.json: sample room4: 'boxes' holds 1.5");
-  test::write_token_folder(root, 6, 2);
-  std::string bytes = read_file(root / "tok_depth@64.safetensors");
-  bytes[bytes.size() - 1] = 1;  // the last token becomes 256 or more
-  write_file(root / "tok_depth@64.safetensors", bytes);
-  contains("sample room5 holds the token");
-  test::write_token_folder(root, 6, 2);
-  TokenSetIndex{{"a", "b"}, 2}.write(root);
-  contains("6 x 2 x");
+  const auto tokens = [&](const char* name, const std::vector<int64_t>& ids, const std::vector<int64_t>& shape) {
+    write_npy(root / "tok_depth@64" / name, npy_from_integers(ids, shape, "i2"));
+  };
+  Json boxes = read_json(root / "det/room4.json");
+  boxes["instances"][0]["boxes"][2] = 1.5;
+  write_json(root / "det/room4.json", boxes);
+  contains(4, "det/room4.json: 'boxes' holds 1.5");
+  tokens("room5.npy", std::vector<int64_t>(32, 32), {2, 16});
+  contains(5, "tok_depth@64/room5.npy: holds the token 32, the vocabulary ends at 31");
+  tokens("room3.npy", std::vector<int64_t>(48), {3, 16});
+  contains(3, "tok_depth@64/room3.npy: has 3 crops, other files of the sample have 2");
+  tokens("room2.npy", std::vector<int64_t>(30), {2, 15});
+  contains(2, "room2.npy: has 15 tokens a crop, expected 16");
+  write_npy(root / "rgb@64/room1.npy", npy_from_integers({}, {0, 64, 64, 3}, "u1"));
+  fs::remove(root / "tok_depth@64/room1.npy");
+  contains(1, "rgb@64/room1.npy: expected bytes [crops, 64, 64, 3]");
+  contains(0, "read");
 }
 
 }  // namespace

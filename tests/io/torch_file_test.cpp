@@ -104,6 +104,26 @@ TEST_F(TorchFile, ArgumentsBecomeMetadataAndTheRestIsLeft) {
   EXPECT_FALSE(file.metadata().contains("device"));  // an object
 }
 
+TEST_F(TorchFile, SettingsThatGrowWithoutEndAreLeft) {
+  // A list of a thousand of one list, of which each holds a thousand of one, six deep: 10^18 entries to print.
+  std::string lists = pickle_text("x") + "q\x01" + "0";
+  for (char level = 1; level < 7; ++level) {
+    lists += "](";
+    for (int i = 0; i < 1000; ++i) lists += std::string("h") + level;
+    lists += std::string("eq") + static_cast<char>(level + 1) + "0";
+  }
+  write_file(
+      file_,
+      zip_of(
+          {{"a/data.pkl",
+            pickle_of(lists + pickle_dict(pickle_text("args") +
+                                          pickle_dict(pickle_text("long") + "h\x07" + pickle_text("short") + "h\x01") +
+                                          pickle_text("w") + pickle_tensor("FloatStorage", "0", 4, 0, {4}, {1})))},
+           {"a/data/0", std::string(16, '\0')}}));
+  const auto file = open_weights(file_);
+  EXPECT_EQ(file.metadata(), (std::map<std::string, std::string>{{"short", "x"}}));
+}
+
 TEST_F(TorchFile, AFolderHoldsEitherFile) {
   make_folder(folder_);
   fs::copy_file(kFixtures / "state_dict.pth", folder_ / "pytorch_model.bin");

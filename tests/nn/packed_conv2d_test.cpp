@@ -14,10 +14,10 @@ TEST(PackedConv2d, EqualsThePlainConvolution) {
     for (const int64_t kernel : {1, 3})
       for (const int64_t stride : {1, 2}) {
         const Tensor w = wave({24, 16, kernel, kernel}, 0.7) * 0.2, b = wave({24}, 1.3);
-        for (const int64_t first : {8, 20}) {  // packed for few or for many pixels
+        for (const int64_t first : {8, 24}) {  // packed for few or for many pixels
           const PackedConv2d packed(w, b, stride, {precision, {}});
           packed(wave({2, 16, first, first}, 0.5));
-          for (const int64_t side : {8, 12, 20}) {
+          for (const int64_t side : {8, 12, 24}) {
             const Tensor x = wave({2, 16, side, side}, 2.1).contiguous(at::MemoryFormat::ChannelsLast);
             const Tensor y = at::conv2d(x, w, b, stride, kernel / 2), other = wave(y.sizes(), 0.3);
             const double limit = (precision == Precision::kBf16 ? 2e-2 : 2e-6) * y.abs().max().item<double>();
@@ -27,6 +27,17 @@ TEST(PackedConv2d, EqualsThePlainConvolution) {
           }
         }
       }
+}
+
+TEST(PackedConv2d, APictureDoesNotDependOnOthers) {
+  const NoGradGuard no_grad;
+  const Tensor w = wave({16, 16, 3, 3}, 0.7), b = wave({16}, 1);
+  for (const int64_t side : {20, 24}) {
+    const Tensor many = wave({3, 16, side, side}, 2.1), one = many.slice(0, 1, 2);
+    const PackedConv2d fresh(w, b, 1, {Precision::kF32, {}}), used(w, b, 1, {Precision::kF32, {}});
+    used(wave({3, 16, 44 - side, 44 - side}, 0.5));
+    EXPECT_TRUE(fresh(one).equal(used(many).slice(0, 1, 2))) << side;
+  }
 }
 
 TEST(PackedConv2d, PagesAreGivenBackOnce) {

@@ -4,7 +4,7 @@
 
 #include "fourm/core/json.h"
 #include "fourm/data/token_set.h"
-#include "fourm/io/safetensors.h"
+#include "fourm/io/npy.h"
 #include "fourm/text/wordpiece_trainer.h"
 
 namespace fourm::test {
@@ -28,33 +28,23 @@ inline void write_token_folder(const fs::path& root, int64_t samples, int64_t cr
   for (const auto& name : furniture()) text.add("a room with a " + name);
   write_file(root / "text.json", text.tokenizer_json());
 
-  TokenSetIndex index{{}, crops};
-  std::vector<int16_t> depth;
-  std::vector<uint8_t> pixels;
-  Json captions = Json::array(), boxes = Json::array();
   for (int64_t i = 0; i < samples; ++i) {
-    index.samples.push_back("room" + std::to_string(i));
     const int64_t kind = i % 4;
     const std::string& name = furniture()[kind];
-    captions.push_back({"a room with a " + name, "a " + name});
-    boxes.push_back(
-        {{"instances",
-          {{{"boxes", {0.1 * static_cast<double>(kind), 0.25, 0.5, 0.75}}, {"class_name", name}, {"score", 0.9}},
-           {{"boxes", {0.1, 0.1, 0.2, 0.2}}, {"class_name", name}, {"score", 0.1}}}}});
+    const std::string file = "room" + std::to_string(i);
+    std::vector<int64_t> depth, pixels;
     for (int64_t c = 0; c < crops; ++c) {
-      for (int64_t t = 0; t < 16; ++t) depth.push_back(static_cast<int16_t>((7 * kind + t + c) % 32));
-      for (int64_t p = 0; p < 64 * 64 * 3; ++p) pixels.push_back(static_cast<uint8_t>((60 * kind + p % 3 + c) % 256));
+      for (int64_t t = 0; t < 16; ++t) depth.push_back((7 * kind + t + c) % 32);
+      for (int64_t p = 0; p < 64 * 64 * 3; ++p) pixels.push_back((60 * kind + p % 3 + c) % 256);
     }
+    write_npy(root / "tok_depth@64" / (file + ".npy"), npy_from_integers(depth, {crops, 16}, "i2"));
+    write_npy(root / "rgb@64" / (file + ".npy"), npy_from_integers(pixels, {crops, 64, 64, 3}, "u1"));
+    write_json(root / "caption" / (file + ".json"), {"a room with a " + name, "a " + name});
+    write_json(root / "det" / (file + ".json"),
+               {{"instances",
+                 {{{"boxes", {0.1 * static_cast<double>(kind), 0.25, 0.5, 0.75}}, {"class_name", name}, {"score", 0.9}},
+                  {{"boxes", {0.1, 0.1, 0.2, 0.2}}, {"class_name", name}, {"score", 0.1}}}}});
   }
-  index.write(root);
-  const auto write = [&](const char* name, const char* tensor, DType dtype, std::vector<int64_t> shape, auto& values) {
-    write_safetensors(root / name, {{tensor, dtype, std::move(shape), reinterpret_cast<const std::byte*>(values.data()),
-                                     values.size() * sizeof values[0]}});
-  };
-  write("tok_depth@64.safetensors", "tokens", DType::kI16, {samples, crops, 16}, depth);
-  write("rgb@64.safetensors", "pixels", DType::kU8, {samples, crops, 64, 64, 3}, pixels);
-  write_json(root / "caption.json", captions);
-  write_json(root / "det.json", boxes);
 }
 
 }  // namespace fourm::test

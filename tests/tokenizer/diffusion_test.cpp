@@ -261,6 +261,20 @@ TEST(DiffusionConfig, TheDecoderNameTellsTheClass) {
   EXPECT_THROW(c.validate("x"), Error);
 }
 
+TEST(DiffusionConfig, TensorsTellTheClassToo) {
+  const fs::path folder = fs::path(testing::TempDir()) / "divae_unnamed";
+  TokenizerConfig c = small_divae();
+  c.presets["unet_patched"] = c.presets["unet_small"];
+  c.dec_type = "unet_patched";
+  Tokenizer::create(c, 1).save(folder);
+  Json config = read_json(folder / "config.json");
+  for (const char* key : {"dec_type", "beta_schedule"}) config.erase(key);
+  write_json(folder / "config.json", config);
+  const TokenizerConfig read = TokenizerFiles::open(folder).config;
+  EXPECT_EQ(read.kind, TokenizerClass::kDiVae);
+  EXPECT_EQ(read.prediction_type, "sample");
+}
+
 TEST(DiffusionConfig, SavesAndLoads) {
   const fs::path folder = fs::path(testing::TempDir()) / "divae_saved";
   const Tokenizer made = lively_divae();

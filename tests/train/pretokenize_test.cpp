@@ -6,7 +6,7 @@
 #include "fourm/core/log.h"
 #include "fourm/data/check.h"
 #include "fourm/data/convert.h"
-#include "fourm/data/token_files.h"
+#include "fourm/data/token_set.h"
 #include "fourm/tokenizer/picture_tokenizer.h"
 #include "fourm/tokenizer/vqvae.h"
 #include "tests/support/token_folder.h"
@@ -69,7 +69,7 @@ class PretokenizeTest : public testing::Test {
       if (entry.is_regular_file()) found[fs::relative(entry.path(), root / out).string()] = read_file(entry.path());
     return found;
   }
-  std::unique_ptr<TokenSet> open(const std::string& out) {
+  TokenSet open(const std::string& out) {
     text.emplace(WordPiece::load(root / "toy/text.json"));
     ModalityTable table;
     table.extend(root / out / "modalities.yaml");
@@ -80,7 +80,7 @@ class PretokenizeTest : public testing::Test {
                  "the test");
     std::vector<Modality> all;
     for (const auto& name : table.names()) all.push_back(table.at(name));
-    return TokenSet::open((root / out).string(), all, *text);
+    return {(root / out).string(), all, *text};
   }
   std::string failure(const PretokenizeOptions& o) const {
     try {
@@ -100,9 +100,9 @@ TEST_F(PretokenizeTest, TokensAreThoseOfTheTokenizerForEachCrop) {
   o.crops = 3;
   pretokenize(o);
   const auto set = open("tokens");
-  ASSERT_EQ(set->size(), 5);
-  EXPECT_EQ(set->name(3), "room3");
-  EXPECT_EQ(set->shards(), (std::vector<int64_t>{0, 2, 4}));
+  ASSERT_EQ(set.size(), 5);
+  EXPECT_EQ(set.name(3), "room3");
+  EXPECT_EQ(set.shards(), (std::vector<int64_t>{0, 2, 4}));
 
   const Source source = Source::open((root / "tokens").string());
   const auto views = decode_crop_settings(source.read(3, "crop_settings"), "crops");
@@ -121,7 +121,7 @@ TEST_F(PretokenizeTest, TokensAreThoseOfTheTokenizerForEachCrop) {
     for (int64_t c = 0; c < 3; ++c) EXPECT_EQ(tokens.ids(c, 16), expected[c].tokens) << modality << " " << c;
     EXPECT_EQ(squares[0], centre_square(tokenizer.input(), picture, 32));
   }
-  const TokenSample sample = set->sample(3, Random(1));
+  const TokenSample sample = set.sample(3, Random(1));
   EXPECT_EQ(sample.at("rgb@32").length(), 16);
   EXPECT_EQ(sample.at("det").ids.size(), 1u) << "no boxes: only [EOS]";
   EXPECT_TRUE(check_data((root / "tokens").string(), {}).faults.empty());
@@ -146,7 +146,7 @@ TEST_F(PretokenizeTest, ARestartAndTwoWorkersGiveTheSameBytes) {
   // What a kill leaves: a shard without its last files, and half a file beside them.
   fs::remove(root / "half/crop_settings/shard-00001.tar");
   fs::remove(root / "half/det/shard-00001.tar");
-  write_file(root / "half/tok_rgb@32/shard-00001.tar.tmp123", "half");
+  write_file(root / "half/tok_rgb@32/.shard-00001.tar.tmp123-0", "half");
   EXPECT_THROW(open("half"), Error);
   pretokenize(half);
   half.worker = 1;
@@ -178,7 +178,7 @@ TEST_F(PretokenizeTest, KeepsWhatIsThereAndRefusesOtherSettings) {
 TEST_F(PretokenizeTest, SamplesMayLackModalitiesAndBrokenFilesAreNamed) {
   fs::remove(root / "data/semseg/room2.png");
   pretokenize(options());
-  EXPECT_FALSE(open("tokens")->sample(2, Random(1)).contains("tok_semseg@32"));
+  EXPECT_FALSE(open("tokens").sample(2, Random(1)).contains("tok_semseg@32"));
   write_file(root / "data/semseg/room2.png", "not a picture");
   EXPECT_NE(failure(options("again")).find("room2.png"), std::string::npos);
   write_png16(root / "data/depth/room1.png", Raster<uint16_t>(32, 32, 1));

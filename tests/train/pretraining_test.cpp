@@ -39,6 +39,7 @@ masking:
   mixture:
     - {name: rgb2all, input: {rgb@64: 1000}, target_others: 0.5}
     - {name: all2all, input_others: 0.5, target_others: 0.5}
+    - {name: never, weight: 0, input_others: 0.5, target_others: 0.5}
 training: {threads: 1, ema_decay: 0.98, schedule: {lr: 0.01, warmup_steps: 10}, checkpoint_every: 7, evaluate_every: 0}
 )",
                            "the test"),
@@ -96,8 +97,8 @@ TEST_F(PretrainingTest, ResumesAndRepeatsBitForBit) {
   EXPECT_TRUE(weights == read_file(root / "cut" / "model" / "model.safetensors"));
 }
 
-// A mixture of a packed set and of shards with several crops and absent captions, each sample visited three times while it
-// is in memory: stopped and gone on, as never stopped.
+// A mixture of folders and of shards with several crops and absent captions, each sample visited three times while it is
+// in memory: stopped and gone on, as never stopped.
 TEST_F(PretrainingTest, MixturesResumeBitForBit) {
   const auto array = [&](const std::string& modality, int i, const NpyArray& values) {
     write_npy(root / "folders" / modality / ("photo" + std::to_string(i) + ".npy"), values);
