@@ -8,7 +8,6 @@
 #include <algorithm>
 #include <atomic>
 #include <cstdlib>
-#include <deque>
 #include <fstream>
 #include <numeric>
 
@@ -18,6 +17,7 @@
 #include "fourm/core/parallel.h"
 #include "fourm/core/strings.h"
 #include "fourm/generate/engine.h"
+#include "fourm/nn/onednn.h"
 #include "fourm/nn/packed_linear.h"
 #include "fourm/nn/tensor_memory.h"
 
@@ -77,17 +77,19 @@ class ProductCounter {
 // Packed products of a network's shape, with nothing around them.
 class Peak {
  public:
-  Peak(int64_t width, int64_t hidden, Precision precision)
-      : linear_(at::randn({hidden, width}), Tensor(), Packing{precision, {}}),
-        x_(at::randn({kRows, width}).to(precision == Precision::kBf16 ? at::kBFloat16 : at::kFloat)),
+  using Multiply = std::function<Tensor(const Tensor&)>;
+
+  Peak(Multiply multiply, int64_t width, int64_t hidden, at::ScalarType type)
+      : multiply_(std::move(multiply)),
+        x_(at::randn({kRows, width}).to(type)),
         gflop_(2e-9 * static_cast<double>(kRows * width * hidden)) {}
   // GFLOP/s at this moment: the best of a few.
   double measure() const {
-    linear_(x_);
+    multiply_(x_);
     double best = 0;
     for (int i = 0; i < 4; ++i) {
       const Stopwatch watch;
-      linear_(x_);
+      multiply_(x_);
       best = std::max(best, gflop_ / watch.seconds());
     }
     return best;
@@ -95,10 +97,25 @@ class Peak {
 
  private:
   static constexpr int64_t kRows = 392;  // two pictures of 14 x 14 tokens
-  PackedLinear linear_;
+  Multiply multiply_;
   Tensor x_;
   double gflop_;
 };
+
+// That of the products which an engine is made of; in float32 that of oneDNN's packed product too, which others have.
+std::map<std::string, Peak> peaks_of(const Workload& workload, Precision precision) {
+  const Tensor weight = at::randn({workload.hidden, workload.width});
+  const auto type = precision == Precision::kBf16 ? at::kBFloat16 : at::kFloat;
+  std::map<std::string, Peak> peaks;
+  const auto add = [&](const char* name, Peak::Multiply multiply) {
+    peaks.try_emplace(name, std::move(multiply), workload.width, workload.hidden, type);
+  };
+  const auto own = std::make_shared<PackedLinear>(weight, Tensor(), Packing{precision, {}});
+  add("peak", [own](const Tensor& x) { return (*own)(x); });
+  if (precision == Precision::kF32 && onednn_has_linear(type))
+    add("onednn", [packed = onednn_pack(weight)](const Tensor& x) { return onednn_linear(x, packed, {}, {}); });
+  return peaks;
+}
 
 // Peak resident GiB of this process since reset_peak().
 double peak_memory() {
@@ -153,14 +170,14 @@ void time_family(const std::vector<Runner>& runners, const BenchConfig& config,
   for (size_t w = 0; w < runners[0].workloads.size(); ++w) {
     reset_peak();
     struct Record {
-      std::vector<double> seconds, peaks, shares;  // of each run
+      std::map<std::string, Peak> peaks;
+      std::map<std::string, std::vector<double>> gflops, shares;  // by peak, of each run
+      std::vector<double> seconds;
       double first = 0, gflop = 0;
     };
     std::vector<Record> records(runners.size());
-    std::deque<Peak> peaks;
-    for (const Runner& runner : runners)
-      peaks.emplace_back(runner.workloads[w].width, runner.workloads[w].hidden,
-                         runner.packing.value_or(Precision::kF32));
+    for (size_t i = 0; i < runners.size(); ++i)
+      records[i].peaks = peaks_of(runners[i].workloads[w], runners[i].packing.value_or(Precision::kF32));
     for (size_t i = 0; i < runners.size(); ++i) {  // warms up
       const Workload& workload = runners[i].workloads[w];
       const ProductCounter counter;
@@ -173,11 +190,11 @@ void time_family(const std::vector<Runner>& runners, const BenchConfig& config,
       for (size_t i = 0; i < runners.size(); ++i) {
         Record& record = records[i];
         // Machines have other work, now more and now less: the peak is what they give in the middle of this very run.
-        std::vector<double> speeds;
+        std::map<std::string, std::vector<double>> speeds;
         double aside = 0;
         const auto measure = [&] {
           const Stopwatch watch;
-          speeds.push_back(peaks[i].measure());
+          for (const auto& [name, peak] : record.peaks) speeds[name].push_back(peak.measure());
           aside += watch.seconds();
         };
         measure();
@@ -186,24 +203,29 @@ void time_family(const std::vector<Runner>& runners, const BenchConfig& config,
         runners[i].workloads[w].run(measure);
         record.seconds.push_back(watch.seconds() - aside);
         measure();
-        record.peaks.push_back(mean(speeds));
-        record.shares.push_back(record.gflop / record.seconds.back() / record.peaks.back());
+        for (const auto& [name, all] : speeds) {
+          record.gflops[name].push_back(mean(all));
+          record.shares[name].push_back(record.gflop / record.seconds.back() / mean(all));
+        }
       }
     for (size_t i = 0; i < runners.size(); ++i) {
       const Record& r = records[i];
-      line({{"workload", runners[i].workloads[w].name},
-            {"engine", runners[i].engine},
-            {"precision", precision_name(runners[i].packing.value_or(Precision::kF32))},
-            {"size", config.size},
-            {"threads", at::get_num_threads()},
-            {"median_s", median(r.seconds)},
-            {"all", r.seconds},
-            {"ready_s", runners[i].workloads[w].ready},
-            {"first_s", r.first},
-            {"rss_gib", peak_memory()},
-            {"gflop", r.gflop},
-            {"peak_gflops", median(r.peaks)},
-            {"peak_share", median(r.shares)}});
+      Json json{{"workload", runners[i].workloads[w].name},
+                {"engine", runners[i].engine},
+                {"precision", precision_name(runners[i].packing.value_or(Precision::kF32))},
+                {"size", config.size},
+                {"threads", at::get_num_threads()},
+                {"median_s", median(r.seconds)},
+                {"all", r.seconds},
+                {"ready_s", runners[i].workloads[w].ready},
+                {"first_s", r.first},
+                {"rss_gib", peak_memory()},
+                {"gflop", r.gflop}};
+      for (const auto& [name, shares] : r.shares) {
+        json[name + "_gflops"] = median(r.gflops.at(name));
+        json[name + "_share"] = median(shares);
+      }
+      line(json);
     }
   }
 }

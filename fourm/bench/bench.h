@@ -23,8 +23,8 @@ struct BenchConfig {
 
 /// Calls `line` with one record a workload and engine: workload, engine, precision, size, threads, median_s, all, ready_s
 /// (until the model is open), first_s (until the first result), rss_gib (peak of the process while the workload runs, with
-/// all that is packed by then), gflop (in matrix products), peak_gflops (of packed products alone, before, between and after
-/// a run's steps) and peak_share.
+/// all that is packed by then), gflop (in matrix products), peak_gflops (of the engine's packed products alone, before, between
+/// and after a run's steps) and peak_share; in float32 also onednn_gflops and onednn_share, by oneDNN's packed product.
 void bench(const BenchConfig& config, const std::function<void(const Json&)>& line);
 
 }  // namespace fourm

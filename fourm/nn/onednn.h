@@ -1,9 +1,10 @@
-// LibTorch's private operators, found by name in its dispatcher. For packed_*.cpp alone, which probe what they use.
+// LibTorch's private operators, found by name in its dispatcher, and oneDNN's packed product by them. For packed_*.cpp and
+// the bench, which probe what they use.
 #pragma once
 
 #include <ATen/core/dispatch/Dispatcher.h>
 
-#include "fourm/core/tensor.h"
+#include "fourm/nn/epilogue.h"
 
 namespace fourm {
 
@@ -13,5 +14,13 @@ template <class Function>
 auto operator_named(const char* name, const char* overload = "") {
   return c10::Dispatcher::singleton().findSchemaOrThrow(name, overload).typed<Function>();
 }
+
+/// Whether the two below work with numbers of this type.
+bool onednn_has_linear(at::ScalarType type);
+/// A weight [out, in] in oneDNN's own layout.
+Tensor onednn_pack(const Tensor& weight);
+/// epilogue(x W^T + bias), or (x W^T + bias) y where there is a y; x [N, in] of the weight's type.
+Tensor onednn_linear(const Tensor& x, const Tensor& packed, const std::optional<Tensor>& bias, const Epilogue& epilogue,
+                     const Tensor& y = {});
 
 }  // namespace fourm

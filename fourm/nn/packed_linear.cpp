@@ -8,33 +8,6 @@
 namespace fourm {
 namespace {
 
-// The layout is chosen for this many rows; it serves single rows as well.
-constexpr int64_t kTypicalRows = 256;
-
-Tensor pack_bf16(const Tensor& weight) {
-  static const auto op =
-      operator_named<Tensor(const Tensor&, std::optional<int64_t>)>("mkldnn::_reorder_linear_weight");
-  return op.call(weight, kTypicalRows);
-}
-
-// A product in bfloat16 by oneDNN's operators, or its factor with `y` where there is one.
-Tensor multiply_bf16(const Tensor& x, const Tensor& packed, const std::optional<Tensor>& bias, const Epilogue& e,
-                     const Tensor& y = {}) {
-  static const auto unary =
-      operator_named<Tensor(const Tensor&, const Tensor&, const std::optional<Tensor>&, std::string_view, ScalarList,
-                            std::optional<std::string_view>)>("mkldnn::_linear_pointwise");
-  static const auto binary =
-      operator_named<Tensor(const Tensor&, const Tensor&, const Tensor&, const std::optional<Tensor>&,
-                            std::string_view)>("mkldnn::_linear_pointwise", "binary");
-  if (y.defined()) return binary.call(x, y, packed, bias, "mul");
-  switch (e.kind) {
-    case Epilogue::kPlus: return binary.call(x, e.other, packed, bias, "add");
-    case Epilogue::kSilu: return unary.call(x, packed, bias, "swish", ScalarList(), "");
-    case Epilogue::kGelu: return unary.call(x, packed, bias, "gelu", ScalarList(), "none");
-    default: return unary.call(x, packed, bias, "none", ScalarList(), "");
-  }
-}
-
 Tensor finish(Tensor y, const Epilogue& e) {
   switch (e.kind) {
     case Epilogue::kPlus: return e.other.scalar_type() == y.scalar_type() ? y.add_(e.other) : y + e.other;
@@ -42,25 +15,6 @@ Tensor finish(Tensor y, const Epilogue& e) {
     case Epilogue::kGelu: return at::gelu(y);
     default: return y;
   }
-}
-
-// One small product by oneDNN's operators, held against the plain one.
-bool works() {
-  try {
-    const Tensor w = at::linspace(-1, 1, 32 * 16).view({32, 16}), x = at::linspace(1, -2, 3 * 16).view({3, 16});
-    const Tensor expected = at::linear(x, w);
-    const auto type = at::kBFloat16;
-    const Tensor zero =
-        multiply_bf16(x.to(type), pack_bf16(w.to(type)), std::nullopt, {Epilogue::kPlus, expected.to(type).neg()});
-    return zero.abs().max().item<double>() < 0.5;
-  } catch (const std::exception&) {
-    return false;
-  }
-}
-
-bool has_bf16_operators() {
-  static const bool yes = works();
-  return yes;
 }
 
 // Calls body(rows, first row) for all rows of a stored matrix and gives them back, some at a time: a large head in float32
@@ -98,7 +52,8 @@ const PackedLinear::Form& PackedLinear::form() const {
     Form form;
     if (precision == Precision::kBf16) {
       for (const auto& [stored, stored_bias] : matrices_) {
-        const Tensor weight = stored.to(at::kBFloat16), packed = has_bf16_operators() ? pack_bf16(weight) : weight;
+        const Tensor weight = stored.to(at::kBFloat16),
+                     packed = onednn_has_linear(at::kBFloat16) ? onednn_pack(weight) : weight;
         if (packing_.give_back && !packed.is_same(stored)) packing_.give_back(stored);
         form.bf16.push_back({packed, stored_bias.defined() ? stored_bias.to(at::kBFloat16) : Tensor()});
       }
@@ -133,17 +88,17 @@ Tensor PackedLinear::operator()(const Tensor& x, const Epilogue& epilogue) const
   Tensor y;
   for (const auto& [weight, bias_or_none] : f.bf16) {
     const std::optional<Tensor> bias = bias_or_none.defined() ? std::optional(bias_or_none) : std::nullopt;
-    if (!has_bf16_operators())
+    if (!onednn_has_linear(at::kBFloat16))
       y = y.defined() ? y * at::linear(in, weight, bias) : finish(at::linear(in, weight, bias), epilogue);
     else
-      y = fits ? multiply_bf16(in, weight, bias, epilogue, y) : finish(multiply_bf16(in, weight, bias, {}), epilogue);
+      y = fits ? onednn_linear(in, weight, bias, epilogue, y) : finish(onednn_linear(in, weight, bias, {}), epilogue);
   }
   return y;
 }
 
 bool bf16_is_fast() {
 #if defined(__x86_64__)
-  return __builtin_cpu_supports("avx512bf16") && has_bf16_operators();
+  return __builtin_cpu_supports("avx512bf16") && onednn_has_linear(at::kBFloat16);
 #else
   return false;
 #endif
