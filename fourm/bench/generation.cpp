@@ -76,8 +76,8 @@ std::vector<Workload> workloads_of(const BenchSetting& setting, const std::vecto
                          [=](const std::function<void()>& between_steps) {
                            auto canvases = empty;
                            GenerateOptions with_pauses = options;
-                           with_pauses.on_step = [&](const StepReport&) {
-                             between_steps();
+                           with_pauses.on_step = [&](const StepReport& report) {
+                             if (report.step + 1 < report.steps) between_steps();
                              return true;
                            };
                            generate(*model, steps, canvases, with_pauses);

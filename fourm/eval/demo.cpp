@@ -297,6 +297,10 @@ class Demo {
 
 }  // namespace
 
-Gallery demo(const Pipeline& pipeline, const DemoOptions& options) { return Demo(pipeline, options).run(); }
+Gallery demo(const Pipeline& pipeline, const DemoOptions& options) {
+  check(options.rooms > 0 || options.paintings > 0 || !options.images.empty(),
+        "there is nothing to show: ask for rooms, paintings or a picture of your own");
+  return Demo(pipeline, options).run();
+}
 
 }  // namespace fourm

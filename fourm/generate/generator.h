@@ -39,8 +39,8 @@ struct GenerateOptions {
   std::function<std::vector<int64_t>(int64_t step, size_t canvas)> choose_slots;
 };
 
-/// Runs the steps in order; the canvases are filled in place. Returns false when on_step stopped it. A canvas gets the
-/// same draws whatever the batch around it.
+/// Runs the steps in order; the canvases are filled in place. Returns false when on_step stopped it. A canvas draws from a
+/// random stream of its own, whatever the batch around it, which may change the last bits of its scores.
 bool generate(const FourM& model, const std::vector<Step>& steps, std::vector<Canvas>& canvases,
               const GenerateOptions& options);
 
