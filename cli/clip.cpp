@@ -30,7 +30,7 @@ void train(const Options& options) {
 }
 
 std::vector<fs::path> pictures_in(const std::string& folder) {
-  const auto files = list_files(folder, {".png", ".jpg", ".jpeg", ".webp"});
+  auto files = list_files(folder, {".png", ".jpg", ".jpeg", ".webp"});
   check(!files.empty(), folder, ": holds no pictures (.png, .jpg, .webp)");
   return files;
 }

@@ -107,8 +107,8 @@ std::map<std::string, Peak> peaks_of(const Workload& workload, Precision precisi
   const Tensor weight = at::randn({workload.hidden, workload.width});
   const auto type = precision == Precision::kBf16 ? at::kBFloat16 : at::kFloat;
   std::map<std::string, Peak> peaks;
-  const auto add = [&](const char* name, Peak::Multiply multiply) {
-    peaks.try_emplace(name, std::move(multiply), workload.width, workload.hidden, type);
+  const auto add = [&](const char* name, const Peak::Multiply& multiply) {
+    peaks.try_emplace(name, multiply, workload.width, workload.hidden, type);
   };
   const auto own = std::make_shared<PackedLinear>(weight, Tensor(), Packing{precision, {}});
   add("peak", [own](const Tensor& x) { return (*own)(x); });

@@ -69,7 +69,7 @@ std::vector<Workload> workloads_of(const BenchSetting& setting, const std::vecto
   options.reference = setting.reference;
   std::vector<Workload> workloads;
   for (const auto& name : names) {
-    const Task task = kTasks.at(name);
+    const Task& task = kTasks.at(name);
     const std::vector<Canvas> empty = canvases_of(task, *model, options.sequence_ids);
     const std::vector<Step> steps = steps_of(task, *model);
     workloads.push_back({name, ready, model->config().dim, model->config().mlp_hidden(), 1,

@@ -37,7 +37,7 @@ ModelConfig official_size(const std::string& name) {
 }
 
 fs::path random_model(const BenchSetting& setting) {
-  const fs::path folder = setting.scratch / (setting.size + "-" + setting.dtype);
+  fs::path folder = setting.scratch / (setting.size + "-" + setting.dtype);
   if (is_whole(folder)) return folder;
   const at::ScalarType dtype = parse_dtype(setting.dtype);
   FourM::fresh(official_size(setting.size), ModalityTable::official(), 1, dtype).save(folder, dtype);
@@ -45,7 +45,7 @@ fs::path random_model(const BenchSetting& setting) {
 }
 
 fs::path random_tokenizer(const BenchSetting& setting) {
-  const fs::path folder = setting.scratch / "tok_rgb";
+  fs::path folder = setting.scratch / "tok_rgb";
   if (is_whole(folder)) return folder;
   TokenizerConfig c;
   c.enc_type = "vit_b_enc";

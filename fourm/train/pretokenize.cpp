@@ -42,7 +42,7 @@ class Pretokenizer {
     check(o_.workers > 0 && o_.worker >= 0 && o_.worker < o_.workers, "--worker should be K/N with K from 0 to N - 1");
     open_tokenizers();
     for (const char* folder : {"caption", "det"})
-      if (source_.has(folder)) texts_.push_back(folder);
+      if (source_.has(folder)) texts_.emplace_back(folder);
     check(!tokenizers_.empty(), o_.data, ": holds nothing that the tokenizers read");
   }
 

@@ -75,7 +75,7 @@ class TokenizerTraining : public Objective {
     if (recipe.crops > 0)
       pictures_ = load_squares(input_, files_, recipe.size, recipe.crops, recipe.seed, recipe.smallest_crop);
     eval_pictures_ = load_squares(input_, held_out, recipe.size, recipe.eval_crops, recipe.seed, recipe.smallest_crop);
-    const double grid = static_cast<double>(recipe.size / recipe.tokenizer.patch_size);
+    const double grid = static_cast<double>(recipe.size) / static_cast<double>(recipe.tokenizer.patch_size);
     const double even_share = static_cast<double>(recipe.batch) * grid * grid / recipe.tokenizer.codebook_size;
     tokenizer_->quantizer().set_dead_code_threshold(recipe.dead_code_coef > 0 ? even_share / recipe.dead_code_coef : 0);
     tokenizer_->parameters().make_trainable();
