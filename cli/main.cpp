@@ -4,7 +4,6 @@
 #include <algorithm>
 #include <cstdio>
 #include <cstring>
-#include <iostream>
 #include <new>
 
 #include "cli/verbs.h"
@@ -69,9 +68,8 @@ int main(int argc, char** argv) {
   fourm::add_vocab(program);
   try {
     program.parse(argc, argv);
-    std::cout.flush();
-    fourm::check(std::fflush(stdout) == 0 && std::cout.good(),
-                 "the results could not be written to standard output; is the disk full?");
+    std::fflush(stdout);  // std::cout goes through it too
+    fourm::check(!std::ferror(stdout), "the results could not be written to standard output; is the disk full?");
     return 0;
   } catch (const CLI::Success& answer) {
     return program.exit(answer);

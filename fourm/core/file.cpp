@@ -13,6 +13,7 @@
 #include <vector>
 
 #include "fourm/core/error.h"
+#include "fourm/core/strings.h"
 
 namespace fourm {
 
@@ -92,8 +93,7 @@ std::vector<fs::path> list_files(const fs::path& folder, const std::vector<std::
     std::error_code ignored;
     if (!entry.is_regular_file(ignored) || entry.path().filename().string().starts_with('.')) continue;
     const std::string extension = entry.path().extension().string();
-    if (extensions.empty() || std::find(extensions.begin(), extensions.end(), extension) != extensions.end())
-      files.push_back(entry.path());
+    if (extensions.empty() || contains(extensions, extension)) files.push_back(entry.path());
   }
   check(!error, folder.string(), ": ", error.message());
   std::sort(files.begin(), files.end());

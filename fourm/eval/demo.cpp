@@ -49,11 +49,13 @@ class Demo {
     };
     note("reading pictures");
     add(readings());
-    note("painting");
-    add(captions());
-    if (!boxes_.empty()) add(paintings_from_boxes());
-    add(paintings_from_depth());
-    if (!rooms_.empty() && options_.paintings > 0) add({chain(), guidance(), half_a_room()});
+    if (options_.paintings > 0) {
+      note("painting");
+      add(captions());
+      if (!boxes_.empty()) add(paintings_from_boxes());
+      add(paintings_from_depth());
+      add({chain(), guidance(), half_a_room()});
+    }
     gallery.closing =
         "The furniture is that of the Sweet Home 3D models (CC0 and CC-BY 3.0); the file CREDITS of the model names "
         "its "
@@ -187,7 +189,6 @@ class Demo {
     std::vector<Canvas> canvases;
     for (size_t i = 0; i < static_cast<size_t>(options_.paintings); ++i) canvases.push_back(with_caption(i, key(2, i)));
     std::vector<GalleryRow> rows;
-    if (canvases.empty()) return rows;
     answer_in_turn(pipeline_, canvases, targets, options_.seed);
     for (size_t i = 0; i < canvases.size(); ++i)
       rows.push_back({"caption -> all: \"" + rooms_[i].captions.back() + "\"", made(canvases[i], targets), ""});
@@ -199,7 +200,6 @@ class Demo {
                                     const std::function<void(Canvas&, size_t)>& give,
                                     const std::function<GalleryCell(size_t)>& given) const {
     const auto rooms = static_cast<size_t>(options_.paintings);
-    if (rooms == 0) return {};
     const auto start = [&](size_t i) {
       Canvas canvas;
       canvas.key = key(purpose, i);

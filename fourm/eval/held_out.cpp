@@ -57,7 +57,7 @@ SceneObjects scene_objects(const Json& scene, double least_pixels, const std::st
   for (const auto& thing : json_get<std::vector<Json>>(scene, "things", origin)) {
     const auto name = json_get<std::string>(thing, "class_name", origin);
     if (json_get<bool>(thing, "furniture", origin) && json_get<double>(thing, "pixels", origin) >= least_pixels &&
-        std::find(objects.large.begin(), objects.large.end(), name) == objects.large.end())
+        !contains(objects.large, name))
       objects.large.push_back(name);
   }
   return objects;
@@ -120,7 +120,7 @@ const Subject* HeldOut::written(const std::string& name) const {
 }
 
 bool Subject::asked(const std::vector<std::string>& inputs) const {
-  return !output.empty() && !inputs.empty() && std::find(inputs.begin(), inputs.end(), input) == inputs.end();
+  return !output.empty() && !inputs.empty() && !contains(inputs, input);
 }
 
 std::vector<std::string> HeldOut::inputs(const std::string& set, const std::string& target) const {

@@ -1,6 +1,7 @@
 #include "fourm/nn/packed_conv2d.h"
 
 #include "fourm/nn/onednn.h"
+#include "fourm/nn/winograd.h"
 
 namespace fourm {
 namespace {
@@ -54,6 +55,11 @@ constexpr int64_t kPixelsForWinograd = 512;
 
 }  // namespace
 
+struct PackedConv2d::Winograd {
+  WinogradConv2d convolution;
+  Tensor bias;
+};
+
 // By LibTorch: packed, or plain where the operators are missing.
 struct PackedConv2d::Direct {
   at::ScalarType type;
@@ -66,10 +72,10 @@ PackedConv2d::PackedConv2d(Tensor weight, Tensor bias, int64_t stride, Packing p
 
 PackedConv2d::~PackedConv2d() = default;
 
-const WinogradConv2d& PackedConv2d::winograd() const {
+const PackedConv2d::Winograd& PackedConv2d::winograd() const {
   return winograd_.get([&] {
     const NoGradGuard no_grad;
-    WinogradConv2d made(weight_);
+    Winograd made{WinogradConv2d(weight_), bias_.to(at::kFloat)};
     if (packing_.give_back) packing_.give_back(weight_);
     return made;
   });
@@ -89,8 +95,10 @@ const PackedConv2d::Direct& PackedConv2d::direct(at::IntArrayRef input) const {
 Tensor PackedConv2d::operator()(const Tensor& x, const Tensor& residual) const {
   // A picture's size alone decides: neither those beside it nor those before.
   if (packing_.precision != Precision::kBf16 && weight_.size(2) == 3 && stride_ == 1 &&
-      x.size(2) * x.size(3) >= kPixelsForWinograd)
-    return winograd()(x, bias_.to(at::kFloat), residual);
+      x.size(2) * x.size(3) >= kPixelsForWinograd) {
+    const Winograd& w = winograd();
+    return w.convolution(x, w.bias, residual);
+  }
   const Direct& d = direct(x.sizes());
   const Tensor in = channels_last(x.to(d.type));
   const int64_t padding = weight_.size(2) / 2;

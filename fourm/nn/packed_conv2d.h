@@ -2,7 +2,6 @@
 #pragma once
 
 #include "fourm/nn/packed_linear.h"
-#include "fourm/nn/winograd.h"
 
 namespace fourm {
 
@@ -19,13 +18,14 @@ class PackedConv2d {
   Tensor operator()(const Tensor& x, const Tensor& residual = {}) const;
 
  private:
+  struct Winograd;
   struct Direct;
-  const WinogradConv2d& winograd() const;
+  const Winograd& winograd() const;
   const Direct& direct(at::IntArrayRef input) const;
   Tensor weight_, bias_;
   int64_t stride_;
   Packing packing_;
-  Lazy<WinogradConv2d> winograd_;
+  Lazy<Winograd> winograd_;
   Lazy<Direct> direct_;
 };
 
