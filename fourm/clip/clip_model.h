@@ -1,6 +1,6 @@
 // An image-text model trained by contrast (CLIP, Radford et al. 2021): a ViT and a small text Transformer whose outputs
 // meet in one space. What stands there of a picture is the mean of its patches, so that the patches stand there too:
-// they are the feature modality (paper section 2.1, CLIP features).
+// they are the feature modality (paper section 2.1 and appendix B.1, CLIP feature maps).
 #pragma once
 
 #include <memory>

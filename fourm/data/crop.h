@@ -1,5 +1,5 @@
-// One crop and flip for all modalities of a sample (spec training 2.5, 3, 4). A crop is CropView (text/boxes.h); boxes
-// follow by view_boxes, pictures by cut_square.
+// One crop and flip for all modalities of a sample (the original's fourm/data/image_augmenter.py and
+// save_vq_tokens.py). A crop is CropView (text/boxes.h); boxes follow by view_boxes, pictures by cut_square.
 #pragma once
 
 #include <string>

@@ -1,4 +1,4 @@
-// Repeated sampling (Feichtenhofer et al. 2022; paper appendix): samples stay in memory and are used several times,
+// Repeated sampling (Feichtenhofer et al. 2022; paper appendix E.7): samples stay in memory and are used several times,
 // each time with other masks, so that reading them costs less.
 //
 // A buffer is filled with fresh samples, its samples are visited in random order, each `repeats` times, then it is

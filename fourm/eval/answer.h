@@ -9,8 +9,8 @@ namespace fourm {
 Target most_likely(const Modality& modality);
 /// A map drawn in 12 steps, more and more surely, with guidance.
 Target painted(const Modality& modality);
-/// A picture painted from little, from the coarse to the fine (paper section 3.4, chained generation): what is where, then how
-/// far it is, then the picture. Maps that are given, or that the model does not write, are left out.
+/// A picture painted from little, from the coarse to the fine (paper appendix A.3, chained generation): what is
+/// where, then how far it is, then the picture. Maps that are given, or that the model does not write, are left out.
 std::vector<Target> painting(const Pipeline& pipeline, const std::string& picture,
                              const std::vector<std::string>& given);
 

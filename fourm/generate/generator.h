@@ -1,4 +1,5 @@
-// Any to any: runs a plan on a batch of canvases (paper section 3.4; spec generation 4 to 7).
+// Any to any: runs a plan on a batch of canvases (paper section 4 and appendix A.3; the original's
+// fourm/models/generate.py).
 #pragma once
 
 #include <functional>

@@ -18,7 +18,8 @@ enum class Scheme {
 };
 Scheme parse_scheme(const std::string& text);
 
-/// One step of classifier-free guidance (Ho and Salimans 2022) or of weighted multimodal guidance (paper section 3.4):
+/// One step of classifier-free guidance (Ho and Salimans 2022) or of weighted multimodal guidance (paper section 4 and
+/// appendix A.3):
 /// scores = base + sum_i weight_i (scores given condition i - base).
 struct Guidance {
   /// Conditions that the base pass does without: a grid is hidden, a text is replaced by one [S_1], T5 vectors by one
@@ -98,8 +99,8 @@ Plan read_plan(const fs::path& yaml);
 /// The plan as single steps. `modality` gives kinds and sizes.
 std::vector<Step> expand(const Plan& plan, const std::function<Modality(const std::string&)>& modality);
 
-/// Sensible steps for a target given what is known (spec generation 2, the demo's settings): grids from pixels in one
-/// step, from text in several with guidance; text left to right.
+/// Steps for a target given what is known: grids from pixels in one step, from text in several with guidance; text
+/// left to right.
 Target default_target(const Modality& modality, bool from_pixels);
 
 }  // namespace fourm

@@ -1,4 +1,4 @@
-// Drawing one token from a row of scores (spec generation 3).
+// Drawing one token from a row of scores (paper appendix A.3; the original's fourm/models/generate.py).
 #pragma once
 
 #include <cstdint>

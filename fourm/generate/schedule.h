@@ -1,4 +1,4 @@
-// How many tokens each decoding step writes, and at what temperature and guidance (paper appendix on generation;
+// How many tokens each decoding step writes, and at what temperature and guidance (paper appendix A.3;
 // MaskGIT, Chang et al. 2022).
 #pragma once
 

@@ -1,5 +1,5 @@
-// How a modality enters the encoder and the decoder, and leaves it (paper section 2.2). Content and place (position +
-// modality embedding) stay apart, since the decoder's context adds the place a second time.
+// How a modality enters the encoder and the decoder, and leaves it (paper section 2.2, appendix C.1). Content and
+// place (position + modality embedding) stay apart, since the decoder's context adds the place a second time.
 #pragma once
 
 #include "fourm/modality/modality.h"

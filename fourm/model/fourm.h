@@ -52,7 +52,8 @@ class FourM {
   /// made to answer fast, in that precision, and cannot be trained (nn/packed_linear.h).
   static FourM open(const fs::path& path, ModalityTable table = ModalityTable::official(),
                     std::optional<Precision> pack_for = {});
-  /// New weights as in the paper; heads share the decoder's token embeddings.
+  /// New weights, drawn as the original's fourm/models/fm.py does; heads share the decoder's token embeddings
+  /// (paper appendix C.1).
   static FourM fresh(const ModelConfig& config, const ModalityTable& table, uint64_t seed,
                      at::ScalarType dtype = at::kFloat);
 

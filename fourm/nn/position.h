@@ -1,4 +1,5 @@
-// Fixed sine-cosine positions, base 10000 (paper section 2.2; shared by the transformer and the tokenizers).
+// Fixed sine-cosine positions (paper section 2.2) of base 10000 (the original's fourm/utils/pos_embed.py); shared by
+// the transformer and the tokenizers.
 #pragma once
 
 #include "fourm/core/tensor.h"

@@ -1,5 +1,5 @@
-// Bounding boxes as strings: "v0=17 v1=40 v2=203 v3=999 teddy bear v0=..." (paper section 2.1; spec text_and_boxes 5,
-// 6).
+// Bounding boxes as strings: "v0=17 v1=40 v2=203 v3=999 teddy bear v0=..." (paper appendix B.2; the original's
+// fourm/data/modality_transforms.py).
 #pragma once
 
 #include <optional>

@@ -1,5 +1,5 @@
-// Segment-anything instances as token strings: query points, each with the outlines found there (4M-21; spec
-// text_and_boxes 7). Coordinates are pixels of a 224 x 224 image.
+// Segment-anything instances as token strings: query points, each with the outlines found there (4M-21; the
+// original's fourm/data/modality_transforms.py). Coordinates are pixels of a 224 x 224 image.
 #pragma once
 
 #include <array>

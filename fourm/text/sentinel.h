@@ -1,4 +1,5 @@
-// Span masking of token sequences with sentinels, as in T5 (Raffel et al. 2020) and 4M (spec training 5.2), and back.
+// Span masking of token sequences with sentinels, as in T5 (Raffel et al. 2020) and 4M (paper appendix C.1; the
+// original's fourm/data/masking.py), and back.
 #pragma once
 
 #include <cstdint>

@@ -1,4 +1,5 @@
-// From text to added tokens and words: what happens before WordPiece (spec text_and_boxes 2, steps 1 to 4).
+// From text to added tokens and words: what happens before WordPiece (as the added tokens,
+// BertNormalizer and BertPreTokenizer of Hugging Face `tokenizers`).
 #pragma once
 
 #include <functional>

@@ -1,4 +1,5 @@
-// Metadata, colour palettes and human poses as token strings (4M-21; spec text_and_boxes 7).
+// Metadata, colour palettes and human poses as token strings (4M-21; the original's
+// fourm/data/modality_transforms.py).
 // Readers return what is well formed in any text and never throw.
 #pragma once
 

@@ -1,5 +1,5 @@
 // The text tokenizer: one WordPiece vocabulary for captions, boxes, metadata and every other token string
-// (paper section 2.1 and appendix; spec text_and_boxes 1 to 3).
+// (paper section 2.1 and appendix B.2), read as Hugging Face `tokenizers` reads it.
 #pragma once
 
 #include <optional>

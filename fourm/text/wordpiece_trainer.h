@@ -1,5 +1,6 @@
 // Learns a WordPiece vocabulary: pieces are merged pairwise, most frequent first (Sennrich et al. 2016), and written
-// with the special tokens of 4M as a Hugging Face `tokenizer.json` (spec text_and_boxes 1 and 4).
+// with the special tokens of 4M as a Hugging Face `tokenizer.json` (paper appendix B.2; the original's
+// fourm/utils/tokenizer/text_tokenizer.py).
 #pragma once
 
 #include <map>

@@ -1,5 +1,5 @@
 // A codebook learned by running averages of the vectors assigned to each code (van den Oord et al. 2017, appendix A.1),
-// compared by cosine or by distance, with restarts of unused codes and a k-means start.
+// compared by cosine or by distance, with restarts of unused codes (paper appendix B.3) and a k-means start.
 #pragma once
 
 #include "fourm/nn/parameters.h"

@@ -1,5 +1,5 @@
 // What a tokenizer is made of: the flat constructor arguments stored in `config.json` beside the weights, or in the
-// header of a single .safetensors file (docs/tokenizers.md; paper appendix C).
+// header of a single .safetensors file (docs/tokenizers.md; paper appendix B.3, Table 3).
 #pragma once
 
 #include <cstdint>

@@ -1,4 +1,4 @@
-// The diffusion decoder (paper section 2.1, appendix C): tokens condition a UNet that takes noise to a picture.
+// The diffusion decoder (paper appendix B.3): tokens condition a UNet that takes noise to a picture.
 #pragma once
 
 #include "fourm/tokenizer/feature_map.h"

@@ -1,4 +1,4 @@
-// Reconstruction losses of the tokenizers (paper appendix C).
+// Reconstruction losses of the tokenizers (paper appendix B.3, Table 3).
 #pragma once
 
 #include <string>

@@ -1,6 +1,6 @@
-// The patched UNet of the diffusion tokenizers (paper appendix C; network of Dhariwal and Nichol 2021): patches of pixels
-// are folded into channels, the tokens' vectors are appended to them, the output is unfolded again. Activations lie in
-// memory channel by channel within a pixel (channels last).
+// The patched UNet of the diffusion tokenizers (paper appendix B.3; network of Nichol and Dhariwal 2021): patches of
+// pixels are folded into channels, the tokens' vectors are appended to them, the output is unfolded again.
+// Activations lie in memory channel by channel within a pixel (channels last).
 #pragma once
 
 #include <optional>

@@ -1,4 +1,4 @@
-// A tokenizer: encoder, quantiser and decoder of one modality (paper section 2.1, appendix C).
+// A tokenizer: encoder, quantiser and decoder of one modality (paper section 2.1, appendix B.3).
 #pragma once
 
 #include <memory>

@@ -6,7 +6,8 @@
 
 namespace fourm {
 
-/// False for norms, biases, layer scales and the temperature of a contrastive loss, by name (spec training 6).
+/// False for norms, biases, layer scales and the temperature of a contrastive loss, by name (the original's
+/// fourm/utils/optim_factory.py).
 bool has_weight_decay(std::string_view name);
 
 class AdamW {

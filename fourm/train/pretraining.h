@@ -1,4 +1,5 @@
-// Multimodal masked pre-training (paper section 2): the recipe of `fourm pretrain`, and what it runs.
+// Multimodal masked pre-training (paper section 2.3, appendix C.2, Table 5): the recipe of `fourm pretrain`, and what
+// it runs.
 #pragma once
 
 #include "fourm/data/masking.h"

@@ -1,4 +1,4 @@
-// Training and measuring tokenizers of pictures (paper section 2.1, appendix C): the recipe of `fourm tokenizer train`,
+// Training and measuring tokenizers of pictures (paper appendix B.3, Table 3): the recipe of `fourm tokenizer train`,
 // and what it runs.
 #pragma once
 
