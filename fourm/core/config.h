@@ -9,6 +9,7 @@
 #include <yaml-cpp/yaml.h>
 
 #include <algorithm>
+#include <cmath>
 #include <filesystem>
 #include <map>
 #include <optional>
@@ -121,6 +122,8 @@ void read(const YAML::Node& node, T& value, const std::string& origin, const std
     } catch (const YAML::Exception&) {
       bad_value(origin, path, node, type_name<T>());
     }
+    if constexpr (std::is_floating_point_v<T>)
+      if (!std::isfinite(value)) bad_value(origin, path, node, "a finite number");
   }
 }
 
@@ -158,7 +161,8 @@ YAML::Node write(const T& value) {
 
 }  // namespace config_detail
 
-/// Fills `config` from a mapping. Error (naming `origin` and the key path) on an unknown key or a value of the wrong type.
+/// Fills `config` from a mapping. Error (naming `origin` and the key path) on an unknown key, a value of the wrong type,
+/// NaN or infinity.
 template <class T>
 void read_config(const YAML::Node& node, T& config, const std::string& origin) {
   config_detail::read(node, config, origin, "");

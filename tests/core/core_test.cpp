@@ -140,6 +140,9 @@ TEST(Config, UnknownKeysNameTheNearest) {
   EXPECT_EQ(read("inner: {rat: 1}"), "r.yaml: unknown key 'inner.rat' (did you mean 'rate'?)");
   EXPECT_EQ(read("inner: {rate: fast}"), "r.yaml: the key 'inner.rate' should be a number, but is 'fast'");
   EXPECT_EQ(read("sizes: 3"), "r.yaml: the key 'sizes' should be a list, but is '3'");
+  for (const std::string number : {".nan", ".inf", "-.inf"})
+    EXPECT_EQ(read(("inner: {rate: " + number + "}").c_str()),
+              "r.yaml: the key 'inner.rate' should be a finite number, but is '" + number + "'");
   EXPECT_NE(read("a: [").find("is not valid YAML"), std::string::npos);
 }
 
