@@ -103,14 +103,14 @@ std::vector<LabelledBox> boxes_from_string(std::string_view text, int64_t bins) 
     boxes.push_back({c[0], c[1], c[2], c[3], *draft.name, 1});
   };
   for (const auto& word : split(text, ' ')) {
-    if (word.find('=') != std::string::npos) {
-      const auto read = read_coordinate(word);
+    if (const size_t equals = word.find('='); equals != std::string::npos) {
+      const auto value = read_decimal(std::string_view(word).substr(equals + 1));
       if (word.starts_with("v0=")) {
         finish();
         draft = Draft{{}, {}, false};
       }
-      draft.broken |= !read || draft.name;
-      if (read) draft.corners.push_back(static_cast<double>(read->value) / static_cast<double>(bins - 1));
+      draft.broken |= !value || draft.name;
+      if (value) draft.corners.push_back(*value / static_cast<double>(bins - 1));
     } else if (draft.name) {
       *draft.name += " " + word;
     } else {

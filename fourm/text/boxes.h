@@ -46,7 +46,8 @@ std::vector<LabelledBox> view_boxes(const std::vector<LabelledBox>& boxes, const
 /// Coordinates are rounded half to even to 0..bins-1. No boxes give "".
 std::string boxes_to_string(const std::vector<LabelledBox>& boxes, int64_t bins = 1000);
 
-/// The well-formed boxes of any text; the rest is passed over. Class names are taken as they stand; scores are 1.
+/// The well-formed boxes of any text; the rest is passed over. A box is "v0=" and three more words with "=" and a number
+/// (read_decimal), then its class. Class names are taken as they stand; scores are 1.
 std::vector<LabelledBox> boxes_from_string(std::string_view text, int64_t bins = 1000);
 
 }  // namespace fourm

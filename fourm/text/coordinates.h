@@ -19,6 +19,10 @@ struct Coordinate {
 /// Reads "vK=N", K from 0 to 3; anything else gives nothing.
 std::optional<Coordinate> read_coordinate(std::string_view word);
 
+/// A number in any form that Python's float() reads: "12", "+1.5", ".5", "1e2", "1_000", decimal digits of any script,
+/// white space around it. Nothing for other text, NaN and infinity.
+std::optional<double> read_decimal(std::string_view text);
+
 /// A token id from 0 to 1023 of a pose or shape tokenizer: "v0=<id>" below 512, "v1=<id - 512>" from there on.
 std::string shape_token(double id);
 std::optional<double> read_shape_token(std::string_view word);

@@ -72,6 +72,8 @@ bool is_punctuation(char32_t c) {
   return category(c) & U_GC_P_MASK;
 }
 
+int decimal_digit(char32_t c) { return u_charDigitValue(static_cast<UChar32>(c)); }
+
 bool is_ideograph(char32_t c) {
   static constexpr char32_t kRanges[][2] = {{0x4E00, 0x9FFF},   {0x3400, 0x4DBF},   {0x20000, 0x2A6DF},
                                             {0x2A700, 0x2B73F}, {0x2B740, 0x2B81F}, {0x2B920, 0x2CEAF},

@@ -20,6 +20,7 @@ std::string to_valid_utf8(std::string_view text);
 bool is_white_space(char32_t c);
 bool is_word_character(char32_t c);  ///< `\w`: letters, marks, digits, connectors and joiners
 bool is_punctuation(char32_t c);     ///< category P, and the printable ASCII characters that are not alphanumeric
+int decimal_digit(char32_t c);       ///< 0 to 9 for a decimal digit of any script, else -1
 bool is_ideograph(char32_t c);       ///< CJK ideographs: not kana, not Hangul
 
 struct BertNormalizer {

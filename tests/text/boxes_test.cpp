@@ -45,7 +45,7 @@ TEST(Boxes, MalformedTextGivesTheWellFormedBoxes) {
   const std::string good = "v0=1 v1=2 v2=3 v3=4 cat";
   for (const std::string bad :
        {"", "dog", "v1=3", "v0=1 v1=2 v2=3 person", "v0=x v1=2 v2=3 v3=4 cat", "v0=1 v1=2 v2=3 v3=4",
-        "v0=1 v1=2 v2=3 v3=4 v3=5 cat", "v0= v1=2 v2=3 v3=4 cat", "v0=99999999999999999999 v1=2 v2=3 v3=4 cat",
+        "v0=1 v1=2 v2=3 v3=4 v3=5 cat", "v0= v1=2 v2=3 v3=4 cat", "v0=1e999 v1=2 v2=3 v3=4 cat",
         "===", "v0=1 v1=2 v2=3 v3=4 cat v1=7", "v0=1=2 v1=2 v2=3 v3=4 a", "v0=1 v1=2 v2=3 v3=4 a=b"}) {
     EXPECT_TRUE(boxes_from_string(bad).empty()) << bad;
     EXPECT_EQ(boxes_from_string(good + " " + good).size(), 2u);
@@ -58,6 +58,37 @@ TEST(Boxes, MalformedTextGivesTheWellFormedBoxes) {
     for (char& c : text) c = letters[random.below(static_cast<int64_t>(letters.size()))];
     boxes_from_string(text);
   }
+}
+
+TEST(Boxes, NumbersAreReadAsPythonReadsThem) {
+  const std::vector<std::pair<std::string, double>> numbers{{"1.5", 1.5},
+                                                            {"12.", 12},
+                                                            {".25", 0.25},
+                                                            {"1e2", 100},
+                                                            {"1.5E-1", 0.15},
+                                                            {"+7", 7},
+                                                            {"-3", -3},
+                                                            {"0012", 12},
+                                                            {"1_0.5", 10.5},
+                                                            {"1e-400", 0},
+                                                            {"1e0_1", 10},
+                                                            {"5\t", 5},
+                                                            {"-0", 0},
+                                                            {"\xd9\xa1\xd9\xa2", 12},
+                                                            {"99999999999999999999", 1e20},
+                                                            {"\xc2\xa0"
+                                                             "8",
+                                                             8}};
+  for (const auto& [form, value] : numbers) {
+    const auto boxes = boxes_from_string("v0=" + form + " v1=2 v2=" + form + " v3=4 cat", 11);
+    ASSERT_EQ(boxes.size(), 1u) << form;
+    EXPECT_EQ(boxes[0].xmin, value / 10) << form;
+    EXPECT_EQ(boxes[0].xmax, value / 10) << form;
+  }
+  EXPECT_EQ(boxes_from_string("v0=1.5 v1=2 v2=3 v3=4 cat").size(), 1u);
+  for (const std::string form : {"", "x", "1,5", "1__0", "_1", "1_", "1_.5", "+-1", "++1", "0x10", "1e", "e5", ".",
+                                 "nan", "inf", "-Infinity", "1e400", "1 0", "1\xff"})
+    EXPECT_TRUE(boxes_from_string("v0=" + form + " v1=2 v2=3 v3=4 cat").empty()) << form;
 }
 
 TEST(Boxes, CropClipAndFlip) {
