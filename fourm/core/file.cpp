@@ -8,6 +8,7 @@
 #include <algorithm>
 #include <atomic>
 #include <cerrno>
+#include <cstdlib>
 #include <cstring>
 #include <fstream>
 #include <vector>
@@ -47,7 +48,16 @@ MappedFile map_file(const fs::path& path) {
   return {{address, [size](const void* p) { ::munmap(const_cast<void*>(p), size); }}, size};
 }
 
+// A new file takes the place of a file, never of a folder or a device.
+static void check_replaceable(const fs::path& path) {
+  std::error_code ignored;
+  const auto status = fs::status(path, ignored);
+  check(!fs::exists(status) || fs::is_regular_file(status), path.string(), ": is ",
+        fs::is_directory(status) ? "a folder" : "not a regular file", ", expected the name of a file to write");
+}
+
 void write_file(const fs::path& path, const std::function<void(std::ostream&)>& produce) {
+  check_replaceable(path);
   if (path.has_parent_path()) make_folder(path.parent_path());
   static std::atomic<int64_t> count = 0;  // several threads may write the same file
   // Hidden, so that what a killed process leaves is nowhere taken for a file of its own.
@@ -83,6 +93,22 @@ void make_folder(const fs::path& path) {
   fs::create_directories(path, error);
   check(!error && fs::is_directory(path, error), path.string(), ": the folder cannot be made (",
         error ? error.message() : "a file is in the way", ")");
+}
+
+void check_writable_folder(const fs::path& folder) {
+  std::error_code ignored;
+  fs::path there = fs::absolute(folder);
+  while (!fs::exists(there, ignored) && there.has_relative_path()) there = there.parent_path();
+  check(fs::is_directory(there, ignored), folder.string(), ": cannot be a folder, because ", there.string(),
+        " is a file");
+  std::string trial = (there / ".fourm-XXXXXX").string();
+  check(::mkdtemp(trial.data()) != nullptr, folder.string(), ": cannot be written (", std::strerror(errno), ")");
+  ::rmdir(trial.c_str());
+}
+
+void check_writable_file(const fs::path& file) {
+  check_replaceable(file);
+  check_writable_folder(fs::absolute(file).parent_path());
 }
 
 std::vector<fs::path> list_files(const fs::path& folder, const std::vector<std::string>& extensions) {

@@ -32,6 +32,11 @@ void write_file(const fs::path& path, const std::function<void(std::ostream&)>& 
 /// Makes the folder and its parents; Error says why it cannot.
 void make_folder(const fs::path& path);
 
+/// Error when files cannot be written into a folder that may not exist yet, or at this place: to say it before hours of
+/// computing. Leaves nothing behind.
+void check_writable_folder(const fs::path& folder);
+void check_writable_file(const fs::path& file);
+
 /// The regular files directly in a folder whose extension is one of `extensions` (".png"; empty = all), sorted by name.
 std::vector<fs::path> list_files(const fs::path& folder, const std::vector<std::string>& extensions = {});
 

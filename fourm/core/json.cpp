@@ -41,6 +41,10 @@ nlohmann::json parse_table(std::string_view text, std::string_view origin) {
 
 Json read_json(const fs::path& path, uint64_t limit) { return parse_json(read_file(path, limit), path.string()); }
 
-void write_json(const fs::path& path, const Json& json) { write_file(path, json.dump(2) + "\n"); }
+void write_json(const fs::path& path, const Json& json) { write_file(path, json_text(json, 2) + "\n"); }
+
+std::string json_text(const Json& json, int indent) {
+  return json.dump(indent, ' ', false, Json::error_handler_t::replace);
+}
 
 }  // namespace fourm

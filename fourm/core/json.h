@@ -17,6 +17,8 @@ using Json = nlohmann::ordered_json;
 Json parse_json(std::string_view text, std::string_view origin);
 Json read_json(const fs::path& path, uint64_t limit = uint64_t{1} << 28);
 void write_json(const fs::path& path, const Json& json);
+/// JSON text, on one line or indented. Bytes that are not UTF-8, which file names may have, become U+FFFD.
+std::string json_text(const Json& json, int indent = -1);
 
 /// The same with sorted keys, for objects of very many keys: Json looks for a key from the first to the last.
 nlohmann::json parse_table(std::string_view text, std::string_view origin);

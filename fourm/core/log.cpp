@@ -44,7 +44,8 @@ void Progress::update(int64_t done, const std::string& detail) {
   if (quiet || (done < total_ && now - shown_ < (terminal ? 0.2 : 15))) return;
   shown_ = now;
   drawn_ = true;
-  const double rate = now > 0 ? static_cast<double>(done - first_) / now : 0;
+  constexpr double kShortest = 0.5;  // seconds of which a rate means something
+  const double rate = now > kShortest ? static_cast<double>(done - first_) / now : 0;
   char share[32], speed[32];
   std::snprintf(share, sizeof share, "%.0f %%", total_ > 0 ? 100.0 * done / total_ : 100.0);
   std::snprintf(speed, sizeof speed, "%.3g/s", rate);

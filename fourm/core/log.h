@@ -40,6 +40,8 @@ class Progress {
   Progress(const Progress&) = delete;
   Progress& operator=(const Progress&) = delete;
   void update(int64_t done, const std::string& detail = "");
+  /// As many items were done before, so that they do not count in the rate.
+  void skip(int64_t count = 1) { first_ += count; }
 
  private:
   std::string label_;

@@ -1,5 +1,8 @@
 #include "fourm/core/strings.h"
 
+#include <unicode/uchar.h>
+#include <unicode/utf8.h>
+
 #include <algorithm>
 #include <cstdio>
 #include <numeric>
@@ -75,8 +78,23 @@ std::string did_you_mean(std::string_view name, const std::vector<std::string>& 
 
 std::string printable(std::string_view text, size_t limit) {
   std::string out = "'";
-  for (const char c : text.substr(0, limit)) out += (c >= 0x20 && c < 0x7f) ? c : '?';
-  return out + (text.size() > limit ? "...'" : "'");
+  const auto* bytes = reinterpret_cast<const uint8_t*>(text.data());
+  size_t i = 0;
+  for (size_t shown = 0; i < text.size() && shown < limit; ++shown) {
+    const size_t begin = i;
+    UChar32 c;
+    U8_NEXT(bytes, i, text.size(), c);  // negative: not UTF-8
+    const bool prints = c >= 0 && u_isprint(c) && c != 0x2028 && c != 0x2029;  // line and paragraph separators
+    out += prints ? text.substr(begin, i - begin) : "?";
+  }
+  return out + (i < text.size() ? "...'" : "'");
+}
+
+std::string counted(int64_t n, std::string_view noun, std::string_view plural) {
+  std::string out = std::to_string(n) + " ";
+  if (n != 1 && !plural.empty()) return out.append(plural);
+  out += noun;
+  return n == 1 ? out : out + "s";
 }
 
 std::string duration(double seconds) {

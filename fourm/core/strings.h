@@ -1,6 +1,7 @@
 // Small helpers on text.
 #pragma once
 
+#include <cstdint>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -19,9 +20,12 @@ std::string nearest_name(std::string_view name, const std::vector<std::string>& 
 /// " (did you mean 'x'?)" or "".
 std::string did_you_mean(std::string_view name, const std::vector<std::string>& candidates);
 
-/// In quotes, printable and short: bytes that are no printable ASCII become '?', long text is cut. For messages that quote a
-/// file.
+/// In quotes, printable and short, for messages that quote a file: UTF-8 stays as it is; control and format characters,
+/// line breaks and bytes that are not UTF-8 become '?'; text is cut after `limit` characters.
 std::string printable(std::string_view text, size_t limit = 80);
+
+/// "1 sample", "2 samples", "0 samples". `plural` where it is not the noun with an "s": counted(2, "index", "indices").
+std::string counted(int64_t n, std::string_view noun, std::string_view plural = "");
 
 /// 3.2 s, 4:05, 1:02:09.
 std::string duration(double seconds);

@@ -52,18 +52,36 @@ std::string Fault::text() const {
          (remedy.empty() ? "" : "; " + remedy);
 }
 
-std::vector<std::string> expand_pattern(const std::string& pattern) {
+// How much of the pattern leads to a folder that exists, whose brackets and braces are part of its name.
+static size_t literal_length(const std::string& pattern) {
+  size_t literal = 0;
+  std::error_code ignored;
+  for (size_t slash = pattern.find('/'); slash != std::string::npos; slash = pattern.find('/', slash + 1))
+    if (slash > 0 && fs::is_directory(pattern.substr(0, slash), ignored)) literal = slash;
+  return literal;
+}
+
+static std::vector<std::string> expand_rest(const std::string& pattern) {
   const size_t open = pattern.find_first_of("{[");
   if (open == std::string::npos) return {pattern};
   const size_t close = pattern.find(pattern[open] == '{' ? '}' : ']', open);
   check(close != std::string::npos, pattern, ": '", pattern[open], "' is not closed");
   std::vector<std::string> all;
-  const std::vector<std::string> rests = expand_pattern(pattern.substr(close + 1));
+  const std::vector<std::string> rests = expand_rest(pattern.substr(close + 1));
   for (const auto& choice : alternatives(pattern.substr(open + 1, close - open - 1), pattern)) {
     check(all.size() + rests.size() <= 1'000'000, pattern, ": stands for more than a million files");
     for (const auto& rest : rests) all.push_back(pattern.substr(0, open) + choice + rest);
   }
   return all;
+}
+
+std::vector<std::string> expand_pattern(const std::string& pattern) {
+  std::error_code ignored;
+  if (fs::exists(pattern, ignored)) return {pattern};
+  const size_t literal = literal_length(pattern);
+  std::vector<std::string> names = expand_rest(pattern.substr(literal));
+  for (auto& name : names) name.insert(0, pattern, 0, literal);
+  return names;
 }
 
 // Fills a Source.
@@ -72,7 +90,9 @@ class Source::Scan {
   Scan(Source& source, std::vector<Fault>* faults) : s_(source), faults_(faults) {}
 
   void run() {
-    if (s_.path_.find_first_of("{[") != std::string::npos || s_.path_.ends_with(".tar")) {
+    std::error_code ignored;
+    const bool pattern = s_.path_.find_first_of("{[") != std::string::npos || s_.path_.ends_with(".tar");
+    if (pattern && !fs::is_directory(s_.path_, ignored)) {
       for (const auto& file : expand_pattern(s_.path_)) {
         const fs::path path(file);
         archives_[path.filename().string()].emplace_back(path.parent_path().filename().string(), file);
@@ -127,7 +147,11 @@ class Source::Scan {
   }
 
   void list_root() {
-    check(fs::is_directory(s_.path_), s_.path_, ": no such folder");
+    std::error_code ignored;
+    const fs::file_status status = fs::status(s_.path_, ignored);
+    check(!fs::exists(status) || fs::is_directory(status), s_.path_,
+          ": is a file, expected a folder (rgb/NAME.png, caption/NAME.txt, ...) or tar shards");
+    check(fs::is_directory(status), s_.path_, ": no such folder");
     for (const auto& entry : entries(s_.path_)) {
       const auto type = type_of(entry);
       if (type == fs::file_type::regular && entry.extension() == ".tar")

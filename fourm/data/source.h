@@ -26,7 +26,8 @@ struct Fault {
   std::string text() const;  ///< "file: member: problem; remedy"
 };
 
-/// "a{00..02}[x,y].tar" -> a00x.tar, a00y.tar, a01x.tar, ... Error when it stands for more than a million names.
+/// "a{00..02}[x,y].tar" -> a00x.tar, a00y.tar, a01x.tar, ... Brackets and braces of a file or folder that exists are
+/// part of its name. Error when it stands for more than a million names.
 std::vector<std::string> expand_pattern(const std::string& pattern);
 
 class Source {

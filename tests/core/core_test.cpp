@@ -222,11 +222,53 @@ TEST(Parallel, EveryIndexOnceAndTheFirstErrorComesOut) {
             "five");
 }
 
+TEST(Files, OutputsThatCannotBeWrittenAreNoticedBefore) {
+  const fs::path top = fs::temp_directory_path() / "fourm_writable";
+  fs::remove_all(top);
+  write_file(top / "file", "kept");
+  check_writable_folder(top / "new" / "deep");
+  check_writable_file(top / "new" / "result.json");
+  check_writable_file(top / "file");
+  EXPECT_FALSE(fs::exists(top / "new"));  // nothing is left behind
+  EXPECT_EQ(list_files(top).size(), 1u);
+  EXPECT_NE(message_of([&] { check_writable_folder(top / "file" / "deep"); }).find("file is a file"), std::string::npos);
+  EXPECT_NE(message_of([&] { check_writable_folder("/proc/nowhere"); }).find("/proc/nowhere: cannot be written"),
+            std::string::npos);
+  for (const char* place : {"/dev/full", "/tmp"}) {
+    const std::string named = std::string(place) + ": is ";
+    EXPECT_EQ(message_of([&] { check_writable_file(place); }).find(named), 0u);
+    EXPECT_EQ(message_of([&] { write_file(place, "never"); }).find(named), 0u);
+    EXPECT_FALSE(fs::is_regular_file(place));
+  }
+  fs::remove_all(top);
+}
+
 TEST(Strings, NearestNames) {
   EXPECT_EQ(nearest_name("learnin_rate", {"batch", "learning_rate"}), "learning_rate");
   EXPECT_EQ(nearest_name("zzz", {"batch", "learning_rate"}), "");
   EXPECT_EQ(duration(59), "59.0 s");
   EXPECT_EQ(duration(3725), "1:02:05");
+}
+
+TEST(Strings, PrintableKeepsEveryScriptAndNoControlCharacter) {
+  EXPECT_EQ(printable("Schlüssel_鍵_ключ.png"), "'Schlüssel_鍵_ключ.png'");
+  EXPECT_EQ(printable("a\nb\x1b[31m\x7f"), "'a?b?[31m?'");
+  EXPECT_EQ(printable("\xc2\x9b\xe2\x80\xae\xe2\x80\xa8x"), "'???x'");  // a C1 control, an override, a line separator
+  EXPECT_EQ(printable("\xff\xc3(\xe9\x8d"), "'?" "?(?'");                 // not UTF-8
+  EXPECT_EQ(printable("ééééé", 3), "'ééé...'");
+  EXPECT_EQ(printable("ééé", 3), "'ééé'");
+}
+
+TEST(Strings, CountsHaveTheirPlural) {
+  EXPECT_EQ(counted(0, "sample"), "0 samples");
+  EXPECT_EQ(counted(1, "sample"), "1 sample");
+  EXPECT_EQ(counted(2, "sample"), "2 samples");
+  EXPECT_EQ(counted(1, "entry", "entries"), "1 entry");
+  EXPECT_EQ(counted(-3, "entry", "entries"), "-3 entries");
+}
+
+TEST(JsonText, NamesThatAreNotUtf8DoNotStopIt) {
+  EXPECT_EQ(json_text({{"file", "a\xffé"}}), "{\"file\":\"a\uFFFDé\"}");
 }
 
 }  // namespace

@@ -212,6 +212,25 @@ TEST(SourceTest, PatternsExpand) {
   EXPECT_THROW(expand_pattern("{0..999}{0..999}{0..9}"), Error);
 }
 
+TEST(SourceTest, BracketsOfAPathThatExistsArePartOfItsName) {
+  const fs::path top = fs::temp_directory_path() / "fourm_brackets [1]";
+  fs::remove_all(top);
+  for (const char* folder : {"photos {2..1}", "shards.tar"}) {
+    write_file(top / folder / "caption" / "a.txt", "a chair");
+    EXPECT_EQ(Source::open((top / folder).string()).size(), 1) << folder;
+  }
+  for (const char* name : {"[x]", "y"})
+    for (const char* shard : {"0.tar", "1.tar"})
+      write_tar(top / name / shard, [&](TarWriter& tar) { tar.add(std::string(shard) + ".caption.txt", "a chair"); });
+  EXPECT_EQ(expand_pattern((top / "y/{0..1}.tar").string()),
+            (std::vector<std::string>{(top / "y/0.tar").string(), (top / "y/1.tar").string()}));
+  EXPECT_EQ(Source::open((top / "[x]/{0..1}.tar").string()).size(), 2);
+  EXPECT_EQ(expand_pattern((top / "[x,y]/1.tar").string()),
+            (std::vector<std::string>{(top / "x/1.tar").string(), (top / "y/1.tar").string()}));
+  EXPECT_THROW(Source::open((top / "photos {2..1}/caption/a.txt").string()), Error);
+  fs::remove_all(top);
+}
+
 TEST(PrefetcherTest, GivesEachResultOnceInAnyOrderAndPassesErrorsOn) {
   Prefetcher<int64_t> squares(
       [](int64_t i) {
