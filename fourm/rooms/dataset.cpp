@@ -6,8 +6,11 @@
 #include <mutex>
 #include <set>
 
+#include "fourm/core/config.h"
+#include "fourm/core/error.h"
 #include "fourm/core/log.h"
 #include "fourm/core/parallel.h"
+#include "fourm/core/strings.h"
 #include "fourm/io/tar.h"
 
 namespace fourm {
@@ -47,19 +50,42 @@ void write_samples(const std::vector<std::pair<std::string, SampleFiles>>& sampl
   }
 }
 
-std::string description(const RoomMaker& maker, int64_t count) {
+std::string description(const RoomMaker& maker, int64_t count, int64_t shard_size) {
   const RoomOptions& o = maker.options();
   std::string text =
       concat("name: rooms\nseed: ", o.seed, "\nsplit: ", split_name(o.split),
              "\nfurniture: ", maker.catalogue().only_solids() ? "solids" : split_name(o.furniture.value_or(o.split)),
              o.solids && !maker.catalogue().only_solids() ? " and solids" : "", "\ncount: ", count, "\nsize: ", o.size,
-             "\ndepth_unit_mm: 1\nsemseg_classes:\n");
+             "\nshard_size: ", shard_size, "\ndepth: {unit: mm}\nsemseg_classes:\n");
   for (int c = 0; c < kRoomClasses; ++c) {
     const Colour& k = class_colours()[c];
     text += concat("  - {id: ", c, ", name: ", class_name(static_cast<RoomClass>(c)), ", colour: [", int{k[0]}, ", ",
                    int{k[1]}, ", ", int{k[2]}, "]}\n");
   }
   return text;
+}
+
+// Samples of other settings must not stand among those of this run: what is in the folder has its settings and no more
+// samples. An unfinished run leaves `unfinished`, a finished one dataset.yaml.
+void check_folder(const fs::path& out, const fs::path& unfinished, const std::string& settings, int64_t count) {
+  const fs::path record = fs::exists(unfinished) ? unfinished : out / "dataset.yaml";
+  if (!fs::exists(record)) {
+    for (const char* folder : {"rgb", "depth", "normal", "semseg", "instance", "det", "caption", "scene"})
+      check(!fs::exists(out / folder) || fs::is_empty(out / folder), (out / folder).string(),
+            ": holds files already, and no dataset.yaml says of which settings; give another --out");
+    return;
+  }
+  const YAML::Node before = read_yaml(record), now = parse_yaml(settings, "the settings");
+  const auto text = [](const YAML::Node& node) {
+    return node && node.IsScalar() ? node.Scalar() : std::string("none");
+  };
+  for (const char* key : {"name", "seed", "split", "furniture", "size", "shard_size"}) {
+    if (key == std::string("shard_size") && !before[key]) continue;  // of an older version
+    check(text(before[key]) == text(now[key]), record.string(), ": the samples there have the ", key, " ",
+          printable(text(before[key])), ", not ", text(now[key]), "; remove the folder or give another --out");
+  }
+  check(before["count"].as<int64_t>(0) <= count, record.string(), ": ", text(before["count"]),
+        " samples are there, more than ", count, "; remove the folder or give another --out");
 }
 
 std::string credits(const Catalogue& catalogue, const std::set<size_t>& used) {
@@ -85,6 +111,11 @@ RoomsReport write_rooms(const RoomMaker& maker, int64_t count, const fs::path& o
   const int rows = static_cast<int>((shown + columns - 1) / columns), size = maker.options().size;
   Image sheet(shown ? columns * size : 0, rows * size, 3, 255);
 
+  const std::string settings = description(maker, count, shard_size);
+  const fs::path unfinished = out / ".unfinished.yaml";
+  check_folder(out, unfinished, settings, count);
+  write_file(unfinished, settings);
+
   std::set<size_t> used;
   std::mutex mutex;
   std::atomic<int64_t> done = 0;
@@ -109,8 +140,9 @@ RoomsReport write_rooms(const RoomMaker& maker, int64_t count, const fs::path& o
                },
                threads);
   if (shown) write_png(out / "preview.png", sheet);
-  write_file(out / "dataset.yaml", description(maker, count));
+  write_file(out / "dataset.yaml", settings);
   write_file(out / "CREDITS.txt", credits(maker.catalogue(), used));
+  fs::remove(unfinished);
   return {count, used.size(), maker.catalogue().only_solids()};
 }
 

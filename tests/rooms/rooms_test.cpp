@@ -397,6 +397,47 @@ TEST_P(Rooms, SameSeedSameBytesWhateverThreadsAndCount) {
   fs::remove_all(root);
 }
 
+// Samples of other settings are never mixed with those that are there.
+TEST(RoomFolder, HoldsOneRun) {
+  const fs::path root = fs::path(testing::TempDir()) / "rooms_of_two_runs", out = root / "set";
+  fs::remove_all(root);
+  const auto make = [](int64_t count, uint64_t seed, int size, const fs::path& folder, int64_t shard_size = 0) {
+    RoomOptions o;
+    o.catalogue = "/nonexistent";
+    o.size = size;
+    o.seed = seed;
+    write_rooms(RoomMaker(o), count, folder, 1, false, shard_size);
+  };
+  make(2, 1, 16, out);
+  const auto before = files_of(out);
+  const auto refused = [&](const std::string& word, int64_t count, uint64_t seed, int size, int64_t shard_size) {
+    try {
+      make(count, seed, size, out, shard_size);
+      ADD_FAILURE() << "another " << word << " was taken";
+    } catch (const Error& error) {
+      EXPECT_NE(std::string(error.what()).find(word), std::string::npos) << error.what();
+    }
+    EXPECT_TRUE(files_of(out) == before) << word;
+  };
+  refused("seed", 2, 2, 16, 0);
+  refused("size", 2, 1, 32, 0);
+  refused("shard_size", 2, 1, 16, 1);
+  refused("more than 1", 1, 1, 16, 0);
+  make(2, 1, 16, out);
+  EXPECT_TRUE(files_of(out) == before);
+  make(3, 1, 16, out);
+  EXPECT_GT(files_of(out).size(), before.size());
+
+  // A run that was stopped half way has no dataset.yaml.
+  fs::rename(out / "dataset.yaml", out / ".unfinished.yaml");
+  EXPECT_THROW(make(3, 2, 16, out), Error);
+  make(3, 1, 16, out);
+  EXPECT_TRUE(fs::exists(out / "dataset.yaml") && !fs::exists(out / ".unfinished.yaml"));
+  fs::remove(out / "dataset.yaml");
+  EXPECT_THROW(make(3, 1, 16, out), Error) << "files of unknown settings";
+  fs::remove_all(root);
+}
+
 TEST(RoomClasses, HeadNouns) {
   EXPECT_EQ(class_of_name("Chair with cushion"), kChair);
   EXPECT_EQ(class_of_name("Table fan"), kOther);
