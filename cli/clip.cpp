@@ -47,7 +47,7 @@ void features(const Options& options) {
 
 void score(const Options& options) {
   const ImageText model = ImageText::open(options.model);
-  const Embedding picture = model.embed(std::vector<StoredPicture>{read_image(options.image)})[0];
+  const Embedding picture = model.embed(std::vector<StoredPicture>{read_picture({}, options.image)})[0];
   std::vector<double> cosines, shares;
   for (const auto& text : model.embed(options.texts)) cosines.push_back(similarity(picture, text));
   const double highest = *std::max_element(cosines.begin(), cosines.end());

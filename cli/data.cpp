@@ -39,7 +39,8 @@ void run_check(const Options& o) {
 std::string described(const std::string& modality, const Json& tally) {
   std::string line = concat("  ", modality, ": ", tally["files"], " files, ", tally["bytes"], " bytes");
   if (tally["unreadable"] > 0) line += concat(", ", tally["unreadable"], " unreadable");
-  for (const char* key : {"boxes", "texts", "words", "crops", "length", "used", "highest", "sizes", "classes"}) {
+  for (const char* key :
+       {"boxes", "texts", "words", "crops", "length", "used", "highest", "sizes", "unknown", "classes"}) {
     if (!tally.contains(key)) continue;
     const Json& value = tally[key];
     line += concat("\n    ", key, ": ");

@@ -14,7 +14,7 @@ namespace fourm {
 namespace {
 
 struct Options {
-  std::string model, tokenizers, text_tokenizer, modalities, plan, out = "out/generate";
+  std::string model, tokenizers, text_tokenizer, modalities, plan, depth_unit, out = "out/generate";
   std::vector<std::string> in, outputs;
   uint64_t seed = 0;
   int64_t count = 1, steps = 0;
@@ -67,11 +67,12 @@ void run(const Options& o) {
   const Pipeline pipeline = Pipeline::open({o.model, o.tokenizers, o.text_tokenizer, o.modalities}, o.engine);
   const double ready = watch.seconds();
   Canvas canvas;
+  const DepthUnits units(o.depth_unit);
   for (const auto& item : o.in) {
     const size_t equals = item.find('=');
     if (equals == std::string::npos)
       throw UsageError("--in takes MODALITY=FILE or MODALITY=TEXT, got " + printable(item));
-    pipeline.give(canvas, item.substr(0, equals), item.substr(equals + 1));
+    pipeline.give(canvas, item.substr(0, equals), item.substr(equals + 1), units);
   }
   if (o.features) {
     write_features(o, pipeline, canvas);
@@ -122,6 +123,8 @@ void add_generate(CLI::App& program) {
   auto* verb = program.add_subcommand("generate", "Generate any modalities from any others");
   verb->add_option("--model", o->model, "model folder, or one safetensors file")->required();
   verb->add_option("--in", o->in, "MODALITY=FILE or MODALITY=TEXT: picture, .npy tokens, .txt or the text itself");
+  verb->add_option("--depth-unit", o->depth_unit,
+                   "of depth files: m, cm, mm or the metres of one stored number; default: as their dataset.yaml says");
   verb->add_option("--out-modality", o->outputs, "what to generate, in this order, separated by commas");
   verb->add_option("--out", o->out, "folder for the results")->capture_default_str();
   verb->add_option("--tokenizers", o->tokenizers,

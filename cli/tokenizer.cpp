@@ -15,7 +15,7 @@ namespace fourm {
 namespace {
 
 struct Options {
-  std::string recipe, tokenizer, out;
+  std::string recipe, tokenizer, out, depth_unit;
   std::vector<std::string> overrides, inputs;
   int64_t size = 0, limit = 0, crops = 1;
   bool keep_size = false, json = false;
@@ -40,6 +40,11 @@ std::vector<fs::path> listed(const std::vector<std::string>& inputs, const std::
   return files;
 }
 
+std::vector<StoredPicture> load_middle_squares(const PictureTokenizer& tokenizer, const std::vector<fs::path>& files,
+                                               int64_t size, const DepthUnits& units) {
+  return load_squares(tokenizer.input(), files, size, 1, 0, kSmallestCrop, units);
+}
+
 // Errors of `body` name the file.
 template <class Body>
 auto naming(const fs::path& file, const Body& body) {
@@ -61,11 +66,12 @@ void encode(const Options& options) {
   const auto files = listed(options.inputs, {});
   const auto outputs = outputs_of(files, options.out, ".npy");
   const int64_t size = options.size > 0 ? options.size : tokenizer.config().image_size;
+  const DepthUnits units(options.depth_unit);
   const std::string dtype = tokenizer.config().codebook_size <= 32768 ? "i2" : "i4";
   Progress progress("encode", static_cast<int64_t>(files.size()));
   for (size_t i = 0; i < files.size(); ++i) {
-    const StoredPicture picture = options.keep_size ? read_picture(tokenizer.input(), files[i])
-                                                    : load_squares(tokenizer.input(), {files[i]}, size, 1, 0)[0];
+    const StoredPicture picture = options.keep_size ? read_picture(tokenizer.input(), files[i], units)
+                                                    : load_middle_squares(tokenizer, {files[i]}, size, units)[0];
     const TokenMap map = naming(files[i], [&] { return tokenizer.encode({picture}); })[0];
     std::vector<int64_t> shape{map.height, map.width};
     if (map.heads > 1) shape.insert(shape.begin(), map.heads);
@@ -99,7 +105,8 @@ void evaluate(const Options& options) {
   auto files = listed(options.inputs, {});
   if (options.limit > 0) files.resize(std::min<size_t>(files.size(), options.limit));
   const int64_t size = options.size > 0 ? options.size : tokenizer.config().image_size;
-  const auto pictures = load_squares(tokenizer.input(), files, size, options.crops, 0);
+  const auto pictures =
+      load_squares(tokenizer.input(), files, size, options.crops, 0, kSmallestCrop, DepthUnits(options.depth_unit));
   const auto report = evaluate_tokenizer(tokenizer, pictures, options.decoding);
   if (options.json) {
     Json json{{"pictures", pictures.size()}};
@@ -116,7 +123,7 @@ void solvers(const Options& options) {
   auto files = listed(options.inputs, {});
   if (options.limit > 0) files.resize(std::min<size_t>(files.size(), options.limit));
   const int64_t size = options.size > 0 ? options.size : tokenizer.config().image_size;
-  const auto pictures = load_squares(tokenizer.input(), files, size, 1, 0);
+  const auto pictures = load_middle_squares(tokenizer, files, size, DepthUnits(options.depth_unit));
   Json rows = Json::array();
   if (!options.json)
     std::printf("%-8s %5s %8s %8s %8s %10s\n", "solver", "steps", "rmse", "worst", "psnr", "s/picture");
@@ -160,10 +167,16 @@ void add_tokenizer(CLI::App& program) {
     add_config_options(*sub, options->engine, "", "Engine");
     return sub;
   };
+  const auto depth_unit = [&](CLI::App* sub) {
+    sub->add_option(
+        "--depth-unit", options->depth_unit,
+        "of depth files: m, cm, mm or the metres of one stored number; default: as their dataset.yaml says");
+  };
   auto* encode_verb = common("encode", "picture files to tokens (.npy)", "picture files or folders");
   encode_verb->add_option("--out", options->out, "folder to write into")->required();
   encode_verb->add_option("--size", options->size, "pixels a side of the middle square; default: the tokenizer's");
   encode_verb->add_flag("--keep-size", options->keep_size, "take pictures as they are (sides: multiples of the patch)");
+  depth_unit(encode_verb);
   encode_verb->callback([options] { encode(*options); });
 
   auto* decode_verb = common("decode", "tokens (.npy) to picture files", "token files or folders");
@@ -176,6 +189,7 @@ void add_tokenizer(CLI::App& program) {
   eval_verb->add_option("--size", options->size, "pixels a side of the middle square; default: the tokenizer's");
   eval_verb->add_option("--limit", options->limit, "at most so many pictures");
   eval_verb->add_option("--crops", options->crops, "random squares, as eval_crops of a recipe; 1: the middle square");
+  depth_unit(eval_verb);
   eval_verb->add_flag("--json", options->json, "machine-readable");
   eval_verb->footer(
       "Example:\n  fourm tokenizer eval --tokenizer runs/photos/tokenizer_rgb_64/model data/photographs/val --crops 4");
@@ -191,6 +205,7 @@ void add_tokenizer(CLI::App& program) {
       ->capture_default_str();
   solvers_verb->add_option("--reference", options->reference, "DDIM steps that the others are held against")
       ->capture_default_str();
+  depth_unit(solvers_verb);
   solvers_verb->add_flag("--json", options->json, "machine-readable");
   solvers_verb->callback([options] { solvers(*options); });
 }

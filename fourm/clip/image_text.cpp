@@ -85,7 +85,7 @@ void each_picture_batch(const std::vector<fs::path>& files, const std::string& l
   for (size_t first = 0; first < files.size(); first += kBatch) {
     std::vector<StoredPicture> pictures(std::min(kBatch, files.size() - first));
     parallel_for(static_cast<int64_t>(pictures.size()),
-                 [&](int64_t i) { pictures[i] = read_image(files[first + static_cast<size_t>(i)]); });
+                 [&](int64_t i) { pictures[i] = read_picture({}, files[first + static_cast<size_t>(i)]); });
     use(pictures, first);
     progress.update(static_cast<int64_t>(first + pictures.size()));
   }

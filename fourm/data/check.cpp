@@ -36,23 +36,17 @@ struct Facts {
   std::vector<CropView> views;
 };
 
-struct PngHead {
-  int depth = 0, colour = 0;  // colour type: 0 grey, 2 RGB, 3 palette, 4 grey and alpha, 6 RGBA
-};
-std::optional<PngHead> png_head(std::string_view bytes) {
-  if (!bytes.starts_with("\x89PNG\r\n\x1a\n") || bytes.size() < 26) return std::nullopt;
-  return PngHead{static_cast<uint8_t>(bytes[24]), static_cast<uint8_t>(bytes[25])};
-}
-
-// The part of the pixels that are unit vectors, as those of a normal map.
-double unit_vectors(const Image& image) {
-  int64_t unit = 0;
+// The part of the known pixels that are unit vectors, as those of a normal map.
+double unit_vectors(const Image& image, const KnownPixels& known = {}) {
+  int64_t unit = 0, all = 0;
   for (size_t i = 0; i < image.pixels.size(); i += 3) {
+    if (!is_known(known, i / 3)) continue;
+    ++all;
     double squares = 0;
     for (int c = 0; c < 3; ++c) squares += std::pow(image.pixels[i + c] / 127.5 - 1, 2);
     unit += std::abs(std::sqrt(squares) - 1) < 0.05;
   }
-  return static_cast<double>(unit) / static_cast<double>(std::max<size_t>(image.area(), 1));
+  return static_cast<double>(unit) / static_cast<double>(std::max<int64_t>(all, 1));
 }
 
 template <class Picture>
@@ -88,8 +82,8 @@ class FileCheck {
 
  private:
   static void picture(const std::string& bytes, Facts& facts) {
-    if (const auto png = png_head(bytes))
-      expect(png->depth <= 8 || png->colour != 0, "is it a depth map? put it into depth/, and the picture here",
+    if (const auto png = png_kind(bytes))
+      expect(png->bits <= 8 || png->colour != 0, "is it a depth map? put it into depth/, and the picture here",
              "is a 16-bit grey map, expected a colour picture");
     const Image image = decode_image(bytes, "");
     expect(image.area() < 64 || unit_vectors(image) < 0.99, "is it a normal map? put it into normal/",
@@ -107,31 +101,21 @@ class FileCheck {
   }
 
   static void normal(const std::string& bytes, Facts& facts) {
-    if (const auto png = png_head(bytes))
+    if (const auto png = png_kind(bytes))
       expect(png->colour == 2 || png->colour == 6, "save it as RGB: (n + 1) / 2 * 255",
              "has the wrong number of channels for a normal map (PNG colour type ", png->colour, "), expected RGB");
     const Image image = decode_image(bytes, "");
-    expect(unit_vectors(image) > 0.5, "is it a photograph? normals are (n + 1) / 2 * 255 with |n| = 1",
-           "most pixels are no unit vectors, expected a normal map");
+    InputConfig config;
+    config.kind = "normal";
+    const KnownPixels known = known_pixels(config, image);
+    expect(!any_known(known) || unit_vectors(image, known) > 0.5,
+           "is it a photograph? normals are (n + 1) / 2 * 255 with |n| = 1",
+           "most known pixels are no unit vectors, expected a normal map");
     size_of(image, facts);
   }
 
-  static void depth(const std::string& bytes, Facts& facts) {
-    InputConfig config;
-    config.kind = "depth";
-    if (const auto png = png_head(bytes))
-      expect(png->depth == 16 && png->colour == 0, "save depth as 16-bit grey PNG in millimetres, or .npy in metres",
-             "is a PNG of ", png->depth, " bits and colour type ", png->colour, ", expected 16-bit grey");
-    if (bytes.starts_with("\x93NUMPY")) {
-      const NpyArray array = decode_npy(bytes, "");
-      expect(array.dtype[0] == 'f' && array.shape.size() == 2, "save float32 metres as an array [H, W]",
-             "has the wrong shape or dtype: ", array.shape.size(), " dimensions of '", array.dtype, "'");
-      for (const float v : npy_floats(array))
-        expect(v >= 0 && std::isfinite(v), "write 0 where there is no depth", "holds the depth ", v);
-    }
-    const StoredPicture map = decode_picture(config, bytes, "");
-    facts.width = picture_width(map);
-    facts.height = picture_height(map);
+  void depth(const std::string& bytes, Facts& facts) const {
+    size_of(decode_depth(bytes, "", known_.depth_unit), facts);
   }
 
   void labels(const std::string& bytes, Facts& facts) const {
@@ -144,9 +128,9 @@ class FileCheck {
   }
 
   static void map(const std::string& bytes, Facts& facts) {
-    const auto png = png_head(bytes);
+    const auto png = png_kind(bytes);
     expect(png.has_value(), "save it as a PNG", "is not a PNG");
-    if (png->colour == 3 || png->depth < 8) {
+    if (png->colour == 3 || png->bits < 8) {
       size_of(decode_labels(bytes, ""), facts);
     } else {
       expect(png->colour == 0, "save it as a grey PNG", "has the wrong number of channels, expected a grey map");
@@ -203,6 +187,7 @@ const char* usual_remedy(FileKind kind) {
     case FileKind::kCaption: return "write a text (UTF-8), or JSON: a list of texts";
     case FileKind::kBoxes:
       return "write {\"instances\": [{\"boxes\": [xmin, ymin, xmax, ymax] in 0..1, \"class_name\", \"score\"}]}";
+    case FileKind::kDepth: return "save depth as 16-bit grey PNG in millimetres, or as .npy of floats in metres";
     case FileKind::kTokens: return "tokenise the sample again";
     case FileKind::kCrops: return "write integers [crops, 5]: top, left, height, width, flip";
     default: return "restore it from its source, or remove the sample";
@@ -233,11 +218,17 @@ DataFacts DataFacts::read(const Source& source) {
   DataFacts facts;
   const fs::path root(source.path());
   if (const fs::path file = root / "dataset.yaml"; fs::exists(file)) {
-    const YAML::Node classes = read_yaml(file)["semseg_classes"];
+    const YAML::Node description = read_yaml(file), classes = description["semseg_classes"];
+    if (description["count"] && description["count"].IsScalar()) facts.samples = description["count"].as<int64_t>(0);
     if (classes.IsDefined() && classes.IsSequence())
       for (const auto& item : classes)
         facts.classes.push_back(item.IsMap() && item["name"].IsDefined() ? item["name"].as<std::string>() : "");
   }
+  for (int64_t i = 0; i < source.size() && source.has("depth"); ++i)
+    if (source.has(i, "depth")) {
+      facts.depth_unit = DepthUnits().of(source.file(i, "depth"));
+      break;
+    }
   if (const fs::path file = root / "modalities.yaml"; fs::exists(file)) {
     ModalityTable table;
     table.extend(file);
@@ -254,6 +245,10 @@ CheckReport check_data(const std::string& path, const CheckOptions& options) {
   const auto& modalities = source.modalities();
   const int64_t n = source.size();
   report.samples = n;
+  if (known.samples > 0 && n > known.samples)
+    report.faults.push_back({(fs::path(source.path()) / "dataset.yaml").string(), "",
+                             concat("says that there are ", known.samples, " samples, but ", n, " are there"),
+                             "remove the samples that another run left behind, or correct `count`"});
 
   std::vector<std::vector<Fault>> found(n);
   std::vector<std::map<std::string, Facts>> seen(n);

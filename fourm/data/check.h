@@ -4,6 +4,7 @@
 #include <optional>
 
 #include "fourm/data/source.h"
+#include "fourm/modality/depth.h"
 #include "fourm/modality/modality.h"
 
 namespace fourm {
@@ -12,7 +13,7 @@ namespace fourm {
 enum class FileKind {
   kPicture,  ///< rgb: 8-bit picture, or bytes [C, S, S, 3]
   kNormal,   ///< normal: 8-bit RGB, unit vectors
-  kDepth,    ///< depth: 16-bit grey PNG, or metres [H, W]
+  kDepth,    ///< depth: as decode_depth reads it
   kLabels,   ///< semseg: palette or grey PNG
   kMap,      ///< instance, mask: grey PNG
   kCaption,  ///< caption
@@ -27,6 +28,8 @@ FileKind file_kind(const std::string& modality);
 struct DataFacts {
   std::vector<std::string> classes;            ///< names of the labels of semseg, by number; empty: not known
   std::map<std::string, Modality> modalities;  ///< those of modalities.yaml
+  int64_t samples = 0;                         ///< `count` of dataset.yaml; 0: not known
+  std::optional<double> depth_unit;            ///< metres of one stored number of depth (DepthUnits)
   static DataFacts read(const Source& source);
 };
 

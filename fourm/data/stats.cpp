@@ -19,7 +19,8 @@ namespace fourm {
 namespace {
 
 struct Tally {
-  int64_t files = 0, unreadable = 0, texts = 0, boxes = 0, words = 0, least = INT64_MAX, most = 0, pixels = 0;
+  int64_t files = 0, unreadable = 0, texts = 0, boxes = 0, words = 0, least = INT64_MAX, most = 0, pixels = 0,
+          unknown = 0;
   uint64_t bytes = 0;
   std::map<std::string, int64_t> sizes, classes;
   std::set<int64_t> tokens, crops, lengths;
@@ -35,6 +36,12 @@ void count_labels(const Raster<uint8_t>& map, const DataFacts& known, Tally& tal
       tally.classes[label < known.classes.size() ? known.classes[label] : std::to_string(label)] += counts[label];
   tally.pixels += static_cast<int64_t>(map.area());
   ++tally.sizes[size_text(map.width, map.height)];
+}
+
+void count_depth(const Raster<float>& metres, Tally& tally) {
+  tally.unknown += std::count(metres.pixels.begin(), metres.pixels.end(), 0.0F);
+  tally.pixels += static_cast<int64_t>(metres.area());
+  ++tally.sizes[size_text(metres.width, metres.height)];
 }
 
 void count_texts(const Annotation& annotation, Tally& tally) {
@@ -56,6 +63,7 @@ void count_file(const std::string& modality, const std::string& extension, const
                 const DataFacts& known, Tally& tally) {
   switch (file_kind(modality)) {
     case FileKind::kLabels: return count_labels(decode_labels(bytes, modality), known, tally);
+    case FileKind::kDepth: return count_depth(decode_depth(bytes, modality, known.depth_unit), tally);
     case FileKind::kCaption:
     case FileKind::kBoxes: return count_texts(decode_annotation(bytes, extension, modality), tally);
     case FileKind::kTokens: {
@@ -83,6 +91,7 @@ void count_file(const std::string& modality, const std::string& extension, const
 Json tally_json(const Tally& t, FileKind kind) {
   Json json{{"files", t.files}, {"unreadable", t.unreadable}, {"bytes", t.bytes}};
   if (!t.sizes.empty()) json["sizes"] = t.sizes;
+  if (t.unknown) json["unknown"] = double(t.unknown) / double(t.pixels);
   if (kind == FileKind::kBoxes) json["boxes"] = t.boxes;
   if (t.texts) {
     json["texts"] = t.texts;
@@ -104,7 +113,7 @@ Json tally_json(const Tally& t, FileKind kind) {
 }
 
 // A file as a picture to look at, or as text.
-PreviewCell look_at(const Source& source, int64_t i, const std::string& modality) {
+PreviewCell look_at(const Source& source, const DataFacts& known, int64_t i, const std::string& modality) {
   PreviewCell cell{modality, "", {}};
   const std::string bytes = source.read(i, modality), where = source.origin(i, modality);
   const std::string extension = source.extension(i, modality);
@@ -131,7 +140,7 @@ PreviewCell look_at(const Source& source, int64_t i, const std::string& modality
   } else if (extension == "json" || extension == "txt") {
     cell.text = printable(bytes, 200);
   } else {
-    cell.picture = display(config, decode_picture(config, bytes, where));
+    cell.picture = display(config, decode_picture(config, bytes, where, known.depth_unit));
   }
   return cell;
 }
@@ -171,7 +180,7 @@ DataStats data_stats(const std::string& path, int64_t preview, int threads) {
     for (const auto& modality : modalities) {
       if (!source.has(i, modality)) continue;
       try {
-        PreviewCell cell = look_at(source, i, modality);
+        PreviewCell cell = look_at(source, known, i, modality);
         if (cell.picture.area() > 0 || !cell.text.empty()) cells.push_back(std::move(cell));
       } catch (const Error& error) {
         cells.push_back({modality, error.what(), {}});

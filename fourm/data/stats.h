@@ -14,7 +14,7 @@ struct PreviewCell {
 
 struct DataStats {
   /// {"samples", "shards", "modalities": {NAME: {"files", "unreadable", "bytes", ...}}}, where pictures have "sizes",
-  /// label maps "classes" (part of the pixels), boxes "classes" (how many) and "boxes", captions "texts" and "words"
+  /// depth maps with holes "unknown" (part of the pixels), label maps "classes" (part of the pixels), boxes "classes" (how many) and "boxes", captions "texts" and "words"
   /// ({least, mean, most}), tokens "crops", "length", "highest" and "used" (how many different ones).
   Json report;
   std::vector<std::pair<std::string, std::vector<PreviewCell>>> preview;  ///< sample -> its modalities

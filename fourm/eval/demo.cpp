@@ -93,7 +93,7 @@ class Demo {
   }
 
   static StoredPicture truth(const RoomSample& room, const std::string& subject) {
-    if (subject == "depth") return room.depth_mm;
+    if (subject == "depth") return depth_in_metres(room.depth_mm);
     return subject == "normal" ? room.normal : room.semseg;
   }
 
@@ -230,9 +230,9 @@ class Demo {
   std::vector<GalleryRow> paintings_from_depth() const {
     return paintings(
         "depth -> RGB", 4,
-        [&](Canvas& canvas, size_t i) { pipeline_.give_picture(canvas, depth_, rooms_[i].depth_mm); },
+        [&](Canvas& canvas, size_t i) { pipeline_.give_picture(canvas, depth_, truth(rooms_[i], "depth")); },
         [&](size_t i) {
-          return GalleryCell{shown(depth_, rooms_[i].depth_mm), "given"};
+          return GalleryCell{shown(depth_, truth(rooms_[i], "depth")), "given"};
         });
   }
 

@@ -64,7 +64,7 @@ SceneObjects scene_objects(const Json& scene, double least_pixels, const std::st
 }
 
 HeldOutSample read_sample(const Pipeline& pipeline, const Source& source, const std::vector<Subject>& subjects,
-                          int64_t i) {
+                          const DepthUnits& units, int64_t i) {
   HeldOutSample sample;
   sample.given.key = static_cast<uint64_t>(i);
   double pixels = 0;  // of the picture as stored
@@ -74,7 +74,7 @@ HeldOutSample read_sample(const Pipeline& pipeline, const Source& source, const 
     if (is_map(name)) {
       const std::string& modality = output.empty() ? input : output;
       const InputConfig kind = pipeline.picture_kind(modality);
-      const StoredPicture stored = decode_picture(kind, bytes, origin);
+      const StoredPicture stored = decode_picture(kind, bytes, origin, units.of(source.file(i, name)));
       const auto square = centre_square(kind, stored, static_cast<int>(pipeline.modality(modality).image_size));
       if (!kind.has_features()) pixels = static_cast<double>(picture_width(stored)) * picture_height(stored);
       if (!input.empty()) pipeline.give_picture(sample.given, input, stored);
@@ -147,11 +147,12 @@ HeldOut HeldOut::read(const Pipeline& pipeline, const fs::path& data, int64_t co
   held.scenes = source.has("scene");
   check(!held.subjects.empty(), data.string(),
         ": holds none of the folders rgb, depth, normal, semseg, clip, caption and det that the model knows");
+  const DepthUnits units;
   count = std::min(count, source.size());
   check(count >= 2, data.string(), ": holds fewer than two samples");
   Progress progress("reading", count);
   for (int64_t i = 0; i < count; ++i) {
-    held.samples.push_back(read_sample(pipeline, source, held.subjects, i));
+    held.samples.push_back(read_sample(pipeline, source, held.subjects, units, i));
     progress.update(i + 1);
   }
   return held;

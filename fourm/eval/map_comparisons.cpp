@@ -5,11 +5,13 @@
 #include <type_traits>
 
 #include "fourm/core/error.h"
+#include "fourm/core/log.h"
 
 namespace fourm {
 namespace {
 
 constexpr int64_t kLabels = 256;
+constexpr uint8_t kNoLabel = 255;
 
 using Pictures = std::vector<StoredPicture>;
 
@@ -28,13 +30,19 @@ Comparison compare_each(const std::string& name, const std::string& unit, bool h
   return compare(name, unit, higher, model, ceiling, baseline);
 }
 
+// Over the pictures that know the pixel.
 template <class T>
-StoredPicture pixel_mean(const Pictures& pictures) {
+StoredPicture pixel_mean(const InputConfig& kind, const Pictures& pictures) {
+  std::vector<KnownPixels> known;
+  for (const auto& p : pictures) known.push_back(known_pixels(kind, p));
   auto mean = std::get<Raster<T>>(pictures[0]);
   for (size_t i = 0; i < mean.pixels.size(); ++i) {
     double sum = 0;
-    for (const auto& p : pictures) sum += std::get<Raster<T>>(p).pixels[i];
-    const double value = sum / static_cast<double>(pictures.size());
+    int64_t n = 0;
+    for (size_t p = 0; p < pictures.size(); ++p)
+      if (is_known(known[p], i / mean.channels)) sum += std::get<Raster<T>>(pictures[p]).pixels[i], ++n;
+    if (n == 0) continue;  // is not compared
+    const double value = sum / static_cast<double>(n);
     mean.pixels[i] = static_cast<T>(std::is_integral_v<T> ? std::round(value) : value);
   }
   return mean;
@@ -45,21 +53,22 @@ StoredPicture most_frequent(const Pictures& pictures) {
   for (size_t i = 0; i < frequent.pixels.size(); ++i) {
     std::vector<int> counts(kLabels);
     for (const auto& p : pictures) ++counts[image(p).pixels[i]];
+    counts[kNoLabel] = 0;
     frequent.pixels[i] = static_cast<uint8_t>(std::max_element(counts.begin(), counts.end()) - counts.begin());
   }
   return frequent;
 }
 
 double mean_iou(const Pictures& predicted, const Pictures& truth, const std::vector<size_t>& samples) {
-  Confusion confusion(kLabels);
+  Confusion confusion(kLabels, kNoLabel);
   for (const size_t i : samples) confusion.add(image(predicted[i]), image(truth[i]));
   return confusion.mean_iou();
 }
 
 std::vector<Comparison> compare_depth(const MapAnswers& a) {
-  const StoredPicture blind = pixel_mean<uint16_t>(a.truth);
+  const StoredPicture blind = pixel_mean<float>(a.kind, a.truth);
   const auto errors = [&](const StoredPicture& p, const StoredPicture& t) {
-    return depth_errors(depth_in_metres(a.kind, p), depth_in_metres(a.kind, t));
+    return depth_errors(std::get<Raster<float>>(p), std::get<Raster<float>>(t));
   };
   return {compare_each("depth AbsRel", "", false, a, blind,
                        [&](const auto& p, const auto& t) { return errors(p, t).abs_rel; }),
@@ -82,19 +91,38 @@ Comparison compare_labels(const MapAnswers& a, uint64_t seed) {
           mean_iou(Pictures(n, most_frequent(a.truth)), a.truth, all)};
 }
 
+// The samples whose truth knows a pixel.
+MapAnswers with_known_pixels(const MapAnswers& all) {
+  MapAnswers some{all.kind, {}, {}, {}};
+  for (size_t i = 0; i < all.truth.size(); ++i) {
+    if (!any_known(known_pixels(all.kind, all.truth[i]))) continue;
+    some.truth.push_back(all.truth[i]);
+    some.model.push_back(all.model[i]);
+    some.ceiling.push_back(all.ceiling[i]);
+  }
+  return some;
+}
+
 }  // namespace
 
-std::vector<Comparison> compare_maps(const MapAnswers& a, uint64_t seed) {
+std::vector<Comparison> compare_maps(const MapAnswers& answers, uint64_t seed) {
+  const MapAnswers a = with_known_pixels(answers);
+  if (a.truth.empty()) {
+    warn("the truth holds no known ", a.kind.kind, ": it is not measured");
+    return {};
+  }
   if (a.kind.kind == "depth") return compare_depth(a);
   if (a.kind.has_labels()) return {compare_labels(a, seed)};
   if (a.kind.has_features())
-    return {compare_each("features cosine", "", true, a, pixel_mean<float>(a.truth), [&](const auto& p, const auto& t) {
-      return mean_cosine(std::get<Raster<float>>(p).pixels, std::get<Raster<float>>(t).pixels, a.kind.features);
-    })};
-  const StoredPicture blind = pixel_mean<uint8_t>(a.truth);
+    return {compare_each(
+        "features cosine", "", true, a, pixel_mean<float>(a.kind, a.truth), [&](const auto& p, const auto& t) {
+          return mean_cosine(std::get<Raster<float>>(p).pixels, std::get<Raster<float>>(t).pixels, a.kind.features);
+        })};
+  const StoredPicture blind = pixel_mean<uint8_t>(a.kind, a.truth);
   if (a.kind.kind == "normal")
-    return {compare_each("normals mean angle", "degrees", false, a, blind,
-                         [](const auto& p, const auto& t) { return mean_angle(image(p), image(t)); })};
+    return {compare_each("normals mean angle", "degrees", false, a, blind, [&](const auto& p, const auto& t) {
+      return mean_angle(image(p), image(t), known_pixels(a.kind, t));
+    })};
   return {compare_each("rgb PSNR", "dB", true, a, blind,
                        [](const auto& p, const auto& t) { return bounded_psnr(image(p), image(t)); })};
 }

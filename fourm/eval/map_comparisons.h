@@ -14,7 +14,8 @@ struct MapAnswers {
 
 /// By the subject's kind, each beside a baseline that is the same for every sample: depth (AbsRel, delta1) and normals
 /// (mean angle) beside the mean of each pixel, labels (mIoU) beside its most frequent class, features (cosine) and RGB
-/// (PSNR) beside its mean. All taken from the truth itself.
+/// (PSNR) beside its mean. All taken from the truth itself, and over its known pixels (known_pixels). A sample without
+/// any counts nowhere; where no sample has one, a warning says so and there is no comparison.
 std::vector<Comparison> compare_maps(const MapAnswers& answers, uint64_t seed);
 
 }  // namespace fourm

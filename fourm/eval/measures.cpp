@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cmath>
 #include <numbers>
+#include <numeric>
 
 #include "fourm/core/error.h"
 
@@ -65,23 +66,25 @@ DepthErrors depth_errors(const Raster<float>& predicted, const Raster<float>& tr
   int64_t n = 0;
   for (size_t i = 0; i < truth.pixels.size(); ++i) {
     const double t = truth.pixels[i], p = std::max<double>(predicted.pixels[i], 1e-6);
-    if (!(t > 0) || !std::isfinite(t)) continue;
+    if (!(t > 0)) continue;
     errors.abs_rel += std::abs(p - t) / t;
     errors.delta1 += std::max(p / t, t / p) < 1.25;
     ++n;
   }
-  if (n) {
-    errors.abs_rel /= static_cast<double>(n);
-    errors.delta1 /= static_cast<double>(n);
-  }
+  check(n > 0, "[depth_errors] no pixel of the truth is known");
+  errors.abs_rel /= static_cast<double>(n);
+  errors.delta1 /= static_cast<double>(n);
   return errors;
 }
 
-double mean_angle(const Image& predicted, const Image& truth) {
+double mean_angle(const Image& predicted, const Image& truth, const KnownPixels& known) {
   check_same_size(predicted, truth, "[mean_angle]");
   check(predicted.channels == 3, "[mean_angle] normals have 3 channels, got ", predicted.channels);
   double sum = 0;
+  int64_t n = 0;
   for (size_t i = 0; i < predicted.pixels.size(); i += 3) {
+    if (!is_known(known, i / 3)) continue;
+    ++n;
     double dot = 0, a = 0, b = 0;
     for (size_t c = 0; c < 3; ++c) {
       const double x = predicted.pixels[i + c] / 127.5 - 1, y = truth.pixels[i + c] / 127.5 - 1;
@@ -91,13 +94,15 @@ double mean_angle(const Image& predicted, const Image& truth) {
     }
     sum += std::acos(std::clamp(dot / std::sqrt(std::max(a * b, 1e-12)), -1.0, 1.0));
   }
-  return sum / (static_cast<double>(predicted.pixels.size()) / 3) * 180 / std::numbers::pi;
+  check(n > 0, "[mean_angle] no pixel of the truth is known");
+  return sum / static_cast<double>(n) * 180 / std::numbers::pi;
 }
 
 void Confusion::add(const Raster<uint8_t>& predicted, const Raster<uint8_t>& truth) {
   check_same_size(predicted, truth, "[Confusion]");
   for (size_t i = 0; i < truth.pixels.size(); ++i) {
     const int64_t t = truth.pixels[i], p = predicted.pixels[i];
+    if (ignored_ && t == *ignored_) continue;
     check(t < classes_ && p < classes_, "[Confusion] label ", std::max(t, p), " of ", classes_, " classes");
     ++counts_[static_cast<size_t>(t * classes_ + p)];
   }
@@ -121,63 +126,76 @@ double Confusion::mean_iou() const {
 }
 
 double Confusion::accuracy() const {
-  int64_t right = 0, all = 0;
-  for (int64_t t = 0; t < classes_; ++t)
-    for (int64_t p = 0; p < classes_; ++p) {
-      all += counts_[static_cast<size_t>(t * classes_ + p)];
-      if (t == p) right += counts_[static_cast<size_t>(t * classes_ + p)];
-    }
+  int64_t right = 0;
+  for (int64_t c = 0; c < classes_; ++c) right += counts_[static_cast<size_t>(c * classes_ + c)];
+  const int64_t all = pixels();
   return all ? static_cast<double>(right) / static_cast<double>(all) : 0;
 }
 
-double psnr(const Image& a, const Image& b) {
+int64_t Confusion::pixels() const { return std::accumulate(counts_.begin(), counts_.end(), int64_t{0}); }
+
+double psnr(const Image& a, const Image& b, const KnownPixels& known) {
   check_same_size(a, b, "[psnr]");
   double squares = 0;
+  int64_t n = 0;
   for (size_t i = 0; i < a.pixels.size(); ++i) {
+    if (!is_known(known, i / a.channels)) continue;
     const double d = static_cast<double>(a.pixels[i]) - b.pixels[i];
     squares += d * d;
+    ++n;
   }
-  return squares == 0 ? INFINITY : 10 * std::log10(255.0 * 255.0 * static_cast<double>(a.pixels.size()) / squares);
+  return squares == 0 ? INFINITY : 10 * std::log10(255.0 * 255.0 * static_cast<double>(n) / squares);
 }
 
-double bounded_psnr(const Image& a, const Image& b) { return std::min(psnr(a, b), 100.0); }
+double bounded_psnr(const Image& a, const Image& b, const KnownPixels& known) {
+  return std::min(psnr(a, b, known), 100.0);
+}
 
-double ssim(const Image& a, const Image& b) {
+double ssim(const Image& a, const Image& b, const KnownPixels& known) {
   check_same_size(a, b, "[ssim]");
   check(a.area() > 0, "[ssim] the pictures are empty");
   const double c1 = std::pow(0.01 * 255, 2), c2 = std::pow(0.03 * 255, 2);
   const auto across = window_weights(std::min(kSsimWindow, a.width));
   const auto down = window_weights(std::min(kSsimWindow, a.height));
+  std::vector<double> share;  // of each window, that is known; empty: all of it
+  if (!known.empty()) share = window_means({known.begin(), known.end()}, a.width, a.height, across, down);
   double total = 0;
   for (int c = 0; c < a.channels; ++c) {
     std::vector<double> x(a.area()), y(a.area()), xx(a.area()), yy(a.area()), xy(a.area());
     for (size_t i = 0; i < a.area(); ++i) {
+      if (!is_known(known, i)) continue;
       x[i] = a.pixels[i * a.channels + c];
       y[i] = b.pixels[i * a.channels + c];
       xx[i] = x[i] * x[i], yy[i] = y[i] * y[i], xy[i] = x[i] * y[i];
     }
     for (auto* plane : {&x, &y, &xx, &yy, &xy}) *plane = window_means(*plane, a.width, a.height, across, down);
-    double sum = 0;
+    double sum = 0, weights = 0;
     for (size_t i = 0; i < x.size(); ++i) {
-      const double mx = x[i], my = y[i], vx = xx[i] - mx * mx, vy = yy[i] - my * my, covariance = xy[i] - mx * my;
-      sum += (2 * mx * my + c1) * (2 * covariance + c2) / ((mx * mx + my * my + c1) * (vx + vy + c2));
+      const double weight = share.empty() ? 1 : share[i];
+      if (weight == 0) continue;
+      const double mx = x[i] / weight, my = y[i] / weight, vx = xx[i] / weight - mx * mx, vy = yy[i] / weight - my * my;
+      const double covariance = xy[i] / weight - mx * my;
+      sum += weight * (2 * mx * my + c1) * (2 * covariance + c2) / ((mx * mx + my * my + c1) * (vx + vy + c2));
+      weights += weight;
     }
-    total += sum / static_cast<double>(x.size());
+    check(weights > 0, "[ssim] no pixel is known");
+    total += sum / weights;
   }
   return total / a.channels;
 }
 
-Image block_mean(const Image& image, int side) {
+Image block_mean(const Image& image, int side, const KnownPixels& known) {
   check(side > 0, "[block_mean] the side is ", side);
   Image out(image.width, image.height, image.channels);
   for (int top = 0; top < image.height; top += side)
     for (int left = 0; left < image.width; left += side)
       for (int c = 0; c < image.channels; ++c) {
         const int bottom = std::min(top + side, image.height), right = std::min(left + side, image.width);
-        int64_t sum = 0;
-        const int64_t n = int64_t{bottom - top} * (right - left);
+        int64_t sum = 0, n = 0;
         for (int y = top; y < bottom; ++y)
-          for (int x = left; x < right; ++x) sum += image.at(x, y)[c];
+          for (int x = left; x < right; ++x)
+            if (is_known(known, static_cast<size_t>(y) * image.width + x)) sum += image.at(x, y)[c], ++n;
+        if (n == 0) continue;
         for (int y = top; y < bottom; ++y)
           for (int x = left; x < right; ++x) out.at(x, y)[c] = static_cast<uint8_t>((sum + n / 2) / n);
       }

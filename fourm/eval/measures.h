@@ -2,10 +2,11 @@
 #pragma once
 
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <vector>
 
-#include "fourm/io/image.h"
+#include "fourm/modality/known_pixels.h"
 
 namespace fourm {
 
@@ -16,43 +17,50 @@ struct Summary {
 };
 Summary summarise(const std::vector<double>& values);
 
-/// Of one picture; pixels whose true depth is 0 or not finite are left out. Depths in metres.
+/// Of one picture, over the pixels whose true depth is known (more than 0). Depths in metres. Error when none is known.
 struct DepthErrors {
   double abs_rel = 0;  ///< mean |p - t| / t
   double delta1 = 0;   ///< share of pixels with max(p / t, t / p) < 1.25
 };
 DepthErrors depth_errors(const Raster<float>& predicted, const Raster<float>& truth);
 
-/// Mean angle in degrees between the normals that two 8-bit pictures encode ((n + 1) / 2 * 255).
-double mean_angle(const Image& predicted, const Image& truth);
+/// Mean angle in degrees between the normals that two 8-bit pictures encode ((n + 1) / 2 * 255), over the known pixels of
+/// the truth. Error when none is known.
+double mean_angle(const Image& predicted, const Image& truth, const KnownPixels& known = {});
 
 /// Counts over all pictures of a data set.
 class Confusion {
  public:
-  explicit Confusion(int64_t classes) : classes_(classes), counts_(static_cast<size_t>(classes * classes)) {}
+  /// Pixels whose true label is `ignored` are not counted.
+  explicit Confusion(int64_t classes, std::optional<uint8_t> ignored = {})
+      : classes_(classes), ignored_(ignored), counts_(static_cast<size_t>(classes * classes)) {}
   void add(const Raster<uint8_t>& predicted, const Raster<uint8_t>& truth);
   /// Over the classes that occur in the truth: predictions of one set are all averaged over the same classes, and a
   /// class that is only predicted costs those whose place it takes.
   double mean_iou() const;
   double accuracy() const;  ///< share of pixels
+  int64_t pixels() const;   ///< that were counted
 
  private:
   int64_t classes_;
+  std::optional<uint8_t> ignored_;
   std::vector<int64_t> counts_;  // [truth, predicted]
 };
 
-/// Peak signal-to-noise ratio in dB of 8-bit pictures; infinite when equal.
-double psnr(const Image& a, const Image& b);
+/// Peak signal-to-noise ratio in dB of 8-bit pictures, over known pixels; infinite when they are equal.
+double psnr(const Image& a, const Image& b, const KnownPixels& known = {});
 /// The same, at most 100: means over pictures stay finite.
-double bounded_psnr(const Image& a, const Image& b);
+double bounded_psnr(const Image& a, const Image& b, const KnownPixels& known = {});
 
 /// Structural similarity of 8-bit pictures (Wang et al. 2004): windows of 11 pixels weighted by a Gaussian of deviation
 /// 1.5, constants 0.01 and 0.03, mean over the windows inside the picture and over channels. At most 1, for equal
-/// pictures. Pictures smaller than a window are one window, evenly weighted.
-double ssim(const Image& a, const Image& b);
+/// pictures. Pictures smaller than a window are one window, evenly weighted. Within a window only known pixels count;
+/// windows are weighted by their known share.
+double ssim(const Image& a, const Image& b, const KnownPixels& known = {});
 
-/// Each block of side x side pixels (less at the right and lower edge) in its mean colour.
-Image block_mean(const Image& image, int side);
+/// Each block of side x side pixels (less at the right and lower edge) in the mean colour of its known pixels; a block
+/// without any is black.
+Image block_mean(const Image& image, int side, const KnownPixels& known = {});
 
 /// Mean over positions of the cosine between feature vectors. [positions, width] each.
 double mean_cosine(const std::vector<float>& a, const std::vector<float>& b, int64_t width);

@@ -21,6 +21,8 @@ bool is_picture_file(const std::string& name) {
   return starts_with_any(extension, {".png", ".jpg", ".jpeg", ".webp", ".PNG", ".JPG", ".JPEG"});
 }
 
+bool stored_as_npy(const InputConfig& kind) { return kind.has_features() || kind.kind == "depth"; }
+
 }  // namespace
 
 std::string subject_of(const std::string& modality) {
@@ -107,7 +109,7 @@ InputConfig Pipeline::picture_kind(const std::string& name) const {
   return state_->tokenizer(name).input();
 }
 
-void Pipeline::give(Canvas& canvas, const std::string& name, const std::string& value) const {
+void Pipeline::give(Canvas& canvas, const std::string& name, const std::string& value, const DepthUnits& units) const {
   const Modality m = state_->model.input(name).modality;
   const bool npy = value.ends_with(".npy");
   if (m.kind == ModalityKind::kEmbeddings) {
@@ -119,9 +121,9 @@ void Pipeline::give(Canvas& canvas, const std::string& name, const std::string& 
     data.values = npy_floats(array);
     for (const float x : data.values) check(std::isfinite(x), value, ": holds ", x, ", expected finite numbers");
     canvas.add_known(name, std::move(data));
-  } else if (npy && m.kind == ModalityKind::kTokens && has_tokenizer(name) && picture_kind(name).has_features() &&
-             read_npy(value).dtype.starts_with("f")) {  // the features themselves
-    give_picture(canvas, name, read_picture(picture_kind(name), value));
+  } else if (npy && m.kind == ModalityKind::kTokens && has_tokenizer(name) && stored_as_npy(picture_kind(name)) &&
+             read_npy(value).dtype.starts_with("f")) {  // the features or the depth themselves
+    give_picture(canvas, name, read_picture(picture_kind(name), value, units));
   } else if (npy && m.kind != ModalityKind::kPixels) {
     const NpyArray array = read_npy(value);
     auto tokens = npy_integers(array, value);
@@ -133,7 +135,7 @@ void Pipeline::give(Canvas& canvas, const std::string& name, const std::string& 
   } else {
     check(is_picture_file(value), "modality '", name, "' takes a picture",
           m.kind == ModalityKind::kTokens ? " or .npy tokens" : "", ", got ", printable(value));
-    give_picture(canvas, name, read_picture(picture_kind(name), value));
+    give_picture(canvas, name, read_picture(picture_kind(name), value, units));
   }
 }
 
@@ -294,7 +296,8 @@ std::vector<fs::path> Pipeline::write(const Canvas& canvas, const std::string& n
     if (input.kind == "rgb" || input.kind == "normal") {
       write_png(path(".png"), std::get<Image>(stored), recipe);
     } else {
-      write_file(path(input.has_features() ? "_features.npy" : ".png"), encode_picture(input, stored));
+      const std::string extension = picture_extension(input);
+      write_file(path(extension == ".npy" ? "_" + input.kind + extension : extension), encode_picture(input, stored));
       write_png(path("_view.png"), display(input, stored), recipe);
     }
   }

@@ -51,10 +51,11 @@ class Pipeline {
   /// How pictures of the modality are stored and shown; Error when it has none.
   InputConfig picture_kind(const std::string& modality) const;
 
-  /// Puts an input on the canvas. `value`: a picture, .npy tokens ([L] or official [crops, L]; features [C, h, w] as
-  /// floats where the tokenizer reads such; vectors [L, width] for embeddings), a .txt file, or for sequences the text
-  /// itself.
-  void give(Canvas& canvas, const std::string& modality, const std::string& value) const;
+  /// Puts an input on the canvas. `value`: a picture, .npy tokens ([L] or official [crops, L]; features [C, h, w] or
+  /// depth [H, W] as floats where the tokenizer reads such; vectors [L, width] for embeddings), a .txt file, or for
+  /// sequences the text itself.
+  void give(Canvas& canvas, const std::string& modality, const std::string& value,
+            const DepthUnits& units = DepthUnits()) const;
   /// A picture of any size: its middle square is resized to the modality's size.
   void give_picture(Canvas& canvas, const std::string& modality, const StoredPicture& picture) const;
   /// [EOS] is added. A text with sentinels ([S_1] ...) has holes that a plan can fill.

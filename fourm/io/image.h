@@ -4,6 +4,7 @@
 
 #include <array>
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -44,6 +45,13 @@ Image read_image(const fs::path& path);
 Image decode_image(std::string_view bytes, const std::string& origin);
 /// RGBA with straight alpha (255 where the file has none).
 Image decode_image_rgba(std::string_view bytes, const std::string& origin);
+
+/// What a PNG says at its start: bits of a channel, and colour type (0 grey, 2 RGB, 3 palette, 4 grey and alpha, 6 RGBA).
+struct PngKind {
+  int bits = 0, colour = 0;
+};
+/// Nothing when the bytes are no PNG.
+std::optional<PngKind> png_kind(std::string_view bytes);
 
 /// One channel of a grey PNG with 8 or 16 bits; 8-bit values are kept as they are.
 Raster<uint16_t> read_png16(const fs::path& path);

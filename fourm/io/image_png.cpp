@@ -154,6 +154,11 @@ Image decode_png_rgba(std::string_view bytes, const std::string& origin) {
   return reader.pixels<uint8_t>(4);
 }
 
+std::optional<PngKind> png_kind(std::string_view bytes) {
+  if (!bytes.starts_with("\x89PNG\r\n\x1a\n") || bytes.size() < 26) return std::nullopt;
+  return PngKind{static_cast<uint8_t>(bytes[24]), static_cast<uint8_t>(bytes[25])};
+}
+
 Raster<uint16_t> decode_png16(std::string_view bytes, const std::string& origin) {
   PngReader reader(bytes, origin);
   check(reader.colour == PNG_COLOR_TYPE_GRAY && reader.depth >= 8, origin,

@@ -15,9 +15,11 @@ uint8_t to_byte(float signed_value) {
   return static_cast<uint8_t>(std::lround(std::clamp(signed_value * 127.5F + 127.5F, 0.0F, 255.0F)));
 }
 
-const Raster<uint16_t>& depth_of(const StoredPicture& picture) {
-  const auto* depth = std::get_if<Raster<uint16_t>>(&picture);
-  check(depth != nullptr, "a 16-bit depth map is expected here, not an 8-bit picture");
+constexpr uint8_t kNoLabel = 255, kNoNormal = 128;
+
+const Raster<float>& depth_of(const StoredPicture& picture) {
+  const auto* depth = std::get_if<Raster<float>>(&picture);
+  check(depth != nullptr && depth->channels == 1, "a depth map is expected here, not an 8-bit picture");
   return *depth;
 }
 
@@ -61,24 +63,14 @@ Image one_channel(const Image& rgb, bool binary) {
   return out;
 }
 
-Raster<uint16_t> depth_from_metres(const InputConfig& config, const NpyArray& array, const std::string& origin) {
-  check(array.shape.size() == 2 && array.count() > 0 && array.count() < (int64_t{1} << 28), origin,
-        ": a depth map must be an array [H, W]");
-  const std::vector<float> metres = npy_floats(array);
-  Raster<uint16_t> depth(static_cast<int>(array.shape[1]), static_cast<int>(array.shape[0]), 1);
-  for (size_t i = 0; i < metres.size(); ++i) {
-    check(std::isfinite(metres[i]) && metres[i] >= 0, origin, ": the depth at row ", i / depth.width, ", column ",
-          i % depth.width, " is ", metres[i], "; use 0 where there is none");
-    depth.pixels[i] = static_cast<uint16_t>(std::lround(std::clamp(metres[i] / config.depth_unit, 0.0, 65535.0)));
-  }
-  return depth;
-}
-
-// Minus mean, over deviation, of the pixels between the first and the last tenth (official depth tokenizer).
-void standardise(const Raster<uint16_t>& depth, float* out) {
-  std::vector<float> sorted(depth.pixels.begin(), depth.pixels.end());
-  std::transform(sorted.begin(), sorted.end(), out, [](float v) { return v / 65535.0F; });
-  std::copy_n(out, sorted.size(), sorted.begin());
+// Minus mean, over deviation, of the known pixels between the first and the last tenth (official depth tokenizer).
+void standardise(const Raster<float>& depth, const KnownPixels& known, float* out) {
+  std::transform(depth.pixels.begin(), depth.pixels.end(), out,
+                 [](float metres) { return static_cast<float>(metres / kMostPngMetres); });
+  const bool nothing_known = !any_known(known);
+  std::vector<float> sorted;
+  for (size_t i = 0; i < depth.area(); ++i)
+    if (nothing_known || is_known(known, i)) sorted.push_back(out[i]);
   std::sort(sorted.begin(), sorted.end());
   const auto n = static_cast<double>(sorted.size());
   const auto first = sorted.begin() + static_cast<int64_t>(0.1 * n),
@@ -88,7 +80,39 @@ void standardise(const Raster<uint16_t>& depth, float* out) {
   double squares = 0;
   for (auto v = first; v != last; ++v) squares += (*v - mean) * (*v - mean);
   const double scale = 1 / std::sqrt(squares / std::max(1.0, kept - 1) + 1e-6);
-  std::transform(out, out + sorted.size(), out, [&](float v) { return static_cast<float>((v - mean) * scale); });
+  std::transform(out, out + depth.area(), out, [&](float v) { return static_cast<float>((v - mean) * scale); });
+}
+
+// Not black, and a length of at least 0.1: |2 p - 255| / 255.
+bool is_known_normal(const uint8_t* pixel) {
+  int squares = 0, sum = 0;
+  for (int c = 0; c < 3; ++c) {
+    squares += (2 * pixel[c] - 255) * (2 * pixel[c] - 255);
+    sum += pixel[c];
+  }
+  return sum > 0 && squares >= 0.1 * 0.1 * 255 * 255;
+}
+
+// A copy without holes (fill_unknown); normals without any known pixel have no length.
+StoredPicture filled(const InputConfig& config, StoredPicture picture, const KnownPixels& known) {
+  std::visit([&](auto& map) { fill_unknown(map, known); }, picture);
+  if (config.kind == "normal" && !any_known(known)) std::get<Image>(picture).pixels.assign(3 * known.size(), kNoNormal);
+  return picture;
+}
+
+Image resized_normals(const Image& normals, const KnownPixels& known, int size) {
+  Raster<float> exact(normals.width, normals.height, 3);
+  std::copy(normals.pixels.begin(), normals.pixels.end(), exact.pixels.begin());
+  exact = resize_known(exact, known, size, size, kNoNormal);
+  Image out(size, size, 3);
+  std::transform(exact.pixels.begin(), exact.pixels.end(), out.pixels.begin(),
+                 [](float v) { return static_cast<uint8_t>(std::lround(std::clamp(v, 0.0F, 255.0F))); });
+  return out;
+}
+
+// Whether pictures of the kind are stored as .npy rather than PNG.
+bool is_npy(const InputConfig& config) {
+  return config.has_features() || (config.kind == "depth" && !config.standardise && config.far > kMostPngMetres);
 }
 
 // Mirrors the pixel index within its row.
@@ -116,22 +140,46 @@ void InputConfig::validate(const std::string& origin) const {
         "', expected one of ", join(kinds, ", "));
   check(near > 0 && far > near && std::isfinite(far) && depth_unit > 0, origin,
         ": input.near, far and depth_unit must be positive, far beyond near");
+  check(depth_unit == 0.001 || standardise, origin, ": input.depth_unit is ", depth_unit,
+        "; the unit is stated by the data set now: write `depth: {unit: ", depth_unit,
+        "}` into its dataset.yaml and remove the key");
   check(!has_features() || (features > 0 && features <= 1 << 16), origin, ": input.features is ", features,
         ", expected 1 to 65536");
 }
 
-StoredPicture decode_picture(const InputConfig& config, std::string_view bytes, const std::string& origin) {
+StoredPicture decode_picture(const InputConfig& config, std::string_view bytes, const std::string& origin,
+                             std::optional<double> depth_unit) {
   if (config.has_labels()) return decode_labels(bytes, origin);
   if (config.has_features()) return feature_map(config, decode_npy(bytes, origin), origin);
   if (config.kind == "grey" || config.kind == "mask")
     return one_channel(decode_image(bytes, origin), config.kind == "mask");
-  if (config.kind != "depth") return decode_image(bytes, origin);
-  if (bytes.starts_with("\x93NUMPY")) return depth_from_metres(config, decode_npy(bytes, origin), origin);
-  return decode_png16(bytes, origin);
+  if (config.kind == "depth") return decode_depth(bytes, origin, depth_unit);
+  const auto png = png_kind(bytes);
+  check(!png || png->bits < 16 || png->colour != 0, origin, ": is a 16-bit grey PNG, which looks like a depth map; ",
+        "expected a colour picture of 8 bits");
+  return decode_image(bytes, origin);
 }
 
-StoredPicture read_picture(const InputConfig& config, const fs::path& path) {
-  return decode_picture(config, read_file(path), path.string());
+StoredPicture read_picture(const InputConfig& config, const fs::path& path, const DepthUnits& units) {
+  return decode_picture(config, read_file(path), path.string(), config.kind == "depth" ? units.of(path) : std::nullopt);
+}
+
+KnownPixels known_pixels(const InputConfig& config, const StoredPicture& picture) {
+  if (config.kind != "depth" && config.kind != "normal" && !config.has_labels()) return {};
+  const size_t area = static_cast<size_t>(picture_width(picture)) * picture_height(picture);
+  KnownPixels known(area);
+  if (config.kind == "depth") {
+    const Raster<float>& depth = depth_of(picture);
+    for (size_t i = 0; i < area; ++i) known[i] = depth.pixels[i] > 0;
+  } else if (config.kind == "normal") {
+    const Image& normals = bytes_of(picture, 3);
+    for (size_t i = 0; i < area; ++i) known[i] = is_known_normal(&normals.pixels[3 * i]);
+  } else {
+    const Image& labels = bytes_of(picture, 1);
+    for (size_t i = 0; i < area; ++i) known[i] = labels.pixels[i] != kNoLabel;
+  }
+  if (std::find(known.begin(), known.end(), 0) == known.end()) known.clear();
+  return known;
 }
 
 int picture_width(const StoredPicture& picture) {
@@ -152,20 +200,18 @@ StoredPicture cut_square(const InputConfig& config, const StoredPicture& picture
     return part;
   };
   if (config.kind == "depth") {
-    const Raster<uint16_t> part = taken(depth_of(picture));
+    const Raster<float> part = taken(depth_of(picture));
     if (part.width == size && part.height == size) return part;
-    Raster<float> exact(part.width, part.height, 1);
-    std::copy(part.pixels.begin(), part.pixels.end(), exact.pixels.begin());
-    exact = resize_bilinear(exact, size, size);
-    Raster<uint16_t> out(size, size, 1);
-    std::transform(exact.pixels.begin(), exact.pixels.end(), out.pixels.begin(),
-                   [](float v) { return static_cast<uint16_t>(std::lround(v)); });
-    return out;
+    return resize_known(part, known_pixels(config, part), size, size, 0);
   }
   Image part = taken(bytes_of(picture, config.has_labels() ? 1 : static_cast<int>(config.channels())));
+  KnownPixels known;
+  if (config.kind == "normal") known = known_pixels(config, part);
   if (cut.flip && config.kind == "normal")
-    for (size_t i = 0; i < part.pixels.size(); i += 3) part.pixels[i] = 255 - part.pixels[i];
+    for (size_t i = 0; i < part.area(); ++i)
+      if (is_known(known, i)) part.pixels[3 * i] = 255 - part.pixels[3 * i];
   if (part.width == size && part.height == size) return part;
+  if (!known.empty()) return resized_normals(part, known, size);
   return config.has_labels() ? resize_nearest(part, size, size) : resize_bilinear(part, size, size);
 }
 
@@ -175,11 +221,14 @@ StoredPicture centre_square(const InputConfig& config, const StoredPicture& pict
   return cut_square(config, picture, {(width - side) / 2, (height - side) / 2, side, side}, size);
 }
 
-void to_network(const InputConfig& config, const StoredPicture& picture, bool flip, float* out) {
+void to_network(const InputConfig& config, const StoredPicture& stored, bool flip, float* out) {
+  const KnownPixels known = known_pixels(config, stored);
+  const StoredPicture without_holes = known.empty() ? StoredPicture() : filled(config, stored, known);
+  const StoredPicture& picture = known.empty() ? stored : without_holes;
   if (config.kind == "depth") {
-    const Raster<uint16_t>& depth = depth_of(picture);
+    const Raster<float>& depth = depth_of(picture);
     if (config.standardise) {
-      standardise(depth, out);
+      standardise(depth, known, out);
       if (flip)
         for (int y = 0; y < depth.height; ++y)
           std::reverse(out + int64_t{y} * depth.width, out + int64_t{y + 1} * depth.width);
@@ -188,7 +237,7 @@ void to_network(const InputConfig& config, const StoredPicture& picture, bool fl
     const auto low = static_cast<float>(std::log(config.near));
     const auto scale = static_cast<float>(2 / std::log(config.far / config.near));
     for (size_t i = 0; i < depth.area(); ++i) {
-      const auto metres = static_cast<float>(depth.pixels[source_pixel(i, depth.width, flip)] * config.depth_unit);
+      const float metres = depth.pixels[source_pixel(i, depth.width, flip)];
       out[i] = metres > 0 ? std::clamp((std::log(metres) - low) * scale - 1, -1.0F, 1.0F) : 1.0F;
     }
     return;
@@ -213,7 +262,12 @@ void to_network(const InputConfig& config, const StoredPicture& picture, bool fl
 }
 
 void to_labels(const InputConfig& config, const StoredPicture& picture, bool flip, int64_t* out) {
-  const Image& labels = bytes_of(picture, 1);
+  Image labels = bytes_of(picture, 1);
+  if (!config.none_is_a_class()) {
+    const KnownPixels known = known_pixels(config, picture);
+    fill_unknown(labels, known);
+    if (!any_known(known)) labels.pixels.assign(labels.area(), 0);
+  }
   for (size_t i = 0; i < labels.area(); ++i)
     out[i] = static_cast<uint8_t>(labels.pixels[source_pixel(i, labels.width, flip)] + config.label_offset);
 }
@@ -221,16 +275,15 @@ void to_labels(const InputConfig& config, const StoredPicture& picture, bool fli
 StoredPicture from_network(const InputConfig& config, const float* values, int width, int height) {
   const size_t area = static_cast<size_t>(width) * height;
   if (config.kind == "depth") {
-    Raster<uint16_t> depth(width, height, 1);
+    Raster<float> depth(width, height, 1);
     const auto [low, high] = std::minmax_element(values, values + area);
     for (size_t i = 0; i < area; ++i) {
-      double unit;
+      double metres;
       if (config.standardise)
-        unit = (values[i] - *low) / std::max(1e-6F, *high - *low) * 65535;
+        metres = (values[i] - *low) / std::max(1e-6F, *high - *low) * kMostPngMetres;
       else
-        unit = config.near * std::pow(config.far / config.near, (std::clamp(values[i], -1.0F, 1.0F) + 1) / 2) /
-               config.depth_unit;
-      depth.pixels[i] = static_cast<uint16_t>(std::lround(std::clamp(unit, 0.0, 65535.0)));
+        metres = config.near * std::pow(config.far / config.near, (std::clamp(values[i], -1.0F, 1.0F) + 1) / 2);
+      depth.pixels[i] = static_cast<float>(metres);
     }
     return depth;
   }
@@ -265,7 +318,8 @@ StoredPicture from_labels(const InputConfig& config, const int64_t* labels, int 
 }
 
 std::string encode_picture(const InputConfig& config, const StoredPicture& picture) {
-  if (config.kind == "depth") return encode_png16(depth_of(picture));
+  if (config.kind == "depth")
+    return is_npy(config) ? encode_depth_npy(depth_of(picture)) : encode_depth_png(depth_of(picture));
   if (config.has_labels()) return encode_label_png(bytes_of(picture, 1), label_palette());
   if (config.has_features()) {
     const Raster<float>& map = features_of(config, picture);
@@ -276,14 +330,7 @@ std::string encode_picture(const InputConfig& config, const StoredPicture& pictu
   return encode_png(bytes_of(picture, static_cast<int>(config.channels())));
 }
 
-Raster<float> depth_in_metres(const InputConfig& config, const StoredPicture& picture) {
-  const auto& depth = std::get<Raster<uint16_t>>(picture);
-  Raster<float> metres(depth.width, depth.height, 1);
-  for (size_t i = 0; i < depth.area(); ++i) metres.pixels[i] = static_cast<float>(depth.pixels[i] * config.depth_unit);
-  return metres;
-}
-
-const char* picture_extension(const InputConfig& config) { return config.has_features() ? ".npy" : ".png"; }
+const char* picture_extension(const InputConfig& config) { return is_npy(config) ? ".npy" : ".png"; }
 
 Image display(const InputConfig& config, const StoredPicture& picture) {
   if (config.kind == "rgb" || config.kind == "normal") return bytes_of(picture, 3);
@@ -293,11 +340,12 @@ Image display(const InputConfig& config, const StoredPicture& picture) {
   }
   Image out(picture_width(picture), picture_height(picture), 3);
   std::vector<float> depth(config.kind == "depth" ? out.area() : 0);
+  const KnownPixels known = config.kind == "depth" ? known_pixels(config, picture) : KnownPixels();
   if (config.kind == "depth") to_network(config, picture, false, depth.data());
   for (size_t i = 0; i < out.area(); ++i) {
-    Colour colour;
+    Colour colour{};
     if (config.kind == "depth")
-      colour = warm_cold((1 - depth[i]) / 2);
+      colour = is_known(known, i) ? warm_cold((1 - depth[i]) / 2) : Colour{};
     else if (config.has_labels())
       colour = label_palette()[bytes_of(picture, 1).pixels[i]];
     else

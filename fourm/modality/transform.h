@@ -7,7 +7,8 @@
 #include <variant>
 #include <vector>
 
-#include "fourm/io/image.h"
+#include "fourm/modality/depth.h"
+#include "fourm/modality/known_pixels.h"
 
 namespace fourm {
 
@@ -22,15 +23,17 @@ struct InputConfig {
   void fields(V& v) {
     v("kind", kind, "rgb, grey, normal, depth, semseg, mask or features");
     if (kind == "depth") {
-      v("depth_unit", depth_unit, "metres per unit of the 16-bit picture");
+      v("depth_unit", depth_unit, "of older configurations; the unit is stated by the data set (docs/data.md)");
       v("near", near, "metres that become -1 on the log scale");
-      v("far", far, "metres that become 1; pixels without depth (0) count as far");
+      v("far", far, "metres that become 1");
       v("standardise", standardise, "instead: minus mean, over deviation, of the middle 80 % of each picture");
     }
     if (kind == "semseg") v("label_offset", label_offset, "added to stored labels, modulo 256 (COCO: 1)");
     if (kind == "features") v("features", features, "numbers a position");
   }
   bool has_labels() const { return kind == "semseg"; }
+  /// The label 255 (none) is a class of the tokenizer's own, number label_offset - 1.
+  bool none_is_a_class() const { return has_labels() && label_offset > 0; }
   bool has_features() const { return kind == "features"; }
   int64_t channels() const {  ///< of what the network sees; not for labels
     if (has_features()) return features;
@@ -40,22 +43,29 @@ struct InputConfig {
   void validate(const std::string& origin) const;
 };
 
-/// A picture as stored: RGB, normals (8 bits, three channels), grey, labels, masks (8 bits, one channel), depth (16
-/// bits) or features (one vector a position).
-using StoredPicture = std::variant<Image, Raster<uint16_t>, Raster<float>>;
+/// A picture as stored: RGB, normals (8 bits, three channels), grey, labels, masks (8 bits, one channel), depth (metres,
+/// 0 = unknown) or features (one vector a position).
+using StoredPicture = std::variant<Image, Raster<float>>;
 
-/// A picture file of this kind. Depth: 16-bit PNG, or .npy of metres [H, W]. Masks: what is brighter than half is 1.
-/// Features: .npy [C, h, w], or [C] for one position. NaN and infinity are Errors.
-StoredPicture decode_picture(const InputConfig& config, std::string_view bytes, const std::string& origin);
-StoredPicture read_picture(const InputConfig& config, const fs::path& path);
+/// A picture file of this kind. Depth: see decode_depth, `depth_unit` as DepthUnits gives it. RGB and normals: not a
+/// 16-bit grey PNG, which holds depth. Masks: what is brighter than half is 1. Features: .npy [C, h, w], or [C] for one
+/// position, of finite numbers.
+StoredPicture decode_picture(const InputConfig& config, std::string_view bytes, const std::string& origin,
+                             std::optional<double> depth_unit = {});
+StoredPicture read_picture(const InputConfig& config, const fs::path& path, const DepthUnits& units = DepthUnits());
+
+/// Known pixels: of depth those beyond 0; of normals those of some length (at least 0.1) that are not black; of labels
+/// those other than 255; all pixels of other kinds.
+KnownPixels known_pixels(const InputConfig& config, const StoredPicture& picture);
+
 /// What of a stored picture is taken: a rectangle in its pixels, perhaps mirrored left to right.
 struct Cut {
   int left = 0, top = 0, width = 0, height = 0;
   bool flip = false;
 };
 
-/// The cut, resized to size x size whatever its shape (labels: nearest, else antialiased bilinear). A mirrored normal
-/// map has its x turned round. Error when the cut is not inside the picture.
+/// The cut, resized to size x size whatever its shape (labels: nearest; else antialiased bilinear over known pixels,
+/// see resize_known). A mirrored normal map has its x turned round. Error when the cut is not inside the picture.
 StoredPicture cut_square(const InputConfig& config, const StoredPicture& picture, const Cut& cut, int size);
 /// The largest square in the middle, resized to size x size (labels: nearest, else antialiased bilinear). Features stay
 /// as they are.
@@ -63,9 +73,11 @@ StoredPicture centre_square(const InputConfig& config, const StoredPicture& pict
 int picture_width(const StoredPicture& picture);
 int picture_height(const StoredPicture& picture);
 
-/// Network input as [C, H, W] floats; `flip` mirrors left and right, normals included. Not for labels.
+/// Network input as [C, H, W] floats; `flip` mirrors left and right, normals included. Unknown pixels have the value of
+/// the nearest known one; where nothing is known, depth is far and normals have no length. Not for labels.
 void to_network(const InputConfig& config, const StoredPicture& picture, bool flip, float* out);
-/// Class ids [H, W].
+/// Class ids [H, W]. Label 255 becomes the class for none if there is one (label_offset), else the nearest known label,
+/// or label 0 where nothing is known.
 void to_labels(const InputConfig& config, const StoredPicture& picture, bool flip, int64_t* out);
 
 /// The way back from [C, H, W] floats, clamped to what can be stored; normals are scaled to unit length. Standardised
@@ -73,14 +85,12 @@ void to_labels(const InputConfig& config, const StoredPicture& picture, bool fli
 StoredPicture from_network(const InputConfig& config, const float* values, int width, int height);
 StoredPicture from_labels(const InputConfig& config, const int64_t* labels, int width, int height);
 
-/// A stored depth map in metres.
-Raster<float> depth_in_metres(const InputConfig& config, const StoredPicture& picture);
-
-/// As a file: PNG in the stored form (16-bit depth, palette labels), .npy for features.
+/// As a file: PNG (depth: 16 bits, millimetres; labels: a palette), .npy for features and for depth of a tokenizer that
+/// reaches beyond what such a PNG holds.
 std::string encode_picture(const InputConfig& config, const StoredPicture& picture);
 const char* picture_extension(const InputConfig& config);  ///< of such a file: ".png" or ".npy"
-/// For the eye: depth by a colour map from near (warm) to far (cold), labels by their palette, features by their
-/// principal components.
+/// For the eye: depth by a colour map from near (warm) to far (cold), unknown depth black, labels by their palette,
+/// features by their principal components.
 Image display(const InputConfig& config, const StoredPicture& picture);
 
 /// 256 distinct colours, black first (the bit pattern of PASCAL VOC).

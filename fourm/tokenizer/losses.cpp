@@ -3,17 +3,36 @@
 #include "fourm/core/error.h"
 
 namespace fourm {
+namespace {
 
-Tensor reconstruction_loss(const std::string& name, const Tensor& output, const Tensor& target) {
-  if (name == "mse") return at::mse_loss(output, target);
-  if (name == "l1") return at::l1_loss(output, target);
-  if (name == "smooth_l1") return at::smooth_l1_loss(output, target);
-  if (name == "cross_entropy") return at::cross_entropy_loss(output, target);
-  if (name == "cosine") return 1 - at::cosine_similarity(output.flatten(2), target.flatten(2), 2).mean();
-  if (name == "cosine_1d") return 1 - at::cosine_similarity(output, target, 1).mean();
+// The mean of the losses that `known` marks; of all without it.
+Tensor known_mean(const Tensor& losses, const Tensor& known) {
+  if (!known.defined()) return losses.mean();
+  const Tensor counted = known.expand_as(losses);
+  return losses.masked_fill(counted.logical_not(), 0).sum() / counted.sum().clamp_min(1);
+}
+
+// Of each channel over the known pixels, [B, C].
+Tensor cosine_over_space(const Tensor& output, const Tensor& target, const Tensor& known) {
+  const auto seen = [&](const Tensor& x) { return (known.defined() ? x * known : x).flatten(2); };
+  return at::cosine_similarity(seen(output), seen(target), 2);
+}
+
+}  // namespace
+
+Tensor reconstruction_loss(const std::string& name, const Tensor& output, const Tensor& target, const Tensor& known) {
+  const auto each = known.defined() ? at::Reduction::None : at::Reduction::Mean;
+  const Tensor planes = known.defined() ? known.squeeze(1) : known;                 // [B, H, W]
+  const Tensor pictures = known.defined() ? known.flatten(1).any(1, true) : known;  // [B, 1]
+  if (name == "mse") return known_mean(at::mse_loss(output, target, each), known);
+  if (name == "l1") return known_mean(at::l1_loss(output, target, each), known);
+  if (name == "smooth_l1") return known_mean(at::smooth_l1_loss(output, target, each), known);
+  if (name == "cross_entropy") return known_mean(at::cross_entropy_loss(output, target, {}, each), planes);
+  if (name == "cosine") return known_mean(1 - cosine_over_space(output, target, known), pictures);
+  if (name == "cosine_1d") return known_mean(1 - at::cosine_similarity(output, target, 1), planes);
   if (name == "binary_cross_entropy") {
     const Tensor squashed = 2 * output.sigmoid() - 1;
-    return at::binary_cross_entropy_with_logits(squashed, target);
+    return known_mean(at::binary_cross_entropy_with_logits(squashed, target, {}, {}, each), known);
   }
   fail("the loss '", name, "' is not known; expected mse, l1, smooth_l1, cross_entropy, cosine, cosine_1d or ",
        "binary_cross_entropy");

@@ -13,6 +13,11 @@ namespace fourm {
 Tensor picture_batch(const InputConfig& config, const std::vector<const StoredPicture*>& pictures,
                      const std::vector<bool>& flips = {});
 
+/// The pixels that count in a loss on such a batch (known_pixels), bool [B, 1, H, W]; undefined when all do. Labels of
+/// tokenizers with a class for none all count.
+Tensor known_batch(const InputConfig& config, const std::vector<const StoredPicture*>& pictures,
+                   const std::vector<bool>& flips = {});
+
 /// The way back, from a decoder's output: [B, C, H, W], class logits for label maps.
 std::vector<StoredPicture> stored_pictures(const InputConfig& config, const Tensor& output);
 

@@ -36,6 +36,21 @@ Tensor picture_batch(const InputConfig& config, const std::vector<const StoredPi
   return batch;
 }
 
+Tensor known_batch(const InputConfig& config, const std::vector<const StoredPicture*>& pictures,
+                   const std::vector<bool>& flips) {
+  if (config.none_is_a_class()) return {};
+  Tensor batch;
+  for (size_t i = 0; i < pictures.size(); ++i) {
+    KnownPixels known = known_pixels(config, *pictures[i]);
+    if (known.empty()) continue;
+    const int64_t height = picture_height(*pictures[i]), width = picture_width(*pictures[i]);
+    if (!batch.defined()) batch = at::ones({static_cast<int64_t>(pictures.size()), 1, height, width}, at::kBool);
+    const Tensor plane = at::from_blob(known.data(), {height, width}, at::kByte).to(at::kBool);
+    batch[static_cast<int64_t>(i)][0].copy_(!flips.empty() && flips[i] ? plane.flip(1) : plane);
+  }
+  return batch;
+}
+
 std::vector<StoredPicture> stored_pictures(const InputConfig& config, const Tensor& output) {
   const int height = static_cast<int>(output.size(-2)), width = static_cast<int>(output.size(-1));
   std::vector<StoredPicture> pictures(output.size(0));

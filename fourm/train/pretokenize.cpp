@@ -99,6 +99,11 @@ class Pretokenizer {
     Json record{{"samples", source_.size()},   {"names", hash_text(names)}, {"crops", o_.crops},
                 {"shard_size", o_.shard_size}, {"seed", o_.seed},           {"min_crop_scale", o_.crop.min_scale},
                 {"flip", o_.crop.flip}};
+    for (int64_t i = 0; i < source_.size(); ++i)
+      if (source_.has(i, "depth")) {
+        if (const auto unit = units_.of(source_.file(i, "depth"))) record["depth_unit"] = *unit;
+        break;
+      }
     for (const auto& [modality, hash] : made_from_) record["tokenizers"][modality] = hash;
     const fs::path file = o_.out / "made_from.json";
     make_folder(o_.out);
@@ -161,8 +166,9 @@ class Pretokenizer {
       if (t.folder == folder) return t.tokenizer.input();
     return {};
   }
-  StoredPicture decode(int64_t i, const std::string& folder) const {
-    return decode_picture(input(folder), source_.read(i, folder), source_.origin(i, folder));
+  StoredPicture decode(int64_t i, const std::string& folder) const { return decode(i, folder, input(folder)); }
+  StoredPicture decode(int64_t i, const std::string& folder, const InputConfig& kind) const {
+    return decode_picture(kind, source_.read(i, folder), source_.origin(i, folder), units_.of(source_.file(i, folder)));
   }
 
   void make_shard(int64_t shard) const {
@@ -204,8 +210,7 @@ class Pretokenizer {
       std::vector<StoredPicture> squares(n * o_.crops);
       parallel_for(static_cast<int64_t>(n), [&](int64_t k) {
         const Sample& s = *having[begin + k];
-        const StoredPicture picture =
-            decode_picture(input, source_.read(s.index, folder), source_.origin(s.index, folder));
+        const StoredPicture picture = decode(s.index, folder, input);
         for (int64_t c = 0; c < o_.crops; ++c)
           squares[k * o_.crops + c] = input.has_features()
                                           ? whole_map(picture, s.views[c], source_.origin(s.index, folder))
@@ -282,6 +287,7 @@ class Pretokenizer {
   };
   const PretokenizeOptions& o_;
   Source source_;
+  DepthUnits units_;
   std::vector<NamedTokenizer> tokenizers_;
   std::vector<PixelSize> pixels_;
   std::vector<std::string> texts_;

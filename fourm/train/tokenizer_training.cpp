@@ -98,7 +98,8 @@ class TokenizerTraining : public Objective {
     const Tensor x = picture_batch(input_, batch, flips);
     SeededDraws draws(recipe_.seed, static_cast<uint64_t>(index));
     const auto step = tokenizer_->train_forward(x, draws);
-    const Tensor reconstruction = reconstruction_loss(recipe_.loss, step.output, step.target);
+    const Tensor reconstruction =
+        reconstruction_loss(recipe_.loss, step.output, step.target, known_batch(input_, batch, flips));
     CodeUsage usage(recipe_.tokenizer.codebook_size);
     const Tensor tokens = step.tokens.contiguous();
     usage.add(tokens.data_ptr<int64_t>(), tokens.numel());
@@ -130,7 +131,7 @@ class TokenizerTraining : public Objective {
     for (int64_t i = 0; i < recipe_.batch; ++i) files.push_back(files_[visits_.sample(first + i, visited())]);
     std::vector<StoredPicture> pictures(files.size());
     parallel_for(recipe_.batch, [&](int64_t i) {
-      pictures[i] = random_square(input_, read_picture(input_, files[i]), size, recipe_.smallest_crop,
+      pictures[i] = random_square(input_, read_picture(input_, files[i], units_), size, recipe_.smallest_crop,
                                   Random(recipe_.seed, {kCrop, static_cast<uint64_t>(first + i)}));
     });
     return pictures;
@@ -138,6 +139,7 @@ class TokenizerTraining : public Objective {
 
   TokenizerRecipe recipe_;
   InputConfig input_;
+  DepthUnits units_;
   std::shared_ptr<Tokenizer> tokenizer_;
   std::vector<fs::path> files_;
   std::vector<StoredPicture> pictures_, eval_pictures_;
@@ -153,11 +155,11 @@ std::vector<fs::path> picture_files(const fs::path& folder) {
 }
 
 std::vector<StoredPicture> load_squares(const InputConfig& input, const std::vector<fs::path>& files, int64_t size,
-                                        int64_t crops, uint64_t seed, double smallest_crop) {
+                                        int64_t crops, uint64_t seed, double smallest_crop, const DepthUnits& units) {
   check(size > 0 && size <= 4096 && crops > 0, "size and crops must be positive (size at most 4096)");
   std::vector<std::vector<StoredPicture>> squares(files.size());
   parallel_for(static_cast<int64_t>(files.size()), [&](int64_t i) {
-    const StoredPicture picture = read_picture(input, files[i]);
+    const StoredPicture picture = read_picture(input, files[i], units);
     if (crops == 1) {
       squares[i].push_back(centre_square(input, picture, static_cast<int>(size)));
       return;
@@ -180,33 +182,36 @@ ReconstructionReport evaluate_tokenizer(const PictureTokenizer& tokenizer, const
   ReconstructionReport report{{}, tokenizer.decode(tokens, options)};
   CodeUsage usage(tokenizer.config().codebook_size);
   for (const auto& t : tokens) usage.add(t.tokens.data(), static_cast<int64_t>(t.tokens.size()));
-  auto& m = report.measures;
-  m["usage"] = usage.usage();
-  m["perplexity"] = usage.perplexity();
-  const auto n = static_cast<double>(pictures.size());
-  Confusion confusion(256);
+  std::map<std::string, std::vector<double>> scores;  // of each picture
+  Confusion confusion(256, input.has_labels() ? std::optional<uint8_t>(255) : std::nullopt);
   const auto patch = static_cast<int>(tokenizer.config().patch_size);
   for (size_t i = 0; i < pictures.size(); ++i) {
     const StoredPicture &truth = pictures[i], &got = report.reconstructions[i];
+    const KnownPixels known = known_pixels(input, truth);
+    if (!any_known(known)) continue;
     if (input.kind == "depth") {
-      const DepthErrors errors = depth_errors(depth_in_metres(input, got), depth_in_metres(input, truth));
-      m["abs_rel"] += errors.abs_rel / n;
-      m["delta1"] += errors.delta1 / n;
+      const DepthErrors errors = depth_errors(std::get<Raster<float>>(got), std::get<Raster<float>>(truth));
+      scores["abs_rel"].push_back(errors.abs_rel);
+      scores["delta1"].push_back(errors.delta1);
     } else if (input.has_features()) {
       const auto &features = std::get<Raster<float>>(truth), &copy = std::get<Raster<float>>(got);
-      m["cosine"] += mean_cosine(copy.pixels, features.pixels, input.features) / n;
+      scores["cosine"].push_back(mean_cosine(copy.pixels, features.pixels, input.features));
     } else if (input.has_labels() || input.kind == "mask") {
       confusion.add(std::get<Image>(got), std::get<Image>(truth));
     } else {
       const Image &picture = std::get<Image>(truth), &copy = std::get<Image>(got);
-      m["psnr"] += bounded_psnr(copy, picture) / n;
-      m["ssim"] += ssim(copy, picture) / n;
+      scores["psnr"].push_back(bounded_psnr(copy, picture, known));
+      scores["ssim"].push_back(ssim(copy, picture, known));
       // What one colour a token would give: the least that a tokenizer has to beat.
-      m["psnr_block_mean"] += bounded_psnr(block_mean(picture, patch), picture) / n;
-      if (input.kind == "normal") m["mean_angle"] += mean_angle(std::get<Image>(got), std::get<Image>(truth)) / n;
+      scores["psnr_block_mean"].push_back(bounded_psnr(block_mean(picture, patch, known), picture, known));
+      if (input.kind == "normal") scores["mean_angle"].push_back(mean_angle(copy, picture, known));
     }
   }
-  if (input.has_labels() || input.kind == "mask") {
+  auto& m = report.measures;
+  m["usage"] = usage.usage();
+  m["perplexity"] = usage.perplexity();
+  for (const auto& [name, values] : scores) m[name] = summarise(values).mean;
+  if (confusion.pixels() > 0) {
     m["miou"] = confusion.mean_iou();
     m["accuracy"] = confusion.accuracy();
   }

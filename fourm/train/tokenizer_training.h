@@ -51,13 +51,15 @@ Outcome train_tokenizer(const TokenizerRecipe& recipe);
 
 /// Squares of `size` pixels of the picture files, as TokenizerRecipe::crops (1 or more) says.
 std::vector<StoredPicture> load_squares(const InputConfig& input, const std::vector<fs::path>& files, int64_t size,
-                                        int64_t crops, uint64_t seed, double smallest_crop = kSmallestCrop);
+                                        int64_t crops, uint64_t seed, double smallest_crop = kSmallestCrop,
+                                        const DepthUnits& units = DepthUnits());
 /// The files of a folder that may hold pictures or maps.
 std::vector<fs::path> picture_files(const fs::path& folder);
 
 struct ReconstructionReport {
   /// rgb, grey: psnr, ssim, psnr_block_mean; normal: these and mean_angle; depth: abs_rel, delta1; semseg, mask: miou,
-  /// accuracy; features: cosine. Always: usage, perplexity.
+  /// accuracy; features: cosine. Always: usage, perplexity. Only known pixels count (known_pixels); pictures without
+  /// any count nowhere.
   std::map<std::string, double> measures;
   std::vector<StoredPicture> reconstructions;
 };

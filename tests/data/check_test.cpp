@@ -2,6 +2,7 @@
 
 #include <gtest/gtest.h>
 
+#include <cmath>
 #include <cstdio>
 #include <cstdlib>
 #include <cstring>
@@ -76,7 +77,7 @@ class CheckTest : public testing::Test {
   fs::path root;
 };
 
-// 29 faults, one at a time, each in an otherwise sound set: in folders, and what can stand in an archive in shards too.
+// 31 faults, one at a time, each in an otherwise sound set: in folders, and what can stand in an archive in shards too.
 TEST_F(CheckTest, FindsEachFault) {
   struct Planted {
     const char *what, *file, *problem;
@@ -93,9 +94,15 @@ TEST_F(CheckTest, FindsEachFault) {
                 std::string(R"({"instances": [{"boxes": [)") + corners + R"(], "class_name": "chair"}]})");
   };
   NpyArray metres = npy_from_floats(std::vector<float>(24 * 20, 2), {20, 24});
-  NpyArray holes = metres;
-  const float nan = std::nanf("");
-  std::memcpy(&holes.bytes[40], &nan, 4);
+  NpyArray behind = metres;
+  const float negative = -1;
+  std::memcpy(&behind.bytes[40], &negative, 4);
+  const auto depth_array = [](const NpyArray& values) {
+    return [=](const fs::path& data) {
+      fs::remove(data / "depth/room2.png");
+      write_npy(data / "depth/room2.npy", values);
+    };
+  };
   const std::vector<Planted> faults{
       {"missing member", "depth/room2", "is missing", [](const fs::path& d) { fs::remove(d / "depth/room2.png"); }},
       {"photograph in place of depth", "depth/room2.png", "expected 16-bit grey",
@@ -128,11 +135,11 @@ TEST_F(CheckTest, FindsEachFault) {
        }},
       {"label out of range", "semseg/room2.png", "label 7 out of range",
        text("semseg/room2.png", encode_label_png(Raster<uint8_t>(24, 20, 1, 7), std::vector<Colour>(8)))},
-      {"NaN depth", "depth/room2.npy", "nan",
-       [&](const fs::path& d) {
-         fs::remove(d / "depth/room2.png");
-         write_npy(d / "depth/room2.npy", holes);
-       }},
+      {"negative depth", "depth/room2.npy", "depth -1", depth_array(behind)},
+      {"depth in integers", "depth/room2.npy", "unit is not known",
+       depth_array(npy_from_integers(std::vector<int64_t>(24 * 20, 2000), {20, 24}, "u2"))},
+      {"depth in 8 bits", "depth/room2.png", "unit is not known",
+       text("depth/room2.png", encode_png(Image(24, 20, 1, 9)))},
       {"caption that is not UTF-8", "caption/room2.txt", "UTF-8",
        [](const fs::path& d) {
          fs::remove(d / "caption/room2.json");
@@ -170,7 +177,7 @@ TEST_F(CheckTest, FindsEachFault) {
        [](const fs::path& d) { fs::create_symlink("nowhere.png", d / "rgb/gone.png"); }},
       {"unknown ending", "rgb/room9.bmp", "ending", text("rgb/room9.bmp", "BM")},
   };
-  EXPECT_EQ(faults.size() + of_folders.size(), 29u);
+  EXPECT_EQ(faults.size() + of_folders.size(), 31u);
   const fs::path folders = root / "folders", shards = root / "shards";
   const auto plant = [&](const Planted& fault) {
     fs::remove_all(root);
@@ -185,6 +192,45 @@ TEST_F(CheckTest, FindsEachFault) {
     const std::string modality = fs::path(fault.file).parent_path().string();
     expect_fault(fault.what, shards, modality + "/shard-00000.tar", "room2", fault.problem);
   }
+}
+
+// What another run left behind is not part of a data set of so many samples.
+TEST_F(CheckTest, MoreSamplesThanTheDataSetSays) {
+  test::write_data_folder(root, 5);
+  const std::string classes = read_file(root / "dataset.yaml");
+  write_file(root / "dataset.yaml", "count: 4\n" + classes);
+  EXPECT_NE(all(check_data(root.string(), {})).find("4 samples, but 5"), std::string::npos);
+  write_file(root / "dataset.yaml", "count: 5\n" + classes);
+  EXPECT_EQ(all(check_data(root.string(), {})), "");
+}
+
+// A depth file whose unit only the data set can tell, and the statistics of one with holes.
+TEST_F(CheckTest, DepthInAStatedUnit) {
+  test::write_data_folder(root, 5);
+  fs::remove(root / "depth/room2.png");
+  std::vector<int64_t> centimetres(24 * 20, 200);
+  std::fill_n(centimetres.begin(), 48, 0);
+  write_npy(root / "depth/room2.npy", npy_from_integers(centimetres, {20, 24}, "u2"));
+  write_file(root / "dataset.yaml", "depth: {unit: cm}\n" + read_file(root / "dataset.yaml"));
+  EXPECT_EQ(all(check_data(root.string(), {})), "");
+  const Json depth = data_stats(root.string(), 0).report["modalities"]["depth"];
+  EXPECT_EQ(depth["unreadable"], 0);
+  EXPECT_EQ(depth["sizes"]["24x20"], 5);
+  EXPECT_NEAR(depth["unknown"].get<double>(), 48.0 / (5 * 24 * 20), 1e-12);
+}
+
+TEST_F(CheckTest, MapsMayHaveHoles) {
+  test::write_data_folder(root, 5);
+  Image normals = test::normals(24, 20);
+  std::fill_n(normals.pixels.begin(), 3 * 300, 128);
+  std::fill_n(normals.pixels.begin() + 3 * 300, 60, 0);
+  write_png(root / "normal/room2.png", normals);
+  write_png(root / "normal/room3.png", Image(24, 20, 3, 128));
+  write_png16(root / "depth/room2.png", Raster<uint16_t>(24, 20, 1, 0));
+  fs::remove(root / "depth/room3.png");
+  write_npy(root / "depth/room3.npy", npy_from_floats(std::vector<float>(24 * 20, NAN), {20, 24}));
+  write_label_png(root / "semseg/room2.png", Image(24, 20, 1, 255), std::vector<Colour>(256));
+  EXPECT_EQ(all(check_data(root.string(), {})), "");
 }
 
 TEST_F(CheckTest, FindsFaultsOfArchives) {

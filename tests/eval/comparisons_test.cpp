@@ -12,8 +12,8 @@
 namespace fourm {
 namespace {
 
-Raster<uint16_t> depth(uint16_t left, uint16_t right) {
-  Raster<uint16_t> map(2, 1, 1);
+Raster<float> depth(float left, float right) {
+  Raster<float> map(2, 1, 1);
   map.pixels = {left, right};
   return map;
 }
@@ -50,8 +50,8 @@ TEST(Comparison, BootstrapOfAMeanIsItsInterval) {
 }
 
 TEST(CompareMaps, DepthBesideThePixelMean) {
-  MapAnswers a{{.kind = "depth"}, {depth(1000, 4000), depth(3000, 4000)}, {}, {}};
-  a.model = {depth(1000, 4000), depth(3000, 2000)};
+  MapAnswers a{{.kind = "depth"}, {depth(1, 4), depth(3, 4)}, {}, {}};
+  a.model = {depth(1, 4), depth(3, 2)};
   a.ceiling = a.truth;
   const auto c = compare_maps(a, 0);
   ASSERT_EQ(c.size(), 2u);
@@ -61,6 +61,40 @@ TEST(CompareMaps, DepthBesideThePixelMean) {
   EXPECT_NEAR(c[1].model.mean, 0.75, 1e-9);
   EXPECT_NEAR(c[1].baseline, 0.5, 1e-9);
   EXPECT_TRUE(!c[0].higher && c[1].higher);
+}
+
+// Holes, and a sample of holes alone, leave the measures of the known pixels as they are.
+TEST(CompareMaps, UnknownDepthCountsNowhere) {
+  MapAnswers a{{.kind = "depth"}, {depth(1, 0), depth(3, 4), depth(0, 0)}, {}, {}};
+  a.model = {depth(2, 9), depth(3, 2), depth(5, 5)};
+  a.ceiling = {depth(1, 7), depth(3, 4), depth(8, 8)};
+  const auto c = compare_maps(a, 0);
+  ASSERT_EQ(c.size(), 2u);
+  EXPECT_NEAR(c[0].model.mean, (1 + 0.25) / 2, 1e-6);
+  EXPECT_EQ(c[0].model.count, 2);
+  EXPECT_NEAR(c[0].ceiling, 0, 1e-9);
+  EXPECT_NEAR(c[0].baseline, (1 + (1.0 / 3) / 2) / 2, 1e-6);  // the mean is 2 m, and 4 m of one sample alone
+  EXPECT_TRUE(compare_maps({{.kind = "depth"}, {depth(0, 0)}, {depth(1, 1)}, {depth(1, 1)}}, 0).empty());
+}
+
+TEST(CompareMaps, UnknownNormalsCountNowhere) {
+  Image truth(2, 1, 3), hole(2, 1, 3, 128), turned(2, 1, 3);
+  truth.pixels = {128, 128, 255, 128, 128, 128};   // the second pixel is not known
+  turned.pixels = {128, 128, 255, 255, 128, 128};  // and wrong by no measure
+  const auto c = compare_maps({{.kind = "normal"}, {truth, hole}, {turned, turned}, {turned, turned}}, 0)[0];
+  EXPECT_NEAR(c.model.mean, 0, 1e-3);
+  EXPECT_EQ(c.model.count, 1);
+}
+
+TEST(CompareMaps, LabelNoneCountsNowhere) {
+  MapAnswers a{{.kind = "semseg"}, {labels({1, 255}), labels({255, 2}), labels({255, 255})}, {}, {}};
+  a.model = {labels({1, 2}), labels({1, 2}), labels({1, 1})};
+  a.ceiling = {labels({1, 255}), labels({255, 255}), labels({1, 1})};
+  const auto c = compare_maps(a, 0)[0];
+  EXPECT_EQ(c.model.mean, 1);
+  EXPECT_EQ(c.model.count, 2);
+  EXPECT_NEAR(c.ceiling, 0.5, 1e-12);  // a pixel of class 2 was taken for none
+  EXPECT_EQ(c.baseline, 1);            // 1 2 everywhere: none is never the most frequent
 }
 
 TEST(CompareMaps, LabelsBesideTheMostFrequent) {

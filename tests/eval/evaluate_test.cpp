@@ -78,7 +78,7 @@ TEST_F(EvaluateTest, TruthIsReadAsStored) {
   world.split = Split::kVal;
   const RoomSample room = RoomMaker(world).make(1);
   const HeldOutSample& sample = held.samples[1];
-  EXPECT_EQ(std::get<Raster<uint16_t>>(sample.pictures.at("depth")), room.depth_mm);
+  EXPECT_EQ(std::get<Raster<float>>(sample.pictures.at("depth")), depth_in_metres(room.depth_mm));
   EXPECT_EQ(std::get<Image>(sample.pictures.at("semseg")), room.semseg);
   EXPECT_EQ(sample.boxes.size(), room.det["instances"].size());
   EXPECT_EQ(sample.caption, room.captions.back());

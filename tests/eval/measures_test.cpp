@@ -77,6 +77,33 @@ TEST(DepthErrors, RelativeErrorOverKnownPixels) {
   const DepthErrors errors = depth_errors(guess, truth);
   EXPECT_NEAR(errors.abs_rel, (0.5 + 0.1) / 2, 1e-6);
   EXPECT_NEAR(errors.delta1, 0.5, 1e-12);
+  truth.pixels = {0, 0, 0};
+  EXPECT_THROW(depth_errors(guess, truth), Error);  // neither 0 nor anything else
+}
+
+// What stands at unknown pixels changes no measure.
+TEST(KnownPixels, AloneCount) {
+  const Image truth = noise(40, 30, 1), other = noise(40, 30, 2);
+  Image a = truth, b = truth;
+  KnownPixels known(truth.area(), 1);
+  for (size_t i = 0; i < known.size(); ++i)
+    if (i % 40 >= 20) {  // the right half is not known
+      known[i] = 0;
+      for (size_t c = 0; c < 3; ++c) a.pixels[3 * i + c] = 0, b.pixels[3 * i + c] = other.pixels[3 * i + c];
+    }
+  Image wrong_a = a, wrong_b = b;
+  for (int y = 0; y < 30; ++y) wrong_a.at(3, y)[1] = wrong_b.at(3, y)[1] = 9;
+  EXPECT_NEAR(ssim(a, b, known), 1, 1e-12);
+  EXPECT_EQ(ssim(wrong_a, truth, known), ssim(wrong_b, truth, known));
+  EXPECT_LT(ssim(wrong_a, truth, known), 0.999);
+  EXPECT_EQ(psnr(wrong_a, truth, known), psnr(wrong_b, truth, known));
+  EXPECT_EQ(psnr(a, b, known), INFINITY);
+  EXPECT_NEAR(psnr(wrong_a, truth, known), psnr(crop(wrong_a, 0, 0, 20, 30), crop(truth, 0, 0, 20, 30)), 1e-9);
+  EXPECT_EQ(mean_angle(wrong_a, truth, known), mean_angle(wrong_b, truth, known));
+  const Image blocks = block_mean(a, 16, known);
+  EXPECT_EQ(crop(blocks, 16, 0, 4, 16), crop(block_mean(crop(a, 16, 0, 4, 16), 16), 0, 0, 4, 16));
+  EXPECT_THROW(mean_angle(a, b, KnownPixels(truth.area(), 0)), Error);
+  EXPECT_THROW(ssim(a, b, KnownPixels(truth.area(), 0)), Error);
 }
 
 TEST(MeanAngle, RightAnglesAndOpposites) {

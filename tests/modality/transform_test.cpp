@@ -46,26 +46,23 @@ TEST(Transform, FlippedNormalsPointTheOtherWay) {
 
 TEST(Transform, LogDepthReturnsWithinHalfAPercent) {
   const InputConfig config = of_kind("depth");
-  Raster<uint16_t> depth(64, 1, 1);
-  for (int i = 0; i < 64; ++i) depth.pixels[i] = static_cast<uint16_t>(500 + 180 * i);
+  Raster<float> depth(64, 1, 1);
+  for (int i = 0; i < 64; ++i) depth.pixels[i] = 0.5F + 0.18F * static_cast<float>(i);
   float values[64];
   to_network(config, depth, false, values);
   EXPECT_NEAR(values[0], -1, 1e-5);
   EXPECT_GT(values[63], 0.98);
-  const auto back = std::get<Raster<uint16_t>>(from_network(config, values, 64, 1));
-  for (int i = 0; i < 64; ++i) EXPECT_NEAR(back.pixels[i], depth.pixels[i], 1);
-  depth.pixels[0] = 0;  // no measurement
-  to_network(config, depth, false, values);
-  EXPECT_EQ(values[0], 1);
+  const auto back = std::get<Raster<float>>(from_network(config, values, 64, 1));
+  for (int i = 0; i < 64; ++i) EXPECT_NEAR(back.pixels[i], depth.pixels[i], 1e-3);
 }
 
 TEST(Transform, StandardisedDepthHasNoScaleOrOffset) {
   InputConfig config = of_kind("depth");
   config.standardise = true;
-  Raster<uint16_t> depth(10, 10, 1), scaled(10, 10, 1);
+  Raster<float> depth(10, 10, 1), scaled(10, 10, 1);
   for (int i = 0; i < 100; ++i) {
-    depth.pixels[i] = static_cast<uint16_t>(1000 + 200 * (i * 37 % 100));
-    scaled.pixels[i] = static_cast<uint16_t>(2 * depth.pixels[i] + 500);
+    depth.pixels[i] = 1 + 0.2F * static_cast<float>(i * 37 % 100);
+    scaled.pixels[i] = 2 * depth.pixels[i] + 0.5F;
   }
   float a[100], b[100], mean = 0;
   to_network(config, depth, false, a);
@@ -93,14 +90,13 @@ TEST(Transform, CentreSquareCropsAndResizes) {
   EXPECT_EQ(picture_width(centre_square(of_kind("rgb"), gradient(9, 4), 4)), 4);
   const auto tiny = centre_square(of_kind("rgb"), Image(1, 1, 3, 77), 8);
   EXPECT_EQ(std::get<Image>(tiny).pixels, std::vector<uint8_t>(8 * 8 * 3, 77));
-  Raster<uint16_t> depth(40, 20, 1, 3000);
-  EXPECT_EQ(std::get<Raster<uint16_t>>(centre_square(of_kind("depth"), depth, 8)).pixels,
-            std::vector<uint16_t>(64, 3000));
+  Raster<float> depth(40, 20, 1, 3);
+  EXPECT_EQ(std::get<Raster<float>>(centre_square(of_kind("depth"), depth, 8)).pixels, std::vector<float>(64, 3));
 }
 
 TEST(Transform, BadDepthAndKindsAreNamed) {
   const fs::path file = fs::path(testing::TempDir()) / "bad_depth.npy";
-  for (const float bad : {std::nanf(""), -4.0F, INFINITY}) {
+  for (const float bad : {-4.0F, INFINITY}) {
     write_npy(file, npy_from_floats({1, 2, bad, 4}, {2, 2}));
     try {
       read_picture(of_kind("depth"), file);
@@ -112,6 +108,90 @@ TEST(Transform, BadDepthAndKindsAreNamed) {
   EXPECT_THROW(of_kind("sound").validate("recipe"), Error);
   std::vector<float> out(64);
   EXPECT_THROW(to_network(of_kind("depth"), gradient(2, 2), false, out.data()), Error);
+}
+
+// A wall at 3 m with holes looks like the wall.
+TEST(Transform, UnknownDepthTakesNoPartInResizing) {
+  const InputConfig config = of_kind("depth");
+  Random random(1);
+  Raster<float> wall(48, 40, 1, 3), holes = wall, half = wall;
+  for (float& metres : holes.pixels)
+    if (random.chance(0.3)) metres = 0;
+  for (int y = 0; y < 40; ++y) std::fill_n(half.at(24, y), 24, 0.0F);
+  for (const int size : {40, 16, 100}) {
+    const auto plain = centre_square(config, wall, size), resized = centre_square(config, holes, size);
+    std::vector<float> expected(size * size), values(size * size);
+    to_network(config, plain, false, expected.data());
+    to_network(config, resized, false, values.data());
+    for (size_t i = 0; i < values.size(); ++i) ASSERT_NEAR(values[i], expected[i], 1e-5) << size;
+    // A pixel is known where half of its weight is: at the border of the known half.
+    const auto bordered = centre_square(config, half, size);
+    const KnownPixels known = known_pixels(config, bordered);
+    for (int x = 0; x < size; ++x) EXPECT_EQ(known[x] != 0, x < size / 2) << size << " " << x;
+  }
+  float value = 0;
+  to_network(config, Raster<float>(1, 1, 1, 0), false, &value);
+  EXPECT_EQ(value, 1);  // nothing is known: far
+}
+
+TEST(Transform, StandardisedDepthLeavesHolesOut) {
+  InputConfig config = of_kind("depth");
+  config.standardise = true;
+  Raster<float> depth(10, 10, 1), holes(10, 20, 1, 0);
+  for (int i = 0; i < 100; ++i) {
+    depth.pixels[i] = 1 + 0.02F * static_cast<float>(i * 37 % 100);
+    holes.pixels[i] = depth.pixels[i];  // the lower half is not known
+  }
+  float plain[100], values[200];
+  to_network(config, depth, false, plain);
+  to_network(config, holes, false, values);
+  for (int i = 0; i < 100; ++i) EXPECT_EQ(values[i], plain[i]);
+  for (int i = 100; i < 200; ++i) EXPECT_EQ(values[i], plain[90 + i % 10]);  // the nearest known pixel
+}
+
+TEST(Transform, UnknownNormalsAreFilledAndNotTurned) {
+  const InputConfig config = of_kind("normal");
+  Image normals(12, 12, 3), whole(12, 12, 3);
+  for (size_t i = 0; i < normals.area(); ++i) {
+    const Colour wall{50, 128, 229}, none = i % 2 ? Colour{0, 0, 0} : Colour{128, 128, 128};
+    std::copy(wall.begin(), wall.end(), &whole.pixels[3 * i]);
+    std::copy_n(i % 5 == 0 ? none.data() : wall.data(), 3, &normals.pixels[3 * i]);
+  }
+  const KnownPixels known = known_pixels(config, normals);
+  for (size_t i = 0; i < known.size(); ++i) EXPECT_EQ(known[i] != 0, i % 5 != 0);
+  EXPECT_TRUE(known_pixels(config, whole).empty());
+  for (const bool flip : {false, true})
+    for (const int size : {12, 5, 20}) {
+      std::vector<float> values(3 * size * size), expected(values.size());
+      to_network(config, cut_square(config, normals, {0, 0, 12, 12, flip}, size), flip, values.data());
+      to_network(config, cut_square(config, whole, {0, 0, 12, 12, flip}, size), flip, expected.data());
+      EXPECT_EQ(values, expected) << size;
+    }
+}
+
+TEST(Transform, LabelNoneIsReadAsTheNearestLabel) {
+  const InputConfig config = of_kind("semseg");
+  Image labels(4, 1, 1);
+  labels.pixels = {255, 3, 7, 255};
+  int64_t ids[4];
+  to_labels(config, labels, false, ids);
+  EXPECT_EQ(std::vector<int64_t>(ids, ids + 4), (std::vector<int64_t>{3, 3, 7, 7}));
+  EXPECT_EQ(known_pixels(config, labels), (KnownPixels{0, 1, 1, 0}));
+  labels.pixels.assign(4, 255);
+  to_labels(config, labels, false, ids);
+  EXPECT_EQ(ids[0], 0);
+}
+
+TEST(Transform, DepthIsNoColourPicture) {
+  const fs::path file = fs::path(testing::TempDir()) / "depth_as_rgb.png";
+  write_png16(file, Raster<uint16_t>(4, 4, 1, 3000));
+  for (const char* kind : {"rgb", "normal"}) try {
+      read_picture(of_kind(kind), file);
+      FAIL() << kind << " was read from a depth map";
+    } catch (const Error& e) {
+      EXPECT_NE(std::strstr(e.what(), "looks like a depth map"), nullptr) << e.what();
+    }
+  EXPECT_NO_THROW(read_picture(of_kind("depth"), file));
 }
 
 TEST(FeatureColours, PrincipalComponentsAreRedGreenAndBlue) {

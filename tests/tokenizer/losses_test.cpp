@@ -27,6 +27,31 @@ TEST(ReconstructionLoss, EqualsItsFormula) {
   EXPECT_THROW(loss("l2", x, y), Error);
 }
 
+// What stands at unknown pixels changes no loss, and the mean is over the others.
+TEST(ReconstructionLoss, OnlyKnownPixelsCount) {
+  const auto random = [](at::IntArrayRef shape) { return at::rand(shape, at::kDouble); };
+  const Tensor x = random({2, 3, 4, 4}), y = random({2, 3, 4, 4}), other = random({2, 3, 4, 2});
+  Tensor known = at::ones({2, 1, 4, 4}, at::kBool);
+  known.slice(3, 2, 4).fill_(false);  // the right half
+  Tensor changed = x.clone();
+  changed.slice(3, 2, 4).copy_(other);
+  const auto left = [](const Tensor& t) { return t.slice(-1, 0, 2); };
+  for (const char* name : {"mse", "l1", "smooth_l1", "cosine", "cosine_1d", "binary_cross_entropy"}) {
+    const double expected = loss(name, left(x), left(y));
+    EXPECT_NEAR(reconstruction_loss(name, x, y, known).item<double>(), expected, 1e-9) << name;
+    EXPECT_NEAR(reconstruction_loss(name, changed, y, known).item<double>(), expected, 1e-9) << name;
+    EXPECT_EQ(reconstruction_loss(name, x, y, at::zeros_like(known)).item<double>(), 0) << name;
+    Tensor first = known.clone();
+    first[1].fill_(false);  // nothing of the second picture is known
+    EXPECT_NEAR(reconstruction_loss(name, x, y, first).item<double>(),
+                loss(name, left(x.slice(0, 0, 1)), left(y.slice(0, 0, 1))), 1e-9)
+        << name;
+  }
+  const Tensor classes = at::randint(3, {2, 4, 4}, at::kLong);
+  EXPECT_NEAR(reconstruction_loss("cross_entropy", changed, classes, known).item<double>(),
+              loss("cross_entropy", left(x), left(classes)), 1e-9);
+}
+
 // A mask's logits are squashed to -1..1, and taken for logits again.
 TEST(ReconstructionLoss, MasksAreSquashedTwice) {
   for (const double x : {-4.0, -0.3, 0.0, 2.0}) {

@@ -163,6 +163,34 @@ TEST_F(PretokenizeTest, ShardsAndFoldersGiveTheSameTokens) {
   EXPECT_EQ(files("from_shards"), files("tokens"));
 }
 
+// The unit of depth is the data set's, and labels may be none.
+TEST_F(PretokenizeTest, StatedUnitsAndUnknownPixels) {
+  Raster<float> wall(48, 40, 1, 3);
+  for (int i = 0; i < 5; ++i) {
+    const std::string name = "room" + std::to_string(i);
+    write_file(root / "data/depth" / (name + ".png"), encode_depth_png(wall));
+    write_file(root / "data/semseg" / (name + ".png"), encode_label_png(Image(48, 40, 1, 2), label_palette()));
+  }
+  pretokenize(options());
+  Image labels(48, 40, 1, 2);
+  std::vector<int64_t> centimetres(48 * 40, 300);
+  for (size_t i = 0; i < centimetres.size(); i += 3) centimetres[i] = 0, labels.pixels[i] = 255;
+  for (int i = 0; i < 5; ++i) {
+    const std::string name = "room" + std::to_string(i);
+    fs::remove(root / "data/depth" / (name + ".png"));
+    write_npy(root / "data/depth" / (name + ".npy"), npy_from_integers(centimetres, {40, 48}, "u2"));
+    write_file(root / "data/semseg" / (name + ".png"), encode_label_png(labels, label_palette()));
+  }
+  EXPECT_NE(failure(options("no_unit")).find("unit is not known"), std::string::npos) << failure(options("no_unit"));
+  write_file(root / "data/dataset.yaml", "depth: {unit: cm}\n");
+  EXPECT_TRUE(check_data((root / "data").string(), {}).faults.empty());
+  pretokenize(options("stated"));
+  for (const char* modality : {"tok_depth@32", "tok_semseg@32"})
+    EXPECT_EQ(read_file(root / "stated" / modality / "shard-00000.tar"),
+              read_file(root / "tokens" / modality / "shard-00000.tar"))
+        << modality;
+}
+
 TEST_F(PretokenizeTest, KeepsWhatIsThereAndRefusesOtherSettings) {
   pretokenize(options());
   const auto time = fs::last_write_time(root / "tokens/tok_depth@32/shard-00000.tar");

@@ -6,6 +6,7 @@
 
 #include "fourm/core/rng.h"
 #include "fourm/io/npy.h"
+#include "fourm/tokenizer/picture_batch.h"
 #include "fourm/tokenizer/vqvae.h"
 
 namespace fourm {
@@ -21,11 +22,11 @@ StoredPicture disc(const std::string& kind, uint64_t seed) {
     front[c] = static_cast<uint8_t>(random.below(256));
   }
   Image image(32, 32, kind == "semseg" ? 1 : 3);
-  Raster<uint16_t> depth(32, 32, 1);
+  Raster<float> depth(32, 32, 1);
   for (int y = 0; y < 32; ++y)
     for (int x = 0; x < 32; ++x) {
       const bool inside = std::hypot(x - cx, y - cy) < r;
-      *depth.at(x, y) = static_cast<uint16_t>(inside ? 1000 + 10 * front[0] : 4000 + 10 * ground[0]);
+      *depth.at(x, y) = 0.01F * static_cast<float>(inside ? 100 + front[0] : 400 + ground[0]);
       for (int c = 0; c < image.channels; ++c)
         image.at(x, y)[c] = kind == "semseg" ? (inside ? 2 : 1) : (inside ? front : ground)[c];
     }
@@ -107,6 +108,77 @@ TEST(TokenizerTraining, LabelsComeBackBetter) {
   const auto [before, after] = before_and_after("semseg");
   EXPECT_GT(after.at("miou"), 0.75);
   EXPECT_GT(after.at("miou"), before.at("miou"));
+}
+
+// Holes in the data and pictures of holes alone: measured and learned is what is known.
+TEST(TokenizerTraining, UnknownPixelsAreLeftOut) {
+  TokenizerRecipe recipe = small_recipe("depth", "holes");
+  const auto whole = load_squares(*recipe.tokenizer.input, picture_files(recipe.data), 32, 1, 0);
+  recipe.data = (fs::path(testing::TempDir()) / "depth_with_holes").string();
+  Random random(3);
+  std::vector<StoredPicture> holes = whole;
+  for (size_t i = 0; i < holes.size(); ++i) {
+    auto& map = std::get<Raster<float>>(holes[i]);
+    for (float& metres : map.pixels)
+      if (i % 8 == 0 || random.chance(0.3)) metres = 0;
+    write_file(fs::path(recipe.data) / (std::to_string(100 + i) + ".npy"), encode_depth_npy(map));
+  }
+  recipe.training.steps = 150;
+  train_tokenizer(recipe);
+  const auto tokenizer = PictureTokenizer::open(fs::path(recipe.out) / "model");
+  std::vector<StoredPicture> known;
+  for (size_t i = 0; i < holes.size(); ++i)
+    if (i % 8) known.push_back(holes[i]);
+  const double all = evaluate_tokenizer(tokenizer, holes).measures.at("abs_rel");
+  EXPECT_NEAR(all, evaluate_tokenizer(tokenizer, known).measures.at("abs_rel"), 1e-9);
+  EXPECT_LT(evaluate_tokenizer(tokenizer, whole).measures.at("abs_rel"), 0.2);
+  EXPECT_FALSE(evaluate_tokenizer(tokenizer, {holes[0]}).measures.contains("abs_rel"));
+
+  // A wall with holes is the wall.
+  Raster<float> wall(32, 32, 1, 3), pierced = wall;
+  for (float& metres : pierced.pixels)
+    if (random.chance(0.3)) metres = 0;
+  EXPECT_EQ(tokenizer.encode({pierced}), tokenizer.encode({wall}));
+}
+
+TEST(TokenizerTraining, LabelNoneIsLeftOut) {
+  TokenizerRecipe recipe = small_recipe("semseg", "none");
+  const auto whole = load_squares(*recipe.tokenizer.input, picture_files(recipe.data), 32, 1, 0);
+  recipe.data = (fs::path(testing::TempDir()) / "labels_with_none").string();
+  make_folder(recipe.data);
+  std::vector<StoredPicture> some = whole;
+  for (size_t i = 0; i < some.size(); ++i) {
+    auto& map = std::get<Image>(some[i]);
+    for (int x = 0; x < 32; ++x)
+      for (const int y : {0, 1, 30, 31}) *map.at(x, y) = 255;
+    write_file(fs::path(recipe.data) / (std::to_string(100 + i) + ".png"),
+               encode_picture(*recipe.tokenizer.input, map));
+  }
+  recipe.training.steps = 150;
+  train_tokenizer(recipe);
+  const auto tokenizer = PictureTokenizer::open(fs::path(recipe.out) / "model");
+  EXPECT_GT(evaluate_tokenizer(tokenizer, some).measures.at("miou"), 0.75);
+  const StoredPicture none = Image(32, 32, 1, 255);
+  EXPECT_FALSE(evaluate_tokenizer(tokenizer, {none}).measures.contains("miou"));
+  EXPECT_NEAR(evaluate_tokenizer(tokenizer, {some[1], none}).measures.at("miou"),
+              evaluate_tokenizer(tokenizer, {some[1]}).measures.at("miou"), 1e-12);
+}
+
+TEST(TokenizerTraining, LossesOfABatchLeaveUnknownPixelsOut) {
+  InputConfig input;
+  input.kind = "depth";
+  const StoredPicture whole = Raster<float>(2, 1, 1, 3);
+  Raster<float> left(2, 1, 1, 3);
+  left.pixels[0] = 0;
+  const StoredPicture hole = left;
+  EXPECT_FALSE(known_batch(input, {&whole, &whole}).defined());
+  const Tensor known = known_batch(input, {&whole, &hole, &hole}, {false, false, true});
+  EXPECT_TRUE(at::equal(known.flatten(), at::tensor({1, 1, 0, 1, 1, 0}).to(at::kBool)));
+  input.kind = "semseg";
+  const StoredPicture none = Image(2, 1, 1, 255);
+  EXPECT_FALSE(known_batch(input, {&none}).any().item<bool>());
+  input.label_offset = 1;  // none is a class of the tokenizer's own
+  EXPECT_FALSE(known_batch(input, {&none}).defined());
 }
 
 TEST(TokenizerTraining, InterruptedAndContinuedIsTheSameBitForBit) {
