@@ -1,6 +1,7 @@
 #include <cstdio>
 #include <iostream>
 
+#include "cli/bundled.h"
 #include "cli/verbs.h"
 #include "fourm/bench/bench.h"
 #include "fourm/core/strings.h"
@@ -22,7 +23,7 @@ void add_bench(CLI::App& program) {
           "tok_decode (one, 25 DDIM steps), tok_decode8 (one, 8 steps of DPM-Solver++), tok_step (one step); "
           "train (a step of 8 samples, 128 + 128 tokens)")
       ->required();
-  auto* model = verb->add_option("--model", o->model, "model folder");
+  auto* model = verb->add_option("--model", o->model, "model folder")->transform(model_path());
   verb->add_option("--size", o->bench.size, "random weights instead: Ti, S, B, L or XL")->excludes(model);
   verb->add_option("--save", o->save, "keep the random weights here, and use them again");
   verb->add_option("--dtype", o->bench.dtype, "what random weights are stored as: f32, f16 or bf16")

@@ -3,6 +3,7 @@
 #include <cstdio>
 #include <numeric>
 
+#include "cli/bundled.h"
 #include "cli/outputs.h"
 #include "cli/verbs.h"
 #include "fourm/clip/image_text.h"
@@ -26,6 +27,7 @@ struct Options {
 void train(const Options& options) {
   ClipRecipe recipe;
   load_config(options.recipe, options.overrides, recipe);
+  check_run_folder(recipe.out);
   train_clip(recipe).check_finished(recipe.out);
 }
 
@@ -36,6 +38,7 @@ std::vector<fs::path> pictures_in(const std::string& folder) {
 }
 
 void features(const Options& options) {
+  check_writable_folder(options.out);
   const ImageText model = ImageText::open(options.model);
   const auto files = pictures_in(options.in);
   const auto outputs = outputs_of(files, options.out, ".npy");
@@ -60,7 +63,7 @@ void score(const Options& options) {
     else
       std::printf("%6.2f  %6.4f  %s\n", 100 * cosines[i], shares[i] / sum, options.texts[i].c_str());
   }
-  if (options.json) std::printf("%s\n", rows.dump(2).c_str());
+  if (options.json) std::printf("%s\n", json_text(rows, 2).c_str());
 }
 
 void search(const Options& options) {
@@ -81,7 +84,7 @@ void search(const Options& options) {
     else
       std::printf("%6.2f  %s\n", -100 * cosine, files[file].c_str());
   }
-  if (options.json) std::printf("%s\n", rows.dump(2).c_str());
+  if (options.json) std::printf("%s\n", json_text(rows, 2).c_str());
 }
 
 }  // namespace
@@ -100,6 +103,7 @@ void add_clip(CLI::App& program) {
   const auto with_model = [&](const char* name, const char* help) {
     auto* sub = verb->add_subcommand(name, help);
     sub->add_option("--model", options->model, "folder with config.json, model.safetensors and tokenizer.json")
+        ->transform(model_path())
         ->required();
     return sub;
   };

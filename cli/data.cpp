@@ -3,8 +3,10 @@
 
 #include "cli/verbs.h"
 #include "fourm/core/log.h"
+#include "fourm/core/strings.h"
 #include "fourm/data/check.h"
 #include "fourm/data/convert.h"
+#include "fourm/data/fault_list.h"
 #include "fourm/data/stats.h"
 #include "fourm/eval/gallery.h"
 
@@ -20,24 +22,23 @@ struct Options {
 
 void run_check(const Options& o) {
   const CheckReport report = check_data(o.path, o.check);
+  const std::string faults_found = counted(static_cast<int64_t>(report.faults.size()), "fault");
   if (o.json) {
     Json faults = Json::array();
     for (const auto& f : report.faults)
       faults.push_back({{"file", f.file}, {"member", f.member}, {"problem", f.problem}, {"remedy", f.remedy}});
-    std::cout << Json{{"samples", report.samples}, {"files", report.files}, {"faults", faults}}.dump(
-                     2, ' ', false, Json::error_handler_t::replace)
-              << "\n";
+    std::cout << json_text({{"samples", report.samples}, {"files", report.files}, {"faults", faults}}, 2) << "\n";
   } else {
-    for (const auto& fault : report.faults) std::cout << fault.text() << "\n";
-    std::cout << report.samples << " samples, " << report.files
-              << " files: " << (report.faults.empty() ? "sound" : concat(report.faults.size(), " faults")) << "\n";
+    std::cout << fault_lines(report.faults, o.path) << counted(report.samples, "sample") << ", "
+              << counted(report.files, "file") << ": " << (report.faults.empty() ? "sound" : faults_found) << "\n";
   }
   std::cout.flush();
-  check(report.faults.empty(), o.path, ": ", report.faults.size(), " faults were found; the lines above name them");
+  check(report.faults.empty(), o.path, ": ", faults_found, " found; the lines above say what to do");
 }
 
 std::string described(const std::string& modality, const Json& tally) {
-  std::string line = concat("  ", modality, ": ", tally["files"], " files, ", tally["bytes"], " bytes");
+  std::string line =
+      concat("  ", modality, ": ", counted(tally["files"], "file"), ", ", counted(tally["bytes"], "byte"));
   if (tally["unreadable"] > 0) line += concat(", ", tally["unreadable"], " unreadable");
   for (const char* key :
        {"boxes", "texts", "words", "crops", "length", "used", "highest", "sizes", "unknown", "classes"}) {
@@ -60,13 +61,15 @@ void run_stats(const Options& o) {
     if (o.json)
       std::cout << Json{{"samples_per_second", speed}}.dump() << "\n";
     else
-      std::cout << static_cast<int64_t>(speed) << " samples are read and masked in a second of one processor\n";
+      std::cout << counted(static_cast<int64_t>(speed), "sample") << " a second read and masked by one processor\n";
     return;
   }
+  if (!o.out.empty()) check_writable_folder(o.out);
   const DataStats stats = data_stats(o.path, o.out.empty() ? 0 : o.preview);
-  std::string text = concat(stats.report["samples"], " samples in ", stats.report["shards"], " shards\n");
+  std::string text =
+      concat(counted(stats.report["samples"], "sample"), " in ", counted(stats.report["shards"], "shard"), "\n");
   for (const auto& [modality, tally] : stats.report["modalities"].items()) text += described(modality, tally);
-  std::cout << (o.json ? stats.report.dump(2) + "\n" : text);
+  std::cout << (o.json ? json_text(stats.report, 2) + "\n" : text);
   if (o.out.empty()) return;
   Gallery page{"Data set", o.path, {}, text};
   for (const auto& [name, cells] : stats.preview) {
@@ -84,9 +87,10 @@ void run_stats(const Options& o) {
 }
 
 void run_convert(const Options& o) {
+  check_writable_folder(o.out);
   const int64_t samples =
       o.to == "shards" ? convert_to_shards(o.path, o.out, o.shard_size) : convert_to_folders(o.path, o.out);
-  std::cout << samples << " samples in " << o.out << "\n";
+  std::cout << counted(samples, "sample") << " in " << o.out << "\n";
 }
 
 }  // namespace
@@ -137,7 +141,7 @@ void add_data(CLI::App& program) {
                  "mask/ and det/ from the alpha channel of rgb/; the class is the picture's folder")
       ->required();
   label_verb->footer("Example:\n  fourm data label stamps --transparency");
-  label_verb->callback([o] { std::cout << label_by_transparency(o->path) << " samples labelled\n"; });
+  label_verb->callback([o] { std::cout << counted(label_by_transparency(o->path), "sample") << " labelled\n"; });
 }
 
 }  // namespace fourm

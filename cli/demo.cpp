@@ -1,5 +1,6 @@
 #include <iostream>
 
+#include "cli/bundled.h"
 #include "cli/verbs.h"
 #include "fourm/clip/image_text.h"
 #include "fourm/core/error.h"
@@ -8,20 +9,6 @@
 #include "fourm/eval/demo.h"
 
 namespace fourm {
-namespace {
-
-// The bundled model: below the current folder, else beside the program's build folder.
-fs::path bundled_model() {
-  const fs::path name = "models/rooms-ti";
-  std::error_code ignored;
-  const fs::path program = fs::read_symlink("/proc/self/exe", ignored);
-  for (const auto& root : {fs::path("."), program.parent_path() / ".." / "..", program.parent_path()})
-    if (fs::exists(root / name / "config.json", ignored)) return root / name;
-  fail("the bundled model models/rooms-ti was not found; give a model with --model DIR");
-}
-
-}  // namespace
-
 void add_demo(CLI::App& program) {
   struct Options {
     std::string model, out = "out/demo";
@@ -31,7 +18,7 @@ void add_demo(CLI::App& program) {
   };
   auto o = std::make_shared<Options>();
   auto* verb = program.add_subcommand("demo", "Show what the bundled model does, as a picture and a web page");
-  verb->add_option("--model", o->model, "model folder; default: the bundled models/rooms-ti");
+  verb->add_option("--model", o->model, "model folder; default: the bundled models/rooms-ti")->transform(model_path());
   verb->add_option("--image", o->images,
                    "pictures of your own to read as well (the bundled model knows rendered rooms only)");
   verb->add_option("--rooms", o->demo.rooms, "unseen rooms to read")->check(CLI::Range(0, 64))->capture_default_str();
@@ -44,13 +31,14 @@ void add_demo(CLI::App& program) {
   verb->footer("Examples:\n  fourm demo\n  fourm demo --image kitchen.jpg --out gallery");
   verb->callback([o] {
     const Stopwatch watch;
+    check_writable_folder(o->out);
     for (const auto& image : o->images) o->demo.images.emplace_back(image);
     const fs::path model = o->model.empty() ? bundled_model() : fs::path(o->model);
     o->demo.image_text = image_text_of(model);
     write_gallery(o->out, demo(Pipeline::open({model, {}, {}, {}}), o->demo));
     const fs::path picture = fs::path(o->out) / "gallery.png", page = fs::path(o->out) / "index.html";
     if (o->json)
-      std::cout << Json({{"picture", picture.string()}, {"page", page.string()}, {"seconds", watch.seconds()}}).dump()
+      std::cout << json_text({{"picture", picture.string()}, {"page", page.string()}, {"seconds", watch.seconds()}})
                 << "\n";
     else
       std::cout << picture.string() << "\n" << page.string() << "\n";

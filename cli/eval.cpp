@@ -1,5 +1,6 @@
 #include <iostream>
 
+#include "cli/bundled.h"
 #include "cli/config_options.h"
 #include "cli/verbs.h"
 #include "fourm/clip/image_text.h"
@@ -19,7 +20,9 @@ void add_eval(CLI::App& program) {
   };
   auto o = std::make_shared<Options>();
   auto* verb = program.add_subcommand("eval", "Measure what a model makes of held-out samples");
-  verb->add_option("--model", o->model, "model folder")->required();
+  verb->add_option("--model", o->model, "model folder, or folder of a finished run")
+      ->transform(model_path())
+      ->required();
   verb->add_option("--data", o->data, "data set with truth, as `fourm rooms` writes it")->required();
   verb->add_option(
           "--inputs", o->evaluate.inputs,

@@ -2,6 +2,7 @@
 #include <iostream>
 #include <optional>
 
+#include "cli/bundled.h"
 #include "cli/config_options.h"
 #include "cli/verbs.h"
 #include "fourm/core/json.h"
@@ -54,15 +55,16 @@ void write_features(const Options& o, const Pipeline& pipeline, const Canvas& ca
   write_npy(file, npy_from_floats(features.values, {rows, features.width}));
   write_json(names, {{"rows", features.modalities}});
   if (o.json)
-    std::cout << Json{{"features", file.string()}, {"rows", rows}, {"width", features.width}}.dump() << "\n";
+    std::cout << json_text({{"features", file.string()}, {"rows", rows}, {"width", features.width}}) << "\n";
   else
-    std::cout << "features: " << rows << " rows of " << features.width << " (" << file.string() << ")\n";
+    std::cout << "features: " << counted(rows, "row") << " of " << features.width << " (" << file.string() << ")\n";
 }
 
 void run(const Options& o) {
   if (o.features && o.in.empty()) throw UsageError("--features are those of an input: give --in");
   if (o.in.empty() && o.plan.empty() && o.outputs.empty())
     throw UsageError("nothing to do: give --in and --out-modality");
+  check_writable_folder(o.out);
   const Stopwatch watch;
   const Pipeline pipeline = Pipeline::open({o.model, o.tokenizers, o.text_tokenizer, o.modalities}, o.engine);
   const double ready = watch.seconds();
@@ -113,7 +115,7 @@ void run(const Options& o) {
     report["samples"].push_back(sample);
   }
   report["seconds"] = watch.seconds();
-  if (o.json) std::cout << report.dump() << "\n";
+  if (o.json) std::cout << json_text(report) << "\n";
 }
 
 }  // namespace
@@ -121,7 +123,9 @@ void run(const Options& o) {
 void add_generate(CLI::App& program) {
   auto o = std::make_shared<Options>();
   auto* verb = program.add_subcommand("generate", "Generate any modalities from any others");
-  verb->add_option("--model", o->model, "model folder, or one safetensors file")->required();
+  verb->add_option("--model", o->model, "model folder, folder of a finished run, or one safetensors file")
+      ->transform(model_path())
+      ->required();
   verb->add_option("--in", o->in, "MODALITY=FILE or MODALITY=TEXT: picture, .npy tokens, .txt or the text itself");
   verb->add_option("--depth-unit", o->depth_unit,
                    "of depth files: m, cm, mm or the metres of one stored number; default: as their dataset.yaml says");

@@ -1,5 +1,6 @@
 #include <iostream>
 
+#include "cli/bundled.h"
 #include "cli/verbs.h"
 #include "fourm/model/inspect.h"
 
@@ -7,15 +8,18 @@ namespace fourm {
 
 void add_inspect(CLI::App& program) {
   struct Options {
-    std::string path, convert, dtype = "f32";
+    std::string path, modalities, convert, dtype = "f32";
     int bits = 0;
     bool tensors = false, json = false;
   };
   auto options = std::make_shared<Options>();
-  auto* verb = program.add_subcommand("inspect", "Show a model, a config, any safetensors file or PyTorch checkpoint");
+  auto* verb = program.add_subcommand("inspect", "Show what a file or folder is: model, run, tensors, images, data");
   verb->add_option("PATH", options->path,
-                   "model folder, config.json, safetensors file, or PyTorch checkpoint (.pth, .bin)")
+                   "model folder, folder of a run, config.json, safetensors file, PyTorch checkpoint (.pth, .bin), "
+                   "tokenizer.json, image, .npy, .tar or data set")
+      ->transform(model_path())
       ->required();
+  verb->add_option("--modalities", options->modalities, "YAML with further modalities of the model");
   verb->add_flag("--tensors", options->tensors, "list every tensor");
   verb->add_flag("--json", options->json, "machine-readable");
   verb->add_option("--convert", options->convert, "write a copy here instead, stored as --dtype");
@@ -30,11 +34,12 @@ void add_inspect(CLI::App& program) {
       "  fourm inspect checkpoint.pth --convert models/mine    # without running code that the file names");
   verb->callback([options] {
     if (!options->convert.empty()) {
+      check_writable_folder(fs::absolute(options->convert).parent_path());
       convert(options->path, options->convert, options->dtype, options->bits);
       return;
     }
-    const Json report = inspect(options->path);
-    std::cout << (options->json ? report.dump(2) + "\n" : inspect_text(report, options->tensors));
+    const Json report = inspect(options->path, options->modalities);
+    std::cout << (options->json ? json_text(report, 2) + "\n" : inspect_text(report, options->tensors));
   });
 }
 

@@ -6,6 +6,7 @@
 #include <cstring>
 #include <new>
 
+#include "cli/usage.h"
 #include "cli/verbs.h"
 #include "fourm/core/error.h"
 #include "fourm/core/log.h"
@@ -47,7 +48,8 @@ int main(int argc, char** argv) {
   fourm::keep_freed_memory();
   CLI::App program{
       "4M, massively multimodal masked modeling: one Transformer that reads and writes pictures, depth, "
-      "normals, semantic maps, boxes and text."};
+      "normals, semantic maps, boxes and text.",
+      "fourm"};
   program.set_version_flag("--version", "fourm " FOURM_VERSION);
   program.require_subcommand(1);
   program.add_flag_callback(
@@ -74,8 +76,7 @@ int main(int argc, char** argv) {
   } catch (const CLI::Success& answer) {
     return program.exit(answer);
   } catch (const CLI::ParseError& error) {
-    program.exit(error);
-    return 2;
+    return failed(2, fourm::usage_message(program, error));
   } catch (const fourm::UsageError& error) {
     return failed(2, error.what());
   } catch (const std::bad_alloc&) {

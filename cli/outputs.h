@@ -10,6 +10,11 @@
 
 namespace fourm {
 
+/// Error when a training cannot write into the folder that its recipe names; an empty name is for the training to refuse.
+inline void check_run_folder(const std::string& out) {
+  if (!out.empty()) check_writable_folder(out);
+}
+
 /// FOLDER/STEM.EXTENSION of each input; the folder is made. Error when two inputs would become one file.
 inline std::vector<fs::path> outputs_of(const std::vector<fs::path>& inputs, const fs::path& folder,
                                         const std::string& extension) {

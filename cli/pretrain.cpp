@@ -1,4 +1,5 @@
 // fourm pretrain RECIPE.yaml [key=value ...]
+#include "cli/outputs.h"
 #include "cli/verbs.h"
 #include "fourm/core/config.h"
 #include "fourm/train/pretraining.h"
@@ -16,6 +17,7 @@ void add_pretrain(CLI::App& program) {
   verb->callback([recipe, overrides] {
     PretrainConfig config;
     load_config(*recipe, *overrides, config);
+    check_run_folder(config.out);
     pretrain(config).check_finished(config.out);
   });
 }

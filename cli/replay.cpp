@@ -1,6 +1,7 @@
 #include "fourm/generate/replay.h"
 #include "cli/verbs.h"
 #include "fourm/core/log.h"
+#include "fourm/core/strings.h"
 
 namespace fourm {
 
@@ -15,10 +16,11 @@ void add_replay(CLI::App& program) {
   verb->add_option("--tokenizer", options->tokenizer, "tokenizer.json for text cases that do not bring their own");
   verb->footer("Example:\n  fourm replay tests/fixtures/transformer/forward_21 --out results.safetensors");
   verb->callback([options] {
+    check_writable_file(options->out);
     const size_t count =
         replay(options->folder, options->out,
                options->tokenizer.empty() ? std::nullopt : std::optional<fs::path>(options->tokenizer));
-    note("wrote ", count, " results to ", options->out);
+    note("wrote ", counted(static_cast<int64_t>(count), "result"), " to ", options->out);
   });
 }
 

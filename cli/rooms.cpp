@@ -4,6 +4,7 @@
 
 #include "cli/verbs.h"
 #include "fourm/core/log.h"
+#include "fourm/core/strings.h"
 #include "fourm/rooms/dataset.h"
 
 namespace fourm {
@@ -25,6 +26,7 @@ void run_rooms(const RoomsArguments& a) {
   if (options.split == Split::kAll) throw UsageError("--split must be train, val or test");
   if (!a.furniture.empty()) options.furniture = parse_split(a.furniture);
   options.solids = a.solids;
+  check_writable_folder(a.out);
   const Stopwatch watch;
   const RoomMaker maker(options);
   if (maker.catalogue().only_solids() && !a.solids)
@@ -32,13 +34,18 @@ void run_rooms(const RoomsArguments& a) {
          ": simple solids stand in (apt install sweethome3d-furniture)");
   const auto report = write_rooms(maker, a.count, a.out, a.threads, a.preview, a.shards);
   if (a.json)
-    std::cout
-        << Json{{"out", a.out},     {"count", report.samples}, {"size", a.size},          {"seed", a.seed},
-                {"split", a.split}, {"models", report.models}, {"solids", report.solids}, {"seconds", watch.seconds()}}
-               .dump()
-        << "\n";
+    std::cout << json_text({{"out", a.out},
+                            {"count", report.samples},
+                            {"size", a.size},
+                            {"seed", a.seed},
+                            {"split", a.split},
+                            {"models", report.models},
+                            {"solids", report.solids},
+                            {"seconds", watch.seconds()}})
+              << "\n";
   else
-    std::cout << report.samples << " rooms with " << report.models << " models in " << a.out << "\n";
+    std::cout << counted(report.samples, "room") << " with " << counted(report.models, "model") << " in " << a.out
+              << "\n";
 }
 
 }  // namespace

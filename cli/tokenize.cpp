@@ -1,6 +1,7 @@
 // fourm tokenize --data DIR --tokenizers DIR --out DIR
 #include <cstdio>
 
+#include "cli/bundled.h"
 #include "cli/verbs.h"
 #include "fourm/train/pretokenize.h"
 
@@ -13,6 +14,7 @@ void add_tokenize(CLI::App& program) {
   verb->add_option("--data", options->data, "data set: rgb/, depth/, ..., caption/, det/ in folders or tar shards")
       ->required();
   verb->add_option("--tokenizers", options->tokenizers, "folder of tokenizers: tok_rgb@128/, tok_depth@128/, ...")
+      ->transform(model_path())
       ->required();
   verb->add_option("--out", options->out, "folder to write")->required();
   verb->add_option("--crops", options->crops, "of each sample: the middle one, then random ones")
@@ -40,6 +42,7 @@ void add_tokenize(CLI::App& program) {
       throw UsageError("--worker should be K/N with K from 0 to N - 1, such as 0/2");
     options->worker = k;
     options->workers = n;
+    check_writable_folder(options->out);
     pretokenize(*options);
   });
 }

@@ -1,6 +1,7 @@
 // fourm tokenizer train|encode|decode|eval|solvers
 #include <cstdio>
 
+#include "cli/bundled.h"
 #include "cli/config_options.h"
 #include "cli/outputs.h"
 #include "cli/verbs.h"
@@ -58,10 +59,12 @@ auto naming(const fs::path& file, const Body& body) {
 void train(const Options& options) {
   TokenizerRecipe recipe;
   load_config(options.recipe, options.overrides, recipe);
+  check_run_folder(recipe.out);
   train_tokenizer(recipe).check_finished(recipe.out);
 }
 
 void encode(const Options& options) {
+  check_writable_folder(options.out);
   const PictureTokenizer tokenizer = PictureTokenizer::open(options.tokenizer, packing_of(options.engine));
   const auto files = listed(options.inputs, {});
   const auto outputs = outputs_of(files, options.out, ".npy");
@@ -81,6 +84,7 @@ void encode(const Options& options) {
 }
 
 void decode(const Options& options) {
+  check_writable_folder(options.out);
   const PictureTokenizer tokenizer = PictureTokenizer::open(options.tokenizer, packing_of(options.engine));
   const auto files = listed(options.inputs, {".npy"});
   const auto outputs = outputs_of(files, options.out, picture_extension(tokenizer.input()));
@@ -161,7 +165,8 @@ void add_tokenizer(CLI::App& program) {
   const auto common = [&](const char* name, const char* help, const char* inputs) {
     auto* sub = verb->add_subcommand(name, help);
     sub->add_option("--tokenizer", options->tokenizer,
-                    "folder with config.json and weights, or one file (.safetensors, .pth)")
+                    "folder with config.json and weights, folder of a finished run, or one file (.safetensors, .pth)")
+        ->transform(model_path())
         ->required();
     sub->add_option("IN", options->inputs, inputs)->required();
     add_config_options(*sub, options->engine, "", "Engine");

@@ -3,6 +3,7 @@
 #include "cli/verbs.h"
 #include "fourm/core/json.h"
 #include "fourm/core/log.h"
+#include "fourm/core/strings.h"
 #include "fourm/text/wordpiece.h"
 #include "fourm/text/wordpiece_trainer.h"
 
@@ -47,6 +48,7 @@ void add_vocab(CLI::App& program) {
   train->add_option("--min-frequency", o->min_frequency, "rarer pairs are not merged")->capture_default_str();
   train->footer("Example:\n  fourm vocab train rooms/caption --size 1500 --coordinates 64 --out tokenizer.json");
   train->callback([o] {
+    check_writable_file(o->out);
     WordPieceOptions options;
     options.vocabulary_size = o->size;
     options.sentinels = o->sentinels;
@@ -70,7 +72,7 @@ void add_vocab(CLI::App& program) {
       }
     }
     write_file(o->out, trainer.tokenizer_json());
-    note("wrote ", o->out, " with ", WordPiece::load(o->out).size(), " entries");
+    note("wrote ", o->out, " with ", counted(WordPiece::load(o->out).size(), "entry", "entries"));
   });
 }
 

@@ -40,6 +40,9 @@ function(fourm_program)
     target_link_libraries(fourm PRIVATE fourm_flags fourm_plain_deps fourm_torch ${folders})
     target_compile_definitions(fourm PRIVATE FOURM_VERSION="${PROJECT_VERSION}")
     target_precompile_headers(fourm PRIVATE ${PROJECT_SOURCE_DIR}/cli/verbs.h)  # CLI11 takes seconds to parse
+    set_target_properties(fourm PROPERTIES INSTALL_RPATH_USE_LINK_PATH ON)
+    install(TARGETS fourm RUNTIME DESTINATION bin)
+    install(DIRECTORY ${PROJECT_SOURCE_DIR}/models DESTINATION share/fourm)
   endif()
 endfunction()
 

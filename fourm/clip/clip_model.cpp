@@ -3,6 +3,7 @@
 #include <cmath>
 
 #include "fourm/core/error.h"
+#include "fourm/io/model_folder.h"
 #include "fourm/nn/position.h"
 
 namespace fourm {
@@ -58,7 +59,8 @@ ClipModel::ClipModel(const ClipConfig& config, std::string tokenizer_json, const
   logit_scale_ = root.parameter("logit_scale", {1}, Init::constant(at::full({1}, kFirstLogScale)));
 }
 
-ClipModel ClipModel::open(const fs::path& folder, std::optional<Precision> pack_for) {
+ClipModel ClipModel::open(const fs::path& given, std::optional<Precision> pack_for) {
+  const fs::path folder = model_folder(given);
   check(fs::is_directory(folder), folder.string(),
         ": is no folder of an image-text model (config.json, model.safetensors, tokenizer.json)");
   const fs::path json = folder / "tokenizer.json";

@@ -5,6 +5,7 @@
 #include "fourm/clip/clip_model.h"
 #include "fourm/core/log.h"
 #include "fourm/core/parallel.h"
+#include "fourm/io/model_folder.h"
 #include "fourm/tokenizer/picture_batch.h"
 
 namespace fourm {
@@ -76,7 +77,8 @@ std::vector<NpyArray> ImageText::features(const std::vector<StoredPicture>& pict
 
 fs::path image_text_of(const fs::path& model) {
   std::error_code ignored;
-  return fs::is_directory(model / "clip", ignored) ? model / "clip" : fs::path();
+  const fs::path inside = model_folder(model) / "clip";
+  return fs::is_directory(inside, ignored) ? inside : fs::path();
 }
 
 void each_picture_batch(const std::vector<fs::path>& files, const std::string& label,

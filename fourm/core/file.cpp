@@ -61,8 +61,11 @@ void write_file(const fs::path& path, const std::function<void(std::ostream&)>& 
   if (path.has_parent_path()) make_folder(path.parent_path());
   static std::atomic<int64_t> count = 0;  // several threads may write the same file
   // Hidden, so that what a killed process leaves is nowhere taken for a file of its own.
-  const fs::path beside = path.parent_path() / concat(".", path.filename().string(), ".tmp", getpid(), "-", count++);
   std::error_code ignored;
+  // What a link leads to is written, the link stays.
+  const fs::path target = fs::exists(path, ignored) ? fs::canonical(path, ignored) : path;
+  const fs::path beside =
+      target.parent_path() / concat(".", target.filename().string(), ".tmp", getpid(), "-", count++);
   try {
     std::ofstream out(beside, std::ios::binary | std::ios::trunc);
     check(out.good(), path.string(), ": cannot be written (", std::strerror(errno), ")");
@@ -74,7 +77,7 @@ void write_file(const fs::path& path, const std::function<void(std::ostream&)>& 
     const bool synced = fd >= 0 && ::fsync(fd) == 0;
     if (fd >= 0) ::close(fd);
     check(synced, path.string(), ": cannot be written (", std::strerror(errno), ")");
-    fs::rename(beside, path);
+    fs::rename(beside, target);
   } catch (const fs::filesystem_error& error) {
     fs::remove(beside, ignored);
     fail(path.string(), ": ", error.code().message());

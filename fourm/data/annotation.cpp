@@ -9,7 +9,7 @@ namespace {
 
 LabelledBox parse_box(const Json& instance, const std::string& where) {
   const auto c = json_get<std::vector<double>>(instance, "boxes", where);
-  check(c.size() == 4, where, ": 'boxes' has ", c.size(), " numbers, expected 4");
+  check(c.size() == 4, where, ": 'boxes' has ", counted(c.size(), "number"), ", expected 4");
   for (const double corner : c)
     check(corner >= 0 && corner <= 1, where, ": 'boxes' holds ", corner, ", expected 0 to 1");
   check(c[0] <= c[2] && c[1] <= c[3], where, ": the box ", c[0], ", ", c[1], ", ", c[2], ", ", c[3],

@@ -303,11 +303,12 @@ CheckReport check_data(const std::string& path, const CheckOptions& options) {
       if (facts.width > 0) ++sizes[{facts.width, facts.height}];
     for (const auto& [modality, facts] : seen[i]) {
       if (facts.tokens && facts.tokens != usual(lengths[modality]))
-        complain(modality,
-                 concat("has ", facts.tokens, " tokens a crop, other samples have ", usual(lengths[modality])),
-                 "tokenise the sample again");
+        complain(
+            modality,
+            concat("has ", counted(facts.tokens, "token"), " a crop, other samples have ", usual(lengths[modality])),
+            "tokenise the sample again");
       if (facts.crops && facts.crops != usual(crops[""]))
-        complain(modality, concat("has ", facts.crops, " crops, other files have ", usual(crops[""])),
+        complain(modality, concat("has ", counted(facts.crops, "crop"), ", other files have ", usual(crops[""])),
                  "tokenise the sample again with one crop_settings");
       if (sizes.size() < 2 || facts.width == 0) continue;
       const auto [width, height] = usual(sizes);

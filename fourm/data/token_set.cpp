@@ -47,7 +47,7 @@ TokenArray::TokenArray(std::string_view bytes, std::string where)
   check(array_.dtype[0] == 'i' || array_.dtype[0] == 'u', where_, ": tokens should be integers, found dtype '",
         array_.dtype, "'");
   check((array_.shape.size() == 1 || array_.shape.size() == 2) && array_.count() > 0, where_,
-        ": expected tokens [crops, tokens], found ", array_.shape.size(), " dimensions");
+        ": expected tokens [crops, tokens], found ", counted(array_.shape.size(), "dimension"));
   if (array_.shape.size() == 1) array_.shape.insert(array_.shape.begin(), 1);
   crops_ = array_.shape[0];
   length_ = array_.shape[1];
@@ -117,7 +117,7 @@ TokenSample TokenSet::sample(int64_t i, Random random) const {
   std::optional<std::vector<CropView>> views;
   int64_t crops = 0;
   const auto agree = [&](int64_t n, const std::string& where) {
-    check(crops == 0 || n == crops, where, ": has ", n, " crops, other files of the sample have ", crops);
+    check(crops == 0 || n == crops, where, ": has ", counted(n, "crop"), ", other files of the sample have ", crops);
     crops = n;
   };
   if (source_.has(i, "crop_settings")) {

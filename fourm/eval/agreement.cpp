@@ -56,7 +56,7 @@ Json agreement(const Pipeline& one, const Pipeline& other, const EvaluateOptions
 
 std::string agreement_table(const Json& report) {
   std::ostringstream out;
-  out << report["samples"] << " samples of " << report["data"].get<std::string>() << "\n\n"
+  out << counted(report["samples"], "sample") << " of " << report["data"].get<std::string>() << "\n\n"
       << std::left << std::setw(24) << concat(report["given"].get<std::string>(), " ->") << std::right << std::setw(14)
       << "equal tokens" << std::setw(15) << "equal answers"
       << "\n"

@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "fourm/core/error.h"
+#include "fourm/core/strings.h"
 
 namespace fourm {
 namespace {
@@ -66,7 +67,7 @@ std::string overview(const Json& inputs) {
 }  // namespace
 
 std::string evaluation_table(const Json& report) {
-  std::string out = concat(report["samples"], " samples of ", report["data"].get<std::string>(), "\n\n");
+  std::string out = concat(counted(report["samples"], "sample"), " of ", report["data"].get<std::string>(), "\n\n");
   out += format("%-40s %8s %-11s %8s %9s %9s\n", "measure", "model", "   (95 %)", "ceiling", "baseline", "closed");
   for (const auto& input : report["inputs"]) out += block(input);
   if (report["inputs"].size() > 1) out += overview(report["inputs"]);

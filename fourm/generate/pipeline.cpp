@@ -10,6 +10,7 @@
 #include "fourm/data/token_set.h"
 #include "fourm/generate/generator.h"
 #include "fourm/generate/passes.h"
+#include "fourm/io/model_folder.h"
 #include "fourm/io/npy.h"
 #include "fourm/tokenizer/picture_tokenizer.h"
 
@@ -50,7 +51,8 @@ Pipeline Pipeline::open(const PipelineFiles& files, const EngineConfig& engine) 
   ModalityTable table = ModalityTable::official();
   if (!files.modalities.empty()) table.extend(files.modalities);
   State state{FourM::open(files.model, std::move(table), packing_of(engine)), {}, {}, {}, engine.engine == "reference"};
-  const fs::path home = fs::is_directory(files.model, ignored) ? files.model : files.model.parent_path();
+  const fs::path model = model_folder(files.model);
+  const fs::path home = fs::is_directory(model, ignored) ? model : model.parent_path();
 
   const fs::path shelf = files.tokenizers.empty() ? home / "tokenizers" : files.tokenizers;
   check(files.tokenizers.empty() || fs::is_directory(shelf, ignored), shelf.string(), ": no such folder");
@@ -76,7 +78,7 @@ Pipeline Pipeline::open(const PipelineFiles& files, const EngineConfig& engine) 
     state.sequence_ids = {state.words->pad(), state.words->eos(), state.words->sentinels()};
     for (const auto& [name, embedding] : state.model.inputs())
       check(embedding.modality.kind != ModalityKind::kSequence || embedding.modality.vocab_size >= state.words->size(),
-            words.string(), ": has ", state.words->size(), " tokens, but the model's '", name, "' knows ",
+            words.string(), ": has ", counted(state.words->size(), "token"), ", but the model's '", name, "' knows ",
             embedding.modality.vocab_size, "; is it the model's own tokenizer?");
   }
   return Pipeline(std::make_shared<const State>(std::move(state)));
@@ -176,7 +178,7 @@ void Pipeline::give_tokens(Canvas& canvas, const std::string& name, const std::v
     check(id >= 0 && id < m.vocab_size, "modality '", name, "': token ", id, " is outside its vocabulary of ",
           m.vocab_size);
   check(m.kind == ModalityKind::kSequence || static_cast<int64_t>(tokens.size()) == m.max_tokens, "modality '", name,
-        "': ", tokens.size(), " tokens, expected ", m.max_tokens);
+        "': ", counted(tokens.size(), "token"), ", expected ", m.max_tokens);
   ModalityData data;
   data.ids = tokens;
   canvas.add_known(name, std::move(data));

@@ -5,6 +5,7 @@
 #include "fourm/core/error.h"
 #include "fourm/core/lazy.h"
 #include "fourm/core/strings.h"
+#include "fourm/io/model_folder.h"
 #include "fourm/io/torch_file.h"
 
 namespace fourm {
@@ -96,7 +97,8 @@ FourM::FourM(ModelConfig config, ModalityTable table, ParameterSource& source, b
         root.parameter("register_tokens", {1, config_.num_register_tokens, config_.dim}, Init::normal(0.02));
 }
 
-FourM FourM::open(const fs::path& path, ModalityTable table, std::optional<Precision> pack_for) {
+FourM FourM::open(const fs::path& given, ModalityTable table, std::optional<Precision> pack_for) {
+  const fs::path path = model_folder(given);
   std::error_code ignored;
   const bool folder = fs::is_directory(path, ignored);
   if (folder && fs::exists(path / "modalities.yaml")) table.extend(path / "modalities.yaml");

@@ -47,8 +47,8 @@ enum class LossKind {
 
 class FourM {
  public:
-  /// A folder with config.json and model.safetensors (and modalities.yaml for modalities of its own), or one
-  /// safetensors file with its config in the header. `table` adds to what the folder says. With `pack_for` the model is
+  /// A folder with config.json and model.safetensors (and modalities.yaml for modalities of its own), the folder of a
+  /// finished training run, or one safetensors file with its config in the header. `table` adds to what the folder says. With `pack_for` the model is
   /// made to answer fast, in that precision, and cannot be trained (nn/packed_linear.h).
   static FourM open(const fs::path& path, ModalityTable table = ModalityTable::official(),
                     std::optional<Precision> pack_for = {});

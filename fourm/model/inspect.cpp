@@ -7,6 +7,8 @@
 #include "fourm/core/error.h"
 #include "fourm/core/log.h"
 #include "fourm/core/strings.h"
+#include "fourm/data/describe.h"
+#include "fourm/io/model_folder.h"
 #include "fourm/io/torch_file.h"
 #include "fourm/model/fourm.h"
 #include "fourm/tokenizer/config.h"
@@ -32,8 +34,10 @@ Json tensor_list(const SafetensorsFile& file) {
   return list;
 }
 
-void describe_model(const fs::path& path, Json& report) {
-  const FourM model = FourM::open(path);
+void describe_model(const fs::path& path, const fs::path& modalities, Json& report) {
+  ModalityTable table = ModalityTable::official();
+  if (!modalities.empty()) table.extend(modalities);
+  const FourM model = FourM::open(path, std::move(table));
   const ModelConfig& c = model.config();
   report["kind"] = "4M model";
   report["config"] = {
@@ -48,26 +52,63 @@ void describe_model(const fs::path& path, Json& report) {
       {"biases", {{"qkv", c.qkv_bias}, {"proj", c.proj_bias}, {"mlp", c.mlp_bias}, {"norm", c.norm_bias}}},
       {"registers", c.num_register_tokens},
       {"shared_modality_embeddings", c.share_modality_embeddings}};
-  Json modalities = Json::array();
+  Json rows = Json::array();
   std::vector<std::string> names = c.domains_in;
   for (const auto& name : c.domains_out)
     if (!contains(names, name)) names.push_back(name);
   for (const auto& name : names) {
     const Modality m = model.modality(name);
-    modalities.push_back({{"name", name},
-                          {"kind", kind_name(m.kind)},
-                          {"reads", model.inputs().contains(name)},
-                          {"writes", model.outputs().contains(name)},
-                          {"vocabulary", m.vocab_size},
-                          {"tokens", m.max_tokens},
-                          {"id", m.id()}});
+    rows.push_back({{"name", name},
+                    {"kind", kind_name(m.kind)},
+                    {"reads", model.inputs().contains(name)},
+                    {"writes", model.outputs().contains(name)},
+                    {"vocabulary", m.vocab_size},
+                    {"tokens", m.max_tokens},
+                    {"id", m.id()}});
   }
-  report["modalities"] = modalities;
+  report["modalities"] = rows;
   report["parameters"] = model.parameters().count();
   int64_t embeddings = 0;
   for (const auto& entry : model.parameters().entries())
     if (entry.trained && entry.name.find("_embeddings.") != std::string::npos) embeddings += entry.value.numel();
   report["parameters_without_embeddings"] = model.parameters().count() - embeddings;
+}
+
+// Whether the path leads to tensors: a folder with a file of them, or such a file.
+bool holds_weights(const fs::path& path) {
+  std::error_code ignored;
+  if (fs::is_directory(path, ignored)) {
+    for (const char* name : {"model.safetensors", "pytorch_model.bin", "model.safetensors.index.json"})
+      if (fs::exists(path / name, ignored)) return true;
+    return false;
+  }
+  const std::string ending = path.extension().string();
+  return ending == ".safetensors" || (ending != ".json" && is_torch_file(path));
+}
+
+// The config of a model, of a tokenizer or of an image-text model; another JSON file is data.
+Json describe_config(const fs::path& path) {
+  const Json json = read_json(path);
+  const auto has = [&](const char* key) { return json.is_object() && json.contains(key); };
+  if (has("codebook_size") || has("enc_type")) return {{"kind", "tokenizer"}, {"config", json}};
+  if (has("text_width")) return {{"kind", "image-text model"}, {"config", json}};
+  if (path.filename() != "config.json" && !has("domains_in")) return describe_json(json, path);
+  const ModelConfig config = read_model_config(path);
+  return {{"kind", "4M config"},
+          {"domains_in", config.domains_in},
+          {"domains_out", config.domains_out},
+          {"dim", config.dim}};
+}
+
+// A folder of models or tokenizers, one a folder; another folder or file is data.
+Json describe_models(const fs::path& path) {
+  Json names = Json::array();
+  std::error_code ignored;
+  for (const auto& entry : fs::directory_iterator(path, ignored))
+    if (fs::exists(entry.path() / "config.json", ignored)) names.push_back(entry.path().filename().string());
+  if (names.empty()) return describe_data(path);
+  std::sort(names.begin(), names.end());
+  return {{"kind", "folder of models"}, {"models", names}};
 }
 
 bool is_model(const fs::path& path, const SafetensorsFile& file) {
@@ -85,6 +126,16 @@ void write_config(const fs::path& path, const SafetensorsFile& file, const fs::p
     warn(path.string(), ": holds no arguments of a model or tokenizer; write ", to.string(), " by hand");
 }
 
+// A value without the signs of JSON.
+std::string plain(const Json& value) {
+  if (value.is_string()) return value.get<std::string>();
+  if (!value.is_structured()) return value.dump();
+  std::vector<std::string> parts;
+  for (const auto& [key, item] : value.items())
+    parts.push_back(value.is_object() ? key + " " + plain(item) : plain(item));
+  return join(parts, ", ");
+}
+
 // To so many significant bits, as numbers of 2^e [0.5, 1).
 Tensor rounded(const Tensor& value, int bits) {
   const auto [fraction, exponent] = at::frexp(value.to(at::kDouble));
@@ -94,22 +145,31 @@ Tensor rounded(const Tensor& value, int bits) {
 
 }  // namespace
 
-Json inspect(const fs::path& path) {
-  Json report;
-  report["path"] = path.string();
+Json inspect(const fs::path& given, const fs::path& modalities) {
   std::error_code ignored;
-  check(fs::exists(path, ignored), path.string(), ": no such file or folder");
-  if (path.extension() == ".json") {
-    const ModelConfig config = read_model_config(path);
-    report["kind"] = "4M config";
-    report["domains_in"] = config.domains_in;
-    report["domains_out"] = config.domains_out;
-    report["dim"] = config.dim;
+  const fs::file_status status = fs::status(given, ignored);
+  check(fs::exists(status), given.string(), ": no such file or folder");
+  check(fs::is_directory(status) || fs::is_regular_file(status), given.string(), ": is neither a file nor a folder");
+  Json report{{"path", given.string()}};
+  if (is_run_folder(given)) {
+    report["checkpoint"] = newest_checkpoint(given);
+    if (!fs::exists(given / "model" / "config.json", ignored)) {
+      report["kind"] = "training run without a finished model";
+      return report;
+    }
+  }
+  const fs::path path = model_folder(given);
+  report["path"] = path.string();
+  if (!holds_weights(path)) {
+    report.update(path.extension() == ".json" ? describe_config(path) : describe_models(path));
     return report;
   }
   const auto file = open_weights(path);
   report["kind"] = is_torch_file(file.path()) ? "PyTorch checkpoint" : "safetensors";
-  if (is_model(path, file)) describe_model(path, report);
+  if (is_model(path, file))
+    describe_model(path, modalities, report);
+  else if (fs::exists(path / "config.json", ignored) && fs::is_directory(path, ignored))
+    report.update(describe_config(path / "config.json"));
   report["metadata"] = file.metadata();
   report["tensors"] = tensor_list(file);
   return report;
@@ -125,7 +185,13 @@ std::string inspect_text(const Json& report, bool all_tensors) {
     for (const auto& [key, value] : report["config"].items()) out << key << " " << value << "  ";
     out << "\n";
   }
-  if (report.contains("modalities")) {
+  for (const auto& [key, value] : report.items())
+    if (!contains({"path", "kind", "config", "metadata", "tensors", "parameters", "parameters_without_embeddings",
+                   "domains_in", "domains_out"},
+                  key) &&
+        (key != "modalities" || value.is_object()))
+      out << key << ": " << plain(value) << "\n";
+  if (report.contains("modalities") && report["modalities"].is_array()) {
     out << std::left << std::setw(26) << "modality" << std::setw(12) << "kind" << std::setw(8) << "reads"
         << std::setw(8) << "writes" << std::setw(12) << "vocabulary" << std::setw(8) << "tokens"
         << "id\n";
@@ -141,7 +207,8 @@ std::string inspect_text(const Json& report, bool all_tensors) {
     const auto& tensors = report["tensors"];
     uint64_t bytes = 0;
     for (const auto& t : tensors) bytes += t["bytes"].get<uint64_t>();
-    out << tensors.size() << " tensors, " << bytes << " bytes\n";
+    out << counted(static_cast<int64_t>(tensors.size()), "tensor") << ", "
+        << counted(static_cast<int64_t>(bytes), "byte") << "\n";
     size_t shown = 0;
     for (const auto& t : tensors) {
       if (!all_tensors && report.contains("config")) break;
@@ -156,7 +223,8 @@ std::string inspect_text(const Json& report, bool all_tensors) {
   return out.str();
 }
 
-void convert(const fs::path& path, const fs::path& out, const std::string& dtype, int bits) {
+void convert(const fs::path& given, const fs::path& out, const std::string& dtype, int bits) {
+  const fs::path path = model_folder(given);
   const at::ScalarType type = parse_dtype(dtype);
   std::error_code ignored;
   const bool folder = fs::is_directory(path, ignored);

@@ -1,13 +1,15 @@
-// What is in a model folder, a config, any safetensors file or PyTorch checkpoint, as text or JSON.
+// What a path leads to, as text or JSON: a model folder, a training run, a config, any safetensors file or PyTorch
+// checkpoint, or data (data/describe.h).
 #pragma once
 
 #include "fourm/core/json.h"
 
 namespace fourm {
 
-/// {file, tensors: [{name, dtype, shape}], metadata, and for a model: config, modalities, parameters}. Tensor values are
-/// not read. Error when the path is none of these.
-Json inspect(const fs::path& path);
+/// {path, kind}, and for weights: tensors: [{name, dtype, shape}], metadata, and for a model: config, modalities,
+/// parameters. Tensor values are not read. `modalities`: a YAML file with modalities of the model's own. Error when the
+/// path is none of these.
+Json inspect(const fs::path& path, const fs::path& modalities = {});
 
 /// The same for people; `all_tensors` lists every tensor.
 std::string inspect_text(const Json& report, bool all_tensors);

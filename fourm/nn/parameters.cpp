@@ -109,12 +109,14 @@ void FileSource::finish(const Parameters& built) {
     if (count > 20) names.resize(20);
     return join(names, "; ") + (count > 20 ? concat("; and ", count - 20, " more") : "");
   };
-  check(problems_.empty(), file_.path().string(), ": ", problems_.size(),
-        " tensors do not fit the config: ", listed(problems_));
+  check(problems_.empty(), file_.path().string(), ": ", counted(problems_.size(), "tensor does", "tensors do"),
+        " not fit the config: ", listed(problems_));
   std::vector<std::string> surplus;
   for (const auto& t : file_.tensors())
     if (!used_.contains(t.name) && !built.aliases().contains(t.name)) surplus.push_back(t.name);
-  if (!surplus.empty()) warn(file_.path().string(), ": ", surplus.size(), " tensors are not used: ", listed(surplus));
+  if (!surplus.empty())
+    warn(file_.path().string(), ": ", counted(surplus.size(), "tensor is", "tensors are"),
+         " not used: ", listed(surplus));
 }
 
 std::map<std::string, std::string> FileSource::aliases() const {

@@ -77,7 +77,7 @@ std::vector<AddedToken> read_added(const Table& list, const std::vector<std::str
                                    const std::string& origin) {
   check(list.is_array(), origin, ": 'added_tokens' must be a list, found ", list.type_name());
   check(list.size() <= tokens.size(), origin, ": ", list.size(), " added tokens, but the vocabulary has only ",
-        tokens.size(), " entries");
+        counted(tokens.size(), "entry", "entries"));
   std::vector<AddedToken> added;
   for (const Table& entry : list) {
     const std::string where = origin + ", added_tokens[" + std::to_string(added.size()) + "]";

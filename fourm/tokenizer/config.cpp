@@ -6,6 +6,7 @@
 #include "fourm/core/config_json.h"
 #include "fourm/core/error.h"
 #include "fourm/core/strings.h"
+#include "fourm/io/model_folder.h"
 #include "fourm/io/torch_file.h"
 #include "fourm/tokenizer/training_arguments.h"
 
@@ -67,7 +68,8 @@ TokenizerConfig tokenizer_config(const YAML::Node& given, const std::string& ori
   return config;
 }
 
-TokenizerFiles TokenizerFiles::open(const fs::path& path) {
+TokenizerFiles TokenizerFiles::open(const fs::path& place) {
+  const fs::path path = model_folder(place);
   const bool folder = fs::is_directory(path);
   TokenizerFiles files{{}, open_weights(path)};
   const SafetensorsFile& weights = files.weights;

@@ -7,6 +7,7 @@
 #include "fourm/core/config.h"
 #include "fourm/core/log.h"
 #include "fourm/core/parallel.h"
+#include "fourm/core/strings.h"
 #include "fourm/data/annotation.h"
 #include "fourm/data/crop.h"
 #include "fourm/data/source.h"
@@ -51,11 +52,11 @@ class ClipTraining : public Objective {
     samples_ = load_described(recipe.data, recipe.model.image_size, std::numeric_limits<int64_t>::max());
     if (!recipe.eval_data.empty())
       eval_samples_ = load_described(recipe.eval_data, recipe.model.image_size, recipe.eval_samples);
-    check(static_cast<int64_t>(samples_.size()) >= recipe.batch, recipe.data, ": holds ", samples_.size(),
-          " described pictures, fewer than a batch of ", recipe.batch);
+    check(static_cast<int64_t>(samples_.size()) >= recipe.batch, recipe.data, ": holds ",
+          counted(samples_.size(), "described picture"), ", fewer than a batch of ", recipe.batch);
     model_.parameters().make_trainable();
-    note("training on ", samples_.size(), " described pictures, ", eval_samples_.size(), " held out; ",
-         model_.parameters().count(), " parameters");
+    note("training on ", counted(samples_.size(), "described picture"), ", ", eval_samples_.size(), " held out; ",
+         counted(model_.parameters().count(), "parameter"));
   }
 
   Parameters& parameters() override { return model_.parameters(); }

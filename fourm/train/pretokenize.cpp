@@ -9,6 +9,7 @@
 #include "fourm/data/annotation.h"
 #include "fourm/data/convert.h"
 #include "fourm/data/source.h"
+#include "fourm/io/model_folder.h"
 #include "fourm/io/tar.h"
 #include "fourm/modality/modality.h"
 #include "fourm/tokenizer/picture_tokenizer.h"
@@ -51,10 +52,10 @@ class Pretokenizer {
     const int64_t shards = (source_.size() + o_.shard_size - 1) / o_.shard_size;
     Progress progress("tokenize", shards);
     for (int64_t shard = o_.worker; shard < shards; shard += o_.workers) {
-      make_shard(shard);
+      if (!make_shard(shard)) progress.skip();
       progress.update(shard + 1);
     }
-    note(o_.out.string(), ": ", source_.size(), " samples in ", shards, " shards",
+    note(o_.out.string(), ": ", counted(source_.size(), "sample"), " in ", counted(shards, "shard"),
          o_.workers > 1 ? concat(", of which worker ", o_.worker, " made its part") : "");
   }
 
@@ -78,7 +79,7 @@ class Pretokenizer {
       const TokenizerConfig& config = tokenizers_.back().tokenizer.config();
       check(config.codebook_size <= 1 << 15, modality, ": tokens of a codebook of ", config.codebook_size,
             " do not fit the 16 bits of token files");
-      made_from_[modality] = hash_text(read_file(folder / "model.safetensors"));
+      made_from_[modality] = hash_text(read_file(model_folder(folder) / "model.safetensors"));
       rows[modality] = {"tokens", config.codebook_size, config.image_size, config.patch_size};
       if (!source_.has("rgb")) continue;
       const std::string pixels = concat("rgb@", config.image_size);
@@ -171,10 +172,11 @@ class Pretokenizer {
     return decode_picture(kind, source_.read(i, folder), source_.origin(i, folder), units_.of(source_.file(i, folder)));
   }
 
-  void make_shard(int64_t shard) const {
+  // False when the shard was there.
+  bool make_shard(int64_t shard) const {
     const auto path = [&](const std::string& modality) { return o_.out / modality / shard_name(shard); };
     // The crop settings come last: with them the shard is whole.
-    if (fs::exists(path("crop_settings"))) return;
+    if (fs::exists(path("crop_settings"))) return false;
     remove_halves(shard);
     std::vector<Sample> samples(std::min(o_.shard_size, source_.size() - shard * o_.shard_size));
     parallel_for(static_cast<int64_t>(samples.size()),
@@ -186,6 +188,7 @@ class Pretokenizer {
       for (const Sample& s : samples)
         if (!s.views.empty()) tar.add(source_.name(s.index) + ".npy", encode_npy(encode_crop_settings(s.views)));
     });
+    return true;
   }
 
   // What a kill left half written.

@@ -57,7 +57,8 @@ FourM start_model(const PretrainConfig& config, const ModalityTable& table) {
   check(fresh.size() < model.parameters().entries().size(), config.init,
         ": no tensor of it is in the recipe's 'model'");
   if (!fresh.empty())
-    note(config.init, " lacks ", fresh.size(), " tensors, which start fresh (", fresh.front(), ", ...)");
+    note(config.init, " lacks ", counted(fresh.size(), "tensor, which starts", "tensors, which start"), " fresh (",
+         fresh.front(), ", ...)");
   return model;
 }
 
@@ -94,8 +95,8 @@ class Pretraining : public Objective {
     check(config.batch > 0 && config.eval_samples > 0, "batch and eval_samples should be at least 1");
     model_.parameters().make_trainable(config.learn);
     if (!config.eval_data.empty()) eval_data_.emplace(config.eval_data, all_modalities(model_), text_);
-    note("training on ", reader_.size(), " samples; ", model_.parameters().count(), " parameters, ",
-         model_.parameters().learning(), " of them learn");
+    note("training on ", counted(reader_.size(), "sample"), "; ", counted(model_.parameters().count(), "parameter"),
+         ", ", model_.parameters().learning(), " of them learn");
   }
 
   Parameters& parameters() override { return model_.parameters(); }

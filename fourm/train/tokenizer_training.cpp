@@ -4,6 +4,7 @@
 
 #include "fourm/core/log.h"
 #include "fourm/core/parallel.h"
+#include "fourm/core/strings.h"
 #include "fourm/eval/measures.h"
 #include "fourm/modality/feature_colours.h"
 #include "fourm/tokenizer/losses.h"
@@ -64,8 +65,8 @@ class TokenizerTraining : public Objective {
     files_ = picture_files(recipe.data);
     std::vector<fs::path> held_out;
     if (recipe.eval_data.empty()) {
-      check(static_cast<int64_t>(files_.size()) > recipe.eval_pictures, recipe.data, ": ", files_.size(),
-            " pictures, expected more than the ", recipe.eval_pictures, " of eval_pictures");
+      check(static_cast<int64_t>(files_.size()) > recipe.eval_pictures, recipe.data, ": ",
+            counted(files_.size(), "picture"), ", expected more than the ", recipe.eval_pictures, " of eval_pictures");
       held_out.assign(files_.end() - recipe.eval_pictures, files_.end());
       files_.resize(files_.size() - recipe.eval_pictures);
     } else {
@@ -79,8 +80,8 @@ class TokenizerTraining : public Objective {
     const double even_share = static_cast<double>(recipe.batch) * grid * grid / recipe.tokenizer.codebook_size;
     tokenizer_->quantizer().set_dead_code_threshold(recipe.dead_code_coef > 0 ? even_share / recipe.dead_code_coef : 0);
     tokenizer_->parameters().make_trainable();
-    note("training on ", visited(), recipe.crops > 0 ? " squares, " : " files, ", eval_pictures_.size(), " held out; ",
-         tokenizer_->parameters().count(), " parameters");
+    note("training on ", counted(visited(), recipe.crops > 0 ? "square" : "file"), ", ", eval_pictures_.size(),
+         " held out; ", counted(tokenizer_->parameters().count(), "parameter"));
   }
 
   Parameters& parameters() override { return tokenizer_->parameters(); }

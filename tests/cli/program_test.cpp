@@ -9,6 +9,8 @@
 
 #include "fourm/core/file.h"
 #include "fourm/core/json.h"
+#include "fourm/io/image.h"
+#include "fourm/io/npy.h"
 #include "tests/support/described_pictures.h"
 #include "tests/support/fixtures.h"
 
@@ -59,6 +61,129 @@ TEST_F(Program, WrongUsageIsTwo) {
   for (const char* arguments :
        {"", "paint", "inspect", "rooms --count many --out x", "generate --model x --nonsense 1"})
     EXPECT_EQ(run(arguments).code, 2) << arguments;
+}
+
+TEST_F(Program, UsageErrorsAreOneLineWithASuggestion) {
+  const std::vector<std::pair<std::string, std::string>> cases{
+      {"", "fourm: a verb is needed: "},
+      {"generat --model x", "fourm: no verb 'generat' (did you mean 'generate'?)"},
+      {"data chekc x", "fourm: data: no verb 'chekc' (did you mean 'check'?)"},
+      {"data", "fourm: data: a verb is needed: check"},
+      {"generate --modle x", "fourm: generate: no option '--modle' (did you mean '--model'?)"},
+      {"rooms --out x --cuont=3", "fourm: rooms: no option '--cuont' (did you mean '--count'?)"},
+      {"tokenizer train r.yaml --training.steps 5", "written without dashes: training.steps=VALUE"},
+      {"rooms --out x extra", "fourm: rooms: unexpected argument 'extra'"},
+      {"generate", "fourm: generate: --model is required"},
+      {"rooms --count many --out x", "many"}};
+  for (const auto& [arguments, message] : cases) {
+    const Outcome outcome = run(arguments);
+    EXPECT_EQ(outcome.code, 2) << arguments;
+    EXPECT_EQ(outcome.errors.find("fourm: "), 0u) << arguments << "\n" << outcome.errors;
+    EXPECT_NE(outcome.errors.find(message), std::string::npos) << arguments << "\n" << outcome.errors;
+    EXPECT_EQ(std::count(outcome.errors.begin(), outcome.errors.end(), '\n'), 1) << outcome.errors;
+    EXPECT_EQ(outcome.out, "") << arguments;
+  }
+}
+
+TEST_F(Program, OutputsThatCannotBeWrittenAreNoticedFirst) {
+  write_file(folder_ / "file", "kept");
+  write_file(folder_ / "recipe.yaml", "out: " + (folder_ / "file").string() + "\ndata: nowhere\n");
+  const std::string into = " --out " + (folder_ / "file").string() + "/x", recipe = (folder_ / "recipe.yaml").string();
+  for (const auto& arguments :
+       {"rooms --count 100000" + into, "generate --model nowhere --out-modality caption" + into, "demo" + into,
+        "tokenize --data nowhere --tokenizers nowhere" + into, "tokenizer encode nowhere --tokenizer nowhere" + into,
+        "tokenizer decode nowhere --tokenizer nowhere" + into, "clip features --model nowhere --in nowhere" + into,
+        "vocab train nowhere" + into, "replay nowhere" + into, "data stats nowhere" + into,
+        "data convert nowhere" + into, "inspect nowhere --convert " + (folder_ / "file").string() + "/x",
+        "pretrain " + recipe, "tokenizer train " + recipe, "clip train " + recipe})
+    expect_failure(arguments, (folder_ / "file").string());
+  EXPECT_EQ(read_file(folder_ / "file"), "kept");
+}
+
+TEST_F(Program, InspectSaysWhatAPathIs) {
+  ASSERT_EQ(run("rooms --count 2 --size 16 --solids --out " + (folder_ / "rooms").string()).code, 0);
+  ASSERT_EQ(run("rooms --count 2 --size 16 --solids --shards 2 --out " + (folder_ / "shards").string()).code, 0);
+  const fs::path model = fs::path(FOURM_SOURCE_DIR) / "models" / "rooms-ti";
+  write_npy(folder_ / "a.npy", npy_from_integers({1, 2, 3, 4, 5, 6}, {2, 3}));
+  const std::vector<std::pair<fs::path, std::string>> cases{{folder_ / "rooms", "data set"},
+                                                            {list_files(folder_ / "rooms/rgb")[0], "PNG image"},
+                                                            {list_files(folder_ / "rooms/caption")[0], "texts"},
+                                                            {list_files(folder_ / "rooms/det")[0], "boxes"},
+                                                            {folder_ / "rooms/rgb", "folder of files"},
+                                                            {folder_ / "rooms/dataset.yaml", "YAML"},
+                                                            {list_files(folder_ / "shards/rgb")[0], "tar shard"},
+                                                            {folder_ / "a.npy", "NumPy array"},
+                                                            {model, "4M model"},
+                                                            {model / "config.json", "4M config"},
+                                                            {model / "tokenizer.json", "text tokenizer"},
+                                                            {model / "tokenizers", "folder of models"},
+                                                            {model / "tokenizers/tok_rgb@128", "tokenizer"},
+                                                            {model / "clip", "image-text model"},
+                                                            {model / "model.safetensors", "4M model"}};
+  for (const auto& [path, kind] : cases) {
+    const Outcome text = run("inspect '" + path.string() + "'"), json = run("inspect --json '" + path.string() + "'");
+    EXPECT_EQ(text.code, 0) << text.errors;
+    EXPECT_EQ(text.out.find(path.string() + ": " + kind + "\n"), 0u) << text.out;
+    EXPECT_EQ(parse_json(json.out, "stdout")["kind"], kind) << path;
+  }
+  const Json image = parse_json(run("inspect --json " + cases[1].first.string()).out, "stdout");
+  EXPECT_EQ(image["width"], 16);
+  EXPECT_EQ(image["bits"], 8);
+  EXPECT_EQ(parse_json(run("inspect --json " + (folder_ / "a.npy").string()).out, "stdout")["shape"], Json({2, 3}));
+  write_file(folder_ / "other.bin", "a few bytes of no kind");
+  expect_failure("inspect " + (folder_ / "other.bin").string(), "other.bin");
+  fs::create_directories(folder_ / "empty");
+  expect_failure("inspect " + (folder_ / "empty").string(), "empty");
+}
+
+TEST_F(Program, ARunFolderStandsForItsModel) {
+  const fs::path bundled = fs::path(FOURM_SOURCE_DIR) / "models" / "rooms-ti", done = folder_ / "run";
+  write_file(done / "recipe.yaml", "out: x\n");
+  make_folder(done / "checkpoints" / "step-000500");
+  expect_failure("generate --model " + done.string() + " --out-modality caption", "step-000500");
+  EXPECT_NE(run("inspect " + done.string()).out.find("training run without a finished model"), std::string::npos);
+  fs::copy(bundled, done / "model", fs::copy_options::recursive);
+  const std::string caption = " --out-modality caption --greedy --out " + (folder_ / "out").string();
+  const Outcome by_run = run("generate --model " + done.string() + caption);
+  ASSERT_EQ(by_run.code, 0) << by_run.errors;
+  EXPECT_EQ(by_run.out, run("generate --model " + (done / "model").string() + caption).out);
+  EXPECT_EQ(parse_json(run("inspect --json " + done.string()).out, "stdout")["kind"], "4M model");
+  write_file(done / "checkpoints/step-000500/optimizer.safetensors", "");
+  write_file(done / "checkpoints/step-000500/state.json", "{}");
+  expect_failure("generate --model " + (done / "checkpoints/step-000500").string() + " --out-modality caption",
+                 "is a checkpoint of training");
+}
+
+TEST_F(Program, TheBundledModelIsFoundFromEverywhere) {
+  for (const char* name : {"rooms-ti", "models/rooms-ti", "models/rooms-ti/clip"}) {
+    const Outcome outcome = run("cd / && " FOURM_PROGRAM, std::string("inspect ") + name);
+    EXPECT_EQ(outcome.code, 0) << name << ": " << outcome.errors;
+  }
+  // An installation: PREFIX/bin and PREFIX/share/fourm.
+  make_folder(folder_ / "prefix/bin");
+  make_folder(folder_ / "prefix/share/fourm/models");
+  fs::copy(FOURM_PROGRAM, folder_ / "prefix/bin/fourm");
+  fs::create_directory_symlink(fs::path(FOURM_SOURCE_DIR) / "models/rooms-ti",
+                               folder_ / "prefix/share/fourm/models/mine");
+  const Outcome installed = run("cd / && " + (folder_ / "prefix/bin/fourm").string(), "inspect mine");
+  EXPECT_EQ(installed.code, 0) << installed.errors;
+  EXPECT_EQ(run("cd / && " + (folder_ / "prefix/bin/fourm").string(), "inspect rooms-ti").code, 1);
+}
+
+TEST_F(Program, DataCheckCountsFaultsOfAKind) {
+  for (int i = 0; i < 30; ++i) {
+    const std::string name = "room " + std::to_string(i);
+    write_file(folder_ / "data/rgb" / (name + ".png"), encode_png(Image(8, 8, 3, 90)));
+    write_file(folder_ / "data/caption" / (name + ".json"), i < 25 ? "[]" : "[\"a chair\"]");
+    if (i < 28) write_file(folder_ / "data/det" / (name + ".json"), "{\"instances\": []}");
+  }
+  const std::string data = (folder_ / "data").string();
+  const Outcome outcome = run("data check " + data);
+  EXPECT_EQ(outcome.code, 1);
+  EXPECT_EQ(std::count(outcome.out.begin(), outcome.out.end(), '\n'), 10 + 1 + 2 + 1) << outcome.out;
+  EXPECT_NE(outcome.out.find("... and 15 more faults of this kind"), std::string::npos) << outcome.out;
+  EXPECT_NE(outcome.out.find("30 samples, 88 files: 27 faults"), std::string::npos) << outcome.out;
+  EXPECT_EQ(parse_json(run("data check --json " + data).out, "stdout")["faults"].size(), 27u);
 }
 
 TEST_F(Program, FailuresAreOneLine) {

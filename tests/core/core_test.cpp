@@ -222,6 +222,17 @@ TEST(Parallel, EveryIndexOnceAndTheFirstErrorComesOut) {
             "five");
 }
 
+TEST(Files, WritingThroughALinkKeepsTheLink) {
+  const fs::path top = fs::temp_directory_path() / "fourm_link";
+  fs::remove_all(top);
+  write_file(top / "a" / "file", "before");
+  fs::create_symlink("a/file", top / "link");
+  write_file(top / "link", "after");
+  EXPECT_TRUE(fs::is_symlink(top / "link"));
+  EXPECT_EQ(read_file(top / "a" / "file"), "after");
+  fs::remove_all(top);
+}
+
 TEST(Files, OutputsThatCannotBeWrittenAreNoticedBefore) {
   const fs::path top = fs::temp_directory_path() / "fourm_writable";
   fs::remove_all(top);
@@ -231,7 +242,8 @@ TEST(Files, OutputsThatCannotBeWrittenAreNoticedBefore) {
   check_writable_file(top / "file");
   EXPECT_FALSE(fs::exists(top / "new"));  // nothing is left behind
   EXPECT_EQ(list_files(top).size(), 1u);
-  EXPECT_NE(message_of([&] { check_writable_folder(top / "file" / "deep"); }).find("file is a file"), std::string::npos);
+  EXPECT_NE(message_of([&] { check_writable_folder(top / "file" / "deep"); }).find("file is a file"),
+            std::string::npos);
   EXPECT_NE(message_of([&] { check_writable_folder("/proc/nowhere"); }).find("/proc/nowhere: cannot be written"),
             std::string::npos);
   for (const char* place : {"/dev/full", "/tmp"}) {
@@ -254,7 +266,9 @@ TEST(Strings, PrintableKeepsEveryScriptAndNoControlCharacter) {
   EXPECT_EQ(printable("Schlüssel_鍵_ключ.png"), "'Schlüssel_鍵_ключ.png'");
   EXPECT_EQ(printable("a\nb\x1b[31m\x7f"), "'a?b?[31m?'");
   EXPECT_EQ(printable("\xc2\x9b\xe2\x80\xae\xe2\x80\xa8x"), "'???x'");  // a C1 control, an override, a line separator
-  EXPECT_EQ(printable("\xff\xc3(\xe9\x8d"), "'?" "?(?'");                 // not UTF-8
+  EXPECT_EQ(printable("\xff\xc3(\xe9\x8d"),
+            "'?"
+            "?(?'");  // not UTF-8
   EXPECT_EQ(printable("ééééé", 3), "'ééé...'");
   EXPECT_EQ(printable("ééé", 3), "'ééé'");
 }

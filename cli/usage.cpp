@@ -1,0 +1,66 @@
+#include "cli/usage.h"
+
+#include <algorithm>
+
+#include "fourm/core/error.h"
+#include "fourm/core/strings.h"
+
+namespace fourm {
+namespace {
+
+std::vector<std::string> verbs_of(const CLI::App& app) {
+  std::vector<std::string> names;
+  for (const CLI::App* verb : app.get_subcommands([](const CLI::App*) { return true; }))
+    names.push_back(verb->get_name());
+  return names;
+}
+
+std::vector<std::string> options_of(const CLI::App& app) {
+  std::vector<std::string> names;
+  for (const CLI::Option* option : app.get_options())
+    for (const auto& name : option->get_lnames()) names.push_back("--" + name);
+  return names;
+}
+
+bool takes_recipe_keys(const CLI::App& app) {
+  const auto options = app.get_options();
+  return std::any_of(options.begin(), options.end(), [](const auto* o) { return o->get_name() == "key=value"; });
+}
+
+std::string unknown_option(const CLI::App& verb, const std::string& given, const std::string& help) {
+  const std::string name = given.substr(0, given.find('='));
+  if (takes_recipe_keys(verb))
+    return concat("no option ", printable(name), "; keys of the recipe are written without dashes: ",
+                  name.substr(std::min(name.find_first_not_of('-'), name.size())), "=VALUE");
+  const std::string hint = did_you_mean(name, options_of(verb));
+  return concat("no option ", printable(name), hint.empty() ? "; " + help + " lists them" : hint);
+}
+
+std::string unknown_verb(const std::string& name, const std::vector<std::string>& verbs) {
+  const std::string hint = did_you_mean(name, verbs);
+  return concat("no verb ", printable(name), hint.empty() ? "; the verbs are " + join(verbs, ", ") : hint);
+}
+
+}  // namespace
+
+std::string usage_message(const CLI::App& program, const CLI::ParseError& error) {
+  const CLI::App* verb = &program;
+  std::string command = program.get_name();
+  for (auto chosen = verb->get_subcommands(); !chosen.empty(); chosen = verb->get_subcommands()) {
+    verb = chosen.front();
+    command += " " + verb->get_name();
+  }
+  const std::string help = "`" + command + " --help`";
+  const std::string where = verb == &program ? "" : command.substr(program.get_name().size() + 1) + ": ";
+  const std::vector<std::string> unknown = program.remaining(true), verbs = verbs_of(*verb);
+  const auto option = std::find_if(unknown.begin(), unknown.end(),
+                                   [](const auto& word) { return word.size() > 1 && word.starts_with('-'); });
+  if (!verbs.empty() && !unknown.empty() && option != unknown.begin())
+    return where + unknown_verb(unknown.front(), verbs);
+  if (option != unknown.end()) return where + unknown_option(*verb, *option, help);
+  if (!verbs.empty()) return concat(where, "a verb is needed: ", join(verbs, ", "), "; ", help, " explains them");
+  const std::string what = unknown.empty() ? error.what() : "unexpected argument " + printable(unknown.front());
+  return concat(where, what, "; ", help, " explains the verb");
+}
+
+}  // namespace fourm

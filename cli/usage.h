@@ -1,0 +1,12 @@
+// What is wrong with a command line, in one line.
+#pragma once
+
+#include <CLI/CLI.hpp>
+
+namespace fourm {
+
+/// Names the verb or option that is not known, with the nearest one, or says what else `error` found. After a failed
+/// parse of `program`.
+std::string usage_message(const CLI::App& program, const CLI::ParseError& error);
+
+}  // namespace fourm
