@@ -2,6 +2,7 @@
 #pragma once
 
 #include "cli/verbs.h"
+#include "fourm/core/config.h"
 
 namespace fourm {
 
@@ -11,7 +12,7 @@ struct OptionAdder {
   std::string prefix, group;
 
   template <class T>
-  void operator()(const char* key, T& value, const char* help) {
+  void operator()(const char* key, T& value, const char* help, KeyRole = KeyRole::kFixed) {
     verb.add_option("--" + prefix + key, value, help)->capture_default_str()->group(group);
   }
 };

@@ -43,7 +43,7 @@ std::vector<fs::path> listed(const std::vector<std::string>& inputs, const std::
 
 std::vector<StoredPicture> load_middle_squares(const PictureTokenizer& tokenizer, const std::vector<fs::path>& files,
                                                int64_t size, const DepthUnits& units) {
-  return load_squares(tokenizer.input(), files, size, 1, 0, kSmallestCrop, units);
+  return load_squares(tokenizer.input(), files, size, 1, 0, {}, units);
 }
 
 // Errors of `body` name the file.
@@ -110,7 +110,7 @@ void evaluate(const Options& options) {
   if (options.limit > 0) files.resize(std::min<size_t>(files.size(), options.limit));
   const int64_t size = options.size > 0 ? options.size : tokenizer.config().image_size;
   const auto pictures =
-      load_squares(tokenizer.input(), files, size, options.crops, 0, kSmallestCrop, DepthUnits(options.depth_unit));
+      load_squares(tokenizer.input(), files, size, options.crops, 0, {}, DepthUnits(options.depth_unit));
   const auto report = evaluate_tokenizer(tokenizer, pictures, options.decoding);
   if (options.json) {
     Json json{{"pictures", pictures.size()}};

@@ -3,7 +3,10 @@
 //   template <class Visitor> void fields(Visitor& v) { v("lr", lr, "peak learning rate"); v("data", data, "..."); }
 //
 // where a field is a scalar, text, a vector of those, an optional, a map from text, or another config. YAML reading,
-// key=value overrides, writing and the key reference all come from that declaration. Unknown keys are errors.
+// key=value overrides, writing and the key reference all come from that declaration. Unknown keys are errors. Keys of
+// earlier versions are read where a config also has
+//
+//   static void migrate(YAML::Node& node, const std::string& origin);  // rewrites them, with a warning each
 #pragma once
 
 #include <yaml-cpp/yaml.h>
@@ -26,6 +29,12 @@ YAML::Node read_yaml(const std::filesystem::path& path);
 
 /// Sets `a.b.c=value` (the value parsed as YAML) in a mapping.
 void apply_override(YAML::Node root, const std::string& assignment);
+
+/// Whether a training run keeps the value of a key for all its life, or may be continued with another one.
+enum class KeyRole {
+  kFixed,       ///< the value is part of what the run computes
+  kChangeable,  ///< places of files, the length of the run, intervals of records: another value is no other run
+};
 
 namespace config_detail {
 
@@ -61,7 +70,7 @@ struct Reader {
   std::vector<std::string> known;
 
   template <class T>
-  void operator()(const char* key, T& value, const char* /*help*/) {
+  void operator()(const char* key, T& value, const char* /*help*/, KeyRole = KeyRole::kFixed) {
     known.emplace_back(key);
     if (const YAML::Node child = node[key]; child.IsDefined())
       read(child, value, origin, path.empty() ? key : path + "." + key);
@@ -82,12 +91,24 @@ template <class T>
 struct is_map<std::map<std::string, T>> : std::true_type {};
 
 template <class T>
+YAML::Node migrated(const YAML::Node& node, const std::string& origin) {
+  if constexpr (requires(YAML::Node& n) { T::migrate(n, origin); }) {
+    YAML::Node current = YAML::Clone(node);
+    T::migrate(current, origin);
+    return current;
+  } else {
+    return node;
+  }
+}
+
+template <class T>
 void read(const YAML::Node& node, T& value, const std::string& origin, const std::string& path) {
   if constexpr (Config<T>) {
     if (!node.IsMap()) bad_value(origin, path, node, "a mapping");
-    Reader reader{node, origin, path, {}};
+    const YAML::Node current = migrated<T>(node, origin);
+    Reader reader{current, origin, path, {}};
     value.fields(reader);
-    for (const auto& item : node) {
+    for (const auto& item : current) {
       const auto key = item.first.as<std::string>();
       if (std::find(reader.known.begin(), reader.known.end(), key) == reader.known.end())
         unknown_key(origin, path, key, reader.known);
@@ -133,8 +154,37 @@ YAML::Node write(const T& value);
 struct Writer {
   YAML::Node node{YAML::NodeType::Map};
   template <class T>
-  void operator()(const char* key, T& value, const char* /*help*/) {
+  void operator()(const char* key, T& value, const char* /*help*/, KeyRole = KeyRole::kFixed) {
     node[key] = write(value);
+  }
+};
+
+struct ChangeableKeys {
+  std::vector<std::string> paths;
+  std::string prefix;
+
+  template <class T>
+  void operator()(const char* key, T& value, const char* /*help*/, KeyRole role = KeyRole::kFixed) {
+    const std::string path = prefix + key;
+    if (role == KeyRole::kChangeable)
+      paths.push_back(path);
+    else
+      add(value, path);
+  }
+  template <class T>
+  void add(T& value, const std::string& path) {
+    if constexpr (Config<T>) {
+      ChangeableKeys inner{{}, path.empty() ? "" : path + "."};
+      value.fields(inner);
+      paths.insert(paths.end(), inner.paths.begin(), inner.paths.end());
+    } else if constexpr (is_vector<T>::value) {
+      if constexpr (Config<typename T::value_type>)
+        for (size_t i = 0; i < value.size(); ++i) add(value[i], path + "[" + std::to_string(i) + "]");
+    } else if constexpr (is_map<T>::value) {
+      for (auto& [key, item] : value) add(item, path + "." + key);
+    } else if constexpr (is_optional<T>::value) {
+      if (value) add(*value, path);
+    }
   }
 };
 
@@ -180,6 +230,14 @@ void load_config(const std::filesystem::path& path, const std::vector<std::strin
 template <class T>
 YAML::Node to_yaml(const T& config) {
   return config_detail::write(config);
+}
+
+/// The paths ("training.steps", "sets[0].path") of the keys that are declared KeyRole::kChangeable.
+template <class T>
+std::vector<std::string> changeable_keys(const T& config) {
+  config_detail::ChangeableKeys keys;
+  keys.add(const_cast<T&>(config), "");
+  return keys.paths;
 }
 
 /// The keys of a config, in the order of their declaration.

@@ -1,6 +1,7 @@
 // A config (core/config.h) as JSON, as model folders store it.
 #pragma once
 
+#include "fourm/core/config.h"
 #include "fourm/core/json.h"
 
 namespace fourm {
@@ -13,7 +14,7 @@ Json to_json(T& value);
 struct JsonWriter {
   Json object = Json::object();
   template <class T>
-  void operator()(const char* key, T& value, const char* /*help*/) {
+  void operator()(const char* key, T& value, const char* /*help*/, KeyRole = KeyRole::kFixed) {
     object[key] = to_json(value);
   }
 };

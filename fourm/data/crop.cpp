@@ -15,7 +15,7 @@ CropView centre_view(int width, int height) {
 CropView random_view(int width, int height, const CropOptions& options, Random& random) {
   CropView view{double(height), double(width), 0, 0, 0, 0, false};
   for (int attempt = 0; attempt < 10 && view.crop_width == 0; ++attempt) {
-    const double area = random.uniform(options.min_scale, 1) * width * height;
+    const double area = random.uniform(options.min_scale, options.max_scale) * width * height;
     const double ratio = std::exp(random.uniform(std::log(options.min_ratio), std::log(options.max_ratio)));
     const int64_t w = std::lround(std::sqrt(area * ratio)), h = std::lround(std::sqrt(area / ratio));
     if (w < 1 || h < 1 || w > width || h > height) continue;

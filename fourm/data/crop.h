@@ -16,7 +16,7 @@ namespace fourm {
 CropView centre_view(int width, int height);
 
 struct CropOptions {
-  double min_scale = 0.8;                        ///< least part of the picture's area
+  double min_scale = 0.8, max_scale = 1;         ///< of the crop's area to the image's
   double min_ratio = 0.75, max_ratio = 4.0 / 3;  ///< of width to height, before the crop becomes a square
   double flip = 0.5;                             ///< how often it is mirrored
 };

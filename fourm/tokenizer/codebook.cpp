@@ -74,9 +74,26 @@ void EmaCodebook::start(const Tensor& x, QuantizerDraws& draws) {
   cluster_size_.copy_(counts);
   if (!cosine_) embed_avg_.copy_(as_original_ ? means : means * counts.unsqueeze(1));
   initted_.fill_(1);
+  started_rows_ = x.size(0);
 }
 
-void EmaCodebook::update(const Tensor& x, const Tensor& codes, QuantizerDraws& draws) {
+void EmaCodebook::collect(const Tensor& x, const Tensor& codes) {
+  vectors_.push_back(x.detach());
+  codes_.push_back(codes);
+}
+
+void EmaCodebook::update(QuantizerDraws& draws) {
+  if (vectors_.empty()) return;
+  const NoGradGuard no_grad;
+  const Tensor x = at::cat(vectors_), codes = at::cat(codes_);
+  vectors_.clear();
+  codes_.clear();
+  if (started_rows_ > 0 && started_rows_ != x.size(0)) {  // k-means counted the first micro-batch only
+    const double share = static_cast<double>(x.size(0)) / static_cast<double>(started_rows_);
+    cluster_size_.mul_(share);
+    if (!cosine_) embed_avg_.mul_(share);
+  }
+  started_rows_ = 0;
   const Tensor counts = counts_of(codes, size());
   const Tensor sums = sums_of(x, codes, size());
   cluster_size_.mul_(decay_).add_(counts, 1 - decay_);

@@ -24,8 +24,11 @@ class EmaCodebook {
   Tensor rows(const Tensor& codes) const { return embed_.index_select(0, codes); }
   /// k-means on x [N, d] unless the table is in use already.
   void start(const Tensor& x, QuantizerDraws& draws);
-  /// One step of the averages with the vectors x [N, d] and their codes [N], then restarts of dead codes.
-  void update(const Tensor& x, const Tensor& codes, QuantizerDraws& draws);
+  /// Keeps the vectors x [N, d] and their codes [N] of a micro-batch for update().
+  void collect(const Tensor& x, const Tensor& codes);
+  /// One step of the running averages with all vectors collected since the last one, then restarts of dead codes.
+  /// Nothing happens when none were collected.
+  void update(QuantizerDraws& draws);
 
   int64_t size() const { return embed_.size(0); }
   void set_dead_code_threshold(double threshold) { threshold_ = threshold; }
@@ -39,6 +42,8 @@ class EmaCodebook {
   bool cosine_ = true, split_popular_ = false, as_original_ = false;
   double decay_ = 0.99, threshold_ = 0;
   Tensor embed_, cluster_size_, initted_, embed_avg_;
+  std::vector<Tensor> vectors_, codes_;  // collected, a micro-batch each
+  int64_t started_rows_ = 0;             // vectors of a k-means start since the last update
 };
 
 }  // namespace fourm

@@ -5,6 +5,7 @@
 
 #include "fourm/core/config_json.h"
 #include "fourm/core/error.h"
+#include "fourm/core/log.h"
 #include "fourm/core/strings.h"
 #include "fourm/io/model_folder.h"
 #include "fourm/io/torch_file.h"
@@ -52,6 +53,11 @@ bool has_prefix(const SafetensorsFile& file, std::string_view prefix) {
 
 bool is_diffusion(const std::string& dec_type) {
   return dec_type.find("unet_") != dec_type.npos || dec_type.find("uvit_") != dec_type.npos;
+}
+
+void TokenizerConfig::migrate(YAML::Node& node, const std::string& origin) {
+  for (const char* key : {"sync_codebook", "scheduler"})
+    if (node.remove(key)) warn(origin, ": the tokenizer key '", key, "' has no effect and is no longer written");
 }
 
 TokenizerConfig tokenizer_config(const YAML::Node& given, const std::string& origin) {

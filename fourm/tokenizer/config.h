@@ -56,7 +56,7 @@ struct TokenizerConfig {
   bool patch_proj = true, post_mlp = false, out_conv = false, undo_std = false;
   std::string quant_type = "lucid";
   int64_t codebook_size = 16384, num_codebooks = 1, latent_dim = 32;
-  bool norm_codes = true, norm_latents = false, sync_codebook = true, kmeans_init = false;
+  bool norm_codes = true, norm_latents = false, kmeans_init = false;
   double ema_decay = 0.99, threshold_ema_dead_code = 0.25, commitment_weight = 1;
   std::string code_replacement_policy = "batch_random";
   int64_t num_train_timesteps = 1000;
@@ -64,7 +64,7 @@ struct TokenizerConfig {
   bool masked_cfg = false;
   int64_t masked_cfg_low = 0;
   std::optional<int64_t> masked_cfg_high;
-  std::string scheduler = "ddpm", beta_schedule = "squaredcos_cap_v2", prediction_type = "v_prediction";
+  std::string beta_schedule = "squaredcos_cap_v2", prediction_type = "v_prediction";
   bool clip_sample = false, thresholding = true, zero_terminal_snr = true;
   std::map<std::string, TokenizerPreset> presets;
   std::optional<InputConfig> input;
@@ -86,12 +86,11 @@ struct TokenizerConfig {
     v("latent_dim", latent_dim, "width of the quantised vectors");
     v("norm_codes", norm_codes, "compare by cosine instead of distance");
     v("norm_latents", norm_latents, "scale latents to unit length first");
-    v("sync_codebook", sync_codebook, "share codebook statistics between ranks");
     v("ema_decay", ema_decay, "decay of the codebook's running averages");
-    v("threshold_ema_dead_code", threshold_ema_dead_code, "codes used less than this per step are restarted; 0: never");
+    v("threshold_ema_dead_code", threshold_ema_dead_code, "codes used less than this in a step's batch are restarted; 0: never");
     v("code_replacement_policy", code_replacement_policy, "batch_random or linde_buzo_gray");
     v("commitment_weight", commitment_weight, "weight of the pull of latents towards their codes");
-    v("kmeans_init", kmeans_init, "start the codebook by k-means on the first batch");
+    v("kmeans_init", kmeans_init, "start the codebook by k-means on the first micro-batch");
     v("undo_std", undo_std, "the input is standardised by ImageNet's mean and deviation: undo it");
     if (kind != TokenizerClass::kVq) {
       v("dec_type", dec_type, "decoder: a ViT preset, an MLP, or unet_patched (diffusion)");
@@ -108,7 +107,6 @@ struct TokenizerConfig {
       v("masked_cfg", masked_cfg, "hide only a part of the condition");
       v("masked_cfg_low", masked_cfg_low, "fewest tokens kept then");
       v("masked_cfg_high", masked_cfg_high, "most tokens kept then");
-      v("scheduler", scheduler, "sampler of the original's decoding, ddpm or ddim; ours is chosen when decoding");
       v("beta_schedule", beta_schedule, "linear, scaled_linear, squaredcos_cap_v2, sigmoid or shifted_cosine:S");
       v("prediction_type", prediction_type,
         "what the decoder predicts: sample, epsilon, v_prediction or v_prediction-epsilon_loss");
@@ -120,6 +118,8 @@ struct TokenizerConfig {
     v("input", input, "how pictures become what the encoder sees; not in official files");
   }
 
+  /// Drops keys of the original that have no meaning here (core/config.h).
+  static void migrate(YAML::Node& node, const std::string& origin);
   /// `input`, else what official tokenizers of these channels and labels expect.
   InputConfig picture_input() const;
   int64_t encoder_grid() const { return image_size_enc.value_or(image_size) / patch_size; }  ///< tokens a side

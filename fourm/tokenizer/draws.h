@@ -25,10 +25,11 @@ class TrainingDraws : public QuantizerDraws {
   virtual Tensor normal(at::IntArrayRef shape) = 0;
 };
 
-/// The draws of step `step` under `seed`.
+/// The draws number `index` of a stream under `seed`.
 class SeededDraws : public TrainingDraws {
  public:
-  SeededDraws(uint64_t seed, uint64_t step) : random_(seed, {hash_text("quantizer"), step}) {}
+  SeededDraws(uint64_t seed, uint64_t index, std::string_view stream = "quantizer")
+      : random_(seed, {hash_text(stream), index}) {}
   Tensor rows(int64_t vectors, int64_t wanted) override;
   Tensor uniform(at::IntArrayRef shape) override;
   Tensor below(int64_t bound, int64_t count) override;

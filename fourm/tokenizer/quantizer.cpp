@@ -42,7 +42,7 @@ Quantized LucidQuantizer::train(const Tensor& latents, QuantizerDraws& draws) {
     codebook_.start(x, draws);
     codes = codebook_.nearest(x);
     q = codebook_.rows(codes);
-    codebook_.update(x, codes, draws);
+    codebook_.collect(x, codes);
   }
   const Tensor loss = at::mse_loss(z, q) * commitment_;
   return {join_heads(z + (q - z.detach())), codes.view({-1, heads_}), loss.view({1})};

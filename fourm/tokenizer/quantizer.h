@@ -19,8 +19,11 @@ class Quantizer {
   virtual ~Quantizer() = default;
   /// Latents [N, d], float32: bfloat16 would not tell near codes apart -> codes and their vectors.
   virtual Quantized encode(const Tensor& latents) const = 0;
-  /// The same in training: straight-through gradients, and the codebook learns.
+  /// The same in training, for one micro-batch: straight-through gradients. Statistics are collected for update().
   virtual Quantized train(const Tensor& latents, QuantizerDraws& draws) = 0;
+  /// One update of running statistics with everything that train() saw since the last one: once a training step, over
+  /// the whole batch (paper appendix B.3: "after every iteration").
+  virtual void update(QuantizerDraws&) {}
   /// Long [N, h], each in [0, codebook_size) -> [N, d].
   virtual Tensor decode(const Tensor& codes) const = 0;
   virtual void set_dead_code_threshold(double) {}
@@ -32,6 +35,7 @@ class LucidQuantizer : public Quantizer {
   LucidQuantizer(const Scope& scope, const TokenizerConfig& config);
   Quantized encode(const Tensor& latents) const override;
   Quantized train(const Tensor& latents, QuantizerDraws& draws) override;
+  void update(QuantizerDraws& draws) override { codebook_.update(draws); }
   Tensor decode(const Tensor& codes) const override;
   void set_dead_code_threshold(double threshold) override { codebook_.set_dead_code_threshold(threshold); }
   EmaCodebook& codebook() { return codebook_; }

@@ -38,6 +38,7 @@ void add_training(NamedTensors& out, const fs::path& folder, const Tensor& x, Tr
   Tokenizer tokenizer = Tokenizer::open(folder);
   tokenizer.parameters().make_trainable();
   const auto step = tokenizer.train_forward(x, draws);
+  tokenizer.quantizer().update(draws);
   const Tensor reconst = reconstruction_loss(json_get<std::string>(json, "loss_fn", origin), step.output, step.target);
   const Tensor loss = reconst + json_get<double>(json, "codebook_weight", origin) * step.code_loss;
   loss.sum().backward();
@@ -250,6 +251,7 @@ NamedTensors run_quantizer(const fs::path& folder, const Json& json, const std::
       RecordedDraws draws(inputs, prefix);
       const FeatureMap z = FeatureMap::of(x);
       const Quantized q = quantizer.train(z.rows, draws);
+      quantizer.update(draws);
       const Tensor quant = FeatureMap{q.rows, z.grid}.image();
       (quant.flatten() * at::linspace(-1, 1, quant.numel())).sum().add(q.loss.sum()).backward();
       Tensor codes = q.codes.view({z.grid.batch, z.grid.h, z.grid.w, -1}).permute({0, 3, 1, 2});

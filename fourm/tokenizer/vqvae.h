@@ -42,7 +42,8 @@ class Tokenizer {
   struct Training {
     Tensor output, target, code_loss, tokens;
   };
-  /// Forward pass in training: the codebook learns from the batch. The loss compares output and target.
+  /// Forward pass in training of one micro-batch. The loss compares output and target. The codebook learns in
+  /// quantizer().update(), once a step.
   Training train_forward(const Tensor& x, TrainingDraws& draws);
 
  private:

@@ -21,16 +21,28 @@ enum Purpose : uint64_t { kOrder, kFlip, kCrop, kSize };
 
 constexpr int kShownPictures = 8;
 
-StoredPicture random_square(const InputConfig& input, const StoredPicture& picture, int64_t size, double smallest,
-                            Random random) {
+// A random crop, resized to a square. Features stay as they are: they belong to the crop they were extracted from.
+StoredPicture random_square(const InputConfig& input, const StoredPicture& picture, int64_t size,
+                            const CropOptions& crop, Random random) {
   if (input.has_features()) return picture;
-  const int shorter = std::min(picture_width(picture), picture_height(picture));
-  const int side = std::max(1, static_cast<int>(std::lround(shorter * random.uniform(smallest, 1))));
-  const auto left = static_cast<int>(random.below(picture_width(picture) - side + 1));
-  const auto top = static_cast<int>(random.below(picture_height(picture) - side + 1));
-  const StoredPicture cut =
-      std::visit([&](const auto& p) { return StoredPicture(crop(p, left, top, side, side)); }, picture);
-  return centre_square(input, cut, static_cast<int>(size));
+  const CropView view = random_view(picture_width(picture), picture_height(picture), crop, random);
+  return cut_square(input, picture, to_cut(view), static_cast<int>(size));
+}
+
+// Mirroring is drawn at each visit instead (TokenizerRecipe::flip).
+CropOptions crop_options(const TokenizerRecipe& recipe) {
+  const auto range = [](const char* key, const std::vector<double>& values, double most) {
+    check(values.size() == 2, key, " should be two numbers, least and most, but has ", values.size());
+    check(values[0] > 0 && values[0] <= values[1] && values[1] <= most, key, " is [", values[0], ", ", values[1],
+          "], expected least and most between 0 and ", most);
+  };
+  range("crop_scale", recipe.crop_scale, 1);
+  range("crop_ratio", recipe.crop_ratio, 1000);
+  return {.min_scale = recipe.crop_scale[0],
+          .max_scale = recipe.crop_scale[1],
+          .min_ratio = recipe.crop_ratio[0],
+          .max_ratio = recipe.crop_ratio[1],
+          .flip = 0};
 }
 
 // Features are shown in the colours of the picture that they should be.
@@ -59,6 +71,7 @@ class TokenizerTraining : public Objective {
   explicit TokenizerTraining(const TokenizerRecipe& recipe)
       : recipe_(recipe),
         input_(recipe.tokenizer.picture_input()),
+        crop_(crop_options(recipe)),
         tokenizer_(std::make_shared<Tokenizer>(recipe.start_from.empty()
                                                    ? Tokenizer::create(recipe.tokenizer, recipe.seed)
                                                    : Tokenizer::open(recipe.start_from))) {
@@ -74,11 +87,9 @@ class TokenizerTraining : public Objective {
       held_out.resize(std::min<size_t>(held_out.size(), recipe.eval_pictures));
     }
     if (recipe.crops > 0)
-      pictures_ = load_squares(input_, files_, recipe.size, recipe.crops, recipe.seed, recipe.smallest_crop);
-    eval_pictures_ = load_squares(input_, held_out, recipe.size, recipe.eval_crops, recipe.seed, recipe.smallest_crop);
-    const double grid = static_cast<double>(recipe.size) / static_cast<double>(recipe.tokenizer.patch_size);
-    const double even_share = static_cast<double>(recipe.batch) * grid * grid / recipe.tokenizer.codebook_size;
-    tokenizer_->quantizer().set_dead_code_threshold(recipe.dead_code_coef > 0 ? even_share / recipe.dead_code_coef : 0);
+      pictures_ = load_squares(input_, files_, recipe.size, recipe.crops, recipe.seed, crop_);
+    eval_pictures_ = load_squares(input_, held_out, recipe.size, recipe.eval_crops, recipe.seed, crop_);
+    tokenizer_->quantizer().set_dead_code_threshold(dead_code_threshold(recipe));
     tokenizer_->parameters().make_trainable();
     note("training on ", counted(visited(), recipe.crops > 0 ? "square" : "file"), ", ", eval_pictures_.size(),
          " held out; ", counted(tokenizer_->parameters().count(), "parameter"));
@@ -110,6 +121,11 @@ class TokenizerTraining : public Objective {
              {"perplexity", usage.perplexity()}}};
   }
 
+  void update_buffers(int64_t step) override {
+    SeededDraws draws(recipe_.seed, static_cast<uint64_t>(step), "codebook");
+    tokenizer_->quantizer().update(draws);
+  }
+
   Evaluation evaluate(int64_t) override {
     if (eval_pictures_.empty()) return {};
     const auto report = evaluate_tokenizer(PictureTokenizer(tokenizer_), eval_pictures_);
@@ -132,7 +148,7 @@ class TokenizerTraining : public Objective {
     for (int64_t i = 0; i < recipe_.batch; ++i) files.push_back(files_[visits_.sample(first + i, visited())]);
     std::vector<StoredPicture> pictures(files.size());
     parallel_for(recipe_.batch, [&](int64_t i) {
-      pictures[i] = random_square(input_, read_picture(input_, files[i], units_), size, recipe_.smallest_crop,
+      pictures[i] = random_square(input_, read_picture(input_, files[i], units_), size, crop_,
                                   Random(recipe_.seed, {kCrop, static_cast<uint64_t>(first + i)}));
     });
     return pictures;
@@ -140,6 +156,7 @@ class TokenizerTraining : public Objective {
 
   TokenizerRecipe recipe_;
   InputConfig input_;
+  CropOptions crop_;
   DepthUnits units_;
   std::shared_ptr<Tokenizer> tokenizer_;
   std::vector<fs::path> files_;
@@ -149,6 +166,34 @@ class TokenizerTraining : public Objective {
 
 }  // namespace
 
+void TokenizerRecipe::migrate(YAML::Node& node, const std::string& origin) {
+  const YAML::Node old = node["smallest_crop"];
+  if (!old.IsDefined()) return;
+  double side = 0;
+  check(old.IsScalar() && YAML::convert<double>::decode(old, side) && side > 0 && side <= 1, origin,
+        ": smallest_crop should be a number above 0 and at most 1");
+  check(!node["crop_scale"].IsDefined(), origin, ": smallest_crop and crop_scale say the same; give crop_scale alone");
+  const double area = std::round(side * side * 1e6) / 1e6;
+  node.remove("smallest_crop");
+  node["crop_scale"] = std::vector<double>{area, 1};
+  if (!node["crop_ratio"].IsDefined()) node["crop_ratio"] = std::vector<double>{1, 1};
+  warn(origin, ": 'smallest_crop: ", side, "' (a share of a side) is read as 'crop_scale: [", area,
+       ", 1]', 'crop_ratio: [1, 1]' (shares of the area); the next version no longer reads it");
+}
+
+double dead_code_threshold(const TokenizerRecipe& recipe) {
+  if (recipe.dead_code_coef <= 0) return 0;
+  const TokenizerConfig& c = recipe.tokenizer;
+  const std::vector<int64_t> sizes = recipe.sizes.empty() ? std::vector<int64_t>{recipe.size} : recipe.sizes;
+  double tokens = 0;  // of a picture, the mean over the sizes
+  for (const int64_t size : sizes) {
+    const double grid = static_cast<double>(size) / static_cast<double>(c.patch_size);
+    tokens += grid * grid * static_cast<double>(c.num_codebooks) / static_cast<double>(sizes.size());
+  }
+  const auto batch = static_cast<double>(recipe.batch * recipe.training.accumulate);
+  return batch * tokens / (recipe.dead_code_coef * static_cast<double>(c.codebook_size));
+}
+
 std::vector<fs::path> picture_files(const fs::path& folder) {
   std::vector<fs::path> files = list_files(folder, {".png", ".jpg", ".jpeg", ".webp", ".npy"});
   check(!files.empty(), folder.string(), ": holds no pictures (.png, .jpg, .webp, .npy)");
@@ -156,7 +201,7 @@ std::vector<fs::path> picture_files(const fs::path& folder) {
 }
 
 std::vector<StoredPicture> load_squares(const InputConfig& input, const std::vector<fs::path>& files, int64_t size,
-                                        int64_t crops, uint64_t seed, double smallest_crop, const DepthUnits& units) {
+                                        int64_t crops, uint64_t seed, const CropOptions& crop, const DepthUnits& units) {
   check(size > 0 && size <= 4096 && crops > 0, "size and crops must be positive (size at most 4096)");
   std::vector<std::vector<StoredPicture>> squares(files.size());
   parallel_for(static_cast<int64_t>(files.size()), [&](int64_t i) {
@@ -168,7 +213,7 @@ std::vector<StoredPicture> load_squares(const InputConfig& input, const std::vec
     const int64_t shorter = std::min(picture_width(picture), picture_height(picture));
     const auto count = std::max<int64_t>(1, crops * shorter / size);
     for (int64_t c = 0; c < count; ++c)
-      squares[i].push_back(random_square(input, picture, size, smallest_crop,
+      squares[i].push_back(random_square(input, picture, size, crop,
                                          Random(seed, {kCrop, static_cast<uint64_t>(i), static_cast<uint64_t>(c)})));
   });
   std::vector<StoredPicture> all;
@@ -227,8 +272,7 @@ Outcome train_tokenizer(const TokenizerRecipe& given) {
   check(!recipe.data.empty(), "the recipe names no pictures: set 'data'");
   check(recipe.batch > 0 && recipe.crops >= 0 && recipe.eval_crops > 0 && recipe.eval_pictures >= 0,
         "batch and eval_crops must be positive, crops and eval_pictures not negative");
-  check(recipe.smallest_crop > 0 && recipe.smallest_crop <= 1, "smallest_crop is ", recipe.smallest_crop,
-        ", expected more than 0 and at most 1");
+  crop_options(recipe);
   std::vector<int64_t> sizes = recipe.sizes;
   check(sizes.empty() || recipe.crops == 0, "several 'sizes' need crops = 0: squares are then cut at each visit");
   sizes.push_back(recipe.size);

@@ -2,12 +2,11 @@
 // and what it runs.
 #pragma once
 
+#include "fourm/data/crop.h"
 #include "fourm/tokenizer/picture_tokenizer.h"
 #include "fourm/train/config.h"
 
 namespace fourm {
-
-constexpr double kSmallestCrop = 0.35;
 
 struct TokenizerRecipe {
   std::string out, data, eval_data, start_from, loss = "mse";
@@ -15,7 +14,7 @@ struct TokenizerRecipe {
   int64_t size = 128, crops = 1, eval_crops = 1, eval_pictures = 256, batch = 32;
   std::vector<int64_t> sizes;
   bool flip = true;
-  double smallest_crop = kSmallestCrop;
+  std::vector<double> crop_scale{0.8, 1}, crop_ratio{3.0 / 4, 4.0 / 3};
   double codebook_weight = 1, dead_code_coef = 32;
   TokenizerConfig tokenizer;
   TrainingConfig training;
@@ -32,9 +31,12 @@ struct TokenizerRecipe {
     v("size", size, "pixels a side; pictures are cut square and resized");
     v("sizes", sizes, "several resolutions: each micro-batch has one of these sizes; needs crops = 0");
     v("crops", crops,
-      "1: the middle square of each picture; more: random squares, that many for each `size` pixels of its shorter "
-      "side; 0: a new random square at each visit, read from the file every time");
-    v("smallest_crop", smallest_crop, "side of the smallest random square, over the shorter side of its picture");
+      "1: the middle square of each picture; more: random crops, that many for each `size` pixels of its shorter "
+      "side; 0: a new random crop at each visit, read from the file every time");
+    v("crop_scale", crop_scale,
+      "least and most area of a random crop, over the area of the image (paper Table 3: 0.8 and 1)");
+    v("crop_ratio", crop_ratio,
+      "least and most width over height of a random crop, which is then resized to a square (paper Table 3: 3/4, 4/3)");
     v("eval_crops", eval_crops, "the same for evaluations, 1 or more");
     v("eval_pictures", eval_pictures, "picture files of an evaluation");
     v("batch", batch, "pictures a micro-batch");
@@ -44,14 +46,20 @@ struct TokenizerRecipe {
     v("tokenizer", tokenizer, "encoder, quantiser, decoder and input");
     v("training", training, "the loop");
   }
+  /// smallest_crop, a share of a side, becomes crop_scale and crop_ratio.
+  static void migrate(YAML::Node& node, const std::string& origin);
 };
+
+/// The running usage below which a code is restarted: batch * tokens a picture / (dead_code_coef * codebook_size), where
+/// the batch is that of a whole step (paper appendix B.3). 0: never.
+double dead_code_threshold(const TokenizerRecipe& recipe);
 
 /// Trains and leaves the tokenizer in OUT/model.
 Outcome train_tokenizer(const TokenizerRecipe& recipe);
 
 /// Squares of `size` pixels of the picture files, as TokenizerRecipe::crops (1 or more) says.
 std::vector<StoredPicture> load_squares(const InputConfig& input, const std::vector<fs::path>& files, int64_t size,
-                                        int64_t crops, uint64_t seed, double smallest_crop = kSmallestCrop,
+                                        int64_t crops, uint64_t seed, const CropOptions& crop = {},
                                         const DepthUnits& units = DepthUnits());
 /// The files of a folder that may hold pictures or maps.
 std::vector<fs::path> picture_files(const fs::path& folder);

@@ -104,6 +104,7 @@ class Trainer {
     }
     const double norm = optimizer_.gradient_norm();
     if (!std::isfinite(norm)) stop_at("gradient", norm);
+    objective_.update_buffers(step_);
     optimizer_.step(lr, norm);
     optimizer_.clear_gradients();
     if (average_) average_->update();

@@ -25,9 +25,11 @@ class Objective {
   virtual ~Objective() = default;
   /// Weights (trainable) and buffers. The same tensors all the time.
   virtual Parameters& parameters() = 0;
-  /// The loss of micro-batch `index`, which must be a pure function of seed and index. Buffers (codebook statistics)
-  /// may change as a side effect.
+  /// The loss of micro-batch `index`, which must be a pure function of seed and index. Buffers do not change here.
   virtual StepResult loss(int64_t index) = 0;
+  /// Updates buffers (codebook statistics), once a step: after the losses of all its micro-batches, before the optimizer
+  /// changes the weights. `step` counts from 0.
+  virtual void update_buffers(int64_t /*step*/) {}
   /// After `step` steps. The weights are the averages, if averages are kept.
   virtual Evaluation evaluate(int64_t step) = 0;
   /// Writes the finished model into an existing folder.

@@ -1,5 +1,6 @@
 #include <gtest/gtest.h>
 
+#include <map>
 #include <set>
 
 #include "fourm/tokenizer/quantizer.h"
@@ -33,6 +34,7 @@ TEST(EmaCodebook, RestartsBringEveryCodeIntoUse) {
     for (uint64_t step = 0; step < 200; ++step) {
       SeededDraws draws(3, step);
       quantizer.train(x, draws);
+      quantizer.update(draws);
     }
     CodeUsage usage(c.codebook_size);
     const Tensor codes = quantizer.encode(x).codes.contiguous();
@@ -49,8 +51,10 @@ TEST(EmaCodebook, ARestartedCodeIsNotDrawnAgainTheNextStep) {
   const Tensor one = vectors(1, 8, 5).expand({32, 8}).contiguous();  // one code gets all, the others restart
   SeededDraws first(7, 0), second(7, 1);
   quantizer.train(one, first);
+  quantizer.update(first);
   const Tensor before = parameters.find("_codebook.embed").clone();
   quantizer.train(vectors(32, 8, 6), second);
+  quantizer.update(second);
   const Tensor after = parameters.find("_codebook.embed");
   // Only the running average may have moved rows: a redraw would replace them whole.
   EXPECT_LT((after - before).norm(2, 1).max().item<float>(), 0.03);
@@ -85,10 +89,49 @@ TEST(EmaCodebook, SameSeedSameTable) {
     for (uint64_t step = 0; step < 5; ++step) {
       SeededDraws draws(3, step);
       quantizer.train(vectors(100, 8, step), draws);
+      quantizer.update(draws);
     }
     table = parameters.find("_codebook.embed").clone();
   }
   EXPECT_TRUE(at::equal(tables[0], tables[1]));
+}
+
+// A batch in one part or in four, with restarts of dead codes: the codebook changes once a step, in the same way.
+TEST(EmaCodebook, MicroBatchesMakeOneUpdate) {
+  for (const bool cosine : {true, false}) {
+    TokenizerConfig c = small_codebook();
+    c.norm_codes = cosine;
+    c.threshold_ema_dead_code = 0.5;
+    std::map<std::string, Tensor> states[2];
+    for (const int64_t parts : {1, 4}) {
+      SeedSource source(1);
+      Parameters parameters(source);
+      LucidQuantizer quantizer{Scope(parameters), c};
+      for (uint64_t step = 0; step < 3; ++step) {
+        SeededDraws draws(3, step);
+        const Tensor before = parameters.find("_codebook.cluster_size").clone();
+        for (const Tensor& part : vectors(128, 8, step).chunk(parts)) quantizer.train(part, draws);
+        EXPECT_TRUE(at::equal(before, parameters.find("_codebook.cluster_size"))) << "changed within a step";
+        quantizer.update(draws);
+      }
+      for (const auto& entry : parameters.entries()) states[parts == 1 ? 0 : 1][entry.name] = entry.value;
+    }
+    for (const auto& [name, value] : states[0]) EXPECT_TRUE(at::equal(value, states[1].at(name))) << name << cosine;
+  }
+}
+
+// k-means counts the vectors of the first micro-batch; usage is that of a whole batch.
+TEST(EmaCodebook, KMeansStartOnAMicroBatchCountsAsTheWholeBatch) {
+  TokenizerConfig c = small_codebook();
+  c.codebook_size = 8;
+  c.kmeans_init = true;
+  SeedSource source(1);
+  Parameters parameters(source);
+  LucidQuantizer quantizer{Scope(parameters), c};
+  SeededDraws draws(3, 0);
+  for (uint64_t part = 0; part < 4; ++part) quantizer.train(vectors(32, 8, part), draws);
+  quantizer.update(draws);
+  EXPECT_NEAR(parameters.find("_codebook.cluster_size").sum().item<double>(), 128, 1e-3);
 }
 
 TEST(MemoryCodes, TrainingSampleHasGradientsAndDecodesToItself) {

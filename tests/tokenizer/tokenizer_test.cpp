@@ -102,6 +102,15 @@ TEST(Tokenizer, DecoderAloneTellsThatSettingsAreOfDiffusion) {
   EXPECT_TRUE(c.clip_sample);
 }
 
+// Keys of the original's training without a meaning here.
+TEST(TokenizerConfig, KeysOfTheOriginalAreIgnored) {
+  const auto c = tokenizer_config(
+      parse_yaml("{beta_schedule: linear, sync_codebook: true, scheduler: ddim, ckpt_path: null, latent_dim: 8}", "x"),
+      "x");
+  EXPECT_EQ(c.latent_dim, 8);
+  EXPECT_EQ(config_json(c).count("sync_codebook") + config_json(c).count("scheduler"), 0u);
+}
+
 TEST(Tokenizer, LearnsToReconstructABatch) {
   Tokenizer tokenizer = Tokenizer::create(small_tokenizer(), 1);
   tokenizer.parameters().make_trainable();

@@ -330,6 +330,91 @@ TEST(TokenizerTraining, RecipesAreReadable) {
   }
 }
 
+// One step over the whole batch: four micro-batches of 2 leave the codebook that one batch of 8 leaves.
+TEST(TokenizerTraining, TheCodebookLearnsOnceAStep) {
+  const auto codebook = [](const std::string& name, int64_t batch, int64_t accumulate) {
+    TokenizerRecipe recipe = small_recipe("rgb", name);
+    recipe.batch = batch;
+    recipe.training.accumulate = accumulate;
+    recipe.training.steps = 4;
+    recipe.training.schedule.lr = 0;
+    train_tokenizer(recipe);
+    Tokenizer tokenizer = Tokenizer::open(fs::path(recipe.out) / "model");
+    return std::pair(tokenizer.parameters().find("quantize._codebook.cluster_size").clone(),
+                     tokenizer.parameters().find("quantize._codebook.embed").clone());
+  };
+  const auto [whole_usage, whole] = codebook("one_part", 8, 1);
+  const auto [parts_usage, parts] = codebook("four_parts", 2, 4);
+  EXPECT_TRUE(at::allclose(parts_usage, whole_usage, 1e-5, 1e-5));
+  EXPECT_TRUE(at::allclose(parts, whole, 1e-4, 1e-4));
+}
+
+TEST(TokenizerTraining, TheDeadCodeThresholdCountsTheWholeBatch) {
+  TokenizerRecipe recipe = small_recipe("rgb", "threshold");
+  recipe.size = 224;
+  recipe.batch = 32;
+  recipe.training.accumulate = 20;
+  recipe.tokenizer.patch_size = 16;
+  recipe.tokenizer.codebook_size = 4096;
+  EXPECT_DOUBLE_EQ(dead_code_threshold(recipe), 640.0 * 196 / (32 * 4096));
+  recipe.sizes = {224, 448};
+  EXPECT_DOUBLE_EQ(dead_code_threshold(recipe), 640.0 * (196 + 784) / 2 / (32 * 4096));
+  recipe.dead_code_coef = 0;
+  EXPECT_EQ(dead_code_threshold(recipe), 0);
+}
+
+// Each pixel of a wide image holds its column, so a crop shows how wide it was.
+TEST(TokenizerTraining, RandomCropsHaveTheAreaAndRatioOfTheRecipe) {
+  Image wide(200, 100, 3);
+  for (int y = 0; y < 100; ++y)
+    for (int x = 0; x < 200; ++x) {
+      wide.at(x, y)[0] = static_cast<uint8_t>(x);
+      wide.at(x, y)[1] = static_cast<uint8_t>(y);
+    }
+  const fs::path folder = fs::path(testing::TempDir()) / "wide";
+  fs::remove_all(folder);
+  make_folder(folder);
+  write_png(folder / "wide.png", wide);
+  const auto extents = [&](const CropOptions& crop) {
+    std::vector<std::pair<double, double>> found;
+    for (const auto& square : load_squares({}, picture_files(folder), 100, 40, 3, crop)) {
+      const Image& image = std::get<Image>(square);
+      found.emplace_back((image.at(99, 50)[0] - image.at(0, 50)[0]) / 0.99,
+                         (image.at(50, 99)[1] - image.at(50, 0)[1]) / 0.99);
+    }
+    return found;
+  };
+  int half = 0;
+  for (const auto& [w, h] : extents({.min_scale = 0.3, .max_scale = 0.45, .flip = 0})) {
+    EXPECT_GT(w * h / 2e4, 0.27) << w << " x " << h;
+    EXPECT_LT(w * h / 2e4, 0.48) << w << " x " << h;
+    EXPECT_GT(w / h, 0.72);
+    EXPECT_LT(w / h, 1.37);
+    half += w / h > 1;
+  }
+  EXPECT_GT(half, 4);
+  EXPECT_LT(half, 36);
+  for (const auto& [w, h] : extents({.min_scale = 0.2, .max_scale = 0.4, .min_ratio = 1, .max_ratio = 1, .flip = 0}))
+    EXPECT_NEAR(w / h, 1, 0.05);
+}
+
+TEST(TokenizerTraining, CropsOfEarlierRecipesAreReadAsAreas) {
+  TokenizerRecipe recipe;
+  read_config(parse_yaml("{smallest_crop: 0.35, tokenizer: {sync_codebook: false, dec_type: vit_b_dec}}", "old.yaml"),
+              recipe, "old.yaml");
+  EXPECT_EQ(recipe.crop_scale, (std::vector<double>{0.1225, 1}));
+  EXPECT_EQ(recipe.crop_ratio, (std::vector<double>{1, 1}));
+  EXPECT_EQ(TokenizerRecipe().crop_scale, (std::vector<double>{0.8, 1}));
+  for (const char* wrong : {"smallest_crop: 0", "smallest_crop: 1.5", "smallest_crop: [1]",
+                            "{smallest_crop: 0.5, crop_scale: [0.8, 1]}"})
+    EXPECT_THROW(read_config(parse_yaml(wrong, "old.yaml"), recipe, "old.yaml"), Error) << wrong;
+  for (const auto& wrong : {std::vector<double>{0, 1}, {0.9, 0.8}, {0.8, 1.5}, {0.8}, {}}) {
+    recipe = small_recipe("rgb", "scale");
+    recipe.crop_scale = wrong;
+    EXPECT_THROW(train_tokenizer(recipe), Error);
+  }
+}
+
 TEST(TokenizerTraining, WrongRecipesAreNamed) {
   TokenizerRecipe recipe = small_recipe("rgb", "wrong");
   recipe.size = 30;
