@@ -78,7 +78,7 @@ void run(const FourM& model, const PaddedSample& sample, int64_t encoder_budget,
         put(name + "_loss." + item.name, at::full({1}, loss.parts.at(item.name).loss, at::kFloat));
   };
   losses(LossKind::kModality, "mod");
-  losses(LossKind::kToken, "token");
+  losses(LossKind::kTokenByVocab, "token");
 }
 
 }  // namespace

@@ -61,6 +61,13 @@ std::vector<Samples> grouped(const std::vector<int64_t>& lengths, int64_t rows) 
   return groups;
 }
 
+// Of the mean loss of a modality with these scores [target tokens, vocabulary].
+double weight_of(LossKind kind, const Tensor& scores) {
+  if (kind == LossKind::kToken) return static_cast<double>(scores.size(0));
+  if (kind == LossKind::kTokenByVocab) return static_cast<double>(scores.numel());
+  return 1;
+}
+
 }  // namespace
 
 FourM::FourM(ModelConfig config, ModalityTable table, ParameterSource& source, bool tie_heads)
@@ -232,7 +239,7 @@ Loss FourM::loss(const Batch& batch, LossKind kind) const {
     Tensor scores = logits(group.modality, out.index_select(0, group.rows));
     if (scores.scalar_type() == at::kBFloat16) scores = scores.to(at::kFloat);
     losses.push_back(at::cross_entropy_loss(scores, group.targets));
-    weights.push_back(kind == LossKind::kToken ? static_cast<double>(scores.numel()) : 1.0);
+    weights.push_back(weight_of(kind, scores));
     result.parts[group.modality] = {losses.back().item<double>(), group.targets.size(0)};
   }
   for (const auto& item : outputs_) result.parts.try_emplace(item.first);

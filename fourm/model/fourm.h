@@ -42,7 +42,8 @@ struct Loss {
 enum class LossKind {
   kModality,         ///< mean over all output modalities of the model, absent ones counting as 0 (the original)
   kModalityPresent,  ///< mean over those that have slots
-  kToken,            ///< weighted by slots x vocabulary (the original's token loss)
+  kToken,            ///< mean over all target tokens (paper Table 25, "per-token loss")
+  kTokenByVocab,     ///< modalities weighted by target tokens x vocabulary size (the original's "token" loss)
 };
 
 class FourM {

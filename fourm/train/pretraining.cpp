@@ -23,8 +23,11 @@ enum Purpose : uint64_t { kMask = 3, kEvalSample, kEvalMask };
 LossKind loss_kind(const std::string& name) {
   if (name == "modality") return LossKind::kModality;
   if (name == "present") return LossKind::kModalityPresent;
-  check(name == "token", "loss is ", printable(name), ", expected modality, present or token");
-  return LossKind::kToken;
+  if (name == "token") return LossKind::kToken;
+  const std::vector<std::string> known{"modality", "present", "token", "token_weighted_by_vocab"};
+  check(name == known.back(), "loss is ", printable(name), ", expected one of ", join(known, ", "),
+        did_you_mean(name, known));
+  return LossKind::kTokenByVocab;
 }
 
 ModalityTable read_table(const std::string& file) {

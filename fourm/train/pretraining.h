@@ -31,7 +31,9 @@ struct PretrainConfig {
       "model folder whose weights the run starts from, by name: modalities may come and go; empty = fresh weights");
     v("learn", learn,
       "names of the tensors that learn, with * for any characters; the others stay as they are; empty = all learn");
-    v("loss", loss, "modality (mean over the output modalities), present (over those in the batch) or token");
+    v("loss", loss,
+      "modality (mean over the output modalities of their mean losses), present (over those in the batch), token (mean "
+      "over target tokens) or token_weighted_by_vocab (the original's token loss: by tokens x vocabulary size)");
     v("seed", seed, "of weights, order and masks");
     v("tokens", tokens,
       "billions of tokens to train on, which sets training.steps; a sample counts as the largest input and target "

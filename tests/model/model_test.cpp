@@ -142,14 +142,17 @@ TEST(Model, TotalLossIsTheMeanOverAllModalitiesOrOverTokens) {
   sample.inputs = {{"grid", {1, 4}, {}, 0, {1, 2}}};
   sample.targets = {{"learned", {2, 1, 3}, {}, 0, {0, 1, 3}}, {"words", {1, 4, 2, 5, 3}, {}, 0, {}}};
   const Batch batch = pack({sample}, tiny_table());
-  const Loss mean = model.loss(batch), tokens = model.loss(batch, LossKind::kToken);
+  const Loss mean = model.loss(batch), tokens = model.loss(batch, LossKind::kToken),
+             by_vocab = model.loss(batch, LossKind::kTokenByVocab);
   const auto &learned = mean.parts.at("learned"), &words = mean.parts.at("words");
   EXPECT_EQ(mean.parts.at("grid").slots, 0);
   EXPECT_EQ(mean.parts.at("grid").loss, 0);
   EXPECT_NEAR(mean.total.item<double>(), (learned.loss + words.loss) / 3, 1e-6);
-  const double numbers[] = {4.0 * static_cast<double>(learned.slots), 6.0 * static_cast<double>(words.slots)};
-  EXPECT_NEAR(tokens.total.item<double>(),
-              (numbers[0] * learned.loss + numbers[1] * words.loss) / (numbers[0] + numbers[1]), 1e-6);
+  const auto weighted = [&](double a, double b) { return (a * learned.loss + b * words.loss) / (a + b); };
+  const auto n = static_cast<double>(learned.slots), m = static_cast<double>(words.slots);
+  EXPECT_NE(n, m);
+  EXPECT_NEAR(tokens.total.item<double>(), weighted(n, m), 1e-6);
+  EXPECT_NEAR(by_vocab.total.item<double>(), weighted(4 * n, 6 * m), 1e-6);
 }
 
 TEST(Model, SequencesPredictTheNextTokenFromPlaceZero) {
