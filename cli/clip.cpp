@@ -5,6 +5,7 @@
 
 #include "cli/bundled.h"
 #include "cli/outputs.h"
+#include "cli/stop_signals.h"
 #include "cli/verbs.h"
 #include "fourm/clip/image_text.h"
 #include "fourm/core/config.h"
@@ -28,7 +29,8 @@ void train(const Options& options) {
   ClipRecipe recipe;
   load_config(options.recipe, options.overrides, recipe);
   check_run_folder(recipe.out);
-  train_clip(recipe).check_finished(recipe.out);
+  const StopSignals signals;
+  train_clip(recipe, StopSignals::requested).check_finished(recipe.out);
 }
 
 std::vector<fs::path> pictures_in(const std::string& folder) {

@@ -1,5 +1,6 @@
 // fourm pretrain RECIPE.yaml [key=value ...]
 #include "cli/outputs.h"
+#include "cli/stop_signals.h"
 #include "cli/verbs.h"
 #include "fourm/core/config.h"
 #include "fourm/train/pretraining.h"
@@ -18,7 +19,8 @@ void add_pretrain(CLI::App& program) {
     PretrainConfig config;
     load_config(*recipe, *overrides, config);
     check_run_folder(config.out);
-    pretrain(config).check_finished(config.out);
+    const StopSignals signals;
+    pretrain(config, StopSignals::requested).check_finished(config.out);
   });
 }
 

@@ -4,6 +4,7 @@
 #include "cli/bundled.h"
 #include "cli/config_options.h"
 #include "cli/outputs.h"
+#include "cli/stop_signals.h"
 #include "cli/verbs.h"
 #include "fourm/core/json.h"
 #include "fourm/core/log.h"
@@ -60,7 +61,8 @@ void train(const Options& options) {
   TokenizerRecipe recipe;
   load_config(options.recipe, options.overrides, recipe);
   check_run_folder(recipe.out);
-  train_tokenizer(recipe).check_finished(recipe.out);
+  const StopSignals signals;
+  train_tokenizer(recipe, StopSignals::requested).check_finished(recipe.out);
 }
 
 void encode(const Options& options) {

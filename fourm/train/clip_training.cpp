@@ -114,14 +114,14 @@ class ClipTraining : public Objective {
 
 }  // namespace
 
-Outcome train_clip(const ClipRecipe& recipe) {
+Outcome train_clip(const ClipRecipe& recipe, const StopToken& stop) {
   check(!recipe.out.empty(), "the recipe names no run folder: set 'out'");
   check(!recipe.data.empty(), "the recipe names no data set: set 'data'");
   check(!recipe.text_tokenizer.empty(), "the recipe names no text tokenizer: set 'text_tokenizer'");
   check(recipe.batch > 1 && recipe.eval_samples > 0, "batch should be at least 2, eval_samples at least 1");
   recipe.model.validate("the recipe's 'model'");
   ClipTraining objective(recipe);
-  return train(objective, recipe.training, to_yaml(recipe), recipe.out);
+  return train(objective, recipe.training, to_yaml(recipe), recipe.out, stop);
 }
 
 }  // namespace fourm

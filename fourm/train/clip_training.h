@@ -30,6 +30,6 @@ struct ClipRecipe {
 };
 
 /// Trains and leaves the model in OUT/model.
-Outcome train_clip(const ClipRecipe& recipe);
+Outcome train_clip(const ClipRecipe& recipe, const StopToken& stop = {});
 
 }  // namespace fourm

@@ -1,6 +1,8 @@
 // Options of the training loop. Plain: the command line reads recipes without tensor headers.
 #pragma once
 
+#include <functional>
+
 #include "fourm/core/error.h"
 #include "fourm/train/schedule.h"
 
@@ -43,9 +45,13 @@ struct TrainingConfig {
   }
 };
 
+/// Asks a training to stop: it is called once after each step, and when it returns true the step is saved and the run
+/// ends. Empty: never. It may be called while signal handlers or other threads change what it reads.
+using StopToken = std::function<bool()>;
+
 struct Outcome {
   int64_t step;   ///< steps done
-  bool finished;  ///< false: a signal stopped the run, which is saved and goes on with the same command
+  bool finished;  ///< false: the stop token ended the run, which is saved and goes on with the same command
 
   /// Error naming the run folder unless it finished.
   void check_finished(const std::string& folder) const {

@@ -209,13 +209,13 @@ PretrainConfig with_steps(PretrainConfig config) {
   return config;
 }
 
-Outcome pretrain(const PretrainConfig& recipe) {
+Outcome pretrain(const PretrainConfig& recipe, const StopToken& stop) {
   const PretrainConfig config = with_steps(recipe);
   check(!config.out.empty(), "the recipe names no run folder: set 'out'");
   check(!config.text_tokenizer.empty(), "the recipe names no text tokenizer: set 'text_tokenizer'");
   config.model.validate("the recipe's 'model'");
   Pretraining objective(config);
-  return train(objective, config.training, to_yaml(config), config.out);
+  return train(objective, config.training, to_yaml(config), config.out, stop);
 }
 
 }  // namespace fourm

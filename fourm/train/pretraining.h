@@ -54,6 +54,6 @@ struct PretrainConfig {
 PretrainConfig with_steps(PretrainConfig config);
 
 /// Trains and leaves the model in OUT/model.
-Outcome pretrain(const PretrainConfig& config);
+Outcome pretrain(const PretrainConfig& config, const StopToken& stop = {});
 
 }  // namespace fourm

@@ -264,7 +264,7 @@ ReconstructionReport evaluate_tokenizer(const PictureTokenizer& tokenizer, const
   return report;
 }
 
-Outcome train_tokenizer(const TokenizerRecipe& given) {
+Outcome train_tokenizer(const TokenizerRecipe& given, const StopToken& stop) {
   TokenizerRecipe recipe = given;
   if (!recipe.start_from.empty()) recipe.tokenizer = TokenizerFiles::open(recipe.start_from).config;
   recipe.tokenizer.validate("the recipe's 'tokenizer'");
@@ -280,7 +280,7 @@ Outcome train_tokenizer(const TokenizerRecipe& given) {
     check(size > 0 && size <= 4096 && size % recipe.tokenizer.patch_size == 0, "the size ", size,
           " is not a multiple of patch_size ", recipe.tokenizer.patch_size, " (at most 4096)");
   TokenizerTraining objective(recipe);
-  return train(objective, recipe.training, to_yaml(recipe), recipe.out);
+  return train(objective, recipe.training, to_yaml(recipe), recipe.out, stop);
 }
 
 }  // namespace fourm

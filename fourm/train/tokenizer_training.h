@@ -55,7 +55,7 @@ struct TokenizerRecipe {
 double dead_code_threshold(const TokenizerRecipe& recipe);
 
 /// Trains and leaves the tokenizer in OUT/model.
-Outcome train_tokenizer(const TokenizerRecipe& recipe);
+Outcome train_tokenizer(const TokenizerRecipe& recipe, const StopToken& stop = {});
 
 /// Squares of `size` pixels of the picture files, as TokenizerRecipe::crops (1 or more) says.
 std::vector<StoredPicture> load_squares(const InputConfig& input, const std::vector<fs::path>& files, int64_t size,

@@ -3,7 +3,6 @@
 #include <ATen/Parallel.h>
 
 #include <cmath>
-#include <csignal>
 #include <cstdio>
 
 #include "fourm/core/log.h"
@@ -12,29 +11,6 @@
 
 namespace fourm {
 namespace {
-
-volatile std::sig_atomic_t stop_requested = 0;
-
-// Catches SIGINT and SIGTERM while it lives; the second of a kind has its usual effect.
-class StopSignals {
- public:
-  StopSignals() {
-    stop_requested = 0;
-    struct sigaction action {};
-    action.sa_handler = [](int) { stop_requested = 1; };
-    action.sa_flags = static_cast<int>(SA_RESETHAND | SA_RESTART);
-    sigaction(SIGINT, &action, &old_int_);
-    sigaction(SIGTERM, &action, &old_term_);
-  }
-  ~StopSignals() {
-    sigaction(SIGINT, &old_int_, nullptr);
-    sigaction(SIGTERM, &old_term_, nullptr);
-  }
-  bool requested() const { return stop_requested != 0; }
-
- private:
-  struct sigaction old_int_, old_term_;
-};
 
 // Means between two records. Part of a checkpoint, so that a resumed run writes the same records.
 struct Meter {
@@ -69,18 +45,18 @@ class Trainer {
     run_.begin(step_);
   }
 
-  Outcome run() {
-    const StopSignals signals;
+  Outcome run(const StopToken& stop_requested) {
     Progress progress(run_.path().filename().string(), config_.steps, step_);
-    while (step_ < config_.steps && !signals.requested()) {
+    for (bool stop = false; step_ < config_.steps && !stop;) {
       const double loss = step();
+      stop = stop_requested && stop_requested();  // asked once: a step that ends the run is one that is saved below
       char text[32];
       std::snprintf(text, sizeof text, "loss %.4f", loss);
       progress.update(step_, text);
       const bool last = step_ == config_.steps;
       if (last || step_ % config_.log_every == 0) run_.record(step_, "train", meter_.take());
       if (last || due(config_.evaluate_every)) evaluate();
-      if (last || due(config_.checkpoint_every) || signals.requested()) save();
+      if (last || due(config_.checkpoint_every) || stop) save();
     }
     const bool finished = step_ == config_.steps;
     if (finished) finish();
@@ -177,13 +153,14 @@ class Trainer {
 
 }  // namespace
 
-Outcome train(Objective& objective, const TrainingConfig& config, const YAML::Node& recipe, const fs::path& folder) {
+Outcome train(Objective& objective, const TrainingConfig& config, const YAML::Node& recipe, const fs::path& folder,
+              const StopToken& stop) {
   check(config.steps > 0 && config.accumulate > 0 && config.log_every > 0 && config.keep_checkpoints > 0,
         "steps, accumulate, log_every and keep_checkpoints should be at least 1");
   check(config.evaluate_every >= 0 && config.checkpoint_every >= 0 && config.threads >= 0,
         "evaluate_every, checkpoint_every and threads should be 0 or more");
   at::set_num_threads(config.threads > 0 ? static_cast<int>(config.threads) : processor_count());
-  return Trainer(objective, config, recipe, folder).run();
+  return Trainer(objective, config, recipe, folder).run(stop);
 }
 
 }  // namespace fourm

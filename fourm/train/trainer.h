@@ -37,8 +37,9 @@ class Objective {
 };
 
 /// Trains, or goes on from the newest checkpoint of the folder. At the end `folder`/model holds the finished model.
-/// SIGINT and SIGTERM save a checkpoint and return. A loss or gradient that is not finite is an Error, before it
+/// At least one step is done before `stop` ends the run. A loss or gradient that is not finite is an Error, before it
 /// reaches the weights.
-Outcome train(Objective& objective, const TrainingConfig& config, const YAML::Node& recipe, const fs::path& folder);
+Outcome train(Objective& objective, const TrainingConfig& config, const YAML::Node& recipe, const fs::path& folder,
+              const StopToken& stop = {});
 
 }  // namespace fourm

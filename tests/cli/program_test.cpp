@@ -1,9 +1,11 @@
 // The program as a user runs it: exit codes, one-line errors, results.
 #include <gtest/gtest.h>
+#include <spawn.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
 #include <algorithm>
+#include <csignal>
 #include <cstdlib>
 #include <sstream>
 
@@ -13,6 +15,8 @@
 #include "fourm/io/npy.h"
 #include "tests/support/described_pictures.h"
 #include "tests/support/fixtures.h"
+
+extern char** environ;
 
 namespace fourm {
 namespace {
@@ -203,6 +207,55 @@ TEST_F(Program, FailuresAreOneLine) {
   expect_failure("replay " + folder_.string() + " --out x.safetensors", "case.json");
   write_file(folder_ / "recipe.yaml", "bach: 3\n");
   expect_failure("pretrain " + (folder_ / "recipe.yaml").string(), "did you mean 'batch'");
+}
+
+// Each of the signals that ask for a stop ends a training at a saved step, from which the same command goes on.
+TEST_F(Program, SignalsSaveATraining) {
+  ASSERT_EQ(run("rooms --count 12 --size 32 --seed 5 --out " + (folder_ / "rooms").string()).code, 0);
+  write_file(folder_ / "recipe.yaml", R"(
+size: 32
+batch: 4
+eval_pictures: 2
+tokenizer:
+  {image_size: 32, patch_size: 8, codebook_size: 32, latent_dim: 8, enc_type: e, dec_type: d, input: {kind: rgb},
+   presets: {e: {kind: vit_encoder, dim_tokens: 32, depth: 1, num_heads: 2},
+             d: {kind: vit_decoder, dim_tokens: 32, depth: 1, num_heads: 2}}}
+training: {steps: 1000000, log_every: 1, evaluate_every: 0, checkpoint_every: 0, threads: 1, precision: f32}
+)");
+  const fs::path out = folder_ / "run", errors = folder_ / "errors";
+  const std::string command = std::string("exec ") + FOURM_PROGRAM + " tokenizer train " +
+                              (folder_ / "recipe.yaml").string() + " data=" + (folder_ / "rooms/rgb").string() +
+                              " out=" + out.string() + " 2>" + errors.string();
+  int64_t before = 0;
+  for (const int signal : {SIGINT, SIGTERM, SIGHUP, SIGUSR1}) {
+    const auto lines = [&] {
+      const std::string text = fs::exists(out / "metrics.jsonl") ? read_file(out / "metrics.jsonl") : "";
+      return std::count(text.begin(), text.end(), '\n');
+    };
+    std::string shell = "/bin/sh", option = "-c", text = command;
+    char* arguments[] = {shell.data(), option.data(), text.data(), nullptr};
+    pid_t child = 0;
+    ASSERT_EQ(posix_spawn(&child, "/bin/sh", nullptr, nullptr, arguments, environ), 0);
+    int status = 0;
+    pid_t ended = 0;
+    while (lines() < before + 2 && ended == 0) {
+      usleep(20'000);
+      ended = waitpid(child, &status, WNOHANG);
+    }
+    ASSERT_EQ(ended, 0) << read_file(errors);
+    kill(child, signal);
+    waitpid(child, &status, 0);
+    const std::string message = read_file(errors);
+    ASSERT_TRUE(WIFEXITED(status)) << "signal " << signal << " killed it: " << message;
+    EXPECT_EQ(WEXITSTATUS(status), 1) << message;
+    EXPECT_NE(message.find("the same command goes on"), std::string::npos) << message;
+    int64_t step = 0;
+    for (const auto& entry : fs::directory_iterator(out / "checkpoints"))
+      step = std::max<int64_t>(step, std::atoll(entry.path().filename().string().substr(5).c_str()));
+    EXPECT_NE(message.find("stopped at step " + std::to_string(step) + " and saved"), std::string::npos) << message;
+    EXPECT_GT(step, before);
+    before = step;
+  }
 }
 
 TEST_F(Program, ReplayWritesEveryResult) {

@@ -40,7 +40,7 @@ class Line : public Objective {
   Parameters& parameters() override { return all_; }
   StepResult loss(int64_t index) override {
     if (index == kill_at) std::raise(SIGKILL);
-    if (index == stop_at) std::raise(SIGTERM);
+    if (index == stop_at) stop = true;
     if (index == nan_at) return {w1_.sum() * std::numeric_limits<double>::quiet_NaN(), {}};
     Random random(11, {static_cast<uint64_t>(index)});
     Tensor x = at::empty({64, 16});
@@ -53,10 +53,15 @@ class Line : public Objective {
     const Tensor value = (y - x.slice(1, 0, 4).sin()).square().mean();
     return {value, {{"part", value.item<double>()}}};
   }
-  Evaluation evaluate(int64_t) override { return {{{"size", w1_.square().sum().item<double>()}}, {}}; }
+  void update_buffers(int64_t step) override { stop = stop || step == stop_at_update; }
+  Evaluation evaluate(int64_t step) override {
+    stop = stop || step == stop_at_evaluation;
+    return {{{"size", w1_.square().sum().item<double>()}}, {}};
+  }
   void save(const fs::path& folder) override { save_parameters(folder / "model.safetensors", all_); }
 
-  int64_t kill_at = -1, stop_at = -1, nan_at = -1;
+  int64_t kill_at = -1, stop_at = -1, nan_at = -1, stop_at_update = -1, stop_at_evaluation = -1;
+  bool stop = false;  // asked for
 
  private:
   SeedSource source_;
@@ -85,7 +90,7 @@ Outcome run(const fs::path& folder, int64_t kill_at = -1, int64_t stop_at = -1, 
   line.stop_at = stop_at;
   line.nan_at = nan_at;
   const TrainingConfig c = config();
-  return train(line, c, to_yaml(c), folder);
+  return train(line, c, to_yaml(c), folder, [&] { return line.stop; });
 }
 
 // Runs this test program again, where only TrainerChild runs, and waits for its end.
@@ -144,7 +149,7 @@ TEST(Trainer, KilledRunsEndBitEqual) {
   expect_same_run(undisturbed.path, killed.path);
 }
 
-TEST(Trainer, StopSignalSavesAndGoesOn) {
+TEST(Trainer, StopRequestSavesAndGoesOn) {
   const Scratch undisturbed("undisturbed2"), stopped("stopped");
   run(undisturbed.path);
   const Outcome outcome = run(stopped.path, -1, 2 * 23 + 1);
@@ -153,6 +158,34 @@ TEST(Trainer, StopSignalSavesAndGoesOn) {
   EXPECT_TRUE(fs::exists(stopped.path / "checkpoints/step-000024/state.json"));
   EXPECT_TRUE(run(stopped.path).finished);
   expect_same_run(undisturbed.path, stopped.path);
+}
+
+// Whenever a stop is asked for, the step that the outcome names is saved, at most one step later.
+TEST(Trainer, AStopAtAnyPointLeavesACheckpoint) {
+  const auto expect_saved = [](Line& line, const StopToken& token, const std::string& name, int64_t most) {
+    const Scratch scratch("point");
+    const TrainingConfig c = config();
+    const Outcome outcome = train(line, c, to_yaml(c), scratch.path, token);
+    EXPECT_FALSE(outcome.finished) << name;
+    EXPECT_LE(outcome.step, most) << name;
+    char step[32];
+    std::snprintf(step, sizeof step, "step-%06d", static_cast<int>(outcome.step));
+    EXPECT_TRUE(fs::exists(scratch.path / "checkpoints" / step / "state.json")) << name << " " << outcome.step;
+  };
+  for (int64_t wanted = 1; wanted <= 12; ++wanted) {  // at each time that the trainer looks
+    Line line;
+    int64_t calls = 0;
+    expect_saved(line, [&] { return ++calls >= wanted; }, "look " + std::to_string(wanted), wanted);
+  }
+  const auto at = [&](const std::string& name, int64_t Line::*when, int64_t value, int64_t most) {
+    Line line;
+    line.*when = value;
+    expect_saved(line, [&] { return line.stop; }, name, most);
+  };
+  at("first micro-batch", &Line::stop_at, 0, 1);
+  at("second micro-batch", &Line::stop_at, 2 * 4 + 1, 5);
+  at("update of buffers", &Line::stop_at_update, 6, 7);
+  at("evaluation", &Line::stop_at_evaluation, 20, 21);  // after the look of that step
 }
 
 TEST(Trainer, KeepsTheNewestCheckpointsAndIgnoresHalfOnes) {
