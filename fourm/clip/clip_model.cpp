@@ -45,8 +45,8 @@ ClipModel::ClipModel(const ClipConfig& config, std::string tokenizer_json, const
     : config_(config),
       tokenizer_json_(std::move(tokenizer_json)),
       text_(WordPiece::from_json(tokenizer_json_, origin)),
-      parameters_(std::make_shared<Parameters>(source)) {
-  const Scope root(*parameters_), text = root["text"];
+      parameters_(std::make_shared<Parameters>()) {
+  const Scope root(*parameters_, source), text = root["text"];
   image_ = std::make_shared<VitEncoder>(root["image"], image_encoder(config));
   image_norm_ = LayerNorm(root["image_norm"], config.image_width, true);
   image_proj_ = Linear(root["image_proj"], config.image_width, config.embed_dim, false);

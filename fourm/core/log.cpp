@@ -2,6 +2,7 @@
 
 #include <unistd.h>
 
+#include <atomic>
 #include <cstdio>
 #include <mutex>
 
@@ -10,7 +11,7 @@
 namespace fourm {
 namespace {
 std::mutex mutex;
-bool quiet = false;
+std::atomic<bool> quiet = false;
 bool line_open = false;  // a progress line stands on the terminal
 }  // namespace
 

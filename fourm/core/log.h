@@ -20,7 +20,7 @@ void warn(Parts&&... parts) {
   log_line("warning: ", concat(std::forward<Parts>(parts)...));
 }
 
-/// No notes and no progress (warnings stay).
+/// No notes and no progress (warnings stay). May be called while other threads write.
 void set_quiet(bool quiet);
 
 /// Seconds since construction.

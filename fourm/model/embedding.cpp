@@ -68,7 +68,7 @@ DecoderEmbedding::DecoderEmbedding(const Scope& scope, const Modality& m, int64_
     : modality(m), pos_emb(position_table(scope, m, dim)), mod_emb(modality_row(scope, dim)) {
   to_logits = Linear(scope["to_logits"], dim, m.vocab_size, false);
   // Grids read the mask token instead: their table is kept only to be saved again.
-  if (m.kind == ModalityKind::kSequence || scope.parameters().source_has(scope.path("token_emb.weight")))
+  if (m.kind == ModalityKind::kSequence || scope.source_has("token_emb.weight"))
     token_emb = EmbeddingTable(scope["token_emb"], m.vocab_size, dim, Init::normal(kEmbeddingDeviation));
 }
 

@@ -71,8 +71,8 @@ double weight_of(LossKind kind, const Tensor& scores) {
 }  // namespace
 
 FourM::FourM(ModelConfig config, ModalityTable table, ParameterSource& source, bool tie_heads)
-    : config_(std::move(config)), table_(std::move(table)), parameters_(std::make_shared<Parameters>(source)) {
-  const Scope root(*parameters_);
+    : config_(std::move(config)), table_(std::move(table)), parameters_(std::make_shared<Parameters>()) {
+  const Scope root(*parameters_, source);
   const auto names = [&](const std::vector<std::string>& domains, bool decoder) {
     std::vector<std::string> used;
     for (const auto& name : domains) {
@@ -85,8 +85,8 @@ FourM::FourM(ModelConfig config, ModalityTable table, ParameterSource& source, b
   for (const auto& name : out) {
     const Scope encoder = root["encoder_embeddings"][name], decoder = root["decoder_embeddings"][name];
     if (config_.share_modality_embeddings && std::find(in.begin(), in.end(), name) != in.end())
-      parameters_->share(encoder.path("mod_emb"), decoder.path("mod_emb"));
-    if (tie_heads) parameters_->share(decoder.path("token_emb.weight"), decoder.path("to_logits.weight"));
+      root.share(encoder.path("mod_emb"), decoder.path("mod_emb"));
+    if (tie_heads) root.share(decoder.path("token_emb.weight"), decoder.path("to_logits.weight"));
   }
   for (const auto& name : in)
     inputs_.emplace(name, EncoderEmbedding(root["encoder_embeddings"][name], modality(name), config_.dim));

@@ -33,7 +33,7 @@ constexpr size_t kWorthGivingBack = 8 << 20;
 Linear::Linear(const Scope& scope, int64_t in, int64_t out, bool with_bias, int64_t blocks)
     : weight(scope.parameter("weight", {out, in}, Init::xavier(in, out / blocks))) {
   if (with_bias) bias = scope.parameter("bias", {out}, Init::zeros());
-  if (const auto& packing = scope.parameters().packing())
+  if (const auto& packing = scope.packing())
     packed = std::make_shared<PackedLinear>(weight, bias, *packing);
 }
 
@@ -43,7 +43,7 @@ Linear Linear::convolution(const Scope& scope, at::IntArrayRef shape, bool zero)
   Linear linear;
   linear.weight = scope.parameter("weight", shape, zero ? Init::zeros() : Init::xavier(in, shape[0]));
   linear.bias = scope.parameter("bias", {shape[0]}, Init::zeros());
-  if (const auto& packing = scope.parameters().packing())
+  if (const auto& packing = scope.packing())
     linear.packed = std::make_shared<PackedLinear>(linear.matrix(), linear.bias, *packing);
   return linear;
 }
@@ -59,7 +59,7 @@ Tensor Linear::plus(const Tensor& x, const Tensor& residual) const {
 
 EmbeddingTable::EmbeddingTable(const Scope& scope, int64_t count, int64_t width, const Init& init)
     : weight(scope.parameter("weight", {count, width}, init)) {
-  if (const auto& packing = scope.parameters().packing(); packing && weight.nbytes() > kWorthGivingBack)
+  if (const auto& packing = scope.packing(); packing && weight.nbytes() > kWorthGivingBack)
     give_back_ = packing->give_back;
 }
 
@@ -78,7 +78,7 @@ LayerNorm::LayerNorm(const Scope& scope, int64_t width, bool with_bias, double e
       bias(with_bias ? scope.parameter("bias", {width}, Init::zeros())
                      : scope.buffer("bias", {width}, Init::constant(at::zeros({width})))),
       epsilon(eps),
-      answers(scope.parameters().packing().has_value()) {}
+      answers(scope.packing().has_value()) {}
 
 Tensor LayerNorm::operator()(const Tensor& x) const {
   if (!answers) return at::layer_norm(x, weight.sizes(), weight, bias, epsilon);
@@ -99,7 +99,7 @@ Mlp::Mlp(const Scope& scope, int64_t width, int64_t hidden, Activation act, bool
     : fc1(scope["fc1"], width, hidden, bias), fc2(scope["fc2"], hidden, width, bias), activation(act), gated(is_gated) {
   if (!gated) return;
   fc3 = Linear(scope["fc3"], width, hidden, bias);
-  if (const auto& packing = scope.parameters().packing(); packing && activation != Activation::kTanh)
+  if (const auto& packing = scope.packing(); packing && activation != Activation::kTanh)
     gate = std::make_shared<PackedLinear>(PackedLinear::Matrix{fc1.weight, fc1.bias},
                                           PackedLinear::Matrix{fc3.weight, fc3.bias}, *packing);
 }
@@ -128,7 +128,7 @@ SelfAttention::Heads SelfAttention::project(const Tensor& x) const {
 }
 
 Tensor SelfAttention::plus(const Tensor& x, const AttentionLayout& layout, const Tensor& residual,
-                           const Cache* cache) const {
+                           Cache* cache) const {
   Heads h = project(x);
   if (cache) {
     put_rows(h.k, cache->places, cache->k);
@@ -145,7 +145,7 @@ CrossAttention::CrossAttention(const Scope& scope, const BlockConfig& c, const L
       proj(scope["proj"], c.width, c.width, c.proj_bias),
       norms(scope, c),
       heads(c.heads) {
-  const auto& packing = scope.parameters().packing();
+  const auto& packing = scope.packing();
   if (packing && packing->precision != Precision::kBf16 && !c.qkv_bias && !c.qk_norm)
     direct = std::make_shared<ContextAttention>(kv.weight, context_norm.weight, context_norm.bias, heads, *packing);
 }
@@ -184,7 +184,7 @@ DecoderBlock::DecoderBlock(const Scope& scope, const BlockConfig& c)
       mlp(scope["mlp"], c.width, c.mlp_hidden, c.activation, c.gated_mlp, c.mlp_bias) {}
 
 Tensor DecoderBlock::operator()(const Tensor& y, const CrossAttention::Keys& context, const AttentionLayout& within,
-                                const AttentionLayout& across, const SelfAttention::Cache* cache) const {
+                                const AttentionLayout& across, SelfAttention::Cache* cache) const {
   Tensor h = self_attn.plus(norm1(y), within, y, cache);
   const int64_t seeing = across.segments.empty() ? 0 : across.segments.back().q_end;
   if (seeing == h.size(0)) {

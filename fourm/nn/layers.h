@@ -100,9 +100,9 @@ struct SelfAttention {
     Tensor k, v;                  // [M, H, hd] float32
     std::vector<int64_t> places;  // [N]
   };
-  /// residual + the attention's output. The layout's keys are the rows of x, or those of the cache.
-  Tensor plus(const Tensor& x, const AttentionLayout& layout, const Tensor& residual,
-              const Cache* cache = nullptr) const;
+  /// residual + the attention's output. The layout's keys are the rows of x, or those of the cache, which the keys and
+  /// values of x are written into first.
+  Tensor plus(const Tensor& x, const AttentionLayout& layout, const Tensor& residual, Cache* cache = nullptr) const;
 
  private:
   Heads project(const Tensor& x) const;
@@ -149,7 +149,7 @@ struct DecoderBlock {
   /// True where queries of this layout rather ask a context that the layers share.
   bool asks(const AttentionLayout& across) const { return cross_attn.direct && cross_attn.direct->pays(across); }
   Tensor operator()(const Tensor& y, const CrossAttention::Keys& context, const AttentionLayout& within,
-                    const AttentionLayout& across, const SelfAttention::Cache* cache = nullptr) const;
+                    const AttentionLayout& across, SelfAttention::Cache* cache = nullptr) const;
 };
 
 }  // namespace fourm

@@ -126,31 +126,39 @@ std::map<std::string, std::string> FileSource::aliases() const {
   return aliases;
 }
 
-void Parameters::share(const std::string& name, const std::string& kept) {
-  check(!asked_.contains(name) && !asked_.contains(kept), "[Parameters] ", name, " is shared too late");
-  const auto other = aliases_.find(kept);  // the source may keep the pair the other way round
-  if (other != aliases_.end() && other->second == name) return;
-  aliases_[name] = kept;
+Scope::Scope(Parameters& parameters, ParameterSource& source) : all_(&parameters), source_(&source) {
+  all_->aliases_ = source.aliases();
+  all_->packing_ = source.packing();
 }
 
-bool Parameters::source_has(const std::string& name) const {
-  const auto alias = aliases_.find(name);
-  return source_->has(name) || (alias != aliases_.end() && source_->has(alias->second));
+void Scope::share(const std::string& name, const std::string& kept) const {
+  auto& aliases = all_->aliases_;
+  check(!all_->asked_.contains(name) && !all_->asked_.contains(kept), "[Scope] ", name, " is shared too late");
+  const auto other = aliases.find(kept);  // the source may keep the pair the other way round
+  if (other != aliases.end() && other->second == name) return;
+  aliases[name] = kept;
 }
 
-Tensor Parameters::add(const std::string& name, at::IntArrayRef shape, const Init& init, bool trained) {
-  check(asked_.insert(name).second, "[Parameters] ", name, " is defined twice");
-  const auto alias = aliases_.find(name);
-  const std::string& stored = alias == aliases_.end() ? name : alias->second;
-  if (const auto found = index_.find(stored); found != index_.end()) return entries_[found->second].value;
+bool Scope::source_has(std::string_view name) const {
+  const auto alias = all_->aliases_.find(path(name));
+  return source_->has(path(name)) || (alias != all_->aliases_.end() && source_->has(alias->second));
+}
+
+Tensor Scope::add(const std::string& name, at::IntArrayRef shape, const Init& init, bool trained) const {
+  check(all_->asked_.insert(name).second, "[Scope] ", name, " is defined twice");
+  const auto& aliases = all_->aliases_;
+  auto& entries = all_->entries_;
+  const auto alias = aliases.find(name);
+  const std::string& stored = alias == aliases.end() ? name : alias->second;
+  if (const auto found = all_->index_.find(stored); found != all_->index_.end()) return entries[found->second].value;
   std::string from = stored;
-  for (const auto& [dropped, kept] : aliases_)
+  for (const auto& [dropped, kept] : aliases)
     if (kept == stored && !source_->has(from) && source_->has(dropped)) from = dropped;
-  index_[stored] = entries_.size();
+  all_->index_[stored] = entries.size();
   Tensor value = source_->get(from, shape, init);
-  if (packing_ && !trained) value = value.to(at::kFloat);  // tables and codebooks are no matrices to pack
-  entries_.push_back({stored, std::move(value), trained});
-  return entries_.back().value;
+  if (packing() && !trained) value = value.to(at::kFloat);  // tables and codebooks are no matrices to pack
+  entries.push_back({stored, std::move(value), trained});
+  return entries.back().value;
 }
 
 Tensor Parameters::find(const std::string& name) const {

@@ -79,6 +79,8 @@ class FileSource : public ParameterSource {
   std::map<std::string, bool> used_;
 };
 
+/// The tensors of a built model. They are added by a Scope, in the constructors of layers; afterwards the list is fixed
+/// and nothing of the source is kept.
 class Parameters {
  public:
   struct Entry {
@@ -87,16 +89,7 @@ class Parameters {
     bool trained;  ///< false: a stored constant or running statistic
   };
 
-  explicit Parameters(ParameterSource& source)
-      : source_(&source), aliases_(source.aliases()), packing_(source.packing()) {}
-
-  /// From now on `name` is another name of the tensor `kept`. Whichever of the two the source has is taken; `kept` is
-  /// the one that is stored.
-  void share(const std::string& name, const std::string& kept);
-  Tensor add(const std::string& name, at::IntArrayRef shape, const Init& init, bool trained);
-  bool source_has(const std::string& name) const;
   const std::optional<Packing>& packing() const { return packing_; }
-
   const std::vector<Entry>& entries() const { return entries_; }
   const std::map<std::string, std::string>& aliases() const { return aliases_; }  ///< dropped name -> kept name
   Tensor find(const std::string& name) const;                                     ///< undefined when absent
@@ -108,7 +101,7 @@ class Parameters {
   int64_t learning() const;  ///< numbers in tensors whose gradients are on
 
  private:
-  ParameterSource* source_;
+  friend class Scope;
   std::vector<Entry> entries_;
   std::map<std::string, size_t> index_;  // stored name -> entry
   std::map<std::string, std::string> aliases_;
@@ -116,26 +109,37 @@ class Parameters {
   std::optional<Packing> packing_;
 };
 
-/// A dotted prefix, so that layers name their tensors relative to where they stand.
+/// Where in a model that is being built a layer stands: a dotted prefix of names, the source of the values and the list
+/// that the tensors are added to. Layers take one in their constructors and do not keep it; it must not outlive the
+/// source.
 class Scope {
  public:
-  explicit Scope(Parameters& parameters, std::string prefix = "") : all_(&parameters), prefix_(std::move(prefix)) {}
-  Scope operator[](std::string_view name) const { return Scope(*all_, path(name)); }
+  Scope(Parameters& parameters, ParameterSource& source);
+  Scope operator[](std::string_view name) const { return {*all_, *source_, path(name)}; }
   Scope operator[](int64_t index) const { return (*this)[std::to_string(index)]; }
 
   Tensor parameter(std::string_view name, at::IntArrayRef shape, const Init& init) const {
-    return all_->add(path(name), shape, init, true);
+    return add(path(name), shape, init, true);
   }
   Tensor buffer(std::string_view name, at::IntArrayRef shape, const Init& init) const {
-    return all_->add(path(name), shape, init, false);
+    return add(path(name), shape, init, false);
   }
-  Parameters& parameters() const { return *all_; }
+  /// From now on the path `name` is another name of the tensor with the path `kept`. Whichever of the two the source has
+  /// is taken; `kept` is the one that is stored.
+  void share(const std::string& name, const std::string& kept) const;
+  bool source_has(std::string_view name) const;
+  const std::optional<Packing>& packing() const { return all_->packing(); }
   std::string path(std::string_view name) const {
     return prefix_.empty() ? std::string(name) : prefix_ + "." + std::string(name);
   }
 
  private:
+  Scope(Parameters& parameters, ParameterSource& source, std::string prefix)
+      : all_(&parameters), source_(&source), prefix_(std::move(prefix)) {}
+  Tensor add(const std::string& path, at::IntArrayRef shape, const Init& init, bool trained) const;
+
   Parameters* all_;
+  ParameterSource* source_;
   std::string prefix_;
 };
 

@@ -241,8 +241,8 @@ NamedTensors run_quantizer(const fs::path& folder, const Json& json, const std::
     c.validate(origin);
     const std::string variant = concat("v", i, ".");
     VariantSource source(inputs, variant);
-    Parameters parameters(source);
-    LucidQuantizer quantizer{Scope(parameters), c};
+    Parameters parameters;
+    LucidQuantizer quantizer{Scope(parameters, source), c};
     quantizer.codebook().follow_original();
     for (int s = 0; inputs.find(variant + "step" + std::to_string(s) + ".x"); ++s) {
       const std::string prefix = variant + "step" + std::to_string(s) + ".";

@@ -18,7 +18,7 @@ Conv2d::Conv2d(const Scope& scope, int64_t in, int64_t out, int64_t kernel, int6
                              zero ? Init::zeros() : Init::xavier(in * kernel * kernel, out * kernel * kernel))),
       bias(scope.parameter("bias", {out}, Init::zeros())),
       stride(step) {
-  if (const auto& packing = scope.parameters().packing())
+  if (const auto& packing = scope.packing())
     packed = std::make_shared<PackedConv2d>(weight, bias, stride, *packing);
   else
     weight.set_data(channels_last(weight));  // in place: the parameter list holds the same tensor
@@ -35,7 +35,7 @@ Tensor Conv2d::plus(const Tensor& x, const Tensor& residual) const {
 GroupNorm::GroupNorm(const Scope& scope, int64_t channels)
     : weight(scope.parameter("weight", {channels}, Init::ones())),
       bias(scope.parameter("bias", {channels}, Init::zeros())),
-      answers(scope.parameters().packing().has_value()) {
+      answers(scope.packing().has_value()) {
   check(channels % kGroups == 0, "a UNet level is ", channels, " wide, expected a multiple of ", kGroups,
         " (model_channels * channel_mult)");
 }

@@ -35,8 +35,8 @@ class LegacyNames : public ParameterSource {
 }  // namespace
 
 Tokenizer::Tokenizer(TokenizerConfig config, ParameterSource& source)
-    : config_(std::move(config)), parameters_(std::make_unique<Parameters>(source)) {
-  const Scope scope(*parameters_);
+    : config_(std::move(config)), parameters_(std::make_unique<Parameters>()) {
+  const Scope scope(*parameters_, source);
   if (config_.n_labels)
     class_embedding_ = scope["cls_emb"].parameter("weight", {*config_.n_labels, config_.n_channels}, Init::normal(1));
   if (const auto sizes = mlp_sizes(config_.enc_type))

@@ -25,8 +25,8 @@ TEST(EmbeddingTable, RowsThatWereReadDoNotStayInMemory) {
   fs::create_directories(folder);
   save_tensors(folder / "table.safetensors", {{"table.weight", table}});
   FileSource source(SafetensorsFile::open(folder / "table.safetensors"), Precision::kF32);
-  Parameters parameters(source);
-  const Scope root(parameters);
+  Parameters parameters;
+  const Scope root(parameters, source);
   const EmbeddingTable embedding(root["table"], kRows, kWidth, Init::zeros());
   const double before = mapped_mib();
   double most = 0;

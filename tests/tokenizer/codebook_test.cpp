@@ -27,8 +27,8 @@ TEST(EmaCodebook, RestartsBringEveryCodeIntoUse) {
     TokenizerConfig c = small_codebook();
     c.code_replacement_policy = policy;
     SeedSource source(1);
-    Parameters parameters(source);
-    LucidQuantizer quantizer{Scope(parameters), c};
+    Parameters parameters;
+    LucidQuantizer quantizer{Scope(parameters, source), c};
     // All vectors lie in a narrow cone, so that a fresh table has a few codes near them and many far away.
     const Tensor x = at::cat({vectors(512, 7, 2) * 0.2, at::ones({512, 1})}, 1);
     for (uint64_t step = 0; step < 200; ++step) {
@@ -45,9 +45,9 @@ TEST(EmaCodebook, RestartsBringEveryCodeIntoUse) {
 
 TEST(EmaCodebook, ARestartedCodeIsNotDrawnAgainTheNextStep) {
   SeedSource source(1);
-  Parameters parameters(source);
+  Parameters parameters;
   TokenizerConfig c = small_codebook();
-  LucidQuantizer quantizer{Scope(parameters), c};
+  LucidQuantizer quantizer{Scope(parameters, source), c};
   const Tensor one = vectors(1, 8, 5).expand({32, 8}).contiguous();  // one code gets all, the others restart
   SeededDraws first(7, 0), second(7, 1);
   quantizer.train(one, first);
@@ -67,8 +67,8 @@ TEST(EmaCodebook, KMeansStartFindsAsManyClustersAsThereAreVectors) {
     c.norm_codes = cosine;
     c.codebook_size = 16;
     SeedSource source(1);
-    Parameters parameters(source);
-    EmaCodebook book(Scope(parameters), c);
+    Parameters parameters;
+    EmaCodebook book(Scope(parameters, source), c);
     // 16 distinct vectors; one of them fills nearly the whole batch, so that a random start picks it again and again.
     const Tensor distinct = unit_rows(vectors(16, 8, 4));
     const Tensor x = at::cat({distinct, distinct.slice(0, 0, 1).expand({400, 8})});
@@ -84,8 +84,8 @@ TEST(EmaCodebook, SameSeedSameTable) {
   Tensor tables[2];
   for (Tensor& table : tables) {
     SeedSource source(1);
-    Parameters parameters(source);
-    LucidQuantizer quantizer{Scope(parameters), small_codebook()};
+    Parameters parameters;
+    LucidQuantizer quantizer{Scope(parameters, source), small_codebook()};
     for (uint64_t step = 0; step < 5; ++step) {
       SeededDraws draws(3, step);
       quantizer.train(vectors(100, 8, step), draws);
@@ -105,8 +105,8 @@ TEST(EmaCodebook, MicroBatchesMakeOneUpdate) {
     std::map<std::string, Tensor> states[2];
     for (const int64_t parts : {1, 4}) {
       SeedSource source(1);
-      Parameters parameters(source);
-      LucidQuantizer quantizer{Scope(parameters), c};
+      Parameters parameters;
+      LucidQuantizer quantizer{Scope(parameters, source), c};
       for (uint64_t step = 0; step < 3; ++step) {
         SeededDraws draws(3, step);
         const Tensor before = parameters.find("_codebook.cluster_size").clone();
@@ -126,8 +126,8 @@ TEST(EmaCodebook, KMeansStartOnAMicroBatchCountsAsTheWholeBatch) {
   c.codebook_size = 8;
   c.kmeans_init = true;
   SeedSource source(1);
-  Parameters parameters(source);
-  LucidQuantizer quantizer{Scope(parameters), c};
+  Parameters parameters;
+  LucidQuantizer quantizer{Scope(parameters, source), c};
   SeededDraws draws(3, 0);
   for (uint64_t part = 0; part < 4; ++part) quantizer.train(vectors(32, 8, part), draws);
   quantizer.update(draws);
@@ -139,8 +139,8 @@ TEST(MemoryCodes, TrainingSampleHasGradientsAndDecodesToItself) {
   c.quant_type = "memcodes";
   c.num_codebooks = 2;
   SeedSource source(1);
-  Parameters parameters(source);
-  MemoryCodes codes{Scope(parameters), c};
+  Parameters parameters;
+  MemoryCodes codes{Scope(parameters, source), c};
   parameters.make_trainable();
   const Tensor z = vectors(20, 8, 2).requires_grad_();
   SeededDraws draws(1, 0);

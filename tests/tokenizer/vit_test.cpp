@@ -33,7 +33,7 @@ TokenizerConfig feature_config() {
 
 template <class Network>
 struct Built {
-  explicit Built(const TokenizerConfig& config) : parameters(source), network(Scope(parameters), config) {}
+  explicit Built(const TokenizerConfig& config) : network(Scope(parameters, source), config) {}
   void copy_from(const Built& other) {
     for (size_t i = 0; i < parameters.entries().size(); ++i) {
       Tensor mine = parameters.entries()[i].value;
@@ -76,8 +76,8 @@ Tensor doubling(int64_t n) {
 TEST(VitTrunk, PositionTablesAreResizedByCubicConvolution) {
   constexpr int64_t kGrid = 4;
   SeedSource source(1);
-  Parameters parameters(source);
-  VitTrunk trunk(Scope(parameters), small_config().preset("small_enc"), kGrid, false), resized = trunk;
+  Parameters parameters;
+  VitTrunk trunk(Scope(parameters, source), small_config().preset("small_enc"), kGrid, false), resized = trunk;
   const Tensor weights = doubling(kGrid);
   resized.pos_emb = at::matmul(at::matmul(weights, trunk.pos_emb), weights.t());
   const TokenGrid grid{1, 2 * kGrid, 2 * kGrid};

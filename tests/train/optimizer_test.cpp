@@ -19,8 +19,8 @@ TEST(Optimizer, NamesWithoutDecay) {
 // Three updates of two weights, by the formulas of the paper, in double.
 TEST(Optimizer, MatchesAdamWByHand) {
   SeedSource source(7, at::kDouble);
-  Parameters parameters(source);
-  const Scope scope(parameters);
+  Parameters parameters;
+  const Scope scope(parameters, source);
   const Tensor w = scope.parameter("w", {2}, Init::normal(1)), b = scope.parameter("x.bias", {1}, Init::normal(1)),
                unused = scope.parameter("unused", {1}, Init::ones());
   parameters.make_trainable();
@@ -53,8 +53,8 @@ TEST(Optimizer, MatchesAdamWByHand) {
 
 TEST(Optimizer, AverageIsExponential) {
   SeedSource source(7, at::kDouble);
-  Parameters parameters(source);
-  const Tensor w = Scope(parameters).parameter("w", {1}, Init::ones());
+  Parameters parameters;
+  const Tensor w = Scope(parameters, source).parameter("w", {1}, Init::ones());
   parameters.make_trainable();
   WeightAverage average(parameters, 0.75);
   w.detach().fill_(5);
@@ -67,8 +67,8 @@ TEST(Optimizer, AverageIsExponential) {
 
 TEST(Optimizer, RefusesWhatCannotBe) {
   SeedSource source(7);
-  Parameters parameters(source);
-  Scope(parameters).parameter("w", {1}, Init::ones());
+  Parameters parameters;
+  Scope(parameters, source).parameter("w", {1}, Init::ones());
   EXPECT_THROW(AdamW(parameters, {}), Error) << "nothing asks for gradients";
   parameters.make_trainable();
   EXPECT_THROW(AdamW(parameters, {.beta1 = 1}), Error);

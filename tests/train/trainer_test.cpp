@@ -30,7 +30,7 @@ struct Scratch {
 // A small network learns random targets; a buffer counts what it has seen, as a codebook would.
 class Line : public Objective {
  public:
-  Line() : source_(3), all_(source_), scope_(all_) {
+  Line() : source_(3), scope_(all_, source_) {
     w1_ = scope_.parameter("fc1.weight", {32, 16}, Init::xavier(16, 32));
     w2_ = scope_.parameter("fc2.weight", {4, 32}, Init::xavier(32, 4));
     seen_ = scope_.buffer("seen", {16}, Init::zeros());
