@@ -92,7 +92,7 @@ struct is_map<std::map<std::string, T>> : std::true_type {};
 
 template <class T>
 YAML::Node migrated(const YAML::Node& node, const std::string& origin) {
-  if constexpr (requires(YAML::Node& n) { T::migrate(n, origin); }) {
+  if constexpr (requires(YAML::Node & n) { T::migrate(n, origin); }) {
     YAML::Node current = YAML::Clone(node);
     T::migrate(current, origin);
     return current;

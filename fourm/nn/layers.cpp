@@ -33,8 +33,7 @@ constexpr size_t kWorthGivingBack = 8 << 20;
 Linear::Linear(const Scope& scope, int64_t in, int64_t out, bool with_bias, int64_t blocks)
     : weight(scope.parameter("weight", {out, in}, Init::xavier(in, out / blocks))) {
   if (with_bias) bias = scope.parameter("bias", {out}, Init::zeros());
-  if (const auto& packing = scope.packing())
-    packed = std::make_shared<PackedLinear>(weight, bias, *packing);
+  if (const auto& packing = scope.packing()) packed = std::make_shared<PackedLinear>(weight, bias, *packing);
 }
 
 Linear Linear::convolution(const Scope& scope, at::IntArrayRef shape, bool zero) {
@@ -127,8 +126,7 @@ SelfAttention::Heads SelfAttention::project(const Tensor& x) const {
   return {norms.query(parts[0]), norms.key(parts[1]), parts[2]};
 }
 
-Tensor SelfAttention::plus(const Tensor& x, const AttentionLayout& layout, const Tensor& residual,
-                           Cache* cache) const {
+Tensor SelfAttention::plus(const Tensor& x, const AttentionLayout& layout, const Tensor& residual, Cache* cache) const {
   Heads h = project(x);
   if (cache) {
     put_rows(h.k, cache->places, cache->k);

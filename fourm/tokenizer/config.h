@@ -87,7 +87,8 @@ struct TokenizerConfig {
     v("norm_codes", norm_codes, "compare by cosine instead of distance");
     v("norm_latents", norm_latents, "scale latents to unit length first");
     v("ema_decay", ema_decay, "decay of the codebook's running averages");
-    v("threshold_ema_dead_code", threshold_ema_dead_code, "codes used less than this in a step's batch are restarted; 0: never");
+    v("threshold_ema_dead_code", threshold_ema_dead_code,
+      "codes used less than this in a step's batch are restarted; 0: never");
     v("code_replacement_policy", code_replacement_policy, "batch_random or linde_buzo_gray");
     v("commitment_weight", commitment_weight, "weight of the pull of latents towards their codes");
     v("kmeans_init", kmeans_init, "start the codebook by k-means on the first micro-batch");

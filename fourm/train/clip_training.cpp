@@ -98,7 +98,11 @@ class ClipTraining : public Objective {
     }
     const auto groups = groups_of(captions);
     const Tensor all_pictures = at::cat(pictures), all_texts = at::cat(texts);
-    Evaluation result{retrieval(all_pictures, all_texts, groups), {}};
+    Evaluation result{retrieval(all_pictures, all_texts, groups), {}, {}};
+    for (const auto& [name, share] : result.metrics) {
+      const double among = name.ends_with("5") ? 5 : 1;
+      result.baselines[name] = {std::min(1.0, among / static_cast<double>(n)), true, "a guess"};
+    }
     result.metrics["loss"] = contrastive_loss(all_pictures, all_texts, model_.scale(), groups).item<double>();
     return result;
   }
@@ -121,7 +125,7 @@ Outcome train_clip(const ClipRecipe& recipe, const StopToken& stop) {
   check(recipe.batch > 1 && recipe.eval_samples > 0, "batch should be at least 2, eval_samples at least 1");
   recipe.model.validate("the recipe's 'model'");
   ClipTraining objective(recipe);
-  return train(objective, recipe.training, to_yaml(recipe), recipe.out, stop);
+  return train(objective, recipe, stop);
 }
 
 }  // namespace fourm

@@ -3,7 +3,7 @@
 
 #include <functional>
 
-#include "fourm/core/error.h"
+#include "fourm/core/config.h"
 #include "fourm/train/schedule.h"
 
 namespace fourm {
@@ -23,7 +23,7 @@ struct OptimizerConfig {
 
 struct TrainingConfig {
   int64_t steps = 1000, accumulate = 1;
-  std::string precision = "f32";
+  std::string precision = "auto";
   ScheduleConfig schedule;
   OptimizerConfig optimizer;
   double ema_decay = 0;
@@ -31,17 +31,21 @@ struct TrainingConfig {
 
   template <class Visitor>
   void fields(Visitor& v) {
-    v("steps", steps, "optimizer steps of the run");
+    v("steps", steps, "optimizer steps of the run", KeyRole::kChangeable);
     v("accumulate", accumulate, "micro-batches a step");
-    v("precision", precision, "of matrix products: f32, or bf16 (weights stay float32)");
+    v("precision", precision,
+      "of matrix products: f32, bf16 (weights stay float32), or auto: that of the run so far; in a new run bf16 where "
+      "the "
+      "processor has instructions for it, else f32");
     v("schedule", schedule, "learning rate");
     v("optimizer", optimizer, "AdamW");
     v("ema_decay", ema_decay, "keep an average of the weights, which is evaluated and saved as the model; 0 = none");
-    v("log_every", log_every, "steps between records of the training loss");
-    v("evaluate_every", evaluate_every, "steps between evaluations; 0 = only at the end");
-    v("checkpoint_every", checkpoint_every, "steps between checkpoints; 0 = only at the end");
-    v("keep_checkpoints", keep_checkpoints, "newest checkpoints that are kept");
-    v("threads", threads, "processor threads; 0 = all. Part of what makes a run repeatable bit for bit");
+    v("log_every", log_every, "steps between records of the training loss", KeyRole::kChangeable);
+    v("evaluate_every", evaluate_every, "steps between evaluations; 0 = only at the end", KeyRole::kChangeable);
+    v("checkpoint_every", checkpoint_every, "steps between checkpoints; 0 = only at the end", KeyRole::kChangeable);
+    v("keep_checkpoints", keep_checkpoints, "newest checkpoints that are kept", KeyRole::kChangeable);
+    v("threads", threads, "processor threads; 0 = all. Part of what makes a run repeatable bit for bit",
+      KeyRole::kChangeable);
   }
 };
 

@@ -126,7 +126,12 @@ class Pretraining : public Objective {
       if (component.weight == 0) continue;
       const std::string name = component.name.empty() ? std::to_string(c) : component.name;
       const Metrics losses = evaluate_component(component);
-      for (const auto& [modality, value] : losses) result.metrics[name + "/" + modality] = value;
+      for (const auto& [modality, value] : losses) {
+        result.metrics[name + "/" + modality] = value;
+        if (modality == "loss") continue;
+        const auto vocabulary = static_cast<double>(model_.output(modality).modality.vocab_size);
+        result.baselines[name + "/" + modality] = {std::log(vocabulary), false, "a guess among all tokens"};
+      }
       sum += component.weight * losses.at("loss");
       weights += component.weight;
     }
@@ -196,6 +201,10 @@ class Pretraining : public Objective {
 
 }  // namespace
 
+void PretrainConfig::migrate_run(YAML::Node& stored, const std::string&, int format) {
+  if (format == 1 && stored["loss"].as<std::string>("") == "token") stored["loss"] = "token_weighted_by_vocab";
+}
+
 PretrainConfig with_steps(PretrainConfig config) {
   check(config.tokens >= 0 && config.warmup_tokens >= 0, "tokens and warmup_tokens should be 0 or more");
   const auto& masking = config.masking;
@@ -215,7 +224,7 @@ Outcome pretrain(const PretrainConfig& recipe, const StopToken& stop) {
   check(!config.text_tokenizer.empty(), "the recipe names no text tokenizer: set 'text_tokenizer'");
   config.model.validate("the recipe's 'model'");
   Pretraining objective(config);
-  return train(objective, config.training, to_yaml(config), config.out, stop);
+  return train(objective, config, stop);
 }
 
 }  // namespace fourm

@@ -21,14 +21,15 @@ struct PretrainConfig {
 
   template <class Visitor>
   void fields(Visitor& v) {
-    v("out", out, "the run folder; the same command goes on where a run stopped");
-    v("data", data, "training set: a folder or shards written by `fourm tokenize`");
+    v("out", out, "the run folder; the same command goes on where a run stopped", KeyRole::kChangeable);
+    v("data", data, "training set: a folder or shards written by `fourm tokenize`", KeyRole::kChangeable);
     v("mixture", mixture, "instead of data, several sets: path -> how often it is visited, relative to the others");
-    v("eval_data", eval_data, "held-out set; empty = no evaluation");
-    v("text_tokenizer", text_tokenizer, "tokenizer.json of captions and boxes");
-    v("modalities", modalities, "YAML file of modalities beyond the official ones; empty = none");
+    v("eval_data", eval_data, "held-out set; empty = no evaluation", KeyRole::kChangeable);
+    v("text_tokenizer", text_tokenizer, "tokenizer.json of captions and boxes", KeyRole::kChangeable);
+    v("modalities", modalities, "YAML file of modalities beyond the official ones; empty = none", KeyRole::kChangeable);
     v("init", init,
-      "model folder whose weights the run starts from, by name: modalities may come and go; empty = fresh weights");
+      "model folder whose weights the run starts from, by name: modalities may come and go; empty = fresh weights",
+      KeyRole::kChangeable);
     v("learn", learn,
       "names of the tensors that learn, with * for any characters; the others stay as they are; empty = all learn");
     v("loss", loss,
@@ -38,16 +39,19 @@ struct PretrainConfig {
     v("tokens", tokens,
       "billions of tokens to train on, which sets training.steps; a sample counts as the largest input and target "
       "budget; "
-      "0 = as training.steps says");
+      "0 = as training.steps says",
+      KeyRole::kChangeable);
     v("warmup_tokens", warmup_tokens, "billions of them in warm-up, which sets training.schedule.warmup_steps");
     v("batch", batch, "samples a micro-batch");
     v("repeats", repeats, "visits of a sample while it is in memory, each with other masks");
     v("repeat_buffer", repeat_buffer, "samples in memory at a time, where they are visited more than once");
-    v("eval_samples", eval_samples, "samples of an evaluation, with fixed masks");
+    v("eval_samples", eval_samples, "samples of an evaluation, with fixed masks", KeyRole::kChangeable);
     v("model", model, "the Transformer");
     v("masking", masking, "what is given and asked");
     v("training", training, "the loop");
   }
+  /// `loss: token` of the first format is today's token_weighted_by_vocab (train/run.h).
+  static void migrate_run(YAML::Node& stored, const std::string& origin, int format);
 };
 
 /// The recipe with its length in steps, where it is given in tokens.

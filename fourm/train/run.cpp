@@ -7,7 +7,6 @@
 #include <algorithm>
 #include <charconv>
 
-#include "fourm/core/config.h"
 #include "fourm/core/strings.h"
 #include "fourm/train/curves.h"
 
@@ -37,20 +36,48 @@ void flatten(const YAML::Node& node, const std::string& path, std::map<std::stri
     out[path] = node.IsScalar() ? node.Scalar() : "";
 }
 
-void check_same_recipe(const fs::path& file, const YAML::Node& stored, const YAML::Node& given) {
+std::vector<RunFolder::Change> differences(const YAML::Node& stored, const YAML::Node& given) {
   std::map<std::string, std::string> before, now;
   flatten(stored, "", before);
   flatten(given, "", now);
-  std::vector<std::string> differences;
+  std::vector<RunFolder::Change> found;
   for (const auto& [key, value] : before)
-    if (!now.contains(key) || now[key] != value)
-      differences.push_back(concat(key, " was '", value, "', now '", now.contains(key) ? now[key] : "", "'"));
+    if (!now.contains(key) || now[key] != value) found.push_back({key, value, now.contains(key) ? now[key] : ""});
   for (const auto& [key, value] : now)
-    if (!before.contains(key)) differences.push_back(concat(key, " was not there, now '", value, "'"));
-  if (differences.size() > 5) differences.resize(5);
-  check(differences.empty(), file.string(), ": the folder holds a run of another recipe (", join(differences, "; "),
-        "); give this run another folder, or remove that one");
+    if (!before.contains(key)) found.push_back({key, "", value});
+  return found;
 }
+
+YAML::Node parse_recipe(const fs::path& file, const std::string& text) {
+  YAML::Node recipe = parse_yaml(text, file.string());
+  check(recipe.IsMap(), file.string(), ": is no recipe of a run; remove the folder or give another one");
+  return recipe;
+}
+
+bool is_changeable(const RunRecipe& recipe, const std::string& key) {
+  return std::any_of(recipe.changeable.begin(), recipe.changeable.end(), [&](const std::string& path) {
+    return key.starts_with(path) && (key.size() == path.size() || key[path.size()] == '.' || key[path.size()] == '[');
+  });
+}
+
+// What has changed of that which may change. Error where other keys have.
+std::vector<RunFolder::Change> changes_of(const fs::path& file, const YAML::Node& stored, const RunRecipe& recipe) {
+  std::vector<RunFolder::Change> changes;
+  std::vector<std::string> other;
+  for (const auto& change : differences(stored, parse_yaml(yaml_text(recipe.values), "recipe"))) {
+    if (is_changeable(recipe, change.key))
+      changes.push_back(change);
+    else
+      other.push_back(concat(change.key, " was '", change.before, "', now '", change.now, "'"));
+  }
+  if (other.size() > 5) other.resize(5);
+  check(other.empty(), file.string(), ": the folder holds a run of another recipe (", join(other, "; "),
+        "); give this run another folder, or remove that one");
+  return changes;
+}
+
+// The first line of recipe.yaml. Files without it have format 1.
+constexpr std::string_view kFormat = "# Format 2 of a run's recipe.\n";
 
 std::string six_digits(int64_t step) {
   const std::string digits = std::to_string(step);
@@ -59,7 +86,7 @@ std::string six_digits(int64_t step) {
 
 }  // namespace
 
-RunFolder::RunFolder(const fs::path& folder, const YAML::Node& recipe) : folder_(folder) {
+RunFolder::RunFolder(const fs::path& folder, const RunRecipe& recipe) : folder_(folder) {
   make_folder(folder / "checkpoints");
   lock_ = ::open((folder / ".lock").c_str(), O_CREAT | O_RDWR | O_CLOEXEC, 0644);
   check(lock_ >= 0, folder.string(), ": cannot be written");
@@ -69,14 +96,24 @@ RunFolder::RunFolder(const fs::path& folder, const YAML::Node& recipe) : folder_
   }
   try {
     const fs::path file = folder / "recipe.yaml";
-    if (fs::exists(file))
-      check_same_recipe(file, read_yaml(file), parse_yaml(yaml_text(recipe), "recipe"));
-    else
-      write_file(file, yaml_text(recipe));
+    recipe_text_ = std::string(kFormat) + yaml_text(recipe.values);
+    if (fs::exists(file)) {
+      const std::string stored = read_file(file);
+      const int format = stored.starts_with(kFormat) ? 2 : 1;
+      changes_ = changes_of(file, recipe.read(parse_recipe(file, stored), file.string(), format), recipe);
+    }
   } catch (...) {
     ::close(lock_);
     throw;
   }
+}
+
+std::optional<std::string> RunFolder::stored_value(const fs::path& folder, const std::string& key) {
+  const fs::path file = folder / "recipe.yaml";
+  std::map<std::string, std::string> values;
+  if (fs::exists(file)) flatten(parse_recipe(file, read_file(file)), "", values);
+  const auto found = values.find(key);
+  return found == values.end() ? std::nullopt : std::optional(found->second);
 }
 
 RunFolder::~RunFolder() { ::close(lock_); }
@@ -100,6 +137,7 @@ std::optional<RunFolder::Checkpoint> RunFolder::latest() const {
 }
 
 void RunFolder::begin(int64_t step) {
+  write_file(folder_ / "recipe.yaml", recipe_text_);
   const fs::path file = folder_ / "metrics.jsonl";
   if (fs::exists(file)) {
     std::string kept;

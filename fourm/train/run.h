@@ -1,6 +1,6 @@
 // The folder of a training run:
 //
-//   recipe.yaml                   the resolved recipe
+//   recipe.yaml                   the recipe with every key, as the run last used it
 //   metrics.jsonl                 a line a record, in the order of steps
 //   curves.svg                    the same as curves, drawn anew after each evaluation
 //   events.out.tfevents.*         the same for TensorBoard, with pictures
@@ -9,12 +9,11 @@
 //   model/                        the finished model
 #pragma once
 
-#include <yaml-cpp/yaml.h>
-
 #include <functional>
 #include <map>
 #include <optional>
 
+#include "fourm/core/config.h"
 #include "fourm/core/json.h"
 #include "fourm/io/event_file.h"
 
@@ -22,24 +21,59 @@ namespace fourm {
 
 using Metrics = std::map<std::string, double>;
 
+/// A recipe as a run folder keeps it and compares it with that of an earlier part of the run.
+struct RunRecipe {
+  YAML::Node values;  ///< every key
+  std::vector<std::string>
+      changeable;  ///< paths of the keys that may change while the run lives (KeyRole::kChangeable)
+  /// The values of a stored recipe in today's keys. `format`: that of the file, 1 before files said it.
+  std::function<YAML::Node(YAML::Node stored, const std::string& origin, int format)> read;
+};
+
+/// A recipe whose stored form has changed its meaning also has
+///
+///   static void migrate_run(YAML::Node& stored, const std::string& origin, int format);
+///
+/// which rewrites it, or throws an Error that says why the run cannot go on.
+template <class Recipe>
+RunRecipe run_recipe(const Recipe& recipe) {
+  const auto read = [](YAML::Node stored, const std::string& origin, int format) {
+    if constexpr (requires { Recipe::migrate_run(stored, origin, format); })
+      Recipe::migrate_run(stored, origin, format);
+    Recipe earlier;
+    read_config(stored, earlier, origin);
+    return to_yaml(earlier);
+  };
+  return {to_yaml(recipe), changeable_keys(recipe), read};
+}
+
 class RunFolder {
  public:
   struct Checkpoint {
     int64_t step;
     fs::path folder;
   };
+  struct Change {
+    std::string key, before, now;
+  };
 
-  /// Makes the folder, or opens it again. Error when it holds a run of another recipe (says which keys differ), or when
-  /// another process has it open.
-  RunFolder(const fs::path& folder, const YAML::Node& recipe);
+  /// Makes the folder, or opens it again. Error when a key that is not changeable has another value than before (says
+  /// which), or when another process has the folder open.
+  RunFolder(const fs::path& folder, const RunRecipe& recipe);
   ~RunFolder();
   RunFolder(const RunFolder&) = delete;
   RunFolder& operator=(const RunFolder&) = delete;
 
+  /// The value of a scalar key ("training.precision") in the recipe that a folder holds; nothing without it.
+  static std::optional<std::string> stored_value(const fs::path& folder, const std::string& key);
+
   const fs::path& path() const { return folder_; }
+  /// Changeable keys whose values differ from those of the earlier part of the run.
+  const std::vector<Change>& changes() const { return changes_; }
   std::optional<Checkpoint> latest() const;
 
-  /// Begins to record after step `step` (0: from the start): later records of an earlier attempt are dropped.
+  /// Writes the recipe and begins to record after step `step` (0: from the start): later records of an earlier attempt
+  /// are dropped.
   void begin(int64_t step);
   /// One line {"step": step, kind: {...}} and scalars "kind/name".
   void record(int64_t step, const std::string& kind, const Metrics& metrics);
@@ -55,6 +89,8 @@ class RunFolder {
   std::vector<Checkpoint> checkpoints() const;  // oldest first
   fs::path folder_;
   int lock_ = -1;
+  std::string recipe_text_;
+  std::vector<Change> changes_;
   std::ofstream metrics_;
   std::optional<EventFile> events_;
 };

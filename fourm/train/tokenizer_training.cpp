@@ -86,8 +86,7 @@ class TokenizerTraining : public Objective {
       held_out = picture_files(recipe.eval_data);
       held_out.resize(std::min<size_t>(held_out.size(), recipe.eval_pictures));
     }
-    if (recipe.crops > 0)
-      pictures_ = load_squares(input_, files_, recipe.size, recipe.crops, recipe.seed, crop_);
+    if (recipe.crops > 0) pictures_ = load_squares(input_, files_, recipe.size, recipe.crops, recipe.seed, crop_);
     eval_pictures_ = load_squares(input_, held_out, recipe.size, recipe.eval_crops, recipe.seed, crop_);
     tokenizer_->quantizer().set_dead_code_threshold(dead_code_threshold(recipe));
     tokenizer_->parameters().make_trainable();
@@ -129,8 +128,11 @@ class TokenizerTraining : public Objective {
   Evaluation evaluate(int64_t) override {
     if (eval_pictures_.empty()) return {};
     const auto report = evaluate_tokenizer(PictureTokenizer(tokenizer_), eval_pictures_);
-    return {report.measures,
-            {{"reconstructions", encode_png(comparison(input_, eval_pictures_, report.reconstructions))}}};
+    Evaluation result{report.measures, {}, {}};
+    result.pictures["reconstructions"] = encode_png(comparison(input_, eval_pictures_, report.reconstructions));
+    if (const auto flat = report.measures.find("psnr_block_mean"); flat != report.measures.end())
+      result.baselines["psnr"] = {flat->second, true, "the mean colour of each patch"};
+    return result;
   }
 
   void save(const fs::path& folder) override { tokenizer_->save(folder); }
@@ -181,6 +183,17 @@ void TokenizerRecipe::migrate(YAML::Node& node, const std::string& origin) {
        ", 1]', 'crop_ratio: [1, 1]' (shares of the area); the next version no longer reads it");
 }
 
+void TokenizerRecipe::migrate_run(YAML::Node& stored, const std::string& origin, int format) {
+  if (format > 1) return;
+  TokenizerRecipe recipe;
+  if (stored["crops"].as<int64_t>(recipe.crops) == 1 && stored["eval_crops"].as<int64_t>(recipe.eval_crops) == 1)
+    stored.remove("smallest_crop");  // only middle squares
+  const bool memory_codes = stored["tokenizer"]["quant_type"].as<std::string>("lucid") == "memcodes";
+  check(memory_codes || stored["training"]["accumulate"].as<int64_t>(1) == 1, origin,
+        ": the run began when each micro-batch updated the codebook; its statistics do not fit today's, which are per "
+        "step. With training.accumulate above 1 it cannot go on: begin a run in another folder");
+}
+
 double dead_code_threshold(const TokenizerRecipe& recipe) {
   if (recipe.dead_code_coef <= 0) return 0;
   const TokenizerConfig& c = recipe.tokenizer;
@@ -201,7 +214,8 @@ std::vector<fs::path> picture_files(const fs::path& folder) {
 }
 
 std::vector<StoredPicture> load_squares(const InputConfig& input, const std::vector<fs::path>& files, int64_t size,
-                                        int64_t crops, uint64_t seed, const CropOptions& crop, const DepthUnits& units) {
+                                        int64_t crops, uint64_t seed, const CropOptions& crop,
+                                        const DepthUnits& units) {
   check(size > 0 && size <= 4096 && crops > 0, "size and crops must be positive (size at most 4096)");
   std::vector<std::vector<StoredPicture>> squares(files.size());
   parallel_for(static_cast<int64_t>(files.size()), [&](int64_t i) {
@@ -280,7 +294,7 @@ Outcome train_tokenizer(const TokenizerRecipe& given, const StopToken& stop) {
     check(size > 0 && size <= 4096 && size % recipe.tokenizer.patch_size == 0, "the size ", size,
           " is not a multiple of patch_size ", recipe.tokenizer.patch_size, " (at most 4096)");
   TokenizerTraining objective(recipe);
-  return train(objective, recipe.training, to_yaml(recipe), recipe.out, stop);
+  return train(objective, recipe, stop);
 }
 
 }  // namespace fourm

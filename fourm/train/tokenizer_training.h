@@ -21,11 +21,12 @@ struct TokenizerRecipe {
 
   template <class V>
   void fields(V& v) {
-    v("out", out, "the run folder; the same command goes on where a run stopped");
-    v("data", data, "folder of pictures of one kind");
-    v("eval_data", eval_data, "folder of held-out pictures; empty: the last ones of 'data' are held out");
+    v("out", out, "the run folder; the same command goes on where a run stopped", KeyRole::kChangeable);
+    v("data", data, "folder of pictures of one kind", KeyRole::kChangeable);
+    v("eval_data", eval_data, "folder of held-out pictures; empty: the last ones of 'data' are held out",
+      KeyRole::kChangeable);
     v("start_from", start_from,
-      "a tokenizer whose config and weights training begins with; 'tokenizer' is not read then");
+      "a tokenizer whose config and weights training begins with; 'tokenizer' is not read then", KeyRole::kChangeable);
     v("loss", loss, "mse, l1, smooth_l1, cross_entropy (labels), cosine, cosine_1d or binary_cross_entropy");
     v("seed", seed, "of weights, order, flips and restarts");
     v("size", size, "pixels a side; pictures are cut square and resized");
@@ -37,7 +38,7 @@ struct TokenizerRecipe {
       "least and most area of a random crop, over the area of the image (paper Table 3: 0.8 and 1)");
     v("crop_ratio", crop_ratio,
       "least and most width over height of a random crop, which is then resized to a square (paper Table 3: 3/4, 4/3)");
-    v("eval_crops", eval_crops, "the same for evaluations, 1 or more");
+    v("eval_crops", eval_crops, "the same for evaluations, 1 or more", KeyRole::kChangeable);
     v("eval_pictures", eval_pictures, "picture files of an evaluation");
     v("batch", batch, "pictures a micro-batch");
     v("flip", flip, "mirror half of the pictures");
@@ -48,6 +49,8 @@ struct TokenizerRecipe {
   }
   /// smallest_crop, a share of a side, becomes crop_scale and crop_ratio.
   static void migrate(YAML::Node& node, const std::string& origin);
+  /// Runs begun before codebooks were updated once a step go on where that is the same (train/run.h).
+  static void migrate_run(YAML::Node& stored, const std::string& origin, int format);
 };
 
 /// The running usage below which a code is restarted: batch * tokens a picture / (dead_code_coef * codebook_size), where

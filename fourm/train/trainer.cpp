@@ -7,6 +7,7 @@
 
 #include "fourm/core/log.h"
 #include "fourm/core/parallel.h"
+#include "fourm/core/strings.h"
 #include "fourm/nn/precision.h"
 
 namespace fourm {
@@ -30,9 +31,11 @@ struct Meter {
   }
 };
 
+constexpr size_t kListed = 12;  // measures in a line
+
 class Trainer {
  public:
-  Trainer(Objective& objective, const TrainingConfig& config, const YAML::Node& recipe, const fs::path& folder)
+  Trainer(Objective& objective, const TrainingConfig& config, const RunRecipe& recipe, const fs::path& folder)
       : objective_(objective),
         config_(config),
         precision_(parse_precision(config.precision)),
@@ -41,11 +44,20 @@ class Trainer {
         average_(config.ema_decay == 0 ? std::nullopt
                                        : std::optional<WeightAverage>({objective.parameters(), config.ema_decay})),
         run_(folder, recipe) {
+    for (const auto& [key, before, now] : run_.changes())
+      note(folder.string(), ": ", key, " was '", before, "', now '", now, "'",
+           key == "training.steps" && config.schedule.decay != "constant"
+               ? "; from here on the learning rate follows the schedule of the new length"
+               : "");
     if (const auto last = run_.latest()) load(*last);
+    check(step_ <= config_.steps, folder.string(), ": the run has done ", step_,
+          " steps, more than training.steps=", config_.steps, "; give at least ", step_);
     run_.begin(step_);
   }
 
   Outcome run(const StopToken& stop_requested) {
+    if (step_ == config_.steps)
+      note(run_.path().string(), ": all ", step_, " steps are done; with a larger training.steps the run goes on");
     Progress progress(run_.path().filename().string(), config_.steps, step_);
     for (bool stop = false; step_ < config_.steps && !stop;) {
       const double loss = step();
@@ -54,7 +66,10 @@ class Trainer {
       std::snprintf(text, sizeof text, "loss %.4f", loss);
       progress.update(step_, text);
       const bool last = step_ == config_.steps;
-      if (last || step_ % config_.log_every == 0) run_.record(step_, "train", meter_.take());
+      if (last || step_ % config_.log_every == 0) {
+        last_measures_ = meter_.take();
+        run_.record(step_, "train", last_measures_);
+      }
       if (last || due(config_.evaluate_every)) evaluate();
       if (last || due(config_.checkpoint_every) || stop) save();
     }
@@ -107,6 +122,8 @@ class Trainer {
     if (!result.metrics.empty()) run_.record(step_, "eval", result.metrics);
     for (const auto& [name, png] : result.pictures) run_.picture(step_, name, png);
     run_.draw_curves();
+    if (!result.metrics.empty()) last_measures_ = result.metrics;
+    baselines_ = result.baselines;
   }
 
   void save() {
@@ -138,6 +155,29 @@ class Trainer {
     objective_.save(model);
     if (average_) average_->swap();
     run_.draw_curves();
+    note(model.string(), ": the model after ", step_, " steps", listed(last_measures_));
+    std::vector<std::string> worse;
+    for (const auto& [name, baseline] : baselines_) {
+      const auto measure = last_measures_.find(name);
+      if (measure == last_measures_.end()) continue;
+      const double gain = (measure->second - baseline.value) * (baseline.higher_is_better ? 1 : -1);
+      if (gain < 0)
+        worse.push_back(concat(name, " is ", measure->second, ", and ", baseline.value, " for ", baseline.what));
+    }
+    if (worse.empty()) return;
+    if (worse.size() > kListed) worse.resize(kListed);
+    warn(model.string(), ": worse than without learning: ", join(worse, "; "));
+  }
+
+  // "; name 0.5, ...": the overall loss first.
+  static std::string listed(const Metrics& metrics) {
+    std::vector<std::string> parts;
+    if (const auto loss = metrics.find("loss"); loss != metrics.end()) parts.push_back(concat("loss ", loss->second));
+    for (const auto& [name, value] : metrics)
+      if (name != "loss") parts.push_back(concat(name, " ", value));
+    const bool all = parts.size() <= kListed;
+    if (!all) parts.resize(kListed);
+    return parts.empty() ? "" : "; " + join(parts, ", ") + (all ? "" : ", ... (metrics.jsonl has all)");
   }
 
   Objective& objective_;
@@ -148,12 +188,24 @@ class Trainer {
   std::optional<WeightAverage> average_;
   RunFolder run_;  // last: a recipe that is refused above leaves no folder
   Meter meter_;
+  Metrics last_measures_;
+  std::map<std::string, Baseline> baselines_;
   int64_t step_ = 0;
 };
 
 }  // namespace
 
-Outcome train(Objective& objective, const TrainingConfig& config, const YAML::Node& recipe, const fs::path& folder,
+std::string resolve_precision(const std::string& asked, const std::optional<std::string>& begun, bool bf16_fast) {
+  check(asked == "auto" || asked == "f32" || asked == "bf16", "training.precision is ", printable(asked),
+        ", expected f32, bf16 or auto");
+  const std::string precision = asked != "auto" ? asked : begun.value_or(bf16_fast ? "bf16" : "f32");
+  if (precision == "bf16" && !bf16_fast)
+    warn("training.precision is bf16, ", asked == "auto" ? "with which the run began; " : "",
+         "this processor has no instructions for it: f32 is many times faster here");
+  return precision;
+}
+
+Outcome train(Objective& objective, const TrainingConfig& config, const RunRecipe& recipe, const fs::path& folder,
               const StopToken& stop) {
   check(config.steps > 0 && config.accumulate > 0 && config.log_every > 0 && config.keep_checkpoints > 0,
         "steps, accumulate, log_every and keep_checkpoints should be at least 1");

@@ -4,6 +4,7 @@
 // that changes while training is in the checkpoint (weights, buffers, optimizer, averages).
 #pragma once
 
+#include "fourm/nn/packed_linear.h"
 #include "fourm/nn/parameters.h"
 #include "fourm/train/optimizer.h"
 #include "fourm/train/run.h"
@@ -15,9 +16,17 @@ struct StepResult {
   Metrics metrics;  ///< averaged between records
 };
 
+/// What a measure is worth when nothing was learned.
+struct Baseline {
+  double value;
+  bool higher_is_better;
+  std::string what;  ///< "the mean colour of each patch"
+};
+
 struct Evaluation {
   Metrics metrics;
   std::map<std::string, std::string> pictures;  ///< name -> PNG file
+  std::map<std::string, Baseline> baselines;    ///< measure -> what it should be better than
 };
 
 class Objective {
@@ -36,10 +45,22 @@ class Objective {
   virtual void save(const fs::path& folder) = 0;
 };
 
-/// Trains, or goes on from the newest checkpoint of the folder. At the end `folder`/model holds the finished model.
-/// At least one step is done before `stop` ends the run. A loss or gradient that is not finite is an Error, before it
-/// reaches the weights.
-Outcome train(Objective& objective, const TrainingConfig& config, const YAML::Node& recipe, const fs::path& folder,
-              const StopToken& stop = {});
+/// The precision that `training.precision` of a recipe means: for "auto" that which the run began with (`begun`), for a
+/// new run bf16 where the processor is fast at it (`bf16_fast`), else f32. Warns of bf16 where it is slow.
+std::string resolve_precision(const std::string& asked, const std::optional<std::string>& begun, bool bf16_fast);
+
+/// Trains, or goes on from the newest checkpoint of the folder. At the end `folder`/model holds the finished model; a
+/// line names it and its last measures, and a warning those that are no better than their baselines. At least one step
+/// is done before `stop` ends the run. A loss or gradient that is not finite is an Error, before it reaches the weights.
+Outcome train(Objective& objective, const TrainingConfig& config, const RunRecipe& recipe, const fs::path& folder,
+              const StopToken& stop);
+
+/// The same for a recipe: a config with `out` (the run folder) and `training`. The folder records its precision.
+template <class Recipe>
+Outcome train(Objective& objective, Recipe recipe, const StopToken& stop = {}) {
+  const auto begun = RunFolder::stored_value(recipe.out, "training.precision");
+  recipe.training.precision = resolve_precision(recipe.training.precision, begun, bf16_is_fast());
+  return train(objective, recipe.training, run_recipe(recipe), recipe.out, stop);
+}
 
 }  // namespace fourm

@@ -130,6 +130,48 @@ TEST(Config, ReadsWritesAndOverrides) {
   EXPECT_EQ(again.limit, 7);
 }
 
+struct Changing {
+  int64_t steps = 1, width = 2;
+  std::vector<Inner> list;
+  std::map<std::string, Inner> parts;
+  template <class V>
+  void fields(V& v) {
+    v("steps", steps, "", KeyRole::kChangeable);
+    v("width", width, "");
+    v("list", list, "");
+    v("parts", parts, "", KeyRole::kChangeable);
+  }
+  static void migrate(YAML::Node& node, const std::string&) {
+    if (!node["length"].IsDefined()) return;
+    node["steps"] = node["length"].as<int64_t>() * 10;
+    node.remove("length");
+  }
+};
+struct Holder {
+  Changing inner;
+  std::vector<Changing> all{2};
+  template <class V>
+  void fields(V& v) {
+    v("inner", inner, "");
+    v("all", all, "");
+  }
+};
+
+TEST(Config, KeysThatMayChangeAreListedByPath) {
+  EXPECT_EQ(changeable_keys(Holder()), (std::vector<std::string>{"inner.steps", "inner.parts", "all[0].steps",
+                                                                 "all[0].parts", "all[1].steps", "all[1].parts"}));
+}
+
+TEST(Config, KeysOfEarlierVersionsAreReadAndTheNodeStays) {
+  const YAML::Node node = parse_yaml("{inner: {length: 4}, all: [{length: 5}, {steps: 6}]}", "t.yaml");
+  Holder config;
+  read_config(node, config, "t.yaml");
+  EXPECT_EQ(config.inner.steps, 40);
+  EXPECT_EQ(config.all[0].steps, 50);
+  EXPECT_EQ(config.all[1].steps, 6);
+  EXPECT_EQ(node["inner"]["length"].as<int64_t>(), 4);
+}
+
 TEST(Config, UnknownKeysNameTheNearest) {
   const auto read = [](const char* text) {
     return message_of([&] {

@@ -40,7 +40,7 @@ masking:
     - {name: rgb2all, input: {rgb@64: 1000}, target_others: 0.5}
     - {name: all2all, input_others: 0.5, target_others: 0.5}
     - {name: never, weight: 0, input_others: 0.5, target_others: 0.5}
-training: {threads: 1, ema_decay: 0.98, schedule: {lr: 0.01, warmup_steps: 10}, checkpoint_every: 7, evaluate_every: 0}
+training: {threads: 1, precision: f32, ema_decay: 0.98, schedule: {lr: 0.01, warmup_steps: 10}, checkpoint_every: 7, evaluate_every: 0}
 )",
                            "the test"),
                 c, "the test");
@@ -144,6 +144,29 @@ TEST_F(PretrainingTest, LearnsInBfloat16) {
               read_file(root / "again" / "model" / "model.safetensors"));
   EXPECT_LT(run("long", 300, "bf16").at("rgb2all/tok_depth@64").get<double>(), 0.05 * std::log(32));
   EXPECT_THROW(run("typo", 12, "bf61"), Error);
+}
+
+// "token" of earlier recipe files is today's token_weighted_by_vocab: such a run goes on under that name only.
+TEST_F(PretrainingTest, ARunKeepsTheLossItBeganWith) {
+  PretrainConfig c = config("run", 12);
+  c.loss = "token_weighted_by_vocab";
+  pretrain(c);
+  YAML::Node stored = read_yaml(root / "run" / "recipe.yaml");
+  stored["loss"] = "token";
+  write_file(root / "run" / "recipe.yaml", yaml_text(stored));  // without the line that says the format
+  c.training.steps = 14;
+  c.loss = "token";
+  try {
+    pretrain(c);
+    FAIL();
+  } catch (const Error& error) {
+    EXPECT_NE(std::string(error.what()).find("loss was 'token_weighted_by_vocab', now 'token'"), std::string::npos)
+        << error.what();
+  }
+  c.loss = "token_weighted_by_vocab";
+  EXPECT_EQ(pretrain(c).step, 14);
+  c.loss = "tokn";
+  EXPECT_THROW(pretrain(c), Error);
 }
 
 TEST_F(PretrainingTest, StartsFromAModel) {

@@ -4,6 +4,7 @@
 
 #include <cmath>
 
+#include "fourm/core/config.h"
 #include "fourm/core/rng.h"
 #include "fourm/io/npy.h"
 #include "fourm/tokenizer/picture_batch.h"
@@ -76,6 +77,7 @@ TokenizerRecipe small_recipe(const std::string& kind, const std::string& name) {
   recipe.training.checkpoint_every = 20;
   recipe.training.evaluate_every = 0;
   recipe.training.threads = 1;
+  recipe.training.precision = "f32";
   return recipe;
 }
 
@@ -313,6 +315,15 @@ TEST(TokenizerTraining, OfficialRecipesAreReadable) {
       load_config(file, {}, recipe);
       recipe.tokenizer.validate(file.string());
       recipe.tokenizer.picture_input().validate(file.string());
+      EXPECT_EQ(recipe.training.precision, "auto") << file;
+      if (folder == std::string("configs/tokenizers") && recipe.tokenizer.picture_input().kind != "mask") {
+        // Paper Table 3 and appendix B.3: 0.2 for CLIP, and in the original for every feature, 0.8 for all others.
+        const bool features = recipe.tokenizer.picture_input().has_features();
+        const bool poses = file.stem() == "human_poses_1k";
+        EXPECT_EQ(recipe.crop_scale, (std::vector<double>{features && !poses ? 0.2 : 0.8, 1})) << file;
+        EXPECT_NEAR(recipe.crop_ratio[0] * recipe.crop_ratio[1], 1, 1e-3) << file;
+        EXPECT_NE(read_file(file).find("# Source: "), std::string::npos) << file;
+      }
       for (const int64_t size : recipe.sizes) EXPECT_EQ(size % recipe.tokenizer.patch_size, 0) << file;
       ++read;
     }
@@ -405,14 +416,58 @@ TEST(TokenizerTraining, CropsOfEarlierRecipesAreReadAsAreas) {
   EXPECT_EQ(recipe.crop_scale, (std::vector<double>{0.1225, 1}));
   EXPECT_EQ(recipe.crop_ratio, (std::vector<double>{1, 1}));
   EXPECT_EQ(TokenizerRecipe().crop_scale, (std::vector<double>{0.8, 1}));
-  for (const char* wrong : {"smallest_crop: 0", "smallest_crop: 1.5", "smallest_crop: [1]",
-                            "{smallest_crop: 0.5, crop_scale: [0.8, 1]}"})
+  for (const char* wrong :
+       {"smallest_crop: 0", "smallest_crop: 1.5", "smallest_crop: [1]", "{smallest_crop: 0.5, crop_scale: [0.8, 1]}"})
     EXPECT_THROW(read_config(parse_yaml(wrong, "old.yaml"), recipe, "old.yaml"), Error) << wrong;
   for (const auto& wrong : {std::vector<double>{0, 1}, {0.9, 0.8}, {0.8, 1.5}, {0.8}, {}}) {
     recipe = small_recipe("rgb", "scale");
     recipe.crop_scale = wrong;
     EXPECT_THROW(train_tokenizer(recipe), Error);
   }
+}
+
+// recipe.yaml as it was written before it said its format, with the keys of that time.
+void make_first_format(const fs::path& run) {
+  YAML::Node recipe = read_yaml(run / "recipe.yaml");
+  recipe.remove("crop_scale");
+  recipe.remove("crop_ratio");
+  recipe["smallest_crop"] = 0.35;
+  recipe["tokenizer"]["sync_codebook"] = true;
+  write_file(run / "recipe.yaml", yaml_text(recipe));
+}
+
+TEST(TokenizerTraining, EarlierRunsGoOnOrSayWhyNot) {
+  for (const int64_t accumulate : {1, 2}) {
+    TokenizerRecipe recipe = small_recipe("rgb", "earlier");
+    recipe.training.accumulate = accumulate;
+    recipe.training.steps = 2;
+    train_tokenizer(recipe);
+    make_first_format(recipe.out);
+    recipe.training.steps = 4;
+    if (accumulate == 1) {
+      EXPECT_EQ(train_tokenizer(recipe).step, 4);
+      continue;
+    }
+    try {
+      train_tokenizer(recipe);
+      FAIL() << "its codebook counts micro-batches";
+    } catch (const Error& error) {
+      EXPECT_NE(std::string(error.what()).find("each micro-batch updated the codebook"), std::string::npos)
+          << error.what();
+    }
+  }
+  TokenizerRecipe crops = small_recipe("rgb", "earlier_crops");
+  crops.crops = 2;
+  crops.training.steps = 2;
+  crops.crop_scale = {0.1225, 1};
+  crops.crop_ratio = {1, 1};
+  train_tokenizer(crops);
+  make_first_format(crops.out);
+  crops.training.steps = 3;
+  TokenizerRecipe others = crops;
+  others.crop_scale = {0.8, 1};
+  EXPECT_THROW(train_tokenizer(others), Error);
+  EXPECT_EQ(train_tokenizer(crops).step, 3);
 }
 
 TEST(TokenizerTraining, WrongRecipesAreNamed) {

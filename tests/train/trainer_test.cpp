@@ -45,33 +45,49 @@ class Line : public Objective {
     Random random(11, {static_cast<uint64_t>(index)});
     Tensor x = at::empty({64, 16});
     for (int64_t i = 0; i < x.numel(); ++i) x.data_ptr<float>()[i] = static_cast<float>(random.normal());
-    {
-      const NoGradGuard no_grad;
-      seen_.mul_(0.9).add_(x.mean(0));
-    }
+    mean_ = x.mean(0);
     const Tensor y = at::linear(at::tanh(at::linear(x + seen_, w1_)), w2_);
     const Tensor value = (y - x.slice(1, 0, 4).sin()).square().mean();
     return {value, {{"part", value.item<double>()}}};
   }
-  void update_buffers(int64_t step) override { stop = stop || step == stop_at_update; }
+  void update_buffers(int64_t step) override {
+    const NoGradGuard no_grad;
+    seen_.mul_(0.9).add_(mean_);
+    stop = stop || step == stop_at_update;
+  }
   Evaluation evaluate(int64_t step) override {
     stop = stop || step == stop_at_evaluation;
-    return {{{"size", w1_.square().sum().item<double>()}}, {}};
+    return {{{"size", w1_.square().sum().item<double>()}},
+            {},
+            baseline ? std::map<std::string, Baseline>{{"size", *baseline}} : std::map<std::string, Baseline>{}};
   }
   void save(const fs::path& folder) override { save_parameters(folder / "model.safetensors", all_); }
 
   int64_t kill_at = -1, stop_at = -1, nan_at = -1, stop_at_update = -1, stop_at_evaluation = -1;
   bool stop = false;  // asked for
+  std::optional<Baseline> baseline;
 
  private:
   SeedSource source_;
   Parameters all_;
   Scope scope_;
-  Tensor w1_, w2_, seen_;
+  Tensor w1_, w2_, seen_, mean_;
+};
+
+struct Recipe {
+  std::string out;
+  TrainingConfig training;
+
+  template <class Visitor>
+  void fields(Visitor& v) {
+    v("out", out, "the run folder", KeyRole::kChangeable);
+    v("training", training, "the loop");
+  }
 };
 
 TrainingConfig config() {
   TrainingConfig c;
+  c.precision = "f32";
   c.steps = 60;
   c.accumulate = 2;
   c.schedule = {.lr = 0.01, .warmup_steps = 5};
@@ -89,8 +105,7 @@ Outcome run(const fs::path& folder, int64_t kill_at = -1, int64_t stop_at = -1, 
   line.kill_at = kill_at;
   line.stop_at = stop_at;
   line.nan_at = nan_at;
-  const TrainingConfig c = config();
-  return train(line, c, to_yaml(c), folder, [&] { return line.stop; });
+  return train(line, Recipe{folder.string(), config()}, [&] { return line.stop; });
 }
 
 // Runs this test program again, where only TrainerChild runs, and waits for its end.
@@ -164,8 +179,7 @@ TEST(Trainer, StopRequestSavesAndGoesOn) {
 TEST(Trainer, AStopAtAnyPointLeavesACheckpoint) {
   const auto expect_saved = [](Line& line, const StopToken& token, const std::string& name, int64_t most) {
     const Scratch scratch("point");
-    const TrainingConfig c = config();
-    const Outcome outcome = train(line, c, to_yaml(c), scratch.path, token);
+    const Outcome outcome = train(line, Recipe{scratch.path.string(), config()}, token);
     EXPECT_FALSE(outcome.finished) << name;
     EXPECT_LE(outcome.step, most) << name;
     char step[32];
@@ -175,12 +189,14 @@ TEST(Trainer, AStopAtAnyPointLeavesACheckpoint) {
   for (int64_t wanted = 1; wanted <= 12; ++wanted) {  // at each time that the trainer looks
     Line line;
     int64_t calls = 0;
-    expect_saved(line, [&] { return ++calls >= wanted; }, "look " + std::to_string(wanted), wanted);
+    expect_saved(
+        line, [&] { return ++calls >= wanted; }, "look " + std::to_string(wanted), wanted);
   }
   const auto at = [&](const std::string& name, int64_t Line::*when, int64_t value, int64_t most) {
     Line line;
     line.*when = value;
-    expect_saved(line, [&] { return line.stop; }, name, most);
+    expect_saved(
+        line, [&] { return line.stop; }, name, most);
   };
   at("first micro-batch", &Line::stop_at, 0, 1);
   at("second micro-batch", &Line::stop_at, 2 * 4 + 1, 5);
@@ -233,10 +249,125 @@ TEST(Trainer, OtherRecipeInTheSameFolderIsRefused) {
   other.schedule.lr = 0.5;
   Line line;
   try {
-    train(line, other, to_yaml(other), scratch.path);
+    train(line, Recipe{scratch.path.string(), other});
     FAIL();
   } catch (const Error& error) {
-    EXPECT_NE(std::string(error.what()).find("schedule.lr was '0.01', now '0.5'"), std::string::npos) << error.what();
+    EXPECT_NE(std::string(error.what()).find("training.schedule.lr was '0.01', now '0.5'"), std::string::npos)
+        << error.what();
+  }
+}
+
+// What a training writes to stderr.
+template <class Body>
+std::string messages(const Body& body) {
+  set_quiet(false);
+  testing::internal::CaptureStderr();
+  std::string failure;
+  try {
+    body();
+  } catch (const Error& error) {
+    failure = error.what();
+  }
+  set_quiet(true);
+  return testing::internal::GetCapturedStderr() + failure;
+}
+
+// Length, place, threads and intervals may change; what is computed stays the same, bit for bit.
+TEST(Trainer, ARunIsLengthenedMovedAndRecordedOtherwise) {
+  const Scratch whole("lengthened_whole"), first("lengthened_first"), moved("lengthened_moved");
+  TrainingConfig c = config();
+  c.schedule.decay = "constant";
+  c.steps = 80;
+  Line undisturbed;
+  train(undisturbed, Recipe{whole.path.string(), c});
+  c.steps = 60;
+  Line line;
+  train(line, Recipe{first.path.string(), c});
+  fs::rename(first.path, moved.path);
+  c.steps = 80;
+  c.log_every = 3;
+  c.evaluate_every = 0;
+  c.checkpoint_every = 15;
+  c.keep_checkpoints = 5;
+  Line again;
+  Outcome outcome{};
+  const std::string said = messages([&] { outcome = train(again, Recipe{moved.path.string(), c}); });
+  EXPECT_TRUE(outcome.finished);
+  EXPECT_EQ(outcome.step, 80);
+  EXPECT_TRUE(read_file(whole.path / "model/model.safetensors") == read_file(moved.path / "model/model.safetensors"));
+  EXPECT_NE(said.find("training.steps was '60', now '80'"), std::string::npos) << said;
+  EXPECT_NE(said.find("goes on from step 60"), std::string::npos) << said;
+  EXPECT_EQ(said.find("learning rate"), std::string::npos) << said;
+  const YAML::Node stored = read_yaml(moved.path / "recipe.yaml");
+  EXPECT_EQ(stored["training"]["steps"].as<int64_t>(), 80);
+  EXPECT_EQ(stored["out"].as<std::string>(), moved.path.string());
+}
+
+TEST(Trainer, ADecayFollowsTheNewLengthAndSaysSo) {
+  const Scratch scratch("decay");
+  TrainingConfig c = config();
+  Line line, again, shorter;
+  train(line, Recipe{scratch.path.string(), c});
+  c.steps = 90;
+  const std::string said = messages([&] { train(again, Recipe{scratch.path.string(), c}); });
+  EXPECT_NE(said.find("the learning rate follows the schedule of the new length"), std::string::npos) << said;
+  c.steps = 50;
+  const std::string refused = messages([&] { train(shorter, Recipe{scratch.path.string(), c}); });
+  EXPECT_NE(refused.find("has done 90 steps, more than training.steps=50"), std::string::npos) << refused;
+  EXPECT_EQ(read_yaml(scratch.path / "recipe.yaml")["training"]["steps"].as<int64_t>(), 90);
+}
+
+TEST(Trainer, EndsNameTheModelAndItsMeasures) {
+  const Scratch scratch("ends");
+  const std::string model = (scratch.path / "model").string();
+  Line line, again;
+  const std::string said = messages([&] { train(line, Recipe{scratch.path.string(), config()}); });
+  EXPECT_NE(said.find(model + ": the model after 60 steps; size "), std::string::npos) << said;
+  EXPECT_EQ(said.find("warning:"), std::string::npos) << said;
+  const std::string finished = messages([&] { train(again, Recipe{scratch.path.string(), config()}); });
+  EXPECT_NE(finished.find("all 60 steps are done; with a larger training.steps the run goes on"), std::string::npos)
+      << finished;
+  EXPECT_NE(finished.find(model), std::string::npos) << finished;
+  for (const bool higher : {true, false}) {
+    fs::remove_all(scratch.path);
+    Line poor;
+    poor.baseline = Baseline{higher ? 1e6 : -1, higher, "a coin"};
+    const std::string warned = messages([&] { train(poor, Recipe{scratch.path.string(), config()}); });
+    EXPECT_NE(warned.find("warning: " + model + ": worse than without learning: size is "), std::string::npos)
+        << warned;
+    EXPECT_NE(warned.find("for a coin"), std::string::npos) << warned;
+  }
+}
+
+// "auto" is what the run began with; the folder records it.
+TEST(Trainer, ARunKeepsItsPrecision) {
+  EXPECT_EQ(resolve_precision("auto", std::nullopt, true), "bf16");
+  EXPECT_EQ(resolve_precision("auto", std::nullopt, false), "f32");
+  EXPECT_EQ(resolve_precision("auto", "f32", true), "f32");
+  EXPECT_EQ(resolve_precision("f32", "bf16", true), "f32");
+  EXPECT_THROW(resolve_precision("bf61", std::nullopt, true), Error);
+  for (const auto& [asked, begun, warns] :
+       std::vector<std::tuple<std::string, std::optional<std::string>, bool>>{{"bf16", std::nullopt, true},
+                                                                              {"auto", "bf16", true},
+                                                                              {"f32", std::nullopt, false},
+                                                                              {"auto", "f32", false}}) {
+    const std::string said = messages([&, a = asked, b = begun] { resolve_precision(a, b, false); });
+    EXPECT_EQ(said.starts_with("warning: training.precision is bf16"), warns) << said;
+    EXPECT_EQ(messages([&, a = asked, b = begun] { resolve_precision(a, b, true); }), "");
+  }
+  for (const char* begun : {"f32", "bf16"}) {
+    const Scratch scratch("precision");
+    TrainingConfig c = config();
+    c.precision = begun;
+    Line first, second, third;
+    first.stop_at = 2 * 5;
+    train(first, Recipe{scratch.path.string(), c}, [&] { return first.stop; });
+    c.precision = "auto";
+    EXPECT_TRUE(train(second, Recipe{scratch.path.string(), c}).finished);
+    EXPECT_EQ(read_yaml(scratch.path / "recipe.yaml")["training"]["precision"].as<std::string>(), begun);
+    c.precision = begun == std::string("f32") ? "bf16" : "f32";
+    const std::string refused = messages([&] { train(third, Recipe{scratch.path.string(), c}); });
+    EXPECT_NE(refused.find(concat("training.precision was '", begun, "'")), std::string::npos) << refused;
   }
 }
 
@@ -252,10 +383,10 @@ TEST(Trainer, UnknownKeyNamesTheNearest) {
 
 TEST(Trainer, OneProcessAFolder) {
   const Scratch scratch("lock");
-  const TrainingConfig c = config();
-  const RunFolder held(scratch.path, to_yaml(c));
+  const Recipe recipe{scratch.path.string(), config()};
+  const RunFolder held(scratch.path, run_recipe(recipe));
   Line line;
-  EXPECT_THROW(train(line, c, to_yaml(c), scratch.path), Error);
+  EXPECT_THROW(train(line, recipe), Error);
 }
 
 }  // namespace
