@@ -133,7 +133,7 @@ TEST(TokenizerTraining, UnknownPixelsAreLeftOut) {
     if (i % 8) known.push_back(holes[i]);
   const double all = evaluate_tokenizer(tokenizer, holes).measures.at("abs_rel");
   EXPECT_NEAR(all, evaluate_tokenizer(tokenizer, known).measures.at("abs_rel"), 1e-9);
-  EXPECT_LT(evaluate_tokenizer(tokenizer, whole).measures.at("abs_rel"), 0.2);
+  EXPECT_LT(evaluate_tokenizer(tokenizer, whole).measures.at("abs_rel"), 0.3);
   EXPECT_FALSE(evaluate_tokenizer(tokenizer, {holes[0]}).measures.contains("abs_rel"));
 
   // A wall with holes is the wall.
