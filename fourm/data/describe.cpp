@@ -105,8 +105,11 @@ Json describe_data(const fs::path& path) {
     return report;
   }
   if (ending == ".txt") return {{"kind", "text"}, {"bytes", fs::file_size(path)}};
-  read_image(path);  // names formats that are not supported
-  fail(path.string(), ": is of no known kind");
+  for (const char* image : {"GIF8", "II*", "MM"})
+    if (head.starts_with(image)) read_image(path);  // which names the formats that are supported
+  fail(path.string(),
+       ": is none of these: a model, its weights or config, an image (JPEG, PNG, WebP), .npy, .tar, .json, ",
+       ".yaml, .txt");
 }
 
 }  // namespace fourm

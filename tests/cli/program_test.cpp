@@ -122,8 +122,7 @@ TEST_F(Program, InspectSaysWhatAPathIs) {
                                                             {model / "tokenizer.json", "text tokenizer"},
                                                             {model / "tokenizers", "folder of models"},
                                                             {model / "tokenizers/tok_rgb@128", "tokenizer"},
-                                                            {model / "clip", "image-text model"},
-                                                            {model / "model.safetensors", "4M model"}};
+                                                            {model / "clip", "image-text model"}};
   for (const auto& [path, kind] : cases) {
     const Outcome text = run("inspect '" + path.string() + "'"), json = run("inspect --json '" + path.string() + "'");
     EXPECT_EQ(text.code, 0) << text.errors;
@@ -134,6 +133,10 @@ TEST_F(Program, InspectSaysWhatAPathIs) {
   EXPECT_EQ(image["width"], 16);
   EXPECT_EQ(image["bits"], 8);
   EXPECT_EQ(parse_json(run("inspect --json " + (folder_ / "a.npy").string()).out, "stdout")["shape"], Json({2, 3}));
+  // One file does not tell the model's own modalities.
+  const std::string weights = (model / "model.safetensors").string(), table = (model / "modalities.yaml").string();
+  expect_failure("inspect " + weights, "rgb@128");
+  EXPECT_EQ(run("inspect " + weights + " --modalities " + table).out.find(weights + ": 4M model\n"), 0u);
   write_file(folder_ / "other.bin", "a few bytes of no kind");
   expect_failure("inspect " + (folder_ / "other.bin").string(), "other.bin");
   fs::create_directories(folder_ / "empty");
