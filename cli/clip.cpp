@@ -13,6 +13,7 @@
 #include "fourm/core/log.h"
 #include "fourm/core/parallel.h"
 #include "fourm/core/strings.h"
+#include "fourm/io/image_file.h"
 #include "fourm/train/clip_training.h"
 
 namespace fourm {
@@ -33,17 +34,11 @@ void train(const Options& options) {
   train_clip(recipe, StopSignals::requested).check_finished(recipe.out);
 }
 
-std::vector<fs::path> pictures_in(const std::string& folder) {
-  auto files = list_files(folder, {".png", ".jpg", ".jpeg", ".webp"});
-  check(!files.empty(), folder, ": holds no pictures (.png, .jpg, .webp)");
-  return files;
-}
-
 void features(const Options& options) {
   check_writable_folder(options.out);
   const ImageText model = ImageText::open(options.model);
-  const auto files = pictures_in(options.in);
-  const auto outputs = outputs_of(files, options.out, ".npy");
+  const auto files = list_images(options.in);
+  const auto outputs = outputs_of(files, {options.in}, options.out, ".npy");
   each_picture_batch(files, "features", [&](const std::vector<StoredPicture>& pictures, size_t first) {
     const std::vector<NpyArray> maps = model.features(pictures);
     parallel_for(static_cast<int64_t>(maps.size()), [&](int64_t i) { write_npy(outputs[first + i], maps[i]); });
@@ -71,7 +66,7 @@ void score(const Options& options) {
 void search(const Options& options) {
   if (options.top < 1) throw UsageError("--top should be at least 1");
   const ImageText model = ImageText::open(options.model);
-  const auto files = pictures_in(options.in);
+  const auto files = list_images(options.in);
   const Embedding text = model.embed(std::vector<std::string>{options.text})[0];
   std::vector<std::pair<double, size_t>> found;  // minus the cosine, file
   each_picture_batch(files, "search", [&](const std::vector<StoredPicture>& pictures, size_t first) {

@@ -15,13 +15,18 @@ inline void check_run_folder(const std::string& out) {
   if (!out.empty()) check_writable_folder(out);
 }
 
-/// FOLDER/STEM.EXTENSION of each input; the folder is made. Error when two inputs would become one file.
-inline std::vector<fs::path> outputs_of(const std::vector<fs::path>& inputs, const fs::path& folder,
-                                        const std::string& extension) {
+/// FOLDER/NAME.EXTENSION of each input; the folder is made. NAME is the input's path within the one of `given` that is a
+/// folder and holds it, so that classes stay apart; else its file name. Error when two inputs would become one file.
+inline std::vector<fs::path> outputs_of(const std::vector<fs::path>& inputs, const std::vector<std::string>& given,
+                                        const fs::path& folder, const std::string& extension) {
   std::vector<fs::path> outputs;
   std::map<fs::path, fs::path> from;
   for (const auto& input : inputs) {
-    outputs.push_back(folder / (input.stem().string() + extension));
+    fs::path name = input.filename();
+    for (const auto& root : given)
+      if (const fs::path inside = input.lexically_relative(root); fs::is_directory(root) && *inside.begin() != "..")
+        name = inside;
+    outputs.push_back(folder / name.replace_extension(extension));
     const auto [other, is_new] = from.try_emplace(outputs.back(), input);
     check(is_new, input.string(), " and ", other->second.string(), " would both become ", outputs.back().string(),
           "; give them to two runs with an --out each");

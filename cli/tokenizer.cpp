@@ -10,6 +10,7 @@
 #include "fourm/core/log.h"
 #include "fourm/eval/solvers.h"
 #include "fourm/generate/engine.h"
+#include "fourm/io/image_file.h"
 #include "fourm/io/npy.h"
 #include "fourm/train/tokenizer_training.h"
 
@@ -27,7 +28,7 @@ struct Options {
   int64_t reference = 50;
 };
 
-// Files as they are, folders as the files in them.
+// Files as they are, folders as the files in them and in the folders below.
 std::vector<fs::path> listed(const std::vector<std::string>& inputs, const std::vector<std::string>& extensions) {
   std::vector<fs::path> files;
   for (const auto& input : inputs) {
@@ -35,7 +36,7 @@ std::vector<fs::path> listed(const std::vector<std::string>& inputs, const std::
       files.emplace_back(input);
       continue;
     }
-    const auto inside = extensions.empty() ? picture_files(input) : list_files(input, extensions);
+    const auto inside = extensions.empty() ? picture_files(input) : list_files_below(input, extensions);
     files.insert(files.end(), inside.begin(), inside.end());
   }
   check(!files.empty(), "no files to read in ", inputs.front());
@@ -69,7 +70,7 @@ void encode(const Options& options) {
   check_writable_folder(options.out);
   const PictureTokenizer tokenizer = PictureTokenizer::open(options.tokenizer, packing_of(options.engine));
   const auto files = listed(options.inputs, {});
-  const auto outputs = outputs_of(files, options.out, ".npy");
+  const auto outputs = outputs_of(files, options.inputs, options.out, ".npy");
   const int64_t size = options.size > 0 ? options.size : tokenizer.config().image_size;
   const DepthUnits units(options.depth_unit);
   const std::string dtype = tokenizer.config().codebook_size <= 32768 ? "i2" : "i4";
@@ -89,7 +90,7 @@ void decode(const Options& options) {
   check_writable_folder(options.out);
   const PictureTokenizer tokenizer = PictureTokenizer::open(options.tokenizer, packing_of(options.engine));
   const auto files = listed(options.inputs, {".npy"});
-  const auto outputs = outputs_of(files, options.out, picture_extension(tokenizer.input()));
+  const auto outputs = outputs_of(files, options.inputs, options.out, picture_extension(tokenizer.input()));
   const auto heads = static_cast<int>(tokenizer.config().num_codebooks);
   Progress progress("decode", static_cast<int64_t>(files.size()));
   for (size_t i = 0; i < files.size(); ++i) {

@@ -4,6 +4,7 @@
 #include "fourm/core/json.h"
 #include "fourm/core/log.h"
 #include "fourm/core/strings.h"
+#include "fourm/io/image_file.h"
 #include "fourm/text/wordpiece.h"
 #include "fourm/text/wordpiece_trainer.h"
 
@@ -62,10 +63,10 @@ void add_vocab(CLI::App& program) {
     if (!o->classes.empty()) lines(o->classes, [&](const std::string& name) { options.classes.push_back(name); });
     WordPieceTrainer trainer(options);
     for (const fs::path given : o->texts) {
-      const auto files = fs::is_directory(given) ? list_files(given, {".txt", ".json"}) : std::vector<fs::path>{given};
+      const auto files = fs::is_directory(given) ? list_files_below(given, {".txt", ".json"}) : std::vector<fs::path>{given};
       check(!files.empty(), given.string(), ": holds no texts (.txt, .json)");
       for (const auto& file : files) {
-        if (file.extension() == ".json")
+        if (lower_extension(file) == ".json")
           add_strings(read_json(file), {"caption", "text", "instances", "class_name"}, trainer);
         else
           lines(file, [&](const std::string& line) { trainer.add(line); });

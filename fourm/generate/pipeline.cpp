@@ -10,17 +10,13 @@
 #include "fourm/data/token_set.h"
 #include "fourm/generate/generator.h"
 #include "fourm/generate/passes.h"
+#include "fourm/io/image_file.h"
 #include "fourm/io/model_folder.h"
 #include "fourm/io/npy.h"
 #include "fourm/tokenizer/picture_tokenizer.h"
 
 namespace fourm {
 namespace {
-
-bool is_picture_file(const std::string& name) {
-  const std::string extension = fs::path(name).extension().string();
-  return starts_with_any(extension, {".png", ".jpg", ".jpeg", ".webp", ".PNG", ".JPG", ".JPEG"});
-}
 
 bool stored_as_npy(const InputConfig& kind) { return kind.has_features() || kind.kind == "depth"; }
 
@@ -113,7 +109,7 @@ InputConfig Pipeline::picture_kind(const std::string& name) const {
 
 void Pipeline::give(Canvas& canvas, const std::string& name, const std::string& value, const DepthUnits& units) const {
   const Modality m = state_->model.input(name).modality;
-  const bool npy = value.ends_with(".npy");
+  const bool npy = lower_extension(value) == ".npy";
   if (m.kind == ModalityKind::kEmbeddings) {
     check(npy, "modality '", name, "' takes a .npy file of vectors, got ", printable(value));
     const NpyArray array = read_npy(value);
@@ -133,9 +129,11 @@ void Pipeline::give(Canvas& canvas, const std::string& name, const std::string& 
       tokens.resize(static_cast<size_t>(m.max_tokens));  // official files hold several crops, the first one is whole
     give_tokens(canvas, name, tokens);
   } else if (m.kind == ModalityKind::kSequence) {
-    give_text(canvas, name, value.ends_with(".txt") ? trim(read_file(value, 1 << 20)) : value);
+    give_text(canvas, name, lower_extension(value) == ".txt" ? trim(read_file(value, 1 << 20)) : value);
   } else {
-    check(is_picture_file(value), "modality '", name, "' takes a picture",
+    const std::string unsupported = unsupported_image(value);
+    check(unsupported.empty(), value, ": ", unsupported);
+    check(is_image_file(value), "modality '", name, "' takes an image (", join(image_extensions(), ", "), ")",
           m.kind == ModalityKind::kTokens ? " or .npy tokens" : "", ", got ", printable(value));
     give_picture(canvas, name, read_picture(picture_kind(name), value, units));
   }

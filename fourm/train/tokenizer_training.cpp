@@ -6,6 +6,7 @@
 #include "fourm/core/parallel.h"
 #include "fourm/core/strings.h"
 #include "fourm/eval/measures.h"
+#include "fourm/io/image_file.h"
 #include "fourm/modality/feature_colours.h"
 #include "fourm/tokenizer/losses.h"
 #include "fourm/tokenizer/picture_batch.h"
@@ -207,11 +208,7 @@ double dead_code_threshold(const TokenizerRecipe& recipe) {
   return batch * tokens / (recipe.dead_code_coef * static_cast<double>(c.codebook_size));
 }
 
-std::vector<fs::path> picture_files(const fs::path& folder) {
-  std::vector<fs::path> files = list_files(folder, {".png", ".jpg", ".jpeg", ".webp", ".npy"});
-  check(!files.empty(), folder.string(), ": holds no pictures (.png, .jpg, .webp, .npy)");
-  return files;
-}
+std::vector<fs::path> picture_files(const fs::path& folder) { return list_images(folder, {".npy"}); }
 
 std::vector<StoredPicture> load_squares(const InputConfig& input, const std::vector<fs::path>& files, int64_t size,
                                         int64_t crops, uint64_t seed, const CropOptions& crop,

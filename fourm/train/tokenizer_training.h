@@ -64,7 +64,7 @@ Outcome train_tokenizer(const TokenizerRecipe& recipe, const StopToken& stop = {
 std::vector<StoredPicture> load_squares(const InputConfig& input, const std::vector<fs::path>& files, int64_t size,
                                         int64_t crops, uint64_t seed, const CropOptions& crop = {},
                                         const DepthUnits& units = DepthUnits());
-/// The files of a folder that may hold pictures or maps.
+/// The files of a folder and the folders below it that may hold images or maps (io/image_file.h).
 std::vector<fs::path> picture_files(const fs::path& folder);
 
 struct ReconstructionReport {
