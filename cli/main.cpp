@@ -2,7 +2,9 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <cmath>
 #include <cstdio>
+#include <cstdlib>
 #include <cstring>
 #include <new>
 
@@ -36,6 +38,18 @@ void bound_waiting(int, char** arguments, char** environment) {
 __attribute__((section(".preinit_array"), used)) void (*const before_libraries)(int, char**, char**) = bound_waiting;
 #endif
 
+// "nan" passes every range and "inf" most: no option that is a number takes them.
+void refuse_infinite_numbers(CLI::App& verb) {
+  const CLI::Validator finite(
+      [](std::string& text) {
+        return std::isfinite(std::strtod(text.c_str(), nullptr)) ? "" : text + " is not a finite number";
+      },
+      "");
+  for (CLI::Option* option : verb.get_options())
+    if (option->get_type_name().starts_with("FLOAT")) option->check(finite);
+  for (CLI::App* nested : verb.get_subcommands(nullptr)) refuse_infinite_numbers(*nested);
+}
+
 int failed(int code, std::string message) {
   message.resize(std::min(message.find('\n'), message.size()));
   std::fprintf(stderr, "fourm: %s\n", message.c_str());
@@ -68,6 +82,7 @@ int main(int argc, char** argv) {
   fourm::add_tokenize(program);
   fourm::add_tokenizer(program);
   fourm::add_vocab(program);
+  refuse_infinite_numbers(program);
   try {
     program.parse(argc, argv);
     std::fflush(stdout);  // std::cout goes through it too

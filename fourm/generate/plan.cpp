@@ -1,10 +1,30 @@
 #include "fourm/generate/plan.h"
 
+#include <algorithm>
+#include <cmath>
+
 #include "fourm/core/config.h"
 #include "fourm/core/strings.h"
 #include "fourm/generate/schedule.h"
 
 namespace fourm {
+namespace {
+
+// 0 or more; NaN and infinity are refused too.
+void check_amount(const std::string& what, double value) {
+  check(std::isfinite(value) && value >= 0, what, " is ", value, ", expected a finite number from 0 on");
+}
+
+void check_numbers(const Target& target) {
+  const std::string where = "modality '" + target.modality + "': the ";
+  check_amount(where + "temperature", target.temperature);
+  check_amount(where + "number of tokens", static_cast<double>(target.tokens));
+  check(std::isfinite(target.guidance), where, "guidance scale is ", target.guidance, ", expected a finite number");
+  for (const double weight : target.weights)
+    check(std::isfinite(weight), where, "guidance weight ", weight, " is not a finite number");
+}
+
+}  // namespace
 
 Scheme parse_scheme(const std::string& text) {
   if (text == "maskgit") return Scheme::kMaskGit;
@@ -21,9 +41,13 @@ Plan read_plan(const fs::path& yaml) {
 }
 
 std::vector<Step> expand(const Plan& plan, const std::function<Modality(const std::string&)>& modality) {
+  check_amount("top_k", static_cast<double>(plan.top_k));
+  check_amount("top_k_share", plan.top_k_share);
+  check_amount("top_p", plan.top_p);
   std::vector<Step> steps;
   std::vector<std::string> conditions = plan.conditions;
   for (const Target& target : plan.targets) {
+    check_numbers(target);
     const Modality info = modality(target.modality);
     const bool sequence = info.kind == ModalityKind::kSequence;
     check(sequence || info.kind == ModalityKind::kTokens, "modality '", info.name, "' cannot be generated");
@@ -32,7 +56,6 @@ std::vector<Step> expand(const Plan& plan, const std::function<Modality(const st
                                                  : Scheme::kMaskGit;
     check(sequence == (scheme == Scheme::kAutoregressive), "modality '", info.name, "' is a ",
           sequence ? "sequence: its scheme is autoregressive" : "grid: its scheme is maskgit or roar");
-    check(target.temperature >= 0, "modality '", info.name, "': the temperature is negative");
     check(target.weights.empty() || target.weights.size() == conditions.size(), "modality '", info.name,
           "': ", target.weights.size(), " guidance weights for ", conditions.size(), " conditions (",
           join(conditions, ", "), ")");

@@ -96,7 +96,8 @@ struct Plan {
 
 Plan read_plan(const fs::path& yaml);
 
-/// The plan as single steps. `modality` gives kinds and sizes.
+/// The plan as single steps. `modality` gives kinds and sizes. Error on numbers that are not finite, negative
+/// temperatures, counts and filters, and schedules that do not exist.
 std::vector<Step> expand(const Plan& plan, const std::function<Modality(const std::string&)>& modality);
 
 /// Steps for a target given what is known: grids from pixels in one step, from text in several with guidance; text

@@ -126,6 +126,37 @@ Filter filter_of(const Json& row) {
   return filter;
 }
 
+TEST(Schedule, ImpossibleNumbersAreRefused) {
+  const auto modality = [](const std::string& name) { return ModalityTable::official().at(name); };
+  const auto refused = [&](const std::function<void(Plan&)>& change) {
+    Plan plan;
+    plan.targets.resize(1);
+    plan.targets[0].modality = "tok_depth@224";
+    plan.conditions = {"caption"};
+    expand(plan, modality);
+    change(plan);
+    try {
+      expand(plan, modality);
+    } catch (const Error&) {
+      return true;
+    }
+    return false;
+  };
+  for (const double value : {std::nan(""), HUGE_VAL, -HUGE_VAL}) {
+    EXPECT_TRUE(refused([&](Plan& p) { p.targets[0].temperature = value; })) << value;
+    EXPECT_TRUE(refused([&](Plan& p) { p.targets[0].guidance = value; })) << value;
+    EXPECT_TRUE(refused([&](Plan& p) { p.targets[0].weights = {value}; })) << value;
+    EXPECT_TRUE(refused([&](Plan& p) { p.top_k_share = value; })) << value;
+    EXPECT_TRUE(refused([&](Plan& p) { p.top_p = value; })) << value;
+    EXPECT_TRUE(refused([&](Plan& p) { p.targets[0].temperature_schedule = concat("onex:", value, ":1"); })) << value;
+  }
+  EXPECT_TRUE(refused([](Plan& p) { p.targets[0].temperature = -1; }));
+  EXPECT_TRUE(refused([](Plan& p) { p.targets[0].tokens = -1; }));
+  EXPECT_TRUE(refused([](Plan& p) { p.targets[0].steps = 0; }));
+  EXPECT_TRUE(refused([](Plan& p) { p.top_k = -1; }));
+  EXPECT_TRUE(refused([](Plan& p) { p.top_p = -0.1; }));
+}
+
 TEST(Sampler, FiltersKeepWhatTheOriginalKeeps) {
   NEEDS_TABLES;
   const Json& all = tables();
