@@ -1,6 +1,7 @@
 #include <iostream>
 
 #include "cli/bundled.h"
+#include "cli/text_tokenizer.h"
 #include "cli/verbs.h"
 #include "fourm/clip/image_text.h"
 #include "fourm/core/error.h"
@@ -35,7 +36,7 @@ void add_demo(CLI::App& program) {
     for (const auto& image : o->images) o->demo.images.emplace_back(image);
     const fs::path model = o->model.empty() ? bundled_model() : fs::path(o->model);
     o->demo.image_text = image_text_of(model);
-    write_gallery(o->out, demo(Pipeline::open({model, {}, {}, {}}), o->demo));
+    write_gallery(o->out, demo(Pipeline::open({model, {}, text_tokenizer_for(model, ""), {}}), o->demo));
     const fs::path picture = fs::path(o->out) / "gallery.png", page = fs::path(o->out) / "index.html";
     if (o->json)
       std::cout << json_text({{"picture", picture.string()}, {"page", page.string()}, {"seconds", watch.seconds()}})

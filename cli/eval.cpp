@@ -2,6 +2,7 @@
 
 #include "cli/bundled.h"
 #include "cli/config_options.h"
+#include "cli/text_tokenizer.h"
 #include "cli/verbs.h"
 #include "fourm/clip/image_text.h"
 #include "fourm/eval/agreement.h"
@@ -34,7 +35,8 @@ void add_eval(CLI::App& program) {
       ->check(CLI::Range(2, 1000000))
       ->capture_default_str();
   verb->add_option("--tokenizers", o->tokenizers, "tokenizer folders; default MODEL/tokenizers");
-  verb->add_option("--text-tokenizer", o->text_tokenizer, "tokenizer.json; default MODEL/tokenizer.json");
+  verb->add_option("--text-tokenizer", o->text_tokenizer,
+                   "tokenizer.json; default MODEL/tokenizer.json, then $FOURM_TOKENIZER");
   verb->add_option("--image-text", o->image_text,
                    "image-text model that judges painted pictures by their captions; default MODEL/clip");
   verb->add_option("--seed", o->evaluate.seed, "of painted pictures and of the bootstrap")->capture_default_str();
@@ -54,7 +56,7 @@ void add_eval(CLI::App& program) {
       "  fourm eval --model models/rooms-ti --data rooms/val --precision int8 --against f32");
   verb->callback([o] {
     o->evaluate.data = o->data;
-    const PipelineFiles files{o->model, o->tokenizers, o->text_tokenizer, {}};
+    const PipelineFiles files{o->model, o->tokenizers, text_tokenizer_for(o->model, o->text_tokenizer), {}};
     const Pipeline pipeline = Pipeline::open(files, o->engine);
     if (!o->against.empty()) {
       const Json report = agreement(pipeline, Pipeline::open(files, {o->engine.engine, o->against}), o->evaluate);

@@ -4,6 +4,7 @@
 
 #include "cli/bundled.h"
 #include "cli/config_options.h"
+#include "cli/text_tokenizer.h"
 #include "cli/verbs.h"
 #include "fourm/core/json.h"
 #include "fourm/core/log.h"
@@ -60,13 +61,53 @@ void write_features(const Options& o, const Pipeline& pipeline, const Canvas& ca
     std::cout << "features: " << counted(rows, "row") << " of " << features.width << " (" << file.string() << ")\n";
 }
 
+// What is written for one target of one sample.
+struct Result {
+  std::string stem;
+  std::vector<fs::path> files;
+  std::string failure;  // of the decoder
+};
+
+// A decoder that fails is a warning: the tokens are written, and other results follow.
+void decode(const Options& o, const Pipeline& pipeline, const Canvas& canvas, const std::string& modality,
+            size_t sample, Result& result) {
+  const TextChunks recipe{{"fourm", concat("seed=", o.seed, " sample=", sample, " in=", join(o.in, " "))}};
+  try {
+    for (const auto& file : pipeline.write_decoded(canvas, modality, o.out, result.stem, recipe, o.decoding))
+      result.files.push_back(file);
+  } catch (const std::exception& error) {
+    result.failure = split(error.what(), '\n')[0];
+    warn(result.stem, " could not be decoded: ", result.failure);
+  }
+}
+
+// The result in the report; without --json it is also printed.
+Json describe(const Options& o, const Pipeline& pipeline, const Canvas& canvas, const std::string& modality,
+              const Result& result) {
+  Json sample{{"files", Json::array()}};
+  bool has_text = false;
+  for (const auto& file : result.files) {
+    sample["files"].push_back(file.string());
+    has_text |= file.extension() == ".txt";
+  }
+  if (has_text) sample["text"] = pipeline.text(canvas, modality);
+  if (!result.failure.empty()) sample["failure"] = result.failure;
+  if (!o.json) {
+    std::cout << modality << ": ";
+    if (has_text) std::cout << sample["text"].get<std::string>() << "  ";
+    std::cout << "(" << result.files.back().string() << ")\n";
+  }
+  return sample;
+}
+
 void run(const Options& o) {
   if (o.features && o.in.empty()) throw UsageError("--features are those of an input: give --in");
   if (o.in.empty() && o.plan.empty() && o.outputs.empty())
     throw UsageError("nothing to do: give --in and --out-modality");
   check_writable_folder(o.out);
   const Stopwatch watch;
-  const Pipeline pipeline = Pipeline::open({o.model, o.tokenizers, o.text_tokenizer, o.modalities}, o.engine);
+  const Pipeline pipeline =
+      Pipeline::open({o.model, o.tokenizers, text_tokenizer_for(o.model, o.text_tokenizer), o.modalities}, o.engine);
   const double ready = watch.seconds();
   Canvas canvas;
   const DepthUnits units(o.depth_unit);
@@ -93,29 +134,28 @@ void run(const Options& o) {
     pipeline.run(canvases, plan, options);
   }
   Json report = {{"seed", o.seed}, {"ready_s", ready}, {"samples", Json::array()}};
-  for (size_t i = 0; i < canvases.size(); ++i) {
-    Json sample = Json::object();
+  // All tokens and texts first: they are there even if a decoder fails.
+  std::vector<std::vector<Result>> results(canvases.size());
+  for (size_t i = 0; i < canvases.size(); ++i)
     for (const auto& target : plan.targets) {
-      const std::string& name = target.modality;
-      std::string stem = name;
-      if (o.count > 1) stem += concat("_", i);
-      const TextChunks recipe{{"fourm", concat("seed=", o.seed, " sample=", i, " in=", join(o.in, " "))}};
-      Json files = Json::array();
-      for (const auto& file : pipeline.write(canvases[i], name, o.out, stem, recipe, o.decoding))
-        files.push_back(file.string());
-      sample[name] = {{"files", files}};
-      if (pipeline.modality(name).kind == ModalityKind::kSequence && fs::exists(fs::path(o.out) / (stem + ".txt")))
-        sample[name]["text"] = pipeline.text(canvases[i], name);
-      if (!o.json) {
-        std::cout << name << ": ";
-        if (sample[name].contains("text")) std::cout << sample[name]["text"].get<std::string>() << "  ";
-        std::cout << "(" << files.back().get<std::string>() << ")\n";
-      }
+      const std::string stem = o.count > 1 ? concat(target.modality, "_", i) : target.modality;
+      results[i].push_back({stem, pipeline.write_tokens(canvases[i], target.modality, o.out, stem), {}});
     }
-    report["samples"].push_back(sample);
+  int64_t failed = 0;
+  for (size_t i = 0; i < canvases.size(); ++i) {
+    report["samples"].push_back(Json::object());
+    for (size_t t = 0; t < plan.targets.size(); ++t) {
+      Result& result = results[i][t];
+      decode(o, pipeline, canvases[i], plan.targets[t].modality, i, result);
+      failed += !result.failure.empty();
+      report["samples"].back()[plan.targets[t].modality] =
+          describe(o, pipeline, canvases[i], plan.targets[t].modality, result);
+    }
   }
   report["seconds"] = watch.seconds();
   if (o.json) std::cout << json_text(report) << "\n";
+  check(failed == 0, failed, " of ", plan.targets.size() * canvases.size(),
+        " results could not be decoded; their tokens are in ", o.out);
 }
 
 }  // namespace
@@ -126,9 +166,11 @@ void add_generate(CLI::App& program) {
   verb->add_option("--model", o->model, "model folder, folder of a finished run, or one safetensors file")
       ->transform(model_path())
       ->required();
-  verb->add_option("--in", o->in, "MODALITY=FILE or MODALITY=TEXT: picture, .npy tokens, .txt or the text itself");
   verb->add_option("--depth-unit", o->depth_unit,
                    "of depth files: m, cm, mm or the metres of one stored number; default: as their dataset.yaml says");
+  verb->add_option("--in", o->in,
+                   "MODALITY=FILE or MODALITY=TEXT: image, .npy, .txt, .json or the text itself; @FILE is a file "
+                   "whatever its name, text:TEXT a text");
   verb->add_option("--out-modality", o->outputs, "what to generate, in this order, separated by commas");
   verb->add_option("--out", o->out, "folder for the results")->capture_default_str();
   verb->add_option("--tokenizers", o->tokenizers,

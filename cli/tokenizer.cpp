@@ -73,15 +73,12 @@ void encode(const Options& options) {
   const auto outputs = outputs_of(files, options.inputs, options.out, ".npy");
   const int64_t size = options.size > 0 ? options.size : tokenizer.config().image_size;
   const DepthUnits units(options.depth_unit);
-  const std::string dtype = tokenizer.config().codebook_size <= 32768 ? "i2" : "i4";
   Progress progress("encode", static_cast<int64_t>(files.size()));
   for (size_t i = 0; i < files.size(); ++i) {
     const StoredPicture picture = options.keep_size ? read_picture(tokenizer.input(), files[i], units)
                                                     : load_middle_squares(tokenizer, {files[i]}, size, units)[0];
     const TokenMap map = naming(files[i], [&] { return tokenizer.encode({picture}); })[0];
-    std::vector<int64_t> shape{map.height, map.width};
-    if (map.heads > 1) shape.insert(shape.begin(), map.heads);
-    write_npy(outputs[i], npy_from_integers(map.tokens, shape, dtype));
+    write_npy(outputs[i], tokenizer.token_file(map));
     progress.update(static_cast<int64_t>(i) + 1);
   }
 }
@@ -91,18 +88,15 @@ void decode(const Options& options) {
   const PictureTokenizer tokenizer = PictureTokenizer::open(options.tokenizer, packing_of(options.engine));
   const auto files = listed(options.inputs, {".npy"});
   const auto outputs = outputs_of(files, options.inputs, options.out, picture_extension(tokenizer.input()));
-  const auto heads = static_cast<int>(tokenizer.config().num_codebooks);
   Progress progress("decode", static_cast<int64_t>(files.size()));
   for (size_t i = 0; i < files.size(); ++i) {
-    const NpyArray array = read_npy(files[i]);
-    const size_t dims = array.shape.size();
-    check(dims == (heads > 1 ? 3 : 2) && (heads == 1 || array.shape[0] == heads) && array.count() > 0 &&
-              array.shape[dims - 1] <= 4096 && array.shape[dims - 2] <= 4096,
-          files[i].string(), ": expected tokens as an array [", heads > 1 ? concat(heads, ", ") : "",
-          "rows, columns], as `fourm tokenizer encode` writes them");
-    const TokenMap map{heads, static_cast<int>(array.shape[dims - 2]), static_cast<int>(array.shape[dims - 1]),
-                       npy_integers(array, files[i].string())};
-    write_file(outputs[i], encode_picture(tokenizer.input(), tokenizer.decode({map}, options.decoding)[0]));
+    const auto maps = tokenizer.token_maps(read_npy(files[i]), files[i].string());
+    const auto images = naming(files[i], [&] { return tokenizer.decode(maps, options.decoding); });
+    // Several crops become a folder of images.
+    const fs::path folder = fs::path(outputs[i]).replace_extension();
+    for (size_t crop = 0; crop < images.size(); ++crop)
+      write_file(images.size() == 1 ? outputs[i] : folder / concat(crop, outputs[i].extension().string()),
+                 encode_picture(tokenizer.input(), images[crop]));
     progress.update(static_cast<int64_t>(i) + 1);
   }
 }
@@ -187,7 +181,8 @@ void add_tokenizer(CLI::App& program) {
   depth_unit(encode_verb);
   encode_verb->callback([options] { encode(*options); });
 
-  auto* decode_verb = common("decode", "tokens (.npy) to picture files", "token files or folders");
+  auto* decode_verb =
+      common("decode", "tokens (.npy) to picture files; several crops to a folder of them", "token files or folders");
   decode_verb->add_option("--out", options->out, "folder to write into")->required();
   add_config_options(*decode_verb, options->decoding, "", "Diffusion decoders");
   decode_verb->footer("Example:\n  fourm tokenizer decode --tokenizer rgb tokens --out pictures --steps 6");

@@ -2,13 +2,15 @@
 
 #include <algorithm>
 #include <cmath>
-#include <cstdlib>
 
 #include "fourm/core/error.h"
 #include "fourm/core/json.h"
+#include "fourm/core/log.h"
 #include "fourm/core/strings.h"
+#include "fourm/data/annotation.h"
 #include "fourm/data/token_set.h"
 #include "fourm/generate/generator.h"
+#include "fourm/generate/given_value.h"
 #include "fourm/generate/passes.h"
 #include "fourm/io/image_file.h"
 #include "fourm/io/model_folder.h"
@@ -18,7 +20,14 @@
 namespace fourm {
 namespace {
 
-bool stored_as_npy(const InputConfig& kind) { return kind.has_features() || kind.kind == "depth"; }
+// What a canvas knows whole: what guidance leaves out where the plan does not say it.
+std::vector<std::string> whole_inputs(const Canvas& canvas) {
+  std::vector<std::string> names;
+  for (const auto& entry : canvas.entries)
+    if (std::find(entry.wanted.begin(), entry.wanted.end(), true) == entry.wanted.end())
+      names.push_back(entry.modality);
+  return names;
+}
 
 }  // namespace
 
@@ -68,7 +77,6 @@ Pipeline Pipeline::open(const PipelineFiles& files, const EngineConfig& engine) 
 
   fs::path words = files.text_tokenizer;
   if (words.empty() && fs::exists(home / "tokenizer.json", ignored)) words = home / "tokenizer.json";
-  if (const char* given = std::getenv("FOURM_TOKENIZER"); words.empty() && given && *given) words = given;
   if (!words.empty()) {
     state.words = WordPiece::load(words);
     state.sequence_ids = {state.words->pad(), state.words->eos(), state.words->sentinels()};
@@ -96,6 +104,8 @@ std::vector<std::string> Pipeline::writes() const {
 
 bool Pipeline::has_tokenizer(const std::string& name) const { return state_->tokenizers.contains(name); }
 
+bool Pipeline::has_words() const { return state_->words.has_value(); }
+
 const WordPiece& Pipeline::words() const {
   check(state_->words.has_value(),
         "text needs a tokenizer: put tokenizer.json into the model folder, or give --text-tokenizer FILE");
@@ -107,36 +117,69 @@ InputConfig Pipeline::picture_kind(const std::string& name) const {
   return state_->tokenizer(name).input();
 }
 
+// The extensions of files that are read as the modality.
+static std::vector<std::string> file_extensions(const Modality& modality, bool has_images) {
+  if (modality.kind == ModalityKind::kSequence) return {".txt", ".json", ".npy"};
+  if (modality.kind == ModalityKind::kEmbeddings) return {".npy"};
+  std::vector<std::string> extensions;
+  if (modality.kind == ModalityKind::kTokens) extensions = {".npy"};
+  if (has_images) extensions.insert(extensions.end(), image_extensions().begin(), image_extensions().end());
+  return extensions;
+}
+
 void Pipeline::give(Canvas& canvas, const std::string& name, const std::string& value, const DepthUnits& units) const {
   const Modality m = state_->model.input(name).modality;
-  const bool npy = lower_extension(value) == ".npy";
-  if (m.kind == ModalityKind::kEmbeddings) {
-    check(npy, "modality '", name, "' takes a .npy file of vectors, got ", printable(value));
-    const NpyArray array = read_npy(value);
-    check(array.shape.size() == 2 && array.shape[1] == m.width, value, ": expected an array [L, ", m.width, "]");
+  const bool has_images = m.kind == ModalityKind::kPixels || !has_tokenizer(name) || !picture_kind(name).has_features();
+  const std::vector<std::string> extensions = file_extensions(m, has_images);
+  const GivenValue given = read_value(value, extensions);
+  if (!given.file.empty()) return give_file(canvas, m, given, units);
+  const bool is_text = m.kind == ModalityKind::kSequence;
+  const std::string unsupported = is_text ? "" : unsupported_image(given.text);
+  check(unsupported.empty(), given.text, ": ", unsupported);
+  check(is_text, "modality '", name, "' takes a file (", join(extensions, ", "), "), got ", printable(value));
+  warn_about(m, given.text, !given.marked);
+  give_text(canvas, name, given.text);
+}
+
+void Pipeline::give_file(Canvas& canvas, const Modality& m, const GivenValue& given, const DepthUnits& units) const {
+  const std::string extension = lower_extension(given.file), where = given.file.string();
+  if (m.kind == ModalityKind::kSequence && extension == ".npy") {
+    give_tokens(canvas, m.name, npy_integers(read_npy(given.file), where));
+  } else if (m.kind == ModalityKind::kSequence) {
+    const std::string kind = extension == ".json" ? "json" : "txt";
+    const Annotation annotation = decode_annotation(read_file(given.file, 1 << 20), kind, where);
+    if (annotation.boxes) return give_boxes(canvas, m.name, *annotation.boxes);
+    const std::string& first = annotation.texts[0];
+    const std::string text = given.marked && kind == "txt" ? only_line(given.file, first) : first;
+    warn_about(m, text, false);
+    give_text(canvas, m.name, text);
+  } else if (m.kind == ModalityKind::kEmbeddings) {
+    const NpyArray array = read_npy(given.file);
+    check(array.shape.size() == 2 && array.shape[1] == m.width, where, ": expected an array [L, ", m.width, "]");
     ModalityData data;
     data.width = m.width;
     data.values = npy_floats(array);
-    for (const float x : data.values) check(std::isfinite(x), value, ": holds ", x, ", expected finite numbers");
-    canvas.add_known(name, std::move(data));
-  } else if (npy && m.kind == ModalityKind::kTokens && has_tokenizer(name) && stored_as_npy(picture_kind(name)) &&
-             read_npy(value).dtype.starts_with("f")) {  // the features or the depth themselves
-    give_picture(canvas, name, read_picture(picture_kind(name), value, units));
-  } else if (npy && m.kind != ModalityKind::kPixels) {
-    const NpyArray array = read_npy(value);
-    auto tokens = npy_integers(array, value);
-    if (m.kind == ModalityKind::kTokens && array.shape.size() == 2 && array.shape[1] == m.max_tokens)
-      tokens.resize(static_cast<size_t>(m.max_tokens));  // official files hold several crops, the first one is whole
-    give_tokens(canvas, name, tokens);
-  } else if (m.kind == ModalityKind::kSequence) {
-    give_text(canvas, name, lower_extension(value) == ".txt" ? trim(read_file(value, 1 << 20)) : value);
+    for (const float x : data.values) check(std::isfinite(x), where, ": holds ", x, ", expected finite numbers");
+    canvas.add_known(m.name, std::move(data));
   } else {
-    const std::string unsupported = unsupported_image(value);
-    check(unsupported.empty(), value, ": ", unsupported);
-    check(is_image_file(value), "modality '", name, "' takes an image (", join(image_extensions(), ", "), ")",
-          m.kind == ModalityKind::kTokens ? " or .npy tokens" : "", ", got ", printable(value));
-    give_picture(canvas, name, read_picture(picture_kind(name), value, units));
+    const std::string dtype = extension == ".npy" ? read_npy(given.file).dtype : "";
+    if (m.kind != ModalityKind::kTokens || !(dtype.starts_with('i') || dtype.starts_with('u')))
+      return give_picture(canvas, m.name, read_picture(picture_kind(m.name), given.file, units));
+    const TokenArray tokens(read_file(given.file), where);
+    check(tokens.length() == m.max_tokens, where, ": has ", tokens.length(), " tokens, '", m.name, "' has ",
+          m.max_tokens);
+    give_tokens(canvas, m.name, tokens.ids(0, m.vocab_size));
   }
+}
+
+// One warning where a text is likely to be meant otherwise.
+void Pipeline::warn_about(const Modality& m, const std::string& text, bool may_be_file) const {
+  std::error_code ignored;
+  if (may_be_file && fs::is_regular_file(text, ignored))
+    warn("modality '", m.name, "': ", printable(text), " is read as a text, although a file has this name");
+  else if (subject_of(m.name) == "det" && !trim(text).empty() &&
+           boxes_from_string(text, coordinate_bins(words())).empty())
+    warn("modality '", m.name, "': ", printable(text), " holds no box (v0=... v1=... v2=... v3=... class)");
 }
 
 void Pipeline::give_picture(Canvas& canvas, const std::string& name, const StoredPicture& picture) const {
@@ -175,8 +218,14 @@ void Pipeline::give_tokens(Canvas& canvas, const std::string& name, const std::v
   for (const int64_t id : tokens)
     check(id >= 0 && id < m.vocab_size, "modality '", name, "': token ", id, " is outside its vocabulary of ",
           m.vocab_size);
-  check(m.kind == ModalityKind::kSequence || static_cast<int64_t>(tokens.size()) == m.max_tokens, "modality '", name,
-        "': ", counted(tokens.size(), "token"), ", expected ", m.max_tokens);
+  if (m.kind == ModalityKind::kSequence) {
+    const auto end = std::find(tokens.begin(), tokens.end(), state_->sequence_ids.eos);
+    const int64_t length = end - tokens.begin() + (end != tokens.end());
+    check(length <= m.max_tokens, "modality '", name, "': ", counted(length, "token"), ", at most ", m.max_tokens, " are read");
+    return canvas.add_text(name, tokens, state_->sequence_ids);
+  }
+  const auto count = static_cast<int64_t>(tokens.size());
+  check(count == m.max_tokens, "modality '", name, "': ", counted(count, "token"), ", expected ", m.max_tokens);
   ModalityData data;
   data.ids = tokens;
   canvas.add_known(name, std::move(data));
@@ -206,25 +255,47 @@ Plan Pipeline::default_plan(const Canvas& canvas, const std::vector<std::string>
 
 bool Pipeline::run(std::vector<Canvas>& canvases, Plan plan, const RunOptions& options) const {
   check(!canvases.empty(), "[Pipeline::run] there is no canvas");
-  if (plan.conditions.empty())
-    for (const auto& entry : canvases[0].entries)
-      if (std::find(entry.wanted.begin(), entry.wanted.end(), true) == entry.wanted.end())
-        plan.conditions.push_back(entry.modality);
   for (const auto& name : plan.conditions) state_->model.modality(name);  // refuses unknown ones
+  std::map<std::vector<std::string>, std::vector<size_t>> groups;         // canvases by their conditions
+  for (size_t i = 0; i < canvases.size(); ++i)
+    groups[plan.conditions.empty() ? whole_inputs(canvases[i]) : plan.conditions].push_back(i);
   for (const auto& target : plan.targets)
     for (auto& canvas : canvases) ask(canvas, target.modality);
+  std::vector<std::vector<Step>> steps;
+  for (const auto& group : groups) {
+    plan.conditions = group.first;
+    steps.push_back(expand(plan, [&](const std::string& name) { return state_->model.output(name).modality; }));
+  }
   GenerateOptions generating;
   generating.seed = options.seed;
   generating.filter = plan.filter();
   generating.draw = options.draw;
   generating.reference = state_->reference;
   generating.sequence_ids = state_->sequence_ids;
+  size_t at = 0;
   if (options.on_step)
     generating.on_step = [&](const StepReport& report) {
-      return options.on_step(report.step, report.steps, report.what.target);
+      const auto all = static_cast<int64_t>(steps.size());
+      return options.on_step(static_cast<int64_t>(at) * report.steps + report.step, all * report.steps,
+                             report.what.target);
     };
-  const auto steps = expand(plan, [&](const std::string& name) { return state_->model.output(name).modality; });
-  return generate(state_->model, steps, canvases, generating);
+  bool finished = true;
+  for (const auto& [conditions, members] : groups) {
+    std::vector<Canvas> group;
+    for (const size_t i : members) group.push_back(std::move(canvases[i]));
+    const auto put_back = [&, &indices = members] {
+      for (size_t k = 0; k < group.size(); ++k) canvases[indices[k]] = std::move(group[k]);
+    };
+    try {
+      finished = finished && generate(state_->model, steps[at], group, generating);
+    } catch (...) {
+      put_back();
+      throw;
+    }
+    put_back();
+    ++at;
+  }
+  return finished;
 }
 
 std::vector<int64_t> Pipeline::tokens(const Canvas& canvas, const std::string& name) const {
@@ -244,8 +315,8 @@ std::vector<LabelledBox> Pipeline::boxes(const Canvas& canvas, const std::string
 }
 
 StoredPicture Pipeline::picture(const Canvas& canvas, const std::string& name, const DecodeOptions& decoding) const {
-  const auto side = static_cast<int>(modality(name).grid());
-  return state_->tokenizer(name).decode({{1, side, side, tokens(canvas, name)}}, decoding)[0];
+  const PictureTokenizer& tokenizer = state_->tokenizer(name);
+  return tokenizer.decode({tokenizer.square_map(tokens(canvas, name))}, decoding)[0];
 }
 
 Image Pipeline::show(const Canvas& canvas, const std::string& name, const DecodeOptions& decoding) const {
@@ -269,37 +340,42 @@ Pipeline::Features Pipeline::features(const Canvas& canvas) const {
   return features;
 }
 
-std::vector<fs::path> Pipeline::write(const Canvas& canvas, const std::string& name, const fs::path& folder,
-                                      const std::string& stem, const TextChunks& recipe,
-                                      const DecodeOptions& decoding) const {
+std::vector<fs::path> Pipeline::write_tokens(const Canvas& canvas, const std::string& name, const fs::path& folder,
+                                             const std::string& stem) const {
+  std::vector<fs::path> files{folder / (stem + ".npy")};
+  const auto ids = tokens(canvas, name);
+  write_npy(files[0], npy_from_integers(ids, {static_cast<int64_t>(ids.size())}));
+  if (modality(name).kind != ModalityKind::kSequence || !state_->words) return files;
+  files.push_back(folder / (stem + ".txt"));
+  write_file(files.back(), text(canvas, name) + "\n");
+  if (subject_of(name) != "det") return files;
+  Json instances = Json::array();
+  for (const auto& box : boxes(canvas, name))
+    if (box.xmin <= box.xmax && box.ymin <= box.ymax)  // others are no boxes in a file
+      instances.push_back(
+          {{"boxes", {box.xmin, box.ymin, box.xmax, box.ymax}}, {"class_name", box.class_name}, {"score", box.score}});
+  files.push_back(folder / (stem + ".json"));
+  write_json(files.back(), {{"instances", instances}});
+  return files;
+}
+
+std::vector<fs::path> Pipeline::write_decoded(const Canvas& canvas, const std::string& name, const fs::path& folder,
+                                              const std::string& stem, const TextChunks& recipe,
+                                              const DecodeOptions& decoding) const {
   std::vector<fs::path> files;
+  if (modality(name).kind == ModalityKind::kSequence || !has_tokenizer(name)) return files;
   const auto path = [&](const std::string& extension) {
     files.push_back(folder / (stem + extension));
     return files.back();
   };
-  const auto ids = tokens(canvas, name);
-  write_npy(path(".npy"), npy_from_integers(ids, {static_cast<int64_t>(ids.size())}));
-  if (modality(name).kind == ModalityKind::kSequence) {
-    if (!state_->words) return files;
-    write_file(path(".txt"), text(canvas, name) + "\n");
-    if (subject_of(name) == "det") {
-      Json instances = Json::array();
-      for (const auto& box : boxes(canvas, name))
-        instances.push_back({{"boxes", {box.xmin, box.ymin, box.xmax, box.ymax}},
-                             {"class_name", box.class_name},
-                             {"score", box.score}});
-      write_json(path(".json"), {{"instances", instances}});
-    }
-  } else if (has_tokenizer(name)) {
-    const StoredPicture stored = picture(canvas, name, decoding);
-    const InputConfig input = picture_kind(name);
-    if (input.kind == "rgb" || input.kind == "normal") {
-      write_png(path(".png"), std::get<Image>(stored), recipe);
-    } else {
-      const std::string extension = picture_extension(input);
-      write_file(path(extension == ".npy" ? "_" + input.kind + extension : extension), encode_picture(input, stored));
-      write_png(path("_view.png"), display(input, stored), recipe);
-    }
+  const StoredPicture stored = picture(canvas, name, decoding);
+  const InputConfig input = picture_kind(name);
+  if (input.kind == "rgb" || input.kind == "normal") {
+    write_png(path(".png"), std::get<Image>(stored), recipe);
+  } else {
+    const std::string extension = picture_extension(input);
+    write_file(path(extension == ".npy" ? "_" + input.kind + extension : extension), encode_picture(input, stored));
+    write_png(path("_view.png"), display(input, stored), recipe);
   }
   return files;
 }

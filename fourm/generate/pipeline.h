@@ -25,17 +25,20 @@
 
 namespace fourm {
 
+struct GivenValue;
+
 struct PipelineFiles {
   fs::path model{};           ///< model folder or single safetensors file
   fs::path tokenizers{};      ///< one folder a modality; default: MODEL/tokenizers where it exists
-  fs::path text_tokenizer{};  ///< tokenizer.json; default: MODEL/tokenizer.json, then $FOURM_TOKENIZER
+  fs::path text_tokenizer{};  ///< tokenizer.json; default: MODEL/tokenizer.json where it exists
   fs::path modalities{};      ///< YAML with further modalities; default: MODEL/modalities.yaml where it exists
 };
 
 struct RunOptions {
   uint64_t seed = 0;
   bool draw = true;  ///< false: always the most likely token
-  /// Called after each step with its number, their count and its target; false stops the run.
+  /// Called after each step with its number, their count and its target; false stops the run. Canvases of different
+  /// conditions are run one group after the other, each with steps of its own.
   std::function<bool(int64_t step, int64_t steps, const std::string& target)> on_step{};
 };
 
@@ -47,13 +50,15 @@ class Pipeline {
   std::vector<std::string> reads() const;
   std::vector<std::string> writes() const;
   bool has_tokenizer(const std::string& modality) const;
+  bool has_words() const;          ///< whether there is a text tokenizer
   const WordPiece& words() const;  ///< Error when there is no text tokenizer
   /// How pictures of the modality are stored and shown; Error when it has none.
   InputConfig picture_kind(const std::string& modality) const;
 
-  /// Puts an input on the canvas. `value`: a picture, .npy tokens ([L] or official [crops, L]; features [C, h, w] or
-  /// depth [H, W] as floats where the tokenizer reads such; vectors [L, width] for embeddings), a .txt file, or for
-  /// sequences the text itself.
+  /// Puts an input on the canvas; `value` names a file or is the text itself (generate/given_value.h). What files hold:
+  /// images; tokens in .npy (docs/data.md; the first crop is taken), or floats of feature or depth tokenizers; vectors
+  /// [L, width] in .npy for embeddings; texts in .txt, texts or boxes in .json, of which the first is taken, ids in
+  /// .npy. Warns when a text looks like something else.
   void give(Canvas& canvas, const std::string& modality, const std::string& value,
             const DepthUnits& units = DepthUnits()) const;
   /// A picture of any size: its middle square is resized to the modality's size.
@@ -68,7 +73,8 @@ class Pipeline {
 
   /// Sensible targets for what the canvas knows (see default_target).
   Plan default_plan(const Canvas& canvas, const std::vector<std::string>& outputs) const;
-  /// Fills the canvases; false when on_step stopped it. Conditions default to what the first canvas knows.
+  /// Fills the canvases; false when on_step stopped it. Conditions that the plan does not name are, for each canvas,
+  /// what it knows whole.
   bool run(std::vector<Canvas>& canvases, Plan plan, const RunOptions& options) const;
 
   std::vector<int64_t> tokens(const Canvas& canvas, const std::string& modality) const;
@@ -86,14 +92,21 @@ class Pipeline {
   };
   Features features(const Canvas& canvas) const;
 
-  /// FOLDER/STEM.npy, and .png, _features.npy or .txt (boxes: .json too) where there is a tokenizer. Gives the files.
-  std::vector<fs::path> write(const Canvas& canvas, const std::string& modality, const fs::path& folder,
-                              const std::string& stem, const TextChunks& recipe = {},
-                              const DecodeOptions& decoding = {}) const;
+  /// FOLDER/STEM.npy, the tokens [L]; of text with a text tokenizer also STEM.txt, of boxes STEM.json, without those
+  /// whose corners are in the wrong order. Gives the files.
+  std::vector<fs::path> write_tokens(const Canvas& canvas, const std::string& modality, const fs::path& folder,
+                                     const std::string& stem) const;
+  /// What the modality's tokenizer makes of them: FOLDER/STEM.png, for features STEM_features.npy, and STEM_view.png
+  /// where the stored form is not for the eye. Nothing without a tokenizer. Gives the files.
+  std::vector<fs::path> write_decoded(const Canvas& canvas, const std::string& modality, const fs::path& folder,
+                                      const std::string& stem, const TextChunks& recipe = {},
+                                      const DecodeOptions& decoding = {}) const;
 
  private:
   struct State;
   explicit Pipeline(std::shared_ptr<const State> state) : state_(std::move(state)) {}
+  void give_file(Canvas& canvas, const Modality& modality, const GivenValue& given, const DepthUnits& units) const;
+  void warn_about(const Modality& modality, const std::string& text, bool may_be_file) const;
   std::shared_ptr<const State> state_;
 };
 

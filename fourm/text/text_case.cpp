@@ -1,9 +1,10 @@
 #include "fourm/text/text_case.h"
 
 #include <array>
-#include <cstdlib>
 #include <functional>
 
+#include "fourm/core/error.h"
+#include "fourm/core/log.h"
 #include "fourm/core/strings.h"
 #include "fourm/text/boxes.h"
 #include "fourm/text/structured.h"
@@ -151,10 +152,10 @@ fs::path find_tokenizer(const fs::path& folder, const std::string& name, const s
   check(!name.empty() && fs::path(name).filename() == name, folder.string(),
         "/case.json: 'tokenizer' must be a file name, found ", printable(name));
   if (fs::exists(folder / name)) return folder / name;
-  if (given) return *given;
-  if (const char* path = std::getenv("FOURM_TOKENIZER"); path && *path) return path;
-  fail(folder.string(), ": the tokenizer ", printable(name),
-       " is not there; give its place with --tokenizer or $FOURM_TOKENIZER");
+  check(given.has_value(), folder.string(), ": the tokenizer ", printable(name),
+        " is not there; give its place with --tokenizer or $FOURM_TOKENIZER");
+  note("text tokenizer: ", given->string());
+  return *given;
 }
 
 }  // namespace

@@ -8,7 +8,7 @@
 namespace fourm {
 
 /// Answers the questions in a case folder: the lists of its files side by side, each entry with the computed fields.
-/// The tokenizer that case.json names is looked for in the folder, then `tokenizer`, then $FOURM_TOKENIZER.
+/// The tokenizer that case.json names is looked for in the folder, then it is `tokenizer`, which is announced.
 Json run_text_case(const fs::path& case_folder, const std::optional<fs::path>& tokenizer);
 
 }  // namespace fourm

@@ -5,6 +5,7 @@
 #include <optional>
 #include <vector>
 
+#include "fourm/io/npy.h"
 #include "fourm/modality/transform.h"
 #include "fourm/nn/precision.h"
 #include "fourm/tokenizer/config.h"
@@ -33,6 +34,14 @@ class PictureTokenizer {
 
   /// Pictures of one size, a multiple of the patch. Runs in batches that fit the memory.
   std::vector<TokenMap> encode(const std::vector<StoredPicture>& pictures) const;
+  /// The tokens of an image on a square grid, whatever its size. Error when they are not codebooks x n x n.
+  TokenMap square_map(std::vector<int64_t> tokens) const;
+  /// The crops of a token file (docs/tokenizers.md). Error naming `where` on anything else, and on a shape that may
+  /// stand for crops or for a grid.
+  std::vector<TokenMap> token_maps(const NpyArray& array, const std::string& where) const;
+  /// The file of one image: [L] on a square grid, else [1, rows, columns] or [1, codebooks, rows, columns]. 16 bits
+  /// where the codebook fits them, else 32.
+  NpyArray token_file(const TokenMap& map) const;
   /// Token maps of one size. `options` are for diffusion decoders.
   std::vector<StoredPicture> decode(const std::vector<TokenMap>& tokens, const DecodeOptions& options = {}) const;
 

@@ -15,6 +15,7 @@
 #include "fourm/io/npy.h"
 #include "tests/support/described_pictures.h"
 #include "tests/support/fixtures.h"
+#include "tests/support/small_model.h"
 
 extern char** environ;
 
@@ -193,6 +194,18 @@ TEST_F(Program, DataCheckCountsFaultsOfAKind) {
   EXPECT_EQ(parse_json(run("data check --json " + data).out, "stdout")["faults"].size(), 27u);
 }
 
+TEST_F(Program, NumbersThatAreNotFiniteAreRefused) {
+  for (const char* option : {"--guidance", "--temperature", "--top-p", "--decode-eta"})
+    for (const char* number : {"nan", "inf", "-inf", "NAN", "1e999"}) {
+      const Outcome outcome = run(std::string("generate --model x --out-modality y ") + option + "=" + number);
+      EXPECT_EQ(outcome.code, 2) << option << " " << number;
+      EXPECT_NE(outcome.errors.find(option), std::string::npos) << outcome.errors;
+    }
+  write_file(folder_ / "plan.yaml", "targets: [{modality: caption, guidance: .nan}]\n");
+  expect_failure("generate --model " FOURM_SOURCE_DIR "/models/rooms-ti --plan " + (folder_ / "plan.yaml").string(),
+                 "targets[0].guidance");
+}
+
 TEST_F(Program, FailuresAreOneLine) {
   expect_failure("inspect " + (folder_ / "missing").string(), "missing");
   write_file(folder_ / "cut.safetensors", std::string("\x10\0\0\0\0\0\0\0{\"a\":", 12));
@@ -294,6 +307,95 @@ TEST_F(Program, GenerateWritesTokenFiles) {
                  "tok_dinov3");
   expect_failure("generate --model " + model.string() + " --in rgb@224=no.png --out-modality tok_dinov2_global",
                  "no.png");
+}
+
+// Tokens that one verb writes are read by all others.
+TEST_F(Program, TokenFilesAreTheSameEverywhere) {
+  const auto path = [&](const std::string& name) { return (folder_ / name).string(); };
+  const auto expect_done = [&](const std::string& arguments) {
+    const Outcome outcome = run(arguments);
+    EXPECT_EQ(outcome.code, 0) << arguments << "\n" << outcome.errors;
+    return outcome;
+  };
+  test::write_small_model(folder_ / "model");
+  const std::string model = path("model"), rgb = path("model/tokenizers/tok_rgb@32"),
+                    global = path("model/tokenizers/tok_global@32");
+  for (int i = 0; i < 4; ++i) {
+    const std::string name = std::to_string(i);
+    write_file(folder_ / "data/rgb" / (name + ".png"), encode_png(test::described_disc(i).picture));
+    write_npy(folder_ / "vectors" / (name + ".npy"),
+              npy_from_floats(std::vector<float>(6, static_cast<float>(i)), {6}));
+  }
+  expect_done("tokenizer encode --tokenizer " + rgb + " " + path("data/rgb") + " --out " + path("data/tok_rgb@32"));
+  expect_done("tokenizer encode --tokenizer " + global + " " + path("vectors/0.npy") + " " + path("vectors/1.npy") +
+              " " + path("vectors/2.npy") + " " + path("vectors/3.npy") + " --out " + path("data/tok_global@32"));
+  fs::copy_file(folder_ / "model/modalities.yaml", folder_ / "data/modalities.yaml");
+  expect_done("data check " + path("data"));
+  write_file(folder_ / "recipe.yaml",
+             "data: " + path("data") + "\nmodalities: " + path("model/modalities.yaml") +
+                 "\ntext_tokenizer: " + path("model/tokenizer.json") +
+                 "\nbatch: 4\n"
+                 "model: {domains_in: [rgb@32, tok_rgb@32, tok_global@32], domains_out: [tok_rgb@32, tok_global@32], "
+                 "image_size: 32, patch_size: 8, dim: 8, encoder_depth: 1, decoder_depth: 1, num_heads: 1}\n"
+                 "masking: {input_tokens: [8, 8], target_tokens: [8, 8], mixture: [{name: all, input_others: 1, "
+                 "target_others: 1}]}\n"
+                 "training: {steps: 1}\n");
+  expect_done("pretrain " + path("recipe.yaml") + " out=" + path("run"));
+
+  // Several codebooks are decoded where they are generated, and from their file.
+  const std::string generate = "generate --model " + model + " --in caption='a chair' --out-modality ";
+  expect_done(generate + "tok_global@32,det --out " + path("out"));
+  EXPECT_TRUE(fs::exists(folder_ / "out/tok_global@32_features.npy"));
+  for (const char* tokens : {"out/tok_global@32.npy", "data/tok_global@32/1.npy"})
+    expect_done("tokenizer decode --tokenizer " + global + " " + path(tokens) + " --out " + path("decoded"));
+  EXPECT_EQ(read_file(folder_ / "decoded/tok_global@32.npy"), read_file(folder_ / "out/tok_global@32_features.npy"));
+  expect_done("generate --model " + model + " --in tok_global@32=" + path("out/tok_global@32.npy") +
+              " --in tok_rgb@32=" + path("data/tok_rgb@32/1.npy") + " --in det=" + path("out/det.json") +
+              " --out-modality caption --out " + path("again"));
+
+  // Official files hold crops; [1, L] is an image of its own size.
+  const auto ids = npy_integers(read_npy(folder_ / "data/tok_rgb@32/2.npy"), "2.npy");
+  write_npy(folder_ / "one.npy", npy_from_integers(ids, {1, 16}, "i2"));
+  write_npy(folder_ / "two.npy", npy_from_integers(std::vector<int64_t>(32, 3), {2, 16}, "i2"));
+  expect_done("tokenizer decode --tokenizer " + rgb + " " + path("one.npy") + " " + path("two.npy") + " " +
+              path("data/tok_rgb@32/2.npy") + " --out " + path("images"));
+  EXPECT_EQ(read_image(folder_ / "images/one.png").height, 32);
+  EXPECT_EQ(read_image(folder_ / "images/one.png"), read_image(folder_ / "images/2.png"));
+  EXPECT_EQ(list_files(folder_ / "images/two").size(), 2u);
+}
+
+// A decoder that fails costs neither the tokens nor the other results.
+TEST_F(Program, ResultsAreWrittenWhereADecoderFails) {
+  test::write_small_model(folder_ / "model");
+  fs::remove_all(folder_ / "model/tokenizers/tok_global@32");
+  Tokenizer::create(test::small_vector_tokenizer(3), 1).save(folder_ / "model/tokenizers/tok_global@32");
+  const Outcome outcome = run("generate --json --model " + (folder_ / "model").string() +
+                              " --in caption='a chair' --out-modality tok_global@32,tok_rgb@32,det --count 2 --out " +
+                              (folder_ / "out").string());
+  EXPECT_EQ(outcome.code, 1);
+  EXPECT_NE(outcome.errors.find("warning: tok_global@32_0 could not be decoded: "), std::string::npos)
+      << outcome.errors;
+  EXPECT_NE(outcome.errors.find("fourm: 2 of 6 results could not be decoded"), std::string::npos) << outcome.errors;
+  for (const char* name :
+       {"tok_global@32_0.npy", "tok_global@32_1.npy", "tok_rgb@32_0.png", "tok_rgb@32_1.png", "det_1.json"})
+    EXPECT_TRUE(fs::exists(folder_ / "out" / name)) << name;
+  const Json report = parse_json(outcome.out, "stdout");
+  EXPECT_TRUE(report["samples"][1]["tok_global@32"].contains("failure"));
+  EXPECT_EQ(report["samples"][1]["tok_rgb@32"]["files"].size(), 2u);
+}
+
+TEST_F(Program, ATextTokenizerFromTheEnvironmentIsAnnounced) {
+  test::write_small_model(folder_ / "model");
+  const std::string arguments = "generate --model " + (folder_ / "model").string() +
+                                " --in caption='a chair' --out-modality det --out " + (folder_ / "out").string();
+  const fs::path elsewhere = folder_ / "elsewhere.json";
+  ::setenv("FOURM_TOKENIZER", elsewhere.c_str(), 1);
+  EXPECT_EQ(run(arguments).errors.find("FOURM_TOKENIZER"), std::string::npos) << "the model has its own";
+  fs::rename(folder_ / "model/tokenizer.json", elsewhere);
+  const Outcome outcome = run(arguments);
+  EXPECT_EQ(outcome.code, 0) << outcome.errors;
+  EXPECT_NE(outcome.errors.find(elsewhere.string() + " (from $FOURM_TOKENIZER)"), std::string::npos) << outcome.errors;
+  ::unsetenv("FOURM_TOKENIZER");
 }
 
 TEST_F(Program, TheExampleReadsPicturesAtTheSameTime) {
