@@ -43,16 +43,17 @@ bool starts_with_any(std::string_view text, const std::vector<std::string>& pref
   return std::any_of(prefixes.begin(), prefixes.end(), [&](const auto& p) { return text.starts_with(p); });
 }
 
+/// Insertions, deletions, replacements and exchanges of neighbours that turn one text into the other.
 static size_t edit_distance(std::string_view a, std::string_view b) {
-  std::vector<size_t> row(b.size() + 1);
+  std::vector<size_t> before, last, row(b.size() + 1);  // rows i - 2, i - 1 and i
   std::iota(row.begin(), row.end(), size_t{0});
   for (size_t i = 1; i <= a.size(); ++i) {
-    size_t diagonal = row[0];
+    before = std::move(last);
+    last = row;
     row[0] = i;
     for (size_t j = 1; j <= b.size(); ++j) {
-      const size_t replaced = diagonal + (a[i - 1] != b[j - 1]);
-      diagonal = row[j];
-      row[j] = std::min({row[j] + 1, row[j - 1] + 1, replaced});
+      row[j] = std::min({last[j] + 1, row[j - 1] + 1, last[j - 1] + (a[i - 1] != b[j - 1])});
+      if (i > 1 && j > 1 && a[i - 1] == b[j - 2] && a[i - 2] == b[j - 1]) row[j] = std::min(row[j], before[j - 2] + 1);
     }
   }
   return row.back();
@@ -83,7 +84,7 @@ std::string printable(std::string_view text, size_t limit) {
   for (size_t shown = 0; i < text.size() && shown < limit; ++shown) {
     const size_t begin = i;
     UChar32 c;
-    U8_NEXT(bytes, i, text.size(), c);  // negative: not UTF-8
+    U8_NEXT(bytes, i, text.size(), c);                                         // negative: not UTF-8
     const bool prints = c >= 0 && u_isprint(c) && c != 0x2028 && c != 0x2029;  // line and paragraph separators
     out += prints ? text.substr(begin, i - begin) : "?";
   }

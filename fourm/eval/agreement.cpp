@@ -24,7 +24,7 @@ std::vector<int64_t> tokens_of(const Pipeline& pipeline, const Canvas& answer, c
 Json agreement(const Pipeline& one, const Pipeline& other, const EvaluateOptions& options) {
   check(options.inputs.size() == 1, "name one set of what is given, for example rgb");
   const std::string& set = options.inputs[0];
-  const HeldOut held = HeldOut::read(one, options.data, options.count);
+  const HeldOut held = HeldOut::read(one, options.data, options.count, options.inputs);
   Json outputs = Json::array();
   Progress progress("agreement", static_cast<int64_t>(held.subjects.size()));
   int64_t done = 0;
@@ -48,6 +48,8 @@ Json agreement(const Pipeline& one, const Pipeline& other, const EvaluateOptions
                        {"tokens", static_cast<double>(equal) / static_cast<double>(std::max<int64_t>(tokens, 1))},
                        {"answers", static_cast<double>(whole) / static_cast<double>(first.size())}});
   }
+  check(!outputs.empty(), options.data.string(), ": nothing can be compared given ", set,
+        "; the model writes nothing else that the data set holds and that has a tokenizer");
   return {{"data", options.data.string()},
           {"samples", held.samples.size()},
           {"given", set},

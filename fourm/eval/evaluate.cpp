@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "fourm/core/log.h"
+#include "fourm/core/strings.h"
 #include "fourm/eval/answer.h"
 #include "fourm/eval/held_out.h"
 #include "fourm/eval/map_comparisons.h"
@@ -17,15 +18,20 @@ using Areas = std::vector<std::vector<double>>;
 class Evaluation {
  public:
   Evaluation(const Pipeline& pipeline, const EvaluateOptions& options)
-      : pipeline_(pipeline), options_(options), held_(HeldOut::read(pipeline, options.data, options.count)) {
-    for (const auto& set : options.inputs) held_.inputs(set, "");
+      : pipeline_(pipeline),
+        options_(options),
+        held_(HeldOut::read(pipeline, options.data, options.count, options.inputs)) {
     if (!options.image_text.empty()) judge_ = ImageText::open(options.image_text);
   }
 
   Json run() const {
-    Json report = {{"data", options_.data.string()}, {"samples", held_.samples.size()}, {"inputs", Json::array()}};
+    Json report = {{"data", options_.data.string()},
+                   {"samples", held_.samples.size()},
+                   {"inputs", Json::array()},
+                   {"not_measured", not_measured()}};
     Progress progress("eval", static_cast<int64_t>(options_.inputs.size() * held_.subjects.size()));
     int64_t done = 0;
+    bool nothing = true;
     for (const auto& set : options_.inputs) {
       Json measures = Json::array();
       for (const auto& subject : held_.subjects) {
@@ -34,13 +40,46 @@ class Evaluation {
           for (const auto& comparison : compare_subject(subject, given)) measures.push_back(comparison.json());
         progress.update(++done, set + " -> " + subject.name);
       }
+      nothing = nothing && measures.empty();
       report["inputs"].push_back({{"given", set}, {"measures", measures}});
     }
+    check(!nothing, options_.data.string(), ": nothing can be measured given ", join(options_.inputs, ", "),
+          reasons(report["not_measured"]));
     return report;
   }
 
  private:
+  // What no measure of the report says anything about.
+  Json not_measured() const {
+    Json list = Json::array();
+    const auto add = [&](const std::string& what, const std::string& reason) {
+      list.push_back({{"what", what}, {"reason", reason}});
+    };
+    for (const auto& [what, reason] : held_.unmeasured) add(what, reason);
+    if (held_.written("caption") && !held_.scenes)
+      add(held_.written("caption")->output, "the data set has no folder scene, which says what a caption should name");
+    if (!held_.written("rgb")) return list;
+    if (!can_segment())
+      add("rgb: main object found",
+          !held_.scenes ? "the data set has no folder scene"
+                        : "it takes a model that reads rgb and writes semseg, and both in the data set");
+    if (!judge_)
+      add("rgb: caption outranks others, cosine to caption",
+          "there is no image-text model; give one with --image-text");
+    else if (!has_captions())
+      add("rgb: caption outranks others, cosine to caption", "not every sample has a caption that the model knows");
+    return list;
+  }
+
+  static std::string reasons(const Json& list) {
+    std::string text;
+    for (const auto& item : list)
+      text += concat("; ", item["what"].get<std::string>(), ": ", item["reason"].get<std::string>());
+    return text;
+  }
+
   std::vector<Comparison> compare_subject(const Subject& subject, const std::vector<std::string>& given) const {
+    if (subject.name == "caption" && !held_.scenes) return {};
     const bool is_picture = subject.name == "rgb";
     const Modality modality = pipeline_.modality(subject.output);
     const auto answers = answer(
@@ -76,7 +115,6 @@ class Evaluation {
   }
 
   std::vector<Comparison> compare_as_captions(const Subject& subject, const std::vector<Canvas>& answers) const {
-    if (!held_.scenes) return {};
     std::vector<std::string> model, truth;
     for (size_t i = 0; i < answers.size(); ++i) {
       model.push_back(pipeline_.text(answers[i], subject.output));

@@ -17,8 +17,9 @@ struct EvaluateOptions {
 };
 
 /// For each input set the measures of each output that is not in it (see the comparisons for measures, ceilings and
-/// baselines): {"data", "samples", "inputs": [{"given", "measures": [...]}]}. Maps, boxes and captions are the model's
-/// most likely answers; pictures are painted by drawing.
+/// baselines): {"data", "samples", "inputs": [{"given", "measures": [...]}], "not_measured": [{"what", "reason"}]}. Maps,
+/// boxes and captions are the model's most likely answers; pictures are painted by drawing. Error when there is nothing to
+/// measure, and on an unknown input before samples are read.
 Json evaluate(const Pipeline& pipeline, const EvaluateOptions& options);
 
 }  // namespace fourm

@@ -33,6 +33,7 @@ std::string percent(const Json& measure) {
 
 std::string block(const Json& input) {
   std::string out = concat("\n", input["given"].get<std::string>(), " ->\n");
+  if (input["measures"].empty()) out += "  nothing: all that can be measured is given\n";
   for (const auto& m : input["measures"]) {
     // Degrees and decibels have two figures before the point.
     const int places = m["unit"] == "" ? 3 : 1;
@@ -71,6 +72,9 @@ std::string evaluation_table(const Json& report) {
   out += format("%-40s %8s %-11s %8s %9s %9s\n", "measure", "model", "   (95 %)", "ceiling", "baseline", "closed");
   for (const auto& input : report["inputs"]) out += block(input);
   if (report["inputs"].size() > 1) out += overview(report["inputs"]);
+  if (!report["not_measured"].empty()) out += "\nnot measured\n";
+  for (const auto& item : report["not_measured"])
+    out += concat("  ", item["what"].get<std::string>(), ": ", item["reason"].get<std::string>(), "\n");
   return out;
 }
 

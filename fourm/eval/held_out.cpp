@@ -14,19 +14,30 @@ namespace fourm {
 namespace {
 
 constexpr const char* kMaps[] = {"rgb", "depth", "normal", "semseg", "clip"};
+constexpr const char* kSubjects[] = {"rgb", "depth", "normal", "semseg", "clip", "det", "caption"};
 constexpr double kLargeShare = 0.05;  // of the picture
 
 bool is_map(const std::string& subject) {
   return std::find(std::begin(kMaps), std::end(kMaps), subject) != std::end(kMaps);
 }
 
+// What the pipeline lacks to turn tokens of the modality into what is compared; "" when it lacks nothing.
+std::string lacking(const Pipeline& pipeline, const std::string& modality) {
+  switch (pipeline.modality(modality).kind) {
+    case ModalityKind::kTokens:
+      return pipeline.has_tokenizer(modality) ? "" : "it has no tokenizer; give a folder of them with --tokenizers";
+    case ModalityKind::kSequence:
+      return pipeline.has_words() ? "" : "there is no text tokenizer; give one with --text-tokenizer";
+    default: return "";
+  }
+}
+
 std::vector<Subject> common_subjects(const Pipeline& pipeline, const Source& source) {
   std::vector<Subject> subjects;
-  for (const std::string name : {"rgb", "depth", "normal", "semseg", "clip", "det", "caption"}) {
+  for (const std::string name : kSubjects) {
     if (!source.has(name)) continue;
     const auto usable = [&](const std::string& modality) {
-      const ModalityKind kind = pipeline.modality(modality).kind;
-      return subject_of(modality) == name && (kind == ModalityKind::kTokens ? pipeline.has_tokenizer(modality) : true);
+      return subject_of(modality) == name && lacking(pipeline, modality).empty();
     };
     Subject subject{name, "", ""};
     for (const auto& modality : pipeline.reads())
@@ -37,6 +48,28 @@ std::vector<Subject> common_subjects(const Pipeline& pipeline, const Source& sou
     if (!subject.input.empty() || !subject.output.empty()) subjects.push_back(subject);
   }
   return subjects;
+}
+
+std::vector<Unmeasured> find_unmeasured(const Pipeline& pipeline, const Source& source, const HeldOut& held) {
+  std::vector<Unmeasured> unmeasured;
+  std::vector<std::string> written;
+  for (const auto& modality : pipeline.writes()) {
+    const std::string name = subject_of(modality);
+    written.push_back(name);
+    const Subject* subject = held.written(name);
+    if (subject && subject->output == modality) continue;
+    if (std::find(std::begin(kSubjects), std::end(kSubjects), name) == std::end(kSubjects))
+      unmeasured.push_back({modality, "there is no measure of it"});
+    else if (!source.has(name))
+      unmeasured.push_back({modality, "the data set has no folder " + name});
+    else if (const std::string reason = lacking(pipeline, modality); !reason.empty())
+      unmeasured.push_back({modality, reason});
+    else
+      unmeasured.push_back({modality, subject->output + " is measured instead"});
+  }
+  for (const std::string name : kSubjects)
+    if (source.has(name) && !contains(written, name)) unmeasured.push_back({name, "the model does not write it"});
+  return unmeasured;
 }
 
 // Boxes beyond what the model reads are left out, the smallest first.
@@ -140,7 +173,8 @@ Canvas HeldOut::canvas(size_t i, const std::vector<std::string>& inputs) const {
   return canvas;
 }
 
-HeldOut HeldOut::read(const Pipeline& pipeline, const fs::path& data, int64_t count) {
+HeldOut HeldOut::read(const Pipeline& pipeline, const fs::path& data, int64_t count,
+                      const std::vector<std::string>& sets) {
   const Source source = Source::open(data.string());
   HeldOut held;
   held.subjects = common_subjects(pipeline, source);
@@ -148,6 +182,8 @@ HeldOut HeldOut::read(const Pipeline& pipeline, const fs::path& data, int64_t co
   check(!held.subjects.empty(), data.string(),
         ": holds none of the folders rgb, depth, normal, semseg, clip, caption and det that the model knows");
   const DepthUnits units;
+  held.unmeasured = find_unmeasured(pipeline, source, held);
+  for (const auto& set : sets) held.inputs(set, "");  // an unknown name is an Error
   count = std::min(count, source.size());
   check(count >= 2, data.string(), ": holds fewer than two samples");
   Progress progress("reading", count);

@@ -24,9 +24,16 @@ struct HeldOutSample {
   SceneObjects scene;
 };
 
+/// Something that an evaluation leaves out, and why.
+struct Unmeasured {
+  std::string what;  ///< a modality of the model, or what the data set calls it
+  std::string reason;
+};
+
 struct HeldOut {
   std::vector<Subject> subjects;
-  bool scenes = false;  ///< the data set says what stands in its scenes
+  std::vector<Unmeasured> unmeasured;  ///< what the model writes or the data set holds, and not both with all it takes
+  bool scenes = false;                 ///< the data set says what stands in its scenes
   std::vector<HeldOutSample> samples;
 
   const Subject& subject(const std::string& name) const;  ///< Error naming those that there are
@@ -38,8 +45,10 @@ struct HeldOut {
   /// Sample i with those modalities only.
   Canvas canvas(size_t i, const std::vector<std::string>& inputs) const;
 
-  /// The first `count` samples of folders or shards (data/source.h). Error when there are fewer than two.
-  static HeldOut read(const Pipeline& pipeline, const fs::path& data, int64_t count);
+  /// The first `count` samples of folders or shards (data/source.h). Error when there are fewer than two, and, before
+  /// any is read, on an unknown subject in `sets` of inputs.
+  static HeldOut read(const Pipeline& pipeline, const fs::path& data, int64_t count,
+                      const std::vector<std::string>& sets = {});
 };
 
 }  // namespace fourm

@@ -300,6 +300,8 @@ TEST(Files, OutputsThatCannotBeWrittenAreNoticedBefore) {
 TEST(Strings, NearestNames) {
   EXPECT_EQ(nearest_name("learnin_rate", {"batch", "learning_rate"}), "learning_rate");
   EXPECT_EQ(nearest_name("zzz", {"batch", "learning_rate"}), "");
+  EXPECT_EQ(nearest_name("rbg", {"caption", "rgb", "depth"}), "rgb") << "neighbours exchanged";
+  EXPECT_EQ(nearest_name("gr", {"rgb"}), "") << "two apart";
   EXPECT_EQ(duration(59), "59.0 s");
   EXPECT_EQ(duration(3725), "1:02:05");
 }

@@ -160,10 +160,56 @@ TEST(EvaluateFeatures, StandBesideTheirTokenizersCeiling) {
   pipeline.give(canvas, "tok_clip@32", (root / "data/clip/1.npy").string());
   pipeline.give_picture(picture, "tok_clip@32", maps[1]);
   EXPECT_EQ(pipeline.tokens(canvas, "tok_clip@32"), pipeline.tokens(picture, "tok_clip@32"));
-  pipeline.write(canvas, "tok_clip@32", root / "out", "one");
+  pipeline.write_decoded(canvas, "tok_clip@32", root / "out", "one");
   EXPECT_EQ(read_picture(*config.input, root / "out/one_features.npy"), copies[1]);
   EXPECT_EQ(read_image(root / "out/one_view.png").width, 4);
   fs::remove_all(root);
+}
+
+TEST_F(EvaluateTest, WhatIsNotMeasuredIsListed) {
+  const auto reasons = [](const Json& report) {
+    std::map<std::string, std::string> found;
+    for (const auto& item : report["not_measured"]) found[item["what"]] = item["reason"];
+    return found;
+  };
+  const auto whole = reasons(evaluate(*pipeline_, {folder_, 2, 0, {"rgb"}, {}}));
+  EXPECT_TRUE(whole.at("tok_clip@128").find("no folder clip") != std::string::npos);
+  EXPECT_TRUE(whole.contains("rgb: caption outranks others, cosine to caption"));
+  EXPECT_EQ(whole.size(), 2u);
+
+  const fs::path none = folder_.string() + "_none", part = folder_.string() + "_part";
+  for (const fs::path& folder : {none, part}) make_folder(folder);
+  for (const char* folder : {"rgb", "depth", "caption"})
+    fs::copy(folder_ / folder, part / folder, fs::copy_options::recursive);
+  const fs::path model = fs::path(FOURM_SOURCE_DIR) / "models/rooms-ti";
+  const Pipeline plain = Pipeline::open({model, none, {}, {}});
+  const Json report = evaluate(plain, {folder_, 2, 0, {"rgb"}, {}});
+  EXPECT_EQ(measured(report["inputs"][0]).front(), "boxes AP50");
+  EXPECT_NE(reasons(report).at("tok_depth@128").find("no tokenizer"), std::string::npos);
+  EXPECT_NE(evaluation_table(report).find("\n  tok_depth@128: it has no tokenizer"), std::string::npos);
+  try {
+    evaluate(plain, {part, 2, 0, {"rgb"}, {}});
+    ADD_FAILURE() << "nothing was measured";
+  } catch (const Error& error) {
+    for (const char* text : {"nothing can be measured", "tok_depth@128: it has no tokenizer",
+                             "det: the data set has no folder det", "caption: the data set has no folder scene"})
+      EXPECT_NE(std::string(error.what()).find(text), std::string::npos) << error.what();
+  }
+  fs::remove_all(none);
+  fs::remove_all(part);
+}
+
+TEST_F(EvaluateTest, UnknownInputsAreRefusedBeforeSamplesAreRead) {
+  const fs::path broken = folder_.string() + "_broken";
+  for (const char* name : {"rgb/a.png", "rgb/b.png", "depth/a.png", "depth/b.png"})
+    write_file(broken / name, "no image");
+  try {
+    evaluate(*pipeline_, {broken, 2, 0, {"depth", "rbg"}, {}});
+    ADD_FAILURE() << "an unknown input was taken";
+  } catch (const Error& error) {
+    EXPECT_NE(std::string(error.what()).find("did you mean 'rgb'"), std::string::npos) << error.what();
+  }
+  fs::remove_all(broken);
 }
 
 TEST_F(EvaluateTest, SaysWhatIsWrong) {
