@@ -8,13 +8,14 @@ find_package(JPEG REQUIRED)
 find_package(PNG REQUIRED)
 find_package(LibArchive REQUIRED)
 find_package(OpenSSL REQUIRED COMPONENTS Crypto)
-pkg_check_modules(WEBP REQUIRED IMPORTED_TARGET libwebp)
+pkg_check_modules(WEBP REQUIRED IMPORTED_TARGET libwebp libwebpdemux)
+pkg_check_modules(LCMS REQUIRED IMPORTED_TARGET lcms2)
 find_package(ICU REQUIRED COMPONENTS uc i18n)
 
 add_library(fourm_plain_deps INTERFACE)
 target_link_libraries(fourm_plain_deps INTERFACE
   Threads::Threads nlohmann_json::nlohmann_json yaml-cpp CLI11::CLI11 JPEG::JPEG PNG::PNG LibArchive::LibArchive
-  PkgConfig::WEBP OpenSSL::Crypto ICU::uc ICU::i18n)
+  PkgConfig::WEBP PkgConfig::LCMS OpenSSL::Crypto ICU::uc ICU::i18n)
 
 # LibTorch: from CMAKE_PREFIX_PATH, else from the local virtual environment that scripts/install.sh makes. Only its
 # libraries and headers are needed, so the CPU wheel is found without a CUDA toolkit.

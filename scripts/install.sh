@@ -5,7 +5,7 @@ set -euo pipefail
 cd "$(dirname "$0")/.."
 
 packages=(ca-certificates ccache cmake g++ libarchive-dev libcli11-dev libgtest-dev
-  libicu-dev libjpeg62-turbo-dev libpng-dev libssl-dev libwebp-dev libyaml-cpp-dev mold ninja-build nlohmann-json3-dev
+  libicu-dev libjpeg62-turbo-dev liblcms2-dev libpng-dev libssl-dev libwebp-dev libyaml-cpp-dev mold ninja-build nlohmann-json3-dev
   pkg-config python3-venv sweethome3d-furniture)
 missing=()
 for package in "${packages[@]}"; do

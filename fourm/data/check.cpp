@@ -104,7 +104,7 @@ class FileCheck {
     if (const auto png = png_kind(bytes))
       expect(png->colour == 2 || png->colour == 6, "save it as RGB: (n + 1) / 2 * 255",
              "has the wrong number of channels for a normal map (PNG colour type ", png->colour, "), expected RGB");
-    const Image image = decode_image(bytes, "");
+    const Image image = decode_normals(bytes, "");
     InputConfig config;
     config.kind = "normal";
     const KnownPixels known = known_pixels(config, image);

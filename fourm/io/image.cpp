@@ -1,8 +1,7 @@
 #include "fourm/io/image.h"
 
-#include <webp/decode.h>
-
 #include "fourm/io/image_codec.h"
+#include "fourm/io/image_file.h"
 
 namespace fourm {
 
@@ -11,28 +10,17 @@ void check_image_size(uint64_t width, uint64_t height, const std::string& origin
         ": the picture is ", width, "x", height, ", at most ", kMaxImagePixels, " pixels are read");
 }
 
-static Image decode_webp(std::string_view bytes, const std::string& origin) {
-  const auto* data = reinterpret_cast<const uint8_t*>(bytes.data());
-  WebPBitstreamFeatures features;
-  check(WebPGetFeatures(data, bytes.size(), &features) == VP8_STATUS_OK, origin, ": broken WebP header");
-  check(!features.has_animation, origin, ": animated WebP is not read; give a still picture");
-  check_image_size(static_cast<uint64_t>(features.width), static_cast<uint64_t>(features.height), origin);
-  Image image(features.width, features.height, 4);
-  check(WebPDecodeRGBAInto(data, bytes.size(), image.pixels.data(), image.pixels.size(), 4 * features.width), origin,
-        ": broken or cut WebP");
-  return image;
+static DecodedImage decode(std::string_view bytes, const std::string& origin) {
+  const std::string_view format = image_format(bytes);
+  if (format == "PNG") return decode_png(bytes, origin);
+  if (format == "JPEG") return decode_jpeg(bytes, origin);
+  if (format == "WebP") return decode_webp(bytes, origin);
+  fail(origin, format.empty() ? ": is not an image" : concat(": is a ", format, " image"), "; the supported formats are ",
+       supported_images());
 }
 
-Image decode_image_rgba(std::string_view bytes, const std::string& origin) {
-  if (bytes.starts_with("\x89PNG\r\n\x1a\n")) return decode_png_rgba(bytes, origin);
-  if (bytes.starts_with("\xff\xd8\xff")) return decode_jpeg_rgba(bytes, origin);
-  if (bytes.size() >= 12 && bytes.starts_with("RIFF") && bytes.substr(8, 4) == "WEBP")
-    return decode_webp(bytes, origin);
-  fail(origin, ": is not a JPEG, PNG or WebP picture");
-}
-
-Image decode_image(std::string_view bytes, const std::string& origin) {
-  const Image rgba = decode_image_rgba(bytes, origin);
+// RGB, where alpha lets white through.
+static Image over_white(const Image& rgba) {
   Image rgb(rgba.width, rgba.height, 3);
   for (size_t i = 0; i < rgba.area(); ++i) {
     const uint8_t* p = &rgba.pixels[4 * i];
@@ -40,6 +28,23 @@ Image decode_image(std::string_view bytes, const std::string& origin) {
       rgb.pixels[3 * i + c] = static_cast<uint8_t>((p[c] * p[3] + 255 * (255 - p[3]) + 127) / 255);
   }
   return rgb;
+}
+
+Image decode_image_rgba(std::string_view bytes, const std::string& origin) {
+  DecodedImage decoded = decode(bytes, origin);
+  if (!to_srgb(decoded.pixels, decoded.layout, decoded.profile)) ink_to_rgb(decoded.pixels, decoded.layout);
+  return upright(std::move(decoded.pixels), decoded.orientation);
+}
+
+Image decode_image(std::string_view bytes, const std::string& origin) {
+  return over_white(decode_image_rgba(bytes, origin));
+}
+
+Image decode_normals(std::string_view bytes, const std::string& origin) {
+  DecodedImage decoded = decode(bytes, origin);
+  check(decoded.orientation == 1, origin, ": has the EXIF orientation ", decoded.orientation,
+        ", and it is unclear whether its vectors are turned too; save it upright, without EXIF");
+  return over_white(decoded.pixels);
 }
 
 Image read_image(const fs::path& path) { return decode_image(read_file(path), path.string()); }

@@ -38,8 +38,9 @@ using TextChunks = std::vector<std::pair<std::string, std::string>>;  ///< keywo
 
 inline constexpr uint64_t kMaxImagePixels = uint64_t{1} << 28;  ///< larger pictures are refused
 
-/// 8-bit RGB of a JPEG, PNG or WebP. Grey is repeated, palettes are looked up, alpha is laid over white, 16 bits are
-/// scaled to 8, CMYK is converted; EXIF rotation and colour profiles are not applied.
+/// 8-bit RGB in sRGB of a JPEG, PNG or WebP, upright: the EXIF orientation is applied. Grey is repeated, palettes are looked
+/// up, alpha is laid over white, 16 bits are scaled to 8. Colours are converted by the ICC profile; without one they
+/// are taken for sRGB, and CMYK is multiplied out. Of an animation the first frame is read.
 Image read_image(const fs::path& path);
 /// The same from memory; `origin` names the bytes in errors.
 Image decode_image(std::string_view bytes, const std::string& origin);
@@ -53,11 +54,14 @@ struct PngKind {
 /// Nothing when the bytes are no PNG.
 std::optional<PngKind> png_kind(std::string_view bytes);
 
-/// One channel of a grey PNG with 8 or 16 bits; 8-bit values are kept as they are.
+/// RGB of a normal map, values as they are stored. Error on an EXIF orientation, which would turn vectors too.
+Image decode_normals(std::string_view bytes, const std::string& origin);
+
+/// One channel of a grey PNG with 8 or 16 bits, upright; 8-bit values are kept as they are.
 Raster<uint16_t> read_png16(const fs::path& path);
 Raster<uint16_t> decode_png16(std::string_view bytes, const std::string& origin);
 
-/// A label map: the indices of a palette PNG, the values of a grey PNG of up to 8 bits.
+/// A label map: the indices of a palette PNG, the values of a grey PNG of up to 8 bits, upright.
 Raster<uint8_t> read_labels(const fs::path& path);
 Raster<uint8_t> decode_labels(std::string_view bytes, const std::string& origin);
 

@@ -4,11 +4,14 @@
 #include <jpeglib.h>
 
 #include <csetjmp>
+#include <cstdlib>
 
 #include "fourm/io/image_codec.h"
 
 namespace fourm {
 namespace {
+
+constexpr int kExifMarker = JPEG_APP0 + 1, kProfileMarker = JPEG_APP0 + 2;
 
 // libjpeg reports errors by a call that must not return. It jumps back to guarded(), whose steps hold only plain data,
 // so that no destructor is skipped.
@@ -47,7 +50,7 @@ struct JpegReader {
 
 }  // namespace
 
-Image decode_jpeg_rgba(std::string_view bytes, const std::string& origin) {
+DecodedImage decode_jpeg(std::string_view bytes, const std::string& origin) {
   JpegReader jpeg;
   auto& info = jpeg.info;
   const auto sound = [&](bool ok) {
@@ -56,15 +59,31 @@ Image decode_jpeg_rgba(std::string_view bytes, const std::string& origin) {
   };
   sound(jpeg.guarded([&] {
     jpeg_mem_src(&info, reinterpret_cast<const unsigned char*>(bytes.data()), bytes.size());
+    jpeg_save_markers(&info, kExifMarker, 0xFFFF);
+    jpeg_save_markers(&info, kProfileMarker, 0xFFFF);
     jpeg_read_header(&info, TRUE);
   }));
   check_image_size(info.image_width, info.image_height, origin);
+  DecodedImage decoded;
   const bool cmyk = info.num_components == 4;
+  if (cmyk) decoded.layout = info.saw_Adobe_marker ? PixelLayout::kInvertedCmyk : PixelLayout::kCmyk;
+  if (info.num_components == 1) decoded.layout = PixelLayout::kGrey;
+  for (auto* m = info.marker_list; m; m = m->next) {
+    const std::string_view data(reinterpret_cast<const char*>(m->data), m->data_length);
+    if (m->marker != kExifMarker || !data.starts_with("Exif")) continue;  // XMP has the same marker
+    decoded.orientation = exif_orientation(data);
+    break;
+  }
+  JOCTET* profile = nullptr;
+  unsigned profile_size = 0;
+  sound(jpeg.guarded([&] { jpeg_read_icc_profile(&info, &profile, &profile_size); }));
+  if (profile) decoded.profile.assign(reinterpret_cast<const char*>(profile), profile_size);
+  std::free(profile);
   sound(jpeg.guarded([&] {
     info.out_color_space = cmyk ? JCS_CMYK : JCS_EXT_RGBA;
     jpeg_start_decompress(&info);
   }));
-  Image image(static_cast<int>(info.output_width), static_cast<int>(info.output_height), 4);
+  Image& image = decoded.pixels = Image(static_cast<int>(info.output_width), static_cast<int>(info.output_height), 4);
   sound(jpeg.guarded([&] {
     while (info.output_scanline < info.output_height) {
       JSAMPROW row = image.at(0, static_cast<int>(info.output_scanline));
@@ -72,17 +91,7 @@ Image decode_jpeg_rgba(std::string_view bytes, const std::string& origin) {
     }
     jpeg_finish_decompress(&info);
   }));
-  if (cmyk) {
-    const bool inverted = info.saw_Adobe_marker;  // Adobe writes 255 for no ink
-    for (size_t i = 0; i < image.area(); ++i) {
-      uint8_t* p = &image.pixels[4 * i];
-      const auto light = [&](int c) { return inverted ? p[c] : 255 - p[c]; };
-      const int k = light(3);
-      for (int c = 0; c < 3; ++c) p[c] = static_cast<uint8_t>((light(c) * k + 127) / 255);
-      p[3] = 255;
-    }
-  }
-  return image;
+  return decoded;
 }
 
 }  // namespace fourm

@@ -4,6 +4,7 @@
 #include <cstring>
 
 #include "fourm/io/image_codec.h"
+#include "fourm/io/image_file.h"
 
 namespace fourm {
 namespace {
@@ -81,11 +82,26 @@ struct PngReader : PngState {
     for (int y = 0; y < out.height; ++y) rows[y] = reinterpret_cast<png_bytep>(out.at(0, y));
     step([&] {
       png_read_image(png, rows.data());
-      png_read_end(png, nullptr);
+      png_read_end(png, info);
     });
     return out;
   }
+
+  /// Of the EXIF data, which may stand before or behind the pixels.
+  int orientation() {
+    png_bytep exif = nullptr;
+    png_uint_32 size = 0;
+    if (!png_get_eXIf_1(png, info, &size, &exif)) return 1;
+    return exif_orientation({reinterpret_cast<const char*>(exif), size});
+  }
 };
+
+// Error when the bytes are no PNG, which says what they are.
+void check_png(std::string_view bytes, const std::string& origin, const char* expected) {
+  const std::string_view format = image_format(bytes);
+  check(format == "PNG", origin, format.empty() ? ": is not an image" : concat(": is a ", format, " image"), ", expected ",
+        expected);
+}
 
 struct PngWriter : PngState {
   std::string out;
@@ -143,7 +159,7 @@ struct PngWriter : PngState {
 
 }  // namespace
 
-Image decode_png_rgba(std::string_view bytes, const std::string& origin) {
+DecodedImage decode_png(std::string_view bytes, const std::string& origin) {
   PngReader reader(bytes, origin);
   reader.step([&] {
     png_set_expand(reader.png);
@@ -151,7 +167,17 @@ Image decode_png_rgba(std::string_view bytes, const std::string& origin) {
     png_set_gray_to_rgb(reader.png);
     png_set_add_alpha(reader.png, 255, PNG_FILLER_AFTER);
   });
-  return reader.pixels<uint8_t>(4);
+  DecodedImage decoded;
+  decoded.pixels = reader.pixels<uint8_t>(4);
+  if (!(reader.colour & PNG_COLOR_MASK_COLOR)) decoded.layout = PixelLayout::kGrey;
+  decoded.orientation = reader.orientation();
+  png_charp name = nullptr;
+  png_bytep profile = nullptr;
+  png_uint_32 size = 0;
+  int compression = 0;
+  if (png_get_iCCP(reader.png, reader.info, &name, &compression, &profile, &size))
+    decoded.profile.assign(reinterpret_cast<const char*>(profile), size);
+  return decoded;
 }
 
 std::optional<PngKind> png_kind(std::string_view bytes) {
@@ -160,6 +186,7 @@ std::optional<PngKind> png_kind(std::string_view bytes) {
 }
 
 Raster<uint16_t> decode_png16(std::string_view bytes, const std::string& origin) {
+  check_png(bytes, origin, "a grey PNG with 8 or 16 bits");
   PngReader reader(bytes, origin);
   check(reader.colour == PNG_COLOR_TYPE_GRAY && reader.depth >= 8, origin,
         ": expected a grey PNG with 8 or 16 bits, found colour type ", reader.colour, " with ", reader.depth, " bits");
@@ -167,20 +194,22 @@ Raster<uint16_t> decode_png16(std::string_view bytes, const std::string& origin)
     const auto narrow = reader.pixels<uint8_t>(1);
     Raster<uint16_t> wide(narrow.width, narrow.height, 1);
     std::copy(narrow.pixels.begin(), narrow.pixels.end(), wide.pixels.begin());
-    return wide;
+    return upright(std::move(wide), reader.orientation());
   }
   reader.step([&] { png_set_swap(reader.png); });
-  return reader.pixels<uint16_t>(1);
+  auto wide = reader.pixels<uint16_t>(1);
+  return upright(std::move(wide), reader.orientation());
 }
 
 Raster<uint8_t> decode_labels(std::string_view bytes, const std::string& origin) {
-  check(bytes.starts_with("\x89PNG\r\n\x1a\n"), origin, ": a label map must be a PNG (grey or palette)");
+  check_png(bytes, origin, "a label map as a PNG (grey or palette)");
   PngReader reader(bytes, origin);
   check((reader.colour == PNG_COLOR_TYPE_GRAY || reader.colour == PNG_COLOR_TYPE_PALETTE) && reader.depth <= 8, origin,
         ": expected a palette PNG or a grey PNG of up to 8 bits, found colour type ", reader.colour, " with ",
         reader.depth, " bits");
   reader.step([&] { png_set_packing(reader.png); });  // one byte a pixel, value kept
-  return reader.pixels<uint8_t>(1);
+  auto labels = reader.pixels<uint8_t>(1);
+  return upright(std::move(labels), reader.orientation());
 }
 
 std::string encode_png(const Image& image, const TextChunks& text) {

@@ -157,7 +157,7 @@ StoredPicture decode_picture(const InputConfig& config, std::string_view bytes, 
   const auto png = png_kind(bytes);
   check(!png || png->bits < 16 || png->colour != 0, origin, ": is a 16-bit grey PNG, which looks like a depth map; ",
         "expected a colour picture of 8 bits");
-  return decode_image(bytes, origin);
+  return config.kind == "normal" ? decode_normals(bytes, origin) : decode_image(bytes, origin);
 }
 
 StoredPicture read_picture(const InputConfig& config, const fs::path& path, const DepthUnits& units) {
