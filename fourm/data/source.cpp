@@ -5,11 +5,13 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <cctype>
 #include <cerrno>
 #include <charconv>
 
 #include "fourm/core/error.h"
 #include "fourm/core/strings.h"
+#include "fourm/io/image_file.h"
 #include "fourm/io/tar.h"
 
 namespace fourm {
@@ -18,10 +20,56 @@ namespace {
 const std::vector<std::string> kExtensions{"png", "jpg", "jpeg", "webp", "npy", "json", "txt"};
 constexpr uint64_t kLargestMember = uint64_t{1} << 31;
 
-std::optional<uint8_t> extension_number(const std::string& extension) {
-  const auto found = std::find(kExtensions.begin(), kExtensions.end(), extension);
-  if (found == kExtensions.end()) return std::nullopt;
-  return static_cast<uint8_t>(found - kExtensions.begin());
+const std::vector<std::string> kSplits{"train", "training", "val", "valid", "validation", "dev", "test", "testing"};
+const std::vector<std::string> kArchives{".tgz", ".gz", ".bz2", ".xz", ".zst", ".zip", ".7z", ".rar"};
+
+// "jpg" of "a/B.JPG".
+std::string extension_of(const fs::path& file) {
+  const std::string extension = lower_extension(file);
+  return extension.empty() ? "" : extension.substr(1);
+}
+
+// Problem and remedy of a file that no modality can have.
+std::pair<std::string, std::string> unknown_file(const fs::path& file) {
+  if (const std::string image = unsupported_image(file); !image.empty()) return {image, "convert it"};
+  if (contains(kArchives, lower_extension(file)))
+    return {"is an archive that is not read", "unpack it; shards are .tar files without compression"};
+  if (lower_extension(file) == ".tar")
+    return {"is an archive in a place where it is not read",
+            "put it into PATH or into PATH/MODALITY, or give its folder as PATH"};
+  return {"has an ending that no modality has", "expected ." + join(kExtensions, ", .") + "; convert it or move it away"};
+}
+
+// What the name of a shard's member says.
+struct MemberName {
+  std::string key, modality, ending;  // "IMG_2.0", "rgb" (or ""), ".rgb.png"
+  std::string problem;
+};
+
+// KEY.EXT or KEY.MODALITY.EXT. A modality begins with a letter, so parts that begin with a digit belong to the key. Other
+// dots in a key are refused: webdataset ends a key at its first dot, and samples would be taken for one.
+MemberName parse_member(const std::string& name) {
+  const size_t slash = name.rfind('/') + 1;  // npos + 1 = 0
+  std::vector<std::string> parts = split(name.substr(slash), '.');
+  const auto letter = [](const std::string& part) {
+    return !part.empty() && (std::isalpha(static_cast<unsigned char>(part[0])) || part[0] == '_');
+  };
+  MemberName out;
+  if (parts.size() > 1) {
+    out.ending = "." + parts.back();
+    parts.pop_back();
+  }
+  if (parts.size() > 1 && parts.back().empty()) out.problem = "names no modality";
+  if (parts.size() > 1 && letter(parts.back())) {
+    out.modality = parts.back();
+    out.ending = "." + out.modality + out.ending;
+    parts.pop_back();
+  }
+  for (size_t i = 1; i < parts.size() && out.problem.empty(); ++i)
+    if (parts[i].empty() || letter(parts[i]))
+      out.problem = "has a dot in its key, so that it is unclear where its modality begins";
+  out.key = name.substr(0, slash) + join(parts, ".");
+  return out;
 }
 
 // "00..12" -> 00, 01, ..., 12; "a,b" -> a, b.
@@ -50,6 +98,11 @@ std::vector<std::string> alternatives(const std::string& inside, const std::stri
 std::string Fault::text() const {
   return file + ": " + (member.empty() ? "" : printable(member, 200) + ": ") + problem +
          (remedy.empty() ? "" : "; " + remedy);
+}
+
+bool is_shard_key(const std::string& name) {
+  const MemberName member = parse_member(name + ".npy");
+  return member.problem.empty() && member.modality.empty();
 }
 
 // How much of the pattern leads to a folder that exists, whose brackets and braces are part of its name.
@@ -91,18 +144,18 @@ class Source::Scan {
 
   void run() {
     std::error_code ignored;
-    const bool pattern = s_.path_.find_first_of("{[") != std::string::npos || s_.path_.ends_with(".tar");
+    const bool pattern = s_.path_.find_first_of("{[") != std::string::npos || lower_extension(s_.path_) == ".tar";
     if (pattern && !fs::is_directory(s_.path_, ignored)) {
       for (const auto& file : expand_pattern(s_.path_)) {
         const fs::path path(file);
-        archives_[path.filename().string()].emplace_back(path.parent_path().filename().string(), file);
+        archives_[path.filename().string()].push_back({path.parent_path().filename().string(), file, false});
       }
     } else {
       list_root();
     }
     if (!archives_.empty()) {
       s_.archives_ = true;
-      for (const auto& [shard, tars] : archives_) read_shard(shard, tars);
+      for (const auto& [shard, archives] : archives_) read_shard(shard, archives);
     } else {
       read_folders();
     }
@@ -110,7 +163,7 @@ class Source::Scan {
       members.resize(s_.names_.size());
       s_.modalities_.push_back(modality);
     }
-    if (s_.names_.empty())
+    if (s_.names_.empty() && !reported_)
       report({s_.path_, "", "holds no samples",
               "put files into a folder a modality (rgb/NAME.png, caption/NAME.txt, ...) or give tar shards"});
   }
@@ -118,7 +171,19 @@ class Source::Scan {
  private:
   void report(Fault fault) {
     if (!faults_) fail(fault.text());
+    reported_ = true;
     faults_->push_back(std::move(fault));
+  }
+  void report_unknown(const fs::path& file) {
+    const auto [problem, remedy] = unknown_file(file);
+    report({file.string(), "", problem, remedy});
+  }
+
+  // The number of an ending in the source's table.
+  uint32_t ending(const std::string& text, const std::string& extension) {
+    const auto [found, is_new] = endings_.try_emplace(text, static_cast<uint32_t>(s_.endings_.size()));
+    if (is_new) s_.endings_.push_back({text, extension});
+    return found->second;
   }
 
   // The entries of a folder that are not hidden, by name.
@@ -149,21 +214,39 @@ class Source::Scan {
   void list_root() {
     std::error_code ignored;
     const fs::file_status status = fs::status(s_.path_, ignored);
-    check(!fs::exists(status) || fs::is_directory(status), s_.path_,
-          ": is a file, expected a folder (rgb/NAME.png, caption/NAME.txt, ...) or tar shards");
+    const bool archive = contains(kArchives, lower_extension(s_.path_));
+    check(!fs::exists(status) || fs::is_directory(status), s_.path_, ": is ", archive ? "an archive that is not read" : "a file",
+          ", expected a folder (rgb/NAME.png, caption/NAME.txt, ...) or tar shards");
     check(fs::is_directory(status), s_.path_, ": no such folder");
+    std::vector<std::string> splits;
     for (const auto& entry : entries(s_.path_)) {
       const auto type = type_of(entry);
-      if (type == fs::file_type::regular && entry.extension() == ".tar")
-        archives_[entry.filename().string()].emplace_back("", entry.string());
+      const std::string name = entry.filename().string();
+      if (type == fs::file_type::regular && lower_extension(entry) == ".tar")
+        archives_[name].push_back({"", entry.string(), false});
+      else if (type == fs::file_type::regular && contains(kArchives, lower_extension(entry)))
+        report_unknown(entry);
       if (type != fs::file_type::directory) continue;
-      bool tars = false;
-      for (const auto& file : entries(entry))
-        if (file.extension() == ".tar") {
-          tars = true;
-          archives_[file.filename().string()].emplace_back(entry.filename().string(), file.string());
-        }
-      if (!tars) folders_.push_back(entry);
+      if (contains(kSplits, name)) splits.push_back(name);
+      const std::vector<fs::path> inside = entries(entry);
+      const auto is_tar = [](const fs::path& file) { return lower_extension(file) == ".tar" && !fs::is_directory(file); };
+      if (std::none_of(inside.begin(), inside.end(), is_tar)) {
+        folders_.push_back(entry);
+        continue;
+      }
+      for (const auto& file : inside)
+        if (is_tar(file))
+          archives_[file.filename().string()].push_back({name, file.string(), true});
+        else if (fs::is_directory(file) || is_image_file(file) || lower_extension(file) == ".npy")
+          report({file.string(), "", "lies beside shards and is not read", "put it into a shard or move it away"});
+        else if (contains(kArchives, lower_extension(file)) || !unsupported_image(file).empty())
+          report_unknown(file);
+    }
+    if (!splits.empty()) {
+      folders_.clear();
+      archives_.clear();
+      return report({s_.path_, "", concat("is a folder of splits (", join(splits, ", "), "), each a data set of its own"),
+                     concat("give one of them, as in `fourm data check ", (fs::path(s_.path_) / splits[0]).string(), "`")});
     }
     if (archives_.empty()) return;
     for (const auto& folder : folders_)
@@ -225,11 +308,9 @@ class Source::Scan {
       if (type == fs::file_type::directory) {
         walk(root, entry, above);
       } else if (type == fs::file_type::regular) {
-        const std::string ending = entry.extension().string();
-        const auto extension = extension_number(ending.empty() ? "" : ending.substr(1));
-        if (!extension) {
-          report({entry.string(), "", "has an ending that no modality has",
-                  "expected ." + join(kExtensions, ", .") + "; convert it or move it away"});
+        const std::string extension = extension_of(entry);
+        if (!contains(kExtensions, extension)) {
+          report_unknown(entry);
           continue;
         }
         std::error_code error;
@@ -237,17 +318,26 @@ class Source::Scan {
         const std::string relative = fs::path(entry).lexically_relative(root).replace_extension().string();
         s_.files_.push_back(entry.string());
         add(root.filename().string(), relative,
-            {static_cast<int32_t>(s_.files_.size() - 1), *extension, 0, error ? 0 : size}, entry.string(), "");
+            {static_cast<int32_t>(s_.files_.size() - 1), ending(entry.extension().string(), extension), 0,
+             error ? 0 : size},
+            entry.string(), "");
       } else if (type != fs::file_type::none && type != fs::file_type::not_found) {
         report({entry.string(), "", "is neither file nor folder", "remove it"});
       }
     }
   }
 
-  void read_shard(const std::string& shard, const std::vector<std::pair<std::string, std::string>>& tars) {
+  // `folder` names the modality of its members, unless they name it; `is_modality`: they may not name another.
+  struct Archive {
+    std::string folder, file;
+    bool is_modality;
+  };
+
+  void read_shard(const std::string& shard, const std::vector<Archive>& archives) {
     s_.shards_.push_back(s_.size());
     s_.shard_names_.push_back(shard);
-    for (const auto& [folder, file] : tars) {
+    for (const auto& archive : archives) {
+      const std::string& file = archive.file;
       TarListing listing;
       try {
         listing = list_tar(file);
@@ -256,14 +346,16 @@ class Source::Scan {
         continue;
       }
       s_.files_.push_back(file);
+      const Archive read_as = is_img2dataset(listing) ? Archive{"", file, false} : archive;
       for (const auto& member : listing.members) {
         if (!member.fault.empty()) {
           report({file, member.name, member.fault, "write the archive again without it"});
           continue;
         }
-        add_member(folder, file, member);
+        add_member(read_as, member);
       }
-      if (!listing.fault.empty()) report({file, "", listing.fault, "copy or write the archive again"});
+      if (!listing.fault.empty())
+        report({file, "", listing.fault, "copy the archive again, or write it as .tar without compression"});
     }
     if (s_.shards_.back() == s_.size()) {  // nothing in it could be read
       s_.shards_.pop_back();
@@ -271,33 +363,52 @@ class Source::Scan {
     }
   }
 
-  void add_member(const std::string& folder, const std::string& file, const TarMember& member) {
-    // The key ends at the first dot of the file name.
-    const size_t slash = member.name.rfind('/') + 1;  // npos + 1 = 0
-    const size_t dot = member.name.find('.', slash);
-    if (dot == slash) return;  // hidden
-    const std::string key = member.name.substr(0, dot);
-    const std::string rest = dot == std::string::npos ? "" : member.name.substr(dot + 1);
-    const size_t last = rest.rfind('.');
-    const bool has_modality = last != std::string::npos;
-    const std::string modality = has_modality ? rest.substr(0, last) : folder;
-    const auto extension = extension_number(has_modality ? rest.substr(last + 1) : rest);
-    if (!extension)
-      return report({file, member.name, "has an ending that no modality has",
-                     "expected NAME.EXT or NAME.MODALITY.EXT with ." + join(kExtensions, ", .")});
-    if (modality.empty() || modality.starts_with('.'))
-      return report({file, member.name, "names no modality",
+  // Whether an image stands beside its text or JSON under one key, without a modality in their names. The archive's folder
+  // is then no modality.
+  static bool is_img2dataset(const TarListing& listing) {
+    std::unordered_map<std::string, std::pair<bool, bool>> keys;  // an image, something else
+    for (const auto& member : listing.members) {
+      const MemberName name = parse_member(member.name);
+      if (!name.modality.empty()) continue;
+      auto& [image, other] = keys[name.key];
+      (is_image_file(member.name) ? image : other) = true;
+      if (image && other) return true;
+    }
+    return false;
+  }
+
+  void add_member(const Archive& archive, const TarMember& member) {
+    const auto& [folder, file, is_modality] = archive;
+    if (fs::path(member.name).filename().string().starts_with('.')) return;  // hidden
+    MemberName name = parse_member(member.name);
+    const std::string extension = extension_of(member.name);
+    if (!contains(kExtensions, extension)) {
+      const auto [problem, remedy] = unknown_file(member.name);
+      return report({file, member.name, problem, remedy});
+    }
+    if (name.modality.empty()) name.modality = folder;
+    if (name.modality.empty() && is_image_file(member.name)) name.modality = "rgb";
+    if (name.modality.empty() && extension == "txt") name.modality = "caption";
+    if (name.modality.empty() && extension == "json") name.modality = kSourceInfo;
+    if (name.modality.empty() && name.problem.empty()) name.problem = "names no modality";
+    if (is_modality && name.modality != folder && name.problem.empty())
+      name.problem = concat("names the modality ", printable(name.modality), ", but its archive lies in ", folder);
+    if (!name.problem.empty())
+      return report({file, member.name, name.problem,
                      "call it NAME.MODALITY.EXT, or put the archive into a folder named after the modality"});
-    s_.together_ |= has_modality;
-    add(modality, key, {static_cast<int32_t>(s_.files_.size() - 1), *extension, member.offset, member.size}, file,
+    s_.together_ |= folder.empty() || name.ending.size() > extension.size() + 1;
+    add(name.modality, name.key,
+        {static_cast<int32_t>(s_.files_.size() - 1), ending(name.ending, extension), member.offset, member.size}, file,
         member.name);
   }
 
   Source& s_;
   std::vector<Fault>* faults_;
+  bool reported_ = false;
+  std::unordered_map<std::string, uint32_t> endings_;  // text -> number
   std::vector<fs::path> folders_;
-  std::map<std::string, std::vector<std::pair<std::string, std::string>>> archives_;  // shard -> (folder, tar)
-  std::unordered_map<std::string, size_t> index_;                                     // name -> sample
+  std::map<std::string, std::vector<Archive>> archives_;  // by shard
+  std::unordered_map<std::string, size_t> index_;         // name -> sample
 };
 
 Source Source::open(const std::string& path, std::vector<Fault>* faults) {
@@ -339,7 +450,7 @@ std::string Source::read(int64_t sample, const std::string& modality) const {
 }
 
 std::string Source::extension(int64_t sample, const std::string& modality) const {
-  return kExtensions[at(sample, modality).extension];
+  return endings_[at(sample, modality).ending].extension;
 }
 
 std::string Source::file(int64_t sample, const std::string& modality) const {
@@ -348,7 +459,7 @@ std::string Source::file(int64_t sample, const std::string& modality) const {
 
 std::string Source::member(int64_t sample, const std::string& modality) const {
   if (!archives_) return "";
-  return names_[sample] + (together_ ? "." + modality : "") + "." + extension(sample, modality);
+  return names_[sample] + endings_[at(sample, modality).ending].text;
 }
 
 std::string Source::origin(int64_t sample, const std::string& modality) const {

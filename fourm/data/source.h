@@ -2,7 +2,8 @@
 //
 //   PATH/MODALITY/[CLASS/]NAME.EXT         a folder a modality
 //   PATH/MODALITY/SHARD.tar                a tar a modality and shard, with members NAME.EXT
-//   PATH/SHARD.tar                         a tar a shard, with members NAME.MODALITY.EXT (webdataset)
+//   PATH/SHARD.tar                         a tar a shard, with members NAME.MODALITY.EXT (webdataset), or NAME.jpg,
+//                                          NAME.txt and NAME.json (img2dataset): rgb, caption and source_info
 //   root/[rgb,caption]/{0000..0099}.tar    shards by pattern: lists in brackets or braces, ranges in braces
 //
 // Nothing is decoded here. A sample may lack modalities.
@@ -19,6 +20,10 @@
 
 namespace fourm {
 
+/// The modality of the JSON files in img2dataset's shards: address, size and state of the download. It is not the
+/// `metadata` of 4M-21, and no model is trained on it.
+inline constexpr const char* kSourceInfo = "source_info";
+
 /// One thing that is wrong with a data set, as a person can act on it.
 struct Fault {
   std::string file, member;  ///< `member` of an archive, or the sample; may be empty
@@ -29,6 +34,9 @@ struct Fault {
 /// "a{00..02}[x,y].tar" -> a00x.tar, a00y.tar, a01x.tar, ... Brackets and braces of a file or folder that exists are
 /// part of its name. Error when it stands for more than a million names.
 std::vector<std::string> expand_pattern(const std::string& pattern);
+
+/// Whether a member NAME.EXT of a shard is read as the sample `name`: the parts after its dots begin with digits.
+bool is_shard_key(const std::string& name);
 
 class Source {
  public:
@@ -49,7 +57,7 @@ class Source {
 
   /// The file's bytes. Error when they cannot be read. Safe to call from several threads.
   std::string read(int64_t sample, const std::string& modality) const;
-  std::string extension(int64_t sample, const std::string& modality) const;  ///< "png"
+  std::string extension(int64_t sample, const std::string& modality) const;  ///< "png", in lower case
   std::string file(int64_t sample, const std::string& modality) const;       ///< the file or the archive
   std::string member(int64_t sample, const std::string& modality) const;     ///< in the archive; else ""
   std::string origin(int64_t sample, const std::string& modality) const;     ///< both, for messages
@@ -58,9 +66,13 @@ class Source {
 
  private:
   struct Member {
-    int32_t file = -1;  // into files_; -1: absent
-    uint8_t extension = 0;
+    int32_t file = -1;    // into files_; -1: absent
+    uint32_t ending = 0;  // into endings_
     uint64_t offset = 0, size = 0;
+  };
+  // What follows the sample's name: ".rgb.JPG" with the extension "jpg".
+  struct Ending {
+    std::string text, extension;
   };
   class Scan;
   const Member* find(int64_t sample, const std::string& modality) const;
@@ -70,6 +82,7 @@ class Source {
   std::string path_;
   bool archives_ = false, together_ = false;  // in tars; all modalities of a sample in one
   std::vector<std::string> modalities_, names_, files_;
+  std::vector<Ending> endings_;
   std::map<std::string, std::vector<Member>> members_;  // modality -> a member a sample
   std::vector<int64_t> shards_;
   std::vector<std::string> shard_names_;

@@ -5,6 +5,7 @@
 
 #include <cerrno>
 #include <cstring>
+#include <fstream>
 #include <ostream>
 
 #include "fourm/core/error.h"
@@ -31,6 +32,21 @@ std::string shard_name(int64_t number) {
   return "shard-" + std::string(digits.size() < 5 ? 5 - digits.size() : 0, '0') + digits + ".tar";
 }
 
+// "gzip" for the first bytes of a compressed file; "" for any other.
+static std::string_view compression(const fs::path& path) {
+  static constexpr std::pair<std::string_view, std::string_view> kStarts[]{{"\x1f\x8b", "gzip"},
+                                                                           {"BZh", "bzip2"},
+                                                                           {"\xfd" "7zXZ", "xz"},
+                                                                           {"\x28\xb5\x2f\xfd", "zstd"},
+                                                                           {"PK\x03\x04", "zip"},
+                                                                           {"7z\xbc\xaf", "7z"}};
+  char start[8] = {};
+  std::ifstream(path, std::ios::binary).read(start, sizeof start);
+  for (const auto& [bytes, name] : kStarts)
+    if (std::string_view(start, sizeof start).starts_with(bytes)) return name;
+  return "";
+}
+
 TarListing list_tar(const fs::path& path) {
   std::error_code error;
   check(fs::is_regular_file(path, error), path.string(), ": no such archive");
@@ -39,6 +55,10 @@ TarListing list_tar(const fs::path& path) {
   TarListing listing;
   if (total == 0) {
     listing.fault = "is empty";
+    return listing;
+  }
+  if (const std::string_view packed = compression(path); !packed.empty()) {
+    listing.fault = concat("is compressed (", packed, "), which is not read");
     return listing;
   }
   const std::unique_ptr<archive, int (*)(archive*)> tar(archive_read_new(), archive_read_free);

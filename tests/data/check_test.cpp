@@ -77,7 +77,7 @@ class CheckTest : public testing::Test {
   fs::path root;
 };
 
-// 31 faults, one at a time, each in an otherwise sound set: in folders, and what can stand in an archive in shards too.
+// 32 faults, one at a time, each in an otherwise sound set: in folders, and what can stand in an archive in shards too.
 TEST_F(CheckTest, FindsEachFault) {
   struct Planted {
     const char *what, *file, *problem;
@@ -175,9 +175,10 @@ TEST_F(CheckTest, FindsEachFault) {
        [](const fs::path& d) { fs::create_symlink("self.png", d / "rgb/self.png"); }},
       {"link to nothing", "rgb/gone.png", "link to nothing",
        [](const fs::path& d) { fs::create_symlink("nowhere.png", d / "rgb/gone.png"); }},
-      {"unknown ending", "rgb/room9.bmp", "ending", text("rgb/room9.bmp", "BM")},
+      {"unknown ending", "rgb/room9.doc", "ending", text("rgb/room9.doc", "BM")},
+      {"format that is not read", "rgb/room9.bmp", "BMP", text("rgb/room9.bmp", "BM")},
   };
-  EXPECT_EQ(faults.size() + of_folders.size(), 31u);
+  EXPECT_EQ(faults.size() + of_folders.size(), 32u);
   const fs::path folders = root / "folders", shards = root / "shards";
   const auto plant = [&](const Planted& fault) {
     fs::remove_all(root);
