@@ -4,6 +4,7 @@
 
 #include "fourm/core/error.h"
 #include "fourm/io/model_folder.h"
+#include "fourm/io/weights.h"
 #include "fourm/nn/position.h"
 
 namespace fourm {
@@ -65,7 +66,7 @@ ClipModel ClipModel::open(const fs::path& given, std::optional<Precision> pack_f
         ": is no folder of an image-text model (config.json, model.safetensors, tokenizer.json)");
   const fs::path json = folder / "tokenizer.json";
   const ClipConfig config = read_clip_config(folder / "config.json");
-  FileSource source(SafetensorsFile::open(folder / "model.safetensors"), pack_for);
+  FileSource source(open_weights(folder), pack_for);
   ClipModel model(config, read_file(json), json.string(), source);
   source.finish(*model.parameters_);
   return model;

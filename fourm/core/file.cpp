@@ -18,6 +18,12 @@
 
 namespace fourm {
 
+// What stands in a repository for a file that Git LFS keeps elsewhere.
+static void check_no_pointer(const fs::path& path, std::string_view bytes) {
+  check(!bytes.starts_with("version https://git-lfs.github.com/spec/"), path.string(),
+        ": is a Git LFS pointer, not the file itself; run `git lfs pull` in its repository, or download the file");
+}
+
 std::string read_file(const fs::path& path, uint64_t limit) {
   std::error_code error;
   const auto status = fs::status(path, error);
@@ -31,6 +37,7 @@ std::string read_file(const fs::path& path, uint64_t limit) {
   std::string bytes(size, '\0');
   check(in.read(bytes.data(), static_cast<std::streamsize>(size)) || size == 0, path.string(), ": cannot be read (",
         std::strerror(errno), ")");
+  check_no_pointer(path, bytes);
   return bytes;
 }
 
@@ -45,7 +52,9 @@ MappedFile map_file(const fs::path& path) {
   check(regular, path.string(), ": is not a regular file");
   check(size > 0, path.string(), ": is empty; is the download complete?");
   check(address != MAP_FAILED, path.string(), ": cannot be mapped (", std::strerror(errno), ")");
-  return {{address, [size](const void* p) { ::munmap(const_cast<void*>(p), size); }}, size};
+  MappedFile file{{address, [size](const void* p) { ::munmap(const_cast<void*>(p), size); }}, size};
+  check_no_pointer(path, {static_cast<const char*>(address), size});
+  return file;
 }
 
 // A new file takes the place of a file, never of a folder or a device.

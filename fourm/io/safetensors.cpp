@@ -124,6 +124,19 @@ SafetensorsFile SafetensorsFile::of(const fs::path& path, std::shared_ptr<const 
   return file;
 }
 
+SafetensorsFile SafetensorsFile::joined(const fs::path& path, std::vector<SafetensorsFile> files) {
+  SafetensorsFile all;
+  all.path_ = path;
+  for (const auto& file : files) {
+    all.tensors_.insert(all.tensors_.end(), file.tensors_.begin(), file.tensors_.end());
+    all.metadata_.insert(file.metadata_.begin(), file.metadata_.end());
+  }
+  all.joined_ = std::make_shared<const std::vector<SafetensorsFile>>(std::move(files));
+  all.mapping_ = all.joined_;
+  all.make_index();
+  return all;
+}
+
 void SafetensorsFile::make_index() {
   for (size_t i = 0; i < tensors_.size(); ++i)
     check(index_.emplace(tensors_[i].name, i).second, path_.string(), ": tensor ", printable(tensors_[i].name),
@@ -136,6 +149,8 @@ const StoredTensor* SafetensorsFile::find(std::string_view name) const {
 }
 
 void SafetensorsFile::give_back(const std::byte* data, size_t bytes) const {
+  if (joined_)
+    for (const auto& file : *joined_) file.give_back(data, bytes);
   const auto first = reinterpret_cast<uintptr_t>(mapping_.get());
   const auto begin = reinterpret_cast<uintptr_t>(data), end = begin + bytes;
   if (begin < first || end > first + size_) return;

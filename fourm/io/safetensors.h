@@ -35,6 +35,9 @@ class SafetensorsFile {
   static SafetensorsFile of(const fs::path& path, std::shared_ptr<const void> memory, std::vector<StoredTensor> tensors,
                             std::map<std::string, std::string> metadata);
 
+  /// The tensors of several files under one path. Error on a tensor that is in two of them.
+  static SafetensorsFile joined(const fs::path& path, std::vector<SafetensorsFile> files);
+
   const fs::path& path() const { return path_; }
   const std::vector<StoredTensor>& tensors() const { return tensors_; }  ///< in file order
   const StoredTensor* find(std::string_view name) const;                 ///< null when absent
@@ -50,6 +53,7 @@ class SafetensorsFile {
   fs::path path_;
   std::shared_ptr<const void> mapping_;
   size_t size_ = 0;
+  std::shared_ptr<const std::vector<SafetensorsFile>> joined_;
   std::vector<StoredTensor> tensors_;
   std::map<std::string, size_t, std::less<>> index_;
   std::map<std::string, std::string> metadata_;

@@ -214,13 +214,4 @@ SafetensorsFile open_torch_file(const fs::path& path) {
   return TorchReader(path).read();
 }
 
-SafetensorsFile open_weights(const fs::path& path) {
-  std::error_code ignored;
-  if (!fs::is_directory(path, ignored))
-    return is_torch_file(path) ? open_torch_file(path) : SafetensorsFile::open(path);
-  const fs::path plain = path / "model.safetensors", pickled = path / "pytorch_model.bin";
-  return !fs::exists(plain, ignored) && fs::exists(pickled, ignored) ? open_torch_file(pickled)
-                                                                     : SafetensorsFile::open(plain);
-}
-
 }  // namespace fourm

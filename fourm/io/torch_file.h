@@ -15,7 +15,4 @@ bool is_torch_file(const fs::path& path);
 /// or not of a known form.
 SafetensorsFile open_torch_file(const fs::path& path);
 
-/// The weights of a folder (model.safetensors, else pytorch_model.bin) or of one file of either kind.
-SafetensorsFile open_weights(const fs::path& path);
-
 }  // namespace fourm

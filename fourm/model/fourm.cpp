@@ -6,7 +6,7 @@
 #include "fourm/core/lazy.h"
 #include "fourm/core/strings.h"
 #include "fourm/io/model_folder.h"
-#include "fourm/io/torch_file.h"
+#include "fourm/io/weights.h"
 
 namespace fourm {
 namespace {
@@ -86,7 +86,9 @@ FourM::FourM(ModelConfig config, ModalityTable table, ParameterSource& source, b
     const Scope encoder = root["encoder_embeddings"][name], decoder = root["decoder_embeddings"][name];
     if (config_.share_modality_embeddings && std::find(in.begin(), in.end(), name) != in.end())
       root.share(encoder.path("mod_emb"), decoder.path("mod_emb"));
-    if (tie_heads) root.share(decoder.path("token_emb.weight"), decoder.path("to_logits.weight"));
+    // A file with one of the two has them tied, whether or not its metadata say so.
+    const std::string embedding = decoder.path("token_emb.weight"), head = decoder.path("to_logits.weight");
+    if (tie_heads || !root.source_has(embedding) || !root.source_has(head)) root.share(embedding, head);
   }
   for (const auto& name : in)
     inputs_.emplace(name, EncoderEmbedding(root["encoder_embeddings"][name], modality(name), config_.dim));

@@ -10,6 +10,7 @@
 #include "fourm/data/describe.h"
 #include "fourm/io/model_folder.h"
 #include "fourm/io/torch_file.h"
+#include "fourm/io/weights.h"
 #include "fourm/model/fourm.h"
 #include "fourm/tokenizer/config.h"
 #include "fourm/tokenizer/training_arguments.h"

@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <cmath>
 #include <cstring>
+#include <tuple>
 
 #include "fourm/core/error.h"
 #include "fourm/core/log.h"
@@ -93,7 +94,7 @@ Tensor FileSource::get(const std::string& name, at::IntArrayRef shape, const Ini
     problems_.push_back(name + " has dtype " + std::string(dtype_name(stored->dtype)) + ", expected floating point");
     return stand_in(shape);
   }
-  return pack_for_ && value.dim() == 2 ? value : value.to(at::kFloat);
+  return pack_for_ && value.dim() == 2 && value.scalar_type() != at::kDouble ? value : value.to(at::kFloat);
 }
 
 std::optional<Packing> FileSource::packing() const {
@@ -103,7 +104,21 @@ std::optional<Packing> FileSource::packing() const {
                  }};
 }
 
+// Error when all tensor names begin with what a wrapper of PyTorch puts before them.
+static void check_no_wrapper(const SafetensorsFile& file) {
+  for (const auto& [prefix, wrapper, remedy] :
+       {std::tuple{"module.", "DataParallel or DistributedDataParallel", "model.module.state_dict()"},
+        {"_orig_mod.", "torch.compile", "model._orig_mod.state_dict()"},
+        {"_fsdp_wrapped_module.", "FullyShardedDataParallel", "its full state dict without the wrapper"}})
+    check(!std::all_of(file.tensors().begin(), file.tensors().end(),
+                       [&](const StoredTensor& t) { return t.name.starts_with(prefix); }) ||
+              file.tensors().empty(),
+          file.path().string(), ": the names of its tensors begin with '", prefix, "', which ", wrapper,
+          " puts before those of the model; save ", remedy, ", or save the tensors again without the prefix");
+}
+
 void FileSource::finish(const Parameters& built) {
+  check_no_wrapper(file_);
   const auto listed = [](std::vector<std::string> names) {
     const size_t count = names.size();
     if (count > 20) names.resize(20);

@@ -8,7 +8,7 @@
 #include "fourm/core/log.h"
 #include "fourm/core/strings.h"
 #include "fourm/io/model_folder.h"
-#include "fourm/io/torch_file.h"
+#include "fourm/io/weights.h"
 #include "fourm/tokenizer/training_arguments.h"
 
 namespace fourm {

@@ -11,6 +11,7 @@
 #include "fourm/data/source.h"
 #include "fourm/io/model_folder.h"
 #include "fourm/io/tar.h"
+#include "fourm/io/weights.h"
 #include "fourm/modality/modality.h"
 #include "fourm/tokenizer/picture_tokenizer.h"
 
@@ -45,6 +46,9 @@ class Pretokenizer {
     for (const char* folder : {"caption", "det"})
       if (source_.has(folder)) texts_.emplace_back(folder);
     check(!tokenizers_.empty(), o_.data, ": holds nothing that the tokenizers read");
+    for (int64_t i = 0; i < source_.size(); ++i)
+      check(is_shard_key(source_.name(i)), o_.data, ": the name ", printable(source_.name(i)),
+            " has a dot, so that it is unclear where the key of a shard's member ends; rename it");
   }
 
   void run() {
@@ -79,7 +83,9 @@ class Pretokenizer {
       const TokenizerConfig& config = tokenizers_.back().tokenizer.config();
       check(config.codebook_size <= 1 << 15, modality, ": tokens of a codebook of ", config.codebook_size,
             " do not fit the 16 bits of token files");
-      made_from_[modality] = hash_text(read_file(model_folder(folder) / "model.safetensors"));
+      std::string weights;
+      for (const auto& file : weight_files(model_folder(folder))) weights += read_file(file);
+      made_from_[modality] = hash_text(weights);
       rows[modality] = {"tokens", config.codebook_size, config.image_size, config.patch_size};
       if (!source_.has("rgb")) continue;
       const std::string pixels = concat("rgb@", config.image_size);

@@ -9,6 +9,7 @@
 
 #include "fourm/core/error.h"
 #include "fourm/io/pickle.h"
+#include "fourm/io/weights.h"
 #include "tests/support/torch_archive.h"
 
 namespace fourm {

@@ -1,6 +1,7 @@
 // The model itself: gradients, saving, packing, sharing, errors.
 #include <cmath>
 
+#include "fourm/core/json.h"
 #include "fourm/core/log.h"
 #include "fourm/model/fourm.h"
 #include "fourm/model/padded.h"
@@ -233,6 +234,100 @@ TEST(Model, HalfPrecisionFilesLoad) {
     EXPECT_EQ(loaded.parameters().find("mask_token").scalar_type(), at::kFloat);
     fs::remove_all(copy);
   }
+}
+
+// What Python's load_file and save_file make of a model: the metadata with the second names of tied tensors are gone.
+TEST(Model, FilesWithoutMetadataKeepTheirTies) {
+  const FourM model = FourM::fresh(tiny_config(), tiny_table(), 3);
+  const fs::path copy = fs::temp_directory_path() / "fourm_untied";
+  model.save(copy);
+  const auto original = test::read_all(copy / "model.safetensors");
+  const std::string head = "decoder_embeddings.words.to_logits.weight", table = "decoder_embeddings.words.token_emb.weight";
+  ASSERT_TRUE(original.contains(head));
+  for (const auto type : {at::kHalf, at::kBFloat16, at::kFloat, at::kDouble})
+    for (const bool other_name : {false, true}) {
+      NamedTensors tensors;
+      for (const auto& [name, value] : original) tensors.emplace_back(other_name && name == head ? table : name, value.to(type));
+      save_tensors(copy / "model.safetensors", tensors);
+      const FourM loaded = FourM::open(copy, tiny_table());
+      const Tensor expected = original.at(head).to(type).to(at::kFloat);
+      EXPECT_TRUE(loaded.parameters().find(head).equal(expected)) << type;
+      EXPECT_TRUE(loaded.parameters().find(table).is_same(loaded.parameters().find(head))) << type;
+      const at::NoGradGuard no_grad;
+      const double loss = loaded.loss(tiny_batch()).total.item<double>();
+      EXPECT_NEAR(loss, model.loss(tiny_batch()).total.item<double>(), 0.05) << type;
+      for (const auto precision : {Precision::kF32, Precision::kBf16, Precision::kInt8})
+        EXPECT_NEAR(FourM::open(copy, tiny_table(), precision).loss(tiny_batch()).total.item<double>(), loss, 0.05) << type;
+    }
+  fs::remove_all(copy);
+}
+
+TEST(Model, ShardsAreOneModel) {
+  const FourM model = FourM::fresh(tiny_config(), tiny_table(), 3);
+  const fs::path copy = fs::temp_directory_path() / "fourm_shards";
+  model.save(copy);
+  NamedTensors parts[2];
+  Json map = Json::object();
+  const auto original = test::read_all(copy / "model.safetensors");
+  for (const auto& [name, value] : original) {
+    const size_t part = map.size() % 2;
+    parts[part].emplace_back(name, value);
+    map[name] = part ? "model-00002-of-00002.safetensors" : "model-00001-of-00002.safetensors";
+  }
+  for (int part = 0; part < 2; ++part)
+    save_tensors(copy / concat("model-0000", part + 1, "-of-00002.safetensors"), parts[part], {{"format", "pt"}});
+  fs::remove(copy / "model.safetensors");
+  const fs::path index = copy / "model.safetensors.index.json";
+  write_json(index, {{"metadata", {{"total_size", 1}}}, {"weight_map", map}});
+  const FourM loaded = FourM::open(copy, tiny_table());
+  for (const auto& entry : model.parameters().entries())
+    EXPECT_TRUE(loaded.parameters().find(entry.name).equal(entry.value)) << entry.name;
+
+  const auto refusal = [&] {
+    try {
+      FourM::open(copy, tiny_table());
+    } catch (const Error& error) {
+      return std::string(error.what());
+    }
+    return std::string("accepted");
+  };
+  map["extra.weight"] = "model-00001-of-00002.safetensors";
+  write_json(index, {{"weight_map", map}});
+  EXPECT_NE(refusal().find("'extra.weight' is not in model-00001"), std::string::npos) << refusal();
+  map["extra.weight"] = "../model.safetensors";
+  write_json(index, {{"weight_map", map}});
+  EXPECT_NE(refusal().find("file beside the index"), std::string::npos) << refusal();
+  map.erase("extra.weight");
+  write_json(index, {{"weight_map", map}});
+  fs::remove(copy / "model-00002-of-00002.safetensors");
+  EXPECT_NE(refusal().find("model-00002-of-00002.safetensors: is missing"), std::string::npos) << refusal();
+  fs::remove_all(copy);
+}
+
+TEST(Model, WrappersAndPointersAreNamed) {
+  const FourM model = FourM::fresh(tiny_config(), tiny_table(), 3);
+  const fs::path copy = fs::temp_directory_path() / "fourm_wrapped";
+  model.save(copy);
+  const auto original = test::read_all(copy / "model.safetensors");
+  const auto refusal = [&] {
+    try {
+      FourM::open(copy, tiny_table());
+    } catch (const Error& error) {
+      return std::string(error.what());
+    }
+    return std::string("accepted");
+  };
+  for (const auto& [prefix, wrapper] : {std::pair{"module.", "DistributedDataParallel"}, {"_orig_mod.", "torch.compile"}}) {
+    NamedTensors tensors;
+    for (const auto& [name, value] : original) tensors.emplace_back(prefix + name, value);
+    save_tensors(copy / "model.safetensors", tensors);
+    EXPECT_NE(refusal().find(wrapper), std::string::npos) << refusal();
+    EXPECT_NE(refusal().find("state_dict()"), std::string::npos) << refusal();
+    EXPECT_EQ(refusal().find("missing"), std::string::npos) << refusal();
+  }
+  write_file(copy / "model.safetensors", "version https://git-lfs.github.com/spec/v1\noid sha256:aaaa\nsize 16608328\n");
+  EXPECT_NE(refusal().find("model.safetensors: is a Git LFS pointer"), std::string::npos) << refusal();
+  fs::remove_all(copy);
 }
 
 TEST(Model, EveryWrongTensorIsNamedAtOnce) {

@@ -3,7 +3,7 @@
 
 #include <unistd.h>
 
-#include "fourm/io/torch_file.h"
+#include "fourm/io/weights.h"
 #include "fourm/model/fourm.h"
 #include "fourm/model/inspect.h"
 #include "fourm/model/training_checkpoint.h"

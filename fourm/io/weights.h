@@ -1,0 +1,15 @@
+// The weights of a model folder, in whichever of the known ways they are stored.
+#pragma once
+
+#include "fourm/io/safetensors.h"
+
+namespace fourm {
+
+/// The files that hold the weights of a folder: model.safetensors, else the shards that model.safetensors.index.json names,
+/// else pytorch_model.bin, else the shards of pytorch_model.bin.index.json. A path that is a file is that file.
+std::vector<fs::path> weight_files(const fs::path& path);
+
+/// The tensors of weight_files() as one. Error naming file and tensor when a shard or one of its tensors is missing.
+SafetensorsFile open_weights(const fs::path& path);
+
+}  // namespace fourm
