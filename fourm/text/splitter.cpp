@@ -13,6 +13,18 @@ static bool stands_alone(std::string_view text, size_t begin, size_t end) {
          (end == text.size() || !is_word_character(next_code_point(text, end)));
 }
 
+// The start of the white space that ends at `end`, and the end of that which begins at `begin`.
+static size_t space_before(std::string_view text, size_t end) {
+  for (size_t next = end; next > 0; end = next)
+    if (!is_white_space(previous_code_point(text, next))) break;
+  return end;
+}
+static size_t space_behind(std::string_view text, size_t begin) {
+  for (size_t next = begin; next < text.size(); begin = next)
+    if (!is_white_space(next_code_point(text, next))) break;
+  return begin;
+}
+
 void TokenFinder::split(std::string_view text, const std::function<void(int64_t)>& on_token,
                         const std::function<void(std::string_view)>& on_gap) const {
   size_t gap = 0;
@@ -22,10 +34,12 @@ void TokenFinder::split(std::string_view text, const std::function<void(int64_t)
       ++i;
       continue;
     }
-    if (!tokens_[found].single_word || stands_alone(text, i, i + length)) {
-      if (i > gap) on_gap(text.substr(gap, i - gap));
-      on_token(tokens_[found].id);
-      gap = i + length;
+    const AddedToken& token = tokens_[found];
+    if (!token.single_word || stands_alone(text, i, i + length)) {
+      const size_t begin = token.lstrip ? space_before(text, i) : i;
+      if (begin > gap) on_gap(text.substr(gap, begin - gap));
+      on_token(token.id);
+      gap = token.rstrip ? space_behind(text, i + length) : i + length;
     }
     i += length;
   }

@@ -19,6 +19,8 @@ struct AddedToken {
   bool single_word = false;  ///< only between characters that are not word characters
   bool normalized = false;   ///< searched in the normalised text, not in the raw one
   bool special = false;
+  bool lstrip = false;  ///< takes the white space before it too
+  bool rstrip = false;  ///< takes the white space behind it too
 };
 
 /// Leftmost-longest search. A find that fails the single-word rule is passed over whole.

@@ -4,6 +4,7 @@
 
 #include "fourm/core/error.h"
 #include "fourm/core/json.h"
+#include "fourm/core/log.h"
 #include "fourm/core/strings.h"
 
 namespace fourm {
@@ -73,28 +74,68 @@ std::vector<std::string> read_vocabulary(const Table& vocabulary, const std::str
   return tokens;
 }
 
-std::vector<AddedToken> read_added(const Table& list, const std::vector<std::string>& tokens,
-                                   const std::string& origin) {
+// Tokens that are no entries of the vocabulary are appended to `tokens`, as Hugging Face numbers them.
+std::vector<AddedToken> read_added(const Table& list, std::vector<std::string>& tokens, const std::string& origin) {
   check(list.is_array(), origin, ": 'added_tokens' must be a list, found ", list.type_name());
-  check(list.size() <= tokens.size(), origin, ": ", list.size(), " added tokens, but the vocabulary has only ",
-        counted(tokens.size(), "entry", "entries"));
+  std::unordered_map<std::string, int64_t> ids;
+  for (size_t id = 0; id < tokens.size(); ++id) ids.emplace(tokens[id], static_cast<int64_t>(id));
   std::vector<AddedToken> added;
   for (const Table& entry : list) {
     const std::string where = origin + ", added_tokens[" + std::to_string(added.size()) + "]";
     check(entry.is_object(), where, ": must be an object, found ", entry.type_name());
     AddedToken token;
     token.content = text(entry, "content", where);
-    token.id = index(member(entry, "id", where), static_cast<int64_t>(tokens.size()), where, "'id'");
-    check(tokens[token.id] == token.content, where, ": the token ", printable(token.content, 30), " has the id ",
-          token.id, ", which is ", printable(tokens[token.id], 30), " in the model's vocabulary");
+    token.id = index(member(entry, "id", where), int64_t{1} << 24, where, "'id'");
+    const auto [known, is_new] = ids.try_emplace(token.content, static_cast<int64_t>(tokens.size()));
+    check(token.id == known->second, where, ": the token ", printable(token.content, 30), " has the id ", token.id,
+          is_new ? ", but as the next that is not in the model's vocabulary it should have "
+                 : ", but in the model's vocabulary it has ",
+          known->second);
+    if (is_new) tokens.push_back(token.content);
     token.single_word = flag(entry, "single_word", where);
     token.normalized = flag(entry, "normalized", where);
     token.special = flag(entry, "special", where);
-    check(!flag(entry, "lstrip", where) && !flag(entry, "rstrip", where), where,
-          ": 'lstrip' and 'rstrip' are not supported; both must be false");
+    token.lstrip = flag(entry, "lstrip", where);
+    token.rstrip = flag(entry, "rstrip", where);
     added.push_back(std::move(token));
   }
   return added;
+}
+
+struct Truncation {
+  int64_t max_length = 0;
+  bool keep_end = false;
+};
+
+std::optional<Truncation> read_truncation(const Table& root, const std::string& origin) {
+  const Table truncation = root.value("truncation", Table());
+  if (truncation.is_null()) return std::nullopt;
+  const std::string where = origin + ", truncation";
+  check(truncation.is_object(), where, ": must be an object or null, found ", truncation.type_name());
+  const int64_t max_length = index(member(truncation, "max_length", where), int64_t{1} << 31, where, "'max_length'");
+  const std::string direction = text(truncation, "direction", where), strategy = text(truncation, "strategy", where);
+  check(direction == "Right" || direction == "Left", where, ": 'direction' is ", printable(direction, 30),
+        ", expected Right or Left");
+  check(strategy == "LongestFirst" || strategy == "OnlyFirst", where, ": the strategy ", printable(strategy, 30),
+        " is not supported for single texts");
+  warn(origin, ": every text is cut to ", max_length, " tokens, as its 'truncation' says; set it to null to keep whole texts");
+  return Truncation{max_length, direction == "Left"};
+}
+
+// Error when padding or the post-processor would add tokens to a single text.
+void check_nothing_is_added(const Table& root, const std::string& origin) {
+  const Table padding = root.value("padding", Table());
+  const bool longest = padding.is_object() && padding.value("strategy", Table()) == "BatchLongest" &&
+                       padding.value("pad_to_multiple_of", Table()).is_null();
+  check(padding.is_null() || longest, origin,
+        ": 'padding' to a length is not supported, as texts are padded where that is needed; set it to null");
+  const Table processor = root.value("post_processor", Table());
+  if (processor.is_null()) return;
+  const std::string type = processor.is_object() && processor.contains("type") ? processor["type"].dump() : "";
+  const Table single = processor.is_object() ? processor.value("single", Table()) : Table();
+  check(type == "\"TemplateProcessing\"" && single.is_array() && single.size() == 1 && single[0].contains("Sequence"),
+        origin, ": 'post_processor' (", printable(type, 40),
+        ") adds tokens to every text and is not supported, as [EOS] is added where it is needed; set it to null");
 }
 
 void replace_all(std::string& text, std::string_view from, std::string_view to) {
@@ -125,8 +166,7 @@ WordPiece WordPiece::load(const fs::path& path) { return from_json(read_file(pat
 WordPiece WordPiece::from_json(std::string_view json, const std::string& origin) {
   const Table root = parse_table(json, origin);
   check(root.is_object(), origin, ": expected a Hugging Face tokenizer.json, found ", root.type_name());
-  for (const char* key : {"truncation", "padding", "post_processor"})
-    check(root.value(key, Table()).is_null(), origin, ": '", key, "' is not supported; it must be null");
+  check_nothing_is_added(root, origin);
   part(root, "pre_tokenizer", "BertPreTokenizer", origin);
   const Table& model = part(root, "model", "WordPiece", origin);
   const Table& decoder = part(root, "decoder", "WordPiece", origin);
@@ -142,7 +182,14 @@ WordPiece WordPiece::from_json(std::string_view json, const std::string& origin)
   out.max_word_characters_ =
       index(member(model, "max_input_chars_per_word", origin), int64_t{1} << 31, origin, "'max_input_chars_per_word'");
 
+  const size_t entries = out.tokens_.size();
   const auto added = read_added(member(root, "added_tokens", origin), out.tokens_, origin);
+  for (size_t id = entries; id < out.tokens_.size(); ++id)
+    out.additions_.emplace(out.tokens_[id], static_cast<int64_t>(id));
+  if (const auto truncation = read_truncation(root, origin)) {
+    out.longest_ = static_cast<size_t>(truncation->max_length);
+    out.keep_end_ = truncation->keep_end;
+  }
   out.special_.resize(out.tokens_.size());
   for (const auto& token : added) out.special_[token.id] = token.special;
   out.splitter_ = Splitter(read_normalizer(part(root, "normalizer", "BertNormalizer", origin), origin), added);
@@ -183,6 +230,9 @@ std::vector<int64_t> WordPiece::encode(std::string_view text) const {
   std::vector<int64_t> ids;
   splitter_.split(
       text, [&](int64_t id) { ids.push_back(id); }, [&](std::string_view word) { append_word(word, ids); });
+  if (longest_ && ids.size() > *longest_)
+    ids = keep_end_ ? std::vector<int64_t>(ids.end() - static_cast<std::ptrdiff_t>(*longest_), ids.end())
+                    : std::vector<int64_t>(ids.begin(), ids.begin() + static_cast<std::ptrdiff_t>(*longest_));
   return ids;
 }
 
@@ -216,8 +266,9 @@ std::vector<std::string> WordPiece::tokens(const std::vector<int64_t>& ids) cons
 }
 
 std::optional<int64_t> WordPiece::id(std::string_view token) const {
-  const int32_t found = pieces_.find(token);
-  return found == Trie::kNone ? std::nullopt : std::optional<int64_t>(found);
+  if (const int32_t found = pieces_.find(token); found != Trie::kNone) return found;
+  const auto added = additions_.find(std::string(token));
+  return added == additions_.end() ? std::nullopt : std::optional(added->second);
 }
 
 int64_t WordPiece::id_of(std::string_view token) const {

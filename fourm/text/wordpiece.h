@@ -5,6 +5,7 @@
 #include <optional>
 #include <string>
 #include <string_view>
+#include <unordered_map>
 #include <vector>
 
 #include "fourm/core/file.h"
@@ -18,14 +19,15 @@ namespace fourm {
 class WordPiece {
  public:
   /// Reads a Hugging Face `tokenizer.json`: a WordPiece model, BertNormalizer, BertPreTokenizer, WordPiece decoder; ids
-  /// 0..n-1 without holes; every added token also an entry of the vocabulary; [PAD], [SOS], [EOS] and the unknown token
-  /// present. Error on anything else.
+  /// 0..n-1 without holes, added tokens that are no entries of the vocabulary behind them; [PAD], [SOS], [EOS] and the
+  /// unknown token present; truncation, with a warning. Error on anything else, also on padding and post-processors
+  /// that change what is encoded.
   static WordPiece load(const fs::path& path);
 
   /// The same from the file's text; `origin` names it in errors.
   static WordPiece from_json(std::string_view json, const std::string& origin);
 
-  /// Nothing is added: no [SOS], no [EOS]. Bytes that are not UTF-8 are dropped.
+  /// Nothing is added: no [SOS], no [EOS]. Bytes that are not UTF-8 are dropped. Cut as the file's truncation says.
   std::vector<int64_t> encode(std::string_view text) const;
 
   /// Ids outside the vocabulary are passed over. `skip_special` also drops coordinates and class names.
@@ -59,7 +61,10 @@ class WordPiece {
   std::string prefix_;
   bool cleanup_ = true;
   size_t max_word_characters_ = 100;
-  std::vector<std::string> tokens_;  ///< by id
+  std::optional<size_t> longest_;  ///< most ids of a text (truncation)
+  bool keep_end_ = false;          ///< truncation leaves the end of a text, not its beginning
+  std::vector<std::string> tokens_;                     ///< by id
+  std::unordered_map<std::string, int64_t> additions_;  ///< added tokens that are no entries of the vocabulary
   std::vector<bool> special_;        ///< by id
   int64_t pad_ = 0, unk_ = 0, sos_ = 0, eos_ = 0;
   SentinelRange sentinels_;

@@ -110,17 +110,116 @@ TEST(WordPieceFile, WhatIsNotSupportedIsNamed) {
   expect_refused([](Json& j) { j["normalizer"] = nullptr; }, "'normalizer'");
   expect_refused([](Json& j) { j["pre_tokenizer"]["type"] = "Whitespace"; }, "BertPreTokenizer");
   expect_refused([](Json& j) { j["decoder"] = nullptr; }, "'decoder'");
-  expect_refused([](Json& j) { j["post_processor"] = {{"type", "BertProcessing"}}; }, "'post_processor'");
-  expect_refused([](Json& j) { j["truncation"] = {{"max_length", 5}}; }, "'truncation'");
-  expect_refused([](Json& j) { j["added_tokens"][0]["lstrip"] = true; }, "'lstrip'");
+  expect_refused([](Json& j) { j["post_processor"] = {{"type", "BertProcessing"}}; }, "'post_processor' ('\"Bert");
+  expect_refused(
+      [](Json& j) {
+        j["post_processor"] = {{"type", "TemplateProcessing"},
+                               {"single", {{{"Sequence", {{"id", "A"}}}}, {{"SpecialToken", {{"id", "[EOS]"}}}}}}};
+      },
+      "'post_processor'");
+  expect_refused([](Json& j) { j["padding"] = {{"strategy", {{"Fixed", 8}}}, {"pad_to_multiple_of", nullptr}}; },
+                 "'padding'");
+  expect_refused([](Json& j) { j["padding"] = {{"strategy", "BatchLongest"}, {"pad_to_multiple_of", 8}}; }, "'padding'");
+  expect_refused([](Json& j) { j["truncation"] = {{"max_length", 5}}; }, "truncation: the key 'direction'");
+  expect_refused([](Json& j) { j["truncation"] = {{"max_length", -5}}; }, "'max_length'");
+  expect_refused(
+      [](Json& j) { j["truncation"] = {{"max_length", 5}, {"direction", "Right"}, {"strategy", "OnlySecond"}}; },
+      "truncation: the strategy 'OnlySecond'");
   expect_refused([](Json& j) { j["decoder"]["prefix"] = "@@"; }, "different prefixes");
   expect_refused([](Json& j) { j.erase("model"); }, "'model' is missing");
   expect_refused([](Json& j) { j["normalizer"]["lowercase"] = 1; }, "'lowercase' must be true or false");
 }
 
+// The ids that Hugging Face's tokenizers 0.23 gives for a file with each feature.
+TEST(WordPieceFile, FeaturesAreReadAsHuggingFaceReadsThem) {
+  const Tokens vocabulary{"[PAD]", "[UNK]", "[SOS]", "[EOS]",    "[S_0]", "[S_1]", "a",  "red", "chair", "##s", "cat",
+                          "tur",   "##quoise", "on", "the", "##x", "x", ".", "!", "[", "]", "new"};
+  Json plain{{"version", "1.0"},
+             {"truncation", nullptr},
+             {"padding", nullptr},
+             {"added_tokens", Json::array()},
+             {"normalizer",
+              {{"type", "BertNormalizer"},
+               {"clean_text", true},
+               {"handle_chinese_chars", true},
+               {"strip_accents", nullptr},
+               {"lowercase", true}}},
+             {"pre_tokenizer", {{"type", "BertPreTokenizer"}}},
+             {"post_processor", nullptr},
+             {"decoder", {{"type", "WordPiece"}, {"prefix", "##"}, {"cleanup", true}}},
+             {"model",
+              {{"type", "WordPiece"},
+               {"unk_token", "[UNK]"},
+               {"continuing_subword_prefix", "##"},
+               {"max_input_chars_per_word", 100}}}};
+  const auto add = [](Json& j, int64_t id, const char* content, bool special, bool strip = false, bool alone = false) {
+    j["added_tokens"].push_back({{"id", id},
+                                 {"content", content},
+                                 {"single_word", alone},
+                                 {"lstrip", strip},
+                                 {"rstrip", strip && !alone},
+                                 {"normalized", !special},
+                                 {"special", special}});
+  };
+  for (size_t id = 0; id < vocabulary.size(); ++id) {
+    plain["model"]["vocab"][vocabulary[id]] = id;
+    if (id < 6) add(plain, static_cast<int64_t>(id), vocabulary[id].c_str(), true);
+  }
+  const auto expect_ids = [](const Json& json, const std::vector<std::vector<int64_t>>& expected) {
+    const Tokens texts{"a red chair on the turquoise chairs!", "the [NEW] cat [EOS] Turquoise turquoises",
+                       "  [X]  cat [X]", "cat[X]x [X]!", "a  [Y]  chair[Y]"};
+    const WordPiece words = WordPiece::from_json(json.dump(), "test.json");
+    for (size_t i = 0; i < texts.size(); ++i) EXPECT_EQ(words.encode(texts[i]), expected[i]) << texts[i];
+  };
+  const std::vector<std::vector<int64_t>> whole{{6, 7, 8, 13, 14, 11, 12, 8, 9, 18},
+                                                {14, 19, 21, 20, 10, 3, 11, 12, 11, 12, 9},
+                                                {19, 16, 20, 10, 19, 16, 20},
+                                                {10, 19, 16, 20, 16, 19, 16, 20, 18},
+                                                {6, 19, 1, 20, 8, 19, 1, 20}};
+  expect_ids(plain, whole);
+
+  testing::internal::CaptureStderr();
+  Json cut = plain;
+  cut["truncation"] = {{"direction", "Right"}, {"max_length", 5}, {"strategy", "LongestFirst"}, {"stride", 0}};
+  expect_ids(cut, {{6, 7, 8, 13, 14}, {14, 19, 21, 20, 10}, {19, 16, 20, 10, 19}, {10, 19, 16, 20, 16}, {6, 19, 1, 20, 8}});
+  cut["truncation"]["direction"] = "Left";
+  cut["truncation"]["strategy"] = "OnlyFirst";
+  expect_ids(cut, {{11, 12, 8, 9, 18}, {11, 12, 11, 12, 9}, {20, 10, 19, 16, 20}, {16, 19, 16, 20, 18}, {20, 8, 19, 1, 20}});
+  const std::string warnings = testing::internal::GetCapturedStderr();
+  EXPECT_NE(warnings.find("warning: test.json: every text is cut to 5 tokens"), std::string::npos) << warnings;
+
+  Json harmless = plain;
+  harmless["padding"] = {{"strategy", "BatchLongest"}, {"direction", "Right"}, {"pad_to_multiple_of", nullptr}, {"pad_id", 0}};
+  harmless["post_processor"] = {{"type", "TemplateProcessing"},
+                                {"single", Json::array({{{"Sequence", {{"id", "A"}, {"type_id", 0}}}}})},
+                                {"special_tokens", Json::object()}};
+  expect_ids(harmless, whole);
+
+  Json more = plain;
+  add(more, 22, "[NEW]", false);
+  add(more, 23, "turquoise", false);
+  expect_ids(more, {{6, 7, 8, 13, 14, 23, 8, 9, 18}, {14, 22, 10, 3, 23, 23, 1}, whole[2], whole[3], whole[4]});
+  const WordPiece words = WordPiece::from_json(more.dump(), "test.json");
+  EXPECT_EQ(words.size(), 24);
+  EXPECT_EQ(words.id("turquoise"), 23);
+  EXPECT_EQ(words.decode({6, 7, 8, 13, 14, 23, 8, 9, 18}, true), "a red chair on the turquoise chairs!");
+  more["added_tokens"][6]["id"] = 24;
+  EXPECT_THROW(WordPiece::from_json(more.dump(), "test.json"), Error);
+
+  Json strip = plain;
+  add(strip, 22, "[X]", true, true, true);
+  add(strip, 23, "[Y]", true, true);
+  add(strip, 24, " cat", false);
+  expect_ids(strip, {whole[0],
+                     {14, 19, 21, 20, 24, 3, 11, 12, 11, 12, 9},
+                     {22, 24, 22},
+                     {10, 19, 16, 20, 16, 22, 18},
+                     {6, 23, 8, 23}});
+}
+
 TEST(WordPieceFile, HostileVocabulariesAreRefused) {
   expect_refused([](Json& j) { j["model"]["vocab"] = Json::object(); }, "'vocab'");
-  expect_refused([](Json& j) { j["model"]["vocab"] = {{"a", 0}, {"b", 1}}; }, "the vocabulary has only 2 entries");
+  expect_refused([](Json& j) { j["model"]["vocab"] = {{"a", 0}, {"b", 1}}; }, "it should have 2");
   expect_refused([](Json& j) { j["model"]["vocab"]["cat"] = 0; }, "both have the id 0");
   expect_refused([](Json& j) { j["model"]["vocab"]["cat"] = 1000000000000; }, "must be a whole number from 0 to 189");
   expect_refused([](Json& j) { j["model"]["vocab"]["cat"] = -1; }, "must be a whole number");
