@@ -63,7 +63,8 @@ void add_vocab(CLI::App& program) {
     if (!o->classes.empty()) lines(o->classes, [&](const std::string& name) { options.classes.push_back(name); });
     WordPieceTrainer trainer(options);
     for (const fs::path given : o->texts) {
-      const auto files = fs::is_directory(given) ? list_files_below(given, {".txt", ".json"}) : std::vector<fs::path>{given};
+      const auto files =
+          fs::is_directory(given) ? list_files_below(given, {".txt", ".json"}) : std::vector<fs::path>{given};
       check(!files.empty(), given.string(), ": holds no texts (.txt, .json)");
       for (const auto& file : files) {
         if (lower_extension(file) == ".json")

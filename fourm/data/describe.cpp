@@ -8,6 +8,7 @@
 #include "fourm/data/annotation.h"
 #include "fourm/data/source.h"
 #include "fourm/io/image.h"
+#include "fourm/io/image_file.h"
 #include "fourm/io/npy.h"
 #include "fourm/text/wordpiece.h"
 
@@ -22,7 +23,7 @@ std::string first_bytes(const fs::path& path) {
   return bytes;
 }
 
-Json describe_image(const char* kind, const fs::path& path, std::string_view head) {
+Json describe_image(const std::string& kind, const fs::path& path, std::string_view head) {
   const Image image = read_image(path);
   Json report{{"kind", kind}, {"width", image.width}, {"height", image.height}};
   if (head.starts_with("\x89PNG") && head.size() > 25) {  // the header's bit depth and colour type
@@ -53,6 +54,7 @@ Json describe_folder(const fs::path& path) {
   if (source.size() > 0) return describe_samples("data set", path, source, faults.size());
   std::map<std::string, int64_t> endings;
   for (const auto& file : list_files(path)) ++endings[file.extension().string()];
+  check(!endings.empty() || faults.empty(), faults.empty() ? "" : faults[0].text());
   check(!endings.empty(), path.string(), ": holds neither a model, nor a training run, nor a data set, nor files");
   return {{"kind", "folder of files"}, {"files", endings}};
 }
@@ -83,10 +85,10 @@ Json describe_json(const Json& json, const fs::path& path) {
 Json describe_data(const fs::path& path) {
   std::error_code ignored;
   if (fs::is_directory(path, ignored)) return describe_folder(path);
-  const std::string head = first_bytes(path), ending = path.extension().string();
-  if (head.starts_with("\x89PNG\r\n\x1a\n")) return describe_image("PNG image", path, head);
-  if (head.starts_with("\xff\xd8\xff")) return describe_image("JPEG image", path, head);
-  if (head.starts_with("RIFF") && head.substr(8, 4) == "WEBP") return describe_image("WebP image", path, head);
+  const std::string head = first_bytes(path), ending = lower_extension(path);
+  const std::string_view format = image_format(head);
+  if (format == "PNG" || format == "JPEG" || format == "WebP")
+    return describe_image(concat(format, " image"), path, head);
   if (head.starts_with("\x93NUMPY")) {
     const NpyArray array = read_npy(path);
     return {{"kind", "NumPy array"}, {"dtype", array.dtype}, {"shape", array.shape}};

@@ -37,7 +37,8 @@ std::pair<std::string, std::string> unknown_file(const fs::path& file) {
   if (lower_extension(file) == ".tar")
     return {"is an archive in a place where it is not read",
             "put it into PATH or into PATH/MODALITY, or give its folder as PATH"};
-  return {"has an ending that no modality has", "expected ." + join(kExtensions, ", .") + "; convert it or move it away"};
+  return {"has an ending that no modality has",
+          "expected ." + join(kExtensions, ", .") + "; convert it or move it away"};
 }
 
 // What the name of a shard's member says.
@@ -215,7 +216,8 @@ class Source::Scan {
     std::error_code ignored;
     const fs::file_status status = fs::status(s_.path_, ignored);
     const bool archive = contains(kArchives, lower_extension(s_.path_));
-    check(!fs::exists(status) || fs::is_directory(status), s_.path_, ": is ", archive ? "an archive that is not read" : "a file",
+    check(!fs::exists(status) || fs::is_directory(status), s_.path_, ": is ",
+          archive ? "an archive that is not read" : "a file",
           ", expected a folder (rgb/NAME.png, caption/NAME.txt, ...) or tar shards");
     check(fs::is_directory(status), s_.path_, ": no such folder");
     std::vector<std::string> splits;
@@ -229,7 +231,9 @@ class Source::Scan {
       if (type != fs::file_type::directory) continue;
       if (contains(kSplits, name)) splits.push_back(name);
       const std::vector<fs::path> inside = entries(entry);
-      const auto is_tar = [](const fs::path& file) { return lower_extension(file) == ".tar" && !fs::is_directory(file); };
+      const auto is_tar = [](const fs::path& file) {
+        return lower_extension(file) == ".tar" && !fs::is_directory(file);
+      };
       if (std::none_of(inside.begin(), inside.end(), is_tar)) {
         folders_.push_back(entry);
         continue;
@@ -245,8 +249,9 @@ class Source::Scan {
     if (!splits.empty()) {
       folders_.clear();
       archives_.clear();
-      return report({s_.path_, "", concat("is a folder of splits (", join(splits, ", "), "), each a data set of its own"),
-                     concat("give one of them, as in `fourm data check ", (fs::path(s_.path_) / splits[0]).string(), "`")});
+      return report(
+          {s_.path_, "", concat("is a folder of splits (", join(splits, ", "), "), each a data set of its own"),
+           concat("give one of them, as in `fourm data check ", (fs::path(s_.path_) / splits[0]).string(), "`")});
     }
     if (archives_.empty()) return;
     for (const auto& folder : folders_)

@@ -15,8 +15,8 @@ static DecodedImage decode(std::string_view bytes, const std::string& origin) {
   if (format == "PNG") return decode_png(bytes, origin);
   if (format == "JPEG") return decode_jpeg(bytes, origin);
   if (format == "WebP") return decode_webp(bytes, origin);
-  fail(origin, format.empty() ? ": is not an image" : concat(": is a ", format, " image"), "; the supported formats are ",
-       supported_images());
+  fail(origin, format.empty() ? ": is not an image" : concat(": is a ", format, " image"),
+       "; the supported formats are ", supported_images());
 }
 
 // RGB, where alpha lets white through.

@@ -17,10 +17,10 @@ using Row = std::pair<std::string_view, std::string_view>;
 constexpr std::array<Row, 4> kRead{{{".png", "PNG"}, {".jpg", "JPEG"}, {".jpeg", "JPEG"}, {".webp", "WebP"}}};
 
 constexpr std::array<Row, 22> kNotRead{
-    {{".gif", "GIF"},      {".tif", "TIFF"},      {".tiff", "TIFF"},     {".bmp", "BMP"},      {".dib", "BMP"},
-     {".heic", "HEIC"},    {".heif", "HEIC"},     {".avif", "AVIF"},     {".jxl", "JPEG XL"},  {".jp2", "JPEG 2000"},
-     {".j2k", "JPEG 2000"}, {".exr", "OpenEXR"},  {".hdr", "Radiance"},  {".svg", "SVG"},      {".ppm", "PNM"},
-     {".pgm", "PNM"},      {".pbm", "PNM"},       {".pfm", "PFM"},       {".tga", "TGA"},      {".ico", "ICO"},
+    {{".gif", "GIF"},       {".tif", "TIFF"},      {".tiff", "TIFF"},    {".bmp", "BMP"},     {".dib", "BMP"},
+     {".heic", "HEIC"},     {".heif", "HEIC"},     {".avif", "AVIF"},    {".jxl", "JPEG XL"}, {".jp2", "JPEG 2000"},
+     {".j2k", "JPEG 2000"}, {".exr", "OpenEXR"},   {".hdr", "Radiance"}, {".svg", "SVG"},     {".ppm", "PNM"},
+     {".pgm", "PNM"},       {".pbm", "PNM"},       {".pfm", "PFM"},      {".tga", "TGA"},     {".ico", "ICO"},
      {".psd", "Photoshop"}, {".dng", "raw camera"}}};
 
 // First bytes; HEIC and AVIF have their name after the length of the first box.
@@ -111,8 +111,7 @@ std::string_view image_format_of_extension(const fs::path& path) {
 
 std::string unsupported_image(const fs::path& path) {
   const std::string_view format = find(kNotRead, lower_extension(path));
-  return format.empty() ? ""
-                        : concat("is a ", format, " image; the supported formats are ", supported_images());
+  return format.empty() ? "" : concat("is a ", format, " image; the supported formats are ", supported_images());
 }
 
 std::vector<fs::path> list_files_below(const fs::path& folder, const std::vector<std::string>& extensions) {

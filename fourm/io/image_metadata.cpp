@@ -63,8 +63,9 @@ bool to_srgb(Image& pixels, PixelLayout layout, std::string_view profile) {
   if (profile.empty()) return false;
   const std::unique_ptr<_cmsContext_struct, void (*)(cmsContext)> context(cmsCreateContext(nullptr, nullptr),
                                                                           cmsDeleteContext);
-  const Profile from(cmsOpenProfileFromMemTHR(context.get(), profile.data(), static_cast<cmsUInt32Number>(profile.size())),
-                     cmsCloseProfile);
+  const Profile from(
+      cmsOpenProfileFromMemTHR(context.get(), profile.data(), static_cast<cmsUInt32Number>(profile.size())),
+      cmsCloseProfile);
   if (!from) return false;
   const cmsColorSpaceSignature space = cmsGetColorSpace(from.get());
   const bool cmyk = layout == PixelLayout::kCmyk || layout == PixelLayout::kInvertedCmyk;

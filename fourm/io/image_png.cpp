@@ -99,8 +99,8 @@ struct PngReader : PngState {
 // Error when the bytes are no PNG, which says what they are.
 void check_png(std::string_view bytes, const std::string& origin, const char* expected) {
   const std::string_view format = image_format(bytes);
-  check(format == "PNG", origin, format.empty() ? ": is not an image" : concat(": is a ", format, " image"), ", expected ",
-        expected);
+  check(format == "PNG", origin, format.empty() ? ": is not an image" : concat(": is a ", format, " image"),
+        ", expected ", expected);
 }
 
 struct PngWriter : PngState {

@@ -36,11 +36,9 @@ DecodedImage decode_webp(std::string_view bytes, const std::string& origin) {
   check_image_size(static_cast<uint64_t>(features.width), static_cast<uint64_t>(features.height), origin);
   DecodedImage decoded;
   Image& image = decoded.pixels = Image(features.width, features.height, 4);
-  const bool whole =
-      features.has_animation
-          ? decode_first_frame(data, image)
-          : WebPDecodeRGBAInto(data.bytes, data.size, image.pixels.data(), image.pixels.size(), 4 * features.width) !=
-                nullptr;
+  const bool whole = features.has_animation ? decode_first_frame(data, image)
+                                            : WebPDecodeRGBAInto(data.bytes, data.size, image.pixels.data(),
+                                                                 image.pixels.size(), 4 * features.width) != nullptr;
   check(whole, origin, ": broken or cut WebP");
   const std::unique_ptr<WebPDemuxer, void (*)(WebPDemuxer*)> demuxer(WebPDemux(&data), WebPDemuxDelete);
   if (demuxer) {

@@ -36,7 +36,9 @@ std::string shard_name(int64_t number) {
 static std::string_view compression(const fs::path& path) {
   static constexpr std::pair<std::string_view, std::string_view> kStarts[]{{"\x1f\x8b", "gzip"},
                                                                            {"BZh", "bzip2"},
-                                                                           {"\xfd" "7zXZ", "xz"},
+                                                                           {"\xfd"
+                                                                            "7zXZ",
+                                                                            "xz"},
                                                                            {"\x28\xb5\x2f\xfd", "zstd"},
                                                                            {"PK\x03\x04", "zip"},
                                                                            {"7z\xbc\xaf", "7z"}};

@@ -22,7 +22,8 @@ std::map<std::string, std::string> weight_map(const fs::path& index) {
   for (const auto& [tensor, file] : map.items()) {
     const std::string name = file.is_string() ? file.get<std::string>() : "";
     check(!name.empty() && name != "." && name != ".." && name.find('/') == std::string::npos, where, ": tensor ",
-          printable(tensor, 200), " lies in ", printable(file.dump(), 100), ", expected the name of a file beside the index");
+          printable(tensor, 200), " lies in ", printable(file.dump(), 100),
+          ", expected the name of a file beside the index");
     files[tensor] = name;
   }
   return files;

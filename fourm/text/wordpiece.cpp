@@ -118,7 +118,8 @@ std::optional<Truncation> read_truncation(const Table& root, const std::string& 
         ", expected Right or Left");
   check(strategy == "LongestFirst" || strategy == "OnlyFirst", where, ": the strategy ", printable(strategy, 30),
         " is not supported for single texts");
-  warn(origin, ": every text is cut to ", max_length, " tokens, as its 'truncation' says; set it to null to keep whole texts");
+  warn(origin, ": every text is cut to ", max_length,
+       " tokens, as its 'truncation' says; set it to null to keep whole texts");
   return Truncation{max_length, direction == "Left"};
 }
 

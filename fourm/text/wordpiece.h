@@ -61,11 +61,11 @@ class WordPiece {
   std::string prefix_;
   bool cleanup_ = true;
   size_t max_word_characters_ = 100;
-  std::optional<size_t> longest_;  ///< most ids of a text (truncation)
-  bool keep_end_ = false;          ///< truncation leaves the end of a text, not its beginning
+  std::optional<size_t> longest_;                       ///< most ids of a text (truncation)
+  bool keep_end_ = false;                               ///< truncation leaves the end of a text, not its beginning
   std::vector<std::string> tokens_;                     ///< by id
   std::unordered_map<std::string, int64_t> additions_;  ///< added tokens that are no entries of the vocabulary
-  std::vector<bool> special_;        ///< by id
+  std::vector<bool> special_;                           ///< by id
   int64_t pad_ = 0, unk_ = 0, sos_ = 0, eos_ = 0;
   SentinelRange sentinels_;
 };

@@ -79,15 +79,20 @@ TokenizerFiles TokenizerFiles::open(const fs::path& place) {
   const bool folder = fs::is_directory(path);
   TokenizerFiles files{{}, open_weights(path)};
   const SafetensorsFile& weights = files.weights;
-  const std::string origin = (folder ? path / "config.json" : path).string();
+  const bool in_header = has_training_arguments(weights) || weights.metadata().contains("enc_type") ||
+                         weights.metadata().contains("codebook_size");
+  const fs::path beside = folder ? path / "config.json" : path.parent_path() / "config.json";
+  const bool in_json = folder || (!in_header && fs::exists(beside));
+  const std::string origin = (in_json ? beside : path).string();
   YAML::Node given;
-  if (folder) {
-    given = parse_yaml(read_json(path / "config.json").dump(1), origin);
+  if (in_json) {
+    given = parse_yaml(read_json(beside).dump(1), origin);
   } else if (has_training_arguments(weights)) {
     given = metadata_node(constructor_arguments(weights), origin);
   } else {
-    check(weights.metadata().contains("enc_type") || weights.metadata().contains("codebook_size"), origin,
-          ": its header holds no tokenizer config (enc_type, codebook_size, ...); give the folder with config.json");
+    check(in_header, origin,
+          ": its header holds no tokenizer config (enc_type, codebook_size, ...), and there is no "
+          "config.json beside it");
     given = metadata_node(weights.metadata(), origin);
   }
   for (const auto& t : weights.tensors())

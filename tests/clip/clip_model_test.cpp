@@ -8,6 +8,7 @@
 #include "fourm/clip/image_text.h"
 #include "fourm/core/json.h"
 #include "fourm/tokenizer/picture_batch.h"
+#include "tests/support/compare.h"
 #include "tests/support/damage.h"
 #include "tests/support/described_pictures.h"
 
@@ -145,6 +146,32 @@ TEST_F(ClipModelTest, SavedAndOpenedAndSavedIsTheSame) {
     EXPECT_EQ(read_file(root / "once" / name), read_file(root / "twice" / name)) << name;
   EXPECT_TRUE(opened.embed_texts({"a blue disc"}).equal(model.embed_texts({"a blue disc"})));
   EXPECT_TRUE(opened.embed_pictures(batch(2)).equal(model.embed_pictures(batch(2))));
+}
+
+TEST_F(ClipModelTest, SavedAgainInAnyDtypeItLoads) {
+  const ClipModel model = fresh();
+  model.save(root / "again");
+  const auto tensors = test::read_all(root / "again/model.safetensors");
+  for (const auto type : {at::kHalf, at::kBFloat16, at::kDouble}) {
+    NamedTensors again;
+    for (const auto& [name, value] : tensors) again.emplace_back(name, value.to(type));
+    save_tensors(root / "again/model.safetensors", again);
+    for (const std::optional<Precision> pack : {std::optional<Precision>(), std::optional(Precision::kF32)}) {
+      const ClipModel opened = ClipModel::open(root / "again", pack);
+      EXPECT_LE(test::largest_difference(opened.embed_texts({"a blue disc"}), model.embed_texts({"a blue disc"})),
+                0.02);
+      EXPECT_LE(test::largest_difference(opened.embed_pictures(batch(2)), model.embed_pictures(batch(2))), 0.02);
+    }
+  }
+  NamedTensors wrapped;
+  for (const auto& [name, value] : tensors) wrapped.emplace_back("module." + name, value);
+  save_tensors(root / "again/model.safetensors", wrapped);
+  try {
+    ClipModel::open(root / "again");
+    ADD_FAILURE();
+  } catch (const Error& error) {
+    EXPECT_NE(std::string(error.what()).find("DistributedDataParallel"), std::string::npos) << error.what();
+  }
 }
 
 TEST_F(ClipModelTest, BrokenFoldersAreRefusedInOneLine) {

@@ -60,8 +60,8 @@ class SourceTest : public testing::Test {
 };
 
 TEST_F(SourceTest, ShardsOfImg2datasetAreRead) {
-  const std::vector<std::string> first{"000000000.jpg", "000000000.json", "000000000.txt", "000000001.JPG",
-                                       "000000001.json", "000000001.txt"};
+  const std::vector<std::string> first{"000000000.jpg", "000000000.json", "000000000.txt",
+                                       "000000001.JPG", "000000001.json", "000000001.txt"};
   tar("cc12m/00000.tar", first);
   tar("cc12m/00001.tar", {"000010000.png", "000010000.json", "000010000.txt"});
   write_file(root / "cc12m/00000_stats.json", "{}");
@@ -98,7 +98,8 @@ TEST_F(SourceTest, ExtensionsInCapitalsAreRead) {
 }
 
 TEST_F(SourceTest, KeysWithDotsStayApartOrAreRefused) {
-  tar("a/0.tar", {"IMG_2.0.rgb.png", "IMG_2.0.caption.txt", "IMG_2.1.rgb.png", "IMG_2.1.caption.txt", "a.1.jpg", "a.1.txt"});
+  tar("a/0.tar",
+      {"IMG_2.0.rgb.png", "IMG_2.0.caption.txt", "IMG_2.1.rgb.png", "IMG_2.1.caption.txt", "a.1.jpg", "a.1.txt"});
   EXPECT_EQ(samples(Source::open((root / "a").string())),
             (std::vector<std::string>{"IMG_2.0: caption rgb", "IMG_2.1: caption rgb", "a.1: caption rgb"}));
   EXPECT_EQ(faults(root / "a"), "");
@@ -106,7 +107,8 @@ TEST_F(SourceTest, KeysWithDotsStayApartOrAreRefused) {
   tar("b/caption/0.tar", {"1305031102.175304.txt"});
   EXPECT_EQ(samples(Source::open((root / "b").string())), (std::vector<std::string>{"1305031102.175304: caption rgb"}));
   tar("c/0.tar", {"0.rgb.png", "www.example.rgb.png", "www.example.org.jpg", "0.seg.v2.png"});
-  EXPECT_NE(faults(root / "c").find("www.example.rgb.png': has a dot in its key"), std::string::npos) << faults(root / "c");
+  EXPECT_NE(faults(root / "c").find("www.example.rgb.png': has a dot in its key"), std::string::npos)
+      << faults(root / "c");
   EXPECT_NE(faults(root / "c").find("www.example.org.jpg': has a dot in its key"), std::string::npos);
   EXPECT_NE(faults(root / "c").find("0.seg.v2.png': has a dot in its key"), std::string::npos);
   tar("d/rgb/0.tar", {"photo.draft.png", "photo.final.png"});
@@ -126,15 +128,17 @@ TEST_F(SourceTest, WhatIsNotReadIsNamed) {
   write_file(root / "a/1.tar.gz", "\x1f\x8b");
   write_file(root / "a/2.tgz", "\x1f\x8b");
   const std::string text = faults(root / "a");
-  for (const char* file : {"rgb/below: lies beside shards", "rgb/9.png: lies beside shards", "rgb/8.gif: is a GIF image",
-                           "a/1.tar.gz: is an archive that is not read", "a/2.tgz: is an archive that is not read"})
+  for (const char* file :
+       {"rgb/below: lies beside shards", "rgb/9.png: lies beside shards", "rgb/8.gif: is a GIF image",
+        "a/1.tar.gz: is an archive that is not read", "a/2.tgz: is an archive that is not read"})
     EXPECT_NE(text.find(file), std::string::npos) << file << " in\n" << text;
   write_file(root / "b/rgb/0.png", content("0.png"));
   tar("b/rgb/below/1.tar", {"1.png"});
   write_file(root / "b/rgb/2.tar.zst", "x");
   write_file(root / "b/rgb/3.heic", "x");
   const std::string below = faults(root / "b");
-  for (const char* file : {"below/1.tar: is an archive in a place", "2.tar.zst: is an archive that is not read", "3.heic: is a HEIC image"})
+  for (const char* file : {"below/1.tar: is an archive in a place", "2.tar.zst: is an archive that is not read",
+                           "3.heic: is a HEIC image"})
     EXPECT_NE(below.find(file), std::string::npos) << file << " in\n" << below;
   write_file(root / "c/0.tar", std::string("\x1f\x8b\x08\0", 4) + std::string(1000, 'x'));
   EXPECT_NE(faults(root / "c").find("0.tar: is compressed (gzip)"), std::string::npos) << faults(root / "c");

@@ -12,12 +12,14 @@ namespace {
 TEST(ImageFile, ExtensionsInAnyCase) {
   for (const char* name : {"a.png", "a.PNG", "b/c.JPG", "a.JPEG", "a.Jpeg", "x.y.webp", "a.WEBP"})
     EXPECT_TRUE(is_image_file(name)) << name;
-  for (const char* name : {"a.gif", "a.TIFF", "a.npy", "png", "a.jpg.txt", "a.png2"}) EXPECT_FALSE(is_image_file(name)) << name;
+  for (const char* name : {"a.gif", "a.TIFF", "a.npy", "png", "a.jpg.txt", "a.png2"})
+    EXPECT_FALSE(is_image_file(name)) << name;
   EXPECT_EQ(lower_extension("a/b.TAR"), ".tar");
 }
 
 TEST(ImageFile, FormatsThatAreNotReadAreNamed) {
-  for (const auto& [name, format] : {std::pair{"a.GIF", "GIF"}, {"a.tif", "TIFF"}, {"a.bmp", "BMP"}, {"a.heic", "HEIC"}, {"a.avif", "AVIF"}}) {
+  for (const auto& [name, format] :
+       {std::pair{"a.GIF", "GIF"}, {"a.tif", "TIFF"}, {"a.bmp", "BMP"}, {"a.heic", "HEIC"}, {"a.avif", "AVIF"}}) {
     const std::string text = unsupported_image(name);
     EXPECT_NE(text.find(format), text.npos) << text;
     for (const char* supported : {".jpg", ".jpeg", ".png", ".webp"}) EXPECT_NE(text.find(supported), text.npos) << text;
@@ -27,10 +29,19 @@ TEST(ImageFile, FormatsThatAreNotReadAreNamed) {
 }
 
 TEST(ImageFile, FormatsAreKnownByTheirFirstBytes) {
-  const auto box = [](const char* brand) { return std::string("\0\0\0\x18" "ftyp", 8) + brand + std::string(12, '\0'); };
-  const std::vector<std::pair<std::string, const char*>> files{
-      {"GIF89a\1\0\1\0", "GIF"}, {std::string("II*\0\x08\0\0\0", 8), "TIFF"}, {std::string("MM\0*\0\0\0\x08", 8), "TIFF"},
-      {"BM\x46", "BMP"},         {box("heic"), "HEIC"},                         {box("avif"), "AVIF"}};
+  const auto box = [](const char* brand) {
+    return std::string(
+               "\0\0\0\x18"
+               "ftyp",
+               8) +
+           brand + std::string(12, '\0');
+  };
+  const std::vector<std::pair<std::string, const char*>> files{{"GIF89a\1\0\1\0", "GIF"},
+                                                               {std::string("II*\0\x08\0\0\0", 8), "TIFF"},
+                                                               {std::string("MM\0*\0\0\0\x08", 8), "TIFF"},
+                                                               {"BM\x46", "BMP"},
+                                                               {box("heic"), "HEIC"},
+                                                               {box("avif"), "AVIF"}};
   for (const auto& [bytes, format] : files) {
     EXPECT_EQ(image_format(bytes), format);
     for (const auto& read : {+[](const std::string& b) { decode_image(b, "photo.jpg"); },
@@ -52,7 +63,8 @@ TEST(ImageFile, FoldersBelowAreEntered) {
   set_quiet(true);
   const fs::path root = fs::path(testing::TempDir()) / "image_files";
   fs::remove_all(root);
-  for (const char* name : {"b.png", "n01/a.JPEG", "n01/deep/c.Jpg", "n02/d.npy", "n02/e.gif", ".hidden/f.png", "n02/.g.png", "h.txt"})
+  for (const char* name :
+       {"b.png", "n01/a.JPEG", "n01/deep/c.Jpg", "n02/d.npy", "n02/e.gif", ".hidden/f.png", "n02/.g.png", "h.txt"})
     write_file(root / name, "x");
   fs::create_directory_symlink(root, root / "n01" / "loop");
   fs::create_directory_symlink(root / "n02", root / "linked");

@@ -78,12 +78,13 @@ std::string jpeg(const Image& image, J_COLOR_SPACE space, const Extra& extra, bo
   jpeg_set_defaults(&info);
   if (ycck) jpeg_set_colorspace(&info, JCS_YCCK);
   jpeg_set_quality(&info, 100, TRUE);
-  for (int c = 0; c < info.num_components; ++c)
-    info.comp_info[c].h_samp_factor = info.comp_info[c].v_samp_factor = 1;
+  for (int c = 0; c < info.num_components; ++c) info.comp_info[c].h_samp_factor = info.comp_info[c].v_samp_factor = 1;
   jpeg_start_compress(&info, TRUE);
   if (!extra.exif.empty()) {
-    const std::string xmp = std::string("http://ns.adobe.com/xap/1.0/\0<x/>", 34), marker = std::string("Exif\0\0", 6) + extra.exif;
-    jpeg_write_marker(&info, JPEG_APP0 + 1, reinterpret_cast<const JOCTET*>(xmp.data()), static_cast<unsigned>(xmp.size()));
+    const std::string xmp = std::string("http://ns.adobe.com/xap/1.0/\0<x/>", 34),
+                      marker = std::string("Exif\0\0", 6) + extra.exif;
+    jpeg_write_marker(&info, JPEG_APP0 + 1, reinterpret_cast<const JOCTET*>(xmp.data()),
+                      static_cast<unsigned>(xmp.size()));
     jpeg_write_marker(&info, JPEG_APP0 + 1, reinterpret_cast<const JOCTET*>(marker.data()),
                       static_cast<unsigned>(marker.size()));
   }
@@ -160,7 +161,8 @@ std::string linear_grey() {
 
 Image rgb_of(const std::vector<std::array<uint8_t, 3>>& pixels) {
   Image image(static_cast<int>(pixels.size()), 1, 3);
-  for (size_t i = 0; i < pixels.size(); ++i) std::copy(pixels[i].begin(), pixels[i].end(), image.at(static_cast<int>(i), 0));
+  for (size_t i = 0; i < pixels.size(); ++i)
+    std::copy(pixels[i].begin(), pixels[i].end(), image.at(static_cast<int>(i), 0));
   return image;
 }
 
@@ -249,7 +251,8 @@ TEST(Profile, ColoursBecomeSrgb) {
   const Extra p3{"", display_p3()};
   const auto near = [&](const Image& got, const Image& want, int tolerance, const char* what) {
     ASSERT_EQ(got.pixels.size(), want.pixels.size()) << what;
-    for (size_t i = 0; i < got.pixels.size(); ++i) EXPECT_NEAR(got.pixels[i], want.pixels[i], tolerance) << what << " " << i;
+    for (size_t i = 0; i < got.pixels.size(); ++i)
+      EXPECT_NEAR(got.pixels[i], want.pixels[i], tolerance) << what << " " << i;
   };
   const std::vector<std::vector<uint8_t>> rows{stored.pixels};
   near(decode_image(png(rows, 8, PNG_COLOR_TYPE_RGB, p3), "x"), expected, 1, "PNG");
@@ -300,8 +303,9 @@ TEST(Cmyk, InksLetLightThrough) {
 TEST(Animation, TheFirstFrameIsRead) {
   Image first(4, 2, 3, 60), second(4, 2, 3, 200);
   const auto frame = [](const Image& image) {
-    return riff_chunk("ANMF", little_endian(0, 6) + little_endian(image.width - 1, 3) + little_endian(image.height - 1, 3) +
-                                  little_endian(100, 3) + little_endian(0, 1) + webp_pixels(image));
+    return riff_chunk("ANMF", little_endian(0, 6) + little_endian(image.width - 1, 3) +
+                                  little_endian(image.height - 1, 3) + little_endian(100, 3) + little_endian(0, 1) +
+                                  webp_pixels(image));
   };
   const std::string file =
       riff_chunk("RIFF", "WEBP" + riff_chunk("VP8X", little_endian(2, 4) + little_endian(3, 3) + little_endian(1, 3)) +

@@ -242,12 +242,14 @@ TEST(Model, FilesWithoutMetadataKeepTheirTies) {
   const fs::path copy = fs::temp_directory_path() / "fourm_untied";
   model.save(copy);
   const auto original = test::read_all(copy / "model.safetensors");
-  const std::string head = "decoder_embeddings.words.to_logits.weight", table = "decoder_embeddings.words.token_emb.weight";
+  const std::string head = "decoder_embeddings.words.to_logits.weight",
+                    table = "decoder_embeddings.words.token_emb.weight";
   ASSERT_TRUE(original.contains(head));
   for (const auto type : {at::kHalf, at::kBFloat16, at::kFloat, at::kDouble})
     for (const bool other_name : {false, true}) {
       NamedTensors tensors;
-      for (const auto& [name, value] : original) tensors.emplace_back(other_name && name == head ? table : name, value.to(type));
+      for (const auto& [name, value] : original)
+        tensors.emplace_back(other_name && name == head ? table : name, value.to(type));
       save_tensors(copy / "model.safetensors", tensors);
       const FourM loaded = FourM::open(copy, tiny_table());
       const Tensor expected = original.at(head).to(type).to(at::kFloat);
@@ -257,7 +259,8 @@ TEST(Model, FilesWithoutMetadataKeepTheirTies) {
       const double loss = loaded.loss(tiny_batch()).total.item<double>();
       EXPECT_NEAR(loss, model.loss(tiny_batch()).total.item<double>(), 0.05) << type;
       for (const auto precision : {Precision::kF32, Precision::kBf16, Precision::kInt8})
-        EXPECT_NEAR(FourM::open(copy, tiny_table(), precision).loss(tiny_batch()).total.item<double>(), loss, 0.05) << type;
+        EXPECT_NEAR(FourM::open(copy, tiny_table(), precision).loss(tiny_batch()).total.item<double>(), loss, 0.05)
+            << type;
     }
   fs::remove_all(copy);
 }
@@ -317,7 +320,8 @@ TEST(Model, WrappersAndPointersAreNamed) {
     }
     return std::string("accepted");
   };
-  for (const auto& [prefix, wrapper] : {std::pair{"module.", "DistributedDataParallel"}, {"_orig_mod.", "torch.compile"}}) {
+  for (const auto& [prefix, wrapper] :
+       {std::pair{"module.", "DistributedDataParallel"}, {"_orig_mod.", "torch.compile"}}) {
     NamedTensors tensors;
     for (const auto& [name, value] : original) tensors.emplace_back(prefix + name, value);
     save_tensors(copy / "model.safetensors", tensors);
@@ -325,7 +329,8 @@ TEST(Model, WrappersAndPointersAreNamed) {
     EXPECT_NE(refusal().find("state_dict()"), std::string::npos) << refusal();
     EXPECT_EQ(refusal().find("missing"), std::string::npos) << refusal();
   }
-  write_file(copy / "model.safetensors", "version https://git-lfs.github.com/spec/v1\noid sha256:aaaa\nsize 16608328\n");
+  write_file(copy / "model.safetensors",
+             "version https://git-lfs.github.com/spec/v1\noid sha256:aaaa\nsize 16608328\n");
   EXPECT_NE(refusal().find("model.safetensors: is a Git LFS pointer"), std::string::npos) << refusal();
   fs::remove_all(copy);
 }

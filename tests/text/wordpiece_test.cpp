@@ -117,13 +117,22 @@ TEST(WordPieceFile, WhatIsNotSupportedIsNamed) {
                                {"single", {{{"Sequence", {{"id", "A"}}}}, {{"SpecialToken", {{"id", "[EOS]"}}}}}}};
       },
       "'post_processor'");
-  expect_refused([](Json& j) { j["padding"] = {{"strategy", {{"Fixed", 8}}}, {"pad_to_multiple_of", nullptr}}; },
-                 "'padding'");
-  expect_refused([](Json& j) { j["padding"] = {{"strategy", "BatchLongest"}, {"pad_to_multiple_of", 8}}; }, "'padding'");
+  expect_refused(
+      [](Json& j) {
+        j["padding"] = {{"strategy", {{"Fixed", 8}}}, {"pad_to_multiple_of", nullptr}};
+      },
+      "'padding'");
+  expect_refused(
+      [](Json& j) {
+        j["padding"] = {{"strategy", "BatchLongest"}, {"pad_to_multiple_of", 8}};
+      },
+      "'padding'");
   expect_refused([](Json& j) { j["truncation"] = {{"max_length", 5}}; }, "truncation: the key 'direction'");
   expect_refused([](Json& j) { j["truncation"] = {{"max_length", -5}}; }, "'max_length'");
   expect_refused(
-      [](Json& j) { j["truncation"] = {{"max_length", 5}, {"direction", "Right"}, {"strategy", "OnlySecond"}}; },
+      [](Json& j) {
+        j["truncation"] = {{"max_length", 5}, {"direction", "Right"}, {"strategy", "OnlySecond"}};
+      },
       "truncation: the strategy 'OnlySecond'");
   expect_refused([](Json& j) { j["decoder"]["prefix"] = "@@"; }, "different prefixes");
   expect_refused([](Json& j) { j.erase("model"); }, "'model' is missing");
@@ -132,8 +141,8 @@ TEST(WordPieceFile, WhatIsNotSupportedIsNamed) {
 
 // The ids that Hugging Face's tokenizers 0.23 gives for a file with each feature.
 TEST(WordPieceFile, FeaturesAreReadAsHuggingFaceReadsThem) {
-  const Tokens vocabulary{"[PAD]", "[UNK]", "[SOS]", "[EOS]",    "[S_0]", "[S_1]", "a",  "red", "chair", "##s", "cat",
-                          "tur",   "##quoise", "on", "the", "##x", "x", ".", "!", "[", "]", "new"};
+  const Tokens vocabulary{"[PAD]", "[UNK]",    "[SOS]", "[EOS]", "[S_0]", "[S_1]", "a", "red", "chair", "##s", "cat",
+                          "tur",   "##quoise", "on",    "the",   "##x",   "x",     ".", "!",   "[",     "]",   "new"};
   Json plain{{"version", "1.0"},
              {"truncation", nullptr},
              {"padding", nullptr},
@@ -181,15 +190,18 @@ TEST(WordPieceFile, FeaturesAreReadAsHuggingFaceReadsThem) {
   testing::internal::CaptureStderr();
   Json cut = plain;
   cut["truncation"] = {{"direction", "Right"}, {"max_length", 5}, {"strategy", "LongestFirst"}, {"stride", 0}};
-  expect_ids(cut, {{6, 7, 8, 13, 14}, {14, 19, 21, 20, 10}, {19, 16, 20, 10, 19}, {10, 19, 16, 20, 16}, {6, 19, 1, 20, 8}});
+  expect_ids(cut,
+             {{6, 7, 8, 13, 14}, {14, 19, 21, 20, 10}, {19, 16, 20, 10, 19}, {10, 19, 16, 20, 16}, {6, 19, 1, 20, 8}});
   cut["truncation"]["direction"] = "Left";
   cut["truncation"]["strategy"] = "OnlyFirst";
-  expect_ids(cut, {{11, 12, 8, 9, 18}, {11, 12, 11, 12, 9}, {20, 10, 19, 16, 20}, {16, 19, 16, 20, 18}, {20, 8, 19, 1, 20}});
+  expect_ids(cut,
+             {{11, 12, 8, 9, 18}, {11, 12, 11, 12, 9}, {20, 10, 19, 16, 20}, {16, 19, 16, 20, 18}, {20, 8, 19, 1, 20}});
   const std::string warnings = testing::internal::GetCapturedStderr();
   EXPECT_NE(warnings.find("warning: test.json: every text is cut to 5 tokens"), std::string::npos) << warnings;
 
   Json harmless = plain;
-  harmless["padding"] = {{"strategy", "BatchLongest"}, {"direction", "Right"}, {"pad_to_multiple_of", nullptr}, {"pad_id", 0}};
+  harmless["padding"] = {
+      {"strategy", "BatchLongest"}, {"direction", "Right"}, {"pad_to_multiple_of", nullptr}, {"pad_id", 0}};
   harmless["post_processor"] = {{"type", "TemplateProcessing"},
                                 {"single", Json::array({{{"Sequence", {{"id", "A"}, {"type_id", 0}}}}})},
                                 {"special_tokens", Json::object()}};

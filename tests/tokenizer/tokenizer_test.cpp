@@ -5,6 +5,7 @@
 #include "fourm/core/config_json.h"
 #include "fourm/tokenizer/losses.h"
 #include "fourm/tokenizer/vqvae.h"
+#include "tests/support/compare.h"
 #include "tests/support/fixtures.h"
 
 namespace fourm {
@@ -57,6 +58,44 @@ TEST(Tokenizer, BothLayoutsLoadAndSaveBitEqual) {
     expect_same(hub, Tokenizer::open(folder / name));
     hub.save(folder / (std::string(name) + ".safetensors"));
     expect_same(hub, Tokenizer::open(folder / (std::string(name) + ".safetensors")));
+  }
+}
+
+// What Python's load_file and save_file make of a tokenizer: any dtype, no metadata, perhaps in shards.
+TEST(Tokenizer, SavedAgainInAnyDtypeItLoads) {
+  const fs::path folder = fs::path(testing::TempDir()) / "tokenizer_again";
+  for (const char* name : {"a_vqvae_semseg", "c_divae_rgb", "d2_mlp_lucid_multihead"}) {
+    const fs::path given = test::fixture_root() / "tokenizers" / name;
+    FOURM_NEEDS(given);
+    const Tokenizer original = Tokenizer::open(given);
+    original.save(folder);
+    const auto tensors = test::read_all(folder / "model.safetensors");
+    const Tensor x = read_tensor(SafetensorsFile::open(given / "inputs.safetensors"), "x");
+    for (const auto type : {at::kHalf, at::kBFloat16, at::kDouble}) {
+      NamedTensors again;
+      for (const auto& [key, value] : tensors)
+        again.emplace_back(key, value.is_floating_point() ? value.to(type) : value);
+      save_tensors(folder / "model.safetensors", again);
+      const Tensor tokens = Tokenizer::open(folder).encode(x);
+      if (type == at::kDouble) {
+        EXPECT_TRUE(tokens.equal(original.encode(x))) << name;
+      }
+      EXPECT_TRUE(Tokenizer::open(folder, Precision::kF32).encode(x).equal(tokens)) << name << " " << type;
+      EXPECT_TRUE(Tokenizer::open(folder / "model.safetensors").encode(x).equal(tokens)) << name << " " << type;
+    }
+    const size_t half = tensors.size() / 2;
+    NamedTensors parts[2];
+    Json map = Json::object();
+    for (const auto& [key, value] : tensors) {
+      const size_t part = map.size() < half ? 0 : 1;
+      parts[part].emplace_back(key, value);
+      map[key] = concat("part", part, ".safetensors");
+    }
+    for (size_t part = 0; part < 2; ++part) save_tensors(folder / concat("part", part, ".safetensors"), parts[part]);
+    write_json(folder / "model.safetensors.index.json", {{"weight_map", map}});
+    fs::remove(folder / "model.safetensors");
+    EXPECT_TRUE(Tokenizer::open(folder).encode(x).equal(original.encode(x))) << name;
+    fs::remove_all(folder);
   }
 }
 
