@@ -46,7 +46,7 @@ struct Row {
     v("image_size", image_size, "pixels a side of the picture behind the grid; 0 = the model's");
     v("patch_size", patch_size, "pixels a side of the patch behind a token; 0 = the model's");
     v("channels", channels, "channels of a picture");
-    v("max_tokens", max_tokens, "most tokens of a sequence");
+    v("max_tokens", max_tokens, "most tokens of a sequence, or of tokens that are no grid over an image");
     v("max_length", max_length, "decoder positions from here on become 0; 0 = max_tokens");
     v("width", width, "numbers a vector, for embeddings");
     v("positions", positions, "sincos2d, sincos1d or learned; default by kind");
@@ -61,6 +61,11 @@ struct Rows {
   }
 };
 
+// Tokens in a row, without an image behind them.
+bool is_row(const Modality& m) {
+  return m.kind == ModalityKind::kTokens && m.max_tokens > 0 && m.image_size == 0 && m.patch_size == 0;
+}
+
 Modality from_row(const std::string& name, const Row& row, const std::string& origin) {
   const std::string where = origin + ": modality " + printable(name) + ": ";
   // Results and token folders are files of this name.
@@ -72,7 +77,7 @@ Modality from_row(const std::string& name, const Row& row, const std::string& or
              row.patch_size, row.channels,
              row.max_tokens, row.max_length,
              row.width,      PositionKind::kSinCos2d};
-  if (m.is_sequence()) m.positions = PositionKind::kSinCos1d;
+  if (m.is_sequence() || is_row(m)) m.positions = PositionKind::kSinCos1d;
   if (!row.positions.empty()) m.positions = parse_enum(kPositions, row.positions, where + "positions");
   if (m.max_length == 0) m.max_length = m.max_tokens;
   for (const auto& [key, value, limit] : {std::tuple{"vocab_size", m.vocab_size, int64_t{1} << 24},
@@ -82,6 +87,8 @@ Modality from_row(const std::string& name, const Row& row, const std::string& or
                                           {"max_tokens", m.max_tokens, int64_t{1} << 20},
                                           {"width", m.width, int64_t{1} << 16}})
     check(value >= 0 && value <= limit, where, key, " is ", value, ", expected 0 to ", limit);
+  check(!is_row(m) || m.positions != PositionKind::kSinCos2d, where,
+        "positions sincos2d need image_size and patch_size in place of max_tokens");
   const bool has_ids = m.kind == ModalityKind::kTokens || m.kind == ModalityKind::kSequence;
   check(!has_ids || m.vocab_size > 0, where, "vocab_size is missing");
   check(!m.is_sequence() || m.max_tokens > 0, where, "max_tokens is missing");
@@ -116,12 +123,16 @@ Modality ModalityTable::at(const std::string& name, int64_t model_image_size, in
   check(found != rows_.end(), "unknown modality ", printable(name), did_you_mean(name, names()),
         "; a YAML file can define it (docs/modalities.md)");
   Modality m = found->second;
-  if (m.is_sequence()) return m;
+  if (m.is_sequence() || is_row(m)) return m;
   if (m.image_size == 0) m.image_size = model_image_size;
   if (m.patch_size == 0) m.patch_size = model_patch_size;
   check(m.patch_size > 0 && m.image_size >= m.patch_size, "modality '", name, "': a picture of ", m.image_size,
         " pixels holds no patch of ", m.patch_size);
-  m.max_tokens = m.grid() * m.grid();
+  const int64_t tokens = m.grid() * m.grid();
+  check(m.max_tokens == 0 || m.max_tokens == tokens, "modality '", name, "': max_tokens is ", m.max_tokens,
+        ", but an image of ", m.image_size, " pixels has ", tokens, " patches of ", m.patch_size,
+        "; leave out max_tokens, or image_size and patch_size if the tokens are no grid");
+  m.max_tokens = tokens;
   return m;
 }
 

@@ -1,18 +1,20 @@
 #include "fourm/model/embedding.h"
 
+#include <algorithm>
+
 #include "fourm/core/error.h"
 #include "fourm/nn/position.h"
 
 namespace fourm {
 namespace {
 
-constexpr int64_t kSequenceRows = 512;  // rows of every stored sequence position table, whatever its max_length
+constexpr int64_t kSequenceRows = 512;  // least rows of a stored sequence position table, whatever its max_length
 constexpr double kEmbeddingDeviation = 0.02;
 
 Tensor position_table(const Scope& scope, const Modality& m, int64_t dim) {
-  if (m.is_sequence())
-    return scope.buffer("pos_emb", {1, kSequenceRows, dim}, Init::constant(sincos_1d(kSequenceRows, dim)));
-  const int64_t n = m.grid() * m.grid();
+  const int64_t n = m.is_sequence() ? std::max(kSequenceRows, m.max_tokens) : m.max_tokens;
+  if (m.is_sequence() || m.positions == PositionKind::kSinCos1d)
+    return scope.buffer("pos_emb", {1, n, dim}, Init::constant(sincos_1d(n, dim)));
   if (m.positions == PositionKind::kLearned)
     return scope.parameter("pos_emb", {1, n, dim}, Init::normal(kEmbeddingDeviation));
   return scope.buffer("pos_emb", {1, n, dim}, Init::constant(sincos_2d(m.grid(), m.grid(), dim)));
