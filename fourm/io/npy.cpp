@@ -13,10 +13,10 @@ namespace {
 constexpr std::string_view kMagic = "\x93NUMPY";
 
 size_t item_size(std::string_view dtype, const std::string& origin) {
-  for (const char* known : {"b1", "i1", "u1", "i2", "u2", "i4", "i8", "f2", "f4", "f8"})
+  for (const char* known : {"b1", "i1", "u1", "i2", "u2", "i4", "u4", "i8", "f2", "f4", "f8"})
     if (dtype == known) return static_cast<size_t>(dtype[1] - '0');
   fail(origin, ": arrays of dtype '", printable(dtype, 20),
-       "' are not read; save it as bool, int8 to int64, uint8, uint16 or float16 to float64");
+       "' are not read; save it as bool, int8 to int64, uint8 to uint32 or float16 to float64");
 }
 
 int64_t product(const std::vector<int64_t>& shape, const std::string& origin) {
@@ -152,6 +152,7 @@ void for_each(const NpyArray& array, const Body& body) {
     if (array.dtype == "u2") body(static_cast<int64_t>(item<uint16_t>(array, i)));
     if (array.dtype == "i2") body(static_cast<int64_t>(item<int16_t>(array, i)));
     if (array.dtype == "i4") body(static_cast<int64_t>(item<int32_t>(array, i)));
+    if (array.dtype == "u4") body(static_cast<int64_t>(item<uint32_t>(array, i)));
     if (array.dtype == "i8") body(item<int64_t>(array, i));
     if (array.dtype == "f2") body(static_cast<double>(half_to_float(item<uint16_t>(array, i))));
     if (array.dtype == "f4") body(static_cast<double>(item<float>(array, i)));
@@ -236,6 +237,7 @@ NpyArray npy_from_integers(const std::vector<int64_t>& values, std::vector<int64
   if (dtype == "i2") array.bytes = packed<int16_t>(values, dtype);
   if (dtype == "u2") array.bytes = packed<uint16_t>(values, dtype);
   if (dtype == "i4") array.bytes = packed<int32_t>(values, dtype);
+  if (dtype == "u4") array.bytes = packed<uint32_t>(values, dtype);
   if (dtype == "i8") array.bytes = packed<int64_t>(values, dtype);
   check(!array.bytes.empty() || values.empty(), "[npy] integers cannot be written as dtype '", dtype, "'");
   return array;

@@ -11,7 +11,7 @@
 namespace fourm {
 
 struct NpyArray {
-  std::string dtype;  ///< "b1", "i1", "u1", "i2", "u2", "i4", "i8", "f2", "f4" or "f8"
+  std::string dtype;  ///< "b1", "i1", "u1", "i2", "u2", "i4", "u4", "i8", "f2", "f4" or "f8"
   std::vector<int64_t> shape;
   std::string bytes;  ///< product of shape times item size
 

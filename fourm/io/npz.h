@@ -1,0 +1,15 @@
+// NumPy's .npz files: a zip archive of .npy members, stored (numpy.savez) or compressed (numpy.savez_compressed).
+#pragma once
+
+#include <map>
+#include <string>
+#include <string_view>
+
+#include "fourm/io/npy.h"
+
+namespace fourm {
+
+/// Array name -> array. Error naming `origin` on a broken archive, a member that is no .npy file, and more than 2 GiB.
+std::map<std::string, NpyArray> decode_npz(std::string_view bytes, const std::string& origin);
+
+}  // namespace fourm
