@@ -19,8 +19,7 @@ BoxOrder parse_box_order(std::string_view name) {
 
 double area(const LabelledBox& box) { return std::max(0.0, box.xmax - box.xmin) * std::max(0.0, box.ymax - box.ymin); }
 
-/// The box in the view, or nothing when too little of it is inside.
-static std::optional<LabelledBox> view_box(LabelledBox box, const CropView& view, double min_visibility) {
+std::optional<LabelledBox> view_box(LabelledBox box, const CropView& view, double min_visibility) {
   const auto x = [&](double value) { return (value * view.width - view.left) / view.crop_width; };
   const auto y = [&](double value) { return (value * view.height - view.top) / view.crop_height; };
   // Areas are measured in pixels of the crop.

@@ -39,6 +39,9 @@ struct BoxOptions {
   double min_visibility = 0;  ///< smallest fraction of a box inside the crop
 };
 
+/// The box as seen in the view, clipped; nothing when less than `min_visibility` of it, or no area, is inside.
+std::optional<LabelledBox> view_box(LabelledBox box, const CropView& view, double min_visibility = 0);
+
 /// The boxes as seen in the view, clipped, chosen and ordered. `random` is drawn from for BoxOrder::kRandom only.
 std::vector<LabelledBox> view_boxes(const std::vector<LabelledBox>& boxes, const CropView& view,
                                     const BoxOptions& options, Random& random);

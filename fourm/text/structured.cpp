@@ -203,6 +203,7 @@ std::string poses_to_string(const std::vector<HumanPose>& people, const std::vec
     out += "human ";
     for (int k = 0; k < 4; ++k) out += coordinate(k, people[i].box[k] * kBoxScale) + " ";
     for (const int group : orders[i]) {
+      if (group == 0 && !people[i].has_pose) continue;
       out += kGroups[group].word + " ";
       for (const double value : group_values(people[i], group)) out += write_group(group, value) + " ";
     }

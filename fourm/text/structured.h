@@ -40,6 +40,7 @@ struct HumanPose {
   std::array<double, 9> global{};  ///< global orientation, a rotation matrix, in [-1, 1]
   std::array<double, 3> camera{};  ///< written in [-1, 19]
   std::array<double, 10> shape{};  ///< about normal
+  bool has_pose = true;            ///< false: the tokens of the pose are not known, and their group is not written
 };
 
 /// The order in which a person's groups are written: 0 pose, 1 global, 2 camera, 3 shape.

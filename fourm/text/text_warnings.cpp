@@ -1,0 +1,79 @@
+#include "fourm/text/text_warnings.h"
+
+#include <algorithm>
+
+#include "fourm/core/error.h"
+#include "fourm/core/strings.h"
+#include "fourm/text/boxes.h"
+
+namespace fourm {
+namespace {
+
+constexpr size_t kFewLetters = 4;  // shorter words may well be abbreviations
+
+// One character of UTF-8.
+bool is_one_character(std::string_view text) {
+  return std::count_if(text.begin(), text.end(), [](char c) { return (c & 0xC0) != 0x80; }) == 1;
+}
+
+// The first word that is written letter by letter; "" when there is none.
+std::string spelled_word(const std::vector<int64_t>& ids, const WordPiece& words) {
+  std::string word;
+  size_t letters = 0;
+  bool spelled = false;
+  const auto is_found = [&] { return spelled && letters >= kFewLetters; };
+  for (const std::string& token : words.tokens(ids)) {
+    const bool goes_on = token.starts_with("##") && token.size() > 2;
+    if (!goes_on && is_found()) break;
+    const std::string_view piece = std::string_view(token).substr(goes_on ? 2 : 0);
+    if (!goes_on) {
+      word.clear();
+      letters = 0;
+      spelled = true;
+    }
+    word += piece;
+    ++letters;
+    spelled = spelled && is_one_character(piece);
+  }
+  return is_found() ? word : "";
+}
+
+bool is_image_file(const std::string& text) {
+  std::string ending = fs::path(text).extension().string();
+  std::transform(ending.begin(), ending.end(), ending.begin(),
+                 [](char c) { return c >= 'A' && c <= 'Z' ? c + 32 : c; });
+  std::error_code error;
+  return contains({".jpg", ".jpeg", ".png", ".webp"}, ending) && fs::is_regular_file(text, error);
+}
+
+}  // namespace
+
+std::vector<TextWarning> warnings_of_ids(const std::vector<int64_t>& ids, const WordPiece& words,
+                                         const std::string& modality, int64_t max_tokens) {
+  std::vector<TextWarning> warnings;
+  const auto length = static_cast<int64_t>(ids.size());
+  if (length + 1 > max_tokens) {
+    const int64_t kept = std::min(length, max_tokens);
+    const std::string end = words.decode({ids.begin() + std::max<int64_t>(0, kept - 8), ids.begin() + kept}, false);
+    warnings.push_back({"cut", concat("has ", length + 1, " tokens, ", modality, " keeps the first ", max_tokens,
+                                      ", which end in ", printable(end), "; raise max_tokens or shorten it")});
+  }
+  if (const std::string word = spelled_word(ids, words); !word.empty())
+    warnings.push_back({"letters", concat("the text tokenizer knows ", printable(word),
+                                          " only letter by letter; a vocabulary trained on such texts (`fourm vocab "
+                                          "train`) keeps words whole")});
+  return warnings;
+}
+
+std::vector<TextWarning> warnings_of_text(const std::string& text, const WordPiece& words, const std::string& modality,
+                                          int64_t max_tokens) {
+  std::vector<TextWarning> warnings = warnings_of_ids(words.encode(text), words, modality, max_tokens);
+  if (is_image_file(text))
+    warnings.push_back({"file", concat(printable(text), " is read as a text, although an image file has this name")});
+  if (modality.starts_with("det") && !trim(text).empty() && boxes_from_string(text).empty())
+    warnings.push_back(
+        {"boxes", concat(printable(text), " holds no box; write v0=XMIN v1=YMIN v2=XMAX v3=YMAX CLASS")});
+  return warnings;
+}
+
+}  // namespace fourm
