@@ -1,7 +1,10 @@
 // fourm data check|stats|convert|label
 #include <iostream>
+#include <optional>
+#include <set>
 
 #include "cli/verbs.h"
+#include "fourm/core/config.h"
 #include "fourm/core/log.h"
 #include "fourm/core/strings.h"
 #include "fourm/data/check.h"
@@ -9,19 +12,43 @@
 #include "fourm/data/fault_list.h"
 #include "fourm/data/stats.h"
 #include "fourm/eval/gallery.h"
+#include "fourm/train/pretraining.h"
 
 namespace fourm {
 namespace {
 
 struct Options {
-  std::string path, out, to = "shards", text_tokenizer;
+  std::string path, out, to = "shards", text_tokenizer, modalities, recipe;
   CheckOptions check;
   int64_t shard_size = 1000, preview = 12;
   bool json = false, speed = false, transparency = false;
 };
 
+// What --recipe, --modalities and --text-tokenizer say about the files of the set.
+CheckReport checked(const Options& o) {
+  PretrainConfig recipe;
+  if (!o.recipe.empty()) load_config(o.recipe, {}, recipe);
+  if (!o.modalities.empty()) recipe.modalities = o.modalities;
+  if (!o.text_tokenizer.empty()) recipe.text_tokenizer = o.text_tokenizer;
+  ModalityTable table = ModalityTable::official();
+  if (!recipe.modalities.empty()) table.extend(fs::path(recipe.modalities));
+  std::set<std::string> names(recipe.model.domains_in.begin(), recipe.model.domains_in.end());
+  names.insert(recipe.model.domains_out.begin(), recipe.model.domains_out.end());
+  if (o.recipe.empty() && !o.modalities.empty()) {
+    ModalityTable own;
+    own.extend(fs::path(o.modalities));
+    for (const auto& name : own.names()) names.insert(name);
+  }
+  CheckOptions options = o.check;
+  for (const auto& name : names)
+    options.modalities.push_back(table.at(name, recipe.model.image_size, recipe.model.patch_size));
+  std::optional<WordPiece> text;
+  if (!recipe.text_tokenizer.empty()) options.text = &text.emplace(WordPiece::load(recipe.text_tokenizer));
+  return check_data(o.path, options);
+}
+
 void run_check(const Options& o) {
-  const CheckReport report = check_data(o.path, o.check);
+  const CheckReport report = checked(o);
   const std::string faults_found = counted(static_cast<int64_t>(report.faults.size()), "fault");
   if (o.json) {
     Json faults = Json::array();
@@ -108,10 +135,14 @@ void add_data(CLI::App& program) {
   auto* check_verb = add("check", "name each broken, unpaired, mis-sized or out-of-range file; exit 1 if there is one");
   check_verb->add_option("--classes", o->check.classes, "labels of semseg end below this; default: dataset.yaml");
   check_verb->add_flag("--missing-ok", o->check.missing_ok, "samples may lack modalities");
+  check_verb->add_option("--recipe", o->recipe, "read the modalities of this pre-training recipe as training does");
+  check_verb->add_option("--modalities", o->modalities, "YAML file of modalities beyond the official ones");
+  check_verb->add_option("--text-tokenizer", o->text_tokenizer, "tokenizer.json that texts should fit");
   check_verb->add_option("--threads", o->check.threads, "0: one for each processor")->capture_default_str();
   check_verb->add_flag("--json", o->json, "machine-readable");
   check_verb->footer(
       "Examples:\n  fourm data check rooms/train\n"
+      "  fourm data check tokens/train --recipe pretrain.yaml\n"
       "  fourm data check 'cc12m/[rgb,caption]/{00000..00099}.tar' --missing-ok");
   check_verb->callback([o] { run_check(*o); });
 

@@ -1,6 +1,8 @@
-// Captions and boxes: what their files say, and the texts that a model reads.
+// The files of sequences: captions, boxes, metadata, palettes and poses; and the texts that a model reads (spec
+// training 2.5, text_and_boxes 4 to 7).
 #pragma once
 
+#include <functional>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -8,26 +10,52 @@
 
 #include "fourm/core/json.h"
 #include "fourm/text/boxes.h"
+#include "fourm/text/structured.h"
 
 namespace fourm {
 
+/// How the JSON of a sequence is read.
+enum class TextForm {
+  kText,      ///< texts or boxes
+  kMetadata,  ///< metadata
+  kPalette,   ///< color_palette
+  kPoses,     ///< human_poses
+};
+/// The form of a modality, told by its name up to '@'.
+TextForm text_form(const std::string& modality);
+
+/// What one file says: exactly one of texts, boxes, metadata, palettes and people.
 struct Annotation {
   std::vector<std::string> texts;                 ///< captions; any of them fits
   std::optional<std::vector<LabelledBox>> boxes;  ///< instead
   double height = 0, width = 0;                   ///< of the picture that the boxes lie in; 0: not said
+  std::optional<Metadata> metadata;
+  std::vector<std::vector<PaletteColour>> palettes;  ///< any of them fits
+  std::optional<std::vector<HumanPose>> people;
+  bool boxes_in_pixels = false;  ///< of people; otherwise 0 to 1
 };
 
-/// A text, a list of texts or of {"caption": ...}, or {"instances": [{"boxes", "class_name", "score"}]}, perhaps with
-/// "height" and "width" of the picture. Error naming `where` on anything else: no text, an empty list, a corner
-/// outside 0..1, corners in the wrong order, a score outside 0..1.
-Annotation parse_annotation(const Json& json, const std::string& where);
+/// Texts: a text, {"caption": text or list} or {"text": ...}, a list of these. Boxes: {"instances": [{"boxes",
+/// "class_name", "score"}]}, perhaps with "height" and "width" of the image. Corners and scores up to 0.001 outside
+/// 0..1 are clipped. The other forms are those of the original. Error naming `where` on anything else: no text, an
+/// empty list, a corner outside 0..1, corners in the wrong order, a score outside 0..1.
+Annotation parse_annotation(const Json& json, const std::string& where, TextForm form = TextForm::kText);
 
-/// The same from a file's bytes: "txt" (valid UTF-8) or "json".
-Annotation decode_annotation(std::string_view bytes, const std::string& extension, const std::string& where);
+/// The same from a file's bytes: "txt" (valid UTF-8, a caption) or "json".
+Annotation decode_annotation(std::string_view bytes, const std::string& extension, const std::string& where,
+                             TextForm form = TextForm::kText);
 
-/// The texts as seen in a crop, if there is one: mirrored captions, or the boxes inside it as one string of `bins`
-/// coordinates.
-std::vector<std::string> annotation_texts(const Annotation& annotation, const std::optional<CropView>& crop,
-                                          int64_t bins, const std::string& where);
+/// How one text is drawn from an annotation.
+struct TextDraw {
+  std::optional<CropView> view;   ///< what of the image is seen
+  std::optional<int64_t> number;  ///< of the caption; absent: a random one
+  bool mirror = true;             ///< exchange left and right in the captions of a mirrored view
+  int64_t bins = 1000;            ///< steps of a box coordinate
+};
+
+/// One text in the pieces that masking keeps or hides whole: metadata in random order give a piece each, everything
+/// else is one piece. Boxes are cut and mirrored with the view; palettes and the groups of people come in random order.
+std::vector<std::string> draw_text(const Annotation& annotation, const TextDraw& draw, Random& random,
+                                   const std::string& where);
 
 }  // namespace fourm

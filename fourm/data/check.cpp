@@ -14,6 +14,7 @@
 #include "fourm/data/annotation.h"
 #include "fourm/data/crop.h"
 #include "fourm/data/token_set.h"
+#include "fourm/io/npz.h"
 
 namespace fourm {
 namespace {
@@ -57,26 +58,56 @@ void size_of(const Picture& picture, Facts& facts) {
 
 class FileCheck {
  public:
-  FileCheck(const DataFacts& facts, int64_t classes) : known_(facts), classes_(classes) {}
+  FileCheck(const Source& source, const DataFacts& facts, const CheckOptions& options)
+      : known_(facts),
+        classes_(options.classes ? options.classes : static_cast<int64_t>(facts.classes.size())),
+        text_(options.text),
+        bins_(text_ ? coordinate_bins(*text_) : TextDraw().bins) {
+    const ModalityTable official = ModalityTable::official();
+    std::vector<Modality> read = options.modalities;
+    const auto add = [&](const Modality& m) {
+      const auto same = [&](const Modality& other) { return other.name == m.name; };
+      if (std::none_of(read.begin(), read.end(), same)) read.push_back(m);
+    };
+    for (const auto& name : facts.modalities.names()) add(facts.modalities.at(name));
+    for (const auto& name : source.modalities())
+      if (official.contains(name)) add(official.at(name));
+    for (const Modality& m : read) rows_[folder_of(source, m.name)].push_back(m);
+  }
 
-  Facts operator()(const std::string& modality, const std::string& extension, const std::string& bytes) const {
+  /// `views`: the crop settings of the sample, if there are any.
+  Facts operator()(const std::string& modality, const std::string& extension, const std::string& bytes,
+                   const std::vector<CropView>& views) const {
     Facts facts;
     expect(!bytes.empty(), "restore it from its source, or remove the sample", "the file is empty");
-    switch (file_kind(modality)) {
-      case FileKind::kPicture: extension == "npy" ? pixels(modality, bytes, facts) : picture(bytes, facts); break;
+    const auto rows = rows_.find(modality);
+    const FileKind kind = file_kind(modality);
+    switch (kind) {
+      case FileKind::kPicture:
+        if (extension != "npy")
+          picture(bytes, facts);
+        else if (rows == rows_.end())
+          pixels(bytes, facts);
+        break;
       case FileKind::kNormal: normal(bytes, facts); break;
       case FileKind::kDepth: depth(bytes, facts); break;
       case FileKind::kLabels: labels(bytes, facts); break;
       case FileKind::kMap: map(bytes, facts); break;
       case FileKind::kCaption:
       case FileKind::kBoxes: annotation(modality, extension, bytes, facts); break;
-      case FileKind::kTokens: tokens(modality, bytes, facts); break;
+      case FileKind::kTokens:
+        if (rows == rows_.end()) tokens(bytes, facts);
+        break;
       case FileKind::kCrops:
         facts.views = decode_crop_settings(bytes, "");
         facts.crops = static_cast<int64_t>(facts.views.size());
         break;
-      case FileKind::kOther: other(extension, bytes); break;
+      case FileKind::kOther:
+        if (rows == rows_.end()) other(extension, bytes);
+        break;
     }
+    if (rows != rows_.end())
+      for (const Modality& m : rows->second) read(m, extension, bytes, views, facts);
     return facts;
   }
 
@@ -91,11 +122,10 @@ class FileCheck {
     size_of(image, facts);
   }
 
-  void pixels(const std::string& modality, const std::string& bytes, Facts& facts) const {
+  static void pixels(const std::string& bytes, Facts& facts) {
     const NpyArray array = decode_npy(bytes, "");
-    const auto known = known_.modalities.find(modality);
     expect(array.dtype == "u1" && array.shape.size() == 4 && array.shape[0] > 0 && array.shape[1] == array.shape[2] &&
-               array.shape[3] == 3 && (known == known_.modalities.end() || known->second.image_size == array.shape[1]),
+               array.shape[3] == 3,
            "run `fourm tokenize` again for it", "has the wrong shape or dtype, expected bytes [crops, size, size, 3]");
     facts.crops = array.shape[0];
   }
@@ -148,38 +178,60 @@ class FileCheck {
     facts.height = static_cast<int64_t>(a.height);
   }
 
-  void tokens(const std::string& modality, const std::string& bytes, Facts& facts) const {
+  // Tokens of an unknown vocabulary.
+  static void tokens(const std::string& bytes, Facts& facts) {
     const TokenArray array(bytes, "");
-    const auto known = known_.modalities.find(modality);
-    const int64_t vocabulary = known == known_.modalities.end() ? int64_t{1} << 31 : known->second.vocab_size;
-    for (int64_t c = 0; c < array.crops(); ++c) {
-      try {
-        array.ids(c, vocabulary);
-      } catch (const Error& error) {
-        throw Finding(std::string(error.what()).substr(2),
-                      "was it made by another tokenizer? tokenise the sample again");
-      }
-    }
-    expect(known == known_.modalities.end() || known->second.max_tokens == array.length(),
-           "was it made by another tokenizer? tokenise the sample again", "has ", array.length(),
-           " tokens a crop, expected ", known == known_.modalities.end() ? 0 : known->second.max_tokens);
+    for (int64_t c = 0; c < array.crops(); ++c) array.ids(c, int64_t{1} << 31);
     facts.crops = array.crops();
     facts.tokens = array.length();
   }
 
+  // All that training can read of the file, for every crop and every caption.
+  void read(const Modality& m, const std::string& extension, const std::string& bytes,
+            const std::vector<CropView>& views, Facts& facts) const {
+    const ModalityFile file(m, bytes, extension, "");
+    facts.crops = file.crops();
+    const int64_t crops = std::max<int64_t>({1, file.crops(), static_cast<int64_t>(views.size())});
+    for (int64_t k = 0; k < std::max(crops, file.variants()); ++k) {
+      ModalityFile::Choice choice;
+      choice.crop = std::min(k, std::max<int64_t>(file.crops(), 1) - 1);
+      choice.number = std::min(k, file.variants() - 1);
+      if (!views.empty()) choice.view = views[std::min<int64_t>(k, static_cast<int64_t>(views.size()) - 1)];
+      Random random(0, {static_cast<uint64_t>(k)});
+      if (m.kind != ModalityKind::kSequence || text_)
+        file.data(choice, text_, bins_, random, [](const std::string&, const std::string&) {});
+      else if (file.is_text())
+        file.pieces(choice, bins_, random);
+    }
+  }
+
+  // JSON of other things than texts and boxes: numbers, and objects with keys of their own.
+  static bool holds_data(const Json& json) {
+    if (json.is_object()) return !json.contains("caption") && !json.contains("text") && !json.contains("instances");
+    return json.is_number() || json.is_boolean() ||
+           (json.is_array() && !json.empty() && std::all_of(json.begin(), json.end(), holds_data));
+  }
+
   static void other(const std::string& extension, const std::string& bytes) {
-    if (extension == "json")
-      parse_json(bytes, "");
-    else if (extension == "npy")
+    if (extension == "json") {
+      const Json json = parse_json(bytes, "");
+      if (!holds_data(json)) parse_annotation(json, "");
+    } else if (extension == "npy") {
       decode_npy(bytes, "");
-    else if (extension == "txt")
+    } else if (extension == "npz") {
+      decode_npz(bytes, "");
+    } else if (extension == "txt") {
       decode_annotation(bytes, extension, "");
-    else
+    } else {
       decode_image_rgba(bytes, "");
+    }
   }
 
   const DataFacts& known_;
   int64_t classes_;
+  const WordPiece* text_;
+  int64_t bins_;
+  std::map<std::string, std::vector<Modality>> rows_;  // folder -> the modalities that are read from it
 };
 
 const char* usual_remedy(FileKind kind) {
@@ -188,7 +240,7 @@ const char* usual_remedy(FileKind kind) {
     case FileKind::kBoxes:
       return "write {\"instances\": [{\"boxes\": [xmin, ymin, xmax, ymax] in 0..1, \"class_name\", \"score\"}]}";
     case FileKind::kDepth: return "save depth as 16-bit grey PNG in millimetres, or as .npy of floats in metres";
-    case FileKind::kTokens: return "tokenise the sample again";
+    case FileKind::kTokens: return "was it made by another tokenizer? tokenise the sample again";
     case FileKind::kCrops: return "write integers [crops, 5]: top, left, height, width, flip";
     default: return "restore it from its source, or remove the sample";
   }
@@ -230,9 +282,7 @@ DataFacts DataFacts::read(const Source& source) {
       break;
     }
   if (const fs::path file = root / "modalities.yaml"; fs::exists(file)) {
-    ModalityTable table;
-    table.extend(file);
-    for (const auto& name : table.names()) facts.modalities.emplace(name, table.at(name));
+    facts.modalities.extend(file);
   }
   return facts;
 }
@@ -241,7 +291,12 @@ CheckReport check_data(const std::string& path, const CheckOptions& options) {
   CheckReport report;
   const Source source = Source::open(path, &report.faults);
   const DataFacts known = DataFacts::read(source);
-  const FileCheck look(known, options.classes ? options.classes : static_cast<int64_t>(known.classes.size()));
+  const FileCheck look(source, known, options);
+  try {
+    check_finished(source);
+  } catch (const Error& error) {
+    report.faults.push_back({path, "", error.what(), "run the same command again"});
+  }
   const auto& modalities = source.modalities();
   const int64_t n = source.size();
   report.samples = n;
@@ -258,21 +313,27 @@ CheckReport check_data(const std::string& path, const CheckOptions& options) {
   parallel_for(
       n,
       [&](int64_t i) {
-        for (const auto& modality : modalities) {
-          if (!source.has(i, modality)) continue;
+        std::vector<CropView> views;
+        const auto look_at = [&](const std::string& modality) {
+          if (!source.has(i, modality)) return;
           ++files;
           const auto complain = [&](std::string problem, const std::string& remedy) {
             if (problem.starts_with(": ")) problem.erase(0, 2);
             found[i].push_back({source.file(i, modality), source.member(i, modality), std::move(problem), remedy});
           };
           try {
-            seen[i][modality] = look(modality, source.extension(i, modality), source.read(i, modality));
+            seen[i][modality] = look(modality, source.extension(i, modality), source.read(i, modality), views);
           } catch (const Finding& finding) {
             complain(finding.what(), finding.remedy);
           } catch (const Error& error) {
             complain(error.what(), usual_remedy(file_kind(modality)));
           }
-        }
+        };
+        look_at("crop_settings");
+        if (const auto settings = seen[i].find("crop_settings"); settings != seen[i].end())
+          views = settings->second.views;
+        for (const auto& modality : modalities)
+          if (modality != "crop_settings") look_at(modality);
         ++done;
         if (const std::unique_lock lock(mutex, std::try_to_lock); lock) progress.update(done);
       },
@@ -280,12 +341,16 @@ CheckReport check_data(const std::string& path, const CheckOptions& options) {
   report.files = files;
 
   // What most samples have is what the odd one should have.
-  std::map<std::string, std::map<int64_t, int64_t>> lengths, crops;
+  std::map<std::string, std::map<int64_t, int64_t>> lengths;
   for (const auto& sample : seen)
-    for (const auto& [modality, facts] : sample) {
+    for (const auto& [modality, facts] : sample)
       if (facts.tokens) ++lengths[modality][facts.tokens];
-      if (facts.crops) ++crops[""][facts.crops];
-    }
+  for (auto& sample : seen)
+    for (auto& [modality, facts] : sample)
+      if (facts.tokens && facts.crops * facts.tokens == usual(lengths[modality])) {  // one grid [rows, columns]
+        facts.tokens *= facts.crops;
+        facts.crops = 1;
+      }
   for (int64_t i = 0; i < n; ++i) {
     const auto complain = [&](const std::string& modality, const std::string& problem, const std::string& remedy) {
       found[i].push_back({source.file(i, modality), source.member(i, modality), problem, remedy});
@@ -298,6 +363,9 @@ CheckReport check_data(const std::string& path, const CheckOptions& options) {
         found[i].push_back({source.expected(i, modality), source.name(i),
                             concat("is missing, while ", source.origin(i, present), " is there"),
                             "add it, or remove the sample from the other modalities"});
+    std::map<int64_t, int64_t> crops;  // of this sample: the crop settings count, or what most files have
+    for (const auto& [modality, facts] : seen[i])
+      if (facts.crops) crops[facts.crops] += modality == "crop_settings" ? static_cast<int64_t>(seen[i].size()) : 1;
     std::map<std::pair<int64_t, int64_t>, int64_t> sizes;
     for (const auto& [modality, facts] : seen[i])
       if (facts.width > 0) ++sizes[{facts.width, facts.height}];
@@ -307,8 +375,8 @@ CheckReport check_data(const std::string& path, const CheckOptions& options) {
             modality,
             concat("has ", counted(facts.tokens, "token"), " a crop, other samples have ", usual(lengths[modality])),
             "tokenise the sample again");
-      if (facts.crops && facts.crops != usual(crops[""]))
-        complain(modality, concat("has ", counted(facts.crops, "crop"), ", other files have ", usual(crops[""])),
+      if (facts.crops && facts.crops != usual(crops))
+        complain(modality, concat("has ", counted(facts.crops, "crop"), ", other files of the sample have ", usual(crops)),
                  "tokenise the sample again with one crop_settings");
       if (sizes.size() < 2 || facts.width == 0) continue;
       const auto [width, height] = usual(sizes);

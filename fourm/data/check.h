@@ -6,6 +6,7 @@
 #include "fourm/data/source.h"
 #include "fourm/modality/depth.h"
 #include "fourm/modality/modality.h"
+#include "fourm/text/wordpiece.h"
 
 namespace fourm {
 
@@ -20,16 +21,16 @@ enum class FileKind {
   kBoxes,    ///< det
   kTokens,   ///< tok_...
   kCrops,    ///< crop_settings
-  kOther,    ///< anything else: it must only be a sound file of its ending
+  kOther,    ///< anything else: a sound file of its ending, and a readable text where it is one
 };
 FileKind file_kind(const std::string& modality);
 
 /// What a data set says about itself: dataset.yaml (`fourm rooms`) and modalities.yaml (`fourm tokenize`), if there.
 struct DataFacts {
-  std::vector<std::string> classes;            ///< names of the labels of semseg, by number; empty: not known
-  std::map<std::string, Modality> modalities;  ///< those of modalities.yaml
-  int64_t samples = 0;                         ///< `count` of dataset.yaml; 0: not known
-  std::optional<double> depth_unit;            ///< metres of one stored number of depth (DepthUnits)
+  std::vector<std::string> classes;  ///< names of the labels of semseg, by number; empty: not known
+  ModalityTable modalities;          ///< those of modalities.yaml
+  int64_t samples = 0;               ///< `count` of dataset.yaml; 0: not known
+  std::optional<double> depth_unit;  ///< metres of one stored number of depth (DepthUnits)
   static DataFacts read(const Source& source);
 };
 
@@ -37,6 +38,10 @@ struct CheckOptions {
   int64_t classes = 0;      ///< labels of semseg are below it (255 = none is allowed); 0: as DataFacts says
   bool missing_ok = false;  ///< samples may lack modalities
   int threads = 0;
+  /// What a model reads from the set. Their files are read as training reads them; so are those of the set's own
+  /// modalities.yaml, and of official modalities under their own names.
+  std::vector<Modality> modalities = {};
+  const WordPiece* text = nullptr;  ///< text tokenizer; without it texts are read but not turned into ids
 };
 
 struct CheckReport {

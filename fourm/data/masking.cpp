@@ -87,7 +87,10 @@ MaskedSequence mask_sequence(const std::string& name, const ModalityData& data, 
   SpanMasked masked;
   std::vector<bool> kept(ids.size());
   for (;; keep = keep > 1e-3 ? 0.9 * keep : 0) {
-    for (size_t t = 0; t < ids.size(); ++t) kept[t] = random.chance(keep);
+    if (data.chunks.empty())
+      for (size_t t = 0; t < ids.size(); ++t) kept[t] = random.chance(keep);
+    auto next = kept.begin();
+    for (const int64_t length : data.chunks) next = std::fill_n(next, length, random.chance(keep));
     masked = mask_spans(ids, kept, sentinels);
     if (keep == 0 || static_cast<int64_t>(masked.input.size()) <= budget) break;
   }

@@ -17,7 +17,7 @@
 namespace fourm {
 namespace {
 
-const std::vector<std::string> kExtensions{"png", "jpg", "jpeg", "webp", "npy", "json", "txt"};
+const std::vector<std::string> kExtensions{"png", "jpg", "jpeg", "webp", "npy", "npz", "json", "txt"};
 constexpr uint64_t kLargestMember = uint64_t{1} << 31;
 
 const std::vector<std::string> kSplits{"train", "training", "val", "valid", "validation", "dev", "test", "testing"};

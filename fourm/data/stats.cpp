@@ -13,6 +13,7 @@
 #include "fourm/data/masking.h"
 #include "fourm/data/reader.h"
 #include "fourm/data/token_set.h"
+#include "fourm/io/npz.h"
 #include "fourm/modality/transform.h"
 
 namespace fourm {
@@ -59,6 +60,12 @@ void count_texts(const Annotation& annotation, Tally& tally) {
   }
 }
 
+void count_shape(const NpyArray& array, Tally& tally) {
+  std::vector<std::string> dims;
+  for (const int64_t d : array.shape) dims.push_back(std::to_string(d));
+  ++tally.sizes[join(dims, "x")];
+}
+
 void count_file(const std::string& modality, const std::string& extension, const std::string& bytes,
                 const DataFacts& known, Tally& tally) {
   switch (file_kind(modality)) {
@@ -77,9 +84,9 @@ void count_file(const std::string& modality, const std::string& extension, const
     default: break;
   }
   if (extension == "npy") {
-    std::vector<std::string> dims;
-    for (const int64_t d : decode_npy(bytes, modality).shape) dims.push_back(std::to_string(d));
-    ++tally.sizes[join(dims, "x")];
+    count_shape(decode_npy(bytes, modality), tally);
+  } else if (extension == "npz") {
+    for (const auto& [name, array] : decode_npz(bytes, modality)) count_shape(array, tally);
   } else if (extension == "json") {
     parse_json(bytes, modality);
   } else if (extension != "txt") {
@@ -137,6 +144,8 @@ PreviewCell look_at(const Source& source, const DataFacts& known, int64_t i, con
       cell.picture = Image(static_cast<int>(array.shape[2]), static_cast<int>(array.shape[1]), 3);
       std::copy_n(array.bytes.begin(), cell.picture.pixels.size(), cell.picture.pixels.begin());
     }
+  } else if (extension == "npz") {
+    for (const auto& [name, array] : decode_npz(bytes, where)) cell.text += name + " ";
   } else if (extension == "json" || extension == "txt") {
     cell.text = printable(bytes, 200);
   } else {

@@ -4,53 +4,43 @@
 //   tok_depth@128/NAME.npy     integers [C, L]
 //   rgb@128/NAME.npy           U8 [C, S, S, 3]; or rgb/NAME.jpg, cropped when read
 //   crop_settings/NAME.npy     [C, 5]: top, left, height, width, flip
-//   caption/NAME.json or .txt, det/NAME.json: of the whole picture
+//   caption/NAME.json or .txt, t5_caption/NAME.npz: one for all crops, one a crop, or any number
+//   det/NAME.json, metadata/NAME.json, ...: of the whole image
 //
-// Crops of one number belong together in all modalities; captions and boxes follow them.
+// Crops of one number belong together in all modalities; boxes are cut as they are.
 #pragma once
 
-#include "fourm/core/rng.h"
-#include "fourm/data/sample.h"
+#include <memory>
+
+#include "fourm/data/modality_file.h"
 #include "fourm/data/source.h"
-#include "fourm/io/npy.h"
-#include "fourm/text/wordpiece.h"
 
 namespace fourm {
 
-/// A file of tokens: integers [C, L], or [L] for one crop.
-class TokenArray {
- public:
-  /// Error naming `where` on anything else.
-  TokenArray(std::string_view bytes, std::string where);
-  int64_t crops() const { return crops_; }
-  int64_t length() const { return length_; }
-  /// The tokens of a crop. Error when one is below 0 or from `vocabulary` on.
-  std::vector<int64_t> ids(int64_t crop, int64_t vocabulary) const;
-
- private:
-  NpyArray array_;
-  std::string where_;
-  int64_t crops_ = 1, length_ = 0;
+struct TokenSetOptions {
+  /// Caption (or embedding) k belongs to crop k where there are as many of them as crops; otherwise any fits.
+  bool aligned_captions = true;
 };
 
-/// Pixels as the encoder reads them: patches row by row, each in the order (row, column, channel), standardised by the
-/// mean and deviation of ImageNet. pixels [S, S, 3] from 0 to 255.
-ModalityData pixel_patches(const uint8_t* pixels, int64_t size, int64_t patch);
+/// The folder that a modality is read from: its name, or the part before '@' where there is no such folder.
+std::string folder_of(const Source& source, const std::string& modality);
 
-/// Steps of a box coordinate: how many tokens v0=0, v0=1, ... the vocabulary has.
-int64_t coordinate_bins(const WordPiece& text);
+/// Error when `fourm tokenize` has not finished the set.
+void check_finished(const Source& source);
 
 class TokenSet {
  public:
   /// The modalities that are wanted. The text tokenizer must outlive the set. Error on a modality that is not there.
-  TokenSet(const std::string& path, const std::vector<Modality>& modalities, const WordPiece& text);
+  TokenSet(const std::string& path, const std::vector<Modality>& modalities, const WordPiece& text,
+           const TokenSetOptions& options = {});
 
   int64_t size() const { return source_.size(); }
   const std::string& name(int64_t i) const { return source_.name(i); }
   /// The first sample of each shard.
   const std::vector<int64_t>& shards() const { return source_.shards(); }
   /// Sample i; `random` chooses crop and text. Modalities that the sample lacks are absent. Error naming the file on
-  /// another number of crops or tokens and on a token outside its vocabulary. May be called from several threads.
+  /// another number of crops or tokens and on a token outside its vocabulary. What is cut or cannot be paired is told
+  /// once a modality. May be called from several threads.
   TokenSample sample(int64_t i, Random random) const;
 
  private:
@@ -58,10 +48,16 @@ class TokenSet {
     Modality modality;
     std::string folder;  // that it is read from: its name, or the part before '@'
   };
+  struct Told;
+  bool first_time(const std::string& topic) const;  // of a message that is shown once
+
   Source source_;
   std::vector<Part> parts_;  // sorted by name
   const WordPiece& text_;
+  TokenSetOptions options_;
   int64_t bins_ = 0;
+  bool whole_image_texts_ = false;  // captions are about the whole image, as `fourm tokenize` writes them
+  std::shared_ptr<Told> told_;
 };
 
 }  // namespace fourm

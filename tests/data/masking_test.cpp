@@ -331,5 +331,33 @@ TEST(Masking, SaysWhatIsWrong) {
   EXPECT_NE(message("mixture: [{input_others: 1, target_others: 1, keep: {caption: most}}]"), "");
 }
 
+// Metadata: a type and its value stay together, in the input or behind one sentinel of the target.
+TEST(Masking, ChunksAreKeptOrHiddenWhole) {
+  ModalityTable t;
+  t.extend("modalities: {metadata: {kind: sequence, vocab_size: 30000, max_tokens: 40}}", "the test");
+  const Masker masker(mixture(40, 40, {"{input_others: 1, target_others: 1}"}), t, {"metadata"}, {"metadata"},
+                      kSentinels);
+  TokenSample s;
+  ModalityData& data = s["metadata"];
+  for (int64_t i = 0; i < 20; ++i) data.ids.push_back(kFirstWord + i);
+  data.ids.push_back(3);
+  data.chunks.assign(10, 2);
+  data.chunks.push_back(1);
+  int64_t kept = 0, hidden = 0;
+  for (uint64_t n = 0; n < 200; ++n) {
+    const MaskedSample masked = masker(s, Random(n));
+    for (const auto* runs : {&masked.inputs, &masked.targets})
+      for (const TokenRun& run : *runs)
+        for (size_t i = 0; i < run.ids.size(); ++i) {
+          if (run.ids[i] < kFirstWord || (run.ids[i] - kFirstWord) % 2) continue;
+          if (i + 1 == run.ids.size()) continue;  // cut by the budget
+          EXPECT_EQ(run.ids[i + 1], run.ids[i] + 1);
+          ++(runs == &masked.inputs ? kept : hidden);
+        }
+  }
+  EXPECT_GT(kept, 200);
+  EXPECT_GT(hidden, 200);
+}
+
 }  // namespace
 }  // namespace fourm

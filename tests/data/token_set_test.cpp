@@ -2,10 +2,12 @@
 
 #include <gtest/gtest.h>
 
+#include <cmath>
 #include <set>
 
 #include "fourm/core/error.h"
 #include "fourm/core/json.h"
+#include "tests/support/npz.h"
 #include "tests/support/token_folder.h"
 
 namespace fourm {
@@ -23,7 +25,19 @@ class TokenSets : public testing::Test {
   }
   void TearDown() override { fs::remove_all(root); }
 
-  TokenSet open() const { return {root.string(), all, *text}; }
+  TokenSet open(const TokenSetOptions& options = {}) const { return {root.string(), all, *text, options}; }
+  // What one modality gives, over many draws: crop number of tok_depth@64 and text.
+  std::set<std::pair<int64_t, std::string>> pairs(const std::string& name, const TokenSetOptions& options = {}) const {
+    const TokenSet set = open(options);
+    std::set<std::pair<int64_t, std::string>> seen;
+    for (uint64_t n = 0; n < 60; ++n) {
+      const TokenSample s = set.sample(0, Random(5, {n}));
+      const ModalityData& data = s.at(name);
+      seen.emplace(s.at("tok_depth@64").ids[0],
+                   data.width ? std::to_string(data.values[0]) : text->decode(data.ids, false));
+    }
+    return seen;
+  }
   std::string failure(int64_t sample) const {
     try {
       open().sample(sample, Random(0));
@@ -40,6 +54,7 @@ class TokenSets : public testing::Test {
 };
 
 TEST_F(TokenSets, GiveAlignedCropsAndAnyText) {
+  write_json(root / "caption/room3.json", {"a room with a table", "a table", "a room"});  // no pairs: two crops
   const TokenSet set = open();
   ASSERT_EQ(set.size(), 6);
   EXPECT_EQ(set.name(3), "room3");
@@ -58,7 +73,81 @@ TEST_F(TokenSets, GiveAlignedCropsAndAnyText) {
     EXPECT_EQ(text->decode(s.at("det").ids, false), "v0=9 v1=8 v2=16 v3=23 table [EOS]");  // 0.3 x 31 = 9.3
   }
   EXPECT_EQ(crops, (std::set<int64_t>{0, 1}));
-  EXPECT_EQ(captions, (std::set<std::string>{"a room with a table [EOS]", "a table [EOS]"}));
+  EXPECT_EQ(captions, (std::set<std::string>{"a room [EOS]", "a room with a table [EOS]", "a table [EOS]"}));
+}
+
+TEST_F(TokenSets, CaptionsBelongToCropsWhereTheirNumbersAgree) {
+  using Pairs = std::set<std::pair<int64_t, std::string>>;
+  const std::string first = "a room with a bed [EOS]", second = "a bed [EOS]";
+  EXPECT_EQ(pairs("caption"), (Pairs{{0, first}, {1, second}}));
+  EXPECT_EQ(pairs("caption", {.aligned_captions = false}).size(), 4u);
+  write_json(root / "caption/room0.json", {"a bed"});
+  EXPECT_EQ(pairs("caption"), (Pairs{{0, second}, {1, second}}));
+  // The numbers do not agree: said once for the set.
+  write_json(root / "caption/room0.json", {"a bed", "a room", "a lamp"});
+  testing::internal::CaptureStderr();
+  EXPECT_EQ(pairs("caption").size(), 6u);
+  const std::string said = testing::internal::GetCapturedStderr();
+  EXPECT_NE(said.find("caption/room0.json: holds 3 variants of caption for 2 crops"), std::string::npos) << said;
+  EXPECT_EQ(said.find("holds"), said.rfind("holds")) << said;
+}
+
+TEST_F(TokenSets, CaptionsOfAMirroredCropStayAsTheyAreWherePaired) {
+  write_npy(root / "crop_settings/room0.npy", npy_from_integers({0, 0, 64, 64, 0, 0, 0, 64, 64, 1}, {2, 5}, "i4"));
+  write_json(root / "caption/room0.json", {"a bed left", "a lamp left"});
+  const std::set<std::pair<int64_t, std::string>> seen = pairs("caption");
+  EXPECT_TRUE(seen.contains({1, text->decode(text->encode("a lamp left"), false) + " [EOS]"}));
+  write_json(root / "caption/room0.json", {"a lamp left"});
+  EXPECT_TRUE(pairs("caption").contains({1, text->decode(text->encode("a lamp right"), false) + " [EOS]"}));
+}
+
+TEST_F(TokenSets, EmbeddingsAreReadFromFiles) {
+  table.extend("modalities: {t5_caption: {kind: embeddings, width: 3, max_tokens: 4}}", "test");
+  all.push_back(table.at("t5_caption"));
+  const fs::path npz = root / "t5_caption/room0.npz", npy = root / "t5_caption/room1.npy";
+  std::vector<float> values(2 * 4 * 3);
+  for (size_t i = 0; i < values.size(); ++i) values[i] = static_cast<float>(i);
+  const NpyArray emb = npy_from_floats(values, {2, 4, 3}),
+                 mask = npy_from_integers({1, 0, 1, 0, 1, 1, 1, 1}, {2, 4}, "u1");
+  write_file(npz, test::encode_npz({{"emb", emb}, {"mask_valid", mask}}));
+  write_npy(npy, npy_from_floats({1, 2, 3, 4, 5, 6}, {2, 3}));
+  // Variant k belongs to crop k; invalid rows are left out.
+  for (uint64_t n = 0; n < 20; ++n) {
+    const TokenSample s = open().sample(0, Random(1, {n}));
+    const ModalityData& t5 = s.at("t5_caption");
+    const int64_t crop = s.at("tok_depth@64").ids[0];
+    EXPECT_EQ(t5.width, 3);
+    EXPECT_EQ(t5.values, crop ? std::vector<float>({12, 13, 14, 15, 16, 17, 18, 19, 20, 21, 22, 23})
+                              : std::vector<float>({0, 1, 2, 6, 7, 8}));
+  }
+  EXPECT_EQ(pairs("t5_caption").size(), 2u);
+  EXPECT_EQ(pairs("t5_caption", {.aligned_captions = false}).size(), 4u);
+  EXPECT_EQ(open().sample(1, Random(0)).at("t5_caption").values, (std::vector<float>{1, 2, 3, 4, 5, 6}));
+  // Vectors beyond max_tokens are cut, with one warning a set.
+  write_npy(npy, npy_from_floats(std::vector<float>(21, 7), {7, 3}));
+  const TokenSet set = open();
+  testing::internal::CaptureStderr();
+  for (uint64_t n = 0; n < 3; ++n) EXPECT_EQ(set.sample(1, Random(n)).at("t5_caption").length(), 4);
+  const std::string said = testing::internal::GetCapturedStderr();
+  EXPECT_NE(said.find("warning: " + npy.string() + ": has 7 tokens, t5_caption keeps the first 4"), std::string::npos)
+      << said;
+  EXPECT_EQ(said.find("warning"), said.rfind("warning")) << said;
+
+  const auto contains = [&](int64_t sample, const std::string& part) {
+    const std::string message = failure(sample);
+    EXPECT_NE(message.find(part), std::string::npos) << message;
+  };
+  write_npy(npy, npy_from_floats({1, 2, 3, 4}, {1, 4}));
+  contains(1, "room1.npy: expected vectors of 3 numbers, found 4");
+  write_npy(npy, npy_from_floats({1, 2, std::nanf("")}, {1, 3}));
+  contains(1, "not finite");
+  write_npy(npy, npy_from_integers({1, 2, 3}, {1, 3}));
+  contains(1, "should be floats");
+  write_file(npz, test::encode_npz({{"embedding", emb}}));
+  contains(0, "has no array 'emb'");
+  write_file(
+      npz, test::encode_npz({{"emb", emb}, {"mask_valid", npy_from_integers({0, 0, 0, 0, 1, 1, 1, 1}, {2, 4}, "u1")}}));
+  contains(0, "marks no vector of variant 0 as valid");
 }
 
 TEST_F(TokenSets, PatchesAreRowMajor) {

@@ -1,0 +1,259 @@
+#include "fourm/data/modality_file.h"
+
+#include <algorithm>
+#include <cmath>
+
+#include "fourm/core/error.h"
+#include "fourm/core/strings.h"
+#include "fourm/data/crop.h"
+#include "fourm/io/npz.h"
+#include "fourm/text/text_warnings.h"
+
+namespace fourm {
+namespace {
+
+constexpr float kMean[3] = {0.485f, 0.456f, 0.406f}, kDeviation[3] = {0.229f, 0.224f, 0.225f};
+
+// Row `i` of an array along its first dimension.
+NpyArray row_of(const NpyArray& array, int64_t i) {
+  const size_t bytes = array.bytes.size() / static_cast<size_t>(array.shape[0]);
+  return {array.dtype, {array.shape.begin() + 1, array.shape.end()}, array.bytes.substr(bytes * i, bytes)};
+}
+
+NpyArray decode_pixels(const std::string& bytes, const Modality& m, const std::string& where) {
+  NpyArray array = decode_npy(bytes, where);
+  check(array.dtype == "u1" && array.shape.size() == 4 && array.shape[0] > 0 && array.shape[1] == m.image_size &&
+            array.shape[2] == m.image_size && array.shape[3] == 3,
+        where, ": expected bytes [crops, ", m.image_size, ", ", m.image_size, ", 3]");
+  return array;
+}
+
+}  // namespace
+
+TokenArray::TokenArray(std::string_view bytes, std::string where, int64_t length)
+    : array_(decode_npy(bytes, where)), where_(std::move(where)) {
+  check(array_.dtype[0] == 'i' || array_.dtype[0] == 'u', where_, ": tokens should be integers, found dtype '",
+        array_.dtype, "'");
+  auto& shape = array_.shape;
+  check(!shape.empty() && shape.size() <= 3 && array_.count() > 0, where_,
+        ": expected tokens [crops, tokens] or [crops, rows, columns], found ", counted(shape.size(), "dimension"));
+  if (shape.size() == 3) shape = {shape[0], shape[1] * shape[2]};
+  const bool grid = shape.size() == 2 && length > 0 && shape[1] != length && shape[0] * shape[1] == length;
+  if (shape.size() == 1 || grid) shape = {1, array_.count()};
+  crops_ = shape[0];
+  length_ = shape[1];
+}
+
+std::vector<int64_t> TokenArray::ids(int64_t crop, int64_t vocabulary) const {
+  std::vector<int64_t> ids = npy_integers(row_of(array_, crop), where_);
+  for (const int64_t id : ids)
+    check(id >= 0 && id < vocabulary, where_, ": holds the token ", id, ", the vocabulary ends at ", vocabulary - 1);
+  return ids;
+}
+
+EmbeddingArray::EmbeddingArray(std::string_view bytes, const std::string& extension, int64_t width,
+                               const std::string& where) {
+  NpyArray emb, valid;
+  if (extension == "npz") {
+    auto arrays = decode_npz(bytes, where);
+    check(arrays.contains("emb"), where, ": has no array 'emb' of embedding vectors");
+    emb = std::move(arrays["emb"]);
+    if (arrays.contains("mask_valid")) valid = std::move(arrays["mask_valid"]);
+  } else {
+    check(extension == "npy", where, ": expected a .npz or .npy file of embedding vectors");
+    emb = decode_npy(bytes, where);
+  }
+  check(emb.dtype[0] == 'f', where, ": embedding vectors should be floats, found dtype '", emb.dtype, "'");
+  if (emb.shape.size() == 2) emb.shape.insert(emb.shape.begin(), 1);
+  check(emb.shape.size() == 3 && emb.count() > 0, where, ": expected vectors [length, ", width, "] or [k, length, ",
+        width, "]");
+  check(emb.shape[2] == width, where, ": expected vectors of ", width, " numbers, found ", emb.shape[2],
+        "; to train on these, give the modality width: ", emb.shape[2], " in the recipe's 'modalities' file");
+  const int64_t variants = emb.shape[0], length = emb.shape[1];
+  std::vector<int64_t> mask(variants * length, 1);
+  if (!valid.dtype.empty()) {
+    check(valid.dtype[0] != 'f' && valid.count() == variants * length, where, ": 'mask_valid' should be [", variants,
+          ", ", length, "], a flag for each vector");
+    mask = npy_integers(valid, where);
+  }
+  const std::vector<float> all = npy_floats(emb);
+  for (const float v : all) check(std::isfinite(v), where, ": holds an embedding value that is not finite");
+  for (int64_t k = 0; k < variants; ++k) {
+    auto& rows = rows_.emplace_back();
+    for (int64_t t = k * length; t < (k + 1) * length; ++t)
+      if (mask[t]) rows.insert(rows.end(), all.begin() + t * width, all.begin() + (t + 1) * width);
+    check(!rows.empty(), where, ": 'mask_valid' marks no vector of variant ", k, " as valid");
+  }
+}
+
+ModalityData pixel_patches(const uint8_t* pixels, int64_t size, int64_t patch) {
+  float table[3][256];
+  for (int c = 0; c < 3; ++c)
+    for (int v = 0; v < 256; ++v) table[c][v] = (static_cast<float>(v) / 255 - kMean[c]) / kDeviation[c];
+  ModalityData data;
+  data.width = patch * patch * 3;
+  data.values.resize(size * size * 3);
+  float* out = data.values.data();
+  for (int64_t top = 0; top + patch <= size; top += patch)
+    for (int64_t left = 0; left + patch <= size; left += patch)
+      for (int64_t y = 0; y < patch; ++y) {
+        const uint8_t* row = pixels + ((top + y) * size + left) * 3;
+        for (int64_t x = 0; x < patch * 3; x += 3)
+          for (int c = 0; c < 3; ++c) *out++ = table[c][row[x + c]];
+      }
+  return data;
+}
+
+int64_t coordinate_bins(const WordPiece& text) {
+  int64_t bins = 0;
+  while (text.id(concat("v0=", bins))) ++bins;
+  return bins;
+}
+
+int64_t first_free_id(const WordPiece& text) {
+  return std::max({text.pad(), text.eos(), text.sentinels().first + text.sentinels().count - 1}) + 1;
+}
+
+ModalityFile::ModalityFile(const Modality& modality, std::string bytes, const std::string& extension, std::string where)
+    : modality_(modality), where_(std::move(where)) {
+  const Modality& m = modality_;
+  switch (m.kind) {
+    case ModalityKind::kTokens: {
+      TokenArray tokens(bytes, where_, m.max_tokens);
+      check(m.has_grid() ? tokens.length() == m.max_tokens : tokens.length() <= m.max_tokens, where_, ": has ",
+            tokens.length(), " tokens a crop, expected ", m.has_grid() ? "" : "at most ", m.max_tokens);
+      content_ = std::move(tokens);
+      break;
+    }
+    case ModalityKind::kPixels:
+      if (extension == "npy")
+        content_ = decode_pixels(bytes, m, where_);
+      else
+        content_ = Picture{std::move(bytes)};
+      break;
+    case ModalityKind::kEmbeddings: content_ = EmbeddingArray(bytes, extension, m.width, where_); break;
+    case ModalityKind::kSequence:
+      if (extension == "npy")
+        content_ = TokenArray(bytes, where_);
+      else
+        content_ = decode_annotation(bytes, extension, where_, text_form(m.name));
+      break;
+  }
+}
+
+int64_t ModalityFile::crops() const {
+  if (const auto* array = std::get_if<NpyArray>(&content_)) return array->shape[0];
+  const auto* tokens = std::get_if<TokenArray>(&content_);
+  // A single row that is no grid over the image, such as a sound, belongs to every crop.
+  return !tokens || (tokens->crops() == 1 && !modality_.has_grid()) ? 0 : tokens->crops();
+}
+
+int64_t ModalityFile::variants() const {
+  if (const auto* vectors = std::get_if<EmbeddingArray>(&content_)) return vectors->variants();
+  const auto* annotation = std::get_if<Annotation>(&content_);
+  return annotation ? std::max<int64_t>(1, static_cast<int64_t>(annotation->texts.size())) : 1;
+}
+
+ModalityData ModalityFile::data(const Choice& choice, const WordPiece* text, int64_t bins, Random& random,
+                                const Tell& tell) const {
+  const Modality& m = modality_;
+  switch (m.kind) {
+    case ModalityKind::kTokens: {
+      ModalityData data;
+      data.ids = std::get<TokenArray>(content_).ids(crops() > 0 ? choice.crop : 0, m.vocab_size);
+      return data;
+    }
+    case ModalityKind::kPixels: return picture(choice);
+    case ModalityKind::kEmbeddings: return vectors(choice.number ? *choice.number : random.below(variants()), tell);
+    case ModalityKind::kSequence:
+      check(text, "[ModalityFile] a sequence needs the text tokenizer");
+      if (is_text()) return text_ids(pieces(choice, bins, random), *text, tell);
+      return array_ids(crops() > 0 ? choice.crop : 0, *text, tell);
+  }
+  fail("[ModalityFile] unknown kind");
+}
+
+std::vector<std::string> ModalityFile::pieces(const Choice& choice, int64_t bins, Random& random) const {
+  const auto& annotation = std::get<Annotation>(content_);
+  return draw_text(annotation, {choice.view, choice.number, choice.mirror, bins}, random, where_);
+}
+
+void ModalityFile::tell_cut(int64_t length, const Tell& tell) const {
+  if (length > modality_.max_tokens)
+    tell("cut",
+         concat(where_, ": has ", length, " tokens, ", modality_.name, " keeps the first ", modality_.max_tokens));
+}
+
+ModalityData ModalityFile::text_ids(const std::vector<std::string>& pieces, const WordPiece& text,
+                                    const Tell& tell) const {
+  check(text.size() <= modality_.vocab_size, where_, ": the text tokenizer has ", text.size(),
+        " tokens, more than the ", modality_.vocab_size, " of ", modality_.name);
+  std::vector<std::vector<int64_t>> encoded;
+  std::vector<int64_t> all;
+  for (const auto& piece : pieces) {
+    encoded.push_back(text.encode(piece));
+    all.insert(all.end(), encoded.back().begin(), encoded.back().end());
+  }
+  encoded.push_back({text.eos()});
+  for (const auto& [topic, message] : warnings_of_ids(all, text, modality_.name, modality_.max_tokens))
+    tell(topic, where_ + ": " + message);
+  const auto& annotation = std::get<Annotation>(content_);
+  if (annotation.people && std::any_of(annotation.people->begin(), annotation.people->end(),
+                                       [](const HumanPose& person) { return !person.has_pose; }))
+    tell("pose", where_ + ": has no 'pose_tokenized'; its people are written without the tokens of their pose");
+  ModalityData data;
+  const bool chunked = annotation.metadata.has_value();
+  for (const auto& ids : encoded) {
+    // What does not fit is left out: whole pieces where masking keeps them whole.
+    const int64_t room = modality_.max_tokens - data.length(), n = static_cast<int64_t>(ids.size());
+    if (chunked && n > room) break;
+    data.ids.insert(data.ids.end(), ids.begin(), ids.begin() + std::min(room, n));
+    if (chunked) data.chunks.push_back(n);
+  }
+  return data;
+}
+
+ModalityData ModalityFile::array_ids(int64_t crop, const WordPiece& text, const Tell& tell) const {
+  const auto& array = std::get<TokenArray>(content_);
+  const int64_t first = first_free_id(text), count = modality_.vocab_size - first;
+  ModalityData data;
+  data.ids = array.ids(crop, int64_t{1} << 24);
+  for (int64_t& id : data.ids) {
+    check(id < count, where_, ": holds the token ", id, "; ", modality_.name, " of vocab_size ", modality_.vocab_size,
+          " has room for ", std::max<int64_t>(count, 0), ", since its first ", first,
+          " ids are those of the text tokenizer's [PAD], [EOS] and sentinels; set vocab_size to at least ",
+          first + id + 1);
+    id += first;
+  }
+  tell_cut(array.length(), tell);
+  data.ids.resize(std::min(array.length(), modality_.max_tokens));
+  return data;
+}
+
+ModalityData ModalityFile::vectors(int64_t variant, const Tell& tell) const {
+  ModalityData data;
+  data.values = std::get<EmbeddingArray>(content_).values(variant);
+  data.width = modality_.width;
+  tell_cut(data.length(), tell);
+  data.values.resize(std::min(data.length(), modality_.max_tokens) * modality_.width);
+  return data;
+}
+
+ModalityData ModalityFile::picture(const Choice& choice) const {
+  if (const auto* array = std::get_if<NpyArray>(&content_))
+    return pixel_patches(
+        reinterpret_cast<const uint8_t*>(array->bytes.data()) + choice.crop * array->count() / array->shape[0],
+        modality_.image_size, modality_.patch_size);
+  const InputConfig rgb;
+  const StoredPicture picture = decode_picture(rgb, std::get<Picture>(content_).bytes, where_);
+  const CropView view = choice.view ? *choice.view : centre_view(picture_width(picture), picture_height(picture));
+  const auto size = static_cast<int>(modality_.image_size);
+  try {
+    const StoredPicture square = cut_square(rgb, picture, to_cut(view), size);
+    return pixel_patches(std::get<Image>(square).pixels.data(), size, modality_.patch_size);
+  } catch (const Error& error) {
+    fail(where_, ": ", error.what(), "; its crop settings are of another picture");
+  }
+}
+
+}  // namespace fourm

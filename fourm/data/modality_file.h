@@ -1,0 +1,104 @@
+// One file of a modality as training reads it. Everything that reads files for a model, and `fourm data check`, goes
+// through this class, so that what one accepts the others accept:
+//
+//   kind tokens       .npy of integers, see TokenArray
+//   kind pixels       .npy of bytes [crops, S, S, 3], or an image, which is cropped when it is read
+//   kind sequence     .txt or .json (data/annotation.h), or .npy of ids [L] or [crops, L]
+//   kind embeddings   .npz with emb [k, L, width] and mask_valid [k, L] (rows where it is false are left out), or .npy
+//                     [L, width] or [k, L, width]
+#pragma once
+
+#include <functional>
+#include <variant>
+
+#include "fourm/core/rng.h"
+#include "fourm/data/annotation.h"
+#include "fourm/data/sample.h"
+#include "fourm/io/npy.h"
+#include "fourm/text/wordpiece.h"
+
+namespace fourm {
+
+/// A file of tokens: integers [L] (one crop), [C, L] or [C, h, w]; with a known `length` also a single grid [h, w] of
+/// so many tokens.
+class TokenArray {
+ public:
+  /// Error naming `where` on anything else.
+  TokenArray(std::string_view bytes, std::string where, int64_t length = 0);
+  int64_t crops() const { return crops_; }
+  int64_t length() const { return length_; }
+  /// The tokens of a crop. Error when one is below 0 or from `vocabulary` on.
+  std::vector<int64_t> ids(int64_t crop, int64_t vocabulary) const;
+
+ private:
+  NpyArray array_;
+  std::string where_;
+  int64_t crops_ = 1, length_ = 0;
+};
+
+/// Vectors of a sequence. [k, L, width]: k variants, perhaps of different lengths once invalid rows are left out.
+class EmbeddingArray {
+ public:
+  /// `extension`: npz or npy. Error naming `where` on another width, NaN, or a variant without valid rows.
+  EmbeddingArray(std::string_view bytes, const std::string& extension, int64_t width, const std::string& where);
+  int64_t variants() const { return static_cast<int64_t>(rows_.size()); }
+  /// [L, width], row by row.
+  const std::vector<float>& values(int64_t variant) const { return rows_.at(variant); }
+
+ private:
+  std::vector<std::vector<float>> rows_;
+};
+
+/// Pixels as the encoder reads them: patches row by row, each in the order (row, column, channel), standardised by the
+/// mean and deviation of ImageNet. pixels [S, S, 3] from 0 to 255.
+ModalityData pixel_patches(const uint8_t* pixels, int64_t size, int64_t patch);
+
+/// Steps of a box coordinate: how many tokens v0=0, v0=1, ... the vocabulary has.
+int64_t coordinate_bins(const WordPiece& text);
+
+/// Token ids of sequences in .npy files stand for themselves plus this number, so that they are never sentinels.
+int64_t first_free_id(const WordPiece& text);
+
+class ModalityFile {
+ public:
+  /// The modality must outlive the file. Error naming `where` on a file that is not of the modality.
+  ModalityFile(const Modality& modality, std::string bytes, const std::string& extension, std::string where);
+
+  const Modality& modality() const { return modality_; }
+  const std::string& where() const { return where_; }
+  /// How many crops of the image it holds; 0: it holds the whole sample.
+  int64_t crops() const;
+  /// How many captions or embeddings it holds, of which a sample uses one; otherwise 1.
+  int64_t variants() const;
+
+  struct Choice {
+    int64_t crop = 0;               ///< below crops()
+    std::optional<int64_t> number;  ///< of the variant; absent: a random one
+    std::optional<CropView> view;   ///< the crop of the image; absent: all of it (images: the centre)
+    bool mirror = true;             ///< exchange left and right in captions of a mirrored view
+  };
+  /// Called with a warning where something is left out or read in an unexpected way.
+  using Tell = std::function<void(const std::string& topic, const std::string& warning)>;
+  /// At most max_tokens tokens; sequences of text end with [EOS] if they fit. `text`: needed for sequences only;
+  /// `bins`: its coordinate_bins().
+  ModalityData data(const Choice& choice, const WordPiece* text, int64_t bins, Random& random, const Tell& tell) const;
+  /// What a text says, without a text tokenizer. Only for files of text.
+  std::vector<std::string> pieces(const Choice& choice, int64_t bins, Random& random) const;
+  bool is_text() const { return std::holds_alternative<Annotation>(content_); }
+
+ private:
+  struct Picture {
+    std::string bytes;
+  };
+  ModalityData text_ids(const std::vector<std::string>& pieces, const WordPiece& text, const Tell& tell) const;
+  ModalityData array_ids(int64_t crop, const WordPiece& text, const Tell& tell) const;
+  ModalityData vectors(int64_t variant, const Tell& tell) const;
+  ModalityData picture(const Choice& choice) const;
+  void tell_cut(int64_t length, const Tell& tell) const;
+
+  const Modality& modality_;
+  std::string where_;
+  std::variant<Picture, NpyArray, TokenArray, Annotation, EmbeddingArray> content_;
+};
+
+}  // namespace fourm
