@@ -37,5 +37,29 @@ TEST(ModalityTable, BrokenTablesAreNamed) {
     EXPECT_THROW(ModalityTable().extend(yaml, "table"), Error) << yaml;
 }
 
+TEST(ModalityTable, TokensMayLieInARow) {
+  ModalityTable table;
+  table.extend(R"(modalities:
+  tok_audio: {kind: tokens, vocab_size: 2048, max_tokens: 512}
+  tok_learned: {vocab_size: 8, max_tokens: 5, positions: learned}
+  tok_grid: {vocab_size: 8, image_size: 64, patch_size: 16, max_tokens: 16}
+  tok_wrong: {vocab_size: 8, image_size: 64, patch_size: 16, max_tokens: 512}
+)",
+               "table");
+  const Modality audio = table.at("tok_audio", 224, 16);
+  EXPECT_FALSE(audio.has_grid());
+  EXPECT_EQ(audio.max_tokens, 512);
+  EXPECT_EQ(audio.grid(), 0);
+  EXPECT_EQ(audio.positions, PositionKind::kSinCos1d);
+  EXPECT_EQ(table.at("tok_learned").positions, PositionKind::kLearned);
+  EXPECT_EQ(table.at("tok_grid").max_tokens, 16);
+  EXPECT_TRUE(table.at("tok_grid").has_grid());
+  EXPECT_THROW(table.at("tok_wrong"), Error);
+  EXPECT_THROW(table.extend("modalities: {a: {vocab_size: 8, max_tokens: 5, positions: sincos2d}}", "table"), Error);
+  ModalityTable again;
+  again.extend(table.yaml({"tok_audio"}), "table");
+  EXPECT_EQ(again.at("tok_audio").max_tokens, 512);
+}
+
 }  // namespace
 }  // namespace fourm

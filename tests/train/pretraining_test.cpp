@@ -227,6 +227,39 @@ TEST_F(PretrainingTest, StartsFromAModelOfFewerModalities) {
   EXPECT_THROW(pretrain(next), Error);
 }
 
+// A row of tokens without an image, token ids of a sequence, vectors and metadata: each trains, and is in the model.
+TEST_F(PretrainingTest, ModalitiesOfOnesOwnTrain) {
+  const fs::path data = root / "data", rows = root / "rows.yaml";
+  for (int i = 0; i < 8; ++i) {
+    const std::string name = "room" + std::to_string(i);
+    std::vector<int64_t> sound(40);
+    for (int64_t t = 0; t < 40; ++t) sound[t] = (i + t) % 64;
+    write_npy(data / "tok_sound" / (name + ".npy"), npy_from_integers(sound, {40}, "i2"));
+    write_npy(data / "notes" / (name + ".npy"), npy_from_integers(sound, {1, 40}, "i2"));
+    write_npy(data / "vectors" / (name + ".npy"), npy_from_floats(std::vector<float>(6, float(i)), {2, 3}));
+    write_json(data / "metadata" / (name + ".json"), {{"n_humans", i}, {"original_width", 640}});
+  }
+  write_file(rows, std::string(test::kSmallModalities) + R"(  tok_sound: {kind: tokens, vocab_size: 64, max_tokens: 40}
+  notes: {kind: sequence, vocab_size: 400, max_tokens: 40}
+  vectors: {kind: embeddings, width: 3, max_tokens: 4}
+  metadata: {kind: sequence, vocab_size: 400, max_tokens: 40}
+)");
+  PretrainConfig c = config("own", 3);
+  c.modalities = rows.string();
+  c.model.domains_in = {"tok_sound", "notes", "vectors", "metadata"};
+  c.model.domains_out = {"tok_sound", "notes", "metadata"};
+  c.masking.mixture.resize(1);
+  c.masking.mixture[0].name = "all";
+  c.masking.mixture[0].input.clear();
+  c.masking.mixture[0].input_others = c.masking.mixture[0].target_others = 1;
+  EXPECT_TRUE(pretrain(c).finished);
+  const FourM model = FourM::open(root / "own" / "model");
+  EXPECT_EQ(model.modality("tok_sound").max_tokens, 40);
+  EXPECT_FALSE(model.modality("tok_sound").has_grid());
+  for (const char* name : {"tok_sound", "notes", "metadata"})
+    EXPECT_GT(last_evaluation("own").at(std::string("all/") + name).get<double>(), 0) << name;
+}
+
 TEST_F(PretrainingTest, OfficialRecipesBuildTheirModels) {
   const ModalityTable table = ModalityTable::official();
   std::map<std::string, PretrainConfig> recipes;
