@@ -94,7 +94,9 @@ class FileCheck {
       case FileKind::kLabels: labels(bytes, facts); break;
       case FileKind::kMap: map(bytes, facts); break;
       case FileKind::kCaption:
-      case FileKind::kBoxes: annotation(modality, extension, bytes, facts); break;
+      case FileKind::kBoxes:
+        if (rows == rows_.end() || extension != "npy") annotation(modality, extension, bytes, facts);
+        break;
       case FileKind::kTokens:
         if (rows == rows_.end()) tokens(bytes, facts);
         break;

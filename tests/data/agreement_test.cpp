@@ -95,6 +95,7 @@ class AgreementTest : public testing::Test {
       EXPECT_TRUE(failure.empty() || failure.find(path) != std::string::npos) << failure;
     };
     go(set.string());
+    fs::remove_all(set.string() + "_shards");
     convert_to_shards(set.string(), set.string() + "_shards", 2);
     go(set.string() + "_shards");
   }
