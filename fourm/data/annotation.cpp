@@ -89,7 +89,7 @@ std::vector<std::vector<PaletteColour>> parse_palettes(const Json& json, const s
   for (const auto& [count, value] : table.items()) {
     const auto colours = json_get<std::vector<std::vector<double>>>(table, count, where);
     check(std::to_string(colours.size()) == count && !colours.empty(), where, ": the palette ", printable(count),
-          " has ", colours.size(), " colours");
+          " has ", counted(colours.size(), "colour"));
     palettes.emplace_back();
     for (const auto& colour : colours) {
       check(colour.size() == 3, where, ": a colour has ", colour.size(), " numbers, expected 3");
