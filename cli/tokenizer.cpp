@@ -8,17 +8,19 @@
 #include "cli/verbs.h"
 #include "fourm/core/json.h"
 #include "fourm/core/log.h"
+#include "fourm/core/strings.h"
 #include "fourm/eval/solvers.h"
 #include "fourm/generate/engine.h"
 #include "fourm/io/image_file.h"
 #include "fourm/io/npy.h"
+#include "fourm/modality/input_kind.h"
 #include "fourm/train/tokenizer_training.h"
 
 namespace fourm {
 namespace {
 
 struct Options {
-  std::string recipe, tokenizer, out, depth_unit;
+  std::string recipe, tokenizer, kind, out, depth_unit;
   std::vector<std::string> overrides, inputs;
   int64_t size = 0, limit = 0, crops = 1;
   bool keep_size = false, json = false;
@@ -58,6 +60,16 @@ auto naming(const fs::path& file, const Body& body) {
   }
 }
 
+PictureTokenizer open(const Options& options) {
+  if (!options.kind.empty())
+    check(kind_in_name(options.kind).has_value(), "--kind ", printable(options.kind),
+          ": expected rgb, grey (edges), normal, depth, semseg, mask, features or the name of a modality");
+  auto tokenizer = PictureTokenizer::open(options.tokenizer, packing_of(options.engine), options.kind);
+  check(options.kind.empty() || tokenizer.input().kind == kind_in_name(options.kind), options.tokenizer, ": reads '",
+        tokenizer.input().kind, "', which --kind ", options.kind, " contradicts");
+  return tokenizer;
+}
+
 void train(const Options& options) {
   TokenizerRecipe recipe;
   load_config(options.recipe, options.overrides, recipe);
@@ -68,10 +80,10 @@ void train(const Options& options) {
 
 void encode(const Options& options) {
   check_writable_folder(options.out);
-  const PictureTokenizer tokenizer = PictureTokenizer::open(options.tokenizer, packing_of(options.engine));
+  const PictureTokenizer tokenizer = open(options);
   const auto files = listed(options.inputs, {});
   const auto outputs = outputs_of(files, options.inputs, options.out, ".npy");
-  const int64_t size = options.size > 0 ? options.size : tokenizer.config().image_size;
+  const int64_t size = options.size > 0 ? options.size : tokenizer.image_size();
   const DepthUnits units(options.depth_unit);
   Progress progress("encode", static_cast<int64_t>(files.size()));
   for (size_t i = 0; i < files.size(); ++i) {
@@ -85,9 +97,11 @@ void encode(const Options& options) {
 
 void decode(const Options& options) {
   check_writable_folder(options.out);
-  const PictureTokenizer tokenizer = PictureTokenizer::open(options.tokenizer, packing_of(options.engine));
+  const PictureTokenizer tokenizer = open(options);
   const auto files = listed(options.inputs, {".npy"});
   const auto outputs = outputs_of(files, options.inputs, options.out, picture_extension(tokenizer.input()));
+  if (tokenizer.input().standardise)
+    note("depth is written as .npy in standard deviations from the mean of each image; it has no metres");
   Progress progress("decode", static_cast<int64_t>(files.size()));
   for (size_t i = 0; i < files.size(); ++i) {
     const auto maps = tokenizer.token_maps(read_npy(files[i]), files[i].string());
@@ -102,10 +116,10 @@ void decode(const Options& options) {
 }
 
 void evaluate(const Options& options) {
-  const PictureTokenizer tokenizer = PictureTokenizer::open(options.tokenizer, packing_of(options.engine));
+  const PictureTokenizer tokenizer = open(options);
   auto files = listed(options.inputs, {});
   if (options.limit > 0) files.resize(std::min<size_t>(files.size(), options.limit));
-  const int64_t size = options.size > 0 ? options.size : tokenizer.config().image_size;
+  const int64_t size = options.size > 0 ? options.size : tokenizer.image_size();
   const auto pictures =
       load_squares(tokenizer.input(), files, size, options.crops, 0, {}, DepthUnits(options.depth_unit));
   const auto report = evaluate_tokenizer(tokenizer, pictures, options.decoding);
@@ -120,10 +134,10 @@ void evaluate(const Options& options) {
 }
 
 void solvers(const Options& options) {
-  const PictureTokenizer tokenizer = PictureTokenizer::open(options.tokenizer, packing_of(options.engine));
+  const PictureTokenizer tokenizer = open(options);
   auto files = listed(options.inputs, {});
   if (options.limit > 0) files.resize(std::min<size_t>(files.size(), options.limit));
-  const int64_t size = options.size > 0 ? options.size : tokenizer.config().image_size;
+  const int64_t size = options.size > 0 ? options.size : tokenizer.image_size();
   const auto pictures = load_middle_squares(tokenizer, files, size, DepthUnits(options.depth_unit));
   Json rows = Json::array();
   if (!options.json)
@@ -165,6 +179,9 @@ void add_tokenizer(CLI::App& program) {
                     "folder with config.json and weights, folder of a finished run, or one file (.safetensors, .pth)")
         ->transform(model_path())
         ->required();
+    sub->add_option("--kind", options->kind,
+                    "what an official tokenizer reads: rgb, grey (edges), normal, depth, semseg, mask or features; "
+                    "default: by the name of its folder");
     sub->add_option("IN", options->inputs, inputs)->required();
     add_config_options(*sub, options->engine, "", "Engine");
     return sub;

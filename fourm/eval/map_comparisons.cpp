@@ -32,9 +32,7 @@ Comparison compare_each(const std::string& name, const std::string& unit, bool h
 
 // Over the pictures that know the pixel.
 template <class T>
-StoredPicture pixel_mean(const InputConfig& kind, const Pictures& pictures) {
-  std::vector<KnownPixels> known;
-  for (const auto& p : pictures) known.push_back(known_pixels(kind, p));
+StoredPicture pixel_mean(const std::vector<KnownPixels>& known, const Pictures& pictures) {
   auto mean = std::get<Raster<T>>(pictures[0]);
   for (size_t i = 0; i < mean.pixels.size(); ++i) {
     double sum = 0;
@@ -46,6 +44,13 @@ StoredPicture pixel_mean(const InputConfig& kind, const Pictures& pictures) {
     mean.pixels[i] = static_cast<T>(std::is_integral_v<T> ? std::round(value) : value);
   }
   return mean;
+}
+
+template <class T>
+StoredPicture pixel_mean(const InputConfig& kind, const Pictures& pictures) {
+  std::vector<KnownPixels> known;
+  for (const auto& p : pictures) known.push_back(known_pixels(kind, p));
+  return pixel_mean<T>(known, pictures);
 }
 
 StoredPicture most_frequent(const Pictures& pictures) {
@@ -63,6 +68,26 @@ double mean_iou(const Pictures& predicted, const Pictures& truth, const std::vec
   Confusion confusion(kLabels, kNoLabel);
   for (const size_t i : samples) confusion.add(image(predicted[i]), image(truth[i]));
   return confusion.mean_iou();
+}
+
+// Of tokenizers that standardise depth: there are no metres to compare.
+std::vector<Comparison> compare_standardised_depth(const MapAnswers& a) {
+  std::vector<KnownPixels> known;
+  Pictures truth;
+  for (const auto& t : a.truth) {
+    known.push_back(known_pixels(a.kind, t));
+    truth.emplace_back(standardised_depth(a.kind, t, known.back()));
+  }
+  const StoredPicture blind = pixel_mean<float>(known, truth);
+  const auto errors = [&](const auto& answer_of) {
+    std::vector<double> all;
+    for (size_t i = 0; i < truth.size(); ++i)
+      all.push_back(standardised_l1(standardised_depth(a.kind, answer_of(i), known[i]),
+                                    std::get<Raster<float>>(truth[i]), known[i]));
+    return all;
+  };
+  return {compare("depth standardised L1", "standard deviations", false, errors([&](size_t i) { return a.model[i]; }),
+                  errors([&](size_t i) { return a.ceiling[i]; }), errors([&](size_t) { return blind; }))};
 }
 
 std::vector<Comparison> compare_depth(const MapAnswers& a) {
@@ -111,6 +136,7 @@ std::vector<Comparison> compare_maps(const MapAnswers& answers, uint64_t seed) {
     warn("the truth holds no known ", a.kind.kind, ": it is not measured");
     return {};
   }
+  if (a.kind.standardise) return compare_standardised_depth(a);
   if (a.kind.kind == "depth") return compare_depth(a);
   if (a.kind.has_labels()) return {compare_labels(a, seed)};
   if (a.kind.has_features())

@@ -12,7 +12,8 @@ struct MapAnswers {
   std::vector<StoredPicture> truth, model, ceiling;  ///< ceiling: the truth through the tokenizer
 };
 
-/// By the subject's kind, each beside a baseline that is the same for every sample: depth (AbsRel, delta1) and normals
+/// By the subject's kind, each beside a baseline that is the same for every sample: depth (AbsRel, delta1; L1 where the
+/// tokenizer standardises it) and normals
 /// (mean angle) beside the mean of each pixel, labels (mIoU) beside its most frequent class, features (cosine) and RGB
 /// (PSNR) beside its mean. All taken from the truth itself, and over its known pixels (known_pixels). A sample without
 /// any counts nowhere; where no sample has one, a warning says so and there is no comparison.

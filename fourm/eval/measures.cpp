@@ -77,6 +77,16 @@ DepthErrors depth_errors(const Raster<float>& predicted, const Raster<float>& tr
   return errors;
 }
 
+double standardised_l1(const Raster<float>& predicted, const Raster<float>& truth, const KnownPixels& known) {
+  check_same_size(predicted, truth, "[standardised_l1]");
+  double sum = 0;
+  int64_t n = 0;
+  for (size_t i = 0; i < truth.pixels.size(); ++i)
+    if (is_known(known, i)) sum += std::abs(double{predicted.pixels[i]} - truth.pixels[i]), ++n;
+  check(n > 0, "[standardised_l1] no pixel of the truth is known");
+  return sum / static_cast<double>(n);
+}
+
 double mean_angle(const Image& predicted, const Image& truth, const KnownPixels& known) {
   check_same_size(predicted, truth, "[mean_angle]");
   check(predicted.channels == 3, "[mean_angle] normals have 3 channels, got ", predicted.channels);

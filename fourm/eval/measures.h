@@ -24,6 +24,11 @@ struct DepthErrors {
 };
 DepthErrors depth_errors(const Raster<float>& predicted, const Raster<float>& truth);
 
+/// Mean |p - t| of two standardised depth maps (standardised_depth), in standard deviations, over the known pixels of the
+/// truth: the "standardized L1 error" of the paper's Table 31, which does not define it further. Both are standardised,
+/// so that scale and offset do not matter. Error when no pixel is known.
+double standardised_l1(const Raster<float>& predicted, const Raster<float>& truth, const KnownPixels& known = {});
+
 /// Mean angle in degrees between the normals that two 8-bit pictures encode ((n + 1) / 2 * 255), over the known pixels of
 /// the truth. Error when none is known.
 double mean_angle(const Image& predicted, const Image& truth, const KnownPixels& known = {});

@@ -69,7 +69,7 @@ Pipeline Pipeline::open(const PipelineFiles& files, const EngineConfig& engine) 
       if (state.model.modality(name).kind != ModalityKind::kTokens || state.tokenizers.contains(name)) continue;
       for (const auto& folder : {name, name.substr(0, name.find('@')), subject_of(name)})
         if (fs::is_directory(shelf / folder, ignored)) {
-          state.tokenizers.emplace(name, PictureTokenizer::open(shelf / folder, packing_of(engine)));
+          state.tokenizers.emplace(name, PictureTokenizer::open(shelf / folder, packing_of(engine), name));
           break;
         }
     }
@@ -373,8 +373,7 @@ std::vector<fs::path> Pipeline::write_decoded(const Canvas& canvas, const std::s
   if (input.kind == "rgb" || input.kind == "normal") {
     write_png(path(".png"), std::get<Image>(stored), recipe);
   } else {
-    const std::string extension = picture_extension(input);
-    write_file(path(extension == ".npy" ? "_" + input.kind + extension : extension), encode_picture(input, stored));
+    write_file(path(picture_ending(input)), encode_picture(input, stored));
     write_png(path("_view.png"), display(input, stored), recipe);
   }
   return files;

@@ -7,6 +7,7 @@
 #include "fourm/core/strings.h"
 #include "fourm/io/npy.h"
 #include "fourm/modality/feature_colours.h"
+#include "fourm/modality/input_kind.h"
 
 namespace fourm {
 namespace {
@@ -63,10 +64,28 @@ Image one_channel(const Image& rgb, bool binary) {
   return out;
 }
 
+// Whether a map is in standard deviations from its mean already, as decoders give it: only such values can be negative.
+bool is_standardised(const Raster<float>& depth) {
+  return std::any_of(depth.pixels.begin(), depth.pixels.end(), [](float v) { return v < 0; });
+}
+
+// A .npy of standardised values [H, W]; nothing when it holds none below 0.
+std::optional<Raster<float>> standardised_values(std::string_view bytes, const std::string& origin) {
+  if (!bytes.starts_with("\x93NUMPY")) return std::nullopt;
+  const NpyArray array = decode_npy(bytes, origin);
+  if (array.dtype[0] != 'f' || array.shape.size() != 2) return std::nullopt;
+  Raster<float> depth(static_cast<int>(array.shape[1]), static_cast<int>(array.shape[0]), 1);
+  depth.pixels = npy_floats(array);
+  if (!is_standardised(depth)) return std::nullopt;
+  for (const float v : depth.pixels) check(std::isfinite(v), origin, ": holds the standardised depth ", v);
+  return depth;
+}
+
 // Minus mean, over deviation, of the known pixels between the first and the last tenth (official depth tokenizer).
 void standardise(const Raster<float>& depth, const KnownPixels& known, float* out) {
-  std::transform(depth.pixels.begin(), depth.pixels.end(), out,
-                 [](float metres) { return static_cast<float>(metres / kMostPngMetres); });
+  std::transform(
+      depth.pixels.begin(), depth.pixels.end(), out,
+      [unit = is_standardised(depth) ? 1 : kMostPngMetres](float v) { return static_cast<float>(v / unit); });
   const bool nothing_known = !any_known(known);
   std::vector<float> sorted;
   for (size_t i = 0; i < depth.area(); ++i)
@@ -112,7 +131,7 @@ Image resized_normals(const Image& normals, const KnownPixels& known, int size) 
 
 // Whether pictures of the kind are stored as .npy rather than PNG.
 bool is_npy(const InputConfig& config) {
-  return config.has_features() || (config.kind == "depth" && !config.standardise && config.far > kMostPngMetres);
+  return config.has_features() || (config.kind == "depth" && (config.standardise || config.far > kMostPngMetres));
 }
 
 // Mirrors the pixel index within its row.
@@ -135,9 +154,7 @@ Colour warm_cold(float t) {
 }  // namespace
 
 void InputConfig::validate(const std::string& origin) const {
-  static const std::vector<std::string> kinds{"rgb", "grey", "normal", "depth", "semseg", "mask", "features"};
-  check(std::find(kinds.begin(), kinds.end(), kind) != kinds.end(), origin, ": input.kind is '", printable(kind),
-        "', expected one of ", join(kinds, ", "));
+  check_kind(kind, origin + ": input.kind");
   check(near > 0 && far > near && std::isfinite(far) && depth_unit > 0, origin,
         ": input.near, far and depth_unit must be positive, far beyond near");
   check(depth_unit == 0.001 || standardise, origin, ": input.depth_unit is ", depth_unit,
@@ -153,6 +170,8 @@ StoredPicture decode_picture(const InputConfig& config, std::string_view bytes, 
   if (config.has_features()) return feature_map(config, decode_npy(bytes, origin), origin);
   if (config.kind == "grey" || config.kind == "mask")
     return one_channel(decode_image(bytes, origin), config.kind == "mask");
+  if (config.standardise)
+    if (auto depth = standardised_values(bytes, origin)) return *std::move(depth);
   if (config.kind == "depth") return decode_depth(bytes, origin, depth_unit);
   const auto png = png_kind(bytes);
   check(!png || png->bits < 16 || png->colour != 0, origin, ": is a 16-bit grey PNG, which looks like a depth map; ",
@@ -170,7 +189,8 @@ KnownPixels known_pixels(const InputConfig& config, const StoredPicture& picture
   KnownPixels known(area);
   if (config.kind == "depth") {
     const Raster<float>& depth = depth_of(picture);
-    for (size_t i = 0; i < area; ++i) known[i] = depth.pixels[i] > 0;
+    const bool all = config.standardise && is_standardised(depth);
+    for (size_t i = 0; i < area; ++i) known[i] = all || depth.pixels[i] > 0;
   } else if (config.kind == "normal") {
     const Image& normals = bytes_of(picture, 3);
     for (size_t i = 0; i < area; ++i) known[i] = is_known_normal(&normals.pixels[3 * i]);
@@ -276,15 +296,10 @@ StoredPicture from_network(const InputConfig& config, const float* values, int w
   const size_t area = static_cast<size_t>(width) * height;
   if (config.kind == "depth") {
     Raster<float> depth(width, height, 1);
-    const auto [low, high] = std::minmax_element(values, values + area);
-    for (size_t i = 0; i < area; ++i) {
-      double metres;
-      if (config.standardise)
-        metres = (values[i] - *low) / std::max(1e-6F, *high - *low) * kMostPngMetres;
-      else
-        metres = config.near * std::pow(config.far / config.near, (std::clamp(values[i], -1.0F, 1.0F) + 1) / 2);
-      depth.pixels[i] = static_cast<float>(metres);
-    }
+    std::copy_n(values, area, depth.pixels.begin());
+    if (!config.standardise)
+      for (float& v : depth.pixels)
+        v = static_cast<float>(config.near * std::pow(config.far / config.near, (std::clamp(v, -1.0F, 1.0F) + 1) / 2));
     return depth;
   }
   if (config.has_features()) {
@@ -330,7 +345,20 @@ std::string encode_picture(const InputConfig& config, const StoredPicture& pictu
   return encode_png(bytes_of(picture, static_cast<int>(config.channels())));
 }
 
+Raster<float> standardised_depth(const InputConfig& config, const StoredPicture& picture, const KnownPixels& known) {
+  check(config.standardise, "this depth is in metres, not standardised");
+  const Raster<float>& depth = depth_of(picture);
+  Raster<float> out(depth.width, depth.height, 1);
+  standardise(depth, known, out.pixels.data());
+  return out;
+}
+
 const char* picture_extension(const InputConfig& config) { return is_npy(config) ? ".npy" : ".png"; }
+
+std::string picture_ending(const InputConfig& config) {
+  if (!is_npy(config)) return ".png";
+  return "_" + (config.standardise ? "standardised" : config.kind) + ".npy";
+}
 
 Image display(const InputConfig& config, const StoredPicture& picture) {
   if (config.kind == "rgb" || config.kind == "normal") return bytes_of(picture, 3);

@@ -44,10 +44,12 @@ struct InputConfig {
 };
 
 /// A picture as stored: RGB, normals (8 bits, three channels), grey, labels, masks (8 bits, one channel), depth (metres,
-/// 0 = unknown) or features (one vector a position).
+/// 0 = unknown; of tokenizers that standardise it also standard deviations, known by a value below 0) or features (one
+/// vector a position).
 using StoredPicture = std::variant<Image, Raster<float>>;
 
-/// A picture file of this kind. Depth: see decode_depth, `depth_unit` as DepthUnits gives it. RGB and normals: not a
+/// A picture file of this kind. Depth: see decode_depth, `depth_unit` as DepthUnits gives it; where it is standardised,
+/// also what encode_picture wrote. RGB and normals: not a
 /// 16-bit grey PNG, which holds depth. Masks: what is brighter than half is 1. Features: .npy [C, h, w], or [C] for one
 /// position, of finite numbers.
 StoredPicture decode_picture(const InputConfig& config, std::string_view bytes, const std::string& origin,
@@ -81,14 +83,21 @@ void to_network(const InputConfig& config, const StoredPicture& picture, bool fl
 void to_labels(const InputConfig& config, const StoredPicture& picture, bool flip, int64_t* out);
 
 /// The way back from [C, H, W] floats, clamped to what can be stored; normals are scaled to unit length. Standardised
-/// depth has no scale: its range becomes the whole 16-bit range.
+/// depth stays as it is, in standard deviations from the mean of its image: it cannot be brought back to metres.
 StoredPicture from_network(const InputConfig& config, const float* values, int width, int height);
 StoredPicture from_labels(const InputConfig& config, const int64_t* labels, int width, int height);
 
-/// As a file: PNG (depth: 16 bits, millimetres; labels: a palette), .npy for features and for depth of a tokenizer that
-/// reaches beyond what such a PNG holds.
+/// Depth of a tokenizer that standardises it, minus the mean, over the standard deviation, of the middle 80 % of its
+/// known pixels.
+Raster<float> standardised_depth(const InputConfig& config, const StoredPicture& picture,
+                                 const KnownPixels& known = {});
+
+/// As a file: PNG (depth: 16 bits, millimetres; labels: a palette), .npy for features, for standardised depth, and for
+/// depth of a tokenizer that reaches beyond what such a PNG holds.
 std::string encode_picture(const InputConfig& config, const StoredPicture& picture);
 const char* picture_extension(const InputConfig& config);  ///< of such a file: ".png" or ".npy"
+/// How its name ends beside a token file: ".png", "_features.npy", "_depth.npy" or, in that unit, "_standardised.npy".
+std::string picture_ending(const InputConfig& config);
 /// For the eye: depth by a colour map from near (warm) to far (cold), unknown depth black, labels by their palette,
 /// features by their principal components.
 Image display(const InputConfig& config, const StoredPicture& picture);

@@ -9,6 +9,7 @@
 #include "fourm/core/strings.h"
 #include "fourm/io/model_folder.h"
 #include "fourm/io/weights.h"
+#include "fourm/modality/input_kind.h"
 #include "fourm/tokenizer/training_arguments.h"
 
 namespace fourm {
@@ -28,7 +29,7 @@ std::string python_text(const Json& json, bool nested = false) {
 
 YAML::Node metadata_node(const std::map<std::string, std::string>& metadata, const std::string& origin) {
   YAML::Node node(YAML::NodeType::Map);
-  std::set<std::string> known;
+  std::set<std::string> known{"domain"};  // see tokenizer_config
   TokenizerConfig config;
   for (const char* decoder : {"vit_b_dec", "unet_patched"}) {  // the keys of either class
     config.dec_type = decoder;
@@ -71,6 +72,11 @@ TokenizerConfig tokenizer_config(const YAML::Node& given, const std::string& ori
   for (const auto& item : given)
     if (contains(known, item.first.Scalar())) node[item.first.Scalar()] = item.second;
   read_config(node, config, origin);
+  // The original's training arguments name the modality.
+  const YAML::Node domain = given["domain"];
+  if (!config.input && domain.IsDefined() && domain.IsScalar())
+    if (const auto named = kind_in_name(domain.Scalar()); named && contains(config.possible_kinds(), *named))
+      config.input = config.official_input(*named);
   return config;
 }
 
@@ -126,24 +132,41 @@ TokenizerPreset TokenizerConfig::preset(const std::string& name) const {
   return p;
 }
 
-InputConfig TokenizerConfig::picture_input() const {
+std::vector<std::string> TokenizerConfig::possible_kinds() const {
+  if (n_labels) return {"semseg"};
+  if (!patch_proj || mlp_sizes(enc_type)) return {"features"};
+  if (n_channels == 1)
+    return out_conv ? std::vector<std::string>{"mask", "depth", "grey"}
+                    : std::vector<std::string>{"depth", "grey", "mask"};
+  if (n_channels == 3) return {"rgb", "normal"};
+  return {};
+}
+
+InputConfig TokenizerConfig::picture_input(const std::string& name) const {
   if (input) return *input;
+  constexpr const char* kRemedy =
+      "name its folder after its modality (tok_normal@224) or write \"input\": {\"kind\": ...} into its config.json";
+  const std::vector<std::string> possible = possible_kinds();
+  const std::string who = name.empty() ? "the tokenizer" : "the tokenizer " + printable(name);
+  check(!possible.empty(), who, " has ", n_channels, " channels, which no kind of image has; ", kRemedy);
+  const auto named = kind_in_name(name);
+  if (possible.size() > 1 && named)
+    check(contains(possible, *named), who, " has ", n_channels, n_channels == 1 ? " channel" : " channels", ", but '",
+          *named, "', which its name stands for, does not; ", kRemedy);
+  else if (possible.size() > 1)
+    warn(who, " does not say what it reads; from its ", n_channels, n_channels == 1 ? " channel" : " channels",
+         " it is taken for '", possible[0], "'; if that is wrong, ", kRemedy);
+  return official_input(possible.size() > 1 && named ? *named : possible[0]);
+}
+
+InputConfig TokenizerConfig::official_input(const std::string& what) const {
   InputConfig official;
-  const bool mlp = mlp_sizes(enc_type).has_value();
-  if (n_labels) {
-    official.kind = "semseg";
-    official.label_offset = 1;
-  } else if (!patch_proj || mlp) {
-    official.kind = "features";
-    official.features = n_channels;
-  } else if (n_channels == 1 && out_conv) {
-    official.kind = "mask";
-  } else if (n_channels == 1) {
-    official.kind = "depth";
+  official.kind = what;
+  if (what == "semseg") official.label_offset = 1;
+  if (what == "features") official.features = n_channels;
+  if (what == "depth") {
     official.depth_unit = 1.0 / 65535;
     official.standardise = true;
-  } else {
-    check(n_channels == 3, "a tokenizer of ", n_channels, " channels takes no pictures; name its input.kind");
   }
   return official;
 }

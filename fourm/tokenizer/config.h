@@ -121,8 +121,14 @@ struct TokenizerConfig {
 
   /// Drops keys of the original that have no meaning here (core/config.h).
   static void migrate(YAML::Node& node, const std::string& origin);
-  /// `input`, else what official tokenizers of these channels and labels expect.
-  InputConfig picture_input() const;
+  /// What goes in: `input`, which official files lack; then what an official tokenizer of the kind that `name` stands
+  /// for expects (a modality, a published folder, a kind: kind_in_name). With neither the channels and labels decide,
+  /// with a warning where they fit several kinds. Error when the name's kind has other channels.
+  InputConfig picture_input(const std::string& name = "") const;
+  /// The kinds that the channels and labels fit, the most usual first.
+  std::vector<std::string> possible_kinds() const;
+  /// How the official tokenizers of a kind (InputConfig::kind) prepare their input.
+  InputConfig official_input(const std::string& what) const;
   int64_t encoder_grid() const { return image_size_enc.value_or(image_size) / patch_size; }  ///< tokens a side
   int64_t decoder_patch() const { return patch_size_dec.value_or(patch_size); }
   int64_t decoder_grid() const { return image_size_dec.value_or(image_size) / decoder_patch(); }

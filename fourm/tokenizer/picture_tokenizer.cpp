@@ -3,6 +3,7 @@
 #include <cmath>
 
 #include "fourm/core/parallel.h"
+#include "fourm/modality/input_kind.h"
 #include "fourm/tokenizer/picture_batch.h"
 #include "fourm/tokenizer/vqvae.h"
 
@@ -74,12 +75,26 @@ std::vector<StoredPicture> stored_pictures(const InputConfig& config, const Tens
   return pictures;
 }
 
-PictureTokenizer PictureTokenizer::open(const fs::path& path, std::optional<Precision> pack_for) {
-  return PictureTokenizer(std::make_shared<const Tokenizer>(Tokenizer::open(path, pack_for)));
+PictureTokenizer PictureTokenizer::open(const fs::path& path, std::optional<Precision> pack_for,
+                                        const std::string& name) {
+  return PictureTokenizer(std::make_shared<const Tokenizer>(Tokenizer::open(path, pack_for)),
+                          name.empty() ? name_in_path(path) : name);
 }
 
-PictureTokenizer::PictureTokenizer(std::shared_ptr<const Tokenizer> tokenizer)
-    : tokenizer_(std::move(tokenizer)), input_(tokenizer_->config().picture_input()) {}
+PictureTokenizer::PictureTokenizer(std::shared_ptr<const Tokenizer> tokenizer, const std::string& name)
+    : tokenizer_(std::move(tokenizer)),
+      input_(tokenizer_->config().picture_input(name)),
+      image_size_(size_in_name(name).value_or(tokenizer_->config().image_size)) {}
+
+std::string name_in_path(const fs::path& path) {
+  fs::path named = fs::absolute(path).lexically_normal();
+  if (named.filename().empty()) named = named.parent_path();  // "folder/"
+  if (named.extension() == ".safetensors" || named.extension() == ".pth")
+    named = named.stem() == "model" ? named.parent_path() : named.parent_path() / named.stem();
+  if (named.filename() == "model") named = named.parent_path();
+  if (named.parent_path().filename() == "snapshots") named = named.parent_path().parent_path();
+  return named.filename().string();
+}
 
 const TokenizerConfig& PictureTokenizer::config() const { return tokenizer_->config(); }
 

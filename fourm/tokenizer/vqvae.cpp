@@ -57,8 +57,10 @@ Tokenizer::Tokenizer(TokenizerConfig config, ParameterSource& source)
   post_quant_proj_ = Linear::convolution(scope["post_quant_proj"], {decoder_->width(), config_.latent_dim, 1, 1});
 }
 
-Tokenizer Tokenizer::open(const fs::path& path, std::optional<Precision> pack_for) {
+Tokenizer Tokenizer::open(const fs::path& path, std::optional<Precision> pack_for,
+                          const std::optional<InputConfig>& input) {
   TokenizerFiles files = TokenizerFiles::open(path);
+  if (!files.config.input) files.config.input = input;
   FileSource source(std::move(files.weights), pack_for);
   LegacyNames names(source);
   Tokenizer tokenizer(std::move(files.config), names);

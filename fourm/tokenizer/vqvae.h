@@ -12,8 +12,10 @@ namespace fourm {
 class Tokenizer {
  public:
   /// From a folder (config.json + model.safetensors) or a single .safetensors file with its config in the header. With
-  /// `pack_for` it is made to answer fast, in that precision, and cannot be trained (nn/packed_linear.h).
-  static Tokenizer open(const fs::path& path, std::optional<Precision> pack_for = {});
+  /// `pack_for` it is made to answer fast, in that precision, and cannot be trained (nn/packed_linear.h). `input` is that
+  /// of a config without one.
+  static Tokenizer open(const fs::path& path, std::optional<Precision> pack_for = {},
+                        const std::optional<InputConfig>& input = {});
   /// Fresh weights.
   static Tokenizer create(const TokenizerConfig& config, uint64_t seed);
   /// Into a folder, or, when `path` ends in .safetensors, into one file.

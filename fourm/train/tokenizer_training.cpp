@@ -71,11 +71,11 @@ class TokenizerTraining : public Objective {
  public:
   explicit TokenizerTraining(const TokenizerRecipe& recipe)
       : recipe_(recipe),
-        input_(recipe.tokenizer.picture_input()),
+        input_(*recipe.tokenizer.input),
         crop_(crop_options(recipe)),
         tokenizer_(std::make_shared<Tokenizer>(recipe.start_from.empty()
                                                    ? Tokenizer::create(recipe.tokenizer, recipe.seed)
-                                                   : Tokenizer::open(recipe.start_from))) {
+                                                   : Tokenizer::open(recipe.start_from, {}, recipe.tokenizer.input))) {
     files_ = picture_files(recipe.data);
     std::vector<fs::path> held_out;
     if (recipe.eval_data.empty()) {
@@ -246,7 +246,10 @@ ReconstructionReport evaluate_tokenizer(const PictureTokenizer& tokenizer, const
     const StoredPicture &truth = pictures[i], &got = report.reconstructions[i];
     const KnownPixels known = known_pixels(input, truth);
     if (!any_known(known)) continue;
-    if (input.kind == "depth") {
+    if (input.standardise) {
+      scores["standardised_l1"].push_back(
+          standardised_l1(standardised_depth(input, got, known), standardised_depth(input, truth, known), known));
+    } else if (input.kind == "depth") {
       const DepthErrors errors = depth_errors(std::get<Raster<float>>(got), std::get<Raster<float>>(truth));
       scores["abs_rel"].push_back(errors.abs_rel);
       scores["delta1"].push_back(errors.delta1);
@@ -277,8 +280,15 @@ ReconstructionReport evaluate_tokenizer(const PictureTokenizer& tokenizer, const
 
 Outcome train_tokenizer(const TokenizerRecipe& given, const StopToken& stop) {
   TokenizerRecipe recipe = given;
-  if (!recipe.start_from.empty()) recipe.tokenizer = TokenizerFiles::open(recipe.start_from).config;
+  if (!recipe.start_from.empty()) {
+    const auto stated = recipe.tokenizer.input;
+    recipe.tokenizer = TokenizerFiles::open(recipe.start_from).config;
+    if (!recipe.tokenizer.input) recipe.tokenizer.input = stated;
+  }
   recipe.tokenizer.validate("the recipe's 'tokenizer'");
+  // The result states its kind, since its folder has another name.
+  recipe.tokenizer.input =
+      recipe.tokenizer.picture_input(recipe.start_from.empty() ? "" : name_in_path(recipe.start_from));
   check(!recipe.out.empty(), "the recipe names no run folder: set 'out'");
   check(!recipe.data.empty(), "the recipe names no pictures: set 'data'");
   check(recipe.batch > 0 && recipe.crops >= 0 && recipe.eval_crops > 0 && recipe.eval_pictures >= 0,

@@ -26,7 +26,9 @@ struct TokenizerRecipe {
     v("eval_data", eval_data, "folder of held-out pictures; empty: the last ones of 'data' are held out",
       KeyRole::kChangeable);
     v("start_from", start_from,
-      "a tokenizer whose config and weights training begins with; 'tokenizer' is not read then", KeyRole::kChangeable);
+      "a tokenizer whose config and weights training begins with; of 'tokenizer' only 'input' is read then, where that "
+      "tokenizer does not say what it reads",
+      KeyRole::kChangeable);
     v("loss", loss, "mse, l1, smooth_l1, cross_entropy (labels), cosine, cosine_1d or binary_cross_entropy");
     v("seed", seed, "of weights, order, flips and restarts");
     v("size", size, "pixels a side; pictures are cut square and resized");
@@ -68,8 +70,8 @@ std::vector<StoredPicture> load_squares(const InputConfig& input, const std::vec
 std::vector<fs::path> picture_files(const fs::path& folder);
 
 struct ReconstructionReport {
-  /// rgb, grey: psnr, ssim, psnr_block_mean; normal: these and mean_angle; depth: abs_rel, delta1; semseg, mask: miou,
-  /// accuracy; features: cosine. Always: usage, perplexity. Only known pixels count (known_pixels); pictures without
+  /// rgb, grey: psnr, ssim, psnr_block_mean; normal: these and mean_angle; depth: abs_rel, delta1, or standardised_l1;
+  /// semseg, mask: miou, accuracy; features: cosine. Always: usage, perplexity. Only known pixels count (known_pixels); pictures without
   /// any count nowhere.
   std::map<std::string, double> measures;
   std::vector<StoredPicture> reconstructions;

@@ -97,6 +97,25 @@ TEST(CompareMaps, LabelNoneCountsNowhere) {
   EXPECT_EQ(c.baseline, 1);            // 1 2 everywhere: none is never the most frequent
 }
 
+TEST(CompareMaps, StandardisedDepthIsNeverTakenForMetres) {
+  Raster<float> truth(20, 1, 1), model(20, 1, 1);
+  for (int i = 0; i < 20; ++i) {
+    truth.pixels[i] = static_cast<float>(5 + i);
+    model.pixels[i] = static_cast<float>(i - 9);  // the same map with another offset
+  }
+  MapAnswers a{{.kind = "depth", .standardise = true}, {truth, truth}, {model, model}, {truth, truth}};
+  const double one = 1 / 4.76095;                        // the deviation of 2, ..., 17
+  std::get<Raster<float>>(a.model[1]).pixels[19] += 20;  // in the last tenth: changes nothing else
+  const auto c = compare_maps(a, 0);
+  ASSERT_EQ(c.size(), 1u);
+  EXPECT_EQ(c[0].name, "depth standardised L1");
+  EXPECT_EQ(c[0].unit, "standard deviations");
+  EXPECT_FALSE(c[0].higher);
+  EXPECT_NEAR(c[0].model.mean, (0 + one) / 2, 1e-3);
+  EXPECT_NEAR(c[0].ceiling, 0, 1e-6);
+  EXPECT_NEAR(c[0].baseline, 0, 1e-3);  // both samples are equal
+}
+
 TEST(CompareMaps, LabelsBesideTheMostFrequent) {
   MapAnswers a{{.kind = "semseg"}, {labels({1, 2}), labels({1, 2}), labels({1, 1})}, {}, {}};
   a.model = a.ceiling = a.truth;

@@ -9,6 +9,7 @@
 #include "fourm/core/log.h"
 #include "fourm/eval/evaluation_table.h"
 #include "fourm/eval/held_out.h"
+#include "fourm/io/npy.h"
 #include "fourm/model/fourm.h"
 #include "fourm/rooms/dataset.h"
 #include "fourm/tokenizer/picture_tokenizer.h"
@@ -100,36 +101,73 @@ TEST_F(EvaluateTest, AnImageTextModelJudgesPaintedPictures) {
   EXPECT_EQ(measured(with["inputs"][0]), names);
 }
 
-// A model that reads pixels and writes features, and its data set.
-TEST(EvaluateFeatures, StandBesideTheirTokenizersCeiling) {
-  set_quiet(true);
-  const fs::path root = fs::temp_directory_path() / ("fourm_features_" + std::to_string(getpid()));
-  const std::string table =
-      "modalities:\n  rgb@32: {kind: pixels, image_size: 32, patch_size: 8}\n"
-      "  tok_clip@32: {vocab_size: 16, image_size: 32, patch_size: 8}\n";
+// A model folder in `root` that reads pixels and writes the modality, with its tokenizer.
+void write_small_model(const fs::path& root, const std::string& modality, TokenizerConfig config) {
+  const std::string table = "modalities:\n  rgb@32: {kind: pixels, image_size: 32, patch_size: 8}\n  " + modality +
+                            ": {vocab_size: 16, image_size: 32, patch_size: 8}\n";
   ModalityTable modalities;
   modalities.extend(table, "the test");
   ModelConfig model;
-  model.domains_in = {"rgb@32", "tok_clip@32"};
-  model.domains_out = {"tok_clip@32"};
+  model.domains_in = {"rgb@32", modality};
+  model.domains_out = {modality};
   model.dim = 16;
   model.encoder_depth = model.decoder_depth = 1;
   model.num_heads = 2;
   FourM::fresh(model, modalities, 1).save(root / "model");
   write_file(root / "model/modalities.yaml", table);
-  TokenizerConfig config;
-  config.input = InputConfig{.kind = "features", .features = 6};
   config.image_size = 32;
   config.patch_size = 8;
-  config.n_channels = 6;
-  config.patch_proj = false;
   config.enc_type = "enc";
   config.dec_type = "dec";
   config.codebook_size = 16;
   config.latent_dim = 4;
   config.presets["enc"] = {.kind = "vit_encoder", .dim_tokens = 16, .depth = 1, .num_heads = 2};
   config.presets["dec"] = {.kind = "vit_decoder", .dim_tokens = 16, .depth = 1, .num_heads = 2};
-  Tokenizer::create(config, 4).save(root / "model/tokenizers/tok_clip@32");
+  Tokenizer::create(config, 4).save(root / "model/tokenizers" / modality);
+}
+
+TEST(EvaluateOfficialDepth, IsMeasuredInStandardDeviations) {
+  set_quiet(true);
+  const fs::path root = fs::temp_directory_path() / ("fourm_official_depth_" + std::to_string(getpid()));
+  TokenizerConfig config;  // without `input`, as the official ones
+  config.n_channels = 1;
+  write_small_model(root, "tok_depth@32", config);
+  Random random(2);
+  for (int i = 0; i < 3; ++i) {
+    Raster<uint16_t> depth(32, 32, 1);
+    for (auto& v : depth.pixels) v = static_cast<uint16_t>(1 + random.below(65000));
+    write_file(root / "data/depth" / (std::to_string(i) + ".png"), encode_png16(depth));
+    write_file(root / "data/rgb" / (std::to_string(i) + ".png"), encode_png(Image(32, 32, 3, 80)));
+  }
+  const Pipeline pipeline = Pipeline::open({root / "model", {}, {}, {}});
+  const Json report = evaluate(pipeline, {root / "data", 3, 0, {"rgb"}, {}});
+  const Json& measures = report["inputs"][0]["measures"];
+  ASSERT_EQ(measures.size(), 1u);
+  EXPECT_EQ(measures[0]["measure"], "depth standardised L1");
+  EXPECT_EQ(measures[0]["unit"], "standard deviations");
+
+  Canvas canvas;
+  pipeline.give(canvas, "tok_depth@32", (root / "data/depth/1.png").string());
+  pipeline.write(canvas, "tok_depth@32", root / "out", "one");
+  const NpyArray stored = read_npy(root / "out/one_standardised.npy");
+  EXPECT_EQ(stored.dtype, "f4");
+  EXPECT_EQ(stored.shape, (std::vector<int64_t>{32, 32}));
+  EXPECT_EQ(std::get<Raster<float>>(pipeline.picture(canvas, "tok_depth@32")).pixels, npy_floats(stored));
+  Canvas again;  // what was written can be given
+  pipeline.give(again, "tok_depth@32", (root / "out/one_standardised.npy").string());
+  EXPECT_EQ(pipeline.tokens(again, "tok_depth@32").size(), 16u);
+  fs::remove_all(root);
+}
+
+// A model that reads pixels and writes features, and its data set.
+TEST(EvaluateFeatures, StandBesideTheirTokenizersCeiling) {
+  set_quiet(true);
+  const fs::path root = fs::temp_directory_path() / ("fourm_features_" + std::to_string(getpid()));
+  TokenizerConfig config;
+  config.input = InputConfig{.kind = "features", .features = 6};
+  config.n_channels = 6;
+  config.patch_proj = false;
+  write_small_model(root, "tok_clip@32", config);
   Random random(2);
   for (int i = 0; i < 3; ++i) {
     Raster<float> map(4, 4, 6);

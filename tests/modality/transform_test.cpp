@@ -74,6 +74,36 @@ TEST(Transform, StandardisedDepthHasNoScaleOrOffset) {
   EXPECT_NEAR(mean, 0, 0.02);
 }
 
+TEST(Transform, StandardisedDepthIsStoredAsItIs) {
+  InputConfig config = of_kind("depth");
+  config.standardise = true;
+  const fs::path folder = testing::TempDir();
+  std::vector<float> metres(100);
+  for (int i = 0; i < 100; ++i) metres[i] = 0.5F + 0.9F * static_cast<float>(i * 37 % 100);  // beyond 65.5
+  write_npy(folder / "metres.npy", npy_from_floats(metres, {10, 10}));
+  const StoredPicture picture = read_picture(config, folder / "metres.npy");
+  EXPECT_EQ(std::get<Raster<float>>(picture).pixels, metres);
+  float values[100], again[100];
+  to_network(config, picture, false, values);
+  const StoredPicture stored = from_network(config, values, 10, 10);
+  EXPECT_EQ(std::get<Raster<float>>(stored).pixels, std::vector<float>(values, values + 100));
+  EXPECT_LT(*std::min_element(values, values + 100), -1);  // negative, in standard deviations
+  const NpyArray file = decode_npy(encode_picture(config, stored), "the test");
+  EXPECT_EQ(file.shape, (std::vector<int64_t>{10, 10}));
+  EXPECT_EQ(file.dtype, "f4");
+  EXPECT_EQ(picture_ending(config), "_standardised.npy");
+  EXPECT_EQ(picture_extension(config), ".npy");
+  EXPECT_EQ(picture_ending(of_kind("depth")), ".png");
+  to_network(config, decode_picture(config, encode_picture(config, stored), "the test"), false, again);
+  for (int i = 0; i < 100; ++i) EXPECT_NEAR(again[i], values[i], 1e-4);  // nothing is left to standardise
+  to_network(config, picture, true, again);
+  EXPECT_EQ(again[20], values[29]);
+  EXPECT_TRUE(known_pixels(config, stored).empty()) << "values below 0 are no holes";
+  EXPECT_THROW(standardised_depth(of_kind("depth"), picture), Error);
+  EXPECT_EQ(picture_width(centre_square(config, picture, 5)), 5);
+  EXPECT_EQ(display(config, stored).width, 10);
+}
+
 TEST(Transform, LabelsKeepTheirOffset) {
   InputConfig config = of_kind("semseg");
   config.label_offset = 1;

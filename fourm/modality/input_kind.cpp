@@ -1,0 +1,58 @@
+#include "fourm/modality/input_kind.h"
+
+#include <algorithm>
+#include <cctype>
+#include <charconv>
+#include <map>
+#include <vector>
+
+#include "fourm/core/error.h"
+#include "fourm/core/strings.h"
+
+namespace fourm {
+namespace {
+
+const std::map<std::string, std::string, std::less<>>& kinds_of_words() {
+  static const std::map<std::string, std::string, std::less<>> kinds{
+      {"rgb", "rgb"},       {"grey", "grey"},       {"canny", "grey"},         {"edge", "grey"},
+      {"edges", "grey"},    {"normal", "normal"},   {"normals", "normal"},     {"depth", "depth"},
+      {"semseg", "semseg"}, {"mask", "mask"},       {"instance", "mask"},      {"features", "features"},
+      {"clip", "features"}, {"dinov2", "features"}, {"imagebind", "features"}, {"poses", "features"}};
+  return kinds;
+}
+
+}  // namespace
+
+std::optional<std::string> kind_in_name(std::string_view name) {
+  std::optional<std::string> kind;
+  std::string word;
+  for (size_t i = 0; i <= name.size(); ++i) {
+    if (i < name.size() && std::isalnum(static_cast<unsigned char>(name[i]))) {
+      word += static_cast<char>(std::tolower(static_cast<unsigned char>(name[i])));
+      continue;
+    }
+    if (const auto found = kinds_of_words().find(word); found != kinds_of_words().end()) {
+      if (kind && *kind != found->second) return std::nullopt;
+      kind = found->second;
+    }
+    word.clear();
+  }
+  return kind;
+}
+
+std::optional<int64_t> size_in_name(std::string_view name) {
+  const size_t at = name.find('@');
+  if (at == std::string_view::npos) return std::nullopt;
+  const std::string_view digits = name.substr(at + 1);
+  int64_t size = 0;
+  const auto read = std::from_chars(digits.data(), digits.data() + digits.size(), size);
+  if (read.ec != std::errc() || read.ptr != digits.data() + digits.size() || size <= 0) return std::nullopt;
+  return size;
+}
+
+void check_kind(const std::string& kind, const std::string& origin) {
+  static const std::vector<std::string> kinds{"rgb", "grey", "normal", "depth", "semseg", "mask", "features"};
+  check(contains(kinds, kind), origin, " is '", printable(kind), "', expected one of ", join(kinds, ", "));
+}
+
+}  // namespace fourm
