@@ -27,10 +27,17 @@ void add_tokenize(CLI::App& program) {
       ->capture_default_str();
   verb->add_option("--seed", options->seed, "of the random crops")->capture_default_str();
   verb->add_option("--shard-size", options->shard_size, "samples a shard")->capture_default_str();
+  verb->add_option(
+          "--pixels", options->pixels,
+          "sizes of rgb@SIZE, separated by commas; default: those of tok_rgb, else the largest of the tokenizers")
+      ->delimiter(',');
+  verb->add_flag("--skip-broken", options->skip_broken,
+                 "leave out samples with a broken file and list them at the end");
   verb->add_option("--worker", *worker, "K/N: make every N-th shard from shard K on; run K = 0 to N - 1")
       ->capture_default_str();
   verb->footer(
-      "Shards that are there are kept: the same command goes on where it stopped.\n\n"
+      "Shards that are there are kept: the same command goes on where it stopped. When samples were added or removed, "
+      "only the shards that they touch are made.\n\n"
       "Examples:\n"
       "  fourm tokenize --data rooms/train --tokenizers runs/tokenizers --out tokens/train\n"
       "  fourm tokenize --data photos --tokenizers runs/tokenizers --out tokens/photos --crops 4 --worker 0/2 &\n"

@@ -23,16 +23,21 @@ std::string folder_of(const Source& source, const std::string& modality) {
   return source.has(modality) ? modality : modality.substr(0, modality.find('@'));
 }
 
+// How many shards `fourm tokenize` makes; sets of earlier versions do not say so, but have full shards.
+static int64_t shards_of(const Json& made_from, const std::string& file) {
+  if (made_from.contains("shards")) return json_get<int64_t>(made_from, "shards", file);
+  const auto size = json_get<int64_t>(made_from, "shard_size", file);
+  check(size > 0, file, ": shard_size is ", size, ", expected at least 1");
+  return (json_get<int64_t>(made_from, "samples", file) + size - 1) / size;
+}
+
 void check_finished(const Source& source) {
   const fs::path record = record_of(source);
   if (!fs::exists(record)) return;
-  const Json json = read_json(record);
-  const auto samples = json_get<int64_t>(json, "samples", record.string()),
-             shard_size = json_get<int64_t>(json, "shard_size", record.string());
   // A shard is whole once it has crop settings.
-  check(shard_size > 0 && source.has("crop_settings") &&
+  check(source.has("crop_settings") &&
             static_cast<int64_t>(list_files(fs::path(source.path()) / "crop_settings", {".tar"}).size()) ==
-                (samples + shard_size - 1) / shard_size,
+                shards_of(read_json(record), record.string()),
         source.path(), ": `fourm tokenize` has not finished; run the same command again");
 }
 

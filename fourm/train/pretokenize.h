@@ -13,14 +13,20 @@ struct PretokenizeOptions {
   int64_t shard_size = 1000;
   uint64_t seed = 0;  ///< of the random crops
   CropOptions crop{};
+  std::vector<int64_t> pixels{};    ///< sizes of rgb@SIZE; empty: those of tok_rgb, else the largest of any tokenizer
+  bool skip_broken = false;         ///< leaves out samples with a broken file, and lists them at the end
   int64_t worker = 0, workers = 1;  ///< this one makes every `workers`-th shard, from the shard `worker` on
 };
 
-/// Writes OUT/MODALITY/shard-00000.tar, ... with the tokens of every tokenizer, pixels of rgb at the tokenizers' sizes,
-/// crop settings, captions and boxes (those of the whole picture), and OUT/modalities.yaml. A sample's pictures share
-/// its crops, which come from its crop_settings if it has some, else from seed and name. Shards that are there are
-/// kept, so that the same command goes on where it stopped; the bytes do not depend on that or on the workers.
-/// Error when OUT holds shards of other settings, and when the pictures of a sample differ in size.
+/// Writes OUT/MODALITY/shard-00000.tar, ... with the tokens of every tokenizer, pixels of rgb, crop settings, and texts,
+/// JSON and vectors as they are (captions and boxes are those of the whole image); and OUT/modalities.yaml. The size in
+/// a tokenizer's name decides (tok_depth@256). A sample's images share its crops, which come from its crop_settings if
+/// it has some, else from seed and name; a vector of a whole image belongs to every crop.
+/// Warns of what is not carried over. Shards that are there are kept, so that the same command goes on where it
+/// stopped; the bytes do not depend on that or on the workers. When samples were added or removed since, new ones go
+/// into new shards, and only shards that lost a sample, or whose samples gained or lost a file, are made again.
+/// Error when OUT holds shards of other settings, and, without skip_broken, on the first broken file and when the
+/// images of a sample differ in size.
 void pretokenize(const PretokenizeOptions& options);
 
 }  // namespace fourm

@@ -132,7 +132,7 @@ TEST_F(PretokenizeTest, ARestartAndTwoWorkersGiveTheSameBytes) {
   o.crops = 2;
   pretokenize(o);
   const auto whole = files("tokens");
-  EXPECT_EQ(whole.size(), 7u * 3 + 2);  // seven kinds of shard, modalities.yaml, made_from.json
+  EXPECT_EQ(whole.size(), 8u * 3 + 2);  // seven kinds of shard and a record, modalities.yaml, made_from.json
 
   PretokenizeOptions half = options("half");
   half.crops = half.workers = 2;
@@ -245,6 +245,197 @@ TEST_F(PretokenizeTest, FeatureMapsAreTakenWhole) {
   } catch (const Error& error) {
     EXPECT_NE(std::string(error.what()).find("clip/room"), std::string::npos) << error.what();
   }
+}
+
+TEST_F(PretokenizeTest, TheSizeInTheNameDecides) {
+  fs::rename(root / "tokenizers/tok_depth@32", root / "tokenizers/tok_depth@64");  // made for 32 pixels
+  pretokenize(options());
+  const auto tokenizer = PictureTokenizer::open(root / "tokenizers/tok_depth@64");
+  EXPECT_EQ(tokenizer.config().image_size, 32);
+  EXPECT_EQ(tokenizer.image_size(), 64);
+  const auto expected = tokenizer.encode(
+      {centre_square(tokenizer.input(), read_picture(tokenizer.input(), root / "data/depth/room3.png"), 64)});
+  const Source source = Source::open((root / "tokens").string());
+  const TokenArray tokens(source.read(3, "tok_depth@64"), "tokens");
+  EXPECT_EQ(tokens.length(), 64);
+  EXPECT_EQ(tokens.ids(0, 16), expected[0].tokens);
+  ModalityTable table;
+  table.extend(root / "tokens/modalities.yaml");
+  EXPECT_EQ(table.at("tok_depth@64").max_tokens, 64);
+  EXPECT_FALSE(table.contains("rgb@64")) << "pixels have the size of tok_rgb";
+  EXPECT_TRUE(check_data((root / "tokens").string(), {}).faults.empty());
+
+  fs::rename(root / "tokenizers/tok_depth@64", root / "tokenizers/tok_depth@60");
+  EXPECT_NE(failure(options("odd")).find("tok_depth@60: 60 pixels"), std::string::npos) << failure(options("odd"));
+}
+
+TEST_F(PretokenizeTest, PixelsHaveTheSizeOfTheRgbTokenizerOrTheGivenOnes) {
+  fs::rename(root / "tokenizers/tok_semseg@32", root / "tokenizers/tok_semseg@16");
+  pretokenize(options());
+  EXPECT_TRUE(fs::exists(root / "tokens/rgb@32"));
+  EXPECT_FALSE(fs::exists(root / "tokens/rgb@16"));
+  PretokenizeOptions o = options("given");
+  o.pixels = {24, 40};
+  pretokenize(o);
+  EXPECT_TRUE(fs::exists(root / "given/rgb@24"));
+  EXPECT_TRUE(fs::exists(root / "given/rgb@40"));
+  EXPECT_FALSE(fs::exists(root / "given/rgb@32"));
+  o.out = root / "bad";
+  o.pixels = {33};
+  EXPECT_NE(failure(o).find("--pixels 33"), std::string::npos) << failure(o);
+  fs::remove_all(root / "tokenizers/tok_rgb@32");
+  pretokenize(options("without"));
+  EXPECT_TRUE(fs::exists(root / "without/rgb@32"));  // the largest that is left
+  EXPECT_FALSE(fs::exists(root / "without/rgb@16"));
+}
+
+TEST_F(PretokenizeTest, TextsJsonAndVectorsAreCopiedAndTheRestIsNamed) {
+  fs::remove_all(root / "tokenizers/tok_semseg@32");
+  for (int i = 0; i < 5; ++i) {
+    const std::string name = "room" + std::to_string(i);
+    write_json(root / "data/color_palette" / (name + ".json"), Json::array({{{"1", {{1, 2, 3}}}}}));
+    write_file(root / "data/notes" / (name + ".txt"), "a note\n");
+    write_npy(root / "data/embedding" / (name + ".npy"), npy_from_floats({1, 2, 3}, {3}));
+    write_npy(root / "data/tok_own@32" / (name + ".npy"), npy_from_integers({1, 2, 1, 2}, {2, 2}, "i2"));
+    write_npy(root / "data/clip" / (name + ".npy"), npy_from_floats({1, 2, 3, 4}, {1, 2, 2}));
+  }
+  PretokenizeOptions o = options();
+  o.crops = 2;
+  testing::internal::CaptureStderr();
+  pretokenize(o);
+  const std::string said = testing::internal::GetCapturedStderr();
+  EXPECT_NE(said.find("warning: semseg of"), std::string::npos) << said;
+  EXPECT_NE(said.find("5 image files; there is no tokenizer tok_semseg@SIZE"), std::string::npos) << said;
+  EXPECT_NE(said.find("warning: clip of"), std::string::npos) << said;
+  EXPECT_EQ(said.find("palette"), std::string::npos) << said;
+  const Source before = Source::open((root / "data").string()), after = Source::open((root / "tokens").string());
+  EXPECT_EQ(after.modalities(),
+            (std::vector<std::string>{"caption", "color_palette", "crop_settings", "det", "embedding", "notes",
+                                      "rgb@32", "tok_depth@32", "tok_own@32", "tok_rgb@32"}));
+  for (int64_t i = 0; i < 5; ++i)
+    for (const char* modality : {"caption", "color_palette", "embedding", "notes", "tok_own@32"})
+      EXPECT_EQ(after.read(i, modality), before.read(i, modality)) << modality;
+  EXPECT_EQ(parse_json(after.read(1, "det"), "det")["width"], 48);
+  o.out = root / "three";
+  o.crops = 3;
+  EXPECT_NE(failure(o).find("has tokens of 2 crops"), std::string::npos) << failure(o);
+}
+
+TEST_F(PretokenizeTest, AVectorOfAWholeImageBelongsToEveryCrop) {
+  TokenizerConfig config;
+  config.image_size = 224;
+  config.n_channels = 6;
+  config.patch_proj = false;
+  config.enc_type = config.dec_type = "BottleneckMLP/B_1-Wi_8";
+  config.quant_type = "memcodes";
+  config.codebook_size = 16;
+  config.num_codebooks = 4;
+  config.latent_dim = 8;
+  Tokenizer::create(config, 4).save(root / "tokenizers/tok_dinov2_global");
+  Random random(2);
+  for (int i = 0; i < 5; ++i) {
+    std::vector<float> vector(6);
+    for (auto& v : vector) v = static_cast<float>(random.normal());
+    write_npy(root / "data/dinov2_global" / ("room" + std::to_string(i) + ".npy"), npy_from_floats(vector, {6}));
+  }
+  PretokenizeOptions o = options();
+  o.crops = 2;
+  pretokenize(o);
+  const auto tokenizer = PictureTokenizer::open(root / "tokenizers/tok_dinov2_global");
+  const Source source = Source::open((root / "tokens").string());
+  const TokenArray tokens(source.read(3, "tok_dinov2_global"), "tokens");
+  ASSERT_EQ(tokens.crops(), 2);
+  const auto expected =
+      tokenizer.encode({read_picture(tokenizer.input(), root / "data/dinov2_global/room3.npy")})[0].tokens;
+  EXPECT_EQ(tokens.ids(0, 16), expected);
+  EXPECT_EQ(tokens.ids(1, 16), expected);
+  ModalityTable table;
+  table.extend(root / "tokens/modalities.yaml");
+  EXPECT_EQ(table.at("tok_dinov2_global").max_tokens, 4);
+  EXPECT_EQ(table.at("tok_dinov2_global").positions, PositionKind::kLearned);
+  EXPECT_EQ(open("tokens").sample(0, Random(1)).at("tok_dinov2_global").ids.size(), 4u);
+}
+
+TEST_F(PretokenizeTest, BrokenSamplesAreLeftOutAndListed) {
+  write_file(root / "data/depth/room2.png", "not an image");
+  Raster<uint8_t> labels(48, 40, 1, 9);  // the tokenizer knows 0 to 4
+  write_label_png(root / "data/semseg/room4.png", labels, std::vector<Colour>(10));
+  EXPECT_NE(failure(options()).find("--skip-broken"), std::string::npos) << failure(options());
+  PretokenizeOptions o = options();
+  o.skip_broken = true;
+  const auto said = [&](const PretokenizeOptions& what) {
+    testing::internal::CaptureStderr();
+    pretokenize(what);
+    return testing::internal::GetCapturedStderr();
+  };
+  const std::string first = said(o);
+  EXPECT_NE(first.find("left out: " + (root / "data/depth/room2.png").string()), std::string::npos) << first;
+  EXPECT_NE(first.find("room4.png: holds the label 9"), std::string::npos) << first;
+  EXPECT_NE(first.find("2 broken samples were left out"), std::string::npos) << first;
+  EXPECT_EQ(open("tokens").size(), 3);
+  EXPECT_TRUE(check_data((root / "tokens").string(), {}).faults.empty());
+  const auto before = files("tokens");
+  EXPECT_EQ(said(o), first) << "a later run lists them too";
+  EXPECT_EQ(files("tokens"), before);
+  EXPECT_NE(failure(options()).find("room2.png"), std::string::npos) << "without the option they are errors still";
+
+  // A mended file makes its shard anew, and no other.
+  write_png16(root / "data/depth/room2.png", Raster<uint16_t>(48, 40, 1, 7000));
+  EXPECT_NE(said(o).find("1 broken sample was left out"), std::string::npos);
+  const auto after = files("tokens");
+  EXPECT_EQ(after.at("tok_rgb@32/shard-00000.tar"), before.at("tok_rgb@32/shard-00000.tar"));
+  EXPECT_NE(after.at("tok_rgb@32/shard-00001.tar"), before.at("tok_rgb@32/shard-00001.tar"));
+  EXPECT_EQ(open("tokens").size(), 4);
+}
+
+TEST_F(PretokenizeTest, AChangedListOfSamplesRedoesOnlyTheShardsThatItTouches) {
+  pretokenize(options());
+  const auto times = [&] {
+    std::vector<fs::file_time_type> all;
+    for (const char* shard : {"shard-00000.tar", "shard-00001.tar", "shard-00002.tar"})
+      all.push_back(fs::last_write_time(root / "tokens/tok_depth@32" / shard));
+    return all;
+  };
+  const auto copy_sample = [&](const std::string& from, const std::string& to) {
+    for (const auto& entry : fs::directory_iterator(root / "data"))
+      for (const char* ending : {".png", ".json"})
+        if (fs::exists(entry.path() / (from + ending)))
+          fs::copy_file(entry.path() / (from + ending), entry.path() / (to + ending));
+  };
+  const auto remove_sample = [&](const std::string& name) {
+    for (const auto& entry : fs::directory_iterator(root / "data"))
+      for (const char* ending : {".png", ".json"}) fs::remove(entry.path() / (name + ending));
+  };
+  const auto before = times();
+  const auto bytes = files("tokens");
+  copy_sample("room0", "a new first");
+  remove_sample("room3");  // of the second shard
+  PretokenizeOptions o = options();
+  o.workers = 2;
+  o.worker = 0;
+  pretokenize(o);
+  EXPECT_THROW(open("tokens"), Error) << "the second worker has its part to do";
+  o.worker = 1;
+  pretokenize(o);
+  const auto after = times();
+  EXPECT_EQ(after[0], before[0]);
+  EXPECT_NE(after[1], before[1]);
+  EXPECT_EQ(after[2], before[2]);
+  const auto set = open("tokens");
+  std::vector<std::string> names;
+  for (int64_t i = 0; i < set.size(); ++i) names.push_back(set.name(i));
+  EXPECT_EQ(names, (std::vector<std::string>{"room0", "room1", "room2", "room4", "a new first"}));
+  const auto changed = files("tokens");
+  pretokenize(options());
+  EXPECT_EQ(files("tokens"), changed);
+
+  // A file that a sample gained or lost touches its shard too; a shard may become empty.
+  fs::remove(root / "data/semseg/room0.png");
+  remove_sample("room4");
+  pretokenize(options());
+  EXPECT_NE(files("tokens").at("tok_semseg@32/shard-00000.tar"), bytes.at("tok_semseg@32/shard-00000.tar"));
+  EXPECT_EQ(open("tokens").size(), 4);
+  EXPECT_TRUE(check_data((root / "tokens").string(), {.missing_ok = true}).faults.empty());
 }
 
 }  // namespace

@@ -1,0 +1,30 @@
+// Which samples each shard of a token set holds. A shard keeps its samples when the list of samples changes: only
+// shards that lose a sample are made again, and new samples go into new shards.
+#pragma once
+
+#include <map>
+#include <string>
+#include <vector>
+
+#include "fourm/core/file.h"
+
+namespace fourm {
+
+/// What was written about a shard when it was made.
+struct ShardRecord {
+  std::vector<std::string> samples;           ///< names, those of broken samples included
+  uint64_t files = 0;                         ///< hash of which files these samples had
+  std::map<std::string, std::string> broken;  ///< samples that were left out -> why
+
+  void write(const fs::path& folder, int64_t shard) const;
+  /// Error naming the file when it is no such record.
+  static ShardRecord read(const fs::path& folder, int64_t shard);
+  static bool exists(const fs::path& folder, int64_t shard);
+};
+
+/// The samples `names`, which are all different, in shards: first as the records in `folder` say, then the others, in
+/// their order, `shard_size` in each shard that has no record. Gives positions in `names`, a list a shard.
+std::vector<std::vector<int64_t>> plan_shards(const fs::path& folder, const std::vector<std::string>& names,
+                                              int64_t shard_size);
+
+}  // namespace fourm

@@ -1,0 +1,31 @@
+// What `fourm tokenize` copies as it is: texts, JSON and vectors; and what it leaves out, since only a tokenizer could
+// turn it into something that follows the crops.
+#pragma once
+
+#include <map>
+#include <set>
+#include <string>
+#include <vector>
+
+#include "fourm/data/crop.h"
+#include "fourm/data/source.h"
+
+namespace fourm {
+
+struct CarryOver {
+  std::vector<std::string> copied;              ///< modalities, sorted
+  std::map<std::string, std::string> left_out;  ///< modality -> why; of a copied one: some of its files
+};
+
+/// For the modalities of `source` that are not in `used`. Reads one array of each modality of arrays.
+CarryOver plan_carry_over(const Source& source, const std::set<std::string>& used);
+
+/// Whether a sample has a file of the modality that is copied.
+bool is_copied(const Source& source, int64_t sample, const std::string& modality);
+
+/// Such a file's bytes, checked. Boxes get the size of their image, which crops are relative to. Error naming the file
+/// when it is broken, and when tokens have another number of crops than `crops`.
+std::string copied_bytes(const Source& source, int64_t sample, const std::string& modality,
+                         const std::vector<CropView>& views, int64_t crops);
+
+}  // namespace fourm
