@@ -3,8 +3,9 @@
 //   template <class Visitor> void fields(Visitor& v) { v("lr", lr, "peak learning rate"); v("data", data, "..."); }
 //
 // where a field is a scalar, text, a vector of those, an optional, a map from text, or another config. YAML reading,
-// key=value overrides, writing and the key reference all come from that declaration. Unknown keys are errors. Keys of
-// earlier versions are read where a config also has
+// key=value overrides, writing and the key reference all come from that declaration. Unknown keys are errors. A config
+// with a member `T& short_form()` may also be given as that scalar field alone. Keys of earlier versions are read where a
+// config also has
 //
 //   static void migrate(YAML::Node& node, const std::string& origin);  // rewrites them, with a warning each
 #pragma once
@@ -27,6 +28,9 @@ namespace fourm {
 YAML::Node parse_yaml(const std::string& text, const std::string& origin);
 YAML::Node read_yaml(const std::filesystem::path& path);
 
+/// YAML text of a node, a line a key.
+std::string yaml_text(const YAML::Node& node);
+
 /// Sets `a.b.c=value` (the value parsed as YAML) in a mapping.
 void apply_override(YAML::Node root, const std::string& assignment);
 
@@ -44,6 +48,11 @@ struct Writer;
 template <class T>
 concept Config = requires(T& t, Reader& v) {
   t.fields(v);
+};
+
+template <class T>
+concept HasShortForm = Config<T> && requires(T& t) {
+  t.short_form();
 };
 
 /// "expected ..., got ..." for a value that does not convert.
@@ -103,6 +112,9 @@ YAML::Node migrated(const YAML::Node& node, const std::string& origin) {
 
 template <class T>
 void read(const YAML::Node& node, T& value, const std::string& origin, const std::string& path) {
+  if constexpr (HasShortForm<T>) {
+    if (node.IsScalar()) return read(node, value.short_form(), origin, path);
+  }
   if constexpr (Config<T>) {
     if (!node.IsMap()) bad_value(origin, path, node, "a mapping");
     const YAML::Node current = migrated<T>(node, origin);
@@ -189,11 +201,27 @@ struct ChangeableKeys {
 };
 
 template <class T>
+YAML::Node write_fields(T value) {
+  Writer writer;
+  value.fields(writer);
+  return writer.node;
+}
+
+/// Whether all fields but the one of the short form have their defaults.
+template <class T>
+bool fits_short_form(T value) {
+  T plain;
+  plain.short_form() = value.short_form();
+  return yaml_text(write_fields(plain)) == yaml_text(write_fields(value));
+}
+
+template <class T>
 YAML::Node write(const T& value) {
+  if constexpr (HasShortForm<T>) {
+    if (fits_short_form(value)) return write(T(value).short_form());
+  }
   if constexpr (Config<T>) {
-    Writer writer;
-    const_cast<T&>(value).fields(writer);
-    return writer.node;
+    return write_fields(value);
   } else if constexpr (is_vector<T>::value) {
     YAML::Node node(YAML::NodeType::Sequence);
     for (const auto& item : value) node.push_back(write(static_cast<const typename T::value_type&>(item)));
@@ -247,8 +275,5 @@ std::vector<std::string> config_keys(const T& config) {
   for (const auto& item : to_yaml(config)) keys.push_back(item.first.Scalar());
   return keys;
 }
-
-/// YAML text of a node, a line a key.
-std::string yaml_text(const YAML::Node& node);
 
 }  // namespace fourm

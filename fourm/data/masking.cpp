@@ -41,6 +41,14 @@ std::vector<double> alphas(const std::string& where, const std::map<std::string,
   return values;
 }
 
+// Those of `names` that can be targets.
+std::set<std::string> possible_targets(const ModalityTable& table, const std::vector<std::string>& names) {
+  std::set<std::string> possible;
+  for (const auto& name : names)
+    if (can_be_target(table.at(name).kind)) possible.insert(name);
+  return possible;
+}
+
 // Takes out of `slots`, of a grid with `side` a side, those that lie on given patches of a grid with `patches` a side.
 void leave_out_covered(std::vector<int64_t>& slots, int64_t side, const std::vector<int64_t>& given, int64_t patches) {
   std::vector<bool> covered(side * side, false);
@@ -112,6 +120,25 @@ MaskedSequence mask_sequence(const std::string& name, const ModalityData& data, 
 
 }  // namespace
 
+MaskingConfig restricted(MaskingConfig config, const ModalityTable& table, const std::vector<std::string>& inputs,
+                         const std::vector<std::string>& targets) {
+  const std::set<std::string> readable(inputs.begin(), inputs.end()), writable = possible_targets(table, targets);
+  const auto restrict_side = [](std::map<std::string, double>& named, double others,
+                                const std::set<std::string>& allowed) {
+    std::erase_if(named, [&](const auto& item) { return !allowed.contains(item.first); });
+    const bool any_named = std::any_of(named.begin(), named.end(), [](const auto& item) { return item.second > 0; });
+    return any_named || (others > 0 && named.size() < allowed.size());
+  };
+  std::erase_if(config.mixture, [&](MaskingComponent& component) {
+    std::erase_if(component.keep,
+                  [&](const auto& item) { return !readable.contains(item.first) && !writable.contains(item.first); });
+    const bool input = restrict_side(component.input, component.input_others, readable),
+               target = restrict_side(component.target, component.target_others, writable);
+    return !input || !target;
+  });
+  return config;
+}
+
 Masker::Masker(const MaskingConfig& config, const ModalityTable& table, const std::vector<std::string>& inputs,
                const std::vector<std::string>& targets, SentinelRange sentinels)
     : config_(config), sentinels_(sentinels) {
@@ -119,9 +146,8 @@ Masker::Masker(const MaskingConfig& config, const ModalityTable& table, const st
   check_range("target_tokens", config.target_tokens);
   check(!config.mixture.empty(), "mixture is empty, expected at least one component");
   const std::set<std::string> readable(inputs.begin(), inputs.end());
-  std::set<std::string> all = readable, writable;
-  for (const auto& name : targets)
-    if (can_be_target(table.at(name).kind)) writable.insert(name);
+  const std::set<std::string> writable = possible_targets(table, targets);
+  std::set<std::string> all = readable;
   all.insert(writable.begin(), writable.end());
   const std::vector<std::string> names(all.begin(), all.end());
   for (const auto& name : names) {
@@ -158,19 +184,34 @@ double Masker::draw_keep(Keep keep, Random& random) const {
   return keep == Keep::kBinary ? static_cast<double>(random.below(2)) : random.uniform();
 }
 
+const Masker::Component& Masker::draw_component(const std::vector<const ModalityData*>& data, Random& random) const {
+  const auto has_part = [&](const std::vector<double>& alphas) {
+    for (size_t i = 0; i < alphas.size(); ++i)
+      if (alphas[i] > 0 && data[i] && data[i]->length() > 0) return true;
+    return false;
+  };
+  std::vector<double> weights = weights_;
+  double total = 0;
+  for (size_t c = 0; c < weights.size(); ++c) {
+    if (!has_part(components_[c].input) || !has_part(components_[c].target)) weights[c] = 0;
+    total += weights[c];
+  }
+  return components_[random.choice(total > 0 ? weights : weights_)];
+}
+
 MaskedSample Masker::operator()(const TokenSample& sample, Random random) const {
   const size_t n = slots_.size();
-  const Component& component = components_[random.choice(weights_)];
+  std::vector<const ModalityData*> data(n, nullptr);
+  for (size_t i = 0; i < n; ++i)
+    if (const auto found = sample.find(slots_[i].name); found != sample.end()) data[i] = &found->second;
+  const Component& component = draw_component(data, random);
   const int64_t input_budget = random.between(config_.input_tokens[0], config_.input_tokens[1]);
   const int64_t target_budget = random.between(config_.target_tokens[0], config_.target_tokens[1]);
 
-  std::vector<const ModalityData*> data(n, nullptr);
   std::vector<bool> grid(n, false);
   std::vector<int64_t> room(n, 0), parts;
   for (size_t i = 0; i < n; ++i) {
-    const auto found = sample.find(slots_[i].name);
-    if (found == sample.end()) continue;
-    data[i] = &found->second;
+    if (!data[i]) continue;
     grid[i] = is_grid(slots_[i].kind);
     room[i] = data[i]->length();
   }

@@ -49,6 +49,11 @@ struct MaskingConfig {
   }
 };
 
+/// The masking of samples that have these modalities alone: alphas of others are left out, and components that then
+/// have no input or no target.
+MaskingConfig restricted(MaskingConfig config, const ModalityTable& table, const std::vector<std::string>& inputs,
+                         const std::vector<std::string>& targets);
+
 class Masker {
  public:
   /// `inputs` and `targets`: the modalities of the model; pixels and embeddings are never targets. Error on alphas for
@@ -57,7 +62,8 @@ class Masker {
          const std::vector<std::string>& targets, SentinelRange sentinels);
 
   /// A sequence in `sample` ends with [EOS], if it was not cut. The result depends on the sample and on `random` alone.
-  /// Modalities that the sample lacks get nothing.
+  /// Modalities that the sample lacks get nothing; a component is drawn among those that have an input and a target in
+  /// the sample, or among all where none has.
   MaskedSample operator()(const TokenSample& sample, Random random) const;
 
  private:
@@ -72,6 +78,7 @@ class Masker {
     std::vector<Keep> keep;
   };
   double draw_keep(Keep keep, Random& random) const;
+  const Component& draw_component(const std::vector<const ModalityData*>& data, Random& random) const;
 
   std::vector<Slot> slots_;  // all modalities, sorted by name
   std::vector<Component> components_;

@@ -5,6 +5,8 @@
 #include <numeric>
 
 #include "fourm/core/error.h"
+#include "fourm/core/log.h"
+#include "fourm/core/strings.h"
 
 namespace fourm {
 namespace {
@@ -14,26 +16,45 @@ constexpr int64_t kBlock = 1000;  // visits in which every set has its share
 constexpr int64_t kWindow = 16;   // shards whose samples are mixed
 
 // Whole numbers that sum to kBlock, nearest to the weights.
-std::vector<int64_t> shares(const std::map<std::string, double>& sets) {
+std::vector<int64_t> shares(const std::vector<ReaderSet>& sets) {
   double total = 0;
-  for (const auto& [path, weight] : sets) {
-    check(std::isfinite(weight) && weight > 0, path, ": its weight in the mixture is ", weight, ", expected above 0");
-    total += weight;
+  for (const ReaderSet& set : sets) {
+    check(std::isfinite(set.weight) && set.weight > 0, set.tokens.path(), ": its weight in the mixture is ", set.weight,
+          ", expected above 0");
+    total += set.weight;
   }
   std::vector<int64_t> share;
   std::vector<std::pair<double, size_t>> rest;
-  for (const auto& [path, weight] : sets) {
-    const double exact = kBlock * weight / total;
+  for (const ReaderSet& set : sets) {
+    const double exact = kBlock * set.weight / total;
     share.push_back(static_cast<int64_t>(exact));
     rest.emplace_back(static_cast<double>(share.back()) - exact, rest.size());
   }
   std::sort(rest.begin(), rest.end());
   for (int64_t i = 0, n = kBlock - std::accumulate(share.begin(), share.end(), int64_t{0}); i < n; ++i)
     ++share[rest[i].second];
-  size_t s = 0;
-  for (const auto& [path, weight] : sets)
-    check(share[s++] > 0, path, ": its weight ", weight, " is below a thousandth of the mixture");
+  for (size_t s = 0; s < sets.size(); ++s)
+    check(share[s] > 0, sets[s].tokens.path(), ": its weight ", sets[s].weight,
+          " is below a thousandth of the mixture");
   return share;
+}
+
+// Which samples of a set have none of the modalities that it needs; empty: none of them.
+std::vector<bool> left_out(const ReaderSet& set) {
+  const TokenSet& tokens = set.tokens;
+  std::vector<bool> out(tokens.size(), false);
+  int64_t count = 0, first = -1;
+  for (int64_t i = 0; i < tokens.size() && !set.needed.empty(); ++i) {
+    if (tokens.has_any(i, set.needed)) continue;
+    out[i] = true;
+    if (count++ == 0) first = i;
+  }
+  if (count == 0) return {};
+  const std::string needed = join(set.needed, ", ");
+  check(count < tokens.size(), tokens.path(), ": none of its ", tokens.size(), " samples has one of ", needed);
+  warn(tokens.path(), ": ", count, " of ", tokens.size(), " samples have none of ", needed, " and are left out (",
+       printable(tokens.name(first)), count > 1 ? ", ...)" : ")");
+  return out;
 }
 
 // The value of `key`, made by `make` unless it is there; the oldest go, so that a few stay.
@@ -48,30 +69,38 @@ typename Map::mapped_type kept(Map& map, std::mutex& mutex, const typename Map::
 
 }  // namespace
 
-TokenReader::TokenReader(const std::map<std::string, double>& sets, const std::vector<Modality>& modalities,
-                         const WordPiece& text, uint64_t seed, int64_t rank, int64_t ranks)
-    : seed_(seed), rank_(rank), ranks_(ranks), share_(shares(sets)) {
+TokenReader::TokenReader(std::vector<ReaderSet> sets, uint64_t seed, int64_t buffer, int64_t rank, int64_t ranks)
+    : seed_(seed), rank_(rank), ranks_(ranks) {
   check(!sets.empty() && rank >= 0 && rank < ranks, "a reader needs a set, and a rank below ", ranks);
-  for (const auto& [path, weight] : sets) sets_.emplace_back(path, modalities, text);
+  const std::vector<int64_t> share = shares(sets);
+  for (size_t s = 0; s < sets.size(); ++s) {
+    std::vector<bool> out = left_out(sets[s]);
+    const auto samples = sets[s].tokens.size() - std::count(out.begin(), out.end(), true);
+    auto memory = std::make_unique<SampleBuffer>([this, s](int64_t number) { return read(s, number); }, buffer,
+                                                 sets[s].repeats, seed, s);
+    parts_.push_back({std::move(sets[s].tokens), std::move(out), samples, share[s], std::move(memory), {}});
+  }
 }
 
 int64_t TokenReader::size() const {
   int64_t n = 0;
-  for (const auto& set : sets_) n += set.size();
+  for (const Part& part : parts_) n += part.samples;
   return n;
 }
 
 TokenReader::Order TokenReader::order(size_t set, int64_t epoch) const {
-  return kept(orders_, mutex_, {set, epoch}, 4 * sets_.size(), [&] {
-    const std::vector<int64_t>& starts = sets_[set].shards();
+  Part& part = parts_[set];
+  return kept(part.orders, mutex_, epoch, 4, [&] {
+    const std::vector<int64_t>& starts = part.tokens.shards();
     const auto shards = static_cast<int64_t>(starts.size());
     Random random(seed_, {kOrder, set, static_cast<uint64_t>(epoch)});
     const std::vector<int64_t> shuffled = random.permutation(shards);
     std::vector<int64_t> order, window;
-    order.reserve(sets_[set].size());
+    order.reserve(part.samples);
     for (int64_t k = 0; k < shards; ++k) {
-      const int64_t s = shuffled[k], end = s + 1 < shards ? starts[s + 1] : sets_[set].size();
-      for (int64_t i = starts[s]; i < end; ++i) window.push_back(i);
+      const int64_t s = shuffled[k], end = s + 1 < shards ? starts[s + 1] : part.tokens.size();
+      for (int64_t i = starts[s]; i < end; ++i)
+        if (part.left_out.empty() || !part.left_out[i]) window.push_back(i);
       if ((k + 1) % kWindow && k + 1 < shards) continue;
       random.shuffle(window);
       order.insert(order.end(), window.begin(), window.end());
@@ -85,29 +114,41 @@ TokenReader::Order TokenReader::order(size_t set, int64_t epoch) const {
 TokenReader::Order TokenReader::turns(int64_t block) const {
   return kept(turns_, mutex_, block, 8, [&] {
     std::vector<int64_t> turns;
-    for (size_t s = 0; s < sets_.size(); ++s) turns.insert(turns.end(), share_[s], static_cast<int64_t>(s));
+    for (size_t s = 0; s < parts_.size(); ++s) turns.insert(turns.end(), parts_[s].share, static_cast<int64_t>(s));
     Random(seed_, {kTurns, static_cast<uint64_t>(block)}).shuffle(turns);
-    std::vector<int64_t> visits(sets_.size(), 0);
-    for (int64_t& turn : turns) turn += static_cast<int64_t>(sets_.size()) * visits[turn]++;
+    std::vector<int64_t> visits(parts_.size(), 0);
+    for (int64_t& turn : turns) turn += static_cast<int64_t>(parts_.size()) * visits[turn]++;
     return turns;
   });
 }
 
-TokenReader::Place TokenReader::place(int64_t visit) const {
-  int64_t n = visit * ranks_ + rank_;
-  size_t set = 0;
-  if (sets_.size() > 1) {
-    const int64_t block = n / kBlock, turn = (*turns(block))[n % kBlock];
-    set = static_cast<size_t>(turn) % sets_.size();
-    n = block * share_[set] + turn / static_cast<int64_t>(sets_.size());
-  }
-  const int64_t size = sets_[set].size(), epoch = n / size;
-  return {set, epoch, (*order(set, epoch))[n % size]};
+TokenReader::Turn TokenReader::turn(int64_t visit) const {
+  const int64_t n = visit * ranks_ + rank_;
+  if (parts_.size() == 1) return {0, n};
+  const int64_t block = n / kBlock, turn = (*turns(block))[n % kBlock];
+  const auto sets = static_cast<int64_t>(parts_.size());
+  return {static_cast<size_t>(turn % sets), block * parts_[turn % sets].share + turn / sets};
 }
 
-TokenSample TokenReader::sample(int64_t visit) const {
-  const Place at = place(visit);
-  return sets_[at.set].sample(at.index, Random(seed_, {kSample, static_cast<uint64_t>(visit * ranks_ + rank_)}));
+TokenReader::Place TokenReader::place(size_t set, int64_t number) const {
+  const int64_t samples = parts_[set].samples, epoch = number / samples;
+  return {set, epoch, (*order(set, epoch))[number % samples]};
+}
+
+TokenReader::Place TokenReader::place(int64_t visit) const {
+  const Turn at = turn(visit);
+  return place(at.set, parts_[at.set].buffer->number(at.visit));
+}
+
+TokenSample TokenReader::read(size_t set, int64_t number) const {
+  // A stream for each sample of each set.
+  const uint64_t key = static_cast<uint64_t>(number) * parts_.size() + set;
+  return parts_[set].tokens.sample(place(set, number).index, Random(seed_, {kSample, key}));
+}
+
+TokenReader::Visit TokenReader::visit(int64_t visit) const {
+  const Turn at = turn(visit);
+  return {at.set, parts_[at.set].buffer->sample(at.visit)};
 }
 
 }  // namespace fourm

@@ -2,6 +2,8 @@
 //
 // A visit is a number, and what it holds is a function of seed and number alone. So the position of a reader is the
 // number of visits made, which every checkpoint knows, and nothing depends on threads or on when a run was stopped.
+//
+//   visit -> set, by weight -> sample of the set, repeated (data/sample_buffer.h) -> epoch and index, shuffled -> file
 #pragma once
 
 #include <map>
@@ -10,21 +12,36 @@
 #include <string>
 #include <vector>
 
+#include "fourm/data/sample_buffer.h"
 #include "fourm/data/token_set.h"
 
 namespace fourm {
 
+/// A set of a mixture.
+struct ReaderSet {
+  TokenSet tokens;
+  double weight = 1;                  ///< how often it is sampled, relative to the others (to a thousandth)
+  int64_t repeats = 1;                ///< visits of a sample while it is in memory
+  std::vector<std::string> needed{};  ///< samples without any of these modalities are left out; empty = none is
+};
+
 class TokenReader {
  public:
-  /// `sets`: path -> how often it is visited, relative to the others (to a thousandth). Rank `rank` of `ranks` makes
-  /// every `ranks`-th visit, so that n visits of each of R ranks are the first n R visits of one.
-  TokenReader(const std::map<std::string, double>& sets, const std::vector<Modality>& modalities, const WordPiece& text,
-              uint64_t seed, int64_t rank = 0, int64_t ranks = 1);
+  /// `buffer`: samples of a set that are in memory at a time, where they are repeated. Rank `rank` of `ranks` makes
+  /// every `ranks`-th visit, so that n visits of each of R ranks are the first n R visits of one. Samples that are left
+  /// out are a warning; Error on a set that has no others.
+  explicit TokenReader(std::vector<ReaderSet> sets, uint64_t seed, int64_t buffer = 1000, int64_t rank = 0,
+                       int64_t ranks = 1);
 
   /// Samples of all sets.
   int64_t size() const;
+
+  struct Visit {
+    size_t set = 0;
+    std::shared_ptr<const TokenSample> sample;
+  };
   /// May be called from several threads.
-  TokenSample sample(int64_t visit) const;
+  Visit visit(int64_t visit) const;
 
   struct Place {
     size_t set = 0;
@@ -36,16 +53,32 @@ class TokenReader {
 
  private:
   using Order = std::shared_ptr<const std::vector<int64_t>>;
+  // A visit within a set, counted from its first.
+  struct Turn {
+    size_t set;
+    int64_t visit;
+  };
+  // A set, and what is in memory of it.
+  struct Part {
+    TokenSet tokens;
+    std::vector<bool> left_out;  // by sample; empty: none
+    int64_t samples;             // of an epoch
+    int64_t share = 0;           // visits in a block
+    std::unique_ptr<SampleBuffer> buffer;
+    std::map<int64_t, Order> orders;  // by epoch
+  };
+
+  Turn turn(int64_t visit) const;
+  Place place(size_t set, int64_t number) const;
+  TokenSample read(size_t set, int64_t number) const;
   Order order(size_t set, int64_t epoch) const;
   Order turns(int64_t block) const;
 
   uint64_t seed_;
   int64_t rank_, ranks_;
-  std::vector<TokenSet> sets_;
-  std::vector<int64_t> share_;  // of each set in a block of visits
   mutable std::mutex mutex_;
-  mutable std::map<std::pair<size_t, int64_t>, Order> orders_;  // (set, epoch)
-  mutable std::map<int64_t, Order> turns_;                      // block
+  mutable std::vector<Part> parts_;
+  mutable std::map<int64_t, Order> turns_;  // by block
 };
 
 }  // namespace fourm

@@ -215,7 +215,9 @@ double reading_speed(const std::string& path, const fs::path& text_tokenizer, do
       modalities.push_back(table.at(name));
       names.push_back(name);
     }
-  const TokenReader reader({{path, 1}}, modalities, text, 0);
+  std::vector<ReaderSet> sets;
+  sets.push_back({TokenSet(path, modalities, text)});
+  const TokenReader reader(std::move(sets), 0);
   MaskingConfig masking;
   masking.mixture.resize(1);
   masking.mixture[0].input_others = masking.mixture[0].target_others = 0.5;
@@ -230,7 +232,7 @@ double reading_speed(const std::string& path, const fs::path& text_tokenizer, do
   const double start = processor_seconds();
   int64_t visits = 0;
   for (; watch.seconds() < seconds; ++visits)
-    masker(reader.sample(visits), Random(0, {3, static_cast<uint64_t>(visits)}));
+    masker(*reader.visit(visits).sample, Random(0, {3, static_cast<uint64_t>(visits)}));
   return static_cast<double>(visits) / (processor_seconds() - start);
 }
 

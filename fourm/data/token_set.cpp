@@ -50,11 +50,15 @@ TokenSet::TokenSet(const std::string& path, const std::vector<Modality>& modalit
       told_(std::make_shared<Told>()) {
   check_finished(source_);
   whole_image_texts_ = fs::exists(record_of(source_));
+  std::vector<std::string> lacking;
   for (const Modality& modality : modalities) {
     check(modality.kind != ModalityKind::kPixels || modality.channels == 3, modality.name, ": pictures of ",
           modality.channels, " channels cannot be read, only of 3");
     const std::string folder = folder_of(source_, modality.name);
-    check(source_.has(folder), path, ": has no ", modality.name, "; it has ", join(source_.modalities(), ", "));
+    if (!source_.has(folder)) {
+      lacking.push_back(modality.name);
+      continue;
+    }
     int64_t first = 0;
     while (!source_.has(first, folder)) ++first;
     check(modality.kind != ModalityKind::kSequence || source_.extension(first, folder) == "npy" ||
@@ -63,8 +67,23 @@ TokenSet::TokenSet(const std::string& path, const std::vector<Modality>& modalit
           modality.name);
     parts_.push_back({modality, folder});
   }
+  const std::string found = join(source_.modalities(), ", ");
+  check(!parts_.empty(), path, ": has none of the modalities ", join(lacking, ", "), "; it has ", found);
+  if (!lacking.empty()) warn(path, ": has no ", join(lacking, ", "), " (it has ", found, "); its samples go without");
   std::sort(parts_.begin(), parts_.end(),
             [](const Part& a, const Part& b) { return a.modality.name < b.modality.name; });
+}
+
+std::vector<std::string> TokenSet::modalities() const {
+  std::vector<std::string> names;
+  for (const Part& part : parts_) names.push_back(part.modality.name);
+  return names;
+}
+
+bool TokenSet::has_any(int64_t i, const std::vector<std::string>& modalities) const {
+  return std::any_of(parts_.begin(), parts_.end(), [&](const Part& part) {
+    return source_.has(i, part.folder) && contains(modalities, part.modality.name);
+  });
 }
 
 TokenSample TokenSet::sample(int64_t i, Random random) const {

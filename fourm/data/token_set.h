@@ -30,12 +30,18 @@ void check_finished(const Source& source);
 
 class TokenSet {
  public:
-  /// The modalities that are wanted. The text tokenizer must outlive the set. Error on a modality that is not there.
+  /// `modalities`: those to read. One that the set lacks is a warning; a set that has none of them is an Error. The text
+  /// tokenizer must outlive the set.
   TokenSet(const std::string& path, const std::vector<Modality>& modalities, const WordPiece& text,
            const TokenSetOptions& options = {});
 
   int64_t size() const { return source_.size(); }
+  const std::string& path() const { return source_.path(); }
   const std::string& name(int64_t i) const { return source_.name(i); }
+  /// The names of those of the modalities that the set has, sorted.
+  std::vector<std::string> modalities() const;
+  /// Whether sample i has a file of one of these modalities, which must be among modalities().
+  bool has_any(int64_t i, const std::vector<std::string>& modalities) const;
   /// The first sample of each shard.
   const std::vector<int64_t>& shards() const { return source_.shards(); }
   /// Sample i; `random` chooses crop and text. Modalities that the sample lacks are absent. Error naming the file on

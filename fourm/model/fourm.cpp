@@ -248,7 +248,7 @@ Loss FourM::loss(const Batch& batch, LossKind kind) const {
   double sum = 0;
   for (const double w : weights) sum += w;
   if (kind == LossKind::kModality) sum = static_cast<double>(outputs_.size());
-  result.total = at::zeros({}, out.options());
+  result.total = losses.empty() ? out.sum() * 0 : at::zeros({}, out.options());  // with a graph in either case
   for (size_t i = 0; i < losses.size(); ++i) result.total = result.total + losses[i] * (weights[i] / sum);
   return result;
 }

@@ -9,8 +9,8 @@
 #include "fourm/core/strings.h"
 #include "fourm/data/prefetch.h"
 #include "fourm/data/reader.h"
-#include "fourm/data/sample_buffer.h"
 #include "fourm/model/fourm.h"
+#include "fourm/train/initial_weights.h"
 #include "fourm/train/trainer.h"
 
 namespace fourm {
@@ -36,49 +36,60 @@ ModalityTable read_table(const std::string& file) {
   return table;
 }
 
-// The weights of `init` by name; a modality that is new to them starts fresh.
 FourM start_model(const PretrainConfig& config, const ModalityTable& table) {
-  FourM model = FourM::fresh(config.model, table, config.seed);
-  if (config.init.empty()) return model;
-  const FourM start = FourM::open(config.init, table);
-  ModelConfig shape = start.config();
-  shape.domains_in = config.model.domains_in;
-  shape.domains_out = config.model.domains_out;
-  check(yaml_text(to_yaml(shape)) == yaml_text(to_yaml(config.model)), config.init,
-        ": its config.json is not the recipe's 'model' (only the modalities may differ)");
-  const NoGradGuard no_grad;
-  std::vector<std::string> fresh;
-  for (const auto& [name, value, trained] : model.parameters().entries()) {
-    const Tensor known = start.parameters().find(name);
-    if (!known.defined()) {
-      fresh.push_back(name);
-      continue;
-    }
-    check(known.sizes() == value.sizes(), config.init, ": ", name, " has another shape than in the recipe's 'model'");
-    value.copy_(known);
-  }
-  check(fresh.size() < model.parameters().entries().size(), config.init,
-        ": no tensor of it is in the recipe's 'model'");
-  if (!fresh.empty())
-    note(config.init, " lacks ", counted(fresh.size(), "tensor, which starts", "tensors, which start"), " fresh (",
-         fresh.front(), ", ...)");
-  return model;
+  if (config.init.empty()) return FourM::fresh(config.model, table, config.seed);
+  return model_from(config.init, config.model, table, config.seed);
 }
 
-std::vector<Modality> all_modalities(const FourM& model) {
-  std::vector<std::string> names = model.config().domains_in;
-  names.insert(names.end(), model.config().domains_out.begin(), model.config().domains_out.end());
-  std::sort(names.begin(), names.end());
-  names.erase(std::unique(names.begin(), names.end()), names.end());
-  std::vector<Modality> modalities;
-  for (const auto& name : names) modalities.push_back(model.modality(name));
-  return modalities;
-}
-
-std::map<std::string, double> training_sets(const PretrainConfig& config) {
+std::map<std::string, TrainingSet> training_sets(const PretrainConfig& config) {
   check(config.data.empty() != config.mixture.empty(),
         "the recipe should name a training set: set 'data' or 'mixture'");
-  return config.data.empty() ? config.mixture : std::map<std::string, double>{{config.data, 1}};
+  return config.data.empty() ? config.mixture : std::map<std::string, TrainingSet>{{config.data, {}}};
+}
+
+// Input and target modalities.
+struct Domains {
+  std::vector<std::string> in, out;
+
+  // Those of them that are among `names`.
+  Domains among(const std::vector<std::string>& names) const {
+    const auto among = [&](std::vector<std::string> domains) {
+      std::erase_if(domains, [&](const auto& name) { return !contains(names, name); });
+      return domains;
+    };
+    return {among(in), among(out)};
+  }
+  std::vector<std::string> all() const {
+    std::vector<std::string> names = in;
+    names.insert(names.end(), out.begin(), out.end());
+    std::sort(names.begin(), names.end());
+    names.erase(std::unique(names.begin(), names.end()), names.end());
+    return names;
+  }
+};
+
+// The domains of a set of a mixture: its own, or else those of the model.
+Domains set_domains(const std::string& path, const TrainingSet& set, const ModelConfig& model) {
+  const auto domains = [&](const char* key, const std::vector<std::string>& own,
+                           const std::vector<std::string>& known) {
+    for (const auto& name : own)
+      check(contains(known, name), "mixture.", path, ".", key, ": ", printable(name), " is not in model.", key,
+            did_you_mean(name, known));
+    return own.empty() ? known : own;
+  };
+  return {domains("domains_in", set.domains_in, model.domains_in),
+          domains("domains_out", set.domains_out, model.domains_out)};
+}
+
+MaskingConfig set_masking(const SetMasking& own, MaskingConfig masking) {
+  if (!own.input_tokens.empty()) masking.input_tokens = own.input_tokens;
+  if (!own.target_tokens.empty()) masking.target_tokens = own.target_tokens;
+  if (!own.mixture.empty()) masking.mixture = own.mixture;
+  return masking;
+}
+
+std::string component_name(const MaskingConfig& masking, size_t c) {
+  return masking.mixture[c].name.empty() ? std::to_string(c) : masking.mixture[c].name;
 }
 
 constexpr int64_t kBatchesAhead = 2;
@@ -91,13 +102,16 @@ class Pretraining : public Objective {
         table_(read_table(config.modalities)),
         text_(WordPiece::load(config.text_tokenizer)),
         model_(start_model(config, table_)),
-        reader_(training_sets(config), all_modalities(model_), text_, config.seed),
-        buffer_([this](int64_t n) { return reader_.sample(n); }, config.repeat_buffer, config.repeats, config.seed),
-        masker_(masker(config.masking)),
+        reader_(open_sets(), config.seed, config.repeat_buffer),
         batches_([this](int64_t index) { return draw_batch(index); }, kBatchesAhead) {
     check(config.batch > 0 && config.eval_samples > 0, "batch and eval_samples should be at least 1");
     model_.parameters().make_trainable(config.learn);
-    if (!config.eval_data.empty()) eval_data_.emplace(config.eval_data, all_modalities(model_), text_);
+    if (!config.eval_data.empty()) {
+      const Domains domains = model_domains();
+      eval_data_.emplace(open_set(config.eval_data, domains));
+      eval_domains_ = domains.among(eval_data_->modalities());
+      eval_masking_ = masking_of(config.eval_data, config.masking, eval_domains_);
+    }
     note("training on ", counted(reader_.size(), "sample"), "; ", counted(model_.parameters().count(), "parameter"),
          ", ", model_.parameters().learning(), " of them learn");
   }
@@ -121,10 +135,10 @@ class Pretraining : public Objective {
     if (!eval_data_) return result;
     const NoGradGuard no_grad;
     double sum = 0, weights = 0;
-    for (size_t c = 0; c < config_.masking.mixture.size(); ++c) {
-      const MaskingComponent& component = config_.masking.mixture[c];
+    for (size_t c = 0; c < eval_masking_.mixture.size(); ++c) {
+      const MaskingComponent& component = eval_masking_.mixture[c];
       if (component.weight == 0) continue;
-      const std::string name = component.name.empty() ? std::to_string(c) : component.name;
+      const std::string name = component_name(eval_masking_, c);
       const Metrics losses = evaluate_component(component);
       for (const auto& [modality, value] : losses) {
         result.metrics[name + "/" + modality] = value;
@@ -145,8 +159,52 @@ class Pretraining : public Objective {
   }
 
  private:
-  Masker masker(const MaskingConfig& masking) const {
-    return {masking, table_, config_.model.domains_in, config_.model.domains_out, text_.sentinels()};
+  Domains model_domains() const { return {config_.model.domains_in, config_.model.domains_out}; }
+
+  TokenSet open_set(const std::string& path, const Domains& domains) const {
+    std::vector<Modality> modalities;
+    for (const auto& name : domains.all()) modalities.push_back(model_.modality(name));
+    return {path, modalities, text_};
+  }
+
+  Masker masker(const MaskingConfig& masking, const Domains& domains) const {
+    return {masking, table_, domains.in, domains.out, text_.sentinels()};
+  }
+
+  // The masking of a set that has only these modalities.
+  MaskingConfig masking_of(const std::string& path, const MaskingConfig& masking, const Domains& present) const {
+    MaskingConfig left = restricted(masking, table_, present.in, present.out);
+    check(!left.mixture.empty(), path, ": no component of the masking mixture has an input and a target among ",
+          join(present.all(), ", "), "; give the set a masking.mixture of its own");
+    std::vector<std::string> kept, unused;
+    for (size_t c = 0; c < left.mixture.size(); ++c) kept.push_back(component_name(left, c));
+    for (size_t c = 0; c < masking.mixture.size(); ++c)
+      if (const std::string name = component_name(masking, c); !contains(kept, name)) unused.push_back(name);
+    if (!unused.empty())
+      warn(path, ": its modalities leave no input or no target to these masking components: ", join(unused, ", "));
+    return left;
+  }
+
+  // Opens the sets of the recipe and makes the masker of each.
+  std::vector<ReaderSet> open_sets() {
+    masker(config_.masking, model_domains());  // names of modalities are checked against those of the model
+    std::vector<ReaderSet> sets;
+    for (const auto& [path, set] : training_sets(config_)) {
+      const Domains domains = set_domains(path, set, config_.model);
+      const MaskingConfig masking = set_masking(set.masking, config_.masking);
+      if (!set.masking.mixture.empty()) try {
+          masker(masking, domains);
+        } catch (const Error& error) {
+          fail("mixture.", path, ".masking: ", error.what());
+        }
+      TokenSet tokens = open_set(path, domains);
+      const Domains present = domains.among(tokens.modalities());
+      maskers_.push_back(masker(masking_of(path, masking, present), present));
+      std::vector<std::string> targets = present.out;
+      std::erase_if(targets, [&](const auto& name) { return !model_.outputs().contains(name); });
+      sets.push_back({std::move(tokens), set.weight, set.repeats.value_or(config_.repeats), std::move(targets)});
+    }
+    return sets;
   }
 
   Batch pack_batch(const std::vector<MaskedSample>& samples) const {
@@ -155,16 +213,18 @@ class Pretraining : public Objective {
 
   std::vector<MaskedSample> draw_batch(int64_t index) {
     std::vector<MaskedSample> batch;
-    for (int64_t visit = index * config_.batch; visit < (index + 1) * config_.batch; ++visit)
-      batch.push_back(masker_(*buffer_.sample(visit), Random(config_.seed, {kMask, static_cast<uint64_t>(visit)})));
+    for (int64_t visit = index * config_.batch; visit < (index + 1) * config_.batch; ++visit) {
+      const auto [set, sample] = reader_.visit(visit);
+      batch.push_back(maskers_[set](*sample, Random(config_.seed, {kMask, static_cast<uint64_t>(visit)})));
+    }
     return batch;
   }
 
   // Mean loss of each modality over the slots of the evaluation, and the mean over modalities. Fixed samples and masks.
   Metrics evaluate_component(const MaskingComponent& component) const {
-    MaskingConfig masking = config_.masking;
+    MaskingConfig masking = eval_masking_;
     masking.mixture = {component};
-    const Masker mask = masker(masking);
+    const Masker mask = masker(masking, eval_domains_);
     const int64_t n = std::min(config_.eval_samples, eval_data_->size());
     std::map<std::string, std::pair<double, int64_t>> sums;
     for (int64_t begin = 0; begin < n; begin += config_.batch) {
@@ -192,10 +252,11 @@ class Pretraining : public Objective {
   ModalityTable table_;
   WordPiece text_;
   FourM model_;
+  std::vector<Masker> maskers_;  // of each training set
   TokenReader reader_;
-  SampleBuffer buffer_;
   std::optional<TokenSet> eval_data_;
-  Masker masker_;
+  Domains eval_domains_;
+  MaskingConfig eval_masking_;
   Prefetcher<std::vector<MaskedSample>> batches_;  // last: its threads use the others
 };
 
@@ -219,9 +280,11 @@ PretrainConfig with_steps(PretrainConfig config) {
 }
 
 Outcome pretrain(const PretrainConfig& recipe, const StopToken& stop) {
-  const PretrainConfig config = with_steps(recipe);
+  PretrainConfig config = with_steps(recipe);
   check(!config.out.empty(), "the recipe names no run folder: set 'out'");
   check(!config.text_tokenizer.empty(), "the recipe names no text tokenizer: set 'text_tokenizer'");
+  if (!config.init.empty() && yaml_text(to_yaml(config.model)) == yaml_text(to_yaml(ModelConfig{})))
+    config.model = FourM::open(config.init, read_table(config.modalities)).config();
   config.model.validate("the recipe's 'model'");
   Pretraining objective(config);
   return train(objective, config, stop);

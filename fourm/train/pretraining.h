@@ -5,6 +5,7 @@
 #include "fourm/data/masking.h"
 #include "fourm/model/config.h"
 #include "fourm/train/config.h"
+#include "fourm/train/training_set.h"
 
 namespace fourm {
 
@@ -15,7 +16,7 @@ struct PretrainConfig {
   double tokens = 0, warmup_tokens = 0;
   int64_t batch = 64, eval_samples = 256, repeats = 1, repeat_buffer = 1000;
   ModelConfig model;
-  std::map<std::string, double> mixture;
+  std::map<std::string, TrainingSet> mixture;
   MaskingConfig masking;
   TrainingConfig training;
 
@@ -23,12 +24,14 @@ struct PretrainConfig {
   void fields(Visitor& v) {
     v("out", out, "the run folder; the same command goes on where a run stopped", KeyRole::kChangeable);
     v("data", data, "training set: a folder or shards written by `fourm tokenize`", KeyRole::kChangeable);
-    v("mixture", mixture, "instead of data, several sets: path -> how often it is visited, relative to the others");
+    v("mixture", mixture,
+      "instead of data, several sets: path -> weight, or path -> a mapping of weight, domains, masking and repeats");
     v("eval_data", eval_data, "held-out set; empty = no evaluation", KeyRole::kChangeable);
     v("text_tokenizer", text_tokenizer, "tokenizer.json of captions and boxes", KeyRole::kChangeable);
     v("modalities", modalities, "YAML file of modalities beyond the official ones; empty = none", KeyRole::kChangeable);
     v("init", init,
-      "model folder whose weights the run starts from, by name: modalities may come and go; empty = fresh weights",
+      "model folder whose weights the run starts from, by name and shape: modalities and image size may differ; "
+      "empty = new weights",
       KeyRole::kChangeable);
     v("learn", learn,
       "names of the tensors that learn, with * for any characters; the others stay as they are; empty = all learn");
@@ -46,7 +49,7 @@ struct PretrainConfig {
     v("repeats", repeats, "visits of a sample while it is in memory, each with other masks");
     v("repeat_buffer", repeat_buffer, "samples in memory at a time, where they are visited more than once");
     v("eval_samples", eval_samples, "samples of an evaluation, with fixed masks", KeyRole::kChangeable);
-    v("model", model, "the Transformer");
+    v("model", model, "the Transformer; may be left out with init, whose model it is then");
     v("masking", masking, "what is given and asked");
     v("training", training, "the loop");
   }

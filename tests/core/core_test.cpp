@@ -172,6 +172,33 @@ TEST(Config, KeysOfEarlierVersionsAreReadAndTheNodeStays) {
   EXPECT_EQ(node["inner"]["length"].as<int64_t>(), 4);
 }
 
+struct Share {
+  double weight = 1;
+  int64_t repeats = 4;
+  double& short_form() { return weight; }
+  template <class V>
+  void fields(V& v) {
+    v("weight", weight, "");
+    v("repeats", repeats, "");
+  }
+};
+
+TEST(Config, AMappingMayHaveAShortForm) {
+  std::map<std::string, Share> shares;
+  const auto read = [&](const char* text) { config_detail::read(parse_yaml(text, "t"), shares, "t", "shares"); };
+  read("{a: 0.25, b: {weight: 2, repeats: 1}, c: {repeats: 4}}");
+  EXPECT_EQ(shares.at("a").weight, 0.25);
+  EXPECT_EQ(shares.at("a").repeats, 4);
+  EXPECT_EQ(shares.at("b").repeats, 1);
+  const YAML::Node written = config_detail::write(shares);
+  EXPECT_EQ(written["a"].as<double>(), 0.25) << "what has a short form is written in it";
+  EXPECT_EQ(written["b"]["weight"].as<double>(), 2);
+  EXPECT_EQ(written["c"].as<double>(), 1);
+  EXPECT_EQ(message_of([&] { read("{a: much}"); }), "t: the key 'shares.a' should be a number, but is 'much'");
+  EXPECT_EQ(message_of([&] { read("{a: {repeat: 1}}"); }),
+            "t: unknown key 'shares.a.repeat' (did you mean 'repeats'?)");
+}
+
 TEST(Config, UnknownKeysNameTheNearest) {
   const auto read = [](const char* text) {
     return message_of([&] {

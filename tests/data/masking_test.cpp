@@ -311,6 +311,49 @@ TEST(Masking, DependsOnSampleAndRandomAlone) {
               x.targets.size() != z.targets.size() || x.targets[0].ids != z.targets[0].ids);
 }
 
+// A component that would give no input or ask for no target is not drawn for a sample, if there is another.
+TEST(Masking, SamplesThatLackModalitiesUseTheComponentsThatFit) {
+  const Masker masker(
+      mixture(60, 90,
+              {"{input: {rgb@128: 1}, target: {tok_depth@128: 1}}", "{input: {caption: 1}, target: {caption: 1}}"}),
+      table(), kInputs, kTargets, kSentinels);
+  const auto first_inputs = [&](const std::vector<std::string>& absent) {
+    std::set<std::string> names;
+    for (uint64_t n = 0; n < 60; ++n) {
+      TokenSample s = sample(Random(3));
+      for (const auto& name : absent) s.erase(name);
+      for (const auto& run : masker(s, Random(1, {n})).inputs) names.insert(run.modality);
+    }
+    return names;
+  };
+  EXPECT_EQ(first_inputs({}), (std::set<std::string>{"caption", "rgb@128"}));
+  EXPECT_EQ(first_inputs({"rgb@128"}), (std::set<std::string>{"caption"}));
+  EXPECT_EQ(first_inputs({"tok_depth@128"}), (std::set<std::string>{"caption"}));
+  EXPECT_EQ(first_inputs({"caption"}), (std::set<std::string>{"rgb@128"}));
+  EXPECT_EQ(first_inputs({"caption", "tok_depth@128"}), (std::set<std::string>{"rgb@128"})) << "no component fits";
+}
+
+TEST(Masking, IsRestrictedToTheModalitiesOfASet) {
+  const MaskingConfig whole = config(R"(mixture:
+    - {name: pixels, input: {rgb@128: 1000}, target_others: 0.5}
+    - {name: all, input_others: 0.5, target_others: 0.5, keep: {det: binary}}
+    - {name: texts, input: {caption: 5}, target: {caption: 1, tok_rgb@128: 2}, keep: {caption: all}}
+    - {name: no_texts, input: {caption: 0}, input_others: 1, target_others: 1}
+)");
+  const auto names = [](const MaskingConfig& masking) {
+    std::vector<std::string> list;
+    for (const auto& component : masking.mixture) list.push_back(component.name);
+    return list;
+  };
+  const MaskingConfig text = restricted(whole, table(), {"caption"}, {"caption"});
+  EXPECT_EQ(names(text), (std::vector<std::string>{"all", "texts"}));
+  EXPECT_TRUE(text.mixture[0].keep.empty());
+  EXPECT_EQ(text.mixture[1].target, (std::map<std::string, double>{{"caption", 1}}));
+  EXPECT_NO_THROW(Masker(text, table(), {"caption"}, {"caption"}, kSentinels));
+  EXPECT_EQ(names(restricted(whole, table(), kInputs, kTargets)), names(whole));
+  EXPECT_TRUE(restricted(whole, table(), {"caption"}, {"rgb@128"}).mixture.empty()) << "pixels are no targets";
+}
+
 TEST(Masking, SaysWhatIsWrong) {
   const auto message = [](const std::string& yaml) -> std::string {
     try {

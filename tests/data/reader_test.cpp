@@ -35,9 +35,11 @@ class ReaderTest : public testing::Test {
   }
   void TearDown() override { fs::remove_all(root); }
 
-  TokenReader reader(const std::map<std::string, double>& sets, uint64_t seed = 1, int64_t rank = 0,
+  TokenReader reader(const std::map<std::string, double>& weights, uint64_t seed = 1, int64_t rank = 0,
                      int64_t ranks = 1) const {
-    return {sets, all, *text, seed, rank, ranks};
+    std::vector<ReaderSet> sets;
+    for (const auto& [path, weight] : weights) sets.push_back({TokenSet(path, all, *text), weight});
+    return TokenReader(std::move(sets), seed, 1000, rank, ranks);
   }
 
   fs::path root;
@@ -95,7 +97,7 @@ TEST_F(ReaderTest, RanksShareTheVisitsOfOne) {
   for (int64_t v = 0; v < 30; ++v) {
     EXPECT_EQ(first.place(v), one.place(2 * v));
     EXPECT_EQ(second.place(v), one.place(2 * v + 1));
-    EXPECT_TRUE(same(second.sample(v), one.sample(2 * v + 1)));
+    EXPECT_TRUE(same(*second.visit(v).sample, *one.visit(2 * v + 1).sample));
   }
 }
 
@@ -123,7 +125,65 @@ TEST_F(ReaderTest, SamplesMayLackModalities) {
   EXPECT_EQ(set.sample(3, Random(1)).count("caption"), 0u);
   EXPECT_EQ(set.sample(4, Random(1)).size(), 3u);
   fs::remove_all(root / "folders/caption");
-  EXPECT_THROW(TokenSet((root / "folders").string(), all, *text), Error);
+  testing::internal::CaptureStderr();
+  const TokenSet without((root / "folders").string(), all, *text);
+  const std::string warning = testing::internal::GetCapturedStderr();
+  EXPECT_NE(warning.find("warning: " + (root / "folders").string() + ": has no caption (it has det"), std::string::npos)
+      << warning;
+  EXPECT_EQ(without.modalities(), (std::vector<std::string>{"det", "rgb@64", "tok_depth@64"}));
+  EXPECT_EQ(without.sample(3, Random(1)).size(), 3u);
+  EXPECT_THROW(TokenSet((root / "folders").string(), {table.at("caption")}, *text), Error);
+}
+
+TEST_F(ReaderTest, SamplesWithoutAnyNeededModalityAreLeftOut) {
+  for (const char* name : {"room2", "room7"}) {
+    fs::remove(root / "folders/caption" / (std::string(name) + ".json"));
+    fs::remove(root / "folders/det" / (std::string(name) + ".json"));
+  }
+  const std::string folder = (root / "folders").string();
+  const auto sets = [&](const std::vector<std::string>& needed) {
+    std::vector<ReaderSet> one;
+    one.push_back({TokenSet(folder, all, *text), 1, 1, needed});
+    return one;
+  };
+  testing::internal::CaptureStderr();
+  const TokenReader r(sets({"caption", "det"}), 1);
+  EXPECT_EQ(testing::internal::GetCapturedStderr(),
+            "warning: " + folder + ": 2 of 10 samples have none of caption, det and are left out ('room2', ...)\n");
+  EXPECT_EQ(r.size(), 8);
+  std::set<int64_t> seen;
+  for (int64_t v = 0; v < 8; ++v) seen.insert(r.place(v).index);
+  EXPECT_EQ(seen, (std::set<int64_t>{0, 1, 3, 4, 5, 6, 8, 9}));
+  EXPECT_EQ(TokenReader(sets({"caption", "tok_depth@64"}), 1).size(), 10);
+  fs::remove_all(root / "folders/caption");
+  write_file(root / "folders/caption/another.txt", "a bed");
+  fs::remove_all(root / "folders/det");
+  EXPECT_EQ(TokenReader(sets({"caption"}), 1).size(), 1);
+}
+
+// Each set of a mixture is repeated as often as it says, over its own buffer.
+TEST_F(ReaderTest, SetsHaveTheirOwnRepeats) {
+  test::write_token_folder(root / "small", 3, 2);
+  const auto make = [&] {
+    std::vector<ReaderSet> sets;
+    sets.push_back({TokenSet((root / "folders").string(), all, *text), 1, 4});
+    sets.push_back({TokenSet((root / "small").string(), all, *text), 1, 1});
+    return sets;
+  };
+  const TokenReader r(make(), 1, 5);
+  std::vector<std::map<TokenReader::Place, int64_t>> places(2);
+  for (int64_t v = 0; v < 2000; ++v) ++places[r.place(v).set][r.place(v)];
+  ASSERT_EQ(places[0].size(), 250u);
+  ASSERT_EQ(places[1].size(), 1000u);
+  for (const auto& [place, count] : places[0]) EXPECT_EQ(count, 4);
+  for (const auto& [place, count] : places[1]) EXPECT_EQ(count, 1);
+  // Another reader that begins in the middle gives the same samples.
+  const TokenReader again(make(), 1, 5);
+  for (int64_t v = 300; v < 340; ++v) {
+    const auto one = r.visit(v), other = again.visit(v);
+    EXPECT_EQ(one.set, other.set);
+    EXPECT_TRUE(same(*one.sample, *other.sample));
+  }
 }
 
 TEST_F(ReaderTest, CaptionsBoxesAndPicturesFollowTheCrop) {

@@ -1,0 +1,42 @@
+// A set of a training mixture: what is read of it, how often, and how its samples are masked.
+#pragma once
+
+#include <optional>
+
+#include "fourm/data/masking.h"
+
+namespace fourm {
+
+/// What a set changes of the recipe's masking. What is empty is as in the recipe.
+struct SetMasking {
+  std::vector<int64_t> input_tokens, target_tokens;
+  std::vector<MaskingComponent> mixture;
+
+  template <class Visitor>
+  void fields(Visitor& v) {
+    v("input_tokens", input_tokens, "least and most input tokens of a sample of this set");
+    v("target_tokens", target_tokens, "least and most target tokens of a sample of this set");
+    v("mixture", mixture, "ways of drawing budgets for this set");
+  }
+};
+
+/// In a recipe: the weight alone (`PATH: 0.6`), or a mapping of these keys.
+struct TrainingSet {
+  double weight = 1;
+  std::vector<std::string> domains_in, domains_out;
+  std::optional<int64_t> repeats;
+  SetMasking masking;
+
+  double& short_form() { return weight; }
+
+  template <class Visitor>
+  void fields(Visitor& v) {
+    v("weight", weight, "how often this set is sampled, relative to the others (to a thousandth)");
+    v("domains_in", domains_in, "input modalities of this set; empty = those of the model");
+    v("domains_out", domains_out, "target modalities of this set; empty = those of the model");
+    v("repeats", repeats, "as `repeats` of the recipe, for this set; null = the recipe's");
+    v("masking", masking, "what this set changes of the recipe's masking");
+  }
+};
+
+}  // namespace fourm
