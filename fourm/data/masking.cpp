@@ -140,7 +140,7 @@ MaskingConfig restricted(MaskingConfig config, const ModalityTable& table, const
 }
 
 Masker::Masker(const MaskingConfig& config, const ModalityTable& table, const std::vector<std::string>& inputs,
-               const std::vector<std::string>& targets, SentinelRange sentinels)
+               const std::vector<std::string>& targets, SentinelRange sentinels, int64_t image_size, int64_t patch_size)
     : config_(config), sentinels_(sentinels) {
   check_range("input_tokens", config.input_tokens);
   check_range("target_tokens", config.target_tokens);
@@ -151,7 +151,7 @@ Masker::Masker(const MaskingConfig& config, const ModalityTable& table, const st
   all.insert(writable.begin(), writable.end());
   const std::vector<std::string> names(all.begin(), all.end());
   for (const auto& name : names) {
-    const Modality modality = table.at(name);
+    const Modality modality = table.at(name, image_size, patch_size);
     const bool laid_over = is_grid(modality.kind) && modality.positions == PositionKind::kSinCos2d;
     slots_.push_back({name, modality.kind, laid_over ? modality.grid() : 0});
   }

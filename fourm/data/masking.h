@@ -58,8 +58,10 @@ class Masker {
  public:
   /// `inputs` and `targets`: the modalities of the model; pixels and embeddings are never targets. Error on alphas for
   /// modalities that are not among them, on negative numbers and on empty ranges.
+  /// `image_size` and `patch_size`: those of the model, for grids that do not fix their own.
   Masker(const MaskingConfig& config, const ModalityTable& table, const std::vector<std::string>& inputs,
-         const std::vector<std::string>& targets, SentinelRange sentinels);
+         const std::vector<std::string>& targets, SentinelRange sentinels, int64_t image_size = 224,
+         int64_t patch_size = 16);
 
   /// A sequence in `sample` ends with [EOS], if it was not cut. The result depends on the sample and on `random` alone.
   /// Modalities that the sample lacks get nothing; a component is drawn among those that have an input and a target in

@@ -168,7 +168,8 @@ class Pretraining : public Objective {
   }
 
   Masker masker(const MaskingConfig& masking, const Domains& domains) const {
-    return {masking, table_, domains.in, domains.out, text_.sentinels()};
+    const ModelConfig& model = config_.model;
+    return {masking, table_, domains.in, domains.out, text_.sentinels(), model.image_size, model.patch_size};
   }
 
   // The masking of a set that has only these modalities.

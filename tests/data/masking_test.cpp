@@ -333,6 +333,31 @@ TEST(Masking, SamplesThatLackModalitiesUseTheComponentsThatFit) {
   EXPECT_EQ(first_inputs({"caption", "tok_depth@128"}), (std::set<std::string>{"rgb@128"})) << "no component fits";
 }
 
+// A grid that leaves its size to the model is laid over the model's image.
+TEST(Masking, GridsOfTheModelsSizeKnowWhereTheyAre) {
+  ModalityTable own = table();
+  own.extend("modalities: {tok_any: {vocab_size: 512}, rgb_any: {kind: pixels}}", "the test");
+  MaskingConfig c = mixture(4, 16, {"{input: {rgb_any: 1}, target: {tok_any: 1}}"});
+  c.overlap = false;
+  const Masker masker(c, own, {"rgb_any"}, {"tok_any"}, kSentinels, 64, 16);
+  TokenSample s;
+  s["rgb_any"].width = 1;
+  for (int64_t i = 0; i < 16; ++i) {
+    s["rgb_any"].values.push_back(static_cast<float>(i));
+    s["tok_any"].ids.push_back(i);
+  }
+  for (uint64_t n = 0; n < 20; ++n) {
+    const MaskedSample masked = masker(s, Random(1, {n}));
+    ASSERT_EQ(masked.inputs.size(), 1u);
+    ASSERT_EQ(masked.targets.size(), 1u);
+    std::vector<int64_t> all = masked.inputs[0].positions;
+    all.insert(all.end(), masked.targets[0].positions.begin(), masked.targets[0].positions.end());
+    std::sort(all.begin(), all.end());
+    EXPECT_EQ(std::adjacent_find(all.begin(), all.end()), all.end());
+    EXPECT_EQ(all.size(), 16u);
+  }
+}
+
 TEST(Masking, IsRestrictedToTheModalitiesOfASet) {
   const MaskingConfig whole = config(R"(mixture:
     - {name: pixels, input: {rgb@128: 1000}, target_others: 0.5}

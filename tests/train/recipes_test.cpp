@@ -1,0 +1,168 @@
+// Every recipe of configs/ starts, trains, evaluates and resumes exactly, at a reduced size on made data.
+#include <gtest/gtest.h>
+
+#include <filesystem>
+
+#include "fourm/core/log.h"
+#include "tests/support/reduced_recipes.h"
+
+namespace fourm {
+namespace {
+
+std::vector<fs::path> recipe_files() {
+  std::vector<fs::path> files;
+  for (const auto& entry : fs::recursive_directory_iterator(fs::path(FOURM_SOURCE_DIR) / "configs"))
+    if (entry.path().extension() == ".yaml") files.push_back(entry.path());
+  std::sort(files.begin(), files.end());
+  return files;
+}
+
+class RecipesTest : public testing::Test {
+ protected:
+  void SetUp() override {
+    set_quiet(true);
+    root = fs::path(testing::TempDir()) / "recipes";
+    fs::remove_all(root);
+  }
+  void TearDown() override {
+    set_quiet(false);
+    fs::remove_all(root);
+  }
+
+  std::string under_root(const std::string& path) const { return path.empty() ? "" : (root / path).string(); }
+
+  // Trains, evaluates and resumes the recipe of a file, unless another recipe started from it before.
+  void run(const fs::path& file) {
+    if (!done.insert(file).second) return;
+    SCOPED_TRACE(file.string());
+    const YAML::Node yaml = read_yaml(file);
+    if (yaml["modalities"].IsDefined() && yaml["modalities"].IsMap()) {
+      ModalityTable().extend(file);
+    } else if (yaml["masking"].IsDefined()) {
+      run_pretraining(file);
+    } else if (yaml["tokenizer"].IsDefined() || yaml["start_from"].IsDefined()) {
+      run_tokenizer(file);
+    } else {
+      run_clip(file);
+    }
+  }
+
+  // The run whose model a recipe starts from.
+  void run_first(const std::string& model) {
+    if (model.empty()) return;
+    for (const fs::path& file : recipe_files())
+      if (const YAML::Node yaml = read_yaml(file); yaml["out"].IsDefined())
+        if (yaml["out"].as<std::string>() + "/model" == model) return run(file);
+    ADD_FAILURE() << model << ": no recipe makes it";
+  }
+
+  void run_pretraining(const fs::path& file) {
+    PretrainConfig c;
+    load_config(file, {}, c);
+    EXPECT_GT(with_steps(c).training.steps, 0);
+    run_first(c.init);
+    test::reduce(c.training);
+    c.tokens = c.warmup_tokens = 0;
+    c.batch = 4;
+    c.eval_samples = c.repeat_buffer = 2;
+    c.model.dim = 8;
+    c.model.num_heads = 2;
+    c.model.encoder_depth = c.model.decoder_depth = 1;
+
+    ModalityTable table = ModalityTable::official();
+    if (!c.modalities.empty()) table.extend(fs::path(FOURM_SOURCE_DIR) / c.modalities);
+    c.modalities = under_root(file.stem().string() + "_modalities.yaml");
+    write_file(c.modalities, test::reduced_modalities(c.model, table));
+    table.extend(fs::path(c.modalities));
+    data.text_tokenizer(c.text_tokenizer);
+
+    std::vector<std::string> all = c.model.domains_in;
+    all.insert(all.end(), c.model.domains_out.begin(), c.model.domains_out.end());
+    for (const auto& path : {c.data, c.eval_data})
+      if (!path.empty()) data.token_set(path, all, table);
+    std::map<std::string, TrainingSet> mixture;
+    for (const auto& [path, set] : c.mixture) {
+      data.token_set(path, set.domains_in.empty() ? all : set.domains_in, table);
+      mixture[under_root(path)] = set;
+    }
+    c.mixture = mixture;
+    for (auto* path : {&c.out, &c.data, &c.eval_data, &c.init, &c.text_tokenizer}) *path = under_root(*path);
+    trains_and_resumes(c, pretrain);
+  }
+
+  void run_tokenizer(const fs::path& file) {
+    TokenizerRecipe r;
+    load_config(file, {}, r);
+    run_first(r.start_from);
+    test::reduce(r.training);
+    r.batch = r.eval_pictures = 2;
+    TokenizerConfig& t = r.tokenizer;
+    t.codebook_size = test::kTokens;
+    t.latent_dim = 8 * t.num_codebooks;
+    for (auto* name : {&t.enc_type, &t.dec_type}) {
+      if (mlp_sizes(*name)) {
+        *name = "BottleneckMLP/B_1-Wi_16";
+        continue;
+      }
+      TokenizerPreset preset = t.preset(*name);
+      preset.dim_tokens = 16;
+      preset.depth = preset.num_res_blocks = 1;
+      preset.num_heads = 2;
+      preset.model_channels = 32;
+      preset.channel_mult = {1, 1};
+      t.presets[*name] = preset;
+    }
+    if (!r.start_from.empty()) t = TokenizerFiles::open(under_root(r.start_from)).config;
+    for (const auto& path : {r.data, r.eval_data}) data.pictures(path, t);
+    for (auto* path : {&r.out, &r.data, &r.eval_data, &r.start_from}) *path = under_root(*path);
+    trains_and_resumes(r, train_tokenizer);
+  }
+
+  void run_clip(const fs::path& file) {
+    ClipRecipe r;
+    load_config(file, {}, r);
+    test::reduce(r.training);
+    r.batch = r.eval_samples = 2;
+    r.model.image_width = r.model.text_width = r.model.embed_dim = 16;
+    r.model.image_depth = r.model.text_depth = 1;
+    r.model.image_heads = r.model.text_heads = 2;
+    data.text_tokenizer(r.text_tokenizer);
+    for (const auto& path : {r.data, r.eval_data}) data.described_pictures(path);
+    for (auto* path : {&r.out, &r.data, &r.eval_data, &r.text_tokenizer}) *path = under_root(*path);
+    trains_and_resumes(r, train_clip);
+  }
+
+  template <class Recipe>
+  void trains_and_resumes(const Recipe& recipe, Outcome (*train)(const Recipe&)) {
+    const fs::path out = recipe.out;
+    testing::internal::CaptureStderr();
+    std::string error;
+    try {
+      EXPECT_TRUE(train(recipe).finished);
+      const std::string weights = read_file(out / "model/model.safetensors");
+      // What a run that was killed in its second step leaves.
+      fs::remove_all(out / "checkpoints/step-000002");
+      fs::remove_all(out / "model");
+      EXPECT_TRUE(train(recipe).finished);
+      EXPECT_TRUE(weights == read_file(out / "model/model.safetensors")) << "resuming gives other weights";
+      EXPECT_NE(read_file(out / "metrics.jsonl").find("\"eval\""), std::string::npos) << "no evaluation";
+    } catch (const Error& thrown) {
+      error = thrown.what();
+    }
+    EXPECT_EQ(testing::internal::GetCapturedStderr(), "");
+    EXPECT_EQ(error, "");
+  }
+
+  fs::path root;
+  test::MadeData data{fs::path(testing::TempDir()) / "recipes"};
+  std::set<fs::path> done;
+};
+
+TEST_F(RecipesTest, EachTrainsEvaluatesAndResumes) {
+  const std::vector<fs::path> files = recipe_files();
+  ASSERT_GE(files.size(), 35u);
+  for (const fs::path& file : files) run(file);
+}
+
+}  // namespace
+}  // namespace fourm
