@@ -108,7 +108,7 @@ class Pretraining : public Objective {
     model_.parameters().make_trainable(config.learn);
     if (!config.eval_data.empty()) {
       const Domains domains = model_domains();
-      eval_data_.emplace(open_set(config.eval_data, domains));
+      eval_data_.emplace(open_set(config.eval_data, domains, config.aligned_captions));
       eval_domains_ = domains.among(eval_data_->modalities());
       eval_masking_ = masking_of(config.eval_data, config.masking, eval_domains_);
     }
@@ -161,10 +161,10 @@ class Pretraining : public Objective {
  private:
   Domains model_domains() const { return {config_.model.domains_in, config_.model.domains_out}; }
 
-  TokenSet open_set(const std::string& path, const Domains& domains) const {
+  TokenSet open_set(const std::string& path, const Domains& domains, bool aligned_captions) const {
     std::vector<Modality> modalities;
     for (const auto& name : domains.all()) modalities.push_back(model_.modality(name));
-    return {path, modalities, text_};
+    return {path, modalities, text_, {.aligned_captions = aligned_captions}};
   }
 
   Masker masker(const MaskingConfig& masking, const Domains& domains) const {
@@ -198,7 +198,7 @@ class Pretraining : public Objective {
         } catch (const Error& error) {
           fail("mixture.", path, ".masking: ", error.what());
         }
-      TokenSet tokens = open_set(path, domains);
+      TokenSet tokens = open_set(path, domains, set.aligned_captions.value_or(config_.aligned_captions));
       const Domains present = domains.among(tokens.modalities());
       maskers_.push_back(masker(masking_of(path, masking, present), present));
       std::vector<std::string> targets = present.out;
@@ -264,7 +264,9 @@ class Pretraining : public Objective {
 }  // namespace
 
 void PretrainConfig::migrate_run(YAML::Node& stored, const std::string&, int format) {
-  if (format == 1 && stored["loss"].as<std::string>("") == "token") stored["loss"] = "token_weighted_by_vocab";
+  if (format > 1) return;
+  if (stored["loss"].as<std::string>("") == "token") stored["loss"] = "token_weighted_by_vocab";
+  if (!stored["aligned_captions"].IsDefined()) stored["aligned_captions"] = false;
 }
 
 PretrainConfig with_steps(PretrainConfig config) {

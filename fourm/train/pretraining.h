@@ -19,6 +19,7 @@ struct PretrainConfig {
   std::map<std::string, TrainingSet> mixture;
   MaskingConfig masking;
   TrainingConfig training;
+  bool aligned_captions = true;
 
   template <class Visitor>
   void fields(Visitor& v) {
@@ -46,6 +47,8 @@ struct PretrainConfig {
       KeyRole::kChangeable);
     v("warmup_tokens", warmup_tokens, "billions of them in warm-up, which sets training.schedule.warmup_steps");
     v("batch", batch, "samples a micro-batch");
+    v("aligned_captions", aligned_captions,
+      "caption (or text embedding) k belongs to crop k where a sample has as many of them as crops; false: any of them");
     v("repeats", repeats, "visits of a sample while it is in memory, each with other masks");
     v("repeat_buffer", repeat_buffer, "samples in memory at a time, where they are visited more than once");
     v("eval_samples", eval_samples, "samples of an evaluation, with fixed masks", KeyRole::kChangeable);
@@ -53,7 +56,8 @@ struct PretrainConfig {
     v("masking", masking, "what is given and asked");
     v("training", training, "the loop");
   }
-  /// `loss: token` of the first format is today's token_weighted_by_vocab (train/run.h).
+  /// In the first format `loss: token` was today's token_weighted_by_vocab, and captions were not paired with crops
+  /// (train/run.h).
   static void migrate_run(YAML::Node& stored, const std::string& origin, int format);
 };
 

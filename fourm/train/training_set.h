@@ -25,6 +25,7 @@ struct TrainingSet {
   double weight = 1;
   std::vector<std::string> domains_in, domains_out;
   std::optional<int64_t> repeats;
+  std::optional<bool> aligned_captions;
   SetMasking masking;
 
   double& short_form() { return weight; }
@@ -35,6 +36,7 @@ struct TrainingSet {
     v("domains_in", domains_in, "input modalities of this set; empty = those of the model");
     v("domains_out", domains_out, "target modalities of this set; empty = those of the model");
     v("repeats", repeats, "as `repeats` of the recipe, for this set; null = the recipe's");
+    v("aligned_captions", aligned_captions, "as `aligned_captions` of the recipe, for this set; null = the recipe's");
     v("masking", masking, "what this set changes of the recipe's masking");
   }
 };

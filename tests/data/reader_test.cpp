@@ -263,7 +263,7 @@ TEST(CropTest, ViewsLieInsideAndSurviveTheirFile) {
   }
 }
 
-TEST(SourceTest, PatternsExpand) {
+TEST(SourcePaths, PatternsExpand) {
   EXPECT_EQ(
       expand_pattern("a/[x,y]/{08..10}.tar"),
       (std::vector<std::string>{"a/x/08.tar", "a/x/09.tar", "a/x/10.tar", "a/y/08.tar", "a/y/09.tar", "a/y/10.tar"}));
@@ -272,7 +272,7 @@ TEST(SourceTest, PatternsExpand) {
   EXPECT_THROW(expand_pattern("{0..999}{0..999}{0..9}"), Error);
 }
 
-TEST(SourceTest, BracketsOfAPathThatExistsArePartOfItsName) {
+TEST(SourcePaths, BracketsOfAPathThatExistsArePartOfItsName) {
   const fs::path top = fs::temp_directory_path() / "fourm_brackets [1]";
   fs::remove_all(top);
   for (const char* folder : {"photos {2..1}", "shards.tar"}) {
