@@ -13,7 +13,7 @@ namespace fourm {
 namespace {
 
 bool is_image(const Source& source, int64_t sample, const std::string& modality) {
-  return contains(image_extensions(), "." + source.extension(sample, modality));
+  return is_image_file(concat("file.", source.extension(sample, modality)));
 }
 
 // Why arrays of this modality are no vectors; empty: they are.

@@ -148,7 +148,7 @@ TEST(EvaluateOfficialDepth, IsMeasuredInStandardDeviations) {
 
   Canvas canvas;
   pipeline.give(canvas, "tok_depth@32", (root / "data/depth/1.png").string());
-  pipeline.write(canvas, "tok_depth@32", root / "out", "one");
+  pipeline.write_decoded(canvas, "tok_depth@32", root / "out", "one");
   const NpyArray stored = read_npy(root / "out/one_standardised.npy");
   EXPECT_EQ(stored.dtype, "f4");
   EXPECT_EQ(stored.shape, (std::vector<int64_t>{32, 32}));

@@ -169,7 +169,8 @@ class MadeData {
                                        {"body_pose", {std::vector<double>(207, 0.0)}},
                                        {"betas", {std::vector<double>(10, 0.1)}}}}});
     } else if (name == "sam_instance") {
-      write_npy(file(folder, i, ".npy"), integers({2, 40 + i}, kTextTokens, i));
+      // Ids of its own stand above those of the special tokens.
+      write_npy(file(folder, i, ".npy"), integers({2, 40 + i}, kTextTokens / 2, i));
     } else {
       write_json(json, captions(i));
     }
