@@ -16,7 +16,8 @@ inline void check_run_folder(const std::string& out) {
 }
 
 /// FOLDER/NAME.EXTENSION of each input; the folder is made. NAME is the input's path within the one of `given` that is a
-/// folder and holds it, so that classes stay apart; else its file name. Error when two inputs would become one file.
+/// folder and holds it, so that classes stay apart; else its file name. Error when two inputs would become one file, or an
+/// output would replace its input.
 inline std::vector<fs::path> outputs_of(const std::vector<fs::path>& inputs, const std::vector<std::string>& given,
                                         const fs::path& folder, const std::string& extension) {
   std::vector<fs::path> outputs;
@@ -24,9 +25,12 @@ inline std::vector<fs::path> outputs_of(const std::vector<fs::path>& inputs, con
   for (const auto& input : inputs) {
     fs::path name = input.filename();
     for (const auto& root : given)
-      if (const fs::path inside = input.lexically_relative(root); fs::is_directory(root) && *inside.begin() != "..")
+      if (const fs::path inside = fs::absolute(input).lexically_relative(fs::absolute(root));
+          fs::is_directory(root) && !inside.empty() && *inside.begin() != "..")
         name = inside;
     outputs.push_back(folder / name.replace_extension(extension));
+    std::error_code error;
+    check(!fs::equivalent(input, outputs.back(), error), input.string(), " would be overwritten; give another --out");
     const auto [other, is_new] = from.try_emplace(outputs.back(), input);
     check(is_new, input.string(), " and ", other->second.string(), " would both become ", outputs.back().string(),
           "; give them to two runs with an --out each");

@@ -11,7 +11,7 @@
 namespace fourm {
 namespace {
 
-TokenSample numbered(int64_t n) { return {{"tok", {{n}, {}, 0}}}; }
+TokenSample numbered(int64_t n) { return {{"tok", {{n}, {}, 0, {}}}}; }
 int64_t number_of(const std::shared_ptr<const TokenSample>& sample) { return sample->at("tok").ids[0]; }
 
 TEST(SampleBuffer, EverySampleIsUsedSoOftenAndReadOnce) {
