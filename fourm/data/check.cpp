@@ -378,7 +378,8 @@ CheckReport check_data(const std::string& path, const CheckOptions& options) {
             concat("has ", counted(facts.tokens, "token"), " a crop, other samples have ", usual(lengths[modality])),
             "tokenise the sample again");
       if (facts.crops && facts.crops != usual(crops))
-        complain(modality, concat("has ", counted(facts.crops, "crop"), ", other files of the sample have ", usual(crops)),
+        complain(modality,
+                 concat("has ", counted(facts.crops, "crop"), ", other files of the sample have ", usual(crops)),
                  "tokenise the sample again with one crop_settings");
       if (sizes.size() < 2 || facts.width == 0) continue;
       const auto [width, height] = usual(sizes);

@@ -221,7 +221,8 @@ void Pipeline::give_tokens(Canvas& canvas, const std::string& name, const std::v
   if (m.kind == ModalityKind::kSequence) {
     const auto end = std::find(tokens.begin(), tokens.end(), state_->sequence_ids.eos);
     const int64_t length = end - tokens.begin() + (end != tokens.end());
-    check(length <= m.max_tokens, "modality '", name, "': ", counted(length, "token"), ", at most ", m.max_tokens, " are read");
+    check(length <= m.max_tokens, "modality '", name, "': ", counted(length, "token"), ", at most ", m.max_tokens,
+          " are read");
     return canvas.add_text(name, tokens, state_->sequence_ids);
   }
   const auto count = static_cast<int64_t>(tokens.size());

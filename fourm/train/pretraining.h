@@ -48,7 +48,8 @@ struct PretrainConfig {
     v("warmup_tokens", warmup_tokens, "billions of them in warm-up, which sets training.schedule.warmup_steps");
     v("batch", batch, "samples a micro-batch");
     v("aligned_captions", aligned_captions,
-      "caption (or text embedding) k belongs to crop k where a sample has as many of them as crops; false: any of them");
+      "caption (or text embedding) k belongs to crop k where a sample has as many of them as crops; false: any of "
+      "them");
     v("repeats", repeats, "visits of a sample while it is in memory, each with other masks");
     v("repeat_buffer", repeat_buffer, "samples in memory at a time, where they are visited more than once");
     v("eval_samples", eval_samples, "samples of an evaluation, with fixed masks", KeyRole::kChangeable);

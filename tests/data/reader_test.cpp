@@ -281,7 +281,8 @@ TEST(SourcePaths, BracketsOfAPathThatExistsArePartOfItsName) {
   }
   for (const char* name : {"[x]", "y"})
     for (const char* shard : {"0.tar", "1.tar"})
-      write_tar(top / name / shard, [&](TarWriter& tar) { tar.add(std::string(1, shard[0]) + ".caption.txt", "a chair"); });
+      write_tar(top / name / shard,
+                [&](TarWriter& tar) { tar.add(std::string(1, shard[0]) + ".caption.txt", "a chair"); });
   EXPECT_EQ(expand_pattern((top / "y/{0..1}.tar").string()),
             (std::vector<std::string>{(top / "y/0.tar").string(), (top / "y/1.tar").string()}));
   EXPECT_EQ(Source::open((top / "[x]/{0..1}.tar").string()).size(), 2);

@@ -11,8 +11,7 @@ class TextWarnings : public testing::Test {
  protected:
   TextWarnings() {
     WordPieceTrainer trainer({.vocabulary_size = 400, .sentinels = 20, .coordinates = 32, .classes = {"bed", "chair"}});
-    for (const char* text : {"a room with a bed", "a room", "xz zq yv wj"})
-      trainer.add(text);
+    for (const char* text : {"a room with a bed", "a room", "xz zq yv wj"}) trainer.add(text);
     words.emplace(WordPiece::from_json(trainer.tokenizer_json(), "the test"));
   }
   std::string topics(const std::string& text, const std::string& modality = "caption", int64_t max_tokens = 16) const {
