@@ -17,7 +17,13 @@
 namespace fourm {
 namespace {
 
-const std::vector<std::string> kExtensions{"png", "jpg", "jpeg", "webp", "npy", "npz", "json", "txt"};
+// Of the files that a modality may have: images, arrays and texts.
+const std::vector<std::string> kExtensions = [] {
+  std::vector<std::string> extensions;
+  for (const std::string& image : image_extensions()) extensions.push_back(image.substr(1));
+  extensions.insert(extensions.end(), {"npy", "npz", "json", "txt"});
+  return extensions;
+}();
 constexpr uint64_t kLargestMember = uint64_t{1} << 31;
 
 const std::vector<std::string> kSplits{"train", "training", "val", "valid", "validation", "dev", "test", "testing"};

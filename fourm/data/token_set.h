@@ -45,8 +45,8 @@ class TokenSet {
   /// The first sample of each shard.
   const std::vector<int64_t>& shards() const { return source_.shards(); }
   /// Sample i; `random` chooses crop and text. Modalities that the sample lacks are absent. Error naming the file on
-  /// another number of crops or tokens and on a token outside its vocabulary. What is cut or cannot be paired is told
-  /// once a modality. May be called from several threads.
+  /// another number of crops or tokens and on a token outside its vocabulary. What is cut or cannot be paired is a
+  /// warning, once for each modality. May be called from several threads.
   TokenSample sample(int64_t i, Random random) const;
 
  private:

@@ -4,6 +4,7 @@
 
 #include "fourm/core/error.h"
 #include "fourm/core/strings.h"
+#include "fourm/io/image_file.h"
 #include "fourm/text/boxes.h"
 
 namespace fourm {
@@ -38,14 +39,6 @@ std::string spelled_word(const std::vector<int64_t>& ids, const WordPiece& words
   return is_found() ? word : "";
 }
 
-bool is_image_file(const std::string& text) {
-  std::string ending = fs::path(text).extension().string();
-  std::transform(ending.begin(), ending.end(), ending.begin(),
-                 [](char c) { return c >= 'A' && c <= 'Z' ? c + 32 : c; });
-  std::error_code error;
-  return contains({".jpg", ".jpeg", ".png", ".webp"}, ending) && fs::is_regular_file(text, error);
-}
-
 }  // namespace
 
 std::vector<TextWarning> warnings_of_ids(const std::vector<int64_t>& ids, const WordPiece& words,
@@ -68,7 +61,7 @@ std::vector<TextWarning> warnings_of_ids(const std::vector<int64_t>& ids, const 
 std::vector<TextWarning> warnings_of_text(const std::string& text, const WordPiece& words, const std::string& modality,
                                           int64_t max_tokens) {
   std::vector<TextWarning> warnings = warnings_of_ids(words.encode(text), words, modality, max_tokens);
-  if (is_image_file(text))
+  if (std::error_code error; is_image_file(text) && fs::is_regular_file(text, error))
     warnings.push_back({"file", concat(printable(text), " is read as a text, although an image file has this name")});
   if (modality.starts_with("det") && !trim(text).empty() && boxes_from_string(text).empty())
     warnings.push_back(

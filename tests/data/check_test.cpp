@@ -3,11 +3,7 @@
 #include <gtest/gtest.h>
 
 #include <cmath>
-#include <cstdio>
-#include <cstdlib>
 #include <cstring>
-
-#include <jpeglib.h>
 
 #include "fourm/core/error.h"
 #include "fourm/core/log.h"
@@ -15,34 +11,10 @@
 #include "fourm/data/stats.h"
 #include "fourm/io/tar.h"
 #include "tests/support/data_folder.h"
+#include "tests/support/jpeg.h"
 
 namespace fourm {
 namespace {
-
-std::string jpeg(Image image) {
-  jpeg_compress_struct info;
-  jpeg_error_mgr errors;
-  info.err = jpeg_std_error(&errors);
-  jpeg_create_compress(&info);
-  unsigned char* data = nullptr;
-  unsigned long size = 0;
-  jpeg_mem_dest(&info, &data, &size);
-  info.image_width = static_cast<JDIMENSION>(image.width);
-  info.image_height = static_cast<JDIMENSION>(image.height);
-  info.input_components = 3;
-  info.in_color_space = JCS_RGB;
-  jpeg_set_defaults(&info);
-  jpeg_start_compress(&info, TRUE);
-  for (int y = 0; y < image.height; ++y) {
-    JSAMPROW row = image.at(0, y);
-    jpeg_write_scanlines(&info, &row, 1);
-  }
-  jpeg_finish_compress(&info);
-  std::string bytes(reinterpret_cast<char*>(data), size);
-  jpeg_destroy_compress(&info);
-  std::free(data);
-  return bytes;
-}
 
 class CheckTest : public testing::Test {
  protected:
@@ -130,7 +102,7 @@ TEST_F(CheckTest, FindsEachFault) {
       {"cut JPEG", "rgb/room2.jpg", "",
        [](const fs::path& d) {
          fs::remove(d / "rgb/room2.png");
-         const std::string whole = jpeg(test::noise(24, 20, 1));
+         const std::string whole = test::encode_jpeg(test::noise(24, 20, 1), JCS_RGB);
          write_file(d / "rgb/room2.jpg", whole.substr(0, whole.size() / 2));
        }},
       {"label out of range", "semseg/room2.png", "label 7 out of range",

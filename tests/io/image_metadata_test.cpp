@@ -6,10 +6,9 @@
 #include <png.h>
 #include <webp/encode.h>
 
-#include <cstdio>
 #include <cstring>
 
-#include <jpeglib.h>
+#include "tests/support/jpeg.h"
 
 namespace fourm {
 namespace {
@@ -64,42 +63,25 @@ std::string png(const std::vector<std::vector<uint8_t>>& rows, int depth, int co
 }
 
 std::string jpeg(const Image& image, J_COLOR_SPACE space, const Extra& extra, bool ycck = false) {
-  jpeg_compress_struct info;
-  jpeg_error_mgr errors;
-  info.err = jpeg_std_error(&errors);
-  jpeg_create_compress(&info);
-  unsigned char* data = nullptr;
-  unsigned long size = 0;
-  jpeg_mem_dest(&info, &data, &size);
-  info.image_width = static_cast<JDIMENSION>(image.width);
-  info.image_height = static_cast<JDIMENSION>(image.height);
-  info.input_components = image.channels;
-  info.in_color_space = space;
-  jpeg_set_defaults(&info);
-  if (ycck) jpeg_set_colorspace(&info, JCS_YCCK);
-  jpeg_set_quality(&info, 100, TRUE);
-  for (int c = 0; c < info.num_components; ++c) info.comp_info[c].h_samp_factor = info.comp_info[c].v_samp_factor = 1;
-  jpeg_start_compress(&info, TRUE);
-  if (!extra.exif.empty()) {
-    const std::string xmp = std::string("http://ns.adobe.com/xap/1.0/\0<x/>", 34),
-                      marker = std::string("Exif\0\0", 6) + extra.exif;
-    jpeg_write_marker(&info, JPEG_APP0 + 1, reinterpret_cast<const JOCTET*>(xmp.data()),
-                      static_cast<unsigned>(xmp.size()));
-    jpeg_write_marker(&info, JPEG_APP0 + 1, reinterpret_cast<const JOCTET*>(marker.data()),
-                      static_cast<unsigned>(marker.size()));
-  }
-  if (!extra.profile.empty())
-    jpeg_write_icc_profile(&info, reinterpret_cast<const JOCTET*>(extra.profile.data()),
-                           static_cast<unsigned>(extra.profile.size()));
-  for (int y = 0; y < image.height; ++y) {
-    JSAMPROW row = const_cast<uint8_t*>(image.at(0, y));
-    jpeg_write_scanlines(&info, &row, 1);
-  }
-  jpeg_finish_compress(&info);
-  std::string out(reinterpret_cast<char*>(data), size);
-  jpeg_destroy_compress(&info);
-  free(data);
-  return out;
+  const auto configure = [&](jpeg_compress_struct& info) {
+    if (ycck) jpeg_set_colorspace(&info, JCS_YCCK);
+    jpeg_set_quality(&info, 100, TRUE);
+    for (int c = 0; c < info.num_components; ++c) info.comp_info[c].h_samp_factor = info.comp_info[c].v_samp_factor = 1;
+  };
+  const auto write_markers = [&](jpeg_compress_struct& info) {
+    if (!extra.exif.empty()) {
+      const std::string xmp = std::string("http://ns.adobe.com/xap/1.0/\0<x/>", 34),
+                        marker = std::string("Exif\0\0", 6) + extra.exif;
+      jpeg_write_marker(&info, JPEG_APP0 + 1, reinterpret_cast<const JOCTET*>(xmp.data()),
+                        static_cast<unsigned>(xmp.size()));
+      jpeg_write_marker(&info, JPEG_APP0 + 1, reinterpret_cast<const JOCTET*>(marker.data()),
+                        static_cast<unsigned>(marker.size()));
+    }
+    if (!extra.profile.empty())
+      jpeg_write_icc_profile(&info, reinterpret_cast<const JOCTET*>(extra.profile.data()),
+                             static_cast<unsigned>(extra.profile.size()));
+  };
+  return test::encode_jpeg(image, space, configure, write_markers);
 }
 
 std::string little_endian(size_t value, int bytes) {

@@ -5,12 +5,10 @@
 #include <png.h>
 #include <webp/encode.h>
 
-#include <cstdio>
 #include <cstring>
 
-#include <jpeglib.h>
-
 #include "fourm/core/rng.h"
+#include "tests/support/jpeg.h"
 
 namespace fourm {
 namespace {
@@ -47,30 +45,10 @@ std::string png_bytes(int width, int height, int depth, int colour, std::vector<
 }
 
 std::string jpeg_bytes(const Image& image, J_COLOR_SPACE space, bool adobe = false) {
-  jpeg_compress_struct info;
-  jpeg_error_mgr errors;
-  info.err = jpeg_std_error(&errors);
-  jpeg_create_compress(&info);
-  unsigned char* data = nullptr;
-  unsigned long size = 0;
-  jpeg_mem_dest(&info, &data, &size);
-  info.image_width = image.width;
-  info.image_height = image.height;
-  info.input_components = image.channels;
-  info.in_color_space = space;
-  jpeg_set_defaults(&info);
-  jpeg_set_quality(&info, 100, TRUE);
-  info.write_Adobe_marker = adobe;
-  jpeg_start_compress(&info, TRUE);
-  for (int y = 0; y < image.height; ++y) {
-    JSAMPROW row = const_cast<uint8_t*>(image.at(0, y));
-    jpeg_write_scanlines(&info, &row, 1);
-  }
-  jpeg_finish_compress(&info);
-  std::string out(reinterpret_cast<char*>(data), size);
-  jpeg_destroy_compress(&info);
-  free(data);
-  return out;
+  return test::encode_jpeg(image, space, [&](jpeg_compress_struct& info) {
+    jpeg_set_quality(&info, 100, TRUE);
+    info.write_Adobe_marker = adobe;
+  });
 }
 
 std::array<int, 3> first_pixel(const std::string& bytes) {

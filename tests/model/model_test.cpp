@@ -265,6 +265,16 @@ TEST(Model, FilesWithoutMetadataKeepTheirTies) {
   fs::remove_all(copy);
 }
 
+// The error of opening a model folder.
+std::string refusal_of(const fs::path& folder) {
+  try {
+    FourM::open(folder, tiny_table());
+  } catch (const Error& error) {
+    return error.what();
+  }
+  return "accepted";
+}
+
 TEST(Model, ShardsAreOneModel) {
   const FourM model = FourM::fresh(tiny_config(), tiny_table(), 3);
   const fs::path copy = fs::temp_directory_path() / "fourm_shards";
@@ -286,14 +296,7 @@ TEST(Model, ShardsAreOneModel) {
   for (const auto& entry : model.parameters().entries())
     EXPECT_TRUE(loaded.parameters().find(entry.name).equal(entry.value)) << entry.name;
 
-  const auto refusal = [&] {
-    try {
-      FourM::open(copy, tiny_table());
-    } catch (const Error& error) {
-      return std::string(error.what());
-    }
-    return std::string("accepted");
-  };
+  const auto refusal = [&] { return refusal_of(copy); };
   map["extra.weight"] = "model-00001-of-00002.safetensors";
   write_json(index, {{"weight_map", map}});
   EXPECT_NE(refusal().find("'extra.weight' is not in model-00001"), std::string::npos) << refusal();
@@ -312,14 +315,7 @@ TEST(Model, WrappersAndPointersAreNamed) {
   const fs::path copy = fs::temp_directory_path() / "fourm_wrapped";
   model.save(copy);
   const auto original = test::read_all(copy / "model.safetensors");
-  const auto refusal = [&] {
-    try {
-      FourM::open(copy, tiny_table());
-    } catch (const Error& error) {
-      return std::string(error.what());
-    }
-    return std::string("accepted");
-  };
+  const auto refusal = [&] { return refusal_of(copy); };
   for (const auto& [prefix, wrapper] :
        {std::pair{"module.", "DistributedDataParallel"}, {"_orig_mod.", "torch.compile"}}) {
     NamedTensors tensors;

@@ -8,6 +8,7 @@
 #include "fourm/modality/input_kind.h"
 #include "fourm/tokenizer/picture_tokenizer.h"
 #include "fourm/tokenizer/vqvae.h"
+#include "tests/support/small_tokenizers.h"
 
 namespace fourm {
 namespace {
@@ -112,16 +113,9 @@ TEST(OfficialInput, NamesAreReadByTheirWords) {
 
 // A tokenizer without `input`, as the official ones are.
 TokenizerConfig bare(int64_t channels) {
-  TokenizerConfig c;
+  TokenizerConfig c = test::small_image_tokenizer();
   c.image_size = 16;
-  c.patch_size = 8;
   c.n_channels = channels;
-  c.enc_type = "tiny_enc";
-  c.dec_type = "tiny_dec";
-  c.codebook_size = 16;
-  c.latent_dim = 4;
-  c.presets["tiny_enc"] = {.kind = "vit_encoder", .dim_tokens = 16, .depth = 1, .num_heads = 2};
-  c.presets["tiny_dec"] = {.kind = "vit_decoder", .dim_tokens = 16, .depth = 1, .num_heads = 2};
   return c;
 }
 

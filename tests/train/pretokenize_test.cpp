@@ -9,24 +9,18 @@
 #include "fourm/data/token_set.h"
 #include "fourm/tokenizer/picture_tokenizer.h"
 #include "fourm/tokenizer/vqvae.h"
+#include "tests/support/small_tokenizers.h"
 #include "tests/support/token_folder.h"
 
 namespace fourm {
 namespace {
 
 TokenizerConfig small(const std::string& kind, int64_t channels, std::optional<int64_t> labels) {
-  TokenizerConfig c;
+  TokenizerConfig c = test::small_image_tokenizer();
   c.input.emplace().kind = kind;
-  c.image_size = 32;
   c.n_channels = channels;
   c.n_labels = labels;
-  c.patch_size = 8;
-  c.enc_type = "tiny_enc";
-  c.dec_type = "tiny_dec";
-  c.codebook_size = 16;
   c.latent_dim = 4;
-  c.presets["tiny_enc"] = {.kind = "vit_encoder", .dim_tokens = 16, .depth = 1, .num_heads = 2};
-  c.presets["tiny_dec"] = {.kind = "vit_decoder", .dim_tokens = 16, .depth = 1, .num_heads = 2};
   return c;
 }
 
@@ -322,15 +316,8 @@ TEST_F(PretokenizeTest, TextsJsonAndVectorsAreCopiedAndTheRestIsNamed) {
 }
 
 TEST_F(PretokenizeTest, AVectorOfAWholeImageBelongsToEveryCrop) {
-  TokenizerConfig config;
+  TokenizerConfig config = test::small_vector_tokenizer(4);
   config.image_size = 224;
-  config.n_channels = 6;
-  config.patch_proj = false;
-  config.enc_type = config.dec_type = "BottleneckMLP/B_1-Wi_8";
-  config.quant_type = "memcodes";
-  config.codebook_size = 16;
-  config.num_codebooks = 4;
-  config.latent_dim = 8;
   Tokenizer::create(config, 4).save(root / "tokenizers/tok_dinov2_global");
   Random random(2);
   for (int i = 0; i < 5; ++i) {
