@@ -27,6 +27,7 @@ struct TrainingConfig {
   ScheduleConfig schedule;
   OptimizerConfig optimizer;
   double ema_decay = 0;
+  bool skip_non_finite = false;
   int64_t log_every = 20, evaluate_every = 500, checkpoint_every = 500, keep_checkpoints = 2, threads = 0;
 
   template <class Visitor>
@@ -40,6 +41,9 @@ struct TrainingConfig {
     v("schedule", schedule, "learning rate");
     v("optimizer", optimizer, "AdamW");
     v("ema_decay", ema_decay, "keep an average of the weights, which is evaluated and saved as the model; 0 = none");
+    v("skip_non_finite", skip_non_finite,
+      "a step whose loss or gradient is not finite changes no weights, and the run goes on; false: it is an error",
+      KeyRole::kChangeable);
     v("log_every", log_every, "steps between records of the training loss", KeyRole::kChangeable);
     v("evaluate_every", evaluate_every, "steps between evaluations; 0 = only at the end", KeyRole::kChangeable);
     v("checkpoint_every", checkpoint_every, "steps between checkpoints; 0 = only at the end", KeyRole::kChangeable);

@@ -68,6 +68,7 @@ class Trainer {
       const bool last = step_ == config_.steps;
       if (last || step_ % config_.log_every == 0) {
         last_measures_ = meter_.take();
+        if (config_.skip_non_finite) last_measures_["skipped_steps"] = static_cast<double>(skipped_);
         run_.record(step_, "train", last_measures_);
       }
       if (last || due(config_.evaluate_every)) evaluate();
@@ -84,24 +85,40 @@ class Trainer {
   double step() {
     const Stopwatch watch;
     const double lr = schedule_(step_);
-    double loss = 0;
-    for (int64_t part = 0; part < config_.accumulate; ++part) {
+    double loss = 0, norm = 0;
+    bool finite = true;
+    for (int64_t part = 0; part < config_.accumulate && finite; ++part) {
       const StepResult result = loss_of(step_ * config_.accumulate + part);
       const double value = result.loss.item<double>();
-      if (!std::isfinite(value)) stop_at("loss", value);
       loss += value / static_cast<double>(config_.accumulate);
+      finite = is_finite("loss", value);
+      if (!finite) break;
       (config_.accumulate == 1 ? result.loss : result.loss / config_.accumulate).backward();
       meter_.add(result.metrics);
     }
-    const double norm = optimizer_.gradient_norm();
-    if (!std::isfinite(norm)) stop_at("gradient", norm);
-    objective_.update_buffers(step_);
-    optimizer_.step(lr, norm);
+    if (finite) {
+      norm = optimizer_.gradient_norm();
+      finite = is_finite("gradient", norm);
+    }
+    if (finite) {
+      objective_.update_buffers(step_);
+      optimizer_.step(lr, norm);
+      if (average_) average_->update();
+      meter_.add({{"loss", loss}, {"gradient_norm", norm}});
+    } else {
+      ++skipped_;
+    }
     optimizer_.clear_gradients();
-    if (average_) average_->update();
     ++step_;
-    meter_.add({{"loss", loss}, {"gradient_norm", norm}, {"lr", lr}, {"seconds", watch.seconds()}});
+    meter_.add({{"lr", lr}, {"seconds", watch.seconds()}});
     return loss;
+  }
+
+  // Whether a step may change the weights. Error unless such steps are skipped.
+  bool is_finite(const char* what, double value) const {
+    if (std::isfinite(value)) return true;
+    if (!config_.skip_non_finite) stop_at(what, value);
+    return false;
   }
 
   StepResult loss_of(int64_t index) {
@@ -112,7 +129,8 @@ class Trainer {
   [[noreturn]] void stop_at(const char* what, double value) const {
     const auto last = run_.latest();
     fail(run_.path().string(), ": the ", what, " of step ", step_ + 1, " is ", value, "; the last good checkpoint is ",
-         last ? last->folder.string() : "none", "; try a lower lr, more warmup_steps or a clip_norm");
+         last ? last->folder.string() : "none",
+         "; try a lower lr, more warmup_steps or a clip_norm, or training.skip_non_finite=true");
   }
 
   void evaluate() {
@@ -133,7 +151,9 @@ class Trainer {
       if (average_) save_tensors(folder / "average.safetensors", average_->state());
       Json meter = Json::object();
       for (const auto& [name, sum] : meter_.sums) meter[name] = {sum.first, sum.second};
-      write_json(folder / "state.json", Json{{"step", step_}, {"meter", meter}});
+      Json state{{"step", step_}, {"meter", meter}};
+      if (skipped_ > 0) state["skipped_steps"] = skipped_;
+      write_json(folder / "state.json", state);
     });
   }
 
@@ -145,6 +165,7 @@ class Trainer {
     const Json state = read_json(file);
     step_ = json_get<int64_t>(state, "step", file.string());
     meter_.sums = json_get<decltype(meter_.sums)>(state, "meter", file.string());
+    if (state.contains("skipped_steps")) skipped_ = json_get<int64_t>(state, "skipped_steps", file.string());
     note(run_.path().string(), ": goes on from step ", step_);
   }
 
@@ -156,6 +177,9 @@ class Trainer {
     if (average_) average_->swap();
     run_.draw_curves();
     note(model.string(), ": the model after ", step_, " steps", listed(last_measures_));
+    if (skipped_ > 0)
+      warn(model.string(), ": ", skipped_, " of ", counted(step_, "step"),
+           " had a loss or gradient that is not finite and were skipped");
     std::vector<std::string> worse;
     for (const auto& [name, baseline] : baselines_) {
       const auto measure = last_measures_.find(name);
@@ -190,7 +214,7 @@ class Trainer {
   Meter meter_;
   Metrics last_measures_;
   std::map<std::string, Baseline> baselines_;
-  int64_t step_ = 0;
+  int64_t step_ = 0, skipped_ = 0;
 };
 
 }  // namespace

@@ -51,7 +51,9 @@ std::string resolve_precision(const std::string& asked, const std::optional<std:
 
 /// Trains, or goes on from the newest checkpoint of the folder. At the end `folder`/model holds the finished model; a
 /// line names it and its last measures, and a warning those that are no better than their baselines. At least one step
-/// is done before `stop` ends the run. A loss or gradient that is not finite is an Error, before it reaches the weights.
+/// is done before `stop` ends the run. A loss or gradient that is not finite is an Error, before it reaches the weights;
+/// with skip_non_finite the step is left out and counted in the record `skipped_steps`, and a warning at the end has the
+/// count of the run.
 Outcome train(Objective& objective, const TrainingConfig& config, const RunRecipe& recipe, const fs::path& folder,
               const StopToken& stop);
 

@@ -41,6 +41,8 @@ class Line : public Objective {
   StepResult loss(int64_t index) override {
     if (index == kill_at) std::raise(SIGKILL);
     if (index == stop_at) stop = true;
+    if (index == infinite_gradient_at)  // a finite loss: sqrt'(0) is infinite
+      return {(w1_ - w1_.detach()).square().sum().sqrt() + 1, {}};
     if (index == nan_at) return {w1_.sum() * std::numeric_limits<double>::quiet_NaN(), {}};
     Random random(11, {static_cast<uint64_t>(index)});
     Tensor x = at::empty({64, 16});
@@ -63,7 +65,8 @@ class Line : public Objective {
   }
   void save(const fs::path& folder) override { save_parameters(folder / "model.safetensors", all_); }
 
-  int64_t kill_at = -1, stop_at = -1, nan_at = -1, stop_at_update = -1, stop_at_evaluation = -1;
+  int64_t kill_at = -1, stop_at = -1, nan_at = -1, infinite_gradient_at = -1, stop_at_update = -1,
+          stop_at_evaluation = -1;
   bool stop = false;  // asked for
   std::optional<Baseline> baseline;
 
@@ -162,6 +165,32 @@ TEST(Trainer, KilledRunsEndBitEqual) {
   }
   EXPECT_TRUE(run(killed.path).finished);
   expect_same_run(undisturbed.path, killed.path);
+}
+
+// Steps whose loss or gradient is not finite change nothing where they may be skipped; they are counted over the whole run.
+TEST(Trainer, StepsThatAreNotFiniteMayBeSkipped) {
+  const Scratch scratch("skipped"), stopped("skipped_stopped");
+  const auto run_with = [](const fs::path& folder, bool skip, int64_t stop_at) {
+    Line line;
+    line.nan_at = 2 * 3 + 1;  // the second micro-batch of step 4
+    line.infinite_gradient_at = 2 * 30;
+    line.stop_at = stop_at;
+    Recipe recipe{folder.string(), config()};
+    recipe.training.skip_non_finite = skip;
+    return train(line, recipe, [&] { return line.stop; });
+  };
+  EXPECT_THROW(run_with(scratch.path, false, -1), Error);
+  testing::internal::CaptureStderr();
+  EXPECT_TRUE(run_with(scratch.path, true, -1).finished);
+  EXPECT_NE(testing::internal::GetCapturedStderr().find(
+                "2 of 60 steps had a loss or gradient that is not finite and were skipped"),
+            std::string::npos);
+  EXPECT_FALSE(run_with(stopped.path, true, 2 * 20).finished);
+  EXPECT_TRUE(run_with(stopped.path, true, -1).finished);
+  expect_same_run(scratch.path, stopped.path);
+  EXPECT_NE(records(scratch.path).find("\"skipped_steps\":1.0"), std::string::npos);
+  EXPECT_NE(records(scratch.path).find("\"skipped_steps\":2.0"), std::string::npos);
+  EXPECT_EQ(records(scratch.path).find("null"), std::string::npos);
 }
 
 TEST(Trainer, StopRequestSavesAndGoesOn) {
