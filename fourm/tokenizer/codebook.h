@@ -31,7 +31,6 @@ class EmaCodebook {
   void update(QuantizerDraws& draws);
 
   int64_t size() const { return embed_.size(0); }
-  void set_dead_code_threshold(double threshold) { threshold_ = threshold; }
   /// Repeats what the original does: a restarted code keeps its low usage and so is drawn again every step, copies of
   /// codes are exact duplicates, k-means leaves clusters empty. For parity only.
   void follow_original() { as_original_ = true; }

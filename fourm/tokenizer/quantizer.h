@@ -26,7 +26,6 @@ class Quantizer {
   virtual void update(QuantizerDraws&) {}
   /// Long [N, h], each in [0, codebook_size) -> [N, d].
   virtual Tensor decode(const Tensor& codes) const = 0;
-  virtual void set_dead_code_threshold(double) {}
 };
 
 /// `num_codebooks` heads share one table; with more than one head, linear maps lead in and out.
@@ -37,7 +36,6 @@ class LucidQuantizer : public Quantizer {
   Quantized train(const Tensor& latents, QuantizerDraws& draws) override;
   void update(QuantizerDraws& draws) override { codebook_.update(draws); }
   Tensor decode(const Tensor& codes) const override;
-  void set_dead_code_threshold(double threshold) override { codebook_.set_dead_code_threshold(threshold); }
   EmaCodebook& codebook() { return codebook_; }
 
  private:

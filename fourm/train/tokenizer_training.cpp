@@ -67,15 +67,45 @@ Image comparison(const InputConfig& input, const std::vector<StoredPicture>& pic
   return sheet;
 }
 
+// The config of the tokenizer that training changes: its restart threshold is that of the recipe.
+TokenizerConfig trained_config(const TokenizerRecipe& recipe) {
+  TokenizerConfig config = recipe.tokenizer;
+  config.threshold_ema_dead_code = dead_code_threshold(recipe);
+  return config;
+}
+
+// A tokenizer of the recipe's config, with the weights of `start_from` if there is one. Fixed position tables of another
+// size stay new, as in the original.
+std::shared_ptr<Tokenizer> first_tokenizer(const TokenizerRecipe& recipe) {
+  auto tokenizer = std::make_shared<Tokenizer>(Tokenizer::create(trained_config(recipe), recipe.seed));
+  if (recipe.start_from.empty()) return tokenizer;
+  const Tokenizer start = Tokenizer::open(recipe.start_from, {}, recipe.tokenizer.input);
+  const NoGradGuard no_grad;
+  for (const auto& entry : tokenizer->parameters().entries()) {
+    const Tensor known = start.parameters().find(entry.name);
+    const bool fits = known.defined() && known.sizes() == entry.value.sizes();
+    check(fits || (known.defined() && entry.name.ends_with("pos_emb")), recipe.start_from, ": ", entry.name,
+          " does not fit the tokenizer of the recipe");
+    if (fits) entry.value.copy_(known);
+  }
+  return tokenizer;
+}
+
+// The config of `start_from` for pictures of `size`. Its position tables are then of that size.
+TokenizerConfig resized(TokenizerConfig config, int64_t size) {
+  for (auto* side : {&config.image_size_enc, &config.image_size_dec})
+    if (*side) *side = **side * size / config.image_size;
+  config.image_size = size;
+  return config;
+}
+
 class TokenizerTraining : public Objective {
  public:
   explicit TokenizerTraining(const TokenizerRecipe& recipe)
       : recipe_(recipe),
         input_(*recipe.tokenizer.input),
         crop_(crop_options(recipe)),
-        tokenizer_(std::make_shared<Tokenizer>(recipe.start_from.empty()
-                                                   ? Tokenizer::create(recipe.tokenizer, recipe.seed)
-                                                   : Tokenizer::open(recipe.start_from, {}, recipe.tokenizer.input))) {
+        tokenizer_(first_tokenizer(recipe)) {
     files_ = picture_files(recipe.data);
     std::vector<fs::path> held_out;
     if (recipe.eval_data.empty()) {
@@ -89,7 +119,6 @@ class TokenizerTraining : public Objective {
     }
     if (recipe.crops > 0) pictures_ = load_squares(input_, files_, recipe.size, recipe.crops, recipe.seed, crop_);
     eval_pictures_ = load_squares(input_, held_out, recipe.size, recipe.eval_crops, recipe.seed, crop_);
-    tokenizer_->quantizer().set_dead_code_threshold(dead_code_threshold(recipe));
     tokenizer_->parameters().make_trainable();
     note("training on ", counted(visited(), recipe.crops > 0 ? "square" : "file"), ", ", eval_pictures_.size(),
          " held out; ", counted(tokenizer_->parameters().count(), "parameter"));
@@ -170,6 +199,12 @@ class TokenizerTraining : public Objective {
 }  // namespace
 
 void TokenizerRecipe::migrate(YAML::Node& node, const std::string& origin) {
+  const char* threshold = "threshold_ema_dead_code";
+  if (YAML::Node tokenizer = node["tokenizer"];
+      tokenizer.IsDefined() && tokenizer.IsMap() && tokenizer.remove(threshold))
+    warn(origin, ": 'tokenizer.", threshold,
+         "' is not read, since training restarts codes by 'dead_code_coef'; leave it "
+         "out, and give dead_code_coef for another threshold (0: no restarts)");
   const YAML::Node old = node["smallest_crop"];
   if (!old.IsDefined()) return;
   double side = 0;
@@ -184,7 +219,14 @@ void TokenizerRecipe::migrate(YAML::Node& node, const std::string& origin) {
        ", 1]', 'crop_ratio: [1, 1]' (shares of the area); the next version no longer reads it");
 }
 
-void TokenizerRecipe::migrate_run(YAML::Node& stored, const std::string& origin, int format) {
+void TokenizerRecipe::migrate_run(YAML::Node& stored, const std::string& origin, int format) const {
+  if (YAML::Node config = stored["tokenizer"]; config.IsDefined() && config.IsMap()) {
+    config.remove("threshold_ema_dead_code");  // follows from dead_code_coef
+    const auto before = config["image_size"].as<int64_t>(tokenizer.image_size);
+    check(start_from.empty() || before == tokenizer.image_size, origin, ": the run began with position tables of ",
+          before, " pixels, those of 'start_from'; tables are now those of the size of training, ",
+          tokenizer.image_size, ". It cannot go on: begin a run in another folder");
+  }
   if (format > 1) return;
   TokenizerRecipe recipe;
   if (stored["crops"].as<int64_t>(recipe.crops) == 1 && stored["eval_crops"].as<int64_t>(recipe.eval_crops) == 1)
@@ -282,15 +324,20 @@ Outcome train_tokenizer(const TokenizerRecipe& given, const StopToken& stop) {
   TokenizerRecipe recipe = given;
   if (!recipe.start_from.empty()) {
     const auto stated = recipe.tokenizer.input;
-    recipe.tokenizer = TokenizerFiles::open(recipe.start_from).config;
+    int64_t largest = recipe.size;
+    for (const int64_t size : recipe.sizes) largest = std::max(largest, size);
+    recipe.tokenizer = resized(TokenizerFiles::open(recipe.start_from).config, largest);
     if (!recipe.tokenizer.input) recipe.tokenizer.input = stated;
   }
+  recipe.tokenizer.threshold_ema_dead_code = TokenizerConfig().threshold_ema_dead_code;  // see trained_config()
   recipe.tokenizer.validate("the recipe's 'tokenizer'");
   // The result states its kind, since its folder has another name.
   recipe.tokenizer.input =
       recipe.tokenizer.picture_input(recipe.start_from.empty() ? "" : name_in_path(recipe.start_from));
   check(!recipe.out.empty(), "the recipe names no run folder: set 'out'");
   check(!recipe.data.empty(), "the recipe names no pictures: set 'data'");
+  check(!recipe.training.skip_non_finite,
+        "training.skip_non_finite: a codebook keeps values that are not finite, so tokenizers cannot skip such steps");
   check(recipe.batch > 0 && recipe.crops >= 0 && recipe.eval_crops > 0 && recipe.eval_pictures >= 0,
         "batch and eval_crops must be positive, crops and eval_pictures not negative");
   crop_options(recipe);

@@ -27,7 +27,8 @@ struct TokenizerRecipe {
       KeyRole::kChangeable);
     v("start_from", start_from,
       "a tokenizer whose config and weights training begins with; of 'tokenizer' only 'input' is read then, where that "
-      "tokenizer does not say what it reads",
+      "tokenizer does not say what it reads. Position tables are made anew where the size of training (the largest of "
+      "`sizes`) is not its image_size",
       KeyRole::kChangeable);
     v("loss", loss, "mse, l1, smooth_l1, cross_entropy (labels), cosine, cosine_1d or binary_cross_entropy");
     v("seed", seed, "of weights, order, flips and restarts");
@@ -49,10 +50,12 @@ struct TokenizerRecipe {
     v("tokenizer", tokenizer, "encoder, quantiser, decoder and input");
     v("training", training, "the loop");
   }
-  /// smallest_crop, a share of a side, becomes crop_scale and crop_ratio.
+  /// smallest_crop, a share of a side, becomes crop_scale and crop_ratio. tokenizer.threshold_ema_dead_code is left out
+  /// with a warning: the threshold of training follows from dead_code_coef.
   static void migrate(YAML::Node& node, const std::string& origin);
-  /// Runs begun before codebooks were updated once a step go on where that is the same (train/run.h).
-  static void migrate_run(YAML::Node& stored, const std::string& origin, int format);
+  /// Runs begun before codebooks were updated once a step go on where that is the same (train/run.h). Error where
+  /// start_from gave position tables of another size.
+  void migrate_run(YAML::Node& stored, const std::string& origin, int format) const;
 };
 
 /// The running usage below which a code is restarted: batch * tokens a picture / (dead_code_coef * codebook_size), where

@@ -7,6 +7,7 @@
 #include "fourm/core/config.h"
 #include "fourm/core/rng.h"
 #include "fourm/io/npy.h"
+#include "fourm/nn/position.h"
 #include "fourm/tokenizer/picture_batch.h"
 #include "fourm/tokenizer/vqvae.h"
 
@@ -294,6 +295,45 @@ TEST(TokenizerTraining, TrainingGoesOnFromATokenizer) {
     if (!entry.trained) continue;
     EXPECT_TRUE(at::equal(entry.value, after.parameters().find(entry.name))) << entry.name;
   }
+  // Position tables are those of the largest size, made anew.
+  EXPECT_EQ(after.config().image_size, 48);
+  const Tensor table = after.parameters().find("encoder.pos_emb"), width = before.parameters().find("encoder.pos_emb");
+  EXPECT_EQ(table.sizes(), (std::vector<int64_t>{1, width.size(1), 6, 6}));
+  EXPECT_TRUE(table.equal(sincos_2d(6, 6, width.size(1)).t().reshape(table.sizes())));
+
+  // A run that began with the tables of its start says why it cannot go on.
+  const std::string file = second.out + "/recipe.yaml";
+  YAML::Node stored = read_yaml(file);
+  stored["tokenizer"]["image_size"] = 32;
+  write_file(file, yaml_text(stored));
+  second.training.steps = 2;
+  try {
+    train_tokenizer(second);
+    FAIL();
+  } catch (const Error& error) {
+    EXPECT_NE(std::string(error.what()).find("the run began with position tables of 32 pixels"), std::string::npos)
+        << error.what();
+  }
+}
+
+// The threshold of training follows from dead_code_coef; a stated one is named and left out, and the tokenizer that is
+// written says the one that was used.
+TEST(TokenizerTraining, TheRestartThresholdIsThatOfTheCoefficient) {
+  TokenizerRecipe recipe = small_recipe("rgb", "threshold");
+  testing::internal::CaptureStderr();
+  read_config(parse_yaml("tokenizer: {threshold_ema_dead_code: 3}", "recipe.yaml"), recipe, "recipe.yaml");
+  EXPECT_NE(testing::internal::GetCapturedStderr().find(
+                "warning: recipe.yaml: 'tokenizer.threshold_ema_dead_code' is not read"),
+            std::string::npos);
+  recipe.training.steps = 1;
+  train_tokenizer(recipe);
+  EXPECT_EQ(TokenizerFiles::open(recipe.out + "/model").config.threshold_ema_dead_code, dead_code_threshold(recipe));
+  recipe.training.steps = 2;
+  testing::internal::CaptureStderr();
+  EXPECT_EQ(train_tokenizer(recipe).step, 2);
+  EXPECT_EQ(testing::internal::GetCapturedStderr().find("threshold_ema_dead_code"), std::string::npos);
+  recipe.training.skip_non_finite = true;
+  EXPECT_THROW(train_tokenizer(recipe), Error);
 }
 
 TEST(TokenizerTraining, LabelsAboveTheClassesAreNamed) {
