@@ -92,6 +92,10 @@ class Pretokenizer {
       progress.update(shard + 1);
     }
     list_broken();
+    for (const auto& [modality, unknown] : unknown_)
+      warn(o_.out.string(), ": ", counted(unknown.count, "sample"), " of the shards made now ",
+           unknown.count == 1 ? "has" : "have", " no ", modality, ", since a crop has no known pixel (", unknown.first,
+           unknown.count > 1 ? ", ...)" : ")");
     note(o_.out.string(), ": ", counted(source_.size(), "sample"), " in ", counted(shards, "shard"),
          o_.workers > 1 ? concat(", of which worker ", o_.worker, " made its part") : "");
   }
@@ -418,11 +422,24 @@ class Pretokenizer {
           where, ": feature maps are of the middle square, other crops have none; use --crops 1 and no crop_settings");
   }
 
-  void write_tokens(const NamedTokenizer& t, const std::vector<Sample>& samples, const fs::path& file) const {
+  // Whether each crop of the sample, the k-th of `squares`, has a known pixel; otherwise its tokens would say nothing.
+  bool all_known(const NamedTokenizer& t, int64_t index, const std::vector<StoredPicture>& squares, size_t k) {
+    if (t.tokenizer.input().none_is_a_class()) return true;
+    for (int64_t c = 0; c < o_.crops; ++c)
+      if (!any_known(known_pixels(t.tokenizer.input(), squares[k * o_.crops + c]))) {
+        Unknown& unknown = unknown_[t.modality];
+        if (unknown.count++ == 0) unknown.first = source_.origin(index, t.folder);
+        return false;
+      }
+    return true;
+  }
+
+  void write_tokens(const NamedTokenizer& t, const std::vector<Sample>& samples, const fs::path& file) {
     write_tar(file, [&](TarWriter& tar) {
       each_batch(t.folder, t.tokenizer.input(), t.size(), samples, [&](const auto& having, const auto& squares) {
         const std::vector<TokenMap> maps = t.tokenizer.encode(squares);
         for (size_t k = 0; k < having.size(); ++k) {
+          if (!all_known(t, having[k]->index, squares, k)) continue;
           std::vector<int64_t> tokens;
           for (int64_t c = 0; c < o_.crops; ++c) {
             const auto& one = maps[k * o_.crops + c].tokens;
@@ -460,6 +477,12 @@ class Pretokenizer {
     });
   }
 
+  // Samples without tokens of a modality, because none of its pixels are known.
+  struct Unknown {
+    int64_t count = 0;
+    std::string first;  // its file
+  };
+
   const PretokenizeOptions& o_;
   std::vector<Fault> faults_;  // of the layout; before source_, which fills it
   Source source_;
@@ -470,6 +493,7 @@ class Pretokenizer {
   std::map<std::string, uint64_t> made_from_;  // modality -> hash of the tokenizer's weights
   std::map<std::string, std::string> rows_;    // of modalities.yaml, by modality
   std::vector<std::vector<int64_t>> shards_;   // the samples of each
+  std::map<std::string, Unknown> unknown_;     // by modality, of the shards made now
   std::vector<std::string> broken_;            // why samples of this worker's shards were left out
 };
 

@@ -185,6 +185,30 @@ TEST_F(PretokenizeTest, StatedUnitsAndUnknownPixels) {
         << modality;
 }
 
+// Tokens of a map without any known pixel would say nothing: the sample goes without, and a warning counts them.
+TEST_F(PretokenizeTest, MapsWithoutKnownPixelsGetNoTokens) {
+  for (const char* name : {"room1", "room3"})
+    write_png16(root / "data/depth" / (std::string(name) + ".png"), Raster<uint16_t>(48, 40, 1, 0));
+  Raster<uint8_t> none(48, 40, 1, 255);
+  write_label_png(root / "data/semseg/room0.png", none, std::vector<Colour>(256));
+  testing::internal::CaptureStderr();
+  pretokenize(options());
+  const std::string said = testing::internal::GetCapturedStderr();
+  const std::string data = (root / "data").string(), out = (root / "tokens").string();
+  EXPECT_NE(said.find("warning: " + out +
+                      ": 2 samples of the shards made now have no tok_depth@32, since a crop has no "
+                      "known pixel (" +
+                      data + "/depth/room1.png, ...)\n"),
+            std::string::npos)
+      << said;
+  EXPECT_NE(said.find("1 sample of the shards made now has no tok_semseg@32"), std::string::npos) << said;
+  const TokenSet set = open("tokens");
+  EXPECT_FALSE(set.sample(1, Random(0)).contains("tok_depth@32"));
+  EXPECT_TRUE(set.sample(1, Random(0)).contains("tok_rgb@32"));
+  EXPECT_TRUE(set.sample(2, Random(0)).contains("tok_depth@32"));
+  EXPECT_FALSE(set.sample(0, Random(0)).contains("tok_semseg@32"));
+}
+
 TEST_F(PretokenizeTest, KeepsWhatIsThereAndRefusesOtherSettings) {
   pretokenize(options());
   const auto time = fs::last_write_time(root / "tokens/tok_depth@32/shard-00000.tar");
