@@ -46,17 +46,22 @@ struct Component {
   double filled;  // of the input budget, after clamping, as measured with the original (400 draws)
 };
 
+// Those of configs/pretrain/4m-b_mod21_500b.yaml.
 const std::vector<Component> kMixture{
-    {"all to all, alpha 0.01", "{input_others: 0.01, target_others: 0.01}", 0.72},
-    {"all to all, alpha 0.1", "{input_others: 0.1, target_others: 0.1}", 0.85},
-    {"all to all, alpha 1", "{input_others: 1, target_others: 1}", 0.96},
-    {"all to all, alpha 10", "{input_others: 10, target_others: 10}", 0.99},
-    {"pixels to all", "{input: {rgb@224: 1000}, target_others: 0.5}", 0.77},
+    {"all to all, alpha 0.01", "{input_others: 0.01, target_others: 0.01, keep: {color_palette: binary}}", 0.72},
+    {"all to all, alpha 0.1", "{input_others: 0.1, target_others: 0.1, keep: {color_palette: binary}}", 0.85},
+    {"all to all, alpha 1", "{input_others: 1, target_others: 1, keep: {color_palette: binary}}", 0.96},
+    {"all to all, alpha 10", "{input_others: 10, target_others: 10, keep: {color_palette: binary}}", 0.99},
+    {"pixels to all", "{input: {rgb@224: 1000}, target_others: 0.5, keep: {color_palette: binary}}", 0.77},
     {"caption-biased",
-     "{input: {caption: 5}, input_others: 0.05, target_others: 0.5, keep: {caption: all, color_palette: binary}}",
+     "{input: {caption: 5, t5_caption: 0}, input_others: 0.05, target: {caption: 0}, target_others: 0.5, keep: "
+     "{caption: "
+     "all, color_palette: binary}}",
      0.99},
     {"T5-biased",
-     "{input: {t5_caption: 5}, input_others: 0.05, target_others: 0.5, keep: {t5_caption: all, color_palette: binary}}",
+     "{input: {t5_caption: 5, caption: 0}, input_others: 0.05, target_others: 0.5, keep: {t5_caption: all, "
+     "color_palette: "
+     "binary}}",
      0.44}};
 
 // All of it there, every text as long as it may be.
@@ -94,6 +99,21 @@ Filled measure(const Component& component, bool redistribute) {
     for (const auto& run : masked.targets) filled.target += static_cast<double>(run.ids.size()) / kBudget / kDraws;
   }
   return filled;
+}
+
+// The components are those of the recipe, whose weights play no part here.
+TEST(WideMixture, IsThatOfTheRecipe) {
+  const YAML::Node recipe = read_yaml(fs::path(FOURM_SOURCE_DIR) / "configs/pretrain/4m-b_mod21_500b.yaml");
+  MaskingConfig config;
+  read_config(recipe["masking"], config, "the recipe");
+  ASSERT_EQ(config.mixture.size(), kMixture.size());
+  for (size_t c = 0; c < kMixture.size(); ++c) {
+    MaskingComponent here, there = config.mixture[c];
+    read_config(parse_yaml(kMixture[c].yaml, "the test"), here, "the test");
+    there.name.clear();
+    there.weight = 1;
+    EXPECT_EQ(yaml_text(to_yaml(here)), yaml_text(to_yaml(there))) << kMixture[c].name;
+  }
 }
 
 TEST(WideMixture, ClampedBudgetsAreTheOriginals) {
