@@ -69,10 +69,21 @@ class FileCheck {
       const auto same = [&](const Modality& other) { return other.name == m.name; };
       if (std::none_of(read.begin(), read.end(), same)) read.push_back(m);
     };
-    for (const auto& name : facts.modalities.names()) add(facts.modalities.at(name));
+    for (const auto& name : facts.modalities.names())
+      add(facts.modalities.at(name, options.image_size, options.patch_size));
     for (const auto& name : source.modalities())
-      if (official.contains(name)) add(official.at(name));
-    for (const Modality& m : read) rows_[folder_of(source, m.name)].push_back(m);
+      if (official.contains(name)) {
+        Modality m = official.at(name, options.image_size, options.patch_size);
+        m.width = 0;  // training takes that of the data
+        add(m);
+      }
+    for (Modality m : read) {
+      try {
+        m = with_width(source, m);
+      } catch (const Error&) {  // a fault of the file, which is named when the file is checked
+      }
+      rows_[folder_of(source, m.name)].push_back(m);
+    }
   }
 
   /// `views`: the crop settings of the sample, if there are any.
@@ -270,7 +281,7 @@ FileKind file_kind(const std::string& modality) {
 
 DataFacts DataFacts::read(const Source& source) {
   DataFacts facts;
-  const fs::path root(source.path());
+  const fs::path root = source.root();
   if (const fs::path file = root / "dataset.yaml"; fs::exists(file)) {
     const YAML::Node description = read_yaml(file), classes = description["semseg_classes"];
     if (description["count"] && description["count"].IsScalar()) facts.samples = description["count"].as<int64_t>(0);

@@ -41,7 +41,8 @@ struct CheckOptions {
   /// What a model reads from the set. Their files are read as training reads them; so are those of the set's own
   /// modalities.yaml, and of official modalities under their own names.
   std::vector<Modality> modalities = {};
-  const WordPiece* text = nullptr;  ///< text tokenizer; without it texts are read but not turned into ids
+  int64_t image_size = 224, patch_size = 16;  ///< of the model, for modalities that do not fix their own
+  const WordPiece* text = nullptr;            ///< text tokenizer; without it texts are read but not turned into ids
 };
 
 struct CheckReport {

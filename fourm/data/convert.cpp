@@ -3,11 +3,13 @@
 #include <algorithm>
 #include <atomic>
 
+#include "fourm/core/config.h"
 #include "fourm/core/error.h"
 #include "fourm/core/json.h"
 #include "fourm/core/log.h"
 #include "fourm/core/parallel.h"
 #include "fourm/core/strings.h"
+#include "fourm/data/token_set.h"
 #include "fourm/io/image.h"
 #include "fourm/io/tar.h"
 
@@ -15,17 +17,25 @@ namespace fourm {
 namespace {
 
 // What describes the set as a whole goes along.
-void copy_descriptions(const std::string& path, const fs::path& out) {
+void copy_descriptions(const Source& source, const fs::path& out) {
   for (const char* name : {"dataset.yaml", "modalities.yaml", "CREDITS.txt"})
-    if (const fs::path file = fs::path(path) / name; fs::is_regular_file(file)) write_file(out / name, read_file(file));
+    if (const fs::path file = source.root() / name; fs::is_regular_file(file)) write_file(out / name, read_file(file));
+  const fs::path description = out / "dataset.yaml";
+  if (!has_whole_image_texts(source)) return;
+  // The copy has no made_from.json, which is about the shards of `fourm tokenize`.
+  std::string text = fs::exists(description) ? read_file(description) : "";
+  if (!text.empty() && text.back() != '\n') text += '\n';
+  if (text.empty() || !read_yaml(description)["texts"].IsDefined())
+    write_file(description, text + "texts: whole_image\n");
 }
 
 Source open_for(const std::string& path, const fs::path& out) {
   std::error_code ignored;
   check(!fs::equivalent(path, out, ignored), path, ": --out should be another folder");
   Source source = Source::open(path);
+  check_finished(source);
   make_folder(out);
-  copy_descriptions(path, out);
+  copy_descriptions(source, out);
   return source;
 }
 

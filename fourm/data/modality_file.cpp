@@ -65,8 +65,9 @@ EmbeddingArray::EmbeddingArray(std::string_view bytes, const std::string& extens
   }
   check(emb.dtype[0] == 'f', where, ": embedding vectors should be floats, found dtype '", emb.dtype, "'");
   if (emb.shape.size() == 2) emb.shape.insert(emb.shape.begin(), 1);
-  check(emb.shape.size() == 3 && emb.count() > 0, where, ": expected vectors [length, ", width, "] or [k, length, ",
-        width, "]");
+  check(emb.shape.size() == 3 && emb.count() > 0, where, ": expected vectors [length, width] or [k, length, width]");
+  if (width == 0) width = emb.shape[2];
+  width_ = width;
   check(emb.shape[2] == width, where, ": expected vectors of ", width, " numbers, found ", emb.shape[2],
         "; to train on these, give the modality width: ", emb.shape[2], " in the recipe's 'modalities' file");
   const int64_t variants = emb.shape[0], length = emb.shape[1];
@@ -121,7 +122,10 @@ ModalityFile::ModalityFile(const Modality& modality, std::string bytes, const st
     case ModalityKind::kTokens: {
       TokenArray tokens(bytes, where_, m.max_tokens);
       check(m.has_grid() ? tokens.length() == m.max_tokens : tokens.length() <= m.max_tokens, where_, ": has ",
-            tokens.length(), " tokens a crop, expected ", m.has_grid() ? "" : "at most ", m.max_tokens);
+            tokens.length(), " tokens a crop, expected ", m.has_grid() ? "" : "at most ", m.max_tokens,
+            m.has_grid() ? concat(", a grid of ", m.grid(), " x ", m.grid(),
+                                  "; tokens that are no grid have max_tokens in place of image_size and patch_size")
+                         : "");
       content_ = std::move(tokens);
       break;
     }
@@ -221,8 +225,8 @@ ModalityData ModalityFile::array_ids(int64_t crop, const WordPiece& text, const 
   for (int64_t& id : data.ids) {
     check(id < count, where_, ": holds the token ", id, "; ", modality_.name, " of vocab_size ", modality_.vocab_size,
           " has room for ", std::max<int64_t>(count, 0), ", since its first ", first,
-          " ids are those of the text tokenizer's [PAD], [EOS] and sentinels; set vocab_size to at least ",
-          first + id + 1);
+          " ids are those of the text tokenizer's [PAD], [EOS] and sentinels; set vocab_size to ", first,
+          " + the number of ids, here at least ", first + std::max(id + 1, modality_.vocab_size));
     id += first;
   }
   tell_cut(array.length(), tell);

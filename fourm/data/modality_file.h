@@ -39,13 +39,16 @@ class TokenArray {
 /// Vectors of a sequence. [k, L, width]: k variants, perhaps of different lengths once invalid rows are left out.
 class EmbeddingArray {
  public:
-  /// `extension`: npz or npy. Error naming `where` on another width, NaN, or a variant without valid rows.
+  /// `extension`: npz or npy; `width` 0: that of the file. Error naming `where` on another width, NaN, or a variant
+  /// without valid rows.
   EmbeddingArray(std::string_view bytes, const std::string& extension, int64_t width, const std::string& where);
   int64_t variants() const { return static_cast<int64_t>(rows_.size()); }
+  int64_t width() const { return width_; }
   /// [L, width], row by row.
   const std::vector<float>& values(int64_t variant) const { return rows_.at(variant); }
 
  private:
+  int64_t width_ = 0;
   std::vector<std::vector<float>> rows_;
 };
 

@@ -141,9 +141,8 @@ TokenReader::Place TokenReader::place(int64_t visit) const {
 }
 
 TokenSample TokenReader::read(size_t set, int64_t number) const {
-  // A stream for each sample of each set.
-  const uint64_t key = static_cast<uint64_t>(number) * parts_.size() + set;
-  return parts_[set].tokens.sample(place(set, number).index, Random(seed_, {kSample, key}));
+  return parts_[set].tokens.sample(place(set, number).index,
+                                   Random(seed_, {kSample, set, static_cast<uint64_t>(number)}));
 }
 
 TokenReader::Visit TokenReader::visit(int64_t visit) const {

@@ -27,6 +27,7 @@ struct ReaderSet {
 
 class TokenReader {
  public:
+  /// Draws of a set depend on its position in `sets` and not on its path or on the sets after it.
   /// `buffer`: samples of a set that are in memory at a time, where they are repeated. Rank `rank` of `ranks` makes
   /// every `ranks`-th visit, so that n visits of each of R ranks are the first n R visits of one. Samples that are left
   /// out are a warning; Error on a set that has no others.

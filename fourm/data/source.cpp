@@ -477,6 +477,13 @@ std::string Source::origin(int64_t sample, const std::string& modality) const {
   return file(sample, modality) + (archives_ ? ": " + member(sample, modality) : "");
 }
 
+fs::path Source::root() const {
+  std::error_code ignored;
+  if (fs::is_directory(path_, ignored) || files_.empty()) return path_;
+  const fs::path folder = fs::path(files_.front()).parent_path();
+  return together_ ? folder : folder.parent_path();
+}
+
 size_t Source::shard_of(int64_t sample) const {
   return static_cast<size_t>(std::upper_bound(shards_.begin(), shards_.end(), sample) - shards_.begin()) - 1;
 }

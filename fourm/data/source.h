@@ -45,6 +45,8 @@ class Source {
   static Source open(const std::string& path, std::vector<Fault>* faults = nullptr);
 
   const std::string& path() const { return path_; }
+  /// The folder of the set, which may hold files that describe it (dataset.yaml); of a pattern that of its first shard.
+  fs::path root() const;
   int64_t size() const { return static_cast<int64_t>(names_.size()); }
   const std::string& name(int64_t sample) const { return names_[sample]; }
   const std::vector<std::string>& modalities() const { return modalities_; }  ///< sorted

@@ -4,6 +4,7 @@
 #include <mutex>
 #include <set>
 
+#include "fourm/core/config.h"
 #include "fourm/core/error.h"
 #include "fourm/core/log.h"
 #include "fourm/core/strings.h"
@@ -17,10 +18,26 @@ struct TokenSet::Told {
 };
 
 // What `fourm tokenize` writes about its own sets.
-static fs::path record_of(const Source& source) { return fs::path(source.path()) / "made_from.json"; }
+static fs::path record_of(const fs::path& folder) { return folder / "made_from.json"; }
 
 std::string folder_of(const Source& source, const std::string& modality) {
   return source.has(modality) ? modality : modality.substr(0, modality.find('@'));
+}
+
+static int64_t first_with(const Source& source, const std::string& folder) {
+  int64_t first = 0;
+  while (!source.has(first, folder)) ++first;
+  return first;
+}
+
+Modality with_width(const Source& source, Modality modality) {
+  if (modality.kind != ModalityKind::kEmbeddings || modality.width > 0) return modality;
+  const std::string folder = folder_of(source, modality.name);
+  if (!source.has(folder)) return modality;
+  const int64_t i = first_with(source, folder);
+  modality.width =
+      EmbeddingArray(source.read(i, folder), source.extension(i, folder), 0, source.origin(i, folder)).width();
+  return modality;
 }
 
 // How many shards `fourm tokenize` makes; sets of earlier versions do not say so, but have full shards.
@@ -32,13 +49,24 @@ static int64_t shards_of(const Json& made_from, const std::string& file) {
 }
 
 void check_finished(const Source& source) {
-  const fs::path record = record_of(source);
+  const fs::path record = record_of(source.path());
   if (!fs::exists(record)) return;
   // A shard is whole once it has crop settings.
   check(source.has("crop_settings") &&
             static_cast<int64_t>(list_files(fs::path(source.path()) / "crop_settings", {".tar"}).size()) ==
                 shards_of(read_json(record), record.string()),
         source.path(), ": `fourm tokenize` has not finished; run the same command again");
+}
+
+bool has_whole_image_texts(const Source& source) {
+  const fs::path root = source.root(), description = root / "dataset.yaml";
+  if (fs::exists(record_of(root))) return true;
+  if (!fs::exists(description)) return false;
+  const YAML::Node texts = read_yaml(description)["texts"];
+  if (!texts.IsDefined()) return false;
+  check(texts.IsScalar() && texts.Scalar() == "whole_image", description.string(),
+        ": texts should be whole_image, or not be there");
+  return true;
 }
 
 TokenSet::TokenSet(const std::string& path, const std::vector<Modality>& modalities, const WordPiece& text,
@@ -49,7 +77,7 @@ TokenSet::TokenSet(const std::string& path, const std::vector<Modality>& modalit
       bins_(coordinate_bins(text)),
       told_(std::make_shared<Told>()) {
   check_finished(source_);
-  whole_image_texts_ = fs::exists(record_of(source_));
+  whole_image_texts_ = has_whole_image_texts(source_);
   std::vector<std::string> lacking;
   for (const Modality& modality : modalities) {
     check(modality.kind != ModalityKind::kPixels || modality.channels == 3, modality.name, ": pictures of ",
@@ -59,19 +87,24 @@ TokenSet::TokenSet(const std::string& path, const std::vector<Modality>& modalit
       lacking.push_back(modality.name);
       continue;
     }
-    int64_t first = 0;
-    while (!source_.has(first, folder)) ++first;
+    const int64_t first = first_with(source_, folder);
     check(modality.kind != ModalityKind::kSequence || source_.extension(first, folder) == "npy" ||
               text.size() <= modality.vocab_size,
           "the text tokenizer has ", text.size(), " tokens, more than the ", modality.vocab_size, " of ",
           modality.name);
-    parts_.push_back({modality, folder});
+    parts_.push_back({with_width(source_, modality), folder});
   }
   const std::string found = join(source_.modalities(), ", ");
   check(!parts_.empty(), path, ": has none of the modalities ", join(lacking, ", "), "; it has ", found);
   if (!lacking.empty()) warn(path, ": has no ", join(lacking, ", "), " (it has ", found, "); its samples go without");
   std::sort(parts_.begin(), parts_.end(),
             [](const Part& a, const Part& b) { return a.modality.name < b.modality.name; });
+}
+
+const Modality& TokenSet::modality(const std::string& name) const {
+  const auto part = std::find_if(parts_.begin(), parts_.end(), [&](const Part& p) { return p.modality.name == name; });
+  check(part != parts_.end(), path(), ": has no ", printable(name));
+  return part->modality;
 }
 
 std::vector<std::string> TokenSet::modalities() const {
@@ -107,7 +140,8 @@ TokenSample TokenSet::sample(int64_t i, Random random) const {
     if (files.back().crops() > 0) agree(files.back().crops(), files.back().where());
   }
   ModalityFile::Choice choice;
-  choice.crop = random.below(std::max<int64_t>(crops, 1));
+  if (options_.random_crop) choice.crop = random.below(std::max<int64_t>(crops, 1));
+  const uint64_t seed = random.bits64();
   if (views) choice.view = (*views)[choice.crop];
 
   TokenSample sample;
@@ -120,7 +154,8 @@ TokenSample TokenSet::sample(int64_t i, Random random) const {
     if (unpaired && first_time(name + " pairs"))
       note(file.where(), ": holds ", file.variants(), " variants of ", name, " for ", crops,
            " crops, so any of them goes with any crop; so do those of other samples, unless their numbers agree");
-    sample[name] = file.data(choice, &text_, bins_, random, [&](const std::string& topic, const std::string& message) {
+    Random draws(seed, {hash_text(name)});
+    sample[name] = file.data(choice, &text_, bins_, draws, [&](const std::string& topic, const std::string& message) {
       if (first_time(name + " " + topic)) warn(message, " (other samples of this kind are not named)");
     });
   }

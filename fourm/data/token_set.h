@@ -6,6 +6,7 @@
 //   crop_settings/NAME.npy     [C, 5]: top, left, height, width, flip
 //   caption/NAME.json or .txt, t5_caption/NAME.npz: one for all crops, one a crop, or any number
 //   det/NAME.json, metadata/NAME.json, ...: of the whole image
+//   dataset.yaml, modalities.yaml, made_from.json: what the set is (optional)
 //
 // Crops of one number belong together in all modalities; boxes are cut as they are.
 #pragma once
@@ -20,10 +21,19 @@ namespace fourm {
 struct TokenSetOptions {
   /// Caption (or embedding) k belongs to crop k where there are as many of them as crops; otherwise any fits.
   bool aligned_captions = true;
+  /// Draws one of the crops. False: crop 0, which the original evaluates on.
+  bool random_crop = true;
 };
+
+/// Whether texts are about the whole image and not about a crop of it: in sets that `fourm tokenize` wrote, and where
+/// dataset.yaml says `texts: whole_image`, as `fourm data convert` writes into the copies of such sets.
+bool has_whole_image_texts(const Source& source);
 
 /// The folder that a modality is read from: its name, or the part before '@' where there is no such folder.
 std::string folder_of(const Source& source, const std::string& modality);
+
+/// The modality with the width of its first file in the set, where it is an embedding without one.
+Modality with_width(const Source& source, Modality modality);
 
 /// Error when `fourm tokenize` has not finished the set.
 void check_finished(const Source& source);
@@ -38,13 +48,16 @@ class TokenSet {
   int64_t size() const { return source_.size(); }
   const std::string& path() const { return source_.path(); }
   const std::string& name(int64_t i) const { return source_.name(i); }
+  /// A modality of the set as its files are read: an embedding without a width has that of the first file.
+  const Modality& modality(const std::string& name) const;
   /// The names of those of the modalities that the set has, sorted.
   std::vector<std::string> modalities() const;
   /// Whether sample i has a file of one of these modalities, which must be among modalities().
   bool has_any(int64_t i, const std::vector<std::string>& modalities) const;
   /// The first sample of each shard.
   const std::vector<int64_t>& shards() const { return source_.shards(); }
-  /// Sample i; `random` chooses crop and text. Modalities that the sample lacks are absent. Error naming the file on
+  /// Sample i; `random` chooses crop and text. Each modality has random numbers of its own, which the other modalities
+  /// do not change. Modalities that the sample lacks are absent. Error naming the file on
   /// another number of crops or tokens and on a token outside its vocabulary. What is cut or cannot be paired is a
   /// warning, once for each modality. May be called from several threads.
   TokenSample sample(int64_t i, Random random) const;
@@ -62,7 +75,7 @@ class TokenSet {
   const WordPiece& text_;
   TokenSetOptions options_;
   int64_t bins_ = 0;
-  bool whole_image_texts_ = false;  // captions are about the whole image, as `fourm tokenize` writes them
+  bool whole_image_texts_ = false;
   std::shared_ptr<Told> told_;
 };
 

@@ -168,6 +168,33 @@ TEST_F(CheckTest, FindsEachFault) {
 }
 
 // What another run left behind is not part of a data set of so many samples.
+// The set's own table leaves sizes to the model.
+TEST_F(CheckTest, SizesAreThoseOfTheModel) {
+  test::write_data_folder(root, 3);
+  write_file(root / "modalities.yaml", "modalities:\n  tok_rgb@32: {vocab_size: 16, patch_size: 8, max_tokens: 16}\n");
+  CheckOptions options;
+  options.image_size = 32;
+  options.patch_size = 8;
+  EXPECT_EQ(all(check_data(root.string(), options)), "");
+}
+
+// Embeddings of an official modality may have another width than the official models; then all have that of the first.
+TEST_F(CheckTest, TheWidthOfEmbeddingsIsThatOfTheData) {
+  for (int i = 0; i < 3; ++i)
+    write_npy(root / "t5_caption" / (std::to_string(i) + ".npy"), npy_from_floats(std::vector<float>(12, 1), {3, 4}));
+  EXPECT_EQ(all(check_data(root.string(), {})), "");
+  write_npy(root / "t5_caption/2.npy", npy_from_floats(std::vector<float>(12, 1), {4, 3}));
+  EXPECT_NE(all(check_data(root.string(), {})).find("expected vectors of 4 numbers, found 3"), std::string::npos);
+}
+
+// A set named by a pattern is described by the files in its folder too.
+TEST_F(CheckTest, PatternsKnowTheFactsOfTheirFolder) {
+  test::write_data_folder(root / "set", 3);
+  convert_to_shards((root / "set").string(), root / "shards", 2);
+  const Source pattern = Source::open((root / "shards/[rgb,semseg]/shard-{00000..00001}.tar").string());
+  EXPECT_EQ(DataFacts::read(pattern).classes.size(), 3u);
+}
+
 TEST_F(CheckTest, MoreSamplesThanTheDataSetSays) {
   test::write_data_folder(root, 5);
   const std::string classes = read_file(root / "dataset.yaml");

@@ -101,6 +101,45 @@ TEST_F(ReaderTest, RanksShareTheVisitsOfOne) {
   }
 }
 
+// n visits of each rank are the first n R visits of one reader: no sample is lost or visited twice, repeats included.
+TEST_F(ReaderTest, RanksShareTheVisitsOfAMixtureWithRepeats) {
+  test::write_token_folder(root / "small", 4, 2);
+  const auto make = [&](int64_t rank, int64_t ranks) {
+    std::vector<ReaderSet> sets;
+    sets.push_back({TokenSet((root / "folders").string(), all, *text), 2, 3});
+    sets.push_back({TokenSet((root / "small").string(), all, *text), 1, 1});
+    return TokenReader(std::move(sets), 1, 5, rank, ranks);
+  };
+  const TokenReader one = make(0, 1);
+  std::map<TokenReader::Place, int64_t> expected, found;
+  for (int64_t v = 0; v < 600; ++v) ++expected[one.place(v)];
+  for (int64_t rank = 0; rank < 3; ++rank) {
+    const TokenReader r = make(rank, 3);
+    for (int64_t v = 0; v < 200; ++v) ++found[r.place(v)];
+    EXPECT_TRUE(same(*r.visit(70).sample, *one.visit(3 * 70 + rank).sample));
+  }
+  EXPECT_EQ(found, expected);
+}
+
+// The k-th visit of a set draws the same crop and text, wherever the set stands on the disk and whatever sets follow it.
+TEST_F(ReaderTest, DrawsOfASetGoByItsPositionAlone) {
+  fs::copy(root / "folders", root / "a_moved", fs::copy_options::recursive);
+  test::write_token_folder(root / "another", 3, 2);
+  const auto draws = [&](const std::vector<std::string>& names) {
+    std::vector<ReaderSet> sets;
+    for (const auto& name : names) sets.push_back({TokenSet((root / name).string(), all, *text), 1});
+    const TokenReader r(std::move(sets), 1);
+    std::vector<std::shared_ptr<const TokenSample>> first;  // visits of the first set
+    for (int64_t v = 0; first.size() < 40; ++v)
+      if (const auto visit = r.visit(v); visit.set == 0) first.push_back(visit.sample);
+    return first;
+  };
+  const auto alone = draws({"folders"});
+  for (const auto& other :
+       {draws({"a_moved"}), draws({"folders", "another"}), draws({"folders", "another", "a_moved"})})
+    for (size_t k = 0; k < alone.size(); ++k) EXPECT_TRUE(same(*alone[k], *other[k])) << k;
+}
+
 TEST_F(ReaderTest, MixturesKeepTheirWeights) {
   test::write_token_folder(root / "small", 3, 2);
   const TokenReader r = reader({{(root / "folders").string(), 0.8}, {(root / "small").string(), 0.2}});

@@ -8,6 +8,8 @@
 #include "fourm/core/error.h"
 #include "fourm/core/json.h"
 #include "fourm/core/log.h"
+#include "fourm/core/strings.h"
+#include "fourm/data/convert.h"
 #include "tests/support/npz.h"
 #include "tests/support/token_folder.h"
 
@@ -107,6 +109,78 @@ TEST_F(TokenSets, CaptionsOfAMirroredCropStayAsTheyAreWherePaired) {
   EXPECT_TRUE(pairs("caption").contains({1, "a lamp right [EOS]"}));
 }
 
+// Ids of a sequence stand above the special tokens; the message says which vocabulary has room for them.
+TEST_F(TokenSets, IdsThatDoNotFitNameTheVocabularyThatDoes) {
+  table.extend("modalities: {sound: {kind: sequence, vocab_size: 64, max_tokens: 8}}", "test");
+  all.push_back(table.at("sound"));
+  write_npy(root / "sound/room0.npy", npy_from_integers({1, 2, 60}, {3}, "i2"));
+  const int64_t first = first_free_id(*text);
+  EXPECT_NE(failure(0).find(concat("set vocab_size to ", first, " + the number of ids, here at least ", first + 64)),
+            std::string::npos)
+      << failure(0);
+}
+
+// What one modality draws does not change what another gives.
+TEST_F(TokenSets, EachModalityHasRandomNumbersOfItsOwn) {
+  table.extend("modalities: {notes: {kind: sequence, vocab_size: 400, max_tokens: 16}}", "test");
+  const Modality notes = table.at("notes");
+  for (int i = 0; i < 6; ++i) {
+    const std::string file = "room" + std::to_string(i) + ".json";
+    write_json(root / "notes" / file, {"a bed", "a lamp", "a chair", "a table", "a room"});
+    write_json(root / "caption" / file, {"a bed", "a lamp", "a chair"});
+  }
+  const std::vector<Modality> both{table.at("caption"), notes};
+  const TokenSet alone(root.string(), {notes}, *text), together(root.string(), both, *text);
+  for (uint64_t n = 0; n < 30; ++n)
+    EXPECT_EQ(alone.sample(1, Random(n)).at("notes").ids, together.sample(1, Random(n)).at("notes").ids);
+}
+
+TEST_F(TokenSets, TheFirstCropCanBeChosen) {
+  const TokenSet set = open({.random_crop = false});
+  for (uint64_t n = 0; n < 20; ++n) {
+    const TokenSample s = set.sample(2, Random(n));
+    EXPECT_EQ(s.at("tok_depth@64").ids[0], 14);
+    EXPECT_EQ(text->decode(s.at("caption").ids, false), "a room with a lamp [EOS]") << "paired with the crop";
+  }
+}
+
+// In a mirrored crop, texts of the whole image are mirrored even where they are paired with crops: the copies of a set of
+// `fourm tokenize`, and its shards named by a pattern, give the same texts as the set.
+TEST_F(TokenSets, TextsOfTheWholeImageAreKnownInEveryLayout) {
+  WordPieceTrainer trainer({.vocabulary_size = 400, .sentinels = 20, .coordinates = 32, .classes = {}});
+  trainer.add("a bed a lamp left right");
+  text.emplace(WordPiece::from_json(trainer.tokenizer_json(), "the test"));
+  const fs::path written = root / "written", folders = root / "folders", shards = root / "shards";
+  convert_to_shards(root.string(), written, 4);
+  for (const auto& entry : fs::directory_iterator(root / "caption"))
+    write_json(entry.path(), {"a bed left", "a lamp left"});
+  for (const auto& entry : fs::directory_iterator(root / "caption"))
+    write_npy(root / "crop_settings" / (entry.path().stem().string() + ".npy"),
+              npy_from_integers({0, 0, 64, 64, 0, 0, 0, 64, 64, 1}, {2, 5}, "i4"));
+  fs::remove_all(written);
+  convert_to_shards(root.string(), written, 4);
+  const auto second_text = [&](const std::string& path) {
+    const TokenSet set(path, all, *text);
+    for (uint64_t n = 0;; ++n)
+      if (const TokenSample s = set.sample(0, Random(n)); s.at("tok_depth@64").ids[0] == 1)
+        return text->decode(s.at("caption").ids, false);
+  };
+  EXPECT_EQ(second_text(written.string()), "a lamp left [EOS]");
+  write_json(written / "made_from.json", {{"shards", 2}, {"samples", 6}});
+  convert_to_folders(written.string(), folders);
+  convert_to_shards(folders.string(), shards, 3);
+  const std::string pattern =
+      (written / "[rgb@64,tok_depth@64,caption,det,crop_settings]/shard-{00000..00001}.tar").string();
+  convert_to_folders(pattern, root / "from_pattern");
+  for (const std::string& path :
+       {written.string(), pattern, folders.string(), shards.string(), (root / "from_pattern").string()})
+    EXPECT_EQ(second_text(path), "a lamp right [EOS]") << path;
+  EXPECT_EQ(read_file(shards / "dataset.yaml"), "texts: whole_image\n");
+  // What `fourm tokenize` has not finished is not copied.
+  fs::remove(written / "crop_settings" / "shard-00001.tar");
+  EXPECT_THROW(convert_to_folders(written.string(), root / "half"), Error);
+}
+
 TEST_F(TokenSets, EmbeddingsAreReadFromFiles) {
   table.extend("modalities: {t5_caption: {kind: embeddings, width: 3, max_tokens: 4}}", "test");
   all.push_back(table.at("t5_caption"));
@@ -127,6 +201,9 @@ TEST_F(TokenSets, EmbeddingsAreReadFromFiles) {
                               : std::vector<float>({0, 1, 2, 6, 7, 8}));
   }
   EXPECT_EQ(pairs("t5_caption").size(), 2u);
+  Modality any = table.at("t5_caption");
+  any.width = 0;
+  EXPECT_EQ(TokenSet(root.string(), {any}, *text).modality("t5_caption").width, 3) << "the width of the files";
   EXPECT_EQ(pairs("t5_caption", {.aligned_captions = false}).size(), 4u);
   EXPECT_EQ(open().sample(1, Random(0)).at("t5_caption").values, (std::vector<float>{1, 2, 3, 4, 5, 6}));
   // Vectors beyond max_tokens are cut, with one warning a set.
