@@ -30,8 +30,8 @@ CheckReport checked(const Options& o) {
   if (!o.recipe.empty()) load_config(o.recipe, {}, recipe);
   if (!o.modalities.empty()) recipe.modalities = o.modalities;
   if (!o.text_tokenizer.empty()) recipe.text_tokenizer = o.text_tokenizer;
-  ModalityTable table = ModalityTable::official();
-  if (!recipe.modalities.empty()) table.extend(fs::path(recipe.modalities));
+  recipe = with_model(recipe);
+  const ModalityTable table = recipe_modalities(recipe);
   std::set<std::string> names(recipe.model.domains_in.begin(), recipe.model.domains_in.end());
   names.insert(recipe.model.domains_out.begin(), recipe.model.domains_out.end());
   if (o.recipe.empty() && !o.modalities.empty()) {
@@ -40,8 +40,9 @@ CheckReport checked(const Options& o) {
     for (const auto& name : own.names()) names.insert(name);
   }
   CheckOptions options = o.check;
-  for (const auto& name : names)
-    options.modalities.push_back(table.at(name, recipe.model.image_size, recipe.model.patch_size));
+  options.image_size = recipe.model.image_size;
+  options.patch_size = recipe.model.patch_size;
+  for (const auto& name : names) options.modalities.push_back(data_modality(recipe, table, name));
   std::optional<WordPiece> text;
   if (!recipe.text_tokenizer.empty()) options.text = &text.emplace(WordPiece::load(recipe.text_tokenizer));
   return check_data(o.path, options);

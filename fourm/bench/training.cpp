@@ -32,7 +32,7 @@ Batch random_batch(const FourM& model) {
       samples[i].inputs.push_back(run(0));
       samples[i].targets.push_back(run(share));
     }
-  return pack(samples, model.table());
+  return pack(samples);
 }
 
 // A model in training.

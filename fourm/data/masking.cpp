@@ -13,7 +13,6 @@ namespace fourm {
 namespace {
 
 bool is_grid(ModalityKind kind) { return kind == ModalityKind::kTokens || kind == ModalityKind::kPixels; }
-bool can_be_target(ModalityKind kind) { return kind == ModalityKind::kTokens || kind == ModalityKind::kSequence; }
 
 void check_range(const char* key, const std::vector<int64_t>& range) {
   check(range.size() == 2 && range[0] >= 0 && range[0] <= range[1], key,
@@ -42,10 +41,11 @@ std::vector<double> alphas(const std::string& where, const std::map<std::string,
 }
 
 // Those of `names` that can be targets.
-std::set<std::string> possible_targets(const ModalityTable& table, const std::vector<std::string>& names) {
+std::set<std::string> possible_targets(const ModalityTable& table, const std::vector<std::string>& names,
+                                       int64_t image_size, int64_t patch_size) {
   std::set<std::string> possible;
   for (const auto& name : names)
-    if (can_be_target(table.at(name).kind)) possible.insert(name);
+    if (can_be_target(table.at(name, image_size, patch_size).kind)) possible.insert(name);
   return possible;
 }
 
@@ -120,9 +120,23 @@ MaskedSequence mask_sequence(const std::string& name, const ModalityData& data, 
 
 }  // namespace
 
+bool can_be_target(ModalityKind kind) { return kind == ModalityKind::kTokens || kind == ModalityKind::kSequence; }
+
+MaskingConfig with_names(MaskingConfig config) {
+  std::set<std::string> names;
+  for (size_t c = 0; c < config.mixture.size(); ++c) {
+    std::string& name = config.mixture[c].name;
+    if (name.empty()) name = std::to_string(c);
+    check(names.insert(name).second, "mixture[", c, "].name: ", printable(name),
+          " is the name of an earlier component; give each another name");
+  }
+  return config;
+}
+
 MaskingConfig restricted(MaskingConfig config, const ModalityTable& table, const std::vector<std::string>& inputs,
-                         const std::vector<std::string>& targets) {
-  const std::set<std::string> readable(inputs.begin(), inputs.end()), writable = possible_targets(table, targets);
+                         const std::vector<std::string>& targets, int64_t image_size, int64_t patch_size) {
+  const std::set<std::string> readable(inputs.begin(), inputs.end()),
+      writable = possible_targets(table, targets, image_size, patch_size);
   const auto restrict_side = [](std::map<std::string, double>& named, double others,
                                 const std::set<std::string>& allowed) {
     std::erase_if(named, [&](const auto& item) { return !allowed.contains(item.first); });
@@ -146,7 +160,7 @@ Masker::Masker(const MaskingConfig& config, const ModalityTable& table, const st
   check_range("target_tokens", config.target_tokens);
   check(!config.mixture.empty(), "mixture is empty, expected at least one component");
   const std::set<std::string> readable(inputs.begin(), inputs.end());
-  const std::set<std::string> writable = possible_targets(table, targets);
+  const std::set<std::string> writable = possible_targets(table, targets, image_size, patch_size);
   std::set<std::string> all = readable;
   all.insert(writable.begin(), writable.end());
   const std::vector<std::string> names(all.begin(), all.end());
@@ -166,7 +180,7 @@ Masker::Masker(const MaskingConfig& config, const ModalityTable& table, const st
                         std::vector<Keep>(names.size(), Keep::kRandom)};
     for (const auto& [name, scheme] : from.keep) {
       const auto slot = std::find(names.begin(), names.end(), name);
-      check(slot != names.end() && table.at(name).is_sequence(), where, "keep: ", printable(name),
+      check(slot != names.end() && !is_grid(slots_[slot - names.begin()].kind), where, "keep: ", printable(name),
             " is not a sequence of the model", did_you_mean(name, names));
       check(scheme == "random" || scheme == "all" || scheme == "binary", where, "keep.", name, " is ",
             printable(scheme), ", expected random, all or binary");

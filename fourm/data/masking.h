@@ -22,7 +22,7 @@ struct MaskingComponent {
 
   template <class Visitor>
   void fields(Visitor& v) {
-    v("name", name, "what evaluations call it");
+    v("name", name, "what evaluations call it; empty = its number in the mixture");
     v("weight", weight, "how often this component is drawn, relative to the others");
     v("input", input, "modality -> Dirichlet alpha of its part of the input; 0 = never");
     v("input_others", input_others, "alpha of the input modalities that are not named");
@@ -52,7 +52,14 @@ struct MaskingConfig {
 /// The masking of samples that have these modalities alone: alphas of others are left out, and components that then
 /// have no input or no target.
 MaskingConfig restricted(MaskingConfig config, const ModalityTable& table, const std::vector<std::string>& inputs,
-                         const std::vector<std::string>& targets);
+                         const std::vector<std::string>& targets, int64_t image_size = 224, int64_t patch_size = 16);
+
+/// Whether a model can predict tokens of a modality: pixels and embeddings are inputs only.
+bool can_be_target(ModalityKind kind);
+
+/// Gives each component without a name its number in the mixture, so that it keeps that name when others are left out.
+/// Error on two components of one name, whose measures would overwrite each other.
+MaskingConfig with_names(MaskingConfig config);
 
 class Masker {
  public:

@@ -129,7 +129,7 @@ DecoderBatch DecoderPacker::finish() const {
   return batch;
 }
 
-Batch pack(const std::vector<MaskedSample>& samples, const ModalityTable& table, bool causal, bool separate) {
+Batch pack(const std::vector<MaskedSample>& samples, bool causal, bool separate) {
   EncoderPacker inputs;
   DecoderPacker targets(causal, separate);
   for (const auto& sample : samples) {
@@ -146,7 +146,7 @@ Batch pack(const std::vector<MaskedSample>& samples, const ModalityTable& table,
     }
     targets.begin_sample();
     for (const auto& run : sample.targets) {
-      if (!table.at(run.modality).is_sequence()) {
+      if (!run.positions.empty()) {
         targets.add_grid(run.modality, run.positions, run.ids);
       } else if (run.ids.size() > 1) {
         std::vector<int64_t> positions(run.ids.size() - 1);

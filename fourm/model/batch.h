@@ -91,8 +91,8 @@ struct Batch {
   DecoderBatch targets;
 };
 
-/// A training batch. A sequence target of n ids gives n - 1 slots: ids[i] is read, ids[i + 1] predicted.
-Batch pack(const std::vector<MaskedSample>& samples, const ModalityTable& table, bool causal = false,
-           bool separate = true);
+/// A training batch. Targets with positions are those of grids; a sequence target of n ids gives n - 1 slots: ids[i] is
+/// read, ids[i + 1] predicted.
+Batch pack(const std::vector<MaskedSample>& samples, bool causal = false, bool separate = true);
 
 }  // namespace fourm

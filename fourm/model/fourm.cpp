@@ -7,6 +7,7 @@
 #include "fourm/core/strings.h"
 #include "fourm/io/model_folder.h"
 #include "fourm/io/weights.h"
+#include "fourm/model/stored_config.h"
 
 namespace fourm {
 namespace {
@@ -112,11 +113,7 @@ FourM FourM::open(const fs::path& given, ModalityTable table, std::optional<Prec
   const bool folder = fs::is_directory(path, ignored);
   if (folder && fs::exists(path / "modalities.yaml")) table.extend(path / "modalities.yaml");
   FileSource source(open_weights(path), pack_for);
-  const bool in_header = !folder && has_model_config(source.file());
-  const fs::path json = (folder ? path : path.parent_path()) / "config.json";
-  check(folder || in_header || fs::exists(json, ignored), path.string(),
-        ": the header has no model config, and there is no config.json beside it");
-  const ModelConfig config = in_header ? read_model_config(source.file()) : read_model_config(json);
+  const ModelConfig config = stored_config(path, source.file());
   FourM model(config, std::move(table), source, false);
   source.finish(*model.parameters_);
   if (pack_for == Precision::kF32)

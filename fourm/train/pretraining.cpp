@@ -9,7 +9,9 @@
 #include "fourm/core/strings.h"
 #include "fourm/data/prefetch.h"
 #include "fourm/data/reader.h"
+#include "fourm/io/model_folder.h"
 #include "fourm/model/fourm.h"
+#include "fourm/model/stored_config.h"
 #include "fourm/train/initial_weights.h"
 #include "fourm/train/trainer.h"
 
@@ -30,21 +32,20 @@ LossKind loss_kind(const std::string& name) {
   return LossKind::kTokenByVocab;
 }
 
-ModalityTable read_table(const std::string& file) {
-  ModalityTable table = ModalityTable::official();
-  if (!file.empty()) table.extend(fs::path(file));
-  return table;
-}
-
 FourM start_model(const PretrainConfig& config, const ModalityTable& table) {
   if (config.init.empty()) return FourM::fresh(config.model, table, config.seed);
   return model_from(config.init, config.model, table, config.seed);
 }
 
-std::map<std::string, TrainingSet> training_sets(const PretrainConfig& config) {
+std::vector<TrainingSet> training_sets(const PretrainConfig& config) {
   check(config.data.empty() != config.mixture.empty(),
         "the recipe should name a training set: set 'data' or 'mixture'");
-  return config.data.empty() ? config.mixture : std::map<std::string, TrainingSet>{{config.data, {}}};
+  for (size_t i = 0; i < config.mixture.size(); ++i)
+    check(!config.mixture[i].path.empty(), "mixture[", i, "].path is missing");
+  if (config.data.empty()) return config.mixture;
+  TrainingSet only;
+  only.path = config.data;
+  return {only};
 }
 
 // Input and target modalities.
@@ -69,11 +70,11 @@ struct Domains {
 };
 
 // The domains of a set of a mixture: its own, or else those of the model.
-Domains set_domains(const std::string& path, const TrainingSet& set, const ModelConfig& model) {
+Domains set_domains(const TrainingSet& set, const ModelConfig& model) {
   const auto domains = [&](const char* key, const std::vector<std::string>& own,
                            const std::vector<std::string>& known) {
     for (const auto& name : own)
-      check(contains(known, name), "mixture.", path, ".", key, ": ", printable(name), " is not in model.", key,
+      check(contains(known, name), "mixture.", set.path, ".", key, ": ", printable(name), " is not in model.", key,
             did_you_mean(name, known));
     return own.empty() ? known : own;
   };
@@ -88,8 +89,61 @@ MaskingConfig set_masking(const SetMasking& own, MaskingConfig masking) {
   return masking;
 }
 
-std::string component_name(const MaskingConfig& masking, size_t c) {
-  return masking.mixture[c].name.empty() ? std::to_string(c) : masking.mixture[c].name;
+// Calls `use`; its errors begin with `where`.
+template <class Use>
+auto located(const std::string& where, const Use& use) {
+  try {
+    return use();
+  } catch (const Error& error) {
+    fail(where, error.what());
+  }
+}
+
+// A mapping of sets as a list.
+YAML::Node listed_sets(const YAML::Node& sets, const std::string& origin) {
+  YAML::Node list(YAML::NodeType::Sequence);
+  for (const auto& item : sets) {
+    const auto path = item.first.as<std::string>();
+    check(item.second.IsScalar() || item.second.IsMap(), origin, ": mixture.", path,
+          ": expected a weight or a mapping");
+    YAML::Node set(YAML::NodeType::Map);
+    set["path"] = path;
+    if (item.second.IsScalar()) set["weight"] = item.second;
+    if (item.second.IsMap())
+      for (const auto& field : item.second) set[field.first.as<std::string>()] = field.second;
+    list.push_back(set);
+  }
+  return list;
+}
+
+// The sets of a stored recipe that knew them by their paths alone, in the order of `now`.
+YAML::Node in_order_of(const std::vector<TrainingSet>& now, const YAML::Node& stored, const std::string& origin) {
+  if (stored.size() != now.size()) return stored;  // the comparison of the recipes says what differs
+  constexpr size_t kNone = -1;
+  std::vector<size_t> from(now.size(), kNone), left;
+  for (size_t k = 0; k < stored.size(); ++k) {
+    const auto path = stored[k]["path"].as<std::string>();
+    const auto same = std::find_if(now.begin(), now.end(), [&](const TrainingSet& set) { return set.path == path; });
+    if (same == now.end())
+      left.push_back(k);
+    else
+      from[same - now.begin()] = k;
+  }
+  check(left.size() <= 1, origin, ": the run began when the sets of 'mixture' were known by their paths, and ",
+        left.size(), " of them have other paths now; resume it once with the old paths, then they may change");
+  YAML::Node list(YAML::NodeType::Sequence);
+  for (const size_t k : from) list.push_back(stored[k == kNone ? left.at(0) : k]);
+  return list;
+}
+
+// Draws go by the position of a set, so that a set may be moved but not change its place in the list.
+void check_order(const std::vector<TrainingSet>& now, const YAML::Node& stored, const std::string& origin) {
+  if (stored.size() != now.size()) return;
+  std::vector<std::string> before;
+  for (const auto& set : stored) before.push_back(set["path"].as<std::string>());
+  for (size_t i = 0; i < now.size(); ++i)
+    check(now[i].path == before[i] || !contains(before, now[i].path), origin,
+          ": the sets of 'mixture' are in another order than when the run began; put them back: ", join(before, ", "));
 }
 
 constexpr int64_t kBatchesAhead = 2;
@@ -99,19 +153,13 @@ class Pretraining : public Objective {
   explicit Pretraining(const PretrainConfig& config)
       : config_(config),
         loss_(loss_kind(config.loss)),
-        table_(read_table(config.modalities)),
+        table_(recipe_modalities(config)),
         text_(WordPiece::load(config.text_tokenizer)),
-        model_(start_model(config, table_)),
         reader_(open_sets(), config.seed, config.repeat_buffer),
+        model_(start_model(config, table_)),
         batches_([this](int64_t index) { return draw_batch(index); }, kBatchesAhead) {
     check(config.batch > 0 && config.eval_samples > 0, "batch and eval_samples should be at least 1");
     model_.parameters().make_trainable(config.learn);
-    if (!config.eval_data.empty()) {
-      const Domains domains = model_domains();
-      eval_data_.emplace(open_set(config.eval_data, domains, config.aligned_captions));
-      eval_domains_ = domains.among(eval_data_->modalities());
-      eval_masking_ = masking_of(config.eval_data, config.masking, eval_domains_);
-    }
     note("training on ", counted(reader_.size(), "sample"), "; ", counted(model_.parameters().count(), "parameter"),
          ", ", model_.parameters().learning(), " of them learn");
   }
@@ -138,7 +186,7 @@ class Pretraining : public Objective {
     for (size_t c = 0; c < eval_masking_.mixture.size(); ++c) {
       const MaskingComponent& component = eval_masking_.mixture[c];
       if (component.weight == 0) continue;
-      const std::string name = component_name(eval_masking_, c);
+      const std::string& name = component.name;
       const Metrics losses = evaluate_component(component);
       for (const auto& [modality, value] : losses) {
         result.metrics[name + "/" + modality] = value;
@@ -161,10 +209,32 @@ class Pretraining : public Objective {
  private:
   Domains model_domains() const { return {config_.model.domains_in, config_.model.domains_out}; }
 
-  TokenSet open_set(const std::string& path, const Domains& domains, bool aligned_captions) const {
+  Modality modality(const std::string& name) const {
+    return table_.at(name, config_.model.image_size, config_.model.patch_size);
+  }
+
+  TokenSet open_set(const std::string& path, const Domains& domains, const TokenSetOptions& options) {
     std::vector<Modality> modalities;
-    for (const auto& name : domains.all()) modalities.push_back(model_.modality(name));
-    return {path, modalities, text_, {.aligned_captions = aligned_captions}};
+    for (const auto& name : domains.all()) modalities.push_back(data_modality(config_, table_, name));
+    TokenSet set(path, modalities, text_, options);
+    for (const Modality& m : modalities)
+      if (m.kind == ModalityKind::kEmbeddings && m.width == 0 && contains(set.modalities(), m.name))
+        set_width(m.name, set.modality(m.name).width, path);
+    return set;
+  }
+
+  // Takes over the width of an embedding from the first set that has it.
+  void set_width(const std::string& name, int64_t width, const std::string& path) {
+    const int64_t before = modality(name).width;
+    const auto [known, first] = widths_.try_emplace(name, width);
+    check(known->second == width, path, ": ", name, " has vectors of ", width,
+          " numbers, those of an earlier set have ", known->second);
+    if (!first || width == before) return;
+    YAML::Node rows = parse_yaml(table_.yaml({name}), name);
+    rows["modalities"][name]["width"] = width;
+    table_.extend(yaml_text(rows), name);
+    note(path, ": ", name, " has vectors of ", width, " numbers, so the model reads that width instead of the ", before,
+         " of the official models");
   }
 
   Masker masker(const MaskingConfig& masking, const Domains& domains) const {
@@ -174,42 +244,57 @@ class Pretraining : public Objective {
 
   // The masking of a set that has only these modalities.
   MaskingConfig masking_of(const std::string& path, const MaskingConfig& masking, const Domains& present) const {
-    MaskingConfig left = restricted(masking, table_, present.in, present.out);
-    check(!left.mixture.empty(), path, ": no component of the masking mixture has an input and a target among ",
-          join(present.all(), ", "), "; give the set a masking.mixture of its own");
+    MaskingConfig left =
+        restricted(masking, table_, present.in, present.out, config_.model.image_size, config_.model.patch_size);
+    const auto is_drawn = [](const MaskingComponent& component) { return component.weight > 0; };
+    check(std::any_of(left.mixture.begin(), left.mixture.end(), is_drawn), path,
+          ": no component of the masking mixture has an input and a target among ", join(present.all(), ", "),
+          "; give the set a masking.mixture of its own");
     std::vector<std::string> kept, unused;
-    for (size_t c = 0; c < left.mixture.size(); ++c) kept.push_back(component_name(left, c));
-    for (size_t c = 0; c < masking.mixture.size(); ++c)
-      if (const std::string name = component_name(masking, c); !contains(kept, name)) unused.push_back(name);
+    for (const auto& component : left.mixture) kept.push_back(component.name);
+    for (const auto& component : masking.mixture)
+      if (!contains(kept, component.name)) unused.push_back(component.name);
     if (!unused.empty())
       warn(path, ": its modalities leave no input or no target to these masking components: ", join(unused, ", "));
     return left;
   }
 
-  // Opens the sets of the recipe and makes the masker of each.
+  // Opens the sets of the recipe, makes the masker of each, and prepares the evaluation.
   std::vector<ReaderSet> open_sets() {
-    masker(config_.masking, model_domains());  // names of modalities are checked against those of the model
+    const std::vector<TrainingSet> recipe = training_sets(config_);
+    // The recipe's own masking may be left out where nothing uses it.
+    const bool used = !config_.eval_data.empty() || std::any_of(recipe.begin(), recipe.end(), [](const auto& set) {
+      return set.masking.mixture.empty();
+    });
+    if (used) located("masking.", [&] { masker(with_names(config_.masking), model_domains()); });
     std::vector<ReaderSet> sets;
-    for (const auto& [path, set] : training_sets(config_)) {
-      const Domains domains = set_domains(path, set, config_.model);
-      const MaskingConfig masking = set_masking(set.masking, config_.masking);
-      if (!set.masking.mixture.empty()) try {
-          masker(masking, domains);
-        } catch (const Error& error) {
-          fail("mixture.", path, ".masking: ", error.what());
-        }
-      TokenSet tokens = open_set(path, domains, set.aligned_captions.value_or(config_.aligned_captions));
+    for (const TrainingSet& set : recipe) {
+      const Domains domains = set_domains(set, config_.model);
+      const MaskingConfig masking = located("mixture." + set.path + ".masking.", [&] {
+        MaskingConfig own = with_names(set_masking(set.masking, config_.masking));
+        if (!set.masking.mixture.empty()) masker(own, domains);
+        return own;
+      });
+      TokenSet tokens =
+          open_set(set.path, domains, {.aligned_captions = set.aligned_captions.value_or(config_.aligned_captions)});
       const Domains present = domains.among(tokens.modalities());
-      maskers_.push_back(masker(masking_of(path, masking, present), present));
+      maskers_.push_back(masker(masking_of(set.path, masking, present), present));
       std::vector<std::string> targets = present.out;
-      std::erase_if(targets, [&](const auto& name) { return !model_.outputs().contains(name); });
+      std::erase_if(targets, [&](const auto& name) { return !can_be_target(modality(name).kind); });
       sets.push_back({std::move(tokens), set.weight, set.repeats.value_or(config_.repeats), std::move(targets)});
+    }
+    if (!config_.eval_data.empty()) {
+      const Domains domains = model_domains();
+      eval_data_.emplace(
+          open_set(config_.eval_data, domains, {.aligned_captions = config_.aligned_captions, .random_crop = false}));
+      eval_domains_ = domains.among(eval_data_->modalities());
+      eval_masking_ = masking_of(config_.eval_data, with_names(config_.masking), eval_domains_);
     }
     return sets;
   }
 
   Batch pack_batch(const std::vector<MaskedSample>& samples) const {
-    return pack(samples, table_, config_.model.decoder_causal_mask, config_.model.decoder_sep_mask);
+    return pack(samples, config_.model.decoder_causal_mask, config_.model.decoder_sep_mask);
   }
 
   std::vector<MaskedSample> draw_batch(int64_t index) {
@@ -251,22 +336,73 @@ class Pretraining : public Objective {
   PretrainConfig config_;
   LossKind loss_;
   ModalityTable table_;
+  std::map<std::string, int64_t> widths_;  // of embeddings, from the data
   WordPiece text_;
-  FourM model_;
   std::vector<Masker> maskers_;  // of each training set
-  TokenReader reader_;
   std::optional<TokenSet> eval_data_;
   Domains eval_domains_;
   MaskingConfig eval_masking_;
+  TokenReader reader_;
+  FourM model_;
   Prefetcher<std::vector<MaskedSample>> batches_;  // last: its threads use the others
 };
 
 }  // namespace
 
-void PretrainConfig::migrate_run(YAML::Node& stored, const std::string&, int format) {
-  if (format > 1) return;
-  if (stored["loss"].as<std::string>("") == "token") stored["loss"] = "token_weighted_by_vocab";
-  if (!stored["aligned_captions"].IsDefined()) stored["aligned_captions"] = false;
+void PretrainConfig::migrate(YAML::Node& node, const std::string& origin) {
+  if (const YAML::Node sets = node["mixture"]; sets.IsDefined() && sets.IsMap())
+    node["mixture"] = listed_sets(sets, origin);
+  const YAML::Node& given = node;
+  const auto is_positive = [&](const char* key) {
+    return given[key].IsDefined() && given[key].IsScalar() && given[key].as<double>(0) > 0;
+  };
+  const auto has = [](const YAML::Node& map, const char* key) { return map.IsMap() && map[key].IsDefined(); };
+  const bool trains = has(given, "training");
+  check(!is_positive("tokens") || !trains || !has(given["training"], "steps"), origin,
+        ": 'tokens' and 'training.steps' both say how long the run is; leave out training.steps, or give tokens=0");
+  check(!is_positive("warmup_tokens") || !trains || !has(given["training"], "schedule") ||
+            !has(given["training"]["schedule"], "warmup_steps"),
+        origin,
+        ": 'warmup_tokens' and 'training.schedule.warmup_steps' both say how long the warm-up is; leave out "
+        "warmup_steps, or give warmup_tokens=0");
+}
+
+void PretrainConfig::migrate_run(YAML::Node& stored, const std::string& origin, int format) const {
+  if (format == 1) {
+    if (stored["loss"].as<std::string>("") == "token") stored["loss"] = "token_weighted_by_vocab";
+    if (!stored["aligned_captions"].IsDefined()) stored["aligned_captions"] = false;
+  }
+  for (const char* key : {"tokens", "warmup_tokens"}) stored[key] = 0;  // steps say the same
+  const YAML::Node sets = stored["mixture"];
+  if (!sets.IsDefined()) return;
+  if (sets.IsMap())
+    stored["mixture"] = in_order_of(mixture, listed_sets(sets, origin), origin);
+  else
+    check_order(mixture, sets, origin);
+}
+
+ModalityTable recipe_modalities(const PretrainConfig& config) {
+  ModalityTable table = ModalityTable::official();
+  if (!config.init.empty()) {
+    const fs::path rows = model_folder(config.init) / "modalities.yaml";
+    if (fs::is_regular_file(rows)) table.extend(rows);
+  }
+  if (!config.modalities.empty()) table.extend(fs::path(config.modalities));
+  return table;
+}
+
+Modality data_modality(const PretrainConfig& config, const ModalityTable& table, const std::string& name) {
+  Modality modality = table.at(name, config.model.image_size, config.model.patch_size);
+  ModalityTable stated;
+  if (!config.modalities.empty()) stated.extend(fs::path(config.modalities));
+  if (config.init.empty() && !stated.contains(name)) modality.width = 0;
+  return modality;
+}
+
+PretrainConfig with_model(PretrainConfig config) {
+  if (!config.init.empty() && yaml_text(to_yaml(config.model)) == yaml_text(to_yaml(ModelConfig{})))
+    config.model = stored_config(config.init);
+  return config;
 }
 
 PretrainConfig with_steps(PretrainConfig config) {
@@ -279,15 +415,14 @@ PretrainConfig with_steps(PretrainConfig config) {
   const auto steps_of = [&](double billions) { return static_cast<int64_t>(std::ceil(billions * 1e9 / step)); };
   if (config.tokens > 0) config.training.steps = steps_of(config.tokens);
   if (config.warmup_tokens > 0) config.training.schedule.warmup_steps = steps_of(config.warmup_tokens);
+  config.tokens = config.warmup_tokens = 0;
   return config;
 }
 
 Outcome pretrain(const PretrainConfig& recipe, const StopToken& stop) {
-  PretrainConfig config = with_steps(recipe);
+  const PretrainConfig config = with_model(with_steps(recipe));
   check(!config.out.empty(), "the recipe names no run folder: set 'out'");
   check(!config.text_tokenizer.empty(), "the recipe names no text tokenizer: set 'text_tokenizer'");
-  if (!config.init.empty() && yaml_text(to_yaml(config.model)) == yaml_text(to_yaml(ModelConfig{})))
-    config.model = FourM::open(config.init, read_table(config.modalities)).config();
   config.model.validate("the recipe's 'model'");
   Pretraining objective(config);
   return train(objective, config, stop);

@@ -16,7 +16,7 @@ struct PretrainConfig {
   double tokens = 0, warmup_tokens = 0;
   int64_t batch = 64, eval_samples = 256, repeats = 1, repeat_buffer = 1000;
   ModelConfig model;
-  std::map<std::string, TrainingSet> mixture;
+  std::vector<TrainingSet> mixture;
   MaskingConfig masking;
   TrainingConfig training;
   bool aligned_captions = true;
@@ -26,7 +26,9 @@ struct PretrainConfig {
     v("out", out, "the run folder; the same command goes on where a run stopped", KeyRole::kChangeable);
     v("data", data, "training set: a folder or shards written by `fourm tokenize`", KeyRole::kChangeable);
     v("mixture", mixture,
-      "instead of data, several sets: path -> weight, or path -> a mapping of weight, domains, masking and repeats");
+      "instead of data, several sets: path -> weight, or path -> a mapping of weight, domains, masking and repeats; or "
+      "a "
+      "list of such mappings, each with its path. Random draws go by the position in it");
     v("eval_data", eval_data, "held-out set; empty = no evaluation", KeyRole::kChangeable);
     v("text_tokenizer", text_tokenizer, "tokenizer.json of captions and boxes", KeyRole::kChangeable);
     v("modalities", modalities, "YAML file of modalities beyond the official ones; empty = none", KeyRole::kChangeable);
@@ -43,7 +45,7 @@ struct PretrainConfig {
     v("tokens", tokens,
       "billions of tokens to train on, which sets training.steps; a sample counts as the largest input and target "
       "budget; "
-      "0 = as training.steps says",
+      "0 = as training.steps says, which must be left out otherwise",
       KeyRole::kChangeable);
     v("warmup_tokens", warmup_tokens, "billions of them in warm-up, which sets training.schedule.warmup_steps");
     v("batch", batch, "samples a micro-batch");
@@ -57,12 +59,24 @@ struct PretrainConfig {
     v("masking", masking, "what is given and asked");
     v("training", training, "the loop");
   }
+  /// A mapping `mixture` becomes a list. Error where tokens and steps both say how long the run or its warm-up is.
+  static void migrate(YAML::Node& node, const std::string& origin);
   /// In the first format `loss: token` was today's token_weighted_by_vocab, and captions were not paired with crops
-  /// (train/run.h).
-  static void migrate_run(YAML::Node& stored, const std::string& origin, int format);
+  /// (train/run.h). Recipes of runs give their length in steps. Error when the sets of the mixture are in another order.
+  void migrate_run(YAML::Node& stored, const std::string& origin, int format) const;
 };
 
-/// The recipe with its length in steps, where it is given in tokens.
+/// The modalities of a recipe: the official ones, those of the model of `init`, and those of its `modalities` file.
+ModalityTable recipe_modalities(const PretrainConfig& config);
+
+/// A modality as the files of a training set are read. Embeddings whose width neither `modalities` nor `init` states
+/// have the width 0: that of the data.
+Modality data_modality(const PretrainConfig& config, const ModalityTable& table, const std::string& name);
+
+/// The recipe with the model of `init` where it leaves out `model`. Reads no weights.
+PretrainConfig with_model(PretrainConfig config);
+
+/// The recipe with its length in steps, where it is given in tokens; tokens and warmup_tokens are then 0.
 PretrainConfig with_steps(PretrainConfig config);
 
 /// Trains and leaves the model in OUT/model.

@@ -32,14 +32,13 @@ struct RunRecipe {
 
 /// A recipe whose stored form has changed its meaning also has
 ///
-///   static void migrate_run(YAML::Node& stored, const std::string& origin, int format);
+///   void migrate_run(YAML::Node& stored, const std::string& origin, int format) const;  // or static
 ///
-/// which rewrites it, or throws an Error that says why the run cannot go on.
+/// which rewrites it, or throws an Error that says why the run cannot go on with this recipe.
 template <class Recipe>
 RunRecipe run_recipe(const Recipe& recipe) {
-  const auto read = [](YAML::Node stored, const std::string& origin, int format) {
-    if constexpr (requires { Recipe::migrate_run(stored, origin, format); })
-      Recipe::migrate_run(stored, origin, format);
+  const auto read = [recipe](YAML::Node stored, const std::string& origin, int format) {
+    if constexpr (requires { recipe.migrate_run(stored, origin, format); }) recipe.migrate_run(stored, origin, format);
     Recipe earlier;
     read_config(stored, earlier, origin);
     return to_yaml(earlier);

@@ -20,18 +20,18 @@ struct SetMasking {
   }
 };
 
-/// In a recipe: the weight alone (`PATH: 0.6`), or a mapping of these keys.
+/// An item of a recipe's `mixture`.
 struct TrainingSet {
+  std::string path;
   double weight = 1;
   std::vector<std::string> domains_in, domains_out;
   std::optional<int64_t> repeats;
   std::optional<bool> aligned_captions;
   SetMasking masking;
 
-  double& short_form() { return weight; }
-
   template <class Visitor>
   void fields(Visitor& v) {
+    v("path", path, "a folder or shards, as `data` of the recipe", KeyRole::kChangeable);
     v("weight", weight, "how often this set is sampled, relative to the others (to a thousandth)");
     v("domains_in", domains_in, "input modalities of this set; empty = those of the model");
     v("domains_out", domains_out, "target modalities of this set; empty = those of the model");

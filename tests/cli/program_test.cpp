@@ -342,6 +342,15 @@ TEST_F(Program, TokenFilesAreTheSameEverywhere) {
                  "training: {steps: 1}\n");
   expect_done("pretrain " + path("recipe.yaml") + " out=" + path("run"));
 
+  // A recipe without `model` is checked as that of `init`, which knows the vocabulary.
+  write_file(folder_ / "next.yaml", "data: " + path("other") + "\ninit: " + path("run") +
+                                        "\ntext_tokenizer: " + path("model/tokenizer.json") + "\n");
+  write_npy(folder_ / "other/tok_rgb@32/1.npy", npy_from_integers(std::vector<int64_t>(16, 999), {1, 16}, "i2"));
+  expect_done("data check " + path("other"));
+  const Outcome unknown = run("data check " + path("other") + " --recipe " + path("next.yaml"));
+  EXPECT_EQ(unknown.code, 1);
+  EXPECT_NE(unknown.out.find("holds the token 999"), std::string::npos) << unknown.out << unknown.errors;
+
   // Several codebooks are decoded where they are generated, and from their file.
   const std::string generate = "generate --model " + model + " --in caption='a chair' --out-modality ";
   expect_done(generate + "tok_global@32,det --out " + path("out"));

@@ -379,6 +379,41 @@ TEST(Masking, IsRestrictedToTheModalitiesOfASet) {
   EXPECT_TRUE(restricted(whole, table(), {"caption"}, {"rgb@128"}).mixture.empty()) << "pixels are no targets";
 }
 
+TEST(Masking, ComponentsHaveLastingNames) {
+  const MaskingConfig named = with_names(config(
+      "mixture: [{input: {rgb@128: 1}, target_others: 1}, {input_others: 1, target_others: 1}, {name: texts, input: "
+      "{caption: 1}, target: {caption: 1}}]"));
+  const MaskingConfig left = restricted(named, table(), {"caption"}, {"caption"});
+  ASSERT_EQ(left.mixture.size(), 2u);
+  EXPECT_EQ(left.mixture[0].name, "1") << "its number in the recipe, not among those that are left";
+  EXPECT_EQ(left.mixture[1].name, "texts");
+  for (const char* names : {"[{name: a}, {name: b}, {name: a}]", "[{name: '1'}, {}]"}) {
+    try {
+      with_names(config(std::string("mixture: ") + names));
+      ADD_FAILURE() << names;
+    } catch (const Error& error) {
+      EXPECT_NE(std::string(error.what()).find("is the name of an earlier component"), std::string::npos) << names;
+    }
+  }
+}
+
+// The grid of a row with max_tokens follows from the model's sizes.
+TEST(Masking, SizesAreThoseOfTheModel) {
+  ModalityTable t;
+  t.extend(
+      "modalities: {tok_any: {vocab_size: 8, max_tokens: 64, patch_size: 16}, own: {kind: sequence, vocab_size: 400, "
+      "max_tokens: 8}}",
+      "the test");
+  const MaskingConfig c = mixture(40, 24, {"{input_others: 1, target_others: 1, keep: {own: all}}"});
+  const std::vector<std::string> names{"tok_any", "own"};
+  EXPECT_THROW(t.at("tok_any"), Error);
+  EXPECT_EQ(restricted(c, t, names, names, 128, 16).mixture.size(), 1u);
+  const Masker masker(c, t, names, names, kSentinels, 128, 16);
+  TokenSample s;
+  s["tok_any"].ids.assign(64, 3);
+  EXPECT_EQ(masker(s, Random(1)).inputs.at(0).ids.size(), 40u);
+}
+
 TEST(Masking, SaysWhatIsWrong) {
   const auto message = [](const std::string& yaml) -> std::string {
     try {

@@ -46,7 +46,7 @@ Batch tiny_batch() {
   a.targets = {{"learned", {2, 1, 3}, {}, 0, {0, 1, 3}}, {"words", {1, 4, 2, 5}, {}, 0, {}}};
   b.inputs = {{"vectors", {}, {0.5f, -1, 2, 0, 1, 1}, 3, {0, 1}}, {"learned", {3}, {}, 0, {2}}};
   b.targets = {{"grid", {0, 2}, {}, 0, {3, 0}}};
-  return pack({a, b}, tiny_table());
+  return pack({a, b});
 }
 
 // Every parameter of every kind: layers with and without bias, gated and plain, QK-norm, registers, all embeddings.
@@ -103,7 +103,7 @@ TEST(Model, PackedLossEqualsTheSamplesApart) {
   b.inputs = {{"words", {5, 2, 3}, {}, 0, {0, 1, 2}}};
   b.targets = {{"grid", {2}, {}, 0, {3}}};
   const auto loss = [&](const std::vector<MaskedSample>& samples) {
-    return model.loss(pack(samples, tiny_table())).parts.at("grid").loss;
+    return model.loss(pack(samples)).parts.at("grid").loss;
   };
   EXPECT_NEAR(loss({a, b}), (loss({a}) + loss({b})) / 2, 1e-6);
 }
@@ -119,13 +119,13 @@ TEST(Model, SamplesEncodeTheSameInAnyCompany) {
     samples[i].inputs = {{"grid", {id % 5, id / 5 % 5, id / 25}, {}, 0, {0, 1, 3}}, {"words", words, {}, 0, places}};
     samples[i].targets = {{"grid", {2}, {}, 0, {2}}};
   }
-  const Encoded learning = model.encode(pack(samples, tiny_table()).inputs);
+  const Encoded learning = model.encode(pack(samples).inputs);
   const at::NoGradGuard no_grad;
-  const Encoded together = model.encode(pack(samples, tiny_table()).inputs);
+  const Encoded together = model.encode(pack(samples).inputs);
   EXPECT_LE(test::largest_difference(together.context, learning.context), 1e-5);
   int64_t row = 0;
   for (size_t i = 0; i < samples.size(); ++i) {
-    const Encoded alone = model.encode(pack({samples[i]}, tiny_table()).inputs);
+    const Encoded alone = model.encode(pack({samples[i]}).inputs);
     const int64_t rows = alone.lengths[0];
     ASSERT_EQ(together.lengths[i], rows);
     EXPECT_LE(test::largest_difference(together.context.slice(0, row, row + rows), alone.context), 1e-5) << i;
@@ -142,7 +142,7 @@ TEST(Model, TotalLossIsTheMeanOverAllModalitiesOrOverTokens) {
   MaskedSample sample;
   sample.inputs = {{"grid", {1, 4}, {}, 0, {1, 2}}};
   sample.targets = {{"learned", {2, 1, 3}, {}, 0, {0, 1, 3}}, {"words", {1, 4, 2, 5, 3}, {}, 0, {}}};
-  const Batch batch = pack({sample}, tiny_table());
+  const Batch batch = pack({sample});
   const Loss mean = model.loss(batch), tokens = model.loss(batch, LossKind::kToken),
              by_vocab = model.loss(batch, LossKind::kTokenByVocab);
   const auto &learned = mean.parts.at("learned"), &words = mean.parts.at("words");
@@ -160,7 +160,7 @@ TEST(Model, SequencesPredictTheNextTokenFromPlaceZero) {
   MaskedSample sample;
   sample.inputs = {{"grid", {1, 4}, {}, 0, {1, 2}}};
   sample.targets = {{"words", {1, 4, 2, 5, 3}, {}, 0, {}}};
-  const Batch batch = pack({sample}, tiny_table());
+  const Batch batch = pack({sample});
   ASSERT_EQ(batch.targets.groups.size(), 1u);
   const auto& words = batch.targets.groups[0];
   EXPECT_TRUE(words.ids.equal(at::tensor({1, 4, 2, 5}, at::kLong))) << words.ids;
@@ -376,7 +376,7 @@ TEST(Model, TokensOutsideTheVocabularyAreRefused) {
   const FourM model = FourM::fresh(tiny_config(), tiny_table(), 3);
   MaskedSample sample;
   sample.inputs = {{"grid", {5}, {}, 0, {1}}};
-  EXPECT_THROW(model.loss(pack({sample}, tiny_table())), Error);
+  EXPECT_THROW(model.loss(pack({sample})), Error);
 }
 
 }  // namespace

@@ -55,6 +55,22 @@ training: {threads: 1, precision: f32, ema_decay: 0.98, schedule: {lr: 0.01, war
     return c;
   }
 
+  static TrainingSet set(const std::string& path, double weight = 1) {
+    TrainingSet s;
+    s.path = path;
+    s.weight = weight;
+    return s;
+  }
+
+  static std::string failure(const PretrainConfig& c) {
+    try {
+      pretrain(c);
+    } catch (const Error& error) {
+      return error.what();
+    }
+    return "";
+  }
+
   Json last_evaluation(const std::string& out) const {
     Json last;
     std::istringstream lines(read_file(root / out / "metrics.jsonl"));
@@ -117,8 +133,7 @@ TEST_F(PretrainingTest, MixturesResumeBitForBit) {
   convert_to_shards((root / "folders").string(), root / "shards", 3);
   const auto run = [&](const std::string& out) {
     PretrainConfig c = config(out, 12);
-    c.mixture[c.data].weight = 2;
-    c.mixture[(root / "shards").string()].weight = 1;
+    c.mixture = {set(c.data, 2), set((root / "shards").string(), 1)};
     c.repeats = 3;
     c.repeat_buffer = 5;
     c.data.clear();
@@ -171,20 +186,21 @@ TEST_F(PretrainingTest, SetsThatFitNoMaskingAreNamed) {
   const auto message = [&](const char* masking, TrainingSet set) -> std::string {
     PretrainConfig c = config("run", 2);
     read_config(parse_yaml(masking, "the test"), c.masking, "the test");
-    c.mixture[(root / "texts").string()] = std::move(set);
+    set.path = (root / "texts").string();
+    c.mixture = {set};
     c.data.clear();
-    try {
-      pretrain(c);
-    } catch (const Error& error) {
-      return error.what();
-    }
-    return "";
+    return failure(c);
   };
   const std::string texts = (root / "texts").string();
   const char* pixels = "mixture: [{name: rgb2all, input: {rgb@64: 1}, target_others: 1}]";
   EXPECT_EQ(message(pixels, {}), texts +
                                      ": no component of the masking mixture has an input and a target among caption; "
                                      "give the set a masking.mixture of its own");
+  EXPECT_NE(
+      message("mixture: [{input: {rgb@64: 1}, target_others: 1}, {weight: 0, input_others: 1, target_others: 1}]", {})
+          .find("no component of the masking mixture"),
+      std::string::npos)
+      << "a component that is never drawn does not count";
   TrainingSet unknown, other;
   unknown.domains_in = {"captoin"};
   EXPECT_EQ(message(pixels, unknown),
@@ -194,7 +210,20 @@ TEST_F(PretrainingTest, SetsThatFitNoMaskingAreNamed) {
   other.masking.mixture[0].input = {{"det", 1}};
   other.masking.mixture[0].target_others = 1;
   EXPECT_EQ(message(pixels, other),
-            "mixture." + texts + ".masking: mixture[0].input: 'det' is not one of its modalities");
+            "mixture." + texts + ".masking.mixture[0].input: 'det' is not one of its modalities");
+  // The recipe's own masking counts only where something uses it.
+  TrainingSet own = other;
+  own.masking.mixture[0].input = own.masking.mixture[0].target = {{"caption", 1}};
+  own.masking.mixture[0].target_others = 0;
+  const char* wrong = "mixture: [{input: {captoin: 1}, target_others: 1}]";
+  EXPECT_NE(message(wrong, own).find("masking.mixture[0].input: 'captoin' is not one of its modalities"),
+            std::string::npos);
+  PretrainConfig unused = config("unused", 2);
+  read_config(parse_yaml(wrong, "the test"), unused.masking, "the test");
+  own.path = texts;
+  unused.mixture = {own};
+  unused.data = unused.eval_data = "";
+  EXPECT_EQ(failure(unused), "");
 }
 
 // What a set lacks is a warning; the model keeps it.
@@ -270,6 +299,143 @@ TEST_F(PretrainingTest, ARunKeepsTheLossItBeganWith) {
   EXPECT_EQ(pretrain(c).step, 14);
   c.loss = "tokn";
   EXPECT_THROW(pretrain(c), Error);
+}
+
+// The crops of an evaluation are the first ones: the second crop here could not be read.
+TEST_F(PretrainingTest, EvaluationsTakeTheFirstCrop) {
+  test::write_token_folder(root / "val", 6, 2);
+  for (int i = 0; i < 6; ++i) {
+    std::vector<int64_t> tokens(32, 5);
+    std::fill(tokens.begin() + 16, tokens.end(), 999);
+    write_npy(root / "val/tok_depth@64" / ("room" + std::to_string(i) + ".npy"),
+              npy_from_integers(tokens, {2, 16}, "i2"));
+  }
+  PretrainConfig c = config("run", 2);
+  c.eval_data = (root / "val").string();
+  EXPECT_EQ(failure(c), "");
+  EXPECT_GT(last_evaluation("run").at("rgb2all/tok_depth@64").get<double>(), 0);
+}
+
+// Components without names are numbered in the recipe, so that a component which is left out renames no other.
+TEST_F(PretrainingTest, MeasuresKeepTheNumbersOfTheirComponents) {
+  fs::remove_all(root / "data/rgb@64");
+  PretrainConfig c = config("run", 2);
+  for (auto& component : c.masking.mixture) component.name.clear();
+  pretrain(c);
+  EXPECT_TRUE(last_evaluation("run").contains("1/caption"));
+  EXPECT_FALSE(last_evaluation("run").contains("0/caption"));
+  c.out = (root / "twice").string();
+  c.masking.mixture[0].name = c.masking.mixture[1].name = "one";
+  EXPECT_EQ(failure(c), "masking.mixture[1].name: 'one' is the name of an earlier component; give each another name");
+}
+
+// The paths of a mixture may change while the run lives, the order of its sets may not.
+TEST_F(PretrainingTest, SetsOfAMixtureMayMove) {
+  test::write_token_folder(root / "b", 4);
+  test::write_token_folder(root / "a", 5);
+  const std::string a = (root / "a").string(), b = (root / "b").string();
+  const auto mixture = [&](int64_t steps, const std::string& sets) {
+    PretrainConfig c = config("run", 12);
+    YAML::Node recipe = to_yaml(c);
+    recipe["data"] = "";
+    recipe["mixture"] = parse_yaml(sets, "the test");
+    read_config(recipe, c, "the test");
+    c.training.steps = steps;
+    return c;
+  };
+  const PretrainConfig begun = mixture(12, "{" + b + ": 1, " + a + ": {weight: 2}}");
+  ASSERT_EQ(begun.mixture.size(), 2u);
+  EXPECT_EQ(begun.mixture[0].path, b) << "the order of the recipe";
+  EXPECT_EQ(pretrain(begun).step, 12);
+  const std::string file = (root / "run/recipe.yaml").string();
+  EXPECT_EQ(
+      failure(mixture(13, "{" + a + ": 1, " + b + ": 2}")),
+      file + ": the sets of 'mixture' are in another order than when the run began; put them back: " + b + ", " + a);
+  fs::rename(root / "b", root / "moved");
+  const std::string moved = (root / "moved").string();
+  EXPECT_EQ(pretrain(mixture(13, "[{path: " + moved + "}, {path: " + a + ", weight: 2}]")).step, 13);
+  EXPECT_NE(failure(mixture(14, "{" + moved + ": 1, " + a + ": 3}")).find("mixture[1].weight was '2', now '3'"),
+            std::string::npos);
+
+  // Earlier recipes knew the sets by their paths.
+  YAML::Node stored = read_yaml(file);
+  stored["mixture"] = parse_yaml("{" + a + ": 2, " + moved + ": 1}", "the test");
+  stored["tokens"] = 1e-6;
+  write_file(file, yaml_text(stored));
+  EXPECT_EQ(pretrain(mixture(14, "{" + moved + ": 1, " + a + ": 2}")).step, 14);
+  write_file(file, yaml_text(stored));
+  fs::rename(root / "moved", root / "b");
+  EXPECT_EQ(pretrain(mixture(15, "{" + b + ": 1, " + a + ": 2}")).step, 15) << "one of them moved";
+  write_file(file, yaml_text(stored));
+  fs::rename(root / "a", root / "c");
+  EXPECT_NE(failure(mixture(16, "{" + b + ": 1, " + (root / "c").string() + ": 2}")).find("2 of them have other paths"),
+            std::string::npos);
+  EXPECT_THROW(mixture(16, "{" + b + ": [1]}"), Error);
+}
+
+// One key says how long a run is.
+TEST_F(PretrainingTest, TokensAndStepsAreNotGivenTogether) {
+  PretrainConfig c;
+  const auto message = [&](const char* yaml) -> std::string {
+    try {
+      read_config(parse_yaml(yaml, "recipe"), c, "recipe");
+    } catch (const Error& error) {
+      return error.what();
+    }
+    return "";
+  };
+  EXPECT_EQ(message("{tokens: 1, training: {steps: 1000}}"),
+            "recipe: 'tokens' and 'training.steps' both say how long the run is; leave out training.steps, or give "
+            "tokens=0");
+  EXPECT_NE(message("{warmup_tokens: 0.5, training: {schedule: {warmup_steps: 0}}}")
+                .find("'warmup_tokens' and 'training.schedule.warmup_steps' both"),
+            std::string::npos);
+  EXPECT_EQ(message("{tokens: 0, warmup_tokens: 0, training: {steps: 10, schedule: {warmup_steps: 2}}}"), "");
+  EXPECT_EQ(message("{tokens: 2, warmup_tokens: 1, batch: 1000, training: {schedule: {lr: 1}}}"), "");
+  EXPECT_EQ(with_steps(c).training.steps, 7813);
+  EXPECT_EQ(with_steps(c).tokens, 0) << "the run says its length in steps";
+}
+
+// Embeddings whose width the recipe does not state have that of the data, in every set.
+TEST_F(PretrainingTest, TheWidthOfEmbeddingsIsThatOfTheData) {
+  const auto write = [&](const std::string& set, int64_t width) {
+    for (int i = 0; i < 8; ++i)
+      write_npy(root / set / "t5_caption" / ("room" + std::to_string(i) + ".npy"),
+                npy_from_floats(std::vector<float>(2 * width, float(i)), {2, width}));
+  };
+  write("data", 6);
+  PretrainConfig c = config("run", 2);
+  c.model.domains_in.emplace_back("t5_caption");
+  set_quiet(false);
+  testing::internal::CaptureStderr();
+  pretrain(c);
+  set_quiet(true);
+  EXPECT_NE(testing::internal::GetCapturedStderr().find(
+                c.data + ": t5_caption has vectors of 6 numbers, so the model reads that width instead of the 4096"),
+            std::string::npos);
+  EXPECT_EQ(FourM::open(root / "run/model").modality("t5_caption").width, 6);
+  c.training.steps = 3;
+  EXPECT_EQ(pretrain(c).step, 3);
+  // A model to start from states it, by its own table.
+  PretrainConfig next = c;
+  next.out = (root / "next").string();
+  next.init = c.out + "/model";
+  next.model = {};
+  next.modalities.clear();
+  EXPECT_EQ(failure(next), "");
+  EXPECT_EQ(with_model(next).model.dim, 32);
+  EXPECT_EQ(FourM::open(root / "next/model").modality("t5_caption").width, 6);
+  test::write_token_folder(root / "other", 8);
+  write("other", 4);
+  next.data = (root / "other").string();
+  next.out = (root / "third").string();
+  EXPECT_NE(failure(next).find("expected vectors of 6 numbers, found 4"), std::string::npos);
+  PretrainConfig both = c;
+  both.out = (root / "both").string();
+  both.mixture = {set(c.data), set((root / "other").string())};
+  both.data.clear();
+  EXPECT_NE(failure(both).find("t5_caption has vectors of 4 numbers, those of an earlier set have 6"),
+            std::string::npos);
 }
 
 TEST_F(PretrainingTest, StartsFromAModel) {

@@ -81,12 +81,10 @@ class RecipesTest : public testing::Test {
     all.insert(all.end(), c.model.domains_out.begin(), c.model.domains_out.end());
     for (const auto& path : {c.data, c.eval_data})
       if (!path.empty()) data.token_set(path, all, table);
-    std::map<std::string, TrainingSet> mixture;
-    for (const auto& [path, set] : c.mixture) {
-      data.token_set(path, set.domains_in.empty() ? all : set.domains_in, table);
-      mixture[under_root(path)] = set;
+    for (TrainingSet& set : c.mixture) {
+      data.token_set(set.path, set.domains_in.empty() ? all : set.domains_in, table);
+      set.path = under_root(set.path);
     }
-    c.mixture = mixture;
     for (auto* path : {&c.out, &c.data, &c.eval_data, &c.init, &c.text_tokenizer}) *path = under_root(*path);
     trains_and_resumes(c, pretrain);
   }
