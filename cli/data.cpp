@@ -39,6 +39,7 @@ CheckReport checked(const Options& o) {
     own.extend(fs::path(o.modalities));
     for (const auto& name : own.names()) names.insert(name);
   }
+  check(o.recipe.empty() || !names.empty(), o.recipe, ": names no modalities, neither by 'model' nor by 'init'");
   CheckOptions options = o.check;
   options.image_size = recipe.model.image_size;
   options.patch_size = recipe.model.patch_size;

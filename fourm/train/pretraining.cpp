@@ -384,7 +384,7 @@ void PretrainConfig::migrate_run(YAML::Node& stored, const std::string& origin, 
 ModalityTable recipe_modalities(const PretrainConfig& config) {
   ModalityTable table = ModalityTable::official();
   if (!config.init.empty()) {
-    const fs::path rows = model_folder(config.init) / "modalities.yaml";
+    const fs::path start(config.init), rows = (is_run_folder(start) ? start / "model" : start) / "modalities.yaml";
     if (fs::is_regular_file(rows)) table.extend(rows);
   }
   if (!config.modalities.empty()) table.extend(fs::path(config.modalities));

@@ -64,18 +64,19 @@ bool is_changeable(const RunRecipe& recipe, const std::string& key) {
 std::vector<RunFolder::Change> changes_of(const fs::path& file, const YAML::Node& stored, const RunRecipe& recipe) {
   std::vector<RunFolder::Change> changes;
   std::vector<std::string> other;
-  std::string first;  // of them, as it would be given on the command line
+  std::string hint;  // the first of them as it would be given on the command line
   for (const auto& change : differences(stored, parse_yaml(yaml_text(recipe.values), "recipe"))) {
     if (is_changeable(recipe, change.key)) {
       changes.push_back(change);
       continue;
     }
-    if (other.empty()) first = concat(change.key, "=", change.before);
+    if (other.empty() && change.key.find('[') == std::string::npos)
+      hint = concat(" (", change.key, "=", change.before, ")");
     other.push_back(concat(change.key, " was '", change.before, "', now '", change.now, "'"));
   }
   if (other.size() > 5) other.resize(5);
   check(other.empty(), file.string(), ": the folder holds a run of another recipe (", join(other, "; "),
-        "); to go on with that run give its values (", first, "), and for another run another folder");
+        "); to go on with that run give its values", hint, ", and for another run another folder");
   return changes;
 }
 

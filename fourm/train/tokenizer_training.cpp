@@ -229,8 +229,12 @@ void TokenizerRecipe::migrate_run(YAML::Node& stored, const std::string& origin,
   }
   if (format > 1) return;
   TokenizerRecipe recipe;
-  if (stored["crops"].as<int64_t>(recipe.crops) == 1 && stored["eval_crops"].as<int64_t>(recipe.eval_crops) == 1)
-    stored.remove("smallest_crop");  // only middle squares
+  // Runs of middle squares alone do not depend on the sizes of random crops.
+  if (stored["crops"].as<int64_t>(recipe.crops) == 1 && stored["eval_crops"].as<int64_t>(recipe.eval_crops) == 1) {
+    stored.remove("smallest_crop");
+    stored["crop_scale"] = crop_scale;
+    stored["crop_ratio"] = crop_ratio;
+  }
   const bool memory_codes = stored["tokenizer"]["quant_type"].as<std::string>("lucid") == "memcodes";
   check(memory_codes || stored["training"]["accumulate"].as<int64_t>(1) == 1, origin,
         ": the run began when each micro-batch updated the codebook; its statistics do not fit today's, which are per "

@@ -349,6 +349,8 @@ TEST_F(Program, TokenFilesAreTheSameEverywhere) {
   expect_done("data check " + path("other"));
   const Outcome unknown = run("data check " + path("other") + " --recipe " + path("next.yaml"));
   EXPECT_EQ(unknown.code, 1);
+  write_file(folder_ / "empty.yaml", "data: " + path("other") + "\n");
+  expect_failure("data check " + path("other") + " --recipe " + path("empty.yaml"), "names no modalities");
   EXPECT_NE(unknown.out.find("holds the token 999"), std::string::npos) << unknown.out << unknown.errors;
 
   // Several codebooks are decoded where they are generated, and from their file.
