@@ -1,5 +1,6 @@
 #include "fourm/train/tokenizer_training.h"
 
+#include <algorithm>
 #include <cmath>
 
 #include "fourm/core/log.h"
@@ -328,9 +329,7 @@ Outcome train_tokenizer(const TokenizerRecipe& given, const StopToken& stop) {
   TokenizerRecipe recipe = given;
   if (!recipe.start_from.empty()) {
     const auto stated = recipe.tokenizer.input;
-    int64_t largest = recipe.size;
-    for (const int64_t size : recipe.sizes) largest = std::max(largest, size);
-    recipe.tokenizer = resized(TokenizerFiles::open(recipe.start_from).config, largest);
+    recipe.tokenizer = TokenizerFiles::open(recipe.start_from).config;
     if (!recipe.tokenizer.input) recipe.tokenizer.input = stated;
   }
   recipe.tokenizer.threshold_ema_dead_code = TokenizerConfig().threshold_ema_dead_code;  // see trained_config()
@@ -351,6 +350,9 @@ Outcome train_tokenizer(const TokenizerRecipe& given, const StopToken& stop) {
   for (const int64_t size : sizes)
     check(size > 0 && size <= 4096 && size % recipe.tokenizer.patch_size == 0, "the size ", size,
           " is not a multiple of patch_size ", recipe.tokenizer.patch_size, " (at most 4096)");
+  // Feature maps have their own size.
+  if (!recipe.start_from.empty() && !recipe.tokenizer.input->has_features())
+    recipe.tokenizer = resized(recipe.tokenizer, recipe.sizes.empty() ? recipe.size : std::ranges::max(recipe.sizes));
   TokenizerTraining objective(recipe);
   return train(objective, recipe, stop);
 }

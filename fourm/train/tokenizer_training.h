@@ -28,7 +28,7 @@ struct TokenizerRecipe {
     v("start_from", start_from,
       "a tokenizer whose config and weights training begins with; of 'tokenizer' only 'input' is read then, where that "
       "tokenizer does not say what it reads. Position tables are made anew where the size of training (the largest of "
-      "`sizes`) is not its image_size",
+      "`sizes`) is not its image_size, but for features",
       KeyRole::kChangeable);
     v("loss", loss, "mse, l1, smooth_l1, cross_entropy (labels), cosine, cosine_1d or binary_cross_entropy");
     v("seed", seed, "of weights, order, flips and restarts");

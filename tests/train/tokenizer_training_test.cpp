@@ -275,6 +275,18 @@ TEST(TokenizerTraining, FeatureMapsComeBackBetter) {
   const auto tokenizer = PictureTokenizer::open(fs::path(recipe.out) / "model");
   const auto maps = load_squares(tokenizer.input(), picture_files(folder), 32, 1, 0);
   EXPECT_GT(evaluate_tokenizer(tokenizer, maps).measures.at("cosine"), 0.9);
+
+  // Maps have a size of their own, which `size` does not change.
+  TokenizerRecipe next = recipe;
+  next.out += "_next";
+  fs::remove_all(next.out);
+  next.start_from = recipe.out + "/model";
+  next.tokenizer = {};
+  next.size = 64;
+  next.training.steps = 1;
+  next.training.schedule.warmup_steps = 0;
+  train_tokenizer(next);
+  EXPECT_EQ(TokenizerFiles::open(next.out + "/model").config.image_size, 32);
 }
 
 TEST(TokenizerTraining, TrainingGoesOnFromATokenizer) {
