@@ -202,12 +202,12 @@ DataStats data_stats(const std::string& path, int64_t preview, int threads) {
 
 double reading_speed(const std::string& path, const fs::path& text_tokenizer, double seconds) {
   const WordPiece text = WordPiece::load(text_tokenizer);
+  const Source source = Source::open(path);
   ModalityTable table;
-  table.extend(fs::path(path) / "modalities.yaml");
+  table.extend(source.root() / "modalities.yaml");
   for (const char* name : {"caption", "det"})
     table.extend(concat("modalities: {", name, ": {kind: sequence, max_tokens: 256, vocab_size: ", text.size(), "}}"),
                  "the speed test");
-  const Source source = Source::open(path);
   std::vector<Modality> modalities;
   std::vector<std::string> names;
   for (const auto& name : table.names())

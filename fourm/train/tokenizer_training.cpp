@@ -156,6 +156,8 @@ class TokenizerTraining : public Objective {
     tokenizer_->quantizer().update(draws);
   }
 
+  bool can_skip_steps() const override { return false; }
+
   Evaluation evaluate(int64_t) override {
     if (eval_pictures_.empty()) return {};
     const auto report = evaluate_tokenizer(PictureTokenizer(tokenizer_), eval_pictures_);
@@ -339,8 +341,6 @@ Outcome train_tokenizer(const TokenizerRecipe& given, const StopToken& stop) {
       recipe.tokenizer.picture_input(recipe.start_from.empty() ? "" : name_in_path(recipe.start_from));
   check(!recipe.out.empty(), "the recipe names no run folder: set 'out'");
   check(!recipe.data.empty(), "the recipe names no pictures: set 'data'");
-  check(!recipe.training.skip_non_finite,
-        "training.skip_non_finite: a codebook keeps values that are not finite, so tokenizers cannot skip such steps");
   check(recipe.batch > 0 && recipe.crops >= 0 && recipe.eval_crops > 0 && recipe.eval_pictures >= 0,
         "batch and eval_crops must be positive, crops and eval_pictures not negative");
   crop_options(recipe);

@@ -129,8 +129,8 @@ class Trainer {
   [[noreturn]] void stop_at(const char* what, double value) const {
     const auto last = run_.latest();
     fail(run_.path().string(), ": the ", what, " of step ", step_ + 1, " is ", value, "; the last good checkpoint is ",
-         last ? last->folder.string() : "none",
-         "; try a lower lr, more warmup_steps or a clip_norm, or training.skip_non_finite=true");
+         last ? last->folder.string() : "none", "; try a lower lr, more warmup_steps or a clip_norm",
+         objective_.can_skip_steps() ? ", or training.skip_non_finite=true" : "");
   }
 
   void evaluate() {
@@ -235,6 +235,9 @@ Outcome train(Objective& objective, const TrainingConfig& config, const RunRecip
         "steps, accumulate, log_every and keep_checkpoints should be at least 1");
   check(config.evaluate_every >= 0 && config.checkpoint_every >= 0 && config.threads >= 0,
         "evaluate_every, checkpoint_every and threads should be 0 or more");
+  check(
+      !config.skip_non_finite || objective.can_skip_steps(),
+      "training.skip_non_finite: steps of this training cannot be skipped, since its codebook keeps what it has seen");
   at::set_num_threads(config.threads > 0 ? static_cast<int>(config.threads) : processor_count());
   return Trainer(objective, config, recipe, folder).run(stop);
 }

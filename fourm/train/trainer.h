@@ -39,6 +39,8 @@ class Objective {
   /// Updates buffers (codebook statistics), once a step: after the losses of all its micro-batches, before the optimizer
   /// changes the weights. `step` counts from 0.
   virtual void update_buffers(int64_t /*step*/) {}
+  /// Whether a step may be skipped after loss() has run; false where buffers keep what a loss has seen.
+  virtual bool can_skip_steps() const { return true; }
   /// After `step` steps. The weights are the averages, if averages are kept.
   virtual Evaluation evaluate(int64_t step) = 0;
   /// Writes the finished model into an existing folder.
