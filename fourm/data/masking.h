@@ -7,6 +7,7 @@
 #include <string>
 #include <vector>
 
+#include "fourm/core/config.h"
 #include "fourm/core/rng.h"
 #include "fourm/data/sample.h"
 #include "fourm/text/sentinel.h"
@@ -22,7 +23,7 @@ struct MaskingComponent {
 
   template <class Visitor>
   void fields(Visitor& v) {
-    v("name", name, "what evaluations call it; empty = its number in the mixture");
+    v("name", name, "what evaluations call it; empty = its number in the mixture", KeyRole::kChangeable);
     v("weight", weight, "how often this component is drawn, relative to the others");
     v("input", input, "modality -> Dirichlet alpha of its part of the input; 0 = never");
     v("input_others", input_others, "alpha of the input modalities that are not named");

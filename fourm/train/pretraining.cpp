@@ -106,6 +106,8 @@ YAML::Node listed_sets(const YAML::Node& sets, const std::string& origin) {
     const auto path = item.first.as<std::string>();
     check(item.second.IsScalar() || item.second.IsMap(), origin, ": mixture.", path,
           ": expected a weight or a mapping");
+    check(!item.second.IsMap() || !item.second["path"].IsDefined(), origin, ": mixture.", path,
+          ": has a 'path' too; a list of sets has paths, a mapping has them as its keys");
     YAML::Node set(YAML::NodeType::Map);
     set["path"] = path;
     if (item.second.IsScalar()) set["weight"] = item.second;

@@ -3,6 +3,7 @@
 
 #include <optional>
 
+#include "fourm/core/config.h"
 #include "fourm/data/masking.h"
 
 namespace fourm {

@@ -324,6 +324,10 @@ TEST_F(PretrainingTest, MeasuresKeepTheNumbersOfTheirComponents) {
   pretrain(c);
   EXPECT_TRUE(last_evaluation("run").contains("1/caption"));
   EXPECT_FALSE(last_evaluation("run").contains("0/caption"));
+  c.masking.mixture[1].name = "all";  // a run may change what it calls them
+  c.training.steps = 3;
+  EXPECT_EQ(pretrain(c).step, 3);
+  EXPECT_TRUE(last_evaluation("run").contains("all/caption"));
   c.out = (root / "twice").string();
   c.masking.mixture[0].name = c.masking.mixture[1].name = "one";
   EXPECT_EQ(failure(c), "masking.mixture[1].name: 'one' is the name of an earlier component; give each another name");
@@ -371,6 +375,7 @@ TEST_F(PretrainingTest, SetsOfAMixtureMayMove) {
   EXPECT_NE(failure(mixture(16, "{" + b + ": 1, " + (root / "c").string() + ": 2}")).find("2 of them have other paths"),
             std::string::npos);
   EXPECT_THROW(mixture(16, "{" + b + ": [1]}"), Error);
+  EXPECT_THROW(mixture(16, "{" + b + ": {path: " + a + "}}"), Error);
 }
 
 // One key says how long a run is.
