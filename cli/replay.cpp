@@ -4,7 +4,7 @@
 #include "cli/verbs.h"
 #include "fourm/core/log.h"
 #include "fourm/core/strings.h"
-#include "fourm/generate/replay.h"
+#include "fourm/parity/cases.h"
 
 namespace fourm {
 

@@ -1,5 +1,6 @@
-# fourm_folder(NAME PLAIN|TENSOR): one library a folder, linked to every folder before it. TENSOR folders include ATen,
-# whose headers take seconds to parse: they share one precompiled header.
+# fourm_folder(NAME PLAIN|TENSOR [APART]): one library a folder, linked to every folder before it. TENSOR folders include
+# ATen, whose headers take seconds to parse: they share one precompiled header. APART: not part of the library, linked
+# only where it is named.
 set_property(GLOBAL PROPERTY FOURM_FOLDERS "")
 
 function(fourm_folder name kind)
@@ -13,7 +14,9 @@ function(fourm_folder name kind)
       target_link_libraries(${target} PUBLIC fourm_torch)
       fourm_precompile(${target})
     endif()
-    set_property(GLOBAL PROPERTY FOURM_FOLDERS ${target} ${before})
+    if(NOT "APART" IN_LIST ARGN)
+      set_property(GLOBAL PROPERTY FOURM_FOLDERS ${target} ${before})
+    endif()
   endif()
 endfunction()
 
@@ -37,7 +40,7 @@ function(fourm_program)
   if(sources)
     add_executable(fourm ${sources})
     set_target_properties(fourm PROPERTIES RUNTIME_OUTPUT_DIRECTORY ${PROJECT_BINARY_DIR})
-    target_link_libraries(fourm PRIVATE fourm_flags fourm_plain_deps fourm_torch ${folders})
+    target_link_libraries(fourm PRIVATE fourm_parity fourm_flags fourm_plain_deps fourm_torch ${folders})
     target_compile_definitions(fourm PRIVATE FOURM_VERSION="${PROJECT_VERSION}")
     target_precompile_headers(fourm PRIVATE ${PROJECT_SOURCE_DIR}/cli/verbs.h)  # CLI11 takes seconds to parse
     set_target_properties(fourm PROPERTIES INSTALL_RPATH_USE_LINK_PATH ON)

@@ -9,9 +9,8 @@
 namespace fourm {
 namespace {
 
-const std::vector<std::string> kOrder{"core", "io",        "text",     "modality", "rooms",    "data",
-                                      "nn",   "tokenizer", "clip",     "model",    "generate", "eval",
-                                      "dist", "train",     "transfer", "serve",    "bench"};
+const std::vector<std::string> kOrder{"core", "io",        "text", "modality", "rooms",    "data", "nn",    "tokenizer",
+                                      "clip", "model", "generate", "eval",     "train", "bench", "parity"};
 
 size_t rank(const std::string& folder) {
   return static_cast<size_t>(std::find(kOrder.begin(), kOrder.end(), folder) - kOrder.begin());

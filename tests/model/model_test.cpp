@@ -4,7 +4,6 @@
 #include "fourm/core/json.h"
 #include "fourm/core/log.h"
 #include "fourm/model/fourm.h"
-#include "fourm/model/padded.h"
 #include "tests/support/compare.h"
 #include "tests/support/fixtures.h"
 

@@ -1,4 +1,4 @@
-#include "fourm/text/text_case.h"
+#include "fourm/parity/cases.h"
 
 #include <array>
 #include <functional>
@@ -19,15 +19,15 @@ Json decoded_both_ways(const WordPiece& text, const Ids& ids) {
   return {{"decode_keep_special", text.decode(ids, false)}, {"decode_skip_special", text.decode(ids, true)}};
 }
 
-Json answer_string(const Json& question, const WordPiece& text, const std::string& where) {
-  const Ids ids = text.encode(json_get<std::string>(question, "text", where));
-  Json answer{{"ids", ids}, {"tokens", text.tokens(ids)}};
-  answer.update(decoded_both_ways(text, ids));
-  return answer;
+Json run_string(const Json& entry, const WordPiece& text, const std::string& where) {
+  const Ids ids = text.encode(json_get<std::string>(entry, "text", where));
+  Json result{{"ids", ids}, {"tokens", text.tokens(ids)}};
+  result.update(decoded_both_ways(text, ids));
+  return result;
 }
 
-Json answer_ids(const Json& question, const WordPiece& text, const std::string& where) {
-  return decoded_both_ways(text, json_get<Ids>(question, "ids", where));
+Json run_ids(const Json& entry, const WordPiece& text, const std::string& where) {
+  return decoded_both_ways(text, json_get<Ids>(entry, "ids", where));
 }
 
 Json with_ids(const std::string& string, const WordPiece& text) {
@@ -53,17 +53,17 @@ std::array<double, n> numbers(const Json& object, const char* key, const std::st
   return out;
 }
 
-Json answer_boxes(const Json& question, const WordPiece& text, const std::string& where) {
+Json run_boxes(const Json& entry, const WordPiece& text, const std::string& where) {
   std::vector<LabelledBox> boxes;
-  for (const Json& instance : json_get<Json>(question, "instances", where)) {
+  for (const Json& instance : json_get<Json>(entry, "instances", where)) {
     const auto [xmin, ymin, xmax, ymax] = numbers<4>(instance, "boxes", where);
     boxes.push_back({xmin, ymin, xmax, ymax, json_get<std::string>(instance, "class_name", where),
                      json_get<double>(instance, "score", where)});
   }
-  const auto size = numbers<2>(question, "orig_size_hw", where);
-  const auto crop = numbers<4>(question, "crop_top_left_h_w", where);
-  const CropView view{size[0], size[1], crop[0], crop[1], crop[2], crop[3], json_get<bool>(question, "flip", where)};
-  const auto params = json_get<Json>(question, "params", where);
+  const auto size = numbers<2>(entry, "orig_size_hw", where);
+  const auto crop = numbers<4>(entry, "crop_top_left_h_w", where);
+  const CropView view{size[0], size[1], crop[0], crop[1], crop[2], crop[3], json_get<bool>(entry, "flip", where)};
+  const auto params = json_get<Json>(entry, "params", where);
   BoxOptions options;
   options.threshold = json_get<double>(params, "det_threshold", where);
   if (!json_get<Json>(params, "det_max_instances", where).is_null())
@@ -76,32 +76,32 @@ Json answer_boxes(const Json& question, const WordPiece& text, const std::string
   const auto seen = view_boxes(boxes, view, options, random);
   const std::string string = boxes_to_string(seen, bins);
   const std::string decoded = text.decode(text.encode(string), false);
-  Json answer{{"boxes_after_augment", to_json(seen, true)}};
-  answer.update(with_ids(string, text));
-  answer["decoded"] = decoded;
-  answer["boxes_back"] = to_json(boxes_from_string(decoded, bins), false);
-  return answer;
+  Json result{{"boxes_after_augment", to_json(seen, true)}};
+  result.update(with_ids(string, text));
+  result["decoded"] = decoded;
+  result["boxes_back"] = to_json(boxes_from_string(decoded, bins), false);
+  return result;
 }
 
-Json answer_inverse(const Json& question, const WordPiece&, const std::string& where) {
+Json run_inverse(const Json& entry, const WordPiece&, const std::string& where) {
   const auto boxes =
-      boxes_from_string(json_get<std::string>(question, "string", where), json_get<int64_t>(question, "bins", where));
+      boxes_from_string(json_get<std::string>(entry, "string", where), json_get<int64_t>(entry, "bins", where));
   return {{"boxes_back", to_json(boxes, false)}};
 }
 
-Json answer_metadata(const Json& question, const WordPiece& text, const std::string& where) {
+Json run_metadata(const Json& entry, const WordPiece& text, const std::string& where) {
   Metadata metadata;
-  const auto given = json_get<Json>(question, "metadata", where);
+  const auto given = json_get<Json>(entry, "metadata", where);
   check(given.is_object(), where, ": 'metadata' must be an object");
   for (const auto& [name, value] : given.items()) metadata.emplace_back(name, json_get<double>(given, name, where));
   const auto chunks = metadata_to_chunks(metadata);
-  Json answer = with_ids(join(chunks, " "), text);
-  answer["chunks"] = chunks;
-  return answer;
+  Json result = with_ids(join(chunks, " "), text);
+  result["chunks"] = chunks;
+  return result;
 }
 
-Json answer_palette(const Json& question, const WordPiece& text, const std::string& where) {
-  const auto values = json_get<std::vector<double>>(question, "values_rgb_flat", where);
+Json run_palette(const Json& entry, const WordPiece& text, const std::string& where) {
+  const auto values = json_get<std::vector<double>>(entry, "values_rgb_flat", where);
   check(values.size() % 3 == 0, where, ": 'values_rgb_flat' must hold three numbers a colour, found ", values.size());
   std::vector<PaletteColour> colours;
   for (size_t i = 0; i < values.size(); i += 3) colours.push_back({values[i], values[i + 1], values[i + 2]});
@@ -130,23 +130,22 @@ HumanPose read_pose(const Json& list, const std::string& where) {
   return person;
 }
 
-Json answer_poses(const Json& question, const WordPiece& text, const std::string& where) {
+Json run_poses(const Json& entry, const WordPiece& text, const std::string& where) {
   std::vector<HumanPose> people;
-  for (const Json& list : json_get<Json>(question, "instances", where)) people.push_back(read_pose(list, where));
-  for (const auto& [key, value] : question.items())
+  for (const Json& list : json_get<Json>(entry, "instances", where)) people.push_back(read_pose(list, where));
+  for (const auto& [key, value] : entry.items())
     if (key.starts_with("group_orders"))
-      return with_ids(poses_to_string(people, json_get<std::vector<GroupOrder>>(question, key, where)), text);
+      return with_ids(poses_to_string(people, json_get<std::vector<GroupOrder>>(entry, key, where)), text);
   fail(where, ": the orders of the groups are missing");
 }
 
 struct List {
   const char* name;
-  Json (*answer)(const Json& question, const WordPiece& text, const std::string& where);
+  Json (*run)(const Json& entry, const WordPiece& text, const std::string& where);
 };
-constexpr List kLists[] = {{"strings", answer_string},    {"id_decodes", answer_ids},
-                           {"box_sets", answer_boxes},    {"inverse_only", answer_inverse},
-                           {"metadata", answer_metadata}, {"color_palette", answer_palette},
-                           {"human_poses", answer_poses}};
+constexpr List kLists[] = {{"strings", run_string},       {"id_decodes", run_ids},    {"box_sets", run_boxes},
+                           {"inverse_only", run_inverse}, {"metadata", run_metadata}, {"color_palette", run_palette},
+                           {"human_poses", run_poses}};
 
 fs::path find_tokenizer(const fs::path& folder, const std::string& name, const std::optional<fs::path>& given) {
   check(!name.empty() && fs::path(name).filename() == name, folder.string(),
@@ -166,20 +165,20 @@ Json run_text_case(const fs::path& case_folder, const std::optional<fs::path>& t
   const auto name = json_get<std::string>(description, "tokenizer", origin);
   const WordPiece text = WordPiece::load(find_tokenizer(case_folder, name, tokenizer));
 
-  Json answers = Json::object();
+  Json results = Json::object();
   for (const auto& file : json_get<std::vector<std::string>>(description, "files", origin)) {
     check(fs::path(file).filename() == file, origin, ": 'files' must be file names, found ", printable(file));
     const fs::path path = case_folder / file;
-    const Json questions = read_json(path);
+    const Json file_lists = read_json(path);
     for (const List& list : kLists) {
-      if (!questions.contains(list.name)) continue;
-      const auto entries = json_get<Json>(questions, list.name, path.string());
-      Json& out = answers[list.name] = Json::array();
-      for (const Json& question : entries)
-        out.push_back(list.answer(question, text, concat(path.string(), ", ", list.name, "[", out.size(), "]")));
+      if (!file_lists.contains(list.name)) continue;
+      const auto entries = json_get<Json>(file_lists, list.name, path.string());
+      Json& out = results[list.name] = Json::array();
+      for (const Json& entry : entries)
+        out.push_back(list.run(entry, text, concat(path.string(), ", ", list.name, "[", out.size(), "]")));
     }
   }
-  return answers;
+  return results;
 }
 
 }  // namespace fourm

@@ -1,12 +1,5 @@
-#include "fourm/generate/replay.h"
-
 #include "fourm/core/error.h"
-#include "fourm/core/json.h"
-#include "fourm/core/strings.h"
-#include "fourm/generate/forward_case.h"
-#include "fourm/generate/generation_case.h"
-#include "fourm/text/text_case.h"
-#include "fourm/tokenizer/tokenizer_case.h"
+#include "fourm/parity/cases.h"
 
 namespace fourm {
 

@@ -5,7 +5,7 @@
 
 #include "fourm/core/json.h"
 #include "fourm/core/strings.h"
-#include "fourm/tokenizer/tokenizer_case.h"
+#include "fourm/parity/cases.h"
 #include "tests/support/fixtures.h"
 
 namespace fourm {

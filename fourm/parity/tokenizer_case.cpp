@@ -1,4 +1,4 @@
-#include "fourm/tokenizer/tokenizer_case.h"
+#include "fourm/parity/cases.h"
 
 #include "fourm/core/error.h"
 #include "fourm/tokenizer/diffusion_decoder.h"

@@ -1,5 +1,5 @@
 // Official checkpoints give the original's tensors (fixtures: transformer/forward_*, variant_*).
-#include "fourm/generate/forward_case.h"
+#include "fourm/parity/cases.h"
 
 #include <cfloat>
 #include <cmath>

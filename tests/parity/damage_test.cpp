@@ -2,8 +2,8 @@
 #include <unistd.h>
 
 #include "fourm/core/file.h"
-#include "fourm/generate/forward_case.h"
 #include "fourm/model/fourm.h"
+#include "fourm/parity/cases.h"
 #include "tests/support/damage.h"
 #include "tests/support/fixtures.h"
 

@@ -2,7 +2,7 @@
 #include <gtest/gtest.h>
 #include <unistd.h>
 
-#include "fourm/text/text_case.h"
+#include "fourm/parity/cases.h"
 #include "tests/support/fixtures.h"
 
 namespace fourm {

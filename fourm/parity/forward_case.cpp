@@ -1,11 +1,11 @@
-#include "fourm/generate/forward_case.h"
+#include "fourm/parity/cases.h"
 
 #include <algorithm>
 
 #include "fourm/core/error.h"
 #include "fourm/core/json.h"
 #include "fourm/generate/generator.h"
-#include "fourm/model/padded.h"
+#include "fourm/parity/padded_batch.h"
 
 namespace fourm {
 namespace {

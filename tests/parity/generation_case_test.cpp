@@ -1,5 +1,5 @@
 // Greedy generations equal the original's (fixture: transformer/generate_greedy_7), run by run.
-#include "fourm/generate/generation_case.h"
+#include "fourm/parity/cases.h"
 
 #include "fourm/core/json.h"
 #include "tests/support/compare.h"

@@ -1,4 +1,4 @@
-#include "fourm/generate/generation_case.h"
+#include "fourm/parity/cases.h"
 
 #include <algorithm>
 #include <map>
@@ -7,7 +7,7 @@
 #include "fourm/core/json.h"
 #include "fourm/generate/generator.h"
 #include "fourm/generate/schedule.h"
-#include "fourm/model/padded.h"
+#include "fourm/parity/padded_batch.h"
 
 namespace fourm {
 namespace {
