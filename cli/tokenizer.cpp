@@ -14,6 +14,7 @@
 #include "fourm/io/image_file.h"
 #include "fourm/io/npy.h"
 #include "fourm/modality/input_kind.h"
+#include "fourm/nn/packed_linear.h"
 #include "fourm/train/tokenizer_training.h"
 
 namespace fourm {
@@ -64,6 +65,7 @@ PictureTokenizer open(const Options& options) {
   if (!options.kind.empty())
     check(kind_in_name(options.kind).has_value(), "--kind ", printable(options.kind),
           ": expected rgb, grey (edges), normal, depth, semseg, mask, features or the name of a modality");
+  warn_of_slow_precision("--precision", options.engine.precision, bf16_is_fast());
   auto tokenizer = PictureTokenizer::open(options.tokenizer, packing_of(options.engine), options.kind);
   check(options.kind.empty() || tokenizer.input().kind == kind_in_name(options.kind), options.tokenizer, ": reads '",
         tokenizer.input().kind, "', which --kind ", options.kind, " contradicts");

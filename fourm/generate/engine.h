@@ -22,4 +22,9 @@ struct EngineConfig {
 /// reference engine, which computes plainly in float32.
 std::optional<Precision> packing_of(const EngineConfig& config);
 
+/// Warns where `precision` is "bf16" and the processor has no instructions for it. `key` is the option; `reason` may say
+/// where the value comes from.
+void warn_of_slow_precision(const std::string& key, const std::string& precision, bool bf16_fast,
+                            const std::string& reason = "");
+
 }  // namespace fourm

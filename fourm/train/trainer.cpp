@@ -8,6 +8,7 @@
 #include "fourm/core/log.h"
 #include "fourm/core/parallel.h"
 #include "fourm/core/strings.h"
+#include "fourm/generate/engine.h"
 #include "fourm/nn/precision.h"
 
 namespace fourm {
@@ -223,9 +224,8 @@ std::string resolve_precision(const std::string& asked, const std::optional<std:
   check(asked == "auto" || asked == "f32" || asked == "bf16", "training.precision is ", printable(asked),
         ", expected f32, bf16 or auto");
   const std::string precision = asked != "auto" ? asked : begun.value_or(bf16_fast ? "bf16" : "f32");
-  if (precision == "bf16" && !bf16_fast)
-    warn("training.precision is bf16, ", asked == "auto" ? "with which the run began; " : "",
-         "this processor has no instructions for it: f32 is many times faster here");
+  warn_of_slow_precision("training.precision", precision, bf16_fast,
+                         asked == "auto" ? "with which the run began; " : "");
   return precision;
 }
 

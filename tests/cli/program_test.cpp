@@ -13,6 +13,7 @@
 #include "fourm/core/json.h"
 #include "fourm/io/image.h"
 #include "fourm/io/npy.h"
+#include "fourm/nn/packed_linear.h"
 #include "tests/support/described_pictures.h"
 #include "tests/support/fixtures.h"
 #include "tests/support/small_model.h"
@@ -373,6 +374,11 @@ TEST_F(Program, TokenFilesAreTheSameEverywhere) {
   EXPECT_EQ(read_image(folder_ / "images/one.png").height, 32);
   EXPECT_EQ(read_image(folder_ / "images/one.png"), read_image(folder_ / "images/2.png"));
   EXPECT_EQ(list_files(folder_ / "images/two").size(), 2u);
+
+  const std::string slow = expect_done("tokenizer decode --precision bf16 --tokenizer " + rgb + " " + path("one.npy") +
+                                       " --out " + path("bf16"))
+                               .errors;
+  EXPECT_EQ(slow.find("warning: --precision is bf16") == std::string::npos, bf16_is_fast()) << slow;
 }
 
 // A decoder that fails costs neither the tokens nor the other results.
