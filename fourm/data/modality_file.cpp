@@ -14,10 +14,15 @@ namespace {
 
 constexpr float kMean[3] = {0.485f, 0.456f, 0.406f}, kDeviation[3] = {0.229f, 0.224f, 0.225f};
 
-// Row `i` of an array along its first dimension.
-NpyArray row_of(const NpyArray& array, int64_t i) {
-  const size_t bytes = array.bytes.size() / static_cast<size_t>(array.shape[0]);
-  return {array.dtype, {array.shape.begin() + 1, array.shape.end()}, array.bytes.substr(bytes * i, bytes)};
+// Token ids of a sequence.
+TokenArray id_array(const std::string& bytes, const Modality& m, const std::string& where) {
+  try {
+    return TokenArray(bytes, where, ExpectedTokens::of(m));
+  } catch (const Error& error) {
+    check(m.name.substr(0, m.name.find('@')) != "sam_instance", error.what(),
+          "; write SAM instances as texts in .txt or .json (docs/data.md), or their token ids as .npy of integers");
+    throw;
+  }
 }
 
 NpyArray decode_pixels(const std::string& bytes, const Modality& m, const std::string& where) {
@@ -29,27 +34,6 @@ NpyArray decode_pixels(const std::string& bytes, const Modality& m, const std::s
 }
 
 }  // namespace
-
-TokenArray::TokenArray(std::string_view bytes, std::string where, int64_t length)
-    : array_(decode_npy(bytes, where)), where_(std::move(where)) {
-  check(array_.dtype[0] == 'i' || array_.dtype[0] == 'u', where_, ": tokens should be integers, found dtype '",
-        array_.dtype, "'");
-  auto& shape = array_.shape;
-  check(!shape.empty() && shape.size() <= 3 && array_.count() > 0, where_,
-        ": expected tokens [crops, tokens] or [crops, rows, columns], found ", counted(shape.size(), "dimension"));
-  if (shape.size() == 3) shape = {shape[0], shape[1] * shape[2]};
-  const bool grid = shape.size() == 2 && length > 0 && shape[1] != length && shape[0] * shape[1] == length;
-  if (shape.size() == 1 || grid) shape = {1, array_.count()};
-  crops_ = shape[0];
-  length_ = shape[1];
-}
-
-std::vector<int64_t> TokenArray::ids(int64_t crop, int64_t vocabulary) const {
-  std::vector<int64_t> ids = npy_integers(row_of(array_, crop), where_);
-  for (const int64_t id : ids)
-    check(id >= 0 && id < vocabulary, where_, ": holds the token ", id, ", the vocabulary ends at ", vocabulary - 1);
-  return ids;
-}
 
 EmbeddingArray::EmbeddingArray(std::string_view bytes, const std::string& extension, int64_t width,
                                const std::string& where) {
@@ -105,30 +89,11 @@ ModalityData pixel_patches(const uint8_t* pixels, int64_t size, int64_t patch) {
   return data;
 }
 
-int64_t coordinate_bins(const WordPiece& text) {
-  int64_t bins = 0;
-  while (text.id(concat("v0=", bins))) ++bins;
-  return bins;
-}
-
-int64_t first_free_id(const WordPiece& text) {
-  return std::max({text.pad(), text.eos(), text.sentinels().first + text.sentinels().count - 1}) + 1;
-}
-
 ModalityFile::ModalityFile(const Modality& modality, std::string bytes, const std::string& extension, std::string where)
     : modality_(modality), where_(std::move(where)) {
   const Modality& m = modality_;
   switch (m.kind) {
-    case ModalityKind::kTokens: {
-      TokenArray tokens(bytes, where_, m.max_tokens);
-      check(m.has_grid() ? tokens.length() == m.max_tokens : tokens.length() <= m.max_tokens, where_, ": has ",
-            tokens.length(), " tokens a crop, expected ", m.has_grid() ? "" : "at most ", m.max_tokens,
-            m.has_grid() ? concat(", a grid of ", m.grid(), " x ", m.grid(),
-                                  "; tokens that are no grid have max_tokens in place of image_size and patch_size")
-                         : "");
-      content_ = std::move(tokens);
-      break;
-    }
+    case ModalityKind::kTokens: content_ = TokenArray(bytes, where_, ExpectedTokens::of(m)); break;
     case ModalityKind::kPixels:
       if (extension == "npy")
         content_ = decode_pixels(bytes, m, where_);
@@ -138,7 +103,7 @@ ModalityFile::ModalityFile(const Modality& modality, std::string bytes, const st
     case ModalityKind::kEmbeddings: content_ = EmbeddingArray(bytes, extension, m.width, where_); break;
     case ModalityKind::kSequence:
       if (extension == "npy")
-        content_ = TokenArray(bytes, where_);
+        content_ = id_array(bytes, m, where_);
       else
         content_ = decode_annotation(bytes, extension, where_, text_form(m.name));
       break;
@@ -199,9 +164,11 @@ ModalityData ModalityFile::text_ids(const std::vector<std::string>& pieces, cons
     all.insert(all.end(), encoded.back().begin(), encoded.back().end());
   }
   encoded.push_back({text.eos()});
-  for (const auto& [topic, message] : warnings_of_ids(all, text, modality_.name, modality_.max_tokens))
-    tell(topic, where_ + ": " + message);
   const auto& annotation = std::get<Annotation>(content_);
+  const auto warnings = annotation.texts.empty()
+                            ? warnings_of_ids(all, text, modality_.name, modality_.max_tokens)
+                            : warnings_of_text(pieces[0], all, text, modality_.name, modality_.max_tokens);
+  for (const auto& [topic, message] : warnings) tell(topic, where_ + ": " + message);
   if (annotation.people && std::any_of(annotation.people->begin(), annotation.people->end(),
                                        [](const HumanPose& person) { return !person.has_pose; }))
     tell("pose", where_ + ": has no 'pose_tokenized'; its people are written without the tokens of their pose");

@@ -1,9 +1,10 @@
 // One file of a modality as training reads it. Everything that reads files for a model, and `fourm data check`, goes
 // through this class, so that what one accepts the others accept:
 //
-//   kind tokens       .npy of integers, see TokenArray
+//   kind tokens       .npy of integers, see TokenArray (data/token_array.h)
 //   kind pixels       .npy of bytes [crops, S, S, 3], or an image, which is cropped when it is read
-//   kind sequence     .txt or .json (data/annotation.h), or .npy of ids [L] or [crops, L]
+//   kind sequence     .txt or .json (data/annotation.h), or .npy of ids [L] or [crops, L], which count from
+//                     first_free_id()
 //   kind embeddings   .npz with emb [k, L, width] and mask_valid [k, L] (rows where it is false are left out), or .npy
 //                     [L, width] or [k, L, width]
 #pragma once
@@ -14,27 +15,11 @@
 #include "fourm/core/rng.h"
 #include "fourm/data/annotation.h"
 #include "fourm/data/sample.h"
+#include "fourm/data/token_array.h"
 #include "fourm/io/npy.h"
-#include "fourm/text/wordpiece.h"
+#include "fourm/text/vocabulary.h"
 
 namespace fourm {
-
-/// A file of tokens: integers [L] (one crop), [C, L] or [C, h, w]; with a known `length` also a single grid [h, w] of
-/// so many tokens.
-class TokenArray {
- public:
-  /// Error naming `where` on anything else.
-  TokenArray(std::string_view bytes, std::string where, int64_t length = 0);
-  int64_t crops() const { return crops_; }
-  int64_t length() const { return length_; }
-  /// The tokens of a crop. Error when one is below 0 or from `vocabulary` on.
-  std::vector<int64_t> ids(int64_t crop, int64_t vocabulary) const;
-
- private:
-  NpyArray array_;
-  std::string where_;
-  int64_t crops_ = 1, length_ = 0;
-};
 
 /// Vectors of a sequence. [k, L, width]: k variants, perhaps of different lengths once invalid rows are left out.
 class EmbeddingArray {
@@ -55,12 +40,6 @@ class EmbeddingArray {
 /// Pixels as the encoder reads them: patches row by row, each in the order (row, column, channel), standardised by the
 /// mean and deviation of ImageNet. pixels [S, S, 3] from 0 to 255.
 ModalityData pixel_patches(const uint8_t* pixels, int64_t size, int64_t patch);
-
-/// Steps of a box coordinate: how many tokens v0=0, v0=1, ... the vocabulary has.
-int64_t coordinate_bins(const WordPiece& text);
-
-/// Token ids of sequences in .npy files stand for themselves plus this number, so that they are never sentinels.
-int64_t first_free_id(const WordPiece& text);
 
 class ModalityFile {
  public:

@@ -89,7 +89,7 @@ class Demo {
 
   Image shown(const std::string& modality, const StoredPicture& picture) const {
     const InputConfig kind = pipeline_.picture_kind(modality);
-    return display(kind, centre_square(kind, picture, static_cast<int>(pipeline_.modality(modality).image_size)));
+    return display(kind, centre_square(kind, picture, pipeline_.image_size(modality)));
   }
 
   static StoredPicture truth(const RoomSample& room, const std::string& subject) {

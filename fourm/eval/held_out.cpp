@@ -108,7 +108,7 @@ HeldOutSample read_sample(const Pipeline& pipeline, const Source& source, const 
       const std::string& modality = output.empty() ? input : output;
       const InputConfig kind = pipeline.picture_kind(modality);
       const StoredPicture stored = decode_picture(kind, bytes, origin, units.of(source.file(i, name)));
-      const auto square = centre_square(kind, stored, static_cast<int>(pipeline.modality(modality).image_size));
+      const auto square = centre_square(kind, stored, pipeline.image_size(modality));
       if (!kind.has_features()) pixels = static_cast<double>(picture_width(stored)) * picture_height(stored);
       if (!input.empty()) pipeline.give_picture(sample.given, input, stored);
       if (!output.empty() && output != input) pipeline.give_picture(sample.given, output, stored);

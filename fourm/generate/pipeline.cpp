@@ -1,20 +1,20 @@
 #include "fourm/generate/pipeline.h"
 
 #include <algorithm>
-#include <cmath>
 
 #include "fourm/core/error.h"
 #include "fourm/core/json.h"
 #include "fourm/core/log.h"
 #include "fourm/core/strings.h"
-#include "fourm/data/annotation.h"
-#include "fourm/data/token_set.h"
+#include "fourm/data/modality_file.h"
 #include "fourm/generate/generator.h"
 #include "fourm/generate/given_value.h"
 #include "fourm/generate/passes.h"
 #include "fourm/io/image_file.h"
 #include "fourm/io/model_folder.h"
 #include "fourm/io/npy.h"
+#include "fourm/nn/packed_linear.h"
+#include "fourm/text/text_warnings.h"
 #include "fourm/tokenizer/picture_tokenizer.h"
 
 namespace fourm {
@@ -52,6 +52,7 @@ struct Pipeline::State {
 };
 
 Pipeline Pipeline::open(const PipelineFiles& files, const EngineConfig& engine) {
+  warn_of_slow_precision("precision", engine.precision, bf16_is_fast());
   std::error_code ignored;
   ModalityTable table = ModalityTable::official();
   if (!files.modalities.empty()) table.extend(files.modalities);
@@ -117,12 +118,16 @@ InputConfig Pipeline::picture_kind(const std::string& name) const {
   return state_->tokenizer(name).input();
 }
 
+int Pipeline::image_size(const std::string& name) const {
+  const Modality m = modality(name);
+  return static_cast<int>(m.image_size > 0 ? m.image_size : state_->tokenizer(name).image_size());
+}
+
 // The extensions of files that are read as the modality.
 static std::vector<std::string> file_extensions(const Modality& modality, bool has_images) {
   if (modality.kind == ModalityKind::kSequence) return {".txt", ".json", ".npy"};
-  if (modality.kind == ModalityKind::kEmbeddings) return {".npy"};
-  std::vector<std::string> extensions;
-  if (modality.kind == ModalityKind::kTokens) extensions = {".npy"};
+  if (modality.kind == ModalityKind::kEmbeddings) return {".npz", ".npy"};
+  std::vector<std::string> extensions{".npy"};
   if (has_images) extensions.insert(extensions.end(), image_extensions().begin(), image_extensions().end());
   return extensions;
 }
@@ -137,55 +142,59 @@ void Pipeline::give(Canvas& canvas, const std::string& name, const std::string& 
   const std::string unsupported = is_text ? "" : unsupported_image(given.text);
   check(unsupported.empty(), given.text, ": ", unsupported);
   check(is_text, "modality '", name, "' takes a file (", join(extensions, ", "), "), got ", printable(value));
-  warn_about(m, given.text, !given.marked);
+  std::error_code ignored;
+  if (!given.marked && fs::is_regular_file(given.text, ignored))
+    warn("modality '", name, "': ", printable(given.text), " is read as a text, although a file has this name");
+  const auto ids = words().encode(given.text);
+  for (const auto& warning : warnings_of_text(given.text, ids, words(), name, m.max_tokens))
+    if (warning.topic != "cut") warn("modality '", name, "': ", warning.message);  // give_text tells a cut
   give_text(canvas, name, given.text);
 }
 
 void Pipeline::give_file(Canvas& canvas, const Modality& m, const GivenValue& given, const DepthUnits& units) const {
-  const std::string extension = lower_extension(given.file), where = given.file.string();
-  if (m.kind == ModalityKind::kSequence && extension == ".npy") {
-    give_tokens(canvas, m.name, npy_integers(read_npy(given.file), where));
-  } else if (m.kind == ModalityKind::kSequence) {
-    const std::string kind = extension == ".json" ? "json" : "txt";
-    const Annotation annotation = decode_annotation(read_file(given.file, 1 << 20), kind, where);
-    if (annotation.boxes) return give_boxes(canvas, m.name, *annotation.boxes);
-    const std::string& first = annotation.texts[0];
-    const std::string text = given.marked && kind == "txt" ? only_line(given.file, first) : first;
-    warn_about(m, text, false);
-    give_text(canvas, m.name, text);
-  } else if (m.kind == ModalityKind::kEmbeddings) {
-    const NpyArray array = read_npy(given.file);
-    check(array.shape.size() == 2 && array.shape[1] == m.width, where, ": expected an array [L, ", m.width, "]");
-    ModalityData data;
-    data.width = m.width;
-    data.values = npy_floats(array);
-    for (const float x : data.values) check(std::isfinite(x), where, ": holds ", x, ", expected finite numbers");
-    canvas.add_known(m.name, std::move(data));
-  } else {
-    const std::string dtype = extension == ".npy" ? read_npy(given.file).dtype : "";
-    if (m.kind != ModalityKind::kTokens || !(dtype.starts_with('i') || dtype.starts_with('u')))
-      return give_picture(canvas, m.name, read_picture(picture_kind(m.name), given.file, units));
-    const TokenArray tokens(read_file(given.file), where);
-    check(tokens.length() == m.max_tokens, where, ": has ", tokens.length(), " tokens, '", m.name, "' has ",
-          m.max_tokens);
-    give_tokens(canvas, m.name, tokens.ids(0, m.vocab_size));
+  std::string extension = lower_extension(given.file);
+  if (!extension.empty()) extension.erase(0, 1);
+  const std::string where = given.file.string();
+  std::string bytes = read_file(given.file);
+  if (m.kind == ModalityKind::kTokens &&
+      (extension != "npy" || !holds_tokens(m, decode_npy(bytes, where), given.file, units)))
+    return give_picture(canvas, m.name, decode_picture(picture_kind(m.name), bytes, where, units.of(given.file)));
+  const bool is_sequence = m.kind == ModalityKind::kSequence;
+  if (is_sequence && extension != "json" && extension != "npy") {
+    extension = "txt";
+    if (given.marked) bytes = only_line(given.file, bytes);
   }
+  const ModalityFile file(m, std::move(bytes), extension, where);
+  const WordPiece* text = is_sequence ? &words() : nullptr;
+  ModalityFile::Choice choice;
+  choice.number = 0;
+  Random random(0);
+  ModalityData data = file.data(choice, text, text ? coordinate_bins(*text) : 0, random,
+                                [](const std::string&, const std::string& message) { warn(message); });
+  if (is_sequence) return add_text(canvas, m, data.ids);
+  canvas.add_known(m.name, std::move(data));
 }
 
-// One warning where a text is likely to be meant otherwise.
-void Pipeline::warn_about(const Modality& m, const std::string& text, bool may_be_file) const {
-  std::error_code ignored;
-  if (may_be_file && fs::is_regular_file(text, ignored))
-    warn("modality '", m.name, "': ", printable(text), " is read as a text, although a file has this name");
-  else if (subject_of(m.name) == "det" && !trim(text).empty() &&
-           boxes_from_string(text, coordinate_bins(words())).empty())
-    warn("modality '", m.name, "': ", printable(text), " holds no box (v0=... v1=... v2=... v3=... class)");
+// Whether an array holds token ids of the modality, not an image. Integers are ids, but for those of a depth map, which
+// has two dimensions and a stated unit.
+bool Pipeline::holds_tokens(const Modality& m, const NpyArray& array, const fs::path& file,
+                            const DepthUnits& units) const {
+  if (!has_integers(array)) return false;
+  const bool may_be_depth = array.shape.size() == 2 && has_tokenizer(m.name) && picture_kind(m.name).kind == "depth" &&
+                            units.of(file).has_value();
+  if (!may_be_depth) return true;
+  const int64_t rows = array.shape[0], columns = array.shape[1];
+  check(columns != m.max_tokens && rows * columns != m.max_tokens, file.string(), ": an array [", rows, ", ", columns,
+        "] may be token ids or depth, whose unit is stated; save tokens as [", columns,
+        "] or [crops, rows, columns], "
+        "or depth as floats in metres");
+  return false;
 }
 
 void Pipeline::give_picture(Canvas& canvas, const std::string& name, const StoredPicture& picture) const {
   const Modality m = state_->model.input(name).modality;
   const InputConfig input = picture_kind(name);
-  const auto size = static_cast<int>(m.image_size);
+  const int size = image_size(name);
   const StoredPicture square = centre_square(input, picture, size);
   if (m.kind == ModalityKind::kPixels) {
     canvas.add_known(name, pixel_patches(std::get<Image>(square).pixels.data(), size, m.patch_size));
@@ -197,14 +206,19 @@ void Pipeline::give_picture(Canvas& canvas, const std::string& name, const Store
 void Pipeline::give_text(Canvas& canvas, const std::string& name, const std::string& text) const {
   const Modality m = state_->model.input(name).modality;
   auto ids = words().encode(text);
-  const bool holes = std::any_of(ids.begin(), ids.end(), [&](int64_t id) { return words().is_sentinel(id); });
+  for (const auto& warning : warnings_of_ids(ids, words(), name, m.max_tokens))
+    if (warning.topic == "cut") warn("modality '", name, "': the text ", warning.message);
   if (ids.empty() || ids.back() != words().eos()) ids.push_back(words().eos());
-  check(static_cast<int64_t>(ids.size()) <= m.max_tokens, "modality '", name, "': the text has ", ids.size(),
-        " tokens, at most ", m.max_tokens, " are read");
-  if (holes)
-    canvas.add_text_with_holes(name, ids, m.max_tokens, state_->sequence_ids);
+  ids.resize(std::min<size_t>(ids.size(), static_cast<size_t>(m.max_tokens)));
+  add_text(canvas, m, ids);
+}
+
+// Sentinels in `ids` are holes.
+void Pipeline::add_text(Canvas& canvas, const Modality& m, const std::vector<int64_t>& ids) const {
+  if (std::any_of(ids.begin(), ids.end(), [&](int64_t id) { return words().is_sentinel(id); }))
+    canvas.add_text_with_holes(m.name, ids, m.max_tokens, state_->sequence_ids);
   else
-    canvas.add_text(name, ids, state_->sequence_ids);
+    canvas.add_text(m.name, ids, state_->sequence_ids);
 }
 
 void Pipeline::give_boxes(Canvas& canvas, const std::string& name, const std::vector<LabelledBox>& boxes) const {
@@ -226,7 +240,8 @@ void Pipeline::give_tokens(Canvas& canvas, const std::string& name, const std::v
     return canvas.add_text(name, tokens, state_->sequence_ids);
   }
   const auto count = static_cast<int64_t>(tokens.size());
-  check(count == m.max_tokens, "modality '", name, "': ", counted(count, "token"), ", expected ", m.max_tokens);
+  check(m.has_grid() ? count == m.max_tokens : count > 0 && count <= m.max_tokens, "modality '", name,
+        "': ", counted(count, "token"), ", expected ", m.has_grid() ? "" : "at most ", m.max_tokens);
   ModalityData data;
   data.ids = tokens;
   canvas.add_known(name, std::move(data));
@@ -344,7 +359,14 @@ Pipeline::Features Pipeline::features(const Canvas& canvas) const {
 std::vector<fs::path> Pipeline::write_tokens(const Canvas& canvas, const std::string& name, const fs::path& folder,
                                              const std::string& stem) const {
   std::vector<fs::path> files{folder / (stem + ".npy")};
-  const auto ids = tokens(canvas, name);
+  auto ids = tokens(canvas, name);
+  if (modality(name).kind == ModalityKind::kSequence) {
+    const SequenceIds& special = state_->sequence_ids;
+    const int64_t first = first_free_id(special.pad, special.eos, special.sentinels);
+    ids.erase(std::find(ids.begin(), ids.end(), special.eos), ids.end());
+    std::erase_if(ids, [&](int64_t id) { return id < first; });
+    for (int64_t& id : ids) id -= first;
+  }
   write_npy(files[0], npy_from_integers(ids, {static_cast<int64_t>(ids.size())}));
   if (modality(name).kind != ModalityKind::kSequence || !state_->words) return files;
   files.push_back(folder / (stem + ".txt"));

@@ -26,6 +26,7 @@
 namespace fourm {
 
 struct GivenValue;
+struct NpyArray;
 
 struct PipelineFiles {
   fs::path model{};           ///< model folder or single safetensors file
@@ -54,16 +55,21 @@ class Pipeline {
   const WordPiece& words() const;  ///< Error when there is no text tokenizer
   /// How pictures of the modality are stored and shown; Error when it has none.
   InputConfig picture_kind(const std::string& modality) const;
+  /// Pixels a side of the square image behind the modality's tokens: its own, or its tokenizer's where its tokens are no
+  /// grid. Error when it has neither.
+  int image_size(const std::string& modality) const;
 
-  /// Puts an input on the canvas; `value` names a file or is the text itself (generate/given_value.h). What files hold:
-  /// images; tokens in .npy (docs/data.md; the first crop is taken), or floats of feature or depth tokenizers; vectors
-  /// [L, width] in .npy for embeddings; texts in .txt, texts or boxes in .json, of which the first is taken, ids in
-  /// .npy. Warns when a text looks like something else.
+  /// Puts an input on the canvas; `value` names a file or is the text itself (generate/given_value.h). Files are read as
+  /// training reads them (data/modality_file.h): of several crops or texts the first, of palettes and of orders of
+  /// metadata a fixed one. Tokens are also made from what their tokenizer reads: images, depth, or floats of features.
+  /// An integer .npy holds token ids, or depth where its unit is stated; Error on one that may be either. Warns when a
+  /// text is cut to max_tokens or looks like something else.
   void give(Canvas& canvas, const std::string& modality, const std::string& value,
             const DepthUnits& units = DepthUnits()) const;
   /// A picture of any size: its middle square is resized to the modality's size.
   void give_picture(Canvas& canvas, const std::string& modality, const StoredPicture& picture) const;
-  /// [EOS] is added. A text with sentinels ([S_1] ...) has holes that a plan can fill.
+  /// [EOS] is added; what is beyond max_tokens is cut, with a warning. A text with sentinels ([S_1] ...) has holes that a
+  /// plan can fill.
   void give_text(Canvas& canvas, const std::string& modality, const std::string& text) const;
   /// Boxes as the text of a detection modality.
   void give_boxes(Canvas& canvas, const std::string& modality, const std::vector<LabelledBox>& boxes) const;
@@ -92,7 +98,7 @@ class Pipeline {
   };
   Features features(const Canvas& canvas) const;
 
-  /// FOLDER/STEM.npy, the tokens [L]; of text with a text tokenizer also STEM.txt, of boxes STEM.json, without those
+  /// FOLDER/STEM.npy, the tokens [L], of sequences without special tokens and counted from first_free_id(); of text with a text tokenizer also STEM.txt, of boxes STEM.json, without those
   /// whose corners are in the wrong order. Gives the files.
   std::vector<fs::path> write_tokens(const Canvas& canvas, const std::string& modality, const fs::path& folder,
                                      const std::string& stem) const;
@@ -106,7 +112,9 @@ class Pipeline {
   struct State;
   explicit Pipeline(std::shared_ptr<const State> state) : state_(std::move(state)) {}
   void give_file(Canvas& canvas, const Modality& modality, const GivenValue& given, const DepthUnits& units) const;
-  void warn_about(const Modality& modality, const std::string& text, bool may_be_file) const;
+  bool holds_tokens(const Modality& modality, const NpyArray& array, const fs::path& file,
+                    const DepthUnits& units) const;
+  void add_text(Canvas& canvas, const Modality& modality, const std::vector<int64_t>& ids) const;
   std::shared_ptr<const State> state_;
 };
 

@@ -4,8 +4,8 @@
 
 #include "fourm/core/error.h"
 #include "fourm/core/strings.h"
-#include "fourm/io/image_file.h"
 #include "fourm/text/boxes.h"
+#include "fourm/text/vocabulary.h"
 
 namespace fourm {
 namespace {
@@ -58,12 +58,11 @@ std::vector<TextWarning> warnings_of_ids(const std::vector<int64_t>& ids, const 
   return warnings;
 }
 
-std::vector<TextWarning> warnings_of_text(const std::string& text, const WordPiece& words, const std::string& modality,
-                                          int64_t max_tokens) {
-  std::vector<TextWarning> warnings = warnings_of_ids(words.encode(text), words, modality, max_tokens);
-  if (std::error_code error; is_image_file(text) && fs::is_regular_file(text, error))
-    warnings.push_back({"file", concat(printable(text), " is read as a text, although an image file has this name")});
-  if (modality.starts_with("det") && !trim(text).empty() && boxes_from_string(text).empty())
+std::vector<TextWarning> warnings_of_text(const std::string& text, const std::vector<int64_t>& ids,
+                                          const WordPiece& words, const std::string& modality, int64_t max_tokens) {
+  std::vector<TextWarning> warnings = warnings_of_ids(ids, words, modality, max_tokens);
+  if (modality.substr(0, modality.find('@')) != "det" || trim(text).empty()) return warnings;
+  if (const int64_t bins = coordinate_bins(words); bins < 2 || boxes_from_string(text, bins).empty())
     warnings.push_back(
         {"boxes", concat(printable(text), " holds no box; write v0=XMIN v1=YMIN v2=XMAX v3=YMAX CLASS")});
   return warnings;

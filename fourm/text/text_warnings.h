@@ -11,7 +11,7 @@ namespace fourm {
 
 /// A warning, and what it is about: the same topic need not be told twice.
 struct TextWarning {
-  std::string topic;  ///< "cut", "letters", "file" or "boxes"
+  std::string topic;  ///< "cut", "letters" or "boxes"
   std::string message;
 };
 
@@ -20,9 +20,9 @@ struct TextWarning {
 std::vector<TextWarning> warnings_of_ids(const std::vector<int64_t>& ids, const WordPiece& words,
                                          const std::string& modality, int64_t max_tokens);
 
-/// The same for a text that a person gives to a sequence; also a text that is the name of an existing image file, and
-/// text without boxes for a modality whose name begins with det.
-std::vector<TextWarning> warnings_of_text(const std::string& text, const WordPiece& words, const std::string& modality,
-                                          int64_t max_tokens);
+/// Warnings for a text whose token ids are `ids` (without [EOS]): those of warnings_of_ids, and text without boxes for a
+/// detection modality (det, det@SIZE).
+std::vector<TextWarning> warnings_of_text(const std::string& text, const std::vector<int64_t>& ids,
+                                          const WordPiece& words, const std::string& modality, int64_t max_tokens);
 
 }  // namespace fourm

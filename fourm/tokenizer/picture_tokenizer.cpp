@@ -1,8 +1,7 @@
 #include "fourm/tokenizer/picture_tokenizer.h"
 
-#include <cmath>
-
 #include "fourm/core/parallel.h"
+#include "fourm/data/token_array.h"
 #include "fourm/modality/input_kind.h"
 #include "fourm/tokenizer/picture_batch.h"
 #include "fourm/tokenizer/vqvae.h"
@@ -14,12 +13,6 @@ namespace {
 constexpr int64_t kBatchPixels = int64_t{1} << 20;
 
 int64_t batch_of(int64_t pixels) { return std::max<int64_t>(1, kBatchPixels / std::max<int64_t>(1, pixels)); }
-
-// The side of the square grid of `tokens` tokens in so many codebooks; 0 where there is none.
-int64_t square_side(int64_t tokens, int64_t codebooks) {
-  const auto side = static_cast<int64_t>(std::lround(std::sqrt(static_cast<double>(tokens / codebooks))));
-  return side * side * codebooks == tokens ? side : 0;
-}
 
 }  // namespace
 
@@ -129,40 +122,14 @@ TokenMap PictureTokenizer::square_map(std::vector<int64_t> tokens) const {
 }
 
 std::vector<TokenMap> PictureTokenizer::token_maps(const NpyArray& array, const std::string& where) const {
-  const int64_t heads = config().num_codebooks, own = config().encoder_grid(), count = array.count();
-  const std::vector<int64_t>& shape = array.shape;
-  const size_t dims = shape.size();
-  const std::string expected =
-      concat("expected integers [tokens] or [crops, tokens]; with the grid in the shape [crops, ",
-             heads > 1 ? concat(heads, ", ") : "", "rows, columns]");
-  check(count > 0 && dims >= 1 && dims <= 4, where, ": is an array of ", dims, " dimensions, ", expected);
-  int64_t crops = 1, height = 0, width = 0;
-  const auto on_grid = [&](int64_t images) { crops = images, height = shape[dims - 2], width = shape[dims - 1]; };
-  const auto flat = [&](int64_t images) { crops = images, height = width = square_side(shape.back(), heads); };
-  if (dims == 1) {
-    flat(1);
-  } else if (dims == 2) {
-    const int64_t whole = heads * own * own;
-    const bool as_crops = square_side(shape[1], heads) > 0, as_grid = heads == 1 && shape[0] > 1;
-    if (as_crops && (!as_grid || shape[1] == whole || (count != whole && shape[1] > 4 * shape[0])))
-      flat(shape[0]);
-    else if (as_grid && (!as_crops || count == whole))
-      on_grid(1);
-    else
-      check(!as_crops, where, ": [", shape[0], ", ", shape[1], "] may be ", shape[0],
-            " crops or one grid; save it as [1, ", shape[0], ", ", shape[1], "] if it is a grid");
-  } else if (dims == 3 && heads > 1) {
-    if (shape[0] == heads) on_grid(1);
-  } else if (dims == (heads > 1 ? 4 : 3)) {
-    if (heads == 1 || shape[1] == heads) on_grid(shape[0]);
-  }
-  check(height > 0 && width > 0, where, ": ", shape.back(), " tokens do not fit the tokenizer, ", expected);
-  check(height <= 4096 && width <= 4096, where, ": a grid of ", height, " x ", width, " tokens is too large");
-  const std::vector<int64_t> tokens = npy_integers(array, where);
-  const int64_t each = count / crops;
+  const int64_t codebooks = config().num_codebooks, grid = config().encoder_grid();
+  const TokenArray tokens(array, where, {ExpectedTokens::Length::kSquare, codebooks * grid * grid, codebooks});
+  const auto rows = static_cast<int>(tokens.rows()), columns = static_cast<int>(tokens.columns());
+  check(tokens.rows() <= 4096 && tokens.columns() <= 4096, where, ": a grid of ", tokens.rows(), " x ",
+        tokens.columns(), " tokens is too large");
   std::vector<TokenMap> maps;
-  for (auto first = tokens.begin(); first != tokens.end(); first += each)
-    maps.push_back({static_cast<int>(heads), static_cast<int>(height), static_cast<int>(width), {first, first + each}});
+  for (int64_t i = 0; i < tokens.crops(); ++i)
+    maps.push_back({static_cast<int>(codebooks), rows, columns, tokens.ids(i, config().codebook_size)});
   return maps;
 }
 

@@ -39,8 +39,8 @@ class PictureTokenizer {
   std::vector<TokenMap> encode(const std::vector<StoredPicture>& pictures) const;
   /// The tokens of an image on a square grid, whatever its size. Error when they are not codebooks x n x n.
   TokenMap square_map(std::vector<int64_t> tokens) const;
-  /// The crops of a token file (docs/tokenizers.md). Error naming `where` on anything else, and on a shape that may
-  /// stand for crops or for a grid.
+  /// The crops of a token file (data/token_array.h). Error naming `where` on anything else, on a shape that may stand
+  /// for crops or for a grid, and on a token outside the codebook.
   std::vector<TokenMap> token_maps(const NpyArray& array, const std::string& where) const;
   /// The file of one image: [L] on a square grid, else [1, rows, columns] or [1, codebooks, rows, columns]. 16 bits
   /// where the codebook fits them, else 32.

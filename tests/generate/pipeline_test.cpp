@@ -8,7 +8,10 @@
 #include "fourm/core/json.h"
 #include "fourm/core/log.h"
 #include "fourm/core/rng.h"
+#include "fourm/data/modality_file.h"
 #include "fourm/io/npy.h"
+#include "fourm/nn/packed_linear.h"
+#include "tests/support/npz.h"
 #include "tests/support/small_model.h"
 
 namespace fourm {
@@ -74,6 +77,7 @@ TEST_F(PipelineTest, TextsAndTheirFiles) {
   EXPECT_EQ(text("caption", "@" + file("one.txt")), "a table");
   EXPECT_EQ(text("caption", "@" + written("prompt", "\n a chair \n\n")), "a chair");
   EXPECT_NE(failure("caption", "@" + file("two.txt")).find("two.txt: holds 2 lines"), std::string::npos);
+  EXPECT_EQ(text("caption", "@" + written("one line.txt", "\n a table \n")), "a table");
   EXPECT_NE(failure("caption", "@" + file("none")).find("no such file"), std::string::npos);
   EXPECT_NE(failure("caption", "none.txt").find("'none.txt': no such file; write text: in front"), std::string::npos);
   EXPECT_NE(failure("caption", "none.JSON").find("no such file"), std::string::npos);
@@ -133,6 +137,226 @@ TEST_F(PipelineTest, TextThatIsLikelyMeantOtherwiseIsAWarning) {
   EXPECT_NE(warnings("det", "a chair").find("holds no box"), std::string::npos);
   EXPECT_EQ(warnings("det", "v0=1 v1=2 v2=3 v3=4 chair"), "");
   EXPECT_EQ(warnings("det", ""), "") << "no boxes";
+  EXPECT_NE(warnings("det", written("no box.txt", "a chair")).find("holds no box"), std::string::npos);
+  // Words that fall to single letters, in a value and in a file.
+  const std::string odd = "a none";
+  EXPECT_NE(warnings("caption", odd).find("only letter by letter"), std::string::npos);
+  EXPECT_NE(warnings("caption", written("odd.txt", odd)).find("only letter by letter"), std::string::npos);
+}
+
+// A text beyond max_tokens is cut as in training.
+TEST_F(PipelineTest, LongTextsAreCutWithOneWarning) {
+  std::string longer;
+  for (int i = 0; i < 30; ++i) longer += "a chair ";
+  for (const auto& value : {longer, written("long.txt", longer)}) {
+    EXPECT_EQ(tokens("caption", value).size(), 24u);
+    const std::string said = warnings("caption", value);
+    EXPECT_NE(said.find("caption keeps the first 24"), std::string::npos) << said;
+    EXPECT_EQ(std::count(said.begin(), said.end(), '\n'), 1) << said;
+  }
+}
+
+// What training reads of a file is what generation reads.
+TEST_F(PipelineTest, FilesAreReadAsInTraining) {
+  const WordPiece& words = pipeline_->words();
+  const int64_t first = first_free_id(words);
+  ASSERT_GT(first, 3);
+  const std::string ids = (root_ / "ids.npy").string();
+  write_npy(ids, npy_from_integers({7, 0, 3}, {3}));
+  EXPECT_EQ(tokens("caption", ids), (std::vector<int64_t>{first + 7, first, first + 3}));
+  write_npy(ids, npy_from_integers({7, 0, 3, 1, 1, 1}, {2, 3}));
+  EXPECT_EQ(tokens("caption", ids), (std::vector<int64_t>{first + 7, first, first + 3})) << "the first crop";
+  write_npy(ids, npy_from_integers({400 - first}, {1}));
+  EXPECT_NE(failure("caption", ids).find("has room for"), std::string::npos);
+
+  const auto same = [&](const std::string& modality, const fs::path& path) {
+    const Modality m = pipeline_->modality(modality);
+    const ModalityFile file(m, read_file(path), path.extension().string().substr(1), path.string());
+    ModalityFile::Choice choice;
+    choice.number = 0;
+    Random random(0);
+    const auto data = file.data(choice, &words, coordinate_bins(words), random, [](auto&, auto&) {});
+    Canvas canvas;
+    pipeline_->give(canvas, modality, path.string());
+    EXPECT_EQ(canvas.at(modality).data.ids, data.ids) << path;
+    EXPECT_EQ(canvas.at(modality).data.values, data.values) << path;
+  };
+  same("caption", written("captions.json", R"([{"text": "a chair"}, {"text": "a table"}])"));
+  same("det", written("boxes.json", R"({"instances": [{"boxes": [0, 0, 0.5, 1], "class_name": "chair"}]})"));
+  same("rgb@32", root_ / "a.png");
+  write_npy(root_ / "pixels.npy", {"u1", {2, 32, 32, 3}, std::string(2 * 32 * 32 * 3, '\7')});
+  same("rgb@32", root_ / "pixels.npy");
+  const NpyArray emb = npy_from_floats({1, 2, 3, 4, 5, 6, 7, 8, 9, 1, 1, 1}, {2, 2, 3});
+  write_file(root_ / "emb.npz",
+             test::encode_npz({{"emb", emb}, {"mask_valid", npy_from_integers({1, 0, 1, 1}, {2, 2})}}));
+  same("vectors", root_ / "emb.npz");
+  Canvas canvas;
+  pipeline_->give(canvas, "vectors", file("emb.npz"));
+  EXPECT_EQ(canvas.at("vectors").data.values, (std::vector<float>{1, 2, 3})) << "valid rows of the first variant";
+  write_npy(root_ / "emb.npy", npy_from_floats({1, 2, 3, 4, 5, 6, 7, 8, 9, 1, 1, 1}, {2, 2, 3}));
+  same("vectors", root_ / "emb.npy");
+}
+
+// The ids of a sequence in .npy are written as they are read.
+TEST_F(PipelineTest, SequenceIdsComeBackFromTheirFile) {
+  Canvas canvas;
+  pipeline_->give(canvas, "caption", "a table on the left");
+  const auto files = pipeline_->write_tokens(canvas, "caption", root_ / "ids", "caption");
+  auto expected = pipeline_->tokens(canvas, "caption");
+  ASSERT_EQ(expected.back(), pipeline_->words().eos());
+  expected.pop_back();
+  EXPECT_EQ(tokens("caption", files[0].string()), expected);
+  const auto stored = npy_integers(read_npy(files[0]), "caption.npy");
+  EXPECT_EQ(stored[0] + first_free_id(pipeline_->words()), expected[0]);
+}
+
+// Models whose modalities differ from those of the small model, for reading only.
+class OtherModalities : public PipelineTest {
+ protected:
+  static Pipeline open(const std::string& rows, const std::vector<std::string>& names) {
+    const fs::path folder = root_ / "other";
+    fs::remove_all(folder);
+    ModalityTable table;
+    table.extend("modalities:\n" + rows, "the test");
+    ModelConfig config;
+    config.domains_in = names;
+    config.domains_out = {names[0]};
+    config.dim = 16;
+    config.encoder_depth = config.decoder_depth = 1;
+    config.num_heads = 2;
+    FourM::fresh(config, table, 1).save(folder);
+    write_file(folder / "modalities.yaml", "modalities:\n" + rows);
+    fs::copy_file(root_ / "model/tokenizer.json", folder / "tokenizer.json");
+    return Pipeline::open({.model = folder});
+  }
+  static std::vector<int64_t> given(const Pipeline& pipeline, const std::string& modality, const std::string& value,
+                                    const DepthUnits& units = DepthUnits()) {
+    Canvas canvas;
+    pipeline.give(canvas, modality, value, units);
+    return pipeline.tokens(canvas, modality);
+  }
+  static std::string refusal(const Pipeline& pipeline, const std::string& modality, const std::string& value,
+                             const DepthUnits& units = DepthUnits()) {
+    try {
+      given(pipeline, modality, value, units);
+    } catch (const Error& error) {
+      return error.what();
+    }
+    return "";
+  }
+};
+
+TEST_F(OtherModalities, OfficialJson) {
+  const Pipeline pipeline = open(
+      "  caption: {kind: sequence, vocab_size: 400, max_tokens: 64}\n"
+      "  metadata: {kind: sequence, vocab_size: 400, max_tokens: 64}\n"
+      "  color_palette: {kind: sequence, vocab_size: 400, max_tokens: 64}\n"
+      "  human_poses: {kind: sequence, vocab_size: 400, max_tokens: 256}\n"
+      "  sam_instance: {kind: sequence, vocab_size: 400, max_tokens: 64}\n",
+      {"caption", "metadata", "color_palette", "human_poses", "sam_instance"});
+  const auto text_of = [&](const std::string& modality, const std::string& json) {
+    Canvas canvas;
+    pipeline.give(canvas, modality, written(modality + ".json", json));
+    return pipeline.text(canvas, modality);
+  };
+  EXPECT_EQ(text_of("metadata", R"({"n_humans": 2})"), "v1=5 v0=2");
+  EXPECT_EQ(text_of("color_palette", R"([{"1": [[1, 2, 3]]}])"), "v1=1 v0=1 v0=2 v0=3");
+  EXPECT_EQ(text_of("human_poses", "[]"), "none");
+  // An array of Python objects is refused by name, with what to write instead.
+  std::string header = "{'descr': '|O', 'fortran_order': False, 'shape': (1,), }";
+  header.resize(117, ' ');
+  const std::string npy = std::string("\x93NUMPY\x01\x00\x76\x00", 10) + header + "\n";
+  EXPECT_NE(refusal(pipeline, "sam_instance", written("sam.npy", npy)).find("write SAM instances as texts"),
+            std::string::npos);
+}
+
+TEST_F(OtherModalities, TokensThatAreNoGridAndSeveralCodebooks) {
+  const Pipeline none = open("  tok_row: {vocab_size: 16, max_tokens: 24}\n", {"tok_row"});
+  std::vector<int64_t> ids(24);
+  for (size_t i = 0; i < ids.size(); ++i) ids[i] = static_cast<int64_t>(i % 16);
+  const std::string path = (root_ / "row.npy").string();
+  const auto expect = [&](const std::vector<int64_t>& shape, size_t crops) {
+    auto all = ids;
+    all.resize(ids.size() * crops, 3);
+    write_npy(path, npy_from_integers(all, shape));
+    EXPECT_EQ(given(none, "tok_row", path), ids) << testing::PrintToString(shape);
+  };
+  expect({24}, 1);
+  expect({1, 24}, 1);
+  expect({3, 24}, 3);
+  expect({4, 6}, 1);
+  expect({1, 4, 6}, 1);
+  expect({6, 2, 2}, 1);
+  expect({5, 6, 2, 2}, 5);
+  write_npy(path, npy_from_integers({1, 2, 3}, {3}));
+  EXPECT_EQ(given(none, "tok_row", path).size(), 3u) << "a row may be shorter";
+
+  // An image tokenizer of several codebooks has the size of its images; the modality is a row of all codebooks.
+  for (const int64_t codebooks : {2, 3, 8}) {
+    TokenizerConfig config = test::small_image_tokenizer();
+    config.quant_type = "memcodes";
+    config.num_codebooks = codebooks;
+    config.latent_dim = 4 * codebooks;
+    open(concat("  tok_rgb: {vocab_size: 16, max_tokens: ", 16 * codebooks, "}\n"), {"tok_rgb"});
+    const fs::path folder = root_ / "other/tokenizers/tok_rgb";
+    Tokenizer::create(config, 5).save(folder);
+    const Pipeline pipeline = Pipeline::open({.model = root_ / "other"});
+    EXPECT_EQ(pipeline.image_size("tok_rgb"), 32);
+    const auto direct = PictureTokenizer::open(folder, Precision::kF32, "tok_rgb");
+    const StoredPicture square = centre_square(direct.input(), read_image(root_ / "a.png"), 32);
+    const auto map = direct.encode({square})[0];
+    EXPECT_EQ(given(pipeline, "tok_rgb", file("a.png")), map.tokens);
+    write_npy(path, npy_from_integers(map.tokens, {codebooks, 4, 4}));
+    EXPECT_EQ(given(pipeline, "tok_rgb", path), map.tokens);
+    EXPECT_EQ(direct.token_maps(read_npy(path), path), std::vector{map});
+  }
+}
+
+// Integers of a token modality are ids; with a stated unit, two dimensions are depth, or refused where they fit both.
+TEST_F(OtherModalities, IntegersAreIdsOrDepth) {
+  TokenizerConfig config = test::small_image_tokenizer();
+  config.n_channels = 1;
+  config.input.emplace().kind = "depth";
+  open("  tok_depth@32: {vocab_size: 16, image_size: 32, patch_size: 8}\n", {"tok_depth@32"});
+  Tokenizer::create(config, 5).save(root_ / "other/tokenizers/tok_depth@32");
+  const Pipeline pipeline = Pipeline::open({.model = root_ / "other"});
+  const std::string path = (root_ / "integers.npy").string();
+  const auto store = [&](const std::vector<int64_t>& shape) {
+    const int64_t n = NpyArray{"", shape, ""}.count();
+    std::vector<int64_t> values(static_cast<size_t>(n));
+    for (int64_t i = 0; i < n; ++i) values[i] = i % 16;
+    write_npy(path, npy_from_integers(values, shape, "i4"));
+  };
+  const DepthUnits mm("mm");
+  for (const auto& shape : {std::vector<int64_t>{16}, {2, 4, 4}}) {
+    store(shape);
+    EXPECT_EQ(given(pipeline, "tok_depth@32", path), given(pipeline, "tok_depth@32", path, mm));
+    EXPECT_EQ(given(pipeline, "tok_depth@32", path)[5], 5);
+  }
+  for (const auto& shape : {std::vector<int64_t>{4, 4}, {3, 16}}) {
+    store(shape);
+    EXPECT_EQ(given(pipeline, "tok_depth@32", path)[5], 5);
+    EXPECT_NE(refusal(pipeline, "tok_depth@32", path, mm).find("may be token ids or depth"), std::string::npos);
+  }
+  store({40, 48});
+  EXPECT_EQ(given(pipeline, "tok_depth@32", path, mm).size(), 16u);
+  EXPECT_NE(refusal(pipeline, "tok_depth@32", path).find("has 48 tokens"), std::string::npos);
+}
+
+TEST_F(PipelineTest, SlowPrecisionIsAWarning) {
+  const auto said = [](const auto& body) {
+    testing::internal::CaptureStderr();
+    body();
+    return testing::internal::GetCapturedStderr();
+  };
+  EXPECT_TRUE(said([] {
+                warn_of_slow_precision("precision", "bf16", false);
+              }).starts_with("warning: precision is bf16, this processor has no instructions for it"));
+  for (const char* precision : {"f32", "int8", "auto"})
+    EXPECT_EQ(said([&] { warn_of_slow_precision("precision", precision, false); }), "");
+  EXPECT_EQ(said([] { warn_of_slow_precision("precision", "bf16", true); }), "");
+  const std::string opening = said([] { Pipeline::open({.model = root_ / "model"}, {"fast", "bf16"}); });
+  EXPECT_EQ(opening.find("precision is bf16") == std::string::npos, bf16_is_fast()) << opening;
 }
 
 // Tokens of several codebooks: the modality is a row of them, the tokenizer has one position.

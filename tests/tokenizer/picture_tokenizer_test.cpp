@@ -74,7 +74,8 @@ TEST(TokenFiles, ShapesOfOneCodebook) {
   expect_refused(tokenizer, {1, 15}, "15 tokens do not fit");
   expect_refused(tokenizer, {0}, "expected integers");
   expect_refused(tokenizer, {}, "expected integers");
-  expect_refused(tokenizer, {1, 1, 4, 4}, "do not fit");
+  expect_shapes(tokenizer, {{{3, 1, 4, 4}, 3, 4, 4}});
+  expect_refused(tokenizer, {1, 2, 4, 4}, "do not fit");
   expect_refused(tokenizer, {1, 1, 1, 4, 4}, "5 dimensions");
   EXPECT_THROW(tokenizer.token_maps(npy_from_floats({1, 2, 3, 4}, {4}), "x.npy"), Error);
 }
