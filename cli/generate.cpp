@@ -38,13 +38,17 @@ Plan make_plan(const Options& o, const Pipeline& pipeline, const Canvas& canvas)
     if (names.empty()) throw UsageError("say what to generate: --out-modality NAME,... or --plan FILE");
     plan = pipeline.default_plan(canvas, names);
   }
+  bool has_grids = false;
   for (auto& target : plan.targets) {
-    if (o.steps > 0) target.steps = o.steps;
+    const bool is_grid = o.steps > 0 && pipeline.modality(target.modality).kind != ModalityKind::kSequence;
+    if (is_grid) target.steps = o.steps;
+    has_grids |= is_grid;
     if (o.temperature >= 0) target.temperature = o.temperature;
-    if (!std::isnan(o.guidance)) target.guidance = o.guidance;
+    if (!std::isnan(o.guidance)) target.guidance = o.guidance, target.weights.clear();
   }
+  check(o.steps == 0 || has_grids, "--steps is for grid targets, and all targets are sequences; leave it out");
   if (o.top_p >= 0) plan.top_p = o.top_p;
-  if (o.top_k >= 0) plan.top_k = o.top_k;
+  if (o.top_k >= 0) plan.top_k = o.top_k, plan.top_k_share = 0;
   return plan;
 }
 
@@ -184,8 +188,10 @@ void add_generate(CLI::App& program) {
   verb->add_option("--steps", o->steps, "decoding steps of each grid target")->check(CLI::Range(1, 100000));
   verb->add_option("--temperature", o->temperature, "of every target; 0 takes the most likely token")
       ->check(CLI::Range(0.0, 1000.0));
-  verb->add_option("--guidance", o->guidance, "guidance scale of every target; 1 = none");
-  verb->add_option("--top-k", o->top_k, "draw from the k best tokens")->check(CLI::Range(0, 1 << 24));
+  verb->add_option("--guidance", o->guidance,
+                   "guidance scale of every target, instead of weights of the plan; 1 = none");
+  verb->add_option("--top-k", o->top_k, "draw from the k best tokens, instead of top_k_share of the plan")
+      ->check(CLI::Range(0, 1 << 24));
   verb->add_option("--top-p", o->top_p, "draw from the best tokens until their probability passes p")
       ->check(CLI::Range(0.0, 1.0));
   add_config_options(*verb, o->engine, "", "Engine");

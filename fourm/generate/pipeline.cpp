@@ -29,6 +29,35 @@ std::vector<std::string> whole_inputs(const Canvas& canvas) {
   return names;
 }
 
+// Whether the encoder sees more of an entry than the [S_1] of an empty text.
+bool has_content(const Canvas::Entry& entry, const Modality& modality, const SequenceIds& special) {
+  const auto known = std::count(entry.known.begin(), entry.known.end(), true);
+  const bool is_empty_text = modality.kind == ModalityKind::kSequence && known == 1 && entry.known.size() > 1 &&
+                             entry.data.ids[0] == special.start();
+  return known > 0 && !is_empty_text;
+}
+
+// Guidance compares what the model says with and without a condition, which must therefore be there.
+void check_conditions(const FourM& model, const Plan& plan, const std::vector<Canvas>& canvases,
+                      const SequenceIds& special) {
+  for (size_t t = 0; t < plan.targets.size(); ++t) {
+    const Target& target = plan.targets[t];
+    if (target.guidance == 1 && target.weights.empty()) continue;
+    for (const auto& name : plan.conditions) {
+      const std::string where = "guidance of '" + target.modality + "': the condition '" + name + "' ";
+      check(model.inputs().contains(name), where, "is not read by the model; take it out of the plan's conditions");
+      const bool is_given = std::any_of(canvases.begin(), canvases.end(), [&](const Canvas& canvas) {
+        const auto* entry = canvas.find(name);
+        return entry && has_content(*entry, model.inputs().at(name).modality, special);
+      });
+      const bool is_generated = std::any_of(plan.targets.begin(), plan.targets.begin() + static_cast<int64_t>(t),
+                                            [&](const Target& earlier) { return earlier.modality == name; });
+      check(is_given || is_generated, where,
+            "is neither given nor generated before; give it, or take it out of the plan's conditions");
+    }
+  }
+}
+
 }  // namespace
 
 std::string subject_of(const std::string& modality) {
@@ -275,6 +304,7 @@ bool Pipeline::run(std::vector<Canvas>& canvases, Plan plan, const RunOptions& o
   std::map<std::vector<std::string>, std::vector<size_t>> groups;         // canvases by their conditions
   for (size_t i = 0; i < canvases.size(); ++i)
     groups[plan.conditions.empty() ? whole_inputs(canvases[i]) : plan.conditions].push_back(i);
+  check_conditions(state_->model, plan, canvases, state_->sequence_ids);
   for (const auto& target : plan.targets)
     for (auto& canvas : canvases) ask(canvas, target.modality);
   std::vector<std::vector<Step>> steps;

@@ -80,7 +80,8 @@ class Pipeline {
   /// Sensible targets for what the canvas knows (see default_target).
   Plan default_plan(const Canvas& canvas, const std::vector<std::string>& outputs) const;
   /// Fills the canvases; false when on_step stopped it. Conditions that the plan does not name are, for each canvas,
-  /// what it knows whole.
+  /// what it knows whole. Error when a target is guided by a condition of the plan that the model does not read, or that
+  /// is neither known on any canvas nor an earlier target.
   bool run(std::vector<Canvas>& canvases, Plan plan, const RunOptions& options) const;
 
   std::vector<int64_t> tokens(const Canvas& canvas, const std::string& modality) const;

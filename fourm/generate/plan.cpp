@@ -22,6 +22,21 @@ void check_numbers(const Target& target) {
   check(std::isfinite(target.guidance), where, "guidance scale is ", target.guidance, ", expected a finite number");
   for (const double weight : target.weights)
     check(std::isfinite(weight), where, "guidance weight ", weight, " is not a finite number");
+  check(target.weights.empty() || (target.guidance == 1 && target.guidance_schedule == "constant"), where,
+        "plan has 'weights' and also 'guidance' or 'guidance_schedule'; give weights or a guidance scale, not both");
+}
+
+// A sequence is generated token by token in a single step, up to its stop token.
+void check_sequence_keys(const Target& target) {
+  const Target defaults;
+  const auto refuse = [&](bool is_set, const char* key) {
+    check(!is_set, "modality '", target.modality, "' is a sequence: the plan's key '", key,
+          "' does not apply to it; leave it out");
+  };
+  refuse(target.steps != defaults.steps, "steps");
+  refuse(target.schedule != defaults.schedule, "schedule");
+  refuse(target.temperature_schedule != defaults.temperature_schedule, "temperature_schedule");
+  refuse(target.guidance_schedule != defaults.guidance_schedule, "guidance_schedule");
 }
 
 }  // namespace
@@ -44,6 +59,8 @@ std::vector<Step> expand(const Plan& plan, const std::function<Modality(const st
   check_amount("top_k", static_cast<double>(plan.top_k));
   check_amount("top_k_share", plan.top_k_share);
   check_amount("top_p", plan.top_p);
+  check(plan.top_k == 0 || plan.top_k_share == 0, "the plan has top_k ", plan.top_k, " and top_k_share ",
+        plan.top_k_share, "; give one of them");
   std::vector<Step> steps;
   std::vector<std::string> conditions = plan.conditions;
   for (const Target& target : plan.targets) {
@@ -66,15 +83,19 @@ std::vector<Step> expand(const Plan& plan, const std::function<Modality(const st
       return weighted;
     };
     if (scheme == Scheme::kAutoregressive) {
-      steps.push_back({target.modality, scheme, 0, target.temperature, guidance(target.guidance), 0, 0});
+      check_sequence_keys(target);
+      check(target.tokens == 0 || (target.tokens >= 2 && target.tokens <= info.max_tokens), "modality '", info.name,
+            "': the plan's number of tokens is ", target.tokens, ", expected 2 to ", info.max_tokens,
+            " ([S_1] is one of them)");
+      steps.push_back({target.modality, scheme, 0, target.temperature, guidance(target.guidance), 0, target.tokens});
       continue;
     }
-    const int64_t total = target.tokens > 0 ? target.tokens : info.max_tokens;
-    check(total <= info.max_tokens, "modality '", info.name, "' has ", info.max_tokens, " tokens, the plan asks for ",
-          total);
-    check(target.schedule == "cosine" || target.schedule == "linear", "unknown token schedule ",
-          printable(target.schedule), "; known: cosine, linear");
-    const bool cosine = scheme == Scheme::kMaskGit && target.schedule == "cosine";
+    const int64_t total = info.max_tokens;
+    check(target.tokens == 0 || target.tokens == total, "modality '", info.name, "' is always generated whole, with ",
+          total, " tokens; the plan's number of tokens is ", target.tokens, ": leave it out");
+    check(target.schedule.empty() || target.schedule == "cosine" || target.schedule == "linear",
+          "unknown token schedule ", printable(target.schedule), "; known: cosine, linear");
+    const bool cosine = scheme == Scheme::kMaskGit && target.schedule != "linear";
     const auto counts = cosine ? cosine_tokens(total, target.steps) : linear_tokens(total, target.steps);
     const auto warmth = temperatures(target.temperature_schedule, target.temperature, counts);
     const auto scales = guidance_scales(target.guidance_schedule, target.guidance, counts.size());

@@ -39,11 +39,14 @@ struct Guidance {
 struct Step {
   std::string target;
   Scheme scheme = Scheme::kMaskGit;
-  int64_t tokens = 0;      ///< to write in this step; 0 for kAutoregressive
+  int64_t tokens = 0;      ///< to write in this step; 0 for kAutoregressive, which writes up to its stop token
   double temperature = 1;  ///< 0 takes the most likely token
   Guidance guidance;
   /// Tokens that the target's steps before this one write: a target that is partly known skips that many.
-  int64_t tokens_before = 0, tokens_total = 0;
+  int64_t tokens_before = 0;
+  /// Tokens of the target. Of a sequence its slots, [S_1] included, so that one less is written; 0: all that the canvas
+  /// has.
+  int64_t tokens_total = 0;
 };
 
 /// How the most likely tokens are kept before drawing. Both filters see the scores before the temperature.
@@ -55,7 +58,7 @@ struct Filter {
 
 /// One line of a plan.
 struct Target {
-  std::string modality, scheme, schedule = "cosine", temperature_schedule = "constant", guidance_schedule = "constant";
+  std::string modality, scheme, schedule, temperature_schedule = "constant", guidance_schedule = "constant";
   int64_t tokens = 0, steps = 1;
   double temperature = 1, guidance = 1;
   std::vector<double> weights;  ///< weighted guidance: one a condition, finished targets being conditions too
@@ -64,14 +67,14 @@ struct Target {
   void fields(Visitor& v) {
     v("modality", modality, "what to generate");
     v("scheme", scheme, "maskgit, roar or autoregressive; by kind when empty");
-    v("tokens", tokens, "how many tokens; 0 = the modality's own number");
+    v("tokens", tokens, "slots of a sequence, [S_1] included; 0 = the modality's own number, which grids always have");
     v("steps", steps, "decoding steps (not for autoregressive)");
-    v("schedule", schedule, "cosine or linear: tokens a step (maskgit; roar is always linear)");
+    v("schedule", schedule, "cosine or linear: tokens a step (maskgit: cosine when empty; roar is always linear)");
     v("temperature", temperature, "0 takes the most likely token");
-    v("temperature_schedule", temperature_schedule, "constant, linear or onex:MIN:POWER");
+    v("temperature_schedule", temperature_schedule, "constant, linear or onex:MIN:POWER (not for autoregressive)");
     v("guidance", guidance, "guidance scale; 1 = none, below 0 pushes away from the conditions");
-    v("guidance_schedule", guidance_schedule, "constant or cosine");
-    v("weights", weights, "weighted multimodal guidance: one weight a condition");
+    v("guidance_schedule", guidance_schedule, "constant or cosine (not for autoregressive)");
+    v("weights", weights, "weighted multimodal guidance instead of a scale: one weight a condition");
   }
 };
 
@@ -88,7 +91,7 @@ struct Plan {
     v("conditions", conditions, "what guidance leaves out; default: every input");
     v("grow_conditions", grow_conditions, "finished grid targets become conditions of later ones");
     v("top_k", top_k, "draw from the k best tokens; 0 = all");
-    v("top_k_share", top_k_share, "draw from this share of the vocabulary; 0 = all");
+    v("top_k_share", top_k_share, "instead of top_k: draw from this share of the vocabulary; 0 = all");
     v("top_p", top_p, "draw from the best tokens until their probability passes p; 0 = all");
   }
   Filter filter() const { return {top_k, top_k_share, top_p}; }
@@ -97,7 +100,8 @@ struct Plan {
 Plan read_plan(const fs::path& yaml);
 
 /// The plan as single steps. `modality` gives kinds and sizes. Error on numbers that are not finite, negative
-/// temperatures, counts and filters, and schedules that do not exist.
+/// temperatures, counts and filters, schedules that do not exist, settings that do not apply to the target's kind, and
+/// a number of tokens other than a grid's own or, of a sequence, outside 2..max_tokens.
 std::vector<Step> expand(const Plan& plan, const std::function<Modality(const std::string&)>& modality);
 
 /// Steps for a target given what is known: grids from pixels in one step, from text in several with guidance; text

@@ -46,9 +46,10 @@ class Writing {
         passes_(passes_of(step.guidance)),
         rows_(canvases.size()) {
     int64_t most = 1;
+    const int64_t longest =
+        step.tokens_total > 0 ? step.tokens_total - 1 : model.output(step.target).modality.max_tokens;
     for (size_t b = 0; b < canvases.size(); ++b) {
-      requests_.push_back(
-          request_of(canvases[b].at(step.target), options.sequence_ids, model.output(step.target).modality.max_tokens));
+      requests_.push_back(request_of(canvases[b].at(step.target), options.sequence_ids, longest));
       const Request& request = requests_.back();
       if (request.slots > 0 && request.start != request.stop) active_.push_back(b);
       most = std::max(most, request.slots);

@@ -401,6 +401,30 @@ TEST_F(Program, ResultsAreWrittenWhereADecoderFails) {
   EXPECT_EQ(report["samples"][1]["tok_rgb@32"]["files"].size(), 2u);
 }
 
+// The command line wins over the plan.
+TEST_F(Program, OptionsReplaceSettingsOfThePlan) {
+  test::write_small_model(folder_ / "model");
+  const auto generated = [&](const std::string& plan, const std::string& options) {
+    write_file(folder_ / "plan.yaml", plan);
+    const Outcome outcome =
+        run("generate --model " + (folder_ / "model").string() + " --in caption='a chair' --seed 3 --plan " +
+            (folder_ / "plan.yaml").string() + " --out " + (folder_ / "out").string() + options);
+    EXPECT_EQ(outcome.code, 0) << outcome.errors;
+    return read_file(folder_ / "out/tok_rgb@32.npy");
+  };
+  const std::string row = "targets: [{modality: tok_rgb@32, scheme: roar, temperature: 50";
+  const std::string all = row + "}]\n", best = row + "}]\ntop_k: 1\n";
+  ASSERT_NE(generated(all, ""), generated(best, "")) << "the test needs a filter that matters";
+  EXPECT_EQ(generated(row + "}]\ntop_k_share: 1\n", " --top-k 1"), generated(best, ""));
+  EXPECT_EQ(generated(row + "}]\ntop_k_share: 0.1\n", " --top-k 0"), generated(all, ""));
+  EXPECT_EQ(generated(row + ", weights: [-4]}]\ntop_k: 1\n", " --guidance 1"), generated(best, ""));
+
+  write_file(folder_ / "plan.yaml", "targets: [{modality: det}]\n");
+  expect_failure("generate --steps 3 --model " + (folder_ / "model").string() + " --plan " +
+                     (folder_ / "plan.yaml").string() + " --out " + (folder_ / "out").string(),
+                 "--steps is for grid targets");
+}
+
 TEST_F(Program, ATextTokenizerFromTheEnvironmentIsAnnounced) {
   test::write_small_model(folder_ / "model");
   const std::string arguments = "generate --model " + (folder_ / "model").string() +

@@ -61,7 +61,7 @@ class Generator : public testing::Test {
     Plan plan;
     plan.conditions = {"pixels"};
     plan.targets = {Target{"a", "maskgit", "cosine", "linear", "constant", 0, 4, temperature, guidance, {}},
-                    Target{"words", "", "cosine", "constant", "constant", 0, 1, temperature, guidance, {}},
+                    Target{"words", "", "", "constant", "constant", 0, 1, temperature, guidance, {}},
                     Target{"b", "roar", "linear", "constant", "cosine", 0, 3, temperature, guidance, {}}};
     return expand(plan, [&](const std::string& name) { return model_.modality(name); });
   }
@@ -242,6 +242,39 @@ TEST_F(Generator, TextsEndAtTheirStopToken) {
   ASSERT_TRUE(generate(model_, {step}, canvases, options));
   EXPECT_GT(stopped, 0);
   EXPECT_LT(stopped, 40);
+}
+
+// As in the original, a text of n tokens has n - 1 slots to write in.
+TEST_F(Generator, APlanLimitsTheTokensOfAText) {
+  Plan plan;
+  plan.targets.resize(1);
+  plan.targets[0].modality = "words";
+  plan.targets[0].temperature = 0;
+  const auto written = [&](int64_t tokens, const Canvas& start, bool reference) {
+    plan.targets[0].tokens = tokens;
+    std::vector<int64_t> ids;
+    GenerateOptions options;
+    options.sequence_ids = ids_;
+    options.reference = reference;
+    options.on_step = [&](const StepReport& report) {
+      ids = report.rows[0].tokens;
+      return true;
+    };
+    std::vector<Canvas> canvases{start};
+    generate(model_, expand(plan, [&](const std::string& name) { return model_.modality(name); }), canvases, options);
+    return ids;
+  };
+  Canvas with_hole = canvas(1, 0.4f);
+  with_hole.entries.pop_back();
+  with_hole.add_text_with_holes("words", {20, ids_.start(), 25, ids_.eos}, 12, ids_);
+  for (const Canvas& start : {canvas(1, 0.4f), with_hole})
+    for (const bool reference : {false, true}) {
+      const auto whole = written(0, start, reference);
+      ASSERT_GT(whole.size(), 4u) << "the test needs a text that is longer than the limit";
+      EXPECT_EQ(written(5, start, reference), std::vector(whole.begin(), whole.begin() + 4));
+      EXPECT_EQ(written(12, start, reference),
+                std::vector(whole.begin(), whole.begin() + std::min<size_t>(whole.size(), 11)));
+    }
 }
 
 TEST_F(Generator, AnEmptyTextAnswerIsEmpty) {

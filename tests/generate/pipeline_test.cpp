@@ -381,6 +381,44 @@ TEST_F(PipelineTest, CodebooksOfOnePositionAreDecoded) {
   EXPECT_EQ(read_picture(tokenizer.input(), decoded[0]), tokenizer.decode(maps)[0]);
 }
 
+// Guidance by a condition that is not there changes nothing, so it is refused.
+TEST_F(PipelineTest, AbsentConditionsOfGuidanceAreRefused) {
+  const auto refusal = [&](const std::vector<std::string>& conditions, const std::function<void(Plan&)>& change) {
+    Plan plan;
+    plan.conditions = conditions;
+    plan.targets.resize(2);
+    plan.targets[0].modality = "caption";
+    plan.targets[1].modality = "tok_rgb@32";
+    change(plan);
+    std::vector<Canvas> canvases(2);
+    pipeline_->give(canvases[1], "rgb@32", file("a.png"));
+    pipeline_->ask(canvases[1], "det");
+    try {
+      EXPECT_TRUE(pipeline_->run(canvases, plan, {}));
+    } catch (const Error& error) {
+      EXPECT_EQ(canvases[0].entries.size(), 0u) << "nothing was generated";
+      return std::string(error.what());
+    }
+    return std::string();
+  };
+  const auto guide = [](size_t target) { return [=](Plan& plan) { plan.targets[target].guidance = 3; }; };
+  const auto weigh = [](size_t target) { return [=](Plan& plan) { plan.targets[target].weights = {2}; }; };
+  for (const char* absent : {"vectors", "det"}) {  // an empty text is not known
+    for (const auto& change : {guide(0), guide(1)})
+      EXPECT_NE(refusal({absent}, change).find(concat("the condition '", absent, "' is neither given nor generated")),
+                std::string::npos);
+    for (const auto& change : {weigh(0), weigh(1)})
+      EXPECT_NE(refusal({absent}, change).find(concat("the condition '", absent, "' is neither given nor generated")),
+                std::string::npos);
+  }
+  EXPECT_EQ(refusal({"rgb@32"}, guide(0)), "") << "one canvas has it";
+  EXPECT_EQ(refusal({"caption"}, guide(1)), "") << "an earlier target";
+  EXPECT_EQ(refusal({"caption"}, weigh(1)), "");
+  EXPECT_NE(refusal({"caption"}, guide(0)).find("guidance of 'caption'"), std::string::npos) << "the target itself";
+  EXPECT_NE(refusal({"tok_rgb@32"}, guide(0)).find("'tok_rgb@32' is neither"), std::string::npos) << "a later target";
+  EXPECT_EQ(refusal({"vectors"}, [](Plan&) {}), "") << "without guidance";
+}
+
 // What guidance leaves out is decided for each canvas, so that a canvas has the same result in any company.
 TEST_F(PipelineTest, EachCanvasHasItsOwnConditions) {
   std::vector<Canvas> canvases(4);

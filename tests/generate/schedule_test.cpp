@@ -157,6 +157,52 @@ TEST(Schedule, ImpossibleNumbersAreRefused) {
   EXPECT_TRUE(refused([](Plan& p) { p.top_p = -0.1; }));
 }
 
+// A setting that has no effect on the target is refused, rather than left out.
+TEST(Schedule, SettingsThatDoNotApplyAreRefused) {
+  const auto modality = [](const std::string& name) { return ModalityTable::official().at(name); };
+  const auto refusal = [&](const std::string& target, const std::function<void(Plan&)>& change) -> std::string {
+    Plan plan;
+    plan.targets.resize(1);
+    plan.targets[0].modality = target;
+    plan.conditions = {"rgb@224"};
+    change(plan);
+    try {
+      expand(plan, modality);
+    } catch (const Error& error) {
+      return error.what();
+    }
+    return "";
+  };
+  const auto expect = [](const std::string& message, const std::string& part) {
+    EXPECT_NE(message.find(part), std::string::npos) << message << "; expected " << part;
+  };
+  const std::string sequence = "'caption' is a sequence: the plan's key ";
+  expect(refusal("caption", [](Plan& p) { p.targets[0].steps = 4; }), sequence + "'steps'");
+  for (const char* schedule : {"cosine", "linear"})
+    expect(refusal("caption", [&](Plan& p) { p.targets[0].schedule = schedule; }), sequence + "'schedule'");
+  expect(refusal("caption", [](Plan& p) { p.targets[0].temperature_schedule = "linear"; }),
+         sequence + "'temperature_schedule'");
+  expect(refusal("caption", [](Plan& p) { p.targets[0].guidance_schedule = "wrong"; }),
+         sequence + "'guidance_schedule'");
+  EXPECT_EQ(refusal("caption", [](Plan& p) { p.targets[0].guidance_schedule = "constant"; }), "");
+
+  // A number of tokens: of a sequence within its slots, of a grid its own.
+  for (const int64_t tokens : {1, 257})
+    expect(refusal("caption", [&](Plan& p) { p.targets[0].tokens = tokens; }), "expected 2 to 256");
+  for (const int64_t tokens : {2, 256})
+    EXPECT_EQ(refusal("caption", [&](Plan& p) { p.targets[0].tokens = tokens; }), "");
+  for (const int64_t tokens : {20, 197})
+    expect(refusal("tok_depth@224", [&](Plan& p) { p.targets[0].tokens = tokens; }),
+           concat("generated whole, with 196 tokens; the plan's number of tokens is ", tokens));
+  EXPECT_EQ(refusal("tok_depth@224", [](Plan& p) { p.targets[0].tokens = 196; }), "");
+
+  expect(refusal("caption", [](Plan& p) { p.targets[0].weights = {2}, p.targets[0].guidance = 3; }), "not both");
+  expect(
+      refusal("tok_depth@224", [](Plan& p) { p.targets[0].weights = {2}, p.targets[0].guidance_schedule = "cosine"; }),
+      "not both");
+  expect(refusal("caption", [](Plan& p) { p.top_k = 5, p.top_k_share = 0.5; }), "top_k 5 and top_k_share 0.5");
+}
+
 TEST(Sampler, FiltersKeepWhatTheOriginalKeeps) {
   NEEDS_TABLES;
   const Json& all = tables();

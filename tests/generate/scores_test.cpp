@@ -94,9 +94,10 @@ Plan random_plan(Random& random) {
     Target t;
     t.modality = name;
     if (std::string(name) != "words") t.scheme = coin() ? "maskgit" : "roar";
-    t.steps = 1 + static_cast<int64_t>(random.uniform() * 3);
+    const auto steps = 1 + static_cast<int64_t>(random.uniform() * 3);
+    if (std::string(name) != "words") t.steps = steps;
     t.guidance = coin() ? 2 : 1;
-    if (random.uniform() < 0.3) t.weights.assign(plan.conditions.size(), 1.5);
+    if (random.uniform() < 0.3) t.weights.assign(plan.conditions.size(), 1.5), t.guidance = 1;
     plan.targets.push_back(t);
   }
   plan.grow_conditions = false;
