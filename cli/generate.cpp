@@ -1,3 +1,4 @@
+#include <algorithm>
 #include <cmath>
 #include <iostream>
 #include <optional>
@@ -50,6 +51,27 @@ Plan make_plan(const Options& o, const Pipeline& pipeline, const Canvas& canvas)
   if (o.top_p >= 0) plan.top_p = o.top_p;
   if (o.top_k >= 0) plan.top_k = o.top_k, plan.top_k_share = 0;
   return plan;
+}
+
+// Texts come after the images, whose size boxes need; the canvas holds all of them in the order of the command line.
+void give_inputs(const Options& o, const Pipeline& pipeline, Canvas& canvas) {
+  const DepthUnits units(o.depth_unit);
+  std::vector<std::string> order;
+  for (const auto& item : o.in) {
+    const size_t equals = item.find('=');
+    if (equals == std::string::npos)
+      throw UsageError("--in takes MODALITY=FILE or MODALITY=TEXT, got " + printable(item));
+    order.push_back(item.substr(0, equals));
+  }
+  const auto readable = pipeline.reads();
+  for (const bool texts : {false, true})
+    for (size_t i = 0; i < order.size(); ++i) {
+      const bool is_text = contains(readable, order[i]) && pipeline.modality(order[i]).kind == ModalityKind::kSequence;
+      if (is_text == texts) pipeline.give(canvas, order[i], o.in[i].substr(order[i].size() + 1), units);
+    }
+  const auto place = [&](const Canvas::Entry& entry) { return std::find(order.begin(), order.end(), entry.modality); };
+  std::sort(canvas.entries.begin(), canvas.entries.end(),
+            [&](const auto& a, const auto& b) { return place(a) < place(b); });
 }
 
 // OUT/features.npy [N, D], and which rows are whose.
@@ -114,13 +136,7 @@ void run(const Options& o) {
       Pipeline::open({o.model, o.tokenizers, text_tokenizer_for(o.model, o.text_tokenizer), o.modalities}, o.engine);
   const double ready = watch.seconds();
   Canvas canvas;
-  const DepthUnits units(o.depth_unit);
-  for (const auto& item : o.in) {
-    const size_t equals = item.find('=');
-    if (equals == std::string::npos)
-      throw UsageError("--in takes MODALITY=FILE or MODALITY=TEXT, got " + printable(item));
-    pipeline.give(canvas, item.substr(0, equals), item.substr(equals + 1), units);
-  }
+  give_inputs(o, pipeline, canvas);
   if (o.features) {
     write_features(o, pipeline, canvas);
     if (o.outputs.empty() && o.plan.empty()) return;

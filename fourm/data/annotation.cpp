@@ -40,8 +40,12 @@ LabelledBox parse_box(const Json& instance, const std::string& where) {
 }
 
 void read_size(const Json& json, Annotation& annotation, const std::string& where) {
-  if (json.contains("height")) annotation.height = json_get<double>(json, "height", where);
-  if (json.contains("width")) annotation.width = json_get<double>(json, "width", where);
+  for (auto [key, value] : {std::pair{"height", &annotation.height}, {"width", &annotation.width}}) {
+    if (!json.contains(key)) continue;
+    *value = json_get<double>(json, key, where);
+    check(*value >= 0 && *value <= 1 << 24 && *value == std::floor(*value), where, ": '", key, "' is ", exact(*value),
+          ", expected a whole number of pixels");
+  }
 }
 
 // {"caption": ...} or {"text": ...}: the value; null when it is neither.
@@ -225,6 +229,11 @@ Annotation decode_annotation(std::string_view bytes, const std::string& extensio
   if (extension == "json") return parse_annotation(parse_json(bytes, where), where, form);
   check(to_valid_utf8(bytes) == bytes, where, ": is not valid UTF-8; save it as UTF-8");
   return parse_annotation(Json(trim(bytes)), where);
+}
+
+std::optional<CropView> centre_view(const Annotation& annotation, const std::optional<CropView>& image) {
+  if (annotation.width <= 0 || annotation.height <= 0) return image;
+  return centre_view(static_cast<int>(annotation.width), static_cast<int>(annotation.height));
 }
 
 std::vector<std::string> draw_text(const Annotation& annotation, const TextDraw& draw, Random& random,

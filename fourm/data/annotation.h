@@ -45,6 +45,10 @@ Annotation parse_annotation(const Json& json, const std::string& where, TextForm
 Annotation decode_annotation(std::string_view bytes, const std::string& extension, const std::string& where,
                              TextForm form = TextForm::kText);
 
+/// What a model sees of the annotated image without crop settings: the largest square in its middle. `image` is that
+/// view of an image of the same sample, for annotations that do not state their size. Absent: the size is unknown.
+std::optional<CropView> centre_view(const Annotation& annotation, const std::optional<CropView>& image);
+
 /// How one text is drawn from an annotation.
 struct TextDraw {
   std::optional<CropView> view;   ///< what of the image is seen

@@ -123,6 +123,11 @@ int64_t ModalityFile::variants() const {
   return annotation ? std::max<int64_t>(1, static_cast<int64_t>(annotation->texts.size())) : 1;
 }
 
+std::optional<CropView> ModalityFile::centre(const std::optional<CropView>& image) const {
+  const auto* annotation = std::get_if<Annotation>(&content_);
+  return annotation ? centre_view(*annotation, image) : image;
+}
+
 ModalityData ModalityFile::data(const Choice& choice, const WordPiece* text, int64_t bins, Random& random,
                                 const Tell& tell) const {
   const Modality& m = modality_;

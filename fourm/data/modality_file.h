@@ -53,6 +53,9 @@ class ModalityFile {
   /// How many captions or embeddings it holds, of which a sample uses one; otherwise 1.
   int64_t variants() const;
 
+  /// What is seen of the image without crop settings (data/annotation.h); `image` for files that do not state its size.
+  std::optional<CropView> centre(const std::optional<CropView>& image) const;
+
   struct Choice {
     int64_t crop = 0;               ///< below crops()
     std::optional<int64_t> number;  ///< of the variant; absent: a random one

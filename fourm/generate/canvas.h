@@ -3,10 +3,12 @@
 #pragma once
 
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <vector>
 
 #include "fourm/data/sample.h"
+#include "fourm/text/boxes.h"
 #include "fourm/text/sentinel.h"
 
 namespace fourm {
@@ -25,8 +27,9 @@ struct Canvas {
     ModalityData data;
     std::vector<bool> known, wanted;  ///< [L] each
   };
-  std::vector<Entry> entries;  ///< the encoder sees them in this order
-  uint64_t key = 0;            ///< names the sample in random draws, whatever its batch
+  std::vector<Entry> entries;    ///< the encoder sees them in this order
+  uint64_t key = 0;              ///< names the sample in random draws, whatever its batch
+  std::optional<CropView> view;  ///< what of the first given image is seen; boxes of the same image are cut by it
 
   Entry& at(const std::string& modality);
   const Entry* find(const std::string& modality) const;

@@ -6,6 +6,7 @@
 #include "fourm/core/json.h"
 #include "fourm/core/log.h"
 #include "fourm/core/strings.h"
+#include "fourm/data/crop.h"
 #include "fourm/data/modality_file.h"
 #include "fourm/generate/generator.h"
 #include "fourm/generate/given_value.h"
@@ -185,6 +186,8 @@ void Pipeline::give_file(Canvas& canvas, const Modality& m, const GivenValue& gi
   if (!extension.empty()) extension.erase(0, 1);
   const std::string where = given.file.string();
   std::string bytes = read_file(given.file);
+  if (m.kind == ModalityKind::kPixels && extension != "npy")
+    return give_picture(canvas, m.name, decode_picture(picture_kind(m.name), bytes, where));
   if (m.kind == ModalityKind::kTokens &&
       (extension != "npy" || !holds_tokens(m, decode_npy(bytes, where), given.file, units)))
     return give_picture(canvas, m.name, decode_picture(picture_kind(m.name), bytes, where, units.of(given.file)));
@@ -197,6 +200,7 @@ void Pipeline::give_file(Canvas& canvas, const Modality& m, const GivenValue& gi
   const WordPiece* text = is_sequence ? &words() : nullptr;
   ModalityFile::Choice choice;
   choice.number = 0;
+  choice.view = file.centre(canvas.view);
   Random random(0);
   ModalityData data = file.data(choice, text, text ? coordinate_bins(*text) : 0, random,
                                 [](const std::string&, const std::string& message) { warn(message); });
@@ -223,20 +227,29 @@ bool Pipeline::holds_tokens(const Modality& m, const NpyArray& array, const fs::
 void Pipeline::give_picture(Canvas& canvas, const std::string& name, const StoredPicture& picture) const {
   const Modality m = state_->model.input(name).modality;
   const InputConfig input = picture_kind(name);
-  const int size = image_size(name);
-  const StoredPicture square = centre_square(input, picture, size);
   if (m.kind == ModalityKind::kPixels) {
+    const int size = image_size(name);
+    const StoredPicture square = centre_square(input, picture, size);
     canvas.add_known(name, pixel_patches(std::get<Image>(square).pixels.data(), size, m.patch_size));
-    return;
+  } else {
+    give_tokens(canvas, name, tokenize(name, picture));
   }
-  give_tokens(canvas, name, state_->tokenizer(name).encode({square})[0].tokens);
+  if (!canvas.view && !input.has_features()) canvas.view = centre_view(picture_width(picture), picture_height(picture));
 }
 
-void Pipeline::give_text(Canvas& canvas, const std::string& name, const std::string& text) const {
+std::vector<int64_t> Pipeline::tokenize(const std::string& name, const StoredPicture& picture) const {
+  const PictureTokenizer& tokenizer = state_->tokenizer(name);
+  return tokenizer.encode({centre_square(tokenizer.input(), picture, image_size(name))})[0].tokens;
+}
+
+void Pipeline::give_text(Canvas& canvas, const std::string& name, const std::string& text, const Warn& warn) const {
   const Modality m = state_->model.input(name).modality;
   auto ids = words().encode(text);
   for (const auto& warning : warnings_of_ids(ids, words(), name, m.max_tokens))
-    if (warning.topic == "cut") warn("modality '", name, "': the text ", warning.message);
+    if (warning.topic == "cut") {
+      const std::string message = concat("modality '", name, "': the text ", warning.message);
+      warn ? warn(warning.topic, message) : fourm::warn(message);
+    }
   if (ids.empty() || ids.back() != words().eos()) ids.push_back(words().eos());
   ids.resize(std::min<size_t>(ids.size(), static_cast<size_t>(m.max_tokens)));
   add_text(canvas, m, ids);
@@ -408,7 +421,8 @@ std::vector<fs::path> Pipeline::write_tokens(const Canvas& canvas, const std::st
       instances.push_back(
           {{"boxes", {box.xmin, box.ymin, box.xmax, box.ymax}}, {"class_name", box.class_name}, {"score", box.score}});
   files.push_back(folder / (stem + ".json"));
-  write_json(files.back(), {{"instances", instances}});
+  const int64_t side = state_->model.config().image_size;
+  write_json(files.back(), {{"width", side}, {"height", side}, {"instances", instances}});
   return files;
 }
 

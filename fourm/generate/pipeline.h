@@ -61,19 +61,25 @@ class Pipeline {
 
   /// Puts an input on the canvas; `value` names a file or is the text itself (generate/given_value.h). Files are read as
   /// training reads them (data/modality_file.h): of several crops or texts the first, of palettes and of orders of
-  /// metadata a fixed one. Tokens are also made from what their tokenizer reads: images, depth, or floats of features.
+  /// metadata a fixed one. Boxes of a file lie in the whole image, of which those in its middle square are given: that of
+  /// the file's width and height, otherwise of the image that was given before. Tokens are also made from what their tokenizer reads: images, depth, or floats of features.
   /// An integer .npy holds token ids, or depth where its unit is stated; Error on one that may be either. Warns when a
   /// text is cut to max_tokens or looks like something else.
   void give(Canvas& canvas, const std::string& modality, const std::string& value,
             const DepthUnits& units = DepthUnits()) const;
   /// A picture of any size: its middle square is resized to the modality's size.
   void give_picture(Canvas& canvas, const std::string& modality, const StoredPicture& picture) const;
+  /// Called with a warning and its topic (text/text_warnings.h).
+  using Warn = std::function<void(const std::string& topic, const std::string& message)>;
   /// [EOS] is added; what is beyond max_tokens is cut, with a warning. A text with sentinels ([S_1] ...) has holes that a
   /// plan can fill.
-  void give_text(Canvas& canvas, const std::string& modality, const std::string& text) const;
-  /// Boxes as the text of a detection modality.
+  void give_text(Canvas& canvas, const std::string& modality, const std::string& text, const Warn& warn = {}) const;
+  /// Boxes as the text of a detection modality. Their corners lie in the square that the model sees, as in boxes().
   void give_boxes(Canvas& canvas, const std::string& modality, const std::vector<LabelledBox>& boxes) const;
   void give_tokens(Canvas& canvas, const std::string& modality, const std::vector<int64_t>& tokens) const;
+  /// What the modality's tokenizer makes of a picture of any size, as in give_picture(); also for modalities that the
+  /// model does not read. Error when there is no tokenizer.
+  std::vector<int64_t> tokenize(const std::string& modality, const StoredPicture& picture) const;
   /// Something to generate: nothing of it is known.
   void ask(Canvas& canvas, const std::string& modality) const;
 
@@ -99,8 +105,9 @@ class Pipeline {
   };
   Features features(const Canvas& canvas) const;
 
-  /// FOLDER/STEM.npy, the tokens [L], of sequences without special tokens and counted from first_free_id(); of text with a text tokenizer also STEM.txt, of boxes STEM.json, without those
-  /// whose corners are in the wrong order. Gives the files.
+  /// FOLDER/STEM.npy, the tokens [L], of sequences without special tokens and counted from first_free_id(); of text with
+  /// a text tokenizer also STEM.txt, of boxes STEM.json, without those whose corners are in the wrong order, and with the
+  /// width and height of the square image that they lie in. Gives the files.
   std::vector<fs::path> write_tokens(const Canvas& canvas, const std::string& modality, const fs::path& folder,
                                      const std::string& stem) const;
   /// What the modality's tokenizer makes of them: FOLDER/STEM.png, for features STEM_features.npy, and STEM_view.png

@@ -401,6 +401,29 @@ TEST_F(Program, ResultsAreWrittenWhereADecoderFails) {
   EXPECT_EQ(report["samples"][1]["tok_rgb@32"]["files"].size(), 2u);
 }
 
+// Boxes are of the image beside them, wherever it stands on the command line.
+TEST_F(Program, BoxesAreCutWithTheGivenImage) {
+  test::write_small_model(folder_ / "model");
+  write_file(folder_ / "wide.png", encode_png(Image(64, 32, 3, 90)));
+  write_file(folder_ / "boxes.json", R"({"instances": [{"boxes": [0.25, 0, 0.5, 1], "class_name": "chair"}]})");
+  const std::string image = " --in rgb@32=" + (folder_ / "wide.png").string();
+  const std::string sized =
+      R"({"width": 32, "height": 32, "instances": [{"boxes": [0, 0, 0.5, 1], "class_name": "chair"}]})";
+  write_file(folder_ / "square.json", sized);
+  const auto features = [&](const std::string& in) {
+    const Outcome outcome = run("generate --features --model " + (folder_ / "model").string() + in + " --out " +
+                                (folder_ / "out").string());
+    EXPECT_EQ(outcome.code, 0) << outcome.errors;
+    return read_file(folder_ / "out/features.npy");
+  };
+  const auto boxes = [&](const char* name) { return " --in det=" + (folder_ / name).string(); };
+  EXPECT_EQ(features(image + boxes("boxes.json")), features(image + boxes("square.json")));
+  EXPECT_EQ(features(boxes("boxes.json") + image), features(boxes("square.json") + image));
+  const Json rows = read_json(folder_ / "out/features.json")["rows"];
+  EXPECT_EQ(rows[0], "det");
+  EXPECT_EQ(rows[rows.size() - 1], "rgb@32");
+}
+
 // The command line wins over the plan.
 TEST_F(Program, OptionsReplaceSettingsOfThePlan) {
   test::write_small_model(folder_ / "model");

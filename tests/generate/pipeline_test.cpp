@@ -100,6 +100,42 @@ TEST_F(PipelineTest, BoxesComeBackFromTheirFile) {
   EXPECT_EQ(text("det", "@" + files[2].string()), boxes);
 }
 
+// Boxes of a file lie in the whole image; the model sees its middle square.
+TEST_F(PipelineTest, BoxesOfAFileAreCutToTheSquareOfTheImage) {
+  // A square of 31 x 31 bins has corners on the bins; around it are 31 columns to the left and to the right.
+  const std::string instances =
+      R"("instances": [{"boxes": [0.25, 0, 0.5, 1], "class_name": "chair"}, )"
+      R"({"boxes": [0.625, 0.5, 1, 1], "class_name": "table"}, {"boxes": [0, 0, 0.2, 1], "class_name": "table"}]})";
+  const std::string plain = written("plain.json", "{" + instances);
+  const std::string sized = written("sized.json", R"({"width": 124, "height": 62, )" + instances);
+  const std::string tall = written("tall.json", R"({"width": 62, "height": 124, )" + instances);
+  const std::string cut = "v0=0 v1=0 v2=16 v3=31 chair v0=23 v1=16 v2=31 v3=31 table";
+  EXPECT_EQ(text("det", sized), cut);
+  EXPECT_EQ(text("det", tall), "v0=0 v1=0 v2=6 v3=31 table v0=8 v1=0 v2=16 v3=31 chair v0=19 v1=16 v2=31 v3=31 table");
+  EXPECT_NE(text("det", plain), cut) << "the size is unknown: the file is of the square";
+  for (const char* width : {"0.5", "-1", "1e30"})
+    EXPECT_NE(failure("det", written("odd.json", concat(R"({"height": 62, "width": )", width, ", ", instances)))
+                  .find("odd.json: 'width' is "),
+              std::string::npos);
+  Image wide(64, 32, 3, 90);
+  write_file(root_ / "wide.png", encode_png(wide));
+  for (const char* image : {"rgb@32", "tok_rgb@32"}) {
+    const auto with_image = [&](const std::string& boxes) {
+      Canvas canvas;
+      pipeline_->give(canvas, image, file("wide.png"));
+      pipeline_->give(canvas, "det", boxes);
+      return pipeline_->text(canvas, "det");
+    };
+    EXPECT_EQ(with_image(plain), cut) << image;
+    EXPECT_EQ(with_image(sized), cut) << image;
+    EXPECT_EQ(with_image(tall), text("det", tall)) << "the size that the file states";
+    // What was generated lies in the square, whatever the image.
+    Canvas generated;
+    pipeline_->give(generated, "det", cut);
+    EXPECT_EQ(with_image(pipeline_->write_tokens(generated, "det", root_ / "square", "det")[2].string()), cut);
+  }
+}
+
 TEST_F(PipelineTest, ImagesAndTokens) {
   const auto expected = tokens("tok_rgb@32", file("a.png"));
   ASSERT_EQ(expected.size(), 16u);
