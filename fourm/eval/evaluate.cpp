@@ -91,7 +91,7 @@ class Evaluation {
     for (size_t i = 0; i < answers.size(); ++i) {
       maps.truth.push_back(held_.samples[i].pictures.at(subject.name));
       maps.model.push_back(pipeline_.picture(answers[i], subject.output));
-      maps.ceiling.push_back(pipeline_.picture(held_.samples[i].given, subject.output));
+      maps.ceiling.push_back(pipeline_.picture(held_.samples[i].ceiling, subject.output));
     }
     auto comparisons = compare_maps(maps, options_.seed);
     if (is_picture && can_segment()) {
@@ -127,7 +127,7 @@ class Evaluation {
     std::vector<Boxes> model, ceiling, truth;
     for (size_t i = 0; i < answers.size(); ++i) {
       model.push_back(pipeline_.boxes(answers[i], subject.output));
-      ceiling.push_back(pipeline_.boxes(held_.samples[i].given, subject.output));
+      ceiling.push_back(pipeline_.boxes(held_.samples[i].ceiling, subject.output));
       truth.push_back(held_.samples[i].boxes);
     }
     return {compare_boxes(model, ceiling, truth, options_.seed)};

@@ -1,12 +1,15 @@
 #include "fourm/eval/held_out.h"
 
 #include <algorithm>
+#include <functional>
+#include <set>
 
 #include "fourm/core/error.h"
 #include "fourm/core/json.h"
 #include "fourm/core/log.h"
 #include "fourm/core/strings.h"
 #include "fourm/data/annotation.h"
+#include "fourm/data/crop.h"
 #include "fourm/data/source.h"
 #include "fourm/data/token_set.h"
 
@@ -72,15 +75,26 @@ std::vector<Unmeasured> find_unmeasured(const Pipeline& pipeline, const Source& 
   return unmeasured;
 }
 
-// Boxes beyond what the model reads are left out, the smallest first.
-void give_fitting_boxes(const Pipeline& pipeline, Canvas& canvas, const std::string& modality, Boxes boxes) {
-  std::stable_sort(boxes.begin(), boxes.end(), [](const auto& a, const auto& b) { return area(a) > area(b); });
-  const int64_t bins = coordinate_bins(pipeline.words()), most = pipeline.modality(modality).max_tokens;
-  const auto fits = [&] {
-    return static_cast<int64_t>(pipeline.words().encode(boxes_to_string(boxes, bins)).size()) < most;
-  };
-  while (!fits()) boxes.pop_back();
-  pipeline.give_boxes(canvas, modality, boxes);
+std::vector<int64_t> box_tokens(const Pipeline& pipeline, const Boxes& boxes) {
+  return pipeline.words().encode(boxes_to_string(boxes, coordinate_bins(pipeline.words())));
+}
+
+// Boxes beyond the modality's max_tokens are left out, the smallest first.
+Boxes fitting_boxes(const Pipeline& pipeline, const std::string& modality, Boxes boxes) {
+  const int64_t most = pipeline.modality(modality).max_tokens;
+  while (static_cast<int64_t>(box_tokens(pipeline, boxes).size()) >= most) {
+    const auto smallest =
+        std::min_element(boxes.rbegin(), boxes.rend(), [](const auto& a, const auto& b) { return area(a) < area(b); });
+    boxes.erase(std::next(smallest).base());
+  }
+  return boxes;
+}
+
+// The boxes that a model of default settings reads (score, order) inside the view.
+Boxes visible_boxes(const Annotation& annotation, const std::optional<CropView>& image) {
+  const CropView whole{1, 1, 0, 0, 1, 1, false};
+  Random unused(0);
+  return view_boxes(*annotation.boxes, centre_view(annotation, image).value_or(whole), {}, unused);
 }
 
 SceneObjects scene_objects(const Json& scene, double least_pixels, const std::string& origin) {
@@ -96,11 +110,14 @@ SceneObjects scene_objects(const Json& scene, double least_pixels, const std::st
   return objects;
 }
 
+using WarnOfSample = std::function<void(const std::string& topic, const std::string& message)>;
+
 HeldOutSample read_sample(const Pipeline& pipeline, const Source& source, const std::vector<Subject>& subjects,
-                          const DepthUnits& units, int64_t i) {
+                          const DepthUnits& units, int64_t i, const WarnOfSample& warn) {
   HeldOutSample sample;
   sample.given.key = static_cast<uint64_t>(i);
-  double pixels = 0;  // of the picture as stored
+  double pixels = 0;             // of the image as stored
+  std::optional<CropView> view;  // what of it is seen
   for (const auto& [name, input, output] : subjects) {
     const std::string origin = source.origin(i, name);
     const std::string bytes = source.read(i, name);
@@ -109,22 +126,36 @@ HeldOutSample read_sample(const Pipeline& pipeline, const Source& source, const 
       const InputConfig kind = pipeline.picture_kind(modality);
       const StoredPicture stored = decode_picture(kind, bytes, origin, units.of(source.file(i, name)));
       const auto square = centre_square(kind, stored, pipeline.image_size(modality));
-      if (!kind.has_features()) pixels = static_cast<double>(picture_width(stored)) * picture_height(stored);
+      if (!kind.has_features()) {
+        pixels = static_cast<double>(picture_width(stored)) * picture_height(stored);
+        if (!view) view = centre_view(picture_width(stored), picture_height(stored));
+      }
       if (!input.empty()) pipeline.give_picture(sample.given, input, stored);
-      if (!output.empty() && output != input) pipeline.give_picture(sample.given, output, stored);
+      if (!output.empty()) {
+        ModalityData tokens;
+        tokens.ids = pipeline.tokenize(output, stored);
+        sample.ceiling.add_known(output, std::move(tokens));
+      }
       sample.pictures.emplace(name, square);
       continue;
     }
     const Annotation annotation = decode_annotation(bytes, source.extension(i, name), origin);
-    const std::string& modality = input.empty() ? output : input;
     if (name == "det") {
       check(annotation.boxes.has_value(), origin, ": expected boxes, found texts");
-      sample.boxes = *annotation.boxes;
-      give_fitting_boxes(pipeline, sample.given, modality, sample.boxes);
+      sample.boxes = visible_boxes(annotation, view);
+      if (!input.empty()) pipeline.give_boxes(sample.given, input, fitting_boxes(pipeline, input, sample.boxes));
+      if (!output.empty()) {
+        ModalityData tokens;
+        tokens.ids = box_tokens(pipeline, fitting_boxes(pipeline, output, sample.boxes));
+        sample.ceiling.add_known(output, std::move(tokens));
+      }
     } else {
       check(!annotation.texts.empty(), origin, ": expected captions, found boxes");
       sample.caption = annotation.texts.back();
-      pipeline.give_text(sample.given, modality, sample.caption);
+      if (!input.empty())
+        pipeline.give_text(sample.given, input, sample.caption, [&](const std::string& topic, const std::string& text) {
+          warn(topic, concat(origin, ": ", text));
+        });
     }
   }
   if (source.has("scene")) {
@@ -186,9 +217,13 @@ HeldOut HeldOut::read(const Pipeline& pipeline, const fs::path& data, int64_t co
   for (const auto& set : sets) held.inputs(set, "");  // an unknown name is an Error
   count = std::min(count, source.size());
   check(count >= 2, data.string(), ": holds fewer than two samples");
+  std::set<std::string> topics;
+  const WarnOfSample warn_once = [&](const std::string& topic, const std::string& message) {
+    if (topics.insert(topic).second) warn(message, " (other samples of this kind are not named)");
+  };
   Progress progress("reading", count);
   for (int64_t i = 0; i < count; ++i) {
-    held.samples.push_back(read_sample(pipeline, source, held.subjects, units, i));
+    held.samples.push_back(read_sample(pipeline, source, held.subjects, units, i, warn_once));
     progress.update(i + 1);
   }
   return held;

@@ -14,6 +14,7 @@
 #include "fourm/rooms/dataset.h"
 #include "fourm/tokenizer/picture_tokenizer.h"
 #include "fourm/tokenizer/vqvae.h"
+#include "tests/support/small_model.h"
 
 namespace fourm {
 namespace {
@@ -201,6 +202,188 @@ TEST(EvaluateFeatures, StandBesideTheirTokenizersCeiling) {
   pipeline.write_decoded(canvas, "tok_clip@32", root / "out", "one");
   EXPECT_EQ(read_picture(*config.input, root / "out/one_features.npy"), copies[1]);
   EXPECT_EQ(read_image(root / "out/one_view.png").width, 4);
+  fs::remove_all(root);
+}
+
+// A copy of the data set whose images have as much again at their sides.
+void write_wide_copy(const fs::path& from, const fs::path& to) {
+  for (const auto& file : list_files(from / "rgb")) {
+    const Image square = read_image(file);
+    Image wide(2 * square.width, square.height, 3, 40);
+    for (int y = 0; y < square.height; ++y)
+      std::copy_n(square.at(0, y), square.width * 3, wide.at(square.width / 2, y));
+    write_file(to / "rgb" / file.filename(), encode_png(wide));
+  }
+  for (const auto& file : list_files(from / "det")) {
+    Json json = read_json(file);
+    for (auto& instance : json["instances"])
+      for (const size_t k : {0, 2}) instance["boxes"][k] = 0.25 + instance["boxes"][k].get<double>() / 2;
+    json["instances"].push_back({{"boxes", {0, 0, 0.2, 1}}, {"class_name", "outside"}, {"score", 1}});
+    write_json(to / "det" / file.filename(), json);
+  }
+}
+
+// Maps are middle squares; so are the boxes, as truth and as input.
+TEST_F(EvaluateTest, BoxesLieInTheMiddleSquareOfWideImages) {
+  const fs::path wide = folder_.string() + "_wide", square = folder_.string() + "_square";
+  for (const char* folder : {"rgb", "det"}) {
+    make_folder(square);
+    fs::copy(folder_ / folder, square / folder, fs::copy_options::recursive);
+  }
+  write_wide_copy(folder_, wide);
+  const HeldOut expected = HeldOut::read(*pipeline_, square, 3), found = HeldOut::read(*pipeline_, wide, 3);
+  for (size_t i = 0; i < 3; ++i) {
+    const auto &a = expected.samples[i], &b = found.samples[i];
+    ASSERT_EQ(a.boxes.size(), b.boxes.size());
+    for (size_t k = 0; k < a.boxes.size(); ++k) {
+      EXPECT_NEAR(a.boxes[k].xmin, b.boxes[k].xmin, 1e-9);
+      EXPECT_NEAR(a.boxes[k].xmax, b.boxes[k].xmax, 1e-9);
+      EXPECT_EQ(a.boxes[k].class_name, b.boxes[k].class_name);
+    }
+    EXPECT_EQ(a.given.find("det")->data.ids, b.given.find("det")->data.ids);
+    EXPECT_EQ(a.ceiling.find("det")->data.ids, b.ceiling.find("det")->data.ids);
+  }
+  const auto boxes_of = [&](const fs::path& data) {
+    return evaluate(*pipeline_, {data, 3, 0, {"rgb"}, {}})["inputs"][0]["measures"];
+  };
+  EXPECT_EQ(boxes_of(square), boxes_of(wide));
+
+  // Without an image the size that the file states is the measure.
+  fs::remove_all(wide / "rgb");
+  for (const auto& file : list_files(wide / "det")) {
+    Json json = read_json(file);
+    json["width"] = 256, json["height"] = 128;
+    write_json(file, json);
+  }
+  EXPECT_EQ(HeldOut::read(*pipeline_, wide, 2).samples[1].given.find("det")->data.ids,
+            expected.samples[1].given.find("det")->data.ids);
+  fs::remove_all(wide);
+  fs::remove_all(square);
+}
+
+// Boxes that a model is never given are no truth either, and take no room.
+TEST_F(EvaluateTest, BoxesOfLowScoreAreLeftOut) {
+  const fs::path data = folder_.string() + "_scores";
+  for (int i = 0; i < 2; ++i) {
+    Json instances = Json::array();
+    for (int k = 0; k < 100; ++k) instances.push_back({{"boxes", {0, 0, 1, 1}}, {"class_name", "bed"}, {"score", 0.5}});
+    for (int k = 0; k < 2; ++k)
+      instances.push_back({{"boxes", {0.5, 0.5, 0.6, 0.6}}, {"class_name", "bed"}, {"score", 0.6}});
+    write_json(data / "det" / concat(i, ".json"), {{"instances", instances}});
+    write_file(data / "rgb" / concat(i, ".png"), encode_png(Image(128, 128, 3, 80)));
+  }
+  for (const auto& sample : HeldOut::read(*pipeline_, data, 2).samples) {
+    EXPECT_EQ(sample.boxes.size(), 2u);
+    EXPECT_EQ(pipeline_->boxes(sample.given, "det").size(), 2u);
+    EXPECT_EQ(pipeline_->boxes(sample.ceiling, "det").size(), 2u);
+  }
+  fs::remove_all(data);
+}
+
+// A small model of these modalities, whose tokenizer of images has as many codebooks.
+Pipeline small_pipeline(const fs::path& folder, const std::vector<std::string>& reads,
+                        const std::vector<std::string>& writes, int64_t codebooks = 1) {
+  test::write_small_model(folder);
+  const std::string table =
+      "modalities:\n"
+      "  rgb@32: {kind: pixels, image_size: 32, patch_size: 8}\n"
+      "  tok_rgb@32: " +
+      (codebooks > 1 ? concat("{vocab_size: 16, max_tokens: ", 16 * codebooks, "}\n")
+                     : "{vocab_size: 16, image_size: 32, patch_size: 8}\n") +
+      "  caption: {kind: sequence, vocab_size: 400, max_tokens: 24}\n"
+      "  det: {kind: sequence, vocab_size: 400, max_tokens: 24}\n";
+  ModalityTable modalities;
+  modalities.extend(table, "the test");
+  ModelConfig model;
+  model.domains_in = reads;
+  model.domains_out = writes;
+  model.dim = 16;
+  model.encoder_depth = model.decoder_depth = 1;
+  model.num_heads = 2;
+  FourM::fresh(model, modalities, 1).save(folder);
+  write_file(folder / "modalities.yaml", table);
+  if (codebooks > 1) {
+    TokenizerConfig config = test::small_image_tokenizer();
+    config.quant_type = "memcodes";
+    config.num_codebooks = codebooks;
+    config.latent_dim = 4 * codebooks;
+    fs::remove_all(folder / "tokenizers/tok_rgb@32");
+    Tokenizer::create(config, 5).save(folder / "tokenizers/tok_rgb@32");
+  }
+  return Pipeline::open({.model = folder});
+}
+
+// Three samples of an image, boxes, a caption and a scene.
+void write_small_data(const fs::path& folder, const std::string& caption) {
+  Random random(4);
+  for (int i = 0; i < 3; ++i) {
+    Image rgb(40, 32, 3);
+    for (auto& p : rgb.pixels) p = static_cast<uint8_t>(random.below(256));
+    const std::string name = std::to_string(i);
+    write_file(folder / "rgb" / (name + ".png"), encode_png(rgb));
+    write_file(folder / "caption" / (name + ".txt"), caption);
+    write_file(folder / "det" / (name + ".json"),
+               R"({"instances": [{"boxes": [0.3, 0.2, 0.6, 0.9], "class_name": "chair"}]})");
+    write_file(folder / "scene" / (name + ".json"),
+               R"({"largest": "chair", "things": [{"class_name": "chair", "furniture": true, "pixels": 900}]})");
+  }
+}
+
+// A model from RGB to other modalities, none of which it reads, is measured like one that reads them.
+TEST_F(EvaluateTest, WhatIsOnlyWrittenIsMeasured) {
+  const fs::path root = folder_.string() + "_only";
+  write_small_data(root / "data", "a room with a chair");
+  const std::vector<std::string> outputs{"caption", "det", "tok_rgb@32"};
+  const Pipeline one = small_pipeline(root / "one", {"rgb@32"}, {"caption", "det"});
+  const Pipeline all = small_pipeline(root / "all", {"rgb@32", "caption", "det", "tok_rgb@32"}, outputs);
+  const Json found = evaluate(one, {root / "data", 3, 0, {"rgb"}, {}})["inputs"][0];
+  const Json whole = evaluate(all, {root / "data", 3, 0, {"rgb"}, {}})["inputs"][0];
+  EXPECT_EQ(measured(found), measured(whole));
+  ASSERT_EQ(measured(found).front(), "boxes AP50");
+  EXPECT_EQ(found["measures"][0]["ceiling"], 1);
+  for (size_t i = 0; i < found["measures"].size(); ++i)
+    for (const char* column : {"ceiling", "baseline"})
+      EXPECT_EQ(found["measures"][i][column], whole["measures"][i][column]);
+
+  // The same of images.
+  const Pipeline painter = small_pipeline(root / "painter", {"caption"}, {"tok_rgb@32"});
+  const Json painted = evaluate(painter, {root / "data", 3, 0, {"caption"}, {}})["inputs"][0];
+  const Json by_all = evaluate(all, {root / "data", 3, 0, {"caption"}, {}})["inputs"][0];
+  EXPECT_EQ(painted["measures"][0]["measure"], "rgb PSNR");
+  EXPECT_EQ(painted["measures"][0]["ceiling"], by_all["measures"][0]["ceiling"]);
+  fs::remove_all(root);
+}
+
+// The modality is a row of the tokens of all codebooks; the tokenizer has the size of its images.
+TEST_F(EvaluateTest, SeveralCodebooksAreMeasuredAtTheSizeOfTheirTokenizer) {
+  const fs::path root = folder_.string() + "_codebooks";
+  write_small_data(root / "data", "a chair");
+  const Pipeline pipeline = small_pipeline(root / "model", {"caption", "tok_rgb@32"}, {"tok_rgb@32"}, 2);
+  const HeldOut held = HeldOut::read(pipeline, root / "data", 3);
+  for (const auto& sample : held.samples) {
+    EXPECT_EQ(picture_width(sample.pictures.at("rgb")), 32);
+    EXPECT_EQ(sample.ceiling.find("tok_rgb@32")->data.ids.size(), 32u);
+    EXPECT_EQ(sample.given.find("tok_rgb@32")->data.ids, sample.ceiling.find("tok_rgb@32")->data.ids);
+  }
+  const Json report = evaluate(pipeline, {root / "data", 3, 0, {"caption"}, {}});
+  EXPECT_EQ(report["inputs"][0]["measures"][0]["measure"], "rgb PSNR");
+  fs::remove_all(root);
+}
+
+TEST_F(EvaluateTest, TextsThatAreCutAreOneWarning) {
+  const fs::path root = folder_.string() + "_long";
+  std::string caption;
+  for (int i = 0; i < 30; ++i) caption += "a chair ";
+  write_small_data(root / "data", caption);
+  const Pipeline pipeline = small_pipeline(root / "model", {"rgb@32", "caption"}, {"det"});
+  testing::internal::CaptureStderr();
+  const HeldOut held = HeldOut::read(pipeline, root / "data", 3);
+  const std::string said = testing::internal::GetCapturedStderr();
+  const size_t first = said.find("caption keeps the first 24");
+  EXPECT_NE(first, std::string::npos) << said;
+  EXPECT_EQ(said.find("caption keeps the first 24", first + 1), std::string::npos) << said;
+  EXPECT_NE(said.find("0.txt: modality 'caption'"), std::string::npos) << said;
+  EXPECT_EQ(held.samples[2].given.find("caption")->data.ids.size(), 24u);
   fs::remove_all(root);
 }
 
