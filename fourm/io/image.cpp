@@ -1,5 +1,7 @@
 #include "fourm/io/image.h"
 
+#include <algorithm>
+
 #include "fourm/io/image_codec.h"
 #include "fourm/io/image_file.h"
 
@@ -44,7 +46,12 @@ Image decode_normals(std::string_view bytes, const std::string& origin) {
   DecodedImage decoded = decode(bytes, origin);
   check(decoded.orientation == 1, origin, ": has the EXIF orientation ", decoded.orientation,
         ", and it is unclear whether its vectors are turned too; save it upright, without EXIF");
-  return over_white(decoded.pixels);
+  constexpr uint8_t kOpaque = 128;  // least alpha of a known pixel
+  Image normals(decoded.pixels.width, decoded.pixels.height, 3);
+  for (size_t i = 0; i < normals.area(); ++i)
+    if (const uint8_t* rgba = &decoded.pixels.pixels[4 * i]; rgba[3] >= kOpaque)
+      std::copy_n(rgba, 3, &normals.pixels[3 * i]);
+  return normals;
 }
 
 Image read_image(const fs::path& path) { return decode_image(read_file(path), path.string()); }

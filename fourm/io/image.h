@@ -54,7 +54,8 @@ struct PngKind {
 /// Nothing when the bytes are no PNG.
 std::optional<PngKind> png_kind(std::string_view bytes);
 
-/// RGB of a normal map, values as they are stored. Error on an EXIF orientation, which would turn vectors too.
+/// RGB of a normal map, values as they are stored; pixels with an alpha below 128 are black, which stands for an unknown
+/// normal (modality/transform.h). Error on an EXIF orientation, which would turn vectors too.
 Image decode_normals(std::string_view bytes, const std::string& origin);
 
 /// One channel of a grey PNG with 8 or 16 bits, upright; 8-bit values are kept as they are.

@@ -82,6 +82,14 @@ TEST(Png, EveryColourTypeBecomesRgb) {
             (Rgb{255, 255, 255}));
 }
 
+TEST(Png, TransparentNormalsAreUnknown) {
+  Image normals(3, 1, 4);
+  const std::vector<uint8_t> pixels{50, 128, 229, 255, 50, 128, 229, 128, 50, 128, 229, 127};
+  normals.pixels = pixels;
+  EXPECT_EQ(decode_normals(encode_png(normals), "x").pixels,
+            (std::vector<uint8_t>{50, 128, 229, 50, 128, 229, 0, 0, 0}));
+}
+
 TEST(Png, InterlacedIsReadWhole) {
   std::vector<std::vector<uint8_t>> rows;
   const Image image = noise(11, 13, 3);
