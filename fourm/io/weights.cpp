@@ -5,12 +5,13 @@
 #include "fourm/core/error.h"
 #include "fourm/core/json.h"
 #include "fourm/core/strings.h"
+#include "fourm/io/image_file.h"
 #include "fourm/io/torch_file.h"
 
 namespace fourm {
 namespace {
 
-constexpr const char* kIndexEnding = ".index.json";
+constexpr const char* kIndexSuffix = ".index.json";
 
 // Tensor name -> file beside the index.
 std::map<std::string, std::string> weight_map(const fs::path& index) {
@@ -39,7 +40,7 @@ fs::path index_of(const fs::path& path) {
   if (!fs::is_directory(path, ignored)) return {};
   for (const char* name : {"model.safetensors", "pytorch_model.bin"}) {
     if (fs::exists(path / name, ignored)) return {};
-    if (const fs::path index = path / concat(name, kIndexEnding); fs::exists(index, ignored)) return index;
+    if (const fs::path index = path / concat(name, kIndexSuffix); fs::exists(index, ignored)) return index;
   }
   return {};
 }
@@ -56,6 +57,15 @@ std::vector<fs::path> weight_files(const fs::path& path) {
   if (!fs::is_directory(path, ignored)) return {path};
   const fs::path plain = path / "model.safetensors", pickled = path / "pytorch_model.bin";
   return {!fs::exists(plain, ignored) && fs::exists(pickled, ignored) ? pickled : plain};
+}
+
+bool is_weight_file(const fs::path& path) {
+  return contains({".safetensors", ".pth", ".pt", ".bin", ".ckpt"}, lower_extension(path));
+}
+
+bool has_weights(const fs::path& folder) {
+  std::error_code ignored;
+  return !index_of(folder).empty() || fs::exists(weight_files(folder).front(), ignored);
 }
 
 SafetensorsFile open_weights(const fs::path& path) {

@@ -8,6 +8,7 @@
 #include "fourm/core/log.h"
 #include "fourm/core/strings.h"
 #include "fourm/data/describe.h"
+#include "fourm/io/image_file.h"
 #include "fourm/io/model_folder.h"
 #include "fourm/io/torch_file.h"
 #include "fourm/io/weights.h"
@@ -78,13 +79,8 @@ void describe_model(const fs::path& path, const fs::path& modalities, Json& repo
 // Whether the path leads to tensors: a folder with a file of them, or such a file.
 bool holds_weights(const fs::path& path) {
   std::error_code ignored;
-  if (fs::is_directory(path, ignored)) {
-    for (const char* name : {"model.safetensors", "pytorch_model.bin", "model.safetensors.index.json"})
-      if (fs::exists(path / name, ignored)) return true;
-    return false;
-  }
-  const std::string ending = path.extension().string();
-  return ending == ".safetensors" || (ending != ".json" && is_torch_file(path));
+  if (fs::is_directory(path, ignored)) return has_weights(path);
+  return is_weight_file(path) || (lower_extension(path) != ".npz" && is_torch_file(path));
 }
 
 // The config of a model, of a tokenizer or of an image-text model; another JSON file is data.

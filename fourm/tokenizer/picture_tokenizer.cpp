@@ -2,6 +2,7 @@
 
 #include "fourm/core/parallel.h"
 #include "fourm/data/token_array.h"
+#include "fourm/io/weights.h"
 #include "fourm/modality/input_kind.h"
 #include "fourm/tokenizer/picture_batch.h"
 #include "fourm/tokenizer/vqvae.h"
@@ -70,8 +71,12 @@ std::vector<StoredPicture> stored_pictures(const InputConfig& config, const Tens
 
 PictureTokenizer PictureTokenizer::open(const fs::path& path, std::optional<Precision> pack_for,
                                         const std::string& name) {
-  return PictureTokenizer(std::make_shared<const Tokenizer>(Tokenizer::open(path, pack_for)),
-                          name.empty() ? name_in_path(path) : name);
+  const std::string in_path = name_in_path(path);
+  PictureTokenizer tokenizer(std::make_shared<const Tokenizer>(Tokenizer::open(path, pack_for)),
+                             name.empty() ? in_path : name);
+  if (!size_in_name(name))
+    if (const auto size = size_in_name(in_path)) tokenizer.image_size_ = *size;
+  return tokenizer;
 }
 
 PictureTokenizer::PictureTokenizer(std::shared_ptr<const Tokenizer> tokenizer, const std::string& name)
@@ -82,8 +87,10 @@ PictureTokenizer::PictureTokenizer(std::shared_ptr<const Tokenizer> tokenizer, c
 std::string name_in_path(const fs::path& path) {
   fs::path named = fs::absolute(path).lexically_normal();
   if (named.filename().empty()) named = named.parent_path();  // "folder/"
-  if (named.extension() == ".safetensors" || named.extension() == ".pth")
-    named = named.stem() == "model" ? named.parent_path() : named.parent_path() / named.stem();
+  if (is_weight_file(named)) {
+    const bool generic = named.stem() == "model" || named.stem() == "pytorch_model";
+    named = generic ? named.parent_path() : named.parent_path() / named.stem();
+  }
   if (named.filename() == "model") named = named.parent_path();
   if (named.parent_path().filename() == "snapshots") named = named.parent_path().parent_path();
   return named.filename().string();

@@ -26,14 +26,15 @@ class PictureTokenizer {
  public:
   /// A folder (config.json + model.safetensors) or a single .safetensors file; packed for fast answers, if at all
   /// (Tokenizer::open). `name`, a modality or a kind, says what an official tokenizer reads
-  /// (TokenizerConfig::picture_input); empty: the name in its path (name_in_path).
+  /// (TokenizerConfig::picture_input); empty: the name in its path (name_in_path). The image size is that of `name`
+  /// (tok_depth@256), else of the name in the path, else of the config.
   static PictureTokenizer open(const fs::path& path, std::optional<Precision> pack_for = Precision::kF32,
                                const std::string& name = "");
   explicit PictureTokenizer(std::shared_ptr<const Tokenizer> tokenizer, const std::string& name = "");
 
   const TokenizerConfig& config() const;
   const InputConfig& input() const { return input_; }
-  int64_t image_size() const { return image_size_; }  ///< that of its name (tok_depth@256), else of its config
+  int64_t image_size() const { return image_size_; }  ///< pixels a side
 
   /// Pictures of one size, a multiple of the patch. Runs in batches that fit the memory.
   std::vector<TokenMap> encode(const std::vector<StoredPicture>& pictures) const;
@@ -54,8 +55,8 @@ class PictureTokenizer {
   int64_t image_size_;
 };
 
-/// What a tokenizer's path calls it: the folder or the file; not `model` or `model.safetensors`, the name of every
-/// training's result, nor the number of a revision in a Hugging Face cache, but the folder above it.
+/// What a tokenizer's path calls it: the folder or the weight file; not the generic `model`, `model.safetensors`
+/// or `pytorch_model.bin`, nor the number of a revision in a Hugging Face cache, but the folder above it.
 std::string name_in_path(const fs::path& path);
 
 }  // namespace fourm

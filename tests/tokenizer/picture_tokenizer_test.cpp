@@ -54,6 +54,29 @@ void expect_refused(const PictureTokenizer& tokenizer, const std::vector<int64_t
   }
 }
 
+// A kind given as the name has no size, so that the size in the path stays.
+TEST(PictureTokenizer, TheImageSizeIsThatOfTheNameThenOfThePath) {
+  const fs::path root = fs::path(testing::TempDir()) / "picture_tokenizer_size";
+  fs::remove_all(root);
+  const auto size = [&](const char* folder, const std::string& name) {
+    Tokenizer::create(test::small_image_tokenizer(), 1).save(root / folder);
+    return PictureTokenizer::open(root / folder, Precision::kF32, name).image_size();
+  };
+  EXPECT_EQ(size("tok_rgb@64", "rgb"), 64);
+  EXPECT_EQ(size("tok_rgb@64", ""), 64);
+  EXPECT_EQ(size("tok_rgb@64", "tok_rgb@128"), 128);
+  EXPECT_EQ(size("tok_rgb@64/model", "rgb"), 64);
+  EXPECT_EQ(size("own", "rgb"), 32) << "that of the config";
+  fs::remove_all(root);
+}
+
+TEST(PictureTokenizer, GenericNamesOfWeightFilesAreThoseOfTheirFolder) {
+  for (const char* path : {"x/tok_rgb@64", "x/tok_rgb@64/", "x/tok_rgb@64/model.safetensors", "x/tok_rgb@64/model/",
+                           "x/tok_rgb@64/pytorch_model.bin", "x/tok_rgb@64.pth", "x/tok_rgb@64.SAFETENSORS",
+                           "x/tok_rgb@64/snapshots/0123abc"})
+    EXPECT_EQ(name_in_path(path), "tok_rgb@64") << path;
+}
+
 TEST(TokenFiles, ShapesOfOneCodebook) {
   const PictureTokenizer tokenizer = tokenizer_of(test::small_image_tokenizer());  // 4 x 4 tokens
   expect_shapes(tokenizer, {{{16}, 1, 4, 4},
