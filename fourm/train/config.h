@@ -40,7 +40,8 @@ struct TrainingConfig {
       "processor has instructions for it, else f32");
     v("schedule", schedule, "learning rate");
     v("optimizer", optimizer, "AdamW");
-    v("ema_decay", ema_decay, "keep an average of the weights, which is evaluated and saved as the model; 0 = none");
+    v("ema_decay", ema_decay,
+      "keep an average of weights and codebooks, which is evaluated and saved as the model; 0 = none");
     v("skip_non_finite", skip_non_finite,
       "a step whose loss or gradient is not finite changes no weights, and the run goes on; false: it is an error",
       KeyRole::kChangeable);

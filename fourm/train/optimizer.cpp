@@ -4,6 +4,7 @@
 #include <cmath>
 
 #include "fourm/core/error.h"
+#include "fourm/core/log.h"
 
 namespace fourm {
 
@@ -87,7 +88,8 @@ void AdamW::load(const SafetensorsFile& file) {
 WeightAverage::WeightAverage(const Parameters& parameters, double decay) : decay_(decay) {
   check(decay >= 0 && decay < 1, "ema_decay is ", decay, ", expected 0 or more and less than 1");
   for (const auto& entry : parameters.entries()) {
-    if (!entry.trained) continue;
+    if (!entry.value.is_floating_point()) continue;
+    if (!entry.trained) buffers_.push_back(names_.size());
     names_.push_back(entry.name);
     values_.push_back(entry.value);
     averages_.push_back(entry.value.detach().clone());
@@ -96,6 +98,8 @@ WeightAverage::WeightAverage(const Parameters& parameters, double decay) : decay
 
 void WeightAverage::update() {
   const NoGradGuard no_grad;
+  if (!started_) start_buffers();
+  started_ = true;
   at::_foreach_lerp_(averages_, values_, 1 - decay_);
 }
 
@@ -113,8 +117,21 @@ NamedTensors WeightAverage::state() const {
   return tensors;
 }
 
+void WeightAverage::start_buffers() {
+  for (const size_t i : buffers_) averages_[i].copy_(values_[i]);
+}
+
 void WeightAverage::load(const SafetensorsFile& file) {
-  for (size_t i = 0; i < names_.size(); ++i) restore(file, names_[i], averages_[i]);
+  started_ = true;
+  const bool earlier = std::none_of(buffers_.begin(), buffers_.end(), [&](size_t i) { return file.find(names_[i]); });
+  if (earlier && !buffers_.empty()) {
+    start_buffers();
+    note(file.path().string(),
+         ": holds no averages of buffers, as those of earlier versions; they start from the "
+         "values of this step");
+  }
+  for (size_t i = 0; i < names_.size(); ++i)
+    if (!earlier || std::ranges::find(buffers_, i) == buffers_.end()) restore(file, names_[i], averages_[i]);
 }
 
 void restore(const SafetensorsFile& file, const std::string& name, const Tensor& target) {

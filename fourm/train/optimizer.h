@@ -36,7 +36,9 @@ class AdamW {
   OptimizerConfig config_;
 };
 
-/// Exponential moving average of the trained tensors.
+/// Exponential moving average of the trained tensors and of the buffers with floating-point values (the original's
+/// ModelEmaV2, fourm/utils/timm/model_ema.py). Buffers begin with their values after the first update, since k-means
+/// fills a codebook in the first step.
 class WeightAverage {
  public:
   WeightAverage(const Parameters& parameters, double decay);
@@ -45,11 +47,17 @@ class WeightAverage {
   void swap();
 
   NamedTensors state() const;
+  /// Error when tensors are missing or of another shape. Checkpoints of earlier versions hold no averages of buffers:
+  /// these then begin with the present values, and a note says so.
   void load(const SafetensorsFile& file);
 
  private:
+  void start_buffers();
+
   std::vector<std::string> names_;
   std::vector<Tensor> values_, averages_;
+  std::vector<size_t> buffers_;  // which of them are buffers
+  bool started_ = false;         // updated or loaded
   double decay_;
 };
 

@@ -5,6 +5,7 @@
 #include <cmath>
 
 #include "fourm/core/error.h"
+#include "fourm/core/log.h"
 
 namespace fourm {
 namespace {
@@ -63,6 +64,45 @@ TEST(Optimizer, AverageIsExponential) {
   EXPECT_DOUBLE_EQ(w.item<double>(), 2);
   average.swap();
   EXPECT_DOUBLE_EQ(w.item<double>(), 5);
+}
+
+TEST(Optimizer, TheAverageHoldsBuffersToo) {
+  set_quiet(false);
+  SeedSource source(7, at::kDouble), integers(7, at::kLong);
+  Parameters parameters;
+  Scope(parameters, source).parameter("w", {1}, Init::ones());
+  Scope(parameters, source).buffer("usage", {1}, Init::zeros());
+  Scope(parameters, integers).buffer("count", {1}, Init::zeros());
+  parameters.make_trainable();
+  const Tensor usage = parameters.find("usage"), count = parameters.find("count");
+  WeightAverage average(parameters, 0.75);
+  usage.fill_(4);
+  average.update();  // the average of a buffer begins here
+  usage.fill_(8);
+  count.fill_(3);
+  average.update();
+  average.swap();
+  EXPECT_DOUBLE_EQ(usage.item<double>(), 5);
+  EXPECT_EQ(count.item<int64_t>(), 3) << "integers have no average";
+  average.swap();
+  EXPECT_DOUBLE_EQ(usage.item<double>(), 8);
+
+  const fs::path file = fs::path(testing::TempDir()) / "average.safetensors";
+  const auto after_update = [&](const NamedTensors& stored) {
+    save_tensors(file, stored);
+    WeightAverage loaded(parameters, 0.75);
+    testing::internal::CaptureStderr();
+    loaded.load(SafetensorsFile::open(file));
+    const std::string messages = testing::internal::GetCapturedStderr();
+    EXPECT_EQ(messages.find("holds no averages of buffers") == messages.npos, stored.size() > 1) << messages;
+    usage.fill_(16);
+    loaded.update();
+    const double value = loaded.state()[1].second.item<double>();
+    usage.fill_(8);
+    return value;
+  };
+  EXPECT_DOUBLE_EQ(after_update(average.state()), 0.75 * 5 + 0.25 * 16);
+  EXPECT_DOUBLE_EQ(after_update({average.state()[0]}), 0.75 * 8 + 0.25 * 16) << "a checkpoint of an earlier version";
 }
 
 TEST(Optimizer, RefusesWhatCannotBe) {

@@ -258,6 +258,11 @@ TEST(Trainer, LearnsAndAverages) {
   EXPECT_LT(line(9)["train"]["loss"], 0.6 * line(0)["train"]["loss"].get<double>());
   EXPECT_NE(read_file(scratch.path / "model/model.safetensors"),
             read_file(scratch.path / "checkpoints/step-000060/model.safetensors"));
+  const auto buffer = [&](const char* file) {
+    return read_tensor(SafetensorsFile::open(scratch.path / file), "seen").clone();
+  };
+  EXPECT_TRUE(at::equal(buffer("model/model.safetensors"), buffer("checkpoints/step-000060/average.safetensors")));
+  EXPECT_FALSE(at::equal(buffer("model/model.safetensors"), buffer("checkpoints/step-000060/model.safetensors")));
 }
 
 TEST(Trainer, StopsAtNanAndNamesStepAndCheckpoint) {
