@@ -107,7 +107,7 @@ struct TokenizerConfig {
       v("cls_free_guidance_dropout", cls_free_guidance_dropout, "probability of hiding the condition in training");
       v("masked_cfg", masked_cfg, "hide only a part of the condition");
       v("masked_cfg_low", masked_cfg_low, "fewest tokens kept then");
-      v("masked_cfg_high", masked_cfg_high, "most tokens kept then");
+      v("masked_cfg_high", masked_cfg_high, "most tokens kept then (0: none); unset: all");
       v("beta_schedule", beta_schedule, "linear, scaled_linear, squaredcos_cap_v2, sigmoid or shifted_cosine:S");
       v("prediction_type", prediction_type,
         "what the decoder predicts: sample, epsilon, v_prediction or v_prediction-epsilon_loss");

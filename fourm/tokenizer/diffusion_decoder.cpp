@@ -25,7 +25,7 @@ DiffusionDecoder::DiffusionDecoder(const Scope& scope, const TokenizerConfig& co
       dropout_(config.cls_free_guidance_dropout),
       partial_dropout_(config.masked_cfg),
       fewest_kept_(config.masked_cfg_low),
-      most_kept_(config.masked_cfg_high.value_or(0)),
+      most_kept_(config.masked_cfg_high),
       prediction_(parse_prediction(config.prediction_type)),
       clipping_{config.thresholding  ? Clipping::kThreshold
                 : config.clip_sample ? Clipping::kClamp
@@ -91,7 +91,7 @@ Tensor DiffusionDecoder::drawn_mask(const TokenGrid& grid, TrainingDraws& draws)
     if (chance[i].item<double>() >= dropout_) continue;
     dropped[i].fill_(true);
     if (!partial_dropout_) continue;
-    const int64_t high = std::min(most_kept_ > 0 ? most_kept_ : tokens, tokens), low = std::min(fewest_kept_, high);
+    const int64_t high = std::min(most_kept_.value_or(tokens), tokens), low = std::min(fewest_kept_, high);
     const int64_t kept = low + draws.below(high - low + 1, 1).item<int64_t>();
     dropped[i].index_fill_(0, draws.rows(tokens, kept), false);
   }

@@ -36,7 +36,8 @@ class DiffusionDecoder : public TokenDecoder {
   int64_t channels_, latent_width_, patch_;
   double dropout_;
   bool partial_dropout_;
-  int64_t fewest_kept_, most_kept_;
+  int64_t fewest_kept_;
+  std::optional<int64_t> most_kept_;  // unset: all tokens
   Prediction prediction_;
   Clipping clipping_;
   NoiseSchedule schedule_;

@@ -33,8 +33,8 @@ TokenizerConfig small_divae() {
 }
 
 // Fresh UNets give zeros (their last layers start there): here every weight says something.
-Tokenizer lively_divae() {
-  Tokenizer tokenizer = Tokenizer::create(small_divae(), 1);
+Tokenizer lively_divae(const TokenizerConfig& config = small_divae()) {
+  Tokenizer tokenizer = Tokenizer::create(config, 1);
   SeedSource source(2);
   for (const auto& entry : tokenizer.parameters().entries())
     if (entry.trained && entry.name.starts_with("decoder.") && entry.value.dim() > 1)
@@ -217,6 +217,26 @@ TEST(DiffusionDecoder, HiddenTokensDoNotMatter) {
   EXPECT_TRUE(at::equal(decoder.output(noisy, t, a, hidden), decoder.output(noisy, t, b, hidden)));
   hidden[0][1][1] = false;
   EXPECT_GT(largest(decoder.output(noisy, t, a, hidden) - decoder.output(noisy, t, b, hidden)), 1e-4);
+}
+
+// masked_cfg_high 0 keeps no token; unset it may keep all of them.
+TEST(DiffusionDecoder, NoTokenIsKeptWhereTheMostIsZero) {
+  TokenizerConfig c = small_divae();
+  c.cls_free_guidance_dropout = 1;
+  c.masked_cfg = true;
+  const auto depends_on_tokens = [&] {
+    const Tokenizer tokenizer = lively_divae(c);
+    const Tensor x = SeedSource(3).get("x", {4, 3, 32, 32}, Init::normal(1));
+    const NoGradGuard no_grad;
+    const auto output = [&](const Tensor& tokens) {
+      SeededDraws draws(1, 0);
+      return tokenizer.decoder()->train(tokenizer.quantised(tokens), x, draws).output;
+    };
+    return !at::equal(output(some_tokens(4, 4, 4)), output((some_tokens(4, 4, 4) + 7).remainder(32)));
+  };
+  EXPECT_TRUE(depends_on_tokens());
+  c.masked_cfg_high = 0;
+  EXPECT_FALSE(depends_on_tokens());
 }
 
 TEST(DiffusionDecoder, LearnsToDecodeABatch) {
