@@ -244,16 +244,29 @@ void TokenizerRecipe::migrate_run(YAML::Node& stored, const std::string& origin,
         "step. With training.accumulate above 1 it cannot go on: begin a run in another folder");
 }
 
+// Positions of the token grid of an image, the mean over the sizes. Feature maps are not resized: all of a batch have the
+// size of the first.
+static double positions(const TokenizerRecipe& recipe) {
+  const TokenizerConfig& c = recipe.tokenizer;
+  if (c.input && c.input->has_features()) {
+    const StoredPicture map = read_picture(*c.input, picture_files(recipe.data).front());
+    const int64_t patch = c.patch_proj && !mlp_sizes(c.enc_type) ? c.patch_size : 1;
+    return static_cast<double>((picture_width(map) / patch) * (picture_height(map) / patch));
+  }
+  const std::vector<int64_t> sizes = recipe.sizes.empty() ? std::vector<int64_t>{recipe.size} : recipe.sizes;
+  double sum = 0;
+  for (const int64_t size : sizes) {
+    const double grid = static_cast<double>(size) / static_cast<double>(c.patch_size);
+    sum += grid * grid;
+  }
+  return sum / static_cast<double>(sizes.size());
+}
+
 double dead_code_threshold(const TokenizerRecipe& recipe) {
   if (recipe.dead_code_coef <= 0) return 0;
   const TokenizerConfig& c = recipe.tokenizer;
-  const std::vector<int64_t> sizes = recipe.sizes.empty() ? std::vector<int64_t>{recipe.size} : recipe.sizes;
-  double tokens = 0;  // of a picture, the mean over the sizes
-  for (const int64_t size : sizes) {
-    const double grid = static_cast<double>(size) / static_cast<double>(c.patch_size);
-    tokens += grid * grid * static_cast<double>(c.num_codebooks) / static_cast<double>(sizes.size());
-  }
   const auto batch = static_cast<double>(recipe.batch * recipe.training.accumulate);
+  const double tokens = positions(recipe) * static_cast<double>(c.num_codebooks);
   return batch * tokens / (recipe.dead_code_coef * static_cast<double>(c.codebook_size));
 }
 

@@ -32,7 +32,7 @@ struct TokenizerRecipe {
       KeyRole::kChangeable);
     v("loss", loss, "mse, l1, smooth_l1, cross_entropy (labels), cosine, cosine_1d or binary_cross_entropy");
     v("seed", seed, "of weights, order, flips and restarts");
-    v("size", size, "pixels a side; pictures are cut square and resized");
+    v("size", size, "pixels a side; pictures are cut square and resized. Feature maps keep their own size");
     v("sizes", sizes, "several resolutions: each micro-batch has one of these sizes; needs crops = 0");
     v("crops", crops,
       "1: the middle square of each picture; more: random crops, that many for each `size` pixels of its shorter "
@@ -59,7 +59,8 @@ struct TokenizerRecipe {
 };
 
 /// The running usage below which a code is restarted: batch * tokens a picture / (dead_code_coef * codebook_size), where
-/// the batch is that of a whole step (paper appendix B.3). 0: never.
+/// the batch is that of a whole step (paper appendix B.3). 0: never. The tokens of feature maps are counted in the first
+/// file of `data`, since maps are not resized to `size`.
 double dead_code_threshold(const TokenizerRecipe& recipe);
 
 /// Trains and leaves the tokenizer in OUT/model.

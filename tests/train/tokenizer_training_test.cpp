@@ -275,6 +275,14 @@ TEST(TokenizerTraining, FeatureMapsComeBackBetter) {
   const auto tokenizer = PictureTokenizer::open(fs::path(recipe.out) / "model");
   const auto maps = load_squares(tokenizer.input(), picture_files(folder), 32, 1, 0);
   EXPECT_GT(evaluate_tokenizer(tokenizer, maps).measures.at("cosine"), 0.9);
+  // 16 vectors a map, whatever `size` is.
+  TokenizerRecipe sized = recipe;
+  for (const int64_t size : {32, 64}) {
+    sized.size = size;
+    EXPECT_DOUBLE_EQ(dead_code_threshold(sized), 8.0 * 16 / (32 * 64)) << size;
+  }
+  sized.sizes = {32, 64};
+  EXPECT_DOUBLE_EQ(dead_code_threshold(sized), 8.0 * 16 / (32 * 64));
 
   // Maps have a size of their own, which `size` does not change.
   TokenizerRecipe next = recipe;
