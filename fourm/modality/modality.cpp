@@ -89,6 +89,8 @@ Modality from_row(const std::string& name, const Row& row, const std::string& or
     check(value >= 0 && value <= limit, where, key, " is ", value, ", expected 0 to ", limit);
   check(!is_row(m) || m.positions != PositionKind::kSinCos2d, where,
         "positions sincos2d need image_size and patch_size in place of max_tokens");
+  check(!m.is_sequence() || m.positions != PositionKind::kSinCos2d, where, "positions sincos2d are for a grid, a ",
+        row.kind, " has sincos1d or learned");
   const bool has_ids = m.kind == ModalityKind::kTokens || m.kind == ModalityKind::kSequence;
   check(!has_ids || m.vocab_size > 0, where, "vocab_size is missing");
   check(!m.is_sequence() || m.max_tokens > 0, where, "max_tokens is missing");

@@ -13,10 +13,10 @@ constexpr double kEmbeddingDeviation = 0.02;
 
 Tensor position_table(const Scope& scope, const Modality& m, int64_t dim) {
   const int64_t n = m.is_sequence() ? std::max(kSequenceRows, m.max_tokens) : m.max_tokens;
-  if (m.is_sequence() || m.positions == PositionKind::kSinCos1d)
-    return scope.buffer("pos_emb", {1, n, dim}, Init::constant(sincos_1d(n, dim)));
   if (m.positions == PositionKind::kLearned)
     return scope.parameter("pos_emb", {1, n, dim}, Init::normal(kEmbeddingDeviation));
+  if (m.positions == PositionKind::kSinCos1d)
+    return scope.buffer("pos_emb", {1, n, dim}, Init::constant(sincos_1d(n, dim)));
   return scope.buffer("pos_emb", {1, n, dim}, Init::constant(sincos_2d(m.grid(), m.grid(), dim)));
 }
 

@@ -4,6 +4,7 @@
 #include <gtest/gtest.h>
 
 #include "fourm/core/error.h"
+#include "fourm/core/strings.h"
 
 namespace fourm {
 namespace {
@@ -59,6 +60,18 @@ TEST(ModalityTable, TokensMayLieInARow) {
   ModalityTable again;
   again.extend(table.yaml({"tok_audio"}), "table");
   EXPECT_EQ(again.at("tok_audio").max_tokens, 512);
+}
+
+TEST(ModalityTable, SequencesHavePositionsInOneDimension) {
+  ModalityTable table;
+  table.extend("modalities: {a: {kind: sequence, vocab_size: 8, max_tokens: 5, positions: learned}}", "table");
+  EXPECT_EQ(table.at("a").positions, PositionKind::kLearned);
+  for (const char* kind : {"sequence, vocab_size: 8", "embeddings, width: 8"}) try {
+      table.extend(concat("modalities: {a: {kind: ", kind, ", max_tokens: 5, positions: sincos2d}}"), "table");
+      FAIL() << kind;
+    } catch (const Error& error) {
+      EXPECT_NE(std::string(error.what()).find("has sincos1d or learned"), std::string::npos) << error.what();
+    }
 }
 
 }  // namespace

@@ -167,6 +167,23 @@ TEST(Model, SequencesPredictTheNextTokenFromPlaceZero) {
   EXPECT_TRUE(words.positions.equal(at::tensor({0, 1, 2, 3}, at::kLong))) << words.positions;
 }
 
+TEST(Model, PositionsOfSequencesMayBeLearned) {
+  for (const bool learned : {false, true}) {
+    ModalityTable table = tiny_table();
+    if (learned)
+      table.extend("modalities: {words: {kind: sequence, vocab_size: 6, max_tokens: 8, positions: learned}}", "test");
+    FourM model = FourM::fresh(tiny_config(), table, 3, at::kDouble);
+    model.parameters().make_trainable();
+    int found = 0;
+    for (const auto& entry : model.parameters().entries())
+      if (entry.name.find("words.pos_emb") != std::string::npos) {
+        EXPECT_EQ(entry.trained, learned) << entry.name;
+        ++found;
+      }
+    EXPECT_EQ(found, 2) << "encoder and decoder";
+  }
+}
+
 TEST(Model, LoadSaveLoadIsBitEqual) {
   for (const char* name : {"forward_7", "forward_21", "variant_gelu_bias", "variant_qknorm_registers"}) {
     const fs::path folder = test::fixture_root() / "transformer" / name;
