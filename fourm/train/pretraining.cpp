@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <set>
 
 #include "fourm/core/config.h"
 #include "fourm/core/log.h"
@@ -190,6 +191,12 @@ class Pretraining : public Objective {
       if (component.weight == 0) continue;
       const std::string& name = component.name;
       const Metrics losses = evaluate_component(component);
+      if (losses.empty()) {
+        if (without_targets_.insert(name).second)
+          warn(config_.eval_data, ": the masking component ", printable(name),
+               " leaves no target in the samples of the evaluation, which goes without it");
+        continue;
+      }
       for (const auto& [modality, value] : losses) {
         result.metrics[name + "/" + modality] = value;
         if (modality == "loss") continue;
@@ -199,7 +206,7 @@ class Pretraining : public Objective {
       sum += component.weight * losses.at("loss");
       weights += component.weight;
     }
-    result.metrics["loss"] = sum / weights;
+    if (weights > 0) result.metrics["loss"] = sum / weights;
     return result;
   }
 
@@ -308,7 +315,8 @@ class Pretraining : public Objective {
     return batch;
   }
 
-  // Mean loss of each modality over the slots of the evaluation, and the mean over modalities. Fixed samples and masks.
+  // Mean loss of each modality over the slots of the evaluation, and the mean over modalities; empty when there are no
+  // target slots. Fixed samples and masks.
   Metrics evaluate_component(const MaskingComponent& component) const {
     MaskingConfig masking = eval_masking_;
     masking.mixture = {component};
@@ -331,7 +339,7 @@ class Pretraining : public Objective {
     double total = 0;
     for (const auto& [name, sum] : sums)
       if (sum.second > 0) total += metrics[name] = sum.first / static_cast<double>(sum.second);
-    metrics["loss"] = metrics.empty() ? 0 : total / static_cast<double>(metrics.size());
+    if (!metrics.empty()) metrics["loss"] = total / static_cast<double>(metrics.size());
     return metrics;
   }
 
@@ -344,6 +352,7 @@ class Pretraining : public Objective {
   std::optional<TokenSet> eval_data_;
   Domains eval_domains_;
   MaskingConfig eval_masking_;
+  std::set<std::string> without_targets_;  // components that the evaluation goes without, each warned of once
   TokenReader reader_;
   FourM model_;
   Prefetcher<std::vector<MaskedSample>> batches_;  // last: its threads use the others

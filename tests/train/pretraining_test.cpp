@@ -257,7 +257,28 @@ TEST_F(PretrainingTest, BatchesWithoutTargetsChangeNothing) {
           "the test"),
       c.masking, "the test");
   EXPECT_TRUE(pretrain(c).finished);
-  EXPECT_EQ(last_evaluation("run").at("loss").get<double>(), 0);
+  EXPECT_FALSE(last_evaluation("run").contains("loss"));
+}
+
+// A component that leaves no target has no loss, so the mean of the evaluation is that of the other components.
+TEST_F(PretrainingTest, EvaluationsLeaveOutComponentsWithoutTargets) {
+  PretrainConfig c = config("run", 2);
+  read_config(parse_yaml("{input_tokens: [24, 24], mixture: [{name: none, weight: 3, input: {caption: 1}, target: "
+                         "{caption: 1}, keep: {caption: all}}, {name: depth, input: {rgb@64: 1}, target: "
+                         "{tok_depth@64: 1}}]}",
+                         "the test"),
+              c.masking, "the test");
+  set_quiet(false);
+  testing::internal::CaptureStderr();
+  pretrain(c);
+  const std::string said = testing::internal::GetCapturedStderr();
+  const std::string warning = "the masking component 'none' leaves no target";
+  EXPECT_NE(said.find(warning), std::string::npos) << said;
+  EXPECT_EQ(said.find(warning), said.rfind(warning)) << said;
+  const Json eval = last_evaluation("run");
+  EXPECT_EQ(eval.at("loss"), eval.at("depth/loss"));
+  EXPECT_GT(eval.at("loss").get<double>(), 0);
+  EXPECT_FALSE(eval.contains("none/loss"));
 }
 
 // bfloat16 products: float32 weights that follow the float32 run closely at first, learn, and repeat bit for bit.
