@@ -287,6 +287,7 @@ MaskedSample Masker::operator()(const TokenSample& sample, Random random) const 
   for (size_t i = 0; i < n; ++i) {
     if (parts[i] == 0 || !grid[i]) continue;
     free_slots[i].resize(parts[i]);
+    std::sort(free_slots[i].begin(), free_slots[i].end());  // a causal decoder sees slots in raster order
     result.targets.push_back(take(slots_[i].name, *data[i], std::move(free_slots[i])));
   }
   return result;

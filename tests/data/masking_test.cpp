@@ -462,5 +462,20 @@ TEST(Masking, ChunksAreKeptOrHiddenWhole) {
   EXPECT_GT(hidden, 200);
 }
 
+// A causal decoder sees the slots before a slot, so their order matters: it is that of the grid, as in the original.
+TEST(Masking, TargetsOfGridsAreInRasterOrder) {
+  const Masker masker(config("{mixture: [{input: {rgb@128: 1}, target: {tok_rgb@128: 1, tok_depth@128: 1}}], "
+                             "input_tokens: [32, 32], target_tokens: [40, 40]}"),
+                      table(), kInputs, kTargets, kSentinels);
+  int64_t runs = 0;
+  for (uint64_t n = 0; n < 20; ++n)
+    for (const TokenRun& run : masker(sample(Random(n)), Random(n)).targets) {
+      EXPECT_TRUE(std::is_sorted(run.positions.begin(), run.positions.end()));
+      for (size_t k = 0; k < run.positions.size(); ++k) EXPECT_EQ(run.ids[k], 100 + run.positions[k]);
+      ++runs;
+    }
+  EXPECT_GT(runs, 20);
+}
+
 }  // namespace
 }  // namespace fourm
