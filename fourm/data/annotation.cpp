@@ -236,6 +236,8 @@ std::optional<CropView> centre_view(const Annotation& annotation, const std::opt
   return centre_view(static_cast<int>(annotation.width), static_cast<int>(annotation.height));
 }
 
+bool is_text_of_crop(const std::string& modality) { return modality.substr(0, modality.find('@')) == "sam_instance"; }
+
 std::vector<std::string> draw_text(const Annotation& annotation, const TextDraw& draw, Random& random,
                                    const std::string& where) {
   check(draw.bins > 1 || !annotation.texts.empty(), where,

@@ -24,6 +24,9 @@ enum class TextForm {
 /// The form of a modality, told by its name up to '@'.
 TextForm text_form(const std::string& modality);
 
+/// Whether the texts of a modality are positions in pixels of one crop (sam_instance): text k belongs to crop k only.
+bool is_text_of_crop(const std::string& modality);
+
 /// What one file says: exactly one of texts, boxes, metadata, palettes and people.
 struct Annotation {
   std::vector<std::string> texts;                 ///< captions; any of them fits

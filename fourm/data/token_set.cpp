@@ -60,13 +60,13 @@ void check_finished(const Source& source) {
 
 bool has_whole_image_texts(const Source& source) {
   const fs::path root = source.root(), description = root / "dataset.yaml";
-  if (fs::exists(record_of(root))) return true;
-  if (!fs::exists(description)) return false;
+  const bool tokenized = fs::exists(record_of(root));
+  if (!fs::exists(description)) return tokenized;
   const YAML::Node texts = read_yaml(description)["texts"];
-  if (!texts.IsDefined()) return false;
-  check(texts.IsScalar() && texts.Scalar() == "whole_image", description.string(),
-        ": texts should be whole_image, or not be there");
-  return true;
+  if (!texts.IsDefined()) return tokenized;
+  check(texts.IsScalar() && (texts.Scalar() == "whole_image" || texts.Scalar() == "crops"), description.string(),
+        ": texts should be whole_image or crops, or not be there");
+  return texts.Scalar() == "whole_image";
 }
 
 TokenSet::TokenSet(const std::string& path, const std::vector<Modality>& modalities, const WordPiece& text,
@@ -147,9 +147,18 @@ TokenSample TokenSet::sample(int64_t i, Random random) const {
   TokenSample sample;
   for (const ModalityFile& file : files) {
     const std::string& name = file.modality().name;
-    const bool paired = options_.aligned_captions && crops > 1 && file.variants() == crops;
+    const bool of_crop = file.is_text() && is_text_of_crop(name);
+    if (of_crop && file.variants() != std::max<int64_t>(crops, 1)) {
+      if (first_time(name + " crops"))
+        warn(file.where(), ": holds ", counted(file.variants(), "text"), " for ",
+             counted(std::max<int64_t>(crops, 1), "crop"), "; ", name,
+             " needs one for each crop, since its positions are pixels of the crop. It is left out of this "
+             "sample (other samples of this kind are not named)");
+      continue;
+    }
+    const bool paired = of_crop || (options_.aligned_captions && crops > 1 && file.variants() == crops);
     choice.number = paired ? std::optional(choice.crop) : std::nullopt;
-    choice.mirror = !paired || whole_image_texts_;
+    choice.mirror = !of_crop && (!paired || whole_image_texts_);
     const bool unpaired = options_.aligned_captions && crops > 1 && file.variants() > 1 && !paired;
     if (unpaired && first_time(name + " pairs"))
       note(file.where(), ": holds ", file.variants(), " variants of ", name, " for ", crops,

@@ -19,14 +19,15 @@
 namespace fourm {
 
 struct TokenSetOptions {
-  /// Caption (or embedding) k belongs to crop k where there are as many of them as crops; otherwise any fits.
+  /// Caption (or embedding) k belongs to crop k where there are as many of them as crops; otherwise any fits. Text k of
+  /// sam_instance always belongs to crop k; with another number of texts than crops it is left out, with a warning.
   bool aligned_captions = true;
   /// Draws one of the crops. False: crop 0, which the original evaluates on.
   bool random_crop = true;
 };
 
-/// Whether texts are about the whole image and not about a crop of it: in sets that `fourm tokenize` wrote, and where
-/// dataset.yaml says `texts: whole_image`, as `fourm data convert` writes into the copies of such sets.
+/// Whether texts are about the whole image and not about a crop of it: as `texts` of dataset.yaml says (whole_image or
+/// crops), which `fourm data convert` writes; without it, whether `fourm tokenize` wrote the set.
 bool has_whole_image_texts(const Source& source);
 
 /// The folder that a modality is read from: its name, or the part before '@' where there is no such folder.

@@ -96,6 +96,30 @@ TEST_F(TokenSets, CaptionsBelongToCropsWhereTheirNumbersAgree) {
   EXPECT_EQ(said.find("holds"), said.rfind("holds")) << said;
 }
 
+// Positions in pixels of a crop fit that crop only.
+TEST_F(TokenSets, TextsOfCropsBelongToTheirCropOrAreLeftOut) {
+  table.extend("modalities:\n  sam_instance: {kind: sequence, vocab_size: 400, max_tokens: 16}\n", "the test");
+  all.push_back(table.at("sam_instance"));
+  make_folder(root / "sam_instance");
+  using Pairs = std::set<std::pair<int64_t, std::string>>;
+  write_json(root / "sam_instance/room0.json", {"a bed", "a table"});
+  for (const bool aligned : {true, false})
+    EXPECT_EQ(pairs("sam_instance", {.aligned_captions = aligned}), (Pairs{{0, "a bed [EOS]"}, {1, "a table [EOS]"}}));
+  set_quiet(false);
+  for (const Json& texts : {Json{"a bed"}, Json{"a bed", "a table", "a room"}}) {
+    write_json(root / "sam_instance/room0.json", texts);
+    testing::internal::CaptureStderr();
+    const TokenSet set = open();
+    for (uint64_t n = 0; n < 8; ++n) EXPECT_FALSE(set.sample(0, Random(5, {n})).contains("sam_instance"));
+    const std::string said = testing::internal::GetCapturedStderr();
+    EXPECT_NE(said.find("sam_instance/room0.json: holds " + counted(static_cast<int64_t>(texts.size()), "text") +
+                        " for 2 crops"),
+              std::string::npos)
+        << said;
+    EXPECT_EQ(said.find("for 2 crops"), said.rfind("for 2 crops")) << said;
+  }
+}
+
 TEST_F(TokenSets, CaptionsOfAMirroredCropStayAsTheyAreWherePaired) {
   WordPieceTrainer trainer({.vocabulary_size = 400, .sentinels = 20, .coordinates = 32, .classes = {}});
   trainer.add("a bed a lamp left right");
