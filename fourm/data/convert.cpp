@@ -9,6 +9,7 @@
 #include "fourm/core/log.h"
 #include "fourm/core/parallel.h"
 #include "fourm/core/strings.h"
+#include "fourm/data/member_name.h"
 #include "fourm/data/token_set.h"
 #include "fourm/io/image.h"
 #include "fourm/io/tar.h"
@@ -18,6 +19,7 @@ namespace {
 
 // What describes the set as a whole goes along.
 void copy_descriptions(const Source& source, const fs::path& out) {
+  make_folder(out);
   for (const char* name : {"dataset.yaml", "modalities.yaml", "CREDITS.txt"})
     if (const fs::path file = source.root() / name; fs::is_regular_file(file)) write_file(out / name, read_file(file));
   const fs::path description = out / "dataset.yaml";
@@ -34,8 +36,6 @@ Source open_for(const std::string& path, const fs::path& out) {
   check(!fs::equivalent(path, out, ignored), path, ": --out should be another folder");
   Source source = Source::open(path);
   check_finished(source);
-  make_folder(out);
-  copy_descriptions(source, out);
   return source;
 }
 
@@ -43,6 +43,7 @@ Source open_for(const std::string& path, const fs::path& out) {
 
 int64_t convert_to_folders(const std::string& path, const fs::path& out) {
   const Source source = open_for(path, out);
+  copy_descriptions(source, out);
   parallel_for(source.size(), [&](int64_t i) {
     for (const auto& modality : source.modalities())
       if (source.has(i, modality))
@@ -54,9 +55,8 @@ int64_t convert_to_folders(const std::string& path, const fs::path& out) {
 int64_t convert_to_shards(const std::string& path, const fs::path& out, int64_t shard_size) {
   check(shard_size > 0, "--shard-size should be at least 1");
   const Source source = open_for(path, out);
-  for (int64_t i = 0; i < source.size(); ++i)
-    check(fs::path(source.name(i)).filename().string().find('.') == std::string::npos, path, ": the name ",
-          printable(source.name(i)), " has a dot, where the key of a shard's member ends; rename it");
+  for (int64_t i = 0; i < source.size(); ++i) check_shard_key(source.name(i), path);
+  copy_descriptions(source, out);
   const int64_t shards = (source.size() + shard_size - 1) / shard_size;
   parallel_for(shards, [&](int64_t shard) {
     for (const auto& modality : source.modalities()) {
@@ -108,7 +108,7 @@ int64_t label_by_transparency(const fs::path& path) {
     if (!has_mask) write_file(path / "mask" / (source.name(i) + ".png"), encode_png(mask));
     if (!has_boxes)
       write_file(path / "det" / (source.name(i) + ".json"),
-                 Json{{"instances", boxes}, {"height", picture.height}, {"width", picture.width}}.dump() + "\n");
+                 json_text({{"instances", boxes}, {"height", picture.height}, {"width", picture.width}}) + "\n");
   });
   return labelled;
 }

@@ -8,8 +8,8 @@ namespace fourm {
 /// Copies every file as it is into a folder a modality. Returns the number of samples.
 int64_t convert_to_folders(const std::string& path, const fs::path& out);
 
-/// Copies every file as it is into OUT/MODALITY/shard-00000.tar, ..., `shard_size` samples each. Error on a name with a
-/// dot, which would end the key of a member.
+/// Copies every file as it is into OUT/MODALITY/shard-00000.tar, ..., `shard_size` samples each. Error, before
+/// anything is written, on a name that cannot be the key of a member (data/member_name.h).
 int64_t convert_to_shards(const std::string& path, const fs::path& out, int64_t shard_size);
 
 /// From the transparency of rgb/ in a set of folders: mask/NAME.png (255 where it is opaque) and det/NAME.json (the

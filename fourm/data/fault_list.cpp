@@ -3,7 +3,10 @@
 #include <algorithm>
 #include <cctype>
 
+#include "fourm/core/error.h"
 #include "fourm/core/strings.h"
+#include "fourm/data/member_name.h"
+#include "fourm/io/image_file.h"
 
 namespace fourm {
 namespace {
@@ -11,9 +14,9 @@ namespace {
 // The modality whose file it is, as the layout of the data set tells (source.h).
 std::string modality_of(const Fault& fault, const std::string& path) {
   const fs::path file(fault.file);
-  if (file.extension() == ".tar") {
-    const std::vector<std::string> parts = split(fs::path(fault.member).filename().string(), '.');
-    return parts.size() > 2 ? parts[1] : file.parent_path().filename().string();
+  if (lower_extension(file) == ".tar") {
+    const std::string modality = parse_member_name(fault.member).modality;
+    return modality.empty() ? file.parent_path().filename().string() : modality;
   }
   const fs::path inside = file.lexically_relative(path);
   return inside.empty() ? "" : inside.begin()->string();
@@ -31,7 +34,8 @@ std::string words_of(const std::string& problem) {
 
 }  // namespace
 
-std::string fault_lines(const std::vector<Fault>& faults, const std::string& path, size_t most) {
+std::string fault_lines(const std::vector<Fault>& faults, const std::string& path, const std::string& prefix,
+                        size_t most) {
   std::vector<std::vector<const Fault*>> kinds;  // in the order of their first fault
   std::map<std::string, size_t> known;
   for (const Fault& fault : faults) {
@@ -42,10 +46,8 @@ std::string fault_lines(const std::vector<Fault>& faults, const std::string& pat
   }
   std::string lines;
   for (const auto& kind : kinds) {
-    for (size_t i = 0; i < std::min(kind.size(), most); ++i) lines += kind[i]->text() + "\n";
-    if (kind.size() > most)
-      lines += "... and " + counted(static_cast<int64_t>(kind.size() - most), "more fault", "more faults") +
-               " of this kind\n";
+    for (size_t i = 0; i < std::min(kind.size(), most); ++i) lines += prefix + kind[i]->text() + "\n";
+    if (kind.size() > most) lines += concat(prefix, "... and ", kind.size() - most, " more of this kind\n");
   }
   return lines;
 }

@@ -11,6 +11,7 @@
 
 #include "fourm/core/error.h"
 #include "fourm/core/strings.h"
+#include "fourm/data/member_name.h"
 #include "fourm/io/image_file.h"
 #include "fourm/io/tar.h"
 
@@ -43,40 +44,8 @@ std::pair<std::string, std::string> unknown_file(const fs::path& file) {
   if (lower_extension(file) == ".tar")
     return {"is an archive in a place where it is not read",
             "put it into PATH or into PATH/MODALITY, or give its folder as PATH"};
-  return {"has an ending that no modality has",
+  return {"has an extension that no modality has",
           "expected ." + join(kExtensions, ", .") + "; convert it or move it away"};
-}
-
-// What the name of a shard's member says.
-struct MemberName {
-  std::string key, modality, ending;  // "IMG_2.0", "rgb" (or ""), ".rgb.png"
-  std::string problem;
-};
-
-// KEY.EXT or KEY.MODALITY.EXT. A modality begins with a letter, so parts that begin with a digit belong to the key. Other
-// dots in a key are refused: webdataset ends a key at its first dot, and samples would be taken for one.
-MemberName parse_member(const std::string& name) {
-  const size_t slash = name.rfind('/') + 1;  // npos + 1 = 0
-  std::vector<std::string> parts = split(name.substr(slash), '.');
-  const auto letter = [](const std::string& part) {
-    return !part.empty() && (std::isalpha(static_cast<unsigned char>(part[0])) || part[0] == '_');
-  };
-  MemberName out;
-  if (parts.size() > 1) {
-    out.ending = "." + parts.back();
-    parts.pop_back();
-  }
-  if (parts.size() > 1 && parts.back().empty()) out.problem = "names no modality";
-  if (parts.size() > 1 && letter(parts.back())) {
-    out.modality = parts.back();
-    out.ending = "." + out.modality + out.ending;
-    parts.pop_back();
-  }
-  for (size_t i = 1; i < parts.size() && out.problem.empty(); ++i)
-    if (parts[i].empty() || letter(parts[i]))
-      out.problem = "has a dot in its key, so that it is unclear where its modality begins";
-  out.key = name.substr(0, slash) + join(parts, ".");
-  return out;
 }
 
 // "00..12" -> 00, 01, ..., 12; "a,b" -> a, b.
@@ -105,11 +74,6 @@ std::vector<std::string> alternatives(const std::string& inside, const std::stri
 std::string Fault::text() const {
   return file + ": " + (member.empty() ? "" : printable(member, 200) + ": ") + problem +
          (remedy.empty() ? "" : "; " + remedy);
-}
-
-bool is_shard_key(const std::string& name) {
-  const MemberName member = parse_member(name + ".npy");
-  return member.problem.empty() && member.modality.empty();
 }
 
 // How much of the pattern leads to a folder that exists, whose brackets and braces are part of its name.
@@ -186,10 +150,10 @@ class Source::Scan {
     report({file.string(), "", problem, remedy});
   }
 
-  // The number of an ending in the source's table.
-  uint32_t ending(const std::string& text, const std::string& extension) {
-    const auto [found, is_new] = endings_.try_emplace(text, static_cast<uint32_t>(s_.endings_.size()));
-    if (is_new) s_.endings_.push_back({text, extension});
+  // The number of a suffix in the source's table.
+  uint32_t suffix_number(const std::string& text, const std::string& extension) {
+    const auto [found, is_new] = suffixes_.try_emplace(text, static_cast<uint32_t>(s_.suffixes_.size()));
+    if (is_new) s_.suffixes_.push_back({text, extension});
     return found->second;
   }
 
@@ -199,7 +163,7 @@ class Source::Scan {
     std::error_code error;
     for (fs::directory_iterator it(folder, error), end; !error && it != end; it.increment(error))
       if (!it->path().filename().string().starts_with('.')) found.push_back(it->path());
-    if (error) report({folder.string(), "", "cannot be read (" + error.message() + ")", "mend its permissions"});
+    if (error) report({folder.string(), "", "cannot be read (" + error.message() + ")", "change its permissions"});
     std::sort(found.begin(), found.end());
     return found;
   }
@@ -213,7 +177,7 @@ class Source::Scan {
     } else if (type == fs::file_type::not_found) {
       report({path.string(), "", "is a symbolic link to nothing", "remove the link or restore its target"});
     } else if (error) {
-      report({path.string(), "", "cannot be reached (" + error.message() + ")", "mend its permissions"});
+      report({path.string(), "", "cannot be reached (" + error.message() + ")", "change its permissions"});
     }
     return error ? fs::file_type::none : type;
   }
@@ -289,7 +253,7 @@ class Source::Scan {
       const size_t before = s_.files_.size();
       walk(folder, folder, {});
       if (s_.files_.size() == before)
-        report({folder.string(), "", "holds no files of a known ending", "fill it or remove it"});
+        report({folder.string(), "", "holds no files of a known extension", "fill it or remove it"});
     }
     // By name, whichever modality brought a sample in.
     std::vector<size_t> order(s_.names_.size());
@@ -329,7 +293,7 @@ class Source::Scan {
         const std::string relative = fs::path(entry).lexically_relative(root).replace_extension().string();
         s_.files_.push_back(entry.string());
         add(root.filename().string(), relative,
-            {static_cast<int32_t>(s_.files_.size() - 1), ending(entry.extension().string(), extension), 0,
+            {static_cast<int32_t>(s_.files_.size() - 1), suffix_number(entry.extension().string(), extension), 0,
              error ? 0 : size},
             entry.string(), "");
       } else if (type != fs::file_type::none && type != fs::file_type::not_found) {
@@ -379,7 +343,7 @@ class Source::Scan {
   static bool is_img2dataset(const TarListing& listing) {
     std::unordered_map<std::string, std::pair<bool, bool>> keys;  // an image, something else
     for (const auto& member : listing.members) {
-      const MemberName name = parse_member(member.name);
+      const MemberName name = parse_member_name(member.name);
       if (!name.modality.empty()) continue;
       auto& [image, other] = keys[name.key];
       (is_image_file(member.name) ? image : other) = true;
@@ -391,12 +355,14 @@ class Source::Scan {
   void add_member(const Archive& archive, const TarMember& member) {
     const auto& [folder, file, is_modality] = archive;
     if (fs::path(member.name).filename().string().starts_with('.')) return;  // hidden
-    MemberName name = parse_member(member.name);
+    MemberName name = parse_member_name(member.name);
     const std::string extension = extension_of(member.name);
     if (!contains(kExtensions, extension)) {
       const auto [problem, remedy] = unknown_file(member.name);
       return report({file, member.name, problem, remedy});
     }
+    const std::string suffix = name.suffix();
+    const bool names_modality = !name.modality.empty();
     if (name.modality.empty()) name.modality = folder;
     if (name.modality.empty() && is_image_file(member.name)) name.modality = "rgb";
     if (name.modality.empty() && extension == "txt") name.modality = "caption";
@@ -407,16 +373,16 @@ class Source::Scan {
     if (!name.problem.empty())
       return report({file, member.name, name.problem,
                      "call it NAME.MODALITY.EXT, or put the archive into a folder named after the modality"});
-    s_.together_ |= folder.empty() || name.ending.size() > extension.size() + 1;
+    s_.together_ |= folder.empty() || names_modality;
     add(name.modality, name.key,
-        {static_cast<int32_t>(s_.files_.size() - 1), ending(name.ending, extension), member.offset, member.size}, file,
-        member.name);
+        {static_cast<int32_t>(s_.files_.size() - 1), suffix_number(suffix, extension), member.offset, member.size},
+        file, member.name);
   }
 
   Source& s_;
   std::vector<Fault>* faults_;
   bool reported_ = false;
-  std::unordered_map<std::string, uint32_t> endings_;  // text -> number
+  std::unordered_map<std::string, uint32_t> suffixes_;  // text -> number
   std::vector<fs::path> folders_;
   std::map<std::string, std::vector<Archive>> archives_;  // by shard
   std::unordered_map<std::string, size_t> index_;         // name -> sample
@@ -461,7 +427,7 @@ std::string Source::read(int64_t sample, const std::string& modality) const {
 }
 
 std::string Source::extension(int64_t sample, const std::string& modality) const {
-  return endings_[at(sample, modality).ending].extension;
+  return suffixes_[at(sample, modality).suffix].extension;
 }
 
 std::string Source::file(int64_t sample, const std::string& modality) const {
@@ -470,7 +436,7 @@ std::string Source::file(int64_t sample, const std::string& modality) const {
 
 std::string Source::member(int64_t sample, const std::string& modality) const {
   if (!archives_) return "";
-  return names_[sample] + endings_[at(sample, modality).ending].text;
+  return names_[sample] + suffixes_[at(sample, modality).suffix].text;
 }
 
 std::string Source::origin(int64_t sample, const std::string& modality) const {

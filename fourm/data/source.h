@@ -20,7 +20,7 @@
 
 namespace fourm {
 
-/// The modality of the JSON files in img2dataset's shards: address, size and state of the download. It is not the
+/// The modality of the JSON files in img2dataset's shards: URL, size and state of the download. It is not the
 /// `metadata` of 4M-21, and no model is trained on it.
 inline constexpr const char* kSourceInfo = "source_info";
 
@@ -34,9 +34,6 @@ struct Fault {
 /// "a{00..02}[x,y].tar" -> a00x.tar, a00y.tar, a01x.tar, ... Brackets and braces of a file or folder that exists are
 /// part of its name. Error when it stands for more than a million names.
 std::vector<std::string> expand_pattern(const std::string& pattern);
-
-/// Whether a member NAME.EXT of a shard is read as the sample `name`: the parts after its dots begin with digits.
-bool is_shard_key(const std::string& name);
 
 class Source {
  public:
@@ -69,11 +66,11 @@ class Source {
  private:
   struct Member {
     int32_t file = -1;    // into files_; -1: absent
-    uint32_t ending = 0;  // into endings_
+    uint32_t suffix = 0;  // into suffixes_
     uint64_t offset = 0, size = 0;
   };
   // What follows the sample's name: ".rgb.JPG" with the extension "jpg".
-  struct Ending {
+  struct Suffix {
     std::string text, extension;
   };
   class Scan;
@@ -84,7 +81,7 @@ class Source {
   std::string path_;
   bool archives_ = false, together_ = false;  // in tars; all modalities of a sample in one
   std::vector<std::string> modalities_, names_, files_;
-  std::vector<Ending> endings_;
+  std::vector<Suffix> suffixes_;
   std::map<std::string, std::vector<Member>> members_;  // modality -> a member a sample
   std::vector<int64_t> shards_;
   std::vector<std::string> shard_names_;

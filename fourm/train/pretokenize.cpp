@@ -8,6 +8,7 @@
 #include "fourm/core/log.h"
 #include "fourm/core/parallel.h"
 #include "fourm/core/strings.h"
+#include "fourm/data/member_name.h"
 #include "fourm/data/shard_plan.h"
 #include "fourm/data/source.h"
 #include "fourm/io/model_folder.h"
@@ -68,9 +69,7 @@ class Pretokenizer {
     check(o_.workers > 0 && o_.worker >= 0 && o_.worker < o_.workers, "--worker should be K/N with K from 0 to N - 1");
     open_tokenizers();
     check(!tokenizers_.empty(), o_.data, ": holds nothing that the tokenizers read");
-    for (int64_t i = 0; i < source_.size(); ++i)
-      check(is_shard_key(source_.name(i)), o_.data, ": the name ", printable(source_.name(i)),
-            " has a dot, so that it is unclear where the key of a shard's member ends; rename it");
+    for (int64_t i = 0; i < source_.size(); ++i) check_shard_key(source_.name(i), o_.data);
     choose_pixels();
     std::set<std::string> used = folders();
     used.insert("crop_settings");

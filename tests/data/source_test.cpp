@@ -114,10 +114,6 @@ TEST_F(SourceTest, KeysWithDotsStayApartOrAreRefused) {
   tar("d/rgb/0.tar", {"photo.draft.png", "photo.final.png"});
   EXPECT_NE(faults(root / "d").find("names the modality 'draft', but its archive lies in rgb"), std::string::npos)
       << faults(root / "d");
-  EXPECT_TRUE(is_shard_key("a/b.c/1305031102.175304"));
-  EXPECT_TRUE(is_shard_key("plain"));
-  EXPECT_FALSE(is_shard_key("photo.final"));
-  EXPECT_FALSE(is_shard_key("a..1"));
 }
 
 TEST_F(SourceTest, WhatIsNotReadIsNamed) {
