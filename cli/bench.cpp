@@ -52,7 +52,7 @@ void add_bench(CLI::App& program) {
                   "of peak");
     bench(o->bench, [&](const Json& r) {
       if (o->json) {
-        std::cout << r.dump() << std::endl;
+        std::cout << json_text(r) << std::endl;
         return;
       }
       std::printf("%-10s %-10s %-5s %10.3f %8.2f %8.2f %6.0f %%\n", r["workload"].get<std::string>().c_str(),

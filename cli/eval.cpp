@@ -31,7 +31,7 @@ void add_eval(CLI::App& program) {
           "but what is asked for")
       ->delimiter(',')
       ->capture_default_str();
-  verb->add_option("--count", o->evaluate.count, "samples, from the first")
+  verb->add_option("--count", o->evaluate.count, "samples, from the first; those that lack a file are left out")
       ->check(CLI::Range(2, 1000000))
       ->capture_default_str();
   verb->add_option("--tokenizers", o->tokenizers, "tokenizer folders; default MODEL/tokenizers");
@@ -60,12 +60,12 @@ void add_eval(CLI::App& program) {
     const Pipeline pipeline = Pipeline::open(files, o->engine);
     if (!o->against.empty()) {
       const Json report = agreement(pipeline, Pipeline::open(files, {o->engine.engine, o->against}), o->evaluate);
-      std::cout << (o->json ? report.dump() + "\n" : agreement_table(report));
+      std::cout << (o->json ? json_text(report) + "\n" : agreement_table(report));
       return;
     }
     o->evaluate.image_text = o->image_text.empty() ? image_text_of(o->model) : fs::path(o->image_text);
     const Json report = evaluate(pipeline, o->evaluate);
-    std::cout << (o->json ? report.dump() + "\n" : evaluation_table(report));
+    std::cout << (o->json ? json_text(report) + "\n" : evaluation_table(report));
   });
 }
 

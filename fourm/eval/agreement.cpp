@@ -52,6 +52,7 @@ Json agreement(const Pipeline& one, const Pipeline& other, const EvaluateOptions
         "; the model writes nothing else that the data set holds and that has a tokenizer");
   return {{"data", options.data.string()},
           {"samples", held.samples.size()},
+          {"left_out", held.left_out},
           {"given", set},
           {"outputs", std::move(outputs)}};
 }

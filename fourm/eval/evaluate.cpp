@@ -27,6 +27,7 @@ class Evaluation {
   Json run() const {
     Json report = {{"data", options_.data.string()},
                    {"samples", held_.samples.size()},
+                   {"left_out", held_.left_out},
                    {"inputs", Json::array()},
                    {"not_measured", not_measured()}};
     Progress progress("eval", static_cast<int64_t>(options_.inputs.size() * held_.subjects.size()));

@@ -9,7 +9,7 @@ namespace fourm {
 struct EvaluateOptions {
   /// Folders or shards rgb, depth, normal, semseg, caption, det, scene as `fourm rooms` writes them, and clip.
   fs::path data;
-  int64_t count = 200;  ///< samples, from the first
+  int64_t count = 200;  ///< samples, from the first that has all subjects
   uint64_t seed = 0;    ///< of what is drawn
   /// What is given: subjects joined by '+', or "all": everything but what is asked for.
   std::vector<std::string> inputs{"rgb"};
@@ -17,7 +17,7 @@ struct EvaluateOptions {
 };
 
 /// For each input set the measures of each output that is not in it (see the comparisons for measures, ceilings and
-/// baselines): {"data", "samples", "inputs": [{"given", "measures": [...]}], "not_measured": [{"what", "reason"}]}. Maps,
+/// baselines): {"data", "samples", "left_out", "inputs": [{"given", "measures": [...]}], "not_measured": [{"what", "reason"}]}. Maps,
 /// boxes and captions are the model's most likely answers; pictures are painted by drawing. Error when there is nothing to
 /// measure, and on an unknown input before samples are read.
 Json evaluate(const Pipeline& pipeline, const EvaluateOptions& options);

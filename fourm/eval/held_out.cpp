@@ -216,16 +216,26 @@ HeldOut HeldOut::read(const Pipeline& pipeline, const fs::path& data, int64_t co
   held.unmeasured = find_unmeasured(pipeline, source, held);
   for (const auto& set : sets) held.inputs(set, "");  // an unknown name is an Error
   count = std::min(count, source.size());
-  check(count >= 2, data.string(), ": holds fewer than two samples");
+  check(count >= 2, data.string(), ": fewer than two samples to evaluate; it holds ", counted(source.size(), "sample"));
   std::set<std::string> topics;
   const WarnOfSample warn_once = [&](const std::string& topic, const std::string& message) {
     if (topics.insert(topic).second) warn(message, " (other samples of this kind are not named)");
   };
   Progress progress("reading", count);
-  for (int64_t i = 0; i < count; ++i) {
-    held.samples.push_back(read_sample(pipeline, source, held.subjects, units, i, warn_once));
-    progress.update(i + 1);
+  std::string first_left_out;
+  for (int64_t i = 0; i < source.size() && static_cast<int64_t>(held.samples.size()) < count; ++i) {
+    try {
+      held.samples.push_back(read_sample(pipeline, source, held.subjects, units, i, warn_once));
+      progress.update(static_cast<int64_t>(held.samples.size()));
+    } catch (const Error& error) {
+      if (held.left_out++ == 0) first_left_out = concat(printable(source.name(i)), ": ", error.what());
+    }
   }
+  check(held.samples.size() >= 2, data.string(), ": fewer than two of its ", counted(source.size(), "sample"),
+        " can be evaluated; the first that was left out: ", first_left_out);
+  if (held.left_out > 0)
+    warn(data.string(), ": ", counted(held.left_out, "sample is", "samples are"),
+         " left out; the first: ", first_left_out);
   return held;
 }
 

@@ -36,6 +36,7 @@ struct HeldOut {
   std::vector<Unmeasured> unmeasured;  ///< what the model writes or the data set holds, and not both with all it takes
   bool scenes = false;                 ///< the data set says what stands in its scenes
   std::vector<HeldOutSample> samples;
+  int64_t left_out = 0;  ///< samples before the last of `samples` that lack a file or cannot be read
 
   const Subject& subject(const std::string& name) const;  ///< Error naming those that there are
   const Subject* written(const std::string& name) const;  ///< null when the model does not write it
@@ -46,8 +47,9 @@ struct HeldOut {
   /// Sample i with those modalities only.
   Canvas canvas(size_t i, const std::vector<std::string>& inputs) const;
 
-  /// The first `count` samples of folders or shards (data/source.h). Error when there are fewer than two, and, before
-  /// any is read, on an unknown subject in `sets` of inputs.
+  /// The first `count` samples of folders or shards (data/source.h) that have all subjects. Samples that lack one, have a
+  /// broken file, or a text of more tokens than the model reads are left out with one warning. Error when fewer than two
+  /// samples are left, and, before any is read, on an unknown subject in `sets` of inputs.
   static HeldOut read(const Pipeline& pipeline, const fs::path& data, int64_t count,
                       const std::vector<std::string>& sets = {});
 };

@@ -7,6 +7,7 @@
 #include "fourm/clip/clip_model.h"
 #include "fourm/core/error.h"
 #include "fourm/core/log.h"
+#include "fourm/data/source.h"
 #include "fourm/eval/evaluation_table.h"
 #include "fourm/eval/held_out.h"
 #include "fourm/io/npy.h"
@@ -85,6 +86,33 @@ TEST_F(EvaluateTest, TruthIsReadAsStored) {
   EXPECT_EQ(sample.boxes.size(), room.det["instances"].size());
   EXPECT_EQ(sample.caption, room.captions.back());
   EXPECT_EQ(sample.scene.largest, room.scene["largest"].get<std::string>());
+}
+
+TEST_F(EvaluateTest, SamplesThatLackASubjectOrAreBrokenAreLeftOut) {
+  const fs::path part = folder_.string() + "_part";
+  fs::remove_all(part);
+  write_rooms(RoomMaker(RoomOptions{}), 5, part, 1, false, 0);
+  const Source source = Source::open(part.string());
+  fs::remove(source.file(0, "depth"));
+  write_file(source.file(2, "rgb"), "no image");
+  const std::string missing = source.name(0);
+  testing::internal::CaptureStderr();
+  const HeldOut held = HeldOut::read(*pipeline_, part, 2);
+  const std::string warnings = testing::internal::GetCapturedStderr();
+  ASSERT_EQ(held.samples.size(), 2u);
+  EXPECT_EQ(held.left_out, 2);
+  EXPECT_EQ(held.samples[0].given.key, 1u);
+  EXPECT_EQ(held.samples[1].given.key, 3u);
+  EXPECT_NE(warnings.find("warning: " + part.string() + ": 2 samples are left out; the first: '" + missing + "': "),
+            std::string::npos)
+      << warnings;
+  EXPECT_EQ(warnings.find("warning:"), warnings.rfind("warning:")) << warnings;
+  const Json report = evaluate(*pipeline_, {part, 5, 0, {"rgb"}, {}});
+  EXPECT_EQ(report["samples"], 3);
+  EXPECT_EQ(report["left_out"], 2);
+  for (int64_t i : {3, 4}) write_file(source.file(i, "rgb"), "no image");
+  EXPECT_THROW(evaluate(*pipeline_, {part, 5, 0, {"rgb"}, {}}), Error) << "one sample is left";
+  fs::remove_all(part);
 }
 
 TEST_F(EvaluateTest, AnImageTextModelJudgesPaintedPictures) {
