@@ -32,8 +32,9 @@ CheckReport checked(const Options& o) {
   if (!o.text_tokenizer.empty()) recipe.text_tokenizer = o.text_tokenizer;
   recipe = with_model(recipe);
   const ModalityTable table = recipe_modalities(recipe);
-  std::set<std::string> names(recipe.model.domains_in.begin(), recipe.model.domains_in.end());
-  names.insert(recipe.model.domains_out.begin(), recipe.model.domains_out.end());
+  const SetRecipe of_set = recipe_of_set(recipe, o.path);
+  std::set<std::string> names(of_set.inputs.begin(), of_set.inputs.end());
+  names.insert(of_set.targets.begin(), of_set.targets.end());
   if (o.recipe.empty() && !o.modalities.empty()) {
     ModalityTable own;
     own.extend(fs::path(o.modalities));
@@ -44,6 +45,8 @@ CheckReport checked(const Options& o) {
   options.image_size = recipe.model.image_size;
   options.patch_size = recipe.model.patch_size;
   for (const auto& name : names) options.modalities.push_back(data_modality(recipe, table, name));
+  options.table = &table;
+  if (!o.recipe.empty()) options.recipe = of_set;
   std::optional<WordPiece> text;
   if (!recipe.text_tokenizer.empty()) options.text = &text.emplace(WordPiece::load(recipe.text_tokenizer));
   return check_data(o.path, options);
@@ -53,13 +56,23 @@ void run_check(const Options& o) {
   const CheckReport report = checked(o);
   const std::string faults_found = counted(static_cast<int64_t>(report.faults.size()), "fault");
   if (o.json) {
-    Json faults = Json::array();
-    for (const auto& f : report.faults)
-      faults.push_back({{"file", f.file}, {"member", f.member}, {"problem", f.problem}, {"remedy", f.remedy}});
-    std::cout << json_text({{"samples", report.samples}, {"files", report.files}, {"faults", faults}}, 2) << "\n";
+    const auto list = [](const std::vector<Fault>& faults) {
+      Json items = Json::array();
+      for (const auto& f : faults)
+        items.push_back({{"file", f.file}, {"member", f.member}, {"problem", f.problem}, {"remedy", f.remedy}});
+      return items;
+    };
+    const Json json{{"samples", report.samples},
+                    {"files", report.files},
+                    {"faults", list(report.faults)},
+                    {"warnings", list(report.warnings)}};
+    std::cout << json_text(json, 2) << "\n";
   } else {
-    std::cout << fault_lines(report.faults, o.path) << counted(report.samples, "sample") << ", "
-              << counted(report.files, "file") << ": " << (report.faults.empty() ? "sound" : faults_found) << "\n";
+    std::cout << fault_lines(report.warnings, o.path, "warning: ") << fault_lines(report.faults, o.path)
+              << counted(report.samples, "sample") << ", " << counted(report.files, "file") << ": "
+              << (report.faults.empty() ? "sound" : faults_found);
+    if (!report.warnings.empty()) std::cout << ", " << counted(static_cast<int64_t>(report.warnings.size()), "warning");
+    std::cout << "\n";
   }
   std::cout.flush();
   check(report.faults.empty(), o.path, ": ", faults_found, " found; the lines above say what to do");
@@ -134,9 +147,10 @@ void add_data(CLI::App& program) {
     return sub;
   };
 
-  auto* check_verb = add("check", "name each broken, unpaired, mis-sized or out-of-range file; exit 1 if there is one");
+  auto* check_verb =
+      add("check", "name each broken, mis-sized or out-of-range file (exit 1), and warn of missing ones");
   check_verb->add_option("--classes", o->check.classes, "labels of semseg end below this; default: dataset.yaml");
-  check_verb->add_flag("--missing-ok", o->check.missing_ok, "samples may lack modalities");
+  check_verb->add_flag("--missing-ok", o->check.missing_ok, "no warning about samples that lack modalities");
   check_verb->add_option("--recipe", o->recipe, "read the modalities of this pre-training recipe as training does");
   check_verb->add_option("--modalities", o->modalities, "YAML file of modalities beyond the official ones");
   check_verb->add_option("--text-tokenizer", o->text_tokenizer, "tokenizer.json that texts should fit");

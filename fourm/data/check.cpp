@@ -4,6 +4,7 @@
 #include <atomic>
 #include <cmath>
 #include <mutex>
+#include <set>
 
 #include "fourm/core/config.h"
 #include "fourm/core/error.h"
@@ -13,8 +14,10 @@
 #include "fourm/core/strings.h"
 #include "fourm/data/annotation.h"
 #include "fourm/data/crop.h"
+#include "fourm/data/member_name.h"
 #include "fourm/data/token_set.h"
 #include "fourm/io/npz.h"
+#include "fourm/modality/depth.h"
 
 namespace fourm {
 namespace {
@@ -35,7 +38,14 @@ struct Facts {
   int64_t width = 0, height = 0;  // of a picture
   int64_t crops = 0, tokens = 0;
   std::vector<CropView> views;
+  std::map<std::string, std::string> warnings;  // of reading it, by modality and topic
 };
+
+// A message about a file that was read without a name.
+std::string without_name(std::string message) {
+  if (message.starts_with(": ")) message.erase(0, 2);
+  return message;
+}
 
 // The part of the known pixels that are unit vectors, as those of a normal map.
 double unit_vectors(const Image& image, const KnownPixels& known = {}) {
@@ -59,8 +69,7 @@ void size_of(const Picture& picture, Facts& facts) {
 class FileCheck {
  public:
   FileCheck(const Source& source, const DataFacts& facts, const CheckOptions& options)
-      : known_(facts),
-        classes_(options.classes ? options.classes : static_cast<int64_t>(facts.classes.size())),
+      : classes_(options.classes ? options.classes : static_cast<int64_t>(facts.classes.size())),
         text_(options.text),
         bins_(text_ ? coordinate_bins(*text_) : TextDraw().bins) {
     const ModalityTable official = ModalityTable::official();
@@ -86,9 +95,9 @@ class FileCheck {
     }
   }
 
-  /// `views`: the crop settings of the sample, if there are any.
-  Facts operator()(const std::string& modality, const std::string& extension, const std::string& bytes,
-                   const std::vector<CropView>& views) const {
+  /// `file`: that the bytes are from, or its archive. `views`: the crop settings of the sample, if there are any.
+  Facts operator()(const std::string& modality, const fs::path& file, const std::string& extension,
+                   const std::string& bytes, const std::vector<CropView>& views) const {
     Facts facts;
     expect(!bytes.empty(), "restore it from its source, or remove the sample", "the file is empty");
     const auto rows = rows_.find(modality);
@@ -101,7 +110,7 @@ class FileCheck {
           pixels(bytes, facts);
         break;
       case FileKind::kNormal: normal(bytes, facts); break;
-      case FileKind::kDepth: depth(bytes, facts); break;
+      case FileKind::kDepth: size_of(decode_depth(bytes, "", units_.of(file)), facts); break;
       case FileKind::kLabels: labels(bytes, facts); break;
       case FileKind::kMap: map(bytes, facts); break;
       case FileKind::kCaption:
@@ -157,10 +166,6 @@ class FileCheck {
     size_of(image, facts);
   }
 
-  void depth(const std::string& bytes, Facts& facts) const {
-    size_of(decode_depth(bytes, "", known_.depth_unit), facts);
-  }
-
   void labels(const std::string& bytes, Facts& facts) const {
     const auto map = decode_labels(bytes, "");
     const int highest = *std::max_element(map.pixels.begin(), map.pixels.end(),
@@ -212,7 +217,9 @@ class FileCheck {
       if (!views.empty()) choice.view = views[std::min<int64_t>(k, static_cast<int64_t>(views.size()) - 1)];
       Random random(0, {static_cast<uint64_t>(k)});
       if (m.kind != ModalityKind::kSequence || text_)
-        file.data(choice, text_, bins_, random, [](const std::string&, const std::string&) {});
+        file.data(choice, text_, bins_, random, [&](const std::string& topic, const std::string& message) {
+          facts.warnings.try_emplace(m.name + " " + topic, message);
+        });
       else if (file.is_text())
         file.pieces(choice, bins_, random);
     }
@@ -240,7 +247,7 @@ class FileCheck {
     }
   }
 
-  const DataFacts& known_;
+  DepthUnits units_;
   int64_t classes_;
   const WordPiece* text_;
   int64_t bins_;
@@ -263,6 +270,73 @@ const char* usual_remedy(FileKind kind) {
 template <class T>
 T usual(const std::map<T, int64_t>& counts) {
   return std::max_element(counts.begin(), counts.end(), [](auto& a, auto& b) { return a.second < b.second; })->first;
+}
+
+// Files that samples lack. Where the recipe is known, training reads on without them (check_recipe()).
+void warn_of_missing(const Source& source, const CheckOptions& options, CheckReport& report) {
+  if (options.missing_ok || options.recipe) return;
+  for (int64_t i = 0; i < source.size(); ++i) {
+    std::string present;
+    for (const auto& modality : source.modalities())
+      if (present.empty() && source.has(i, modality)) present = modality;
+    for (const auto& modality : source.modalities())
+      if (!source.has(i, modality))
+        report.warnings.push_back({source.expected(i, modality), source.name(i),
+                                   concat("is missing, while ", source.origin(i, present), " is there"),
+                                   "add it, or give --missing-ok if samples may lack modalities"});
+  }
+}
+
+// Names that training reads from folders, but that cannot be those of members of shards.
+void warn_of_names(const Source& source, CheckReport& report) {
+  if (source.in_archives()) return;
+  for (int64_t i = 0; i < source.size(); ++i)
+    if (const std::string problem = shard_key_problem(source.name(i)); !problem.empty())
+      report.warnings.push_back(
+          {source.path(), source.name(i), problem, "rename its files before `fourm tokenize` or `fourm data convert`"});
+}
+
+// What training does with a set that lacks modalities of the recipe (data/token_set.h, data/reader.h).
+void check_recipe(const Source& source, const CheckOptions& options, CheckReport& report) {
+  if (!options.recipe || source.size() == 0) return;
+  const char* remedy = "add their files, or change the modalities of the recipe";
+  const auto fault = [&](const std::string& problem) { report.faults.push_back({source.path(), "", problem, remedy}); };
+  const auto warning = [&](const std::string& problem) {
+    if (!options.missing_ok) report.warnings.push_back({source.path(), "", problem, remedy});
+  };
+  SetRecipe present = *options.recipe;
+  std::set<std::string> lacking;
+  for (auto* names : {&present.inputs, &present.targets})
+    std::erase_if(*names, [&](const auto& name) {
+      const bool absent = !source.has(folder_of(source, name));
+      if (absent) lacking.insert(name);
+      return absent;
+    });
+  const std::string without = join({lacking.begin(), lacking.end()}, ", "), found = join(source.modalities(), ", ");
+  if (present.inputs.empty() && present.targets.empty())
+    return fault(concat("has none of the modalities ", without, "; it has ", found));
+  if (!lacking.empty()) warning(concat("has no ", without, " (it has ", found, "); its samples go without"));
+  try {
+    if (!present.masking.mixture.empty())  // else the recipe is not whole
+      masking_of_set(present, *options.table, options.image_size, options.patch_size, warning);
+  } catch (const Error& error) {
+    return fault(error.what());
+  }
+  std::vector<std::string> targets;
+  for (const auto& name : present.targets)
+    if (can_be_target(options.table->at(name, options.image_size, options.patch_size).kind)) targets.push_back(name);
+  std::vector<int64_t> left_out;
+  for (int64_t i = 0; i < source.size(); ++i)
+    if (std::none_of(targets.begin(), targets.end(),
+                     [&](const auto& name) { return source.has(i, folder_of(source, name)); }))
+      left_out.push_back(i);
+  if (left_out.empty()) return;
+  const auto count = static_cast<int64_t>(left_out.size());
+  const std::string names = join(targets, ", ");
+  if (count == source.size()) return fault(concat("none of its ", counted(count, "sample"), " has one of ", names));
+  warning(concat(counted(count, "sample"), " of ", source.size(), count == 1 ? " has" : " have", " none of ", names,
+                 " and ", count == 1 ? "is" : "are", " left out (", printable(source.name(left_out[0])),
+                 count > 1 ? ", ...)" : ")"));
 }
 
 }  // namespace
@@ -289,11 +363,6 @@ DataFacts DataFacts::read(const Source& source) {
       for (const auto& item : classes)
         facts.classes.push_back(item.IsMap() && item["name"].IsDefined() ? item["name"].as<std::string>() : "");
   }
-  for (int64_t i = 0; i < source.size() && source.has("depth"); ++i)
-    if (source.has(i, "depth")) {
-      facts.depth_unit = DepthUnits().of(source.file(i, "depth"));
-      break;
-    }
   if (const fs::path file = root / "modalities.yaml"; fs::exists(file)) {
     facts.modalities.extend(file);
   }
@@ -310,12 +379,14 @@ CheckReport check_data(const std::string& path, const CheckOptions& options) {
   } catch (const Error& error) {
     report.faults.push_back({path, "", error.what(), "run the same command again"});
   }
+  check_recipe(source, options, report);
   const auto& modalities = source.modalities();
   const int64_t n = source.size();
   report.samples = n;
   if (known.samples > 0 && n > known.samples)
     report.faults.push_back({(fs::path(source.path()) / "dataset.yaml").string(), "",
-                             concat("says that there are ", known.samples, " samples, but ", n, " are there"),
+                             concat("says that there are ", counted(known.samples, "sample"), ", but ", n,
+                                    n == 1 ? " is" : " are", " there"),
                              "remove the samples that another run left behind, or correct `count`"});
 
   std::vector<std::vector<Fault>> found(n);
@@ -330,12 +401,12 @@ CheckReport check_data(const std::string& path, const CheckOptions& options) {
         const auto look_at = [&](const std::string& modality) {
           if (!source.has(i, modality)) return;
           ++files;
-          const auto complain = [&](std::string problem, const std::string& remedy) {
-            if (problem.starts_with(": ")) problem.erase(0, 2);
-            found[i].push_back({source.file(i, modality), source.member(i, modality), std::move(problem), remedy});
+          const auto complain = [&](const std::string& problem, const std::string& remedy) {
+            found[i].push_back({source.file(i, modality), source.member(i, modality), without_name(problem), remedy});
           };
           try {
-            seen[i][modality] = look(modality, source.extension(i, modality), source.read(i, modality), views);
+            seen[i][modality] = look(modality, source.file(i, modality), source.extension(i, modality),
+                                     source.read(i, modality), views);
           } catch (const Finding& finding) {
             complain(finding.what(), finding.remedy);
           } catch (const Error& error) {
@@ -353,6 +424,16 @@ CheckReport check_data(const std::string& path, const CheckOptions& options) {
       options.threads);
   report.files = files;
 
+  warn_of_missing(source, options, report);
+  warn_of_names(source, report);
+  std::set<std::string> warned;  // one file for each topic of a modality, as in training
+  for (int64_t i = 0; i < n; ++i)
+    for (const auto& [modality, facts] : seen[i])
+      for (const auto& [topic, message] : facts.warnings)
+        if (warned.insert(topic).second)
+          report.warnings.push_back({source.file(i, modality), source.member(i, modality), without_name(message),
+                                     "other samples of this kind are not named"});
+
   // What most samples have is what the odd one should have.
   std::map<std::string, std::map<int64_t, int64_t>> lengths;
   for (const auto& sample : seen)
@@ -368,14 +449,6 @@ CheckReport check_data(const std::string& path, const CheckOptions& options) {
     const auto complain = [&](const std::string& modality, const std::string& problem, const std::string& remedy) {
       found[i].push_back({source.file(i, modality), source.member(i, modality), problem, remedy});
     };
-    std::string present;
-    for (const auto& modality : modalities)
-      if (present.empty() && source.has(i, modality)) present = modality;
-    for (const auto& modality : modalities)
-      if (!options.missing_ok && !source.has(i, modality))
-        found[i].push_back({source.expected(i, modality), source.name(i),
-                            concat("is missing, while ", source.origin(i, present), " is there"),
-                            "add it, or remove the sample from the other modalities"});
     std::map<int64_t, int64_t> crops;  // of this sample: the crop settings count, or what most files have
     for (const auto& [modality, facts] : seen[i])
       if (facts.crops) crops[facts.crops] += modality == "crop_settings" ? static_cast<int64_t>(seen[i].size()) : 1;

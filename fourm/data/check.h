@@ -1,10 +1,11 @@
-// What is wrong with a data set: each broken, unpaired, mis-sized or out-of-range file, with what to do about it.
+// What is wrong with a data set: each broken, mis-sized or out-of-range file, with what to do about it; and warnings, where
+// training goes on without a file or a part of one.
 #pragma once
 
 #include <optional>
 
+#include "fourm/data/masking.h"
 #include "fourm/data/source.h"
-#include "fourm/modality/depth.h"
 #include "fourm/modality/modality.h"
 #include "fourm/text/wordpiece.h"
 
@@ -21,7 +22,7 @@ enum class FileKind {
   kBoxes,    ///< det
   kTokens,   ///< tok_...
   kCrops,    ///< crop_settings
-  kOther,    ///< anything else: a sound file of its ending, and a readable text where it is one
+  kOther,    ///< anything else: a sound file of its extension, and a readable text where it is one
 };
 FileKind file_kind(const std::string& modality);
 
@@ -30,23 +31,27 @@ struct DataFacts {
   std::vector<std::string> classes;  ///< names of the labels of semseg, by number; empty: not known
   ModalityTable modalities;          ///< those of modalities.yaml
   int64_t samples = 0;               ///< `count` of dataset.yaml; 0: not known
-  std::optional<double> depth_unit;  ///< metres of one stored number of depth (DepthUnits)
   static DataFacts read(const Source& source);
 };
 
 struct CheckOptions {
   int64_t classes = 0;      ///< labels of semseg are below it (255 = none is allowed); 0: as DataFacts says
-  bool missing_ok = false;  ///< samples may lack modalities
+  bool missing_ok = false;  ///< no warnings about modalities that samples or the set lack
   int threads = 0;
   /// What a model reads from the set. Their files are read as training reads them; so are those of the set's own
   /// modalities.yaml, and of official modalities under their own names.
   std::vector<Modality> modalities = {};
+  /// What training reads of the set, with `table`. What training stops at is then a fault, and what it warns of a warning:
+  /// a modality that the whole set lacks, samples without any target, unused masking components.
+  std::optional<SetRecipe> recipe = {};
+  const ModalityTable* table = nullptr;
   int64_t image_size = 224, patch_size = 16;  ///< of the model, for modalities that do not fix their own
   const WordPiece* text = nullptr;            ///< text tokenizer; without it texts are read but not turned into ids
 };
 
 struct CheckReport {
-  std::vector<Fault> faults;
+  std::vector<Fault> faults;    ///< training stops at these
+  std::vector<Fault> warnings;  ///< training goes on without what these name
   int64_t samples = 0, files = 0;
 };
 

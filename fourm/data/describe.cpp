@@ -10,6 +10,7 @@
 #include "fourm/io/image.h"
 #include "fourm/io/image_file.h"
 #include "fourm/io/npy.h"
+#include "fourm/io/npz.h"
 #include "fourm/text/wordpiece.h"
 
 namespace fourm {
@@ -52,11 +53,11 @@ Json describe_folder(const fs::path& path) {
   std::vector<Fault> faults;
   const Source source = Source::open(path.string(), &faults);
   if (source.size() > 0) return describe_samples("data set", path, source, faults.size());
-  std::map<std::string, int64_t> endings;
-  for (const auto& file : list_files(path)) ++endings[file.extension().string()];
-  check(!endings.empty() || faults.empty(), faults.empty() ? "" : faults[0].text());
-  check(!endings.empty(), path.string(), ": holds neither a model, nor a training run, nor a data set, nor files");
-  return {{"kind", "folder of files"}, {"files", endings}};
+  std::map<std::string, int64_t> extensions;
+  for (const auto& file : list_files(path)) ++extensions[file.extension().string()];
+  check(!extensions.empty() || faults.empty(), faults.empty() ? "" : faults[0].text());
+  check(!extensions.empty(), path.string(), ": holds neither a model, nor a training run, nor a data set, nor files");
+  return {{"kind", "folder of files"}, {"files", extensions}};
 }
 
 }  // namespace
@@ -85,33 +86,37 @@ Json describe_json(const Json& json, const fs::path& path) {
 Json describe_data(const fs::path& path) {
   std::error_code ignored;
   if (fs::is_directory(path, ignored)) return describe_folder(path);
-  const std::string head = first_bytes(path), ending = lower_extension(path);
-  const std::string_view format = image_format(head);
-  if (format == "PNG" || format == "JPEG" || format == "WebP")
+  const std::string head = first_bytes(path), extension = lower_extension(path);
+  if (const std::string_view format = image_format(head); !format.empty())
     return describe_image(concat(format, " image"), path, head);
   if (head.starts_with("\x93NUMPY")) {
     const NpyArray array = read_npy(path);
     return {{"kind", "NumPy array"}, {"dtype", array.dtype}, {"shape", array.shape}};
   }
-  if (ending == ".tar") {
+  if (extension == ".npz") {
+    Json arrays = Json::object();
+    for (const auto& [name, array] : decode_npz(read_file(path), path.string()))
+      arrays[name] = {{"dtype", array.dtype}, {"shape", array.shape}};
+    return {{"kind", "NumPy archive"}, {"arrays", arrays}};
+  }
+  if (extension == ".tar") {
     std::vector<Fault> faults;
     const Source source = Source::open(path.string(), &faults);
     return describe_samples("tar shard", path, source, faults.size());
   }
-  if (ending == ".json") return describe_json(read_json(path), path);
-  if (ending == ".yaml" || ending == ".yml") {
+  if (extension == ".json") return describe_json(read_json(path), path);
+  if (extension == ".yaml" || extension == ".yml") {
     const YAML::Node node = read_yaml(path);
     check(node.IsMap(), path.string(), ": is YAML, but no mapping of keys");
     Json report{{"kind", "YAML"}, {"keys", Json::array()}};
     for (const auto& item : node) report["keys"].push_back(item.first.as<std::string>());
     return report;
   }
-  if (ending == ".txt") return {{"kind", "text"}, {"bytes", fs::file_size(path)}};
-  for (const char* image : {"GIF8", "II*", "MM"})
-    if (head.starts_with(image)) read_image(path);  // which names the formats that are supported
-  fail(path.string(),
-       ": is none of these: a model, its weights or config, an image (JPEG, PNG, WebP), .npy, .tar, .json, ",
-       ".yaml, .txt");
+  if (extension == ".txt") return {{"kind", "text"}, {"bytes", fs::file_size(path)}};
+  const std::string image = unsupported_image(path);
+  check(image.empty(), path.string(), ": ", image);
+  fail(path.string(), ": is none of these: a model, its weights or config, an image in ", supported_images(),
+       ", .npy, .npz, .tar, .json, .yaml, .txt");
 }
 
 }  // namespace fourm

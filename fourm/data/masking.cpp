@@ -153,6 +153,24 @@ MaskingConfig restricted(MaskingConfig config, const ModalityTable& table, const
   return config;
 }
 
+MaskingConfig masking_of_set(const SetRecipe& recipe, const ModalityTable& table, int64_t image_size,
+                             int64_t patch_size, const std::function<void(const std::string&)>& warning) {
+  MaskingConfig left = restricted(recipe.masking, table, recipe.inputs, recipe.targets, image_size, patch_size);
+  std::set<std::string> names(recipe.inputs.begin(), recipe.inputs.end()), kept;
+  names.insert(recipe.targets.begin(), recipe.targets.end());
+  const auto is_drawn = [](const MaskingComponent& component) { return component.weight > 0; };
+  check(std::any_of(left.mixture.begin(), left.mixture.end(), is_drawn),
+        "no component of the masking mixture has an input and a target among ",
+        join({names.begin(), names.end()}, ", "), "; give the set a masking.mixture of its own");
+  for (const auto& component : left.mixture) kept.insert(component.name);
+  std::vector<std::string> unused;
+  for (const auto& component : recipe.masking.mixture)
+    if (!kept.contains(component.name)) unused.push_back(component.name);
+  if (!unused.empty())
+    warning("its modalities leave no input or no target to these masking components: " + join(unused, ", "));
+  return left;
+}
+
 Masker::Masker(const MaskingConfig& config, const ModalityTable& table, const std::vector<std::string>& inputs,
                const std::vector<std::string>& targets, SentinelRange sentinels, int64_t image_size, int64_t patch_size)
     : config_(config), sentinels_(sentinels) {

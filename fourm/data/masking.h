@@ -3,6 +3,7 @@
 // modality are disjoint.
 #pragma once
 
+#include <functional>
 #include <map>
 #include <string>
 #include <vector>
@@ -54,6 +55,17 @@ struct MaskingConfig {
 /// have no input or no target.
 MaskingConfig restricted(MaskingConfig config, const ModalityTable& table, const std::vector<std::string>& inputs,
                          const std::vector<std::string>& targets, int64_t image_size = 224, int64_t patch_size = 16);
+
+/// What a recipe reads of a set, and how its samples are masked.
+struct SetRecipe {
+  std::vector<std::string> inputs, targets;  ///< names of modalities
+  MaskingConfig masking;
+};
+
+/// The masking of a recipe for a set that has only its inputs and targets (restricted()). `warning` is called with a message
+/// about the components that are left out. Error when no component with a weight above 0 is left.
+MaskingConfig masking_of_set(const SetRecipe& recipe, const ModalityTable& table, int64_t image_size,
+                             int64_t patch_size, const std::function<void(const std::string&)>& warning);
 
 /// Whether a model can predict tokens of a modality: pixels and embeddings are inputs only.
 bool can_be_target(ModalityKind kind);

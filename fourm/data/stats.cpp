@@ -66,21 +66,28 @@ void count_shape(const NpyArray& array, Tally& tally) {
   ++tally.sizes[join(dims, "x")];
 }
 
+void count_tokens(const TokenArray& array, Tally& tally) {
+  tally.crops.insert(array.crops());
+  tally.lengths.insert(array.length());
+  for (int64_t c = 0; c < array.crops(); ++c)
+    for (const int64_t id : array.ids(c, int64_t{1} << 31)) tally.tokens.insert(id);
+}
+
+// Texts and boxes may also be stored as token ids.
+bool holds_token_ids(FileKind kind, const std::string& extension) {
+  return kind == FileKind::kTokens || ((kind == FileKind::kCaption || kind == FileKind::kBoxes) && extension == "npy");
+}
+
+// `unit`: of depth.
 void count_file(const std::string& modality, const std::string& extension, const std::string& bytes,
-                const DataFacts& known, Tally& tally) {
-  switch (file_kind(modality)) {
+                const DataFacts& known, std::optional<double> unit, Tally& tally) {
+  const FileKind kind = file_kind(modality);
+  if (holds_token_ids(kind, extension)) return count_tokens(TokenArray(bytes, modality), tally);
+  switch (kind) {
     case FileKind::kLabels: return count_labels(decode_labels(bytes, modality), known, tally);
-    case FileKind::kDepth: return count_depth(decode_depth(bytes, modality, known.depth_unit), tally);
+    case FileKind::kDepth: return count_depth(decode_depth(bytes, modality, unit), tally);
     case FileKind::kCaption:
     case FileKind::kBoxes: return count_texts(decode_annotation(bytes, extension, modality), tally);
-    case FileKind::kTokens: {
-      const TokenArray array(bytes, modality);
-      tally.crops.insert(array.crops());
-      tally.lengths.insert(array.length());
-      for (int64_t c = 0; c < array.crops(); ++c)
-        for (const int64_t id : array.ids(c, int64_t{1} << 31)) tally.tokens.insert(id);
-      return;
-    }
     default: break;
   }
   if (extension == "npy") {
@@ -120,12 +127,14 @@ Json tally_json(const Tally& t, FileKind kind) {
 }
 
 // A file as a picture to look at, or as text.
-PreviewCell look_at(const Source& source, const DataFacts& known, int64_t i, const std::string& modality) {
+PreviewCell look_at(const Source& source, const DepthUnits& units, int64_t i, const std::string& modality) {
   PreviewCell cell{modality, "", {}};
   const std::string bytes = source.read(i, modality), where = source.origin(i, modality);
   const std::string extension = source.extension(i, modality);
   InputConfig config;
-  switch (file_kind(modality)) {
+  const FileKind kind = file_kind(modality);
+  const bool ids = holds_token_ids(kind, extension);
+  switch (ids ? FileKind::kTokens : kind) {
     case FileKind::kDepth: config.kind = "depth"; break;
     case FileKind::kLabels: config.kind = "semseg"; break;
     case FileKind::kCaption:
@@ -149,7 +158,7 @@ PreviewCell look_at(const Source& source, const DataFacts& known, int64_t i, con
   } else if (extension == "json" || extension == "txt") {
     cell.text = printable(bytes, 200);
   } else {
-    cell.picture = display(config, decode_picture(config, bytes, where, known.depth_unit));
+    cell.picture = display(config, decode_picture(config, bytes, where, units.of(source.file(i, modality))));
   }
   return cell;
 }
@@ -159,6 +168,7 @@ PreviewCell look_at(const Source& source, const DataFacts& known, int64_t i, con
 DataStats data_stats(const std::string& path, int64_t preview, int threads) {
   const Source source = Source::open(path);
   const DataFacts known = DataFacts::read(source);
+  const DepthUnits units;
   const auto& modalities = source.modalities();
   std::vector<Tally> tallies(modalities.size());
   parallel_for(
@@ -171,7 +181,8 @@ DataStats data_stats(const std::string& path, int64_t preview, int threads) {
           try {
             const std::string bytes = source.read(i, modalities[m]);
             tally.bytes += bytes.size();
-            count_file(modalities[m], source.extension(i, modalities[m]), bytes, known, tally);
+            count_file(modalities[m], source.extension(i, modalities[m]), bytes, known,
+                       units.of(source.file(i, modalities[m])), tally);
           } catch (const Error&) {
             ++tally.unreadable;
           }
@@ -189,7 +200,7 @@ DataStats data_stats(const std::string& path, int64_t preview, int threads) {
     for (const auto& modality : modalities) {
       if (!source.has(i, modality)) continue;
       try {
-        PreviewCell cell = look_at(source, known, i, modality);
+        PreviewCell cell = look_at(source, units, i, modality);
         if (cell.picture.area() > 0 || !cell.text.empty()) cells.push_back(std::move(cell));
       } catch (const Error& error) {
         cells.push_back({modality, error.what(), {}});

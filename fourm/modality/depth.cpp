@@ -39,8 +39,8 @@ std::optional<double> unit_of_folder(const fs::path& first) {
 
 [[noreturn]] void unit_is_missing(const std::string& origin, const std::string& found) {
   fail(origin, ": is ", found, ", whose unit is not known, expected 16-bit grey PNG in millimetres or .npy of floats ",
-       "in metres; write its unit into the dataset.yaml of the data set, such as `depth: {unit: cm}`, or give ",
-       "--depth-unit cm");
+       "in metres; write its unit into the dataset.yaml of the data set (of its folder, where it is in none), such as "
+       "`depth: {unit: cm}`");
 }
 
 Raster<float> from_png(std::string_view bytes, const std::string& origin, std::optional<double> unit) {

@@ -253,19 +253,10 @@ class Pretraining : public Objective {
 
   // The masking of a set that has only these modalities.
   MaskingConfig masking_of(const std::string& path, const MaskingConfig& masking, const Domains& present) const {
-    MaskingConfig left =
-        restricted(masking, table_, present.in, present.out, config_.model.image_size, config_.model.patch_size);
-    const auto is_drawn = [](const MaskingComponent& component) { return component.weight > 0; };
-    check(std::any_of(left.mixture.begin(), left.mixture.end(), is_drawn), path,
-          ": no component of the masking mixture has an input and a target among ", join(present.all(), ", "),
-          "; give the set a masking.mixture of its own");
-    std::vector<std::string> kept, unused;
-    for (const auto& component : left.mixture) kept.push_back(component.name);
-    for (const auto& component : masking.mixture)
-      if (!contains(kept, component.name)) unused.push_back(component.name);
-    if (!unused.empty())
-      warn(path, ": its modalities leave no input or no target to these masking components: ", join(unused, ", "));
-    return left;
+    return located(path + ": ", [&] {
+      return masking_of_set({present.in, present.out, masking}, table_, config_.model.image_size,
+                            config_.model.patch_size, [&](const std::string& message) { warn(path, ": ", message); });
+    });
   }
 
   // Opens the sets of the recipe, makes the masker of each, and prepares the evaluation.
@@ -408,6 +399,15 @@ Modality data_modality(const PretrainConfig& config, const ModalityTable& table,
   if (!config.modalities.empty()) stated.extend(fs::path(config.modalities));
   if (config.init.empty() && !stated.contains(name)) modality.width = 0;
   return modality;
+}
+
+SetRecipe recipe_of_set(const PretrainConfig& config, const std::string& path) {
+  std::error_code ignored;
+  TrainingSet found;
+  for (const TrainingSet& set : config.mixture)
+    if (set.path == path || fs::equivalent(set.path, path, ignored)) found = set;
+  const Domains domains = set_domains(found, config.model);
+  return {domains.in, domains.out, with_names(set_masking(found.masking, config.masking))};
 }
 
 PretrainConfig with_model(PretrainConfig config) {

@@ -73,6 +73,9 @@ ModalityTable recipe_modalities(const PretrainConfig& config);
 /// have the width 0: that of the data.
 Modality data_modality(const PretrainConfig& config, const ModalityTable& table, const std::string& name);
 
+/// What training reads of the set `path` and how it masks it: as that set of the mixture says, else as the recipe does.
+SetRecipe recipe_of_set(const PretrainConfig& config, const std::string& path);
+
 /// The recipe with the model of `init` where it leaves out `model`. Reads no weights.
 PretrainConfig with_model(PretrainConfig config);
 

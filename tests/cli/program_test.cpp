@@ -16,6 +16,7 @@
 #include "fourm/nn/packed_linear.h"
 #include "tests/support/described_pictures.h"
 #include "tests/support/fixtures.h"
+#include "tests/support/npz.h"
 #include "tests/support/small_model.h"
 
 extern char** environ;
@@ -111,6 +112,7 @@ TEST_F(Program, InspectSaysWhatAPathIs) {
   ASSERT_EQ(run("rooms --count 2 --size 16 --solids --shards 2 --out " + (folder_ / "shards").string()).code, 0);
   const fs::path model = fs::path(FOURM_SOURCE_DIR) / "models" / "rooms-ti";
   write_npy(folder_ / "a.npy", npy_from_integers({1, 2, 3, 4, 5, 6}, {2, 3}));
+  write_file(folder_ / "a.npz", test::encode_npz({{"emb", npy_from_floats({1, 2}, {1, 2})}}));
   const std::vector<std::pair<fs::path, std::string>> cases{{folder_ / "rooms", "data set"},
                                                             {list_files(folder_ / "rooms/rgb")[0], "PNG image"},
                                                             {list_files(folder_ / "rooms/caption")[0], "texts"},
@@ -119,6 +121,7 @@ TEST_F(Program, InspectSaysWhatAPathIs) {
                                                             {folder_ / "rooms/dataset.yaml", "YAML"},
                                                             {list_files(folder_ / "shards/rgb")[0], "tar shard"},
                                                             {folder_ / "a.npy", "NumPy array"},
+                                                            {folder_ / "a.npz", "NumPy archive"},
                                                             {model, "4M model"},
                                                             {model / "config.json", "4M config"},
                                                             {model / "tokenizer.json", "text tokenizer"},
@@ -190,9 +193,13 @@ TEST_F(Program, DataCheckCountsFaultsOfAKind) {
   const Outcome outcome = run("data check " + data);
   EXPECT_EQ(outcome.code, 1);
   EXPECT_EQ(std::count(outcome.out.begin(), outcome.out.end(), '\n'), 10 + 1 + 2 + 1) << outcome.out;
-  EXPECT_NE(outcome.out.find("... and 15 more faults of this kind"), std::string::npos) << outcome.out;
-  EXPECT_NE(outcome.out.find("30 samples, 88 files: 27 faults"), std::string::npos) << outcome.out;
-  EXPECT_EQ(parse_json(run("data check --json " + data).out, "stdout")["faults"].size(), 27u);
+  EXPECT_NE(outcome.out.find("... and 15 more of this kind"), std::string::npos) << outcome.out;
+  EXPECT_NE(outcome.out.find("30 samples, 88 files: 25 faults, 2 warnings"), std::string::npos) << outcome.out;
+  EXPECT_NE(outcome.out.find("warning: " + data + "/det/room 28.*: 'room 28': is missing"), std::string::npos)
+      << outcome.out;
+  const Json report = parse_json(run("data check --json " + data).out, "stdout");
+  EXPECT_EQ(report["faults"].size(), 25u);
+  EXPECT_EQ(report["warnings"].size(), 2u);
 }
 
 TEST_F(Program, NumbersThatAreNotFiniteAreRefused) {
@@ -342,6 +349,22 @@ TEST_F(Program, TokenFilesAreTheSameEverywhere) {
                  "target_others: 1}]}\n"
                  "training: {steps: 1}\n");
   expect_done("pretrain " + path("recipe.yaml") + " out=" + path("run"));
+
+  // The recipe of a mixture says which modalities each of its sets has.
+  make_folder(folder_ / "half");
+  fs::copy(folder_ / "data/tok_global@32", folder_ / "half/tok_global@32", fs::copy_options::recursive);
+  const Outcome lacking = run("data check " + path("half") + " --recipe " + path("recipe.yaml"));
+  EXPECT_EQ(lacking.code, 0) << lacking.out << lacking.errors;
+  EXPECT_NE(lacking.out.find("warning: " + path("half") + ": has no rgb@32, tok_rgb@32"), std::string::npos)
+      << lacking.out;
+  std::string mixture = read_file(folder_ / "recipe.yaml");
+  const std::string data = "data: " + path("data") + "\n";
+  mixture.replace(mixture.find(data), data.size(),
+                  "mixture: {" + path("data") + ": 1, " + path("half") +
+                      ": {weight: 1, domains_in: [tok_global@32], domains_out: [tok_global@32]}}\n");
+  write_file(folder_ / "mixture.yaml", mixture);
+  EXPECT_EQ(run("data check " + path("half") + "/ --recipe " + path("mixture.yaml")).out,
+            "4 samples, 4 files: sound\n");
 
   // A recipe without `model` is checked as that of `init`, which knows the vocabulary.
   write_file(folder_ / "next.yaml", "data: " + path("other") + "\ninit: " + path("run") +

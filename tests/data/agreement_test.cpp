@@ -4,10 +4,14 @@
 
 #include "fourm/core/error.h"
 #include "fourm/core/log.h"
+#include "fourm/core/strings.h"
 #include "fourm/data/check.h"
 #include "fourm/data/convert.h"
+#include "fourm/data/reader.h"
 #include "fourm/data/token_set.h"
 #include "fourm/io/image.h"
+#include "fourm/io/tar.h"
+#include "fourm/modality/transform.h"
 #include "fourm/text/wordpiece_trainer.h"
 #include "tests/support/npz.h"
 
@@ -68,6 +72,46 @@ class AgreementTest : public testing::Test {
     return "";
   }
 
+  // What training and the check do with a set that lacks modalities of a recipe: faults and warnings, or an error.
+  struct Found {
+    bool fault = false;
+    size_t warnings = 0;
+    auto operator<=>(const Found&) const = default;
+  };
+  Found checked(const fs::path& set, const SetRecipe& recipe) const {
+    CheckOptions options;
+    for (const auto& name : recipe.inputs) options.modalities.push_back(table.at(name));
+    options.recipe = recipe;
+    options.table = &table;
+    options.text = &*text;
+    const CheckReport report = check_data(set.string(), options);
+    return {!report.faults.empty(), report.warnings.size()};
+  }
+  Found trained_with(const fs::path& set, const SetRecipe& recipe) const {
+    testing::internal::CaptureStderr();
+    Found found;
+    try {
+      std::vector<Modality> modalities;
+      for (const auto& name : recipe.inputs) modalities.push_back(table.at(name));
+      TokenSet tokens(set.string(), modalities, *text);
+      SetRecipe present = recipe;
+      for (auto* names : {&present.inputs, &present.targets})
+        std::erase_if(*names, [&](const auto& name) { return !contains(tokens.modalities(), name); });
+      masking_of_set(present, table, 224, 16, [](const std::string& message) { warn(message); });
+      std::vector<std::string> needed = present.targets;
+      std::erase_if(needed, [&](const auto& name) { return !can_be_target(table.at(name).kind); });
+      std::vector<ReaderSet> sets;
+      sets.push_back({std::move(tokens), 1, 1, needed});
+      const TokenReader reader(std::move(sets), 1);
+      for (int64_t i = 0; i < 2 * reader.size(); ++i) reader.visit(i);
+    } catch (const Error&) {
+      found.fault = true;
+    }
+    const std::string warnings = testing::internal::GetCapturedStderr();
+    for (size_t at = 0; (at = warnings.find("warning:", at)) != std::string::npos; ++at) ++found.warnings;
+    return found;
+  }
+
   // Both the check and training accept (or refuse) the set, in folders and in shards. `told`: also a check that does
   // not know the modalities does.
   void expect(bool sound, const std::string& what, const fs::path& set, bool told) {
@@ -98,6 +142,16 @@ class AgreementTest : public testing::Test {
     fs::remove_all(set.string() + "_shards");
     convert_to_shards(set.string(), set.string() + "_shards", 2);
     go(set.string() + "_shards");
+  }
+  // The check and training agree on a layout that cannot be converted.
+  void expect_layout(bool sound, const fs::path& set) const {
+    CheckOptions options;
+    options.missing_ok = true;
+    options.modalities = {table.at("tok_x@64"), table.at("scene_desc")};
+    const CheckReport report = check_data(set.string(), options);
+    EXPECT_EQ(report.faults.empty(), sound) << set << (report.faults.empty() ? "" : report.faults[0].text());
+    const std::string failure = trained(set.string(), options.modalities);
+    EXPECT_EQ(failure.empty(), sound) << set << ": " << failure;
   }
   void sound(const std::string& file, const std::string& bytes) {
     expect(true, file + " " + bytes, write(file, bytes), true);
@@ -180,6 +234,108 @@ TEST_F(AgreementTest, CropsAgreeWithinASample) {
   expect(true, "samples of other numbers of crops", set, true);
   write_npy(set / "crop_settings/0.npy", npy_from_integers({0, 0, 8, 8, 0, 0, 0, 8, 8, 0}, {2, 5}, "i4"));
   expect(false, "two crop settings for three crops", set, true);
+}
+
+// The check reads a label map where tokenizers do.
+TEST_F(AgreementTest, LabelMaps) {
+  InputConfig config;
+  config.kind = "semseg";
+  const auto expect_map = [&](bool sound, const std::string& what, const std::string& bytes) {
+    const fs::path set = root / std::to_string(++count);
+    write_file(set / "semseg/0.png", bytes);
+    EXPECT_EQ(check_data(set.string(), {}).faults.empty(), sound) << what;
+    const auto read = [&] { decode_picture(config, bytes, "the test", std::nullopt); };
+    if (sound) {
+      EXPECT_NO_THROW(read()) << what;
+    } else {
+      EXPECT_THROW(read(), Error) << what;
+    }
+  };
+  Image labels(8, 8, 1, 2);
+  const std::vector<Colour> palette(256, Colour{9, 8, 7});
+  expect_map(true, "grey", encode_png(labels));
+  expect_map(true, "palette", encode_label_png(labels, palette));
+  labels.pixels[5] = 255;
+  expect_map(true, "grey with 255", encode_png(labels));
+  expect_map(true, "palette with 255", encode_label_png(labels, palette));
+  expect_map(false, "RGB", encode_png(Image(8, 8, 3, 2)));
+  expect_map(false, "RGBA", encode_png(Image(8, 8, 4, 2)));
+  expect_map(false, "16 bits", encode_png16(Raster<uint16_t>(8, 8, 1, 2)));
+}
+
+TEST_F(AgreementTest, LayoutsOfShards) {
+  const std::string tokens = encode_npy(npy_from_integers(ids(16, 16), {1, 16}, "i2"));
+  const auto set = [&](const std::vector<std::string>& archives) {
+    const fs::path path = root / std::to_string(++count);
+    for (const auto& archive : archives) {
+      const std::vector<std::string> parts = split(archive, ':');
+      write_tar(path / parts[0], [&](TarWriter& tar) {
+        for (const auto& member : split(parts[1], ' '))
+          tar.add(member, member.ends_with(".npy") ? tokens : member.ends_with(".json") ? "{}" : "crop one");
+      });
+    }
+    return path;
+  };
+  expect_layout(true, set({"0.tar:0.tok_x@64.npy 0.scene_desc.txt 1.tok_x@64.npy 1.scene_desc.txt"}));
+  expect_layout(true, set({"tok_x@64/0.tar:a/0.npy b/0.npy", "scene_desc/0.tar:a/0.txt b/0.txt"}));
+  expect_layout(true, set({"0.tar:2.0.tok_x@64.npy 2.0.scene_desc.txt 2.1.tok_x@64.npy 2.1.scene_desc.txt"}));
+  expect_layout(true, set({"0.tar:0.tok_x@64.npy 0.txt 0.json"}));
+  expect_layout(true, set({"0.TAR:0.tok_x@64.npy 0.scene_desc.TXT"}));
+  expect_layout(true, set({"0.tar:./0.tok_x@64.npy ./0.scene_desc.txt"}));
+  expect_layout(false, set({"0.tar:a.b.tok_x@64.npy a.b.scene_desc.txt a.c.tok_x@64.npy a.c.scene_desc.txt"}));
+  expect_layout(false, set({"0.tar:0.tok_x@64.npy", "1.tar:0.tok_x@64.npy"}));
+  expect_layout(false, set({"0.tar:0.tok_x@64.npy 0.tok_x@64.npy"}));
+  expect_layout(false, set({"0.tar:0.tok_x@64.pth 0.scene_desc.txt"}));
+  const fs::path compressed = set({"0.tar:0.tok_x@64.npy"});
+  write_file(compressed / "1.tar.gz", "\x1f\x8b");
+  expect_layout(false, compressed);
+  const fs::path table_of_text = set({"tok_x@64/0.tar:0.npy"});
+  fs::remove_all(table_of_text);
+  write_file(table_of_text / "tok_x@64/0.npy", tokens);
+  write_file(table_of_text / "scene_desc/0.csv", "a,b\n1,2\n");
+  expect_layout(false, table_of_text);
+}
+
+TEST_F(AgreementTest, MissingMembers) {
+  MaskingConfig masking;
+  masking.input_tokens = masking.target_tokens = {4, 8};
+  masking.mixture.resize(1);
+  masking.mixture[0].name = "all";
+  masking.mixture[0].input_others = masking.mixture[0].target_others = 1;
+  const std::vector<std::string> both{"tok_x@64", "scene_desc"};
+  const auto expect_found = [&](const fs::path& set, const SetRecipe& recipe, Found expected) {
+    for (const fs::path& path : {set, fs::path(set.string() + "_shards")}) {
+      if (path != set) convert_to_shards(set.string(), path, 2);
+      const Found check = checked(path, recipe), training = trained_with(path, recipe);
+      EXPECT_TRUE(check == expected) << path << ": " << check.fault << " " << check.warnings;
+      EXPECT_EQ(check.fault, training.fault) << path;
+      if (!expected.fault) {
+        EXPECT_EQ(check.warnings, training.warnings) << path;
+      }
+      if (path != set) fs::remove_all(path);
+    }
+  };
+  const auto some_texts = [&] { return write("scene_desc/0.txt", "crop one"); };
+  // A sample without one of the modalities is read as it is.
+  expect_found(some_texts(), {both, both, masking}, {false, 0});
+  // Samples without any target are left out; a set of such samples alone cannot be trained on.
+  expect_found(some_texts(), {both, {"scene_desc"}, masking}, {false, 1});
+  // The whole set lacks a modality.
+  const fs::path lacking = some_texts();
+  fs::remove_all(lacking / "scene_desc");
+  expect_found(lacking, {both, both, masking}, {false, 1});
+  expect_found(lacking, {both, {"scene_desc"}, masking}, {true, 1});
+  expect_found(lacking, {{"scene_desc"}, {"scene_desc"}, masking}, {true, 0});
+  // Masking components that have no input or no target in the set.
+  MaskingConfig two = masking;
+  two.mixture.push_back(masking.mixture[0]);
+  two.mixture[1].name = "text";
+  two.mixture[1].input = {{"scene_desc", 1}};
+  two.mixture[1].input_others = 0;
+  expect_found(some_texts(), {both, both, two}, {false, 0});
+  expect_found(lacking, {both, both, two}, {false, 2});
+  two.mixture[0].weight = 0;
+  expect_found(lacking, {both, both, two}, {true, 1});
 }
 
 TEST_F(AgreementTest, ImagesAreCutAsTheirCropSettingsSay) {

@@ -32,6 +32,19 @@ class CheckTest : public testing::Test {
     return text;
   }
 
+  // The member is missing: one warning that names its file, and no fault.
+  void expect_missing(const fs::path& data, const std::string& file, const std::string& member) const {
+    const CheckReport report = check_data(data.string(), {});
+    EXPECT_EQ(all(report), "");
+    ASSERT_EQ(report.warnings.size(), 1u);
+    const Fault& warning = report.warnings[0];
+    EXPECT_NE(warning.file.find(file), std::string::npos) << warning.text();
+    EXPECT_EQ(warning.member, member);
+    EXPECT_NE(warning.problem.find("is missing"), std::string::npos) << warning.text();
+    EXPECT_FALSE(warning.remedy.empty());
+    EXPECT_TRUE(check_data(data.string(), {.missing_ok = true}).warnings.empty());
+  }
+
   // The fault is found: one finding names the file (and member), the problem, and something to do.
   void expect_fault(const std::string& what, const fs::path& data, const std::string& file, const std::string& member,
                     const std::string& problem) const {
@@ -49,7 +62,7 @@ class CheckTest : public testing::Test {
   fs::path root;
 };
 
-// 32 faults, one at a time, each in an otherwise sound set: in folders, and what can stand in an archive in shards too.
+// 31 faults, one at a time, each in an otherwise sound set: in folders, and what can stand in an archive in shards too.
 TEST_F(CheckTest, FindsEachFault) {
   struct Planted {
     const char *what, *file, *problem;
@@ -76,7 +89,6 @@ TEST_F(CheckTest, FindsEachFault) {
     };
   };
   const std::vector<Planted> faults{
-      {"missing member", "depth/room2", "is missing", [](const fs::path& d) { fs::remove(d / "depth/room2.png"); }},
       {"photograph in place of depth", "depth/room2.png", "expected 16-bit grey",
        [](const fs::path& d) {
          fs::copy_file(d / "rgb/room2.png", d / "depth/room2.png", fs::copy_options::overwrite_existing);
@@ -147,10 +159,10 @@ TEST_F(CheckTest, FindsEachFault) {
        [](const fs::path& d) { fs::create_symlink("self.png", d / "rgb/self.png"); }},
       {"link to nothing", "rgb/gone.png", "link to nothing",
        [](const fs::path& d) { fs::create_symlink("nowhere.png", d / "rgb/gone.png"); }},
-      {"unknown ending", "rgb/room9.doc", "ending", text("rgb/room9.doc", "BM")},
+      {"unknown extension", "rgb/room9.doc", "extension", text("rgb/room9.doc", "BM")},
       {"format that is not read", "rgb/room9.bmp", "BMP", text("rgb/room9.bmp", "BM")},
   };
-  EXPECT_EQ(faults.size() + of_folders.size(), 32u);
+  EXPECT_EQ(faults.size() + of_folders.size(), 31u);
   const fs::path folders = root / "folders", shards = root / "shards";
   const auto plant = [&](const Planted& fault) {
     fs::remove_all(root);
@@ -219,6 +231,36 @@ TEST_F(CheckTest, DepthInAStatedUnit) {
   EXPECT_NEAR(depth["unknown"].get<double>(), 48.0 / (5 * 24 * 20), 1e-12);
 }
 
+// A pattern may join folders that state different units.
+TEST_F(CheckTest, TheUnitOfDepthIsThatOfEachFile) {
+  const std::string path = (root / "{a/depth/0,b/depth/1}.tar").string();
+  for (const char* archive : {"a/depth/0.tar", "b/depth/1.tar"})
+    write_tar(root / archive, [&](TarWriter& tar) {
+      for (int i = 0; i < 2; ++i)
+        tar.add(concat(archive[0], i, ".npy"),
+                encode_npy(npy_from_integers(std::vector<int64_t>(24 * 20, 9), {20, 24}, "u2")));
+    });
+  EXPECT_EQ(check_data(path, {}).faults.size(), 4u);
+  write_file(root / "a/dataset.yaml", "depth: {unit: cm}\n");
+  EXPECT_EQ(check_data(path, {}).faults.size(), 2u) << all(check_data(path, {}));
+  EXPECT_EQ(data_stats(path, 0).report["modalities"]["depth"]["unreadable"], 2);
+  write_file(root / "b/dataset.yaml", "depth: {unit: m}\n");
+  EXPECT_EQ(all(check_data(path, {})), "");
+  EXPECT_EQ(data_stats(path, 0).report["modalities"]["depth"]["unreadable"], 0);
+}
+
+// Texts may be stored as token ids.
+TEST_F(CheckTest, StatisticsOfTokenIds) {
+  for (int i = 0; i < 3; ++i)
+    write_npy(root / "caption" / (std::to_string(i) + ".npy"), npy_from_integers({1, 2, 3 + i}, {3}, "i2"));
+  const DataStats stats = data_stats(root.string(), 1);
+  const Json& caption = stats.report["modalities"]["caption"];
+  EXPECT_EQ(caption["unreadable"], 0);
+  EXPECT_EQ(caption["used"], 5);
+  EXPECT_EQ(caption["highest"], 5);
+  ASSERT_EQ(stats.preview.size(), 1u);
+}
+
 TEST_F(CheckTest, MapsMayHaveHoles) {
   test::write_data_folder(root, 5);
   Image normals = test::normals(24, 20);
@@ -266,7 +308,7 @@ TEST_F(CheckTest, FindsFaultsOfArchives) {
   };
 
   write({"room0.json", "room2.json"});
-  found("missing member", "caption/shard-00000.tar", "room1", "is missing");
+  expect_missing(root / "shards", "caption/shard-00000.tar", "room1");
   write({"room0.json", "room1.json", "room2.json", "room1.txt"});
   found("duplicate key", "caption/shard-00000.tar", "room1.txt", "duplicate key");
   write({"room0.json", "room1.json", "room2.json", "room3.json"});
@@ -290,7 +332,9 @@ TEST_F(CheckTest, FindsFaultsOfArchives) {
   write_file(shard, "");
   found("an empty shard", "caption/shard-00000.tar", "", "empty");
   fs::remove(shard);
-  found("a missing shard", "caption/shard-00000.tar", "room0", "is missing");
+  const CheckReport missing = check_data((root / "shards").string(), {});
+  EXPECT_EQ(all(missing), "");
+  EXPECT_EQ(missing.warnings.size(), 3u) << "the members of a missing shard";
   write_file(shard, sound);
   EXPECT_EQ(all(check_data((root / "shards").string(), {})), "");
 }
@@ -313,9 +357,17 @@ TEST_F(CheckTest, FaultsAreFoundWhereAllModalitiesShareAShard) {
   write("", "");
   EXPECT_EQ(all(check_data((root / "shards").string(), {})), "");
   write("room1.depth.png", "");
-  expect_fault("missing member", root / "shards", "shards/shard-00000.tar", "room1", "is missing");
+  expect_missing(root / "shards", "shards/shard-00000.tar", "room1");
   write("", "room3.rgb.png");
   expect_fault("cut picture", root / "shards", "shards/shard-00000.tar", "room3.rgb.png", "cut");
+}
+
+TEST_F(CheckTest, MissingMembersAreWarnings) {
+  test::write_data_folder(root / "folders", 5);
+  fs::remove(root / "folders/depth/room2.png");
+  expect_missing(root / "folders", "depth/room2", "room2");
+  convert_to_shards((root / "folders").string(), root / "shards", 3);
+  expect_missing(root / "shards", "depth/shard-00000.tar", "room2");
 }
 
 TEST_F(CheckTest, NothingIsReportedOnSoundData) {
@@ -352,6 +404,25 @@ TEST_F(CheckTest, ConvertingThereAndBackKeepsEveryByte) {
     for (const auto& modality : a.modalities()) EXPECT_EQ(a.read(i, modality), c.read(i, modality));
   }
   EXPECT_EQ(Source::open((root / "b").string()).shards(), (std::vector<int64_t>{0, 3, 6}));
+}
+
+// The names that shards can hold are the same for `data convert`, `tokenize` and `data check`.
+TEST_F(CheckTest, NamesThatCannotBeKeysOfShards) {
+  const auto write = [&](const std::string& name) {
+    fs::remove_all(root);
+    write_file(root / "a/caption" / (name + ".txt"), "a room");
+  };
+  write("1305031102.175304");
+  EXPECT_TRUE(check_data((root / "a").string(), {}).warnings.empty());
+  EXPECT_EQ(convert_to_shards((root / "a").string(), root / "b", 2), 1);
+  EXPECT_EQ(Source::open((root / "b").string()).name(0), "1305031102.175304");
+  write("photo.final");
+  const CheckReport report = check_data((root / "a").string(), {});
+  EXPECT_EQ(all(report), "");
+  ASSERT_EQ(report.warnings.size(), 1u);
+  EXPECT_EQ(report.warnings[0].member, "photo.final");
+  EXPECT_THROW(convert_to_shards((root / "a").string(), root / "b", 2), Error);
+  EXPECT_FALSE(fs::exists(root / "b")) << "nothing is written";
 }
 
 TEST_F(CheckTest, StatisticsCount) {
