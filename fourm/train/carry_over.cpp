@@ -1,5 +1,7 @@
 #include "fourm/train/carry_over.h"
 
+#include <optional>
+
 #include "fourm/core/error.h"
 #include "fourm/core/json.h"
 #include "fourm/core/strings.h"
@@ -8,6 +10,8 @@
 #include "fourm/data/token_set.h"
 #include "fourm/io/image_file.h"
 #include "fourm/io/npy.h"
+#include "fourm/io/npz.h"
+#include "fourm/modality/input_kind.h"
 
 namespace fourm {
 namespace {
@@ -16,18 +20,47 @@ bool is_image(const Source& source, int64_t sample, const std::string& modality)
   return is_image_file(concat("file.", source.extension(sample, modality)));
 }
 
-// Why arrays of this modality are no vectors; empty: they are.
-std::string why_no_vector(const std::string& modality, const NpyArray& array) {
+std::string without_tokenizer(const std::string& found, const std::string& modality) {
+  return concat(found, "; there is no tokenizer tok_", modality, "@SIZE for them");
+}
+
+// The crops of an array of token ids [crops, L] or [crops, rows, columns]; nothing for other arrays.
+std::optional<int64_t> crops_of_ids(const NpyArray& array) {
+  if (!has_integers(array) || array.shape.size() < 2) return std::nullopt;
+  return array.shape[0];
+}
+
+// Whether the arrays of a modality are maps over the image, told by its name, and not embeddings or token ids.
+bool is_map(const std::string& modality) {
+  switch (file_kind(modality)) {
+    case FileKind::kPicture:
+    case FileKind::kNormal:
+    case FileKind::kDepth:
+    case FileKind::kLabels:
+    case FileKind::kMap: return true;
+    default: return kind_in_name(modality).has_value();
+  }
+}
+
+// Why arrays of this modality are not copied; empty: they are. Arrays of three dimensions are embeddings [k, L, width] or
+// token ids [crops, rows, columns], unless the name is that of a map [C, rows, columns].
+std::string why_not_copied(const std::string& modality, const NpyArray& array, int64_t crops) {
   const FileKind kind = file_kind(modality);
-  const bool is_map = kind == FileKind::kPicture || kind == FileKind::kNormal || kind == FileKind::kDepth ||
-                      kind == FileKind::kLabels || kind == FileKind::kMap;
-  if (!is_map && array.shape.size() <= 2) return "";
-  return concat("arrays of ", array.shape.size(), " dimensions, which do not follow the crops");
+  if (kind == FileKind::kTokens) return "";  // each file is checked
+  const size_t dims = array.shape.size();
+  const bool named_map = is_map(modality) && (kind != FileKind::kOther || dims > 2);
+  if (dims > 3 || named_map)
+    return without_tokenizer(
+        concat("arrays of ", counted(static_cast<int64_t>(dims), "dimension"), ", which do not follow the crops"),
+        modality);
+  if (const auto found = crops_of_ids(array); found && *found != crops)
+    return concat("its arrays are token ids of ", counted(*found, "crop"), ", --crops asks for ", crops);
+  return "";
 }
 
 }  // namespace
 
-CarryOver plan_carry_over(const Source& source, const std::set<std::string>& used) {
+CarryOver plan_carry_over(const Source& source, const std::set<std::string>& used, int64_t crops) {
   CarryOver plan;
   for (const auto& modality : source.modalities()) {
     if (used.contains(modality)) continue;
@@ -40,12 +73,11 @@ CarryOver plan_carry_over(const Source& source, const std::set<std::string>& use
         continue;
       }
       if (others++ == 0 && source.extension(i, modality) == "npy")
-        reason = why_no_vector(modality, decode_npy(source.read(i, modality), source.origin(i, modality)));
+        reason = why_not_copied(modality, decode_npy(source.read(i, modality), source.origin(i, modality)), crops);
     }
     if (others > 0 && reason.empty()) plan.copied.push_back(modality);
-    if (images > 0) reason = concat(images, images == 1 ? " image file" : " image files");
-    if (!reason.empty())
-      plan.left_out[modality] = concat(reason, "; there is no tokenizer tok_", modality, "@SIZE for them");
+    if (images > 0) reason = without_tokenizer(counted(images, "image file"), modality);
+    if (!reason.empty()) plan.left_out[modality] = reason;
   }
   return plan;
 }
@@ -61,9 +93,14 @@ std::string copied_bytes(const Source& source, int64_t sample, const std::string
   const FileKind kind = file_kind(modality);
   if (kind == FileKind::kTokens) {
     const TokenArray tokens(bytes, where);
-    check(tokens.crops() == crops, where, ": has tokens of ", tokens.crops(), " crops, --crops asks for ", crops);
+    check(tokens.crops() == crops, where, ": has tokens of ", counted(tokens.crops(), "crop"), ", --crops asks for ",
+          crops);
   } else if (extension == "npy") {
-    decode_npy(bytes, where);
+    const auto found = crops_of_ids(decode_npy(bytes, where));
+    check(!found || *found == crops, where, ": has token ids of ", counted(found.value_or(0), "crop"),
+          ", --crops asks for ", crops);
+  } else if (extension == "npz") {
+    decode_npz(bytes, where);
   } else if (extension == "txt" || kind == FileKind::kCaption || kind == FileKind::kBoxes) {
     if (decode_annotation(bytes, extension, where).boxes && !views.empty()) {
       Json json = parse_json(bytes, where);

@@ -1,4 +1,4 @@
-// What `fourm tokenize` copies as it is: texts, JSON and vectors; and what it leaves out, since only a tokenizer could
+// What `fourm tokenize` copies as it is: texts, JSON, vectors, embeddings and token ids; and what it leaves out, since only a tokenizer could
 // turn it into something that follows the crops.
 #pragma once
 
@@ -17,14 +17,15 @@ struct CarryOver {
   std::map<std::string, std::string> left_out;  ///< modality -> why; of a copied one: some of its files
 };
 
-/// For the modalities of `source` that are not in `used`. Reads one array of each modality of arrays.
-CarryOver plan_carry_over(const Source& source, const std::set<std::string>& used);
+/// For the modalities of `source` that are not in `used`. Reads one array of each modality of arrays: maps are left out,
+/// and token ids of another number of crops than `crops`.
+CarryOver plan_carry_over(const Source& source, const std::set<std::string>& used, int64_t crops);
 
 /// Whether a sample has a file of the modality that is copied.
 bool is_copied(const Source& source, int64_t sample, const std::string& modality);
 
 /// Such a file's bytes, checked. Boxes get the size of their image, which crops are relative to. Error naming the file
-/// when it is broken, and when tokens have another number of crops than `crops`.
+/// when it is broken, and when token ids have another number of crops than `crops`.
 std::string copied_bytes(const Source& source, int64_t sample, const std::string& modality,
                          const std::vector<CropView>& views, int64_t crops);
 

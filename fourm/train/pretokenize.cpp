@@ -73,7 +73,7 @@ class Pretokenizer {
     choose_pixels();
     std::set<std::string> used = folders();
     used.insert("crop_settings");
-    CarryOver carry = plan_carry_over(source_, used);
+    CarryOver carry = plan_carry_over(source_, used, o_.crops);
     copied_ = std::move(carry.copied);
     for (const auto& [modality, reason] : carry.left_out)
       warn(modality, " of ", o_.data, " is not carried over: ", reason);
@@ -186,11 +186,7 @@ class Pretokenizer {
                 {"seed", o_.seed},
                 {"min_crop_scale", o_.crop.min_scale},
                 {"flip", o_.crop.flip}};
-    for (int64_t i = 0; i < source_.size(); ++i)
-      if (source_.has(i, "depth")) {
-        if (const auto unit = units_.of(source_.file(i, "depth"))) record["depth_unit"] = *unit;
-        break;
-      }
+    if (Json units = depth_units(); !units.is_null()) record["depth_unit"] = std::move(units);
     for (const auto& [modality, hash] : made_from_) record["tokenizers"][modality] = hash;
     const fs::path file = o_.out / "made_from.json";
     make_folder(o_.out);
@@ -201,9 +197,15 @@ class Pretokenizer {
       check(!before.contains("names"), file.string(),
             ": the shards there were made by an earlier version and do not say which samples they hold; remove the "
             "folder or give another --out");
-      for (const auto& [key, value] : record.items())
-        check(before.contains(key) && before[key] == value, file.string(),
-              ": the shards there were made with another '", key, "'; remove the folder or give another --out");
+      Json settings = before;
+      settings.erase("samples");
+      settings.erase("shards");
+      for (const Json& either : {record, settings})
+        for (const auto& item : either.items())
+          check(record.contains(item.key()) && settings.contains(item.key()) &&
+                    record[item.key()] == settings[item.key()],
+                file.string(), ": the shards there were made with another '", item.key(),
+                "'; remove the folder or give another --out");
     }
     shards_ = plan_shards(records(), names, o_.shard_size);
     // A shard with other samples than it should have is not whole any more.
@@ -218,6 +220,22 @@ class Pretokenizer {
       write_file(o_.out / "modalities.yaml", table);
     }
     if (!again || read_json(file) != record) write_json(file, record);
+  }
+
+  // The unit of all depth files, null where none is stated; or, where folders differ, the unit of each folder.
+  Json depth_units() const {
+    Json folders = Json::object();
+    for (int64_t i = 0; i < source_.size(); ++i) {
+      if (!source_.has(i, "depth")) continue;
+      const fs::path file = source_.file(i, "depth");
+      const std::string folder = file.parent_path().lexically_relative(o_.data).string();
+      if (folders.contains(folder)) continue;
+      const auto unit = units_.of(file);
+      folders[folder] = unit ? Json(*unit) : Json();
+    }
+    const bool differ =
+        std::any_of(folders.begin(), folders.end(), [&](const Json& unit) { return unit != folders.front(); });
+    return differ ? folders : folders.empty() ? Json() : folders.front();
   }
 
   fs::path records() const { return o_.out / ".shards"; }
@@ -314,8 +332,8 @@ class Pretokenizer {
     if (source_.has(i, "crop_settings")) {
       const std::string where = source_.origin(i, "crop_settings");
       sample.views = decode_crop_settings(source_.read(i, "crop_settings"), where);
-      check(static_cast<int64_t>(sample.views.size()) >= o_.crops, where, ": holds ", sample.views.size(),
-            " crops, --crops asks for ", o_.crops);
+      check(static_cast<int64_t>(sample.views.size()) >= o_.crops, where, ": holds ",
+            counted(static_cast<int64_t>(sample.views.size()), "crop"), ", --crops asks for ", o_.crops);
       sample.views.resize(o_.crops);
     } else if (width > 0) {
       sample.views = draw_views(width, height, o_.crops, o_.crop, Random(o_.seed, {hash_text(source_.name(i))}));

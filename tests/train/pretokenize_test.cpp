@@ -7,8 +7,10 @@
 #include "fourm/data/check.h"
 #include "fourm/data/convert.h"
 #include "fourm/data/token_set.h"
+#include "fourm/io/tar.h"
 #include "fourm/tokenizer/picture_tokenizer.h"
 #include "fourm/tokenizer/vqvae.h"
+#include "tests/support/npz.h"
 #include "tests/support/small_tokenizers.h"
 #include "tests/support/token_folder.h"
 
@@ -185,6 +187,45 @@ TEST_F(PretokenizeTest, StatedUnitsAndUnknownPixels) {
         << modality;
 }
 
+// Folders with units of their own, joined by a pattern: a changed unit of any of them makes other tokens.
+TEST_F(PretokenizeTest, TheUnitsOfAllDepthFilesAreRecorded) {
+  const auto write = [&](const char* archive, int64_t stored) {
+    write_tar(root / archive, [&](TarWriter& tar) {
+      for (int i = 0; i < 2; ++i)
+        tar.add(concat(archive[0], i, ".npy"),
+                encode_npy(npy_from_integers(std::vector<int64_t>(48 * 40, stored), {40, 48}, "u2")));
+    });
+  };
+  write("a/depth/0.tar", 300);
+  write("b/depth/1.tar", 3);
+  const auto with = [&](const std::string& out) {
+    PretokenizeOptions o = options(out);
+    o.data = (root / "{a/depth/0,b/depth/1}.tar").string();
+    return o;
+  };
+  const fs::path b = root / "b/dataset.yaml";
+  write_file(root / "a/dataset.yaml", "depth: {unit: cm}\n");
+  EXPECT_NE(failure(with("one")).find("unit is not known"), std::string::npos) << failure(with("one"));
+  write_file(b, "depth: {unit: m}\n");
+  pretokenize(with("tokens"));
+  const Source tokens = Source::open((root / "tokens").string());
+  for (int64_t i = 1; i < 4; ++i) EXPECT_EQ(tokens.read(i, "tok_depth@32"), tokens.read(0, "tok_depth@32")) << i;
+  write_file(b, "depth: {unit: cm}\n");
+  EXPECT_NE(failure(with("tokens")).find("another 'depth_unit'"), std::string::npos) << failure(with("tokens"));
+  write_file(b, "depth: {unit: m}\n");
+  EXPECT_EQ(failure(with("tokens")), "");
+}
+
+TEST_F(PretokenizeTest, AnAddedOrRemovedUnitIsAnotherSetting) {
+  pretokenize(options());
+  const fs::path description = root / "data/dataset.yaml";
+  write_file(description, "depth: {unit: cm}\n");
+  EXPECT_NE(failure(options()).find("another 'depth_unit'"), std::string::npos) << failure(options());
+  pretokenize(options("stated"));
+  fs::remove(description);
+  EXPECT_NE(failure(options("stated")).find("another 'depth_unit'"), std::string::npos) << failure(options("stated"));
+}
+
 // Tokens of a map without any known pixel would say nothing: the sample goes without, and a warning counts them.
 TEST_F(PretokenizeTest, MapsWithoutKnownPixelsGetNoTokens) {
   for (const char* name : {"room1", "room3"})
@@ -337,6 +378,41 @@ TEST_F(PretokenizeTest, TextsJsonAndVectorsAreCopiedAndTheRestIsNamed) {
   o.out = root / "three";
   o.crops = 3;
   EXPECT_NE(failure(o).find("has tokens of 2 crops"), std::string::npos) << failure(o);
+}
+
+TEST_F(PretokenizeTest, EmbeddingsAreCopiedAndTokenIdsHaveTheCropsOfTheRun) {
+  const NpyArray embeddings = npy_from_floats(std::vector<float>(3 * 2 * 4, 1), {3, 2, 4});
+  for (int i = 0; i < 5; ++i) {
+    const std::string name = "room" + std::to_string(i);
+    write_npy(root / "data/t5_caption" / (name + ".npy"), embeddings);
+    write_file(root / "data/own_embedding" / (name + ".npz"), test::encode_npz({{"emb", embeddings}}));
+    write_npy(root / "data/words" / (name + ".npy"), npy_from_integers({1, 2, 3}, {3}, "i2"));
+    write_npy(root / "data/ids" / (name + ".npy"), npy_from_integers({1, 2, 3, 4}, {2, 2}, "i2"));
+  }
+  PretokenizeOptions o = options();
+  o.crops = 2;
+  pretokenize(o);
+  const Source before = Source::open((root / "data").string()), after = Source::open((root / "tokens").string());
+  for (const char* modality : {"t5_caption", "own_embedding", "words", "ids"}) {
+    ASSERT_TRUE(after.has(modality)) << modality;
+    for (int64_t i = 0; i < 5; ++i) EXPECT_EQ(after.read(i, modality), before.read(i, modality)) << modality;
+  }
+  o.out = root / "three";
+  o.crops = 3;
+  testing::internal::CaptureStderr();
+  pretokenize(o);
+  const std::string warnings = testing::internal::GetCapturedStderr();
+  EXPECT_NE(warnings.find("warning: ids of " + (root / "data").string() +
+                          " is not carried over: its arrays are token ids of 2 crops, --crops asks for 3"),
+            std::string::npos)
+      << warnings;
+  EXPECT_FALSE(Source::open(o.out.string()).has("ids"));
+  // One file among others with the right number of crops is an error.
+  write_npy(root / "data/ids/room3.npy", npy_from_integers({1, 2, 3, 4, 5, 6}, {3, 2}, "i2"));
+  o = options("two");
+  o.crops = 2;
+  EXPECT_NE(failure(o).find("ids/room3.npy: has token ids of 3 crops, --crops asks for 2"), std::string::npos)
+      << failure(o);
 }
 
 TEST_F(PretokenizeTest, AVectorOfAWholeImageBelongsToEveryCrop) {
