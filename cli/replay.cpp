@@ -1,6 +1,6 @@
-#include <cstdlib>
 #include <optional>
 
+#include "cli/text_tokenizer.h"
 #include "cli/verbs.h"
 #include "fourm/core/log.h"
 #include "fourm/core/strings.h"
@@ -21,10 +21,10 @@ void add_replay(CLI::App& program) {
   verb->footer("Example:\n  fourm replay tests/fixtures/transformer/forward_21 --out results.safetensors");
   verb->callback([options] {
     check_writable_file(options->out);
-    std::optional<fs::path> tokenizer;
-    if (const char* variable = std::getenv("FOURM_TOKENIZER"); variable && *variable) tokenizer = variable;
-    if (!options->tokenizer.empty()) tokenizer = options->tokenizer;
-    const size_t count = replay(options->folder, options->out, tokenizer);
+    const fs::path tokenizer =
+        options->tokenizer.empty() ? text_tokenizer_of_environment() : fs::path(options->tokenizer);
+    const size_t count =
+        replay(options->folder, options->out, tokenizer.empty() ? std::nullopt : std::optional(tokenizer));
     note("wrote ", counted(static_cast<int64_t>(count), "result"), " to ", options->out);
   });
 }
