@@ -2,6 +2,8 @@
 #include <iostream>
 
 #include "cli/bundled.h"
+#include "cli/threads.h"
+#include "cli/usage.h"
 #include "cli/verbs.h"
 #include "fourm/bench/bench.h"
 #include "fourm/core/strings.h"
@@ -12,6 +14,7 @@ void add_bench(CLI::App& program) {
   struct Options {
     BenchConfig bench;
     std::string model, save, engines = "fast,reference";
+    int threads = 0;
     bool json = false;
   };
   auto o = std::make_shared<Options>();
@@ -34,9 +37,7 @@ void add_bench(CLI::App& program) {
   verb->add_option("--repeats", o->bench.repeats, "timed runs after one that warms up")
       ->check(CLI::Range(1, 1000))
       ->capture_default_str();
-  verb->add_option("--threads", o->bench.threads, "0 = all processors")
-      ->check(CLI::Range(0, 4096))
-      ->capture_default_str();
+  verb->add_option("--threads", o->threads, "0 = all processors")->check(CLI::Range(0, 4096))->capture_default_str();
   verb->add_flag("--json", o->json, "one JSON line a workload and engine");
   verb->footer(
       "Examples:\n"
@@ -50,6 +51,7 @@ void add_bench(CLI::App& program) {
     if (!o->json)
       std::printf("%-10s %-10s %-5s %10s %8s %8s %8s\n", "workload", "engine", "type", "seconds", "first", "GiB",
                   "of peak");
+    use_threads(o->threads);
     bench(o->bench, [&](const Json& r) {
       if (o->json) {
         std::cout << json_text(r) << std::endl;

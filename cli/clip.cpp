@@ -5,10 +5,10 @@
 
 #include "cli/bundled.h"
 #include "cli/outputs.h"
-#include "cli/stop_signals.h"
+#include "cli/training.h"
+#include "cli/usage.h"
 #include "cli/verbs.h"
 #include "fourm/clip/image_text.h"
-#include "fourm/core/config.h"
 #include "fourm/core/json.h"
 #include "fourm/core/log.h"
 #include "fourm/core/parallel.h"
@@ -20,19 +20,11 @@ namespace fourm {
 namespace {
 
 struct Options {
-  std::string recipe, model, in, out, image, text;
-  std::vector<std::string> overrides, texts;
+  std::string model, in, out, image, text;
+  std::vector<std::string> texts;
   int64_t top = 5;
   bool json = false;
 };
-
-void train(const Options& options) {
-  ClipRecipe recipe;
-  load_config(options.recipe, options.overrides, recipe);
-  check_run_folder(recipe.out);
-  const StopSignals signals;
-  train_clip(recipe, StopSignals::requested).check_finished(recipe.out);
-}
 
 void features(const Options& options) {
   check_writable_folder(options.out);
@@ -92,10 +84,8 @@ void add_clip(CLI::App& program) {
   verb->require_subcommand(1);
 
   auto* train_verb = verb->add_subcommand("train", "train by contrast; the same command goes on where it stopped");
-  train_verb->add_option("RECIPE.yaml", options->recipe, "the recipe (configs/rooms/clip.yaml)")->required();
-  train_verb->add_option("key=value", options->overrides, "changes to it, such as training.steps=100");
   train_verb->footer("Example:\n  fourm clip train configs/rooms/clip.yaml out=runs/try training.steps=100");
-  train_verb->callback([options] { train(*options); });
+  add_training<ClipRecipe>(*train_verb, "the recipe (configs/rooms/clip.yaml)", train_clip);
 
   const auto with_model = [&](const char* name, const char* help) {
     auto* sub = verb->add_subcommand(name, help);

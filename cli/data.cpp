@@ -3,6 +3,7 @@
 #include <optional>
 #include <set>
 
+#include "cli/usage.h"
 #include "cli/verbs.h"
 #include "fourm/core/config.h"
 #include "fourm/core/log.h"

@@ -6,6 +6,7 @@
 #include "cli/bundled.h"
 #include "cli/config_options.h"
 #include "cli/text_tokenizer.h"
+#include "cli/usage.h"
 #include "cli/verbs.h"
 #include "fourm/core/json.h"
 #include "fourm/core/log.h"

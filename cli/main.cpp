@@ -8,6 +8,7 @@
 #include <cstring>
 #include <new>
 
+#include "cli/terminal_log.h"
 #include "cli/usage.h"
 #include "cli/verbs.h"
 #include "fourm/core/error.h"
@@ -60,6 +61,7 @@ int failed(int code, std::string message) {
 
 int main(int argc, char** argv) {
   fourm::keep_freed_memory();
+  fourm::set_log_sink(std::make_shared<fourm::TerminalLog>());
   CLI::App program{
       "4M, massively multimodal masked modeling: one Transformer that reads and writes pictures, depth, "
       "normals, semantic maps, boxes and text.",
@@ -67,7 +69,8 @@ int main(int argc, char** argv) {
   program.set_version_flag("--version", "fourm " FOURM_VERSION);
   program.require_subcommand(1);
   program.add_flag_callback(
-      "--quiet", [] { fourm::set_quiet(true); }, "no notes and no progress on stderr");
+      "--quiet", [] { fourm::set_log_sink(std::make_shared<fourm::QuietTerminalLog>()); },
+      "no notes and no progress on stderr");
   program.footer("fourm VERB --help explains a verb.");
   fourm::add_data(program);
   fourm::add_bench(program);

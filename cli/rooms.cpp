@@ -23,7 +23,6 @@ void run_rooms(const RoomsArguments& a) {
   options.size = a.size;
   options.seed = a.seed;
   options.split = parse_split(a.split);
-  if (options.split == Split::kAll) throw UsageError("--split must be train, val or test");
   if (!a.furniture.empty()) options.furniture = parse_split(a.furniture);
   options.solids = a.solids;
   check_writable_folder(a.out);
@@ -58,8 +57,11 @@ void add_rooms(CLI::App& program) {
   verb->add_option("--seed", a->seed, "the same seed gives the same bytes")->capture_default_str();
   verb->add_option("--out", a->out, "folder to write: rgb, depth, normal, semseg, instance, det, caption, scene")
       ->required();
-  verb->add_option("--split", a->split, "train, val or test: other rooms, other furniture")->capture_default_str();
-  verb->add_option("--furniture", a->furniture, "train, val, test or all: furniture of another split");
+  verb->add_option("--split", a->split, "train, val or test: other rooms, other furniture")
+      ->check(CLI::IsMember({"train", "val", "test"}))
+      ->capture_default_str();
+  verb->add_option("--furniture", a->furniture, "train, val, test or all: furniture of another split")
+      ->check(CLI::IsMember({"train", "val", "test", "all"}));
   verb->add_flag("--solids", a->solids,
                  "beside the package's models, furniture put together from solids, each piece in a shape of its own");
   verb->add_option("--threads", a->threads, "0: one for each processor")->capture_default_str();

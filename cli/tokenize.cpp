@@ -2,6 +2,7 @@
 #include <cstdio>
 
 #include "cli/bundled.h"
+#include "cli/usage.h"
 #include "cli/verbs.h"
 #include "fourm/train/pretokenize.h"
 

@@ -4,7 +4,7 @@
 #include "cli/bundled.h"
 #include "cli/config_options.h"
 #include "cli/outputs.h"
-#include "cli/stop_signals.h"
+#include "cli/training.h"
 #include "cli/verbs.h"
 #include "fourm/core/json.h"
 #include "fourm/core/log.h"
@@ -21,8 +21,8 @@ namespace fourm {
 namespace {
 
 struct Options {
-  std::string recipe, tokenizer, kind, out, depth_unit;
-  std::vector<std::string> overrides, inputs;
+  std::string tokenizer, kind, out, depth_unit;
+  std::vector<std::string> inputs;
   int64_t size = 0, limit = 0, crops = 1;
   bool keep_size = false, json = false;
   DecodeOptions decoding;
@@ -70,14 +70,6 @@ PictureTokenizer open(const Options& options) {
   check(options.kind.empty() || tokenizer.input().kind == kind_in_name(options.kind), options.tokenizer, ": reads '",
         tokenizer.input().kind, "', which --kind ", options.kind, " contradicts");
   return tokenizer;
-}
-
-void train(const Options& options) {
-  TokenizerRecipe recipe;
-  load_config(options.recipe, options.overrides, recipe);
-  check_run_folder(recipe.out);
-  const StopSignals signals;
-  train_tokenizer(recipe, StopSignals::requested).check_finished(recipe.out);
 }
 
 void encode(const Options& options) {
@@ -169,11 +161,8 @@ void add_tokenizer(CLI::App& program) {
   verb->require_subcommand(1);
 
   auto* train_verb = verb->add_subcommand("train", "train a tokenizer; the same command goes on where it stopped");
-  train_verb
-      ->add_option("RECIPE.yaml", options->recipe, "the recipe (configs/rooms, configs/photos, configs/tokenizers)")
-      ->required();
-  train_verb->add_option("key=value", options->overrides, "changes to it, such as training.steps=100");
-  train_verb->callback([options] { train(*options); });
+  add_training<TokenizerRecipe>(*train_verb, "the recipe (configs/rooms, configs/photos, configs/tokenizers)",
+                                train_tokenizer);
 
   const auto common = [&](const char* name, const char* help, const char* inputs) {
     auto* sub = verb->add_subcommand(name, help);

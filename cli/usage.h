@@ -3,7 +3,15 @@
 
 #include <CLI/CLI.hpp>
 
+#include "fourm/core/error.h"
+
 namespace fourm {
+
+/// Wrong usage of the command line: the program exits with code 2.
+class UsageError : public Error {
+ public:
+  using Error::Error;
+};
 
 /// Names the verb or option that is not known, with the nearest one, or says what else `error` found. After a failed
 /// parse of `program`.

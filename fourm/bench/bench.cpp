@@ -235,7 +235,6 @@ void time_family(const std::vector<Runner>& runners, const BenchConfig& config,
 void bench(const BenchConfig& config, const std::function<void(const Json&)>& line) {
   check(config.model.empty() != config.size.empty(), "give either a model or a size");
   check(!config.engines.empty(), "give an engine");
-  at::set_num_threads(config.threads > 0 ? config.threads : processor_count());
   TemporaryFolder temporary;
   BenchSetting setting{config.model, config.size, config.dtype, config.save, false, {}};
   if (setting.scratch.empty())

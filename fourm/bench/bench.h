@@ -18,7 +18,6 @@ struct BenchConfig {
   std::vector<std::string> engines{"fast"};
   std::string precision = "f32";
   int64_t repeats = 3;
-  int threads = 0;  ///< 0 = all processors
 };
 
 /// Calls `line` with one record a workload and engine: workload, engine, precision, size, threads, median_s, all, ready_s

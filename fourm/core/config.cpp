@@ -25,7 +25,7 @@ YAML::Node read_yaml(const std::filesystem::path& path) { return parse_yaml(read
 
 void apply_override(YAML::Node root, const std::string& assignment) {
   const size_t equals = assignment.find('=');
-  if (equals == std::string::npos || equals == 0) throw UsageError("expected key=value, got " + printable(assignment));
+  check(equals != std::string::npos && equals > 0, "expected key=value, got ", printable(assignment));
   const auto keys = split(std::string_view(assignment).substr(0, equals), '.');
   YAML::Node node = root;
   for (size_t i = 0; i + 1 < keys.size(); ++i) node.reset(node[keys[i]]);

@@ -14,12 +14,6 @@ class Error : public std::runtime_error {
   using std::runtime_error::runtime_error;
 };
 
-/// Wrong usage of the command line: the program exits 2.
-class UsageError : public Error {
- public:
-  using Error::Error;
-};
-
 /// Joins the parts with operator<<.
 template <class... Parts>
 std::string concat(Parts&&... parts) {

@@ -1,27 +1,49 @@
-// What a person sees on stderr: notes, warnings and one progress line. Results go to stdout.
+// What the library reports while it works: notes, warnings and progress. They go to the sink that the program installs;
+// without one they are discarded.
 #pragma once
 
 #include <chrono>
 #include <cstdint>
+#include <memory>
 #include <string>
 
 #include "fourm/core/error.h"
 
 namespace fourm {
 
-void log_line(const std::string& level, const std::string& text);
+/// How far a long operation is.
+struct ProgressState {
+  std::string label;
+  int64_t done = 0, total = 0;
+  int64_t skipped = 0;  ///< items of `done` that took no time: finished by an earlier run
+  double seconds = 0;   ///< since the operation began
+  std::string detail;
+};
+
+/// Receives reports. Several threads may call it at once.
+class LogSink {
+ public:
+  virtual ~LogSink() = default;
+  virtual void note(const std::string& text) = 0;
+  virtual void warning(const std::string& text) = 0;
+  virtual void progress(const ProgressState&) {}
+  /// An operation that has reported progress has ended.
+  virtual void progress_end() {}
+};
+
+/// Installs `sink` for the whole process; null discards reports. Returns the sink before it.
+std::shared_ptr<LogSink> set_log_sink(std::shared_ptr<LogSink> sink);
+/// The installed sink, or null.
+std::shared_ptr<LogSink> log_sink();
 
 template <class... Parts>
 void note(Parts&&... parts) {
-  log_line("", concat(std::forward<Parts>(parts)...));
+  if (const auto sink = log_sink()) sink->note(concat(std::forward<Parts>(parts)...));
 }
 template <class... Parts>
 void warn(Parts&&... parts) {
-  log_line("warning: ", concat(std::forward<Parts>(parts)...));
+  if (const auto sink = log_sink()) sink->warning(concat(std::forward<Parts>(parts)...));
 }
-
-/// No notes and no progress (warnings stay). May be called while other threads write.
-void set_quiet(bool quiet);
 
 /// Seconds since construction.
 class Stopwatch {
@@ -32,7 +54,7 @@ class Stopwatch {
   std::chrono::steady_clock::time_point start_ = std::chrono::steady_clock::now();
 };
 
-/// "label  120/1000  12 %  8.1/s  1:48 left  detail": rewritten in place on a terminal, a line now and then elsewhere.
+/// Reports the progress of one operation.
 class Progress {
  public:
   Progress(std::string label, int64_t total, int64_t done = 0);
@@ -41,14 +63,12 @@ class Progress {
   Progress& operator=(const Progress&) = delete;
   void update(int64_t done, const std::string& detail = "");
   /// As many items were done before, so that they do not count in the rate.
-  void skip(int64_t count = 1) { first_ += count; }
+  void skip(int64_t count = 1) { state_.skipped += count; }
 
  private:
-  std::string label_;
-  int64_t total_, first_;
+  ProgressState state_;
   Stopwatch watch_;
-  double shown_ = -1e9;
-  bool drawn_ = false;
+  bool reported_ = false;
 };
 
 }  // namespace fourm

@@ -163,7 +163,7 @@ void fit(Mesh& mesh, const FurnitureModel& model) {
 Split parse_split(const std::string& name) {
   for (const Split s : {Split::kTrain, Split::kVal, Split::kTest, Split::kAll})
     if (name == split_name(s)) return s;
-  throw UsageError(concat("the split must be train, val, test or all, got '", name, "'"));
+  fail("the split must be train, val, test or all, got ", printable(name));
 }
 
 std::string_view split_name(Split split) {

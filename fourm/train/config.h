@@ -49,7 +49,8 @@ struct TrainingConfig {
     v("evaluate_every", evaluate_every, "steps between evaluations; 0 = only at the end", KeyRole::kChangeable);
     v("checkpoint_every", checkpoint_every, "steps between checkpoints; 0 = only at the end", KeyRole::kChangeable);
     v("keep_checkpoints", keep_checkpoints, "newest checkpoints that are kept", KeyRole::kChangeable);
-    v("threads", threads, "processor threads; 0 = all. Part of what makes a run repeatable bit for bit",
+    v("threads", threads,
+      "processor threads that the program uses; 0 = all. Part of what makes a run repeatable bit for bit",
       KeyRole::kChangeable);
   }
 };

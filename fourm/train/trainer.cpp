@@ -238,7 +238,6 @@ Outcome train(Objective& objective, const TrainingConfig& config, const RunRecip
   check(
       !config.skip_non_finite || objective.can_skip_steps(),
       "training.skip_non_finite: steps of this training cannot be skipped, since its codebook keeps what it has seen");
-  at::set_num_threads(config.threads > 0 ? static_cast<int>(config.threads) : processor_count());
   return Trainer(objective, config, recipe, folder).run(stop);
 }
 

@@ -13,6 +13,7 @@
 #include "fourm/io/tar.h"
 #include "fourm/modality/transform.h"
 #include "fourm/text/wordpiece_trainer.h"
+#include "tests/support/captured_log.h"
 #include "tests/support/npz.h"
 
 namespace fourm {
@@ -40,7 +41,6 @@ std::vector<int64_t> ids(int64_t n, int64_t below) {
 class AgreementTest : public testing::Test {
  protected:
   void SetUp() override {
-    set_quiet(true);
     root = fs::path(testing::TempDir()) /
            ("agreement_" + std::string(testing::UnitTest::GetInstance()->current_test_info()->name()));
     fs::remove_all(root);
@@ -88,7 +88,7 @@ class AgreementTest : public testing::Test {
     return {!report.faults.empty(), report.warnings.size()};
   }
   Found trained_with(const fs::path& set, const SetRecipe& recipe) const {
-    testing::internal::CaptureStderr();
+    const test::CapturedLog captured;
     Found found;
     try {
       std::vector<Modality> modalities;
@@ -107,7 +107,7 @@ class AgreementTest : public testing::Test {
     } catch (const Error&) {
       found.fault = true;
     }
-    const std::string warnings = testing::internal::GetCapturedStderr();
+    const std::string warnings = captured.warnings();
     for (size_t at = 0; (at = warnings.find("warning:", at)) != std::string::npos; ++at) ++found.warnings;
     return found;
   }

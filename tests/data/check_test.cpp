@@ -6,7 +6,6 @@
 #include <cstring>
 
 #include "fourm/core/error.h"
-#include "fourm/core/log.h"
 #include "fourm/data/convert.h"
 #include "fourm/data/stats.h"
 #include "fourm/io/tar.h"
@@ -19,7 +18,6 @@ namespace {
 class CheckTest : public testing::Test {
  protected:
   void SetUp() override {
-    set_quiet(true);
     root = fs::path(testing::TempDir()) /
            ("check_" + std::string(testing::UnitTest::GetInstance()->current_test_info()->name()));
     fs::remove_all(root);

@@ -10,6 +10,7 @@
 #include "fourm/data/prefetch.h"
 #include "fourm/io/npy.h"
 #include "fourm/io/tar.h"
+#include "tests/support/captured_log.h"
 #include "tests/support/data_folder.h"
 #include "tests/support/token_folder.h"
 
@@ -164,9 +165,9 @@ TEST_F(ReaderTest, SamplesMayLackModalities) {
   EXPECT_EQ(set.sample(3, Random(1)).count("caption"), 0u);
   EXPECT_EQ(set.sample(4, Random(1)).size(), 3u);
   fs::remove_all(root / "folders/caption");
-  testing::internal::CaptureStderr();
+  const test::CapturedLog captured;
   const TokenSet without((root / "folders").string(), all, *text);
-  const std::string warning = testing::internal::GetCapturedStderr();
+  const std::string warning = captured.text();
   EXPECT_NE(warning.find("warning: " + (root / "folders").string() + ": has no caption (it has det"), std::string::npos)
       << warning;
   EXPECT_EQ(without.modalities(), (std::vector<std::string>{"det", "rgb@64", "tok_depth@64"}));
@@ -185,9 +186,9 @@ TEST_F(ReaderTest, SamplesWithoutAnyNeededModalityAreLeftOut) {
     one.push_back({TokenSet(folder, all, *text), 1, 1, needed});
     return one;
   };
-  testing::internal::CaptureStderr();
+  const test::CapturedLog captured;
   const TokenReader r(sets({"caption", "det"}), 1);
-  EXPECT_EQ(testing::internal::GetCapturedStderr(),
+  EXPECT_EQ(captured.text(),
             "warning: " + folder + ": 2 of 10 samples have none of caption, det and are left out ('room2', ...)\n");
   EXPECT_EQ(r.size(), 8);
   std::set<int64_t> seen;

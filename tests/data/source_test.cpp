@@ -4,7 +4,6 @@
 #include <gtest/gtest.h>
 
 #include "fourm/core/error.h"
-#include "fourm/core/log.h"
 #include "fourm/core/strings.h"
 #include "fourm/data/check.h"
 #include "fourm/data/convert.h"
@@ -17,7 +16,6 @@ namespace {
 class SourceTest : public testing::Test {
  protected:
   void SetUp() override {
-    set_quiet(true);
     root = fs::path(testing::TempDir()) /
            ("source_" + std::string(testing::UnitTest::GetInstance()->current_test_info()->name()));
     fs::remove_all(root);

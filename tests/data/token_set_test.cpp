@@ -7,9 +7,9 @@
 
 #include "fourm/core/error.h"
 #include "fourm/core/json.h"
-#include "fourm/core/log.h"
 #include "fourm/core/strings.h"
 #include "fourm/data/convert.h"
+#include "tests/support/captured_log.h"
 #include "tests/support/npz.h"
 #include "tests/support/token_folder.h"
 
@@ -87,11 +87,10 @@ TEST_F(TokenSets, CaptionsBelongToCropsWhereTheirNumbersAgree) {
   write_json(root / "caption/room0.json", {"a bed"});
   EXPECT_EQ(pairs("caption"), (Pairs{{0, second}, {1, second}}));
   // The numbers do not agree: said once for the set.
-  set_quiet(false);
   write_json(root / "caption/room0.json", {"a bed", "a room", "a lamp"});
-  testing::internal::CaptureStderr();
+  const test::CapturedLog captured;
   EXPECT_EQ(pairs("caption").size(), 6u);
-  const std::string said = testing::internal::GetCapturedStderr();
+  const std::string said = captured.text();
   EXPECT_NE(said.find("caption/room0.json: holds 3 variants of caption for 2 crops"), std::string::npos) << said;
   EXPECT_EQ(said.find("holds"), said.rfind("holds")) << said;
 }
@@ -105,13 +104,12 @@ TEST_F(TokenSets, TextsOfCropsBelongToTheirCropOrAreLeftOut) {
   write_json(root / "sam_instance/room0.json", {"a bed", "a table"});
   for (const bool aligned : {true, false})
     EXPECT_EQ(pairs("sam_instance", {.aligned_captions = aligned}), (Pairs{{0, "a bed [EOS]"}, {1, "a table [EOS]"}}));
-  set_quiet(false);
   for (const Json& texts : {Json{"a bed"}, Json{"a bed", "a table", "a room"}}) {
     write_json(root / "sam_instance/room0.json", texts);
-    testing::internal::CaptureStderr();
+    const test::CapturedLog captured;
     const TokenSet set = open();
     for (uint64_t n = 0; n < 8; ++n) EXPECT_FALSE(set.sample(0, Random(5, {n})).contains("sam_instance"));
-    const std::string said = testing::internal::GetCapturedStderr();
+    const std::string said = captured.text();
     EXPECT_NE(said.find("sam_instance/room0.json: holds " + counted(static_cast<int64_t>(texts.size()), "text") +
                         " for 2 crops"),
               std::string::npos)
@@ -233,9 +231,9 @@ TEST_F(TokenSets, EmbeddingsAreReadFromFiles) {
   // Vectors beyond max_tokens are cut, with one warning a set.
   write_npy(npy, npy_from_floats(std::vector<float>(21, 7), {7, 3}));
   const TokenSet set = open();
-  testing::internal::CaptureStderr();
+  const test::CapturedLog captured;
   for (uint64_t n = 0; n < 3; ++n) EXPECT_EQ(set.sample(1, Random(n)).at("t5_caption").length(), 4);
-  const std::string said = testing::internal::GetCapturedStderr();
+  const std::string said = captured.text();
   EXPECT_NE(said.find("warning: " + npy.string() + ": has 7 tokens, t5_caption keeps the first 4"), std::string::npos)
       << said;
   EXPECT_EQ(said.find("warning"), said.rfind("warning")) << said;

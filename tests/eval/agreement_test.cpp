@@ -5,14 +5,12 @@
 #include <unistd.h>
 
 #include "fourm/core/error.h"
-#include "fourm/core/log.h"
 #include "fourm/rooms/dataset.h"
 
 namespace fourm {
 namespace {
 
 TEST(Agreement, WholeWithItselfAndNearlyWithBfloat16) {
-  set_quiet(true);
   const fs::path folder = fs::temp_directory_path() / ("fourm_agreement_" + std::to_string(::getpid()));
   write_rooms(RoomMaker(RoomOptions{}), 4, folder, 1, false, 0);
   const PipelineFiles files{fs::path(FOURM_SOURCE_DIR) / "models/rooms-ti", {}, {}, {}};

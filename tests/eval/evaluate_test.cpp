@@ -6,7 +6,6 @@
 
 #include "fourm/clip/clip_model.h"
 #include "fourm/core/error.h"
-#include "fourm/core/log.h"
 #include "fourm/data/source.h"
 #include "fourm/eval/evaluation_table.h"
 #include "fourm/eval/held_out.h"
@@ -15,6 +14,7 @@
 #include "fourm/rooms/dataset.h"
 #include "fourm/tokenizer/picture_tokenizer.h"
 #include "fourm/tokenizer/vqvae.h"
+#include "tests/support/captured_log.h"
 #include "tests/support/small_model.h"
 
 namespace fourm {
@@ -23,7 +23,6 @@ namespace {
 class EvaluateTest : public testing::Test {
  protected:
   static void SetUpTestSuite() {
-    set_quiet(true);
     folder_ = fs::temp_directory_path() / ("fourm_evaluate_" + std::to_string(getpid()));
     RoomOptions world;
     world.split = Split::kVal;
@@ -96,9 +95,9 @@ TEST_F(EvaluateTest, SamplesThatLackASubjectOrAreBrokenAreLeftOut) {
   fs::remove(source.file(0, "depth"));
   write_file(source.file(2, "rgb"), "no image");
   const std::string missing = source.name(0);
-  testing::internal::CaptureStderr();
+  const test::CapturedLog captured;
   const HeldOut held = HeldOut::read(*pipeline_, part, 2);
-  const std::string warnings = testing::internal::GetCapturedStderr();
+  const std::string warnings = captured.warnings();
   ASSERT_EQ(held.samples.size(), 2u);
   EXPECT_EQ(held.left_out, 2);
   EXPECT_EQ(held.samples[0].given.key, 1u);
@@ -156,7 +155,6 @@ void write_small_model(const fs::path& root, const std::string& modality, Tokeni
 }
 
 TEST(EvaluateOfficialDepth, IsMeasuredInStandardDeviations) {
-  set_quiet(true);
   const fs::path root = fs::temp_directory_path() / ("fourm_official_depth_" + std::to_string(getpid()));
   TokenizerConfig config;  // without `input`, as the official ones
   config.n_channels = 1;
@@ -190,7 +188,6 @@ TEST(EvaluateOfficialDepth, IsMeasuredInStandardDeviations) {
 
 // A model that reads pixels and writes features, and its data set.
 TEST(EvaluateFeatures, StandBesideTheirTokenizersCeiling) {
-  set_quiet(true);
   const fs::path root = fs::temp_directory_path() / ("fourm_features_" + std::to_string(getpid()));
   TokenizerConfig config;
   config.input = InputConfig{.kind = "features", .features = 6};
@@ -404,9 +401,9 @@ TEST_F(EvaluateTest, TextsThatAreCutAreOneWarning) {
   for (int i = 0; i < 30; ++i) caption += "a chair ";
   write_small_data(root / "data", caption);
   const Pipeline pipeline = small_pipeline(root / "model", {"rgb@32", "caption"}, {"det"});
-  testing::internal::CaptureStderr();
+  const test::CapturedLog captured;
   const HeldOut held = HeldOut::read(pipeline, root / "data", 3);
-  const std::string said = testing::internal::GetCapturedStderr();
+  const std::string said = captured.warnings();
   const size_t first = said.find("caption keeps the first 24");
   EXPECT_NE(first, std::string::npos) << said;
   EXPECT_EQ(said.find("caption keeps the first 24", first + 1), std::string::npos) << said;

@@ -6,11 +6,11 @@
 
 #include "fourm/core/error.h"
 #include "fourm/core/json.h"
-#include "fourm/core/log.h"
 #include "fourm/core/rng.h"
 #include "fourm/data/modality_file.h"
 #include "fourm/io/npy.h"
 #include "fourm/nn/packed_linear.h"
+#include "tests/support/captured_log.h"
 #include "tests/support/npz.h"
 #include "tests/support/small_model.h"
 
@@ -20,7 +20,6 @@ namespace {
 class PipelineTest : public testing::Test {
  protected:
   static void SetUpTestSuite() {
-    set_quiet(true);
     root_ = fs::temp_directory_path() / ("fourm_pipeline_" + std::to_string(getpid()));
     test::write_small_model(root_ / "model");
     pipeline_ = std::make_unique<Pipeline>(Pipeline::open({.model = root_ / "model"}));
@@ -60,9 +59,9 @@ class PipelineTest : public testing::Test {
   }
   // What give() says on stderr.
   static std::string warnings(const std::string& modality, const std::string& value) {
-    testing::internal::CaptureStderr();
+    const test::CapturedLog captured;
     tokens(modality, value);
-    return testing::internal::GetCapturedStderr();
+    return captured.warnings();
   }
 
   static inline fs::path root_;
@@ -381,9 +380,9 @@ TEST_F(OtherModalities, IntegersAreIdsOrDepth) {
 
 TEST_F(PipelineTest, SlowPrecisionIsAWarning) {
   const auto said = [](const auto& body) {
-    testing::internal::CaptureStderr();
+    const test::CapturedLog captured;
     body();
-    return testing::internal::GetCapturedStderr();
+    return captured.warnings();
   };
   EXPECT_TRUE(said([] {
                 warn_of_slow_precision("precision", "bf16", false);

@@ -3,8 +3,8 @@
 #include <gtest/gtest.h>
 
 #include "fourm/core/error.h"
-#include "fourm/core/log.h"
 #include "fourm/io/image.h"
+#include "tests/support/captured_log.h"
 
 namespace fourm {
 namespace {
@@ -60,7 +60,6 @@ TEST(ImageFile, FormatsAreKnownByTheirFirstBytes) {
 }
 
 TEST(ImageFile, FoldersBelowAreEntered) {
-  set_quiet(true);
   const fs::path root = fs::path(testing::TempDir()) / "image_files";
   fs::remove_all(root);
   for (const char* name :
@@ -76,9 +75,9 @@ TEST(ImageFile, FoldersBelowAreEntered) {
   EXPECT_EQ(names(list_images(root)), (std::vector<std::string>{"b.png", "n01/a.JPEG", "n01/deep/c.Jpg"}));
   EXPECT_EQ(names(list_images(root, {".npy"})),
             (std::vector<std::string>{"b.png", "linked/d.npy", "n01/a.JPEG", "n01/deep/c.Jpg", "n02/d.npy"}));
-  testing::internal::CaptureStderr();
+  const test::CapturedLog captured;
   list_images(root);
-  EXPECT_NE(testing::internal::GetCapturedStderr().find("warning: "), std::string::npos);
+  EXPECT_NE(captured.warnings().find("warning: "), std::string::npos);
   try {
     list_images(root / "n02");
     ADD_FAILURE();

@@ -5,6 +5,7 @@
 #include "fourm/core/error.h"
 #include "fourm/core/json.h"
 #include "fourm/core/rng.h"
+#include "tests/support/captured_log.h"
 #include "tests/support/fixtures.h"
 #include "tests/text/small_vocabulary.h"
 
@@ -187,7 +188,7 @@ TEST(WordPieceFile, FeaturesAreReadAsHuggingFaceReadsThem) {
                                                 {6, 19, 1, 20, 8, 19, 1, 20}};
   expect_ids(plain, whole);
 
-  testing::internal::CaptureStderr();
+  const test::CapturedLog captured;
   Json cut = plain;
   cut["truncation"] = {{"direction", "Right"}, {"max_length", 5}, {"strategy", "LongestFirst"}, {"stride", 0}};
   expect_ids(cut,
@@ -196,7 +197,7 @@ TEST(WordPieceFile, FeaturesAreReadAsHuggingFaceReadsThem) {
   cut["truncation"]["strategy"] = "OnlyFirst";
   expect_ids(cut,
              {{11, 12, 8, 9, 18}, {11, 12, 11, 12, 9}, {20, 10, 19, 16, 20}, {16, 19, 16, 20, 18}, {20, 8, 19, 1, 20}});
-  const std::string warnings = testing::internal::GetCapturedStderr();
+  const std::string warnings = captured.text();
   EXPECT_NE(warnings.find("warning: test.json: every text is cut to 5 tokens"), std::string::npos) << warnings;
 
   Json harmless = plain;

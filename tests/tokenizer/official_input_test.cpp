@@ -3,11 +3,11 @@
 #include <unistd.h>
 
 #include "fourm/core/error.h"
-#include "fourm/core/log.h"
 #include "fourm/io/safetensors.h"
 #include "fourm/modality/input_kind.h"
 #include "fourm/tokenizer/picture_tokenizer.h"
 #include "fourm/tokenizer/vqvae.h"
+#include "tests/support/captured_log.h"
 #include "tests/support/small_tokenizers.h"
 
 namespace fourm {
@@ -68,9 +68,9 @@ TEST(OfficialInput, FollowsFromTheNameInEveryLayout) {
   };
   for (const auto& [arguments, names, kind, channels] : layouts)
     for (const auto& name : names) {
-      testing::internal::CaptureStderr();
+      const test::CapturedLog captured;
       const InputConfig input = config_of(arguments).picture_input(name);
-      EXPECT_EQ(testing::internal::GetCapturedStderr(), "") << name;
+      EXPECT_EQ(captured.text(), "") << name;
       EXPECT_EQ(input.kind, kind) << name;
       EXPECT_EQ(kind == "semseg" ? 3 : input.channels(), channels) << name;
       EXPECT_EQ(input.standardise, kind == "depth") << name;
@@ -83,10 +83,10 @@ TEST(OfficialInput, FollowsFromTheNameInEveryLayout) {
 }
 
 TEST(OfficialInput, IsGuessedWithAWarningAndContradictionsAreRefused) {
-  testing::internal::CaptureStderr();
+  const test::CapturedLog captured;
   EXPECT_EQ(config_of("n_channels: 3").picture_input("mine").kind, "rgb");
   EXPECT_EQ(config_of(kDiffusion).picture_input("depth_of_normals").kind, "depth");
-  const std::string said = testing::internal::GetCapturedStderr();
+  const std::string said = captured.text();
   EXPECT_NE(said.find("warning: the tokenizer 'mine' does not say what it reads"), std::string::npos) << said;
   EXPECT_NE(said.find("'depth_of_normals'"), std::string::npos) << said;
   EXPECT_THROW(config_of(kDiffusion).picture_input("tok_rgb@224"), Error);

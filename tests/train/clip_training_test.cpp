@@ -4,7 +4,6 @@
 
 #include "fourm/clip/clip_model.h"
 #include "fourm/core/config.h"
-#include "fourm/core/log.h"
 #include "tests/support/described_pictures.h"
 
 namespace fourm {
@@ -13,7 +12,6 @@ namespace {
 class ClipTrainingTest : public testing::Test {
  protected:
   void SetUp() override {
-    set_quiet(true);
     root = fs::path(testing::TempDir()) /
            (std::string("clip_training_") + testing::UnitTest::GetInstance()->current_test_info()->name());
     fs::remove_all(root);

@@ -5,7 +5,7 @@
 #include <cmath>
 
 #include "fourm/core/error.h"
-#include "fourm/core/log.h"
+#include "tests/support/captured_log.h"
 
 namespace fourm {
 namespace {
@@ -67,7 +67,6 @@ TEST(Optimizer, AverageIsExponential) {
 }
 
 TEST(Optimizer, TheAverageHoldsBuffersToo) {
-  set_quiet(false);
   SeedSource source(7, at::kDouble), integers(7, at::kLong);
   Parameters parameters;
   Scope(parameters, source).parameter("w", {1}, Init::ones());
@@ -91,9 +90,9 @@ TEST(Optimizer, TheAverageHoldsBuffersToo) {
   const auto after_update = [&](const NamedTensors& stored) {
     save_tensors(file, stored);
     WeightAverage loaded(parameters, 0.75);
-    testing::internal::CaptureStderr();
+    const test::CapturedLog captured;
     loaded.load(SafetensorsFile::open(file));
-    const std::string messages = testing::internal::GetCapturedStderr();
+    const std::string messages = captured.text();
     EXPECT_EQ(messages.find("holds no averages of buffers") == messages.npos, stored.size() > 1) << messages;
     usage.fill_(16);
     loaded.update();

@@ -10,6 +10,7 @@
 #include "fourm/io/tar.h"
 #include "fourm/tokenizer/picture_tokenizer.h"
 #include "fourm/tokenizer/vqvae.h"
+#include "tests/support/captured_log.h"
 #include "tests/support/npz.h"
 #include "tests/support/small_tokenizers.h"
 #include "tests/support/token_folder.h"
@@ -29,7 +30,6 @@ TokenizerConfig small(const std::string& kind, int64_t channels, std::optional<i
 class PretokenizeTest : public testing::Test {
  protected:
   void SetUp() override {
-    set_quiet(true);
     root = fs::path(testing::TempDir()) /
            (std::string("pretokenize_") + testing::UnitTest::GetInstance()->current_test_info()->name());
     fs::remove_all(root);
@@ -232,9 +232,9 @@ TEST_F(PretokenizeTest, MapsWithoutKnownPixelsGetNoTokens) {
     write_png16(root / "data/depth" / (std::string(name) + ".png"), Raster<uint16_t>(48, 40, 1, 0));
   Raster<uint8_t> none(48, 40, 1, 255);
   write_label_png(root / "data/semseg/room0.png", none, std::vector<Colour>(256));
-  testing::internal::CaptureStderr();
+  const test::CapturedLog captured;
   pretokenize(options());
-  const std::string said = testing::internal::GetCapturedStderr();
+  const std::string said = captured.warnings();
   const std::string data = (root / "data").string(), out = (root / "tokens").string();
   EXPECT_NE(said.find("warning: " + out +
                       ": 2 samples of the shards made now have no tok_depth@32, since a crop has no "
@@ -360,9 +360,9 @@ TEST_F(PretokenizeTest, TextsJsonAndVectorsAreCopiedAndTheRestIsNamed) {
   }
   PretokenizeOptions o = options();
   o.crops = 2;
-  testing::internal::CaptureStderr();
+  const test::CapturedLog captured;
   pretokenize(o);
-  const std::string said = testing::internal::GetCapturedStderr();
+  const std::string said = captured.warnings();
   EXPECT_NE(said.find("warning: semseg of"), std::string::npos) << said;
   EXPECT_NE(said.find("5 image files; there is no tokenizer tok_semseg@SIZE"), std::string::npos) << said;
   EXPECT_NE(said.find("warning: clip of"), std::string::npos) << said;
@@ -399,9 +399,9 @@ TEST_F(PretokenizeTest, EmbeddingsAreCopiedAndTokenIdsHaveTheCropsOfTheRun) {
   }
   o.out = root / "three";
   o.crops = 3;
-  testing::internal::CaptureStderr();
+  const test::CapturedLog captured;
   pretokenize(o);
-  const std::string warnings = testing::internal::GetCapturedStderr();
+  const std::string warnings = captured.warnings();
   EXPECT_NE(warnings.find("warning: ids of " + (root / "data").string() +
                           " is not carried over: its arrays are token ids of 2 crops, --crops asks for 3"),
             std::string::npos)
@@ -451,9 +451,9 @@ TEST_F(PretokenizeTest, BrokenSamplesAreLeftOutAndListed) {
   PretokenizeOptions o = options();
   o.skip_broken = true;
   const auto said = [&](const PretokenizeOptions& what) {
-    testing::internal::CaptureStderr();
+    const test::CapturedLog captured;
     pretokenize(what);
-    return testing::internal::GetCapturedStderr();
+    return captured.warnings();
   };
   const std::string first = said(o);
   EXPECT_NE(first.find("left out: " + (root / "data/depth/room2.png").string()), std::string::npos) << first;

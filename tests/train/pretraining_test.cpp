@@ -4,11 +4,11 @@
 
 #include "fourm/core/config.h"
 #include "fourm/core/error.h"
-#include "fourm/core/log.h"
 #include "fourm/data/convert.h"
 #include "fourm/io/npy.h"
 #include "fourm/model/fourm.h"
 #include "fourm/nn/position.h"
+#include "tests/support/captured_log.h"
 #include "tests/support/token_folder.h"
 #include "tests/support/warnings.h"
 
@@ -18,7 +18,6 @@ namespace {
 class PretrainingTest : public testing::Test {
  protected:
   void SetUp() override {
-    set_quiet(true);
     root = fs::path(testing::TempDir()) /
            (std::string("pretraining_") + testing::UnitTest::GetInstance()->current_test_info()->name());
     fs::remove_all(root);
@@ -165,9 +164,9 @@ TEST_F(PretrainingTest, SetsOfAMixtureMayHaveDifferentModalitiesAndMasking) {
                                                [{name: texts, input: {caption: 1}, target: {caption: 1}}]}}})"),
         "the test");
     read_config(recipe, c, "the test");
-    testing::internal::CaptureStderr();
+    const test::CapturedLog captured;
     pretrain(c);
-    return testing::internal::GetCapturedStderr();
+    return captured.warnings();
   };
   const std::string warnings = test::without_baseline_warnings(run("whole")), pictures = (root / "pictures").string();
   EXPECT_EQ(warnings,
@@ -234,9 +233,9 @@ TEST_F(PretrainingTest, FineTuningOnASetThatLacksModalitiesKeepsTheModel) {
   PretrainConfig next = config("next", 3);
   next.init = (root / "first" / "model").string();
   next.model = {};
-  testing::internal::CaptureStderr();
+  const test::CapturedLog captured;
   pretrain(next);
-  const std::string warnings = testing::internal::GetCapturedStderr();
+  const std::string warnings = captured.warnings();
   EXPECT_NE(warnings.find("warning: " + (root / "data").string() + ": has no tok_depth@64"), std::string::npos)
       << warnings;
   const FourM first = FourM::open(root / "first" / "model"), got = FourM::open(root / "next" / "model");
@@ -268,10 +267,9 @@ TEST_F(PretrainingTest, EvaluationsLeaveOutComponentsWithoutTargets) {
                          "{tok_depth@64: 1}}]}",
                          "the test"),
               c.masking, "the test");
-  set_quiet(false);
-  testing::internal::CaptureStderr();
+  const test::CapturedLog captured;
   pretrain(c);
-  const std::string said = testing::internal::GetCapturedStderr();
+  const std::string said = captured.text();
   const std::string warning = "the masking component 'none' leaves no target";
   EXPECT_NE(said.find(warning), std::string::npos) << said;
   EXPECT_EQ(said.find(warning), said.rfind(warning)) << said;
@@ -432,11 +430,9 @@ TEST_F(PretrainingTest, TheWidthOfEmbeddingsIsThatOfTheData) {
   write("data", 6);
   PretrainConfig c = config("run", 2);
   c.model.domains_in.emplace_back("t5_caption");
-  set_quiet(false);
-  testing::internal::CaptureStderr();
+  const test::CapturedLog captured;
   pretrain(c);
-  set_quiet(true);
-  EXPECT_NE(testing::internal::GetCapturedStderr().find(
+  EXPECT_NE(captured.text().find(
                 c.data + ": t5_caption has vectors of 6 numbers, so the model reads that width instead of the 4096"),
             std::string::npos);
   EXPECT_EQ(FourM::open(root / "run/model").modality("t5_caption").width, 6);
@@ -553,11 +549,9 @@ TEST_F(PretrainingTest, StartsFromAModelOfAnotherImageSize) {
     return c;
   };
   const auto run = [&](const PretrainConfig& c) {
-    set_quiet(false);
-    testing::internal::CaptureStderr();
+    const test::CapturedLog captured;
     pretrain(c);
-    set_quiet(true);
-    return testing::internal::GetCapturedStderr();
+    return captured.text();
   };
   PretrainConfig first = model("first", rows, 64);
   first.model.domains_out.pop_back();  // its encoder alone knows tok_global

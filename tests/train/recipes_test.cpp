@@ -3,7 +3,7 @@
 
 #include <filesystem>
 
-#include "fourm/core/log.h"
+#include "tests/support/captured_log.h"
 #include "tests/support/reduced_recipes.h"
 #include "tests/support/warnings.h"
 
@@ -21,14 +21,10 @@ std::vector<fs::path> recipe_files() {
 class RecipesTest : public testing::Test {
  protected:
   void SetUp() override {
-    set_quiet(true);
     root = fs::path(testing::TempDir()) / "recipes";
     fs::remove_all(root);
   }
-  void TearDown() override {
-    set_quiet(false);
-    fs::remove_all(root);
-  }
+  void TearDown() override { fs::remove_all(root); }
 
   std::string under_root(const std::string& path) const { return path.empty() ? "" : (root / path).string(); }
 
@@ -135,7 +131,7 @@ class RecipesTest : public testing::Test {
   template <class Recipe>
   void trains_and_resumes(const Recipe& recipe, Outcome (*train)(const Recipe&, const StopToken&)) {
     const fs::path out = recipe.out;
-    testing::internal::CaptureStderr();
+    const test::CapturedLog captured;
     std::string error;
     try {
       EXPECT_TRUE(train(recipe, {}).finished);
@@ -149,7 +145,7 @@ class RecipesTest : public testing::Test {
     } catch (const Error& thrown) {
       error = thrown.what();
     }
-    EXPECT_EQ(test::without_baseline_warnings(testing::internal::GetCapturedStderr()), "");
+    EXPECT_EQ(test::without_baseline_warnings(captured.warnings()), "");
     EXPECT_EQ(error, "");
   }
 

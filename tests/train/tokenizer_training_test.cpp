@@ -10,6 +10,7 @@
 #include "fourm/nn/position.h"
 #include "fourm/tokenizer/picture_batch.h"
 #include "fourm/tokenizer/vqvae.h"
+#include "tests/support/captured_log.h"
 
 namespace fourm {
 namespace {
@@ -340,18 +341,17 @@ TEST(TokenizerTraining, TrainingGoesOnFromATokenizer) {
 // written says the one that was used.
 TEST(TokenizerTraining, TheRestartThresholdIsThatOfTheCoefficient) {
   TokenizerRecipe recipe = small_recipe("rgb", "threshold");
-  testing::internal::CaptureStderr();
+  const test::CapturedLog captured;
   read_config(parse_yaml("tokenizer: {threshold_ema_dead_code: 3}", "recipe.yaml"), recipe, "recipe.yaml");
-  EXPECT_NE(testing::internal::GetCapturedStderr().find(
-                "warning: recipe.yaml: 'tokenizer.threshold_ema_dead_code' is not read"),
+  EXPECT_NE(captured.text().find("warning: recipe.yaml: 'tokenizer.threshold_ema_dead_code' is not read"),
             std::string::npos);
   recipe.training.steps = 1;
   train_tokenizer(recipe);
   EXPECT_EQ(TokenizerFiles::open(recipe.out + "/model").config.threshold_ema_dead_code, dead_code_threshold(recipe));
   recipe.training.steps = 2;
-  testing::internal::CaptureStderr();
+  const test::CapturedLog captured_again;
   EXPECT_EQ(train_tokenizer(recipe).step, 2);
-  EXPECT_EQ(testing::internal::GetCapturedStderr().find("threshold_ema_dead_code"), std::string::npos);
+  EXPECT_EQ(captured_again.text().find("threshold_ema_dead_code"), std::string::npos);
   recipe.training.skip_non_finite = true;
   EXPECT_THROW(train_tokenizer(recipe), Error);
 }

@@ -10,8 +10,8 @@
 
 #include "fourm/core/config.h"
 #include "fourm/core/error.h"
-#include "fourm/core/log.h"
 #include "fourm/core/rng.h"
+#include "tests/support/captured_log.h"
 
 extern char** environ;
 
@@ -22,7 +22,6 @@ struct Scratch {
   fs::path path;
   explicit Scratch(const std::string& name) : path(fs::path(testing::TempDir()) / ("trainer_" + name)) {
     fs::remove_all(path);
-    set_quiet(true);
   }
   ~Scratch() { fs::remove_all(path); }
 };
@@ -129,7 +128,6 @@ int run_in_child(const fs::path& folder, int64_t kill_at) {
 TEST(TrainerChild, DISABLED_Run) {
   const char* folder = std::getenv("FOURM_TRAIN_FOLDER");
   ASSERT_TRUE(folder) << "this is the child of Trainer.KilledRunsEndBitEqual";
-  set_quiet(true);
   run(folder, std::atoll(std::getenv("FOURM_TRAIN_KILL")));
 }
 
@@ -180,10 +178,9 @@ TEST(Trainer, StepsThatAreNotFiniteMayBeSkipped) {
     return train(line, recipe, [&] { return line.stop; });
   };
   EXPECT_THROW(run_with(scratch.path, false, -1), Error);
-  testing::internal::CaptureStderr();
+  const test::CapturedLog captured;
   EXPECT_TRUE(run_with(scratch.path, true, -1).finished);
-  EXPECT_NE(testing::internal::GetCapturedStderr().find(
-                "2 of 60 steps had a loss or gradient that is not finite and were skipped"),
+  EXPECT_NE(captured.warnings().find("2 of 60 steps had a loss or gradient that is not finite and were skipped"),
             std::string::npos);
   EXPECT_FALSE(run_with(stopped.path, true, 2 * 20).finished);
   EXPECT_TRUE(run_with(stopped.path, true, -1).finished);
@@ -294,16 +291,14 @@ TEST(Trainer, OtherRecipeInTheSameFolderIsRefused) {
 // What a training writes to stderr.
 template <class Body>
 std::string messages(const Body& body) {
-  set_quiet(false);
-  testing::internal::CaptureStderr();
+  const test::CapturedLog captured;
   std::string failure;
   try {
     body();
   } catch (const Error& error) {
     failure = error.what();
   }
-  set_quiet(true);
-  return testing::internal::GetCapturedStderr() + failure;
+  return captured.text() + failure;
 }
 
 // Length, place, threads and intervals may change; what is computed stays the same, bit for bit.

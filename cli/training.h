@@ -1,0 +1,45 @@
+// What the commands that train from a recipe have in common.
+#pragma once
+
+#include <iostream>
+#include <memory>
+
+#include "cli/outputs.h"
+#include "cli/stop_signals.h"
+#include "cli/threads.h"
+#include "cli/usage.h"
+#include "fourm/core/config.h"
+#include "fourm/core/strings.h"
+
+namespace fourm {
+
+/// Adds the options of a training to `verb`, and the callback that reads the Recipe and calls train(recipe, stop token).
+template <class Recipe, class Train>
+void add_training(CLI::App& verb, const std::string& recipe_help, Train train) {
+  struct Options {
+    std::string recipe;
+    std::vector<std::string> overrides;
+    bool print_config = false;
+  };
+  const auto options = std::make_shared<Options>();
+  verb.add_option("RECIPE.yaml", options->recipe, recipe_help)->required();
+  verb.add_option("key=value", options->overrides, "changes to it, such as training.steps=100");
+  verb.add_flag("--print-config", options->print_config, "print the recipe with every key, and do nothing else");
+  verb.callback([options, train] {
+    for (const auto& assignment : options->overrides)
+      if (assignment.find('=') == std::string::npos || assignment.starts_with('='))
+        throw UsageError("expected key=value, got " + printable(assignment));
+    Recipe recipe;
+    load_config(options->recipe, options->overrides, recipe);
+    if (options->print_config) {
+      std::cout << yaml_text(to_yaml(recipe)) << "\n";
+      return;
+    }
+    check_run_folder(recipe.out);
+    use_threads(recipe.training.threads);
+    const StopSignals signals;
+    train(recipe, StopSignals::requested).check_finished(recipe.out);
+  });
+}
+
+}  // namespace fourm
