@@ -2,6 +2,7 @@
 #include <iostream>
 
 #include "cli/bundled.h"
+#include "cli/tensor_memory.h"
 #include "cli/threads.h"
 #include "cli/usage.h"
 #include "cli/verbs.h"
@@ -52,6 +53,7 @@ void add_bench(CLI::App& program) {
       std::printf("%-10s %-10s %-5s %10s %8s %8s %8s\n", "workload", "engine", "type", "seconds", "first", "GiB",
                   "of peak");
     use_threads(o->threads);
+    o->bench.release_memory = release_freed_memory;
     bench(o->bench, [&](const Json& r) {
       if (o->json) {
         std::cout << json_text(r) << std::endl;

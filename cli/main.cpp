@@ -8,12 +8,12 @@
 #include <cstring>
 #include <new>
 
+#include "cli/tensor_memory.h"
 #include "cli/terminal_log.h"
 #include "cli/usage.h"
 #include "cli/verbs.h"
 #include "fourm/core/error.h"
 #include "fourm/core/log.h"
-#include "fourm/nn/tensor_memory.h"
 
 namespace {
 

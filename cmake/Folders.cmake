@@ -80,6 +80,7 @@ function(fourm_tests)
     target_link_libraries(test_${name} PRIVATE fourm_flags fourm_plain_deps GTest::gtest GTest::gtest_main)
     target_compile_definitions(test_${name} PRIVATE FOURM_SOURCE_DIR="${PROJECT_SOURCE_DIR}")
     if(name STREQUAL cli)  # runs the program as a user does
+      target_sources(test_cli PRIVATE ${PROJECT_SOURCE_DIR}/cli/tensor_memory.cpp ${PROJECT_SOURCE_DIR}/cli/terminal_log.cpp)
       add_dependencies(test_cli fourm example_read_pictures)
       target_compile_definitions(test_cli PRIVATE FOURM_PROGRAM="$<TARGET_FILE:fourm>"
         FOURM_EXAMPLE="$<TARGET_FILE:example_read_pictures>")

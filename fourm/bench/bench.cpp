@@ -19,7 +19,6 @@
 #include "fourm/generate/engine.h"
 #include "fourm/nn/onednn.h"
 #include "fourm/nn/packed_linear.h"
-#include "fourm/nn/tensor_memory.h"
 
 namespace fourm {
 namespace {
@@ -124,8 +123,8 @@ double peak_memory() {
     if (line.starts_with("VmHWM:")) return std::strtod(line.c_str() + 6, nullptr) / (1 << 20);
   return 0;
 }
-void reset_peak() {
-  give_back_freed_memory();
+void reset_peak(const BenchConfig& config) {
+  if (config.release_memory) config.release_memory();
   std::ofstream("/proc/self/clear_refs") << "5";
 }
 
@@ -168,7 +167,7 @@ struct Runner {
 void time_family(const std::vector<Runner>& runners, const BenchConfig& config,
                  const std::function<void(const Json&)>& line) {
   for (size_t w = 0; w < runners[0].workloads.size(); ++w) {
-    reset_peak();
+    reset_peak(config);
     struct Record {
       std::map<std::string, Peak> peaks;
       std::map<std::string, std::vector<double>> gflops, shares;  // by peak, of each run

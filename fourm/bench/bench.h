@@ -18,6 +18,7 @@ struct BenchConfig {
   std::vector<std::string> engines{"fast"};
   std::string precision = "f32";
   int64_t repeats = 3;
+  std::function<void()> release_memory;  ///< returns memory that the program keeps, before the peak is measured
 };
 
 /// Calls `line` with one record a workload and engine: workload, engine, precision, size, threads, median_s, all, ready_s

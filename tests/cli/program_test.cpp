@@ -9,6 +9,7 @@
 #include <cstdlib>
 #include <sstream>
 
+#include "fourm/core/config.h"
 #include "fourm/core/file.h"
 #include "fourm/core/json.h"
 #include "fourm/io/image.h"
@@ -81,7 +82,9 @@ TEST_F(Program, UsageErrorsAreOneLineWithASuggestion) {
       {"tokenizer train r.yaml --training.steps 5", "written without dashes: training.steps=VALUE"},
       {"rooms --out x extra", "fourm: rooms: unexpected argument 'extra'"},
       {"generate", "fourm: generate: --model is required"},
-      {"rooms --count many --out x", "many"}};
+      {"rooms --count many --out x", "many"},
+      {"rooms --split dev --out x", "dev"},
+      {"pretrain r.yaml training.steps", "expected key=value, got 'training.steps'"}};
   for (const auto& [arguments, message] : cases) {
     const Outcome outcome = run(arguments);
     EXPECT_EQ(outcome.code, 2) << arguments;
@@ -90,6 +93,19 @@ TEST_F(Program, UsageErrorsAreOneLineWithASuggestion) {
     EXPECT_EQ(std::count(outcome.errors.begin(), outcome.errors.end(), '\n'), 1) << outcome.errors;
     EXPECT_EQ(outcome.out, "") << arguments;
   }
+}
+
+TEST_F(Program, RecipesArePrintedInFull) {
+  const fs::path recipe = folder_ / "recipe.yaml", run_folder = folder_ / "run";
+  write_file(recipe, "out: " + run_folder.string() + "\ndata: nowhere\n");
+  for (const char* verb : {"pretrain", "tokenizer train", "clip train"}) {
+    const Outcome outcome = run(std::string(verb) + " " + recipe.string() + " training.steps=7 --print-config");
+    EXPECT_EQ(outcome.code, 0) << outcome.errors;
+    const YAML::Node node = parse_yaml(outcome.out, verb);
+    EXPECT_EQ(node["training"]["steps"].as<int>(), 7) << verb;
+    EXPECT_TRUE(node["training"]["checkpoint_every"].IsDefined()) << "keys with defaults are printed too";
+  }
+  EXPECT_FALSE(fs::exists(run_folder));
 }
 
 TEST_F(Program, OutputsThatCannotBeWrittenAreNoticedFirst) {

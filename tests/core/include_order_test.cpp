@@ -51,5 +51,22 @@ TEST(IncludeOrder, PlainFoldersHaveNoTensorHeaders) {
     }
 }
 
+// Signals, threads, the environment and the terminal belong to programs.
+TEST(Library, HasNoProcessWideEffects) {
+  static const std::regex effect(
+      R"re(\b(getenv|setenv|putenv|sigaction|raise|set_num_threads|omp_set_\w+|SetAllocator|mallopt|execve?)\s*\()re"
+      R"re(|std::(cout|cerr|clog|signal|exit)\b|\b(stdout|stderr)\b|\b(printf|puts|putchar)\s*\()re");
+  for (const auto& entry : fs::recursive_directory_iterator(fs::path(FOURM_SOURCE_DIR) / "fourm")) {
+    if (!entry.is_regular_file()) continue;
+    std::ifstream in(entry.path());
+    int number = 0;
+    for (std::string line; std::getline(in, line);) {
+      ++number;
+      const std::string code = line.substr(0, line.find("//"));
+      EXPECT_FALSE(std::regex_search(code, effect)) << entry.path() << ":" << number << ": " << line;
+    }
+  }
+}
+
 }  // namespace
 }  // namespace fourm

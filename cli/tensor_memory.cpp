@@ -1,4 +1,4 @@
-#include "fourm/nn/tensor_memory.h"
+#include "cli/tensor_memory.h"
 
 #include <c10/core/Allocator.h>
 #include <c10/core/impl/alloc_cpu.h>
@@ -40,7 +40,7 @@ void keep_freed_memory() {
   mallopt(M_TRIM_THRESHOLD, 64 << 20);
 }
 
-void give_back_freed_memory() {
+void release_freed_memory() {
   cache().clear();
   malloc_trim(0);
 }

@@ -1,5 +1,5 @@
 // Tensors in memory that the process keeps.
-#include "fourm/nn/tensor_memory.h"
+#include "cli/tensor_memory.h"
 
 #include "tests/support/compare.h"
 
@@ -26,7 +26,7 @@ TEST(TensorMemory, ServesOperatorsAndTakesItBack) {
   const Tensor picture = test::wave({1, 64, 60, 60}, 0.3), kernel = test::wave({32, 64, 3, 3}, 0.9);
   const Tensor y = at::conv2d(picture, kernel);
   EXPECT_LE(test::largest_difference(y, at::conv2d(picture.to(at::kDouble), kernel.to(at::kDouble))), 1e-3);
-  give_back_freed_memory();
+  release_freed_memory();
   EXPECT_TRUE(at::equal(at::conv2d(picture, kernel), y));
 }
 
