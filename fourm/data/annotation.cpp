@@ -161,8 +161,9 @@ void parse_people(const Json& json, Annotation& annotation, const std::string& w
 }
 
 CropView view_of(const Annotation& annotation, const TextDraw& draw) {
-  CropView view = draw.view.value_or(CropView{1, 1, 0, 0, 1, 1, false});
-  if (draw.view && annotation.width > 0 && annotation.height > 0) {
+  if (!draw.view) return centre_view(annotation, {}).value_or(CropView{1, 1, 0, 0, 1, 1, false});
+  CropView view = *draw.view;
+  if (annotation.width > 0 && annotation.height > 0) {
     view.width = annotation.width;
     view.height = annotation.height;
   }

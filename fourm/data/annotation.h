@@ -36,6 +36,9 @@ struct Annotation {
   std::vector<std::vector<PaletteColour>> palettes;  ///< any of them fits
   std::optional<std::vector<HumanPose>> people;
   bool boxes_in_pixels = false;  ///< of people; otherwise 0 to 1
+
+  /// Whether it holds boxes or poses, which lie in an image and are cut with it.
+  bool has_regions() const { return boxes.has_value() || people.has_value(); }
 };
 
 /// Texts: a text, {"caption": text or list} or {"text": ...}, a list of these. Boxes: {"instances": [{"boxes",
@@ -54,7 +57,7 @@ std::optional<CropView> centre_view(const Annotation& annotation, const std::opt
 
 /// How one text is drawn from an annotation.
 struct TextDraw {
-  std::optional<CropView> view;   ///< what of the image is seen
+  std::optional<CropView> view;   ///< the crop of the image; absent: the middle square, or the whole where no size is stated
   std::optional<int64_t> number;  ///< of the caption; absent: a random one
   bool mirror = true;             ///< exchange left and right in the captions of a mirrored view
   int64_t bins = 1000;            ///< steps of a box coordinate

@@ -14,6 +14,7 @@
 #include "fourm/core/strings.h"
 #include "fourm/data/annotation.h"
 #include "fourm/data/crop.h"
+#include "fourm/data/default_view.h"
 #include "fourm/data/member_name.h"
 #include "fourm/data/token_set.h"
 #include "fourm/io/npz.h"
@@ -39,6 +40,13 @@ struct Facts {
   int64_t crops = 0, tokens = 0;
   std::vector<CropView> views;
   std::map<std::string, std::string> warnings;  // of reading it, by modality and topic
+  std::string follows_crop;  // the modality that training cuts with the image; empty: none
+};
+
+// What is known of the crops of a sample.
+struct SampleCrops {
+  std::vector<CropView> views;                            // from crop_settings
+  std::function<std::optional<CropView>()> default_view;  // without them
 };
 
 // A message about a file that was read without a name.
@@ -95,9 +103,9 @@ class FileCheck {
     }
   }
 
-  /// `file`: that the bytes are from, or its archive. `views`: the crop settings of the sample, if there are any.
+  /// `file`: that the bytes are from, or its archive.
   Facts operator()(const std::string& modality, const fs::path& file, const std::string& extension,
-                   const std::string& bytes, const std::vector<CropView>& views) const {
+                   const std::string& bytes, const SampleCrops& sample) const {
     Facts facts;
     expect(!bytes.empty(), "restore it from its source, or remove the sample", "the file is empty");
     const auto rows = rows_.find(modality);
@@ -129,7 +137,7 @@ class FileCheck {
         break;
     }
     if (rows != rows_.end())
-      for (const Modality& m : rows->second) read(m, extension, bytes, views, facts);
+      for (const Modality& m : rows->second) read(m, extension, bytes, sample, facts);
     return facts;
   }
 
@@ -205,15 +213,20 @@ class FileCheck {
   }
 
   // All that training can read of the file, for every crop and every caption.
-  void read(const Modality& m, const std::string& extension, const std::string& bytes,
-            const std::vector<CropView>& views, Facts& facts) const {
+  void read(const Modality& m, const std::string& extension, const std::string& bytes, const SampleCrops& sample,
+            Facts& facts) const {
+    const std::vector<CropView>& views = sample.views;
     const ModalityFile file(m, bytes, extension, "");
     facts.crops = file.crops();
+    if (file.follows_crop()) facts.follows_crop = m.name;
+    const std::optional<CropView> default_view =
+        views.empty() && file.needs_image_size() ? sample.default_view() : std::nullopt;
     const int64_t crops = std::max<int64_t>({1, file.crops(), static_cast<int64_t>(views.size())});
     for (int64_t k = 0; k < std::max(crops, file.variants()); ++k) {
       ModalityFile::Choice choice;
       choice.crop = std::min(k, std::max<int64_t>(file.crops(), 1) - 1);
       choice.number = std::min(k, file.variants() - 1);
+      choice.view = default_view;
       if (!views.empty()) choice.view = views[std::min<int64_t>(k, static_cast<int64_t>(views.size()) - 1)];
       Random random(0, {static_cast<uint64_t>(k)});
       if (m.kind != ModalityKind::kSequence || text_)
@@ -397,7 +410,14 @@ CheckReport check_data(const std::string& path, const CheckOptions& options) {
   parallel_for(
       n,
       [&](int64_t i) {
-        std::vector<CropView> views;
+        SampleCrops crops;
+        crops.default_view = [&]() -> std::optional<CropView> {
+          try {
+            return default_view(source, i);
+          } catch (const Error&) {  // a fault of the image, which is named when the image is checked
+            return CropView{1, 1, 0, 0, 1, 1, false};
+          }
+        };
         const auto look_at = [&](const std::string& modality) {
           if (!source.has(i, modality)) return;
           ++files;
@@ -406,7 +426,7 @@ CheckReport check_data(const std::string& path, const CheckOptions& options) {
           };
           try {
             seen[i][modality] = look(modality, source.file(i, modality), source.extension(i, modality),
-                                     source.read(i, modality), views);
+                                     source.read(i, modality), crops);
           } catch (const Finding& finding) {
             complain(finding.what(), finding.remedy);
           } catch (const Error& error) {
@@ -415,7 +435,7 @@ CheckReport check_data(const std::string& path, const CheckOptions& options) {
         };
         look_at("crop_settings");
         if (const auto settings = seen[i].find("crop_settings"); settings != seen[i].end())
-          views = settings->second.views;
+          crops.views = settings->second.views;
         for (const auto& modality : modalities)
           if (modality != "crop_settings") look_at(modality);
         ++done;
@@ -465,6 +485,9 @@ CheckReport check_data(const std::string& path, const CheckOptions& options) {
         complain(modality,
                  concat("has ", counted(facts.crops, "crop"), ", other files of the sample have ", usual(crops)),
                  "tokenise the sample again with one crop_settings");
+      if (!facts.follows_crop.empty() && !source.has(i, "crop_settings") && !crops.empty() && usual(crops) > 1)
+        complain(modality, crops_unknown(facts.follows_crop, usual(crops)),
+                 "tokenise the data set with `fourm tokenize`");
       if (sizes.size() < 2 || facts.width == 0) continue;
       const auto [width, height] = usual(sizes);
       if (facts.width != width || facts.height != height)

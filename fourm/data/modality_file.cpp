@@ -128,6 +128,21 @@ std::optional<CropView> ModalityFile::centre(const std::optional<CropView>& imag
   return annotation ? centre_view(*annotation, image) : image;
 }
 
+bool ModalityFile::follows_crop() const {
+  const auto* annotation = std::get_if<Annotation>(&content_);
+  return std::holds_alternative<Picture>(content_) || (annotation && annotation->has_regions());
+}
+
+bool ModalityFile::needs_image_size() const {
+  const auto* annotation = std::get_if<Annotation>(&content_);
+  return annotation && annotation->has_regions() && !centre_view(*annotation, {});
+}
+
+bool ModalityFile::has_poses() const {
+  const auto* annotation = std::get_if<Annotation>(&content_);
+  return annotation && annotation->people && !annotation->people->empty();
+}
+
 ModalityData ModalityFile::data(const Choice& choice, const WordPiece* text, int64_t bins, Random& random,
                                 const Tell& tell) const {
   const Modality& m = modality_;

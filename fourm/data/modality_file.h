@@ -59,7 +59,7 @@ class ModalityFile {
   struct Choice {
     int64_t crop = 0;               ///< below crops()
     std::optional<int64_t> number;  ///< of the variant; absent: a random one
-    std::optional<CropView> view;   ///< the crop of the image; absent: all of it (images: the centre)
+    std::optional<CropView> view;   ///< the crop of the image; absent: its middle square
     bool mirror = true;             ///< exchange left and right in captions of a mirrored view
   };
   /// Called with a warning where something is left out or read in an unexpected way.
@@ -69,6 +69,12 @@ class ModalityFile {
   ModalityData data(const Choice& choice, const WordPiece* text, int64_t bins, Random& random, const Tell& tell) const;
   /// What a text says, without a text tokenizer. Only for files of text.
   std::vector<std::string> pieces(const Choice& choice, int64_t bins, Random& random) const;
+  /// Whether it is cut with the image: an image file, boxes or poses.
+  bool follows_crop() const;
+  /// Whether it holds boxes or poses and does not state the size of their image.
+  bool needs_image_size() const;
+  /// Whether it holds poses, which cannot be mirrored, since their tokens are those of the image as it is.
+  bool has_poses() const;
   bool is_text() const { return std::holds_alternative<Annotation>(content_); }
 
  private:

@@ -76,8 +76,9 @@ TokenReader::TokenReader(std::vector<ReaderSet> sets, uint64_t seed, int64_t buf
   for (size_t s = 0; s < sets.size(); ++s) {
     std::vector<bool> out = left_out(sets[s]);
     const auto samples = sets[s].tokens.size() - std::count(out.begin(), out.end(), true);
-    auto memory = std::make_unique<SampleBuffer>([this, s](int64_t number) { return read(s, number); }, buffer,
-                                                 sets[s].repeats, seed, s);
+    auto memory = std::make_unique<SampleBuffer<SampleFiles>>(
+        [this, s](int64_t number) { return parts_[s].tokens.read(place(s, number).index); }, buffer, sets[s].repeats,
+        seed, s);
     parts_.push_back({std::move(sets[s].tokens), std::move(out), samples, share[s], std::move(memory), {}});
   }
 }
@@ -140,14 +141,11 @@ TokenReader::Place TokenReader::place(int64_t visit) const {
   return place(at.set, parts_[at.set].buffer->number(at.visit));
 }
 
-TokenSample TokenReader::read(size_t set, int64_t number) const {
-  return parts_[set].tokens.sample(place(set, number).index,
-                                   Random(seed_, {kSample, set, static_cast<uint64_t>(number)}));
-}
-
 TokenReader::Visit TokenReader::visit(int64_t visit) const {
   const Turn at = turn(visit);
-  return {at.set, parts_[at.set].buffer->sample(at.visit)};
+  const Part& part = parts_[at.set];
+  const Random random(seed_, {kSample, at.set, static_cast<uint64_t>(at.visit)});
+  return {at.set, std::make_shared<const TokenSample>(part.tokens.draw(*part.buffer->sample(at.visit), random))};
 }
 
 }  // namespace fourm

@@ -62,16 +62,15 @@ class TokenReader {
   // A set, and what is in memory of it.
   struct Part {
     TokenSet tokens;
-    std::vector<bool> left_out;  // by sample; empty: none
-    int64_t samples;             // of an epoch
-    int64_t share = 0;           // visits in a block
-    std::unique_ptr<SampleBuffer> buffer;
-    std::map<int64_t, Order> orders;  // by epoch
+    std::vector<bool> left_out;                         // by sample; empty: none
+    int64_t samples;                                    // of an epoch
+    int64_t share = 0;                                  // visits in a block
+    std::unique_ptr<SampleBuffer<SampleFiles>> buffer;  // of files, so that each visit draws anew
+    std::map<int64_t, Order> orders;                    // by epoch
   };
 
   Turn turn(int64_t visit) const;
   Place place(size_t set, int64_t number) const;
-  TokenSample read(size_t set, int64_t number) const;
   Order order(size_t set, int64_t epoch) const;
   Order turns(int64_t block) const;
 

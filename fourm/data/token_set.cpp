@@ -9,6 +9,7 @@
 #include "fourm/core/log.h"
 #include "fourm/core/strings.h"
 #include "fourm/data/crop.h"
+#include "fourm/data/default_view.h"
 
 namespace fourm {
 
@@ -119,10 +120,14 @@ bool TokenSet::has_any(int64_t i, const std::vector<std::string>& modalities) co
   });
 }
 
-TokenSample TokenSet::sample(int64_t i, Random random) const {
-  // How many crops there are must be known before one is drawn.
-  std::optional<std::vector<CropView>> views;
-  int64_t crops = 0;
+std::string crops_unknown(const std::string& modality, int64_t crops) {
+  return concat("cannot be cut to the ", crops, " crops of the sample, which has no crop_settings; add crop_settings/",
+                "NAME.npy [crops, 5], or train without ", modality);
+}
+
+SampleFiles TokenSet::read(int64_t i) const {
+  SampleFiles sample;
+  auto& [files, crops, views, view] = sample;
   const auto agree = [&](int64_t n, const std::string& where) {
     check(crops == 0 || n == crops, where, ": has ", counted(n, "crop"), ", other files of the sample have ", crops);
     crops = n;
@@ -132,17 +137,33 @@ TokenSample TokenSet::sample(int64_t i, Random random) const {
     views = decode_crop_settings(source_.read(i, "crop_settings"), where);
     agree(static_cast<int64_t>(views->size()), where);
   }
-  std::vector<ModalityFile> files;
   for (const Part& part : parts_) {
     if (!source_.has(i, part.folder)) continue;
     files.emplace_back(part.modality, source_.read(i, part.folder), source_.extension(i, part.folder),
                        source_.origin(i, part.folder));
     if (files.back().crops() > 0) agree(files.back().crops(), files.back().where());
   }
+  if (views) return sample;
+  for (const ModalityFile& file : files)
+    check(crops < 2 || !file.follows_crop(), file.where(), ": ", crops_unknown(file.modality().name, crops));
+  const auto unsized =
+      std::find_if(files.begin(), files.end(), [](const auto& file) { return file.needs_image_size(); });
+  if (unsized == files.end()) return sample;
+  view = default_view(source_, i);
+  const std::string& name = unsized->modality().name;
+  if (!view && crops > 0 && first_time(name + " size"))
+    warn(
+        unsized->where(), ": the size of the image is not known, so ", name,
+        " is taken to be of a square image; add \"height\" and \"width\", or crop_settings (other samples of this kind "
+        "are not named)");
+  return sample;
+}
+
+TokenSample TokenSet::draw(const SampleFiles& read, Random random) const {
+  const auto& [files, crops, views, default_view] = read;
   ModalityFile::Choice choice;
   if (options_.random_crop) choice.crop = random.below(std::max<int64_t>(crops, 1));
   const uint64_t seed = random.bits64();
-  if (views) choice.view = (*views)[choice.crop];
 
   TokenSample sample;
   for (const ModalityFile& file : files) {
@@ -159,6 +180,13 @@ TokenSample TokenSet::sample(int64_t i, Random random) const {
     const bool paired = of_crop || (options_.aligned_captions && crops > 1 && file.variants() == crops);
     choice.number = paired ? std::optional(choice.crop) : std::nullopt;
     choice.mirror = !of_crop && (!paired || whole_image_texts_);
+    choice.view = views ? std::optional((*views)[choice.crop]) : file.needs_image_size() ? default_view : std::nullopt;
+    if (choice.view && choice.view->flip && file.has_poses()) {
+      if (first_time(name + " mirrored"))
+        warn(file.where(), ": poses cannot be mirrored, so mirrored crops go without ", name,
+             " (other samples of this kind are not named)");
+      continue;
+    }
     const bool unpaired = options_.aligned_captions && crops > 1 && file.variants() > 1 && !paired;
     if (unpaired && first_time(name + " pairs"))
       note(file.where(), ": holds ", file.variants(), " variants of ", name, " for ", crops,

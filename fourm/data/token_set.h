@@ -8,7 +8,8 @@
 //   det/NAME.json, metadata/NAME.json, ...: of the whole image
 //   dataset.yaml, modalities.yaml, made_from.json: what the set is (optional)
 //
-// Crops of one number belong together in all modalities; boxes are cut as they are.
+// Crops of one number belong together in all modalities; boxes and poses are cut as they are. Without `crop_settings`
+// images, boxes and poses are cut to the middle square (data/default_view.h).
 #pragma once
 
 #include <memory>
@@ -25,6 +26,17 @@ struct TokenSetOptions {
   /// Draws one of the crops. False: crop 0, which the original evaluates on.
   bool random_crop = true;
 };
+
+/// The files of a sample, read but not yet drawn from. The set that read them must outlive them.
+struct SampleFiles {
+  std::vector<ModalityFile> files;             ///< of the modalities that the sample has, sorted by name
+  int64_t crops = 0;                           ///< how many crops they hold; 0: none of them holds crops
+  std::optional<std::vector<CropView>> views;  ///< from crop_settings, one a crop
+  std::optional<CropView> default_view;        ///< of boxes and poses that do not state the size of their image
+};
+
+/// The message where `modality`, of images, boxes or poses, is to be cut to one of several crops without crop_settings.
+std::string crops_unknown(const std::string& modality, int64_t crops);
 
 /// Whether texts are about the whole image and not about a crop of it: as `texts` of dataset.yaml says (whole_image or
 /// crops), which `fourm data convert` writes; without it, whether `fourm tokenize` wrote the set.
@@ -57,11 +69,15 @@ class TokenSet {
   bool has_any(int64_t i, const std::vector<std::string>& modalities) const;
   /// The first sample of each shard.
   const std::vector<int64_t>& shards() const { return source_.shards(); }
-  /// Sample i; `random` chooses crop and text. Each modality has random numbers of its own, which the other modalities
-  /// do not change. Modalities that the sample lacks are absent. Error naming the file on
-  /// another number of crops or tokens and on a token outside its vocabulary. What is cut or cannot be paired is a
-  /// warning, once for each modality. May be called from several threads.
-  TokenSample sample(int64_t i, Random random) const;
+  /// The files of sample i. May be called from several threads.
+  SampleFiles read(int64_t i) const;
+  /// read(i), then draw().
+  TokenSample sample(int64_t i, Random random) const { return draw(read(i), random); }
+  /// A sample from files that were read; `random` chooses crop and text. Each modality has random numbers of its own, which the other modalities
+  /// do not change. Modalities that the sample lacks are absent, and so are poses of people in a mirrored crop. Error naming
+  /// the file on another number of crops or tokens and on a token outside its vocabulary. What is cut, left out or cannot
+  /// be paired is a warning, once for each modality. May be called from several threads.
+  TokenSample draw(const SampleFiles& read, Random random) const;
 
  private:
   struct Part {

@@ -59,8 +59,9 @@ TEST_F(ReaderTest, EveryLayoutGivesTheSameSamples) {
           tar.add(folders.name(i) + "." + modality + "." + folders.extension(i, modality), folders.read(i, modality));
     });
   const TokenSet plain((root / "folders").string(), all, *text);
-  for (const char* layout : {"shards", "shards/[rgb@64,tok_depth@64,caption,det]/shard-{00000..00002}.tar", "together",
-                             "together/shard-{00000..00001}.tar"}) {
+  for (const char* layout :
+       {"shards", "shards/[rgb@64,tok_depth@64,caption,det,crop_settings]/shard-{00000..00002}.tar", "together",
+        "together/shard-{00000..00001}.tar"}) {
     const TokenSet set((root / layout).string(), all, *text);
     ASSERT_EQ(set.size(), plain.size());
     for (int64_t i = 0; i < set.size(); ++i) {
@@ -168,7 +169,9 @@ TEST_F(ReaderTest, SamplesMayLackModalities) {
   const test::CapturedLog captured;
   const TokenSet without((root / "folders").string(), all, *text);
   const std::string warning = captured.text();
-  EXPECT_NE(warning.find("warning: " + (root / "folders").string() + ": has no caption (it has det"), std::string::npos)
+  EXPECT_NE(
+      warning.find("warning: " + (root / "folders").string() + ": has no caption (it has crop_settings, det"),
+      std::string::npos)
       << warning;
   EXPECT_EQ(without.modalities(), (std::vector<std::string>{"det", "rgb@64", "tok_depth@64"}));
   EXPECT_EQ(without.sample(3, Random(1)).size(), 3u);
@@ -342,6 +345,28 @@ TEST(PrefetcherTest, GivesEachResultOnceInAnyOrderAndPassesErrorsOn) {
   for (const int64_t i : {0, 1, 2, 3, 10, 11, 4, 5, 6}) EXPECT_EQ(squares.get(i), i * i);
   EXPECT_THROW(squares.get(7), Error);
   EXPECT_EQ(squares.get(8), 64);
+}
+
+// Files stay in memory for the repeats of a sample, and each repeat draws its crop and caption anew.
+TEST_F(ReaderTest, EachRepeatDrawsCropAndCaptionAnew) {
+  const std::string path = (root / "folders").string();
+  const auto repeated = [&](int64_t repeats) {
+    std::vector<ReaderSet> sets;
+    sets.push_back({TokenSet(path, all, *text), 1, repeats});
+    return TokenReader(std::move(sets), 1, 10);
+  };
+  const TokenReader r = repeated(8);
+  std::map<int64_t, std::set<int64_t>> crops;
+  for (int64_t visit = 0; visit < 80; ++visit)
+    crops[r.place(visit).index].insert(r.visit(visit).sample->at("tok_depth@64").ids[0]);
+  ASSERT_EQ(crops.size(), 10u);
+  size_t both = 0;
+  for (const auto& [index, seen] : crops) both += seen.size() == 2;
+  EXPECT_GE(both, 8u);
+  // A run that goes on from any visit draws the same.
+  const TokenReader later = repeated(8);
+  for (int64_t visit = 33; visit < 80; ++visit)
+    EXPECT_TRUE(same(*later.visit(visit).sample, *r.visit(visit).sample)) << visit;
 }
 
 }  // namespace

@@ -7,6 +7,7 @@
 
 #include "fourm/core/error.h"
 #include "fourm/core/parallel.h"
+#include "fourm/data/sample.h"
 
 namespace fourm {
 namespace {
@@ -16,7 +17,7 @@ int64_t number_of(const std::shared_ptr<const TokenSample>& sample) { return sam
 
 TEST(SampleBuffer, EverySampleIsUsedSoOftenAndReadOnce) {
   std::map<int64_t, int> reads, uses;
-  SampleBuffer buffer([&](int64_t n) { return ++reads[n], numbered(n); }, 10, 4, 1);
+  SampleBuffer<TokenSample> buffer([&](int64_t n) { return ++reads[n], numbered(n); }, 10, 4, 1);
   bool in_order = true;
   for (int64_t visit = 0; visit < 120; ++visit) {
     const int64_t n = number_of(buffer.sample(visit));
@@ -30,12 +31,12 @@ TEST(SampleBuffer, EverySampleIsUsedSoOftenAndReadOnce) {
 }
 
 TEST(SampleBuffer, OneRepeatKeepsTheOrder) {
-  SampleBuffer buffer(numbered, 10, 1, 1);
+  SampleBuffer<TokenSample> buffer(numbered, 10, 1, 1);
   for (int64_t visit = 0; visit < 25; ++visit) EXPECT_EQ(number_of(buffer.sample(visit)), visit);
 }
 
 TEST(SampleBuffer, AVisitIsTheSameWhereverARunStartsAndOnAnyThread) {
-  SampleBuffer whole(numbered, 7, 3, 5), other_seed(numbered, 7, 3, 6);
+  SampleBuffer<TokenSample> whole(numbered, 7, 3, 5), other_seed(numbered, 7, 3, 6);
   std::vector<int64_t> order;
   int different = 0;
   for (int64_t visit = 0; visit < 100; ++visit) {
@@ -44,10 +45,10 @@ TEST(SampleBuffer, AVisitIsTheSameWhereverARunStartsAndOnAnyThread) {
   }
   EXPECT_GT(different, 20);
   for (const int64_t start : {1, 20, 21, 50, 99}) {
-    SampleBuffer later(numbered, 7, 3, 5);
+    SampleBuffer<TokenSample> later(numbered, 7, 3, 5);
     for (int64_t visit = start; visit < 100; ++visit) ASSERT_EQ(number_of(later.sample(visit)), order[visit]);
   }
-  SampleBuffer shared(numbered, 7, 3, 5);
+  SampleBuffer<TokenSample> shared(numbered, 7, 3, 5);
   std::atomic<int> wrong = 0;
   parallel_for(
       100, [&](int64_t visit) { wrong += number_of(shared.sample(visit)) != order[visit]; }, 4);
@@ -55,8 +56,8 @@ TEST(SampleBuffer, AVisitIsTheSameWhereverARunStartsAndOnAnyThread) {
 }
 
 TEST(SampleBuffer, SaysWhatIsWrong) {
-  EXPECT_THROW(SampleBuffer(numbered, 0, 4, 1), Error);
-  EXPECT_THROW(SampleBuffer(numbered, 10, 0, 1), Error);
+  EXPECT_THROW(SampleBuffer<TokenSample>(numbered, 0, 4, 1), Error);
+  EXPECT_THROW(SampleBuffer<TokenSample>(numbered, 10, 0, 1), Error);
 }
 
 }  // namespace

@@ -32,13 +32,15 @@ inline void write_token_folder(const fs::path& root, int64_t samples, int64_t cr
     const int64_t kind = i % 4;
     const std::string& name = furniture()[kind];
     const std::string file = "room" + std::to_string(i);
-    std::vector<int64_t> depth, pixels;
+    std::vector<int64_t> depth, pixels, views;
     for (int64_t c = 0; c < crops; ++c) {
+      views.insert(views.end(), {0, 0, 64, 64, 0});
       for (int64_t t = 0; t < 16; ++t) depth.push_back((7 * kind + t + c) % 32);
       for (int64_t p = 0; p < 64 * 64 * 3; ++p) pixels.push_back((60 * kind + p % 3 + c) % 256);
     }
     write_npy(root / "tok_depth@64" / (file + ".npy"), npy_from_integers(depth, {crops, 16}, "i2"));
     write_npy(root / "rgb@64" / (file + ".npy"), npy_from_integers(pixels, {crops, 64, 64, 3}, "u1"));
+    if (crops > 1) write_npy(root / "crop_settings" / (file + ".npy"), npy_from_integers(views, {crops, 5}, "i4"));
     write_json(root / "caption" / (file + ".json"), {"a room with a " + name, "a " + name});
     write_json(root / "det" / (file + ".json"),
                {{"instances",
