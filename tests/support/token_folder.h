@@ -43,7 +43,9 @@ inline void write_token_folder(const fs::path& root, int64_t samples, int64_t cr
     if (crops > 1) write_npy(root / "crop_settings" / (file + ".npy"), npy_from_integers(views, {crops, 5}, "i4"));
     write_json(root / "caption" / (file + ".json"), {"a room with a " + name, "a " + name});
     write_json(root / "det" / (file + ".json"),
-               {{"instances",
+               {{"height", 64},
+                {"width", 64},
+                {"instances",
                  {{{"boxes", {0.1 * static_cast<double>(kind), 0.25, 0.5, 0.75}}, {"class_name", name}, {"score", 0.9}},
                   {{"boxes", {0.1, 0.1, 0.2, 0.2}}, {"class_name", name}, {"score", 0.1}}}}});
   }

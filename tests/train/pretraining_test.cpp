@@ -170,7 +170,8 @@ TEST_F(PretrainingTest, SetsOfAMixtureMayHaveDifferentModalitiesAndMasking) {
   };
   const std::string warnings = test::without_baseline_warnings(run("whole")), pictures = (root / "pictures").string();
   EXPECT_EQ(warnings,
-            "warning: " + pictures + ": has no caption, det (it has rgb@64, tok_depth@64); its samples go without\n");
+            "warning: " + pictures +
+                ": has no caption, det (it has crop_settings, rgb@64, tok_depth@64); its samples go without\n");
   EXPECT_GT(last_evaluation("whole").at("all2all/caption").get<double>(), 0);
   run("cut");
   fs::remove_all(root / "cut" / "checkpoints" / "step-000008");
