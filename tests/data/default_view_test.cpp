@@ -2,12 +2,12 @@
 
 #include <gtest/gtest.h>
 
-#include "fourm/core/log.h"
 #include "fourm/data/check.h"
 #include "fourm/data/crop.h"
 #include "fourm/data/token_set.h"
 #include "fourm/io/image.h"
 #include "fourm/io/npy.h"
+#include "tests/support/captured_log.h"
 #include "tests/support/token_folder.h"
 
 namespace fourm {
@@ -75,10 +75,9 @@ TEST_F(DefaultViewTest, BoxesAreCutToTheMiddleSquareOfTheImage) {
 
 TEST_F(DefaultViewTest, AnUnknownSizeBesideTokensIsAWarning) {
   write_tokens(1);
-  set_quiet(false);
-  testing::internal::CaptureStderr();
+  const test::CapturedLog captured;
   EXPECT_EQ(text->decode(sample({"det", "tok_depth@64"}).at("det").ids, false), whole);
-  const std::string said = testing::internal::GetCapturedStderr();
+  const std::string said = captured.text();
   EXPECT_NE(said.find("det/a.json: the size of the image is not known"), std::string::npos) << said;
 }
 
