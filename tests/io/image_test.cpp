@@ -106,6 +106,7 @@ TEST(Png, LabelsAreIndicesNotColours) {
   EXPECT_EQ(decode_labels(png_bytes(2, 1, 2, PNG_COLOR_TYPE_GRAY, {{0x60}}), "x").pixels, (std::vector<uint8_t>{1, 2}));
   EXPECT_THROW(decode_labels(encode_png(noise(2, 2, 3)), "x"), Error);
   EXPECT_THROW(encode_label_png(Raster<uint8_t>(1, 1, 1, 3), {{0, 0, 0}}), Error);
+  EXPECT_THROW(decode_labels(png_bytes(1, 1, 8, PNG_COLOR_TYPE_GRAY_ALPHA, {{2, 255}}), "x"), Error);
 }
 
 TEST(Png, SixteenBitReaderKeepsEightBitValues) {
