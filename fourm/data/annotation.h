@@ -57,7 +57,7 @@ std::optional<CropView> centre_view(const Annotation& annotation, const std::opt
 
 /// How one text is drawn from an annotation.
 struct TextDraw {
-  std::optional<CropView> view;   ///< the crop of the image; absent: the middle square, or the whole where no size is stated
+  std::optional<CropView> view;   ///< the crop of the image; absent: its middle square, the whole if no size is known
   std::optional<int64_t> number;  ///< of the caption; absent: a random one
   bool mirror = true;             ///< exchange left and right in the captions of a mirrored view
   int64_t bins = 1000;            ///< steps of a box coordinate

@@ -40,7 +40,7 @@ struct Facts {
   int64_t crops = 0, tokens = 0;
   std::vector<CropView> views;
   std::map<std::string, std::string> warnings;  // of reading it, by modality and topic
-  std::string follows_crop;  // the modality that training cuts with the image; empty: none
+  std::string follows_crop;                     // the modality that training cuts with the image; empty: none
 };
 
 // What is known of the crops of a sample.

@@ -9,7 +9,7 @@
 namespace fourm {
 namespace {
 
-const std::vector<std::string> kOrder{"core", "io",        "text", "modality", "rooms",    "data", "nn",    "tokenizer",
+const std::vector<std::string> kOrder{"core", "io",    "text",     "modality", "rooms", "data",  "nn",    "tokenizer",
                                       "clip", "model", "generate", "eval",     "train", "bench", "parity"};
 
 size_t rank(const std::string& folder) {

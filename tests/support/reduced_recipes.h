@@ -4,6 +4,7 @@
 
 #include "fourm/core/config.h"
 #include "fourm/core/json.h"
+#include "fourm/core/strings.h"
 #include "fourm/data/crop.h"
 #include "fourm/io/image.h"
 #include "fourm/io/npy.h"
@@ -56,7 +57,8 @@ class MadeData {
     write_file(root_ / path, text.tokenizer_json());
   }
 
-  /// A token set: files of these modalities for each sample, of two crops.
+  /// A token set: files of these modalities for each sample, of two crops. The second is mirrored, but not where there are
+  /// poses, which mirrored crops go without.
   void token_set(const fs::path& path, const std::vector<std::string>& names, const ModalityTable& table) const {
     for (const auto& name : names) {
       const Modality m = table.at(name);
@@ -69,9 +71,10 @@ class MadeData {
           sequence(path / name, name, m, i);
       }
     }
+    const int64_t mirrored = contains(names, "human_poses") ? 0 : 1;
     for (int i = 0; i < kSamples; ++i)
       write_npy(file(path / "crop_settings", i, ".npy"),
-                npy_from_integers({0, 2, 36, 36, 0, 1, 0, 30, 40, 1}, {2, 5}, "i4"));
+                npy_from_integers({0, 2, 36, 36, 0, 1, 0, 30, 40, mirrored}, {2, 5}, "i4"));
   }
 
   /// Pictures, maps or features of the kind of an input (modality/transform.h), in a folder.
