@@ -12,6 +12,16 @@ CropView centre_view(int width, int height) {
   return {double(height), double(width), double(top), double(left), double(side), double(side), false};
 }
 
+// The largest rectangle in the middle whose ratio of width to height is allowed, as torchvision's RandomResizedCrop has it.
+static CropView largest_view(int width, int height, const CropOptions& options) {
+  double w = width, h = height;
+  if (w / h < options.min_ratio)
+    h = std::nearbyint(w / options.min_ratio);
+  else if (w / h > options.max_ratio)
+    w = std::nearbyint(h * options.max_ratio);
+  return {double(height), double(width), std::floor((height - h) / 2), std::floor((width - w) / 2), h, w, false};
+}
+
 CropView random_view(int width, int height, const CropOptions& options, Random& random) {
   CropView view{double(height), double(width), 0, 0, 0, 0, false};
   for (int attempt = 0; attempt < 10 && view.crop_width == 0; ++attempt) {
@@ -24,7 +34,7 @@ CropView random_view(int width, int height, const CropOptions& options, Random& 
     view.left = static_cast<double>(random.between(0, width - w));
     view.top = static_cast<double>(random.between(0, height - h));
   }
-  if (view.crop_width == 0) view = centre_view(width, height);  // a long strip holds no such rectangle
+  if (view.crop_width == 0) view = largest_view(width, height, options);  // no draw fits into a long strip
   view.flip = random.chance(options.flip);
   return view;
 }

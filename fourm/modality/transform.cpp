@@ -92,8 +92,8 @@ void standardise(const Raster<float>& depth, const KnownPixels& known, float* ou
     if (nothing_known || is_known(known, i)) sorted.push_back(out[i]);
   std::sort(sorted.begin(), sorted.end());
   const auto n = static_cast<double>(sorted.size());
-  const auto first = sorted.begin() + static_cast<int64_t>(0.1 * n),
-             last = sorted.begin() + static_cast<int64_t>(0.9 * n);
+  auto first = sorted.begin() + static_cast<int64_t>(0.1 * n), last = sorted.begin() + static_cast<int64_t>(0.9 * n);
+  if (first == last) first = sorted.begin(), last = sorted.end();  // a single known pixel
   const double kept = std::max<double>(1, static_cast<double>(last - first));
   const double mean = std::accumulate(first, last, 0.0) / kept;
   double squares = 0;
@@ -127,6 +127,15 @@ Image resized_normals(const Image& normals, const KnownPixels& known, int size) 
   std::transform(exact.pixels.begin(), exact.pixels.end(), out.pixels.begin(),
                  [](float v) { return static_cast<uint8_t>(std::lround(std::clamp(v, 0.0F, 255.0F))); });
   return out;
+}
+
+// The unit by which a standardised map is read. Official depth tokenizers divide the stored number by 65535, whatever it
+// measures, so a stated unit says no more than that the integers are depth.
+std::optional<double> unit_to_standardise(std::string_view bytes, const std::string& origin,
+                                          std::optional<double> stated) {
+  constexpr double kOfIntegers = kMostPngMetres / 65535;
+  const bool floats = bytes.starts_with("\x93NUMPY") && decode_npy(bytes, origin).dtype[0] == 'f';
+  return stated && !floats ? std::optional(kOfIntegers) : std::nullopt;
 }
 
 // Whether pictures of the kind are stored as .npy rather than PNG.
@@ -170,8 +179,10 @@ StoredPicture decode_picture(const InputConfig& config, std::string_view bytes, 
   if (config.has_features()) return feature_map(config, decode_npy(bytes, origin), origin);
   if (config.kind == "grey" || config.kind == "mask")
     return one_channel(decode_image(bytes, origin), config.kind == "mask");
-  if (config.standardise)
+  if (config.standardise) {
     if (auto depth = standardised_values(bytes, origin)) return *std::move(depth);
+    depth_unit = unit_to_standardise(bytes, origin, depth_unit);
+  }
   if (config.kind == "depth") return decode_depth(bytes, origin, depth_unit);
   const auto png = png_kind(bytes);
   check(!png || png->bits < 16 || png->colour != 0, origin, ": is a 16-bit grey PNG, which looks like a depth map; ",
@@ -232,7 +243,8 @@ StoredPicture cut_square(const InputConfig& config, const StoredPicture& picture
       if (is_known(known, i)) part.pixels[3 * i] = 255 - part.pixels[3 * i];
   if (part.width == size && part.height == size) return part;
   if (!known.empty()) return resized_normals(part, known, size);
-  return config.has_labels() ? resize_nearest(part, size, size) : resize_bilinear(part, size, size);
+  const bool classes = config.has_labels() || config.kind == "mask";  // which have no values between
+  return classes ? resize_nearest(part, size, size) : resize_bilinear(part, size, size);
 }
 
 StoredPicture centre_square(const InputConfig& config, const StoredPicture& picture, int size) {

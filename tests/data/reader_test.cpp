@@ -169,9 +169,8 @@ TEST_F(ReaderTest, SamplesMayLackModalities) {
   const test::CapturedLog captured;
   const TokenSet without((root / "folders").string(), all, *text);
   const std::string warning = captured.text();
-  EXPECT_NE(
-      warning.find("warning: " + (root / "folders").string() + ": has no caption (it has crop_settings, det"),
-      std::string::npos)
+  EXPECT_NE(warning.find("warning: " + (root / "folders").string() + ": has no caption (it has crop_settings, det"),
+            std::string::npos)
       << warning;
   EXPECT_EQ(without.modalities(), (std::vector<std::string>{"det", "rgb@64", "tok_depth@64"}));
   EXPECT_EQ(without.sample(3, Random(1)).size(), 3u);
@@ -279,6 +278,19 @@ TEST(CropTest, MirroredWords) {
             "A lamp, right of the bed; LEFT! Rightmost, right-hand, bright, cleft");
   const std::string text = "Left and right, the rightmost lamp";
   EXPECT_EQ(mirror_words(mirror_words(text)), text);
+}
+
+// torchvision's RandomResizedCrop takes the largest middle rectangle of an allowed ratio where no draw fits.
+TEST(CropTest, LongStripsGiveTheLargestAllowedRectangle) {
+  Random random(3);
+  const CropView wide = random_view(1000, 100, {}, random), tall = random_view(100, 1001, {}, random);
+  EXPECT_EQ(wide.crop_width, 133);  // 100 * 4 / 3
+  EXPECT_EQ(wide.crop_height, 100);
+  EXPECT_EQ(wide.left, 433);
+  EXPECT_EQ(wide.top, 0);
+  EXPECT_EQ(tall.crop_width, 100);
+  EXPECT_EQ(tall.crop_height, 133);
+  EXPECT_EQ(tall.top, 434);
 }
 
 TEST(CropTest, ViewsLieInsideAndSurviveTheirFile) {

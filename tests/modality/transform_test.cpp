@@ -179,6 +179,50 @@ TEST(Transform, StandardisedDepthLeavesHolesOut) {
   for (int i = 100; i < 200; ++i) EXPECT_EQ(values[i], plain[90 + i % 10]);  // the nearest known pixel
 }
 
+TEST(Transform, ASingleKnownDepthIsTheMean) {
+  InputConfig config = of_kind("depth");
+  config.standardise = true;
+  Raster<float> depth(8, 8, 1, 0);
+  depth.pixels[5] = 3;
+  float values[64];
+  to_network(config, depth, false, values);
+  for (const float value : values) EXPECT_EQ(value, 0);
+}
+
+TEST(Transform, AStatedUnitDoesNotChangeStandardisedDepth) {
+  InputConfig config = of_kind("depth");
+  config.standardise = true;
+  std::vector<int64_t> stored;
+  for (int64_t i = 0; i < 64; ++i) stored.push_back(20000 + 100 * (i * 37 % 64));
+  const std::string integers = encode_npy(npy_from_integers(stored, {8, 8}, "u2"));
+  const auto values = [&](double unit) {
+    std::vector<float> out(64);
+    to_network(config, decode_picture(config, integers, "x.npy", unit), false, out.data());
+    return out;
+  };
+  const std::vector<float> expected = values(0.001);
+  // The original: stored / 65535, minus the mean, over sqrt(variance + 1e-6) of the middle 80 %.
+  std::vector<double> middle;
+  for (int64_t k = 6; k < 57; ++k) middle.push_back((20000 + 100.0 * static_cast<double>(k)) / 65535);
+  double mean = 0, variance = 0;
+  for (const double v : middle) mean += v / static_cast<double>(middle.size());
+  for (const double v : middle) variance += (v - mean) * (v - mean) / static_cast<double>(middle.size() - 1);
+  for (size_t i = 0; i < 64; ++i)
+    EXPECT_NEAR(expected[i], (static_cast<double>(stored[i]) / 65535 - mean) / std::sqrt(variance + 1e-6), 1e-4);
+  for (const double unit : {0.01, 0.02, 1.0, 0.0000001}) EXPECT_EQ(values(unit), expected) << unit;
+}
+
+TEST(Transform, MasksStayBinaryWhenTheyAreResized) {
+  Image mask(50, 50, 1);
+  for (int y = 0; y < 50; ++y)
+    for (int x = 0; x < 50; ++x) *mask.at(x, y) = (x - 25) * (x - 25) + (y - 25) * (y - 25) < 300 ? 255 : 0;
+  for (const int size : {32, 80}) {
+    const auto resized = std::get<Image>(centre_square(of_kind("mask"), mask, size));
+    ASSERT_EQ(resized.width, size);
+    for (const uint8_t value : resized.pixels) EXPECT_TRUE(value == 0 || value == 255) << int{value};
+  }
+}
+
 TEST(Transform, UnknownNormalsAreFilledAndNotTurned) {
   const InputConfig config = of_kind("normal");
   Image normals(12, 12, 3), whole(12, 12, 3);
