@@ -1,74 +1,103 @@
+// Resizing as Pillow does it: the columns first, then the rows; the filter grows with the reduction, so that nothing is
+// skipped; 8-bit values are rounded after either pass, with weights of 22 bits after the point.
+#include "fourm/io/image_resize.h"
+
 #include <algorithm>
 #include <cmath>
-
-#include "fourm/io/image.h"
+#include <cstdint>
 
 namespace fourm {
 namespace {
 
-// The source pixels that make one output pixel along an axis: first index and weights that sum to one.
-struct Taps {
-  int first;
-  std::vector<double> weights;
+struct Filter {
+  double radius;  // in output pixels
+  double (*weight)(double distance);
 };
 
-std::vector<Taps> triangle_taps(int from, int to) {
-  const double scale = static_cast<double>(from) / to, reach = std::max(scale, 1.0);
-  std::vector<Taps> taps(static_cast<size_t>(to));
+constexpr Filter kTriangle{1, [](double x) { return std::max(0.0, 1 - std::abs(x)); }};
+// Keys' cubic convolution with a = -0.5.
+constexpr Filter kCubic{2, [](double x) {
+                          x = std::abs(x);
+                          if (x < 1) return (1.5 * x - 2.5) * x * x + 1;
+                          return x < 2 ? ((-0.5 * x + 2.5) * x - 4) * x + 2 : 0.0;
+                        }};
+
+constexpr int kFractionBits = 22;
+
+// The source pixels that make one output pixel along an axis: the first index, and weights that sum to one.
+template <class Weight>
+struct Taps {
+  int first = 0;
+  std::vector<Weight> weights;
+};
+
+template <class Weight>
+std::vector<Taps<Weight>> taps_of(const Filter& filter, int from, int to) {
+  const double scale = static_cast<double>(from) / to, stretch = std::max(scale, 1.0), radius = filter.radius * stretch;
+  std::vector<Taps<Weight>> taps(static_cast<size_t>(to));
   for (int i = 0; i < to; ++i) {
     const double centre = (i + 0.5) * scale;
-    const int low = std::max(0, static_cast<int>(centre - reach + 0.5));
-    const int high = std::min(from, static_cast<int>(centre + reach + 0.5));
-    Taps& t = taps[i];
-    t.first = low;
+    const int first = std::max(0, static_cast<int>(centre - radius + 0.5));
+    const int end = std::min(from, static_cast<int>(centre + radius + 0.5));
+    std::vector<double> weights;
     double sum = 0;
-    for (int k = low; k < high; ++k) {
-      t.weights.push_back(std::max(0.0, 1 - std::abs((k + 0.5 - centre) / reach)));
-      sum += t.weights.back();
+    for (int k = first; k < end; ++k) {
+      weights.push_back(filter.weight((k + 0.5 - centre) / stretch));
+      sum += weights.back();
     }
-    for (double& w : t.weights) w /= sum;
+    taps[i].first = first;
+    for (const double weight : weights) {
+      if constexpr (std::is_floating_point_v<Weight>)
+        taps[i].weights.push_back(weight / sum);
+      else
+        taps[i].weights.push_back(static_cast<Weight>(std::lround(weight / sum * (1 << kFractionBits))));
+    }
   }
   return taps;
 }
 
-template <class T>
-T rounded(double value) {
-  if constexpr (std::is_floating_point_v<T>)
-    return static_cast<T>(value);
-  else
-    return static_cast<T>(std::clamp(std::floor(value + 0.5), 0.0, 255.0));
+float finished(double sum) { return static_cast<float>(sum); }
+uint8_t finished(int64_t sum) {
+  return static_cast<uint8_t>(std::clamp<int64_t>((sum + (1 << (kFractionBits - 1))) >> kFractionBits, 0, 255));
+}
+
+// One output value of each channel: the weighted sum of pixels that lie `stride` values apart.
+template <class Sum, class T, class Weight>
+void combine(const Taps<Weight>& taps, const T* from, int64_t stride, int channels, T* to) {
+  for (int c = 0; c < channels; ++c) {
+    Sum sum = 0;
+    const T* value = from + taps.first * stride + c;
+    for (const Weight weight : taps.weights) {
+      sum += static_cast<Sum>(weight) * static_cast<Sum>(*value);
+      value += stride;
+    }
+    to[c] = finished(sum);
+  }
 }
 
 template <class T>
-Raster<T> resize(const Raster<T>& image, int width, int height) {
-  check(width > 0 && height > 0 && image.area() > 0, "[resize_bilinear] sizes must be positive, got ", image.width, "x",
+Raster<T> resize(const Raster<T>& image, int width, int height, const Filter& filter) {
+  check(width > 0 && height > 0 && image.area() > 0, "[resize] sizes must be positive, got ", image.width, "x",
         image.height, " to ", width, "x", height);
-  Raster<T> wide(width, image.height, image.channels), out(width, height, image.channels);
-  const auto across = triangle_taps(image.width, width), down = triangle_taps(image.height, height);
+  using Weight = std::conditional_t<std::is_floating_point_v<T>, double, int32_t>;
+  using Sum = std::conditional_t<std::is_floating_point_v<T>, double, int64_t>;
+  const int channels = image.channels;
+  Raster<T> wide(width, image.height, channels), out(width, height, channels);
+  const auto across = taps_of<Weight>(filter, image.width, width), down = taps_of<Weight>(filter, image.height, height);
   for (int y = 0; y < wide.height; ++y)
-    for (int x = 0; x < width; ++x)
-      for (int c = 0; c < image.channels; ++c) {
-        double sum = 0;
-        for (size_t k = 0; k < across[x].weights.size(); ++k)
-          sum += across[x].weights[k] * image.at(across[x].first + static_cast<int>(k), y)[c];
-        wide.at(x, y)[c] = rounded<T>(sum);
-      }
+    for (int x = 0; x < width; ++x) combine<Sum>(across[x], image.at(0, y), channels, channels, wide.at(x, y));
+  const int64_t row = int64_t{width} * channels;
   for (int y = 0; y < height; ++y)
-    for (int x = 0; x < width; ++x)
-      for (int c = 0; c < image.channels; ++c) {
-        double sum = 0;
-        for (size_t k = 0; k < down[y].weights.size(); ++k)
-          sum += down[y].weights[k] * wide.at(x, down[y].first + static_cast<int>(k))[c];
-        out.at(x, y)[c] = rounded<T>(sum);
-      }
+    for (int x = 0; x < width; ++x) combine<Sum>(down[y], wide.at(x, 0), row, channels, out.at(x, y));
   return out;
 }
 
 }  // namespace
 
-Image resize_bilinear(const Image& image, int width, int height) { return resize(image, width, height); }
+Image resize_bilinear(const Image& image, int width, int height) { return resize(image, width, height, kTriangle); }
 Raster<float> resize_bilinear(const Raster<float>& image, int width, int height) {
-  return resize(image, width, height);
+  return resize(image, width, height, kTriangle);
 }
+Image resize_bicubic(const Image& image, int width, int height) { return resize(image, width, height, kCubic); }
 
 }  // namespace fourm

@@ -5,6 +5,7 @@
 #include <numeric>
 
 #include "fourm/core/strings.h"
+#include "fourm/io/image_resize.h"
 #include "fourm/io/npy.h"
 #include "fourm/modality/feature_colours.h"
 #include "fourm/modality/input_kind.h"
@@ -242,9 +243,10 @@ StoredPicture cut_square(const InputConfig& config, const StoredPicture& picture
     for (size_t i = 0; i < part.area(); ++i)
       if (is_known(known, i)) part.pixels[3 * i] = 255 - part.pixels[3 * i];
   if (part.width == size && part.height == size) return part;
-  if (!known.empty()) return resized_normals(part, known, size);
+  // Bicubic weights are partly negative, so that unknown pixels cannot be left out of them.
+  if (std::find(known.begin(), known.end(), 0) != known.end()) return resized_normals(part, known, size);
   const bool classes = config.has_labels() || config.kind == "mask";  // which have no values between
-  return classes ? resize_nearest(part, size, size) : resize_bilinear(part, size, size);
+  return classes ? resize_nearest(part, size, size) : resize_bicubic(part, size, size);
 }
 
 StoredPicture centre_square(const InputConfig& config, const StoredPicture& picture, int size) {
