@@ -58,12 +58,24 @@ std::string why_not_copied(const std::string& modality, const NpyArray& array, i
   return "";
 }
 
+// How many crops the crop settings of a sample have; 0: it has none.
+int64_t crops_of_source(const Source& source, int64_t sample) {
+  if (!source.has(sample, "crop_settings")) return 0;
+  const std::string where = source.origin(sample, "crop_settings");
+  return static_cast<int64_t>(decode_crop_settings(source.read(sample, "crop_settings"), where).size());
+}
+
 }  // namespace
 
 CarryOver plan_carry_over(const Source& source, const std::set<std::string>& used, int64_t crops) {
   CarryOver plan;
   for (const auto& modality : source.modalities()) {
     if (used.contains(modality)) continue;
+    if (is_text_of_crop(modality) && crops > 1 && !source.has("crop_settings")) {
+      plan.left_out[modality] = concat("its texts are positions in pixels of one crop, and --crops ", crops,
+                                       " draws others; give crop_settings of the crops that they were made for");
+      continue;
+    }
     int64_t images = 0, others = 0;
     std::string reason;
     for (int64_t i = 0; i < source.size(); ++i) {
@@ -101,8 +113,13 @@ std::string copied_bytes(const Source& source, int64_t sample, const std::string
           ", --crops asks for ", crops);
   } else if (extension == "npz") {
     decode_npz(bytes, where);
-  } else if (extension == "txt" || kind == FileKind::kCaption || kind == FileKind::kBoxes) {
-    if (decode_annotation(bytes, extension, where).boxes && !views.empty()) {
+  } else if (extension == "txt" || is_text_of_crop(modality) || kind == FileKind::kCaption ||
+             kind == FileKind::kBoxes) {
+    const Annotation annotation = decode_annotation(bytes, extension, where);
+    if (const int64_t own = crops_of_source(source, sample);
+        own > crops && static_cast<int64_t>(annotation.texts.size()) == own) {
+      bytes = Json(std::vector<std::string>(annotation.texts.begin(), annotation.texts.begin() + crops)).dump() + "\n";
+    } else if (annotation.boxes && !views.empty()) {
       Json json = parse_json(bytes, where);
       json["height"] = static_cast<int64_t>(views[0].height);
       json["width"] = static_cast<int64_t>(views[0].width);

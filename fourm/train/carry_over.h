@@ -18,13 +18,15 @@ struct CarryOver {
 };
 
 /// For the modalities of `source` that are not in `used`. Reads one array of each modality of arrays: maps are left out,
-/// and token ids of another number of crops than `crops`.
+/// and token ids of another number of crops than `crops`. Texts about a crop (is_text_of_crop) are left out where random
+/// crops are drawn, which they do not describe.
 CarryOver plan_carry_over(const Source& source, const std::set<std::string>& used, int64_t crops);
 
 /// Whether a sample has a file of the modality that is copied.
 bool is_copied(const Source& source, int64_t sample, const std::string& modality);
 
-/// Such a file's bytes, checked. Boxes get the size of their image, which crops are relative to. Error naming the file
+/// Such a file's bytes, checked. Where there is a text for each of the sample's own crops, those of the first `crops`
+/// are kept. Boxes get the size of their image, which crops are relative to. Error naming the file
 /// when it is broken, and when token ids have another number of crops than `crops`.
 std::string copied_bytes(const Source& source, int64_t sample, const std::string& modality,
                          const std::vector<CropView>& views, int64_t crops);

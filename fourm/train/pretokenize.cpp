@@ -11,6 +11,7 @@
 #include "fourm/data/member_name.h"
 #include "fourm/data/shard_plan.h"
 #include "fourm/data/source.h"
+#include "fourm/data/token_set.h"
 #include "fourm/io/model_folder.h"
 #include "fourm/io/tar.h"
 #include "fourm/io/weights.h"
@@ -218,6 +219,9 @@ class Pretokenizer {
       std::string table = "modalities:\n";
       for (const auto& [modality, row] : rows_) table += row;
       write_file(o_.out / "modalities.yaml", table);
+      // Captions of a set with crops of its own may be about those, mirrored as they are.
+      if (source_.has("crop_settings") && !has_whole_image_texts(source_))
+        write_file(o_.out / "dataset.yaml", "texts: crops\n");
     }
     if (!again || read_json(file) != record) write_json(file, record);
   }

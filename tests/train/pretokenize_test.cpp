@@ -415,6 +415,35 @@ TEST_F(PretokenizeTest, EmbeddingsAreCopiedAndTokenIdsHaveTheCropsOfTheRun) {
       << failure(o);
 }
 
+// Texts of crops go with the crops that they were made for: not with random ones, and the first of them with the first.
+TEST_F(PretokenizeTest, TextsOfCropsGoWithTheirCrops) {
+  make_folder(root / "data/sam_instance");
+  for (int i = 0; i < 5; ++i)
+    write_json(root / "data/sam_instance" / ("room" + std::to_string(i) + ".json"), {"a chair", "a room", "a bed"});
+  PretokenizeOptions o = options("random");
+  o.crops = 2;
+  {
+    const test::CapturedLog captured;
+    pretokenize(o);
+    EXPECT_NE(captured.warnings().find("warning: sam_instance of"), std::string::npos) << captured.warnings();
+  }
+  EXPECT_FALSE(fs::exists(root / "random/sam_instance"));
+  EXPECT_TRUE(has_whole_image_texts(Source::open((root / "random").string())));
+
+  make_folder(root / "data/crop_settings");
+  for (int i = 0; i < 5; ++i)
+    write_npy(root / "data/crop_settings" / ("room" + std::to_string(i) + ".npy"),
+              npy_from_integers({0, 4, 40, 40, 0, 0, 0, 32, 32, 1, 8, 8, 32, 32, 0}, {3, 5}, "i4"));
+  write_json(root / "data/caption/room0.json", {"a chair", "a room", "a bed"});
+  o.out = root / "own";
+  pretokenize(o);
+  const Source source = Source::open((root / "own").string());
+  const Json first{"a chair", "a room"};
+  EXPECT_EQ(parse_json(source.read(0, "sam_instance"), "sam_instance"), first);
+  EXPECT_EQ(parse_json(source.read(0, "caption"), "caption"), first);
+  EXPECT_FALSE(has_whole_image_texts(source)) << "captions of a mirrored crop describe it as it is";
+}
+
 TEST_F(PretokenizeTest, AVectorOfAWholeImageBelongsToEveryCrop) {
   TokenizerConfig config = test::small_vector_tokenizer(4);
   config.image_size = 224;
