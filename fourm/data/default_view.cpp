@@ -7,13 +7,16 @@
 
 namespace fourm {
 
+bool has_image_file(const Source& source, int64_t sample, const std::string& modality) {
+  return source.has(sample, modality) && is_image_file("image." + source.extension(sample, modality));
+}
+
 std::optional<CropView> default_view(const Source& source, int64_t sample) {
-  const auto is_image = [&](const std::string& modality) {
-    return source.has(sample, modality) && is_image_file("image." + source.extension(sample, modality));
-  };
   std::vector<std::string> candidates{"rgb"};
   candidates.insert(candidates.end(), source.modalities().begin(), source.modalities().end());
-  const auto found = std::find_if(candidates.begin(), candidates.end(), is_image);
+  const auto found = std::find_if(candidates.begin(), candidates.end(), [&](const std::string& modality) {
+    return has_image_file(source, sample, modality);
+  });
   if (found == candidates.end()) return std::nullopt;
   const Image image = decode_image(source.read(sample, *found), source.origin(sample, *found));
   return centre_view(image.width, image.height);

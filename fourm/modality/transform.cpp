@@ -134,9 +134,9 @@ Image resized_normals(const Image& normals, const KnownPixels& known, int size) 
 // measures, so a stated unit says no more than that the integers are depth.
 std::optional<double> unit_to_standardise(std::string_view bytes, const std::string& origin,
                                           std::optional<double> stated) {
-  constexpr double kOfIntegers = kMostPngMetres / 65535;
+  if (!stated) return std::nullopt;
   const bool floats = bytes.starts_with("\x93NUMPY") && decode_npy(bytes, origin).dtype[0] == 'f';
-  return stated && !floats ? std::optional(kOfIntegers) : std::nullopt;
+  return floats ? std::nullopt : std::optional(kMostPngMetres / 65535);
 }
 
 // Whether pictures of the kind are stored as .npy rather than PNG.

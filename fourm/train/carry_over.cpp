@@ -7,18 +7,14 @@
 #include "fourm/core/strings.h"
 #include "fourm/data/annotation.h"
 #include "fourm/data/check.h"
+#include "fourm/data/default_view.h"
 #include "fourm/data/token_set.h"
-#include "fourm/io/image_file.h"
 #include "fourm/io/npy.h"
 #include "fourm/io/npz.h"
 #include "fourm/modality/input_kind.h"
 
 namespace fourm {
 namespace {
-
-bool is_image(const Source& source, int64_t sample, const std::string& modality) {
-  return is_image_file(concat("file.", source.extension(sample, modality)));
-}
 
 std::string without_tokenizer(const std::string& found, const std::string& modality) {
   return concat(found, "; there is no tokenizer tok_", modality, "@SIZE for them");
@@ -80,7 +76,7 @@ CarryOver plan_carry_over(const Source& source, const std::set<std::string>& use
     std::string reason;
     for (int64_t i = 0; i < source.size(); ++i) {
       if (!source.has(i, modality)) continue;
-      if (is_image(source, i, modality)) {
+      if (has_image_file(source, i, modality)) {
         ++images;
         continue;
       }
@@ -95,7 +91,7 @@ CarryOver plan_carry_over(const Source& source, const std::set<std::string>& use
 }
 
 bool is_copied(const Source& source, int64_t sample, const std::string& modality) {
-  return source.has(sample, modality) && !is_image(source, sample, modality);
+  return source.has(sample, modality) && !has_image_file(source, sample, modality);
 }
 
 std::string copied_bytes(const Source& source, int64_t sample, const std::string& modality,
@@ -116,8 +112,8 @@ std::string copied_bytes(const Source& source, int64_t sample, const std::string
   } else if (extension == "txt" || is_text_of_crop(modality) || kind == FileKind::kCaption ||
              kind == FileKind::kBoxes) {
     const Annotation annotation = decode_annotation(bytes, extension, where);
-    if (const int64_t own = crops_of_source(source, sample);
-        own > crops && static_cast<int64_t>(annotation.texts.size()) == own) {
+    const auto texts = static_cast<int64_t>(annotation.texts.size());
+    if (texts > crops && texts == crops_of_source(source, sample)) {
       bytes = Json(std::vector<std::string>(annotation.texts.begin(), annotation.texts.begin() + crops)).dump() + "\n";
     } else if (annotation.boxes && !views.empty()) {
       Json json = parse_json(bytes, where);

@@ -371,11 +371,11 @@ TEST_F(EvaluateTest, WhatIsOnlyWrittenIsMeasured) {
       EXPECT_EQ(found["measures"][i][column], whole["measures"][i][column]);
 
   // The same of images.
-  const Pipeline painter = small_pipeline(root / "painter", {"caption"}, {"tok_rgb@32"});
-  const Json painted = evaluate(painter, {root / "data", 3, 0, {"caption"}, {}})["inputs"][0];
+  const Pipeline text_to_image = small_pipeline(root / "text_to_image", {"caption"}, {"tok_rgb@32"});
+  const Json generated = evaluate(text_to_image, {root / "data", 3, 0, {"caption"}, {}})["inputs"][0];
   const Json by_all = evaluate(all, {root / "data", 3, 0, {"caption"}, {}})["inputs"][0];
-  EXPECT_EQ(painted["measures"][0]["measure"], "rgb PSNR");
-  EXPECT_EQ(painted["measures"][0]["ceiling"], by_all["measures"][0]["ceiling"]);
+  EXPECT_EQ(generated["measures"][0]["measure"], "rgb PSNR");
+  EXPECT_EQ(generated["measures"][0]["ceiling"], by_all["measures"][0]["ceiling"]);
   fs::remove_all(root);
 }
 
