@@ -1,6 +1,6 @@
 #include "fourm/generate/scores.h"
 
-#include "fourm/nn/lasting_tensor.h"
+#include "fourm/nn/huge_page_tensor.h"
 
 namespace fourm {
 namespace {
@@ -20,7 +20,7 @@ class CachedScores : public SequenceScores {
     const auto layers = static_cast<int64_t>(blocks.size()), rows = static_cast<int64_t>(encoded.lengths.size());
     const int64_t heads = model.config().num_heads, width = model.config().dim / heads;
     const auto room = [&](int64_t n) {
-      return lasting_tensor({layers, 2, heads, n, width}, at::kFloat).transpose(2, 3);  // [layers, 2, n, H, hd]
+      return huge_page_tensor({layers, 2, heads, n, width}, at::kFloat).transpose(2, 3);  // [layers, 2, n, H, hd]
     };
     const Tensor cross = room(begin), self = room(rows * most_);
     for (int64_t l = 0; l < layers; ++l) {

@@ -148,9 +148,9 @@ const StoredTensor* SafetensorsFile::find(std::string_view name) const {
   return found == index_.end() ? nullptr : &tensors_[found->second];
 }
 
-void SafetensorsFile::give_back(const std::byte* data, size_t bytes) const {
+void SafetensorsFile::release_pages(const std::byte* data, size_t bytes) const {
   if (joined_)
-    for (const auto& file : *joined_) file.give_back(data, bytes);
+    for (const auto& file : *joined_) file.release_pages(data, bytes);
   const auto first = reinterpret_cast<uintptr_t>(mapping_.get());
   const auto begin = reinterpret_cast<uintptr_t>(data), end = begin + bytes;
   if (begin < first || end > first + size_) return;

@@ -45,7 +45,7 @@ class SafetensorsFile {
   /// Keeps the mapped pages alive beyond this object.
   std::shared_ptr<const void> mapping() const { return mapping_; }
   /// The memory of these bytes, if they are the file's, may go: reading them again reads the file.
-  void give_back(const std::byte* data, size_t bytes) const;
+  void release_pages(const std::byte* data, size_t bytes) const;
 
  private:
   void make_index();

@@ -206,9 +206,9 @@ Decoded FourM::decode(const DecoderBatch& batch, const Encoded& encoded) const {
     while (!across.segments.empty() && across.segments.back().k_begin == across.segments.back().k_end)
       across.segments.pop_back();
   Tensor y = result.tokens + result.place;  // [M, D]
-  std::shared_ptr<const SharedContext> shared;
-  if (!decoder_.empty() && decoder_.front().asks(across))
-    shared = std::make_shared<SharedContext>(encoded.context, decoder_.front().context_norm.epsilon, across);
+  std::shared_ptr<const NormalizedContext> shared;
+  if (!decoder_.empty() && decoder_.front().uses_absorbed_attention(across))
+    shared = std::make_shared<NormalizedContext>(encoded.context, decoder_.front().context_norm.epsilon, across);
   for (const auto& block : decoder_)
     y = block(y, shared ? CrossAttention::Keys{{}, {}, shared} : block.keys(encoded.context), batch.within, across);
   result.out = decoder_norm_(y);

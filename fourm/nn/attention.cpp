@@ -95,7 +95,7 @@ struct Forward {
   Tensor q, k, v, out, lse;
 };
 
-// Of the two products; a row that sees some keys only counts with all.
+// Of the two matrix multiplications; a row that sees only some keys is counted with all.
 double operations(const AttentionLayout& layout, int64_t width) {
   double pairs = 0;
   for (const auto& s : layout.segments) pairs += static_cast<double>((s.q_end - s.q_begin) * (s.k_end - s.k_begin));

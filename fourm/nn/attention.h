@@ -12,8 +12,8 @@
 namespace fourm {
 
 struct AttentionLayout {
-  /// Query rows [q_begin, q_end) see key rows [k_begin, k_end). Each query row is in exactly one segment; where gradients
-  /// are asked for, no key row is in two.
+  /// Query rows [q_begin, q_end) attend to key rows [k_begin, k_end). Each query row is in exactly one segment. Where
+  /// gradients are required, no key row is in two segments.
   struct Segment {
     int64_t q_begin, q_end, k_begin, k_end;
   };
@@ -31,7 +31,7 @@ struct AttentionLayout {
 /// A query that sees no key gives 0. Differentiable.
 Tensor attention(const Tensor& q, const Tensor& k, const Tensor& v, const AttentionLayout& layout);
 
-/// The same by dense masks and plain tensor operations: the reference that tests hold the kernel against.
+/// The same with dense masks and plain tensor operations: the reference for tests of the kernel.
 Tensor attention_reference(const Tensor& q, const Tensor& k, const Tensor& v, const AttentionLayout& layout);
 
 }  // namespace fourm

@@ -1,19 +1,19 @@
-// What follows a matrix product while its result is at hand.
+// The elementwise operation that is fused into a matrix multiplication.
 #pragma once
 
 #include "fourm/core/tensor.h"
 
 namespace fourm {
 
-/// What is done with a product y [N, out].
+/// Applied to the result y [N, out] of a matrix multiplication.
 struct Epilogue {
   enum Kind {
     kNone,
-    kSilu,  ///< silu(y)
-    kGelu,  ///< gelu(y), the exact form
-    kPlus,  ///< y + other
+    kSilu,      ///< silu(y)
+    kGelu,      ///< gelu(y), the exact form
+    kResidual,  ///< y + residual
   } kind = kNone;
-  Tensor other;  ///< [N, out]
+  Tensor residual;  ///< [N, out]
 };
 
 }  // namespace fourm

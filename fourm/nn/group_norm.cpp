@@ -9,7 +9,7 @@ namespace {
 
 constexpr int64_t kPixels = 64;  // that a thread takes at a time
 
-// Some pixels of a picture.
+// Some pixels of an image.
 struct Pixels {
   const float* x;  // [count, channels]
   int64_t count, channels;
@@ -90,9 +90,9 @@ Tensor group_norm(const Tensor& x, const Tensor& shift, int64_t groups, const Te
   const Tensor scales = scale.to(at::kFloat), offsets = offset.to(at::kFloat);
 
   for_parts([&](int64_t i, int64_t place, const Pixels& some) {
-    const int64_t picture = i / parts * channels;
-    run_widest<Apply>(some, scales.const_data_ptr<float>() + picture, offsets.const_data_ptr<float>() + picture,
-                      then_silu, y.data_ptr<float>() + place);
+    const int64_t image = i / parts * channels;
+    run_widest<Apply>(some, scales.const_data_ptr<float>() + image, offsets.const_data_ptr<float>() + image, then_silu,
+                      y.data_ptr<float>() + place);
   });
   return y;
 }

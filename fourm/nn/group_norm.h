@@ -1,5 +1,5 @@
-// Group normalisation (Wu and He 2018) of models that only answer, with what surrounds it in a residual block: pictures are
-// read twice and written once.
+// Group normalisation (Wu and He 2018) for inference, fused with the shift before it and the activation after it in a
+// residual block: images are read twice and written once.
 #pragma once
 
 #include "fourm/core/tensor.h"

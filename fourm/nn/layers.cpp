@@ -52,22 +52,22 @@ Tensor Linear::operator()(const Tensor& x, Activation activation) const {
   return (*packed)(x, {epilogue_of(activation), {}});
 }
 
-Tensor Linear::plus(const Tensor& x, const Tensor& residual) const {
-  return packed ? (*packed)(x, {Epilogue::kPlus, residual}) : residual + (*this)(x);
+Tensor Linear::with_residual(const Tensor& x, const Tensor& residual) const {
+  return packed ? (*packed)(x, {Epilogue::kResidual, residual}) : residual + (*this)(x);
 }
 
 EmbeddingTable::EmbeddingTable(const Scope& scope, int64_t count, int64_t width, const Init& init)
     : weight(scope.parameter("weight", {count, width}, init)) {
   if (const auto& packing = scope.packing(); packing && weight.nbytes() > kWorthGivingBack)
-    give_back_ = packing->give_back;
+    release_pages_ = packing->release_pages;
 }
 
 Tensor EmbeddingTable::operator()(const Tensor& ids) const {
-  if (!give_back_) return at::embedding(weight, ids);
+  if (!release_pages_) return at::embedding(weight, ids);
   std::vector<Tensor> parts;
   for (const Tensor& some : ids.split(kRowsAtOnce)) {
     parts.push_back(at::embedding(weight, some));
-    give_back_(weight);
+    release_pages_(weight);
   }
   return at::cat(parts);
 }
@@ -77,10 +77,10 @@ LayerNorm::LayerNorm(const Scope& scope, int64_t width, bool with_bias, double e
       bias(with_bias ? scope.parameter("bias", {width}, Init::zeros())
                      : scope.buffer("bias", {width}, Init::constant(at::zeros({width})))),
       epsilon(eps),
-      answers(scope.packing().has_value()) {}
+      inference(scope.packing().has_value()) {}
 
 Tensor LayerNorm::operator()(const Tensor& x) const {
-  if (!answers) return at::layer_norm(x, weight.sizes(), weight, bias, epsilon);
+  if (!inference) return at::layer_norm(x, weight.sizes(), weight, bias, epsilon);
   // What stands behind that operator, which takes longer to begin than a step's few rows take.
   return std::get<0>(at::native::layer_norm_cpu(x, weight.sizes(), weight, bias, epsilon));
 }
@@ -126,7 +126,8 @@ SelfAttention::Heads SelfAttention::project(const Tensor& x) const {
   return {norms.query(parts[0]), norms.key(parts[1]), parts[2]};
 }
 
-Tensor SelfAttention::plus(const Tensor& x, const AttentionLayout& layout, const Tensor& residual, Cache* cache) const {
+Tensor SelfAttention::with_residual(const Tensor& x, const AttentionLayout& layout, const Tensor& residual,
+                                    Cache* cache) const {
   Heads h = project(x);
   if (cache) {
     put_rows(h.k, cache->places, cache->k);
@@ -134,7 +135,7 @@ Tensor SelfAttention::plus(const Tensor& x, const AttentionLayout& layout, const
     h.k = cache->k;
     h.v = cache->v;
   }
-  return proj.plus(attention(h.q, h.k, h.v, layout).flatten(1), residual);
+  return proj.with_residual(attention(h.q, h.k, h.v, layout).flatten(1), residual);
 }
 
 CrossAttention::CrossAttention(const Scope& scope, const BlockConfig& c, const LayerNorm& context_norm)
@@ -145,7 +146,7 @@ CrossAttention::CrossAttention(const Scope& scope, const BlockConfig& c, const L
       heads(c.heads) {
   const auto& packing = scope.packing();
   if (packing && packing->precision != Precision::kBf16 && !c.qkv_bias && !c.qk_norm)
-    direct = std::make_shared<ContextAttention>(kv.weight, context_norm.weight, context_norm.bias, heads, *packing);
+    absorbed = std::make_shared<AbsorbedAttention>(kv.weight, context_norm.weight, context_norm.bias, heads, *packing);
 }
 
 CrossAttention::Keys CrossAttention::keys(const Tensor& context) const {
@@ -154,11 +155,12 @@ CrossAttention::Keys CrossAttention::keys(const Tensor& context) const {
   return {norms.key(parts[0]), parts[1], {}};
 }
 
-Tensor CrossAttention::plus(const Tensor& y, const Keys& keys, const AttentionLayout& layout,
-                            const Tensor& residual) const {
+Tensor CrossAttention::with_residual(const Tensor& y, const Keys& keys, const AttentionLayout& layout,
+                                     const Tensor& residual) const {
   const Tensor queries = norms.query(q(y).view({y.size(0), heads, y.size(1) / heads}));
-  return proj.plus(
-      keys.shared ? (*direct)(queries, *keys.shared) : attention(queries, keys.k, keys.v, layout).flatten(1), residual);
+  return proj.with_residual(
+      keys.shared ? (*absorbed)(queries, *keys.shared) : attention(queries, keys.k, keys.v, layout).flatten(1),
+      residual);
 }
 
 EncoderBlock::EncoderBlock(const Scope& scope, const BlockConfig& c)
@@ -168,8 +170,8 @@ EncoderBlock::EncoderBlock(const Scope& scope, const BlockConfig& c)
       mlp(scope["mlp"], c.width, c.mlp_hidden, c.activation, c.gated_mlp, c.mlp_bias) {}
 
 Tensor EncoderBlock::operator()(const Tensor& x, const AttentionLayout& layout) const {
-  const Tensor h = attn.plus(norm1(x), layout, x);
-  return mlp.plus(norm2(h), h);
+  const Tensor h = attn.with_residual(norm1(x), layout, x);
+  return mlp.with_residual(norm2(h), h);
 }
 
 DecoderBlock::DecoderBlock(const Scope& scope, const BlockConfig& c)
@@ -183,15 +185,15 @@ DecoderBlock::DecoderBlock(const Scope& scope, const BlockConfig& c)
 
 Tensor DecoderBlock::operator()(const Tensor& y, const CrossAttention::Keys& context, const AttentionLayout& within,
                                 const AttentionLayout& across, SelfAttention::Cache* cache) const {
-  Tensor h = self_attn.plus(norm1(y), within, y, cache);
+  Tensor h = self_attn.with_residual(norm1(y), within, y, cache);
   const int64_t seeing = across.segments.empty() ? 0 : across.segments.back().q_end;
   if (seeing == h.size(0)) {
-    h = cross_attn.plus(query_norm(h), context, across, h);
+    h = cross_attn.with_residual(query_norm(h), context, across, h);
   } else if (seeing > 0) {
     const Tensor part = h.slice(0, 0, seeing);
-    h = at::cat({cross_attn.plus(query_norm(part), context, across, part), h.slice(0, seeing)});
+    h = at::cat({cross_attn.with_residual(query_norm(part), context, across, part), h.slice(0, seeing)});
   }
-  return mlp.plus(norm2(h), h);
+  return mlp.with_residual(norm2(h), h);
 }
 
 }  // namespace fourm

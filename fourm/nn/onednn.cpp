@@ -6,13 +6,13 @@ namespace {
 // The layout is chosen for this many rows; it serves single rows as well.
 constexpr int64_t kTypicalRows = 256;
 
-// One small product, held against the plain one.
+// Compares one small multiplication with at::linear.
 bool works(at::ScalarType type) {
   try {
     const Tensor w = at::linspace(-1, 1, 32 * 16).view({32, 16}), x = at::linspace(1, -2, 3 * 16).view({3, 16});
     const Tensor expected = at::linear(x, w);
-    const Tensor zero =
-        onednn_linear(x.to(type), onednn_pack(w.to(type)), std::nullopt, {Epilogue::kPlus, expected.to(type).neg()});
+    const Tensor zero = onednn_linear(x.to(type), onednn_pack(w.to(type)), std::nullopt,
+                                      {Epilogue::kResidual, expected.to(type).neg()});
     return zero.abs().max().item<double>() < 0.5;
   } catch (const std::exception&) {
     return false;
@@ -42,7 +42,7 @@ Tensor onednn_linear(const Tensor& x, const Tensor& packed, const std::optional<
                             std::string_view)>("mkldnn::_linear_pointwise", "binary");
   if (y.defined()) return binary.call(x, y, packed, bias, "mul");
   switch (epilogue.kind) {
-    case Epilogue::kPlus: return binary.call(x, epilogue.other, packed, bias, "add");
+    case Epilogue::kResidual: return binary.call(x, epilogue.residual, packed, bias, "add");
     case Epilogue::kSilu: return unary.call(x, packed, bias, "swish", ScalarList(), "");
     case Epilogue::kGelu: return unary.call(x, packed, bias, "gelu", ScalarList(), "none");
     default: return unary.call(x, packed, bias, "none", ScalarList(), "");

@@ -1,5 +1,5 @@
-// LibTorch's private operators, found by name in its dispatcher, and oneDNN's packed product by them. For packed_*.cpp and
-// the bench, which probe what they use.
+// oneDNN's linear operator with packed weights. LibTorch's operators for it are private, so they are found by name in its
+// dispatcher; callers check that they exist.
 #pragma once
 
 #include <ATen/core/dispatch/Dispatcher.h>
@@ -15,7 +15,7 @@ auto operator_named(const char* name, const char* overload = "") {
   return c10::Dispatcher::singleton().findSchemaOrThrow(name, overload).typed<Function>();
 }
 
-/// Whether the two below work with numbers of this type.
+/// Whether the two functions below work with this type.
 bool onednn_has_linear(at::ScalarType type);
 /// A weight [out, in] in oneDNN's own layout.
 Tensor onednn_pack(const Tensor& weight);

@@ -1,11 +1,11 @@
-// Matrix products that LibTorch's dispatcher does not see, made known to those who count them (bench).
+// Reports matrix multiplications that LibTorch's dispatcher does not see to its profiler (used by bench).
 #pragma once
 
 #include <ATen/record_function.h>
 
 namespace fourm {
 
-/// Tells LibTorch's observers, if there are any, of so many operations (two a multiply-add).
+/// Reports the operations (two for each multiply-add) to the observers that LibTorch has, if any.
 inline void count_operations(const char* name, double operations) {
   RECORD_FUNCTION(name, std::vector<c10::IValue>{operations});
 }

@@ -50,7 +50,7 @@ bool available(at::ScalarType type) {
   return type == at::kFloat ? wide : narrow;
 }
 
-// Of a picture. Fewer gain little, and Winograd's matrices are 16 / 9 as large.
+// Pixels of an image. With fewer, Winograd gains little, and its weights are 16 / 9 as large.
 constexpr int64_t kPixelsForWinograd = 512;
 
 }  // namespace
@@ -76,7 +76,7 @@ const PackedConv2d::Winograd& PackedConv2d::winograd() const {
   return winograd_.get([&] {
     const NoGradGuard no_grad;
     Winograd made{WinogradConv2d(weight_), bias_.to(at::kFloat)};
-    if (packing_.give_back) packing_.give_back(weight_);
+    if (packing_.release_pages) packing_.release_pages(weight_);
     return made;
   });
 }
@@ -87,13 +87,13 @@ const PackedConv2d::Direct& PackedConv2d::direct(at::IntArrayRef input) const {
     const auto type = packing_.precision == Precision::kBf16 ? at::kBFloat16 : at::kFloat;
     Direct made{type, weight_.to(type), bias_.to(type), available(type)};
     if (made.packed) made.weight = pack(made.weight, weight_.size(2) / 2, stride_, input);
-    if (packing_.give_back && !made.weight.is_same(weight_)) packing_.give_back(weight_);
+    if (packing_.release_pages && !made.weight.is_same(weight_)) packing_.release_pages(weight_);
     return made;
   });
 }
 
 Tensor PackedConv2d::operator()(const Tensor& x, const Tensor& residual) const {
-  // A picture's size alone decides: neither those beside it nor those before.
+  // Only the image's size decides, so that results do not depend on other images.
   if (packing_.precision != Precision::kBf16 && weight_.size(2) == 3 && stride_ == 1 &&
       x.size(2) * x.size(3) >= kPixelsForWinograd) {
     const Winograd& w = winograd();

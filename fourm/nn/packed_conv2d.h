@@ -1,11 +1,11 @@
-// Convolutions of a model that only answers, packed as packed_linear.h packs matrices. int8 models keep them in float32.
+// Convolutions for inference, with packed weights (see packed_linear.h). int8 models keep convolutions in float32.
 #pragma once
 
 #include "fourm/nn/packed_linear.h"
 
 namespace fourm {
 
-/// Pictures [B, C, H, W] whose channels lie side by side in memory.
+/// Images [B, C, H, W] in channels-last memory format.
 inline Tensor channels_last(const Tensor& x) { return x.contiguous(at::MemoryFormat::ChannelsLast); }
 
 /// y = conv(x) + bias (+ residual), padded so that stride 1 keeps the size. Packed when it is first used. Thread-safe.

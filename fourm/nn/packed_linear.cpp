@@ -10,22 +10,22 @@ namespace {
 
 Tensor finish(Tensor y, const Epilogue& e) {
   switch (e.kind) {
-    case Epilogue::kPlus: return e.other.scalar_type() == y.scalar_type() ? y.add_(e.other) : y + e.other;
+    case Epilogue::kResidual: return e.residual.scalar_type() == y.scalar_type() ? y.add_(e.residual) : y + e.residual;
     case Epilogue::kSilu: return at::silu_(y);
     case Epilogue::kGelu: return at::gelu(y);
     default: return y;
   }
 }
 
-// Calls body(rows, first row) for all rows of a stored matrix and gives them back, some at a time: a large head in float32
-// several times over would be most of a process's memory.
+// Calls body(rows, first row) for all rows of a stored matrix and releases their pages, a block of rows at a time: several
+// float32 copies of a large head would be most of the process's memory.
 template <class Body>
 void for_some_rows(const Tensor& weight, const Packing& packing, const Body& body) {
   constexpr int64_t kRowsAtOnce = 1024;
   for (int64_t row = 0; row < weight.size(0); row += kRowsAtOnce) {
     const Tensor stored = weight.slice(0, row, row + kRowsAtOnce);
     body(stored, row);
-    if (packing.give_back) packing.give_back(stored);
+    if (packing.release_pages) packing.release_pages(stored);
   }
 }
 
@@ -33,7 +33,7 @@ void for_some_rows(const Tensor& weight, const Packing& packing, const Body& bod
 
 struct PackedLinear::Form {
   std::optional<PanelMatrix> panels;  // f32 and int8
-  Tensor bias;                        // theirs, of all matrices; undefined without one
+  Tensor bias;                        // of all matrices; undefined without one
   std::vector<Matrix> bf16;           // weights packed; plain where the operators are missing
 };
 
@@ -54,15 +54,15 @@ const PackedLinear::Form& PackedLinear::form() const {
       for (const auto& [stored, stored_bias] : matrices_) {
         const Tensor weight = stored.to(at::kBFloat16),
                      packed = onednn_has_linear(at::kBFloat16) ? onednn_pack(weight) : weight;
-        if (packing_.give_back && !packed.is_same(stored)) packing_.give_back(stored);
+        if (packing_.release_pages && !packed.is_same(stored)) packing_.release_pages(stored);
         form.bf16.push_back({packed, stored_bias.defined() ? stored_bias.to(at::kBFloat16) : Tensor()});
       }
     } else {
-      using Numbers = PanelMatrix::Numbers;
+      using Dtype = PanelMatrix::Dtype;
       const Tensor& first = matrices_.front().weight;
       const auto count = static_cast<int64_t>(matrices_.size());
       form.panels.emplace(PanelMatrix::Shape{.in = first.size(1), .out = first.size(0), .matrices = count},
-                          precision == Precision::kInt8 ? Numbers::kInt8 : Numbers::kFloat32);
+                          precision == Precision::kInt8 ? Dtype::kInt8 : Dtype::kFloat32);
       std::vector<Tensor> biases;
       for (int64_t m = 0; m < count; ++m) {
         for_some_rows(matrices_[m].weight, packing_,
@@ -83,8 +83,8 @@ Tensor PackedLinear::operator()(const Tensor& x, const Epilogue& epilogue) const
     return f.panels->multiply(as_type(x, at::kFloat), f.bias, epilogue);
   }
   const Tensor in = x.to(at::kBFloat16);
-  // Residuals stay float32 beside bfloat16 products.
-  const bool fits = !epilogue.other.defined() || epilogue.other.scalar_type() == at::kBFloat16;
+  // Residuals stay in float32.
+  const bool fits = !epilogue.residual.defined() || epilogue.residual.scalar_type() == at::kBFloat16;
   Tensor y;
   for (const auto& [weight, bias_or_none] : f.bf16) {
     const std::optional<Tensor> bias = bias_or_none.defined() ? std::optional(bias_or_none) : std::nullopt;

@@ -1,6 +1,6 @@
-// Matrices of a model that only answers: packed once, for our products in float32 and int8 or oneDNN's in bfloat16, with
-// what follows a product done in its epilogue. oneDNN's operators are LibTorch's private ones: they are probed at the first
-// use; where they are missing, plain bfloat16 products take their place.
+// Linear layers for inference: weights are packed once and the operation that follows is fused. float32 and int8 use
+// nn/panel_matrix.h. bfloat16 uses oneDNN through private operators of LibTorch, which are probed at first use; where they
+// are missing, at::linear in bfloat16 takes their place.
 #pragma once
 
 #include <functional>
@@ -13,16 +13,16 @@
 
 namespace fourm {
 
-/// What a model does with its matrices when it is opened to answer, not to be trained.
+/// How a model that is opened for inference packs its weights.
 struct Packing {
   Precision precision = Precision::kF32;
-  /// Called with rows of a stored matrix once their packed form exists; may be empty.
-  std::function<void(const Tensor&)> give_back;
+  /// Called with rows of a stored matrix once they are packed, so that the mapped pages can be released; may be empty.
+  std::function<void(const Tensor&)> release_pages;
 };
 
-/// y = x W^T + b, or a gate of two of them. Matrices are packed when they are first used, so that unused heads cost nothing.
-/// Thread-safe.
-/// int8: weights by output channel, activations by row as they come, so that a row's result does not depend on its batch.
+/// y = x W^T + b, or a gated pair of them. Weights are packed at first use, so that unused heads cost nothing. Thread-safe.
+/// int8: weights have a scale per output channel, activations a dynamic scale per row, so that a row's result does not
+/// depend on its batch.
 class PackedLinear {
  public:
   /// weight [out, in] of any floating type, bias [out] or undefined.
@@ -33,18 +33,18 @@ class PackedLinear {
   /// A gate: epilogue(x W^T + b) * (x V^T + c), the epilogue an activation. Both have biases, or none has.
   PackedLinear(Matrix activated, Matrix factor, Packing packing);
   ~PackedLinear();
-  /// x [N, in] -> [N, out]: bfloat16 when packed so, else float32 (sums with `other` take the wider type).
+  /// x [N, in] -> [N, out]: bfloat16 if packed in it, else float32. A sum with the residual has the wider type of the two.
   Tensor operator()(const Tensor& x, const Epilogue& epilogue = {}) const;
 
  private:
   struct Form;
   const Form& form() const;
-  std::vector<Matrix> matrices_;  // two of a gate
+  std::vector<Matrix> matrices_;  // two of a gated pair
   Packing packing_;
   Lazy<Form> form_;
 };
 
-/// True when products in bfloat16 are faster here than in float32.
+/// Whether matrix multiplication in bfloat16 is faster than in float32 on this processor.
 bool bf16_is_fast();
 
 }  // namespace fourm

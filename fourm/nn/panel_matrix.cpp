@@ -10,7 +10,7 @@
 #include <vector>
 
 #include "fourm/core/error.h"
-#include "fourm/nn/lasting_tensor.h"
+#include "fourm/nn/huge_page_tensor.h"
 #include "fourm/nn/panel_tile.h"
 
 namespace fourm {
@@ -18,17 +18,17 @@ namespace {
 
 int64_t parts(int64_t n, int64_t size) { return (n + size - 1) / size; }
 
-// Panels are multiplied in slices of at most this size, by blocks of tiles: as many as stay in the second-level cache beside
-// a slice, but enough to be worth fetching a panel for.
+// Blocks of row tiles are multiplied by slices of panels. A slice and a block fit in the second-level cache together; a block
+// has at least kLeastTiles tiles, so that fetching a panel pays off.
 constexpr int64_t kSliceBytes = 64 << 10, kBlockBytes = 256 << 10, kLeastTiles = 4;
 
-// The product of one head's rows with its columns.
-struct Product {
+// The matrix multiplication of one head: its rows by its columns.
+struct Gemm {
   Rows rows;
   Columns columns;
-  const float *bias, *other;
+  const float *bias, *residual;
   float* y;
-  int64_t y_row, other_row;  // strides
+  int64_t y_row, residual_row;  // strides
   Epilogue::Kind kind;
   int64_t panel_columns;   // of y
   int64_t panels;          // of a head
@@ -36,13 +36,13 @@ struct Product {
   int64_t first_panel = 0;
   bool gated() const { return columns.matrices == 2; }
 
-  // The same of a head that many further on.
-  Product further(int64_t heads) const {
-    Product p = *this;
+  // The matrix multiplication of the head `heads` further on.
+  Gemm further(int64_t heads) const {
+    Gemm p = *this;
     p.rows.x += heads * x_head;
     p.first_panel += heads * panels;
     if (bias) p.bias += heads * columns.matrices * columns.count;
-    if (other) p.other += heads * columns.count;
+    if (residual) p.residual += heads * columns.count;
     p.y += heads * y_head;
     return p;
   }
@@ -54,13 +54,13 @@ struct Range {
   int64_t size() const { return end - begin; }
 };
 
-// Memory to have at hand soon, fetched by lines over the work of tiles: the lines of its parts in turn where these are large,
-// since processors read a few streams at a time faster than one.
+// Prefetches a range of memory while tiles are multiplied. A large range is divided into parts whose lines are fetched in
+// turn, since processors read several streams faster than one.
 struct Ahead {
   const char *next, *end;
-  int64_t apart, back;  // from a line to the next one's, and from beyond the end
-  int64_t lines;        // for each step
-  int64_t left;         // lines not asked for
+  int64_t apart, back;  // bytes to the next line, and back from beyond the end
+  int64_t lines;        // prefetched in each step
+  int64_t left;         // lines not prefetched yet
   static constexpr int64_t kLine = 64, kParts = 4, kLeastPart = 8 << 10;
 
   Ahead(const char* begin, int64_t bytes, int64_t for_each_step)
@@ -78,21 +78,21 @@ struct Ahead {
       if (next >= end) next -= back;
     }
   }
-  // Asks for nothing more once all of it was asked for.
+  // Stops prefetching once the whole range has been prefetched.
   void expect(int64_t steps) {
     if (left <= 0) lines = 0;
     left -= lines * steps;
   }
 };
 
-// Fetches what a finished tile writes and reads, while its last slice is multiplied.
-FOURM_INLINE void expect_tile(const Product& product, Range rows, int64_t panel) {
-  const int64_t out = product.columns.count, first = panel * product.panel_columns;
+// Prefetches what the epilogue of a tile reads and writes, while the tile's last slice is multiplied.
+FOURM_INLINE void expect_tile(const Gemm& gemm, Range rows, int64_t panel) {
+  const int64_t out = gemm.columns.count, first = panel * gemm.panel_columns;
   for (int64_t r = rows.begin; r < rows.end; ++r)
-    for (int64_t c = first; c < first + product.panel_columns; c += Ahead::kLine / 4) {
+    for (int64_t c = first; c < first + gemm.panel_columns; c += Ahead::kLine / 4) {
       const int64_t column = std::min(c, out - 1);
-      __builtin_prefetch(product.y + r * product.y_row + column, 1, 3);
-      if (product.other) __builtin_prefetch(product.other + r * product.other_row + column, 0, 3);
+      __builtin_prefetch(gemm.y + r * gemm.y_row + column, 1, 3);
+      if (gemm.residual) __builtin_prefetch(gemm.residual + r * gemm.residual_row + column, 0, 3);
     }
 }
 
@@ -109,8 +109,9 @@ FOURM_INLINE void multiply_tile(int64_t depth, const typename Form::Row* a, cons
       ahead.fetch();
 #pragma GCC unroll 8
       for (int64_t p = p0; p < p0 + kStep<Row>; p += kTogether<Row>, panel += kTogether<Row> * Form::kCols) {
-        asm volatile("" ::: "memory");  // step by step: loads of several would need more registers than there are
-        Form::template add_products<kRows>(a + p, panel, sum);
+        asm volatile("" ::
+                         : "memory");  // keeps loads of later steps from moving up, which would need too many registers
+        Form::template multiply_add<kRows>(a + p, panel, sum);
       }
     }
   all_ahead->next = ahead.next;
@@ -125,7 +126,7 @@ FOURM_INLINE void multiply_tile(int64_t depth, const typename Form::Row* a, cons
   }
 }
 
-// Functions of their own, since compilers run out of registers where much else is going on.
+// Separate functions: inlined into larger ones, compilers run out of registers.
 template <class Form, int64_t kRows, class... Arguments>
 [[gnu::noinline]] FOURM_AVX512 void multiply_tile_avx512(Arguments... arguments) {
   multiply_tile<Form, kRows>(arguments...);
@@ -149,80 +150,81 @@ FOURM_INLINE void multiply_rows(int64_t rows, Arguments... arguments) {
   }
 }
 
-// What a vector of sums stands for, with its bias.
+// v <- dequantised sums + bias
 template <class Form>
-FOURM_INLINE void sums_with_bias(const Product& product, int64_t matrix, int64_t column, int64_t n,
-                                 const typename Form::Sum* sums, float step, int64_t place,
+FOURM_INLINE void sums_with_bias(const Gemm& gemm, int64_t matrix, int64_t column, int64_t n,
+                                 const typename Form::Sum* sums, float scale, int64_t place,
                                  typename Form::V::Vector& v) {
-  typename Form::V::Vector bias{};  // added in any case: compilers make it one operation with a factor, or nowhere
-  if (product.bias) load<typename Form::V>(bias, product.bias + matrix * product.columns.count + column, n);
-  Form::value(v, sums, step, product.columns, place);
+  typename Form::V::Vector
+      bias{};  // added unconditionally: compilers fuse it with the scale either everywhere or nowhere
+  if (gemm.bias) load<typename Form::V>(bias, gemm.bias + matrix * gemm.columns.count + column, n);
+  Form::value(v, sums, scale, gemm.columns, place);
   v += bias;
 }
 
-// y = epilogue(sums + bias), or that times the gated sums, on a tile's rows and a panel, of which `columns` numbers are in y:
-// a constant where it can be
+// y = epilogue(sums + bias), times the second matrix's sums where gated, for a tile's rows and a panel. `columns` of the
+// panel's columns are inside y; it is a compile-time constant for whole panels.
 template <class Form, Epilogue::Kind kKind, bool kGated>
-FOURM_INLINE void finish_rows(const Product& product, Range rows, int64_t panel, int64_t columns,
-                              const typename Form::Sum* sums, const float* steps) {
+FOURM_INLINE void finish_rows(const Gemm& gemm, Range rows, int64_t panel, int64_t columns,
+                              const typename Form::Sum* sums, const float* scales) {
   using V = typename Form::V;
   const int64_t first = panel * (kGated ? V::kLanes : V::kCols);
   typename V::Vector v, term;
-  for (int64_t r = rows.begin; r < rows.end; ++r, sums += V::kCols, ++steps)
+  for (int64_t r = rows.begin; r < rows.end; ++r, sums += V::kCols, ++scales)
     for (int64_t c = 0; c < columns; c += V::kLanes) {
       const int64_t n = std::min(V::kLanes, columns - c), column = first + c,
-                    place = (product.first_panel + panel) * V::kCols + c;
-      sums_with_bias<Form>(product, 0, column, n, sums + c, *steps, place, v);
+                    place = (gemm.first_panel + panel) * V::kCols + c;
+      sums_with_bias<Form>(gemm, 0, column, n, sums + c, *scales, place, v);
       if constexpr (kKind == Epilogue::kSilu) silu<V>(v);
       if constexpr (kKind == Epilogue::kGelu) gelu<V>(v);
-      if constexpr (kKind == Epilogue::kPlus)
-        load<V>(term, product.other + r * product.other_row + column, n), v += term;
+      if constexpr (kKind == Epilogue::kResidual)
+        load<V>(term, gemm.residual + r * gemm.residual_row + column, n), v += term;
       if constexpr (kGated) {
-        sums_with_bias<Form>(product, 1, column, n, sums + V::kLanes, *steps, place + V::kLanes, term);
+        sums_with_bias<Form>(gemm, 1, column, n, sums + V::kLanes, *scales, place + V::kLanes, term);
         v *= term;
       }
-      store<V>(v, product.y + r * product.y_row + column, n);
+      store<V>(v, gemm.y + r * gemm.y_row + column, n);
     }
 }
 
 template <class Form, Epilogue::Kind kKind, bool kGated>
-FOURM_INLINE void finish_tile(const Product& product, Range rows, int64_t panel, const typename Form::Sum* sums,
-                              const float* steps) {
+FOURM_INLINE void finish_tile(const Gemm& gemm, Range rows, int64_t panel, const typename Form::Sum* sums,
+                              const float* scales) {
   constexpr int64_t kCols = kGated ? Form::kLanes : Form::kCols;
-  const int64_t columns = product.columns.count - panel * kCols;
+  const int64_t columns = gemm.columns.count - panel * kCols;
   if (columns >= kCols)
-    finish_rows<Form, kKind, kGated>(product, rows, panel, kCols, sums, steps);
+    finish_rows<Form, kKind, kGated>(gemm, rows, panel, kCols, sums, scales);
   else
-    finish_rows<Form, kKind, kGated>(product, rows, panel, columns, sums, steps);
+    finish_rows<Form, kKind, kGated>(gemm, rows, panel, columns, sums, scales);
 }
 
 template <class Form>
-FOURM_INLINE void finish_tile(const Product& product, Range rows, int64_t panel, const typename Form::Sum* sums,
-                              const float* steps) {
+FOURM_INLINE void finish_tile(const Gemm& gemm, Range rows, int64_t panel, const typename Form::Sum* sums,
+                              const float* scales) {
   using enum Epilogue::Kind;
-  if (product.gated())
-    product.kind == kSilu ? finish_tile<Form, kSilu, true>(product, rows, panel, sums, steps)
-                          : finish_tile<Form, kGelu, true>(product, rows, panel, sums, steps);
+  if (gemm.gated())
+    gemm.kind == kSilu ? finish_tile<Form, kSilu, true>(gemm, rows, panel, sums, scales)
+                       : finish_tile<Form, kGelu, true>(gemm, rows, panel, sums, scales);
   else
-    switch (product.kind) {
-      case kSilu: return finish_tile<Form, kSilu, false>(product, rows, panel, sums, steps);
-      case kGelu: return finish_tile<Form, kGelu, false>(product, rows, panel, sums, steps);
-      case kPlus: return finish_tile<Form, kPlus, false>(product, rows, panel, sums, steps);
-      case kNone: return finish_tile<Form, kNone, false>(product, rows, panel, sums, steps);
+    switch (gemm.kind) {
+      case kSilu: return finish_tile<Form, kSilu, false>(gemm, rows, panel, sums, scales);
+      case kGelu: return finish_tile<Form, kGelu, false>(gemm, rows, panel, sums, scales);
+      case kResidual: return finish_tile<Form, kResidual, false>(gemm, rows, panel, sums, scales);
+      case kNone: return finish_tile<Form, kNone, false>(gemm, rows, panel, sums, scales);
     }
 }
 
-// A panel that some tiles of a head are multiplied with.
+// A panel and the block of row tiles that it is multiplied with.
 struct Place {
   int64_t block, panel;
 };
 
-// How products are cut: rows into tiles as equal as can be, a head's tiles into blocks, its columns into panels. A share is some
-// of a block's panels, all of them where there are as many blocks as threads. Threads claim one panel of a share after the
-// other, so that one which the machine holds up does not hold up the rest.
+// The division of work. Rows are divided into tiles of nearly equal size, a head's tiles into blocks, its columns into
+// panels. A share is a part of a block's panels, or all of them where there are at least as many blocks as threads. Threads
+// claim the panels of a share one by one, so that a thread that is held up does not hold up the others.
 struct Work {
   int64_t tiles, blocks_in_head, blocks, panels, threads, shares_in_block;
-  struct alignas(Ahead::kLine) Count : std::atomic<int64_t> {};  // in a line of its own, which only helpers share
+  struct alignas(Ahead::kLine) Count : std::atomic<int64_t> {};  // in a cache line of its own
   std::vector<Count> claimed;                                    // panels of each share
 
   Work(int64_t heads, int64_t tile_count, int64_t tile_bytes, int64_t panel_count, int64_t most_threads)
@@ -278,12 +280,12 @@ struct Scratch {
   std::vector<Range> tiles;
   std::vector<typename Form::Row> rows;
   std::vector<typename Form::Sum> sums;
-  std::vector<float> steps;
+  std::vector<float> scales;
 };
 
-// What one thread does of a product.
+// What one thread does of a gemm.
 template <class Form>
-FOURM_INLINE void multiply_claimed(const Product& first, Work& work, int64_t thread) {
+FOURM_INLINE void multiply_claimed(const Gemm& first, Work& work, int64_t thread) {
   using Row = typename Form::Row;
   using Column = typename Form::Column;
   constexpr int64_t kSums = Form::kRows * Form::kCols, kSlice = kSliceBytes / (Form::kCols * sizeof(Column));
@@ -291,23 +293,23 @@ FOURM_INLINE void multiply_claimed(const Product& first, Work& work, int64_t thr
   thread_local Scratch<Form> scratch;
   Row* const a = aligned_scratch(scratch.rows, most * size);
   auto* const sums = aligned_scratch(scratch.sums, most * kSums);
-  float* const steps = aligned_scratch(scratch.steps, most * Form::kRows);
+  float* const scales = aligned_scratch(scratch.scales, most * Form::kRows);
   Range* const tiles = aligned_scratch(scratch.tiles, most);
   const auto panel_at = [&](const Place& place) {
     return static_cast<const Column*>(first.columns.panels) +
            (work.head(place.block) * first.panels + place.panel) * depth * Form::kCols;
   };
-  Product product = first;
+  Gemm gemm = first;
   int64_t copied = -1, count = 0;  // block, its tiles
   Turn turn(work, thread);
   for (auto place = turn.claim(), claimed = place; place; place = claimed) {
     if (place->block != copied) {
       const Range some = work.block_tiles(place->block);
       copied = place->block, count = some.size();
-      product = first.further(work.head(copied));
+      gemm = first.further(work.head(copied));
       for (int64_t t = 0; t < count; ++t) {
-        tiles[t] = Range::part(product.rows.count, some.begin + t, work.tiles);
-        Form::copy(product.rows.some(tiles[t].begin, tiles[t].size()), a + t * size, steps + t * Form::kRows);
+        tiles[t] = Range::part(gemm.rows.count, some.begin + t, work.tiles);
+        Form::copy(gemm.rows.some(tiles[t].begin, tiles[t].size()), a + t * size, scales + t * Form::kRows);
       }
     }
     const Column* panel = panel_at(*place);
@@ -321,31 +323,31 @@ FOURM_INLINE void multiply_claimed(const Product& first, Work& work, int64_t thr
                   parts(bytes, count * n / kStep<Row> * Ahead::kLine));
       for (int64_t t = 0; t < count; ++t) {
         ahead.expect(n / kStep<Row>);
-        if (beyond == depth) expect_tile(product, tiles[t], place->panel);
+        if (beyond == depth) expect_tile(gemm, tiles[t], place->panel);
         multiply_rows<Form, Form::kRows>(tiles[t].size(), n, place_of<Form>(a + t * size, 0, k),
                                          panel + k * Form::kCols, &ahead, k > 0, sums + t * kSums);
       }
     }
     claimed = turn.claim();  // before the tiles are written: it waits for writes
     for (int64_t t = 0; t < count; ++t)
-      finish_tile<Form>(product, tiles[t], place->panel, sums + t * kSums, steps + t * Form::kRows);
+      finish_tile<Form>(gemm, tiles[t], place->panel, sums + t * kSums, scales + t * Form::kRows);
   }
 }
 
 template <class Form>
-FOURM_AVX512 void multiply_avx512(const Product& product, Work& work, int64_t thread) {
-  multiply_claimed<Form>(product, work, thread);
+FOURM_AVX512 void multiply_avx512(const Gemm& gemm, Work& work, int64_t thread) {
+  multiply_claimed<Form>(gemm, work, thread);
 }
 template <class Form>
-FOURM_AVX2 void multiply_avx2(const Product& product, Work& work, int64_t thread) {
-  multiply_claimed<Form>(product, work, thread);
+FOURM_AVX2 void multiply_avx2(const Gemm& gemm, Work& work, int64_t thread) {
+  multiply_claimed<Form>(gemm, work, thread);
 }
 
-// A way to compute products.
+// The implementation for one instruction set and data type.
 struct Kernel {
-  void (*multiply)(const Product&, Work&, int64_t thread);
+  void (*multiply)(const Gemm&, Work&, int64_t thread);
   int64_t rows, columns, run_bytes;  // of a tile
-  int64_t levels;                    // of int8 columns
+  int64_t qmax;                      // of int8 columns
 };
 
 template <class Form>
@@ -353,12 +355,11 @@ Kernel kernel_of() {
   auto multiply = multiply_claimed<Form>;
   if constexpr (Form::kTarget == Target::kAvx512) multiply = multiply_avx512<Form>;
   if constexpr (Form::kTarget == Target::kAvx2) multiply = multiply_avx2<Form>;
-  return {multiply, Form::kRows, Form::kCols, kRunSize<Form> * int64_t{sizeof(typename Form::Row)},
-          Form::kColumnLevels};
+  return {multiply, Form::kRows, Form::kCols, kRunSize<Form> * int64_t{sizeof(typename Form::Row)}, Form::kColumnQmax};
 }
 
-// The best on this processor.
-const Kernel& kernel(PanelMatrix::Numbers numbers) {
+// The fastest implementation on this processor.
+const Kernel& kernel(PanelMatrix::Dtype dtype) {
   using enum Target;
   static const Kernel float32 = has_avx512() ? kernel_of<Float32<kAvx512>>()
                                 : has_avx2() ? kernel_of<Float32<kAvx2>>()
@@ -368,19 +369,16 @@ const Kernel& kernel(PanelMatrix::Numbers numbers) {
                              : has_avx512()    ? kernel_of<Int8<kAvx512, Dot::kPairs>>()
                              : has_avx2()      ? kernel_of<Int8<kAvx2, Dot::kPairs>>()
                                                : kernel_of<Int8<kAny, Dot::kPlain>>();
-  return numbers == PanelMatrix::Numbers::kInt8 ? int8 : float32;
+  return dtype == PanelMatrix::Dtype::kInt8 ? int8 : float32;
 }
 
 // The shape of panels.
-std::array<int64_t, 3> panels_of(const PanelMatrix::Shape& shape, PanelMatrix::Numbers numbers) {
-  const int64_t width = kernel(numbers).columns,
-                step = numbers == PanelMatrix::Numbers::kInt8 ? kStep<int8_t> : kStep<float>;
+std::array<int64_t, 3> panels_of(const PanelMatrix::Shape& shape, PanelMatrix::Dtype dtype) {
+  const int64_t width = kernel(dtype).columns, step = dtype == PanelMatrix::Dtype::kInt8 ? kStep<int8_t> : kStep<float>;
   return {shape.heads * parts(shape.matrices * shape.out, width), parts(shape.in, step) * step, width};
 }
 
-at::ScalarType type_of(PanelMatrix::Numbers numbers) {
-  return numbers == PanelMatrix::Numbers::kInt8 ? at::kChar : at::kFloat;
-}
+at::ScalarType type_of(PanelMatrix::Dtype dtype) { return dtype == PanelMatrix::Dtype::kInt8 ? at::kChar : at::kFloat; }
 
 // Calls body(p) for panels of a matrix, several at a time where they are small.
 template <class Body>
@@ -392,27 +390,27 @@ void for_panels(int64_t panels, int64_t numbers, const Body& body) {
 
 }  // namespace
 
-PanelMatrix::PanelMatrix(const Shape& shape, Numbers numbers)
-    : PanelMatrix(shape, numbers, lasting_tensor(panels_of(shape, numbers), type_of(numbers))) {}
+PanelMatrix::PanelMatrix(const Shape& shape, Dtype dtype)
+    : PanelMatrix(shape, dtype, huge_page_tensor(panels_of(shape, dtype), type_of(dtype))) {}
 
-PanelMatrix::PanelMatrix(const Tensor& columns, Numbers numbers)
-    : PanelMatrix({columns.size(0), columns.size(1)}, numbers,
-                  at::empty(panels_of({columns.size(0), columns.size(1)}, numbers), type_of(numbers))) {
+PanelMatrix::PanelMatrix(const Tensor& columns, Dtype dtype)
+    : PanelMatrix({columns.size(0), columns.size(1)}, dtype,
+                  at::empty(panels_of({columns.size(0), columns.size(1)}, dtype), type_of(dtype))) {
   pack(columns, 0);
 }
 
-PanelMatrix::PanelMatrix(const Shape& shape, Numbers numbers, Tensor panels)
-    : shape_(shape), numbers_(numbers), panels_(std::move(panels)) {
-  if (numbers == Numbers::kFloat32) return;
-  steps_ = at::zeros({panels_.size(0) * panels_.size(2)}, at::kFloat);
-  offsets_ = at::zeros_like(steps_, at::kInt);
+PanelMatrix::PanelMatrix(const Shape& shape, Dtype dtype, Tensor panels)
+    : shape_(shape), dtype_(dtype), panels_(std::move(panels)) {
+  if (dtype == Dtype::kFloat32) return;
+  scales_ = at::zeros({panels_.size(0) * panels_.size(2)}, at::kFloat);
+  zero_point_sums_ = at::zeros_like(scales_, at::kInt);
 }
 
 void PanelMatrix::pack(const Tensor& columns, int64_t first, int64_t matrix) {
   const auto& [in, out, matrices, heads] = shape_;
   const Part part{panels_.size(0) / heads * (matrix / matrices) + first * matrices / panels_.size(2),
                   panels_.size(2) / matrices * (matrix % matrices), panels_.size(2) / matrices};
-  numbers_ == Numbers::kInt8 ? pack_int8(columns, part) : pack_float32(columns, part);
+  dtype_ == Dtype::kInt8 ? pack_int8(columns, part) : pack_float32(columns, part);
 }
 
 void PanelMatrix::pack_float32(const Tensor& columns, const Part& part) {
@@ -435,7 +433,7 @@ void PanelMatrix::pack_float32(const Tensor& columns, const Part& part) {
 void PanelMatrix::pack_int8(const Tensor& columns, const Part& part) {
   const Tensor from = columns.t().to(at::kFloat).contiguous();
   const int64_t width = panels_.size(2), depth = panels_.size(1), count = from.size(0);
-  const auto levels = static_cast<float>(kernel(numbers_).levels);
+  const auto qmax = static_cast<float>(kernel(dtype_).qmax);
   for_panels(parts(count, part.columns), depth * part.columns, [&](int64_t p) {
     constexpr int64_t kFour = kTogether<int8_t>;
     std::vector<int8_t> column(static_cast<size_t>(depth));
@@ -446,17 +444,18 @@ void PanelMatrix::pack_int8(const Tensor& columns, const Part& part) {
       std::fill(column.begin(), column.end(), int8_t{0});
       if (known) {
         const float* x = from.data_ptr<float>() + (p * part.columns + c) * shape_.in;
-        const float step = largest_magnitude(x, shape_.in) / levels;
-        quantize(x, shape_.in, step, 0, reinterpret_cast<uint8_t*>(column.data()));
-        steps_.data_ptr<float>()[place + c] = step;
-        offsets_.data_ptr<int32_t>()[place + c] = kRowZero * std::accumulate(column.begin(), column.end(), 0);
+        const float scale = largest_magnitude(x, shape_.in) / qmax;
+        quantize(x, shape_.in, scale, 0, reinterpret_cast<uint8_t*>(column.data()));
+        scales_.data_ptr<float>()[place + c] = scale;
+        zero_point_sums_.data_ptr<int32_t>()[place + c] =
+            kRowZeroPoint * std::accumulate(column.begin(), column.end(), 0);
       }
       for (int64_t k = 0; k < depth; k += kFour) std::copy_n(&column[k], kFour, to + k * width + c * kFour);
     }
   });
 }
 
-int64_t PanelMatrix::rows_at_once() { return kernel(Numbers::kFloat32).rows; }
+int64_t PanelMatrix::rows_at_once() { return kernel(Dtype::kFloat32).rows; }
 
 Tensor PanelMatrix::multiply(const Tensor& x, const Tensor& bias, const Epilogue& epilogue) const {
   auto shape = x.sizes().vec();
@@ -474,32 +473,32 @@ void PanelMatrix::multiply(const Tensor& x, const Tensor& bias, const Epilogue& 
   check(y.dim() == x.dim() && y.size(0) == x.size(0) && y.size(-1) == out && (flat || y.size(1) == heads) &&
             y.stride(-1) == 1,
         "[PanelMatrix] no room for ", x.size(0), " rows of ", heads, " times ", out, " numbers in ", y.sizes());
-  const bool int8 = numbers_ == Numbers::kInt8, fits = x.stride(-1) == 1 || (x.stride(0) == 1 && !int8);
+  const bool int8 = dtype_ == Dtype::kInt8, fits = x.stride(-1) == 1 || (x.stride(0) == 1 && !int8);
   const Tensor rows = fits ? x : x.contiguous(),
-               other = epilogue.other.defined() ? epilogue.other.contiguous() : Tensor();
+               residual = epilogue.residual.defined() ? epilogue.residual.contiguous() : Tensor();
   check(matrices == 1 || epilogue.kind == Epilogue::kSilu || epilogue.kind == Epilogue::kGelu,
         "[PanelMatrix] a gate needs an activation");
   if (y.numel() == 0) return;
-  const Product product{{rows.data_ptr<float>(), rows.stride(0), rows.stride(-1), x.size(0), in},
-                        {panels_.data_ptr(), out, panels_.size(1), matrices, int8 ? steps_.data_ptr<float>() : nullptr,
-                         int8 ? offsets_.data_ptr<int32_t>() : nullptr},
-                        bias.defined() ? bias.data_ptr<float>() : nullptr,
-                        other.defined() ? other.data_ptr<float>() : nullptr,
-                        y.data_ptr<float>(),
-                        y.stride(0),
-                        heads * out,
-                        epilogue.kind,
-                        panels_.size(2) / matrices,
-                        panels_.size(0) / heads,
-                        rows.stride(-2),
-                        y.stride(-2)};
+  const Gemm gemm{{rows.data_ptr<float>(), rows.stride(0), rows.stride(-1), x.size(0), in},
+                  {panels_.data_ptr(), out, panels_.size(1), matrices, int8 ? scales_.data_ptr<float>() : nullptr,
+                   int8 ? zero_point_sums_.data_ptr<int32_t>() : nullptr},
+                  bias.defined() ? bias.data_ptr<float>() : nullptr,
+                  residual.defined() ? residual.data_ptr<float>() : nullptr,
+                  y.data_ptr<float>(),
+                  y.stride(0),
+                  heads * out,
+                  epilogue.kind,
+                  panels_.size(2) / matrices,
+                  panels_.size(0) / heads,
+                  rows.stride(-2),
+                  y.stride(-2)};
   constexpr int64_t kWorthSharing = 1 << 20;  // multiply-adds
   const bool worth = x.numel() * out * matrices >= kWorthSharing;
-  const Kernel& k = kernel(numbers_);
-  Work work(heads, parts(x.size(0), k.rows), parts(panels_.size(1), kRun) * k.run_bytes, product.panels,
+  const Kernel& k = kernel(dtype_);
+  Work work(heads, parts(x.size(0), k.rows), parts(panels_.size(1), kRun) * k.run_bytes, gemm.panels,
             worth && !at::in_parallel_region() ? at::get_num_threads() : 1);
   at::parallel_for(0, work.threads, 1, [&](int64_t begin, int64_t end) {
-    for (int64_t i = begin; i < end; ++i) k.multiply(product, work, i);
+    for (int64_t i = begin; i < end; ++i) k.multiply(gemm, work, i);
   });
 }
 

@@ -1,5 +1,5 @@
-// The numbers that a product is computed with: float32, or steps of 8 bits whose sums are exact. Each form says how panels,
-// copied rows and sums lie in memory, and how rows are multiplied with columns; nn/panel_matrix.cpp does the rest.
+// The inner kernels of matrix multiplication in float32 and int8. Each form defines how panels, copied rows and sums lie in
+// memory and how a tile is multiplied; nn/panel_matrix.cpp has the loops around it.
 #pragma once
 
 #include <algorithm>
@@ -9,32 +9,33 @@
 
 namespace fourm {
 
-// Numbers of a column that lie together, and depths that are multiplied at once: zeros fill the last step.
+// kTogether: values of a column that share 4 bytes. kStep: the depth that one step of the unrolled loop multiplies; the last
+// step is filled with zeros.
 template <class Number>
 constexpr int64_t kTogether = 4 / static_cast<int64_t>(sizeof(Number));
 template <class Number>
 constexpr int64_t kStep = 8 * kTogether<Number>;
-// A tile of rows is copied so that they lie a run of this many numbers at a time behind each other, a little apart: rows as
-// they come would often share the same few lines of the first-level cache.
+// A tile of rows is copied in runs of kRun values: the runs of all rows lie one after another, with a gap between them. The
+// original row strides often map all rows to the same few lines of the first-level cache.
 constexpr int64_t kRun = 256;
 template <class Number>
 constexpr int64_t kRowStride = kRun + 64 / static_cast<int64_t>(sizeof(Number));
-// Where a copied tile has number k of its row r.
+// The address of value k of row r in a copied tile.
 template <class V, class Row>
 FOURM_INLINE Row* place_of(Row* tile, int64_t r, int64_t k) {
   return tile + (k / kRun * V::kRows + r) * kRowStride<Row> + k % kRun;
 }
-// In int8, rows have levels from -127 to 127, stored from 1 to 255.
-constexpr int32_t kRowLevels = 127, kRowZero = 128;
+// int8 rows are quantised to -127 ... 127 and stored with the zero point 128, as 1 ... 255.
+constexpr int32_t kRowQmax = 127, kRowZeroPoint = 128;
 
-// What a function is compiled for (core/simd.h).
+// The instruction set that a function is compiled for (core/simd.h).
 enum class Target { kAny, kAvx2, kAvx512 };
 template <Target kFor>
 struct Floats : Simd<float, kFor == Target::kAvx512 ? 64 : 32> {
   static constexpr Target kTarget = kFor;
 };
 
-// A product's rows, as they come; one of the strides is 1.
+// The rows of a matrix multiplication before they are copied. One of the strides is 1.
 struct Rows {
   const float* x;
   int64_t row, column;  // strides
@@ -43,21 +44,21 @@ struct Rows {
   Rows some(int64_t first, int64_t n) const { return {x + first * row, row, column, n, depth}; }
 };
 
-// A product's columns, in panels of some; the rest is for int8, undefined in float32. Of two matrices, a panel holds half a
-// panel's columns each.
+// The columns of a matrix multiplication, packed in panels. Scales and zero point sums are for int8 only. Of a gated pair,
+// each panel holds as many columns of either matrix.
 struct Columns {
-  const void* panels;      // [panels, depth / kTogether, kCols, kTogether], of all heads
-  int64_t count, depth;    // of each matrix; depth: in whole steps
-  int64_t matrices;        // 1 or 2
-  const float* steps;      // between levels, by place in the panels
-  const int32_t* offsets;  // what the zero of rows adds to a column's sums
+  const void* panels;              // [panels, depth / kTogether, kCols, kTogether], of all heads
+  int64_t count, depth;            // of each matrix; depth: a multiple of kStep
+  int64_t matrices;                // 1 or 2
+  const float* scales;             // by place in the panels
+  const int32_t* zero_point_sums;  // the row zero point times the column's sum
 };
 
-// Products are added in whole instructions: compilers would exchange sums and factors, need more registers than there are and
-// keep some of the sums on the stack. They add to copies, since elements of arrays are not always in registers. clang takes
-// wide registers in assembly only where a function's own attributes name them.
+// Multiply-adds are written as single instructions: from intrinsics, compilers swap sums and factors, run out of registers
+// and spill sums to the stack. They operate on copies, since array elements are not always kept in registers. clang accepts
+// wide registers in inline assembly only in functions whose own attributes enable them.
 #if defined(__x86_64__) && !defined(__clang__)
-#define FOURM_WHOLE_INSTRUCTIONS
+#define FOURM_INLINE_ASSEMBLY
 #endif
 
 template <Target kFor>
@@ -67,9 +68,9 @@ struct Float32 : Floats<kFor> {
   using Column = float;
   using Sum = float;
   using Sums = typename V::Vector;
-  static constexpr int64_t kColumnLevels = 0;
+  static constexpr int64_t kColumnQmax = 0;
 
-  // to <- rows, with zeros up to a whole step
+  // to <- rows, with zeros up to a multiple of kStep
   FOURM_INLINE static void copy(const Rows& rows, Row* to, float*) {
     for (int64_t r = 0; r < rows.count; ++r)
       for (int64_t k = 0; k < rows.depth; k += kRun) {
@@ -84,7 +85,7 @@ struct Float32 : Floats<kFor> {
   }
 
   template <int64_t kRows>
-  FOURM_INLINE static void add_products(const Row* a, const Column* panel, Sums (&sum)[kRows][2]) {
+  FOURM_INLINE static void multiply_add(const Row* a, const Column* panel, Sums (&sum)[kRows][2]) {
     Sums low, high;
     load<V>(low, panel);
     load<V>(high, panel + V::kLanes);
@@ -96,14 +97,14 @@ struct Float32 : Floats<kFor> {
     }
   }
 
-  // v <- what the sums of some columns stand for
+  // v <- the dequantised sums of some columns
   FOURM_INLINE static void value(typename V::Vector& v, const Sum* sums, float, const Columns&, int64_t) {
     load<V>(v, sums);
   }
 
  private:
   FOURM_INLINE static void add(const Sums& x, const Sums& columns, Sums& sum) {
-#if defined(FOURM_WHOLE_INSTRUCTIONS)
+#if defined(FOURM_INLINE_ASSEMBLY)
     if constexpr (kFor != Target::kAny) {
       Sums sums = sum;
       asm("vfmadd231ps %2, %1, %0" : "+v"(sums) : "v"(x), "v"(columns));
@@ -114,14 +115,14 @@ struct Float32 : Floats<kFor> {
   }
 };
 
-// How four neighbouring products of unsigned with signed bytes are added to a sum of 32 bits.
+// How the dot product of four unsigned and four signed bytes is added to a 32-bit sum.
 enum class Dot {
   kPlain,
-  kPairs,  // in pairs, whose sums saturate at 16 bits: 2 * 255 * 64 fits, 2 * 255 * 127 does not
+  kPairs,  // pairs saturate at 16 bits: 2 * 255 * 64 fits, 2 * 255 * 127 does not
   kFours,  // VNNI
 };
 
-// Numbers are steps of their row's or column's own size: rows from 1 to 255 around 128, columns around 0.
+// Rows have a scale each and the zero point 128, columns a scale each and the zero point 0.
 template <Target kFor, Dot kDot>
 struct Int8 : Floats<kFor> {
   using V = Floats<kFor>;
@@ -130,19 +131,19 @@ struct Int8 : Floats<kFor> {
   using Sum = int32_t;
   static constexpr int64_t kBytes = sizeof(typename V::Vector);
   typedef Sum Sums __attribute__((vector_size(kBytes)));
-  static constexpr int64_t kColumnLevels = kDot == Dot::kPairs ? 64 : 127;
+  static constexpr int64_t kColumnQmax = kDot == Dot::kPairs ? 64 : 127;
 
-  FOURM_INLINE static void copy(const Rows& rows, Row* to, float* steps) {
+  FOURM_INLINE static void copy(const Rows& rows, Row* to, float* scales) {
     for (int64_t r = 0; r < rows.count; ++r) {
       const float* x = rows.x + r * rows.row;
-      steps[r] = largest_magnitude(x, rows.depth) / kRowLevels;
+      scales[r] = largest_magnitude(x, rows.depth) / kRowQmax;
       for (int64_t k = 0; k < rows.depth; k += kRun)
-        quantize(x + k, std::min(kRun, rows.depth - k), steps[r], kRowZero, place_of<V>(to, r, k));
+        quantize(x + k, std::min(kRun, rows.depth - k), scales[r], kRowZeroPoint, place_of<V>(to, r, k));
     }
   }
 
   template <int64_t kRows>
-  FOURM_INLINE static void add_products(const Row* a, const Column* panel, Sums (&sum)[kRows][2]) {
+  FOURM_INLINE static void multiply_add(const Row* a, const Column* panel, Sums (&sum)[kRows][2]) {
     Sums low, high;
     std::memcpy(&low, panel, kBytes);
     std::memcpy(&high, panel + kBytes, kBytes);
@@ -151,7 +152,7 @@ struct Int8 : Floats<kFor> {
       Sum four;
       std::memcpy(&four, a + r * kRowStride<Row>, sizeof four);
       const Sums x = four - Sums{};
-#if defined(FOURM_WHOLE_INSTRUCTIONS)
+#if defined(FOURM_INLINE_ASSEMBLY)
       if constexpr (kDot == Dot::kPairs) {
         add_pairs(x, panel, sum[r][0]);
         add_pairs(x, panel + kBytes, sum[r][1]);
@@ -167,18 +168,18 @@ struct Int8 : Floats<kFor> {
     }
   }
 
-  FOURM_INLINE static void value(typename V::Vector& v, const Sum* sums, float row_step, const Columns& columns,
+  FOURM_INLINE static void value(typename V::Vector& v, const Sum* sums, float row_scale, const Columns& columns,
                                  int64_t column) {
     Sums sum, offset;
-    typename V::Vector step;
+    typename V::Vector scale;
     std::memcpy(&sum, sums, kBytes);
-    std::memcpy(&offset, columns.offsets + column, kBytes);
-    load<V>(step, columns.steps + column);
-    v = __builtin_convertvector(sum - offset, typename V::Vector) * (row_step * step);
+    std::memcpy(&offset, columns.zero_point_sums + column, kBytes);
+    load<V>(scale, columns.scales + column);
+    v = __builtin_convertvector(sum - offset, typename V::Vector) * (row_scale * scale);
   }
 
  private:
-#if defined(FOURM_WHOLE_INSTRUCTIONS)
+#if defined(FOURM_INLINE_ASSEMBLY)
   FOURM_INLINE static void add_pairs(const Sums& x, const Column* columns, Sums& sum) {
     const Sum two_ones = 0x00010001;
     Sums sums = sum, products;

@@ -100,7 +100,7 @@ Tensor FileSource::get(const std::string& name, at::IntArrayRef shape, const Ini
 std::optional<Packing> FileSource::packing() const {
   if (!pack_for_) return std::nullopt;
   return Packing{*pack_for_, [file = std::make_shared<const SafetensorsFile>(file_)](const Tensor& matrix) {
-                   file->give_back(static_cast<const std::byte*>(matrix.data_ptr()), matrix.nbytes());
+                   file->release_pages(static_cast<const std::byte*>(matrix.data_ptr()), matrix.nbytes());
                  }};
 }
 
@@ -148,7 +148,7 @@ Scope::Scope(Parameters& parameters, ParameterSource& source) : all_(&parameters
 
 void Scope::share(const std::string& name, const std::string& kept) const {
   auto& aliases = all_->aliases_;
-  check(!all_->asked_.contains(name) && !all_->asked_.contains(kept), "[Scope] ", name, " is shared too late");
+  check(!all_->requested_.contains(name) && !all_->requested_.contains(kept), "[Scope] ", name, " is shared too late");
   const auto other = aliases.find(kept);  // the source may keep the pair the other way round
   if (other != aliases.end() && other->second == name) return;
   aliases[name] = kept;
@@ -160,7 +160,7 @@ bool Scope::source_has(std::string_view name) const {
 }
 
 Tensor Scope::add(const std::string& name, at::IntArrayRef shape, const Init& init, bool trained) const {
-  check(all_->asked_.insert(name).second, "[Scope] ", name, " is defined twice");
+  check(all_->requested_.insert(name).second, "[Scope] ", name, " is defined twice");
   const auto& aliases = all_->aliases_;
   auto& entries = all_->entries_;
   const auto alias = aliases.find(name);
@@ -190,7 +190,7 @@ std::vector<Tensor> Parameters::trained() const {
 }
 
 void Parameters::make_trainable(const std::vector<std::string>& only) {
-  check(!packing_, "[Parameters] a model opened to answer cannot be trained");
+  check(!packing_, "[Parameters] a model opened for inference cannot be trained");
   const auto matches = [](const std::string& pattern, const Entry& entry) {
     return entry.trained && fnmatch(pattern.c_str(), entry.name.c_str(), 0) == 0;
   };

@@ -1,6 +1,6 @@
-// The named tensors of a model. Building a model asks a source for each tensor by name, shape and initialisation: a file
-// gives the stored values (mapped, not copied), a seed gives fresh ones. So names, shapes, loading, saving,
-// initialisation and the optimizer's list all come from one place: the constructors of the layers.
+// The named tensors of a model. The constructors of the layers request each tensor from a source by name, shape and
+// initialisation: a file returns stored values (memory-mapped), a seed returns initial values. Names, shapes, loading, saving,
+// initialisation and the list of the optimizer therefore come from one place.
 #pragma once
 
 #include <cstdint>
@@ -105,7 +105,7 @@ class Parameters {
   std::vector<Entry> entries_;
   std::map<std::string, size_t> index_;  // stored name -> entry
   std::map<std::string, std::string> aliases_;
-  std::set<std::string> asked_;
+  std::set<std::string> requested_;
   std::optional<Packing> packing_;
 };
 

@@ -1,4 +1,4 @@
-// The arithmetic of matrix products. Weights, their gradients and everything between the products stay float32.
+// The precision of matrix multiplications. Weights, their gradients and all other operations stay in float32.
 #pragma once
 
 #include <string>
@@ -7,8 +7,8 @@ namespace fourm {
 
 enum class Precision {
   kF32,
-  kBf16,  ///< products read and give bfloat16 and add up in float32: fast where the processor has such instructions
-  kInt8,  ///< for answering only (nn/packed_linear.h)
+  kBf16,  ///< bfloat16 inputs and outputs, float32 accumulation: fast on processors with such instructions
+  kInt8,  ///< for inference only (nn/packed_linear.h)
 };
 
 /// "f32", "bf16" or "int8".

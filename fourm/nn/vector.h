@@ -11,8 +11,8 @@
 
 namespace fourm {
 
-// Vectors of kBytes (32 or 64), and the register tile of products: kRows x kCols sums, which leave a few of the 16 or 32
-// registers for what is multiplied.
+// Vectors of kBytes (32 or 64), and the register tile of matrix multiplication: kRows x kCols sums, which leave a few of the
+// 16 or 32 registers for the factors.
 template <class T, int64_t kBytes>
 struct Simd {
   typedef T Vector __attribute__((vector_size(kBytes)));

@@ -13,16 +13,16 @@ namespace fourm {
 namespace {
 
 constexpr int64_t kOut = 2, kIn = 4;  // sides of a tile's output and input
-constexpr int64_t kOutputs = kOut * kOut, kProducts = kIn * kIn;
+constexpr int64_t kOutputs = kOut * kOut, kPositions = kIn * kIn;
 constexpr int64_t kApart = 16;  // numbers between a tile's rows, which would else share the same few lines of the cache
 
 // Pictures [B, H, W] cut into tiles of 2 x 2 outputs.
 struct Tiling {
-  int64_t pictures, height, width;
+  int64_t images, height, width;
   int64_t rows = (height + 1) / kOut, columns = (width + 1) / kOut;
 
-  int64_t count() const { return pictures * rows * columns; }
-  // The index of a pixel, counted from the tile's first output; -1 outside of the picture.
+  int64_t count() const { return images * rows * columns; }
+  // The index of a pixel, counted from the tile's first output; -1 outside of the image.
   int64_t pixel(int64_t tile, int64_t dy, int64_t dx) const {
     const int64_t y = tile / columns % rows * kOut + dy, x = tile % columns * kOut + dx;
     const bool inside = y >= 0 && x >= 0 && y < height && x < width;
@@ -30,7 +30,7 @@ struct Tiling {
   }
 };
 
-// Tiles by strips: as many as stay in the cache transformed, ending where a tile of the products' rows does.
+// Tiles by strips: as many as stay in the cache transformed, ending at a whole tile of rows.
 struct Strips {
   static constexpr int64_t kBytes = 1 << 20, kLeast = 24;
   int64_t tiles, count;
@@ -44,7 +44,7 @@ struct Strips {
   int64_t most() const { return tiles / count + PanelMatrix::rows_at_once(); }
 };
 
-using Inputs = std::array<const float*, kProducts>;
+using Inputs = std::array<const float*, kPositions>;
 struct Outputs {
   Inputs sums;
   const float* bias;
@@ -112,7 +112,7 @@ struct TransformOutput {
   }
 };
 
-// What a call works on; pictures channels last.
+// The arguments of a call, channels last.
 struct Convolution {
   Tiling tiling;
   int64_t in, out;
@@ -124,7 +124,7 @@ struct Convolution {
     const std::vector<float> outside(static_cast<size_t>(in));
     Inputs d;
     for (int64_t t = 0; t < count; ++t) {
-      for (int64_t i = 0; i < kProducts; ++i) {
+      for (int64_t i = 0; i < kPositions; ++i) {
         const int64_t pixel = tiling.pixel(first + t, i / kIn - 1, i % kIn - 1);
         d[i] = pixel < 0 ? outside.data() : x + pixel * in;
       }
@@ -132,13 +132,13 @@ struct Convolution {
     }
   }
 
-  // y <- from the products [tiles, 16, out] of those tiles
+  // y <- from the sums [tiles, 16, out] of those tiles
   void transform_outputs(int64_t first, int64_t count, const Tensor& sums) const {
     const std::vector<float> zeros(static_cast<size_t>(out));
     std::vector<float> outside(static_cast<size_t>(out));
     Outputs o{{}, bias, {}, {}};
     for (int64_t t = 0; t < count; ++t) {
-      for (int64_t i = 0; i < kProducts; ++i)
+      for (int64_t i = 0; i < kPositions; ++i)
         o.sums[i] = sums.const_data_ptr<float>() + t * sums.stride(0) + i * sums.stride(1);
       for (int64_t i = 0; i < kOutputs; ++i) {
         const int64_t pixel = tiling.pixel(first + t, i / kOut, i % kOut);
@@ -157,7 +157,7 @@ std::array<float, kIn> widen(float a, float b, float c) { return {a, (a + b + c)
 Tensor transform_weight(const Tensor& weight) {
   const Tensor from = weight.to(at::kFloat).contiguous();
   const int64_t kernels = from.size(0) * from.size(1);
-  Tensor to = at::empty({kProducts, from.size(0), from.size(1)});
+  Tensor to = at::empty({kPositions, from.size(0), from.size(1)});
   at::parallel_for(0, kernels, 1 << 12, [&](int64_t begin, int64_t end) {
     for (int64_t k = begin; k < end; ++k) {
       const float* g = from.const_data_ptr<float>() + 9 * k;
@@ -175,16 +175,15 @@ Tensor transform_weight(const Tensor& weight) {
 }  // namespace
 
 WinogradConv2d::WinogradConv2d(const Tensor& weight)
-    : in_(weight.size(1)), out_(weight.size(0)), products_({.in = in_, .out = out_, .heads = kProducts}) {
+    : in_(weight.size(1)), out_(weight.size(0)), filters_({.in = in_, .out = out_, .heads = kPositions}) {
   check(weight.size(2) == 3 && weight.size(3) == 3, "[WinogradConv2d] kernels of 3 x 3 expected, found ",
         weight.sizes());
   const Tensor rows = transform_weight(weight);
-  for (int64_t i = 0; i < kProducts; ++i) products_.pack(rows[i].t(), 0, i);
+  for (int64_t i = 0; i < kPositions; ++i) filters_.pack(rows[i].t(), 0, i);
 }
 
 Tensor WinogradConv2d::operator()(const Tensor& x, const Tensor& bias, const Tensor& residual) const {
-  check(x.dim() == 4 && x.size(1) == in_, "[WinogradConv2d] pictures of ", in_, " channels expected, found ",
-        x.sizes());
+  check(x.dim() == 4 && x.size(1) == in_, "[WinogradConv2d] images of ", in_, " channels expected, found ", x.sizes());
   constexpr auto kLast = at::MemoryFormat::ChannelsLast;
   const Tensor in = x.contiguous(kLast), other = residual.defined() ? residual.contiguous(kLast) : Tensor();
   Tensor y = at::empty({x.size(0), out_, x.size(2), x.size(3)}, in.options().memory_format(kLast));
@@ -195,18 +194,18 @@ Tensor WinogradConv2d::operator()(const Tensor& x, const Tensor& bias, const Ten
                         bias.const_data_ptr<float>(),
                         other.defined() ? other.const_data_ptr<float>() : nullptr,
                         y.data_ptr<float>()};
-  const Strips strips(all.tiling.count(), 4 * kProducts * (in_ + kApart + out_));
-  count_operations("fourm::winograd", 2.0 * static_cast<double>(kProducts * strips.tiles * in_ * out_));
+  const Strips strips(all.tiling.count(), 4 * kPositions * (in_ + kApart + out_));
+  count_operations("fourm::winograd", 2.0 * static_cast<double>(kPositions * strips.tiles * in_ * out_));
   // Threads claim one strip after the other, so that one which the machine holds up does not hold up the rest.
   std::atomic<int64_t> claimed = 0;
   at::parallel_for(0, std::min<int64_t>(at::get_num_threads(), strips.count), 1, [&](int64_t, int64_t) {
     const NoGradGuard no_grad;  // of this thread
-    const Tensor spread = at::empty({strips.most(), kProducts, in_ + kApart}).slice(2, 0, in_),
-                 sums = at::empty({strips.most(), kProducts, out_ + kApart}).slice(2, 0, out_);
+    const Tensor spread = at::empty({strips.most(), kPositions, in_ + kApart}).slice(2, 0, in_),
+                 sums = at::empty({strips.most(), kPositions, out_ + kApart}).slice(2, 0, out_);
     for (int64_t strip; (strip = claimed++) < strips.count;) {
       const int64_t first = strips.begin(strip), count = strips.begin(strip + 1) - first;
       all.transform_inputs(first, count, spread);
-      products_.multiply(spread.slice(0, 0, count), {}, {}, sums.slice(0, 0, count));
+      filters_.multiply(spread.slice(0, 0, count), {}, {}, sums.slice(0, 0, count));
       all.transform_outputs(first, count, sums);
     }
   });

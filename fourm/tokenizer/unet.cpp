@@ -28,25 +28,25 @@ Tensor Conv2d::operator()(const Tensor& x) const {
   return packed ? (*packed)(x) : at::conv2d(x, weight, bias, stride, weight.size(2) / 2);
 }
 
-Tensor Conv2d::plus(const Tensor& x, const Tensor& residual) const {
+Tensor Conv2d::with_residual(const Tensor& x, const Tensor& residual) const {
   return packed ? (*packed)(x, residual) : residual + (*this)(x);
 }
 
 GroupNorm::GroupNorm(const Scope& scope, int64_t channels)
     : weight(scope.parameter("weight", {channels}, Init::ones())),
       bias(scope.parameter("bias", {channels}, Init::zeros())),
-      answers(scope.packing().has_value()) {
+      inference(scope.packing().has_value()) {
   check(channels % kGroups == 0, "a UNet level is ", channels, " wide, expected a multiple of ", kGroups,
         " (model_channels * channel_mult)");
 }
 
 Tensor GroupNorm::operator()(const Tensor& x) const {
-  if (answers) return group_norm(x, {}, kGroups, weight, bias, kEpsilon, false);
+  if (inference) return group_norm(x, {}, kGroups, weight, bias, kEpsilon, false);
   return at::group_norm(x, kGroups, weight, bias, kEpsilon);
 }
 
 Tensor GroupNorm::silu(const Tensor& x, const Tensor& shift) const {
-  if (answers) return group_norm(x, shift, kGroups, weight, bias, kEpsilon, true);
+  if (inference) return group_norm(x, shift, kGroups, weight, bias, kEpsilon, true);
   return at::silu((*this)(shift.defined() ? x + shift.view({shift.size(0), shift.size(1), 1, 1}) : x));
 }
 
@@ -61,7 +61,7 @@ ResBlock::ResBlock(const Scope& scope, int64_t in, int64_t out, int64_t time_wid
 
 Tensor ResBlock::operator()(const Tensor& x, const Tensor& shift) const {
   const Tensor h = out_norm.silu(in_conv(in_norm.silu(x)), shift);
-  return out_conv.plus(h, skip.weight.defined() ? skip(x) : x);
+  return out_conv.with_residual(h, skip.weight.defined() ? skip(x) : x);
 }
 
 SpatialAttention::SpatialAttention(const Scope& scope, int64_t channels)

@@ -21,13 +21,13 @@ struct Conv2d {
   Conv2d() = default;
   Conv2d(const Scope& scope, int64_t in, int64_t out, int64_t kernel, int64_t stride, bool zero = false);
   Tensor operator()(const Tensor& x) const;
-  Tensor plus(const Tensor& x, const Tensor& residual) const;  ///< residual + y
+  Tensor with_residual(const Tensor& x, const Tensor& residual) const;  ///< residual + y
 };
 
 /// silu(norm(x + shift)) or norm(x), 32 groups. shift: one number a picture (or for all) and channel, [B or 1, C].
 struct GroupNorm {
   Tensor weight, bias;
-  bool answers = false;  // in a model opened to answer: nothing is kept for gradients
+  bool inference = false;  // nothing is kept for gradients
   GroupNorm() = default;
   GroupNorm(const Scope& scope, int64_t channels);
   Tensor operator()(const Tensor& x) const;

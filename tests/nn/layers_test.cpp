@@ -8,7 +8,7 @@ namespace {
 template <class Cache>
 concept TakenBySelfAttention = requires(const SelfAttention& attention, const Tensor& x, const AttentionLayout& layout,
                                         Cache* cache) {
-  attention.plus(x, layout, x, cache);
+  attention.with_residual(x, layout, x, cache);
 };
 
 // Keys and values are written into the cache, so that a const one cannot be given.

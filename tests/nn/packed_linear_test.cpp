@@ -30,7 +30,7 @@ TEST(PackedLinear, EpiloguesEqualPlainProducts) {
     expect({}, y);
     expect({Epilogue::kSilu, {}}, at::silu(y));
     expect({Epilogue::kGelu, {}}, at::gelu(y));
-    expect({Epilogue::kPlus, other}, y + other);
+    expect({Epilogue::kResidual, other}, y + other);
   }
 }
 

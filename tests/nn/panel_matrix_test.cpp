@@ -10,7 +10,7 @@ namespace fourm {
 namespace {
 
 using test::wave;
-using Numbers = PanelMatrix::Numbers;
+using Dtype = PanelMatrix::Dtype;
 
 constexpr struct {
   int64_t rows, in, out;
@@ -36,7 +36,7 @@ TEST(PanelMatrix, Int8IsExactWhereNothingIsRounded) {
     w.clamp_(-1, 1);
     x.select(1, 0).fill_(127);
     const Tensor b = wave({s.out}, 1.3), wanted = at::linear(x.to(at::kDouble), w.to(at::kDouble), b.to(at::kDouble));
-    const Tensor y = PanelMatrix(w.t(), Numbers::kInt8).multiply(x, b, {});
+    const Tensor y = PanelMatrix(w.t(), Dtype::kInt8).multiply(x, b, {});
     EXPECT_LE(test::largest_difference(y, wanted), 1e-6 * wanted.abs().max().item<double>())
         << s.rows << " x " << s.in << " x " << s.out;
   }
@@ -47,7 +47,7 @@ TEST(PanelMatrix, Int8RoundsByAStepOfEachRowAndColumn) {
   Tensor w = wave({96, 300}, 0.7), x = wave({30, 300}, 2.1);
   w[3] *= 1e6, x[7] *= 1e-6;  // neighbours of other sizes
   w[4].zero_(), x[8].zero_();
-  const Tensor error = (PanelMatrix(w.t(), Numbers::kInt8).multiply(x, {}, {}) - at::linear(x, w)).abs();
+  const Tensor error = (PanelMatrix(w.t(), Dtype::kInt8).multiply(x, {}, {}) - at::linear(x, w)).abs();
   const Tensor size =
       at::linear(x.abs(), w.abs().amax(1, true).expand_as(w)) + at::linear(x.abs().amax(1, true).expand_as(x), w.abs());
   EXPECT_TRUE((error <= size * (0.5 / 64)).all().item<bool>());
@@ -61,8 +61,8 @@ TEST(PanelMatrix, NoRowsGiveNone) {
 TEST(PanelMatrix, RowsDependNeitherOnTheirBatchNorOnThreads) {
   const NoGradGuard no_grad;
   const int threads = at::get_num_threads();
-  for (const Numbers numbers : {Numbers::kFloat32, Numbers::kInt8}) {
-    const PanelMatrix matrix(wave({320, 700}, 0.7).t(), numbers);
+  for (const Dtype dtype : {Dtype::kFloat32, Dtype::kInt8}) {
+    const PanelMatrix matrix(wave({320, 700}, 0.7).t(), dtype);
     const Tensor x = wave({301, 700}, 2.1), y = matrix.multiply(x, {}, {});
     for (const int64_t row : {0, 14, 150, 300})
       EXPECT_TRUE(at::equal(matrix.multiply(x.slice(0, row, row + 1), {}, {}), y.slice(0, row, row + 1))) << row;
@@ -80,7 +80,7 @@ TEST(PanelMatrix, StridedRowsAndNeighboursStayAsTheyAre) {
   const NoGradGuard no_grad;
   const Tensor w = wave({48, 64}, 0.7), wide = wave({9, 128}, 2.1), x = wide.slice(1, 0, 64), before = wide.clone();
   EXPECT_LE(test::largest_difference(PanelMatrix(w.t()).multiply(x, {}, {}), at::linear(x, w)), 2e-5);
-  const PanelMatrix int8(w.t(), Numbers::kInt8);
+  const PanelMatrix int8(w.t(), Dtype::kInt8);
   EXPECT_TRUE(at::equal(int8.multiply(x, {}, {}), int8.multiply(x.contiguous(), {}, {})));
   EXPECT_TRUE(at::equal(int8.multiply(x.t().contiguous().t(), {}, {}), int8.multiply(x, {}, {})));
   EXPECT_TRUE(at::equal(wide, before));
@@ -89,9 +89,9 @@ TEST(PanelMatrix, StridedRowsAndNeighboursStayAsTheyAre) {
 TEST(PanelMatrix, WritesRowsThatLieApart) {
   const NoGradGuard no_grad;
   const Tensor x = wave({9, 40}, 2.1), bias = wave({50}, 1.3), other = wave({9, 50}, 0.9);
-  const Epilogue plus{Epilogue::kPlus, other};
-  for (const Numbers numbers : {Numbers::kFloat32, Numbers::kInt8}) {
-    const PanelMatrix matrix(wave({50, 40}, 0.7).t(), numbers);
+  const Epilogue plus{Epilogue::kResidual, other};
+  for (const Dtype dtype : {Dtype::kFloat32, Dtype::kInt8}) {
+    const PanelMatrix matrix(wave({50, 40}, 0.7).t(), dtype);
     const Tensor all = at::full({9, 3, 50}, 7.0), y = all.select(1, 1);
     matrix.multiply(x, bias, plus, y);
     EXPECT_TRUE(at::equal(y, matrix.multiply(x, bias, plus)));
@@ -103,27 +103,27 @@ TEST(PanelMatrix, HeadsAreProductsOfTheirOwn) {
   const NoGradGuard no_grad;
   const int threads = at::get_num_threads();
   constexpr int64_t kHeads = 3;
-  for (const Numbers numbers : {Numbers::kFloat32, Numbers::kInt8})
+  for (const Dtype dtype : {Dtype::kFloat32, Dtype::kInt8})
     for (const auto& s : kShapes) {
       const Tensor w = wave({kHeads, s.out, s.in}, 0.7), bias = wave({kHeads, s.out}, 1.3),
                    other = wave({s.rows, kHeads, s.out}, 0.9),
                    x = wave({s.rows, kHeads, s.in + 5}, 2.1).slice(2, 2, s.in + 2);
-      PanelMatrix heads({.in = s.in, .out = s.out, .heads = kHeads}, numbers);
+      PanelMatrix heads({.in = s.in, .out = s.out, .heads = kHeads}, dtype);
       std::vector<Tensor> each;
       for (int64_t h = 0; h < kHeads; ++h) {
         heads.pack(w[h].t(), 0, h);
-        const Epilogue plus{Epilogue::kPlus, other.select(1, h)};
-        each.push_back(PanelMatrix(w[h].t(), numbers).multiply(x.select(1, h), bias[h], plus));
+        const Epilogue plus{Epilogue::kResidual, other.select(1, h)};
+        each.push_back(PanelMatrix(w[h].t(), dtype).multiply(x.select(1, h), bias[h], plus));
       }
       const Tensor wanted = at::stack(each, 1);
       for (const int count : {1, 2, 7}) {
         at::set_num_threads(count);
-        EXPECT_TRUE(at::equal(heads.multiply(x, bias, {Epilogue::kPlus, other}), wanted))
+        EXPECT_TRUE(at::equal(heads.multiply(x, bias, {Epilogue::kResidual, other}), wanted))
             << s.rows << " x " << s.in << " x " << s.out << ", " << count << " threads";
       }
       at::set_num_threads(threads);
       const Tensor apart = at::empty({s.rows, kHeads, s.out + 3}).slice(2, 0, s.out);
-      heads.multiply(x, bias, {Epilogue::kPlus, other}, apart);
+      heads.multiply(x, bias, {Epilogue::kResidual, other}, apart);
       EXPECT_TRUE(at::equal(apart, wanted));
     }
 }

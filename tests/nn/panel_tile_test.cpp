@@ -16,11 +16,11 @@ FOURM_INLINE void add_twice(std::vector<int32_t>& found, std::vector<int32_t>& w
   std::vector<int8_t> panel(Form::kCols * kFour);
   for (size_t i = 0; i < rows.size(); ++i) rows[i] = static_cast<uint8_t>(i % 5 == 0 ? 255 : 37 * i % 256);
   for (size_t i = 0; i < panel.size(); ++i) {  // from the lowest to the highest level, which neighbours share at times
-    const int64_t n = static_cast<int64_t>(29 * (i / 2)) % (2 * Form::kColumnLevels + 1);
-    panel[i] = static_cast<int8_t>(n - Form::kColumnLevels);
+    const int64_t n = static_cast<int64_t>(29 * (i / 2)) % (2 * Form::kColumnQmax + 1);
+    panel[i] = static_cast<int8_t>(n - Form::kColumnQmax);
   }
   typename Form::Sums sum[kRows][2] = {};
-  for (int twice = 0; twice < 2; ++twice) Form::template add_products<kRows>(rows.data(), panel.data(), sum);
+  for (int twice = 0; twice < 2; ++twice) Form::template multiply_add<kRows>(rows.data(), panel.data(), sum);
   found.resize(kRows * Form::kCols);
   wanted.assign(kRows * Form::kCols, 0);
   for (int64_t r = 0; r < kRows; ++r)

@@ -1,5 +1,5 @@
 // Attention without keys and values against attention with them.
-#include "fourm/nn/context_attention.h"
+#include "fourm/nn/absorbed_attention.h"
 
 #include "fourm/core/error.h"
 #include "tests/support/compare.h"
@@ -17,10 +17,12 @@ struct Case {
          context = wave({21, kWidth}, 2.1);
   AttentionLayout layout = AttentionLayout::across({4, 3, 2}, {13, 0, 8});    // the second sees nothing
   Tensor weight = wave({kWidth}, 0.4) + 1, bias = wave({kWidth}, 0.8) * 0.3;  // of the norm
-  ContextAttention direct{kv, weight, bias, kHeads, {Precision::kF32, {}}};
+  AbsorbedAttention absorbed{kv, weight, bias, kHeads, {Precision::kF32, {}}};
 
   Tensor normed() const { return at::layer_norm(context, {kWidth}, weight, bias, kEpsilon); }
-  Tensor ask(const ContextAttention& attention) const { return attention(q, SharedContext(context, kEpsilon, layout)); }
+  Tensor run(const AbsorbedAttention& attention) const {
+    return attention(q, NormalizedContext(context, kEpsilon, layout));
+  }
 
   Tensor by_keys(const Tensor& keys_and_values) const {
     const auto parts = keys_and_values.view({-1, 2, kHeads, kHead}).unbind(1);
@@ -28,15 +30,15 @@ struct Case {
   }
 };
 
-TEST(ContextAttention, EqualsAttentionToKeysAndValues) {
+TEST(AbsorbedAttention, EqualsAttentionToKeysAndValues) {
   const NoGradGuard no_grad;
   const Case c;
   const Tensor wanted = c.by_keys(at::linear(c.normed(), c.kv));
-  EXPECT_LE(test::largest_difference(c.ask(c.direct), wanted), 2e-6);
-  EXPECT_EQ(c.ask(c.direct).slice(0, 4, 7).abs().max().item<double>(), 0);
+  EXPECT_LE(test::largest_difference(c.run(c.absorbed), wanted), 2e-6);
+  EXPECT_EQ(c.run(c.absorbed).slice(0, 4, 7).abs().max().item<double>(), 0);
 }
 
-TEST(ContextAttention, OneHeadIsAttentionToo) {
+TEST(AbsorbedAttention, OneHeadIsAttentionToo) {
   const NoGradGuard no_grad;
   const Case c;
   const Tensor kv = wave({2 * kHead, kHead}, 0.7) * 0.3, weight = c.weight.slice(0, 0, kHead),
@@ -45,54 +47,54 @@ TEST(ContextAttention, OneHeadIsAttentionToo) {
   const Tensor keys = at::linear(at::layer_norm(context, {kHead}, weight, bias, kEpsilon), kv).view({-1, 2, 1, kHead});
   const auto parts = keys.unbind(1);
   const Tensor found =
-      ContextAttention(kv, weight, bias, 1, {Precision::kF32, {}})(q, SharedContext(context, kEpsilon, across));
+      AbsorbedAttention(kv, weight, bias, 1, {Precision::kF32, {}})(q, NormalizedContext(context, kEpsilon, across));
   EXPECT_LE(test::largest_difference(found, attention_reference(q, parts[0], parts[1], across).flatten(1)), 2e-6);
 }
 
-TEST(ContextAttention, Int8LosesAboutAsMuchAsWithKeysAndValues) {
+TEST(AbsorbedAttention, Int8LosesAboutAsMuchAsWithKeysAndValues) {
   const NoGradGuard no_grad;
   const Case c;
   const Packing int8{Precision::kInt8, {}};
   const Tensor wanted = c.by_keys(at::linear(c.normed(), c.kv)),
                usual = c.by_keys(PackedLinear(c.kv, {}, int8)(c.normed())),
-               direct = c.ask(ContextAttention(c.kv, c.weight, c.bias, kHeads, int8));
+               absorbed = c.run(AbsorbedAttention(c.kv, c.weight, c.bias, kHeads, int8));
   const auto error = [&](const Tensor& y) { return (y - wanted).norm().item<double>(); };
-  EXPECT_LE(error(direct), 0.03 * wanted.norm().item<double>());
-  EXPECT_LE(error(direct), 2 * error(usual));  // rounded values are averaged over the rows seen; what was seen is not
+  EXPECT_LE(error(absorbed), 0.03 * wanted.norm().item<double>());
+  EXPECT_LE(error(absorbed), 2 * error(usual));  // rounded values are averaged over the rows seen; what was seen is not
 }
 
-TEST(ContextAttention, SamplesDoNotDependOnTheirCompany) {
+TEST(AbsorbedAttention, SamplesDoNotDependOnTheBatch) {
   const NoGradGuard no_grad;
   Case c;
-  const Tensor together = c.ask(c.direct);
+  const Tensor together = c.run(c.absorbed);
   c.q = c.q.slice(0, 7), c.context = c.context.slice(0, 13), c.layout = AttentionLayout::across({2}, {8});
-  EXPECT_TRUE(at::equal(together.slice(0, 7), c.ask(c.direct)));
+  EXPECT_TRUE(at::equal(together.slice(0, 7), c.run(c.absorbed)));
 }
 
-TEST(ContextAttention, PaysForFewQueriesOnly) {
+TEST(AbsorbedAttention, IsCheaperForFewQueries) {
   const Case c;
-  EXPECT_TRUE(c.direct.pays(AttentionLayout::across({8, 1}, {1, 100})));
-  EXPECT_FALSE(c.direct.pays(AttentionLayout::across({8, 9}, {1, 100})));
+  EXPECT_TRUE(c.absorbed.is_cheaper(AttentionLayout::across({8, 1}, {1, 100})));
+  EXPECT_FALSE(c.absorbed.is_cheaper(AttentionLayout::across({8, 9}, {1, 100})));
 }
 
-TEST(ContextAttention, MatricesAreGivenBack) {
+TEST(AbsorbedAttention, PagesOfMatricesAreReleased) {
   const NoGradGuard no_grad;
   Case c;
   int64_t returned = 0;
-  const auto give_back = [&](const Tensor& rows) {
+  const auto release_pages = [&](const Tensor& rows) {
     EXPECT_TRUE(rows.is_contiguous());
     returned += rows.numel();
   };
-  const ContextAttention direct(c.kv, c.weight, c.bias, kHeads, {Precision::kF32, give_back});
-  c.ask(direct);
+  const AbsorbedAttention absorbed(c.kv, c.weight, c.bias, kHeads, {Precision::kF32, release_pages});
+  c.run(absorbed);
   EXPECT_EQ(returned, c.kv.numel());
 }
 
-TEST(ContextAttention, HiddenRowsAreRefused) {
+TEST(AbsorbedAttention, HiddenRowsAreRefused) {
   const NoGradGuard no_grad;
   Case c;
   c.layout.visible.assign(9, 1);
-  EXPECT_THROW(c.ask(c.direct), Error);
+  EXPECT_THROW(c.run(c.absorbed), Error);
 }
 
 }  // namespace

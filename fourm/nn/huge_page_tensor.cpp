@@ -1,10 +1,10 @@
-#include "fourm/nn/lasting_tensor.h"
+#include "fourm/nn/huge_page_tensor.h"
 
 #include "fourm/core/memory.h"
 
 namespace fourm {
 
-Tensor lasting_tensor(at::IntArrayRef shape, at::ScalarType type) {
+Tensor huge_page_tensor(at::IntArrayRef shape, at::ScalarType type) {
   const auto count = static_cast<size_t>(c10::multiply_integers(shape));
   const std::shared_ptr<void> memory = own_pages(count * c10::elementSize(type));
   return at::from_blob(

@@ -1,5 +1,5 @@
 // The product of training against LibTorch's: values and gradients.
-#include "fourm/nn/affine.h"
+#include "fourm/nn/differentiable_linear.h"
 
 #include "fourm/nn/precision.h"
 #include "tests/support/compare.h"
@@ -17,7 +17,7 @@ Result run(bool ours, at::IntArrayRef shape, at::ScalarType type, bool with_bias
   Tensor x = wave(shape, 2.1).to(type).requires_grad_(), weight = (wave({40, shape.back()}, 0.7) * 0.2).to(type);
   weight.requires_grad_();
   Tensor bias = with_bias ? wave({40}, 1.3).to(type).requires_grad_() : Tensor();
-  const Tensor y = ours ? affine(x, weight, bias) : at::linear(x, weight, bias);
+  const Tensor y = ours ? differentiable_linear(x, weight, bias) : at::linear(x, weight, bias);
   (y * y).sum().backward();
   return {y.detach(), x.grad(), weight.grad(), with_bias ? bias.grad() : at::zeros({1})};
 }
@@ -40,7 +40,7 @@ TEST(Affine, ValuesAndGradientsEqualPlainProducts) {
 TEST(Affine, TransposedInputsAndFrozenWeights) {
   Tensor wide = wave({64, 30}, 2.1).requires_grad_();
   const Tensor weight = wave({8, 64}, 0.7);
-  const Tensor y = affine(wide.t(), weight, {});
+  const Tensor y = differentiable_linear(wide.t(), weight, {});
   EXPECT_LE(test::largest_difference(y, at::linear(wide.t(), weight)), 2e-5);
   y.sum().backward();
   EXPECT_LE(test::largest_difference(wide.grad(), weight.sum(0).unsqueeze(1).expand({64, 30})), 2e-5);
@@ -50,9 +50,9 @@ TEST(Affine, NarrowScopesAndNoRowsStayWithLibTorch) {
   Tensor weight = wave({8, 16}, 0.7).requires_grad_();
   {
     const PrecisionScope scope(Precision::kBf16);
-    EXPECT_EQ(affine(wave({3, 16}, 2.1), weight, {}).scalar_type(), at::kBFloat16);
+    EXPECT_EQ(differentiable_linear(wave({3, 16}, 2.1), weight, {}).scalar_type(), at::kBFloat16);
   }
-  EXPECT_EQ(affine(at::empty({0, 16}), weight, {}).sizes(), at::IntArrayRef({0, 8}));
+  EXPECT_EQ(differentiable_linear(at::empty({0, 16}), weight, {}).sizes(), at::IntArrayRef({0, 8}));
 }
 
 }  // namespace
