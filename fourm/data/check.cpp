@@ -14,8 +14,8 @@
 #include "fourm/core/strings.h"
 #include "fourm/data/annotation.h"
 #include "fourm/data/crop.h"
-#include "fourm/data/default_view.h"
 #include "fourm/data/member_name.h"
+#include "fourm/data/sample_image.h"
 #include "fourm/data/token_set.h"
 #include "fourm/io/npz.h"
 #include "fourm/modality/depth.h"
@@ -332,6 +332,10 @@ void check_recipe(const Source& source, const CheckOptions& options, CheckReport
   try {
     if (!present.masking.mixture.empty())  // else the recipe is not whole
       masking_of_set(present, *options.table, options.image_size, options.patch_size, warning);
+    for (const auto* names : {&present.inputs, &present.targets})
+      for (const auto& name : *names)
+        if (options.text)
+          check_vocabulary(source, options.table->at(name, options.image_size, options.patch_size), *options.text);
   } catch (const Error& error) {
     return fault(error.what());
   }
@@ -413,7 +417,8 @@ CheckReport check_data(const std::string& path, const CheckOptions& options) {
         SampleCrops crops;
         crops.default_view = [&]() -> std::optional<CropView> {
           try {
-            return default_view(source, i);
+            const std::optional<ImageSize> size = image_size(source, i);
+            return size ? std::optional(centre_view(size->width, size->height)) : std::nullopt;
           } catch (const Error&) {  // a fault of the image, which is named when the image is checked
             return CropView{1, 1, 0, 0, 1, 1, false};
           }

@@ -58,7 +58,8 @@ NpyArray encode_crop_settings(const std::vector<CropView>& views) {
   return npy_from_integers(values, {static_cast<int64_t>(views.size()), 5}, "i4");
 }
 
-std::vector<CropView> decode_crop_settings(std::string_view bytes, const std::string& origin) {
+std::vector<CropView> decode_crop_settings(std::string_view bytes, const std::string& origin,
+                                           const std::optional<ImageSize>& size) {
   const NpyArray array = decode_npy(bytes, origin);
   check(array.shape.size() == 2 && array.shape[0] > 0 && array.shape[1] == 5, origin,
         ": expected crop settings [crops, 5] (top, left, height, width, flip)");
@@ -71,13 +72,13 @@ std::vector<CropView> decode_crop_settings(std::string_view bytes, const std::st
                 (k < 2 || k == 4 || row[k] > 0),
             origin, ": crop ", i / 5, " has the ",
             std::vector<const char*>{"top", "left", "height", "width", "flip"}[k], " ", row[k],
-            ", expected a whole number of pixels inside the picture");
+            ", expected a whole number of pixels inside the image");
     views.push_back({0, 0, row[0], row[1], row[2], row[3], row[4] > 0});
   }
   const CropView first = views[0];
   for (auto& view : views) {
-    view.height = first.crop_height + 2 * first.top;
-    view.width = first.crop_width + 2 * first.left;
+    view.height = size ? size->height : first.crop_height + 2 * first.top;
+    view.width = size ? size->width : first.crop_width + 2 * first.left;
   }
   return views;
 }

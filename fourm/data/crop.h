@@ -1,7 +1,8 @@
 // One crop and flip for all modalities of a sample (the original's fourm/data/image_augmenter.py and
-// save_vq_tokens.py). A crop is CropView (text/boxes.h); boxes follow by view_boxes, pictures by cut_square.
+// save_vq_tokens.py). A crop is CropView (text/boxes.h); boxes follow by view_boxes, images by cut_square.
 #pragma once
 
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -29,12 +30,13 @@ std::vector<CropView> draw_views(int width, int height, int64_t count, const Cro
 
 Cut to_cut(const CropView& view);
 
-/// crop_settings files: [crops, 5] = top, left, height, width, flip in pixels of the original. The size of the
-/// original is not in them; where no picture tells it, it follows from row 0, which is the crop in the middle.
+/// crop_settings files: [crops, 5] = top, left, height, width, flip in pixels of the image. They do not hold the size of
+/// the image. Without `size` it is computed from row 0, the crop in the middle, and may be one pixel too small.
 NpyArray encode_crop_settings(const std::vector<CropView>& views);
-std::vector<CropView> decode_crop_settings(std::string_view bytes, const std::string& origin);
+std::vector<CropView> decode_crop_settings(std::string_view bytes, const std::string& origin,
+                                           const std::optional<ImageSize>& size = std::nullopt);
 
-/// A text about the mirrored picture: left and right change places, also in leftmost and rightmost.
+/// A text about the mirrored image: left and right change places, also in leftmost and rightmost.
 std::string mirror_words(const std::string& text);
 
 }  // namespace fourm

@@ -9,7 +9,7 @@
 #include "fourm/core/log.h"
 #include "fourm/core/strings.h"
 #include "fourm/data/crop.h"
-#include "fourm/data/default_view.h"
+#include "fourm/data/sample_image.h"
 
 namespace fourm {
 
@@ -39,6 +39,13 @@ Modality with_width(const Source& source, Modality modality) {
   modality.width =
       EmbeddingArray(source.read(i, folder), source.extension(i, folder), 0, source.origin(i, folder)).width();
   return modality;
+}
+
+void check_vocabulary(const Source& source, const Modality& modality, const WordPiece& text) {
+  const std::string folder = folder_of(source, modality.name);
+  if (modality.kind != ModalityKind::kSequence || !source.has(folder)) return;
+  check(source.extension(first_with(source, folder), folder) == "npy" || text.size() <= modality.vocab_size,
+        "the text tokenizer has ", text.size(), " tokens, more than the ", modality.vocab_size, " of ", modality.name);
 }
 
 // How many shards `fourm tokenize` makes; sets of earlier versions do not say so, but have full shards.
@@ -88,11 +95,7 @@ TokenSet::TokenSet(const std::string& path, const std::vector<Modality>& modalit
       lacking.push_back(modality.name);
       continue;
     }
-    const int64_t first = first_with(source_, folder);
-    check(modality.kind != ModalityKind::kSequence || source_.extension(first, folder) == "npy" ||
-              text.size() <= modality.vocab_size,
-          "the text tokenizer has ", text.size(), " tokens, more than the ", modality.vocab_size, " of ",
-          modality.name);
+    check_vocabulary(source_, modality, text);
     parts_.push_back({with_width(source_, modality), folder});
   }
   const std::string found = join(source_.modalities(), ", ");
@@ -132,26 +135,28 @@ SampleFiles TokenSet::read(int64_t i) const {
     check(crops == 0 || n == crops, where, ": has ", counted(n, "crop"), ", other files of the sample have ", crops);
     crops = n;
   };
-  if (source_.has(i, "crop_settings")) {
-    const std::string where = source_.origin(i, "crop_settings");
-    views = decode_crop_settings(source_.read(i, "crop_settings"), where);
-    agree(static_cast<int64_t>(views->size()), where);
-  }
   for (const Part& part : parts_) {
     if (!source_.has(i, part.folder)) continue;
     files.emplace_back(part.modality, source_.read(i, part.folder), source_.extension(i, part.folder),
                        source_.origin(i, part.folder));
     if (files.back().crops() > 0) agree(files.back().crops(), files.back().where());
   }
-  if (views) return sample;
-  for (const ModalityFile& file : files)
-    check(crops < 2 || !file.follows_crop(), file.where(), ": ", crops_unknown(file.modality().name, crops));
   const auto unsized =
       std::find_if(files.begin(), files.end(), [](const auto& file) { return file.needs_image_size(); });
+  const std::optional<ImageSize> size = unsized != files.end() ? image_size(source_, i) : std::nullopt;
+  if (source_.has(i, "crop_settings")) {
+    const std::string where = source_.origin(i, "crop_settings");
+    views = decode_crop_settings(source_.read(i, "crop_settings"), where, size);
+    agree(static_cast<int64_t>(views->size()), where);
+    return sample;
+  }
+  for (const ModalityFile& file : files)
+    check(crops < 2 || !file.follows_crop(), file.where(), ": ", crops_unknown(file.modality().name, crops));
   if (unsized == files.end()) return sample;
-  view = default_view(source_, i);
   const std::string& name = unsized->modality().name;
-  if (!view && crops > 0 && first_time(name + " size"))
+  if (size)
+    view = centre_view(size->width, size->height);
+  else if (crops > 0 && first_time(name + " size"))
     warn(
         unsized->where(), ": the size of the image is not known, so ", name,
         " is taken to be of a square image; add \"height\" and \"width\", or crop_settings (other samples of this kind "

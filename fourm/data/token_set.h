@@ -9,7 +9,7 @@
 //   dataset.yaml, modalities.yaml, made_from.json: what the set is (optional)
 //
 // Crops of one number belong together in all modalities; boxes and poses are cut as they are. Without `crop_settings`
-// images, boxes and poses are cut to the middle square (data/default_view.h).
+// images, boxes and poses are cut to the middle square.
 #pragma once
 
 #include <memory>
@@ -47,6 +47,9 @@ std::string folder_of(const Source& source, const std::string& modality);
 
 /// The modality with the width of its first file in the set, where it is an embedding without one.
 Modality with_width(const Source& source, Modality modality);
+
+/// Error when the set has texts of this sequence modality and the text tokenizer has more tokens than its vocabulary.
+void check_vocabulary(const Source& source, const Modality& modality, const WordPiece& text);
 
 /// Error when `fourm tokenize` has not finished the set.
 void check_finished(const Source& source);

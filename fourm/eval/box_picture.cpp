@@ -5,6 +5,7 @@
 
 #include "fourm/core/rng.h"
 #include "fourm/eval/lettering.h"
+#include "fourm/io/image_resize.h"
 #include "fourm/modality/transform.h"
 
 namespace fourm {

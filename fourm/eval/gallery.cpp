@@ -5,6 +5,7 @@
 
 #include "fourm/core/strings.h"
 #include "fourm/eval/lettering.h"
+#include "fourm/io/image_resize.h"
 
 namespace fourm {
 namespace {

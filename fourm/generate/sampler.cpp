@@ -13,6 +13,8 @@ namespace {
 constexpr double kGreedy = 1e-10;  // temperatures up to here take the best token
 
 int64_t kept_by_rank(const Filter& filter, int64_t vocabulary) {
+  check(filter.top_k == 0 || filter.top_k_share == 0, "[sample] give one of top_k ", filter.top_k, " and top_k_share ",
+        filter.top_k_share);
   if (filter.top_k_share > 0) {
     const auto k = std::min(static_cast<int64_t>(filter.top_k_share * static_cast<double>(vocabulary)), vocabulary);
     check(k > 0, "top_k_share ", filter.top_k_share, " keeps none of ", vocabulary, " tokens");

@@ -12,13 +12,26 @@ void check_image_size(uint64_t width, uint64_t height, const std::string& origin
         ": the picture is ", width, "x", height, ", at most ", kMaxImagePixels, " pixels are read");
 }
 
-static DecodedImage decode(std::string_view bytes, const std::string& origin) {
+// The codec's function for the format of the bytes.
+template <class Function>
+static auto by_format(std::string_view bytes, const std::string& origin, Function* png, Function* jpeg,
+                      Function* webp) {
   const std::string_view format = image_format(bytes);
-  if (format == "PNG") return decode_png(bytes, origin);
-  if (format == "JPEG") return decode_jpeg(bytes, origin);
-  if (format == "WebP") return decode_webp(bytes, origin);
+  if (format == "PNG") return png(bytes, origin);
+  if (format == "JPEG") return jpeg(bytes, origin);
+  if (format == "WebP") return webp(bytes, origin);
   fail(origin, format.empty() ? ": is not an image" : concat(": is a ", format, " image"),
        "; the supported formats are ", supported_images());
+}
+
+static DecodedImage decode(std::string_view bytes, const std::string& origin) {
+  return by_format(bytes, origin, decode_png, decode_jpeg, decode_webp);
+}
+
+ImageSize decode_image_size(std::string_view bytes, const std::string& origin) {
+  const ImageHeader header = by_format(bytes, origin, png_header, jpeg_header, webp_header);
+  if (swaps_sides(header.orientation)) return {header.height, header.width};
+  return {header.width, header.height};
 }
 
 // RGB, where alpha lets white through.

@@ -44,6 +44,12 @@ inline constexpr uint64_t kMaxImagePixels = uint64_t{1} << 28;  ///< larger pict
 Image read_image(const fs::path& path);
 /// The same from memory; `origin` names the bytes in errors.
 Image decode_image(std::string_view bytes, const std::string& origin);
+struct ImageSize {
+  int width = 0, height = 0;
+  bool operator==(const ImageSize&) const = default;
+};
+/// The size of the image that decode_image() returns, from the file's header: no pixel is decoded.
+ImageSize decode_image_size(std::string_view bytes, const std::string& origin);
 /// RGBA with straight alpha (255 where the file has none).
 Image decode_image_rgba(std::string_view bytes, const std::string& origin);
 
@@ -76,38 +82,6 @@ std::string encode_label_png(const Raster<uint8_t>& labels, const std::vector<Co
 void write_png(const fs::path& path, const Image& image, const TextChunks& text = {});
 void write_png16(const fs::path& path, const Raster<uint16_t>& image);
 void write_label_png(const fs::path& path, const Raster<uint8_t>& labels, const std::vector<Colour>& palette);
-
-/// Triangle filter that widens when shrinking (antialiased), as PIL's BILINEAR: horizontal pass first, 8-bit rounding
-/// between the passes.
-Image resize_bilinear(const Image& image, int width, int height);
-Raster<float> resize_bilinear(const Raster<float>& image, int width, int height);
-
-/// Each pixel takes the source pixel under its centre. For label maps.
-template <class T>
-Raster<T> resize_nearest(const Raster<T>& image, int width, int height) {
-  check(width > 0 && height > 0 && image.area() > 0, "[resize_nearest] sizes must be positive, got ", image.width, "x",
-        image.height, " to ", width, "x", height);
-  Raster<T> out(width, height, image.channels);
-  for (int y = 0; y < height; ++y)
-    for (int x = 0; x < width; ++x) {
-      const T* from = image.at(static_cast<int>((2 * int64_t{x} + 1) * image.width / (2 * int64_t{width})),
-                               static_cast<int>((2 * int64_t{y} + 1) * image.height / (2 * int64_t{height})));
-      std::copy(from, from + image.channels, out.at(x, y));
-    }
-  return out;
-}
-
-/// The rectangle with the given corner and size; Error when it does not lie inside.
-template <class T>
-Raster<T> crop(const Raster<T>& image, int left, int top, int width, int height) {
-  check(left >= 0 && top >= 0 && width > 0 && height > 0 && left <= image.width - width && top <= image.height - height,
-        "[crop] the rectangle ", left, ",", top, " ", width, "x", height, " is not inside ", image.width, "x",
-        image.height);
-  Raster<T> out(width, height, image.channels);
-  for (int y = 0; y < height; ++y)
-    std::copy_n(image.at(left, top + y), static_cast<size_t>(width) * image.channels, out.at(0, y));
-  return out;
-}
 
 /// RFC 4648, with padding; for pictures inside HTML pages.
 std::string base64(std::string_view bytes);

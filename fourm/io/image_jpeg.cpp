@@ -46,51 +46,69 @@ struct JpegReader {
     step();
     return true;
   }
+
+  template <class Step>
+  void run(const Step& step, const std::string& origin) {
+    check(guarded(step), origin, ": broken JPEG (", message, ")");
+    check(!cut, origin, ": the JPEG is cut or damaged; copy it again");
+  }
+
+  ImageHeader read_header(std::string_view bytes, const std::string& origin) {
+    run(
+        [&] {
+          jpeg_mem_src(&info, reinterpret_cast<const unsigned char*>(bytes.data()), bytes.size());
+          jpeg_save_markers(&info, kExifMarker, 0xFFFF);
+          jpeg_save_markers(&info, kProfileMarker, 0xFFFF);
+          jpeg_read_header(&info, TRUE);
+        },
+        origin);
+    check_image_size(info.image_width, info.image_height, origin);
+    ImageHeader header{static_cast<int>(info.image_width), static_cast<int>(info.image_height)};
+    for (auto* m = info.marker_list; m; m = m->next) {
+      const std::string_view data(reinterpret_cast<const char*>(m->data), m->data_length);
+      if (m->marker != kExifMarker || !data.starts_with("Exif")) continue;  // XMP has the same marker
+      header.orientation = exif_orientation(data);
+      break;
+    }
+    return header;
+  }
 };
 
 }  // namespace
 
+ImageHeader jpeg_header(std::string_view bytes, const std::string& origin) {
+  return JpegReader().read_header(bytes, origin);
+}
+
 DecodedImage decode_jpeg(std::string_view bytes, const std::string& origin) {
   JpegReader jpeg;
   auto& info = jpeg.info;
-  const auto sound = [&](bool ok) {
-    check(ok, origin, ": broken JPEG (", jpeg.message, ")");
-    check(!jpeg.cut, origin, ": the JPEG is cut or damaged; copy it again");
-  };
-  sound(jpeg.guarded([&] {
-    jpeg_mem_src(&info, reinterpret_cast<const unsigned char*>(bytes.data()), bytes.size());
-    jpeg_save_markers(&info, kExifMarker, 0xFFFF);
-    jpeg_save_markers(&info, kProfileMarker, 0xFFFF);
-    jpeg_read_header(&info, TRUE);
-  }));
-  check_image_size(info.image_width, info.image_height, origin);
   DecodedImage decoded;
+  decoded.orientation = jpeg.read_header(bytes, origin).orientation;
   const bool cmyk = info.num_components == 4;
   if (cmyk) decoded.layout = info.saw_Adobe_marker ? PixelLayout::kInvertedCmyk : PixelLayout::kCmyk;
   if (info.num_components == 1) decoded.layout = PixelLayout::kGrey;
-  for (auto* m = info.marker_list; m; m = m->next) {
-    const std::string_view data(reinterpret_cast<const char*>(m->data), m->data_length);
-    if (m->marker != kExifMarker || !data.starts_with("Exif")) continue;  // XMP has the same marker
-    decoded.orientation = exif_orientation(data);
-    break;
-  }
   JOCTET* profile = nullptr;
   unsigned profile_size = 0;
-  sound(jpeg.guarded([&] { jpeg_read_icc_profile(&info, &profile, &profile_size); }));
+  jpeg.run([&] { jpeg_read_icc_profile(&info, &profile, &profile_size); }, origin);
   if (profile) decoded.profile.assign(reinterpret_cast<const char*>(profile), profile_size);
   std::free(profile);
-  sound(jpeg.guarded([&] {
-    info.out_color_space = cmyk ? JCS_CMYK : JCS_EXT_RGBA;
-    jpeg_start_decompress(&info);
-  }));
+  jpeg.run(
+      [&] {
+        info.out_color_space = cmyk ? JCS_CMYK : JCS_EXT_RGBA;
+        jpeg_start_decompress(&info);
+      },
+      origin);
   Image& image = decoded.pixels = Image(static_cast<int>(info.output_width), static_cast<int>(info.output_height), 4);
-  sound(jpeg.guarded([&] {
-    while (info.output_scanline < info.output_height) {
-      JSAMPROW row = image.at(0, static_cast<int>(info.output_scanline));
-      jpeg_read_scanlines(&info, &row, 1);
-    }
-    jpeg_finish_decompress(&info);
-  }));
+  jpeg.run(
+      [&] {
+        while (info.output_scanline < info.output_height) {
+          JSAMPROW row = image.at(0, static_cast<int>(info.output_scanline));
+          jpeg_read_scanlines(&info, &row, 1);
+        }
+        jpeg_finish_decompress(&info);
+      },
+      origin);
   return decoded;
 }
 

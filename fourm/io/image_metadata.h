@@ -9,11 +9,14 @@ namespace fourm {
 /// there is none or the data are broken; nothing beyond `exif` is read.
 int exif_orientation(std::string_view exif);
 
+/// Whether an image of this EXIF orientation is upright after a turn by 90 degrees.
+inline bool swaps_sides(int orientation) { return orientation >= 5 && orientation <= 8; }
+
 /// Turns and mirrors the stored pixels as the EXIF orientation says, so that the image is upright (EXIF 2.3, tag 274).
 template <class T>
 Raster<T> upright(Raster<T> stored, int orientation) {
   if (orientation <= 1 || orientation > 8) return stored;
-  const bool turned = orientation >= 5;
+  const bool turned = swaps_sides(orientation);
   const int w = stored.width, h = stored.height;
   Raster<T> out(turned ? h : w, turned ? w : h, stored.channels);
   for (int y = 0; y < out.height; ++y)

@@ -159,6 +159,24 @@ struct PngWriter : PngState {
 
 }  // namespace
 
+// The EXIF data of a PNG, which may stand behind the pixels: found by the lengths of the chunks, without their checksums.
+static std::string_view exif_chunk(std::string_view bytes) {
+  constexpr size_t kSignature = 8, kFrame = 12;  // length, name and checksum around a chunk's data
+  for (size_t at = kSignature; at + kFrame <= bytes.size();) {
+    size_t length = 0;
+    for (size_t k = 0; k < 4; ++k) length = length << 8 | static_cast<uint8_t>(bytes[at + k]);
+    if (length > bytes.size() - at - kFrame) break;
+    if (bytes.substr(at + 4, 4) == "eXIf") return bytes.substr(at + 8, length);
+    at += length + kFrame;
+  }
+  return {};
+}
+
+ImageHeader png_header(std::string_view bytes, const std::string& origin) {
+  const PngReader reader(bytes, origin);
+  return {static_cast<int>(reader.width), static_cast<int>(reader.height), exif_orientation(exif_chunk(bytes))};
+}
+
 DecodedImage decode_png(std::string_view bytes, const std::string& origin) {
   PngReader reader(bytes, origin);
   reader.step([&] {

@@ -27,20 +27,36 @@ bool decode_first_frame(const WebPData& data, Image& image) {
   return true;
 }
 
-}  // namespace
+using Demuxer = std::unique_ptr<WebPDemuxer, void (*)(WebPDemuxer*)>;
 
-DecodedImage decode_webp(std::string_view bytes, const std::string& origin) {
-  const WebPData data{reinterpret_cast<const uint8_t*>(bytes.data()), bytes.size()};
+WebPData webp_data(std::string_view bytes) { return {reinterpret_cast<const uint8_t*>(bytes.data()), bytes.size()}; }
+
+WebPBitstreamFeatures read_features(const WebPData& data, const std::string& origin) {
   WebPBitstreamFeatures features;
   check(WebPGetFeatures(data.bytes, data.size, &features) == VP8_STATUS_OK, origin, ": broken WebP header");
   check_image_size(static_cast<uint64_t>(features.width), static_cast<uint64_t>(features.height), origin);
+  return features;
+}
+
+}  // namespace
+
+ImageHeader webp_header(std::string_view bytes, const std::string& origin) {
+  const WebPData data = webp_data(bytes);
+  const WebPBitstreamFeatures features = read_features(data, origin);
+  const Demuxer demuxer(WebPDemux(&data), WebPDemuxDelete);
+  return {features.width, features.height, demuxer ? exif_orientation(chunk(demuxer.get(), "EXIF")) : 1};
+}
+
+DecodedImage decode_webp(std::string_view bytes, const std::string& origin) {
+  const WebPData data = webp_data(bytes);
+  const WebPBitstreamFeatures features = read_features(data, origin);
   DecodedImage decoded;
   Image& image = decoded.pixels = Image(features.width, features.height, 4);
   const bool whole = features.has_animation ? decode_first_frame(data, image)
                                             : WebPDecodeRGBAInto(data.bytes, data.size, image.pixels.data(),
                                                                  image.pixels.size(), 4 * features.width) != nullptr;
   check(whole, origin, ": broken or cut WebP");
-  const std::unique_ptr<WebPDemuxer, void (*)(WebPDemuxer*)> demuxer(WebPDemux(&data), WebPDemuxDelete);
+  const Demuxer demuxer(WebPDemux(&data), WebPDemuxDelete);
   if (demuxer) {
     decoded.orientation = exif_orientation(chunk(demuxer.get(), "EXIF"));
     decoded.profile = chunk(demuxer.get(), "ICCP");

@@ -12,4 +12,7 @@ namespace fourm {
 /// Array name -> array. Error naming `origin` on a broken archive, a member that is no .npy file, and more than 2 GiB.
 std::map<std::string, NpyArray> decode_npz(std::string_view bytes, const std::string& origin);
 
+/// The bytes of an archive of these arrays.
+std::string encode_npz(const std::map<std::string, NpyArray>& arrays, bool compressed = false);
+
 }  // namespace fourm

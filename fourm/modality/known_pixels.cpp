@@ -1,4 +1,5 @@
 #include "fourm/modality/known_pixels.h"
+#include "fourm/io/image_resize.h"
 
 namespace fourm {
 

@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <array>
 
+#include "fourm/io/image_resize.h"
+
 namespace fourm {
 
 float to_linear(uint8_t value) {

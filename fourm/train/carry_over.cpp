@@ -1,5 +1,6 @@
 #include "fourm/train/carry_over.h"
 
+#include <algorithm>
 #include <optional>
 
 #include "fourm/core/error.h"
@@ -7,7 +8,7 @@
 #include "fourm/core/strings.h"
 #include "fourm/data/annotation.h"
 #include "fourm/data/check.h"
-#include "fourm/data/default_view.h"
+#include "fourm/data/sample_image.h"
 #include "fourm/data/token_set.h"
 #include "fourm/io/npy.h"
 #include "fourm/io/npz.h"
@@ -61,6 +62,17 @@ int64_t crops_of_source(const Source& source, int64_t sample) {
   return static_cast<int64_t>(decode_crop_settings(source.read(sample, "crop_settings"), where).size());
 }
 
+// The rows of the first `crops` crops of an array of `stored` crops.
+void cut_crops(NpyArray& array, int64_t stored, int64_t crops) {
+  array.bytes.resize(array.bytes.size() / static_cast<size_t>(stored) * static_cast<size_t>(crops));
+  array.shape[0] = crops;
+}
+
+// Whether the array holds embeddings of so many crops, [crops, L, width].
+bool has_embeddings_of(const NpyArray& array, int64_t crops) {
+  return !has_integers(array) && array.shape.size() == 3 && array.shape[0] == crops;
+}
+
 }  // namespace
 
 CarryOver plan_carry_over(const Source& source, const std::set<std::string>& used, int64_t crops) {
@@ -104,11 +116,23 @@ std::string copied_bytes(const Source& source, int64_t sample, const std::string
     check(tokens.crops() == crops, where, ": has tokens of ", counted(tokens.crops(), "crop"), ", --crops asks for ",
           crops);
   } else if (extension == "npy") {
-    const auto found = crops_of_ids(decode_npy(bytes, where));
+    NpyArray array = decode_npy(bytes, where);
+    const auto found = crops_of_ids(array);
     check(!found || *found == crops, where, ": has token ids of ", counted(found.value_or(0), "crop"),
           ", --crops asks for ", crops);
+    if (const int64_t stored = crops_of_source(source, sample); stored > crops && has_embeddings_of(array, stored)) {
+      cut_crops(array, stored, crops);
+      bytes = encode_npy(array);
+    }
   } else if (extension == "npz") {
-    decode_npz(bytes, where);
+    auto arrays = decode_npz(bytes, where);
+    const int64_t stored = crops_of_source(source, sample);
+    if (stored > crops && std::any_of(arrays.begin(), arrays.end(),
+                                      [&](const auto& named) { return has_embeddings_of(named.second, stored); })) {
+      for (auto& [name, array] : arrays)
+        if (!array.shape.empty() && array.shape[0] == stored) cut_crops(array, stored, crops);
+      bytes = encode_npz(arrays);
+    }
   } else if (extension == "txt" || is_text_of_crop(modality) || kind == FileKind::kCaption ||
              kind == FileKind::kBoxes) {
     const Annotation annotation = decode_annotation(bytes, extension, where);

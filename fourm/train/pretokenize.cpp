@@ -9,6 +9,7 @@
 #include "fourm/core/parallel.h"
 #include "fourm/core/strings.h"
 #include "fourm/data/member_name.h"
+#include "fourm/data/sample_image.h"
 #include "fourm/data/shard_plan.h"
 #include "fourm/data/source.h"
 #include "fourm/data/token_set.h"
@@ -335,7 +336,8 @@ class Pretokenizer {
       if (width == 0 && t.tokenizer.input().has_features() && source_.has(i, t.folder)) width = height = t.size();
     if (source_.has(i, "crop_settings")) {
       const std::string where = source_.origin(i, "crop_settings");
-      sample.views = decode_crop_settings(source_.read(i, "crop_settings"), where);
+      const auto size = width > 0 ? std::optional(ImageSize{width, height}) : image_size(source_, i);
+      sample.views = decode_crop_settings(source_.read(i, "crop_settings"), where, size);
       check(static_cast<int64_t>(sample.views.size()) >= o_.crops, where, ": holds ",
             counted(static_cast<int64_t>(sample.views.size()), "crop"), ", --crops asks for ", o_.crops);
       sample.views.resize(o_.crops);
@@ -344,7 +346,6 @@ class Pretokenizer {
     }
     if (width == 0) return sample;
     for (auto& view : sample.views) {
-      view.width = width, view.height = height;
       check(view.top + view.crop_height <= height && view.left + view.crop_width <= width,
             source_.origin(i, sized.empty() ? "crop_settings" : sized), ": is ", width, "x", height,
             ", but a crop reaches ", view.left + view.crop_width, "x", view.top + view.crop_height,

@@ -14,10 +14,10 @@
 #include "fourm/core/json.h"
 #include "fourm/io/image.h"
 #include "fourm/io/npy.h"
+#include "fourm/io/npz.h"
 #include "fourm/nn/packed_linear.h"
 #include "tests/support/described_pictures.h"
 #include "tests/support/fixtures.h"
-#include "tests/support/npz.h"
 #include "tests/support/small_model.h"
 
 extern char** environ;
@@ -128,7 +128,7 @@ TEST_F(Program, InspectSaysWhatAPathIs) {
   ASSERT_EQ(run("rooms --count 2 --size 16 --solids --shards 2 --out " + (folder_ / "shards").string()).code, 0);
   const fs::path model = fs::path(FOURM_SOURCE_DIR) / "models" / "rooms-ti";
   write_npy(folder_ / "a.npy", npy_from_integers({1, 2, 3, 4, 5, 6}, {2, 3}));
-  write_file(folder_ / "a.npz", test::encode_npz({{"emb", npy_from_floats({1, 2}, {1, 2})}}));
+  write_file(folder_ / "a.npz", encode_npz({{"emb", npy_from_floats({1, 2}, {1, 2})}}));
   const std::vector<std::pair<fs::path, std::string>> cases{{folder_ / "rooms", "data set"},
                                                             {list_files(folder_ / "rooms/rgb")[0], "PNG image"},
                                                             {list_files(folder_ / "rooms/caption")[0], "texts"},

@@ -10,11 +10,11 @@
 #include "fourm/data/reader.h"
 #include "fourm/data/token_set.h"
 #include "fourm/io/image.h"
+#include "fourm/io/npz.h"
 #include "fourm/io/tar.h"
 #include "fourm/modality/transform.h"
 #include "fourm/text/wordpiece_trainer.h"
 #include "tests/support/captured_log.h"
-#include "tests/support/npz.h"
 
 namespace fourm {
 namespace {
@@ -222,7 +222,7 @@ TEST_F(AgreementTest, OfficialFiles) {
   refused("human_poses/0.json", R"({"pose": [1]})");
   refused("det/0.json", R"({"instances": [{"boxes": [0, 0, 1.1, 1], "class_name": "bed", "score": 0.9}]})");
   const NpyArray emb = npy_from_floats(std::vector<float>(2 * 6 * 8, 0.5), {2, 6, 8});
-  const fs::path plain = write("t5_caption/0.npz", test::encode_npz({{"emb", emb}}, true));
+  const fs::path plain = write("t5_caption/0.npz", encode_npz({{"emb", emb}}, true));
   expect(true, "embeddings", plain, false);
   expect(true, "embeddings", write("t5_caption/0.npy", encode_npy(npy_from_floats(std::vector<float>(24, 1), {3, 8}))),
          false);
@@ -336,6 +336,10 @@ TEST_F(AgreementTest, MissingMembers) {
   expect_found(lacking, {both, both, two}, {false, 2});
   two.mixture[0].weight = 0;
   expect_found(lacking, {both, both, two}, {true, 1});
+  // A text tokenizer of more tokens than the modality's vocabulary.
+  table.extend("modalities: {scene_desc: {kind: sequence, vocab_size: 3, max_tokens: 8}}", "test");
+  expect_found(some_texts(), {both, both, masking}, {true, 0});
+  expect_found(lacking, {both, both, masking}, {false, 1});
 }
 
 TEST_F(AgreementTest, ImagesAreCutAsTheirCropSettingsSay) {

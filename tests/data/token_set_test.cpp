@@ -9,8 +9,8 @@
 #include "fourm/core/json.h"
 #include "fourm/core/strings.h"
 #include "fourm/data/convert.h"
+#include "fourm/io/npz.h"
 #include "tests/support/captured_log.h"
-#include "tests/support/npz.h"
 #include "tests/support/token_folder.h"
 
 namespace fourm {
@@ -211,7 +211,7 @@ TEST_F(TokenSets, EmbeddingsAreReadFromFiles) {
   for (size_t i = 0; i < values.size(); ++i) values[i] = static_cast<float>(i);
   const NpyArray emb = npy_from_floats(values, {2, 4, 3}),
                  mask = npy_from_integers({1, 0, 1, 0, 1, 1, 1, 1}, {2, 4}, "u1");
-  write_file(npz, test::encode_npz({{"emb", emb}, {"mask_valid", mask}}));
+  write_file(npz, encode_npz({{"emb", emb}, {"mask_valid", mask}}));
   write_npy(npy, npy_from_floats({1, 2, 3, 4, 5, 6}, {2, 3}));
   // Variant k belongs to crop k; invalid rows are left out.
   for (uint64_t n = 0; n < 20; ++n) {
@@ -248,10 +248,10 @@ TEST_F(TokenSets, EmbeddingsAreReadFromFiles) {
   contains(1, "not finite");
   write_npy(npy, npy_from_integers({1, 2, 3}, {1, 3}));
   contains(1, "should be floats");
-  write_file(npz, test::encode_npz({{"embedding", emb}}));
+  write_file(npz, encode_npz({{"embedding", emb}}));
   contains(0, "has no array 'emb'");
-  write_file(
-      npz, test::encode_npz({{"emb", emb}, {"mask_valid", npy_from_integers({0, 0, 0, 0, 1, 1, 1, 1}, {2, 4}, "u1")}}));
+  write_file(npz,
+             encode_npz({{"emb", emb}, {"mask_valid", npy_from_integers({0, 0, 0, 0, 1, 1, 1, 1}, {2, 4}, "u1")}}));
   contains(0, "marks no vector of variant 0 as valid");
 }
 

@@ -4,6 +4,7 @@
 
 #include "fourm/eval/box_picture.h"
 #include "fourm/eval/lettering.h"
+#include "fourm/io/image_resize.h"
 
 namespace fourm {
 namespace {

@@ -8,6 +8,7 @@
 
 #include "fourm/core/error.h"
 #include "fourm/core/rng.h"
+#include "fourm/io/image_resize.h"
 
 namespace fourm {
 namespace {

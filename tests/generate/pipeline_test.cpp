@@ -9,9 +9,9 @@
 #include "fourm/core/rng.h"
 #include "fourm/data/modality_file.h"
 #include "fourm/io/npy.h"
+#include "fourm/io/npz.h"
 #include "fourm/nn/packed_linear.h"
 #include "tests/support/captured_log.h"
-#include "tests/support/npz.h"
 #include "tests/support/small_model.h"
 
 namespace fourm {
@@ -222,8 +222,7 @@ TEST_F(PipelineTest, FilesAreReadAsInTraining) {
   write_npy(root_ / "pixels.npy", {"u1", {2, 32, 32, 3}, std::string(2 * 32 * 32 * 3, '\7')});
   same("rgb@32", root_ / "pixels.npy");
   const NpyArray emb = npy_from_floats({1, 2, 3, 4, 5, 6, 7, 8, 9, 1, 1, 1}, {2, 2, 3});
-  write_file(root_ / "emb.npz",
-             test::encode_npz({{"emb", emb}, {"mask_valid", npy_from_integers({1, 0, 1, 1}, {2, 2})}}));
+  write_file(root_ / "emb.npz", encode_npz({{"emb", emb}, {"mask_valid", npy_from_integers({1, 0, 1, 1}, {2, 2})}}));
   same("vectors", root_ / "emb.npz");
   Canvas canvas;
   pipeline_->give(canvas, "vectors", file("emb.npz"));

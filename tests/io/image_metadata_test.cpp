@@ -8,6 +8,7 @@
 
 #include <cstring>
 
+#include "fourm/io/image_resize.h"
 #include "tests/support/jpeg.h"
 
 namespace fourm {
@@ -167,6 +168,13 @@ void expect_turned(const Raster<T>& image, int orientation, const char* what) {
     EXPECT_EQ(image.pixels[i * image.channels], expected.values[i]) << what << " " << orientation << " pixel " << i;
 }
 
+// The image, whose size the header states too.
+Image decoded(const std::string& bytes) {
+  Image image = decode_image(bytes, "x");
+  EXPECT_EQ(decode_image_size(bytes, "x"), (ImageSize{image.width, image.height}));
+  return image;
+}
+
 TEST(Orientation, AllEightOfEveryReader) {
   const std::vector<std::vector<uint8_t>> rows{{10, 20, 30}, {40, 50, 60}};
   std::vector<std::vector<uint8_t>> deep, colour;
@@ -185,16 +193,16 @@ TEST(Orientation, AllEightOfEveryReader) {
   for (int o = 1; o <= 8; ++o)
     for (const bool little : {false, true}) {
       const Extra extra{exif(o, little), ""};
-      expect_turned(decode_image(png(colour, 8, PNG_COLOR_TYPE_RGB, extra), "x"), o, "PNG");
-      expect_turned(decode_image(png(colour, 8, PNG_COLOR_TYPE_RGB, {extra.exif, "", true}), "x"), o, "PNG, EXIF last");
+      expect_turned(decoded(png(colour, 8, PNG_COLOR_TYPE_RGB, extra)), o, "PNG");
+      expect_turned(decoded(png(colour, 8, PNG_COLOR_TYPE_RGB, {extra.exif, "", true})), o, "PNG, EXIF last");
       expect_turned(decode_image_rgba(png(rows, 8, PNG_COLOR_TYPE_GRAY, extra), "x"), o, "RGBA");
       expect_turned(decode_png16(png(rows, 8, PNG_COLOR_TYPE_GRAY, extra), "x"), o, "8-bit map");
       expect_turned(decode_png16(png(deep, 16, PNG_COLOR_TYPE_GRAY, extra), "x"), o, "16-bit map");
       expect_turned(decode_labels(png(rows, 8, PNG_COLOR_TYPE_GRAY, extra), "x"), o, "labels");
       expect_turned(decode_labels(png(rows, 8, PNG_COLOR_TYPE_PALETTE, extra, true), "x"), o, "palette labels");
-      expect_turned(decode_image(webp(rgb, extra), "x"), o, "WebP");
-      expect_turned(decode_image(webp(rgb, {std::string("Exif\0\0", 6) + extra.exif, ""}), "x"), o, "WebP with prefix");
-      const Image turned = decode_image(jpeg(blocks, JCS_RGB, extra), "x");
+      expect_turned(decoded(webp(rgb, extra)), o, "WebP");
+      expect_turned(decoded(webp(rgb, {std::string("Exif\0\0", 6) + extra.exif, ""})), o, "WebP with prefix");
+      const Image turned = decoded(jpeg(blocks, JCS_RGB, extra));
       expect_turned(resize_nearest(turned, turned.width / 16, turned.height / 16), o, "JPEG");
       if (o == 1)
         EXPECT_EQ(decode_normals(png(colour, 8, PNG_COLOR_TYPE_RGB, extra), "x").pixels[0], 10);

@@ -8,6 +8,7 @@
 #include <cstring>
 
 #include "fourm/core/rng.h"
+#include "fourm/io/image_resize.h"
 #include "tests/support/jpeg.h"
 
 namespace fourm {

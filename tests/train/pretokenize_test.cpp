@@ -7,11 +7,11 @@
 #include "fourm/data/check.h"
 #include "fourm/data/convert.h"
 #include "fourm/data/token_set.h"
+#include "fourm/io/npz.h"
 #include "fourm/io/tar.h"
 #include "fourm/tokenizer/picture_tokenizer.h"
 #include "fourm/tokenizer/vqvae.h"
 #include "tests/support/captured_log.h"
-#include "tests/support/npz.h"
 #include "tests/support/small_tokenizers.h"
 #include "tests/support/token_folder.h"
 
@@ -385,7 +385,7 @@ TEST_F(PretokenizeTest, EmbeddingsAreCopiedAndTokenIdsHaveTheCropsOfTheRun) {
   for (int i = 0; i < 5; ++i) {
     const std::string name = "room" + std::to_string(i);
     write_npy(root / "data/t5_caption" / (name + ".npy"), embeddings);
-    write_file(root / "data/own_embedding" / (name + ".npz"), test::encode_npz({{"emb", embeddings}}));
+    write_file(root / "data/own_embedding" / (name + ".npz"), encode_npz({{"emb", embeddings}}));
     write_npy(root / "data/words" / (name + ".npy"), npy_from_integers({1, 2, 3}, {3}, "i2"));
     write_npy(root / "data/ids" / (name + ".npy"), npy_from_integers({1, 2, 3, 4}, {2, 2}, "i2"));
   }
@@ -435,12 +435,23 @@ TEST_F(PretokenizeTest, TextsOfCropsGoWithTheirCrops) {
     write_npy(root / "data/crop_settings" / ("room" + std::to_string(i) + ".npy"),
               npy_from_integers({0, 4, 40, 40, 0, 0, 0, 32, 32, 1, 8, 8, 32, 32, 0}, {3, 5}, "i4"));
   write_json(root / "data/caption/room0.json", {"a chair", "a room", "a bed"});
+  const NpyArray vectors = npy_from_floats({0, 1, 2, 3, 4, 5}, {3, 1, 2});
+  write_file(root / "data/t5_caption/room0.npz",
+             encode_npz({{"emb", vectors}, {"mask_valid", npy_from_integers({1, 1, 1}, {3, 1}, "u1")}}));
+  write_npy(root / "data/view_embedding/room0.npy", vectors);
   o.out = root / "own";
   pretokenize(o);
   const Source source = Source::open((root / "own").string());
   const Json first{"a chair", "a room"};
   EXPECT_EQ(parse_json(source.read(0, "sam_instance"), "sam_instance"), first);
   EXPECT_EQ(parse_json(source.read(0, "caption"), "caption"), first);
+  const auto embeddings = decode_npz(source.read(0, "t5_caption"), "t5_caption");
+  const NpyArray array = decode_npy(source.read(0, "view_embedding"), "view_embedding");
+  EXPECT_EQ(embeddings.at("mask_valid").shape, (std::vector<int64_t>{2, 1}));
+  for (const NpyArray& cut : {embeddings.at("emb"), array}) {
+    EXPECT_EQ(cut.shape, (std::vector<int64_t>{2, 1, 2}));
+    EXPECT_EQ(npy_floats(cut), (std::vector<float>{0, 1, 2, 3}));
+  }
   EXPECT_FALSE(has_whole_image_texts(source)) << "captions of a mirrored crop describe it as it is";
 }
 

@@ -1,8 +1,7 @@
-#include "fourm/data/default_view.h"
+#include "fourm/data/sample_image.h"
 
 #include <algorithm>
 
-#include "fourm/io/image.h"
 #include "fourm/io/image_file.h"
 
 namespace fourm {
@@ -11,15 +10,14 @@ bool has_image_file(const Source& source, int64_t sample, const std::string& mod
   return source.has(sample, modality) && is_image_file("image." + source.extension(sample, modality));
 }
 
-std::optional<CropView> default_view(const Source& source, int64_t sample) {
+std::optional<ImageSize> image_size(const Source& source, int64_t sample) {
   std::vector<std::string> candidates{"rgb"};
   candidates.insert(candidates.end(), source.modalities().begin(), source.modalities().end());
   const auto found = std::find_if(candidates.begin(), candidates.end(), [&](const std::string& modality) {
     return has_image_file(source, sample, modality);
   });
   if (found == candidates.end()) return std::nullopt;
-  const Image image = decode_image(source.read(sample, *found), source.origin(sample, *found));
-  return centre_view(image.width, image.height);
+  return decode_image_size(source.read(sample, *found), source.origin(sample, *found));
 }
 
 }  // namespace fourm

@@ -1,4 +1,4 @@
-#include "fourm/data/default_view.h"
+#include "fourm/data/sample_image.h"
 
 #include <gtest/gtest.h>
 
@@ -14,11 +14,11 @@ namespace fourm {
 namespace {
 
 // Samples without crop_settings whose image is 128 wide and 64 high: its middle square is the columns 32 to 96.
-class DefaultViewTest : public testing::Test {
+class SampleImageTest : public testing::Test {
  protected:
   void SetUp() override {
     root = fs::path(testing::TempDir()) /
-           ("default_view_" + std::string(testing::UnitTest::GetInstance()->current_test_info()->name()));
+           ("sample_image_" + std::string(testing::UnitTest::GetInstance()->current_test_info()->name()));
     fs::remove_all(root);
     test::write_token_folder(root / "vocabulary", 1);
     table.extend(root / "vocabulary/modalities.yaml");
@@ -55,7 +55,7 @@ class DefaultViewTest : public testing::Test {
   const std::string whole = "v0=0 v1=0 v2=8 v3=31 lamp v0=12 v1=8 v2=19 v3=23 bed [EOS]";
 };
 
-TEST_F(DefaultViewTest, BoxesAreCutToTheMiddleSquareOfTheImage) {
+TEST_F(SampleImageTest, BoxesAreCutToTheMiddleSquareOfTheImage) {
   EXPECT_EQ(det(), whole) << "of an image of unknown size, taken to be square";
   write_image("depth");
   EXPECT_EQ(det(), cut) << "any image file of the sample has the size";
@@ -73,7 +73,17 @@ TEST_F(DefaultViewTest, BoxesAreCutToTheMiddleSquareOfTheImage) {
   EXPECT_EQ(det(), cut) << "stated in the file";
 }
 
-TEST_F(DefaultViewTest, AnUnknownSizeBesideTokensIsAWarning) {
+// Row 0 of the crop settings of an image that is 128 wide and 65 high does not tell its height.
+TEST_F(SampleImageTest, CropsAreInPixelsOfTheImageFile) {
+  write_png(root / "set/rgb/a.png", Image(128, 65, 3));
+  write_npy(root / "set/crop_settings/a.npy", npy_from_integers({0, 31, 65, 65, 0}, {1, 5}, "i4"));
+  const std::string of_image = "v0=0 v1=8 v2=20 v3=23 lamp [EOS]";
+  boxes = {{"instances", {{{"boxes", {0, 0.25, 72.2 / 128, 0.75}}, {"class_name", "lamp"}, {"score", 0.9}}}}};
+  write_json(root / "set/det/a.json", boxes);
+  EXPECT_EQ(det(), of_image) << "(72.2 - 31) / 65 * 31 = 19.6; in an image of 127 pixels: (71.6 - 31) / 65 * 31 = 19.4";
+}
+
+TEST_F(SampleImageTest, AnUnknownSizeBesideTokensIsAWarning) {
   write_tokens(1);
   const test::CapturedLog captured;
   EXPECT_EQ(text->decode(sample({"det", "tok_depth@64"}).at("det").ids, false), whole);
@@ -81,7 +91,7 @@ TEST_F(DefaultViewTest, AnUnknownSizeBesideTokensIsAWarning) {
   EXPECT_NE(said.find("det/a.json: the size of the image is not known"), std::string::npos) << said;
 }
 
-TEST_F(DefaultViewTest, PosesInPixelsNeedNoSizeBesideAnImage) {
+TEST_F(SampleImageTest, PosesInPixelsNeedNoSizeBesideAnImage) {
   const Json person{{"bbox_xyxy", {{48, 16, 80, 48}}},
                     {"global_orient", {{1, 0, 0, 0, 1, 0, 0, 0, 1}}},
                     {"betas", {{0, 0, 0, 0, 0, 0, 0, 0, 0, 0}}},
@@ -91,14 +101,15 @@ TEST_F(DefaultViewTest, PosesInPixelsNeedNoSizeBesideAnImage) {
   TextDraw draw;
   const Source source = Source::open((root / "set").string());
   const Annotation poses = parse_annotation(person, "x", TextForm::kPoses);
-  draw.view = centre_view(poses, default_view(source, 0));
+  const ImageSize size = image_size(source, 0).value();
+  draw.view = centre_view(poses, centre_view(size.width, size.height));
   Random random(1);
   EXPECT_TRUE(draw_text(poses, draw, random, "x").at(0).starts_with("human v0=250 v1=250 v2=749 v3=749 "));
   EXPECT_TRUE(check_data((root / "set").string(), {}).faults.empty());
 }
 
 // Tokens of several crops cannot be paired with what is cut to the middle square.
-TEST_F(DefaultViewTest, SeveralCropsNeedCropSettings) {
+TEST_F(SampleImageTest, SeveralCropsNeedCropSettings) {
   const std::string part = "cannot be cut to the 2 crops of the sample, which has no crop_settings";
   write_image("rgb");
   write_tokens(2);
@@ -125,7 +136,7 @@ TEST_F(DefaultViewTest, SeveralCropsNeedCropSettings) {
 }
 
 // The tokens of a pose are those of the image as it is.
-TEST_F(DefaultViewTest, MirroredCropsGoWithoutPoses) {
+TEST_F(SampleImageTest, MirroredCropsGoWithoutPoses) {
   table.extend("modalities: {human_poses: {kind: sequence, vocab_size: 400, max_tokens: 200}}", "test");
   const Json person{{"bbox_normalized", {{0.4, 0.2, 0.6, 0.8}}},
                     {"global_orient", {{1, 0, 0, 0, 1, 0, 0, 0, 1}}},
