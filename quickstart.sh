@@ -6,4 +6,4 @@ start=$SECONDS
 scripts/build.sh release fourm
 build/release/fourm demo --out out/demo
 echo "Done in $(((SECONDS - start) / 60)) min $(((SECONDS - start) % 60)) s."
-echo "The pictures: $PWD/out/demo/gallery.png and $PWD/out/demo/index.html"
+echo "The images: $PWD/out/demo/gallery.png and $PWD/out/demo/index.html"

@@ -20,12 +20,11 @@ void add_bench(CLI::App& program) {
   };
   auto o = std::make_shared<Options>();
   auto* verb = program.add_subcommand("bench", "Time the usual work, the fast engine and the reference in turn");
-  verb->add_option(
-          "WORKLOAD", o->bench.workloads,
-          "roar1 (picture -> depth, one step), maskgit8 (picture -> normals, 8 steps), caption, caption8 (eight "
-          "pictures), t2i (text -> picture, 25 steps); of the official RGB tokenizer: tok_encode (8 pictures), "
-          "tok_decode (one, 25 DDIM steps), tok_decode8 (one, 8 steps of DPM-Solver++), tok_step (one step); "
-          "train (a step of 8 samples, 128 + 128 tokens)")
+  verb->add_option("WORKLOAD", o->bench.workloads,
+                   "roar1 (image -> depth, one step), maskgit8 (image -> normals, 8 steps), caption, caption8 (eight "
+                   "images), t2i (text -> image, 25 steps); of the official RGB tokenizer: tok_encode (8 images), "
+                   "tok_decode (one, 25 DDIM steps), tok_decode8 (one, 8 steps of DPM-Solver++), tok_step (one step); "
+                   "train (a step of 8 samples, 128 + 128 tokens)")
       ->required();
   auto* model = verb->add_option("--model", o->model, "model folder")->transform(model_path());
   verb->add_option("--size", o->bench.size, "random weights instead: Ti, S, B, L or XL")->excludes(model);

@@ -31,17 +31,17 @@ void features(const Options& options) {
   const ImageText model = ImageText::open(options.model);
   const auto files = list_images(options.in);
   const auto outputs = outputs_of(files, {options.in}, options.out, ".npy");
-  each_picture_batch(files, "features", [&](const std::vector<StoredPicture>& pictures, size_t first) {
-    const std::vector<NpyArray> maps = model.features(pictures);
+  each_image_batch(files, "features", [&](const std::vector<StoredImage>& images, size_t first) {
+    const std::vector<NpyArray> maps = model.features(images);
     parallel_for(static_cast<int64_t>(maps.size()), [&](int64_t i) { write_npy(outputs[first + i], maps[i]); });
   });
 }
 
 void score(const Options& options) {
   const ImageText model = ImageText::open(options.model);
-  const Embedding picture = model.embed(std::vector<StoredPicture>{read_picture({}, options.image)})[0];
+  const Embedding image = model.embed(std::vector<StoredImage>{read_stored_image({}, options.image)})[0];
   std::vector<double> cosines, shares;
-  for (const auto& text : model.embed(options.texts)) cosines.push_back(similarity(picture, text));
+  for (const auto& text : model.embed(options.texts)) cosines.push_back(similarity(image, text));
   const double highest = *std::max_element(cosines.begin(), cosines.end());
   for (const double c : cosines) shares.push_back(std::exp(model.scale() * (c - highest)));
   const double sum = std::accumulate(shares.begin(), shares.end(), 0.0);
@@ -61,8 +61,8 @@ void search(const Options& options) {
   const auto files = list_images(options.in);
   const Embedding text = model.embed(std::vector<std::string>{options.text})[0];
   std::vector<std::pair<double, size_t>> found;  // minus the cosine, file
-  each_picture_batch(files, "search", [&](const std::vector<StoredPicture>& pictures, size_t first) {
-    for (const auto& picture : model.embed(pictures)) found.emplace_back(-similarity(picture, text), first++);
+  each_image_batch(files, "search", [&](const std::vector<StoredImage>& images, size_t first) {
+    for (const auto& image : model.embed(images)) found.emplace_back(-similarity(image, text), first++);
   });
   std::sort(found.begin(), found.end());
   found.resize(std::min<size_t>(found.size(), options.top));
@@ -94,16 +94,16 @@ void add_clip(CLI::App& program) {
         ->required();
     return sub;
   };
-  auto* features_verb = with_model("features", "pictures to feature maps: .npy [width, rows, columns] of float16");
-  features_verb->add_option("--in", options->in, "folder of pictures; their middle squares are taken")->required();
+  auto* features_verb = with_model("features", "images to feature maps: .npy [width, rows, columns] of float16");
+  features_verb->add_option("--in", options->in, "folder of images; their middle squares are taken")->required();
   features_verb->add_option("--out", options->out, "folder to write into")->required();
   features_verb->footer(
       "Example:\n  fourm clip features --model runs/rooms/clip/model --in runs/rooms/val/rgb --out "
       "runs/rooms/val/clip");
   features_verb->callback([options] { features(*options); });
 
-  auto* score_verb = with_model("score", "how well texts fit a picture: 100 x cosine, and probabilities among them");
-  score_verb->add_option("--image", options->image, "the picture")->required();
+  auto* score_verb = with_model("score", "how well texts fit an image: 100 x cosine, and probabilities among them");
+  score_verb->add_option("--image", options->image, "the image")->required();
   score_verb->add_option("--text", options->texts, "the texts")->required();
   score_verb->add_flag("--json", options->json, "machine-readable");
   score_verb->footer(
@@ -111,8 +111,8 @@ void add_clip(CLI::App& program) {
       "--text 'a kitchen with a table' 'a bathroom with a bathtub'");
   score_verb->callback([options] { score(*options); });
 
-  auto* search_verb = with_model("search", "the pictures of a folder that fit a text best, with 100 x cosine");
-  search_verb->add_option("--in", options->in, "folder of pictures")->required();
+  auto* search_verb = with_model("search", "the images of a folder that fit a text best, with 100 x cosine");
+  search_verb->add_option("--in", options->in, "folder of images")->required();
   search_verb->add_option("--text", options->text, "what to look for")->required();
   search_verb->add_option("--top", options->top, "how many to name")->capture_default_str();
   search_verb->add_flag("--json", options->json, "machine-readable");

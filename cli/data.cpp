@@ -118,8 +118,8 @@ void run_stats(const Options& o) {
   for (const auto& [name, cells] : stats.preview) {
     GalleryRow row{name, {}, ""};
     for (const auto& cell : cells)
-      if (cell.picture.area() > 0)
-        row.cells.push_back({cell.picture, cell.modality});
+      if (cell.image.area() > 0)
+        row.cells.push_back({cell.image, cell.modality});
       else
         row.words += cell.modality + ": " + cell.text + "\n";
     page.rows.push_back(std::move(row));
@@ -183,10 +183,10 @@ void add_data(CLI::App& program) {
   convert_verb->footer("Example:\n  fourm data convert rooms/train --out rooms_shards --to shards --shard-size 500");
   convert_verb->callback([o] { run_convert(*o); });
 
-  auto* label_verb = add("label", "make modalities from pictures");
+  auto* label_verb = add("label", "make modalities from images");
   label_verb
       ->add_flag("--transparency", o->transparency,
-                 "mask/ and det/ from the alpha channel of rgb/; the class is the picture's folder")
+                 "mask/ and det/ from the alpha channel of rgb/; the class is the image's folder")
       ->required();
   label_verb->footer("Example:\n  fourm data label stamps --transparency");
   label_verb->callback([o] { std::cout << counted(label_by_transparency(o->path), "sample") << " labelled\n"; });

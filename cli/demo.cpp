@@ -18,10 +18,10 @@ void add_demo(CLI::App& program) {
     bool json = false;
   };
   auto o = std::make_shared<Options>();
-  auto* verb = program.add_subcommand("demo", "Show what the bundled model does, as a picture and a web page");
+  auto* verb = program.add_subcommand("demo", "Show what the bundled model does, as an image and a web page");
   verb->add_option("--model", o->model, "model folder; default: the bundled models/rooms-ti")->transform(model_path());
   verb->add_option("--image", o->images,
-                   "pictures of your own to read as well (the bundled model knows rendered rooms only)");
+                   "images of your own to read as well (the bundled model knows rendered rooms only)");
   verb->add_option("--rooms", o->demo.rooms, "unseen rooms to read")->check(CLI::Range(0, 64))->capture_default_str();
   verb->add_option("--paintings", o->demo.paintings, "rooms to paint from their caption, boxes and depth")
       ->check(CLI::Range(0, 64))
@@ -37,12 +37,12 @@ void add_demo(CLI::App& program) {
     const fs::path model = o->model.empty() ? bundled_model() : fs::path(o->model);
     o->demo.image_text = image_text_of(model);
     write_gallery(o->out, demo(Pipeline::open({model, {}, text_tokenizer_for(model, ""), {}}), o->demo));
-    const fs::path picture = fs::path(o->out) / "gallery.png", page = fs::path(o->out) / "index.html";
+    const fs::path image = fs::path(o->out) / "gallery.png", page = fs::path(o->out) / "index.html";
     if (o->json)
-      std::cout << json_text({{"picture", picture.string()}, {"page", page.string()}, {"seconds", watch.seconds()}})
+      std::cout << json_text({{"image", image.string()}, {"page", page.string()}, {"seconds", watch.seconds()}})
                 << "\n";
     else
-      std::cout << picture.string() << "\n" << page.string() << "\n";
+      std::cout << image.string() << "\n" << page.string() << "\n";
   });
 }
 

@@ -38,8 +38,8 @@ void add_eval(CLI::App& program) {
   verb->add_option("--text-tokenizer", o->text_tokenizer,
                    "tokenizer.json; default MODEL/tokenizer.json, then $FOURM_TOKENIZER");
   verb->add_option("--image-text", o->image_text,
-                   "image-text model that judges painted pictures by their captions; default MODEL/clip");
-  verb->add_option("--seed", o->evaluate.seed, "of painted pictures and of the bootstrap")->capture_default_str();
+                   "image-text model that judges painted images by their captions; default MODEL/clip");
+  verb->add_option("--seed", o->evaluate.seed, "of painted images and of the bootstrap")->capture_default_str();
   add_config_options(*verb, o->engine, "", "Engine");
   verb->add_option(
           "--against", o->against,

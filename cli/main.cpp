@@ -63,7 +63,7 @@ int main(int argc, char** argv) {
   fourm::keep_freed_memory();
   fourm::set_log_sink(std::make_shared<fourm::TerminalLog>());
   CLI::App program{
-      "4M, massively multimodal masked modeling: one Transformer that reads and writes pictures, depth, "
+      "4M, massively multimodal masked modeling: one Transformer that reads and writes images, depth, "
       "normals, semantic maps, boxes and text.",
       "fourm"};
   program.set_version_flag("--version", "fourm " FOURM_VERSION);

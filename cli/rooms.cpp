@@ -50,10 +50,10 @@ void run_rooms(const RoomsArguments& a) {
 }  // namespace
 
 void add_rooms(CLI::App& program) {
-  auto* verb = program.add_subcommand("rooms", "make aligned pictures of furnished rooms, without limit");
+  auto* verb = program.add_subcommand("rooms", "make aligned images of furnished rooms, without limit");
   const auto a = std::make_shared<RoomsArguments>();
   verb->add_option("--count", a->count, "how many samples")->capture_default_str();
-  verb->add_option("--size", a->size, "side of the pictures in pixels, 16 to 2048")->capture_default_str();
+  verb->add_option("--size", a->size, "side of the images in pixels, 16 to 2048")->capture_default_str();
   verb->add_option("--seed", a->seed, "the same seed gives the same bytes")->capture_default_str();
   verb->add_option("--out", a->out, "folder to write: rgb, depth, normal, semseg, instance, det, caption, scene")
       ->required();

@@ -20,7 +20,7 @@ void add_tokenize(CLI::App& program) {
   verb->add_option("--out", options->out, "folder to write")->required();
   verb->add_option("--crops", options->crops, "of each sample: the middle one, then random ones")
       ->capture_default_str();
-  verb->add_option("--min-crop-scale", options->crop.min_scale, "least part of the picture's area in a random crop")
+  verb->add_option("--min-crop-scale", options->crop.min_scale, "least part of the image's area in a random crop")
       ->check(CLI::Range(0.01, 1.0))
       ->capture_default_str();
   verb->add_option("--flip", options->crop.flip, "how often a random crop is mirrored")

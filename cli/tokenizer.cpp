@@ -39,15 +39,15 @@ std::vector<fs::path> listed(const std::vector<std::string>& inputs, const std::
       files.emplace_back(input);
       continue;
     }
-    const auto inside = extensions.empty() ? picture_files(input) : list_files_below(input, extensions);
+    const auto inside = extensions.empty() ? training_images(input) : list_files_below(input, extensions);
     files.insert(files.end(), inside.begin(), inside.end());
   }
   check(!files.empty(), "no files to read in ", inputs.front());
   return files;
 }
 
-std::vector<StoredPicture> load_middle_squares(const PictureTokenizer& tokenizer, const std::vector<fs::path>& files,
-                                               int64_t size, const DepthUnits& units) {
+std::vector<StoredImage> load_middle_squares(const ImageTokenizer& tokenizer, const std::vector<fs::path>& files,
+                                             int64_t size, const DepthUnits& units) {
   return load_squares(tokenizer.input(), files, size, 1, 0, {}, units);
 }
 
@@ -61,12 +61,12 @@ auto naming(const fs::path& file, const Body& body) {
   }
 }
 
-PictureTokenizer open(const Options& options) {
+ImageTokenizer open(const Options& options) {
   if (!options.kind.empty())
     check(kind_in_name(options.kind).has_value(), "--kind ", printable(options.kind),
           ": expected rgb, grey (edges), normal, depth, semseg, mask, features or the name of a modality");
   warn_of_slow_precision("--precision", options.engine.precision, bf16_is_fast());
-  auto tokenizer = PictureTokenizer::open(options.tokenizer, packing_of(options.engine), options.kind);
+  auto tokenizer = ImageTokenizer::open(options.tokenizer, packing_of(options.engine), options.kind);
   check(options.kind.empty() || tokenizer.input().kind == kind_in_name(options.kind), options.tokenizer, ": reads '",
         tokenizer.input().kind, "', which --kind ", options.kind, " contradicts");
   return tokenizer;
@@ -74,16 +74,16 @@ PictureTokenizer open(const Options& options) {
 
 void encode(const Options& options) {
   check_writable_folder(options.out);
-  const PictureTokenizer tokenizer = open(options);
+  const ImageTokenizer tokenizer = open(options);
   const auto files = listed(options.inputs, {});
   const auto outputs = outputs_of(files, options.inputs, options.out, ".npy");
   const int64_t size = options.size > 0 ? options.size : tokenizer.image_size();
   const DepthUnits units(options.depth_unit);
   Progress progress("encode", static_cast<int64_t>(files.size()));
   for (size_t i = 0; i < files.size(); ++i) {
-    const StoredPicture picture = options.keep_size ? read_picture(tokenizer.input(), files[i], units)
-                                                    : load_middle_squares(tokenizer, {files[i]}, size, units)[0];
-    const TokenMap map = naming(files[i], [&] { return tokenizer.encode({picture}); })[0];
+    const StoredImage image = options.keep_size ? read_stored_image(tokenizer.input(), files[i], units)
+                                                : load_middle_squares(tokenizer, {files[i]}, size, units)[0];
+    const TokenMap map = naming(files[i], [&] { return tokenizer.encode({image}); })[0];
     write_npy(outputs[i], tokenizer.token_file(map));
     progress.update(static_cast<int64_t>(i) + 1);
   }
@@ -91,9 +91,9 @@ void encode(const Options& options) {
 
 void decode(const Options& options) {
   check_writable_folder(options.out);
-  const PictureTokenizer tokenizer = open(options);
+  const ImageTokenizer tokenizer = open(options);
   const auto files = listed(options.inputs, {".npy"});
-  const auto outputs = outputs_of(files, options.inputs, options.out, picture_extension(tokenizer.input()));
+  const auto outputs = outputs_of(files, options.inputs, options.out, stored_extension(tokenizer.input()));
   if (tokenizer.input().standardise)
     note("depth is written as .npy in standard deviations from the mean of each image; it has no metres");
   Progress progress("decode", static_cast<int64_t>(files.size()));
@@ -104,40 +104,39 @@ void decode(const Options& options) {
     const fs::path folder = fs::path(outputs[i]).replace_extension();
     for (size_t crop = 0; crop < images.size(); ++crop)
       write_file(images.size() == 1 ? outputs[i] : folder / concat(crop, outputs[i].extension().string()),
-                 encode_picture(tokenizer.input(), images[crop]));
+                 encode_stored_image(tokenizer.input(), images[crop]));
     progress.update(static_cast<int64_t>(i) + 1);
   }
 }
 
 void evaluate(const Options& options) {
-  const PictureTokenizer tokenizer = open(options);
+  const ImageTokenizer tokenizer = open(options);
   auto files = listed(options.inputs, {});
   if (options.limit > 0) files.resize(std::min<size_t>(files.size(), options.limit));
   const int64_t size = options.size > 0 ? options.size : tokenizer.image_size();
-  const auto pictures =
+  const auto images =
       load_squares(tokenizer.input(), files, size, options.crops, 0, {}, DepthUnits(options.depth_unit));
-  const auto report = evaluate_tokenizer(tokenizer, pictures, options.decoding);
+  const auto report = evaluate_tokenizer(tokenizer, images, options.decoding);
   if (options.json) {
-    Json json{{"pictures", pictures.size()}};
+    Json json{{"images", images.size()}};
     for (const auto& [name, value] : report.measures) json[name] = value;
     std::printf("%s\n", json.dump(2).c_str());
     return;
   }
-  std::printf("%-16s %zu\n", "pictures", pictures.size());
+  std::printf("%-16s %zu\n", "images", images.size());
   for (const auto& [name, value] : report.measures) std::printf("%-16s %.4f\n", name.c_str(), value);
 }
 
 void solvers(const Options& options) {
-  const PictureTokenizer tokenizer = open(options);
+  const ImageTokenizer tokenizer = open(options);
   auto files = listed(options.inputs, {});
   if (options.limit > 0) files.resize(std::min<size_t>(files.size(), options.limit));
   const int64_t size = options.size > 0 ? options.size : tokenizer.image_size();
-  const auto pictures = load_middle_squares(tokenizer, files, size, DepthUnits(options.depth_unit));
+  const auto images = load_middle_squares(tokenizer, files, size, DepthUnits(options.depth_unit));
   Json rows = Json::array();
-  if (!options.json)
-    std::printf("%-8s %5s %8s %8s %8s %10s\n", "solver", "steps", "rmse", "worst", "psnr", "s/picture");
+  if (!options.json) std::printf("%-8s %5s %8s %8s %8s %10s\n", "solver", "steps", "rmse", "worst", "psnr", "s/image");
   for (const SolverError& e :
-       compare_solvers(tokenizer, pictures, options.step_counts, options.reference, options.decoding)) {
+       compare_solvers(tokenizer, images, options.step_counts, options.reference, options.decoding)) {
     const auto& [solver, steps] = std::pair(e.options.solver, e.options.steps);
     if (options.json)
       rows.push_back({{"solver", solver},
@@ -157,7 +156,7 @@ void solvers(const Options& options) {
 
 void add_tokenizer(CLI::App& program) {
   auto options = std::make_shared<Options>();
-  auto* verb = program.add_subcommand("tokenizer", "train tokenizers; pictures to tokens and back; measure them");
+  auto* verb = program.add_subcommand("tokenizer", "train tokenizers; images to tokens and back; measure them");
   verb->require_subcommand(1);
 
   auto* train_verb = verb->add_subcommand("train", "train a tokenizer; the same command goes on where it stopped");
@@ -182,23 +181,23 @@ void add_tokenizer(CLI::App& program) {
         "--depth-unit", options->depth_unit,
         "of depth files: m, cm, mm or the metres of one stored number; default: as their dataset.yaml says");
   };
-  auto* encode_verb = common("encode", "picture files to tokens (.npy)", "picture files or folders");
+  auto* encode_verb = common("encode", "image files to tokens (.npy)", "image files or folders");
   encode_verb->add_option("--out", options->out, "folder to write into")->required();
   encode_verb->add_option("--size", options->size, "pixels a side of the middle square; default: the tokenizer's");
-  encode_verb->add_flag("--keep-size", options->keep_size, "take pictures as they are (sides: multiples of the patch)");
+  encode_verb->add_flag("--keep-size", options->keep_size, "take images as they are (sides: multiples of the patch)");
   depth_unit(encode_verb);
   encode_verb->callback([options] { encode(*options); });
 
   auto* decode_verb =
-      common("decode", "tokens (.npy) to picture files; several crops to a folder of them", "token files or folders");
+      common("decode", "tokens (.npy) to image files; several crops to a folder of them", "token files or folders");
   decode_verb->add_option("--out", options->out, "folder to write into")->required();
   add_config_options(*decode_verb, options->decoding, "", "Diffusion decoders");
-  decode_verb->footer("Example:\n  fourm tokenizer decode --tokenizer rgb tokens --out pictures --steps 6");
+  decode_verb->footer("Example:\n  fourm tokenizer decode --tokenizer rgb tokens --out images --steps 6");
   decode_verb->callback([options] { decode(*options); });
 
-  auto* eval_verb = common("eval", "reconstruction measures and codebook usage", "picture files or folders");
+  auto* eval_verb = common("eval", "reconstruction measures and codebook usage", "image files or folders");
   eval_verb->add_option("--size", options->size, "pixels a side of the middle square; default: the tokenizer's");
-  eval_verb->add_option("--limit", options->limit, "at most so many pictures");
+  eval_verb->add_option("--limit", options->limit, "at most so many images");
   eval_verb->add_option("--crops", options->crops, "random squares, as eval_crops of a recipe; 1: the middle square");
   depth_unit(eval_verb);
   eval_verb->add_flag("--json", options->json, "machine-readable");
@@ -208,9 +207,9 @@ void add_tokenizer(CLI::App& program) {
   eval_verb->callback([options] { evaluate(*options); });
 
   auto* solvers_verb = common("solvers", "error of diffusion solvers against many DDIM steps (docs/tokenizers.md)",
-                              "picture files or folders");
+                              "image files or folders");
   solvers_verb->add_option("--size", options->size, "pixels a side of the middle square; default: the tokenizer's");
-  solvers_verb->add_option("--limit", options->limit, "at most so many pictures");
+  solvers_verb->add_option("--limit", options->limit, "at most so many images");
   solvers_verb->add_option("--counts", options->step_counts, "steps to try, separated by commas")
       ->delimiter(',')
       ->capture_default_str();

@@ -81,9 +81,9 @@ function(fourm_tests)
     target_compile_definitions(test_${name} PRIVATE FOURM_SOURCE_DIR="${PROJECT_SOURCE_DIR}")
     if(name STREQUAL cli)  # runs the program as a user does
       target_sources(test_cli PRIVATE ${PROJECT_SOURCE_DIR}/cli/tensor_memory.cpp ${PROJECT_SOURCE_DIR}/cli/terminal_log.cpp)
-      add_dependencies(test_cli fourm example_read_pictures)
+      add_dependencies(test_cli fourm example_read_images)
       target_compile_definitions(test_cli PRIVATE FOURM_PROGRAM="$<TARGET_FILE:fourm>"
-        FOURM_EXAMPLE="$<TARGET_FILE:example_read_pictures>")
+        FOURM_EXAMPLE="$<TARGET_FILE:example_read_images>")
     endif()
     if(TARGET fourm_${name})
       get_target_property(uses fourm_${name} LINK_LIBRARIES)

@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # Photographs for small tokenizers, from three Debian packages that are unpacked, not installed: wallpapers and photographed
 # stamps (drawn ones, letters and symbols are left out). OUT (default data/photographs) gets train/ and val/; every fifth
-# picture is held out.
+# image is held out.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 source scripts/unpack_packages.sh
@@ -10,7 +10,7 @@ out=${OUT:-data/photographs}
 unpack_packages "$out" lomiri-wallpapers-16.04 mate-backgrounds tuxpaint-stamps-default
 
 mkdir train val
-# Named after package and picture, so that the order, and with it the split, is the same everywhere.
+# Named after package and image, so that the order, and with it the split, is the same everywhere.
 gather() {  # gather PREFIX FILES...: each fifth to val
   local prefix=$1 index=0 file
   shift
@@ -27,4 +27,4 @@ mapfile -t stamps < <(find usr/share/tuxpaint/stamps -name '*.png' -size +15k \
   -not -path '*/cartoon/*' -not -path '*/symbols/*' -not -path '*/flags/*' -not -path '*/roadsigns/*' | LC_ALL=C sort)
 gather stamp "${stamps[@]}"
 mv train val "$out/"
-echo "$out: $(ls "$out/train" | wc -l) pictures for training, $(ls "$out/val" | wc -l) held out"
+echo "$out: $(ls "$out/train" | wc -l) images for training, $(ls "$out/val" | wc -l) held out"

@@ -1,4 +1,4 @@
-# Sourced by the scripts that take pictures from Debian packages: unpack_packages OUT PACKAGE... unpacks them, without
+# Sourced by the scripts that take images from Debian packages: unpack_packages OUT PACKAGE... unpacks them, without
 # installing, in a working folder inside OUT, goes there and leaves their copyright files in OUT. Sets `out` to OUT's full path.
 unpack_packages() {
   local package

@@ -95,7 +95,7 @@ class Peak {
   }
 
  private:
-  static constexpr int64_t kRows = 392;  // two pictures of 14 x 14 tokens
+  static constexpr int64_t kRows = 392;  // two images of 14 x 14 tokens
   Multiply multiply_;
   Tensor x_;
   double gflop_;

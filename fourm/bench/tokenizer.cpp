@@ -6,7 +6,7 @@
 namespace fourm {
 namespace {
 
-constexpr int64_t kSide = 224, kPatch = 16, kPictures = 8;
+constexpr int64_t kSide = 224, kPatch = 16, kImages = 8;
 
 Tensor random_tokens(int64_t codes) {
   Random random(7);
@@ -18,7 +18,7 @@ Tensor random_tokens(int64_t codes) {
 using Opened = std::shared_ptr<const Tokenizer>;
 
 std::function<void()> encode(const Opened& tokenizer) {
-  const Tensor x = normal_tensor(Random(7), {kPictures, 3, kSide, kSide}).clamp(-1, 1);
+  const Tensor x = normal_tensor(Random(7), {kImages, 3, kSide, kSide}).clamp(-1, 1);
   return [=] { tokenizer->encode(x); };
 }
 

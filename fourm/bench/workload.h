@@ -37,9 +37,9 @@ struct Family {
   std::vector<Workload> (*open)(const BenchSetting& setting, const std::vector<std::string>& names);
 };
 
-/// Generation by one model: depth in one step of ROAR, normals in 8 of MaskGIT, one and 8 captions, a picture from a text.
+/// Generation by one model: depth in one step of ROAR, normals in 8 of MaskGIT, one and 8 captions, an image from a text.
 Family generation_family();
-/// The official RGB tokenizer at 224 pixels with random weights: encoding 8 pictures; decoding one by 25 DDIM steps, by 8 of
+/// The official RGB tokenizer at 224 pixels with random weights: encoding 8 images; decoding one by 25 DDIM steps, by 8 of
 /// DPM-Solver++ and for a single denoising step.
 Family tokenizer_family();
 /// Steps of AdamW on 8 samples of 128 + 128 tokens; bfloat16 products when packing asks for them.

@@ -85,16 +85,14 @@ void ClipModel::save(const fs::path& folder) const {
   write_clip_config(folder / "config.json", config_);
 }
 
-Tensor ClipModel::patch_features(const Tensor& pictures) const {
-  const FeatureMap patches = (*image_)(pictures);
+Tensor ClipModel::patch_features(const Tensor& images) const {
+  const FeatureMap patches = (*image_)(images);
   const auto [batch, h, w] = patches.grid;
   const Tensor rows = image_proj_(image_norm_(patches.rows)).to(at::kFloat);
   return rows.view({batch, h, w, config_.embed_dim}).permute({0, 3, 1, 2});
 }
 
-Tensor ClipModel::embed_pictures(const Tensor& pictures) const {
-  return unit_length(patch_features(pictures).mean({2, 3}));
-}
+Tensor ClipModel::embed_images(const Tensor& images) const { return unit_length(patch_features(images).mean({2, 3})); }
 
 std::vector<int64_t> ClipModel::ids(const std::string& text) const {
   std::vector<int64_t> ids = text_.encode(text);

@@ -1,5 +1,5 @@
 // An image-text model trained by contrast (CLIP, Radford et al. 2021): a ViT and a small text Transformer whose outputs
-// meet in one space. What stands there of a picture is the mean of its patches, so that the patches stand there too:
+// meet in one space. What stands there of an image is the mean of its patches, so that the patches stand there too:
 // they are the feature modality (paper section 2.1 and appendix B.1, CLIP feature maps).
 #pragma once
 
@@ -25,10 +25,10 @@ class ClipModel {
   const ClipConfig& config() const { return config_; }
   Parameters& parameters() { return *parameters_; }
 
-  /// Pictures [B, 3, H, W] in [-1, 1], H and W multiples of the patch -> every patch in the shared space [B, D, h, w].
-  Tensor patch_features(const Tensor& pictures) const;
+  /// Images [B, 3, H, W] in [-1, 1], H and W multiples of the patch -> every patch in the shared space [B, D, h, w].
+  Tensor patch_features(const Tensor& images) const;
   /// Their means, of unit length [B, D].
-  Tensor embed_pictures(const Tensor& pictures) const;
+  Tensor embed_images(const Tensor& images) const;
   /// [B, D], of unit length.
   Tensor embed_texts(const std::vector<std::string>& texts) const;
   /// What cosines are multiplied by to become logits: the inverse temperature, learned, at most 100.

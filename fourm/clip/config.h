@@ -16,9 +16,9 @@ struct ClipConfig {
 
   template <class Visitor>
   void fields(Visitor& v) {
-    v("image_size", image_size, "pixels a side of the pictures; others are cut square and resized");
+    v("image_size", image_size, "pixels a side of the images; others are cut square and resized");
     v("patch_size", patch_size, "pixels a side of a patch");
-    v("embed_dim", embed_dim, "width of the space that pictures, patches and texts share");
+    v("embed_dim", embed_dim, "width of the space that images, patches and texts share");
     v("image_width", image_width, "width of the image encoder");
     v("image_depth", image_depth, "its blocks");
     v("image_heads", image_heads, "its attention heads");

@@ -30,26 +30,25 @@ std::vector<int64_t> groups_of(const std::vector<std::string>& texts) {
   return groups;
 }
 
-Tensor contrastive_loss(const Tensor& pictures, const Tensor& texts, const Tensor& scale,
+Tensor contrastive_loss(const Tensor& images, const Tensor& texts, const Tensor& scale,
                         const std::vector<int64_t>& groups) {
-  check(pictures.sizes() == texts.sizes() && pictures.size(0) == static_cast<int64_t>(groups.size()),
-        "[contrastive_loss] expected as many texts and groups as pictures, got ", pictures.sizes(), ", ", texts.sizes(),
+  check(images.sizes() == texts.sizes() && images.size(0) == static_cast<int64_t>(groups.size()),
+        "[contrastive_loss] expected as many texts and groups as images, got ", images.sizes(), ", ", texts.sizes(),
         " and ", groups.size());
   const PrecisionScope exact(Precision::kF32);  // logits reach 100
-  const Tensor logits = scale * pictures.mm(texts.t());
+  const Tensor logits = scale * images.mm(texts.t());
   const Tensor same = same_group(groups).to(at::kFloat);
   const Tensor target = same / same.sum(1, /*keepdim=*/true);
   const Tensor both = at::log_softmax(logits, 1) + at::log_softmax(logits, 0);  // the target is symmetric
-  return -(target * both).sum() / (2 * pictures.size(0));
+  return -(target * both).sum() / (2 * images.size(0));
 }
 
-std::map<std::string, double> retrieval(const Tensor& pictures, const Tensor& texts,
-                                        const std::vector<int64_t>& groups) {
-  const Tensor similarity = pictures.mm(texts.t()), same = same_group(groups);
+std::map<std::string, double> retrieval(const Tensor& images, const Tensor& texts, const std::vector<int64_t>& groups) {
+  const Tensor similarity = images.mm(texts.t()), same = same_group(groups);
   std::map<std::string, double> recalls;
   for (const int64_t k : {1, 5}) {
     recalls["text_at_" + std::to_string(k)] = recall(similarity, same, k);
-    recalls["picture_at_" + std::to_string(k)] = recall(similarity.t(), same, k);
+    recalls["image_at_" + std::to_string(k)] = recall(similarity.t(), same, k);
   }
   return recalls;
 }

@@ -1,4 +1,4 @@
-// What an image-text model is trained and measured by: pictures and texts should find each other.
+// What an image-text model is trained and measured by: images and texts should find each other.
 #pragma once
 
 #include <cstdint>
@@ -13,15 +13,14 @@ namespace fourm {
 /// A number for each text; equal texts have the same one.
 std::vector<int64_t> groups_of(const std::vector<std::string>& texts);
 
-/// Symmetric InfoNCE over pairs: unit vectors [B, D] of pictures and of their texts, `scale` as of ClipModel. The mean
-/// cross-entropy of texts for each picture and of pictures for each text. Pairs of the same group fit each other as
+/// Symmetric InfoNCE over pairs: unit vectors [B, D] of images and of their texts, `scale` as of ClipModel. The mean
+/// cross-entropy of texts for each image and of images for each text. Pairs of the same group fit each other as
 /// well: the target is spread evenly over a group.
-Tensor contrastive_loss(const Tensor& pictures, const Tensor& texts, const Tensor& scale,
+Tensor contrastive_loss(const Tensor& images, const Tensor& texts, const Tensor& scale,
                         const std::vector<int64_t>& groups);
 
-/// Recall of text_at_1, text_at_5 (texts found for a picture) and picture_at_1, picture_at_5: the share of queries with
+/// Recall of text_at_1, text_at_5 (texts found for an image) and image_at_1, image_at_5: the share of queries with
 /// one of their group among the nearest; of equally near ones the wrong come first.
-std::map<std::string, double> retrieval(const Tensor& pictures, const Tensor& texts,
-                                        const std::vector<int64_t>& groups);
+std::map<std::string, double> retrieval(const Tensor& images, const Tensor& texts, const std::vector<int64_t>& groups);
 
 }  // namespace fourm

@@ -6,25 +6,25 @@
 #include "fourm/core/log.h"
 #include "fourm/core/parallel.h"
 #include "fourm/io/model_folder.h"
-#include "fourm/tokenizer/picture_batch.h"
+#include "fourm/tokenizer/image_batch.h"
 
 namespace fourm {
 namespace {
 
 constexpr size_t kBatch = 64;
 
-// Calls body(pictures [B, 3, S, S]) for a batch after the other.
+// Calls body(images [B, 3, S, S]) for a batch after the other.
 template <class Body>
-void each_batch(const ClipConfig& config, const std::vector<StoredPicture>& pictures, const Body& body) {
+void each_batch(const ClipConfig& config, const std::vector<StoredImage>& images, const Body& body) {
   const InferenceGuard inference;
   const InputConfig rgb;
-  for (size_t begin = 0; begin < pictures.size(); begin += kBatch) {
-    std::vector<StoredPicture> squares;
-    for (size_t i = begin; i < std::min(pictures.size(), begin + kBatch); ++i)
-      squares.push_back(centre_square(rgb, pictures[i], static_cast<int>(config.image_size)));
-    std::vector<const StoredPicture*> batch;
+  for (size_t begin = 0; begin < images.size(); begin += kBatch) {
+    std::vector<StoredImage> squares;
+    for (size_t i = begin; i < std::min(images.size(), begin + kBatch); ++i)
+      squares.push_back(centre_square(rgb, images[i], static_cast<int>(config.image_size)));
+    std::vector<const StoredImage*> batch;
     for (const auto& square : squares) batch.push_back(&square);
-    body(picture_batch(rgb, batch));
+    body(image_batch(rgb, batch));
   }
 }
 
@@ -57,15 +57,15 @@ std::vector<Embedding> ImageText::embed(const std::vector<std::string>& texts) c
   return out;
 }
 
-std::vector<Embedding> ImageText::embed(const std::vector<StoredPicture>& pictures) const {
+std::vector<Embedding> ImageText::embed(const std::vector<StoredImage>& images) const {
   std::vector<Embedding> out;
-  each_batch(config(), pictures, [&](const Tensor& batch) { append(model_->embed_pictures(batch), out); });
+  each_batch(config(), images, [&](const Tensor& batch) { append(model_->embed_images(batch), out); });
   return out;
 }
 
-std::vector<NpyArray> ImageText::features(const std::vector<StoredPicture>& pictures) const {
+std::vector<NpyArray> ImageText::features(const std::vector<StoredImage>& images) const {
   std::vector<NpyArray> out;
-  each_batch(config(), pictures, [&](const Tensor& batch) {
+  each_batch(config(), images, [&](const Tensor& batch) {
     const Tensor maps = model_->patch_features(batch).to(at::kHalf).contiguous();
     for (const Tensor& map : maps.unbind(0)) {
       const auto* bytes = reinterpret_cast<const char*>(map.data_ptr<at::Half>());
@@ -81,15 +81,15 @@ fs::path image_text_of(const fs::path& model) {
   return fs::is_directory(inside, ignored) ? inside : fs::path();
 }
 
-void each_picture_batch(const std::vector<fs::path>& files, const std::string& label,
-                        const std::function<void(const std::vector<StoredPicture>&, size_t first)>& use) {
+void each_image_batch(const std::vector<fs::path>& files, const std::string& label,
+                      const std::function<void(const std::vector<StoredImage>&, size_t first)>& use) {
   Progress progress(label, static_cast<int64_t>(files.size()));
   for (size_t first = 0; first < files.size(); first += kBatch) {
-    std::vector<StoredPicture> pictures(std::min(kBatch, files.size() - first));
-    parallel_for(static_cast<int64_t>(pictures.size()),
-                 [&](int64_t i) { pictures[i] = read_picture({}, files[first + static_cast<size_t>(i)]); });
-    use(pictures, first);
-    progress.update(static_cast<int64_t>(first + pictures.size()));
+    std::vector<StoredImage> images(std::min(kBatch, files.size() - first));
+    parallel_for(static_cast<int64_t>(images.size()),
+                 [&](int64_t i) { images[i] = read_stored_image({}, files[first + static_cast<size_t>(i)]); });
+    use(images, first);
+    progress.update(static_cast<int64_t>(first + images.size()));
   }
 }
 

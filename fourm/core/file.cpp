@@ -10,10 +10,10 @@
 #include <cerrno>
 #include <cstdlib>
 #include <cstring>
-#include <fstream>
 #include <vector>
 
 #include "fourm/core/error.h"
+#include "fourm/core/output_file.h"
 #include "fourm/core/strings.h"
 
 namespace fourm {
@@ -65,35 +65,41 @@ static void check_replaceable(const fs::path& path) {
         fs::is_directory(status) ? "a folder" : "not a regular file", ", expected the name of a file to write");
 }
 
-void write_file(const fs::path& path, const std::function<void(std::ostream&)>& produce) {
-  check_replaceable(path);
-  if (path.has_parent_path()) make_folder(path.parent_path());
+OutputFile::OutputFile(fs::path path) : path_(std::move(path)) {
+  check_replaceable(path_);
+  if (path_.has_parent_path()) make_folder(path_.parent_path());
   static std::atomic<int64_t> count = 0;  // several threads may write the same file
   // Hidden, so that what a killed process leaves is nowhere taken for a file of its own.
   std::error_code ignored;
   // What a link leads to is written, the link stays.
-  const fs::path target = fs::exists(path, ignored) ? fs::canonical(path, ignored) : path;
-  const fs::path beside =
-      target.parent_path() / concat(".", target.filename().string(), ".tmp", getpid(), "-", count++);
-  try {
-    std::ofstream out(beside, std::ios::binary | std::ios::trunc);
-    check(out.good(), path.string(), ": cannot be written (", std::strerror(errno), ")");
-    produce(out);
-    out.flush();
-    check(out.good(), path.string(), ": cannot be written (", std::strerror(errno), "); is the disk full?");
-    out.close();
-    const int fd = ::open(beside.c_str(), O_RDONLY);
-    const bool synced = fd >= 0 && ::fsync(fd) == 0;
-    if (fd >= 0) ::close(fd);
-    check(synced, path.string(), ": cannot be written (", std::strerror(errno), ")");
-    fs::rename(beside, target);
-  } catch (const fs::filesystem_error& error) {
-    fs::remove(beside, ignored);
-    fail(path.string(), ": ", error.code().message());
-  } catch (...) {
-    fs::remove(beside, ignored);
-    throw;
-  }
+  target_ = fs::exists(path_, ignored) ? fs::canonical(path_, ignored) : path_;
+  beside_ = target_.parent_path() / concat(".", target_.filename().string(), ".tmp", getpid(), "-", count++);
+  out_.open(beside_, std::ios::binary | std::ios::trunc);
+  check(out_.good(), path_.string(), ": cannot be written (", std::strerror(errno), ")");
+}
+
+OutputFile::~OutputFile() {
+  std::error_code ignored;
+  fs::remove(beside_, ignored);
+}
+
+void OutputFile::commit() {
+  out_.flush();
+  check(out_.good(), path_.string(), ": cannot be written (", std::strerror(errno), "); is the disk full?");
+  out_.close();
+  const int fd = ::open(beside_.c_str(), O_RDONLY);
+  const bool synced = fd >= 0 && ::fsync(fd) == 0;
+  if (fd >= 0) ::close(fd);
+  check(synced, path_.string(), ": cannot be written (", std::strerror(errno), ")");
+  std::error_code error;
+  fs::rename(beside_, target_, error);
+  check(!error, path_.string(), ": ", error.message());
+}
+
+void write_file(const fs::path& path, const std::function<void(std::ostream&)>& produce) {
+  OutputFile file(path);
+  produce(file.stream());
+  file.commit();
 }
 
 void write_file(const fs::path& path, std::string_view bytes) {

@@ -31,7 +31,7 @@ bool is_text_of_crop(const std::string& modality);
 struct Annotation {
   std::vector<std::string> texts;                 ///< captions; any of them fits
   std::optional<std::vector<LabelledBox>> boxes;  ///< instead
-  double height = 0, width = 0;                   ///< of the picture that the boxes lie in; 0: not said
+  double height = 0, width = 0;                   ///< of the image that the boxes lie in; 0: not said
   std::optional<Metadata> metadata;
   std::vector<std::vector<PaletteColour>> palettes;  ///< any of them fits
   std::optional<std::vector<HumanPose>> people;

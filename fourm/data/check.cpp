@@ -17,6 +17,7 @@
 #include "fourm/data/member_name.h"
 #include "fourm/data/sample_image.h"
 #include "fourm/data/token_set.h"
+#include "fourm/data/token_shards.h"
 #include "fourm/io/npz.h"
 #include "fourm/modality/depth.h"
 
@@ -36,7 +37,7 @@ void expect(bool condition, const std::string& remedy, Parts&&... parts) {
 
 // What one file shows that other files of its sample, or the same modality of other samples, must agree with.
 struct Facts {
-  int64_t width = 0, height = 0;  // of a picture
+  int64_t width = 0, height = 0;  // of an image
   int64_t crops = 0, tokens = 0;
   std::vector<CropView> views;
   std::map<std::string, std::string> warnings;  // of reading it, by modality and topic
@@ -68,10 +69,10 @@ double unit_vectors(const Image& image, const KnownPixels& known = {}) {
   return static_cast<double>(unit) / static_cast<double>(std::max<int64_t>(all, 1));
 }
 
-template <class Picture>
-void size_of(const Picture& picture, Facts& facts) {
-  facts.width = picture.width;
-  facts.height = picture.height;
+template <class Image>
+void size_of(const Image& image, Facts& facts) {
+  facts.width = image.width;
+  facts.height = image.height;
 }
 
 class FileCheck {
@@ -111,9 +112,9 @@ class FileCheck {
     const auto rows = rows_.find(modality);
     const FileKind kind = file_kind(modality);
     switch (kind) {
-      case FileKind::kPicture:
+      case FileKind::kImage:
         if (extension != "npy")
-          picture(bytes, facts);
+          image(bytes, facts);
         else if (rows == rows_.end())
           pixels(bytes, facts);
         break;
@@ -142,13 +143,13 @@ class FileCheck {
   }
 
  private:
-  static void picture(const std::string& bytes, Facts& facts) {
+  static void image(const std::string& bytes, Facts& facts) {
     if (const auto png = png_kind(bytes))
-      expect(png->bits <= 8 || png->colour != 0, "is it a depth map? put it into depth/, and the picture here",
-             "is a 16-bit grey map, expected a colour picture");
+      expect(png->bits <= 8 || png->colour != 0, "is it a depth map? put it into depth/, and the image here",
+             "is a 16-bit grey map, expected a colour image");
     const Image image = decode_image(bytes, "");
     expect(image.area() < 64 || unit_vectors(image) < 0.99, "is it a normal map? put it into normal/",
-           "every pixel is a unit vector, as in a normal map, expected a colour picture");
+           "every pixel is a unit vector, as in a normal map, expected a colour image");
     size_of(image, facts);
   }
 
@@ -362,7 +363,7 @@ FileKind file_kind(const std::string& modality) {
   const std::string subject = modality.substr(0, modality.find('@'));
   if (subject.starts_with("tok_")) return FileKind::kTokens;
   static const std::map<std::string, FileKind> kKinds{
-      {"rgb", FileKind::kPicture},        {"normal", FileKind::kNormal},   {"depth", FileKind::kDepth},
+      {"rgb", FileKind::kImage},          {"normal", FileKind::kNormal},   {"depth", FileKind::kDepth},
       {"semseg", FileKind::kLabels},      {"instance", FileKind::kMap},    {"mask", FileKind::kMap},
       {"mask_valid", FileKind::kMap},     {"caption", FileKind::kCaption}, {"det", FileKind::kBoxes},
       {"crop_settings", FileKind::kCrops}};
@@ -499,7 +500,7 @@ CheckReport check_data(const std::string& path, const CheckOptions& options) {
         complain(
             modality,
             concat("is ", facts.width, "x", facts.height, ", other modalities of the sample are ", width, "x", height),
-            "resize it, or restore the original of the same picture");
+            "resize it, or restore the original of the same image");
     }
   }
   for (auto& faults : found) std::move(faults.begin(), faults.end(), std::back_inserter(report.faults));

@@ -11,6 +11,7 @@
 #include "fourm/core/strings.h"
 #include "fourm/data/member_name.h"
 #include "fourm/data/token_set.h"
+#include "fourm/data/token_shards.h"
 #include "fourm/io/image.h"
 #include "fourm/io/tar.h"
 
@@ -75,7 +76,7 @@ int64_t convert_to_shards(const std::string& path, const fs::path& out, int64_t 
 
 int64_t label_by_transparency(const fs::path& path) {
   const Source source = Source::open(path.string());
-  check(source.has("rgb"), path.string(), ": has no rgb/ with pictures to label");
+  check(source.has("rgb"), path.string(), ": has no rgb/ with images to label");
   check(!source.in_archives(), path.string(),
         ": holds shards; `fourm data convert` makes folders, which can be labelled");
   std::atomic<int64_t> labelled = 0;
@@ -83,13 +84,13 @@ int64_t label_by_transparency(const fs::path& path) {
     const bool has_mask = source.has(i, "mask"), has_boxes = source.has(i, "det");
     if (!source.has(i, "rgb") || (has_mask && has_boxes)) return;
     ++labelled;
-    const Image picture = decode_image_rgba(source.read(i, "rgb"), source.origin(i, "rgb"));
-    Image mask(picture.width, picture.height, 1);
-    int left = picture.width, top = picture.height, right = -1, bottom = -1;
+    const Image image = decode_image_rgba(source.read(i, "rgb"), source.origin(i, "rgb"));
+    Image mask(image.width, image.height, 1);
+    int left = image.width, top = image.height, right = -1, bottom = -1;
     bool opaque = true;
-    for (int y = 0; y < picture.height; ++y)
-      for (int x = 0; x < picture.width; ++x) {
-        if (picture.at(x, y)[3] < 128) {
+    for (int y = 0; y < image.height; ++y)
+      for (int x = 0; x < image.width; ++x) {
+        if (image.at(x, y)[3] < 128) {
           opaque = false;
           continue;
         }
@@ -100,7 +101,7 @@ int64_t label_by_transparency(const fs::path& path) {
     Json boxes = Json::array();
     if (!opaque && right >= 0) {
       const std::string folder = fs::path(source.name(i)).parent_path().filename().string();
-      const double w = picture.width, h = picture.height;
+      const double w = image.width, h = image.height;
       boxes.push_back({{"boxes", {left / w, top / h, (right + 1) / w, (bottom + 1) / h}},
                        {"class_name", folder.empty() ? "object" : folder},
                        {"score", 1}});
@@ -108,7 +109,7 @@ int64_t label_by_transparency(const fs::path& path) {
     if (!has_mask) write_file(path / "mask" / (source.name(i) + ".png"), encode_png(mask));
     if (!has_boxes)
       write_file(path / "det" / (source.name(i) + ".json"),
-                 json_text({{"instances", boxes}, {"height", picture.height}, {"width", picture.width}}) + "\n");
+                 json_text({{"instances", boxes}, {"height", image.height}, {"width", image.width}}) + "\n");
   });
   return labelled;
 }

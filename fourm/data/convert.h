@@ -1,4 +1,4 @@
-// Between the layouts of a data set (data/source.h), and what follows from its pictures.
+// Between the layouts of a data set (data/source.h), and what follows from its images.
 #pragma once
 
 #include "fourm/data/source.h"
@@ -13,8 +13,8 @@ int64_t convert_to_folders(const std::string& path, const fs::path& out);
 int64_t convert_to_shards(const std::string& path, const fs::path& out, int64_t shard_size);
 
 /// From the transparency of rgb/ in a set of folders: mask/NAME.png (255 where it is opaque) and det/NAME.json (the
-/// tight box, its class the folder that the picture is in). Pictures that are opaque throughout get no box; files that are there
-/// stay. Returns how many pictures were labelled.
+/// tight box, its class the folder that the image is in). Images that are opaque throughout get no box; files that are there
+/// stay. Returns how many images were labelled.
 int64_t label_by_transparency(const fs::path& path);
 
 }  // namespace fourm

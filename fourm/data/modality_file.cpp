@@ -98,7 +98,7 @@ ModalityFile::ModalityFile(const Modality& modality, std::string bytes, const st
       if (extension == "npy")
         content_ = decode_pixels(bytes, m, where_);
       else
-        content_ = Picture{std::move(bytes)};
+        content_ = ImageBytes{std::move(bytes)};
       break;
     case ModalityKind::kEmbeddings: content_ = EmbeddingArray(bytes, extension, m.width, where_); break;
     case ModalityKind::kSequence:
@@ -130,7 +130,7 @@ std::optional<CropView> ModalityFile::centre(const std::optional<CropView>& imag
 
 bool ModalityFile::follows_crop() const {
   const auto* annotation = std::get_if<Annotation>(&content_);
-  return std::holds_alternative<Picture>(content_) || (annotation && annotation->has_regions());
+  return std::holds_alternative<ImageBytes>(content_) || (annotation && annotation->has_regions());
 }
 
 bool ModalityFile::needs_image_size() const {
@@ -152,7 +152,7 @@ ModalityData ModalityFile::data(const Choice& choice, const WordPiece* text, int
       data.ids = std::get<TokenArray>(content_).ids(crops() > 0 ? choice.crop : 0, m.vocab_size);
       return data;
     }
-    case ModalityKind::kPixels: return picture(choice);
+    case ModalityKind::kPixels: return image(choice);
     case ModalityKind::kEmbeddings: return vectors(choice.number ? *choice.number : random.below(variants()), tell);
     case ModalityKind::kSequence:
       check(text, "[ModalityFile] a sequence needs the text tokenizer");
@@ -230,20 +230,20 @@ ModalityData ModalityFile::vectors(int64_t variant, const Tell& tell) const {
   return data;
 }
 
-ModalityData ModalityFile::picture(const Choice& choice) const {
+ModalityData ModalityFile::image(const Choice& choice) const {
   if (const auto* array = std::get_if<NpyArray>(&content_))
     return pixel_patches(
         reinterpret_cast<const uint8_t*>(array->bytes.data()) + choice.crop * array->count() / array->shape[0],
         modality_.image_size, modality_.patch_size);
   const InputConfig rgb;
-  const StoredPicture picture = decode_picture(rgb, std::get<Picture>(content_).bytes, where_);
-  const CropView view = choice.view ? *choice.view : centre_view(picture_width(picture), picture_height(picture));
+  const StoredImage image = decode_stored_image(rgb, std::get<ImageBytes>(content_).bytes, where_);
+  const CropView view = choice.view ? *choice.view : centre_view(width_of(image), height_of(image));
   const auto size = static_cast<int>(modality_.image_size);
   try {
-    const StoredPicture square = cut_square(rgb, picture, to_cut(view), size);
+    const StoredImage square = cut_square(rgb, image, to_cut(view), size);
     return pixel_patches(std::get<Image>(square).pixels.data(), size, modality_.patch_size);
   } catch (const Error& error) {
-    fail(where_, ": ", error.what(), "; its crop settings are of another picture");
+    fail(where_, ": ", error.what(), "; its crop settings are of another image");
   }
 }
 

@@ -78,18 +78,18 @@ class ModalityFile {
   bool is_text() const { return std::holds_alternative<Annotation>(content_); }
 
  private:
-  struct Picture {
+  struct ImageBytes {
     std::string bytes;
   };
   ModalityData text_ids(const std::vector<std::string>& pieces, const WordPiece& text, const Tell& tell) const;
   ModalityData array_ids(int64_t crop, const WordPiece& text, const Tell& tell) const;
   ModalityData vectors(int64_t variant, const Tell& tell) const;
-  ModalityData picture(const Choice& choice) const;
+  ModalityData image(const Choice& choice) const;
   void tell_cut(int64_t length, const Tell& tell) const;
 
   const Modality& modality_;
   std::string where_;
-  std::variant<Picture, NpyArray, TokenArray, Annotation, EmbeddingArray> content_;
+  std::variant<ImageBytes, NpyArray, TokenArray, Annotation, EmbeddingArray> content_;
 };
 
 }  // namespace fourm

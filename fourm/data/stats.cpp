@@ -126,7 +126,7 @@ Json tally_json(const Tally& t, FileKind kind) {
   return json;
 }
 
-// A file as a picture to look at, or as text.
+// A file as an image to look at, or as text.
 PreviewCell look_at(const Source& source, const DepthUnits& units, int64_t i, const std::string& modality) {
   PreviewCell cell{modality, "", {}};
   const std::string bytes = source.read(i, modality), where = source.origin(i, modality);
@@ -150,15 +150,15 @@ PreviewCell look_at(const Source& source, const DepthUnits& units, int64_t i, co
   if (extension == "npy" && config.kind != "depth") {
     const NpyArray array = decode_npy(bytes, where);
     if (array.dtype == "u1" && array.shape.size() == 4 && array.shape[3] == 3 && array.count() > 0) {
-      cell.picture = Image(static_cast<int>(array.shape[2]), static_cast<int>(array.shape[1]), 3);
-      std::copy_n(array.bytes.begin(), cell.picture.pixels.size(), cell.picture.pixels.begin());
+      cell.image = Image(static_cast<int>(array.shape[2]), static_cast<int>(array.shape[1]), 3);
+      std::copy_n(array.bytes.begin(), cell.image.pixels.size(), cell.image.pixels.begin());
     }
   } else if (extension == "npz") {
     for (const auto& [name, array] : decode_npz(bytes, where)) cell.text += name + " ";
   } else if (extension == "json" || extension == "txt") {
     cell.text = printable(bytes, 200);
   } else {
-    cell.picture = display(config, decode_picture(config, bytes, where, units.of(source.file(i, modality))));
+    cell.image = display(config, decode_stored_image(config, bytes, where, units.of(source.file(i, modality))));
   }
   return cell;
 }
@@ -201,7 +201,7 @@ DataStats data_stats(const std::string& path, int64_t preview, int threads) {
       if (!source.has(i, modality)) continue;
       try {
         PreviewCell cell = look_at(source, units, i, modality);
-        if (cell.picture.area() > 0 || !cell.text.empty()) cells.push_back(std::move(cell));
+        if (cell.image.area() > 0 || !cell.text.empty()) cells.push_back(std::move(cell));
       } catch (const Error& error) {
         cells.push_back({modality, error.what(), {}});
       }

@@ -9,11 +9,11 @@ namespace fourm {
 
 struct PreviewCell {
   std::string modality, text;
-  Image picture;  ///< RGB; empty for texts
+  Image image;  ///< RGB; empty for texts
 };
 
 struct DataStats {
-  /// {"samples", "shards", "modalities": {NAME: {"files", "unreadable", "bytes", ...}}}, where pictures have "sizes",
+  /// {"samples", "shards", "modalities": {NAME: {"files", "unreadable", "bytes", ...}}}, where images have "sizes",
   /// depth maps with holes "unknown" (part of the pixels), label maps "classes" (part of the pixels), boxes "classes" (how many) and "boxes", captions "texts" and "words"
   /// ({least, mean, most}), tokens "crops", "length", "highest" and "used" (how many different ones).
   Json report;

@@ -10,6 +10,7 @@
 #include "fourm/core/strings.h"
 #include "fourm/data/crop.h"
 #include "fourm/data/sample_image.h"
+#include "fourm/data/token_shards.h"
 
 namespace fourm {
 
@@ -17,9 +18,6 @@ struct TokenSet::Told {
   std::mutex mutex;
   std::set<std::string> topics;
 };
-
-// What `fourm tokenize` writes about its own sets.
-static fs::path record_of(const fs::path& folder) { return folder / "made_from.json"; }
 
 std::string folder_of(const Source& source, const std::string& modality) {
   return source.has(modality) ? modality : modality.substr(0, modality.find('@'));
@@ -48,27 +46,9 @@ void check_vocabulary(const Source& source, const Modality& modality, const Word
         "the text tokenizer has ", text.size(), " tokens, more than the ", modality.vocab_size, " of ", modality.name);
 }
 
-// How many shards `fourm tokenize` makes; sets of earlier versions do not say so, but have full shards.
-static int64_t shards_of(const Json& made_from, const std::string& file) {
-  if (made_from.contains("shards")) return json_get<int64_t>(made_from, "shards", file);
-  const auto size = json_get<int64_t>(made_from, "shard_size", file);
-  check(size > 0, file, ": shard_size is ", size, ", expected at least 1");
-  return (json_get<int64_t>(made_from, "samples", file) + size - 1) / size;
-}
-
-void check_finished(const Source& source) {
-  const fs::path record = record_of(source.path());
-  if (!fs::exists(record)) return;
-  // A shard is whole once it has crop settings.
-  check(source.has("crop_settings") &&
-            static_cast<int64_t>(list_files(fs::path(source.path()) / "crop_settings", {".tar"}).size()) ==
-                shards_of(read_json(record), record.string()),
-        source.path(), ": `fourm tokenize` has not finished; run the same command again");
-}
-
 bool has_whole_image_texts(const Source& source) {
   const fs::path root = source.root(), description = root / "dataset.yaml";
-  const bool tokenized = fs::exists(record_of(root));
+  const bool tokenized = fs::exists(token_set_settings(root));
   if (!fs::exists(description)) return tokenized;
   const YAML::Node texts = read_yaml(description)["texts"];
   if (!texts.IsDefined()) return tokenized;
@@ -88,7 +68,7 @@ TokenSet::TokenSet(const std::string& path, const std::vector<Modality>& modalit
   whole_image_texts_ = has_whole_image_texts(source_);
   std::vector<std::string> lacking;
   for (const Modality& modality : modalities) {
-    check(modality.kind != ModalityKind::kPixels || modality.channels == 3, modality.name, ": pictures of ",
+    check(modality.kind != ModalityKind::kPixels || modality.channels == 3, modality.name, ": images of ",
           modality.channels, " channels cannot be read, only of 3");
     const std::string folder = folder_of(source_, modality.name);
     if (!source_.has(folder)) {

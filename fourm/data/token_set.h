@@ -51,9 +51,6 @@ Modality with_width(const Source& source, Modality modality);
 /// Error when the set has texts of this sequence modality and the text tokenizer has more tokens than its vocabulary.
 void check_vocabulary(const Source& source, const Modality& modality, const WordPiece& text);
 
-/// Error when `fourm tokenize` has not finished the set.
-void check_finished(const Source& source);
-
 class TokenSet {
  public:
   /// `modalities`: those to read. One that the set lacks is a warning; a set that has none of them is an Error. The text

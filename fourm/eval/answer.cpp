@@ -24,7 +24,7 @@ Target painted(const Modality& modality) {
   return target;
 }
 
-std::vector<Target> painting(const Pipeline& pipeline, const std::string& picture,
+std::vector<Target> painting(const Pipeline& pipeline, const std::string& image,
                              const std::vector<std::string>& given) {
   const auto about = [](const std::vector<std::string>& names, const std::string& subject) {
     return std::find_if(names.begin(), names.end(), [&](const auto& name) { return subject_of(name) == subject; });
@@ -34,7 +34,7 @@ std::vector<Target> painting(const Pipeline& pipeline, const std::string& pictur
   for (const std::string subject : {"semseg", "depth"})
     if (const auto map = about(written, subject); map != written.end() && about(given, subject) == given.end())
       targets.push_back(painted(pipeline.modality(*map)));
-  targets.push_back(painted(pipeline.modality(picture)));
+  targets.push_back(painted(pipeline.modality(image)));
   return targets;
 }
 

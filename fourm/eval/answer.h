@@ -9,10 +9,9 @@ namespace fourm {
 Target most_likely(const Modality& modality);
 /// A map drawn in 12 steps, more and more surely, with guidance.
 Target painted(const Modality& modality);
-/// A picture painted from little, from the coarse to the fine (paper appendix A.3, chained generation): what is
-/// where, then how far it is, then the picture. Maps that are given, or that the model does not write, are left out.
-std::vector<Target> painting(const Pipeline& pipeline, const std::string& picture,
-                             const std::vector<std::string>& given);
+/// An image painted from little, from the coarse to the fine (paper appendix A.3, chained generation): what is
+/// where, then how far it is, then the image. Maps that are given, or that the model does not write, are left out.
+std::vector<Target> painting(const Pipeline& pipeline, const std::string& image, const std::vector<std::string>& given);
 
 /// Makes the targets one after the other, each from what is known by then.
 void answer_in_turn(const Pipeline& pipeline, std::vector<Canvas>& canvases, const std::vector<Target>& targets,

@@ -54,13 +54,12 @@ BoxMatches match_boxes(std::vector<LabelledBox> predicted, const std::vector<Lab
   return matches;
 }
 
-double average_precision(const std::vector<const BoxMatches*>& pictures) {
+double average_precision(const std::vector<const BoxMatches*>& images) {
   std::map<std::string, int64_t> truths;
   std::map<std::string, std::vector<BoxMatches::Guess>> guesses;
-  for (const BoxMatches* picture : pictures) {
-    for (const auto& [name, count] : picture->truths) truths[name] += count;
-    for (const auto& [name, list] : picture->guesses)
-      guesses[name].insert(guesses[name].end(), list.begin(), list.end());
+  for (const BoxMatches* image : images) {
+    for (const auto& [name, count] : image->truths) truths[name] += count;
+    for (const auto& [name, list] : image->guesses) guesses[name].insert(guesses[name].end(), list.begin(), list.end());
   }
   double sum = 0;
   for (const auto& [name, count] : truths) sum += area_under_curve(guesses[name], count);

@@ -11,7 +11,7 @@ namespace fourm {
 /// Shared area over joint area; 0 when both are empty.
 double intersection_over_union(const LabelledBox& a, const LabelledBox& b);
 
-/// What was predicted on one picture, and whether it was right.
+/// What was predicted on one image, and whether it was right.
 struct BoxMatches {
   struct Guess {
     double score;
@@ -27,6 +27,6 @@ BoxMatches match_boxes(std::vector<LabelledBox> predicted, const std::vector<Lab
 
 /// Mean over the classes in truth of the area under precision by recall, where the precision at a recall is the best at
 /// that or any higher one. Equal scores count as one step. 0 when there is no truth.
-double average_precision(const std::vector<const BoxMatches*>& pictures);
+double average_precision(const std::vector<const BoxMatches*>& images);
 
 }  // namespace fourm

@@ -7,7 +7,7 @@
 #include "fourm/core/log.h"
 #include "fourm/data/annotation.h"
 #include "fourm/eval/answer.h"
-#include "fourm/eval/box_picture.h"
+#include "fourm/eval/box_image.h"
 #include "fourm/modality/feature_colours.h"
 #include "fourm/rooms/rooms.h"
 
@@ -47,7 +47,7 @@ class Demo {
     const auto add = [&](std::vector<GalleryRow> rows) {
       for (auto& row : rows) gallery.rows.push_back(std::move(row));
     };
-    note("reading pictures");
+    note("reading images");
     add(readings());
     if (options_.paintings > 0) {
       note("painting");
@@ -75,10 +75,10 @@ class Demo {
       if (subject == "rgb") painting_ = name;
       if (subject == "depth") depth_ = name;
       if (subject == "depth" || subject == "normal" || subject == "semseg") maps_.push_back(name);
-      if (pipeline_.picture_kind(name).has_features()) features_ = name;
+      if (pipeline_.input_config(name).has_features()) features_ = name;
     }
     check(!pixels_.empty() && !caption_.empty() && !depth_.empty() && !painting_.empty(),
-          "the demo needs a model that reads pixels and writes captions, depth and pictures, with its tokenizers");
+          "the demo needs a model that reads pixels and writes captions, depth and images, with its tokenizers");
   }
 
   // What is drawn depends on the row's purpose and the place in it.
@@ -87,12 +87,12 @@ class Demo {
   Target likely(const std::string& name) const { return most_likely(pipeline_.modality(name)); }
   Target brush() const { return painted(pipeline_.modality(painting_)); }
 
-  Image shown(const std::string& modality, const StoredPicture& picture) const {
-    const InputConfig kind = pipeline_.picture_kind(modality);
-    return display(kind, centre_square(kind, picture, pipeline_.image_size(modality)));
+  Image shown(const std::string& modality, const StoredImage& image) const {
+    const InputConfig kind = pipeline_.input_config(modality);
+    return display(kind, centre_square(kind, image, pipeline_.image_size(modality)));
   }
 
-  static StoredPicture truth(const RoomSample& room, const std::string& subject) {
+  static StoredImage truth(const RoomSample& room, const std::string& subject) {
     if (subject == "depth") return depth_in_metres(room.depth_mm);
     return subject == "normal" ? room.normal : room.semseg;
   }
@@ -103,28 +103,28 @@ class Demo {
 
   static Image paper() { return Image(8, 8, 3, 40); }
 
-  // Every map, the boxes and the caption, each from the picture alone.
+  // Every map, the boxes and the caption, each from the image alone.
   std::vector<GalleryRow> readings() const {
-    std::vector<Image> pictures;
-    for (int64_t i = 0; i < options_.rooms; ++i) pictures.push_back(rooms_[static_cast<size_t>(i)].rgb);
-    for (const auto& path : options_.images) pictures.push_back(read_image(path));
+    std::vector<Image> images;
+    for (int64_t i = 0; i < options_.rooms; ++i) images.push_back(rooms_[static_cast<size_t>(i)].rgb);
+    for (const auto& path : options_.images) images.push_back(read_image(path));
     std::vector<GalleryRow> rows;
-    for (size_t i = 0; i < pictures.size(); ++i) {
+    for (size_t i = 0; i < images.size(); ++i) {
       const bool room = i < static_cast<size_t>(options_.rooms);
       rows.push_back(
           {room ? concat("RGB -> all: an unseen room, ", i + 1)
                 : "RGB -> all: " + options_.images[i - static_cast<size_t>(options_.rooms)].filename().string(),
-           {{shown(pixels_, pictures[i]), "given"}},
+           {{shown(pixels_, images[i]), "given"}},
            ""});
     }
     const auto read = [&](const std::string& modality) {
       const auto start = [&](size_t i) {
         Canvas canvas;
         canvas.key = key(1, i);
-        pipeline_.give_picture(canvas, pixels_, pictures[i]);
+        pipeline_.set_image(canvas, pixels_, images[i]);
         return canvas;
       };
-      return answer(pipeline_, pictures.size(), start, {likely(modality)}, options_.seed);
+      return answer(pipeline_, images.size(), start, {likely(modality)}, options_.seed);
     };
     for (const auto& map : maps_) {
       const auto answers = read(map);
@@ -136,10 +136,10 @@ class Demo {
     }
     if (!features_.empty() && !options_.image_text.empty()) {
       const auto answers = read(features_);
-      const auto truths = true_features(pictures);
+      const auto truths = true_features(images);
       for (size_t i = 0; i < rows.size(); ++i) {
         const FeatureColours colours(std::get<Raster<float>>(truths[i]));
-        const auto map = std::get<Raster<float>>(pipeline_.picture(answers[i], features_));
+        const auto map = std::get<Raster<float>>(pipeline_.image(answers[i], features_));
         rows[i].cells.push_back({colours(map), "features"});
         rows[i].cells.push_back({colours(std::get<Raster<float>>(truths[i])), "true features"});
       }
@@ -148,18 +148,18 @@ class Demo {
       const auto answers = read(boxes_);
       for (size_t i = 0; i < rows.size(); ++i)
         rows[i].cells.push_back(
-            {draw_boxes(shown(pixels_, pictures[i]), pipeline_.boxes(answers[i], boxes_), kGalleryCell), "boxes"});
+            {draw_boxes(shown(pixels_, images[i]), pipeline_.boxes(answers[i], boxes_), kGalleryCell), "boxes"});
     }
     const auto answers = read(caption_);
     for (size_t i = 0; i < rows.size(); ++i) rows[i].words = "caption: " + pipeline_.text(answers[i], caption_);
     return rows;
   }
 
-  std::vector<StoredPicture> true_features(const std::vector<Image>& pictures) const {
-    std::vector<StoredPicture> maps;
-    for (const auto& array : ImageText::open(options_.image_text).features({pictures.begin(), pictures.end()}))
+  std::vector<StoredImage> true_features(const std::vector<Image>& images) const {
+    std::vector<StoredImage> maps;
+    for (const auto& array : ImageText::open(options_.image_text).features({images.begin(), images.end()}))
       maps.push_back(
-          decode_picture(pipeline_.picture_kind(features_), encode_npy(array), options_.image_text.string()));
+          decode_stored_image(pipeline_.input_config(features_), encode_npy(array), options_.image_text.string()));
     return maps;
   }
 
@@ -195,7 +195,7 @@ class Demo {
     return rows;
   }
 
-  // Several pictures of each room from what `give` puts on its canvas.
+  // Several images of each room from what `give` puts on its canvas.
   std::vector<GalleryRow> paintings(const std::string& title, uint64_t purpose,
                                     const std::function<void(Canvas&, size_t)>& give,
                                     const std::function<GalleryCell(size_t)>& given) const {
@@ -230,13 +230,13 @@ class Demo {
   std::vector<GalleryRow> paintings_from_depth() const {
     return paintings(
         "depth -> RGB", 4,
-        [&](Canvas& canvas, size_t i) { pipeline_.give_picture(canvas, depth_, truth(rooms_[i], "depth")); },
+        [&](Canvas& canvas, size_t i) { pipeline_.set_image(canvas, depth_, truth(rooms_[i], "depth")); },
         [&](size_t i) {
           return GalleryCell{shown(depth_, truth(rooms_[i], "depth")), "given"};
         });
   }
 
-  // From the coarse to the fine, each from all before it; the picture comes last.
+  // From the coarse to the fine, each from all before it; the image comes last.
   GalleryRow chain() const {
     std::vector<Target> targets;
     if (!boxes_.empty()) targets.push_back(likely(boxes_));
@@ -266,7 +266,7 @@ class Demo {
   // The right half of a room's tokens is hidden and painted anew.
   GalleryRow half_a_room() const {
     Canvas whole;
-    pipeline_.give_picture(whole, painting_, rooms_[0].rgb);
+    pipeline_.set_image(whole, painting_, rooms_[0].rgb);
     const std::vector<int64_t> tokens = pipeline_.tokens(whole, painting_);
     const int64_t side = pipeline_.modality(painting_).grid();
     std::vector<bool> known;
@@ -291,7 +291,7 @@ class Demo {
   const Pipeline& pipeline_;
   const DemoOptions& options_;
   std::string pixels_, caption_, boxes_, depth_, painting_, features_;  // modalities; boxes_, features_ may be empty
-  std::vector<std::string> maps_;                                       // what pictures are read into
+  std::vector<std::string> maps_;                                       // what images are read into
   std::vector<RoomSample> rooms_;
 };
 
@@ -299,7 +299,7 @@ class Demo {
 
 Gallery demo(const Pipeline& pipeline, const DemoOptions& options) {
   check(options.rooms > 0 || options.paintings > 0 || !options.images.empty(),
-        "there is nothing to show: ask for rooms, paintings or a picture of your own");
+        "there is nothing to show: ask for rooms, paintings or an image of your own");
   return Demo(pipeline, options).run();
 }
 

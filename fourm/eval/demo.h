@@ -1,5 +1,5 @@
 // `fourm demo`: a gallery of what a small model makes of rooms that it never saw, of captions, boxes and depth, and of
-// given pictures.
+// given images.
 #pragma once
 
 #include "fourm/eval/gallery.h"
@@ -11,7 +11,7 @@ struct DemoOptions {
   int64_t rooms = 3;      ///< to read; from the validation split: unseen furniture, unseen rooms
   int64_t paintings = 2;  ///< of each way of painting
   uint64_t seed = 0;
-  std::vector<fs::path> images;  ///< the user's own pictures
+  std::vector<fs::path> images;  ///< the user's own images
   fs::path image_text{};         ///< image-text model that tells true features; empty: they are not shown
 };
 

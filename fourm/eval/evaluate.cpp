@@ -81,25 +81,25 @@ class Evaluation {
 
   std::vector<Comparison> compare_subject(const Subject& subject, const std::vector<std::string>& given) const {
     if (subject.name == "caption" && !held_.scenes) return {};
-    const bool is_picture = subject.name == "rgb";
+    const bool is_image = subject.name == "rgb";
     const Modality modality = pipeline_.modality(subject.output);
     const auto answers = answer(
         pipeline_, held_.samples.size(), [&](size_t i) { return held_.canvas(i, given); },
-        is_picture ? painting(pipeline_, subject.output, given) : std::vector{most_likely(modality)}, options_.seed);
+        is_image ? painting(pipeline_, subject.output, given) : std::vector{most_likely(modality)}, options_.seed);
     if (subject.name == "caption") return compare_as_captions(subject, answers);
     if (subject.name == "det") return compare_as_boxes(subject, answers);
-    MapAnswers maps{pipeline_.picture_kind(subject.output), {}, {}, {}};
+    MapAnswers maps{pipeline_.input_config(subject.output), {}, {}, {}};
     for (size_t i = 0; i < answers.size(); ++i) {
-      maps.truth.push_back(held_.samples[i].pictures.at(subject.name));
-      maps.model.push_back(pipeline_.picture(answers[i], subject.output));
-      maps.ceiling.push_back(pipeline_.picture(held_.samples[i].ceiling, subject.output));
+      maps.truth.push_back(held_.samples[i].images.at(subject.name));
+      maps.model.push_back(pipeline_.image(answers[i], subject.output));
+      maps.ceiling.push_back(pipeline_.image(held_.samples[i].ceiling, subject.output));
     }
     auto comparisons = compare_maps(maps, options_.seed);
-    if (is_picture && can_segment()) {
+    if (is_image && can_segment()) {
       const Areas seen = segment(maps.ceiling);
       comparisons.push_back(compare_recognition(segment(maps.model), seen, scenes()));
     }
-    if (is_picture && judge_ && has_captions())
+    if (is_image && judge_ && has_captions())
       for (auto& comparison : compare_as_illustrations(maps)) comparisons.push_back(std::move(comparison));
     return comparisons;
   }
@@ -142,23 +142,23 @@ class Evaluation {
 
   bool can_segment() const {
     const Subject* labels = held_.written("semseg");
-    const Subject* picture = held_.written("rgb");
-    return held_.scenes && labels && picture && !picture->input.empty();
+    const Subject* image = held_.written("rgb");
+    return held_.scenes && labels && image && !image->input.empty();
   }
 
-  // What the model's own segmenter sees in pictures, one a sample.
-  Areas segment(const std::vector<StoredPicture>& pictures) const {
+  // What the model's own segmenter sees in images, one a sample.
+  Areas segment(const std::vector<StoredImage>& images) const {
     const std::string& labels = held_.written("semseg")->output;
     const auto start = [&](size_t i) {
       Canvas canvas;
       canvas.key = i;
-      pipeline_.give_picture(canvas, held_.subject("rgb").input, pictures[i]);
+      pipeline_.set_image(canvas, held_.subject("rgb").input, images[i]);
       return canvas;
     };
     const auto answers =
-        answer(pipeline_, pictures.size(), start, {most_likely(pipeline_.modality(labels))}, options_.seed);
+        answer(pipeline_, images.size(), start, {most_likely(pipeline_.modality(labels))}, options_.seed);
     Areas areas;
-    for (const auto& answer : answers) areas.push_back(label_areas(std::get<Image>(pipeline_.picture(answer, labels))));
+    for (const auto& answer : answers) areas.push_back(label_areas(std::get<Image>(pipeline_.image(answer, labels))));
     return areas;
   }
 

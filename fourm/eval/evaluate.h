@@ -13,12 +13,12 @@ struct EvaluateOptions {
   uint64_t seed = 0;    ///< of what is drawn
   /// What is given: subjects joined by '+', or "all": everything but what is asked for.
   std::vector<std::string> inputs{"rgb"};
-  fs::path image_text{};  ///< image-text model that judges painted pictures by their captions; empty: none does
+  fs::path image_text{};  ///< image-text model that judges painted images by their captions; empty: none does
 };
 
 /// For each input set the measures of each output that is not in it (see the comparisons for measures, ceilings and
 /// baselines): {"data", "samples", "left_out", "inputs": [{"given", "measures": [...]}], "not_measured": [{"what", "reason"}]}. Maps,
-/// boxes and captions are the model's most likely answers; pictures are painted by drawing. Error when there is nothing to
+/// boxes and captions are the model's most likely answers; images are painted by drawing. Error when there is nothing to
 /// measure, and on an unknown input before samples are read.
 Json evaluate(const Pipeline& pipeline, const EvaluateOptions& options);
 

@@ -13,7 +13,7 @@ namespace {
 constexpr int kGap = 8, kScale = 2, kLine = kScale * kLetterHeight + 5, kTitleScale = 3;
 constexpr Colour kPaper{250, 250, 250}, kInk{30, 30, 30}, kFaint{110, 110, 110};
 
-// A picture that grows downwards as things are put on it.
+// An image that grows downwards as things are put on it.
 class Sheet {
  public:
   explicit Sheet(int width) : width_(width) { skip(kGap); }
@@ -33,12 +33,12 @@ class Sheet {
       }
   }
 
-  void pictures(const std::vector<GalleryCell>& cells) {
+  void images(const std::vector<GalleryCell>& cells) {
     const int top = image_.height;
     skip(kGalleryCell + kLine + kGap);
     int x = kGap;
     for (const auto& cell : cells) {
-      const Image small = resize_bilinear(cell.picture, kGalleryCell, kGalleryCell);
+      const Image small = resize_bilinear(cell.image, kGalleryCell, kGalleryCell);
       for (int y = 0; y < kGalleryCell; ++y)
         std::copy_n(small.at(0, y), static_cast<size_t>(kGalleryCell) * 3, image_.at(x, top + y));
       draw_text(image_, x, top + kGalleryCell + kGap / 2, cell.label, kFaint, kScale);
@@ -92,7 +92,7 @@ Image gallery_sheet(const Gallery& gallery) {
   for (const auto& row : gallery.rows) {
     sheet.skip(2 * kGap);
     sheet.text(row.title, kInk);
-    if (!row.cells.empty()) sheet.pictures(row.cells);
+    if (!row.cells.empty()) sheet.images(row.cells);
     if (!row.words.empty()) sheet.text(row.words, kFaint);
   }
   sheet.skip(2 * kGap);
@@ -111,8 +111,7 @@ std::string gallery_page(const Gallery& gallery) {
     page << "<h2>" << escaped(row.title) << "</h2>\n<div class=\"row\">\n";
     for (const auto& cell : row.cells)
       page << "<figure><img alt=\"" << escaped(cell.label) << "\" src=\"data:image/png;base64,"
-           << base64(encode_png(cell.picture)) << "\"><figcaption>" << escaped(cell.label)
-           << "</figcaption></figure>\n";
+           << base64(encode_png(cell.image)) << "\"><figcaption>" << escaped(cell.label) << "</figcaption></figure>\n";
     page << "</div>\n";
     if (!row.words.empty()) page << "<p class=\"words\">" << escaped(row.words) << "</p>\n";
   }

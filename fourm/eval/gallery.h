@@ -1,4 +1,4 @@
-// Rows of labelled pictures as one PNG and one self-contained HTML page.
+// Rows of labelled images as one PNG and one self-contained HTML page.
 #pragma once
 
 #include <string>
@@ -8,11 +8,11 @@
 
 namespace fourm {
 
-inline constexpr int kGalleryCell = 160;  ///< pixels a side of a picture on the sheet
+inline constexpr int kGalleryCell = 160;  ///< pixels a side of an image on the sheet
 
 struct GalleryCell {
-  Image picture;
-  std::string label;  ///< under the picture: a word or two
+  Image image;
+  std::string label;  ///< under the image: a word or two
 };
 
 struct GalleryRow {
@@ -27,9 +27,9 @@ struct Gallery {
   std::string closing;  ///< credits and the like
 };
 
-/// All of it as one picture.
+/// All of it as one image.
 Image gallery_sheet(const Gallery& gallery);
-/// All of it as one page, pictures included.
+/// All of it as one page, images included.
 std::string gallery_page(const Gallery& gallery);
 
 /// FOLDER/gallery.png and FOLDER/index.html.

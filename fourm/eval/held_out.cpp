@@ -18,7 +18,7 @@ namespace {
 
 constexpr const char* kMaps[] = {"rgb", "depth", "normal", "semseg", "clip"};
 constexpr const char* kSubjects[] = {"rgb", "depth", "normal", "semseg", "clip", "det", "caption"};
-constexpr double kLargeShare = 0.05;  // of the picture
+constexpr double kLargeShare = 0.05;  // of the image
 
 bool is_map(const std::string& subject) {
   return std::find(std::begin(kMaps), std::end(kMaps), subject) != std::end(kMaps);
@@ -123,20 +123,20 @@ HeldOutSample read_sample(const Pipeline& pipeline, const Source& source, const 
     const std::string bytes = source.read(i, name);
     if (is_map(name)) {
       const std::string& modality = output.empty() ? input : output;
-      const InputConfig kind = pipeline.picture_kind(modality);
-      const StoredPicture stored = decode_picture(kind, bytes, origin, units.of(source.file(i, name)));
+      const InputConfig kind = pipeline.input_config(modality);
+      const StoredImage stored = decode_stored_image(kind, bytes, origin, units.of(source.file(i, name)));
       const auto square = centre_square(kind, stored, pipeline.image_size(modality));
       if (!kind.has_features()) {
-        pixels = static_cast<double>(picture_width(stored)) * picture_height(stored);
-        if (!view) view = centre_view(picture_width(stored), picture_height(stored));
+        pixels = static_cast<double>(width_of(stored)) * height_of(stored);
+        if (!view) view = centre_view(width_of(stored), height_of(stored));
       }
-      if (!input.empty()) pipeline.give_picture(sample.given, input, stored);
+      if (!input.empty()) pipeline.set_image(sample.given, input, stored);
       if (!output.empty()) {
         ModalityData tokens;
         tokens.ids = pipeline.tokenize(output, stored);
         sample.ceiling.add_known(output, std::move(tokens));
       }
-      sample.pictures.emplace(name, square);
+      sample.images.emplace(name, square);
       continue;
     }
     const Annotation annotation = decode_annotation(bytes, source.extension(i, name), origin);

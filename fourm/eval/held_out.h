@@ -19,7 +19,7 @@ struct Subject {
 struct HeldOutSample {
   Canvas given;    ///< what the model reads
   Canvas ceiling;  ///< the truth as tokens of what the model writes: what a perfect model generates
-  std::map<std::string, StoredPicture> pictures;  ///< truth by subject, at the model's size
+  std::map<std::string, StoredImage> images;  ///< truth by subject, at the model's size
   Boxes boxes;          ///< truth: those of score 0.6 or more inside the square that the model sees, cut to it
   std::string caption;  ///< the last of its captions: in Rooms the most detailed
   SceneObjects scene;

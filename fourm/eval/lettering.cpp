@@ -103,16 +103,16 @@ int text_width(std::string_view text, int scale) {
   return std::max(0, width - 1) * scale;
 }
 
-void draw_text(Image& picture, int x, int y, std::string_view text, Colour colour, int scale) {
+void draw_text(Image& image, int x, int y, std::string_view text, Colour colour, int scale) {
   for (const char c : text) {
     const Letter letter = letter_of(c);
     for (int row = 0; row < kLetterHeight * scale; ++row)
       for (int column = 0; column < letter.width * scale; ++column) {
         const int px = x + column, py = y + row;
-        if (px < 0 || py < 0 || px >= picture.width || py >= picture.height) continue;
+        if (px < 0 || py < 0 || px >= image.width || py >= image.height) continue;
         if (drawing()[letter.line + static_cast<size_t>(row / scale)]
                      [letter.column + static_cast<size_t>(column / scale)] == '#')
-          std::copy(colour.begin(), colour.end(), picture.at(px, py));
+          std::copy(colour.begin(), colour.end(), image.at(px, py));
       }
     x += advance(letter) * scale;
   }

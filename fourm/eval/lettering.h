@@ -1,4 +1,4 @@
-// Letters in pictures: a small bitmap font, drawn in the source.
+// Letters in images: a small bitmap font, drawn in the source.
 #pragma once
 
 #include <string>
@@ -14,8 +14,8 @@ inline constexpr int kLetterHeight = 8;  ///< pixels at scale 1, descenders incl
 /// Pixels from the first to the last letter. Characters that the font lacks are drawn as '?'.
 int text_width(std::string_view text, int scale);
 
-/// Draws what lies inside the picture (3 channels); x, y: the top left corner.
-void draw_text(Image& picture, int x, int y, std::string_view text, Colour colour, int scale);
+/// Draws what lies inside the image (3 channels); x, y: the top left corner.
+void draw_text(Image& image, int x, int y, std::string_view text, Colour colour, int scale);
 
 /// Lines no wider than `width` pixels, broken at spaces; longer words stand alone.
 std::vector<std::string> wrap_text(const std::string& text, int width, int scale);

@@ -13,14 +13,14 @@ namespace {
 constexpr int64_t kLabels = 256;
 constexpr uint8_t kNoLabel = 255;
 
-using Pictures = std::vector<StoredPicture>;
+using Images = std::vector<StoredImage>;
 
-const Image& image(const StoredPicture& picture) { return std::get<Image>(picture); }
+const Image& bytes_of(const StoredImage& image) { return std::get<Image>(image); }
 
-// The scores of model, ceiling and one blind picture, each against the truth.
+// The scores of model, ceiling and one blind image, each against the truth.
 template <class Score>
 Comparison compare_each(const std::string& name, const std::string& unit, bool higher, const MapAnswers& a,
-                        const StoredPicture& blind, const Score& score) {
+                        const StoredImage& blind, const Score& score) {
   std::vector<double> model, ceiling, baseline;
   for (size_t i = 0; i < a.truth.size(); ++i) {
     model.push_back(score(a.model[i], a.truth[i]));
@@ -30,15 +30,15 @@ Comparison compare_each(const std::string& name, const std::string& unit, bool h
   return compare(name, unit, higher, model, ceiling, baseline);
 }
 
-// Over the pictures that know the pixel.
+// Over the images that know the pixel.
 template <class T>
-StoredPicture pixel_mean(const std::vector<KnownPixels>& known, const Pictures& pictures) {
-  auto mean = std::get<Raster<T>>(pictures[0]);
+StoredImage pixel_mean(const std::vector<KnownPixels>& known, const Images& images) {
+  auto mean = std::get<Raster<T>>(images[0]);
   for (size_t i = 0; i < mean.pixels.size(); ++i) {
     double sum = 0;
     int64_t n = 0;
-    for (size_t p = 0; p < pictures.size(); ++p)
-      if (is_known(known[p], i / mean.channels)) sum += std::get<Raster<T>>(pictures[p]).pixels[i], ++n;
+    for (size_t p = 0; p < images.size(); ++p)
+      if (is_known(known[p], i / mean.channels)) sum += std::get<Raster<T>>(images[p]).pixels[i], ++n;
     if (n == 0) continue;  // is not compared
     const double value = sum / static_cast<double>(n);
     mean.pixels[i] = static_cast<T>(std::is_integral_v<T> ? std::round(value) : value);
@@ -47,38 +47,38 @@ StoredPicture pixel_mean(const std::vector<KnownPixels>& known, const Pictures& 
 }
 
 template <class T>
-StoredPicture pixel_mean(const InputConfig& kind, const Pictures& pictures) {
+StoredImage pixel_mean(const InputConfig& kind, const Images& images) {
   std::vector<KnownPixels> known;
-  for (const auto& p : pictures) known.push_back(known_pixels(kind, p));
-  return pixel_mean<T>(known, pictures);
+  for (const auto& p : images) known.push_back(known_pixels(kind, p));
+  return pixel_mean<T>(known, images);
 }
 
-StoredPicture most_frequent(const Pictures& pictures) {
-  Image frequent = image(pictures[0]);
+StoredImage most_frequent(const Images& images) {
+  Image frequent = bytes_of(images[0]);
   for (size_t i = 0; i < frequent.pixels.size(); ++i) {
     std::vector<int> counts(kLabels);
-    for (const auto& p : pictures) ++counts[image(p).pixels[i]];
+    for (const auto& p : images) ++counts[bytes_of(p).pixels[i]];
     counts[kNoLabel] = 0;
     frequent.pixels[i] = static_cast<uint8_t>(std::max_element(counts.begin(), counts.end()) - counts.begin());
   }
   return frequent;
 }
 
-double mean_iou(const Pictures& predicted, const Pictures& truth, const std::vector<size_t>& samples) {
+double mean_iou(const Images& predicted, const Images& truth, const std::vector<size_t>& samples) {
   Confusion confusion(kLabels, kNoLabel);
-  for (const size_t i : samples) confusion.add(image(predicted[i]), image(truth[i]));
+  for (const size_t i : samples) confusion.add(bytes_of(predicted[i]), bytes_of(truth[i]));
   return confusion.mean_iou();
 }
 
 // Of tokenizers that standardise depth: there are no metres to compare.
 std::vector<Comparison> compare_standardised_depth(const MapAnswers& a) {
   std::vector<KnownPixels> known;
-  Pictures truth;
+  Images truth;
   for (const auto& t : a.truth) {
     known.push_back(known_pixels(a.kind, t));
     truth.emplace_back(standardised_depth(a.kind, t, known.back()));
   }
-  const StoredPicture blind = pixel_mean<float>(known, truth);
+  const StoredImage blind = pixel_mean<float>(known, truth);
   const auto errors = [&](const auto& answer_of) {
     std::vector<double> all;
     for (size_t i = 0; i < truth.size(); ++i)
@@ -91,8 +91,8 @@ std::vector<Comparison> compare_standardised_depth(const MapAnswers& a) {
 }
 
 std::vector<Comparison> compare_depth(const MapAnswers& a) {
-  const StoredPicture blind = pixel_mean<float>(a.kind, a.truth);
-  const auto errors = [&](const StoredPicture& p, const StoredPicture& t) {
+  const StoredImage blind = pixel_mean<float>(a.kind, a.truth);
+  const auto errors = [&](const StoredImage& p, const StoredImage& t) {
     return depth_errors(std::get<Raster<float>>(p), std::get<Raster<float>>(t));
   };
   return {compare_each("depth AbsRel", "", false, a, blind,
@@ -103,7 +103,7 @@ std::vector<Comparison> compare_depth(const MapAnswers& a) {
 
 Comparison compare_labels(const MapAnswers& a, uint64_t seed) {
   const size_t n = a.truth.size();
-  const auto of = [&](const Pictures& predicted) {
+  const auto of = [&](const Images& predicted) {
     return [&](const std::vector<size_t>& samples) { return mean_iou(predicted, a.truth, samples); };
   };
   std::vector<size_t> all(n);
@@ -113,7 +113,7 @@ Comparison compare_labels(const MapAnswers& a, uint64_t seed) {
           true,
           bootstrap(n, seed, of(a.model)),
           mean_iou(a.ceiling, a.truth, all),
-          mean_iou(Pictures(n, most_frequent(a.truth)), a.truth, all)};
+          mean_iou(Images(n, most_frequent(a.truth)), a.truth, all)};
 }
 
 // The samples whose truth knows a pixel.
@@ -144,13 +144,13 @@ std::vector<Comparison> compare_maps(const MapAnswers& answers, uint64_t seed) {
         "features cosine", "", true, a, pixel_mean<float>(a.kind, a.truth), [&](const auto& p, const auto& t) {
           return mean_cosine(std::get<Raster<float>>(p).pixels, std::get<Raster<float>>(t).pixels, a.kind.features);
         })};
-  const StoredPicture blind = pixel_mean<uint8_t>(a.kind, a.truth);
+  const StoredImage blind = pixel_mean<uint8_t>(a.kind, a.truth);
   if (a.kind.kind == "normal")
     return {compare_each("normals mean angle", "degrees", false, a, blind, [&](const auto& p, const auto& t) {
-      return mean_angle(image(p), image(t), known_pixels(a.kind, t));
+      return mean_angle(bytes_of(p), bytes_of(t), known_pixels(a.kind, t));
     })};
   return {compare_each("rgb PSNR", "dB", true, a, blind,
-                       [](const auto& p, const auto& t) { return bounded_psnr(image(p), image(t)); })};
+                       [](const auto& p, const auto& t) { return bounded_psnr(bytes_of(p), bytes_of(t)); })};
 }
 
 }  // namespace fourm

@@ -1,4 +1,4 @@
-// Pictures and maps of a model against the truth.
+// Images and maps of a model against the truth.
 #pragma once
 
 #include "fourm/eval/comparison.h"
@@ -6,10 +6,10 @@
 
 namespace fourm {
 
-/// One subject, as stored pictures of one size, one a sample.
+/// One subject, as stored images of one size, one a sample.
 struct MapAnswers {
   InputConfig kind;
-  std::vector<StoredPicture> truth, model, ceiling;  ///< ceiling: the truth through the tokenizer
+  std::vector<StoredImage> truth, model, ceiling;  ///< ceiling: the truth through the tokenizer
 };
 
 /// By the subject's kind, each beside a baseline that is the same for every sample: depth (AbsRel, delta1; L1 where the

@@ -163,7 +163,7 @@ double bounded_psnr(const Image& a, const Image& b, const KnownPixels& known) {
 
 double ssim(const Image& a, const Image& b, const KnownPixels& known) {
   check_same_size(a, b, "[ssim]");
-  check(a.area() > 0, "[ssim] the pictures are empty");
+  check(a.area() > 0, "[ssim] the images are empty");
   const double c1 = std::pow(0.01 * 255, 2), c2 = std::pow(0.03 * 255, 2);
   const auto across = window_weights(std::min(kSsimWindow, a.width));
   const auto down = window_weights(std::min(kSsimWindow, a.height));

@@ -1,4 +1,4 @@
-// The measures of each modality, on plain arrays. Errors are averaged over pixels of a picture, then over pictures.
+// The measures of each modality, on plain arrays. Errors are averaged over pixels of an image, then over images.
 #pragma once
 
 #include <cstdint>
@@ -17,7 +17,7 @@ struct Summary {
 };
 Summary summarise(const std::vector<double>& values);
 
-/// Of one picture, over the pixels whose true depth is known (more than 0). Depths in metres. Error when none is known.
+/// Of one image, over the pixels whose true depth is known (more than 0). Depths in metres. Error when none is known.
 struct DepthErrors {
   double abs_rel = 0;  ///< mean |p - t| / t
   double delta1 = 0;   ///< share of pixels with max(p / t, t / p) < 1.25
@@ -29,11 +29,11 @@ DepthErrors depth_errors(const Raster<float>& predicted, const Raster<float>& tr
 /// so that scale and offset do not matter. Error when no pixel is known.
 double standardised_l1(const Raster<float>& predicted, const Raster<float>& truth, const KnownPixels& known = {});
 
-/// Mean angle in degrees between the normals that two 8-bit pictures encode ((n + 1) / 2 * 255), over the known pixels of
+/// Mean angle in degrees between the normals that two 8-bit images encode ((n + 1) / 2 * 255), over the known pixels of
 /// the truth. Error when none is known.
 double mean_angle(const Image& predicted, const Image& truth, const KnownPixels& known = {});
 
-/// Counts over all pictures of a data set.
+/// Counts over all images of a data set.
 class Confusion {
  public:
   /// Pixels whose true label is `ignored` are not counted.
@@ -52,14 +52,14 @@ class Confusion {
   std::vector<int64_t> counts_;  // [truth, predicted]
 };
 
-/// Peak signal-to-noise ratio in dB of 8-bit pictures, over known pixels; infinite when they are equal.
+/// Peak signal-to-noise ratio in dB of 8-bit images, over known pixels; infinite when they are equal.
 double psnr(const Image& a, const Image& b, const KnownPixels& known = {});
-/// The same, at most 100: means over pictures stay finite.
+/// The same, at most 100: means over images stay finite.
 double bounded_psnr(const Image& a, const Image& b, const KnownPixels& known = {});
 
-/// Structural similarity of 8-bit pictures (Wang et al. 2004): windows of 11 pixels weighted by a Gaussian of deviation
-/// 1.5, constants 0.01 and 0.03, mean over the windows inside the picture and over channels. At most 1, for equal
-/// pictures. Pictures smaller than a window are one window, evenly weighted. Within a window only known pixels count;
+/// Structural similarity of 8-bit images (Wang et al. 2004): windows of 11 pixels weighted by a Gaussian of deviation
+/// 1.5, constants 0.01 and 0.03, mean over the windows inside the image and over channels. At most 1, for equal
+/// images. Images smaller than a window are one window, evenly weighted. Within a window only known pixels count;
 /// windows are weighted by their known share.
 double ssim(const Image& a, const Image& b, const KnownPixels& known = {});
 

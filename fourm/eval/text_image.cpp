@@ -7,15 +7,15 @@ struct Fit {
   std::vector<double> own, others, outranked;  // others: the mean of them
 };
 
-Fit fit(const std::vector<Embedding>& pictures, const std::vector<Embedding>& texts,
+Fit fit(const std::vector<Embedding>& images, const std::vector<Embedding>& texts,
         const std::vector<std::string>& captions) {
   Fit fit;
-  for (size_t i = 0; i < pictures.size(); ++i) {
-    const double own = similarity(pictures[i], texts[i]);
+  for (size_t i = 0; i < images.size(); ++i) {
+    const double own = similarity(images[i], texts[i]);
     double count = 0, sum = 0, less = 0;
     for (size_t k = 0; k < texts.size(); ++k) {
       if (captions[k] == captions[i]) continue;
-      const double other = similarity(pictures[i], texts[k]);
+      const double other = similarity(images[i], texts[k]);
       ++count;
       sum += other;
       less += other < own ? 1 : other == own ? 0.5 : 0;

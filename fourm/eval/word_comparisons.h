@@ -21,11 +21,11 @@ struct SceneObjects {
 std::vector<Comparison> compare_captions(const std::vector<std::string>& model, const std::vector<std::string>& truth,
                                          const std::vector<SceneObjects>& scenes);
 
-/// Boxes of one picture.
+/// Boxes of one image.
 using Boxes = std::vector<LabelledBox>;
 
 /// AP50. Boxes as text have no scores: larger boxes count as surer. The ceiling is the truth as the text can say it,
-/// the baseline finds the mean box of every class in every picture.
+/// the baseline finds the mean box of every class in every image.
 Comparison compare_boxes(const std::vector<Boxes>& model, const std::vector<Boxes>& ceiling,
                          const std::vector<Boxes>& truth, uint64_t seed);
 

@@ -34,7 +34,7 @@ struct Canvas {
   Entry& at(const std::string& modality);
   const Entry* find(const std::string& modality) const;
 
-  /// All of it known: pictures as patches, grids, T5 vectors.
+  /// All of it known: images as patches, grids, T5 vectors.
   void add_known(const std::string& modality, ModalityData data);
   /// A text is known up to and including its first [EOS]; all of it when it has none.
   void add_text(const std::string& modality, const std::vector<int64_t>& ids, const SequenceIds& special);

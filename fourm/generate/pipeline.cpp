@@ -16,7 +16,7 @@
 #include "fourm/io/npy.h"
 #include "fourm/nn/packed_linear.h"
 #include "fourm/text/text_warnings.h"
-#include "fourm/tokenizer/picture_tokenizer.h"
+#include "fourm/tokenizer/image_tokenizer.h"
 
 namespace fourm {
 namespace {
@@ -68,12 +68,12 @@ std::string subject_of(const std::string& modality) {
 
 struct Pipeline::State {
   FourM model;
-  std::map<std::string, PictureTokenizer> tokenizers;  // by modality
+  std::map<std::string, ImageTokenizer> tokenizers;  // by modality
   std::optional<WordPiece> words;
   SequenceIds sequence_ids;
   bool reference = false;
 
-  const PictureTokenizer& tokenizer(const std::string& modality) const {
+  const ImageTokenizer& tokenizer(const std::string& modality) const {
     const auto found = tokenizers.find(modality);
     check(found != tokenizers.end(), "there is no tokenizer for ", printable(modality),
           "; give a folder with --tokenizers, or use .npy tokens");
@@ -100,7 +100,7 @@ Pipeline Pipeline::open(const PipelineFiles& files, const EngineConfig& engine) 
       if (state.model.modality(name).kind != ModalityKind::kTokens || state.tokenizers.contains(name)) continue;
       for (const auto& folder : {name, name.substr(0, name.find('@')), subject_of(name)})
         if (fs::is_directory(shelf / folder, ignored)) {
-          state.tokenizers.emplace(name, PictureTokenizer::open(shelf / folder, packing_of(engine), name));
+          state.tokenizers.emplace(name, ImageTokenizer::open(shelf / folder, packing_of(engine), name));
           break;
         }
     }
@@ -143,7 +143,7 @@ const WordPiece& Pipeline::words() const {
   return *state_->words;
 }
 
-InputConfig Pipeline::picture_kind(const std::string& name) const {
+InputConfig Pipeline::input_config(const std::string& name) const {
   if (modality(name).kind == ModalityKind::kPixels) return InputConfig{};
   return state_->tokenizer(name).input();
 }
@@ -164,7 +164,7 @@ static std::vector<std::string> file_extensions(const Modality& modality, bool h
 
 void Pipeline::give(Canvas& canvas, const std::string& name, const std::string& value, const DepthUnits& units) const {
   const Modality m = state_->model.input(name).modality;
-  const bool has_images = m.kind == ModalityKind::kPixels || !has_tokenizer(name) || !picture_kind(name).has_features();
+  const bool has_images = m.kind == ModalityKind::kPixels || !has_tokenizer(name) || !input_config(name).has_features();
   const std::vector<std::string> extensions = file_extensions(m, has_images);
   const GivenValue given = read_value(value, extensions);
   if (!given.file.empty()) return give_file(canvas, m, given, units);
@@ -187,10 +187,10 @@ void Pipeline::give_file(Canvas& canvas, const Modality& m, const GivenValue& gi
   const std::string where = given.file.string();
   std::string bytes = read_file(given.file);
   if (m.kind == ModalityKind::kPixels && extension != "npy")
-    return give_picture(canvas, m.name, decode_picture(picture_kind(m.name), bytes, where));
+    return set_image(canvas, m.name, decode_stored_image(input_config(m.name), bytes, where));
   if (m.kind == ModalityKind::kTokens &&
       (extension != "npy" || !holds_tokens(m, decode_npy(bytes, where), given.file, units)))
-    return give_picture(canvas, m.name, decode_picture(picture_kind(m.name), bytes, where, units.of(given.file)));
+    return set_image(canvas, m.name, decode_stored_image(input_config(m.name), bytes, where, units.of(given.file)));
   const bool is_sequence = m.kind == ModalityKind::kSequence;
   if (is_sequence && extension != "json" && extension != "npy") {
     extension = "txt";
@@ -213,7 +213,7 @@ void Pipeline::give_file(Canvas& canvas, const Modality& m, const GivenValue& gi
 bool Pipeline::holds_tokens(const Modality& m, const NpyArray& array, const fs::path& file,
                             const DepthUnits& units) const {
   if (!has_integers(array)) return false;
-  const bool may_be_depth = array.shape.size() == 2 && has_tokenizer(m.name) && picture_kind(m.name).kind == "depth" &&
+  const bool may_be_depth = array.shape.size() == 2 && has_tokenizer(m.name) && input_config(m.name).kind == "depth" &&
                             units.of(file).has_value();
   if (!may_be_depth) return true;
   const int64_t rows = array.shape[0], columns = array.shape[1];
@@ -224,22 +224,22 @@ bool Pipeline::holds_tokens(const Modality& m, const NpyArray& array, const fs::
   return false;
 }
 
-void Pipeline::give_picture(Canvas& canvas, const std::string& name, const StoredPicture& picture) const {
+void Pipeline::set_image(Canvas& canvas, const std::string& name, const StoredImage& image) const {
   const Modality m = state_->model.input(name).modality;
-  const InputConfig input = picture_kind(name);
+  const InputConfig input = input_config(name);
   if (m.kind == ModalityKind::kPixels) {
     const int size = image_size(name);
-    const StoredPicture square = centre_square(input, picture, size);
+    const StoredImage square = centre_square(input, image, size);
     canvas.add_known(name, pixel_patches(std::get<Image>(square).pixels.data(), size, m.patch_size));
   } else {
-    give_tokens(canvas, name, tokenize(name, picture));
+    give_tokens(canvas, name, tokenize(name, image));
   }
-  if (!canvas.view && !input.has_features()) canvas.view = centre_view(picture_width(picture), picture_height(picture));
+  if (!canvas.view && !input.has_features()) canvas.view = centre_view(width_of(image), height_of(image));
 }
 
-std::vector<int64_t> Pipeline::tokenize(const std::string& name, const StoredPicture& picture) const {
-  const PictureTokenizer& tokenizer = state_->tokenizer(name);
-  return tokenizer.encode({centre_square(tokenizer.input(), picture, image_size(name))})[0].tokens;
+std::vector<int64_t> Pipeline::tokenize(const std::string& name, const StoredImage& image) const {
+  const ImageTokenizer& tokenizer = state_->tokenizer(name);
+  return tokenizer.encode({centre_square(tokenizer.input(), image, image_size(name))})[0].tokens;
 }
 
 void Pipeline::give_text(Canvas& canvas, const std::string& name, const std::string& text, const Warn& warn) const {
@@ -373,13 +373,13 @@ std::vector<LabelledBox> Pipeline::boxes(const Canvas& canvas, const std::string
   return boxes_from_string(text(canvas, name), coordinate_bins(words()));
 }
 
-StoredPicture Pipeline::picture(const Canvas& canvas, const std::string& name, const DecodeOptions& decoding) const {
-  const PictureTokenizer& tokenizer = state_->tokenizer(name);
+StoredImage Pipeline::image(const Canvas& canvas, const std::string& name, const DecodeOptions& decoding) const {
+  const ImageTokenizer& tokenizer = state_->tokenizer(name);
   return tokenizer.decode({tokenizer.square_map(tokens(canvas, name))}, decoding)[0];
 }
 
 Image Pipeline::show(const Canvas& canvas, const std::string& name, const DecodeOptions& decoding) const {
-  return display(picture_kind(name), picture(canvas, name, decoding));
+  return display(input_config(name), image(canvas, name, decoding));
 }
 
 Pipeline::Features Pipeline::features(const Canvas& canvas) const {
@@ -435,12 +435,12 @@ std::vector<fs::path> Pipeline::write_decoded(const Canvas& canvas, const std::s
     files.push_back(folder / (stem + extension));
     return files.back();
   };
-  const StoredPicture stored = picture(canvas, name, decoding);
-  const InputConfig input = picture_kind(name);
+  const StoredImage stored = image(canvas, name, decoding);
+  const InputConfig input = input_config(name);
   if (input.kind == "rgb" || input.kind == "normal") {
     write_png(path(".png"), std::get<Image>(stored), recipe);
   } else {
-    write_file(path(picture_ending(input)), encode_picture(input, stored));
+    write_file(path(stored_suffix(input)), encode_stored_image(input, stored));
     write_png(path("_view.png"), display(input, stored), recipe);
   }
   return files;

@@ -1,5 +1,5 @@
-// The library's front door: a model with its tokenizers and vocabulary, opened once; pictures, texts and token files go
-// onto canvases, a plan is run, and what comes out are pictures, texts and tokens again.
+// The library's front door: a model with its tokenizers and vocabulary, opened once; images, texts and token files go
+// onto canvases, a plan is run, and what comes out are images, texts and tokens again.
 //
 //   const Pipeline pipeline = Pipeline::open({.model = "models/rooms-ti"});
 //   std::vector<Canvas> canvases(1);
@@ -53,8 +53,8 @@ class Pipeline {
   bool has_tokenizer(const std::string& modality) const;
   bool has_words() const;          ///< whether there is a text tokenizer
   const WordPiece& words() const;  ///< Error when there is no text tokenizer
-  /// How pictures of the modality are stored and shown; Error when it has none.
-  InputConfig picture_kind(const std::string& modality) const;
+  /// How images of the modality are stored and shown; Error when it has none.
+  InputConfig input_config(const std::string& modality) const;
   /// Pixels a side of the square image behind the modality's tokens: its own, or its tokenizer's where its tokens are no
   /// grid. Error when it has neither.
   int image_size(const std::string& modality) const;
@@ -67,8 +67,8 @@ class Pipeline {
   /// text is cut to max_tokens or looks like something else.
   void give(Canvas& canvas, const std::string& modality, const std::string& value,
             const DepthUnits& units = DepthUnits()) const;
-  /// A picture of any size: its middle square is resized to the modality's size.
-  void give_picture(Canvas& canvas, const std::string& modality, const StoredPicture& picture) const;
+  /// An image of any size: its middle square is resized to the modality's size.
+  void set_image(Canvas& canvas, const std::string& modality, const StoredImage& image) const;
   /// Called with a warning and its topic (text/text_warnings.h).
   using Warn = std::function<void(const std::string& topic, const std::string& message)>;
   /// [EOS] is added; what is beyond max_tokens is cut, with a warning. A text with sentinels ([S_1] ...) has holes that a
@@ -77,9 +77,9 @@ class Pipeline {
   /// Boxes as the text of a detection modality. Their corners lie in the square that the model sees, as in boxes().
   void give_boxes(Canvas& canvas, const std::string& modality, const std::vector<LabelledBox>& boxes) const;
   void give_tokens(Canvas& canvas, const std::string& modality, const std::vector<int64_t>& tokens) const;
-  /// What the modality's tokenizer makes of a picture of any size, as in give_picture(); also for modalities that the
+  /// What the modality's tokenizer makes of an image of any size, as in set_image(); also for modalities that the
   /// model does not read. Error when there is no tokenizer.
-  std::vector<int64_t> tokenize(const std::string& modality, const StoredPicture& picture) const;
+  std::vector<int64_t> tokenize(const std::string& modality, const StoredImage& image) const;
   /// Something to generate: nothing of it is known.
   void ask(Canvas& canvas, const std::string& modality) const;
 
@@ -94,7 +94,7 @@ class Pipeline {
   std::string text(const Canvas& canvas, const std::string& modality) const;  ///< without [EOS] and padding
   std::vector<LabelledBox> boxes(const Canvas& canvas, const std::string& modality) const;
   /// `decoding` is for diffusion tokenizers.
-  StoredPicture picture(const Canvas& canvas, const std::string& modality, const DecodeOptions& decoding = {}) const;
+  StoredImage image(const Canvas& canvas, const std::string& modality, const DecodeOptions& decoding = {}) const;
   Image show(const Canvas& canvas, const std::string& modality, const DecodeOptions& decoding = {}) const;
 
   /// What the encoder makes of the known tokens: a row of D numbers each, in the order of the canvas.

@@ -84,8 +84,8 @@ void EventFile::scalar(std::string_view tag, int64_t step, double value) {
   write(summary(tag, key(2, kFixed32) + raw(static_cast<float>(value))), step);
 }
 
-void EventFile::picture(std::string_view tag, int64_t step, std::string_view png) {
-  check(png.size() > 33 && png.substr(0, 8) == std::string_view("\x89PNG\r\n\x1a\n", 8), "picture '", tag,
+void EventFile::image(std::string_view tag, int64_t step, std::string_view png) {
+  check(png.size() > 33 && png.substr(0, 8) == std::string_view("\x89PNG\r\n\x1a\n", 8), "image '", tag,
         "' is not a PNG file");
   const auto number = [&](size_t at) {
     int64_t value = 0;

@@ -1,5 +1,5 @@
 // TensorBoard event files: a record is a length and a protobuf Event, each with a masked CRC-32C. Scalars and PNG
-// pictures only, so the few protobuf fields are written by hand.
+// images only, so the few protobuf fields are written by hand.
 #pragma once
 
 #include <cstdint>
@@ -21,7 +21,7 @@ class EventFile {
 
   void scalar(std::string_view tag, int64_t step, double value);
   /// `png` is a whole PNG file. Error when it is not one.
-  void picture(std::string_view tag, int64_t step, std::string_view png);
+  void image(std::string_view tag, int64_t step, std::string_view png);
   void flush() { out_.flush(); }
 
  private:

@@ -9,7 +9,7 @@ namespace fourm {
 
 void check_image_size(uint64_t width, uint64_t height, const std::string& origin) {
   check(width > 0 && height > 0 && width <= 1u << 24 && height <= 1u << 24 && width * height <= kMaxImagePixels, origin,
-        ": the picture is ", width, "x", height, ", at most ", kMaxImagePixels, " pixels are read");
+        ": the image is ", width, "x", height, ", at most ", kMaxImagePixels, " pixels are read");
 }
 
 // The codec's function for the format of the bytes.
@@ -38,9 +38,11 @@ ImageSize decode_image_size(std::string_view bytes, const std::string& origin) {
 static Image over_white(const Image& rgba) {
   Image rgb(rgba.width, rgba.height, 3);
   for (size_t i = 0; i < rgba.area(); ++i) {
-    const uint8_t* p = &rgba.pixels[4 * i];
+    const uint8_t* from = &rgba.pixels[4 * i];
+    uint8_t* to = &rgb.pixels[3 * i];
+    const int alpha = from[3];
     for (int c = 0; c < 3; ++c)
-      rgb.pixels[3 * i + c] = static_cast<uint8_t>((p[c] * p[3] + 255 * (255 - p[3]) + 127) / 255);
+      to[c] = alpha == 255 ? from[c] : static_cast<uint8_t>((from[c] * alpha + 255 * (255 - alpha) + 127) / 255);
   }
   return rgb;
 }

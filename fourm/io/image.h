@@ -1,4 +1,4 @@
-// Pictures and maps as plain arrays, and their files: JPEG, PNG and WebP in, PNG out. The kind of a file is told by its
+// Images and maps as plain arrays, and their files: JPEG, PNG and WebP in, PNG out. The kind of a file is told by its
 // first bytes, never by its name. Sizes are checked before anything is allocated; a broken file is one Error.
 #pragma once
 
@@ -36,7 +36,7 @@ using Image = Raster<uint8_t>;  ///< 8-bit sRGB (3 channels) or grey (1)
 using Colour = std::array<uint8_t, 3>;
 using TextChunks = std::vector<std::pair<std::string, std::string>>;  ///< keyword (1 to 79 bytes) and Latin-1 text
 
-inline constexpr uint64_t kMaxImagePixels = uint64_t{1} << 28;  ///< larger pictures are refused
+inline constexpr uint64_t kMaxImagePixels = uint64_t{1} << 28;  ///< larger images are refused
 
 /// 8-bit RGB in sRGB of a JPEG, PNG or WebP, upright: the EXIF orientation is applied. Grey is repeated, palettes are looked
 /// up, alpha is laid over white, 16 bits are scaled to 8. Colours are converted by the ICC profile; without one they
@@ -83,7 +83,7 @@ void write_png(const fs::path& path, const Image& image, const TextChunks& text 
 void write_png16(const fs::path& path, const Raster<uint16_t>& image);
 void write_label_png(const fs::path& path, const Raster<uint8_t>& labels, const std::vector<Colour>& palette);
 
-/// RFC 4648, with padding; for pictures inside HTML pages.
+/// RFC 4648, with padding; for images inside HTML pages.
 std::string base64(std::string_view bytes);
 
 }  // namespace fourm

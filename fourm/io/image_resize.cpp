@@ -3,6 +3,7 @@
 #include "fourm/io/image_resize.h"
 
 #include <algorithm>
+#include <array>
 #include <cmath>
 #include <cstdint>
 
@@ -57,39 +58,54 @@ std::vector<Taps<Weight>> taps_of(const Filter& filter, int from, int to) {
 }
 
 float finished(double sum) { return static_cast<float>(sum); }
-uint8_t finished(int64_t sum) {
-  return static_cast<uint8_t>(std::clamp<int64_t>((sum + (1 << (kFractionBits - 1))) >> kFractionBits, 0, 255));
+// The sum of the weights' absolute values is below 2, so that sums of bytes fit 32 bits.
+uint8_t finished(int32_t sum) {
+  return static_cast<uint8_t>(std::clamp((sum + (1 << (kFractionBits - 1))) >> kFractionBits, 0, 255));
 }
 
-// One output value of each channel: the weighted sum of pixels that lie `stride` values apart.
-template <class Sum, class T, class Weight>
-void combine(const Taps<Weight>& taps, const T* from, int64_t stride, int channels, T* to) {
-  for (int c = 0; c < channels; ++c) {
-    Sum sum = 0;
-    const T* value = from + taps.first * stride + c;
-    for (const Weight weight : taps.weights) {
-      sum += static_cast<Sum>(weight) * static_cast<Sum>(*value);
-      value += stride;
-    }
-    to[c] = finished(sum);
+// One output pixel of kChannels channels: the weighted sum of pixels that lie side by side.
+template <int kChannels, class Sum, class T, class Weight>
+void combine_pixels(const Taps<Weight>& taps, const T* row, T* to) {
+  std::array<Sum, kChannels> sums{};
+  const T* value = row + int64_t{taps.first} * kChannels;
+  for (const Weight weight : taps.weights) {
+    for (int c = 0; c < kChannels; ++c) sums[c] += static_cast<Sum>(weight) * static_cast<Sum>(value[c]);
+    value += kChannels;
   }
+  for (int c = 0; c < kChannels; ++c) to[c] = finished(sums[c]);
+}
+
+template <int kChannels, class T>
+Raster<T> resize(const Raster<T>& image, int width, int height, const Filter& filter) {
+  using Weight = std::conditional_t<std::is_floating_point_v<T>, double, int32_t>;
+  using Sum = Weight;
+  Raster<T> wide(width, image.height, kChannels), out(width, height, kChannels);
+  const auto across = taps_of<Weight>(filter, image.width, width), down = taps_of<Weight>(filter, image.height, height);
+  for (int y = 0; y < wide.height; ++y)
+    for (int x = 0; x < width; ++x) combine_pixels<kChannels, Sum>(across[x], image.at(0, y), wide.at(x, y));
+  std::vector<Sum> sums(static_cast<size_t>(width) * kChannels);
+  for (int y = 0; y < height; ++y) {
+    std::fill(sums.begin(), sums.end(), Sum{0});
+    for (size_t k = 0; k < down[y].weights.size(); ++k) {
+      const Weight weight = down[y].weights[k];
+      const T* row = wide.at(0, down[y].first + static_cast<int>(k));
+      for (size_t i = 0; i < sums.size(); ++i) sums[i] += weight * static_cast<Sum>(row[i]);
+    }
+    std::transform(sums.begin(), sums.end(), out.at(0, y), [](Sum sum) { return finished(sum); });
+  }
+  return out;
 }
 
 template <class T>
 Raster<T> resize(const Raster<T>& image, int width, int height, const Filter& filter) {
   check(width > 0 && height > 0 && image.area() > 0, "[resize] sizes must be positive, got ", image.width, "x",
         image.height, " to ", width, "x", height);
-  using Weight = std::conditional_t<std::is_floating_point_v<T>, double, int32_t>;
-  using Sum = std::conditional_t<std::is_floating_point_v<T>, double, int64_t>;
-  const int channels = image.channels;
-  Raster<T> wide(width, image.height, channels), out(width, height, channels);
-  const auto across = taps_of<Weight>(filter, image.width, width), down = taps_of<Weight>(filter, image.height, height);
-  for (int y = 0; y < wide.height; ++y)
-    for (int x = 0; x < width; ++x) combine<Sum>(across[x], image.at(0, y), channels, channels, wide.at(x, y));
-  const int64_t row = int64_t{width} * channels;
-  for (int y = 0; y < height; ++y)
-    for (int x = 0; x < width; ++x) combine<Sum>(down[y], wide.at(x, 0), row, channels, out.at(x, y));
-  return out;
+  switch (image.channels) {
+    case 1: return resize<1>(image, width, height, filter);
+    case 3: return resize<3>(image, width, height, filter);
+    case 4: return resize<4>(image, width, height, filter);
+  }
+  fail("[resize] expected 1, 3 or 4 channels, got ", image.channels);
 }
 
 }  // namespace

@@ -10,7 +10,7 @@
 #include <string_view>
 #include <vector>
 
-#include "fourm/core/file.h"
+#include "fourm/core/output_file.h"
 
 namespace fourm {
 
@@ -44,6 +44,21 @@ class TarWriter {
  private:
   struct Archive;
   std::unique_ptr<Archive> archive_;
+};
+
+/// An archive in a file, which appears under its name when it is complete.
+class TarFile {
+ public:
+  explicit TarFile(const fs::path& path) : file_(path), tar_(file_.stream(), path.string()) {}
+  void add(const std::string& name, std::string_view bytes) { tar_.add(name, bytes); }
+  void commit() {
+    tar_.finish();
+    file_.commit();
+  }
+
+ private:
+  OutputFile file_;
+  TarWriter tar_;
 };
 
 /// Writes beside, syncs, renames.

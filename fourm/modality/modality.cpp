@@ -43,9 +43,9 @@ struct Row {
   void fields(Visitor& v) {
     v("kind", kind, "pixels, tokens, sequence or embeddings");
     v("vocab_size", vocab_size, "number of token ids");
-    v("image_size", image_size, "pixels a side of the picture behind the grid; 0 = the model's");
+    v("image_size", image_size, "pixels a side of the image behind the grid; 0 = the model's");
     v("patch_size", patch_size, "pixels a side of the patch behind a token; 0 = the model's");
-    v("channels", channels, "channels of a picture");
+    v("channels", channels, "channels of an image");
     v("max_tokens", max_tokens, "most tokens of a sequence, or of tokens that are no grid over an image");
     v("max_length", max_length, "decoder positions from here on become 0; 0 = max_tokens");
     v("width", width, "numbers a vector, for embeddings");
@@ -128,7 +128,7 @@ Modality ModalityTable::at(const std::string& name, int64_t model_image_size, in
   if (m.is_sequence() || is_row(m)) return m;
   if (m.image_size == 0) m.image_size = model_image_size;
   if (m.patch_size == 0) m.patch_size = model_patch_size;
-  check(m.patch_size > 0 && m.image_size >= m.patch_size, "modality '", name, "': a picture of ", m.image_size,
+  check(m.patch_size > 0 && m.image_size >= m.patch_size, "modality '", name, "': an image of ", m.image_size,
         " pixels holds no patch of ", m.patch_size);
   const int64_t tokens = m.grid() * m.grid();
   check(m.max_tokens == 0 || m.max_tokens == tokens, "modality '", name, "': max_tokens is ", m.max_tokens,

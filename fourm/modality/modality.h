@@ -13,7 +13,7 @@
 namespace fourm {
 
 enum class ModalityKind {
-  kPixels,      ///< raw picture, cut into patches and projected; input only
+  kPixels,      ///< raw image, cut into patches and projected; input only
   kTokens,      ///< ids on a grid; targets are predicted in parallel (MaskGIT, ROAR)
   kSequence,    ///< ids in order, text or boxes; targets are predicted left to right
   kEmbeddings,  ///< a sequence of vectors, such as T5's; input only
@@ -25,9 +25,9 @@ struct Modality {
   std::string name;  ///< "tok_depth@224"
   ModalityKind kind = ModalityKind::kTokens;
   int64_t vocab_size = 0;  ///< V; 0 for pixels and embeddings
-  int64_t image_size = 0;  ///< pixels a side of the square picture behind the grid; 0 = the model's, or no grid
+  int64_t image_size = 0;  ///< pixels a side of the square image behind the grid; 0 = the model's, or no grid
   int64_t patch_size = 0;  ///< pixels a side of the patch behind one token; 0 = the model's, or no grid
-  int64_t channels = 3;    ///< of a picture
+  int64_t channels = 3;    ///< of an image
   int64_t max_tokens = 0;  ///< most tokens of a sample; of grids the grid's size
   int64_t max_length = 0;  ///< sequences: decoder positions at or beyond this become 0; 0 = max_tokens
   int64_t width = 0;       ///< numbers a vector, for embeddings

@@ -19,21 +19,20 @@ uint8_t to_byte(float signed_value) {
 
 constexpr uint8_t kNoLabel = 255, kNoNormal = 128;
 
-const Raster<float>& depth_of(const StoredPicture& picture) {
-  const auto* depth = std::get_if<Raster<float>>(&picture);
-  check(depth != nullptr && depth->channels == 1, "a depth map is expected here, not an 8-bit picture");
+const Raster<float>& depth_of(const StoredImage& image) {
+  const auto* depth = std::get_if<Raster<float>>(&image);
+  check(depth != nullptr && depth->channels == 1, "a depth map is expected here, not an 8-bit image");
   return *depth;
 }
 
-const Image& bytes_of(const StoredPicture& picture, int channels) {
-  const auto* image = std::get_if<Image>(&picture);
-  check(image != nullptr && image->channels == channels, "an 8-bit picture of ", channels,
-        " channels is expected here");
-  return *image;
+const Image& bytes_of(const StoredImage& image, int channels) {
+  const auto* bytes = std::get_if<Image>(&image);
+  check(bytes != nullptr && bytes->channels == channels, "an 8-bit image of ", channels, " channels is expected here");
+  return *bytes;
 }
 
-const Raster<float>& features_of(const InputConfig& config, const StoredPicture& picture) {
-  const auto* map = std::get_if<Raster<float>>(&picture);
+const Raster<float>& features_of(const InputConfig& config, const StoredImage& image) {
+  const auto* map = std::get_if<Raster<float>>(&image);
   check(map != nullptr && map->channels == config.features, "a feature map of ", config.features,
         " channels is expected here");
   return *map;
@@ -114,10 +113,10 @@ bool is_known_normal(const uint8_t* pixel) {
 }
 
 // A copy without holes (fill_unknown); normals without any known pixel have no length.
-StoredPicture filled(const InputConfig& config, StoredPicture picture, const KnownPixels& known) {
-  std::visit([&](auto& map) { fill_unknown(map, known); }, picture);
-  if (config.kind == "normal" && !any_known(known)) std::get<Image>(picture).pixels.assign(3 * known.size(), kNoNormal);
-  return picture;
+StoredImage filled(const InputConfig& config, StoredImage image, const KnownPixels& known) {
+  std::visit([&](auto& map) { fill_unknown(map, known); }, image);
+  if (config.kind == "normal" && !any_known(known)) std::get<Image>(image).pixels.assign(3 * known.size(), kNoNormal);
+  return image;
 }
 
 Image resized_normals(const Image& normals, const KnownPixels& known, int size) {
@@ -139,7 +138,7 @@ std::optional<double> unit_to_standardise(std::string_view bytes, const std::str
   return floats ? std::nullopt : std::optional(kMostPngMetres / 65535);
 }
 
-// Whether pictures of the kind are stored as .npy rather than PNG.
+// Whether images of the kind are stored as .npy rather than PNG.
 bool is_npy(const InputConfig& config) {
   return config.has_features() || (config.kind == "depth" && (config.standardise || config.far > kMostPngMetres));
 }
@@ -174,8 +173,8 @@ void InputConfig::validate(const std::string& origin) const {
         ", expected 1 to 65536");
 }
 
-StoredPicture decode_picture(const InputConfig& config, std::string_view bytes, const std::string& origin,
-                             std::optional<double> depth_unit) {
+StoredImage decode_stored_image(const InputConfig& config, std::string_view bytes, const std::string& origin,
+                                std::optional<double> depth_unit) {
   if (config.has_labels()) return decode_labels(bytes, origin);
   if (config.has_features()) return feature_map(config, decode_npy(bytes, origin), origin);
   if (config.kind == "grey" || config.kind == "mask")
@@ -187,41 +186,42 @@ StoredPicture decode_picture(const InputConfig& config, std::string_view bytes, 
   if (config.kind == "depth") return decode_depth(bytes, origin, depth_unit);
   const auto png = png_kind(bytes);
   check(!png || png->bits < 16 || png->colour != 0, origin, ": is a 16-bit grey PNG, which looks like a depth map; ",
-        "expected a colour picture of 8 bits");
+        "expected a colour image of 8 bits");
   return config.kind == "normal" ? decode_normals(bytes, origin) : decode_image(bytes, origin);
 }
 
-StoredPicture read_picture(const InputConfig& config, const fs::path& path, const DepthUnits& units) {
-  return decode_picture(config, read_file(path), path.string(), config.kind == "depth" ? units.of(path) : std::nullopt);
+StoredImage read_stored_image(const InputConfig& config, const fs::path& path, const DepthUnits& units) {
+  return decode_stored_image(config, read_file(path), path.string(),
+                             config.kind == "depth" ? units.of(path) : std::nullopt);
 }
 
-KnownPixels known_pixels(const InputConfig& config, const StoredPicture& picture) {
+KnownPixels known_pixels(const InputConfig& config, const StoredImage& image) {
   if (config.kind != "depth" && config.kind != "normal" && !config.has_labels()) return {};
-  const size_t area = static_cast<size_t>(picture_width(picture)) * picture_height(picture);
+  const size_t area = static_cast<size_t>(width_of(image)) * height_of(image);
   KnownPixels known(area);
   if (config.kind == "depth") {
-    const Raster<float>& depth = depth_of(picture);
+    const Raster<float>& depth = depth_of(image);
     const bool all = config.standardise && is_standardised(depth);
     for (size_t i = 0; i < area; ++i) known[i] = all || depth.pixels[i] > 0;
   } else if (config.kind == "normal") {
-    const Image& normals = bytes_of(picture, 3);
+    const Image& normals = bytes_of(image, 3);
     for (size_t i = 0; i < area; ++i) known[i] = is_known_normal(&normals.pixels[3 * i]);
   } else {
-    const Image& labels = bytes_of(picture, 1);
+    const Image& labels = bytes_of(image, 1);
     for (size_t i = 0; i < area; ++i) known[i] = labels.pixels[i] != kNoLabel;
   }
   if (std::find(known.begin(), known.end(), 0) == known.end()) known.clear();
   return known;
 }
 
-int picture_width(const StoredPicture& picture) {
-  return std::visit([](const auto& p) { return p.width; }, picture);
+int width_of(const StoredImage& image) {
+  return std::visit([](const auto& p) { return p.width; }, image);
 }
-int picture_height(const StoredPicture& picture) {
-  return std::visit([](const auto& p) { return p.height; }, picture);
+int height_of(const StoredImage& image) {
+  return std::visit([](const auto& p) { return p.height; }, image);
 }
 
-StoredPicture cut_square(const InputConfig& config, const StoredPicture& picture, const Cut& cut, int size) {
+StoredImage cut_square(const InputConfig& config, const StoredImage& image, const Cut& cut, int size) {
   check(!config.has_features(), "feature maps are not cut or resized");
   const auto taken = [&](const auto& whole) {
     auto part = crop(whole, cut.left, cut.top, cut.width, cut.height);
@@ -232,11 +232,11 @@ StoredPicture cut_square(const InputConfig& config, const StoredPicture& picture
     return part;
   };
   if (config.kind == "depth") {
-    const Raster<float> part = taken(depth_of(picture));
+    const Raster<float> part = taken(depth_of(image));
     if (part.width == size && part.height == size) return part;
     return resize_known(part, known_pixels(config, part), size, size, 0);
   }
-  Image part = taken(bytes_of(picture, config.has_labels() ? 1 : static_cast<int>(config.channels())));
+  Image part = taken(bytes_of(image, config.has_labels() ? 1 : static_cast<int>(config.channels())));
   KnownPixels known;
   if (config.kind == "normal") known = known_pixels(config, part);
   if (cut.flip && config.kind == "normal")
@@ -249,18 +249,18 @@ StoredPicture cut_square(const InputConfig& config, const StoredPicture& picture
   return classes ? resize_nearest(part, size, size) : resize_bicubic(part, size, size);
 }
 
-StoredPicture centre_square(const InputConfig& config, const StoredPicture& picture, int size) {
-  if (config.has_features()) return features_of(config, picture);
-  const int width = picture_width(picture), height = picture_height(picture), side = std::min(width, height);
-  return cut_square(config, picture, {(width - side) / 2, (height - side) / 2, side, side}, size);
+StoredImage centre_square(const InputConfig& config, const StoredImage& image, int size) {
+  if (config.has_features()) return features_of(config, image);
+  const int width = width_of(image), height = height_of(image), side = std::min(width, height);
+  return cut_square(config, image, {(width - side) / 2, (height - side) / 2, side, side}, size);
 }
 
-void to_network(const InputConfig& config, const StoredPicture& stored, bool flip, float* out) {
+void to_network(const InputConfig& config, const StoredImage& stored, bool flip, float* out) {
   const KnownPixels known = known_pixels(config, stored);
-  const StoredPicture without_holes = known.empty() ? StoredPicture() : filled(config, stored, known);
-  const StoredPicture& picture = known.empty() ? stored : without_holes;
+  const StoredImage without_holes = known.empty() ? StoredImage() : filled(config, stored, known);
+  const StoredImage& image = known.empty() ? stored : without_holes;
   if (config.kind == "depth") {
-    const Raster<float>& depth = depth_of(picture);
+    const Raster<float>& depth = depth_of(image);
     if (config.standardise) {
       standardise(depth, known, out);
       if (flip)
@@ -278,27 +278,27 @@ void to_network(const InputConfig& config, const StoredPicture& stored, bool fli
   }
   const auto channels = static_cast<int>(config.channels());
   if (config.has_features()) {
-    const Raster<float>& map = features_of(config, picture);
+    const Raster<float>& map = features_of(config, image);
     for (size_t i = 0; i < map.area(); ++i)
       for (int c = 0; c < channels; ++c)
         out[c * map.area() + i] = map.pixels[channels * source_pixel(i, map.width, flip) + c];
     return;
   }
-  const Image& image = bytes_of(picture, channels);
-  const size_t area = image.area();
+  const Image& bytes = bytes_of(image, channels);
+  const size_t area = bytes.area();
   const float scale = config.kind == "mask" ? 1 / 255.0F : 2 / 255.0F, shift = config.kind == "mask" ? 0 : -1;
   for (size_t i = 0; i < area; ++i) {
-    const uint8_t* from = &image.pixels[channels * source_pixel(i, image.width, flip)];
+    const uint8_t* from = &bytes.pixels[channels * source_pixel(i, bytes.width, flip)];
     for (int c = 0; c < channels; ++c) out[c * area + i] = static_cast<float>(from[c]) * scale + shift;
   }
   if (flip && config.kind == "normal")
     for (size_t i = 0; i < area; ++i) out[i] = -out[i];  // x points to the other side
 }
 
-void to_labels(const InputConfig& config, const StoredPicture& picture, bool flip, int64_t* out) {
-  Image labels = bytes_of(picture, 1);
+void to_labels(const InputConfig& config, const StoredImage& image, bool flip, int64_t* out) {
+  Image labels = bytes_of(image, 1);
   if (!config.none_is_a_class()) {
-    const KnownPixels known = known_pixels(config, picture);
+    const KnownPixels known = known_pixels(config, image);
     fill_unknown(labels, known);
     if (!any_known(known)) labels.pixels.assign(labels.area(), 0);
   }
@@ -306,7 +306,7 @@ void to_labels(const InputConfig& config, const StoredPicture& picture, bool fli
     out[i] = static_cast<uint8_t>(labels.pixels[source_pixel(i, labels.width, flip)] + config.label_offset);
 }
 
-StoredPicture from_network(const InputConfig& config, const float* values, int width, int height) {
+StoredImage from_network(const InputConfig& config, const float* values, int width, int height) {
   const size_t area = static_cast<size_t>(width) * height;
   if (config.kind == "depth") {
     Raster<float> depth(width, height, 1);
@@ -340,58 +340,58 @@ StoredPicture from_network(const InputConfig& config, const float* values, int w
   return image;
 }
 
-StoredPicture from_labels(const InputConfig& config, const int64_t* labels, int width, int height) {
+StoredImage from_labels(const InputConfig& config, const int64_t* labels, int width, int height) {
   Image image(width, height, 1);
   for (size_t i = 0; i < image.area(); ++i) image.pixels[i] = static_cast<uint8_t>(labels[i] - config.label_offset);
   return image;
 }
 
-std::string encode_picture(const InputConfig& config, const StoredPicture& picture) {
+std::string encode_stored_image(const InputConfig& config, const StoredImage& image) {
   if (config.kind == "depth")
-    return is_npy(config) ? encode_depth_npy(depth_of(picture)) : encode_depth_png(depth_of(picture));
-  if (config.has_labels()) return encode_label_png(bytes_of(picture, 1), label_palette());
+    return is_npy(config) ? encode_depth_npy(depth_of(image)) : encode_depth_png(depth_of(image));
+  if (config.has_labels()) return encode_label_png(bytes_of(image, 1), label_palette());
   if (config.has_features()) {
-    const Raster<float>& map = features_of(config, picture);
+    const Raster<float>& map = features_of(config, image);
     std::vector<float> planes(map.pixels.size());
-    to_network(config, picture, false, planes.data());
+    to_network(config, image, false, planes.data());
     return encode_npy(npy_from_floats(planes, {map.channels, map.height, map.width}));
   }
-  return encode_png(bytes_of(picture, static_cast<int>(config.channels())));
+  return encode_png(bytes_of(image, static_cast<int>(config.channels())));
 }
 
-Raster<float> standardised_depth(const InputConfig& config, const StoredPicture& picture, const KnownPixels& known) {
+Raster<float> standardised_depth(const InputConfig& config, const StoredImage& image, const KnownPixels& known) {
   check(config.standardise, "this depth is in metres, not standardised");
-  const Raster<float>& depth = depth_of(picture);
+  const Raster<float>& depth = depth_of(image);
   Raster<float> out(depth.width, depth.height, 1);
   standardise(depth, known, out.pixels.data());
   return out;
 }
 
-const char* picture_extension(const InputConfig& config) { return is_npy(config) ? ".npy" : ".png"; }
+const char* stored_extension(const InputConfig& config) { return is_npy(config) ? ".npy" : ".png"; }
 
-std::string picture_ending(const InputConfig& config) {
+std::string stored_suffix(const InputConfig& config) {
   if (!is_npy(config)) return ".png";
   return "_" + (config.standardise ? "standardised" : config.kind) + ".npy";
 }
 
-Image display(const InputConfig& config, const StoredPicture& picture) {
-  if (config.kind == "rgb" || config.kind == "normal") return bytes_of(picture, 3);
+Image display(const InputConfig& config, const StoredImage& image) {
+  if (config.kind == "rgb" || config.kind == "normal") return bytes_of(image, 3);
   if (config.has_features()) {
-    const Raster<float>& map = features_of(config, picture);
+    const Raster<float>& map = features_of(config, image);
     return FeatureColours(map)(map);
   }
-  Image out(picture_width(picture), picture_height(picture), 3);
+  Image out(width_of(image), height_of(image), 3);
   std::vector<float> depth(config.kind == "depth" ? out.area() : 0);
-  const KnownPixels known = config.kind == "depth" ? known_pixels(config, picture) : KnownPixels();
-  if (config.kind == "depth") to_network(config, picture, false, depth.data());
+  const KnownPixels known = config.kind == "depth" ? known_pixels(config, image) : KnownPixels();
+  if (config.kind == "depth") to_network(config, image, false, depth.data());
   for (size_t i = 0; i < out.area(); ++i) {
     Colour colour{};
     if (config.kind == "depth")
       colour = is_known(known, i) ? warm_cold((1 - depth[i]) / 2) : Colour{};
     else if (config.has_labels())
-      colour = label_palette()[bytes_of(picture, 1).pixels[i]];
+      colour = label_palette()[bytes_of(image, 1).pixels[i]];
     else
-      colour.fill(bytes_of(picture, 1).pixels[i]);
+      colour.fill(bytes_of(image, 1).pixels[i]);
     std::copy(colour.begin(), colour.end(), &out.pixels[3 * i]);
   }
   return out;

@@ -1,4 +1,4 @@
-// What a tokenizer sees of a picture, and the way back: RGB, grey and normals to [-1, 1], depth to a log scale in
+// What a tokenizer sees of an image, and the way back: RGB, grey and normals to [-1, 1], depth to a log scale in
 // [-1, 1] (or standardised as the official tokenizers expect), masks to 0 and 1, labels to class ids, feature maps as
 // they are. The settings stand in a tokenizer's config.json under "input".
 #pragma once
@@ -26,11 +26,12 @@ struct InputConfig {
       v("depth_unit", depth_unit, "of older configurations; the unit is stated by the data set (docs/data.md)");
       v("near", near, "metres that become -1 on the log scale");
       v("far", far, "metres that become 1");
-      v("standardise", standardise, "instead: minus mean, over deviation, of the middle 80 % of each picture");
+      v("standardise", standardise, "instead: minus mean, over deviation, of the middle 80 % of each image");
     }
     if (kind == "semseg") v("label_offset", label_offset, "added to stored labels, modulo 256 (COCO: 1)");
     if (kind == "features") v("features", features, "numbers a position");
   }
+  bool operator==(const InputConfig&) const = default;
   bool has_labels() const { return kind == "semseg"; }
   /// The label 255 (none) is a class of the tokenizer's own, number label_offset - 1.
   bool none_is_a_class() const { return has_labels() && label_offset > 0; }
@@ -43,64 +44,63 @@ struct InputConfig {
   void validate(const std::string& origin) const;
 };
 
-/// A picture as stored: RGB, normals (8 bits, three channels), grey, labels, masks (8 bits, one channel), depth (metres,
+/// An image as stored: RGB, normals (8 bits, three channels), grey, labels, masks (8 bits, one channel), depth (metres,
 /// 0 = unknown; of tokenizers that standardise it also standard deviations, known by a value below 0) or features (one
 /// vector a position).
-using StoredPicture = std::variant<Image, Raster<float>>;
+using StoredImage = std::variant<Image, Raster<float>>;
 
-/// A picture file of this kind. Depth: see decode_depth, `depth_unit` as DepthUnits gives it; where it is standardised,
-/// also what encode_picture wrote. RGB and normals: not a
+/// An image file of this kind. Depth: see decode_depth, `depth_unit` as DepthUnits gives it; where it is standardised,
+/// also what encode_stored_image wrote. RGB and normals: not a
 /// 16-bit grey PNG, which holds depth. Masks: what is brighter than half is 1. Features: .npy [C, h, w], or [C] for one
 /// position, of finite numbers.
-StoredPicture decode_picture(const InputConfig& config, std::string_view bytes, const std::string& origin,
-                             std::optional<double> depth_unit = {});
-StoredPicture read_picture(const InputConfig& config, const fs::path& path, const DepthUnits& units = DepthUnits());
+StoredImage decode_stored_image(const InputConfig& config, std::string_view bytes, const std::string& origin,
+                                std::optional<double> depth_unit = {});
+StoredImage read_stored_image(const InputConfig& config, const fs::path& path, const DepthUnits& units = DepthUnits());
 
 /// Known pixels: of depth those beyond 0; of normals those of some length (at least 0.1) that are not black; of labels
 /// those other than 255; all pixels of other kinds.
-KnownPixels known_pixels(const InputConfig& config, const StoredPicture& picture);
+KnownPixels known_pixels(const InputConfig& config, const StoredImage& image);
 
-/// What of a stored picture is taken: a rectangle in its pixels, perhaps mirrored left to right.
+/// What of a stored image is taken: a rectangle in its pixels, perhaps mirrored left to right.
 struct Cut {
   int left = 0, top = 0, width = 0, height = 0;
   bool flip = false;
 };
 
 /// The cut, resized to size x size whatever its shape (labels: nearest; else antialiased bilinear over known pixels,
-/// see resize_known). A mirrored normal map has its x turned round. Error when the cut is not inside the picture.
-StoredPicture cut_square(const InputConfig& config, const StoredPicture& picture, const Cut& cut, int size);
+/// see resize_known). A mirrored normal map has its x turned round. Error when the cut is not inside the image.
+StoredImage cut_square(const InputConfig& config, const StoredImage& image, const Cut& cut, int size);
 /// The largest square in the middle, resized to size x size (labels: nearest, else antialiased bilinear). Features stay
 /// as they are.
-StoredPicture centre_square(const InputConfig& config, const StoredPicture& picture, int size);
-int picture_width(const StoredPicture& picture);
-int picture_height(const StoredPicture& picture);
+StoredImage centre_square(const InputConfig& config, const StoredImage& image, int size);
+int width_of(const StoredImage& image);
+int height_of(const StoredImage& image);
 
 /// Network input as [C, H, W] floats; `flip` mirrors left and right, normals included. Unknown pixels have the value of
 /// the nearest known one; where nothing is known, depth is far and normals have no length. Not for labels.
-void to_network(const InputConfig& config, const StoredPicture& picture, bool flip, float* out);
+void to_network(const InputConfig& config, const StoredImage& image, bool flip, float* out);
 /// Class ids [H, W]. Label 255 becomes the class for none if there is one (label_offset), else the nearest known label,
 /// or label 0 where nothing is known.
-void to_labels(const InputConfig& config, const StoredPicture& picture, bool flip, int64_t* out);
+void to_labels(const InputConfig& config, const StoredImage& image, bool flip, int64_t* out);
 
 /// The way back from [C, H, W] floats, clamped to what can be stored; normals are scaled to unit length. Standardised
 /// depth stays as it is, in standard deviations from the mean of its image: it cannot be brought back to metres.
-StoredPicture from_network(const InputConfig& config, const float* values, int width, int height);
-StoredPicture from_labels(const InputConfig& config, const int64_t* labels, int width, int height);
+StoredImage from_network(const InputConfig& config, const float* values, int width, int height);
+StoredImage from_labels(const InputConfig& config, const int64_t* labels, int width, int height);
 
 /// Depth of a tokenizer that standardises it, minus the mean, over the standard deviation, of the middle 80 % of its
 /// known pixels.
-Raster<float> standardised_depth(const InputConfig& config, const StoredPicture& picture,
-                                 const KnownPixels& known = {});
+Raster<float> standardised_depth(const InputConfig& config, const StoredImage& image, const KnownPixels& known = {});
 
 /// As a file: PNG (depth: 16 bits, millimetres; labels: a palette), .npy for features, for standardised depth, and for
 /// depth of a tokenizer that reaches beyond what such a PNG holds.
-std::string encode_picture(const InputConfig& config, const StoredPicture& picture);
-const char* picture_extension(const InputConfig& config);  ///< of such a file: ".png" or ".npy"
+std::string encode_stored_image(const InputConfig& config, const StoredImage& image);
+const char* stored_extension(const InputConfig& config);  ///< of such a file: ".png" or ".npy"
 /// How its name ends beside a token file: ".png", "_features.npy", "_depth.npy" or, in that unit, "_standardised.npy".
-std::string picture_ending(const InputConfig& config);
+std::string stored_suffix(const InputConfig& config);
 /// For the eye: depth by a colour map from near (warm) to far (cold), unknown depth black, labels by their palette,
 /// features by their principal components.
-Image display(const InputConfig& config, const StoredPicture& picture);
+Image display(const InputConfig& config, const StoredImage& image);
 
 /// 256 distinct colours, black first (the bit pattern of PASCAL VOC).
 const std::vector<Colour>& label_palette();

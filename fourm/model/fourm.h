@@ -60,7 +60,7 @@ class FourM {
 
   const ModelConfig& config() const { return config_; }
   const ModalityTable& table() const { return table_; }
-  /// With the model's picture and patch size filled in.
+  /// With the model's image and patch size filled in.
   Modality modality(const std::string& name) const;
   const std::map<std::string, EncoderEmbedding>& inputs() const { return inputs_; }
   const std::map<std::string, DecoderEmbedding>& outputs() const { return outputs_; }

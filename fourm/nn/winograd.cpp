@@ -16,7 +16,7 @@ constexpr int64_t kOut = 2, kIn = 4;  // sides of a tile's output and input
 constexpr int64_t kOutputs = kOut * kOut, kPositions = kIn * kIn;
 constexpr int64_t kApart = 16;  // numbers between a tile's rows, which would else share the same few lines of the cache
 
-// Pictures [B, H, W] cut into tiles of 2 x 2 outputs.
+// Images [B, H, W] cut into tiles of 2 x 2 outputs.
 struct Tiling {
   int64_t images, height, width;
   int64_t rows = (height + 1) / kOut, columns = (width + 1) / kOut;

@@ -57,7 +57,7 @@ std::vector<int64_t> integers(const Tensor& values) {
 
 Tensor to_patches(const Tensor& pixels, int64_t p) {
   const int64_t b = pixels.size(0), c = pixels.size(1), h = pixels.size(2), w = pixels.size(3);
-  check(h % p == 0 && w % p == 0, "a picture of ", h, " x ", w, " pixels is not a whole number of patches of ", p);
+  check(h % p == 0 && w % p == 0, "an image of ", h, " x ", w, " pixels is not a whole number of patches of ", p);
   return pixels.reshape({b, c, h / p, p, w / p, p})
       .permute({0, 2, 4, 3, 5, 1})
       .reshape({b, h / p * (w / p), p * p * c});

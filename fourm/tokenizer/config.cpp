@@ -142,7 +142,7 @@ std::vector<std::string> TokenizerConfig::possible_kinds() const {
   return {};
 }
 
-InputConfig TokenizerConfig::picture_input(const std::string& name) const {
+InputConfig TokenizerConfig::image_input(const std::string& name) const {
   if (input) return *input;
   constexpr const char* kRemedy =
       "name its folder after its modality (tok_normal@224) or write \"input\": {\"kind\": ...} into its config.json";
@@ -196,7 +196,7 @@ void TokenizerConfig::validate(const std::string& origin) const {
         " does not divide into ", num_codebooks, " codebooks");
   if (kind == TokenizerClass::kDiVae) {
     check(!n_labels, origin, ": n_labels is set, but '", printable(dec_type),
-          "' makes pictures; label maps need a ViT decoder");
+          "' makes images; label maps need a ViT decoder");
     one_of("prediction_type", prediction_type, {"sample", "epsilon", "v_prediction", "v_prediction-epsilon_loss"});
     check(cls_free_guidance_dropout >= 0 && cls_free_guidance_dropout <= 1, origin, ": cls_free_guidance_dropout is ",
           cls_free_guidance_dropout, ", expected 0 to 1");

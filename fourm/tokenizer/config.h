@@ -100,7 +100,7 @@ struct TokenizerConfig {
     }
     if (kind == TokenizerClass::kVqVae) {
       v("patch_size_dec", patch_size_dec, "pixels a token in the output, per side");
-      v("out_conv", out_conv, "two ConvNeXt blocks on the output picture");
+      v("out_conv", out_conv, "two ConvNeXt blocks on the output image");
     }
     if (kind == TokenizerClass::kDiVae) {
       v("num_train_timesteps", num_train_timesteps, "length of the diffusion");
@@ -111,12 +111,12 @@ struct TokenizerConfig {
       v("beta_schedule", beta_schedule, "linear, scaled_linear, squaredcos_cap_v2, sigmoid or shifted_cosine:S");
       v("prediction_type", prediction_type,
         "what the decoder predicts: sample, epsilon, v_prediction or v_prediction-epsilon_loss");
-      v("clip_sample", clip_sample, "clamp the predicted picture to [-1, 1]");
+      v("clip_sample", clip_sample, "clamp the predicted image to [-1, 1]");
       v("thresholding", thresholding, "clamp it by its own quantile (in effect to [-1, 1])");
       v("zero_terminal_snr", zero_terminal_snr, "the last step is pure noise");
     }
     v("presets", presets, "sizes of encoder and decoder names beyond the official ones");
-    v("input", input, "how pictures become what the encoder sees; not in official files");
+    v("input", input, "how images become what the encoder sees; not in official files");
   }
 
   /// Drops keys of the original that have no meaning here (core/config.h).
@@ -124,7 +124,7 @@ struct TokenizerConfig {
   /// What goes in: `input`, which official files lack; then what an official tokenizer of the kind that `name` stands
   /// for expects (a modality, a published folder, a kind: kind_in_name). With neither the channels and labels decide,
   /// with a warning where they fit several kinds. Error when the name's kind has other channels.
-  InputConfig picture_input(const std::string& name = "") const;
+  InputConfig image_input(const std::string& name = "") const;
   /// The kinds that the channels and labels fit, the most usual first.
   std::vector<std::string> possible_kinds() const;
   /// How the official tokenizers of a kind (InputConfig::kind) prepare their input.

@@ -1,4 +1,4 @@
-// How diffusion tokenizers turn tokens into pictures. Plain: the command line reads it. Other decoders take no options.
+// How diffusion tokenizers turn tokens into images. Plain: the command line reads it. Other decoders take no options.
 #pragma once
 
 #include <cstdint>
@@ -21,8 +21,8 @@ struct DecodeOptions {
       "of time steps: trailing, leading or linspace in time, logsnr in the signal-to-noise ratio; auto: dpm++ logsnr, "
       "ddim trailing, ddpm leading");
     v("eta", eta, "ddim: share of fresh noise in each step, 0 to 1");
-    v("seed", seed, "of the noise; the same tokens and seed give the same picture");
-    v("tile", tile, "pixels a side of overlapping tiles; 0: whole pictures up to a megapixel, above in tiles of 512");
+    v("seed", seed, "of the noise; the same tokens and seed give the same image");
+    v("tile", tile, "pixels a side of overlapping tiles; 0: whole images up to a megapixel, above in tiles of 512");
   }
   /// Error on a value that cannot be.
   void validate() const;

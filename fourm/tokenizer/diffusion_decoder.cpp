@@ -78,11 +78,11 @@ Tensor DiffusionDecoder::operator()(const FeatureMap& features, const DecodeOpti
   const auto draw = [&](uint64_t step) {
     return normal_tensor(Random(options.seed, {hash_text("decode"), step}), shape).expand({grid.batch, -1, -1, -1});
   };
-  const Tensor picture = sample(latents, options, draw(0), [&](int64_t step) { return draw(step + 1); });
-  return picture.slice(2, 0, grid.h * patch_).slice(3, 0, grid.w * patch_);
+  const Tensor image = sample(latents, options, draw(0), [&](int64_t step) { return draw(step + 1); });
+  return image.slice(2, 0, grid.h * patch_).slice(3, 0, grid.w * patch_);
 }
 
-// Each picture hides its tokens with probability `dropout`: all of them, or all but a random few.
+// Each image hides its tokens with probability `dropout`: all of them, or all but a random few.
 Tensor DiffusionDecoder::drawn_mask(const TokenGrid& grid, TrainingDraws& draws) const {
   const int64_t tokens = grid.h * grid.w;
   Tensor dropped = at::zeros({grid.batch, tokens}, at::kBool);
@@ -100,7 +100,7 @@ Tensor DiffusionDecoder::drawn_mask(const TokenGrid& grid, TrainingDraws& draws)
 
 Reconstruction DiffusionDecoder::train(const FeatureMap& features, const Tensor& x, TrainingDraws& draws) const {
   const int64_t multiple = unet_.multiple();
-  check(x.size(2) % multiple == 0 && x.size(3) % multiple == 0, "the sides of pictures that train a diffusion ",
+  check(x.size(2) % multiple == 0 && x.size(3) % multiple == 0, "the sides of images that train a diffusion ",
         "decoder must be multiples of ", multiple, ", got ", x.size(2), " x ", x.size(3));
   const Tensor t = draws.below(schedule_.steps(), x.size(0));
   const Tensor noise = draws.normal(x.sizes());

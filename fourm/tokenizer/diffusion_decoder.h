@@ -1,4 +1,4 @@
-// The diffusion decoder (paper appendix B.3): tokens condition a UNet that takes noise to a picture.
+// The diffusion decoder (paper appendix B.3): tokens condition a UNet that takes noise to an image.
 #pragma once
 
 #include "fourm/tokenizer/feature_map.h"
@@ -12,10 +12,10 @@ class DiffusionDecoder : public TokenDecoder {
   DiffusionDecoder(const Scope& scope, const TokenizerConfig& config);
   int64_t width() const override { return latent_width_; }
 
-  /// Draws one noise for all pictures of the batch, so that a picture depends on its tokens and the seed alone. Sizes
+  /// Draws one noise for all images of the batch, so that an image depends on its tokens and the seed alone. Sizes
   /// that the UNet cannot take are extended at the right and bottom, and cut again.
   Tensor operator()(const FeatureMap& features, const DecodeOptions& options) const override;
-  /// The denoising task at random time steps: the UNet's output, and the picture, noise or velocity it should be.
+  /// The denoising task at random time steps: the UNet's output, and the image, noise or velocity it should be.
   /// Sides of x must be multiples of the UNet's (32 pixels in official ones).
   Reconstruction train(const FeatureMap& features, const Tensor& x, TrainingDraws& draws) const override;
 

@@ -1,4 +1,4 @@
-// Features of a batch of pictures as packed rows, one a token: what passes between encoder, quantiser and decoder.
+// Features of a batch of images as packed rows, one a token: what passes between encoder, quantiser and decoder.
 #pragma once
 
 #include "fourm/tokenizer/decode_options.h"

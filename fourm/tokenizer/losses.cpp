@@ -22,13 +22,13 @@ Tensor cosine_over_space(const Tensor& output, const Tensor& target, const Tenso
 
 Tensor reconstruction_loss(const std::string& name, const Tensor& output, const Tensor& target, const Tensor& known) {
   const auto each = known.defined() ? at::Reduction::None : at::Reduction::Mean;
-  const Tensor planes = known.defined() ? known.squeeze(1) : known;                 // [B, H, W]
-  const Tensor pictures = known.defined() ? known.flatten(1).any(1, true) : known;  // [B, 1]
+  const Tensor planes = known.defined() ? known.squeeze(1) : known;               // [B, H, W]
+  const Tensor images = known.defined() ? known.flatten(1).any(1, true) : known;  // [B, 1]
   if (name == "mse") return known_mean(at::mse_loss(output, target, each), known);
   if (name == "l1") return known_mean(at::l1_loss(output, target, each), known);
   if (name == "smooth_l1") return known_mean(at::smooth_l1_loss(output, target, each), known);
   if (name == "cross_entropy") return known_mean(at::cross_entropy_loss(output, target, {}, each), planes);
-  if (name == "cosine") return known_mean(1 - cosine_over_space(output, target, known), pictures);
+  if (name == "cosine") return known_mean(1 - cosine_over_space(output, target, known), images);
   if (name == "cosine_1d") return known_mean(1 - at::cosine_similarity(output, target, 1), planes);
   if (name == "binary_cross_entropy") {
     const Tensor squashed = 2 * output.sigmoid() - 1;

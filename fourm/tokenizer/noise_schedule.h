@@ -1,4 +1,4 @@
-// The forward process of diffusion: how much of the picture is left at each time step (Ho et al. 2020; cosine: Nichol and
+// The forward process of diffusion: how much of the image is left at each time step (Ho et al. 2020; cosine: Nichol and
 // Dhariwal 2021; zero terminal SNR: Lin et al. 2023; shifted cosine: Hoogeboom et al. 2023).
 #pragma once
 
@@ -15,7 +15,7 @@ class NoiseSchedule {
   NoiseSchedule(const std::string& betas, int64_t steps, bool zero_terminal_snr);
 
   int64_t steps() const { return alpha_bar_.size(0); }
-  const Tensor& alpha_bar() const { return alpha_bar_; }  ///< [T], share of the picture in the variance
+  const Tensor& alpha_bar() const { return alpha_bar_; }  ///< [T], share of the image in the variance
   double alpha_bar(int64_t t) const;                      ///< 1 before the first step (t < 0)
 
   // Tensors [B, C, H, W], t Long [B] or [1].

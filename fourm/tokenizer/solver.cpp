@@ -22,8 +22,8 @@ void check_count(int64_t count, int64_t steps) {
 }
 
 constexpr double kSmallestVariance = 1e-20;
-// Half log signal-to-noise ratios between which logsnr steps lie: noise 12 times the picture, and a 20th of it.
-constexpr double kPictureBegins = -2.5, kNoiseEnds = 3;
+// Half log signal-to-noise ratios between which logsnr steps lie: noise 12 times the image, and a 20th of it.
+constexpr double kImageBegins = -2.5, kNoiseEnds = 3;
 
 }  // namespace
 
@@ -65,7 +65,7 @@ Estimate estimate(const NoiseSchedule& schedule, Prediction prediction, const Cl
   switch (prediction) {
     case Prediction::kSample: return {clipping(output), noise_of(schedule, noisy, output, t)};
     case Prediction::kNoise:
-      // Of pure noise nothing follows but that pictures are centred at 0.
+      // Of pure noise nothing follows but that images are centred at 0.
       return {clipping(now.signal > 0 ? (noisy - now.noise * output) / now.signal : at::zeros_like(noisy)), output};
     default: return {clipping(now.signal * noisy - now.noise * output), now.signal * output + now.noise * noisy};
   }
@@ -95,7 +95,7 @@ Tensor ddpm_step(const NoiseSchedule& schedule, const Tensor& noisy, const Estim
 Tensor DpmSolver::step(const Tensor& noisy, const Tensor& x0, int64_t t, int64_t previous) {
   const Level now(*schedule_, t), then(*schedule_, previous);
   Tensor guess = x0;
-  // First order where the log-ratio is infinite: at pure noise, the step after it, and into the picture itself.
+  // First order where the log-ratio is infinite: at pure noise, the step after it, and into the image itself.
   const double last_width = now.log_snr() - last_log_snr_, width = then.log_snr() - now.log_snr();
   if (last_x0_.defined() && std::isfinite(last_width) && std::isfinite(width))
     guess = x0 + width / (2 * last_width) * (x0 - last_x0_);
@@ -129,7 +129,7 @@ std::vector<int64_t> time_steps(const NoiseSchedule& schedule, const DecodeOptio
     spacing = options.solver == "dpm++" ? "logsnr" : options.solver == "ddim" ? "trailing" : "leading";
   if (spacing != "logsnr") return time_steps(total, count, spacing);
   std::vector<int64_t> visited{total - 1};
-  const double low = std::max(kPictureBegins, Level(schedule, total - 1).log_snr());
+  const double low = std::max(kImageBegins, Level(schedule, total - 1).log_snr());
   const double high = std::max(low, std::min(kNoiseEnds, Level(schedule, 0).log_snr()));
   int64_t t = total - 1;
   for (int64_t i = 1; i < count && t > 0; ++i) {

@@ -1,4 +1,4 @@
-// The reverse process of diffusion: from noise to the picture in few steps. DDPM (Ho et al. 2020), DDIM (Song et al.
+// The reverse process of diffusion: from noise to the image in few steps. DDPM (Ho et al. 2020), DDIM (Song et al.
 // 2021) as the original computes them, and the second-order multistep DPM-Solver++ (Lu et al. 2022).
 #pragma once
 
@@ -15,7 +15,7 @@ enum class Prediction { kSample, kNoise, kVelocity, kVelocityNoise };
 /// sample, epsilon, v_prediction or v_prediction-epsilon_loss; Error on another name.
 Prediction parse_prediction(const std::string& name);
 
-/// Bounds on the predicted picture.
+/// Bounds on the predicted image.
 struct Clipping {
   enum Kind { kNone, kClamp, kThreshold } kind = kNone;
   double quantile =
@@ -24,7 +24,7 @@ struct Clipping {
   Tensor operator()(const Tensor& x0) const;
 };
 
-/// A denoiser's opinion on a noisy picture.
+/// A denoiser's opinion on a noisy image.
 struct Estimate {
   Tensor x0, noise;
 };
@@ -34,7 +34,7 @@ Estimate estimate(const NoiseSchedule& schedule, Prediction prediction, const Cl
 /// The noise that goes with x0.
 Tensor noise_of(const NoiseSchedule& schedule, const Tensor& noisy, const Tensor& x0, int64_t t);
 
-// One step from t to `previous` (negative: the picture itself).
+// One step from t to `previous` (negative: the image itself).
 /// `fresh` is used when eta > 0.
 Tensor ddim_step(const NoiseSchedule& schedule, const Estimate& estimate, int64_t t, int64_t previous, double eta,
                  const Tensor& fresh);
@@ -57,7 +57,7 @@ class DpmSolver {
 /// Time steps of the original, largest first. trailing may give more than `count` when `count` does not divide `steps`.
 std::vector<int64_t> time_steps(int64_t steps, int64_t count, const std::string& spacing);
 /// The steps that a solver visits. logsnr: from the last one, then evenly in the log of the signal-to-noise ratio from
-/// where a picture begins to show to where noise is no longer seen; at most options.steps.
+/// where an image begins to show to where noise is no longer seen; at most options.steps.
 std::vector<int64_t> time_steps(const NoiseSchedule& schedule, const DecodeOptions& options);
 
 /// Runs the solver from `noise` [B, C, H, W]. predict(noisy, i) is the estimate at the i-th of time_steps(schedule, options);

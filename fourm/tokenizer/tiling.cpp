@@ -17,7 +17,7 @@ std::vector<int64_t> starts(int64_t length, int64_t side, int64_t grid) {
   return out;
 }
 
-// Weight of a tile along one side: 0 in its context, then a ramp; no ramp at the picture's own edges.
+// Weight of a tile along one side: 0 in its context, then a ramp; no ramp at the image's own edges.
 Tensor window(int64_t begin, int64_t side, int64_t length) {
   const int64_t context = side / 16, ramp = std::max<int64_t>(1, side / 8);
   const Tensor at = at::arange(side, at::kFloat) + 0.5;

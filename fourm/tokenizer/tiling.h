@@ -1,4 +1,4 @@
-// Pictures in overlapping tiles, for networks whose memory grows with the picture.
+// Images in overlapping tiles, for networks whose memory grows with the image.
 #pragma once
 
 #include <functional>
@@ -19,11 +19,11 @@ struct Tile {
 class Tiling {
  public:
   /// Tiles of `side` pixels that cover height x width, neighbours sharing at least a quarter of their side. Positions and
-  /// sides are multiples of `grid`, as height and width have to be. One tile when side is 0 or the picture fits in it.
+  /// sides are multiples of `grid`, as height and width have to be. One tile when side is 0 or the image fits in it.
   Tiling(int64_t height, int64_t width, int64_t side, int64_t grid);
   const std::vector<Tile>& tiles() const { return tiles_; }
 
-  /// Joins f(tile) [B, C, tile height, tile width] to a whole picture. Where tiles overlap, the first and last sixteenth
+  /// Joins f(tile) [B, C, tile height, tile width] to a whole image. Where tiles overlap, the first and last sixteenth
   /// of a tile's side (where it knows little of what follows) does not count and weights rise from there, so that there
   /// are no seams; all weights add up to 1.
   Tensor blend(const std::function<Tensor(const Tile&)>& f) const;

@@ -176,7 +176,7 @@ Tensor PatchedUnet::run(const Stage& stage, Tensor x, Shifts& shifts) {
 }
 
 Tensor PatchedUnet::operator()(const Tensor& noisy, const TimeShifts& all, const Tensor& condition) const {
-  check(noisy.size(2) % multiple() == 0 && noisy.size(3) % multiple() == 0, "the UNet takes pictures whose sides are ",
+  check(noisy.size(2) % multiple() == 0 && noisy.size(3) % multiple() == 0, "the UNet takes images whose sides are ",
         "multiples of ", multiple(), ", got ", noisy.size(2), " x ", noisy.size(3));
   Shifts shifts{all};
   const Tensor folded = channels_last(at::pixel_unshuffle(noisy, patch_));

@@ -24,7 +24,7 @@ struct Conv2d {
   Tensor with_residual(const Tensor& x, const Tensor& residual) const;  ///< residual + y
 };
 
-/// silu(norm(x + shift)) or norm(x), 32 groups. shift: one number a picture (or for all) and channel, [B or 1, C].
+/// silu(norm(x + shift)) or norm(x), 32 groups. shift: one number an image (or for all) and channel, [B or 1, C].
 struct GroupNorm {
   Tensor weight, bias;
   bool inference = false;  // nothing is kept for gradients
@@ -61,7 +61,7 @@ class PatchedUnet {
   using TimeShifts = std::vector<Tensor>;
   Tensor time_embedding(const Tensor& t) const;  ///< Long [n] -> [n, 4 * base width]
   TimeShifts time_shifts(const Tensor& t) const;
-  /// What the tokens' vectors [B, d, h, w] add to the first layer for pictures of height x width.
+  /// What the tokens' vectors [B, d, h, w] add to the first layer for images of height x width.
   Tensor condition(const Tensor& latents, int64_t height, int64_t width) const;
   /// noisy [B, C, H, W], H and W multiples of multiple() -> the same shape. Shifts of B time steps, or of one for all.
   Tensor operator()(const Tensor& noisy, const TimeShifts& shifts, const Tensor& condition) const;

@@ -8,7 +8,7 @@ namespace fourm {
 
 class CodeUsage {
  public:
-  /// Distinct codes are counted over windows of `window` tokens (256 pictures of 256 tokens in the original).
+  /// Distinct codes are counted over windows of `window` tokens (256 images of 256 tokens in the original).
   explicit CodeUsage(int64_t codebook_size, int64_t window = 65536);
 
   /// Tokens in [0, codebook_size).

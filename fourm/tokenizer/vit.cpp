@@ -55,10 +55,10 @@ VitEncoder::VitEncoder(const Scope& scope, const TokenizerConfig& config)
       proj_(Linear::convolution(scope["proj"], {trunk_.width, config.n_channels, patch_, patch_})) {}
 
 FeatureMap VitEncoder::operator()(const Tensor& x) const {
-  check(x.dim() == 4 && x.size(1) == proj_.weight.size(1), "the tokenizer expects pictures of ", proj_.weight.size(1),
+  check(x.dim() == 4 && x.size(1) == proj_.weight.size(1), "the tokenizer expects images of ", proj_.weight.size(1),
         " channels, got shape ", x.sizes());
-  check(x.size(2) > 0 && x.size(3) > 0 && x.size(2) % patch_ == 0 && x.size(3) % patch_ == 0, "a picture of ",
-        x.size(2), " x ", x.size(3), " does not divide into patches of ", patch_, " pixels; resize or crop it");
+  check(x.size(2) > 0 && x.size(3) > 0 && x.size(2) % patch_ == 0 && x.size(3) % patch_ == 0, "an image of ", x.size(2),
+        " x ", x.size(3), " does not divide into patches of ", patch_, " pixels; resize or crop it");
   const TokenGrid grid{x.size(0), x.size(2) / patch_, x.size(3) / patch_};
   const Tensor patches = x.view({grid.batch, x.size(1), grid.h, patch_, grid.w, patch_})
                              .permute({0, 2, 4, 1, 3, 5})

@@ -1,5 +1,5 @@
 // ViT encoder and decoder of the tokenizers: no class token, no final norm, an optional tanh MLP at the end, position
-// tables that follow the size of the picture.
+// tables that follow the size of the image.
 #pragma once
 
 #include <vector>
@@ -38,7 +38,7 @@ class VitEncoder : public TokenEncoder {
   Linear proj_;
 };
 
-/// Depthwise 7x7, norm, MLP, scaled residual (ConvNeXt) on pictures [B, C, H, W].
+/// Depthwise 7x7, norm, MLP, scaled residual (ConvNeXt) on images [B, C, H, W].
 struct ConvNextBlock {
   Tensor dw_weight, dw_bias, gamma;
   LayerNorm norm;

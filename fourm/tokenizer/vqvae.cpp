@@ -95,7 +95,7 @@ Tensor Tokenizer::encoder_input(const Tensor& x) const {
           ", this tokenizer knows 0 to ", *config_.n_labels - 1);
     return at::embedding(class_embedding_, x).to(at::kFloat).permute({0, 3, 1, 2});
   }
-  check(x.dim() == 4 && x.is_floating_point(), "this tokenizer expects pictures [B, C, H, W] of floats, got ",
+  check(x.dim() == 4 && x.is_floating_point(), "this tokenizer expects images [B, C, H, W] of floats, got ",
         x.toString(), " ", x.sizes());
   if (!config_.undo_std) return x;
   const Tensor mean = at::tensor({0.485F, 0.456F, 0.406F}).view({1, 3, 1, 1});

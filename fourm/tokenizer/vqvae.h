@@ -26,7 +26,7 @@ class Tokenizer {
   const Parameters& parameters() const { return *parameters_; }
   Quantizer& quantizer() { return *quantizer_; }
 
-  /// What encode() takes: pictures or feature maps [B, C, H, W] float, or labels [B, H, W] int64 when n_labels is set;
+  /// What encode() takes: images or feature maps [B, C, H, W] float, or labels [B, H, W] int64 when n_labels is set;
   /// H and W multiples of the patch. Gives tokens [B, h, w] int64, or [B, heads, h, w] with more than one codebook.
   Tensor encode(const Tensor& x) const;
   /// Tokens as from encode(), any grid -> [B, C, H, W] (class logits when n_labels is set).

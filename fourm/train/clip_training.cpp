@@ -11,7 +11,7 @@
 #include "fourm/data/annotation.h"
 #include "fourm/data/crop.h"
 #include "fourm/data/source.h"
-#include "fourm/tokenizer/picture_batch.h"
+#include "fourm/tokenizer/image_batch.h"
 #include "fourm/train/trainer.h"
 #include "fourm/train/visits.h"
 
@@ -21,11 +21,11 @@ namespace {
 enum Purpose : uint64_t { kOrder, kCaption, kFlip };
 
 struct Described {
-  StoredPicture picture;
+  StoredImage image;
   std::vector<std::string> captions;
 };
 
-// The samples that have picture and caption; of each the middle square.
+// The samples that have image and caption; of each the middle square.
 std::vector<Described> load_described(const std::string& data, int64_t size, int64_t most) {
   const Source source = Source::open(data);
   std::vector<int64_t> usable;
@@ -37,8 +37,8 @@ std::vector<Described> load_described(const std::string& data, int64_t size, int
     const int64_t i = usable[k];
     const std::string where = source.origin(i, "caption");
     const InputConfig rgb;
-    samples[k].picture =
-        centre_square(rgb, decode_picture(rgb, source.read(i, "rgb"), source.origin(i, "rgb")), static_cast<int>(size));
+    samples[k].image = centre_square(rgb, decode_stored_image(rgb, source.read(i, "rgb"), source.origin(i, "rgb")),
+                                     static_cast<int>(size));
     samples[k].captions = decode_annotation(source.read(i, "caption"), source.extension(i, "caption"), where).texts;
     check(!samples[k].captions.empty(), where, ": holds no captions");
   });
@@ -53,16 +53,16 @@ class ClipTraining : public Objective {
     if (!recipe.eval_data.empty())
       eval_samples_ = load_described(recipe.eval_data, recipe.model.image_size, recipe.eval_samples);
     check(static_cast<int64_t>(samples_.size()) >= recipe.batch, recipe.data, ": holds ",
-          counted(samples_.size(), "described picture"), ", fewer than a batch of ", recipe.batch);
+          counted(samples_.size(), "described image"), ", fewer than a batch of ", recipe.batch);
     model_.parameters().make_trainable();
-    note("training on ", counted(samples_.size(), "described picture"), ", ", eval_samples_.size(), " held out; ",
+    note("training on ", counted(samples_.size(), "described image"), ", ", eval_samples_.size(), " held out; ",
          counted(model_.parameters().count(), "parameter"));
   }
 
   Parameters& parameters() override { return model_.parameters(); }
 
   StepResult loss(int64_t index) override {
-    std::vector<const StoredPicture*> pictures;
+    std::vector<const StoredImage*> images;
     std::vector<std::string> texts;
     std::vector<bool> flips;
     for (int64_t visit = index * recipe_.batch; visit < (index + 1) * recipe_.batch; ++visit) {
@@ -70,12 +70,12 @@ class ClipTraining : public Objective {
       const Described& sample = samples_[visits_.sample(visit, static_cast<int64_t>(samples_.size()))];
       const std::string& caption = Random(recipe_.seed, {kCaption, key}).pick(sample.captions);
       flips.push_back(recipe_.flip && Random(recipe_.seed, {kFlip, key}).chance(0.5));
-      pictures.push_back(&sample.picture);
+      images.push_back(&sample.image);
       texts.push_back(flips.back() ? mirror_words(caption) : caption);
     }
     const Tensor scale = model_.scale();
-    const Tensor loss = contrastive_loss(model_.embed_pictures(picture_batch({}, pictures, flips)),
-                                         model_.embed_texts(texts), scale, groups_of(texts));
+    const Tensor loss = contrastive_loss(model_.embed_images(image_batch({}, images, flips)), model_.embed_texts(texts),
+                                         scale, groups_of(texts));
     return {loss, {{"scale", scale.item<double>()}}};
   }
 
@@ -83,27 +83,27 @@ class ClipTraining : public Objective {
     if (eval_samples_.empty()) return {};
     const NoGradGuard no_grad;
     const auto n = static_cast<int64_t>(eval_samples_.size());
-    std::vector<Tensor> pictures, texts;
+    std::vector<Tensor> images, texts;
     std::vector<std::string> captions;
     for (int64_t begin = 0; begin < n; begin += recipe_.batch) {
-      std::vector<const StoredPicture*> batch;
+      std::vector<const StoredImage*> batch;
       for (int64_t i = begin; i < std::min(n, begin + recipe_.batch); ++i) {
         const auto& all = eval_samples_[i].captions;
         captions.push_back(*std::max_element(all.begin(), all.end(),
                                              [](const auto& a, const auto& b) { return a.size() < b.size(); }));
-        batch.push_back(&eval_samples_[i].picture);
+        batch.push_back(&eval_samples_[i].image);
       }
-      pictures.push_back(model_.embed_pictures(picture_batch({}, batch)));
+      images.push_back(model_.embed_images(image_batch({}, batch)));
       texts.push_back(model_.embed_texts({captions.begin() + begin, captions.end()}));
     }
     const auto groups = groups_of(captions);
-    const Tensor all_pictures = at::cat(pictures), all_texts = at::cat(texts);
-    Evaluation result{retrieval(all_pictures, all_texts, groups), {}, {}};
+    const Tensor all_images = at::cat(images), all_texts = at::cat(texts);
+    Evaluation result{retrieval(all_images, all_texts, groups), {}, {}};
     for (const auto& [name, share] : result.metrics) {
       const double among = name.ends_with("5") ? 5 : 1;
       result.baselines[name] = {std::min(1.0, among / static_cast<double>(n)), true, "a guess"};
     }
-    result.metrics["loss"] = contrastive_loss(all_pictures, all_texts, model_.scale(), groups).item<double>();
+    result.metrics["loss"] = contrastive_loss(all_images, all_texts, model_.scale(), groups).item<double>();
     return result;
   }
 

@@ -17,13 +17,13 @@ struct ClipRecipe {
   template <class Visitor>
   void fields(Visitor& v) {
     v("out", out, "the run folder; the same command goes on where a run stopped", KeyRole::kChangeable);
-    v("data", data, "data set with rgb/ and caption/; pictures are held in memory", KeyRole::kChangeable);
+    v("data", data, "data set with rgb/ and caption/; images are held in memory", KeyRole::kChangeable);
     v("eval_data", eval_data, "held-out data set; empty = no evaluation", KeyRole::kChangeable);
     v("text_tokenizer", text_tokenizer, "tokenizer.json of the captions", KeyRole::kChangeable);
     v("seed", seed, "of weights, order, choice of captions and flips");
     v("batch", batch, "pairs a micro-batch, which are told from each other; more are harder and teach more");
     v("eval_samples", eval_samples, "samples of an evaluation, each with its longest caption", KeyRole::kChangeable);
-    v("flip", flip, "mirror half of the pictures, and left and right in their captions");
+    v("flip", flip, "mirror half of the images, and left and right in their captions");
     v("model", model, "image and text encoder");
     v("training", training, "the loop");
   }

@@ -4,27 +4,23 @@
 #include <cmath>
 #include <set>
 
-#include "fourm/core/json.h"
 #include "fourm/core/log.h"
 #include "fourm/core/parallel.h"
 #include "fourm/core/strings.h"
+#include "fourm/data/carry_over.h"
 #include "fourm/data/member_name.h"
 #include "fourm/data/sample_image.h"
-#include "fourm/data/shard_plan.h"
-#include "fourm/data/source.h"
 #include "fourm/data/token_set.h"
+#include "fourm/data/token_writer.h"
 #include "fourm/io/model_folder.h"
-#include "fourm/io/tar.h"
 #include "fourm/io/weights.h"
 #include "fourm/modality/modality.h"
-#include "fourm/text/unicode.h"
-#include "fourm/tokenizer/picture_tokenizer.h"
-#include "fourm/train/carry_over.h"
+#include "fourm/tokenizer/image_tokenizer.h"
 
 namespace fourm {
 namespace {
 
-constexpr size_t kBatch = 64;  // pictures encoded at once
+constexpr size_t kBatch = 64;  // images encoded at once
 
 // "tok_depth@128" is made from the files in depth/.
 std::string source_folder(std::string_view modality) {
@@ -34,8 +30,9 @@ std::string source_folder(std::string_view modality) {
 
 struct NamedTokenizer {
   std::string modality, folder;  // "tok_depth@128", "depth"
-  PictureTokenizer tokenizer;
+  ImageTokenizer tokenizer;
   bool vectors = false;  // reads a vector of a whole image, not a map
+  size_t square = 0;     // of Squares: what it reads
 
   int size() const { return static_cast<int>(tokenizer.image_size()); }
   int64_t patch() const { return tokenizer.config().patch_size; }
@@ -47,6 +44,28 @@ struct NamedTokenizer {
 struct PixelSize {
   std::string modality;
   int size;
+  size_t square = 0;  // of Squares
+};
+
+// The files of a folder, decoded in one way.
+struct Decoding {
+  std::string folder;
+  InputConfig input;
+};
+
+// Crops of decoded files, resized to squares.
+struct Square {
+  size_t decoding;
+  int size;
+};
+
+// A sample from files that are read and decoded once.
+struct PreparedSample {
+  int64_t index = 0;
+  std::string broken;                              // why it is left out; empty: it is not
+  std::vector<CropView> views;                     // a crop each
+  std::vector<std::vector<StoredImage>> squares;   // by Square, a crop each; empty where the sample lacks the file
+  std::vector<std::optional<std::string>> copies;  // bytes by copied modality
 };
 
 // A row of modalities.yaml.
@@ -67,29 +86,32 @@ class Pretokenizer {
  public:
   explicit Pretokenizer(const PretokenizeOptions& options)
       : o_(options), source_(Source::open(options.data, options.skip_broken ? &faults_ : nullptr)) {
-    check(o_.crops > 0 && o_.shard_size > 0, "--crops and --shard-size should be at least 1");
-    check(o_.workers > 0 && o_.worker >= 0 && o_.worker < o_.workers, "--worker should be K/N with K from 0 to N - 1");
+    check(o_.crops > 0 && o_.shard_size > 0, "crops and shard_size should be at least 1");
+    check(o_.workers > 0 && o_.worker >= 0 && o_.worker < o_.workers, "worker should be from 0 to workers - 1");
     open_tokenizers();
     check(!tokenizers_.empty(), o_.data, ": holds nothing that the tokenizers read");
     for (int64_t i = 0; i < source_.size(); ++i) check_shard_key(source_.name(i), o_.data);
     choose_pixels();
-    std::set<std::string> used = folders();
-    used.insert("crop_settings");
+    plan_squares();
+    std::set<std::string> used{"crop_settings"};
+    for (const Decoding& d : decodings_) used.insert(d.folder);
     CarryOver carry = plan_carry_over(source_, used, o_.crops);
-    copied_ = std::move(carry.copied);
+    layout_.copied = std::move(carry.copied);
     for (const auto& [modality, reason] : carry.left_out)
       warn(modality, " of ", o_.data, " is not carried over: ", reason);
+    // Captions of a set with crops of its own may be about those, mirrored as they are.
+    layout_.texts_of_crops = source_.has("crop_settings") && !has_whole_image_texts(source_);
+    layout_.shard_size = o_.shard_size;
   }
 
   void run() {
-    settle();
-    const auto shards = static_cast<int64_t>(shards_.size());
-    Progress progress("tokenize", shards);
-    for (int64_t shard = o_.worker; shard < shards; shard += o_.workers) {
-      if (is_whole(shard))
+    const TokenWriter writer(source_, o_.out, layout_, settings());
+    Progress progress("tokenize", writer.shards());
+    for (int64_t shard = o_.worker; shard < writer.shards(); shard += o_.workers) {
+      if (is_current(writer, shard))
         progress.skip();
       else
-        make_shard(shard);
+        make_shard(writer, shard);
       progress.update(shard + 1);
     }
     list_broken();
@@ -97,7 +119,7 @@ class Pretokenizer {
       warn(o_.out.string(), ": ", counted(unknown.count, "sample"), " of the shards made now ",
            unknown.count == 1 ? "has" : "have", " no ", modality, ", since a crop has no known pixel (", unknown.first,
            unknown.count > 1 ? ", ...)" : ")");
-    note(o_.out.string(), ": ", counted(source_.size(), "sample"), " in ", counted(shards, "shard"),
+    note(o_.out.string(), ": ", counted(source_.size(), "sample"), " in ", counted(writer.shards(), "shard"),
          o_.workers > 1 ? concat(", of which worker ", o_.worker, " made its part") : "");
   }
 
@@ -116,7 +138,7 @@ class Pretokenizer {
         warn(o_.data, ": has no ", from, " for the tokenizer ", modality);
         continue;
       }
-      tokenizers_.push_back({modality, from, PictureTokenizer::open(folder, Precision::kF32, modality)});
+      tokenizers_.push_back({modality, from, ImageTokenizer::open(folder, Precision::kF32, modality)});
       NamedTokenizer& t = tokenizers_.back();
       const TokenizerConfig& config = t.tokenizer.config();
       check(config.codebook_size <= 1 << 15, modality, ": tokens of a codebook of ", config.codebook_size,
@@ -130,7 +152,7 @@ class Pretokenizer {
       std::string weights;
       for (const auto& file : weight_files(model_folder(folder))) weights += read_file(file);
       made_from_[modality] = hash_text(weights);
-      rows_[modality] = row_of(t);
+      layout_.rows[modality] = row_of(t);
     }
   }
 
@@ -144,7 +166,7 @@ class Pretokenizer {
     return false;
   }
 
-  // Those asked for; else the sizes of tok_rgb; without it the largest size of any tokenizer.
+  // The given sizes; else the sizes of tok_rgb; without it the largest size of any tokenizer.
   void choose_pixels() {
     if (!source_.has("rgb")) return;
     std::map<int, int64_t> patches;  // size -> patch
@@ -159,72 +181,44 @@ class Pretokenizer {
       const int64_t patch = patches.begin()->second;
       patches.clear();
       for (const int64_t size : o_.pixels) {
-        check(size > 0 && size <= 1 << 14 && size % patch == 0, "--pixels ", size,
-              ": expected a multiple of the patch, ", patch);
+        check(size > 0 && size <= 1 << 14 && size % patch == 0, "pixels ", size, ": expected a multiple of the patch, ",
+              patch);
         patches[static_cast<int>(size)] = patch;
       }
     }
     for (const auto& [size, patch] : patches) {
       const std::string name = concat("rgb@", size);
       pixels_.push_back({name, size});
-      rows_[name] = concat("  ", name, ": {kind: pixels, image_size: ", size, ", patch_size: ", patch, "}\n");
+      layout_.rows[name] = concat("  ", name, ": {kind: pixels, image_size: ", size, ", patch_size: ", patch, "}\n");
     }
   }
 
-  // OUT says what it was made from; another run must agree with it, but for the list of samples.
-  void settle() {
-    std::vector<std::string> names;
-    for (int64_t i = 0; i < source_.size(); ++i) {
-      names.push_back(source_.name(i));
-      check(to_valid_utf8(names.back()) == names.back(), o_.data, ": the name ", printable(names.back()),
-            " is not valid UTF-8; rename the files of this sample");
-    }
-    std::vector<std::string> modalities;
-    for (const auto& [modality, row] : rows_) modalities.push_back(modality);
-    modalities.insert(modalities.end(), copied_.begin(), copied_.end());
-    Json record{{"modalities", modalities},
-                {"crops", o_.crops},
-                {"shard_size", o_.shard_size},
-                {"seed", o_.seed},
-                {"min_crop_scale", o_.crop.min_scale},
-                {"flip", o_.crop.flip}};
-    if (Json units = depth_units(); !units.is_null()) record["depth_unit"] = std::move(units);
-    for (const auto& [modality, hash] : made_from_) record["tokenizers"][modality] = hash;
-    const fs::path file = o_.out / "made_from.json";
-    make_folder(o_.out);
-    const bool again = fs::exists(file);
-    if (again) {
-      const Json before = read_json(file);
-      check(before.is_object(), file.string(), ": should be an object");
-      check(!before.contains("names"), file.string(),
-            ": the shards there were made by an earlier version and do not say which samples they hold; remove the "
-            "folder or give another --out");
-      Json settings = before;
-      settings.erase("samples");
-      settings.erase("shards");
-      for (const Json& either : {record, settings})
-        for (const auto& item : either.items())
-          check(record.contains(item.key()) && settings.contains(item.key()) &&
-                    record[item.key()] == settings[item.key()],
-                file.string(), ": the shards there were made with another '", item.key(),
-                "'; remove the folder or give another --out");
-    }
-    shards_ = plan_shards(records(), names, o_.shard_size);
-    // A shard with other samples than it should have is not whole any more.
-    for (int64_t shard = 0; shard < static_cast<int64_t>(shards_.size()); ++shard)
-      if (ShardRecord::exists(records(), shard) && !agrees(ShardRecord::read(records(), shard), shard))
-        fs::remove(path("crop_settings", shard));
-    record["samples"] = source_.size();
-    record["shards"] = shards_.size();
-    if (!again) {
-      std::string table = "modalities:\n";
-      for (const auto& [modality, row] : rows_) table += row;
-      write_file(o_.out / "modalities.yaml", table);
-      // Captions of a set with crops of its own may be about those, mirrored as they are.
-      if (source_.has("crop_settings") && !has_whole_image_texts(source_))
-        write_file(o_.out / "dataset.yaml", "texts: crops\n");
-    }
-    if (!again || read_json(file) != record) write_json(file, record);
+  // Each folder is decoded once, each size of its crops is resized once.
+  void plan_squares() {
+    const auto index_of = [](auto& list, const auto& same, const auto& item) {
+      const auto found = std::find_if(list.begin(), list.end(), same);
+      if (found != list.end()) return static_cast<size_t>(found - list.begin());
+      list.push_back(item);
+      return list.size() - 1;
+    };
+    const auto square = [&](const std::string& folder, const InputConfig& input, int size) {
+      const size_t decoding = index_of(
+          decodings_, [&](const Decoding& d) { return d.folder == folder && d.input == input; },
+          Decoding{folder, input});
+      return index_of(
+          squares_, [&](const Square& s) { return s.decoding == decoding && s.size == size; }, Square{decoding, size});
+    };
+    for (auto& t : tokenizers_) t.square = square(t.folder, t.tokenizer.input(), t.size());
+    for (auto& p : pixels_) p.square = square("rgb", InputConfig(), p.size);
+  }
+
+  // What decides the bytes of the shards, beside the layout.
+  Json settings() const {
+    Json settings{
+        {"crops", o_.crops}, {"seed", o_.seed}, {"min_crop_scale", o_.crop.min_scale}, {"flip", o_.crop.flip}};
+    if (Json units = depth_units(); !units.is_null()) settings["depth_unit"] = std::move(units);
+    for (const auto& [modality, hash] : made_from_) settings["tokenizers"][modality] = hash;
+    return settings;
   }
 
   // The unit of all depth files, null where none is stated; or, where folders differ, the unit of each folder.
@@ -243,68 +237,60 @@ class Pretokenizer {
     return differ ? folders : folders.empty() ? Json() : folders.front();
   }
 
-  fs::path records() const { return o_.out / ".shards"; }
-  fs::path path(const std::string& modality, int64_t shard) const { return o_.out / modality / shard_name(shard); }
-
-  // Of which files the samples of a shard have.
-  uint64_t files_of(int64_t shard) const {
-    std::string files;
-    for (const int64_t i : shards_[shard])
-      for (const auto& modality : source_.modalities())
-        if (source_.has(i, modality)) files += source_.name(i) + "\n" + modality + "\n";
-    return hash_text(files);
-  }
-
-  bool agrees(const ShardRecord& record, int64_t shard) const {
-    const auto& planned = shards_[shard];
-    return std::equal(planned.begin(), planned.end(), record.samples.begin(), record.samples.end(),
-                      [&](int64_t i, const std::string& name) { return source_.name(i) == name; }) &&
-           record.files == files_of(shard);
-  }
-
-  // Made before, from these samples, and what was broken then is broken still.
-  bool is_whole(int64_t shard) {
-    // The crop settings come last: with them the shard is whole.
-    if (!fs::exists(path("crop_settings", shard)) || !ShardRecord::exists(records(), shard)) return false;
-    const ShardRecord record = ShardRecord::read(records(), shard);
-    for (const int64_t i : shards_[shard]) {
-      if (!record.broken.contains(source_.name(i))) continue;
-      std::string reason;
-      examine(i, &reason);
-      if (reason.empty()) return false;
-    }
-    for (const auto& [name, reason] : record.broken) broken_.push_back(reason);
+  // Whether the shard is complete and what was broken then is broken still.
+  bool is_current(const TokenWriter& writer, int64_t shard) {
+    if (!writer.is_complete(shard)) return false;
+    const auto broken = writer.broken(shard);
+    for (const int64_t i : writer.samples(shard))
+      if (broken.contains(source_.name(i)) && prepare(i).broken.empty()) return false;
+    for (const auto& [name, reason] : broken) broken_.push_back(reason);
     return true;
   }
 
-  struct Sample {
-    int64_t index;
-    std::vector<CropView> views;
-  };
-
-  // The crops of a sample, once all of its files are found sound. With --skip-broken the reason goes to `broken`.
-  Sample examine(int64_t i, std::string* broken) const {
+  // The crops of a sample and the files that are copied with it. With skip_broken a fault is noted in the sample.
+  PreparedSample prepare(int64_t i) const {
     try {
-      Sample sample = crops_of(i);
+      PreparedSample sample;
+      sample.index = i;
+      std::vector<std::optional<StoredImage>> images(decodings_.size());
+      for (size_t d = 0; d < decodings_.size(); ++d)
+        if (source_.has(i, decodings_[d].folder)) images[d] = decode(i, decodings_[d]);
+      sample.views = views_of(i, images);
       for (const auto& t : tokenizers_)
-        if (source_.has(i, t.folder)) check_input(t, sample);
-      for (const auto& modality : copied_)
-        if (is_copied(source_, i, modality)) copied_bytes(source_, i, modality, sample.views, o_.crops);
+        if (const auto& image = images[squares_[t.square].decoding]) check_input(t, *image, sample);
+      for (const Square& square : squares_) {
+        const InputConfig& input = decodings_[square.decoding].input;
+        auto& crops = sample.squares.emplace_back();
+        if (const auto& image = images[square.decoding])
+          for (int64_t c = 0; c < o_.crops; ++c)
+            crops.push_back(input.has_features() ? *image
+                                                 : cut_square(input, *image, to_cut(sample.views[c]), square.size));
+      }
+      for (const auto& modality : layout_.copied) {
+        auto& copy = sample.copies.emplace_back();
+        if (is_copied(source_, i, modality)) copy = copied_bytes(source_, i, modality, sample.views, o_.crops);
+      }
       return sample;
     } catch (const Error& error) {
-      if (!o_.skip_broken) throw Error(std::string(error.what()) + "; --skip-broken leaves such samples out");
-      *broken = error.what();
-      return {i, {}};
+      if (!o_.skip_broken) throw Error(std::string(error.what()) + "; skip_broken leaves such samples out");
+      PreparedSample left_out;
+      left_out.index = i;
+      left_out.broken = error.what();
+      return left_out;
     }
   }
 
+  StoredImage decode(int64_t i, const Decoding& d) const {
+    return decode_stored_image(d.input, source_.read(i, d.folder), source_.origin(i, d.folder),
+                               units_.of(source_.file(i, d.folder)));
+  }
+
   // That the tokenizer knows what the file holds.
-  void check_input(const NamedTokenizer& t, const Sample& sample) const {
+  void check_input(const NamedTokenizer& t, const StoredImage& image, const PreparedSample& sample) const {
     const InputConfig& input = t.tokenizer.input();
     if (!input.has_features() && !input.has_labels()) return;
     const std::string where = source_.origin(sample.index, t.folder);
-    const StoredPicture picture = decode(sample.index, t.folder, input);
-    const int width = picture_width(picture), height = picture_height(picture);
+    const int width = width_of(image), height = height_of(image);
     if (input.has_features()) {
       const int64_t side = t.vectors ? 1 : t.grid();
       check(width == side && height == side, where, ": holds ", height, "x", width, " vectors, ", t.modality, " reads ",
@@ -314,126 +300,9 @@ class Pretokenizer {
       return;
     }
     const int64_t known = t.tokenizer.config().n_labels.value_or(256) - input.label_offset;
-    for (const int label : std::get<Image>(picture).pixels)
+    for (const int label : std::get<Image>(image).pixels)
       check(label < known || label == 255, where, ": holds the label ", label, ", ", t.modality, " knows 0 to ",
             known - 1);
-  }
-
-  // The crops of a sample: its own, or drawn for the size of its images.
-  Sample crops_of(int64_t i) const {
-    Sample sample{i, {}};
-    int width = 0, height = 0;
-    std::string sized;
-    for (const auto& folder : folders()) {
-      if (!source_.has(i, folder) || input(folder).has_features()) continue;
-      const StoredPicture picture = decode(i, folder);
-      const int w = picture_width(picture), h = picture_height(picture);
-      check(sized.empty() || (w == width && h == height), source_.origin(i, folder), ": is ", w, "x", h, ", but ",
-            sized, " of the sample is ", width, "x", height, "; `fourm data check` lists such files");
-      width = w, height = h, sized = folder;
-    }
-    for (const auto& t : tokenizers_)  // a sample of features alone: of an image of the tokenizer's size
-      if (width == 0 && t.tokenizer.input().has_features() && source_.has(i, t.folder)) width = height = t.size();
-    if (source_.has(i, "crop_settings")) {
-      const std::string where = source_.origin(i, "crop_settings");
-      const auto size = width > 0 ? std::optional(ImageSize{width, height}) : image_size(source_, i);
-      sample.views = decode_crop_settings(source_.read(i, "crop_settings"), where, size);
-      check(static_cast<int64_t>(sample.views.size()) >= o_.crops, where, ": holds ",
-            counted(static_cast<int64_t>(sample.views.size()), "crop"), ", --crops asks for ", o_.crops);
-      sample.views.resize(o_.crops);
-    } else if (width > 0) {
-      sample.views = draw_views(width, height, o_.crops, o_.crop, Random(o_.seed, {hash_text(source_.name(i))}));
-    }
-    if (width == 0) return sample;
-    for (auto& view : sample.views) {
-      check(view.top + view.crop_height <= height && view.left + view.crop_width <= width,
-            source_.origin(i, sized.empty() ? "crop_settings" : sized), ": is ", width, "x", height,
-            ", but a crop reaches ", view.left + view.crop_width, "x", view.top + view.crop_height,
-            "; its crop settings are of another image");
-    }
-    return sample;
-  }
-
-  std::set<std::string> folders() const {
-    std::set<std::string> all;
-    for (const auto& t : tokenizers_) all.insert(t.folder);
-    if (!pixels_.empty()) all.insert("rgb");
-    return all;
-  }
-
-  InputConfig input(const std::string& folder) const {
-    for (const auto& t : tokenizers_)
-      if (t.folder == folder) return t.tokenizer.input();
-    return {};
-  }
-  StoredPicture decode(int64_t i, const std::string& folder) const { return decode(i, folder, input(folder)); }
-  StoredPicture decode(int64_t i, const std::string& folder, const InputConfig& kind) const {
-    return decode_picture(kind, source_.read(i, folder), source_.origin(i, folder), units_.of(source_.file(i, folder)));
-  }
-
-  void make_shard(int64_t shard) {
-    remove_halves(shard);
-    fs::remove(path("crop_settings", shard));
-    const std::vector<int64_t>& planned = shards_[shard];
-    const auto n = static_cast<int64_t>(planned.size());
-    std::vector<Sample> samples(n);
-    std::vector<std::string> reasons(n);
-    parallel_for(n, [&](int64_t k) { samples[k] = examine(planned[k], &reasons[k]); });
-    ShardRecord record;
-    record.files = files_of(shard);
-    for (int64_t k = 0; k < n; ++k) {
-      record.samples.push_back(source_.name(planned[k]));
-      if (reasons[k].empty()) continue;
-      record.broken[record.samples.back()] = reasons[k];
-      broken_.push_back(reasons[k]);
-    }
-    std::erase_if(samples, [&](const Sample& s) { return record.broken.contains(source_.name(s.index)); });
-    record.write(records(), shard);
-    for (const auto& t : tokenizers_) write_tokens(t, samples, path(t.modality, shard));
-    for (const auto& p : pixels_) write_pixels(p, samples, path(p.modality, shard));
-    for (const auto& modality : copied_) write_copies(modality, samples, path(modality, shard));
-    write_tar(path("crop_settings", shard), [&](TarWriter& tar) {
-      for (const Sample& s : samples)
-        if (!s.views.empty()) tar.add(source_.name(s.index) + ".npy", encode_npy(encode_crop_settings(s.views)));
-    });
-  }
-
-  void list_broken() const {
-    for (const auto& fault : faults_) warn("left out: ", fault.text());
-    for (const auto& reason : broken_) warn("left out: ", reason);
-    if (!broken_.empty())
-      warn(counted(static_cast<int64_t>(broken_.size()), "broken sample was", "broken samples were"), " left out");
-  }
-
-  // What a kill left half written.
-  void remove_halves(int64_t shard) const {
-    for (const auto& folder : fs::directory_iterator(o_.out)) {
-      if (!folder.is_directory()) continue;
-      for (const auto& file : fs::directory_iterator(folder))
-        if (file.path().filename().string().starts_with("." + shard_name(shard) + ".tmp")) fs::remove(file.path());
-    }
-  }
-
-  // The samples of a shard that have `folder`, each with its crops as squares, a batch at a time.
-  template <class Use>
-  void each_batch(const std::string& folder, const InputConfig& input, int size, const std::vector<Sample>& samples,
-                  const Use& use) const {
-    std::vector<const Sample*> having;
-    for (const Sample& s : samples)
-      if (source_.has(s.index, folder)) having.push_back(&s);
-    const size_t most = std::max<size_t>(1, kBatch / static_cast<size_t>(o_.crops));
-    for (size_t begin = 0; begin < having.size(); begin += most) {
-      const size_t n = std::min(most, having.size() - begin);
-      std::vector<StoredPicture> squares(n * o_.crops);
-      parallel_for(static_cast<int64_t>(n), [&](int64_t k) {
-        const Sample& s = *having[begin + k];
-        const StoredPicture picture = decode(s.index, folder, input);
-        for (int64_t c = 0; c < o_.crops; ++c)
-          squares[k * o_.crops + c] =
-              input.has_features() ? picture : cut_square(input, picture, to_cut(s.views[c]), size);
-      });
-      use(std::vector<const Sample*>(having.begin() + begin, having.begin() + begin + n), squares);
-    }
   }
 
   // A feature map was made of the middle square and cannot be cut; only that crop has it.
@@ -441,62 +310,124 @@ class Pretokenizer {
     const CropView middle = centre_view(static_cast<int>(view.width), static_cast<int>(view.height));
     check(!view.flip && view.top == middle.top && view.left == middle.left && view.crop_height == middle.crop_height &&
               view.crop_width == middle.crop_width,
-          where, ": feature maps are of the middle square, other crops have none; use --crops 1 and no crop_settings");
+          where, ": feature maps are of the middle square, other crops have none; use 1 crop and no crop_settings");
   }
 
-  // Whether each crop of the sample, the k-th of `squares`, has a known pixel; otherwise its tokens would say nothing.
-  bool all_known(const NamedTokenizer& t, int64_t index, const std::vector<StoredPicture>& squares, size_t k) {
-    if (t.tokenizer.input().none_is_a_class()) return true;
-    for (int64_t c = 0; c < o_.crops; ++c)
-      if (!any_known(known_pixels(t.tokenizer.input(), squares[k * o_.crops + c]))) {
-        Unknown& unknown = unknown_[t.modality];
-        if (unknown.count++ == 0) unknown.first = source_.origin(index, t.folder);
-        return false;
+  // The crops of a sample: its own, or drawn for the size of its images. Error when the images differ in size.
+  std::vector<CropView> views_of(int64_t i, const std::vector<std::optional<StoredImage>>& images) const {
+    std::optional<ImageSize> size;
+    std::string sized = "crop_settings";  // the folder of an image of that size
+    for (size_t d = 0; d < decodings_.size(); ++d) {
+      const auto& [folder, input] = decodings_[d];
+      if (!images[d] || input.has_features()) continue;
+      const ImageSize found{width_of(*images[d]), height_of(*images[d])};
+      check(!size || found == *size, source_.origin(i, folder), ": is ", found.width, "x", found.height, ", but ",
+            sized, " of the sample is ", size.value_or(found).width, "x", size.value_or(found).height,
+            "; `fourm data check` lists such files");
+      size = found;
+      sized = folder;
+    }
+    for (const auto& t : tokenizers_)  // a sample of features alone: of an image of the tokenizer's size
+      if (!size && t.tokenizer.input().has_features() && source_.has(i, t.folder)) size = ImageSize{t.size(), t.size()};
+    std::vector<CropView> views;
+    if (source_.has(i, "crop_settings")) {
+      const std::string where = source_.origin(i, "crop_settings");
+      views = decode_crop_settings(source_.read(i, "crop_settings"), where, size ? size : image_size(source_, i));
+      check(static_cast<int64_t>(views.size()) >= o_.crops, where, ": holds ",
+            counted(static_cast<int64_t>(views.size()), "crop"), ", expected at least ", o_.crops);
+      views.resize(o_.crops);
+    } else if (size) {
+      views = draw_views(size->width, size->height, o_.crops, o_.crop, Random(o_.seed, {hash_text(source_.name(i))}));
+    }
+    for (const auto& view : views)
+      check(!size || (view.top + view.crop_height <= size->height && view.left + view.crop_width <= size->width),
+            source_.origin(i, sized), ": is ", view.width, "x", view.height, ", but a crop reaches ",
+            view.left + view.crop_width, "x", view.top + view.crop_height, "; its crop settings are of another image");
+    return views;
+  }
+
+  // Prepares and encodes a batch of samples at a time.
+  void make_shard(const TokenWriter& writer, int64_t shard) {
+    const std::vector<int64_t>& planned = writer.samples(shard);
+    const size_t most = std::max<size_t>(1, kBatch / static_cast<size_t>(o_.crops));
+    TokenWriter::Shard out = writer.begin(shard);
+    std::map<std::string, std::string> broken;
+    for (size_t begin = 0; begin < planned.size(); begin += most) {
+      std::vector<PreparedSample> samples(std::min(most, planned.size() - begin));
+      parallel_for(static_cast<int64_t>(samples.size()), [&](int64_t k) { samples[k] = prepare(planned[begin + k]); });
+      for (const auto& sample : samples) {
+        if (sample.broken.empty()) continue;
+        broken[source_.name(sample.index)] = sample.broken;
+        broken_.push_back(sample.broken);
       }
-    return true;
+      std::erase_if(samples, [](const PreparedSample& s) { return !s.broken.empty(); });
+      for (const auto& t : tokenizers_) write_tokens(t, samples, out);
+      for (const auto& p : pixels_) write_pixels(p, samples, out);
+      for (const auto& sample : samples) write_copies(sample, out);
+    }
+    out.commit(broken);
   }
 
-  void write_tokens(const NamedTokenizer& t, const std::vector<Sample>& samples, const fs::path& file) {
-    write_tar(file, [&](TarWriter& tar) {
-      each_batch(t.folder, t.tokenizer.input(), t.size(), samples, [&](const auto& having, const auto& squares) {
-        const std::vector<TokenMap> maps = t.tokenizer.encode(squares);
-        for (size_t k = 0; k < having.size(); ++k) {
-          if (!all_known(t, having[k]->index, squares, k)) continue;
-          std::vector<int64_t> tokens;
-          for (int64_t c = 0; c < o_.crops; ++c) {
-            const auto& one = maps[k * o_.crops + c].tokens;
-            tokens.insert(tokens.end(), one.begin(), one.end());
-          }
-          const auto length = static_cast<int64_t>(tokens.size()) / o_.crops;
-          tar.add(source_.name(having[k]->index) + ".npy",
-                  encode_npy(npy_from_integers(tokens, {o_.crops, length}, "i2")));
-        }
-      });
-    });
+  void write_tokens(const NamedTokenizer& t, const std::vector<PreparedSample>& samples, TokenWriter::Shard& out) {
+    std::vector<StoredImage> squares;
+    std::vector<int64_t> of;  // the samples of the squares
+    for (const auto& sample : samples) {
+      const auto& crops = sample.squares[t.square];
+      if (crops.empty() || !all_known(t, sample.index, crops)) continue;
+      squares.insert(squares.end(), crops.begin(), crops.end());
+      of.push_back(sample.index);
+    }
+    if (squares.empty()) return;
+    const std::vector<TokenMap> maps = t.tokenizer.encode(squares);
+    for (size_t k = 0; k < of.size(); ++k) {
+      std::vector<int64_t> tokens;
+      for (int64_t c = 0; c < o_.crops; ++c) {
+        const auto& one = maps[k * o_.crops + c].tokens;
+        tokens.insert(tokens.end(), one.begin(), one.end());
+      }
+      const auto length = static_cast<int64_t>(tokens.size()) / o_.crops;
+      out.add(t.modality, source_.name(of[k]) + ".npy",
+              encode_npy(npy_from_integers(tokens, {o_.crops, length}, "i2")));
+    }
   }
 
-  void write_pixels(const PixelSize& p, const std::vector<Sample>& samples, const fs::path& file) const {
-    write_tar(file, [&](TarWriter& tar) {
-      each_batch("rgb", {}, p.size, samples, [&](const auto& having, const auto& squares) {
-        for (size_t k = 0; k < having.size(); ++k) {
-          NpyArray array{"u1", {o_.crops, p.size, p.size, 3}, {}};
-          for (int64_t c = 0; c < o_.crops; ++c) {
-            const Image& image = std::get<Image>(squares[k * o_.crops + c]);
-            array.bytes.append(image.pixels.begin(), image.pixels.end());
-          }
-          tar.add(source_.name(having[k]->index) + ".npy", encode_npy(array));
-        }
-      });
-    });
+  // Whether each crop of the sample has a known pixel; otherwise its tokens would say nothing.
+  bool all_known(const NamedTokenizer& t, int64_t index, const std::vector<StoredImage>& crops) {
+    const InputConfig& input = t.tokenizer.input();
+    if (input.none_is_a_class() || std::all_of(crops.begin(), crops.end(), [&](const StoredImage& crop) {
+          return any_known(known_pixels(input, crop));
+        }))
+      return true;
+    Unknown& unknown = unknown_[t.modality];
+    if (unknown.count++ == 0) unknown.first = source_.origin(index, t.folder);
+    return false;
   }
 
-  void write_copies(const std::string& modality, const std::vector<Sample>& samples, const fs::path& file) const {
-    write_tar(file, [&](TarWriter& tar) {
-      for (const Sample& s : samples)
-        if (is_copied(source_, s.index, modality))
-          tar.add(source_.name(s.index) + "." + source_.extension(s.index, modality),
-                  copied_bytes(source_, s.index, modality, s.views, o_.crops));
-    });
+  void write_pixels(const PixelSize& p, const std::vector<PreparedSample>& samples, TokenWriter::Shard& out) const {
+    for (const auto& sample : samples) {
+      if (sample.squares[p.square].empty()) continue;
+      NpyArray array{"u1", {o_.crops, p.size, p.size, 3}, {}};
+      for (const StoredImage& crop : sample.squares[p.square]) {
+        const auto& pixels = std::get<Image>(crop).pixels;
+        array.bytes.append(pixels.begin(), pixels.end());
+      }
+      out.add(p.modality, source_.name(sample.index) + ".npy", encode_npy(array));
+    }
+  }
+
+  void write_copies(const PreparedSample& sample, TokenWriter::Shard& out) const {
+    const std::string& name = source_.name(sample.index);
+    for (size_t m = 0; m < layout_.copied.size(); ++m)
+      if (const auto& bytes = sample.copies[m])
+        out.add(layout_.copied[m], name + "." + source_.extension(sample.index, layout_.copied[m]), *bytes);
+    if (!sample.views.empty()) out.add("crop_settings", name + ".npy", encode_npy(encode_crop_settings(sample.views)));
+  }
+
+  void list_broken() const {
+    for (const auto& fault : faults_) warn("left out: ", fault.text());
+    for (const auto& reason : broken_) warn("left out: ", reason);
+    if (!broken_.empty())
+      warn(counted(static_cast<int64_t>(broken_.size()), "broken sample was", "broken samples were"), " left out");
   }
 
   // Samples without tokens of a modality, because none of its pixels are known.
@@ -509,12 +440,12 @@ class Pretokenizer {
   std::vector<Fault> faults_;  // of the layout; before source_, which fills it
   Source source_;
   DepthUnits units_;
+  TokenSetLayout layout_;
   std::vector<NamedTokenizer> tokenizers_;
   std::vector<PixelSize> pixels_;
-  std::vector<std::string> copied_;            // modalities
+  std::vector<Decoding> decodings_;
+  std::vector<Square> squares_;
   std::map<std::string, uint64_t> made_from_;  // modality -> hash of the tokenizer's weights
-  std::map<std::string, std::string> rows_;    // of modalities.yaml, by modality
-  std::vector<std::vector<int64_t>> shards_;   // the samples of each
   std::map<std::string, Unknown> unknown_;     // by modality, of the shards made now
   std::vector<std::string> broken_;            // why samples of this worker's shards were left out
 };

@@ -173,9 +173,9 @@ void RunFolder::draw_curves() const {
   write_file(folder_ / "curves.svg", curves_svg(read_file(folder_ / "metrics.jsonl"), folder_.filename().string()));
 }
 
-void RunFolder::picture(int64_t step, const std::string& name, std::string_view png) {
-  events_->picture(name, step, png);
-  write_file(folder_ / "pictures" / concat(name, "-", six_digits(step), ".png"), png);
+void RunFolder::image(int64_t step, const std::string& name, std::string_view png) {
+  events_->image(name, step, png);
+  write_file(folder_ / "images" / concat(name, "-", six_digits(step), ".png"), png);
 }
 
 void RunFolder::checkpoint(int64_t step, int64_t keep, const std::function<void(const fs::path&)>& fill) {

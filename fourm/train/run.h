@@ -3,8 +3,8 @@
 //   recipe.yaml                   the recipe with every key, as the run last used it
 //   metrics.jsonl                 a line a record, in the order of steps
 //   curves.svg                    the same as curves, drawn anew after each evaluation
-//   events.out.tfevents.*         the same for TensorBoard, with pictures
-//   pictures/NAME-000500.png      what an evaluation shows
+//   events.out.tfevents.*         the same for TensorBoard, with images
+//   images/NAME-000500.png      what an evaluation shows
 //   checkpoints/step-000500/      written beside, synced and renamed: there whole or not at all
 //   model/                        the finished model
 #pragma once
@@ -78,8 +78,8 @@ class RunFolder {
   void record(int64_t step, const std::string& kind, const Metrics& metrics);
   /// Draws all records so far into curves.svg.
   void draw_curves() const;
-  /// For TensorBoard, and as pictures/NAME-000500.png.
-  void picture(int64_t step, const std::string& name, std::string_view png);
+  /// For TensorBoard, and as images/NAME-000500.png.
+  void image(int64_t step, const std::string& name, std::string_view png);
 
   /// `fill` writes the files into the folder that it is given. The newest `keep` checkpoints stay.
   void checkpoint(int64_t step, int64_t keep, const std::function<void(const fs::path&)>& fill);

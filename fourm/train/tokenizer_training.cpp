@@ -9,8 +9,8 @@
 #include "fourm/eval/measures.h"
 #include "fourm/io/image_file.h"
 #include "fourm/modality/feature_colours.h"
+#include "fourm/tokenizer/image_batch.h"
 #include "fourm/tokenizer/losses.h"
-#include "fourm/tokenizer/picture_batch.h"
 #include "fourm/tokenizer/usage.h"
 #include "fourm/tokenizer/vqvae.h"
 #include "fourm/train/trainer.h"
@@ -21,14 +21,14 @@ namespace {
 
 enum Purpose : uint64_t { kOrder, kFlip, kCrop, kSize };
 
-constexpr int kShownPictures = 8;
+constexpr int kShownImages = 8;
 
 // A random crop, resized to a square. Features stay as they are: they belong to the crop they were extracted from.
-StoredPicture random_square(const InputConfig& input, const StoredPicture& picture, int64_t size,
-                            const CropOptions& crop, Random random) {
-  if (input.has_features()) return picture;
-  const CropView view = random_view(picture_width(picture), picture_height(picture), crop, random);
-  return cut_square(input, picture, to_cut(view), static_cast<int>(size));
+StoredImage random_square(const InputConfig& input, const StoredImage& image, int64_t size, const CropOptions& crop,
+                          Random random) {
+  if (input.has_features()) return image;
+  const CropView view = random_view(width_of(image), height_of(image), crop, random);
+  return cut_square(input, image, to_cut(view), static_cast<int>(size));
 }
 
 // Mirroring is drawn at each visit instead (TokenizerRecipe::flip).
@@ -47,22 +47,22 @@ CropOptions crop_options(const TokenizerRecipe& recipe) {
           .flip = 0};
 }
 
-// Features are shown in the colours of the picture that they should be.
-Image shown(const InputConfig& input, const StoredPicture& picture, const StoredPicture& truth) {
-  if (!input.has_features()) return display(input, picture);
-  return FeatureColours(std::get<Raster<float>>(truth))(std::get<Raster<float>>(picture));
+// Features are shown in the colours of the image that they should be.
+Image shown(const InputConfig& input, const StoredImage& image, const StoredImage& truth) {
+  if (!input.has_features()) return display(input, image);
+  return FeatureColours(std::get<Raster<float>>(truth))(std::get<Raster<float>>(image));
 }
 
-// Inputs above, reconstructions below, of some pictures all over the list.
-Image comparison(const InputConfig& input, const std::vector<StoredPicture>& pictures,
-                 const std::vector<StoredPicture>& reconstructions) {
-  const int count = std::min<int>(kShownPictures, static_cast<int>(pictures.size()));
-  const int w = picture_width(pictures[0]), h = picture_height(pictures[0]);
+// Inputs above, reconstructions below, of some images all over the list.
+Image comparison(const InputConfig& input, const std::vector<StoredImage>& images,
+                 const std::vector<StoredImage>& reconstructions) {
+  const int count = std::min<int>(kShownImages, static_cast<int>(images.size()));
+  const int w = width_of(images[0]), h = height_of(images[0]);
   Image sheet(count * w, 2 * h, 3);
   for (int i = 0; i < count; ++i)
     for (int row = 0; row < 2; ++row) {
-      const size_t at = i * pictures.size() / count;
-      const Image tile = shown(input, (row ? reconstructions : pictures)[at], pictures[at]);
+      const size_t at = i * images.size() / count;
+      const Image tile = shown(input, (row ? reconstructions : images)[at], images[at]);
       for (int y = 0; y < h; ++y) std::copy_n(tile.at(0, y), 3 * w, sheet.at(i * w, row * h + y));
     }
   return sheet;
@@ -92,7 +92,7 @@ std::shared_ptr<Tokenizer> first_tokenizer(const TokenizerRecipe& recipe) {
   return tokenizer;
 }
 
-// The config of `start_from` for pictures of `size`. Its position tables are then of that size.
+// The config of `start_from` for images of `size`. Its position tables are then of that size.
 TokenizerConfig resized(TokenizerConfig config, int64_t size) {
   for (auto* side : {&config.image_size_enc, &config.image_size_dec})
     if (*side) *side = **side * size / config.image_size;
@@ -107,21 +107,21 @@ class TokenizerTraining : public Objective {
         input_(*recipe.tokenizer.input),
         crop_(crop_options(recipe)),
         tokenizer_(first_tokenizer(recipe)) {
-    files_ = picture_files(recipe.data);
+    files_ = training_images(recipe.data);
     std::vector<fs::path> held_out;
     if (recipe.eval_data.empty()) {
-      check(static_cast<int64_t>(files_.size()) > recipe.eval_pictures, recipe.data, ": ",
-            counted(files_.size(), "picture"), ", expected more than the ", recipe.eval_pictures, " of eval_pictures");
-      held_out.assign(files_.end() - recipe.eval_pictures, files_.end());
-      files_.resize(files_.size() - recipe.eval_pictures);
+      check(static_cast<int64_t>(files_.size()) > recipe.eval_images, recipe.data, ": ",
+            counted(files_.size(), "image"), ", expected more than the ", recipe.eval_images, " of eval_images");
+      held_out.assign(files_.end() - recipe.eval_images, files_.end());
+      files_.resize(files_.size() - recipe.eval_images);
     } else {
-      held_out = picture_files(recipe.eval_data);
-      held_out.resize(std::min<size_t>(held_out.size(), recipe.eval_pictures));
+      held_out = training_images(recipe.eval_data);
+      held_out.resize(std::min<size_t>(held_out.size(), recipe.eval_images));
     }
-    if (recipe.crops > 0) pictures_ = load_squares(input_, files_, recipe.size, recipe.crops, recipe.seed, crop_);
-    eval_pictures_ = load_squares(input_, held_out, recipe.size, recipe.eval_crops, recipe.seed, crop_);
+    if (recipe.crops > 0) images_ = load_squares(input_, files_, recipe.size, recipe.crops, recipe.seed, crop_);
+    eval_images_ = load_squares(input_, held_out, recipe.size, recipe.eval_crops, recipe.seed, crop_);
     tokenizer_->parameters().make_trainable();
-    note("training on ", counted(visited(), recipe.crops > 0 ? "square" : "file"), ", ", eval_pictures_.size(),
+    note("training on ", counted(visited(), recipe.crops > 0 ? "square" : "file"), ", ", eval_images_.size(),
          " held out; ", counted(tokenizer_->parameters().count(), "parameter"));
   }
 
@@ -129,15 +129,15 @@ class TokenizerTraining : public Objective {
 
   StepResult loss(int64_t index) override {
     const int64_t first = index * recipe_.batch;
-    std::vector<StoredPicture> read;
+    std::vector<StoredImage> read;
     if (recipe_.crops == 0) read = read_batch(first, size_of(index));
-    std::vector<const StoredPicture*> batch;
+    std::vector<const StoredImage*> batch;
     std::vector<bool> flips;
     for (int64_t i = 0; i < recipe_.batch; ++i) {
-      batch.push_back(read.empty() ? &pictures_[visits_.sample(first + i, visited())] : &read[i]);
+      batch.push_back(read.empty() ? &images_[visits_.sample(first + i, visited())] : &read[i]);
       flips.push_back(recipe_.flip && Random(recipe_.seed, {kFlip, static_cast<uint64_t>(first + i)}).chance(0.5));
     }
-    const Tensor x = picture_batch(input_, batch, flips);
+    const Tensor x = image_batch(input_, batch, flips);
     SeededDraws draws(recipe_.seed, static_cast<uint64_t>(index));
     const auto step = tokenizer_->train_forward(x, draws);
     const Tensor reconstruction =
@@ -159,10 +159,10 @@ class TokenizerTraining : public Objective {
   bool can_skip_steps() const override { return false; }
 
   Evaluation evaluate(int64_t) override {
-    if (eval_pictures_.empty()) return {};
-    const auto report = evaluate_tokenizer(PictureTokenizer(tokenizer_), eval_pictures_);
+    if (eval_images_.empty()) return {};
+    const auto report = evaluate_tokenizer(ImageTokenizer(tokenizer_), eval_images_);
     Evaluation result{report.measures, {}, {}};
-    result.pictures["reconstructions"] = encode_png(comparison(input_, eval_pictures_, report.reconstructions));
+    result.images["reconstructions"] = encode_png(comparison(input_, eval_images_, report.reconstructions));
     if (const auto flat = report.measures.find("psnr_block_mean"); flat != report.measures.end())
       result.baselines["psnr"] = {flat->second, true, "the mean colour of each patch"};
     return result;
@@ -171,22 +171,22 @@ class TokenizerTraining : public Objective {
   void save(const fs::path& folder) override { tokenizer_->save(folder); }
 
  private:
-  int64_t visited() const { return static_cast<int64_t>(recipe_.crops > 0 ? pictures_.size() : files_.size()); }
+  int64_t visited() const { return static_cast<int64_t>(recipe_.crops > 0 ? images_.size() : files_.size()); }
 
   int64_t size_of(int64_t index) const {
     if (recipe_.sizes.empty()) return recipe_.size;
     return Random(recipe_.seed, {kSize, static_cast<uint64_t>(index)}).pick(recipe_.sizes);
   }
 
-  std::vector<StoredPicture> read_batch(int64_t first, int64_t size) {
+  std::vector<StoredImage> read_batch(int64_t first, int64_t size) {
     std::vector<fs::path> files;
     for (int64_t i = 0; i < recipe_.batch; ++i) files.push_back(files_[visits_.sample(first + i, visited())]);
-    std::vector<StoredPicture> pictures(files.size());
+    std::vector<StoredImage> images(files.size());
     parallel_for(recipe_.batch, [&](int64_t i) {
-      pictures[i] = random_square(input_, read_picture(input_, files[i], units_), size, crop_,
-                                  Random(recipe_.seed, {kCrop, static_cast<uint64_t>(first + i)}));
+      images[i] = random_square(input_, read_stored_image(input_, files[i], units_), size, crop_,
+                                Random(recipe_.seed, {kCrop, static_cast<uint64_t>(first + i)}));
     });
-    return pictures;
+    return images;
   }
 
   TokenizerRecipe recipe_;
@@ -195,13 +195,25 @@ class TokenizerTraining : public Objective {
   DepthUnits units_;
   std::shared_ptr<Tokenizer> tokenizer_;
   std::vector<fs::path> files_;
-  std::vector<StoredPicture> pictures_, eval_pictures_;
+  std::vector<StoredImage> images_, eval_images_;
   Visits visits_{recipe_.seed, kOrder};
 };
 
 }  // namespace
 
+static void rename_eval_images(YAML::Node& node) {
+  if (!node["eval_pictures"].IsDefined()) return;
+  node["eval_images"] = node["eval_pictures"];
+  node.remove("eval_pictures");
+}
+
 void TokenizerRecipe::migrate(YAML::Node& node, const std::string& origin) {
+  if (const YAML::Node images = node["eval_pictures"]; images.IsDefined()) {
+    check(!node["eval_images"].IsDefined(), origin,
+          ": eval_pictures is the former name of eval_images; give one of them");
+    warn(origin, ": 'eval_pictures' is read as 'eval_images'; the next version no longer reads it");
+    rename_eval_images(node);
+  }
   const char* threshold = "threshold_ema_dead_code";
   if (YAML::Node tokenizer = node["tokenizer"];
       tokenizer.IsDefined() && tokenizer.IsMap() && tokenizer.remove(threshold))
@@ -223,6 +235,7 @@ void TokenizerRecipe::migrate(YAML::Node& node, const std::string& origin) {
 }
 
 void TokenizerRecipe::migrate_run(YAML::Node& stored, const std::string& origin, int format) const {
+  rename_eval_images(stored);
   if (YAML::Node config = stored["tokenizer"]; config.IsDefined() && config.IsMap()) {
     config.remove("threshold_ema_dead_code");  // follows from dead_code_coef
     const auto before = config["image_size"].as<int64_t>(tokenizer.image_size);
@@ -249,9 +262,9 @@ void TokenizerRecipe::migrate_run(YAML::Node& stored, const std::string& origin,
 static double positions(const TokenizerRecipe& recipe) {
   const TokenizerConfig& c = recipe.tokenizer;
   if (c.input && c.input->has_features()) {
-    const StoredPicture map = read_picture(*c.input, picture_files(recipe.data).front());
+    const StoredImage map = read_stored_image(*c.input, training_images(recipe.data).front());
     const int64_t patch = c.patch_proj && !mlp_sizes(c.enc_type) ? c.patch_size : 1;
-    return static_cast<double>((picture_width(map) / patch) * (picture_height(map) / patch));
+    return static_cast<double>((width_of(map) / patch) * (height_of(map) / patch));
   }
   const std::vector<int64_t> sizes = recipe.sizes.empty() ? std::vector<int64_t>{recipe.size} : recipe.sizes;
   double sum = 0;
@@ -270,42 +283,41 @@ double dead_code_threshold(const TokenizerRecipe& recipe) {
   return batch * tokens / (recipe.dead_code_coef * static_cast<double>(c.codebook_size));
 }
 
-std::vector<fs::path> picture_files(const fs::path& folder) { return list_images(folder, {".npy"}); }
+std::vector<fs::path> training_images(const fs::path& folder) { return list_images(folder, {".npy"}); }
 
-std::vector<StoredPicture> load_squares(const InputConfig& input, const std::vector<fs::path>& files, int64_t size,
-                                        int64_t crops, uint64_t seed, const CropOptions& crop,
-                                        const DepthUnits& units) {
+std::vector<StoredImage> load_squares(const InputConfig& input, const std::vector<fs::path>& files, int64_t size,
+                                      int64_t crops, uint64_t seed, const CropOptions& crop, const DepthUnits& units) {
   check(size > 0 && size <= 4096 && crops > 0, "size and crops must be positive (size at most 4096)");
-  std::vector<std::vector<StoredPicture>> squares(files.size());
+  std::vector<std::vector<StoredImage>> squares(files.size());
   parallel_for(static_cast<int64_t>(files.size()), [&](int64_t i) {
-    const StoredPicture picture = read_picture(input, files[i], units);
+    const StoredImage image = read_stored_image(input, files[i], units);
     if (crops == 1) {
-      squares[i].push_back(centre_square(input, picture, static_cast<int>(size)));
+      squares[i].push_back(centre_square(input, image, static_cast<int>(size)));
       return;
     }
-    const int64_t shorter = std::min(picture_width(picture), picture_height(picture));
+    const int64_t shorter = std::min(width_of(image), height_of(image));
     const auto count = std::max<int64_t>(1, crops * shorter / size);
     for (int64_t c = 0; c < count; ++c)
-      squares[i].push_back(random_square(input, picture, size, crop,
+      squares[i].push_back(random_square(input, image, size, crop,
                                          Random(seed, {kCrop, static_cast<uint64_t>(i), static_cast<uint64_t>(c)})));
   });
-  std::vector<StoredPicture> all;
+  std::vector<StoredImage> all;
   for (auto& of_file : squares) std::move(of_file.begin(), of_file.end(), std::back_inserter(all));
   return all;
 }
 
-ReconstructionReport evaluate_tokenizer(const PictureTokenizer& tokenizer, const std::vector<StoredPicture>& pictures,
+ReconstructionReport evaluate_tokenizer(const ImageTokenizer& tokenizer, const std::vector<StoredImage>& images,
                                         const DecodeOptions& options) {
   const InputConfig& input = tokenizer.input();
-  const std::vector<TokenMap> tokens = tokenizer.encode(pictures);
+  const std::vector<TokenMap> tokens = tokenizer.encode(images);
   ReconstructionReport report{{}, tokenizer.decode(tokens, options)};
   CodeUsage usage(tokenizer.config().codebook_size);
   for (const auto& t : tokens) usage.add(t.tokens.data(), static_cast<int64_t>(t.tokens.size()));
-  std::map<std::string, std::vector<double>> scores;  // of each picture
+  std::map<std::string, std::vector<double>> scores;  // of each image
   Confusion confusion(256, input.has_labels() ? std::optional<uint8_t>(255) : std::nullopt);
   const auto patch = static_cast<int>(tokenizer.config().patch_size);
-  for (size_t i = 0; i < pictures.size(); ++i) {
-    const StoredPicture &truth = pictures[i], &got = report.reconstructions[i];
+  for (size_t i = 0; i < images.size(); ++i) {
+    const StoredImage &truth = images[i], &got = report.reconstructions[i];
     const KnownPixels known = known_pixels(input, truth);
     if (!any_known(known)) continue;
     if (input.standardise) {
@@ -321,12 +333,12 @@ ReconstructionReport evaluate_tokenizer(const PictureTokenizer& tokenizer, const
     } else if (input.has_labels() || input.kind == "mask") {
       confusion.add(std::get<Image>(got), std::get<Image>(truth));
     } else {
-      const Image &picture = std::get<Image>(truth), &copy = std::get<Image>(got);
-      scores["psnr"].push_back(bounded_psnr(copy, picture, known));
-      scores["ssim"].push_back(ssim(copy, picture, known));
+      const Image &image = std::get<Image>(truth), &copy = std::get<Image>(got);
+      scores["psnr"].push_back(bounded_psnr(copy, image, known));
+      scores["ssim"].push_back(ssim(copy, image, known));
       // What one colour a token would give: the least that a tokenizer has to beat.
-      scores["psnr_block_mean"].push_back(bounded_psnr(block_mean(picture, patch, known), picture, known));
-      if (input.kind == "normal") scores["mean_angle"].push_back(mean_angle(copy, picture, known));
+      scores["psnr_block_mean"].push_back(bounded_psnr(block_mean(image, patch, known), image, known));
+      if (input.kind == "normal") scores["mean_angle"].push_back(mean_angle(copy, image, known));
     }
   }
   auto& m = report.measures;
@@ -351,11 +363,11 @@ Outcome train_tokenizer(const TokenizerRecipe& given, const StopToken& stop) {
   recipe.tokenizer.validate("the recipe's 'tokenizer'");
   // The result states its kind, since its folder has another name.
   recipe.tokenizer.input =
-      recipe.tokenizer.picture_input(recipe.start_from.empty() ? "" : name_in_path(recipe.start_from));
+      recipe.tokenizer.image_input(recipe.start_from.empty() ? "" : name_in_path(recipe.start_from));
   check(!recipe.out.empty(), "the recipe names no run folder: set 'out'");
-  check(!recipe.data.empty(), "the recipe names no pictures: set 'data'");
-  check(recipe.batch > 0 && recipe.crops >= 0 && recipe.eval_crops > 0 && recipe.eval_pictures >= 0,
-        "batch and eval_crops must be positive, crops and eval_pictures not negative");
+  check(!recipe.data.empty(), "the recipe names no images: set 'data'");
+  check(recipe.batch > 0 && recipe.crops >= 0 && recipe.eval_crops > 0 && recipe.eval_images >= 0,
+        "batch and eval_crops must be positive, crops and eval_images not negative");
   crop_options(recipe);
   std::vector<int64_t> sizes = recipe.sizes;
   check(sizes.empty() || recipe.crops == 0, "several 'sizes' need crops = 0: squares are then cut at each visit");

@@ -1,9 +1,9 @@
-// Training and measuring tokenizers of pictures (paper appendix B.3, Table 3): the recipe of `fourm tokenizer train`,
+// Training and measuring tokenizers of images (paper appendix B.3, Table 3): the recipe of `fourm tokenizer train`,
 // and what it runs.
 #pragma once
 
 #include "fourm/data/crop.h"
-#include "fourm/tokenizer/picture_tokenizer.h"
+#include "fourm/tokenizer/image_tokenizer.h"
 #include "fourm/train/config.h"
 
 namespace fourm {
@@ -11,7 +11,7 @@ namespace fourm {
 struct TokenizerRecipe {
   std::string out, data, eval_data, start_from, loss = "mse";
   uint64_t seed = 0;
-  int64_t size = 128, crops = 1, eval_crops = 1, eval_pictures = 256, batch = 32;
+  int64_t size = 128, crops = 1, eval_crops = 1, eval_images = 256, batch = 32;
   std::vector<int64_t> sizes;
   bool flip = true;
   std::vector<double> crop_scale{0.8, 1}, crop_ratio{3.0 / 4, 4.0 / 3};
@@ -22,8 +22,8 @@ struct TokenizerRecipe {
   template <class V>
   void fields(V& v) {
     v("out", out, "the run folder; the same command goes on where a run stopped", KeyRole::kChangeable);
-    v("data", data, "folder of pictures of one kind", KeyRole::kChangeable);
-    v("eval_data", eval_data, "folder of held-out pictures; empty: the last ones of 'data' are held out",
+    v("data", data, "folder of images of one kind", KeyRole::kChangeable);
+    v("eval_data", eval_data, "folder of held-out images; empty: the last ones of 'data' are held out",
       KeyRole::kChangeable);
     v("start_from", start_from,
       "a tokenizer whose config and weights training begins with; of 'tokenizer' only 'input' is read then, where that "
@@ -32,19 +32,19 @@ struct TokenizerRecipe {
       KeyRole::kChangeable);
     v("loss", loss, "mse, l1, smooth_l1, cross_entropy (labels), cosine, cosine_1d or binary_cross_entropy");
     v("seed", seed, "of weights, order, flips and restarts");
-    v("size", size, "pixels a side; pictures are cut square and resized. Feature maps keep their own size");
+    v("size", size, "pixels a side; images are cut square and resized. Feature maps keep their own size");
     v("sizes", sizes, "several resolutions: each micro-batch has one of these sizes; needs crops = 0");
     v("crops", crops,
-      "1: the middle square of each picture; more: random crops, that many for each `size` pixels of its shorter "
+      "1: the middle square of each image; more: random crops, that many for each `size` pixels of its shorter "
       "side; 0: a new random crop at each visit, read from the file every time");
     v("crop_scale", crop_scale,
       "least and most area of a random crop, over the area of the image (paper Table 3: 0.8 and 1)");
     v("crop_ratio", crop_ratio,
       "least and most width over height of a random crop, which is then resized to a square (paper Table 3: 3/4, 4/3)");
     v("eval_crops", eval_crops, "the same for evaluations, 1 or more", KeyRole::kChangeable);
-    v("eval_pictures", eval_pictures, "picture files of an evaluation");
-    v("batch", batch, "pictures a micro-batch");
-    v("flip", flip, "mirror half of the pictures");
+    v("eval_images", eval_images, "image files of an evaluation");
+    v("batch", batch, "images a micro-batch");
+    v("flip", flip, "mirror half of the images");
     v("codebook_weight", codebook_weight, "weight of the code loss");
     v("dead_code_coef", dead_code_coef, "a code used less than 1/coef of its even share is restarted; 0: never");
     v("tokenizer", tokenizer, "encoder, quantiser, decoder and input");
@@ -58,7 +58,7 @@ struct TokenizerRecipe {
   void migrate_run(YAML::Node& stored, const std::string& origin, int format) const;
 };
 
-/// The running usage below which a code is restarted: batch * tokens a picture / (dead_code_coef * codebook_size), where
+/// The running usage below which a code is restarted: batch * tokens an image / (dead_code_coef * codebook_size), where
 /// the batch is that of a whole step (paper appendix B.3). 0: never. The tokens of feature maps are counted in the first
 /// file of `data`, since maps are not resized to `size`.
 double dead_code_threshold(const TokenizerRecipe& recipe);
@@ -66,22 +66,22 @@ double dead_code_threshold(const TokenizerRecipe& recipe);
 /// Trains and leaves the tokenizer in OUT/model.
 Outcome train_tokenizer(const TokenizerRecipe& recipe, const StopToken& stop = {});
 
-/// Squares of `size` pixels of the picture files, as TokenizerRecipe::crops (1 or more) says.
-std::vector<StoredPicture> load_squares(const InputConfig& input, const std::vector<fs::path>& files, int64_t size,
-                                        int64_t crops, uint64_t seed, const CropOptions& crop = {},
-                                        const DepthUnits& units = DepthUnits());
+/// Squares of `size` pixels of the image files, as TokenizerRecipe::crops (1 or more) says.
+std::vector<StoredImage> load_squares(const InputConfig& input, const std::vector<fs::path>& files, int64_t size,
+                                      int64_t crops, uint64_t seed, const CropOptions& crop = {},
+                                      const DepthUnits& units = DepthUnits());
 /// The files of a folder and the folders below it that may hold images or maps (io/image_file.h).
-std::vector<fs::path> picture_files(const fs::path& folder);
+std::vector<fs::path> training_images(const fs::path& folder);
 
 struct ReconstructionReport {
   /// rgb, grey: psnr, ssim, psnr_block_mean; normal: these and mean_angle; depth: abs_rel, delta1, or standardised_l1;
-  /// semseg, mask: miou, accuracy; features: cosine. Always: usage, perplexity. Only known pixels count (known_pixels); pictures without
+  /// semseg, mask: miou, accuracy; features: cosine. Always: usage, perplexity. Only known pixels count (known_pixels); images without
   /// any count nowhere.
   std::map<std::string, double> measures;
-  std::vector<StoredPicture> reconstructions;
+  std::vector<StoredImage> reconstructions;
 };
-/// Encodes and decodes the pictures; `options` are for diffusion decoders.
-ReconstructionReport evaluate_tokenizer(const PictureTokenizer& tokenizer, const std::vector<StoredPicture>& pictures,
+/// Encodes and decodes the images; `options` are for diffusion decoders.
+ReconstructionReport evaluate_tokenizer(const ImageTokenizer& tokenizer, const std::vector<StoredImage>& images,
                                         const DecodeOptions& options = {});
 
 }  // namespace fourm

@@ -139,7 +139,7 @@ class Trainer {
     const Evaluation result = objective_.evaluate(step_);
     if (average_) average_->swap();
     if (!result.metrics.empty()) run_.record(step_, "eval", result.metrics);
-    for (const auto& [name, png] : result.pictures) run_.picture(step_, name, png);
+    for (const auto& [name, png] : result.images) run_.image(step_, name, png);
     run_.draw_curves();
     if (!result.metrics.empty()) last_measures_ = result.metrics;
     baselines_ = result.baselines;

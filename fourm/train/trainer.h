@@ -25,8 +25,8 @@ struct Baseline {
 
 struct Evaluation {
   Metrics metrics;
-  std::map<std::string, std::string> pictures;  ///< name -> PNG file
-  std::map<std::string, Baseline> baselines;    ///< measure -> what it should be better than
+  std::map<std::string, std::string> images;  ///< name -> PNG file
+  std::map<std::string, Baseline> baselines;  ///< measure -> what it should be better than
 };
 
 class Objective {

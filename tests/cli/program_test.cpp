@@ -16,7 +16,7 @@
 #include "fourm/io/npy.h"
 #include "fourm/io/npz.h"
 #include "fourm/nn/packed_linear.h"
-#include "tests/support/described_pictures.h"
+#include "tests/support/described_images.h"
 #include "tests/support/fixtures.h"
 #include "tests/support/small_model.h"
 
@@ -255,7 +255,7 @@ TEST_F(Program, SignalsSaveATraining) {
   write_file(folder_ / "recipe.yaml", R"(
 size: 32
 batch: 4
-eval_pictures: 2
+eval_images: 2
 tokenizer:
   {image_size: 32, patch_size: 8, codebook_size: 32, latent_dim: 8, enc_type: e, dec_type: d, input: {kind: rgb},
    presets: {e: {kind: vit_encoder, dim_tokens: 32, depth: 1, num_heads: 2},
@@ -346,7 +346,7 @@ TEST_F(Program, TokenFilesAreTheSameEverywhere) {
                     global = path("model/tokenizers/tok_global@32");
   for (int i = 0; i < 4; ++i) {
     const std::string name = std::to_string(i);
-    write_file(folder_ / "data/rgb" / (name + ".png"), encode_png(test::described_disc(i).picture));
+    write_file(folder_ / "data/rgb" / (name + ".png"), encode_png(test::described_disc(i).image));
     write_npy(folder_ / "vectors" / (name + ".npy"),
               npy_from_floats(std::vector<float>(6, static_cast<float>(i)), {6}));
   }
@@ -501,13 +501,13 @@ TEST_F(Program, ATextTokenizerFromTheEnvironmentIsAnnounced) {
   ::unsetenv("FOURM_TOKENIZER");
 }
 
-TEST_F(Program, TheExampleReadsPicturesAtTheSameTime) {
+TEST_F(Program, TheExampleReadsImagesAtTheSameTime) {
   const fs::path model = fs::path(FOURM_SOURCE_DIR) / "models" / "rooms-ti";
   ASSERT_EQ(run("rooms --count 2 --size 128 --seed 5 --out " + (folder_ / "rooms").string()).code, 0);
-  std::string pictures;
-  for (const auto& file : list_files(folder_ / "rooms" / "rgb", {".png"})) pictures += " " + file.string();
+  std::string images;
+  for (const auto& file : list_files(folder_ / "rooms" / "rgb", {".png"})) images += " " + file.string();
   const std::string start = model.string() + " ";
-  const Outcome both = run(FOURM_EXAMPLE, start + (folder_ / "both").string() + pictures);
+  const Outcome both = run(FOURM_EXAMPLE, start + (folder_ / "both").string() + images);
   ASSERT_EQ(both.code, 0) << both.errors;
   EXPECT_EQ(list_files(folder_ / "both", {".png"}).size(), 2u);
   // One after the other: the same words and maps.
@@ -548,9 +548,9 @@ TEST_F(Program, ClipTrainsScoresAndSearches) {
   const Outcome trained = run("clip train " + (folder_ / "clip.yaml").string() + " out=" + (folder_ / "run").string());
   ASSERT_EQ(trained.code, 0) << trained.errors;
 
-  const std::string picture = data + "/rgb/1003.png";
+  const std::string image = data + "/rgb/1003.png";
   const Json scores = parse_json(
-      run("clip score --json --model " + model + " --image " + picture + " --text 'a red disc' 'a white disc' ''").out,
+      run("clip score --json --model " + model + " --image " + image + " --text 'a red disc' 'a white disc' ''").out,
       "out");
   ASSERT_EQ(scores.size(), 3u);
   double sum = 0;
@@ -561,14 +561,14 @@ TEST_F(Program, ClipTrainsScoresAndSearches) {
   }
   EXPECT_NEAR(sum, 1, 1e-9);
 
-  // Each picture has the score that it has alone, and they come in order.
+  // Each image has the score that it has alone, and they come in order.
   const std::string search =
       "clip search --json --model " + model + " --in " + data + "/rgb --text 'a red disc' --top ";
   const Json found = parse_json(run(search + "16").out, "out"), best = parse_json(run(search + "2").out, "out");
   ASSERT_EQ(found.size(), 16u);
   for (size_t i = 0; i < 16; ++i) {
     EXPECT_GE(found[i ? i - 1 : 0]["score"].get<double>(), found[i]["score"].get<double>());
-    if (found[i]["file"] != picture) continue;
+    if (found[i]["file"] != image) continue;
     EXPECT_NEAR(found[i]["score"].get<double>(), scores[0]["score"].get<double>(), 1e-3);
   }
   EXPECT_EQ(best, Json({found[0], found[1]}));
@@ -577,14 +577,14 @@ TEST_F(Program, ClipTrainsScoresAndSearches) {
   EXPECT_EQ(list_files(data + "/clip").size(), 16u);
   EXPECT_EQ(run(search + "0").code, 2);
   expect_failure("clip features --model " + model + " --in " + data + "/caption --out " + data + "/clip", "caption");
-  write_file(data + "/rgb/1003.png", "no picture");
+  write_file(data + "/rgb/1003.png", "no image");
   expect_failure("clip features --model " + model + " --in " + data + "/rgb --out " + data + "/clip", "1003.png");
-  expect_failure("clip score --model " + data + " --image " + picture + " --text a", "config.json");
+  expect_failure("clip score --model " + data + " --image " + image + " --text a", "config.json");
 }
 
 TEST_F(Program, InputsThatWouldBecomeOneFileAreRefused) {
   const fs::path model = fs::path(FOURM_SOURCE_DIR) / "models" / "rooms-ti" / "tokenizers" / "tok_depth@128";
-  for (const char* name : {"a/x.png", "b/x.png"}) write_file(folder_ / name, "no picture");
+  for (const char* name : {"a/x.png", "b/x.png"}) write_file(folder_ / name, "no image");
   expect_failure("tokenizer encode --tokenizer " + model.string() + " " + (folder_ / "a").string() + " " +
                      (folder_ / "b").string() + " --out " + (folder_ / "tokens").string(),
                  "b/x.png and ");

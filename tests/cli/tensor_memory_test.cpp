@@ -23,11 +23,11 @@ TEST(TensorMemory, ServesOperatorsAndTakesItBack) {
   EXPECT_TRUE(at::equal(grown.slice(0, 0, 300), before));
   EXPECT_EQ(at::empty({0, 5}).numel(), 0);
   // oneDNN's scratch comes by another way than tensors.
-  const Tensor picture = test::wave({1, 64, 60, 60}, 0.3), kernel = test::wave({32, 64, 3, 3}, 0.9);
-  const Tensor y = at::conv2d(picture, kernel);
-  EXPECT_LE(test::largest_difference(y, at::conv2d(picture.to(at::kDouble), kernel.to(at::kDouble))), 1e-3);
+  const Tensor image = test::wave({1, 64, 60, 60}, 0.3), kernel = test::wave({32, 64, 3, 3}, 0.9);
+  const Tensor y = at::conv2d(image, kernel);
+  EXPECT_LE(test::largest_difference(y, at::conv2d(image.to(at::kDouble), kernel.to(at::kDouble))), 1e-3);
   release_freed_memory();
-  EXPECT_TRUE(at::equal(at::conv2d(picture, kernel), y));
+  EXPECT_TRUE(at::equal(at::conv2d(image, kernel), y));
 }
 
 }  // namespace

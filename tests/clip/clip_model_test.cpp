@@ -7,10 +7,10 @@
 #include "fourm/clip/contrast.h"
 #include "fourm/clip/image_text.h"
 #include "fourm/core/json.h"
-#include "fourm/tokenizer/picture_batch.h"
+#include "fourm/tokenizer/image_batch.h"
 #include "tests/support/compare.h"
 #include "tests/support/damage.h"
-#include "tests/support/described_pictures.h"
+#include "tests/support/described_images.h"
 
 namespace fourm {
 namespace {
@@ -40,11 +40,11 @@ class ClipModelTest : public testing::Test {
   void TearDown() override { fs::remove_all(root); }
   ClipModel fresh() const { return ClipModel::fresh(config, root / "text.json", 3); }
   static Tensor batch(int count) {
-    std::vector<StoredPicture> pictures;
-    std::vector<const StoredPicture*> pointers;
-    for (int i = 0; i < count; ++i) pictures.emplace_back(test::described_disc(i).picture);
-    for (const auto& p : pictures) pointers.push_back(&p);
-    return picture_batch({}, pointers);
+    std::vector<StoredImage> images;
+    std::vector<const StoredImage*> pointers;
+    for (int i = 0; i < count; ++i) images.emplace_back(test::described_disc(i).image);
+    for (const auto& p : images) pointers.push_back(&p);
+    return image_batch({}, pointers);
   }
 
   fs::path root;
@@ -52,55 +52,55 @@ class ClipModelTest : public testing::Test {
 };
 
 TEST(Contrast, LossIsThatOfAPlainComputation) {
-  const Tensor pictures = unit_rows(5, 7, 1), texts = unit_rows(5, 7, 2);
+  const Tensor images = unit_rows(5, 7, 1), texts = unit_rows(5, 7, 2);
   const std::vector<int64_t> groups{0, 1, 0, 2, 1};
   const double scale = 9;
-  const auto logit = [&](int i, int j) { return scale * pictures[i].dot(texts[j]).item<double>(); };
+  const auto logit = [&](int i, int j) { return scale * images[i].dot(texts[j]).item<double>(); };
   double expected = 0;
-  for (const bool by_picture : {true, false})
+  for (const bool by_image : {true, false})
     for (int i = 0; i < 5; ++i) {
       double sum = 0, fitting = 0, mean = 0;
       for (int j = 0; j < 5; ++j) {
-        const double value = by_picture ? logit(i, j) : logit(j, i);
+        const double value = by_image ? logit(i, j) : logit(j, i);
         sum += std::exp(value);
         if (groups[i] == groups[j]) mean += value, fitting += 1;
       }
       expected += (std::log(sum) - mean / fitting) / 10;
     }
-  EXPECT_NEAR(contrastive_loss(pictures, texts, at::full({1}, scale), groups).item<double>(), expected, 1e-5);
+  EXPECT_NEAR(contrastive_loss(images, texts, at::full({1}, scale), groups).item<double>(), expected, 1e-5);
 }
 
 TEST(Contrast, LossStaysExactWhereProductsAreNarrow) {
-  const Tensor pictures = unit_rows(6, 16, 1), texts = unit_rows(6, 16, 2), scale = at::full({1}, 100);
+  const Tensor images = unit_rows(6, 16, 1), texts = unit_rows(6, 16, 2), scale = at::full({1}, 100);
   const std::vector<int64_t> groups{0, 1, 2, 3, 4, 5};
-  const Tensor expected = contrastive_loss(pictures, texts, scale, groups);
+  const Tensor expected = contrastive_loss(images, texts, scale, groups);
   const PrecisionScope narrow(Precision::kBf16);
-  EXPECT_TRUE(contrastive_loss(pictures, texts, scale, groups).equal(expected));
+  EXPECT_TRUE(contrastive_loss(images, texts, scale, groups).equal(expected));
 }
 
-TEST(Contrast, EqualTextsFitEachOthersPictures) {
+TEST(Contrast, EqualTextsFitEachOthersImages) {
   EXPECT_EQ(groups_of({"a", "b", "a", "c", "b"}), (std::vector<int64_t>{0, 1, 0, 2, 1}));
-  // Pictures and texts of two kinds, at right angles: with the groups said no loss is left but the choice within them.
+  // Images and texts of two kinds, at right angles: with the groups said no loss is left but the choice within them.
   const Tensor rows = at::eye(2).index_select(0, at::tensor({0, 0, 1, 1}, at::kLong));
   const double loss = contrastive_loss(rows, rows, at::full({1}, 100), {0, 0, 1, 1}).item<double>();
   EXPECT_NEAR(loss, std::log(2), 1e-5);
 }
 
 TEST(Contrast, RecallCountsQueriesWhoseOwnIsNear) {
-  // Text 2 points where picture 0 is; 1 is right; texts 0 and 2 are one group.
-  const Tensor pictures = at::eye(3), texts = at::eye(3).index_select(0, at::tensor({1, 1, 0}, at::kLong));
-  auto apart = retrieval(pictures, texts, {0, 1, 2});
-  EXPECT_NEAR(apart["text_at_1"], 0, 1e-9);  // texts 0 and 1 tie for picture 1: the wrong one comes first
+  // Text 2 points where image 0 is; 1 is right; texts 0 and 2 are one group.
+  const Tensor images = at::eye(3), texts = at::eye(3).index_select(0, at::tensor({1, 1, 0}, at::kLong));
+  auto apart = retrieval(images, texts, {0, 1, 2});
+  EXPECT_NEAR(apart["text_at_1"], 0, 1e-9);  // texts 0 and 1 tie for image 1: the wrong one comes first
   EXPECT_NEAR(apart["text_at_5"], 1, 1e-9);
-  EXPECT_NEAR(apart["picture_at_1"], 1 / 3.0, 1e-9);
-  auto grouped = retrieval(pictures, texts, {0, 1, 0});
+  EXPECT_NEAR(apart["image_at_1"], 1 / 3.0, 1e-9);
+  auto grouped = retrieval(images, texts, {0, 1, 0});
   EXPECT_NEAR(grouped["text_at_1"], 1 / 3.0, 1e-9);
-  EXPECT_NEAR(grouped["picture_at_1"], 2 / 3.0, 1e-9);
+  EXPECT_NEAR(grouped["image_at_1"], 2 / 3.0, 1e-9);
 }
 
-TEST_F(ClipModelTest, APictureStandsAtTheMeanOfItsPatches) {
+TEST_F(ClipModelTest, AImageStandsAtTheMeanOfItsPatches) {
   const ClipModel model = fresh();
-  const Tensor patches = model.patch_features(batch(3)), whole = model.embed_pictures(batch(3));
+  const Tensor patches = model.patch_features(batch(3)), whole = model.embed_images(batch(3));
   EXPECT_EQ(patches.sizes(), (std::vector<int64_t>{3, 12, 4, 4}));
   EXPECT_TRUE(at::allclose(whole.norm(2, {1}), at::ones({3})));
   EXPECT_TRUE(at::allclose(at::cosine_similarity(patches.mean({2, 3}), whole), at::ones({3}), 1e-4, 1e-5));
@@ -121,8 +121,7 @@ TEST_F(ClipModelTest, EveryWeightLearns) {
   model.parameters().make_trainable();
   std::vector<std::string> texts;
   for (int i = 0; i < 8; ++i) texts.push_back(test::described_disc(i).captions.back());
-  contrastive_loss(model.embed_pictures(batch(8)), model.embed_texts(texts), model.scale(), groups_of(texts))
-      .backward();
+  contrastive_loss(model.embed_images(batch(8)), model.embed_texts(texts), model.scale(), groups_of(texts)).backward();
   for (const auto& entry : model.parameters().entries()) {
     if (!entry.trained) continue;
     ASSERT_TRUE(entry.value.grad().defined()) << entry.name;
@@ -145,7 +144,7 @@ TEST_F(ClipModelTest, SavedAndOpenedAndSavedIsTheSame) {
   for (const char* name : {"config.json", "model.safetensors", "tokenizer.json"})
     EXPECT_EQ(read_file(root / "once" / name), read_file(root / "twice" / name)) << name;
   EXPECT_TRUE(opened.embed_texts({"a blue disc"}).equal(model.embed_texts({"a blue disc"})));
-  EXPECT_TRUE(opened.embed_pictures(batch(2)).equal(model.embed_pictures(batch(2))));
+  EXPECT_TRUE(opened.embed_images(batch(2)).equal(model.embed_images(batch(2))));
 }
 
 TEST_F(ClipModelTest, SavedAgainInAnyDtypeItLoads) {
@@ -160,7 +159,7 @@ TEST_F(ClipModelTest, SavedAgainInAnyDtypeItLoads) {
       const ClipModel opened = ClipModel::open(root / "again", pack);
       EXPECT_LE(test::largest_difference(opened.embed_texts({"a blue disc"}), model.embed_texts({"a blue disc"})),
                 0.02);
-      EXPECT_LE(test::largest_difference(opened.embed_pictures(batch(2)), model.embed_pictures(batch(2))), 0.02);
+      EXPECT_LE(test::largest_difference(opened.embed_images(batch(2)), model.embed_images(batch(2))), 0.02);
     }
   }
   NamedTensors wrapped;
@@ -217,13 +216,13 @@ TEST_F(ClipModelTest, UsersGetTheSameNumbersInAnyBatch) {
   fresh().save(root / "model");
   const ClipModel model = ClipModel::open(root / "model");
   const ImageText users = ImageText::open(root / "model");
-  std::vector<StoredPicture> pictures;
-  for (int i = 0; i < 70; ++i) pictures.emplace_back(test::described_disc(i % 12).picture);
-  const auto embeddings = users.embed(pictures);
-  const auto features = users.features(pictures);
+  std::vector<StoredImage> images;
+  for (int i = 0; i < 70; ++i) images.emplace_back(test::described_disc(i % 12).image);
+  const auto embeddings = users.embed(images);
+  const auto features = users.features(images);
   ASSERT_EQ(embeddings.size(), 70);
   ASSERT_EQ(features.size(), 70);
-  const Tensor expected = model.embed_pictures(batch(12)), maps = model.patch_features(batch(12));
+  const Tensor expected = model.embed_images(batch(12)), maps = model.patch_features(batch(12));
   for (int64_t i = 0; i < 70; ++i) {
     EXPECT_TRUE(at::allclose(at::tensor(embeddings[i]), expected[i % 12], 1e-3, 1e-4)) << i;
     EXPECT_EQ(features[i].shape, (std::vector<int64_t>{12, 4, 4}));

@@ -244,7 +244,7 @@ TEST_F(AgreementTest, LabelMaps) {
     const fs::path set = root / std::to_string(++count);
     write_file(set / "semseg/0.png", bytes);
     EXPECT_EQ(check_data(set.string(), {}).faults.empty(), sound) << what;
-    const auto read = [&] { decode_picture(config, bytes, "the test", std::nullopt); };
+    const auto read = [&] { decode_stored_image(config, bytes, "the test", std::nullopt); };
     if (sound) {
       EXPECT_NO_THROW(read()) << what;
     } else {

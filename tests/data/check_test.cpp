@@ -107,7 +107,7 @@ TEST_F(CheckTest, FindsEachFault) {
        [](const fs::path& d) {
          fs::copy_file(d / "det/room2.json", d / "caption/room2.json", fs::copy_options::overwrite_existing);
        }},
-      {"cut picture", "rgb/room2.png", "cut",
+      {"cut image", "rgb/room2.png", "cut",
        [](const fs::path& d) { write_file(d / "rgb/room2.png", read_file(d / "rgb/room2.png").substr(0, 900)); }},
       {"cut JPEG", "rgb/room2.jpg", "",
        [](const fs::path& d) {
@@ -357,7 +357,7 @@ TEST_F(CheckTest, FaultsAreFoundWhereAllModalitiesShareAShard) {
   write("room1.depth.png", "");
   expect_missing(root / "shards", "shards/shard-00000.tar", "room1");
   write("", "room3.rgb.png");
-  expect_fault("cut picture", root / "shards", "shards/shard-00000.tar", "room3.rgb.png", "cut");
+  expect_fault("cut image", root / "shards", "shards/shard-00000.tar", "room3.rgb.png", "cut");
 }
 
 TEST_F(CheckTest, MissingMembersAreWarnings) {
@@ -444,10 +444,10 @@ TEST_F(CheckTest, StatisticsCount) {
 }
 
 TEST_F(CheckTest, TransparencyGivesMasksAndTightBoxes) {
-  Image picture(10, 8, 4);
+  Image image(10, 8, 4);
   for (int y = 2; y < 6; ++y)
-    for (int x = 3; x < 8; ++x) picture.at(x, y)[3] = 255;
-  write_file(root / "rgb/birds/crow.png", encode_png(picture));
+    for (int x = 3; x < 8; ++x) image.at(x, y)[3] = 255;
+  write_file(root / "rgb/birds/crow.png", encode_png(image));
   write_file(root / "rgb/photo.png", encode_png(Image(6, 4, 3, 9)));
   EXPECT_EQ(label_by_transparency(root), 2);
   const Json box = read_json(root / "det/birds/crow.json")["instances"][0];

@@ -228,17 +228,17 @@ TEST_F(ReaderTest, SetsHaveTheirOwnRepeats) {
   }
 }
 
-TEST_F(ReaderTest, CaptionsBoxesAndPicturesFollowTheCrop) {
+TEST_F(ReaderTest, CaptionsBoxesAndImagesFollowTheCrop) {
   test::write_token_folder(root / "set", 10, 2);
   fs::remove_all(root / "set/rgb@64");
-  Image picture(96, 64, 3);  // red on the left, blue on the right
+  Image image(96, 64, 3);  // red on the left, blue on the right
   for (int y = 0; y < 64; ++y)
-    for (int x = 0; x < 96; ++x) picture.at(x, y)[x < 48 ? 0 : 2] = 255;
+    for (int x = 0; x < 96; ++x) image.at(x, y)[x < 48 ? 0 : 2] = 255;
   // The middle square, and the left half mirrored.
   const NpyArray crops = npy_from_integers({0, 16, 64, 64, 0, 0, 0, 64, 48, 1}, {2, 5}, "i4");
   for (int i = 0; i < 10; ++i) {
     const std::string name = test::sample_name(i);
-    write_file(root / "set/rgb" / (name + ".png"), encode_png(picture));
+    write_file(root / "set/rgb" / (name + ".png"), encode_png(image));
     write_file(root / "set/crop_settings" / (name + ".npy"), encode_npy(crops));
     write_file(root / "set/caption" / (name + ".txt"), "a chair on the left of a table");
     fs::remove(root / "set/caption" / (name + ".json"));

@@ -16,9 +16,9 @@ LabelledBox place(int i, const std::string& name = "chair", double score = 1) {
   return box(0.1 * i, 0, 0.1 * i + 0.1, 1, name, score);
 }
 
-double precision(const std::vector<BoxMatches>& pictures) {
+double precision(const std::vector<BoxMatches>& images) {
   std::vector<const BoxMatches*> all;
-  for (const auto& p : pictures) all.push_back(&p);
+  for (const auto& p : images) all.push_back(&p);
   return average_precision(all);
 }
 
@@ -54,11 +54,11 @@ TEST(MatchBoxes, TheBestOverlapIsTaken) {
 }
 
 TEST(AveragePrecision, AreaUnderTheEnvelope) {
-  // Over two pictures, surest first: right (precision 1, recall 1/3), wrong, right (2/3, 2/3). One of three is missed.
-  const std::vector<BoxMatches> pictures{
+  // Over two images, surest first: right (precision 1, recall 1/3), wrong, right (2/3, 2/3). One of three is missed.
+  const std::vector<BoxMatches> images{
       match_boxes({place(0, "chair", 0.9), place(5, "chair", 0.8)}, {place(0), place(1)}),
       match_boxes({place(0, "chair", 0.7)}, {place(0)})};
-  EXPECT_NEAR(precision(pictures), 1.0 / 3 + 1.0 / 3 * 2 / 3, 1e-12);
+  EXPECT_NEAR(precision(images), 1.0 / 3 + 1.0 / 3 * 2 / 3, 1e-12);
 }
 
 TEST(AveragePrecision, PrecisionIsTheBestAtThatRecallOrAbove) {

@@ -126,7 +126,7 @@ TEST(CompareMaps, LabelsBesideTheMostFrequent) {
   EXPECT_NEAR(c.baseline, (3.0 / 4 + 2.0 / 3) / 2, 1e-12);  // 1 2 everywhere
 }
 
-TEST(CompareMaps, PicturesBesideTheMeanPicture) {
+TEST(CompareMaps, ImagesBesideTheMeanImage) {
   Image dark(4, 4, 3, 90), light(4, 4, 3, 110), middle(4, 4, 3, 109);
   const auto c = compare_maps({{}, {dark, light}, {dark, middle}, {middle, middle}}, 0)[0];
   EXPECT_EQ(c.name, "rgb PSNR");
@@ -177,7 +177,7 @@ TEST(Boxes, LargerOnesCountAsSurer) {
 }
 
 TEST(Boxes, TheBaselineFindsMeanBoxesEverywhere) {
-  // The mean bed is 0.1 to 0.9: found in both pictures. The lamp is there once, at its own mean place, guessed twice.
+  // The mean bed is 0.1 to 0.9: found in both images. The lamp is there once, at its own mean place, guessed twice.
   const std::vector<Boxes> truth{{{0, 0, 0.8, 1, "bed", 1}, {0, 0, 0.2, 0.2, "lamp", 1}}, {{0.2, 0, 1, 1, "bed", 1}}};
   const auto c = compare_boxes({{}, {}}, truth, truth, 0);
   EXPECT_NEAR(c.baseline, (1 + 0.5) / 2, 1e-12);
@@ -235,7 +235,7 @@ TEST(Recognition, OwnObjectBesideTheOthers) {
   EXPECT_NEAR(deaf.model.mean, 2.0 / 3, 1e-12);
   EXPECT_EQ(deaf.model.count, 3);
   EXPECT_EQ(deaf.ceiling, 1);
-  EXPECT_NEAR(deaf.baseline, (1 + 0 + 1) / 3.0, 1e-12);  // no better than pictures of other scenes
+  EXPECT_NEAR(deaf.baseline, (1 + 0 + 1) / 3.0, 1e-12);  // no better than images of other scenes
   const auto listens = compare_recognition({with_bed, with_sofa, with_bed, with_sofa}, truth, scenes);
   EXPECT_EQ(listens.model.mean, 1);
   EXPECT_NEAR(listens.baseline, (1.0 / 3 + 1.0 / 3 + 1.0 / 3) / 3, 1e-12);

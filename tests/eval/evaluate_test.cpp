@@ -12,7 +12,7 @@
 #include "fourm/io/npy.h"
 #include "fourm/model/fourm.h"
 #include "fourm/rooms/dataset.h"
-#include "fourm/tokenizer/picture_tokenizer.h"
+#include "fourm/tokenizer/image_tokenizer.h"
 #include "fourm/tokenizer/vqvae.h"
 #include "tests/support/captured_log.h"
 #include "tests/support/small_model.h"
@@ -80,8 +80,8 @@ TEST_F(EvaluateTest, TruthIsReadAsStored) {
   world.split = Split::kVal;
   const RoomSample room = RoomMaker(world).make(1);
   const HeldOutSample& sample = held.samples[1];
-  EXPECT_EQ(std::get<Raster<float>>(sample.pictures.at("depth")), depth_in_metres(room.depth_mm));
-  EXPECT_EQ(std::get<Image>(sample.pictures.at("semseg")), room.semseg);
+  EXPECT_EQ(std::get<Raster<float>>(sample.images.at("depth")), depth_in_metres(room.depth_mm));
+  EXPECT_EQ(std::get<Image>(sample.images.at("semseg")), room.semseg);
   EXPECT_EQ(sample.boxes.size(), room.det["instances"].size());
   EXPECT_EQ(sample.caption, room.captions.back());
   EXPECT_EQ(sample.scene.largest, room.scene["largest"].get<std::string>());
@@ -114,7 +114,7 @@ TEST_F(EvaluateTest, SamplesThatLackASubjectOrAreBrokenAreLeftOut) {
   fs::remove_all(part);
 }
 
-TEST_F(EvaluateTest, AnImageTextModelJudgesPaintedPictures) {
+TEST_F(EvaluateTest, AnImageTextModelJudgesPaintedImages) {
   ClipConfig config;
   config.image_width = config.text_width = 16;
   config.image_depth = config.text_depth = 1;
@@ -179,7 +179,7 @@ TEST(EvaluateOfficialDepth, IsMeasuredInStandardDeviations) {
   const NpyArray stored = read_npy(root / "out/one_standardised.npy");
   EXPECT_EQ(stored.dtype, "f4");
   EXPECT_EQ(stored.shape, (std::vector<int64_t>{32, 32}));
-  EXPECT_EQ(std::get<Raster<float>>(pipeline.picture(canvas, "tok_depth@32")).pixels, npy_floats(stored));
+  EXPECT_EQ(std::get<Raster<float>>(pipeline.image(canvas, "tok_depth@32")).pixels, npy_floats(stored));
   Canvas again;  // what was written can be given
   pipeline.give(again, "tok_depth@32", (root / "out/one_standardised.npy").string());
   EXPECT_EQ(pipeline.tokens(again, "tok_depth@32").size(), 16u);
@@ -199,7 +199,7 @@ TEST(EvaluateFeatures, StandBesideTheirTokenizersCeiling) {
     Raster<float> map(4, 4, 6);
     for (auto& v : map.pixels) v = static_cast<float>(random.normal());
     Image rgb(32, 32, 3, static_cast<uint8_t>(80 * i));
-    write_file(root / "data/clip" / (std::to_string(i) + ".npy"), encode_picture(*config.input, map));
+    write_file(root / "data/clip" / (std::to_string(i) + ".npy"), encode_stored_image(*config.input, map));
     write_file(root / "data/rgb" / (std::to_string(i) + ".png"), encode_png(rgb));
   }
   const Pipeline pipeline = Pipeline::open({root / "model", {}, {}, {}});
@@ -207,10 +207,10 @@ TEST(EvaluateFeatures, StandBesideTheirTokenizersCeiling) {
   const Json& measures = report["inputs"][0]["measures"];
   ASSERT_EQ(measures.size(), 1u);
   EXPECT_EQ(measures[0]["measure"], "features cosine");
-  const auto tokenizer = PictureTokenizer::open(root / "model/tokenizers/tok_clip@32");
+  const auto tokenizer = ImageTokenizer::open(root / "model/tokenizers/tok_clip@32");
   const auto maps = [&] {
-    std::vector<StoredPicture> all;
-    for (const auto& file : list_files(root / "data/clip")) all.push_back(read_picture(tokenizer.input(), file));
+    std::vector<StoredImage> all;
+    for (const auto& file : list_files(root / "data/clip")) all.push_back(read_stored_image(tokenizer.input(), file));
     return all;
   }();
   const auto copies = tokenizer.decode(tokenizer.encode(maps));
@@ -220,12 +220,12 @@ TEST(EvaluateFeatures, StandBesideTheirTokenizersCeiling) {
   EXPECT_NEAR(measures[0]["ceiling"].get<double>(), ceiling, 1e-5);
 
   // A map can be given as it is, and comes back as a map.
-  Canvas canvas, picture;
+  Canvas canvas, image;
   pipeline.give(canvas, "tok_clip@32", (root / "data/clip/1.npy").string());
-  pipeline.give_picture(picture, "tok_clip@32", maps[1]);
-  EXPECT_EQ(pipeline.tokens(canvas, "tok_clip@32"), pipeline.tokens(picture, "tok_clip@32"));
+  pipeline.set_image(image, "tok_clip@32", maps[1]);
+  EXPECT_EQ(pipeline.tokens(canvas, "tok_clip@32"), pipeline.tokens(image, "tok_clip@32"));
   pipeline.write_decoded(canvas, "tok_clip@32", root / "out", "one");
-  EXPECT_EQ(read_picture(*config.input, root / "out/one_features.npy"), copies[1]);
+  EXPECT_EQ(read_stored_image(*config.input, root / "out/one_features.npy"), copies[1]);
   EXPECT_EQ(read_image(root / "out/one_view.png").width, 4);
   fs::remove_all(root);
 }
@@ -386,7 +386,7 @@ TEST_F(EvaluateTest, SeveralCodebooksAreMeasuredAtTheSizeOfTheirTokenizer) {
   const Pipeline pipeline = small_pipeline(root / "model", {"caption", "tok_rgb@32"}, {"tok_rgb@32"}, 2);
   const HeldOut held = HeldOut::read(pipeline, root / "data", 3);
   for (const auto& sample : held.samples) {
-    EXPECT_EQ(picture_width(sample.pictures.at("rgb")), 32);
+    EXPECT_EQ(width_of(sample.images.at("rgb")), 32);
     EXPECT_EQ(sample.ceiling.find("tok_rgb@32")->data.ids.size(), 32u);
     EXPECT_EQ(sample.given.find("tok_rgb@32")->data.ids, sample.ceiling.find("tok_rgb@32")->data.ids);
   }

@@ -2,7 +2,7 @@
 
 #include <gtest/gtest.h>
 
-#include "fourm/eval/box_picture.h"
+#include "fourm/eval/box_image.h"
 #include "fourm/eval/lettering.h"
 #include "fourm/io/image_resize.h"
 
@@ -72,16 +72,16 @@ Gallery small_gallery() {
   return gallery;
 }
 
-TEST(Gallery, PageHoldsEveryPictureAndEscapesText) {
+TEST(Gallery, PageHoldsEveryImageAndEscapesText) {
   const std::string page = gallery_page(small_gallery());
-  size_t pictures = 0;
-  for (size_t at = page.find("<img"); at != std::string::npos; at = page.find("<img", at + 1)) ++pictures;
-  EXPECT_EQ(pictures, 2u);
+  size_t images = 0;
+  for (size_t at = page.find("<img"); at != std::string::npos; at = page.find("<img", at + 1)) ++images;
+  EXPECT_EQ(images, 2u);
   for (const char* text : {"A &amp; B", "made &lt;here&gt;", "&quot;one&quot;", "caption: a room", ">depth<"})
     EXPECT_NE(page.find(text), std::string::npos) << text;
 }
 
-TEST(Gallery, SheetShowsThePicturesBesideEachOther) {
+TEST(Gallery, SheetShowsTheImagesBesideEachOther) {
   const Image sheet = gallery_sheet(small_gallery());
   int64_t first = 0, second = 0;
   for (size_t i = 0; i < sheet.pixels.size(); i += 3) first += sheet.pixels[i] == 10, second += sheet.pixels[i] == 20;

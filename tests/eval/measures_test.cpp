@@ -26,20 +26,20 @@ Image noise(int width, int height, uint64_t seed) {
   return image;
 }
 
-TEST(Ssim, EqualPicturesAreOneAndTheMeasureIsSymmetric) {
+TEST(Ssim, EqualImagesAreOneAndTheMeasureIsSymmetric) {
   const Image a = noise(40, 30, 1), b = noise(40, 30, 2);
   EXPECT_NEAR(ssim(a, a), 1, 1e-12);
   EXPECT_DOUBLE_EQ(ssim(a, b), ssim(b, a));
   EXPECT_LT(std::abs(ssim(a, b)), 0.1);  // nothing in common
 }
 
-TEST(Ssim, FlatPicturesDifferByTheirMeansOnly) {
+TEST(Ssim, FlatImagesDifferByTheirMeansOnly) {
   // Without variance the second factor is one: (2 x y + c1) / (x^2 + y^2 + c1).
   const double c1 = 2.55 * 2.55, x = 100, y = 150;
   EXPECT_NEAR(ssim(constant(20, 20, 100), constant(20, 20, 150)), (2 * x * y + c1) / (x * x + y * y + c1), 1e-9);
 }
 
-TEST(Ssim, SmallPicturesAreOneWindow) {
+TEST(Ssim, SmallImagesAreOneWindow) {
   // Means 1 and 2, variances 1 and 4, covariance -2 of (0, 2) and (4, 0).
   Image a(2, 1, 1), b(2, 1, 1);
   a.pixels = {0, 2};

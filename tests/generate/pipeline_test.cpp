@@ -336,8 +336,8 @@ TEST_F(OtherModalities, TokensThatAreNoGridAndSeveralCodebooks) {
     Tokenizer::create(config, 5).save(folder);
     const Pipeline pipeline = Pipeline::open({.model = root_ / "other"});
     EXPECT_EQ(pipeline.image_size("tok_rgb"), 32);
-    const auto direct = PictureTokenizer::open(folder, Precision::kF32, "tok_rgb");
-    const StoredPicture square = centre_square(direct.input(), read_image(root_ / "a.png"), 32);
+    const auto direct = ImageTokenizer::open(folder, Precision::kF32, "tok_rgb");
+    const StoredImage square = centre_square(direct.input(), read_image(root_ / "a.png"), 32);
     const auto map = direct.encode({square})[0];
     EXPECT_EQ(given(pipeline, "tok_rgb", file("a.png")), map.tokens);
     write_npy(path, npy_from_integers(map.tokens, {codebooks, 4, 4}));
@@ -399,9 +399,10 @@ TEST_F(PipelineTest, CodebooksOfOnePositionAreDecoded) {
   Canvas canvas;
   pipeline_->give(canvas, "tok_global@32", file("global.npy"));
   ASSERT_EQ(pipeline_->tokens(canvas, "tok_global@32").size(), 16u);
-  const auto tokenizer = PictureTokenizer::open(root_ / "model/tokenizers/tok_global@32");
-  const auto direct = tokenizer.decode(tokenizer.encode({read_picture(tokenizer.input(), root_ / "global.npy")}))[0];
-  EXPECT_EQ(pipeline_->picture(canvas, "tok_global@32"), direct);
+  const auto tokenizer = ImageTokenizer::open(root_ / "model/tokenizers/tok_global@32");
+  const auto direct =
+      tokenizer.decode(tokenizer.encode({read_stored_image(tokenizer.input(), root_ / "global.npy")}))[0];
+  EXPECT_EQ(pipeline_->image(canvas, "tok_global@32"), direct);
 
   std::vector<Canvas> canvases(1);
   pipeline_->give(canvases[0], "caption", "a chair");
@@ -412,7 +413,7 @@ TEST_F(PipelineTest, CodebooksOfOnePositionAreDecoded) {
   ASSERT_EQ(decoded.size(), 2u);
   const auto maps = tokenizer.token_maps(read_npy(files[0]), "global.npy");
   ASSERT_EQ(maps.size(), 1u);
-  EXPECT_EQ(read_picture(tokenizer.input(), decoded[0]), tokenizer.decode(maps)[0]);
+  EXPECT_EQ(read_stored_image(tokenizer.input(), decoded[0]), tokenizer.decode(maps)[0]);
 }
 
 // Guidance by a condition that is not there changes nothing, so it is refused.

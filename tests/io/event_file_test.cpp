@@ -56,7 +56,7 @@ TEST(EventFile, RecordsAreWholeProtobufEvents) {
   {
     EventFile file(scratch.path, 1);
     file.scalar("loss", 300, 0.5);
-    file.picture("rgb", 300, png_1x2());
+    file.image("rgb", 300, png_1x2());
   }
   const auto found = events(scratch.path);
   ASSERT_EQ(found.size(), 4u);
@@ -71,7 +71,7 @@ TEST(EventFile, RecordsAreWholeProtobufEvents) {
 TEST(EventFile, OnlyPngs) {
   const Scratch scratch;
   EventFile file(scratch.path, 1);
-  EXPECT_THROW(file.picture("rgb", 1, "JPEG"), Error);
+  EXPECT_THROW(file.image("rgb", 1, "JPEG"), Error);
 }
 
 }  // namespace

@@ -1,4 +1,4 @@
-// Pictures: what is written comes back, every kind of file is read as it should look, and broken ones are refused.
+// Images: what is written comes back, every kind of file is read as it should look, and broken ones are refused.
 #include "fourm/io/image.h"
 
 #include <gtest/gtest.h>

@@ -68,10 +68,10 @@ TEST(Depth, BeyondAPngThereIsNpy) {
   EXPECT_EQ(decode_depth(encode_depth_png(near), "map"), near);
   InputConfig config;
   config.kind = "depth";
-  EXPECT_STREQ(picture_extension(config), ".png");
+  EXPECT_STREQ(stored_extension(config), ".png");
   config.far = 300;
-  EXPECT_STREQ(picture_extension(config), ".npy");
-  EXPECT_EQ(decode_picture(config, encode_picture(config, far), "map"), StoredPicture(far));
+  EXPECT_STREQ(stored_extension(config), ".npy");
+  EXPECT_EQ(decode_stored_image(config, encode_stored_image(config, far), "map"), StoredImage(far));
 }
 
 TEST(Depth, TheUnitIsStatedByTheDataSetOrTheCommand) {

@@ -26,12 +26,12 @@ Image gradient(int width, int height) {
 
 TEST(Transform, RgbReturnsBitEqual) {
   const InputConfig config = of_kind("rgb");
-  const StoredPicture picture = gradient(6, 4);
+  const StoredImage image = gradient(6, 4);
   std::vector<float> values(3 * 24);
-  to_network(config, picture, false, values.data());
-  EXPECT_EQ(from_network(config, values.data(), 6, 4), picture);
+  to_network(config, image, false, values.data());
+  EXPECT_EQ(from_network(config, values.data(), 6, 4), image);
   std::vector<float> flipped(3 * 24);
-  to_network(config, picture, true, flipped.data());
+  to_network(config, image, true, flipped.data());
   EXPECT_EQ(flipped[24 + 6 + 0], values[24 + 6 + 5]);  // channel 1, row 1
 }
 
@@ -81,26 +81,26 @@ TEST(Transform, StandardisedDepthIsStoredAsItIs) {
   std::vector<float> metres(100);
   for (int i = 0; i < 100; ++i) metres[i] = 0.5F + 0.9F * static_cast<float>(i * 37 % 100);  // beyond 65.5
   write_npy(folder / "metres.npy", npy_from_floats(metres, {10, 10}));
-  const StoredPicture picture = read_picture(config, folder / "metres.npy");
-  EXPECT_EQ(std::get<Raster<float>>(picture).pixels, metres);
+  const StoredImage image = read_stored_image(config, folder / "metres.npy");
+  EXPECT_EQ(std::get<Raster<float>>(image).pixels, metres);
   float values[100], again[100];
-  to_network(config, picture, false, values);
-  const StoredPicture stored = from_network(config, values, 10, 10);
+  to_network(config, image, false, values);
+  const StoredImage stored = from_network(config, values, 10, 10);
   EXPECT_EQ(std::get<Raster<float>>(stored).pixels, std::vector<float>(values, values + 100));
   EXPECT_LT(*std::min_element(values, values + 100), -1);  // negative, in standard deviations
-  const NpyArray file = decode_npy(encode_picture(config, stored), "the test");
+  const NpyArray file = decode_npy(encode_stored_image(config, stored), "the test");
   EXPECT_EQ(file.shape, (std::vector<int64_t>{10, 10}));
   EXPECT_EQ(file.dtype, "f4");
-  EXPECT_EQ(picture_ending(config), "_standardised.npy");
-  EXPECT_EQ(picture_extension(config), ".npy");
-  EXPECT_EQ(picture_ending(of_kind("depth")), ".png");
-  to_network(config, decode_picture(config, encode_picture(config, stored), "the test"), false, again);
+  EXPECT_EQ(stored_suffix(config), "_standardised.npy");
+  EXPECT_EQ(stored_extension(config), ".npy");
+  EXPECT_EQ(stored_suffix(of_kind("depth")), ".png");
+  to_network(config, decode_stored_image(config, encode_stored_image(config, stored), "the test"), false, again);
   for (int i = 0; i < 100; ++i) EXPECT_NEAR(again[i], values[i], 1e-4);  // nothing is left to standardise
-  to_network(config, picture, true, again);
+  to_network(config, image, true, again);
   EXPECT_EQ(again[20], values[29]);
   EXPECT_TRUE(known_pixels(config, stored).empty()) << "values below 0 are no holes";
-  EXPECT_THROW(standardised_depth(of_kind("depth"), picture), Error);
-  EXPECT_EQ(picture_width(centre_square(config, picture, 5)), 5);
+  EXPECT_THROW(standardised_depth(of_kind("depth"), image), Error);
+  EXPECT_EQ(width_of(centre_square(config, image, 5)), 5);
   EXPECT_EQ(display(config, stored).width, 10);
 }
 
@@ -113,11 +113,11 @@ TEST(Transform, LabelsKeepTheirOffset) {
   to_labels(config, labels, false, ids);
   EXPECT_EQ(ids[0], 1);
   EXPECT_EQ(ids[2], 0);  // 255 is "no label"
-  EXPECT_EQ(from_labels(config, ids, 3, 1), StoredPicture(labels));
+  EXPECT_EQ(from_labels(config, ids, 3, 1), StoredImage(labels));
 }
 
 TEST(Transform, CentreSquareCropsAndResizes) {
-  EXPECT_EQ(picture_width(centre_square(of_kind("rgb"), gradient(9, 4), 4)), 4);
+  EXPECT_EQ(width_of(centre_square(of_kind("rgb"), gradient(9, 4), 4)), 4);
   const auto tiny = centre_square(of_kind("rgb"), Image(1, 1, 3, 77), 8);
   EXPECT_EQ(std::get<Image>(tiny).pixels, std::vector<uint8_t>(8 * 8 * 3, 77));
   Raster<float> depth(40, 20, 1, 3);
@@ -129,7 +129,7 @@ TEST(Transform, BadDepthAndKindsAreNamed) {
   for (const float bad : {-4.0F, INFINITY}) {
     write_npy(file, npy_from_floats({1, 2, bad, 4}, {2, 2}));
     try {
-      read_picture(of_kind("depth"), file);
+      read_stored_image(of_kind("depth"), file);
       FAIL() << bad << " was taken";
     } catch (const Error& e) {
       EXPECT_NE(std::strstr(e.what(), "row 1, column 0"), nullptr) << e.what();
@@ -197,7 +197,7 @@ TEST(Transform, AStatedUnitDoesNotChangeStandardisedDepth) {
   const std::string integers = encode_npy(npy_from_integers(stored, {8, 8}, "u2"));
   const auto values = [&](double unit) {
     std::vector<float> out(64);
-    to_network(config, decode_picture(config, integers, "x.npy", unit), false, out.data());
+    to_network(config, decode_stored_image(config, integers, "x.npy", unit), false, out.data());
     return out;
   };
   const std::vector<float> expected = values(0.001);
@@ -256,16 +256,16 @@ TEST(Transform, LabelNoneIsReadAsTheNearestLabel) {
   EXPECT_EQ(ids[0], 0);
 }
 
-TEST(Transform, DepthIsNoColourPicture) {
+TEST(Transform, DepthIsNoColourImage) {
   const fs::path file = fs::path(testing::TempDir()) / "depth_as_rgb.png";
   write_png16(file, Raster<uint16_t>(4, 4, 1, 3000));
   for (const char* kind : {"rgb", "normal"}) try {
-      read_picture(of_kind(kind), file);
+      read_stored_image(of_kind(kind), file);
       FAIL() << kind << " was read from a depth map";
     } catch (const Error& e) {
       EXPECT_NE(std::strstr(e.what(), "looks like a depth map"), nullptr) << e.what();
     }
-  EXPECT_NO_THROW(read_picture(of_kind("depth"), file));
+  EXPECT_NO_THROW(read_stored_image(of_kind("depth"), file));
 }
 
 TEST(FeatureColours, PrincipalComponentsAreRedGreenAndBlue) {
@@ -303,7 +303,7 @@ TEST(Transform, FeaturesAreKeptAsTheyAre) {
   config.validate("test");
   const fs::path folder = testing::TempDir();
   write_npy(folder / "map.npy", npy_from_floats({1, 2, 3, 4, 5, 6}, {2, 1, 3}));
-  const StoredPicture map = read_picture(config, folder / "map.npy");
+  const StoredImage map = read_stored_image(config, folder / "map.npy");
   EXPECT_EQ(std::get<Raster<float>>(map).pixels, (std::vector<float>{1, 4, 2, 5, 3, 6}));  // a vector a position
   std::vector<float> out(6);
   to_network(config, map, true, out.data());
@@ -311,15 +311,15 @@ TEST(Transform, FeaturesAreKeptAsTheyAre) {
   to_network(config, map, false, out.data());
   EXPECT_EQ(from_network(config, out.data(), 3, 1), map);
   EXPECT_EQ(centre_square(config, map, 224), map);
-  EXPECT_EQ(npy_floats(decode_npy(encode_picture(config, map), "map")), (std::vector<float>{1, 2, 3, 4, 5, 6}));
-  EXPECT_EQ(picture_width(display(config, map)), 3);
+  EXPECT_EQ(npy_floats(decode_npy(encode_stored_image(config, map), "map")), (std::vector<float>{1, 2, 3, 4, 5, 6}));
+  EXPECT_EQ(width_of(display(config, map)), 3);
 
-  write_npy(folder / "vector.npy", npy_from_floats({7, 8}, {2}));  // of a whole picture
-  EXPECT_EQ(picture_width(read_picture(config, folder / "vector.npy")), 1);
+  write_npy(folder / "vector.npy", npy_from_floats({7, 8}, {2}));  // of a whole image
+  EXPECT_EQ(width_of(read_stored_image(config, folder / "vector.npy")), 1);
   for (const NpyArray& bad :
        {npy_from_floats({1, 2, 3}, {3}), npy_from_floats({1, 2, 3, 4}, {2, 2}), npy_from_floats({1, INFINITY}, {2})}) {
     write_npy(folder / "bad.npy", bad);
-    EXPECT_THROW(read_picture(config, folder / "bad.npy"), Error);
+    EXPECT_THROW(read_stored_image(config, folder / "bad.npy"), Error);
   }
 }
 
@@ -328,7 +328,7 @@ TEST(Transform, MasksAreZeroAndOneGreyIsSigned) {
   rgb.pixels = {20, 20, 20, 255, 255, 255};
   const fs::path file = fs::path(testing::TempDir()) / "mask.png";
   write_png(file, rgb);
-  const StoredPicture mask = read_picture(of_kind("mask"), file), grey = read_picture(of_kind("grey"), file);
+  const StoredImage mask = read_stored_image(of_kind("mask"), file), grey = read_stored_image(of_kind("grey"), file);
   float out[2];
   to_network(of_kind("mask"), mask, false, out);
   EXPECT_EQ(out[0], 0);

@@ -27,7 +27,7 @@ TEST(GroupNorm, EqualsThePlainSteps) {
   }
 }
 
-TEST(GroupNorm, NotANumberStaysInItsPicture) {
+TEST(GroupNorm, NotANumberStaysInItsImage) {
   const NoGradGuard no_grad;
   Tensor x = wave({2, 32, 4, 4}, 2.1);
   x[1][3][2][1] = std::nan("");

@@ -29,7 +29,7 @@ TEST(PackedConv2d, EqualsThePlainConvolution) {
       }
 }
 
-TEST(PackedConv2d, APictureDoesNotDependOnOthers) {
+TEST(PackedConv2d, AImageDoesNotDependOnOthers) {
   const NoGradGuard no_grad;
   const Tensor w = wave({16, 16, 3, 3}, 0.7), b = wave({16}, 1);
   for (const int64_t side : {20, 24}) {

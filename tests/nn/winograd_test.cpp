@@ -10,7 +10,7 @@ namespace {
 
 using test::wave;
 
-Tensor pictures(at::IntArrayRef sizes, double step) {
+Tensor images(at::IntArrayRef sizes, double step) {
   return wave(sizes, step).contiguous(at::MemoryFormat::ChannelsLast);
 }
 
@@ -27,9 +27,9 @@ TEST(Winograd, EqualsTheDirectConvolution) {
                         {1, 64, 48, 40, 40},
                         {2, 300, 20, 14, 14}}) {
     const Tensor w = wave({c.out, c.in, 3, 3}, 0.7) * 0.2, b = wave({c.out}, 1.3),
-                 x = pictures({c.batch, c.in, c.height, c.width}, 2.1);
+                 x = images({c.batch, c.in, c.height, c.width}, 2.1);
     const Tensor y = at::conv2d(x.to(at::kDouble), w.to(at::kDouble), b.to(at::kDouble), 1, 1),
-                 other = pictures(y.sizes(), 0.3);
+                 other = images(y.sizes(), 0.3);
     const WinogradConv2d conv(w);
     const double limit = 2e-6 * (y.abs().max().item<double>() + 1);
     EXPECT_LE(test::largest_difference(conv(x, b), y), limit) << c.in << " " << c.height;
@@ -37,10 +37,10 @@ TEST(Winograd, EqualsTheDirectConvolution) {
   }
 }
 
-TEST(Winograd, PicturesAndThreadsDoNotChangeEachOther) {
+TEST(Winograd, ImagesAndThreadsDoNotChangeEachOther) {
   const NoGradGuard no_grad;
   const WinogradConv2d conv(wave({40, 64, 3, 3}, 0.7));
-  const Tensor b = wave({40}, 1.3), x = pictures({4, 64, 15, 22}, 2.1), y = conv(x, b);
+  const Tensor b = wave({40}, 1.3), x = images({4, 64, 15, 22}, 2.1), y = conv(x, b);
   for (int64_t i = 0; i < 4; ++i) EXPECT_TRUE(conv(x.slice(0, i, i + 1), b).equal(y.slice(0, i, i + 1)));
   const int threads = at::get_num_threads();
   for (const int n : {1, 3}) {

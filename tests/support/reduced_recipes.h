@@ -64,7 +64,7 @@ class MadeData {
       const Modality m = table.at(name);
       for (int i = 0; i < kSamples; ++i) {
         if (m.kind == ModalityKind::kPixels)
-          picture(root_ / path / "rgb", "rgb", i);
+          image(root_ / path / "rgb", "rgb", i);
         else if (m.kind == ModalityKind::kTokens)
           write_npy(file(path / name, i, ".npy"), integers({2, m.max_tokens}, kTokens, i));
         else
@@ -77,12 +77,12 @@ class MadeData {
                 npy_from_integers({0, 2, 36, 36, 0, 1, 0, 30, 40, mirrored}, {2, 5}, "i4"));
   }
 
-  /// Pictures, maps or features of the kind of an input (modality/transform.h), in a folder.
-  void pictures(const fs::path& path, const TokenizerConfig& tokenizer) const {
-    const InputConfig input = tokenizer.picture_input();
+  /// Images, maps or features of the kind of an input (modality/transform.h), in a folder.
+  void images(const fs::path& path, const TokenizerConfig& tokenizer) const {
+    const InputConfig input = tokenizer.image_input();
     for (int i = 0; i < kSamples; ++i) {
       if (!input.has_features()) {
-        picture(root_ / path, input.kind, i);
+        image(root_ / path, input.kind, i);
         continue;
       }
       const int64_t grid = tokenizer.encoder_grid();
@@ -92,10 +92,10 @@ class MadeData {
     }
   }
 
-  /// Pictures with captions.
-  void described_pictures(const fs::path& path) const {
+  /// Images with captions.
+  void described_images(const fs::path& path) const {
     for (int i = 0; i < kSamples; ++i) {
-      picture(root_ / path / "rgb", "rgb", i);
+      image(root_ / path / "rgb", "rgb", i);
       write_json(file(path / "caption", i, ".json"), captions(i));
     }
   }
@@ -127,7 +127,7 @@ class MadeData {
     return {"a room with a " + number, "a room with a chair and a " + number};
   }
 
-  static void picture(const fs::path& folder, const std::string& kind, int i) {
+  static void image(const fs::path& folder, const std::string& kind, int i) {
     Random random(3, {static_cast<uint64_t>(i)});
     const auto fill = [&](auto& raster, int64_t low, int64_t high) {
       for (auto& p : raster.pixels) p = static_cast<std::decay_t<decltype(p)>>(random.between(low, high));

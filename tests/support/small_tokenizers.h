@@ -1,7 +1,7 @@
 // Small tokenizers of an image and of a vector, for fresh weights.
 #pragma once
 
-#include "fourm/tokenizer/picture_tokenizer.h"
+#include "fourm/tokenizer/image_tokenizer.h"
 #include "fourm/tokenizer/vqvae.h"
 
 namespace fourm::test {

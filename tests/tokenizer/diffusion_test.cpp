@@ -3,8 +3,8 @@
 #include <cmath>
 
 #include "fourm/tokenizer/diffusion_decoder.h"
+#include "fourm/tokenizer/image_tokenizer.h"
 #include "fourm/tokenizer/losses.h"
-#include "fourm/tokenizer/picture_tokenizer.h"
 #include "fourm/tokenizer/tiling.h"
 #include "fourm/tokenizer/vqvae.h"
 
@@ -48,7 +48,7 @@ Tensor some_tokens(int64_t batch, int64_t h, int64_t w) {
 
 double largest(const Tensor& x) { return x.abs().max().item<double>(); }
 
-TEST(NoiseSchedule, EndsWithoutPictureAndFallsAllTheWay) {
+TEST(NoiseSchedule, EndsWithoutImageAndFallsAllTheWay) {
   for (const char* name : {"linear", "scaled_linear", "squaredcos_cap_v2", "sigmoid", "shifted_cosine:0.5"}) {
     const NoiseSchedule schedule(name, 1000, true);
     EXPECT_EQ(schedule.alpha_bar(999), 0) << name;
@@ -76,7 +76,7 @@ TEST(TimeSteps, FallAndHaveTheAskedCount) {
   EXPECT_THROW(time_steps(1000, 1001, "trailing"), Error);
 }
 
-// For pictures drawn from N(0, s^2) the best denoiser and the way from noise to picture are known: x0 = s * noise.
+// For images drawn from N(0, s^2) the best denoiser and the way from noise to image are known: x0 = s * noise.
 double error_on_gaussian(const DecodeOptions& options, double s) {
   const NoiseSchedule schedule("linear", 1000, true);
   const auto visited = time_steps(schedule, options);
@@ -99,10 +99,10 @@ TEST(Solvers, FewDpmStepsBeatManyDdimSteps) {
   EXPECT_LT(error_on_gaussian({.solver = "dpm++", .steps = 50}, 0.5), 0.01);
 }
 
-TEST(Solvers, AnExactEstimateGivesThePictureInOneStepOrMany) {
+TEST(Solvers, AnExactEstimateGivesTheImageInOneStepOrMany) {
   const NoiseSchedule schedule("squaredcos_cap_v2", 1000, true);
   SeedSource source(1);
-  const Tensor picture = source.get("x", {1, 3, 4, 4}, Init::normal(0.5)),
+  const Tensor image = source.get("x", {1, 3, 4, 4}, Init::normal(0.5)),
                noise = source.get("n", {1, 3, 4, 4}, Init::normal(1));
   for (const char* solver : {"dpm++", "ddim", "ddpm"})
     for (const int64_t steps : {1, 3, 10}) {
@@ -111,10 +111,10 @@ TEST(Solvers, AnExactEstimateGivesThePictureInOneStepOrMany) {
       const Tensor found = denoise(
           schedule, options, noise,
           [&](const Tensor& noisy, int64_t i) {
-            return Estimate{picture, noise_of(schedule, noisy, picture, visited[i])};
+            return Estimate{image, noise_of(schedule, noisy, image, visited[i])};
           },
           [&](int64_t) { return noise; });
-      EXPECT_LT(largest(found - picture), 1e-5) << solver << steps;
+      EXPECT_LT(largest(found - image), 1e-5) << solver << steps;
     }
 }
 
@@ -129,7 +129,7 @@ TEST(Solvers, PredictionsOfOneTruthAgree) {
                                              {Prediction::kNoise, noise},
                                              {Prediction::kVelocity, schedule.velocity(x0, noise, at_t)}}) {
       const Estimate found = estimate(schedule, prediction, {}, noisy, output, t);
-      EXPECT_LT(largest(found.x0 - x0), 2e-2) << t;  // at t = 998 the picture is a thousandth of what is seen
+      EXPECT_LT(largest(found.x0 - x0), 2e-2) << t;  // at t = 998 the image is a thousandth of what is seen
       EXPECT_LT(largest(found.noise - noise), 2e-2) << t;
     }
   }
@@ -139,13 +139,13 @@ TEST(Solvers, PredictionsOfOneTruthAgree) {
 
 TEST(Tiling, BlendsLocalFunctionsToTheWhole) {
   SeedSource source(1);
-  const Tensor picture = source.get("x", {2, 3, 320, 224}, Init::normal(1));
+  const Tensor image = source.get("x", {2, 3, 320, 224}, Init::normal(1));
   const auto blur = [](const Tensor& x) { return at::avg_pool2d(x, {9, 9}, {1, 1}, {4, 4}, false, false); };
   for (const int64_t side : {0, 64, 128, 192, 1024}) {
     const Tiling tiling(320, 224, side, 32);
-    EXPECT_LT(largest(tiling.blend([&](const Tile& t) { return t.of(picture).clone(); }) - picture), 1e-5) << side;
+    EXPECT_LT(largest(tiling.blend([&](const Tile& t) { return t.of(image).clone(); }) - image), 1e-5) << side;
     // A tile is wrong within 4 pixels of its edges; that is less than the context that does not count.
-    EXPECT_LT(largest(tiling.blend([&](const Tile& t) { return blur(t.of(picture)); }) - blur(picture)), 1e-5) << side;
+    EXPECT_LT(largest(tiling.blend([&](const Tile& t) { return blur(t.of(image)); }) - blur(image)), 1e-5) << side;
   }
   EXPECT_EQ(Tiling(320, 224, 0, 32).tiles().size(), 1u);
   EXPECT_GT(Tiling(320, 224, 128, 32).tiles().size(), 4u);
@@ -160,7 +160,7 @@ TEST(Tiling, NeighboursThatDisagreeMeetInARamp) {
   EXPECT_LT(largest(row.slice(0, 1) - row.slice(0, 0, -1)), 0.1);
 }
 
-TEST(DiffusionDecoder, APictureDependsOnItsTokensAndTheSeedAlone) {
+TEST(DiffusionDecoder, AImageDependsOnItsTokensAndTheSeedAlone) {
   const Tokenizer tokenizer = lively_divae();
   const Tensor tokens = some_tokens(3, 4, 4);
   const Tensor all = tokenizer.decode_tokens(tokens, {.steps = 3, .seed = 5});
@@ -247,7 +247,7 @@ TEST(DiffusionDecoder, LearnsToDecodeABatch) {
     c.masked_cfg_high = 8;
     Tokenizer tokenizer = Tokenizer::create(c, 1);
     tokenizer.parameters().make_trainable();
-    // Pictures of flat patches, which tokens can tell.
+    // Images of flat patches, which tokens can tell.
     const Tensor x =
         at::upsample_nearest2d(SeedSource(2).get("x", {4, 3, 4, 4}, Init{Init::kUniform, 1, {}}), {32, 32});
     const auto error = [&] {

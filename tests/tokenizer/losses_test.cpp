@@ -42,7 +42,7 @@ TEST(ReconstructionLoss, OnlyKnownPixelsCount) {
     EXPECT_NEAR(reconstruction_loss(name, changed, y, known).item<double>(), expected, 1e-9) << name;
     EXPECT_EQ(reconstruction_loss(name, x, y, at::zeros_like(known)).item<double>(), 0) << name;
     Tensor first = known.clone();
-    first[1].fill_(false);  // nothing of the second picture is known
+    first[1].fill_(false);  // nothing of the second image is known
     EXPECT_NEAR(reconstruction_loss(name, x, y, first).item<double>(),
                 loss(name, left(x.slice(0, 0, 1)), left(y.slice(0, 0, 1))), 1e-9)
         << name;

@@ -5,7 +5,7 @@
 #include "fourm/core/error.h"
 #include "fourm/io/safetensors.h"
 #include "fourm/modality/input_kind.h"
-#include "fourm/tokenizer/picture_tokenizer.h"
+#include "fourm/tokenizer/image_tokenizer.h"
 #include "fourm/tokenizer/vqvae.h"
 #include "tests/support/captured_log.h"
 #include "tests/support/small_tokenizers.h"
@@ -69,7 +69,7 @@ TEST(OfficialInput, FollowsFromTheNameInEveryLayout) {
   for (const auto& [arguments, names, kind, channels] : layouts)
     for (const auto& name : names) {
       const test::CapturedLog captured;
-      const InputConfig input = config_of(arguments).picture_input(name);
+      const InputConfig input = config_of(arguments).image_input(name);
       EXPECT_EQ(captured.text(), "") << name;
       EXPECT_EQ(input.kind, kind) << name;
       EXPECT_EQ(kind == "semseg" ? 3 : input.channels(), channels) << name;
@@ -78,22 +78,22 @@ TEST(OfficialInput, FollowsFromTheNameInEveryLayout) {
       // The domain of the training arguments says it whatever the folder is called.
       const TokenizerConfig trained = config_of(arguments + ", domain: " + names.back());
       ASSERT_TRUE(trained.input.has_value()) << name;
-      EXPECT_EQ(trained.picture_input("elsewhere").kind, kind) << name;
+      EXPECT_EQ(trained.image_input("elsewhere").kind, kind) << name;
     }
 }
 
 TEST(OfficialInput, IsGuessedWithAWarningAndContradictionsAreRefused) {
   const test::CapturedLog captured;
-  EXPECT_EQ(config_of("n_channels: 3").picture_input("mine").kind, "rgb");
-  EXPECT_EQ(config_of(kDiffusion).picture_input("depth_of_normals").kind, "depth");
+  EXPECT_EQ(config_of("n_channels: 3").image_input("mine").kind, "rgb");
+  EXPECT_EQ(config_of(kDiffusion).image_input("depth_of_normals").kind, "depth");
   const std::string said = captured.text();
   EXPECT_NE(said.find("warning: the tokenizer 'mine' does not say what it reads"), std::string::npos) << said;
   EXPECT_NE(said.find("'depth_of_normals'"), std::string::npos) << said;
-  EXPECT_THROW(config_of(kDiffusion).picture_input("tok_rgb@224"), Error);
-  EXPECT_THROW(config_of("n_channels: 3").picture_input("tok_depth@224"), Error);
-  EXPECT_THROW(config_of("n_channels: 5").picture_input("tok_rgb@224"), Error);
+  EXPECT_THROW(config_of(kDiffusion).image_input("tok_rgb@224"), Error);
+  EXPECT_THROW(config_of("n_channels: 3").image_input("tok_depth@224"), Error);
+  EXPECT_THROW(config_of("n_channels: 5").image_input("tok_rgb@224"), Error);
   // A config that says what it reads is believed.
-  EXPECT_EQ(config_of("n_channels: 3, input: {kind: rgb}").picture_input("tok_normal@224").kind, "rgb");
+  EXPECT_EQ(config_of("n_channels: 3, input: {kind: rgb}").image_input("tok_normal@224").kind, "rgb");
 }
 
 TEST(OfficialInput, NamesAreReadByTheirWords) {
@@ -127,7 +127,7 @@ TEST(OfficialInput, MirroredNormalsAndEdgesOfAnyColourAreEncodedByTheirKind) {
 
   Image normals(16, 16, 3);
   for (size_t i = 0; i < normals.pixels.size(); ++i) normals.pixels[i] = static_cast<uint8_t>(i * 7);
-  const auto normal = PictureTokenizer::open(root / "tok_normal@16");
+  const auto normal = ImageTokenizer::open(root / "tok_normal@16");
   const Image turned = std::get<Image>(cut_square(normal.input(), normals, {0, 0, 16, 16, true}, 16));
   EXPECT_EQ(turned.at(0, 5)[0], 255 - normals.at(15, 5)[0]);
   EXPECT_EQ(turned.at(0, 5)[1], normals.at(15, 5)[1]);
@@ -138,9 +138,9 @@ TEST(OfficialInput, MirroredNormalsAndEdgesOfAnyColourAreEncodedByTheirKind) {
     for (int c = 0; c < 3; ++c) grey.pixels[3 * i + c] = alone.pixels[i];
   }
   for (const char* name : {"tok_canny_edge@16", "tok_sam_edge@16.safetensors"}) {
-    const auto edges = PictureTokenizer::open(root / name);
-    const StoredPicture from_rgb = decode_picture(edges.input(), encode_png(grey), "the test");
-    EXPECT_EQ(from_rgb, decode_picture(edges.input(), encode_png(alone), "the test"));
+    const auto edges = ImageTokenizer::open(root / name);
+    const StoredImage from_rgb = decode_stored_image(edges.input(), encode_png(grey), "the test");
+    EXPECT_EQ(from_rgb, decode_stored_image(edges.input(), encode_png(alone), "the test"));
     EXPECT_EQ(display(edges.input(), from_rgb), grey);
     float values[256];
     to_network(edges.input(), from_rgb, false, values);  // [-1, 1], not standardised
@@ -149,8 +149,8 @@ TEST(OfficialInput, MirroredNormalsAndEdgesOfAnyColourAreEncodedByTheirKind) {
     const auto decoded = edges.decode(edges.encode({from_rgb}));
     EXPECT_EQ(std::get<Image>(decoded[0]).channels, 1);
   }
-  EXPECT_EQ(PictureTokenizer::open(root / "tok_canny_edge@16", {}, "depth").input().kind, "depth");
-  EXPECT_EQ(PictureTokenizer::open(root / "tok_canny_edge@16", {}, "tok_edges@32").image_size(), 32);
+  EXPECT_EQ(ImageTokenizer::open(root / "tok_canny_edge@16", {}, "depth").input().kind, "depth");
+  EXPECT_EQ(ImageTokenizer::open(root / "tok_canny_edge@16", {}, "tok_edges@32").image_size(), 32);
   fs::remove_all(root);
 }
 

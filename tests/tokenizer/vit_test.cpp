@@ -46,19 +46,19 @@ struct Built {
 };
 
 TEST(VitEncoder, PatchesAreVectorsOfChannelsRowsAndColumns) {
-  Built<VitEncoder> pictures(small_config()), features(feature_config());
-  features.copy_from(pictures);
+  Built<VitEncoder> images(small_config()), features(feature_config());
+  features.copy_from(images);
   const Tensor x = at::arange(2 * kChannels * 8 * 12, at::kFloat).view({2, kChannels, 8, 12}).sin();
-  const FeatureMap expected = features.network(at::pixel_unshuffle(x, kPatch)), found = pictures.network(x);
+  const FeatureMap expected = features.network(at::pixel_unshuffle(x, kPatch)), found = images.network(x);
   EXPECT_TRUE(at::allclose(found.rows, expected.rows, 1e-5, 1e-5));
 }
 
 TEST(VitDecoder, PatchesAreVectorsOfChannelsRowsAndColumns) {
-  Built<VitDecoder> pictures(small_config()), features(feature_config());
-  features.copy_from(pictures);
+  Built<VitDecoder> images(small_config()), features(feature_config());
+  features.copy_from(images);
   const FeatureMap x{at::arange(2 * 6 * kWidth, at::kFloat).view({12, kWidth}).sin(), {2, 2, 3}};
   const Tensor expected = at::pixel_shuffle(features.network(x, {}), kPatch);
-  EXPECT_TRUE(at::allclose(pictures.network(x, {}), expected, 1e-5, 1e-5));
+  EXPECT_TRUE(at::allclose(images.network(x, {}), expected, 1e-5, 1e-5));
 }
 
 // Doubling by cubic convolution (a = -0.75) at pixel centres: each new place lies a quarter from an old one.

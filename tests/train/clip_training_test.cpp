@@ -4,7 +4,7 @@
 
 #include "fourm/clip/clip_model.h"
 #include "fourm/core/config.h"
-#include "tests/support/described_pictures.h"
+#include "tests/support/described_images.h"
 
 namespace fourm {
 namespace {
@@ -51,7 +51,7 @@ class ClipTrainingTest : public testing::Test {
   fs::path root;
 };
 
-TEST_F(ClipTrainingTest, PicturesAndTextsFindEachOther) {
+TEST_F(ClipTrainingTest, ImagesAndTextsFindEachOther) {
   ClipRecipe r = recipe("short");
   r.training.steps = r.training.schedule.warmup_steps = 1;
   train_clip(r);
@@ -60,7 +60,7 @@ TEST_F(ClipTrainingTest, PicturesAndTextsFindEachOther) {
   train_clip(r);
   const Json before = last_evaluation("short"), after = last_evaluation("long");
   // A guess finds one in eight, without regard to sides one in two. Half are mirrored: the words follow.
-  for (const char* measure : {"text_at_1", "picture_at_1"}) {
+  for (const char* measure : {"text_at_1", "image_at_1"}) {
     EXPECT_LT(before[measure].get<double>(), 0.5) << measure;
     EXPECT_GT(after[measure].get<double>(), 0.8) << measure;
   }

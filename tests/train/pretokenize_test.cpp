@@ -9,7 +9,7 @@
 #include "fourm/data/token_set.h"
 #include "fourm/io/npz.h"
 #include "fourm/io/tar.h"
-#include "fourm/tokenizer/picture_tokenizer.h"
+#include "fourm/tokenizer/image_tokenizer.h"
 #include "fourm/tokenizer/vqvae.h"
 #include "tests/support/captured_log.h"
 #include "tests/support/small_tokenizers.h"
@@ -106,16 +106,16 @@ TEST_F(PretokenizeTest, TokensAreThoseOfTheTokenizerForEachCrop) {
   EXPECT_EQ(views[0].left, 4);
   EXPECT_EQ(views[0].crop_width, 40);
   for (const char* modality : {"tok_rgb@32", "tok_depth@32", "tok_semseg@32"}) {
-    const auto tokenizer = PictureTokenizer::open(root / "tokenizers" / modality);
+    const auto tokenizer = ImageTokenizer::open(root / "tokenizers" / modality);
     const fs::path file = root / "data" / tokenizer.input().kind / "room3.png";
-    const StoredPicture picture = read_picture(tokenizer.input(), file);
+    const StoredImage image = read_stored_image(tokenizer.input(), file);
     const TokenArray tokens(source.read(3, modality), modality);
     ASSERT_EQ(tokens.crops(), 3);
-    std::vector<StoredPicture> squares;
-    for (const auto& view : views) squares.push_back(cut_square(tokenizer.input(), picture, to_cut(view), 32));
+    std::vector<StoredImage> squares;
+    for (const auto& view : views) squares.push_back(cut_square(tokenizer.input(), image, to_cut(view), 32));
     const auto expected = tokenizer.encode(squares);
     for (int64_t c = 0; c < 3; ++c) EXPECT_EQ(tokens.ids(c, 16), expected[c].tokens) << modality << " " << c;
-    EXPECT_EQ(squares[0], centre_square(tokenizer.input(), picture, 32));
+    EXPECT_EQ(squares[0], centre_square(tokenizer.input(), image, 32));
   }
   const TokenSample sample = set.sample(3, Random(1));
   EXPECT_EQ(sample.at("rgb@32").length(), 16);
@@ -266,7 +266,7 @@ TEST_F(PretokenizeTest, SamplesMayLackModalitiesAndBrokenFilesAreNamed) {
   fs::remove(root / "data/semseg/room2.png");
   pretokenize(options());
   EXPECT_FALSE(open("tokens").sample(2, Random(1)).contains("tok_semseg@32"));
-  write_file(root / "data/semseg/room2.png", "not a picture");
+  write_file(root / "data/semseg/room2.png", "not an image");
   EXPECT_NE(failure(options("again")).find("room2.png"), std::string::npos);
   write_png16(root / "data/depth/room1.png", Raster<uint16_t>(32, 32, 1));
   fs::remove(root / "data/semseg/room2.png");
@@ -281,15 +281,15 @@ TEST_F(PretokenizeTest, FeatureMapsAreTakenWhole) {
   config.patch_proj = false;
   Tokenizer::create(config, 4).save(root / "tokenizers/tok_clip@32");
   Random random(2);
-  std::vector<StoredPicture> maps;
+  std::vector<StoredImage> maps;
   for (int i = 0; i < 5; ++i) {
     Raster<float> map(4, 4, 6);
     for (auto& v : map.pixels) v = static_cast<float>(random.normal());
     maps.emplace_back(map);
-    write_file(root / "data/clip" / ("room" + std::to_string(i) + ".npy"), encode_picture(*config.input, map));
+    write_file(root / "data/clip" / ("room" + std::to_string(i) + ".npy"), encode_stored_image(*config.input, map));
   }
   pretokenize(options());
-  const auto expected = PictureTokenizer::open(root / "tokenizers/tok_clip@32").encode(maps);
+  const auto expected = ImageTokenizer::open(root / "tokenizers/tok_clip@32").encode(maps);
   const Source tokens = Source::open((root / "tokens").string());
   for (int64_t i = 0; i < 5; ++i)
     EXPECT_EQ(npy_integers(decode_npy(tokens.read(i, "tok_clip@32"), "tokens"), "tokens"), expected[i].tokens);
@@ -309,11 +309,11 @@ TEST_F(PretokenizeTest, FeatureMapsAreTakenWhole) {
 TEST_F(PretokenizeTest, TheSizeInTheNameDecides) {
   fs::rename(root / "tokenizers/tok_depth@32", root / "tokenizers/tok_depth@64");  // made for 32 pixels
   pretokenize(options());
-  const auto tokenizer = PictureTokenizer::open(root / "tokenizers/tok_depth@64");
+  const auto tokenizer = ImageTokenizer::open(root / "tokenizers/tok_depth@64");
   EXPECT_EQ(tokenizer.config().image_size, 32);
   EXPECT_EQ(tokenizer.image_size(), 64);
   const auto expected = tokenizer.encode(
-      {centre_square(tokenizer.input(), read_picture(tokenizer.input(), root / "data/depth/room3.png"), 64)});
+      {centre_square(tokenizer.input(), read_stored_image(tokenizer.input(), root / "data/depth/room3.png"), 64)});
   const Source source = Source::open((root / "tokens").string());
   const TokenArray tokens(source.read(3, "tok_depth@64"), "tokens");
   EXPECT_EQ(tokens.length(), 64);
@@ -341,7 +341,7 @@ TEST_F(PretokenizeTest, PixelsHaveTheSizeOfTheRgbTokenizerOrTheGivenOnes) {
   EXPECT_FALSE(fs::exists(root / "given/rgb@32"));
   o.out = root / "bad";
   o.pixels = {33};
-  EXPECT_NE(failure(o).find("--pixels 33"), std::string::npos) << failure(o);
+  EXPECT_NE(failure(o).find("pixels 33"), std::string::npos) << failure(o);
   fs::remove_all(root / "tokenizers/tok_rgb@32");
   pretokenize(options("without"));
   EXPECT_TRUE(fs::exists(root / "without/rgb@32"));  // the largest that is left
@@ -468,12 +468,12 @@ TEST_F(PretokenizeTest, AVectorOfAWholeImageBelongsToEveryCrop) {
   PretokenizeOptions o = options();
   o.crops = 2;
   pretokenize(o);
-  const auto tokenizer = PictureTokenizer::open(root / "tokenizers/tok_dinov2_global");
+  const auto tokenizer = ImageTokenizer::open(root / "tokenizers/tok_dinov2_global");
   const Source source = Source::open((root / "tokens").string());
   const TokenArray tokens(source.read(3, "tok_dinov2_global"), "tokens");
   ASSERT_EQ(tokens.crops(), 2);
   const auto expected =
-      tokenizer.encode({read_picture(tokenizer.input(), root / "data/dinov2_global/room3.npy")})[0].tokens;
+      tokenizer.encode({read_stored_image(tokenizer.input(), root / "data/dinov2_global/room3.npy")})[0].tokens;
   EXPECT_EQ(tokens.ids(0, 16), expected);
   EXPECT_EQ(tokens.ids(1, 16), expected);
   ModalityTable table;
@@ -487,7 +487,7 @@ TEST_F(PretokenizeTest, BrokenSamplesAreLeftOutAndListed) {
   write_file(root / "data/depth/room2.png", "not an image");
   Raster<uint8_t> labels(48, 40, 1, 9);  // the tokenizer knows 0 to 4
   write_label_png(root / "data/semseg/room4.png", labels, std::vector<Colour>(10));
-  EXPECT_NE(failure(options()).find("--skip-broken"), std::string::npos) << failure(options());
+  EXPECT_NE(failure(options()).find("skip_broken"), std::string::npos) << failure(options());
   PretokenizeOptions o = options();
   o.skip_broken = true;
   const auto said = [&](const PretokenizeOptions& what) {

@@ -150,15 +150,15 @@ TEST_F(PretrainingTest, MixturesResumeBitForBit) {
 TEST_F(PretrainingTest, SetsOfAMixtureMayHaveDifferentModalitiesAndMasking) {
   for (int i = 0; i < 5; ++i)
     write_file(root / "texts/caption" / ("text" + std::to_string(i) + ".txt"), "a lamp and a bed and a chair");
-  test::write_token_folder(root / "pictures", 4, 2);
-  for (const char* modality : {"caption", "det"}) fs::remove_all(root / "pictures" / modality);
+  test::write_token_folder(root / "images", 4, 2);
+  for (const char* modality : {"caption", "det"}) fs::remove_all(root / "images" / modality);
   const auto run = [&](const std::string& out) {
     PretrainConfig c = config(out, 8);
     YAML::Node recipe = to_yaml(c);
     recipe["data"] = "";
     recipe["repeats"] = 2;
     recipe["mixture"] = parse_yaml(
-        concat("{", c.data, ": 2, ", (root / "pictures").string(), ": {weight: 1}, ", (root / "texts").string(),
+        concat("{", c.data, ": 2, ", (root / "images").string(), ": {weight: 1}, ", (root / "texts").string(),
                R"(: {weight: 1, domains_in: [caption], domains_out: [caption], repeats: 1,
                                              masking: {input_tokens: [4, 8], mixture:
                                                [{name: texts, input: {caption: 1}, target: {caption: 1}}]}}})"),
@@ -168,9 +168,9 @@ TEST_F(PretrainingTest, SetsOfAMixtureMayHaveDifferentModalitiesAndMasking) {
     pretrain(c);
     return captured.warnings();
   };
-  const std::string warnings = test::without_baseline_warnings(run("whole")), pictures = (root / "pictures").string();
+  const std::string warnings = test::without_baseline_warnings(run("whole")), images = (root / "images").string();
   EXPECT_EQ(warnings,
-            "warning: " + pictures +
+            "warning: " + images +
                 ": has no caption, det (it has crop_settings, rgb@64, tok_depth@64); its samples go without\n");
   EXPECT_GT(last_evaluation("whole").at("all2all/caption").get<double>(), 0);
   run("cut");

@@ -90,7 +90,7 @@ class RecipesTest : public testing::Test {
     load_config(file, {}, r);
     run_first(r.start_from);
     test::reduce(r.training);
-    r.batch = r.eval_pictures = 2;
+    r.batch = r.eval_images = 2;
     TokenizerConfig& t = r.tokenizer;
     t.codebook_size = test::kTokens;
     t.latent_dim = 8 * t.num_codebooks;
@@ -109,7 +109,7 @@ class RecipesTest : public testing::Test {
       t.presets[*name] = preset;
     }
     if (!r.start_from.empty()) t = TokenizerFiles::open(under_root(r.start_from)).config;
-    for (const auto& path : {r.data, r.eval_data}) data.pictures(path, t);
+    for (const auto& path : {r.data, r.eval_data}) data.images(path, t);
     for (auto* path : {&r.out, &r.data, &r.eval_data, &r.start_from}) *path = under_root(*path);
     trains_and_resumes(r, train_tokenizer);
   }
@@ -123,7 +123,7 @@ class RecipesTest : public testing::Test {
     r.model.image_depth = r.model.text_depth = 1;
     r.model.image_heads = r.model.text_heads = 2;
     data.text_tokenizer(r.text_tokenizer);
-    for (const auto& path : {r.data, r.eval_data}) data.described_pictures(path);
+    for (const auto& path : {r.data, r.eval_data}) data.described_images(path);
     for (auto* path : {&r.out, &r.data, &r.eval_data, &r.text_tokenizer}) *path = under_root(*path);
     trains_and_resumes(r, train_clip);
   }

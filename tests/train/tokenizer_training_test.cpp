@@ -8,7 +8,7 @@
 #include "fourm/core/rng.h"
 #include "fourm/io/npy.h"
 #include "fourm/nn/position.h"
-#include "fourm/tokenizer/picture_batch.h"
+#include "fourm/tokenizer/image_batch.h"
 #include "fourm/tokenizer/vqvae.h"
 #include "tests/support/captured_log.h"
 
@@ -16,7 +16,7 @@ namespace fourm {
 namespace {
 
 // Discs on coloured ground: a world that a tokenizer of a few steps can learn.
-StoredPicture disc(const std::string& kind, uint64_t seed) {
+StoredImage disc(const std::string& kind, uint64_t seed) {
   Random random(seed);
   const double cx = random.uniform(4, 28), cy = random.uniform(4, 28), r = random.uniform(5, 14);
   Colour ground, front;
@@ -43,7 +43,7 @@ fs::path discs(const std::string& kind) {
   InputConfig input;
   input.kind = kind;
   for (int i = 0; i < 48; ++i)
-    write_file(folder / (std::to_string(100 + i) + ".png"), encode_picture(input, disc(kind, i)));
+    write_file(folder / (std::to_string(100 + i) + ".png"), encode_stored_image(input, disc(kind, i)));
   return folder;
 }
 
@@ -54,7 +54,7 @@ TokenizerRecipe small_recipe(const std::string& kind, const std::string& name) {
   recipe.data = discs(kind).string();
   recipe.size = 32;
   recipe.batch = 8;
-  recipe.eval_pictures = 16;
+  recipe.eval_images = 16;
   recipe.loss = kind == "semseg" ? "cross_entropy" : "mse";
   TokenizerConfig& t = recipe.tokenizer;
   t.image_size = 32;
@@ -83,21 +83,20 @@ TokenizerRecipe small_recipe(const std::string& kind, const std::string& name) {
   return recipe;
 }
 
-// Measures of the untouched tokenizer and of the trained one on the same pictures.
+// Measures of the untouched tokenizer and of the trained one on the same images.
 std::pair<std::map<std::string, double>, std::map<std::string, double>> before_and_after(const std::string& kind) {
   TokenizerRecipe recipe = small_recipe(kind, kind);
-  const auto pictures = load_squares(*recipe.tokenizer.input, picture_files(recipe.data), 32, 1, 0);
+  const auto images = load_squares(*recipe.tokenizer.input, training_images(recipe.data), 32, 1, 0);
   recipe.training.steps = 1;
   train_tokenizer(recipe);
-  const auto first = evaluate_tokenizer(PictureTokenizer::open(fs::path(recipe.out) / "model"), pictures);
+  const auto first = evaluate_tokenizer(ImageTokenizer::open(fs::path(recipe.out) / "model"), images);
   recipe = small_recipe(kind, kind);
   recipe.training.steps = 150;
   train_tokenizer(recipe);
-  return {first.measures,
-          evaluate_tokenizer(PictureTokenizer::open(fs::path(recipe.out) / "model"), pictures).measures};
+  return {first.measures, evaluate_tokenizer(ImageTokenizer::open(fs::path(recipe.out) / "model"), images).measures};
 }
 
-TEST(TokenizerTraining, PicturesComeBackBetter) {
+TEST(TokenizerTraining, ImagesComeBackBetter) {
   const auto [before, after] = before_and_after("rgb");
   EXPECT_GT(after.at("psnr"), before.at("psnr") + 3);
   EXPECT_GT(after.at("usage"), 0.5);
@@ -114,13 +113,13 @@ TEST(TokenizerTraining, LabelsComeBackBetter) {
   EXPECT_GT(after.at("miou"), before.at("miou"));
 }
 
-// Holes in the data and pictures of holes alone: measured and learned is what is known.
+// Holes in the data and images of holes alone: measured and learned is what is known.
 TEST(TokenizerTraining, UnknownPixelsAreLeftOut) {
   TokenizerRecipe recipe = small_recipe("depth", "holes");
-  const auto whole = load_squares(*recipe.tokenizer.input, picture_files(recipe.data), 32, 1, 0);
+  const auto whole = load_squares(*recipe.tokenizer.input, training_images(recipe.data), 32, 1, 0);
   recipe.data = (fs::path(testing::TempDir()) / "depth_with_holes").string();
   Random random(3);
-  std::vector<StoredPicture> holes = whole;
+  std::vector<StoredImage> holes = whole;
   for (size_t i = 0; i < holes.size(); ++i) {
     auto& map = std::get<Raster<float>>(holes[i]);
     for (float& metres : map.pixels)
@@ -129,8 +128,8 @@ TEST(TokenizerTraining, UnknownPixelsAreLeftOut) {
   }
   recipe.training.steps = 150;
   train_tokenizer(recipe);
-  const auto tokenizer = PictureTokenizer::open(fs::path(recipe.out) / "model");
-  std::vector<StoredPicture> known;
+  const auto tokenizer = ImageTokenizer::open(fs::path(recipe.out) / "model");
+  std::vector<StoredImage> known;
   for (size_t i = 0; i < holes.size(); ++i)
     if (i % 8) known.push_back(holes[i]);
   const double all = evaluate_tokenizer(tokenizer, holes).measures.at("abs_rel");
@@ -147,22 +146,22 @@ TEST(TokenizerTraining, UnknownPixelsAreLeftOut) {
 
 TEST(TokenizerTraining, LabelNoneIsLeftOut) {
   TokenizerRecipe recipe = small_recipe("semseg", "none");
-  const auto whole = load_squares(*recipe.tokenizer.input, picture_files(recipe.data), 32, 1, 0);
+  const auto whole = load_squares(*recipe.tokenizer.input, training_images(recipe.data), 32, 1, 0);
   recipe.data = (fs::path(testing::TempDir()) / "labels_with_none").string();
   make_folder(recipe.data);
-  std::vector<StoredPicture> some = whole;
+  std::vector<StoredImage> some = whole;
   for (size_t i = 0; i < some.size(); ++i) {
     auto& map = std::get<Image>(some[i]);
     for (int x = 0; x < 32; ++x)
       for (const int y : {0, 1, 30, 31}) *map.at(x, y) = 255;
     write_file(fs::path(recipe.data) / (std::to_string(100 + i) + ".png"),
-               encode_picture(*recipe.tokenizer.input, map));
+               encode_stored_image(*recipe.tokenizer.input, map));
   }
   recipe.training.steps = 150;
   train_tokenizer(recipe);
-  const auto tokenizer = PictureTokenizer::open(fs::path(recipe.out) / "model");
+  const auto tokenizer = ImageTokenizer::open(fs::path(recipe.out) / "model");
   EXPECT_GT(evaluate_tokenizer(tokenizer, some).measures.at("miou"), 0.75);
-  const StoredPicture none = Image(32, 32, 1, 255);
+  const StoredImage none = Image(32, 32, 1, 255);
   EXPECT_FALSE(evaluate_tokenizer(tokenizer, {none}).measures.contains("miou"));
   EXPECT_NEAR(evaluate_tokenizer(tokenizer, {some[1], none}).measures.at("miou"),
               evaluate_tokenizer(tokenizer, {some[1]}).measures.at("miou"), 1e-12);
@@ -171,15 +170,15 @@ TEST(TokenizerTraining, LabelNoneIsLeftOut) {
 TEST(TokenizerTraining, LossesOfABatchLeaveUnknownPixelsOut) {
   InputConfig input;
   input.kind = "depth";
-  const StoredPicture whole = Raster<float>(2, 1, 1, 3);
+  const StoredImage whole = Raster<float>(2, 1, 1, 3);
   Raster<float> left(2, 1, 1, 3);
   left.pixels[0] = 0;
-  const StoredPicture hole = left;
+  const StoredImage hole = left;
   EXPECT_FALSE(known_batch(input, {&whole, &whole}).defined());
   const Tensor known = known_batch(input, {&whole, &hole, &hole}, {false, false, true});
   EXPECT_TRUE(at::equal(known.flatten(), at::tensor({1, 1, 0, 1, 1, 0}).to(at::kBool)));
   input.kind = "semseg";
-  const StoredPicture none = Image(2, 1, 1, 255);
+  const StoredImage none = Image(2, 1, 1, 255);
   EXPECT_FALSE(known_batch(input, {&none}).any().item<bool>());
   input.label_offset = 1;  // none is a class of the tokenizer's own
   EXPECT_FALSE(known_batch(input, {&none}).defined());
@@ -203,29 +202,29 @@ TEST(TokenizerTraining, EncodingSurvivesTheTripThroughAFile) {
   TokenizerRecipe recipe = small_recipe("rgb", "trip");
   recipe.training.steps = 2;
   train_tokenizer(recipe);
-  const auto tokenizer = PictureTokenizer::open(fs::path(recipe.out) / "model");
-  const auto pictures = load_squares(tokenizer.input(), picture_files(recipe.data), 32, 1, 0);
-  const auto tokens = tokenizer.encode(pictures);
-  EXPECT_EQ(tokens.size(), pictures.size());
-  EXPECT_EQ(tokens[5], tokenizer.encode({pictures[5]})[0]);
-  EXPECT_EQ(picture_width(tokenizer.decode(tokens)[0]), 32);
+  const auto tokenizer = ImageTokenizer::open(fs::path(recipe.out) / "model");
+  const auto images = load_squares(tokenizer.input(), training_images(recipe.data), 32, 1, 0);
+  const auto tokens = tokenizer.encode(images);
+  EXPECT_EQ(tokens.size(), images.size());
+  EXPECT_EQ(tokens[5], tokenizer.encode({images[5]})[0]);
+  EXPECT_EQ(width_of(tokenizer.decode(tokens)[0]), 32);
 }
 
 TEST(TokenizerTraining, RandomSquaresDependOnTheSeedOnly) {
   const fs::path folder = discs("rgb");
   InputConfig input;
-  const auto files = picture_files(folder);
+  const auto files = training_images(folder);
   EXPECT_EQ(load_squares(input, files, 16, 3, 7), load_squares(input, files, 16, 3, 7));
   EXPECT_NE(load_squares(input, files, 16, 3, 7), load_squares(input, files, 16, 3, 8));
 }
 
-TEST(TokenizerTraining, LargerPicturesGiveMoreSquares) {
+TEST(TokenizerTraining, LargerImagesGiveMoreSquares) {
   const fs::path folder = fs::path(testing::TempDir()) / "sizes";
   make_folder(folder);
   write_png(folder / "a.png", Image(32, 40, 3, 9));
   write_png(folder / "b.png", Image(100, 96, 3, 9));
-  EXPECT_EQ(load_squares({}, picture_files(folder), 32, 2, 0).size(), 2u + 6u);
-  EXPECT_EQ(load_squares({}, picture_files(folder), 32, 1, 0).size(), 2u);
+  EXPECT_EQ(load_squares({}, training_images(folder), 32, 2, 0).size(), 2u + 6u);
+  EXPECT_EQ(load_squares({}, training_images(folder), 32, 1, 0).size(), 2u);
 }
 
 TEST(TokenizerTraining, SeveralResolutionsLearnAndResume) {
@@ -239,7 +238,7 @@ TEST(TokenizerTraining, SeveralResolutionsLearnAndResume) {
   fs::remove_all(run / "checkpoints" / "step-000060");
   train_tokenizer(recipe);
   EXPECT_EQ(read_file(run / file), whole);
-  EXPECT_TRUE(fs::exists(run / "pictures" / "reconstructions-000060.png"));
+  EXPECT_TRUE(fs::exists(run / "images" / "reconstructions-000060.png"));
 
   recipe = small_recipe("rgb", "resolutions_wrong");
   recipe.sizes = {16, 20};
@@ -264,7 +263,7 @@ TEST(TokenizerTraining, FeatureMapsComeBackBetter) {
   }
   TokenizerRecipe recipe = small_recipe("rgb", "features");
   recipe.data = folder.string();
-  recipe.eval_pictures = 8;
+  recipe.eval_images = 8;
   recipe.loss = "smooth_l1";
   recipe.training.steps = 150;
   TokenizerConfig& t = recipe.tokenizer;
@@ -273,8 +272,8 @@ TEST(TokenizerTraining, FeatureMapsComeBackBetter) {
   t.input->kind = "features";
   t.input->features = 6;
   train_tokenizer(recipe);
-  const auto tokenizer = PictureTokenizer::open(fs::path(recipe.out) / "model");
-  const auto maps = load_squares(tokenizer.input(), picture_files(folder), 32, 1, 0);
+  const auto tokenizer = ImageTokenizer::open(fs::path(recipe.out) / "model");
+  const auto maps = load_squares(tokenizer.input(), training_images(folder), 32, 1, 0);
   EXPECT_GT(evaluate_tokenizer(tokenizer, maps).measures.at("cosine"), 0.9);
   // 16 vectors a map, whatever `size` is.
   TokenizerRecipe sized = recipe;
@@ -374,11 +373,11 @@ TEST(TokenizerTraining, OfficialRecipesAreReadable) {
       TokenizerRecipe recipe;
       load_config(file, {}, recipe);
       recipe.tokenizer.validate(file.string());
-      recipe.tokenizer.picture_input().validate(file.string());
+      recipe.tokenizer.image_input().validate(file.string());
       EXPECT_EQ(recipe.training.precision, "auto") << file;
-      if (folder == std::string("configs/tokenizers") && recipe.tokenizer.picture_input().kind != "mask") {
+      if (folder == std::string("configs/tokenizers") && recipe.tokenizer.image_input().kind != "mask") {
         // Paper Table 3 and appendix B.3: 0.2 for CLIP, and in the original for every feature, 0.8 for all others.
-        const bool features = recipe.tokenizer.picture_input().has_features();
+        const bool features = recipe.tokenizer.image_input().has_features();
         const bool poses = file.stem() == "human_poses_1k";
         EXPECT_EQ(recipe.crop_scale, (std::vector<double>{features && !poses ? 0.2 : 0.8, 1})) << file;
         EXPECT_NEAR(recipe.crop_ratio[0] * recipe.crop_ratio[1], 1, 1e-3) << file;
@@ -448,7 +447,7 @@ TEST(TokenizerTraining, RandomCropsHaveTheAreaAndRatioOfTheRecipe) {
   write_png(folder / "wide.png", wide);
   const auto extents = [&](const CropOptions& crop) {
     std::vector<std::pair<double, double>> found;
-    for (const auto& square : load_squares({}, picture_files(folder), 100, 40, 3, crop)) {
+    for (const auto& square : load_squares({}, training_images(folder), 100, 40, 3, crop)) {
       const Image& image = std::get<Image>(square);
       found.emplace_back((image.at(99, 50)[0] - image.at(0, 50)[0]) / 0.99,
                          (image.at(50, 99)[1] - image.at(50, 0)[1]) / 0.99);
@@ -541,7 +540,7 @@ TEST(TokenizerTraining, WrongRecipesAreNamed) {
   recipe.size = 30;
   EXPECT_THROW(train_tokenizer(recipe), Error);
   recipe.size = 32;
-  recipe.eval_pictures = 48;
+  recipe.eval_images = 48;
   EXPECT_THROW(train_tokenizer(recipe), Error);
 }
 

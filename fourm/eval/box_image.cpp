@@ -1,4 +1,4 @@
-#include "fourm/eval/box_picture.h"
+#include "fourm/eval/box_image.h"
 
 #include <algorithm>
 #include <cmath>
@@ -13,10 +13,10 @@ namespace {
 
 constexpr int kLine = 2, kMargin = 2;
 
-void fill(Image& picture, int left, int top, int right, int bottom, Colour colour) {
-  for (int y = std::max(top, 0); y < std::min(bottom, picture.height); ++y)
-    for (int x = std::max(left, 0); x < std::min(right, picture.width); ++x)
-      std::copy(colour.begin(), colour.end(), picture.at(x, y));
+void fill(Image& image, int left, int top, int right, int bottom, Colour colour) {
+  for (int y = std::max(top, 0); y < std::min(bottom, image.height); ++y)
+    for (int x = std::max(left, 0); x < std::min(right, image.width); ++x)
+      std::copy(colour.begin(), colour.end(), image.at(x, y));
 }
 
 // A bright colour of its own for each name.
@@ -29,8 +29,8 @@ Colour colour_of(const std::string& name) {
 
 }  // namespace
 
-Image draw_boxes(const Image& picture, std::vector<LabelledBox> boxes, int side) {
-  Image out = resize_bilinear(picture, side, side);
+Image draw_boxes(const Image& image, std::vector<LabelledBox> boxes, int side) {
+  Image out = resize_bilinear(image, side, side);
   std::stable_sort(boxes.begin(), boxes.end(), [](const auto& a, const auto& b) { return area(a) > area(b); });
   for (const auto& box : boxes) {
     const auto pixel = [&](double at) { return static_cast<int>(std::lround(at * side)); };

@@ -11,7 +11,7 @@
 namespace fourm::test {
 
 struct DescribedDisc {
-  Image picture;
+  Image image;
   std::vector<std::string> captions;  ///< the longest last
 };
 
@@ -23,12 +23,12 @@ inline DescribedDisc described_disc(int i) {
   const bool right = i / 4 % 2;
   Random random(static_cast<uint64_t>(i));
   const double x0 = random.uniform(6, 11) + (right ? 15 : 0), y0 = random.uniform(6, 26), r = random.uniform(4, 6);
-  Image picture(32, 32, 3, static_cast<uint8_t>(random.below(60)));
+  Image image(32, 32, 3, static_cast<uint8_t>(random.below(60)));
   for (int y = 0; y < 32; ++y)
     for (int x = 0; x < 32; ++x)
-      if (std::hypot(x - x0, y - y0) < r) std::copy(colour.begin(), colour.end(), picture.at(x, y));
+      if (std::hypot(x - x0, y - y0) < r) std::copy(colour.begin(), colour.end(), image.at(x, y));
   const std::string disc = std::string("a ") + name + " disc";
-  return {picture, {disc, disc + " on the " + (right ? "right" : "left")}};
+  return {image, {disc, disc + " on the " + (right ? "right" : "left")}};
 }
 
 /// ROOT/rgb, ROOT/caption, and ROOT/text.json, a text tokenizer.
@@ -37,7 +37,7 @@ inline void write_described_discs(const fs::path& root, int count) {
   for (int i = 0; i < count; ++i) {
     const DescribedDisc disc = described_disc(i);
     const std::string name = std::to_string(1000 + i);
-    write_file(root / "rgb" / (name + ".png"), encode_png(disc.picture));
+    write_file(root / "rgb" / (name + ".png"), encode_png(disc.image));
     write_file(root / "caption" / (name + ".json"), Json(disc.captions).dump());
     for (const auto& caption : disc.captions) text.add(caption);
   }

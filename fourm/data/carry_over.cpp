@@ -1,4 +1,4 @@
-#include "fourm/train/carry_over.h"
+#include "fourm/data/carry_over.h"
 
 #include <algorithm>
 #include <optional>
@@ -30,7 +30,7 @@ std::optional<int64_t> crops_of_ids(const NpyArray& array) {
 // Whether the arrays of a modality are maps over the image, told by its name, and not embeddings or token ids.
 bool is_map(const std::string& modality) {
   switch (file_kind(modality)) {
-    case FileKind::kPicture:
+    case FileKind::kImage:
     case FileKind::kNormal:
     case FileKind::kDepth:
     case FileKind::kLabels:
@@ -51,7 +51,7 @@ std::string why_not_copied(const std::string& modality, const NpyArray& array, i
         concat("arrays of ", counted(static_cast<int64_t>(dims), "dimension"), ", which do not follow the crops"),
         modality);
   if (const auto found = crops_of_ids(array); found && *found != crops)
-    return concat("its arrays are token ids of ", counted(*found, "crop"), ", --crops asks for ", crops);
+    return concat("its arrays are token ids of ", counted(*found, "crop"), ", expected ", crops);
   return "";
 }
 
@@ -80,7 +80,7 @@ CarryOver plan_carry_over(const Source& source, const std::set<std::string>& use
   for (const auto& modality : source.modalities()) {
     if (used.contains(modality)) continue;
     if (is_text_of_crop(modality) && crops > 1 && !source.has("crop_settings")) {
-      plan.left_out[modality] = concat("its texts are positions in pixels of one crop, and --crops ", crops,
+      plan.left_out[modality] = concat("its texts are positions in pixels of one crop, and crops ", crops,
                                        " draws others; give crop_settings of the crops that they were made for");
       continue;
     }
@@ -118,8 +118,8 @@ std::string copied_bytes(const Source& source, int64_t sample, const std::string
   } else if (extension == "npy") {
     NpyArray array = decode_npy(bytes, where);
     const auto found = crops_of_ids(array);
-    check(!found || *found == crops, where, ": has token ids of ", counted(found.value_or(0), "crop"),
-          ", --crops asks for ", crops);
+    check(!found || *found == crops, where, ": has token ids of ", counted(found.value_or(0), "crop"), ", expected ",
+          crops);
     if (const int64_t stored = crops_of_source(source, sample); stored > crops && has_embeddings_of(array, stored)) {
       cut_crops(array, stored, crops);
       bytes = encode_npy(array);

@@ -1,4 +1,4 @@
-// A tokenizer of pictures as its users need it: stored pictures in, tokens out, and back. No tensors in sight.
+// A tokenizer of images as its users need it: stored images in, tokens out, and back. No tensors in sight.
 #pragma once
 
 #include <memory>
@@ -15,29 +15,29 @@ namespace fourm {
 
 class Tokenizer;
 
-/// Tokens of one picture, row-major; with several codebooks the heads stand one after the other.
+/// Tokens of one image, row-major; with several codebooks the heads stand one after the other.
 struct TokenMap {
   int heads = 1, height = 0, width = 0;
   std::vector<int64_t> tokens;
   bool operator==(const TokenMap&) const = default;
 };
 
-class PictureTokenizer {
+class ImageTokenizer {
  public:
   /// A folder (config.json + model.safetensors) or a single .safetensors file; packed for fast answers, if at all
   /// (Tokenizer::open). `name`, a modality or a kind, says what an official tokenizer reads
-  /// (TokenizerConfig::picture_input); empty: the name in its path (name_in_path). The image size is that of `name`
+  /// (TokenizerConfig::image_input); empty: the name in its path (name_in_path). The image size is that of `name`
   /// (tok_depth@256), else of the name in the path, else of the config.
-  static PictureTokenizer open(const fs::path& path, std::optional<Precision> pack_for = Precision::kF32,
-                               const std::string& name = "");
-  explicit PictureTokenizer(std::shared_ptr<const Tokenizer> tokenizer, const std::string& name = "");
+  static ImageTokenizer open(const fs::path& path, std::optional<Precision> pack_for = Precision::kF32,
+                             const std::string& name = "");
+  explicit ImageTokenizer(std::shared_ptr<const Tokenizer> tokenizer, const std::string& name = "");
 
   const TokenizerConfig& config() const;
   const InputConfig& input() const { return input_; }
   int64_t image_size() const { return image_size_; }  ///< pixels a side
 
-  /// Pictures of one size, a multiple of the patch. Runs in batches that fit the memory.
-  std::vector<TokenMap> encode(const std::vector<StoredPicture>& pictures) const;
+  /// Images of one size, a multiple of the patch. Runs in batches that fit the memory.
+  std::vector<TokenMap> encode(const std::vector<StoredImage>& images) const;
   /// The tokens of an image on a square grid, whatever its size. Error when they are not codebooks x n x n.
   TokenMap square_map(std::vector<int64_t> tokens) const;
   /// The crops of a token file (data/token_array.h). Error naming `where` on anything else, on a shape that may stand
@@ -47,7 +47,7 @@ class PictureTokenizer {
   /// where the codebook fits them, else 32.
   NpyArray token_file(const TokenMap& map) const;
   /// Token maps of one size. `options` are for diffusion decoders.
-  std::vector<StoredPicture> decode(const std::vector<TokenMap>& tokens, const DecodeOptions& options = {}) const;
+  std::vector<StoredImage> decode(const std::vector<TokenMap>& tokens, const DecodeOptions& options = {}) const;
 
  private:
   std::shared_ptr<const Tokenizer> tokenizer_;

@@ -1,5 +1,5 @@
-// What `fourm tokenize` copies as it is: texts, JSON, vectors, embeddings and token ids; and what it leaves out, since only a tokenizer could
-// turn it into something that follows the crops.
+// What `fourm tokenize` copies without a tokenizer: texts, JSON, vectors, embeddings and token ids. Other files are left
+// out, since only a tokenizer could make them follow the crops.
 #pragma once
 
 #include <map>

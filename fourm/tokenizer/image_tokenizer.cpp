@@ -1,10 +1,10 @@
-#include "fourm/tokenizer/picture_tokenizer.h"
+#include "fourm/tokenizer/image_tokenizer.h"
 
 #include "fourm/core/parallel.h"
 #include "fourm/data/token_array.h"
 #include "fourm/io/weights.h"
 #include "fourm/modality/input_kind.h"
-#include "fourm/tokenizer/picture_batch.h"
+#include "fourm/tokenizer/image_batch.h"
 #include "fourm/tokenizer/vqvae.h"
 
 namespace fourm {
@@ -17,71 +17,70 @@ int64_t batch_of(int64_t pixels) { return std::max<int64_t>(1, kBatchPixels / st
 
 }  // namespace
 
-Tensor picture_batch(const InputConfig& config, const std::vector<const StoredPicture*>& pictures,
-                     const std::vector<bool>& flips) {
-  check(!pictures.empty(), "[picture_batch] no pictures");
-  const int width = picture_width(*pictures[0]), height = picture_height(*pictures[0]);
-  for (const auto* p : pictures)
-    check(picture_width(*p) == width && picture_height(*p) == height, "pictures of one batch must have one size, got ",
-          picture_width(*p), "x", picture_height(*p), " and ", width, "x", height);
-  const auto n = static_cast<int64_t>(pictures.size());
+Tensor image_batch(const InputConfig& config, const std::vector<const StoredImage*>& images,
+                   const std::vector<bool>& flips) {
+  check(!images.empty(), "[image_batch] no images");
+  const int width = width_of(*images[0]), height = height_of(*images[0]);
+  for (const auto* p : images)
+    check(width_of(*p) == width && height_of(*p) == height, "images of one batch must have one size, got ",
+          width_of(*p), "x", height_of(*p), " and ", width, "x", height);
+  const auto n = static_cast<int64_t>(images.size());
   const auto flip = [&](int64_t i) { return !flips.empty() && flips[i]; };
   if (config.has_labels()) {
     const Tensor batch = at::empty({n, height, width}, at::kLong);
     auto* data = batch.data_ptr<int64_t>();
-    for (int64_t i = 0; i < n; ++i) to_labels(config, *pictures[i], flip(i), data + i * height * width);
+    for (int64_t i = 0; i < n; ++i) to_labels(config, *images[i], flip(i), data + i * height * width);
     return batch;
   }
   const Tensor batch = at::empty({n, config.channels(), height, width}, at::kFloat);
   auto* data = batch.data_ptr<float>();
   for (int64_t i = 0; i < n; ++i)
-    to_network(config, *pictures[i], flip(i), data + i * config.channels() * height * width);
+    to_network(config, *images[i], flip(i), data + i * config.channels() * height * width);
   return batch;
 }
 
-Tensor known_batch(const InputConfig& config, const std::vector<const StoredPicture*>& pictures,
+Tensor known_batch(const InputConfig& config, const std::vector<const StoredImage*>& images,
                    const std::vector<bool>& flips) {
   if (config.none_is_a_class()) return {};
   Tensor batch;
-  for (size_t i = 0; i < pictures.size(); ++i) {
-    KnownPixels known = known_pixels(config, *pictures[i]);
+  for (size_t i = 0; i < images.size(); ++i) {
+    KnownPixels known = known_pixels(config, *images[i]);
     if (known.empty()) continue;
-    const int64_t height = picture_height(*pictures[i]), width = picture_width(*pictures[i]);
-    if (!batch.defined()) batch = at::ones({static_cast<int64_t>(pictures.size()), 1, height, width}, at::kBool);
+    const int64_t height = height_of(*images[i]), width = width_of(*images[i]);
+    if (!batch.defined()) batch = at::ones({static_cast<int64_t>(images.size()), 1, height, width}, at::kBool);
     const Tensor plane = at::from_blob(known.data(), {height, width}, at::kByte).to(at::kBool);
     batch[static_cast<int64_t>(i)][0].copy_(!flips.empty() && flips[i] ? plane.flip(1) : plane);
   }
   return batch;
 }
 
-std::vector<StoredPicture> stored_pictures(const InputConfig& config, const Tensor& output) {
+std::vector<StoredImage> stored_images(const InputConfig& config, const Tensor& output) {
   const int height = static_cast<int>(output.size(-2)), width = static_cast<int>(output.size(-1));
-  std::vector<StoredPicture> pictures(output.size(0));
+  std::vector<StoredImage> images(output.size(0));
   if (config.has_labels()) {
     const Tensor labels = output.argmax(1).contiguous();
-    for (size_t i = 0; i < pictures.size(); ++i)
-      pictures[i] = from_labels(config, labels.data_ptr<int64_t>() + i * height * width, width, height);
-    return pictures;
+    for (size_t i = 0; i < images.size(); ++i)
+      images[i] = from_labels(config, labels.data_ptr<int64_t>() + i * height * width, width, height);
+    return images;
   }
   const Tensor values = output.to(at::kFloat).contiguous();
-  for (size_t i = 0; i < pictures.size(); ++i)
-    pictures[i] = from_network(config, values[static_cast<int64_t>(i)].data_ptr<float>(), width, height);
-  return pictures;
+  for (size_t i = 0; i < images.size(); ++i)
+    images[i] = from_network(config, values[static_cast<int64_t>(i)].data_ptr<float>(), width, height);
+  return images;
 }
 
-PictureTokenizer PictureTokenizer::open(const fs::path& path, std::optional<Precision> pack_for,
-                                        const std::string& name) {
+ImageTokenizer ImageTokenizer::open(const fs::path& path, std::optional<Precision> pack_for, const std::string& name) {
   const std::string in_path = name_in_path(path);
-  PictureTokenizer tokenizer(std::make_shared<const Tokenizer>(Tokenizer::open(path, pack_for)),
-                             name.empty() ? in_path : name);
+  ImageTokenizer tokenizer(std::make_shared<const Tokenizer>(Tokenizer::open(path, pack_for)),
+                           name.empty() ? in_path : name);
   if (!size_in_name(name))
     if (const auto size = size_in_name(in_path)) tokenizer.image_size_ = *size;
   return tokenizer;
 }
 
-PictureTokenizer::PictureTokenizer(std::shared_ptr<const Tokenizer> tokenizer, const std::string& name)
+ImageTokenizer::ImageTokenizer(std::shared_ptr<const Tokenizer> tokenizer, const std::string& name)
     : tokenizer_(std::move(tokenizer)),
-      input_(tokenizer_->config().picture_input(name)),
+      input_(tokenizer_->config().image_input(name)),
       image_size_(size_in_name(name).value_or(tokenizer_->config().image_size)) {}
 
 std::string name_in_path(const fs::path& path) {
@@ -96,16 +95,16 @@ std::string name_in_path(const fs::path& path) {
   return named.filename().string();
 }
 
-const TokenizerConfig& PictureTokenizer::config() const { return tokenizer_->config(); }
+const TokenizerConfig& ImageTokenizer::config() const { return tokenizer_->config(); }
 
-std::vector<TokenMap> PictureTokenizer::encode(const std::vector<StoredPicture>& pictures) const {
+std::vector<TokenMap> ImageTokenizer::encode(const std::vector<StoredImage>& images) const {
   std::vector<TokenMap> maps;
-  const auto n = static_cast<int64_t>(pictures.size());
-  const int64_t step = n ? batch_of(int64_t{picture_width(pictures[0])} * picture_height(pictures[0])) : 1;
+  const auto n = static_cast<int64_t>(images.size());
+  const int64_t step = n ? batch_of(int64_t{width_of(images[0])} * height_of(images[0])) : 1;
   for (int64_t begin = 0; begin < n; begin += step) {
-    std::vector<const StoredPicture*> part;
-    for (int64_t i = begin; i < std::min(n, begin + step); ++i) part.push_back(&pictures[i]);
-    Tensor tokens = tokenizer_->encode(picture_batch(input_, part));
+    std::vector<const StoredImage*> part;
+    for (int64_t i = begin; i < std::min(n, begin + step); ++i) part.push_back(&images[i]);
+    Tensor tokens = tokenizer_->encode(image_batch(input_, part));
     if (tokens.dim() == 3) tokens = tokens.unsqueeze(1);
     tokens = tokens.contiguous();
     const int64_t each = tokens[0].numel();
@@ -120,7 +119,7 @@ std::vector<TokenMap> PictureTokenizer::encode(const std::vector<StoredPicture>&
   return maps;
 }
 
-TokenMap PictureTokenizer::square_map(std::vector<int64_t> tokens) const {
+TokenMap ImageTokenizer::square_map(std::vector<int64_t> tokens) const {
   const int64_t heads = config().num_codebooks;
   const auto side = static_cast<int>(square_side(static_cast<int64_t>(tokens.size()), heads));
   check(side > 0, tokens.size(), " tokens fill no square grid",
@@ -128,7 +127,7 @@ TokenMap PictureTokenizer::square_map(std::vector<int64_t> tokens) const {
   return {static_cast<int>(heads), side, side, std::move(tokens)};
 }
 
-std::vector<TokenMap> PictureTokenizer::token_maps(const NpyArray& array, const std::string& where) const {
+std::vector<TokenMap> ImageTokenizer::token_maps(const NpyArray& array, const std::string& where) const {
   const int64_t codebooks = config().num_codebooks, grid = config().encoder_grid();
   const TokenArray tokens(array, where, {ExpectedTokens::Length::kSquare, codebooks * grid * grid, codebooks});
   const auto rows = static_cast<int>(tokens.rows()), columns = static_cast<int>(tokens.columns());
@@ -140,7 +139,7 @@ std::vector<TokenMap> PictureTokenizer::token_maps(const NpyArray& array, const 
   return maps;
 }
 
-NpyArray PictureTokenizer::token_file(const TokenMap& map) const {
+NpyArray ImageTokenizer::token_file(const TokenMap& map) const {
   std::vector<int64_t> shape{static_cast<int64_t>(map.tokens.size())};
   if (map.height != map.width) {
     shape = {1, map.height, map.width};
@@ -149,9 +148,9 @@ NpyArray PictureTokenizer::token_file(const TokenMap& map) const {
   return npy_from_integers(map.tokens, shape, config().codebook_size <= 1 << 15 ? "i2" : "i4");
 }
 
-std::vector<StoredPicture> PictureTokenizer::decode(const std::vector<TokenMap>& tokens,
-                                                    const DecodeOptions& options) const {
-  std::vector<StoredPicture> pictures;
+std::vector<StoredImage> ImageTokenizer::decode(const std::vector<TokenMap>& tokens,
+                                                const DecodeOptions& options) const {
+  std::vector<StoredImage> images;
   const auto n = static_cast<int64_t>(tokens.size());
   const int64_t patch = config().decoder_patch();
   const int64_t step = n ? batch_of(int64_t{tokens[0].height} * tokens[0].width * patch * patch) : 1;
@@ -168,10 +167,10 @@ std::vector<StoredPicture> PictureTokenizer::decode(const std::vector<TokenMap>&
       std::copy(t.tokens.begin(), t.tokens.end(), batch[i - begin].data_ptr<int64_t>());
     }
     if (config().num_codebooks == 1) batch = batch.squeeze(1);
-    for (auto& picture : stored_pictures(input_, tokenizer_->decode_tokens(batch, options)))
-      pictures.push_back(std::move(picture));
+    for (auto& image : stored_images(input_, tokenizer_->decode_tokens(batch, options)))
+      images.push_back(std::move(image));
   }
-  return pictures;
+  return images;
 }
 
 }  // namespace fourm

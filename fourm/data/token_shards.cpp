@@ -1,4 +1,4 @@
-#include "fourm/data/shard_plan.h"
+#include "fourm/data/token_shards.h"
 
 #include <algorithm>
 #include <charconv>
@@ -68,6 +68,25 @@ std::vector<std::vector<int64_t>> plan_shards(const fs::path& folder, const std:
     shards[open].push_back(static_cast<int64_t>(i));
   }
   return shards;
+}
+
+fs::path token_set_settings(const fs::path& folder) { return folder / "made_from.json"; }
+
+// How many shards `fourm tokenize` makes; sets of earlier versions do not say so, but have full shards.
+static int64_t shards_of(const Json& made_from, const std::string& file) {
+  if (made_from.contains("shards")) return json_get<int64_t>(made_from, "shards", file);
+  const auto size = json_get<int64_t>(made_from, "shard_size", file);
+  check(size > 0, file, ": shard_size is ", size, ", expected at least 1");
+  return (json_get<int64_t>(made_from, "samples", file) + size - 1) / size;
+}
+
+void check_finished(const Source& source) {
+  const fs::path settings = token_set_settings(source.path());
+  if (!fs::exists(settings)) return;
+  check(source.has(kLastModality) &&
+            static_cast<int64_t>(list_files(fs::path(source.path()) / kLastModality, {".tar"}).size()) ==
+                shards_of(read_json(settings), settings.string()),
+        source.path(), ": `fourm tokenize` has not finished; run the same command again");
 }
 
 }  // namespace fourm

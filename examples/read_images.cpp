@@ -1,6 +1,6 @@
-// The library in forty lines: one pipeline, opened once, reads several pictures at the same time.
+// The library in forty lines: one pipeline, opened once, reads several images at the same time.
 //
-//   read_pictures models/rooms-ti OUT a.png b.png     # OUT/a_depth.png and a caption for each picture
+//   read_images models/rooms-ti OUT a.png b.png     # OUT/a_depth.png and a caption for each image
 #include <cstdio>
 #include <exception>
 #include <future>
@@ -11,15 +11,15 @@
 
 namespace {
 
-// Depth as a picture in OUT, and the caption that the model gives.
-std::string describe(const fourm::Pipeline& pipeline, const fourm::fs::path& picture, const fourm::fs::path& out) {
+// Depth as an image in OUT, and the caption that the model gives.
+std::string describe(const fourm::Pipeline& pipeline, const fourm::fs::path& image, const fourm::fs::path& out) {
   std::vector<fourm::Canvas> canvases(1);
   fourm::Canvas& canvas = canvases[0];
-  pipeline.give(canvas, "rgb@128", picture.string());
+  pipeline.give(canvas, "rgb@128", image.string());
   const std::vector<std::string> wanted{"tok_depth@128", "caption"};
   for (const auto& modality : wanted) pipeline.ask(canvas, modality);
   pipeline.run(canvases, pipeline.default_plan(canvas, wanted), {.seed = 1});
-  fourm::write_png(out / picture.stem().concat("_depth.png"), pipeline.show(canvas, "tok_depth@128"));
+  fourm::write_png(out / image.stem().concat("_depth.png"), pipeline.show(canvas, "tok_depth@128"));
   return pipeline.text(canvas, "caption");
 }
 

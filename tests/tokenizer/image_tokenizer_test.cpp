@@ -1,4 +1,4 @@
-#include "fourm/tokenizer/picture_tokenizer.h"
+#include "fourm/tokenizer/image_tokenizer.h"
 
 #include <gtest/gtest.h>
 
@@ -10,8 +10,8 @@
 namespace fourm {
 namespace {
 
-PictureTokenizer tokenizer_of(const TokenizerConfig& config) {
-  return PictureTokenizer(std::make_shared<const Tokenizer>(Tokenizer::create(config, 1)));
+ImageTokenizer tokenizer_of(const TokenizerConfig& config) {
+  return ImageTokenizer(std::make_shared<const Tokenizer>(Tokenizer::create(config, 1)));
 }
 
 NpyArray array_of(const std::vector<int64_t>& shape) {
@@ -26,7 +26,7 @@ struct Shape {
   int height, width;
 };
 
-void expect_shapes(const PictureTokenizer& tokenizer, const std::vector<Shape>& shapes) {
+void expect_shapes(const ImageTokenizer& tokenizer, const std::vector<Shape>& shapes) {
   for (const auto& [file, crops, height, width] : shapes) {
     const NpyArray array = array_of(file);
     const std::string name = testing::PrintToString(file);
@@ -44,7 +44,7 @@ void expect_shapes(const PictureTokenizer& tokenizer, const std::vector<Shape>& 
   }
 }
 
-void expect_refused(const PictureTokenizer& tokenizer, const std::vector<int64_t>& shape, const std::string& part) {
+void expect_refused(const ImageTokenizer& tokenizer, const std::vector<int64_t>& shape, const std::string& part) {
   try {
     tokenizer.token_maps(array_of(shape), "x.npy");
     ADD_FAILURE() << testing::PrintToString(shape);
@@ -55,12 +55,12 @@ void expect_refused(const PictureTokenizer& tokenizer, const std::vector<int64_t
 }
 
 // A kind given as the name has no size, so that the size in the path stays.
-TEST(PictureTokenizer, TheImageSizeIsThatOfTheNameThenOfThePath) {
-  const fs::path root = fs::path(testing::TempDir()) / "picture_tokenizer_size";
+TEST(ImageTokenizer, TheImageSizeIsThatOfTheNameThenOfThePath) {
+  const fs::path root = fs::path(testing::TempDir()) / "image_tokenizer_size";
   fs::remove_all(root);
   const auto size = [&](const char* folder, const std::string& name) {
     Tokenizer::create(test::small_image_tokenizer(), 1).save(root / folder);
-    return PictureTokenizer::open(root / folder, Precision::kF32, name).image_size();
+    return ImageTokenizer::open(root / folder, Precision::kF32, name).image_size();
   };
   EXPECT_EQ(size("tok_rgb@64", "rgb"), 64);
   EXPECT_EQ(size("tok_rgb@64", ""), 64);
@@ -70,7 +70,7 @@ TEST(PictureTokenizer, TheImageSizeIsThatOfTheNameThenOfThePath) {
   fs::remove_all(root);
 }
 
-TEST(PictureTokenizer, GenericNamesOfWeightFilesAreThoseOfTheirFolder) {
+TEST(ImageTokenizer, GenericNamesOfWeightFilesAreThoseOfTheirFolder) {
   for (const char* path : {"x/tok_rgb@64", "x/tok_rgb@64/", "x/tok_rgb@64/model.safetensors", "x/tok_rgb@64/model/",
                            "x/tok_rgb@64/pytorch_model.bin", "x/tok_rgb@64.pth", "x/tok_rgb@64.SAFETENSORS",
                            "x/tok_rgb@64/snapshots/0123abc"})
@@ -78,7 +78,7 @@ TEST(PictureTokenizer, GenericNamesOfWeightFilesAreThoseOfTheirFolder) {
 }
 
 TEST(TokenFiles, ShapesOfOneCodebook) {
-  const PictureTokenizer tokenizer = tokenizer_of(test::small_image_tokenizer());  // 4 x 4 tokens
+  const ImageTokenizer tokenizer = tokenizer_of(test::small_image_tokenizer());  // 4 x 4 tokens
   expect_shapes(tokenizer, {{{16}, 1, 4, 4},
                             {{1, 16}, 1, 4, 4},
                             {{3, 16}, 3, 4, 4},
@@ -119,7 +119,7 @@ TEST(TokenFiles, ShapesOfSeveralCodebooks) {
 TEST(TokenFiles, WhatIsWrittenIsReadBack) {
   for (const int64_t codebooks : {1, 4})
     for (const auto& [height, width] : {std::pair{1, 1}, {4, 4}, {2, 3}, {1, 16}, {9, 4}}) {
-      const PictureTokenizer tokenizer =
+      const ImageTokenizer tokenizer =
           tokenizer_of(codebooks == 1 ? test::small_image_tokenizer() : test::small_vector_tokenizer(codebooks));
       TokenMap map{static_cast<int>(codebooks), height, width, {}};
       for (int64_t i = 0; i < codebooks * height * width; ++i) map.tokens.push_back(i % 16);

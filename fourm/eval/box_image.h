@@ -1,0 +1,14 @@
+// Boxes with their names, drawn into an image.
+#pragma once
+
+#include <vector>
+
+#include "fourm/io/image.h"
+#include "fourm/text/boxes.h"
+
+namespace fourm {
+
+/// The image (3 channels) resized to `side` pixels a side, with the boxes over it; small ones last.
+Image draw_boxes(const Image& image, std::vector<LabelledBox> boxes, int side);
+
+}  // namespace fourm
