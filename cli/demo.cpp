@@ -7,7 +7,7 @@
 #include "fourm/core/error.h"
 #include "fourm/core/json.h"
 #include "fourm/core/log.h"
-#include "fourm/eval/demo.h"
+#include "fourm/demo/demo.h"
 
 namespace fourm {
 void add_demo(CLI::App& program) {

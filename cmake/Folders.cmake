@@ -1,20 +1,25 @@
-# fourm_folder(NAME PLAIN|TENSOR [APART]): one library a folder, linked to every folder before it. TENSOR folders include
-# ATen, whose headers take seconds to parse: they share one precompiled header. APART: not part of the library, linked
-# only where it is named.
+# fourm_folder(NAME PLAIN|TENSOR [APART] [USES NAME...]): one library a folder, linked to every folder before it. TENSOR
+# folders include ATen, whose headers take seconds to parse: they share one precompiled header. APART: not part of the
+# library, linked only by the program and where it is named; USES names such folders.
 set_property(GLOBAL PROPERTY FOURM_FOLDERS "")
+set_property(GLOBAL PROPERTY FOURM_APART "")
 
 function(fourm_folder name kind)
+  cmake_parse_arguments(PARSE_ARGV 2 folder "APART" "" "USES")
+  list(TRANSFORM folder_USES PREPEND fourm_)
   get_property(before GLOBAL PROPERTY FOURM_FOLDERS)
   file(GLOB sources CONFIGURE_DEPENDS ${PROJECT_SOURCE_DIR}/fourm/${name}/*.cpp)
   set(target fourm_${name})
   if(sources)
     add_library(${target} STATIC ${sources})
-    target_link_libraries(${target} PUBLIC fourm_flags fourm_plain_deps ${before})
+    target_link_libraries(${target} PUBLIC fourm_flags fourm_plain_deps ${folder_USES} ${before})
     if(kind STREQUAL TENSOR)
       target_link_libraries(${target} PUBLIC fourm_torch)
       fourm_precompile(${target})
     endif()
-    if(NOT "APART" IN_LIST ARGN)
+    if(folder_APART)
+      set_property(GLOBAL APPEND PROPERTY FOURM_APART ${target})
+    else()
       set_property(GLOBAL PROPERTY FOURM_FOLDERS ${target} ${before})
     endif()
   endif()
@@ -36,11 +41,12 @@ endfunction()
 # The program: cli/*.cpp, one file a verb. Verbs do not include tensor headers.
 function(fourm_program)
   get_property(folders GLOBAL PROPERTY FOURM_FOLDERS)
+  get_property(apart GLOBAL PROPERTY FOURM_APART)
   file(GLOB sources CONFIGURE_DEPENDS ${PROJECT_SOURCE_DIR}/cli/*.cpp)
   if(sources)
     add_executable(fourm ${sources})
     set_target_properties(fourm PROPERTIES RUNTIME_OUTPUT_DIRECTORY ${PROJECT_BINARY_DIR})
-    target_link_libraries(fourm PRIVATE fourm_parity fourm_flags fourm_plain_deps fourm_torch ${folders})
+    target_link_libraries(fourm PRIVATE ${apart} fourm_flags fourm_plain_deps fourm_torch ${folders})
     target_compile_definitions(fourm PRIVATE FOURM_VERSION="${PROJECT_VERSION}")
     target_precompile_headers(fourm PRIVATE ${PROJECT_SOURCE_DIR}/cli/verbs.h)  # CLI11 takes seconds to parse
     set_target_properties(fourm PROPERTIES INSTALL_RPATH_USE_LINK_PATH ON)
@@ -79,6 +85,9 @@ function(fourm_tests)
     endif()
     target_link_libraries(test_${name} PRIVATE fourm_flags fourm_plain_deps GTest::gtest GTest::gtest_main)
     target_compile_definitions(test_${name} PRIVATE FOURM_SOURCE_DIR="${PROJECT_SOURCE_DIR}")
+    if(name STREQUAL eval)
+      target_link_libraries(test_eval PRIVATE fourm_rooms)
+    endif()
     if(name STREQUAL cli)  # runs the program as a user does
       target_sources(test_cli PRIVATE ${PROJECT_SOURCE_DIR}/cli/tensor_memory.cpp ${PROJECT_SOURCE_DIR}/cli/terminal_log.cpp)
       add_dependencies(test_cli fourm example_read_images)

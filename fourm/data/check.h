@@ -4,6 +4,7 @@
 
 #include <optional>
 
+#include "fourm/data/data_facts.h"
 #include "fourm/data/masking.h"
 #include "fourm/data/source.h"
 #include "fourm/modality/modality.h"
@@ -25,14 +26,6 @@ enum class FileKind {
   kOther,    ///< anything else: a sound file of its extension, and a readable text where it is one
 };
 FileKind file_kind(const std::string& modality);
-
-/// What a data set says about itself: dataset.yaml (`fourm rooms`) and modalities.yaml (`fourm tokenize`), if there.
-struct DataFacts {
-  std::vector<std::string> classes;  ///< names of the labels of semseg, by number; empty: not known
-  ModalityTable modalities;          ///< those of modalities.yaml
-  int64_t samples = 0;               ///< `count` of dataset.yaml; 0: not known
-  static DataFacts read(const Source& source);
-};
 
 struct CheckOptions {
   int64_t classes = 0;      ///< labels of semseg are below it (255 = none is allowed); 0: as DataFacts says

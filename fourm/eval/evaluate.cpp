@@ -7,7 +7,7 @@
 #include "fourm/eval/answer.h"
 #include "fourm/eval/held_out.h"
 #include "fourm/eval/map_comparisons.h"
-#include "fourm/eval/recognition.h"
+#include "fourm/eval/scene_measures.h"
 #include "fourm/eval/text_image.h"
 
 namespace fourm {
@@ -60,10 +60,11 @@ class Evaluation {
     if (held_.written("caption") && !held_.scenes)
       add(held_.written("caption")->output, "the data set has no folder scene, which says what a caption should name");
     if (!held_.written("rgb")) return list;
-    if (!can_segment())
+    if (!can_find_objects())
       add("rgb: main object found",
-          !held_.scenes ? "the data set has no folder scene"
-                        : "it takes a model that reads rgb and writes semseg, and both in the data set");
+          !held_.scenes         ? "the data set has no folder scene"
+          : !has_segmentation() ? "it takes a model that reads rgb and writes semseg, and both in the data set"
+                                : "the data set has no dataset.yaml with semseg_classes, the names of its labels");
     if (!judge_)
       add("rgb: caption outranks others, cosine to caption",
           "there is no image-text model; give one with --image-text");
@@ -95,9 +96,9 @@ class Evaluation {
       maps.ceiling.push_back(pipeline_.image(held_.samples[i].ceiling, subject.output));
     }
     auto comparisons = compare_maps(maps, options_.seed);
-    if (is_image && can_segment()) {
+    if (is_image && can_find_objects()) {
       const Areas seen = segment(maps.ceiling);
-      comparisons.push_back(compare_recognition(segment(maps.model), seen, scenes()));
+      comparisons.push_back(compare_main_object(segment(maps.model), seen, scenes(), held_.classes));
     }
     if (is_image && judge_ && has_captions())
       for (auto& comparison : compare_as_illustrations(maps)) comparisons.push_back(std::move(comparison));
@@ -140,11 +141,11 @@ class Evaluation {
     return scenes;
   }
 
-  bool can_segment() const {
-    const Subject* labels = held_.written("semseg");
+  bool has_segmentation() const {
     const Subject* image = held_.written("rgb");
-    return held_.scenes && labels && image && !image->input.empty();
+    return held_.written("semseg") && image && !image->input.empty();
   }
+  bool can_find_objects() const { return held_.scenes && has_segmentation() && !held_.classes.empty(); }
 
   // What the model's own segmenter sees in images, one a sample.
   Areas segment(const std::vector<StoredImage>& images) const {

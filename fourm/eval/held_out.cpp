@@ -10,6 +10,7 @@
 #include "fourm/core/strings.h"
 #include "fourm/data/annotation.h"
 #include "fourm/data/crop.h"
+#include "fourm/data/data_facts.h"
 #include "fourm/data/source.h"
 #include "fourm/data/token_set.h"
 
@@ -18,7 +19,6 @@ namespace {
 
 constexpr const char* kMaps[] = {"rgb", "depth", "normal", "semseg", "clip"};
 constexpr const char* kSubjects[] = {"rgb", "depth", "normal", "semseg", "clip", "det", "caption"};
-constexpr double kLargeShare = 0.05;  // of the image
 
 bool is_map(const std::string& subject) {
   return std::find(std::begin(kMaps), std::end(kMaps), subject) != std::end(kMaps);
@@ -97,19 +97,6 @@ Boxes visible_boxes(const Annotation& annotation, const std::optional<CropView>&
   return view_boxes(*annotation.boxes, centre_view(annotation, image).value_or(whole), {}, unused);
 }
 
-SceneObjects scene_objects(const Json& scene, double least_pixels, const std::string& origin) {
-  SceneObjects objects;
-  objects.largest = json_get<std::string>(scene, "largest", origin);
-  if (objects.largest == "none") objects.largest.clear();
-  for (const auto& thing : json_get<std::vector<Json>>(scene, "things", origin)) {
-    const auto name = json_get<std::string>(thing, "class_name", origin);
-    if (json_get<bool>(thing, "furniture", origin) && json_get<double>(thing, "pixels", origin) >= least_pixels &&
-        !contains(objects.large, name))
-      objects.large.push_back(name);
-  }
-  return objects;
-}
-
 using WarnOfSample = std::function<void(const std::string& topic, const std::string& message)>;
 
 HeldOutSample read_sample(const Pipeline& pipeline, const Source& source, const std::vector<Subject>& subjects,
@@ -160,7 +147,7 @@ HeldOutSample read_sample(const Pipeline& pipeline, const Source& source, const 
   }
   if (source.has("scene")) {
     const std::string origin = source.origin(i, "scene");
-    sample.scene = scene_objects(parse_json(source.read(i, "scene"), origin), kLargeShare * pixels, origin);
+    sample.scene = scene_objects(parse_json(source.read(i, "scene"), origin), pixels, origin);
   }
   return sample;
 }
@@ -210,6 +197,7 @@ HeldOut HeldOut::read(const Pipeline& pipeline, const fs::path& data, int64_t co
   HeldOut held;
   held.subjects = common_subjects(pipeline, source);
   held.scenes = source.has("scene");
+  held.classes = DataFacts::read(source).classes;
   check(!held.subjects.empty(), data.string(),
         ": holds none of the folders rgb, depth, normal, semseg, clip, caption and det that the model knows");
   const DepthUnits units;

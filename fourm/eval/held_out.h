@@ -1,7 +1,8 @@
 // A held-out data set as one model sees it: what can be given to the model, and the truth about what it writes.
 #pragma once
 
-#include "fourm/eval/word_comparisons.h"
+#include "fourm/eval/box_comparison.h"
+#include "fourm/eval/scene_measures.h"
 #include "fourm/generate/pipeline.h"
 
 namespace fourm {
@@ -34,7 +35,8 @@ struct Unmeasured {
 struct HeldOut {
   std::vector<Subject> subjects;
   std::vector<Unmeasured> unmeasured;  ///< what the model writes or the data set holds, and not both with all it takes
-  bool scenes = false;                 ///< the data set says what stands in its scenes
+  bool scenes = false;                 ///< the data set has a folder scene (scene_measures.h)
+  std::vector<std::string> classes;    ///< names of the labels of semseg; empty: dataset.yaml lists none
   std::vector<HeldOutSample> samples;
   int64_t left_out = 0;  ///< samples before the last of `samples` that lack a file or cannot be read
 

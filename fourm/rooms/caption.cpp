@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "fourm/core/strings.h"
+#include "fourm/text/plural.h"
 
 namespace fourm {
 namespace {
@@ -50,11 +51,6 @@ std::string surface(const SurfaceFinish& finish, const char* noun) {
 }
 
 }  // namespace
-
-std::string plural(const std::string& noun) {
-  if (noun == "shelf") return "shelves";
-  return noun + (noun.ends_with("s") || noun.ends_with("h") ? "es" : "s");
-}
 
 std::vector<std::string> describe(const Room& room, const std::vector<Sight>& sights, int image_pixels) {
   std::vector<Group> groups;

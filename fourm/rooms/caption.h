@@ -16,8 +16,6 @@ struct Sight {
   double x = 0.5;  ///< centre of its box, 0 left to 1 right
 };
 
-std::string plural(const std::string& noun);  ///< of a class's name
-
 /// Three captions of growing detail; `sights` come largest first and are the only things named.
 std::vector<std::string> describe(const Room& room, const std::vector<Sight>& sights, int image_pixels);
 

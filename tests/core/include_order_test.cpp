@@ -1,16 +1,22 @@
-// A folder includes only the folders before it, and the command line has no tensor headers of its own.
+// A folder includes only the folders before it, the library includes no folder that stands apart from it, and the command
+// line has no tensor headers of its own.
 #include <gtest/gtest.h>
 
 #include <fstream>
+#include <map>
 #include <regex>
 
 #include "fourm/core/file.h"
+#include "fourm/core/strings.h"
 
 namespace fourm {
 namespace {
 
 const std::vector<std::string> kOrder{"core", "io",    "text",     "modality", "rooms", "data",  "nn",    "tokenizer",
-                                      "clip", "model", "generate", "eval",     "train", "bench", "parity"};
+                                      "clip", "model", "generate", "eval",     "demo",  "train", "bench", "parity"};
+
+// Folders that are not part of the library, and the folders that include each.
+const std::map<std::string, std::vector<std::string>> kApart{{"rooms", {"demo"}}, {"demo", {}}, {"parity", {}}};
 
 size_t rank(const std::string& folder) {
   return static_cast<size_t>(std::find(kOrder.begin(), kOrder.end(), folder) - kOrder.begin());
@@ -35,6 +41,9 @@ TEST(IncludeOrder, FoldersIncludeOnlyThoseBefore) {
     for (const auto& other : included_folders(entry.path())) {
       ASSERT_LT(rank(other), kOrder.size()) << entry.path() << " includes the unknown folder " << other;
       EXPECT_LE(rank(other), rank(folder)) << entry.path() << " includes " << other << ", which comes later";
+      if (const auto apart = kApart.find(other); apart != kApart.end() && other != folder) {
+        EXPECT_TRUE(contains(apart->second, folder)) << entry.path() << " includes " << other;
+      }
     }
     ++files;
   }

@@ -3,11 +3,10 @@
 
 #include <cmath>
 
+#include "fourm/eval/box_comparison.h"
 #include "fourm/eval/map_comparisons.h"
-#include "fourm/eval/recognition.h"
+#include "fourm/eval/scene_measures.h"
 #include "fourm/eval/text_image.h"
-#include "fourm/eval/word_comparisons.h"
-#include "fourm/rooms/classes.h"
 
 namespace fourm {
 namespace {
@@ -135,14 +134,14 @@ TEST(CompareMaps, ImagesBesideTheMeanImage) {
 }
 
 TEST(Captions, ThingsAreWordsInSingularOrPlural) {
-  EXPECT_TRUE(names_thing("an office with a brown table, a lamp", "table"));
-  EXPECT_TRUE(names_thing("two shelves and two benches", "shelf"));
-  EXPECT_TRUE(names_thing("a room with a washing machine", "washing machine"));
-  EXPECT_TRUE(names_thing("chairs", "chair"));
-  EXPECT_FALSE(names_thing("an armchair in a bedroom", "chair"));
-  EXPECT_FALSE(names_thing("an armchair in a bedroom", "bed"));
-  EXPECT_FALSE(names_thing("tablecloth", "table"));
-  EXPECT_FALSE(names_thing("", "table"));
+  EXPECT_TRUE(names_object("an office with a brown table, a lamp", "table"));
+  EXPECT_TRUE(names_object("two shelves and two benches", "shelf"));
+  EXPECT_TRUE(names_object("a room with a washing machine", "washing machine"));
+  EXPECT_TRUE(names_object("chairs", "chair"));
+  EXPECT_FALSE(names_object("an armchair in a bedroom", "chair"));
+  EXPECT_FALSE(names_object("an armchair in a bedroom", "bed"));
+  EXPECT_FALSE(names_object("tablecloth", "table"));
+  EXPECT_FALSE(names_object("", "table"));
 }
 
 TEST(Captions, ShareOfLargeObjectsAndTheLargest) {
@@ -218,27 +217,31 @@ TEST(TextImage, OwnCaptionBesideTheOthers) {
   EXPECT_EQ(alone[1].model.count, 0);
 }
 
-TEST(Recognition, OwnObjectBesideTheOthers) {
-  std::vector<uint8_t> bed(100, kWall), sofa(100, kWall);
-  std::fill(bed.begin(), bed.begin() + 20, kBed);
-  std::fill(sofa.begin(), sofa.begin() + 20, kSofa);
-  const auto with_bed = label_areas(labels(bed)), with_sofa = label_areas(labels(sofa)),
-             all_bed = label_areas(labels(std::vector<uint8_t>(100, kBed)));
-  EXPECT_NEAR(with_bed[kBed], 0.2, 1e-12);
-  EXPECT_TRUE(is_found(with_bed, "bed"));
-  EXPECT_FALSE(is_found(with_bed, "sofa"));
-  EXPECT_FALSE(is_found(all_bed, "bed"));  // no sensible area
-  EXPECT_FALSE(is_found(with_bed, "unicorn"));
-  const std::vector<SceneObjects> scenes{{"bed", {}}, {"sofa", {}}, {"bed", {}}, {"", {}}};
-  const std::vector<std::vector<double>> truth{with_bed, with_sofa, with_bed, with_bed};
-  const auto deaf = compare_recognition({with_bed, with_bed, with_bed, with_bed}, truth, scenes);
-  EXPECT_NEAR(deaf.model.mean, 2.0 / 3, 1e-12);
-  EXPECT_EQ(deaf.model.count, 3);
-  EXPECT_EQ(deaf.ceiling, 1);
-  EXPECT_NEAR(deaf.baseline, (1 + 0 + 1) / 3.0, 1e-12);  // no better than images of other scenes
-  const auto listens = compare_recognition({with_bed, with_sofa, with_bed, with_sofa}, truth, scenes);
-  EXPECT_EQ(listens.model.mean, 1);
-  EXPECT_NEAR(listens.baseline, (1.0 / 3 + 1.0 / 3 + 1.0 / 3) / 3, 1e-12);
+TEST(MainObject, IsFoundByTheClassNamesOfTheDataSet) {
+  const std::vector<std::string> classes{"sky", "zebra", "tent"};
+  std::vector<uint8_t> zebra(100, 0), tent(100, 0);
+  std::fill(zebra.begin(), zebra.begin() + 20, 1);
+  std::fill(tent.begin(), tent.begin() + 20, 2);
+  const auto with_zebra = label_areas(labels(zebra)), with_tent = label_areas(labels(tent)),
+             all_zebra = label_areas(labels(std::vector<uint8_t>(100, 1)));
+  EXPECT_NEAR(with_zebra[1], 0.2, 1e-12);
+  EXPECT_TRUE(is_found(with_zebra, "zebra", classes));
+  EXPECT_FALSE(is_found(with_zebra, "tent", classes));
+  EXPECT_FALSE(is_found(all_zebra, "zebra", classes));  // more than 75 % of the image
+  EXPECT_FALSE(is_found(with_zebra, "bed", classes));   // no class of the data set
+  EXPECT_TRUE(is_found(with_zebra, "tent", {"sky", "tent", "zebra"}));
+  const std::vector<SceneObjects> scenes{{"zebra", {}}, {"tent", {}}, {"zebra", {}}, {"", {}}};
+  const std::vector<std::vector<double>> truth{with_zebra, with_tent, with_zebra, with_zebra};
+  const auto ignores_prompt =
+      compare_main_object({with_zebra, with_zebra, with_zebra, with_zebra}, truth, scenes, classes);
+  EXPECT_NEAR(ignores_prompt.model.mean, 2.0 / 3, 1e-12);
+  EXPECT_EQ(ignores_prompt.model.count, 3);
+  EXPECT_EQ(ignores_prompt.ceiling, 1);
+  EXPECT_NEAR(ignores_prompt.baseline, (1 + 0 + 1) / 3.0, 1e-12);  // no better than images of other scenes
+  const auto follows_prompt =
+      compare_main_object({with_zebra, with_tent, with_zebra, with_tent}, truth, scenes, classes);
+  EXPECT_EQ(follows_prompt.model.mean, 1);
+  EXPECT_NEAR(follows_prompt.baseline, (1.0 / 3 + 1.0 / 3 + 1.0 / 3) / 3, 1e-12);
 }
 
 }  // namespace

@@ -7,6 +7,7 @@
 #include "fourm/clip/clip_model.h"
 #include "fourm/core/error.h"
 #include "fourm/data/source.h"
+#include "fourm/eval/answer.h"
 #include "fourm/eval/evaluation_table.h"
 #include "fourm/eval/held_out.h"
 #include "fourm/io/npy.h"
@@ -305,6 +306,8 @@ TEST_F(EvaluateTest, BoxesOfLowScoreAreLeftOut) {
   fs::remove_all(data);
 }
 
+constexpr const char* kClasses[] = {"sky", "zebra", "tent", "river"};
+
 // A small model of these modalities, whose tokenizer of images has as many codebooks.
 Pipeline small_pipeline(const fs::path& folder, const std::vector<std::string>& reads,
                         const std::vector<std::string>& writes, int64_t codebooks = 1) {
@@ -315,6 +318,7 @@ Pipeline small_pipeline(const fs::path& folder, const std::vector<std::string>& 
       "  tok_rgb@32: " +
       (codebooks > 1 ? concat("{vocab_size: 16, max_tokens: ", 16 * codebooks, "}\n")
                      : "{vocab_size: 16, image_size: 32, patch_size: 8}\n") +
+      "  tok_semseg@32: {vocab_size: 16, image_size: 32, patch_size: 8}\n"
       "  caption: {kind: sequence, vocab_size: 400, max_tokens: 24}\n"
       "  det: {kind: sequence, vocab_size: 400, max_tokens: 24}\n";
   ModalityTable modalities;
@@ -327,6 +331,11 @@ Pipeline small_pipeline(const fs::path& folder, const std::vector<std::string>& 
   model.num_heads = 2;
   FourM::fresh(model, modalities, 1).save(folder);
   write_file(folder / "modalities.yaml", table);
+  TokenizerConfig labels = test::small_image_tokenizer();
+  labels.input = InputConfig{.kind = "semseg"};
+  labels.n_channels = 8;
+  labels.n_labels = std::size(kClasses);
+  Tokenizer::create(labels, 6).save(folder / "tokenizers/tok_semseg@32");
   if (codebooks > 1) {
     TokenizerConfig config = test::small_image_tokenizer();
     config.quant_type = "memcodes";
@@ -376,6 +385,72 @@ TEST_F(EvaluateTest, WhatIsOnlyWrittenIsMeasured) {
   const Json by_all = evaluate(all, {root / "data", 3, 0, {"caption"}, {}})["inputs"][0];
   EXPECT_EQ(generated["measures"][0]["measure"], "rgb PSNR");
   EXPECT_EQ(generated["measures"][0]["ceiling"], by_all["measures"][0]["ceiling"]);
+  fs::remove_all(root);
+}
+
+// dataset.yaml with the classes in this order.
+void write_classes(const fs::path& data, const std::vector<std::string>& classes) {
+  std::string text = "semseg_classes:\n";
+  for (size_t i = 0; i < classes.size(); ++i) text += concat("  - {id: ", i, ", name: ", classes[i], "}\n");
+  write_file(data / "dataset.yaml", text);
+}
+
+// The classes of labels are those that the data set names, none of them a class of Rooms.
+TEST_F(EvaluateTest, ClassNamesAreThoseOfTheDataSet) {
+  const fs::path root = folder_.string() + "_classes", data = root / "data";
+  write_small_data(data, "two zebras by a river");
+  const std::vector<std::string> classes(std::begin(kClasses), std::end(kClasses));
+  write_classes(data, classes);
+  Random random(3);
+  for (int i = 0; i < 3; ++i) {
+    Raster<uint8_t> labels(40, 32, 1);
+    for (auto& p : labels.pixels) p = static_cast<uint8_t>(random.below(4));
+    write_file(data / "semseg" / concat(i, ".png"), encode_png(labels));
+  }
+  const Pipeline pipeline =
+      small_pipeline(root / "model", {"rgb@32", "caption"}, {"tok_rgb@32", "tok_semseg@32", "caption"});
+
+  // What the model itself predicts on the true images. The largest object of a scene is what it finds there.
+  const HeldOut held = HeldOut::read(pipeline, data, 3);
+  EXPECT_EQ(held.classes, classes);
+  const auto start = [&](size_t i) {
+    Canvas canvas;
+    canvas.key = i;
+    pipeline.set_image(canvas, "rgb@32", pipeline.image(held.samples[i].ceiling, "tok_rgb@32"));
+    return canvas;
+  };
+  const auto predicted = answer(pipeline, 3, start, {most_likely(pipeline.modality("tok_semseg@32"))}, 0);
+  std::vector<std::vector<double>> areas;
+  std::vector<std::string> largest;
+  for (size_t i = 0; i < 3; ++i) {
+    areas.push_back(label_areas(std::get<Image>(pipeline.image(predicted[i], "tok_semseg@32"))));
+    for (const auto& name : classes)
+      if (largest.size() == i && is_found(areas[i], name, classes)) largest.push_back(name);
+    ASSERT_EQ(largest.size(), i + 1);
+    write_file(
+        data / "scene" / concat(i, ".json"),
+        R"({"things": [{"class_name": "zebra", "furniture": true, "pixels": 900}], "largest": ")" + largest[i] + "\"}");
+  }
+  const EvaluateOptions options{data, 3, 0, {"caption", "rgb"}, {}};
+  // In the second list the names of the largest objects belong to labels that the model does not predict.
+  std::vector<std::string> shifted{"water", "grass", "rock", "snow"};
+  shifted.insert(shifted.end(), classes.begin(), classes.end());
+  for (const auto& [names, found] : {std::pair{classes, 1}, std::pair{shifted, 0}}) {
+    write_classes(data, names);
+    const Json report = evaluate(pipeline, options);
+    EXPECT_EQ(measured(report["inputs"][0]),
+              (std::vector<std::string>{"rgb PSNR", "rgb: main object found", "semantic mIoU"}));
+    EXPECT_EQ(report["inputs"][0]["measures"][1]["ceiling"], found);
+    const Json captions = report["inputs"][1]["measures"];
+    EXPECT_EQ(captions[1]["measure"], "caption names large objects");
+    EXPECT_EQ(captions[1]["ceiling"], 1) << "two zebras";
+  }
+
+  fs::remove(data / "dataset.yaml");
+  const Json report = evaluate(pipeline, options);
+  EXPECT_EQ(measured(report["inputs"][0]), (std::vector<std::string>{"rgb PSNR", "semantic mIoU"}));
+  EXPECT_NE(report["not_measured"][1]["reason"].get<std::string>().find("semseg_classes"), std::string::npos)
+      << report["not_measured"];
   fs::remove_all(root);
 }
 

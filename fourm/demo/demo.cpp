@@ -1,4 +1,4 @@
-#include "fourm/eval/demo.h"
+#include "fourm/demo/demo.h"
 
 #include <algorithm>
 

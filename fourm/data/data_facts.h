@@ -1,0 +1,21 @@
+// What a data set says about itself in the YAML files of its folder.
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <vector>
+
+#include "fourm/data/source.h"
+#include "fourm/modality/modality.h"
+
+namespace fourm {
+
+/// Read from dataset.yaml (`fourm rooms` writes one) and modalities.yaml (`fourm tokenize`), where they exist.
+struct DataFacts {
+  std::vector<std::string> classes;  ///< names of the labels of semseg, by number (semseg_classes); empty: not known
+  ModalityTable modalities;          ///< those of modalities.yaml
+  int64_t samples = 0;               ///< `count` of dataset.yaml; 0: not known
+  static DataFacts read(const Source& source);
+};
+
+}  // namespace fourm

@@ -1,0 +1,27 @@
+// The gallery of the bundled model.
+#include "fourm/demo/demo.h"
+
+#include <gtest/gtest.h>
+
+#include "fourm/core/error.h"
+
+namespace fourm {
+namespace {
+
+TEST(Demo, RowsForEachRoomAndEachWayOfGeneration) {
+  const Pipeline pipeline = Pipeline::open({.model = fs::path(FOURM_SOURCE_DIR) / "models/rooms-ti"});
+  DemoOptions options;
+  options.rooms = options.paintings = 1;
+  std::vector<std::string> titles;
+  for (const auto& row : demo(pipeline, options).rows) {
+    titles.push_back(row.title.substr(0, row.title.find(':')));
+    EXPECT_GE(row.cells.size(), 4u) << row.title;
+  }
+  EXPECT_EQ(titles, (std::vector<std::string>{"RGB -> all", "caption -> all", "boxes -> RGB", "depth -> RGB",
+                                              "chained, each from all before it", "guidance 1 to 5", "in-painting"}));
+  options.rooms = options.paintings = 0;
+  EXPECT_THROW(demo(pipeline, options), Error);
+}
+
+}  // namespace
+}  // namespace fourm
