@@ -1,9 +1,15 @@
 #!/usr/bin/env bash
-# Builds what is missing and runs all the tests. PRESET=asan runs them under AddressSanitizer and UBSan.
+# Builds what is missing and runs the tests without the label slow; --all runs those too (docs/testing.md).
+# PRESET=asan runs them under AddressSanitizer and UBSan.
 # Parity cases come from $FOURM_FIXTURES, else ../shared/fixtures, else the selection in tests/fixtures.
 set -euo pipefail
 cd "$(dirname "$0")"
 preset=${PRESET:-release}
+case "$*" in
+  "") labels=(-LE '^slow$') ;;
+  --all) labels=() ;;
+  *) echo "usage: ./test.sh [--all]" >&2; exit 2 ;;
+esac
 scripts/build.sh "$preset"
 
 fixtures=${FOURM_FIXTURES:-}
@@ -20,7 +26,7 @@ fi
 
 log=build/$preset/tests.log
 status=0
-ctest --preset "$preset" -j "$(nproc)" 2>&1 | tee "$log" || status=$?
+ctest --preset "$preset" -j "$(nproc)" "${labels[@]}" 2>&1 | tee "$log" || status=$?
 # ctest's own count of failures; a disabled test (a child that another test starts) is none of the three.
 failed=$(sed -n 's/.* tests passed, \([0-9]*\) tests failed out of.*/\1/p' "$log")
 skipped=$(grep -cE '\*\*\*Skipped' "$log" || true)

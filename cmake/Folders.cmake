@@ -101,6 +101,11 @@ function(fourm_tests)
         fourm_precompile(test_${name})
       endif()
     endif()
-    gtest_discover_tests(test_${name} PROPERTIES LABELS ${name} DISCOVERY_MODE PRE_TEST DISCOVERY_TIMEOUT 60)
+    gtest_discover_tests(test_${name} DISCOVERY_MODE PRE_TEST DISCOVERY_TIMEOUT 60)
+    list(APPEND programs test_${name})
   endforeach()
+  # CTest reads these after the tests of every program.
+  file(WRITE ${PROJECT_BINARY_DIR}/test_programs.cmake "set(test_programs ${programs})\n")
+  set_property(DIRECTORY APPEND PROPERTY TEST_INCLUDE_FILES ${PROJECT_BINARY_DIR}/test_programs.cmake
+    ${PROJECT_SOURCE_DIR}/tests/labels.cmake)
 endfunction()

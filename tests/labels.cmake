@@ -1,0 +1,70 @@
+# The labels of the tests (ctest -L LABEL); docs/testing.md says what they mean. CTest reads this file after it has listed
+# the tests of each program. A test has one kind: `cli`, `parity`, `learn`, or else `unit`; a slow test that would be `unit`
+# is `slow` alone. `threads` is added to the kind.
+
+set(parity_tests  # against values computed by other code: the original, PyTorch, Pillow, Hugging Face
+  "^(ForwardCase|GradientCase|GenerationCase|TextParity|HuggingFace)\\." "^.*/TokenizerParity\\." "EqualsPillow$"
+  "EqualTheTables$" "EqualTheOriginals?$" "LikeTheOriginal$" "TheOriginalKeeps$" "AreTheOriginals$"
+  "HuggingFaceReads")
+
+set(learn_tests  # train a model, or run models over whole files and data sets
+  "^(ClipTrainingTest|PipelineTest|PretrainingTest|PretokenizeTest|RecipesTest|TokenizerTraining|Trainer)\\."
+  "^Evaluate[A-Za-z]*\\." "LearnsTo")
+
+set(slow_tests  # more than about five seconds each, or together many
+  "^Agreement\\." "^RecipesTest\\." "/Rooms\\.(AtMostThreeViews|.*/(Package|Both) )"
+  "^Masking\\.HoldsForManySamples$" "^WideMixture\\.WhatIsUsed$"
+  "^PretrainingTest\\.LearnsInBfloat16$" "^DiffusionDecoder\\.LearnsToDecodeABatch$"
+  "^EvaluateTest\\.(EachInputSetLeavesOutWhatIsGiven|AnImageTextModel|SamplesThatLackASubject)"
+  "^Program\\.(BenchGivesOneRecord|TokenFilesAreTheSameEverywhere)")
+
+set(threads_tests  # several threads at once: what the tsan preset runs
+  "^Lazy\\." "^Parallel\\." "^PageCache\\.ThreadsShareIt$")
+
+# Sets `result` to whether a pattern matches the name, and notes that the pattern is in use.
+function(matches_one result name patterns)
+  set(${result} FALSE PARENT_SCOPE)
+  foreach(pattern IN LISTS ${patterns})
+    if(name MATCHES "${pattern}")
+      set_property(GLOBAL APPEND PROPERTY used_patterns "${pattern}")
+      set(${result} TRUE PARENT_SCOPE)
+    endif()
+  endforeach()
+endfunction()
+
+set(all_built TRUE)
+foreach(program IN LISTS test_programs)
+  if(NOT DEFINED ${program}_TESTS)
+    set(all_built FALSE)
+  endif()
+  foreach(test IN LISTS ${program}_TESTS)
+    matches_one(parity "${test}" parity_tests)
+    matches_one(learn "${test}" learn_tests)
+    matches_one(slow "${test}" slow_tests)
+    matches_one(threads "${test}" threads_tests)
+    set(labels)
+    if(test MATCHES "^Program\\.")
+      list(APPEND labels cli)
+    elseif(parity)
+      list(APPEND labels parity)
+    elseif(learn)
+      list(APPEND labels learn)
+    elseif(NOT slow)
+      list(APPEND labels unit)
+    endif()
+    foreach(extra slow threads)
+      if(${extra})
+        list(APPEND labels ${extra})
+      endif()
+    endforeach()
+    set_tests_properties("${test}" PROPERTIES LABELS "${labels}")
+  endforeach()
+endforeach()
+
+# A pattern that matches nothing holds the name of a test that was renamed or removed.
+get_property(used GLOBAL PROPERTY used_patterns)
+set(unused ${parity_tests} ${learn_tests} ${slow_tests} ${threads_tests})
+list(REMOVE_ITEM unused ${used})
+if(all_built AND unused)
+  message(FATAL_ERROR "tests/labels.cmake: no test matches ${unused}")
+endif()
