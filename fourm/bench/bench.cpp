@@ -23,11 +23,11 @@
 namespace fourm {
 namespace {
 
-// Counts the matrix products and convolutions, attention's products among them, that LibTorch's observers hear of while it
-// lives: two operations a multiply-add.
-class ProductCounter {
+// Counts the operations of matrix multiplications and convolutions, those of attention included, that LibTorch reports to
+// its observers during the counter's lifetime: two operations a multiply-add.
+class FlopCounter {
  public:
-  ProductCounter() {
+  FlopCounter() {
     total() = 0;
     handle_ = at::addGlobalCallback(at::RecordFunctionCallback([](const at::RecordFunction& call) {
                                       total() += operations(call.name(), call.inputs());
@@ -36,11 +36,11 @@ class ProductCounter {
                                         .needsInputs(true)
                                         .scopes({at::RecordScope::FUNCTION}));
   }
-  ~ProductCounter() { at::removeCallback(handle_); }
+  ~FlopCounter() { at::removeCallback(handle_); }
   double gflop() const { return total() * 1e-9; }
 
  private:
-  // Where an operator's weight stands among its inputs, and its stride when it is a convolution.
+  // The positions of the weight, and of a convolution's stride, among an operator's inputs.
   struct Operator {
     std::string_view name;
     size_t inputs, weight, stride;
@@ -57,7 +57,7 @@ class ProductCounter {
     for (const Operator& op : kOperators) {
       if (name != op.name || inputs.size() != op.inputs) continue;
       const Tensor x = inputs[0].toTensor(), w = inputs[op.weight].toTensor();
-      // In bfloat16 LibTorch calls an operator once more, with narrowed weights: that call counts.
+      // In bfloat16 LibTorch calls an operator a second time, with converted weights: only that call counts.
       if (at::autocast::is_autocast_enabled(at::kCPU) && w.scalar_type() == at::kFloat) return 0;
       double positions = static_cast<double>(x.numel()) / static_cast<double>(op.stride ? x.size(1) : x.size(-1));
       if (op.stride)
@@ -66,23 +66,23 @@ class ProductCounter {
     }
     return 0;
   }
-  static std::atomic<double>& total() {  // observers are free functions, called by any thread
+  static std::atomic<double>& total() {  // observers are free functions that any thread calls
     static std::atomic<double> sum = 0;
     return sum;
   }
   at::CallbackHandle handle_;
 };
 
-// Packed products of a network's shape, with nothing around them.
-class Peak {
+// A packed matrix multiplication of a network's shape, with nothing around it.
+class PeakMeter {
  public:
   using Multiply = std::function<Tensor(const Tensor&)>;
 
-  Peak(Multiply multiply, int64_t width, int64_t hidden, at::ScalarType type)
+  PeakMeter(Multiply multiply, int64_t width, int64_t hidden, at::ScalarType type)
       : multiply_(std::move(multiply)),
         x_(at::randn({kRows, width}).to(type)),
         gflop_(2e-9 * static_cast<double>(kRows * width * hidden)) {}
-  // GFLOP/s at this moment: the best of a few.
+  // The current GFLOP/s: the best of four.
   double measure() const {
     multiply_(x_);
     double best = 0;
@@ -101,29 +101,29 @@ class Peak {
   double gflop_;
 };
 
-// That of the products which an engine is made of; in float32 that of oneDNN's packed product too, which others have.
-std::map<std::string, Peak> peaks_of(const Workload& workload, Precision precision) {
+// "peak": the engine's own matrix multiplication; "onednn": in float32, that of oneDNN, which other programs use.
+std::map<std::string, PeakMeter> peak_meters(const Workload& workload, Precision precision) {
   const Tensor weight = at::randn({workload.hidden, workload.width});
   const auto type = precision == Precision::kBf16 ? at::kBFloat16 : at::kFloat;
-  std::map<std::string, Peak> peaks;
-  const auto add = [&](const char* name, const Peak::Multiply& multiply) {
-    peaks.try_emplace(name, multiply, workload.width, workload.hidden, type);
+  std::map<std::string, PeakMeter> meters;
+  const auto add = [&](const char* name, const PeakMeter::Multiply& multiply) {
+    meters.try_emplace(name, multiply, workload.width, workload.hidden, type);
   };
   const auto own = std::make_shared<PackedLinear>(weight, Tensor(), Packing{precision, {}});
   add("peak", [own](const Tensor& x) { return (*own)(x); });
   if (precision == Precision::kF32 && onednn_has_linear(type))
     add("onednn", [packed = onednn_pack(weight)](const Tensor& x) { return onednn_linear(x, packed, {}, {}); });
-  return peaks;
+  return meters;
 }
 
-// Peak resident GiB of this process since reset_peak().
+// Peak resident GiB of this process since reset_peak_memory().
 double peak_memory() {
   std::ifstream status("/proc/self/status");
   for (std::string line; std::getline(status, line);)
     if (line.starts_with("VmHWM:")) return std::strtod(line.c_str() + 6, nullptr) / (1 << 20);
   return 0;
 }
-void reset_peak(const BenchConfig& config) {
+void reset_peak_memory(const BenchConfig& config) {
   if (config.release_memory) config.release_memory();
   std::ofstream("/proc/self/clear_refs") << "5";
 }
@@ -144,7 +144,7 @@ struct TemporaryFolder {
   }
 };
 
-// The families with the given workloads alone.
+// The families reduced to the given workloads.
 std::vector<Family> families_of(const std::vector<std::string>& workloads) {
   std::vector<Family> families{generation_family(), tokenizer_family(), training_family()};
   std::vector<std::string> known;
@@ -157,81 +157,99 @@ std::vector<Family> families_of(const std::vector<std::string>& workloads) {
   return families;
 }
 
-// Workloads of one family that one engine runs; they stay open together, so that engines can take turns.
-struct Runner {
+// One workload by one engine: its runs are timed, and the peak is measured around and inside them.
+class Timing {
+ public:
+  Timing(const Workload& workload, Precision precision)
+      : workload_(workload), meters_(peak_meters(workload, precision)) {}
+
+  void warm_up() {
+    const FlopCounter counter;
+    const Stopwatch watch;
+    workload_.run([] {});
+    first_ = workload_.ready + watch.seconds();
+    gflop_ = counter.gflop() * workload_.passes;
+  }
+
+  // Other processes make a machine slower or faster from one moment to the next. The peak is therefore measured before,
+  // between and after the steps of each run.
+  void run() {
+    std::map<std::string, std::vector<double>> speeds;
+    double measuring = 0;
+    const auto measure = [&] {
+      const Stopwatch watch;
+      for (const auto& [name, meter] : meters_) speeds[name].push_back(meter.measure());
+      measuring += watch.seconds();
+    };
+    measure();
+    measuring = 0;
+    const Stopwatch watch;
+    workload_.run(measure);
+    seconds_.push_back(watch.seconds() - measuring);
+    measure();
+    for (const auto& [name, all] : speeds) {
+      gflops_[name].push_back(mean(all));
+      shares_[name].push_back(gflop_ / seconds_.back() / mean(all));
+    }
+  }
+
+  // Workload, times and peaks; the engine and the setting are the caller's.
+  BenchRecord record() const {
+    BenchRecord record;
+    record.workload = workload_.name;
+    record.seconds = seconds_;
+    record.median = median(seconds_);
+    record.ready = workload_.ready;
+    record.first = first_;
+    record.gflop = gflop_;
+    const auto peak = [&](const std::string& name) {
+      return BenchRecord::Peak{median(gflops_.at(name)), median(shares_.at(name))};
+    };
+    record.peak = peak("peak");
+    if (meters_.contains("onednn")) record.onednn = peak("onednn");
+    return record;
+  }
+
+ private:
+  const Workload& workload_;
+  std::map<std::string, PeakMeter> meters_;
+  std::map<std::string, std::vector<double>> gflops_, shares_;  // by peak, of each run
+  std::vector<double> seconds_;
+  double first_ = 0, gflop_ = 0;
+};
+
+// The workloads of one family, opened for one engine.
+struct OpenFamily {
   std::string engine;
-  std::optional<Precision> packing;
+  Precision precision;
   std::vector<Workload> workloads;
 };
 
-void time_family(const std::vector<Runner>& runners, const BenchConfig& config,
-                 const std::function<void(const Json&)>& line) {
-  for (size_t w = 0; w < runners[0].workloads.size(); ++w) {
-    reset_peak(config);
-    struct Record {
-      std::map<std::string, Peak> peaks;
-      std::map<std::string, std::vector<double>> gflops, shares;  // by peak, of each run
-      std::vector<double> seconds;
-      double first = 0, gflop = 0;
-    };
-    std::vector<Record> records(runners.size());
-    for (size_t i = 0; i < runners.size(); ++i)
-      records[i].peaks = peaks_of(runners[i].workloads[w], runners[i].packing.value_or(Precision::kF32));
-    for (size_t i = 0; i < runners.size(); ++i) {  // warms up
-      const Workload& workload = runners[i].workloads[w];
-      const ProductCounter counter;
-      const Stopwatch watch;
-      workload.run([] {});
-      records[i].first = workload.ready + watch.seconds();
-      records[i].gflop = counter.gflop() * workload.passes;
-    }
+// The engines take turns in each round, so that all of them see the same state of the machine.
+void time_family(const std::vector<OpenFamily>& engines, const BenchConfig& config,
+                 const std::function<void(const BenchRecord&)>& report) {
+  for (size_t w = 0; w < engines[0].workloads.size(); ++w) {
+    reset_peak_memory(config);
+    std::vector<Timing> timings;
+    for (const auto& engine : engines) timings.emplace_back(engine.workloads[w], engine.precision);
+    for (auto& timing : timings) timing.warm_up();
     for (int64_t round = 0; round < config.repeats; ++round)
-      for (size_t i = 0; i < runners.size(); ++i) {
-        Record& record = records[i];
-        // Machines have other work, now more and now less: the peak is what they give in the middle of this very run.
-        std::map<std::string, std::vector<double>> speeds;
-        double aside = 0;
-        const auto measure = [&] {
-          const Stopwatch watch;
-          for (const auto& [name, peak] : record.peaks) speeds[name].push_back(peak.measure());
-          aside += watch.seconds();
-        };
-        measure();
-        aside = 0;
-        const Stopwatch watch;
-        runners[i].workloads[w].run(measure);
-        record.seconds.push_back(watch.seconds() - aside);
-        measure();
-        for (const auto& [name, all] : speeds) {
-          record.gflops[name].push_back(mean(all));
-          record.shares[name].push_back(record.gflop / record.seconds.back() / mean(all));
-        }
-      }
-    for (size_t i = 0; i < runners.size(); ++i) {
-      const Record& r = records[i];
-      Json json{{"workload", runners[i].workloads[w].name},
-                {"engine", runners[i].engine},
-                {"precision", precision_name(runners[i].packing.value_or(Precision::kF32))},
-                {"size", config.size},
-                {"threads", at::get_num_threads()},
-                {"median_s", median(r.seconds)},
-                {"all", r.seconds},
-                {"ready_s", runners[i].workloads[w].ready},
-                {"first_s", r.first},
-                {"rss_gib", peak_memory()},
-                {"gflop", r.gflop}};
-      for (const auto& [name, shares] : r.shares) {
-        json[name + "_gflops"] = median(r.gflops.at(name));
-        json[name + "_share"] = median(shares);
-      }
-      line(json);
+      for (auto& timing : timings) timing.run();
+    for (size_t i = 0; i < engines.size(); ++i) {
+      BenchRecord record = timings[i].record();
+      record.engine = engines[i].engine;
+      record.precision = precision_name(engines[i].precision);
+      record.size = config.size;
+      record.threads = at::get_num_threads();
+      record.memory_gib = peak_memory();
+      report(record);
     }
   }
 }
 
 }  // namespace
 
-void bench(const BenchConfig& config, const std::function<void(const Json&)>& line) {
+void bench(const BenchConfig& config, const std::function<void(const BenchRecord&)>& report) {
   check(config.model.empty() != config.size.empty(), "give either a model or a size");
   check(!config.engines.empty(), "give an engine");
   TemporaryFolder temporary;
@@ -240,13 +258,13 @@ void bench(const BenchConfig& config, const std::function<void(const Json&)>& li
     setting.scratch = temporary.path = fs::temp_directory_path() / concat("fourm-bench-", ::getpid());
   for (const Family& family : families_of(config.workloads)) {
     family.open(setting, {});  // random weights are made before memory and time are measured
-    std::vector<Runner> runners;
+    std::vector<OpenFamily> engines;
     for (const auto& engine : config.engines) {
       setting.reference = engine == "reference";
       setting.packing = packing_of({engine, setting.reference ? "f32" : config.precision});
-      runners.push_back({engine, setting.packing, family.open(setting, family.names)});
+      engines.push_back({engine, setting.packing.value_or(Precision::kF32), family.open(setting, family.names)});
     }
-    time_family(runners, config, line);
+    time_family(engines, config, report);
   }
 }
 

@@ -1,30 +1,40 @@
-// Times the workloads of docs/performance.md, by the fast engine and by the reference in turn.
+// Times the workloads of docs/performance.md, by several engines in turn.
 #pragma once
 
 #include <functional>
-#include <string>
-#include <vector>
 
-#include "fourm/core/json.h"
+#include "fourm/bench/record.h"
 
 namespace fourm {
 
 struct BenchConfig {
-  std::vector<std::string> workloads;  ///< those of bench/workload.h, by name
-  fs::path model;                      ///< a model folder; or:
-  std::string size;                    ///< Ti, S, B, L or XL: random weights of that official size
-  fs::path save;                       ///< where random weights go and are found again; default: a temporary folder
-  std::string dtype = "f32";           ///< what random weights are stored as: f32, f16 or bf16
-  std::vector<std::string> engines{"fast"};
+  std::vector<std::string> workloads;
+  std::string model, size, save;
+  std::string dtype = "f32";
+  std::vector<std::string> engines{"fast", "reference"};
   std::string precision = "f32";
   int64_t repeats = 3;
-  std::function<void()> release_memory;  ///< returns memory that the program keeps, before the peak is measured
+  std::function<void()> release_memory;  ///< releases memory that the program caches, before the peak is measured
+
+  template <class Visitor>
+  void fields(Visitor& v) {
+    v("workloads", workloads,
+      "roar1 (image -> depth, one step), maskgit8 (image -> normals, 8 steps), caption, caption8 (eight images), t2i "
+      "(text -> image, 25 steps); of the official RGB tokenizer: tok_encode (8 images), tok_decode (one, 25 DDIM "
+      "steps), tok_decode8 (one, 8 steps of DPM-Solver++), tok_step (one step); train (a step of 8 samples, 128 + 128 "
+      "tokens)");
+    v("model", model, "model folder");
+    v("size", size, "random weights of an official size instead: Ti, S, B, L or XL");
+    v("save", save, "folder for the random weights, which are used again; default: a temporary one");
+    v("dtype", dtype, "what random weights are stored as: f32, f16 or bf16");
+    v("engines", engines, "fast, reference, or both in turn");
+    v("precision", precision, "of the fast engine: f32, bf16, int8 or auto");
+    v("repeats", repeats, "timed runs after one warm-up run");
+  }
 };
 
-/// Calls `line` with one record a workload and engine: workload, engine, precision, size, threads, median_s, all, ready_s
-/// (until the model is open), first_s (until the first result), rss_gib (peak of the process while the workload runs, with
-/// all that is packed by then), gflop (in matrix products), peak_gflops (of the engine's packed products alone, before, between
-/// and after a run's steps) and peak_share; in float32 also onednn_gflops and onednn_share, by oneDNN's packed product.
-void bench(const BenchConfig& config, const std::function<void(const Json&)>& line);
+/// Calls `report` with one record a workload and engine. Error on an unknown workload, and unless one of `model` and
+/// `size` is given.
+void bench(const BenchConfig& config, const std::function<void(const BenchRecord&)>& report);
 
 }  // namespace fourm

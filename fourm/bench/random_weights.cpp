@@ -7,8 +7,8 @@
 namespace fourm {
 namespace {
 
-// Of an earlier run that was not stopped between its two files.
-bool is_whole(const fs::path& folder) {
+// Whether an earlier run wrote both files.
+bool is_complete(const fs::path& folder) {
   return fs::exists(folder / "config.json") && fs::exists(folder / "model.safetensors");
 }
 
@@ -38,7 +38,7 @@ ModelConfig official_size(const std::string& name) {
 
 fs::path random_model(const BenchSetting& setting) {
   fs::path folder = setting.scratch / (setting.size + "-" + setting.dtype);
-  if (is_whole(folder)) return folder;
+  if (is_complete(folder)) return folder;
   const at::ScalarType dtype = parse_dtype(setting.dtype);
   FourM::fresh(official_size(setting.size), ModalityTable::official(), 1, dtype).save(folder, dtype);
   return folder;
@@ -46,7 +46,7 @@ fs::path random_model(const BenchSetting& setting) {
 
 fs::path random_tokenizer(const BenchSetting& setting) {
   fs::path folder = setting.scratch / "tok_rgb";
-  if (is_whole(folder)) return folder;
+  if (is_complete(folder)) return folder;
   TokenizerConfig c;
   c.enc_type = "vit_b_enc";
   c.dec_type = "unet_patched";

@@ -8,7 +8,7 @@ namespace fourm {
 
 /// The seven modalities of 4M-7; Error on an unknown size, listing the known.
 ModelConfig official_size(const std::string& name);
-/// The folder of a model of the setting's size, and of the official RGB tokenizer; each is made when it is not there.
+/// The folder of a model of the setting's size, and that of the official RGB tokenizer. Each is written if it is missing.
 fs::path random_model(const BenchSetting& setting);
 fs::path random_tokenizer(const BenchSetting& setting);
 

@@ -10,7 +10,7 @@ namespace {
 
 constexpr int64_t kSamples = 8, kTokens = 128;
 
-// Inputs and targets of the token modalities, evenly: 128 + 128 tokens a sample, none of them both.
+// 128 input and 128 target tokens a sample, shared evenly by the token modalities. No token is both.
 Batch random_batch(const FourM& model) {
   std::vector<std::string> names;
   for (const auto& [name, output] : model.outputs())
@@ -35,14 +35,14 @@ Batch random_batch(const FourM& model) {
   return pack(samples);
 }
 
-// A model in training.
-struct Trained {
+// A model, its batch and its optimizer.
+struct TrainingState {
   FourM model;
   Batch batch;
   AdamW optimizer;
   Precision precision;
 
-  Trained(FourM fresh, Precision p)
+  TrainingState(FourM fresh, Precision p)
       : model(std::move(fresh)),
         batch(random_batch(model)),
         optimizer(trainable(model), {.clip_norm = 3}),
@@ -67,10 +67,10 @@ std::vector<Workload> workloads_of(const BenchSetting& setting, const std::vecto
   for (const auto& name : names) {
     const Stopwatch watch;
     const auto precision = setting.packing.value_or(Precision::kF32);
-    check(precision != Precision::kInt8, "training has no int8; give f32 or bf16");
-    const auto trained = std::make_shared<Trained>(FourM::open(folder), precision);
-    const ModelConfig& c = trained->model.config();
-    workloads.push_back({name, watch.seconds(), c.dim, c.mlp_hidden(), 3, [=](const auto&) { trained->step(); }});
+    check(precision != Precision::kInt8, "training supports f32 and bf16, not int8");
+    const auto state = std::make_shared<TrainingState>(FourM::open(folder), precision);
+    const ModelConfig& c = state->model.config();
+    workloads.push_back({name, watch.seconds(), c.dim, c.mlp_hidden(), 3, [=](const auto&) { state->step(); }});
   }
   return workloads;
 }

@@ -1,4 +1,4 @@
-// What `fourm bench` times.
+// The workloads that `fourm bench` times.
 #pragma once
 
 #include <functional>
@@ -12,28 +12,28 @@
 
 namespace fourm {
 
-/// Where weights come from and how they are computed with.
+/// The source of the weights and the arithmetic.
 struct BenchSetting {
   fs::path model;                    ///< a model folder; empty: random weights of `size`, kept below `scratch`
   std::string size, dtype;           ///< of random weights: Ti, S, B, L or XL; stored as f32, f16 or bf16
   fs::path scratch;                  ///< random weights are written here once
-  bool reference = false;            ///< plain products, nothing kept between steps
-  std::optional<Precision> packing;  ///< nothing for the reference
+  bool reference = false;            ///< plain matrix multiplications, no caches between steps
+  std::optional<Precision> packing;  ///< none for the reference
 };
 
 struct Workload {
   std::string name;
   double ready = 0;               ///< seconds until it could run for the first time
-  int64_t width = 0, hidden = 0;  ///< of the network: the peak is measured by products of this shape
-  double passes = 1;              ///< forward passes that its products are worth: 3 with the backward pass
-  /// Calls the function between its steps, if it has several.
+  int64_t width = 0, hidden = 0;  ///< of the network: the shape of the matrix multiplication that measures the peak
+  double passes = 1;              ///< multiplies the counted operations of the forward pass: 3 with the backward pass
+  /// Runs once. Calls the function between its steps, if it has several.
   std::function<void(const std::function<void()>& between_steps)> run;
 };
 
-/// Workloads that share what they open.
+/// Workloads that share a model.
 struct Family {
   std::vector<std::string> names;
-  /// Those of the given names, ready to run; asked for none, it only makes the random weights that it would open.
+  /// Returns the workloads of the given names, ready to run. Without names it only writes the random weights.
   std::vector<Workload> (*open)(const BenchSetting& setting, const std::vector<std::string>& names);
 };
 
@@ -42,7 +42,7 @@ Family generation_family();
 /// The official RGB tokenizer at 224 pixels with random weights: encoding 8 images; decoding one by 25 DDIM steps, by 8 of
 /// DPM-Solver++ and for a single denoising step.
 Family tokenizer_family();
-/// Steps of AdamW on 8 samples of 128 + 128 tokens; bfloat16 products when packing asks for them.
+/// Steps of AdamW on 8 samples of 128 + 128 tokens; bfloat16 matrix multiplications when packing is bfloat16.
 Family training_family();
 
 template <class Task>
