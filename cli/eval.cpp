@@ -5,9 +5,7 @@
 #include "cli/text_tokenizer.h"
 #include "cli/verbs.h"
 #include "fourm/clip/image_text.h"
-#include "fourm/eval/agreement.h"
-#include "fourm/eval/evaluate.h"
-#include "fourm/eval/evaluation_table.h"
+#include "fourm/eval/report.h"
 
 namespace fourm {
 
@@ -16,56 +14,47 @@ void add_eval(CLI::App& program) {
     std::string model, tokenizers, text_tokenizer, against;
     EvaluateOptions evaluate;
     EngineConfig engine;
-    std::string data, image_text;
     bool json = false;
   };
   auto o = std::make_shared<Options>();
-  auto* verb = program.add_subcommand("eval", "Measure what a model makes of held-out samples");
+  auto* verb = program.add_subcommand("eval", "Measure a model's predictions on held-out samples");
   verb->add_option("--model", o->model, "model folder, or folder of a finished run")
       ->transform(model_path())
       ->required();
-  verb->add_option("--data", o->data, "data set with truth, as `fourm rooms` writes it")->required();
-  verb->add_option(
-          "--inputs", o->evaluate.inputs,
-          "what is given, set after set: rgb, caption, det, depth, rgb+caption or any other sum, all: everything "
-          "but what is asked for")
-      ->delimiter(',')
-      ->capture_default_str();
-  verb->add_option("--count", o->evaluate.count, "samples, from the first; those that lack a file are left out")
-      ->check(CLI::Range(2, 1000000))
-      ->capture_default_str();
+  add_config_options(*verb, o->evaluate);
+  verb->get_option("--data")->required();
+  verb->get_option("--inputs")->delimiter(',');
+  verb->get_option("--count")->check(CLI::Range(2, 1000000));
   verb->add_option("--tokenizers", o->tokenizers, "tokenizer folders; default MODEL/tokenizers");
   verb->add_option("--text-tokenizer", o->text_tokenizer,
                    "tokenizer.json; default MODEL/tokenizer.json, then $FOURM_TOKENIZER");
-  verb->add_option("--image-text", o->image_text,
-                   "image-text model that judges painted images by their captions; default MODEL/clip");
-  verb->add_option("--seed", o->evaluate.seed, "of painted images and of the bootstrap")->capture_default_str();
   add_config_options(*verb, o->engine, "", "Engine");
-  verb->add_option(
-          "--against", o->against,
-          "instead of measures: the share of tokens that are equal when computed in this precision (f32, bf16, int8)")
+  verb->add_option("--against", o->against,
+                   "instead of measures: the share of tokens that are equal to those computed in this precision (f32, "
+                   "bf16, int8)")
       ->check(CLI::IsMember({"f32", "bf16", "int8"}));
   verb->add_flag("--json", o->json, "machine-readable");
   verb->footer(
-      "Each measure stands beside its ceiling (the truth through the tokenizer) and its baseline (a guess without\n"
-      "looking); 'closed' is the share of the way between them. Intervals are 95 %.\n\n"
+      "Each measure has a ceiling (the score of the ground truth through the tokenizer) and a baseline (the score of\n"
+      "predictions that ignore the input). 'closed' is the gap closed, (model - baseline) / (ceiling - baseline).\n"
+      "Intervals are 95 %.\n\n"
       "Examples:\n"
       "  fourm rooms --count 200 --size 128 --seed 7 --split val --out rooms/val\n"
       "  fourm eval --model models/rooms-ti --data rooms/val\n"
       "  fourm eval --model models/rooms-ti --data rooms/val --inputs rgb,caption,det,depth,rgb+caption,all\n"
       "  fourm eval --model models/rooms-ti --data rooms/val --precision int8 --against f32");
   verb->callback([o] {
-    o->evaluate.data = o->data;
     const PipelineFiles files{o->model, o->tokenizers, text_tokenizer_for(o->model, o->text_tokenizer), {}};
     const Pipeline pipeline = Pipeline::open(files, o->engine);
+    const auto print = [&](const auto& result, const auto& table) {
+      std::cout << (o->json ? json_text(to_json(result)) + "\n" : table(result));
+    };
     if (!o->against.empty()) {
-      const Json report = agreement(pipeline, Pipeline::open(files, {o->engine.engine, o->against}), o->evaluate);
-      std::cout << (o->json ? json_text(report) + "\n" : agreement_table(report));
+      print(agreement(pipeline, Pipeline::open(files, {o->engine.engine, o->against}), o->evaluate), agreement_table);
       return;
     }
-    o->evaluate.image_text = o->image_text.empty() ? image_text_of(o->model) : fs::path(o->image_text);
-    const Json report = evaluate(pipeline, o->evaluate);
-    std::cout << (o->json ? json_text(report) + "\n" : evaluation_table(report));
+    if (o->evaluate.image_text.empty()) o->evaluate.image_text = image_text_of(o->model).string();
+    print(evaluate(pipeline, o->evaluate), evaluation_table);
   });
 }
 

@@ -6,8 +6,8 @@
 #include "fourm/core/error.h"
 #include "fourm/core/log.h"
 #include "fourm/data/annotation.h"
-#include "fourm/eval/answer.h"
 #include "fourm/eval/box_image.h"
+#include "fourm/eval/predict.h"
 #include "fourm/modality/feature_colours.h"
 #include "fourm/rooms/rooms.h"
 
@@ -30,7 +30,7 @@ class Demo {
     world.seed = options.seed + 1000;
     world.split = Split::kVal;
     const RoomMaker maker(world);
-    for (int64_t i = 0; i < std::max(options.rooms, options.paintings); ++i)
+    for (int64_t i = 0; i < std::max(options.rooms, options.generations); ++i)
       rooms_.push_back(maker.make(static_cast<uint64_t>(i)));
   }
 
@@ -38,23 +38,22 @@ class Demo {
     Gallery gallery;
     gallery.title = "4M: any modality from any other";
     gallery.introduction =
-        "One small model, trained by this program's own commands on rendered rooms and on nothing else. The rooms "
-        "below "
-        "and their furniture were not part of its training.";
+        "One small model, trained with this program on rendered rooms and on nothing else. The rooms below and their "
+        "furniture were not part of its training.";
     if (!options_.images.empty())
       gallery.introduction +=
-          " It never saw a photograph either: what it makes of yours shows how far rendered rooms carry, no more.";
+          " It was not trained on photographs either, so predictions for yours are worse than those for rooms.";
     const auto add = [&](std::vector<GalleryRow> rows) {
       for (auto& row : rows) gallery.rows.push_back(std::move(row));
     };
     note("reading images");
-    add(readings());
-    if (options_.paintings > 0) {
-      note("painting");
+    add(predictions_from_images());
+    if (options_.generations > 0) {
+      note("generating images");
       add(captions());
-      if (!boxes_.empty()) add(paintings_from_boxes());
-      add(paintings_from_depth());
-      add({chain(), guidance(), half_a_room()});
+      if (!boxes_.empty()) add(images_from_boxes());
+      add(images_from_depth());
+      add({chain(), guidance(), in_painting()});
     }
     gallery.closing =
         "The furniture is that of the Sweet Home 3D models (CC0 and CC-BY 3.0); the file CREDITS of the model names "
@@ -72,20 +71,20 @@ class Demo {
       if (subject == "caption") caption_ = name;
       if (subject == "det") boxes_ = name;
       if (!pipeline_.has_tokenizer(name)) continue;
-      if (subject == "rgb") painting_ = name;
+      if (subject == "rgb") image_ = name;
       if (subject == "depth") depth_ = name;
       if (subject == "depth" || subject == "normal" || subject == "semseg") maps_.push_back(name);
       if (pipeline_.input_config(name).has_features()) features_ = name;
     }
-    check(!pixels_.empty() && !caption_.empty() && !depth_.empty() && !painting_.empty(),
+    check(!pixels_.empty() && !caption_.empty() && !depth_.empty() && !image_.empty(),
           "the demo needs a model that reads pixels and writes captions, depth and images, with its tokenizers");
   }
 
-  // What is drawn depends on the row's purpose and the place in it.
-  static uint64_t key(uint64_t purpose, size_t place) { return 1000 * purpose + place; }
+  // The random numbers of a canvas depend on the row's number and on the place in the row.
+  static uint64_t key(uint64_t row, size_t place) { return 1000 * row + place; }
 
   Target likely(const std::string& name) const { return most_likely(pipeline_.modality(name)); }
-  Target brush() const { return painted(pipeline_.modality(painting_)); }
+  Target sampled_image() const { return sampled(pipeline_.modality(image_)); }
 
   Image shown(const std::string& modality, const StoredImage& image) const {
     const InputConfig kind = pipeline_.input_config(modality);
@@ -101,21 +100,21 @@ class Demo {
     return *parse_annotation(room.det, "the room").boxes;
   }
 
-  static Image paper() { return Image(8, 8, 3, 40); }
+  static Image background() { return Image(8, 8, 3, 40); }
 
   // Every map, the boxes and the caption, each from the image alone.
-  std::vector<GalleryRow> readings() const {
+  std::vector<GalleryRow> predictions_from_images() const {
     std::vector<Image> images;
     for (int64_t i = 0; i < options_.rooms; ++i) images.push_back(rooms_[static_cast<size_t>(i)].rgb);
     for (const auto& path : options_.images) images.push_back(read_image(path));
     std::vector<GalleryRow> rows;
     for (size_t i = 0; i < images.size(); ++i) {
       const bool room = i < static_cast<size_t>(options_.rooms);
-      rows.push_back(
-          {room ? concat("RGB -> all: an unseen room, ", i + 1)
-                : "RGB -> all: " + options_.images[i - static_cast<size_t>(options_.rooms)].filename().string(),
-           {{shown(pixels_, images[i]), "given"}},
-           ""});
+      rows.push_back({room ? concat("RGB -> all: an unseen room, ", i + 1)
+                           : "RGB -> all: " +
+                                 fs::path(options_.images[i - static_cast<size_t>(options_.rooms)]).filename().string(),
+                      {{shown(pixels_, images[i]), "input"}},
+                      ""});
     }
     const auto read = [&](const std::string& modality) {
       const auto start = [&](size_t i) {
@@ -124,52 +123,51 @@ class Demo {
         pipeline_.set_image(canvas, pixels_, images[i]);
         return canvas;
       };
-      return answer(pipeline_, images.size(), start, {likely(modality)}, options_.seed);
+      return predict(pipeline_, images.size(), start, {likely(modality)}, options_.seed);
     };
     for (const auto& map : maps_) {
-      const auto answers = read(map);
+      const auto predictions = read(map);
       for (size_t i = 0; i < rows.size(); ++i) {
-        rows[i].cells.push_back({pipeline_.show(answers[i], map), name_of_map(map)});
+        rows[i].cells.push_back({pipeline_.show(predictions[i], map), name_of_map(map)});
         if (i < static_cast<size_t>(options_.rooms))
           rows[i].cells.push_back({shown(map, truth(rooms_[i], subject_of(map))), "true " + name_of_map(map)});
       }
     }
     if (!features_.empty() && !options_.image_text.empty()) {
-      const auto answers = read(features_);
+      const auto predictions = read(features_);
       const auto truths = true_features(images);
       for (size_t i = 0; i < rows.size(); ++i) {
         const FeatureColours colours(std::get<Raster<float>>(truths[i]));
-        const auto map = std::get<Raster<float>>(pipeline_.image(answers[i], features_));
+        const auto map = std::get<Raster<float>>(pipeline_.image(predictions[i], features_));
         rows[i].cells.push_back({colours(map), "features"});
         rows[i].cells.push_back({colours(std::get<Raster<float>>(truths[i])), "true features"});
       }
     }
     if (!boxes_.empty()) {
-      const auto answers = read(boxes_);
+      const auto predictions = read(boxes_);
       for (size_t i = 0; i < rows.size(); ++i)
         rows[i].cells.push_back(
-            {draw_boxes(shown(pixels_, images[i]), pipeline_.boxes(answers[i], boxes_), kGalleryCell), "boxes"});
+            {draw_boxes(shown(pixels_, images[i]), pipeline_.boxes(predictions[i], boxes_), kGalleryCell), "boxes"});
     }
-    const auto answers = read(caption_);
-    for (size_t i = 0; i < rows.size(); ++i) rows[i].words = "caption: " + pipeline_.text(answers[i], caption_);
+    const auto predictions = read(caption_);
+    for (size_t i = 0; i < rows.size(); ++i) rows[i].words = "caption: " + pipeline_.text(predictions[i], caption_);
     return rows;
   }
 
   std::vector<StoredImage> true_features(const std::vector<Image>& images) const {
     std::vector<StoredImage> maps;
     for (const auto& array : ImageText::open(options_.image_text).features({images.begin(), images.end()}))
-      maps.push_back(
-          decode_stored_image(pipeline_.input_config(features_), encode_npy(array), options_.image_text.string()));
+      maps.push_back(decode_stored_image(pipeline_.input_config(features_), encode_npy(array), options_.image_text));
     return maps;
   }
 
   // The targets of a canvas, in their order.
-  std::vector<GalleryCell> made(const Canvas& canvas, const std::vector<Target>& targets) const {
+  std::vector<GalleryCell> cells_of(const Canvas& canvas, const std::vector<Target>& targets) const {
     std::vector<GalleryCell> cells;
     for (const auto& target : targets) {
       const std::string& name = target.modality;
       if (name == boxes_)
-        cells.push_back({draw_boxes(paper(), pipeline_.boxes(canvas, name), kGalleryCell), "boxes"});
+        cells.push_back({draw_boxes(background(), pipeline_.boxes(canvas, name), kGalleryCell), "boxes"});
       else
         cells.push_back({pipeline_.show(canvas, name), name_of_map(name)});
     }
@@ -184,122 +182,125 @@ class Demo {
   }
 
   std::vector<GalleryRow> captions() const {
-    std::vector<Target> targets{brush()};
+    std::vector<Target> targets{sampled_image()};
     for (const auto& map : maps_) targets.push_back(likely(map));
     std::vector<Canvas> canvases;
-    for (size_t i = 0; i < static_cast<size_t>(options_.paintings); ++i) canvases.push_back(with_caption(i, key(2, i)));
+    for (size_t i = 0; i < static_cast<size_t>(options_.generations); ++i)
+      canvases.push_back(with_caption(i, key(2, i)));
     std::vector<GalleryRow> rows;
-    answer_in_turn(pipeline_, canvases, targets, options_.seed);
+    generate_in_order(pipeline_, canvases, targets, options_.seed);
     for (size_t i = 0; i < canvases.size(); ++i)
-      rows.push_back({"caption -> all: \"" + rooms_[i].captions.back() + "\"", made(canvases[i], targets), ""});
+      rows.push_back({"caption -> all: \"" + rooms_[i].captions.back() + "\"", cells_of(canvases[i], targets), ""});
     return rows;
   }
 
-  // Several images of each room from what `give` puts on its canvas.
-  std::vector<GalleryRow> paintings(const std::string& title, uint64_t purpose,
-                                    const std::function<void(Canvas&, size_t)>& give,
-                                    const std::function<GalleryCell(size_t)>& given) const {
-    const auto rooms = static_cast<size_t>(options_.paintings);
+  // Several images of each room, generated from what `give` puts on its canvas.
+  std::vector<GalleryRow> variations(const std::string& title, uint64_t number,
+                                     const std::function<void(Canvas&, size_t)>& give,
+                                     const std::function<GalleryCell(size_t)>& input) const {
+    const auto rooms = static_cast<size_t>(options_.generations);
     const auto start = [&](size_t i) {
       Canvas canvas;
-      canvas.key = key(purpose, i);
+      canvas.key = key(number, i);
       give(canvas, i / kVariations);
       return canvas;
     };
-    const auto answers = answer(pipeline_, rooms * kVariations, start,
-                                painting(pipeline_, painting_, {start(0).entries[0].modality}), options_.seed);
+    const auto predictions = predict(pipeline_, rooms * kVariations, start,
+                                     chained_image(pipeline_, image_, {start(0).entries[0].modality}), options_.seed);
     std::vector<GalleryRow> rows;
     for (size_t room = 0; room < rooms; ++room) {
-      GalleryRow row{title, {given(room)}, ""};
+      GalleryRow row{title, {input(room)}, ""};
       for (size_t v = 0; v < kVariations; ++v)
-        row.cells.push_back({pipeline_.show(answers[room * kVariations + v], painting_), concat("painted, ", v + 1)});
+        row.cells.push_back(
+            {pipeline_.show(predictions[room * kVariations + v], image_), concat("generated, ", v + 1)});
       row.cells.push_back({shown(pixels_, rooms_[room].rgb), "the true room"});
       rows.push_back(std::move(row));
     }
     return rows;
   }
 
-  std::vector<GalleryRow> paintings_from_boxes() const {
-    return paintings(
+  std::vector<GalleryRow> images_from_boxes() const {
+    return variations(
         "boxes -> RGB", 3, [&](Canvas& canvas, size_t i) { pipeline_.give_boxes(canvas, boxes_, boxes_of(rooms_[i])); },
         [&](size_t i) {
-          return GalleryCell{draw_boxes(paper(), boxes_of(rooms_[i]), kGalleryCell), "given"};
+          return GalleryCell{draw_boxes(background(), boxes_of(rooms_[i]), kGalleryCell), "input"};
         });
   }
 
-  std::vector<GalleryRow> paintings_from_depth() const {
-    return paintings(
+  std::vector<GalleryRow> images_from_depth() const {
+    return variations(
         "depth -> RGB", 4,
         [&](Canvas& canvas, size_t i) { pipeline_.set_image(canvas, depth_, truth(rooms_[i], "depth")); },
         [&](size_t i) {
-          return GalleryCell{shown(depth_, truth(rooms_[i], "depth")), "given"};
+          return GalleryCell{shown(depth_, truth(rooms_[i], "depth")), "input"};
         });
   }
 
-  // From the coarse to the fine, each from all before it; the image comes last.
+  // Each target is generated from all before it; the image comes last.
   GalleryRow chain() const {
     std::vector<Target> targets;
     if (!boxes_.empty()) targets.push_back(likely(boxes_));
     for (const auto& map : {"semseg", "depth", "normal"})
       for (const auto& name : maps_)
-        if (subject_of(name) == map) targets.push_back(painted(pipeline_.modality(name)));
-    targets.push_back(brush());
+        if (subject_of(name) == map) targets.push_back(sampled(pipeline_.modality(name)));
+    targets.push_back(sampled_image());
     if (!boxes_.empty()) targets[0].temperature = 0.7;
     std::vector<Canvas> canvases{with_caption(0, key(5, 0))};
-    answer_in_turn(pipeline_, canvases, targets, options_.seed);
-    return {"chained, each from all before it: \"" + rooms_[0].captions.back() + "\"", made(canvases[0], targets), ""};
+    generate_in_order(pipeline_, canvases, targets, options_.seed);
+    return {"chained, each from all before it: \"" + rooms_[0].captions.back() + "\"", cells_of(canvases[0], targets),
+            ""};
   }
 
-  // The same caption and the same draws.
+  // The same caption and the same random numbers.
   GalleryRow guidance() const {
     GalleryRow row{"guidance 1 to 5: \"" + rooms_[0].captions.back() + "\"", {}, ""};
     for (int scale = 1; scale <= 5; ++scale) {
-      Target target = brush();
+      Target target = sampled_image();
       target.guidance = scale;
       const auto start = [&](size_t) { return with_caption(0, key(6, 0)); };
-      const auto answers = answer(pipeline_, 1, start, {target}, options_.seed);
-      row.cells.push_back({pipeline_.show(answers[0], painting_), concat("guidance ", scale)});
+      const auto predictions = predict(pipeline_, 1, start, {target}, options_.seed);
+      row.cells.push_back({pipeline_.show(predictions[0], image_), concat("guidance ", scale)});
     }
     return row;
   }
 
-  // The right half of a room's tokens is hidden and painted anew.
-  GalleryRow half_a_room() const {
+  // The right half of a room's tokens is hidden and generated.
+  GalleryRow in_painting() const {
     Canvas whole;
-    pipeline_.set_image(whole, painting_, rooms_[0].rgb);
-    const std::vector<int64_t> tokens = pipeline_.tokens(whole, painting_);
-    const int64_t side = pipeline_.modality(painting_).grid();
+    pipeline_.set_image(whole, image_, rooms_[0].rgb);
+    const std::vector<int64_t> tokens = pipeline_.tokens(whole, image_);
+    const int64_t side = pipeline_.modality(image_).grid();
     std::vector<bool> known;
     for (int64_t slot = 0; slot < side * side; ++slot) known.push_back(slot % side < side / 2);
     const auto start = [&](size_t i) {
       Canvas canvas;
       canvas.key = key(7, i);
-      canvas.add_grid(painting_, tokens, known);
+      canvas.add_grid(image_, tokens, known);
       return canvas;
     };
-    Image given = pipeline_.show(whole, painting_);
-    for (int y = 0; y < given.height; ++y)
-      std::fill(given.at(given.width / 2, y), given.at(0, y) + given.width * 3, 128);
-    GalleryRow row{"in-painting: the right half anew", {{given, "given"}}, ""};
-    const auto answers = answer(pipeline_, kVariations, start, painting(pipeline_, painting_, {}), options_.seed);
+    Image half = pipeline_.show(whole, image_);
+    for (int y = 0; y < half.height; ++y) std::fill(half.at(half.width / 2, y), half.at(0, y) + half.width * 3, 128);
+    GalleryRow row{"in-painting: the right half is generated", {{half, "input"}}, ""};
+    const auto predictions =
+        predict(pipeline_, kVariations, start, chained_image(pipeline_, image_, {}), options_.seed);
     for (size_t v = 0; v < kVariations; ++v)
-      row.cells.push_back({pipeline_.show(answers[v], painting_), concat("painted, ", v + 1)});
+      row.cells.push_back({pipeline_.show(predictions[v], image_), concat("generated, ", v + 1)});
     row.cells.push_back({shown(pixels_, rooms_[0].rgb), "the true room"});
     return row;
   }
 
   const Pipeline& pipeline_;
   const DemoOptions& options_;
-  std::string pixels_, caption_, boxes_, depth_, painting_, features_;  // modalities; boxes_, features_ may be empty
-  std::vector<std::string> maps_;                                       // what images are read into
+  std::string pixels_, caption_, boxes_, depth_, image_, features_;  // modalities; boxes_, features_ may be empty
+  std::vector<std::string> maps_;                                    // predicted from images
   std::vector<RoomSample> rooms_;
 };
 
 }  // namespace
 
 Gallery demo(const Pipeline& pipeline, const DemoOptions& options) {
-  check(options.rooms > 0 || options.paintings > 0 || !options.images.empty(),
-        "there is nothing to show: ask for rooms, paintings or an image of your own");
+  check(options.rooms > 0 || options.generations > 0 || !options.images.empty(),
+        "there is nothing to show: rooms, generations and images are all none");
   return Demo(pipeline, options).run();
 }
 

@@ -1,5 +1,5 @@
-// `fourm demo`: a gallery of what a small model makes of rooms that it never saw, of captions, boxes and depth, and of
-// given images.
+// `fourm demo`: a gallery of what a small model predicts from images of rooms that it was not trained on, from captions,
+// boxes and depth maps, and from the user's images.
 #pragma once
 
 #include "fourm/eval/gallery.h"
@@ -8,15 +8,23 @@
 namespace fourm {
 
 struct DemoOptions {
-  int64_t rooms = 3;      ///< to read; from the validation split: unseen furniture, unseen rooms
-  int64_t paintings = 2;  ///< of each way of painting
+  int64_t rooms = 3, generations = 2;
   uint64_t seed = 0;
-  std::vector<fs::path> images;  ///< the user's own images
-  fs::path image_text{};         ///< image-text model that tells true features; empty: they are not shown
+  std::vector<std::string> images;
+  std::string image_text{};
+
+  template <class Visitor>
+  void fields(Visitor& v) {
+    v("images", images, "your own images as further inputs (the bundled model knows rendered rooms only)");
+    v("rooms", rooms, "rooms of the validation split as inputs");
+    v("generations", generations, "rooms to generate from their caption, boxes and depth map");
+    v("seed", seed, "other rooms and other samples");
+    v("image_text", image_text, "image-text model that computes the true features; default MODEL/clip");
+  }
 };
 
-/// RGB -> all, caption -> all, boxes -> RGB, depth -> RGB, one modality after the other, guidance 1 to 5, half a room
-/// painted anew. Error when the model lacks what all but boxes need.
+/// RGB -> all, caption -> all, boxes -> RGB, depth -> RGB, chained generation, guidance 1 to 5, in-painting. An empty
+/// `image_text` leaves the features out. Error when the model lacks a modality that all but the boxes need.
 Gallery demo(const Pipeline& pipeline, const DemoOptions& options);
 
 }  // namespace fourm

@@ -1,74 +1,53 @@
 #include "fourm/eval/agreement.h"
 
 #include <algorithm>
-#include <iomanip>
-#include <sstream>
 
 #include "fourm/core/error.h"
 #include "fourm/core/log.h"
-#include "fourm/core/strings.h"
-#include "fourm/eval/answer.h"
 #include "fourm/eval/held_out.h"
+#include "fourm/eval/predict.h"
 
 namespace fourm {
 namespace {
 
-std::vector<int64_t> tokens_of(const Pipeline& pipeline, const Canvas& answer, const Modality& modality) {
-  std::vector<int64_t> tokens = pipeline.tokens(answer, modality.name);
+std::vector<int64_t> tokens_of(const Pipeline& pipeline, const Canvas& prediction, const Modality& modality) {
+  std::vector<int64_t> tokens = pipeline.tokens(prediction, modality.name);
   if (modality.is_sequence()) std::erase(tokens, pipeline.words().pad());
   return tokens;
 }
 
 }  // namespace
 
-Json agreement(const Pipeline& one, const Pipeline& other, const EvaluateOptions& options) {
-  check(options.inputs.size() == 1, "name one set of what is given, for example rgb");
+AgreementResult agreement(const Pipeline& one, const Pipeline& other, const EvaluateOptions& options) {
+  check(options.inputs.size() == 1, "name one input set, for example rgb");
   const std::string& set = options.inputs[0];
   const HeldOut held = HeldOut::read(one, options.data, options.count, options.inputs);
-  Json outputs = Json::array();
+  AgreementResult result{options.data, set, static_cast<int64_t>(held.samples.size()), held.left_out, {}};
   Progress progress("agreement", static_cast<int64_t>(held.subjects.size()));
   int64_t done = 0;
   for (const auto& subject : held.subjects) {
-    const auto given = held.inputs(set, subject.name);
+    const auto inputs = held.inputs(set, subject.name);
     progress.update(++done, subject.name);
-    if (!subject.asked(given)) continue;
-    const auto start = [&](size_t i) { return held.canvas(i, given); };
+    if (!subject.is_target(inputs)) continue;
+    const auto start = [&](size_t i) { return held.canvas(i, inputs); };
     const Modality modality = one.modality(subject.output);
     const std::vector<Target> target{most_likely(modality)};
-    const auto first = answer(one, held.samples.size(), start, target, options.seed);
-    const auto second = answer(other, held.samples.size(), start, target, options.seed);
-    int64_t tokens = 0, equal = 0, whole = 0;
+    const auto first = predict(one, held.samples.size(), start, target, options.seed);
+    const auto second = predict(other, held.samples.size(), start, target, options.seed);
+    int64_t tokens = 0, equal_tokens = 0, equal_predictions = 0;
     for (size_t i = 0; i < first.size(); ++i) {
       const auto a = tokens_of(one, first[i], modality), b = tokens_of(other, second[i], modality);
       tokens += static_cast<int64_t>(std::max(a.size(), b.size()));
-      for (size_t t = 0; t < std::min(a.size(), b.size()); ++t) equal += a[t] == b[t];
-      whole += a == b;
+      for (size_t t = 0; t < std::min(a.size(), b.size()); ++t) equal_tokens += a[t] == b[t];
+      equal_predictions += a == b;
     }
-    outputs.push_back({{"modality", subject.output},
-                       {"tokens", static_cast<double>(equal) / static_cast<double>(std::max<int64_t>(tokens, 1))},
-                       {"answers", static_cast<double>(whole) / static_cast<double>(first.size())}});
+    result.outputs.push_back({subject.output,
+                              static_cast<double>(equal_tokens) / static_cast<double>(std::max<int64_t>(tokens, 1)),
+                              static_cast<double>(equal_predictions) / static_cast<double>(first.size())});
   }
-  check(!outputs.empty(), options.data.string(), ": nothing can be compared given ", set,
-        "; the model writes nothing else that the data set holds and that has a tokenizer");
-  return {{"data", options.data.string()},
-          {"samples", held.samples.size()},
-          {"left_out", held.left_out},
-          {"given", set},
-          {"outputs", std::move(outputs)}};
-}
-
-std::string agreement_table(const Json& report) {
-  std::ostringstream out;
-  out << counted(report["samples"], "sample") << " of " << report["data"].get<std::string>() << "\n\n"
-      << std::left << std::setw(24) << concat(report["given"].get<std::string>(), " ->") << std::right << std::setw(14)
-      << "equal tokens" << std::setw(15) << "equal answers"
-      << "\n"
-      << std::fixed << std::setprecision(1);
-  for (const auto& output : report["outputs"])
-    out << std::left << std::setw(24) << output["modality"].get<std::string>() << std::right << std::setw(12)
-        << 100 * output["tokens"].get<double>() << " %" << std::setw(13) << 100 * output["answers"].get<double>()
-        << " %\n";
-  return out.str();
+  check(!result.outputs.empty(), options.data, ": nothing can be compared for the input ", set,
+        "; the model generates no other modality that the data set has and that has a tokenizer");
+  return result;
 }
 
 }  // namespace fourm

@@ -1,16 +1,24 @@
-// How far two ways of computing one model agree: what int8 or bfloat16 change in its answers.
+// The agreement of one model computed in two ways, for example in float32 and in int8.
 #pragma once
 
-#include "fourm/core/json.h"
 #include "fourm/eval/evaluate.h"
 
 namespace fourm {
 
-/// The most likely answers of both to the first set of `options.inputs`: {"data", "samples", "given", "outputs": [{"modality",
-/// "tokens": share of equal tokens, "answers": share of answers that are equal throughout}]}. A text's tokens are counted up to
-/// the end of the longer one.
-Json agreement(const Pipeline& one, const Pipeline& other, const EvaluateOptions& options);
+struct AgreementResult {
+  struct Output {
+    std::string modality;
+    double tokens = 0;       ///< share of equal tokens; those of a text up to the end of the longer one
+    double predictions = 0;  ///< share of predictions that are equal in all tokens
+  };
 
-std::string agreement_table(const Json& report);
+  std::string data, inputs;
+  int64_t samples = 0;
+  int64_t left_out = 0;  ///< samples that lack a file or have a broken one
+  std::vector<Output> outputs;
+};
+
+/// Compares the most likely predictions of both pipelines. Error unless `options.inputs` is one input set.
+AgreementResult agreement(const Pipeline& one, const Pipeline& other, const EvaluateOptions& options);
 
 }  // namespace fourm

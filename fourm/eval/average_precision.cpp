@@ -5,15 +5,15 @@
 namespace fourm {
 namespace {
 
-double area_under_curve(std::vector<BoxMatches::Guess> guesses, int64_t truths) {
-  std::sort(guesses.begin(), guesses.end(), [](const auto& a, const auto& b) { return a.score > b.score; });
+double area_under_curve(std::vector<BoxMatches::Prediction> predictions, int64_t truths) {
+  std::sort(predictions.begin(), predictions.end(), [](const auto& a, const auto& b) { return a.score > b.score; });
   std::vector<double> recall, precision;
-  int64_t right = 0;
-  for (size_t i = 0; i < guesses.size(); ++i) {
-    right += guesses[i].right;
-    if (i + 1 < guesses.size() && guesses[i + 1].score == guesses[i].score) continue;
-    recall.push_back(static_cast<double>(right) / static_cast<double>(truths));
-    precision.push_back(static_cast<double>(right) / static_cast<double>(i + 1));
+  int64_t correct = 0;
+  for (size_t i = 0; i < predictions.size(); ++i) {
+    correct += predictions[i].correct;
+    if (i + 1 < predictions.size() && predictions[i + 1].score == predictions[i].score) continue;
+    recall.push_back(static_cast<double>(correct) / static_cast<double>(truths));
+    precision.push_back(static_cast<double>(correct) / static_cast<double>(i + 1));
   }
   double sum = 0, best = 0;
   for (size_t i = recall.size(); i-- > 0;) {
@@ -49,20 +49,21 @@ BoxMatches match_boxes(std::vector<LabelledBox> predicted, const std::vector<Lab
       }
     }
     if (match < truth.size()) taken[match] = true;
-    matches.guesses[box.class_name].push_back({box.score, match < truth.size()});
+    matches.predictions[box.class_name].push_back({box.score, match < truth.size()});
   }
   return matches;
 }
 
 double average_precision(const std::vector<const BoxMatches*>& images) {
   std::map<std::string, int64_t> truths;
-  std::map<std::string, std::vector<BoxMatches::Guess>> guesses;
+  std::map<std::string, std::vector<BoxMatches::Prediction>> predictions;
   for (const BoxMatches* image : images) {
     for (const auto& [name, count] : image->truths) truths[name] += count;
-    for (const auto& [name, list] : image->guesses) guesses[name].insert(guesses[name].end(), list.begin(), list.end());
+    for (const auto& [name, list] : image->predictions)
+      predictions[name].insert(predictions[name].end(), list.begin(), list.end());
   }
   double sum = 0;
-  for (const auto& [name, count] : truths) sum += area_under_curve(guesses[name], count);
+  for (const auto& [name, count] : truths) sum += area_under_curve(predictions[name], count);
   return truths.empty() ? 0 : sum / static_cast<double>(truths.size());
 }
 

@@ -8,25 +8,25 @@
 
 namespace fourm {
 
-/// Shared area over joint area; 0 when both are empty.
+/// Area of the intersection over area of the union; 0 when both boxes are empty.
 double intersection_over_union(const LabelledBox& a, const LabelledBox& b);
 
-/// What was predicted on one image, and whether it was right.
+/// The predictions on one image, matched with its ground truth.
 struct BoxMatches {
-  struct Guess {
+  struct Prediction {
     double score;
-    bool right;
+    bool correct;
   };
-  std::map<std::string, std::vector<Guess>> guesses;  ///< by class
-  std::map<std::string, int64_t> truths;              ///< boxes that there are, by class
+  std::map<std::string, std::vector<Prediction>> predictions;  ///< by class
+  std::map<std::string, int64_t> truths;                       ///< number of ground-truth boxes by class
 };
 
-/// Best scores first, each predicted box takes the free true box of its class that it overlaps most, if by `least` or
-/// more.
+/// In the order of falling scores, each predicted box is matched with the unmatched ground-truth box of its class that it
+/// overlaps most, if their intersection over union is `least` or more.
 BoxMatches match_boxes(std::vector<LabelledBox> predicted, const std::vector<LabelledBox>& truth, double least = 0.5);
 
-/// Mean over the classes in truth of the area under precision by recall, where the precision at a recall is the best at
-/// that or any higher one. Equal scores count as one step. 0 when there is no truth.
+/// Mean over the classes of the ground truth of the area under the precision-recall curve, where the precision at a recall
+/// is the highest at that recall or above. Predictions of equal score count as one step. 0 without ground truth.
 double average_precision(const std::vector<const BoxMatches*>& images);
 
 }  // namespace fourm

@@ -8,22 +8,10 @@
 
 namespace fourm {
 
-std::optional<double> Comparison::closed() const {
-  const double way = ceiling - baseline;
-  if (std::abs(way) <= model.half_width) return std::nullopt;
-  return (model.mean - baseline) / way;
-}
-
-Json Comparison::json() const {
-  return {{"measure", name},
-          {"unit", unit},
-          {"better", higher ? "higher" : "lower"},
-          {"model", model.mean},
-          {"interval", model.half_width},
-          {"samples", model.count},
-          {"ceiling", ceiling},
-          {"baseline", baseline},
-          {"closed", closed() ? Json(*closed()) : Json()}};
+std::optional<double> Comparison::gap_closed() const {
+  const double gap = ceiling - baseline;
+  if (std::abs(gap) <= model.half_width) return std::nullopt;
+  return (model.mean - baseline) / gap;
 }
 
 Comparison compare(const std::string& name, const std::string& unit, bool higher, const std::vector<double>& model,

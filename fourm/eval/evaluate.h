@@ -1,25 +1,49 @@
-// `fourm eval`: how well a model makes each modality of a held-out data set from others.
+// `fourm eval`: how well a model predicts each modality of a held-out data set from others.
 #pragma once
 
-#include "fourm/core/json.h"
+#include "fourm/eval/comparison.h"
 #include "fourm/generate/pipeline.h"
 
 namespace fourm {
 
 struct EvaluateOptions {
-  /// Folders or shards rgb, depth, normal, semseg, caption, det, scene as `fourm rooms` writes them, and clip.
-  fs::path data;
-  int64_t count = 200;  ///< samples, from the first that has all subjects
-  uint64_t seed = 0;    ///< of what is drawn
-  /// What is given: subjects joined by '+', or "all": everything but what is asked for.
+  std::string data;
+  int64_t count = 200;
+  uint64_t seed = 0;
   std::vector<std::string> inputs{"rgb"};
-  fs::path image_text{};  ///< image-text model that judges painted images by their captions; empty: none does
+  std::string image_text{};
+
+  template <class Visitor>
+  void fields(Visitor& v) {
+    v("data", data, "data set with ground truth: a folder or shards a modality (docs/data.md)");
+    v("inputs", inputs,
+      "input sets, one evaluation each: rgb, caption, det, depth, rgb+caption or any other sum; all: everything but "
+      "the "
+      "target");
+    v("count", count, "samples, from the first; those that lack a file are left out");
+    v("image_text", image_text,
+      "image-text model that evaluates generated images by their captions; default MODEL/clip");
+    v("seed", seed, "of sampled images and of the bootstrap");
+  }
 };
 
-/// For each input set the measures of each output that is not in it (see the comparisons for measures, ceilings and
-/// baselines): {"data", "samples", "left_out", "inputs": [{"given", "measures": [...]}], "not_measured": [{"what", "reason"}]}. Maps,
-/// boxes and captions are the model's most likely answers; images are painted by drawing. Error when there is nothing to
-/// measure, and on an unknown input before samples are read.
-Json evaluate(const Pipeline& pipeline, const EvaluateOptions& options);
+struct EvaluationResult {
+  /// The measures of all targets that are not in one input set.
+  struct InputSet {
+    std::string inputs;  ///< as in EvaluateOptions::inputs
+    std::vector<Comparison> measures;
+  };
+
+  std::string data;
+  int64_t samples = 0;
+  int64_t left_out = 0;  ///< samples that lack a file or have a broken one
+  std::vector<InputSet> input_sets;
+  std::vector<Unmeasured> not_measured;
+};
+
+/// Evaluates each input set. Maps, boxes and captions are the most likely predictions; images are sampled. An empty
+/// `image_text` means that no image-text model evaluates images. Error when nothing can be measured, and, before samples
+/// are read, on an unknown input.
+EvaluationResult evaluate(const Pipeline& pipeline, const EvaluateOptions& options);
 
 }  // namespace fourm

@@ -24,7 +24,7 @@ bool is_map(const std::string& subject) {
   return std::find(std::begin(kMaps), std::end(kMaps), subject) != std::end(kMaps);
 }
 
-// What the pipeline lacks to turn tokens of the modality into what is compared; "" when it lacks nothing.
+// What the pipeline lacks to decode the tokens of the modality; "" when it lacks nothing.
 std::string lacking(const Pipeline& pipeline, const std::string& modality) {
   switch (pipeline.modality(modality).kind) {
     case ModalityKind::kTokens:
@@ -53,26 +53,26 @@ std::vector<Subject> common_subjects(const Pipeline& pipeline, const Source& sou
   return subjects;
 }
 
-std::vector<Unmeasured> find_unmeasured(const Pipeline& pipeline, const Source& source, const HeldOut& held) {
-  std::vector<Unmeasured> unmeasured;
-  std::vector<std::string> written;
+std::vector<Unmeasured> find_not_measured(const Pipeline& pipeline, const Source& source, const HeldOut& held) {
+  std::vector<Unmeasured> list;
+  std::vector<std::string> outputs;
   for (const auto& modality : pipeline.writes()) {
     const std::string name = subject_of(modality);
-    written.push_back(name);
-    const Subject* subject = held.written(name);
+    outputs.push_back(name);
+    const Subject* subject = held.output(name);
     if (subject && subject->output == modality) continue;
     if (std::find(std::begin(kSubjects), std::end(kSubjects), name) == std::end(kSubjects))
-      unmeasured.push_back({modality, "there is no measure of it"});
+      list.push_back({modality, "there is no measure of it"});
     else if (!source.has(name))
-      unmeasured.push_back({modality, "the data set has no folder " + name});
+      list.push_back({modality, "the data set has no folder " + name});
     else if (const std::string reason = lacking(pipeline, modality); !reason.empty())
-      unmeasured.push_back({modality, reason});
+      list.push_back({modality, reason});
     else
-      unmeasured.push_back({modality, subject->output + " is measured instead"});
+      list.push_back({modality, subject->output + " is measured instead"});
   }
   for (const std::string name : kSubjects)
-    if (source.has(name) && !contains(written, name)) unmeasured.push_back({name, "the model does not write it"});
-  return unmeasured;
+    if (source.has(name) && !contains(outputs, name)) list.push_back({name, "the model does not write it"});
+  return list;
 }
 
 std::vector<int64_t> box_tokens(const Pipeline& pipeline, const Boxes& boxes) {
@@ -90,7 +90,7 @@ Boxes fitting_boxes(const Pipeline& pipeline, const std::string& modality, Boxes
   return boxes;
 }
 
-// The boxes that a model of default settings reads (score, order) inside the view.
+// The boxes inside the view that a model with default settings reads (score, order).
 Boxes visible_boxes(const Annotation& annotation, const std::optional<CropView>& image) {
   const CropView whole{1, 1, 0, 0, 1, 1, false};
   Random unused(0);
@@ -102,9 +102,9 @@ using WarnOfSample = std::function<void(const std::string& topic, const std::str
 HeldOutSample read_sample(const Pipeline& pipeline, const Source& source, const std::vector<Subject>& subjects,
                           const DepthUnits& units, int64_t i, const WarnOfSample& warn) {
   HeldOutSample sample;
-  sample.given.key = static_cast<uint64_t>(i);
+  sample.inputs.key = static_cast<uint64_t>(i);
   double pixels = 0;             // of the image as stored
-  std::optional<CropView> view;  // what of it is seen
+  std::optional<CropView> view;  // its middle square
   for (const auto& [name, input, output] : subjects) {
     const std::string origin = source.origin(i, name);
     const std::string bytes = source.read(i, name);
@@ -117,7 +117,7 @@ HeldOutSample read_sample(const Pipeline& pipeline, const Source& source, const 
         pixels = static_cast<double>(width_of(stored)) * height_of(stored);
         if (!view) view = centre_view(width_of(stored), height_of(stored));
       }
-      if (!input.empty()) pipeline.set_image(sample.given, input, stored);
+      if (!input.empty()) pipeline.set_image(sample.inputs, input, stored);
       if (!output.empty()) {
         ModalityData tokens;
         tokens.ids = pipeline.tokenize(output, stored);
@@ -130,7 +130,7 @@ HeldOutSample read_sample(const Pipeline& pipeline, const Source& source, const 
     if (name == "det") {
       check(annotation.boxes.has_value(), origin, ": expected boxes, found texts");
       sample.boxes = visible_boxes(annotation, view);
-      if (!input.empty()) pipeline.give_boxes(sample.given, input, fitting_boxes(pipeline, input, sample.boxes));
+      if (!input.empty()) pipeline.give_boxes(sample.inputs, input, fitting_boxes(pipeline, input, sample.boxes));
       if (!output.empty()) {
         ModalityData tokens;
         tokens.ids = box_tokens(pipeline, fitting_boxes(pipeline, output, sample.boxes));
@@ -140,9 +140,9 @@ HeldOutSample read_sample(const Pipeline& pipeline, const Source& source, const 
       check(!annotation.texts.empty(), origin, ": expected captions, found boxes");
       sample.caption = annotation.texts.back();
       if (!input.empty())
-        pipeline.give_text(sample.given, input, sample.caption, [&](const std::string& topic, const std::string& text) {
-          warn(topic, concat(origin, ": ", text));
-        });
+        pipeline.give_text(
+            sample.inputs, input, sample.caption,
+            [&](const std::string& topic, const std::string& text) { warn(topic, concat(origin, ": ", text)); });
     }
   }
   if (source.has("scene")) {
@@ -164,13 +164,13 @@ const Subject& HeldOut::subject(const std::string& name) const {
        did_you_mean(name, names));
 }
 
-const Subject* HeldOut::written(const std::string& name) const {
+const Subject* HeldOut::output(const std::string& name) const {
   for (const auto& s : subjects)
     if (s.name == name && !s.output.empty()) return &s;
   return nullptr;
 }
 
-bool Subject::asked(const std::vector<std::string>& inputs) const {
+bool Subject::is_target(const std::vector<std::string>& inputs) const {
   return !output.empty() && !inputs.empty() && !contains(inputs, input);
 }
 
@@ -187,7 +187,7 @@ std::vector<std::string> HeldOut::inputs(const std::string& set, const std::stri
 Canvas HeldOut::canvas(size_t i, const std::vector<std::string>& inputs) const {
   Canvas canvas;
   canvas.key = i;
-  for (const auto& name : inputs) canvas.entries.push_back(*samples[i].given.find(name));
+  for (const auto& name : inputs) canvas.entries.push_back(*samples[i].inputs.find(name));
   return canvas;
 }
 
@@ -201,7 +201,7 @@ HeldOut HeldOut::read(const Pipeline& pipeline, const fs::path& data, int64_t co
   check(!held.subjects.empty(), data.string(),
         ": holds none of the folders rgb, depth, normal, semseg, clip, caption and det that the model knows");
   const DepthUnits units;
-  held.unmeasured = find_unmeasured(pipeline, source, held);
+  held.not_measured = find_not_measured(pipeline, source, held);
   for (const auto& set : sets) held.inputs(set, "");  // an unknown name is an Error
   count = std::min(count, source.size());
   check(count >= 2, data.string(), ": fewer than two samples to evaluate; it holds ", counted(source.size(), "sample"));

@@ -1,4 +1,4 @@
-// Images and maps of a model against the truth.
+// Predicted images and maps against the ground truth.
 #pragma once
 
 #include "fourm/eval/comparison.h"
@@ -7,16 +7,16 @@
 namespace fourm {
 
 /// One subject, as stored images of one size, one a sample.
-struct MapAnswers {
+struct MapPredictions {
   InputConfig kind;
-  std::vector<StoredImage> truth, model, ceiling;  ///< ceiling: the truth through the tokenizer
+  std::vector<StoredImage> truth, model, ceiling;  ///< ceiling: the ground truth through the tokenizer
 };
 
-/// By the subject's kind, each beside a baseline that is the same for every sample: depth (AbsRel, delta1; L1 where the
-/// tokenizer standardises it) and normals
-/// (mean angle) beside the mean of each pixel, labels (mIoU) beside its most frequent class, features (cosine) and RGB
-/// (PSNR) beside its mean. All taken from the truth itself, and over its known pixels (known_pixels). A sample without
-/// any counts nowhere; where no sample has one, a warning says so and there is no comparison.
-std::vector<Comparison> compare_maps(const MapAnswers& answers, uint64_t seed);
+/// Measures by kind: depth AbsRel and delta1 (L1 where the tokenizer standardises depth), mean angle of normals, mIoU of
+/// labels, cosine of features, PSNR of RGB. The baseline is one prediction for all samples, computed from the ground
+/// truth: the most frequent class of each pixel for labels, the mean of each pixel otherwise. Unknown pixels of the ground
+/// truth (known_pixels) are ignored, and so are samples without a known pixel. Returns nothing, with a warning, when no
+/// sample has one.
+std::vector<Comparison> compare_maps(const MapPredictions& predictions, uint64_t seed);
 
 }  // namespace fourm

@@ -3,13 +3,13 @@
 namespace fourm {
 namespace {
 
-struct Fit {
+struct Scores {
   std::vector<double> own, others, outranked;  // others: the mean of them
 };
 
-Fit fit(const std::vector<Embedding>& images, const std::vector<Embedding>& texts,
-        const std::vector<std::string>& captions) {
-  Fit fit;
+Scores score(const std::vector<Embedding>& images, const std::vector<Embedding>& texts,
+             const std::vector<std::string>& captions) {
+  Scores scores;
   for (size_t i = 0; i < images.size(); ++i) {
     const double own = similarity(images[i], texts[i]);
     double count = 0, sum = 0, less = 0;
@@ -20,19 +20,19 @@ Fit fit(const std::vector<Embedding>& images, const std::vector<Embedding>& text
       sum += other;
       less += other < own ? 1 : other == own ? 0.5 : 0;
     }
-    fit.own.push_back(own);
-    fit.others.push_back(count > 0 ? sum / count : own);
-    if (count > 0) fit.outranked.push_back(less / count);
+    scores.own.push_back(own);
+    scores.others.push_back(count > 0 ? sum / count : own);
+    if (count > 0) scores.outranked.push_back(less / count);
   }
-  return fit;
+  return scores;
 }
 
 }  // namespace
 
-std::vector<Comparison> compare_text_image(const std::vector<Embedding>& painted, const std::vector<Embedding>& truth,
+std::vector<Comparison> compare_text_image(const std::vector<Embedding>& generated, const std::vector<Embedding>& truth,
                                            const std::vector<Embedding>& texts,
                                            const std::vector<std::string>& captions) {
-  const Fit model = fit(painted, texts, captions), ceiling = fit(truth, texts, captions);
+  const Scores model = score(generated, texts, captions), ceiling = score(truth, texts, captions);
   return {compare("rgb: cosine to caption", "", true, model.own, ceiling.own, model.others),
           compare("rgb: caption outranks others", "", true, model.outranked, ceiling.outranked,
                   std::vector<double>(model.outranked.size(), 0.5))};

@@ -1,4 +1,4 @@
-// Does a painted image fit the words that it was painted from? An image-text model judges.
+// Agreement of generated images with the captions that they were generated from, by an image-text model.
 #pragma once
 
 #include "fourm/clip/image_text.h"
@@ -6,12 +6,12 @@
 
 namespace fourm {
 
-/// Two measures over samples: the cosine of each painted image and its caption, and the share of the other captions
-/// that fit the image less well than its own (of equally fitting ones half). Captions of the same words are not
-/// others. The ceiling is of the true images through the tokenizer; the baseline takes for each image the captions
-/// of the others, as a painter that does not listen would get: the mean cosine, and a half. Samples without other
-/// captions are left out of the share.
-std::vector<Comparison> compare_text_image(const std::vector<Embedding>& painted, const std::vector<Embedding>& truth,
+/// Two measures over samples: the cosine of each generated image and its caption, and the share of the other captions
+/// whose cosine with the image is lower (an equal one counts as half). A caption with the same words is not another one.
+/// The ceiling is the score of the true images through the tokenizer. The baseline pairs each image with the captions of
+/// the others, as for a generator that ignores its prompt: their mean cosine, and one half. Samples without other captions
+/// are left out of the share.
+std::vector<Comparison> compare_text_image(const std::vector<Embedding>& generated, const std::vector<Embedding>& truth,
                                            const std::vector<Embedding>& texts,
                                            const std::vector<std::string>& captions);
 

@@ -11,7 +11,7 @@ namespace {
 TEST(Demo, RowsForEachRoomAndEachWayOfGeneration) {
   const Pipeline pipeline = Pipeline::open({.model = fs::path(FOURM_SOURCE_DIR) / "models/rooms-ti"});
   DemoOptions options;
-  options.rooms = options.paintings = 1;
+  options.rooms = options.generations = 1;
   std::vector<std::string> titles;
   for (const auto& row : demo(pipeline, options).rows) {
     titles.push_back(row.title.substr(0, row.title.find(':')));
@@ -19,7 +19,7 @@ TEST(Demo, RowsForEachRoomAndEachWayOfGeneration) {
   }
   EXPECT_EQ(titles, (std::vector<std::string>{"RGB -> all", "caption -> all", "boxes -> RGB", "depth -> RGB",
                                               "chained, each from all before it", "guidance 1 to 5", "in-painting"}));
-  options.rooms = options.paintings = 0;
+  options.rooms = options.generations = 0;
   EXPECT_THROW(demo(pipeline, options), Error);
 }
 

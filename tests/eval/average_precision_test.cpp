@@ -32,29 +32,30 @@ TEST(IntersectionOverUnion, OfAreas) {
 TEST(MatchBoxes, EachTrueBoxIsFoundOnceAndInItsClass) {
   const BoxMatches m = match_boxes({place(0, "chair", 0.5), place(0, "chair", 0.9), place(1, "table"), place(3)},
                                    {place(0), place(1), place(2, "table")});
-  ASSERT_EQ(m.guesses.at("chair").size(), 3u);
-  EXPECT_TRUE(m.guesses.at("chair")[0].score == 1 && !m.guesses.at("chair")[0].right);    // place 3: nothing there
-  EXPECT_TRUE(m.guesses.at("chair")[1].score == 0.9 && m.guesses.at("chair")[1].right);   // the surer of two
-  EXPECT_TRUE(m.guesses.at("chair")[2].score == 0.5 && !m.guesses.at("chair")[2].right);  // already taken
-  EXPECT_FALSE(m.guesses.at("table")[0].right);                                           // a chair stands there
+  ASSERT_EQ(m.predictions.at("chair").size(), 3u);
+  EXPECT_TRUE(m.predictions.at("chair")[0].score == 1 &&
+              !m.predictions.at("chair")[0].correct);  // place 3: no box there
+  EXPECT_TRUE(m.predictions.at("chair")[1].score == 0.9 && m.predictions.at("chair")[1].correct);   // the higher score
+  EXPECT_TRUE(m.predictions.at("chair")[2].score == 0.5 && !m.predictions.at("chair")[2].correct);  // already matched
+  EXPECT_FALSE(m.predictions.at("table")[0].correct);  // a chair stands there
   EXPECT_EQ(m.truths.at("chair"), 2);
 }
 
 TEST(MatchBoxes, HalfSharedIsEnough) {
-  EXPECT_TRUE(match_boxes({box(0, 0, 1, 0.5)}, {box(0, 0, 1, 1)}).guesses.at("chair")[0].right);
-  EXPECT_FALSE(match_boxes({box(0, 0, 1, 0.49)}, {box(0, 0, 1, 1)}).guesses.at("chair")[0].right);
-  EXPECT_FALSE(match_boxes({box(0, 0, 1, 0.5)}, {box(0, 0, 1, 1)}, 0.75).guesses.at("chair")[0].right);
+  EXPECT_TRUE(match_boxes({box(0, 0, 1, 0.5)}, {box(0, 0, 1, 1)}).predictions.at("chair")[0].correct);
+  EXPECT_FALSE(match_boxes({box(0, 0, 1, 0.49)}, {box(0, 0, 1, 1)}).predictions.at("chair")[0].correct);
+  EXPECT_FALSE(match_boxes({box(0, 0, 1, 0.5)}, {box(0, 0, 1, 1)}, 0.75).predictions.at("chair")[0].correct);
 }
 
 TEST(MatchBoxes, TheBestOverlapIsTaken) {
-  // Both true boxes overlap the first guess enough; it takes the nearer one and leaves the other to the second.
+  // Both true boxes overlap the first prediction enough; it is matched with the nearer one, the second with the other.
   const BoxMatches m = match_boxes({box(0, 0, 0.8, 1, "chair", 0.9), box(0, 0, 0.6, 1, "chair", 0.8)},
                                    {box(0, 0, 0.6, 1), box(0, 0, 0.9, 1)});
-  EXPECT_TRUE(m.guesses.at("chair")[0].right && m.guesses.at("chair")[1].right);
+  EXPECT_TRUE(m.predictions.at("chair")[0].correct && m.predictions.at("chair")[1].correct);
 }
 
 TEST(AveragePrecision, AreaUnderTheEnvelope) {
-  // Over two images, surest first: right (precision 1, recall 1/3), wrong, right (2/3, 2/3). One of three is missed.
+  // Over two images, highest score first: correct (precision 1, recall 1/3), wrong, correct (2/3, 2/3). One of three is missed.
   const std::vector<BoxMatches> images{
       match_boxes({place(0, "chair", 0.9), place(5, "chair", 0.8)}, {place(0), place(1)}),
       match_boxes({place(0, "chair", 0.7)}, {place(0)})};
@@ -62,7 +63,7 @@ TEST(AveragePrecision, AreaUnderTheEnvelope) {
 }
 
 TEST(AveragePrecision, PrecisionIsTheBestAtThatRecallOrAbove) {
-  // Wrong, right, right of two: 1/2 and 2/3, so 2/3 for both halves.
+  // Wrong, correct, correct of two: 1/2 and 2/3, so 2/3 for both halves.
   EXPECT_NEAR(precision({match_boxes({place(5, "chair", 0.9), place(0, "chair", 0.8), place(1, "chair", 0.7)},
                                      {place(0), place(1)})}),
               2.0 / 3, 1e-12);

@@ -23,15 +23,15 @@ Image labels(std::vector<uint8_t> values) {
   return map;
 }
 
-TEST(Comparison, ShareClosed) {
+TEST(Comparison, GapClosed) {
   Comparison c{"x", "", false, {0.2, 0, 1}, 0.1, 0.5};
-  EXPECT_NEAR(*c.closed(), 0.75, 1e-12);  // lower is better: 0.3 of the way of 0.4
+  EXPECT_NEAR(*c.gap_closed(), 0.75, 1e-12);  // lower is better: 0.3 of a gap of 0.4
   c.model.mean = 0.6;
-  EXPECT_NEAR(*c.closed(), -0.25, 1e-12);
+  EXPECT_NEAR(*c.gap_closed(), -0.25, 1e-12);
   c.model.half_width = 0.4;
-  EXPECT_FALSE(c.closed());  // the way is within the interval
+  EXPECT_FALSE(c.gap_closed());  // the gap is within the interval
   c = {"x", "", false, {0.2, 0, 1}, 0.5, 0.5};
-  EXPECT_FALSE(c.closed());
+  EXPECT_FALSE(c.gap_closed());
 }
 
 TEST(Comparison, BootstrapOfAMeanIsItsInterval) {
@@ -49,7 +49,7 @@ TEST(Comparison, BootstrapOfAMeanIsItsInterval) {
 }
 
 TEST(CompareMaps, DepthBesideThePixelMean) {
-  MapAnswers a{{.kind = "depth"}, {depth(1, 4), depth(3, 4)}, {}, {}};
+  MapPredictions a{{.kind = "depth"}, {depth(1, 4), depth(3, 4)}, {}, {}};
   a.model = {depth(1, 4), depth(3, 2)};
   a.ceiling = a.truth;
   const auto c = compare_maps(a, 0);
@@ -64,7 +64,7 @@ TEST(CompareMaps, DepthBesideThePixelMean) {
 
 // Holes, and a sample of holes alone, leave the measures of the known pixels as they are.
 TEST(CompareMaps, UnknownDepthCountsNowhere) {
-  MapAnswers a{{.kind = "depth"}, {depth(1, 0), depth(3, 4), depth(0, 0)}, {}, {}};
+  MapPredictions a{{.kind = "depth"}, {depth(1, 0), depth(3, 4), depth(0, 0)}, {}, {}};
   a.model = {depth(2, 9), depth(3, 2), depth(5, 5)};
   a.ceiling = {depth(1, 7), depth(3, 4), depth(8, 8)};
   const auto c = compare_maps(a, 0);
@@ -86,7 +86,7 @@ TEST(CompareMaps, UnknownNormalsCountNowhere) {
 }
 
 TEST(CompareMaps, LabelNoneCountsNowhere) {
-  MapAnswers a{{.kind = "semseg"}, {labels({1, 255}), labels({255, 2}), labels({255, 255})}, {}, {}};
+  MapPredictions a{{.kind = "semseg"}, {labels({1, 255}), labels({255, 2}), labels({255, 255})}, {}, {}};
   a.model = {labels({1, 2}), labels({1, 2}), labels({1, 1})};
   a.ceiling = {labels({1, 255}), labels({255, 255}), labels({1, 1})};
   const auto c = compare_maps(a, 0)[0];
@@ -102,7 +102,7 @@ TEST(CompareMaps, StandardisedDepthIsNeverTakenForMetres) {
     truth.pixels[i] = static_cast<float>(5 + i);
     model.pixels[i] = static_cast<float>(i - 9);  // the same map with another offset
   }
-  MapAnswers a{{.kind = "depth", .standardise = true}, {truth, truth}, {model, model}, {truth, truth}};
+  MapPredictions a{{.kind = "depth", .standardise = true}, {truth, truth}, {model, model}, {truth, truth}};
   const double one = 1 / 4.76095;                        // the deviation of 2, ..., 17
   std::get<Raster<float>>(a.model[1]).pixels[19] += 20;  // in the last tenth: changes nothing else
   const auto c = compare_maps(a, 0);
@@ -116,7 +116,7 @@ TEST(CompareMaps, StandardisedDepthIsNeverTakenForMetres) {
 }
 
 TEST(CompareMaps, LabelsBesideTheMostFrequent) {
-  MapAnswers a{{.kind = "semseg"}, {labels({1, 2}), labels({1, 2}), labels({1, 1})}, {}, {}};
+  MapPredictions a{{.kind = "semseg"}, {labels({1, 2}), labels({1, 2}), labels({1, 1})}, {}, {}};
   a.model = a.ceiling = a.truth;
   a.model[2] = labels({2, 2});
   const auto c = compare_maps(a, 0)[0];
@@ -133,7 +133,7 @@ TEST(CompareMaps, ImagesBesideTheMeanImage) {
   EXPECT_NEAR(c.ceiling, (20 * std::log10(255.0 / 19) + 20 * std::log10(255.0)) / 2, 1e-9);
 }
 
-TEST(Captions, ThingsAreWordsInSingularOrPlural) {
+TEST(Captions, ObjectsAreWordsInSingularOrPlural) {
   EXPECT_TRUE(names_object("an office with a brown table, a lamp", "table"));
   EXPECT_TRUE(names_object("two shelves and two benches", "shelf"));
   EXPECT_TRUE(names_object("a room with a washing machine", "washing machine"));
@@ -166,17 +166,17 @@ TEST(Captions, TheBaselineNamesTheThreeMostFrequent) {
   EXPECT_NEAR(c[1].baseline, 0.75, 1e-12);
 }
 
-TEST(Boxes, LargerOnesCountAsSurer) {
+TEST(Boxes, LargerOnesHaveHigherScores) {
   const LabelledBox large{0, 0, 0.8, 1, "bed", 1}, small{0.9, 0, 1, 1, "bed", 1}, wrong{0.85, 0, 0.88, 0.1, "bed", 1};
   const std::vector<Boxes> truth{{large, small}};
-  // Right, right, wrong by area, whatever the order said.
+  // Correct, correct, wrong in the order of areas, whatever the order of the boxes.
   EXPECT_EQ(compare_boxes({{wrong, small, large}}, truth, truth, 0).model.mean, 1);
   const LabelledBox huge{0, 0, 1, 0.1, "bed", 1};
   EXPECT_NEAR(compare_boxes({{large, huge}}, truth, truth, 0).model.mean, 0.5, 1e-12);
 }
 
 TEST(Boxes, TheBaselineFindsMeanBoxesEverywhere) {
-  // The mean bed is 0.1 to 0.9: found in both images. The lamp is there once, at its own mean place, guessed twice.
+  // The mean bed is 0.1 to 0.9: found in both images. The lamp is there once, at its own mean place, predicted twice.
   const std::vector<Boxes> truth{{{0, 0, 0.8, 1, "bed", 1}, {0, 0, 0.2, 0.2, "lamp", 1}}, {{0.2, 0, 1, 1, "bed", 1}}};
   const auto c = compare_boxes({{}, {}}, truth, truth, 0);
   EXPECT_NEAR(c.baseline, (1 + 0.5) / 2, 1e-12);
@@ -190,7 +190,7 @@ TEST(CompareMaps, FeaturesByTheirCosine) {
     features.pixels = std::move(values);
     return features;
   };
-  MapAnswers a{{.kind = "features", .features = 2}, {map({1, 0, 0, 1}), map({0, 1, 0, 1})}, {}, {}};
+  MapPredictions a{{.kind = "features", .features = 2}, {map({1, 0, 0, 1}), map({0, 1, 0, 1})}, {}, {}};
   a.model = {map({5, 0, 1, 0}), map({0, 1, 0, 2})};
   a.ceiling = a.truth;
   const auto c = compare_maps(a, 0);
@@ -204,8 +204,8 @@ TEST(CompareMaps, FeaturesByTheirCosine) {
 TEST(TextImage, OwnCaptionBesideTheOthers) {
   const std::vector<std::string> captions{"a", "b", "a"};
   const std::vector<Embedding> texts{{1, 0}, {0, 1}, {1, 0}}, truth = texts;
-  const std::vector<Embedding> painted{{0.8F, 0.6F}, {0.8F, 0.6F}, {0.6F, 0.8F}};
-  const auto c = compare_text_image(painted, truth, texts, captions);
+  const std::vector<Embedding> generated{{0.8F, 0.6F}, {0.8F, 0.6F}, {0.6F, 0.8F}};
+  const auto c = compare_text_image(generated, truth, texts, captions);
   ASSERT_EQ(c.size(), 2u);
   EXPECT_NEAR(c[0].model.mean, (0.8 + 0.6 + 0.6) / 3, 1e-6);
   EXPECT_NEAR(c[0].ceiling, 1, 1e-6);

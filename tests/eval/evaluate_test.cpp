@@ -1,4 +1,4 @@
-// The bundled model on a few rooms: what is reported, not how good it is.
+// The results of the bundled model on a few rooms: which measures there are, not how good the model is.
 #include "fourm/eval/evaluate.h"
 
 #include <gtest/gtest.h>
@@ -7,9 +7,9 @@
 #include "fourm/clip/clip_model.h"
 #include "fourm/core/error.h"
 #include "fourm/data/source.h"
-#include "fourm/eval/answer.h"
-#include "fourm/eval/evaluation_table.h"
 #include "fourm/eval/held_out.h"
+#include "fourm/eval/predict.h"
+#include "fourm/eval/report.h"
 #include "fourm/io/npy.h"
 #include "fourm/model/fourm.h"
 #include "fourm/rooms/dataset.h"
@@ -36,9 +36,9 @@ class EvaluateTest : public testing::Test {
     fs::remove_all(folder_);
   }
 
-  static std::vector<std::string> measured(const Json& input) {
+  static std::vector<std::string> measured(const EvaluationResult::InputSet& set) {
     std::vector<std::string> names;
-    for (const auto& m : input["measures"]) names.push_back(m["measure"]);
+    for (const auto& m : set.measures) names.push_back(m.name);
     return names;
   }
 
@@ -46,30 +46,46 @@ class EvaluateTest : public testing::Test {
   static inline std::unique_ptr<Pipeline> pipeline_;
 };
 
-TEST_F(EvaluateTest, EachInputSetLeavesOutWhatIsGiven) {
+TEST_F(EvaluateTest, InputsAreNoTargets) {
   EvaluateOptions options{folder_, 3, 1, {"rgb", "rgb+caption", "all"}, {}};
-  const Json report = evaluate(*pipeline_, options);
-  EXPECT_EQ(report["samples"], 3);
+  const EvaluationResult report = evaluate(*pipeline_, options);
+  EXPECT_EQ(report.samples, 3);
   const std::vector<std::string> maps{"depth AbsRel", "depth delta1", "normals mean angle", "semantic mIoU",
                                       "boxes AP50"},
       captions{"caption names large objects", "caption names the largest"}, rgb{"rgb PSNR", "rgb: main object found"};
   auto of_rgb = maps, of_all = rgb;
   of_rgb.insert(of_rgb.end(), captions.begin(), captions.end());
   of_all.insert(of_all.end(), of_rgb.begin(), of_rgb.end());
-  ASSERT_EQ(report["inputs"].size(), 3u);
-  EXPECT_EQ(measured(report["inputs"][0]), of_rgb);
-  EXPECT_EQ(measured(report["inputs"][1]), maps);
-  EXPECT_EQ(measured(report["inputs"][2]), of_all);
-  // Ceilings and baselines are those of the set, whatever is given.
+  ASSERT_EQ(report.input_sets.size(), 3u);
+  EXPECT_EQ(measured(report.input_sets[0]), of_rgb);
+  EXPECT_EQ(measured(report.input_sets[1]), maps);
+  EXPECT_EQ(measured(report.input_sets[2]), of_all);
+  // Ceilings and baselines depend on the data set only, not on the inputs.
   for (size_t i = 0; i < maps.size(); ++i)
-    for (const char* column : {"ceiling", "baseline"}) {
-      EXPECT_EQ(report["inputs"][0]["measures"][i][column], report["inputs"][1]["measures"][i][column]);
-      EXPECT_EQ(report["inputs"][0]["measures"][i][column], report["inputs"][2]["measures"][i + 2][column]);
+    for (const auto column : {&Comparison::ceiling, &Comparison::baseline}) {
+      EXPECT_EQ(report.input_sets[0].measures[i].*column, report.input_sets[1].measures[i].*column);
+      EXPECT_EQ(report.input_sets[0].measures[i].*column, report.input_sets[2].measures[i + 2].*column);
     }
-  EXPECT_EQ(evaluate(*pipeline_, options), report);
+  EXPECT_EQ(to_json(evaluate(*pipeline_, options)), to_json(report));
   const std::string table = evaluation_table(report);
-  for (const char* text : {"3 samples", "rgb+caption ->", "boxes AP50 (higher)", "share closed"})
+  for (const char* text : {"3 samples", "rgb+caption ->", "boxes AP50 (higher)", "gap closed"})
     EXPECT_NE(table.find(text), std::string::npos) << table;
+}
+
+TEST(Report, JsonKeepsItsKeysInOrder) {
+  const EvaluationResult result{
+      "rooms", 4, 1, {{"rgb", {{"depth AbsRel", "", false, {0.25, 0.125, 4}, 0, 1}}}}, {{"det", "why"}}};
+  EXPECT_EQ(
+      json_text(to_json(result)),
+      R"({"data":"rooms","samples":4,"left_out":1,"inputs":[{"given":"rgb","measures":[{"measure":"depth AbsRel",)"
+      R"("unit":"","better":"lower","model":0.25,"interval":0.125,"samples":4,"ceiling":0.0,"baseline":1.0,)"
+      R"("closed":0.75}]}],"not_measured":[{"what":"det","reason":"why"}]})");
+  EvaluationResult narrow = result;
+  narrow.input_sets[0].measures[0].ceiling = 0.9;  // a gap within the interval
+  EXPECT_TRUE(to_json(narrow)["inputs"][0]["measures"][0]["closed"].is_null());
+  EXPECT_EQ(json_text(to_json(AgreementResult{"rooms", "rgb", 4, 1, {{"caption", 0.5, 0.25}}})),
+            R"({"data":"rooms","samples":4,"left_out":1,"given":"rgb",)"
+            R"("outputs":[{"modality":"caption","tokens":0.5,"answers":0.25}]})");
 }
 
 TEST_F(EvaluateTest, TruthIsReadAsStored) {
@@ -101,33 +117,33 @@ TEST_F(EvaluateTest, SamplesThatLackASubjectOrAreBrokenAreLeftOut) {
   const std::string warnings = captured.warnings();
   ASSERT_EQ(held.samples.size(), 2u);
   EXPECT_EQ(held.left_out, 2);
-  EXPECT_EQ(held.samples[0].given.key, 1u);
-  EXPECT_EQ(held.samples[1].given.key, 3u);
+  EXPECT_EQ(held.samples[0].inputs.key, 1u);
+  EXPECT_EQ(held.samples[1].inputs.key, 3u);
   EXPECT_NE(warnings.find("warning: " + part.string() + ": 2 samples are left out; the first: '" + missing + "': "),
             std::string::npos)
       << warnings;
   EXPECT_EQ(warnings.find("warning:"), warnings.rfind("warning:")) << warnings;
-  const Json report = evaluate(*pipeline_, {part, 5, 0, {"rgb"}, {}});
-  EXPECT_EQ(report["samples"], 3);
-  EXPECT_EQ(report["left_out"], 2);
+  const EvaluationResult report = evaluate(*pipeline_, {part, 5, 0, {"rgb"}, {}});
+  EXPECT_EQ(report.samples, 3);
+  EXPECT_EQ(report.left_out, 2);
   for (int64_t i : {3, 4}) write_file(source.file(i, "rgb"), "no image");
   EXPECT_THROW(evaluate(*pipeline_, {part, 5, 0, {"rgb"}, {}}), Error) << "one sample is left";
   fs::remove_all(part);
 }
 
-TEST_F(EvaluateTest, AnImageTextModelJudgesPaintedImages) {
+TEST_F(EvaluateTest, AnImageTextModelEvaluatesGeneratedImages) {
   ClipConfig config;
   config.image_width = config.text_width = 16;
   config.image_depth = config.text_depth = 1;
-  const fs::path judge = folder_.string() + "_judge";
-  ClipModel::fresh(config, fs::path(FOURM_SOURCE_DIR) / "models/rooms-ti/tokenizer.json", 1).save(judge);
-  const Json without = evaluate(*pipeline_, {folder_, 2, 1, {"caption"}, {}});
-  const Json with = evaluate(*pipeline_, {folder_, 2, 1, {"caption"}, judge});
-  fs::remove_all(judge);
-  auto names = measured(without["inputs"][0]);
+  const fs::path evaluator = folder_.string() + "_evaluator";
+  ClipModel::fresh(config, fs::path(FOURM_SOURCE_DIR) / "models/rooms-ti/tokenizer.json", 1).save(evaluator);
+  const EvaluationResult without = evaluate(*pipeline_, {folder_, 2, 1, {"caption"}, {}});
+  const EvaluationResult with = evaluate(*pipeline_, {folder_, 2, 1, {"caption"}, evaluator});
+  fs::remove_all(evaluator);
+  auto names = measured(without.input_sets[0]);
   for (const char* name : {"rgb: caption outranks others", "rgb: cosine to caption"})
     names.insert(std::find(names.begin(), names.end(), "rgb: main object found") + 1, name);
-  EXPECT_EQ(measured(with["inputs"][0]), names);
+  EXPECT_EQ(measured(with.input_sets[0]), names);
 }
 
 // A model folder in `root` that reads pixels and writes the modality, with its tokenizer.
@@ -168,11 +184,11 @@ TEST(EvaluateOfficialDepth, IsMeasuredInStandardDeviations) {
     write_file(root / "data/rgb" / (std::to_string(i) + ".png"), encode_png(Image(32, 32, 3, 80)));
   }
   const Pipeline pipeline = Pipeline::open({root / "model", {}, {}, {}});
-  const Json report = evaluate(pipeline, {root / "data", 3, 0, {"rgb"}, {}});
-  const Json& measures = report["inputs"][0]["measures"];
+  const EvaluationResult report = evaluate(pipeline, {root / "data", 3, 0, {"rgb"}, {}});
+  const auto& measures = report.input_sets[0].measures;
   ASSERT_EQ(measures.size(), 1u);
-  EXPECT_EQ(measures[0]["measure"], "depth standardised L1");
-  EXPECT_EQ(measures[0]["unit"], "standard deviations");
+  EXPECT_EQ(measures[0].name, "depth standardised L1");
+  EXPECT_EQ(measures[0].unit, "standard deviations");
 
   Canvas canvas;
   pipeline.give(canvas, "tok_depth@32", (root / "data/depth/1.png").string());
@@ -181,7 +197,7 @@ TEST(EvaluateOfficialDepth, IsMeasuredInStandardDeviations) {
   EXPECT_EQ(stored.dtype, "f4");
   EXPECT_EQ(stored.shape, (std::vector<int64_t>{32, 32}));
   EXPECT_EQ(std::get<Raster<float>>(pipeline.image(canvas, "tok_depth@32")).pixels, npy_floats(stored));
-  Canvas again;  // what was written can be given
+  Canvas again;  // what was written is also an input
   pipeline.give(again, "tok_depth@32", (root / "out/one_standardised.npy").string());
   EXPECT_EQ(pipeline.tokens(again, "tok_depth@32").size(), 16u);
   fs::remove_all(root);
@@ -204,10 +220,10 @@ TEST(EvaluateFeatures, StandBesideTheirTokenizersCeiling) {
     write_file(root / "data/rgb" / (std::to_string(i) + ".png"), encode_png(rgb));
   }
   const Pipeline pipeline = Pipeline::open({root / "model", {}, {}, {}});
-  const Json report = evaluate(pipeline, {root / "data", 3, 0, {"rgb"}, {}});
-  const Json& measures = report["inputs"][0]["measures"];
+  const EvaluationResult report = evaluate(pipeline, {root / "data", 3, 0, {"rgb"}, {}});
+  const auto& measures = report.input_sets[0].measures;
   ASSERT_EQ(measures.size(), 1u);
-  EXPECT_EQ(measures[0]["measure"], "features cosine");
+  EXPECT_EQ(measures[0].name, "features cosine");
   const auto tokenizer = ImageTokenizer::open(root / "model/tokenizers/tok_clip@32");
   const auto maps = [&] {
     std::vector<StoredImage> all;
@@ -218,9 +234,9 @@ TEST(EvaluateFeatures, StandBesideTheirTokenizersCeiling) {
   double ceiling = 0;
   for (size_t i = 0; i < maps.size(); ++i)
     ceiling += mean_cosine(std::get<Raster<float>>(copies[i]).pixels, std::get<Raster<float>>(maps[i]).pixels, 6) / 3;
-  EXPECT_NEAR(measures[0]["ceiling"].get<double>(), ceiling, 1e-5);
+  EXPECT_NEAR(measures[0].ceiling, ceiling, 1e-5);
 
-  // A map can be given as it is, and comes back as a map.
+  // A map is an input as it is, and is decoded to a map.
   Canvas canvas, image;
   pipeline.give(canvas, "tok_clip@32", (root / "data/clip/1.npy").string());
   pipeline.set_image(image, "tok_clip@32", maps[1]);
@@ -266,11 +282,11 @@ TEST_F(EvaluateTest, BoxesLieInTheMiddleSquareOfWideImages) {
       EXPECT_NEAR(a.boxes[k].xmax, b.boxes[k].xmax, 1e-9);
       EXPECT_EQ(a.boxes[k].class_name, b.boxes[k].class_name);
     }
-    EXPECT_EQ(a.given.find("det")->data.ids, b.given.find("det")->data.ids);
+    EXPECT_EQ(a.inputs.find("det")->data.ids, b.inputs.find("det")->data.ids);
     EXPECT_EQ(a.ceiling.find("det")->data.ids, b.ceiling.find("det")->data.ids);
   }
   const auto boxes_of = [&](const fs::path& data) {
-    return evaluate(*pipeline_, {data, 3, 0, {"rgb"}, {}})["inputs"][0]["measures"];
+    return to_json(evaluate(*pipeline_, {data, 3, 0, {"rgb"}, {}}))["inputs"];
   };
   EXPECT_EQ(boxes_of(square), boxes_of(wide));
 
@@ -281,13 +297,13 @@ TEST_F(EvaluateTest, BoxesLieInTheMiddleSquareOfWideImages) {
     json["width"] = 256, json["height"] = 128;
     write_json(file, json);
   }
-  EXPECT_EQ(HeldOut::read(*pipeline_, wide, 2).samples[1].given.find("det")->data.ids,
-            expected.samples[1].given.find("det")->data.ids);
+  EXPECT_EQ(HeldOut::read(*pipeline_, wide, 2).samples[1].inputs.find("det")->data.ids,
+            expected.samples[1].inputs.find("det")->data.ids);
   fs::remove_all(wide);
   fs::remove_all(square);
 }
 
-// Boxes that a model is never given are no truth either, and take no room.
+// Boxes that are no input of the model are no ground truth either, and take no tokens.
 TEST_F(EvaluateTest, BoxesOfLowScoreAreLeftOut) {
   const fs::path data = folder_.string() + "_scores";
   for (int i = 0; i < 2; ++i) {
@@ -300,7 +316,7 @@ TEST_F(EvaluateTest, BoxesOfLowScoreAreLeftOut) {
   }
   for (const auto& sample : HeldOut::read(*pipeline_, data, 2).samples) {
     EXPECT_EQ(sample.boxes.size(), 2u);
-    EXPECT_EQ(pipeline_->boxes(sample.given, "det").size(), 2u);
+    EXPECT_EQ(pipeline_->boxes(sample.inputs, "det").size(), 2u);
     EXPECT_EQ(pipeline_->boxes(sample.ceiling, "det").size(), 2u);
   }
   fs::remove_all(data);
@@ -364,27 +380,27 @@ void write_small_data(const fs::path& folder, const std::string& caption) {
 }
 
 // A model from RGB to other modalities, none of which it reads, is measured like one that reads them.
-TEST_F(EvaluateTest, WhatIsOnlyWrittenIsMeasured) {
+TEST_F(EvaluateTest, OutputsThatAreNoInputsAreMeasured) {
   const fs::path root = folder_.string() + "_only";
   write_small_data(root / "data", "a room with a chair");
   const std::vector<std::string> outputs{"caption", "det", "tok_rgb@32"};
   const Pipeline one = small_pipeline(root / "one", {"rgb@32"}, {"caption", "det"});
   const Pipeline all = small_pipeline(root / "all", {"rgb@32", "caption", "det", "tok_rgb@32"}, outputs);
-  const Json found = evaluate(one, {root / "data", 3, 0, {"rgb"}, {}})["inputs"][0];
-  const Json whole = evaluate(all, {root / "data", 3, 0, {"rgb"}, {}})["inputs"][0];
+  const auto found = evaluate(one, {root / "data", 3, 0, {"rgb"}, {}}).input_sets[0];
+  const auto whole = evaluate(all, {root / "data", 3, 0, {"rgb"}, {}}).input_sets[0];
   EXPECT_EQ(measured(found), measured(whole));
   ASSERT_EQ(measured(found).front(), "boxes AP50");
-  EXPECT_EQ(found["measures"][0]["ceiling"], 1);
-  for (size_t i = 0; i < found["measures"].size(); ++i)
-    for (const char* column : {"ceiling", "baseline"})
-      EXPECT_EQ(found["measures"][i][column], whole["measures"][i][column]);
+  EXPECT_EQ(found.measures[0].ceiling, 1);
+  for (size_t i = 0; i < found.measures.size(); ++i)
+    for (const auto column : {&Comparison::ceiling, &Comparison::baseline})
+      EXPECT_EQ(found.measures[i].*column, whole.measures[i].*column);
 
   // The same of images.
   const Pipeline text_to_image = small_pipeline(root / "text_to_image", {"caption"}, {"tok_rgb@32"});
-  const Json generated = evaluate(text_to_image, {root / "data", 3, 0, {"caption"}, {}})["inputs"][0];
-  const Json by_all = evaluate(all, {root / "data", 3, 0, {"caption"}, {}})["inputs"][0];
-  EXPECT_EQ(generated["measures"][0]["measure"], "rgb PSNR");
-  EXPECT_EQ(generated["measures"][0]["ceiling"], by_all["measures"][0]["ceiling"]);
+  const auto generated = evaluate(text_to_image, {root / "data", 3, 0, {"caption"}, {}}).input_sets[0];
+  const auto by_all = evaluate(all, {root / "data", 3, 0, {"caption"}, {}}).input_sets[0];
+  EXPECT_EQ(generated.measures[0].name, "rgb PSNR");
+  EXPECT_EQ(generated.measures[0].ceiling, by_all.measures[0].ceiling);
   fs::remove_all(root);
 }
 
@@ -419,7 +435,7 @@ TEST_F(EvaluateTest, ClassNamesAreThoseOfTheDataSet) {
     pipeline.set_image(canvas, "rgb@32", pipeline.image(held.samples[i].ceiling, "tok_rgb@32"));
     return canvas;
   };
-  const auto predicted = answer(pipeline, 3, start, {most_likely(pipeline.modality("tok_semseg@32"))}, 0);
+  const auto predicted = predict(pipeline, 3, start, {most_likely(pipeline.modality("tok_semseg@32"))}, 0);
   std::vector<std::vector<double>> areas;
   std::vector<std::string> largest;
   for (size_t i = 0; i < 3; ++i) {
@@ -437,20 +453,19 @@ TEST_F(EvaluateTest, ClassNamesAreThoseOfTheDataSet) {
   shifted.insert(shifted.end(), classes.begin(), classes.end());
   for (const auto& [names, found] : {std::pair{classes, 1}, std::pair{shifted, 0}}) {
     write_classes(data, names);
-    const Json report = evaluate(pipeline, options);
-    EXPECT_EQ(measured(report["inputs"][0]),
+    const EvaluationResult report = evaluate(pipeline, options);
+    EXPECT_EQ(measured(report.input_sets[0]),
               (std::vector<std::string>{"rgb PSNR", "rgb: main object found", "semantic mIoU"}));
-    EXPECT_EQ(report["inputs"][0]["measures"][1]["ceiling"], found);
-    const Json captions = report["inputs"][1]["measures"];
-    EXPECT_EQ(captions[1]["measure"], "caption names large objects");
-    EXPECT_EQ(captions[1]["ceiling"], 1) << "two zebras";
+    EXPECT_EQ(report.input_sets[0].measures[1].ceiling, found);
+    const auto& captions = report.input_sets[1].measures;
+    EXPECT_EQ(captions[1].name, "caption names large objects");
+    EXPECT_EQ(captions[1].ceiling, 1) << "two zebras";
   }
 
   fs::remove(data / "dataset.yaml");
-  const Json report = evaluate(pipeline, options);
-  EXPECT_EQ(measured(report["inputs"][0]), (std::vector<std::string>{"rgb PSNR", "semantic mIoU"}));
-  EXPECT_NE(report["not_measured"][1]["reason"].get<std::string>().find("semseg_classes"), std::string::npos)
-      << report["not_measured"];
+  const EvaluationResult report = evaluate(pipeline, options);
+  EXPECT_EQ(measured(report.input_sets[0]), (std::vector<std::string>{"rgb PSNR", "semantic mIoU"}));
+  EXPECT_NE(report.not_measured[1].reason.find("semseg_classes"), std::string::npos) << to_json(report);
   fs::remove_all(root);
 }
 
@@ -463,10 +478,10 @@ TEST_F(EvaluateTest, SeveralCodebooksAreMeasuredAtTheSizeOfTheirTokenizer) {
   for (const auto& sample : held.samples) {
     EXPECT_EQ(width_of(sample.images.at("rgb")), 32);
     EXPECT_EQ(sample.ceiling.find("tok_rgb@32")->data.ids.size(), 32u);
-    EXPECT_EQ(sample.given.find("tok_rgb@32")->data.ids, sample.ceiling.find("tok_rgb@32")->data.ids);
+    EXPECT_EQ(sample.inputs.find("tok_rgb@32")->data.ids, sample.ceiling.find("tok_rgb@32")->data.ids);
   }
-  const Json report = evaluate(pipeline, {root / "data", 3, 0, {"caption"}, {}});
-  EXPECT_EQ(report["inputs"][0]["measures"][0]["measure"], "rgb PSNR");
+  const EvaluationResult report = evaluate(pipeline, {root / "data", 3, 0, {"caption"}, {}});
+  EXPECT_EQ(report.input_sets[0].measures[0].name, "rgb PSNR");
   fs::remove_all(root);
 }
 
@@ -483,14 +498,14 @@ TEST_F(EvaluateTest, TextsThatAreCutAreOneWarning) {
   EXPECT_NE(first, std::string::npos) << said;
   EXPECT_EQ(said.find("caption keeps the first 24", first + 1), std::string::npos) << said;
   EXPECT_NE(said.find("0.txt: modality 'caption'"), std::string::npos) << said;
-  EXPECT_EQ(held.samples[2].given.find("caption")->data.ids.size(), 24u);
+  EXPECT_EQ(held.samples[2].inputs.find("caption")->data.ids.size(), 24u);
   fs::remove_all(root);
 }
 
-TEST_F(EvaluateTest, WhatIsNotMeasuredIsListed) {
-  const auto reasons = [](const Json& report) {
+TEST_F(EvaluateTest, MissingMeasuresAreListedWithReasons) {
+  const auto reasons = [](const EvaluationResult& report) {
     std::map<std::string, std::string> found;
-    for (const auto& item : report["not_measured"]) found[item["what"]] = item["reason"];
+    for (const auto& [what, reason] : report.not_measured) found[what] = reason;
     return found;
   };
   const auto whole = reasons(evaluate(*pipeline_, {folder_, 2, 0, {"rgb"}, {}}));
@@ -504,8 +519,8 @@ TEST_F(EvaluateTest, WhatIsNotMeasuredIsListed) {
     fs::copy(folder_ / folder, part / folder, fs::copy_options::recursive);
   const fs::path model = fs::path(FOURM_SOURCE_DIR) / "models/rooms-ti";
   const Pipeline plain = Pipeline::open({model, none, {}, {}});
-  const Json report = evaluate(plain, {folder_, 2, 0, {"rgb"}, {}});
-  EXPECT_EQ(measured(report["inputs"][0]).front(), "boxes AP50");
+  const EvaluationResult report = evaluate(plain, {folder_, 2, 0, {"rgb"}, {}});
+  EXPECT_EQ(measured(report.input_sets[0]).front(), "boxes AP50");
   EXPECT_NE(reasons(report).at("tok_depth@128").find("no tokenizer"), std::string::npos);
   EXPECT_NE(evaluation_table(report).find("\n  tok_depth@128: it has no tokenizer"), std::string::npos);
   try {

@@ -68,7 +68,7 @@ Gallery small_gallery() {
   Gallery gallery;
   gallery.title = "A & B";
   gallery.introduction = "made <here>";
-  gallery.rows = {{"\"one\"", {{Image(4, 4, 3, 10), "given"}, {Image(8, 8, 3, 20), "depth"}}, "caption: a room"}};
+  gallery.rows = {{"\"one\"", {{Image(4, 4, 3, 10), "input"}, {Image(8, 8, 3, 20), "depth"}}, "caption: a room"}};
   return gallery;
 }
 

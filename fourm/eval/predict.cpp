@@ -1,0 +1,65 @@
+#include "fourm/eval/predict.h"
+
+#include <algorithm>
+
+namespace fourm {
+
+constexpr size_t kBatch = 25;
+
+Target most_likely(const Modality& modality) {
+  Target target;
+  target.modality = modality.name;
+  target.scheme = modality.kind == ModalityKind::kSequence ? "autoregressive" : "roar";
+  target.temperature = 0;
+  return target;
+}
+
+Target sampled(const Modality& modality) {
+  Target target;
+  target.modality = modality.name;
+  target.scheme = "maskgit";
+  target.steps = 12;
+  target.temperature_schedule = "linear";
+  target.guidance = 2;
+  return target;
+}
+
+std::vector<Target> chained_image(const Pipeline& pipeline, const std::string& image,
+                                  const std::vector<std::string>& inputs) {
+  const auto of_subject = [](const std::vector<std::string>& names, const std::string& subject) {
+    return std::find_if(names.begin(), names.end(), [&](const auto& name) { return subject_of(name) == subject; });
+  };
+  const std::vector<std::string> outputs = pipeline.writes();
+  std::vector<Target> targets;
+  for (const std::string subject : {"semseg", "depth"})
+    if (const auto map = of_subject(outputs, subject);
+        map != outputs.end() && of_subject(inputs, subject) == inputs.end())
+      targets.push_back(sampled(pipeline.modality(*map)));
+  targets.push_back(sampled(pipeline.modality(image)));
+  return targets;
+}
+
+void generate_in_order(const Pipeline& pipeline, std::vector<Canvas>& canvases, const std::vector<Target>& targets,
+                       uint64_t seed) {
+  Plan plan;
+  plan.targets = targets;
+  plan.top_p = 0.8;
+  pipeline.run(canvases, plan, {seed, true, {}});
+}
+
+std::vector<Canvas> predict(const Pipeline& pipeline, size_t n, const std::function<Canvas(size_t)>& start,
+                            const std::vector<Target>& targets, uint64_t seed) {
+  std::vector<Canvas> predictions;
+  while (predictions.size() < n) {
+    std::vector<Canvas> batch;
+    for (size_t i = predictions.size(); i < std::min(n, predictions.size() + kBatch); ++i) batch.push_back(start(i));
+    generate_in_order(pipeline, batch, targets, seed);
+    for (auto& canvas : batch) {
+      canvas.entries = {*canvas.find(targets.back().modality)};
+      predictions.push_back(std::move(canvas));
+    }
+  }
+  return predictions;
+}
+
+}  // namespace fourm

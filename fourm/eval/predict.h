@@ -1,0 +1,25 @@
+// How the evaluation and the demo generate predictions.
+#pragma once
+
+#include "fourm/generate/pipeline.h"
+
+namespace fourm {
+
+/// The most likely prediction: a grid in one step, a text token by token, without guidance.
+Target most_likely(const Modality& modality);
+/// A sampled grid: 12 steps of MaskGIT at a linearly falling temperature, with guidance 2.
+Target sampled(const Modality& modality);
+/// Chained generation of an image (paper appendix A.3): the semantic map, then the depth map, then the image. Maps among
+/// the inputs, and maps that the model does not generate, are left out.
+std::vector<Target> chained_image(const Pipeline& pipeline, const std::string& image,
+                                  const std::vector<std::string>& inputs);
+
+/// Generates the targets one after the other. The targets before it are inputs of each.
+void generate_in_order(const Pipeline& pipeline, std::vector<Canvas>& canvases, const std::vector<Target>& targets,
+                       uint64_t seed);
+
+/// Generates the targets in order on each of the n canvases that `start` returns. The result holds the last target only.
+std::vector<Canvas> predict(const Pipeline& pipeline, size_t n, const std::function<Canvas(size_t)>& start,
+                            const std::vector<Target>& targets, uint64_t seed);
+
+}  // namespace fourm
