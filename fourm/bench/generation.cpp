@@ -26,7 +26,8 @@ std::vector<Canvas> canvases_of(const Task& w, const FourM& model, const Sequenc
   for (size_t i = 0; i < canvases.size(); ++i) {
     Canvas& canvas = canvases[i];
     canvas.key = i;
-    const Modality given = model.input(w.given).modality, target = model.output(w.target).modality;
+    const Modality given = model.encoder.embedding(w.given).modality,
+                   target = model.decoder.embedding(w.target).modality;
     if (given.is_sequence()) {  // as long as "a photo of a red boat on a lake"
       std::vector<int64_t> text;
       for (int64_t id = 0; id < 9; ++id) text.push_back(1000 + 100 * id);
@@ -55,18 +56,20 @@ std::vector<Step> steps_of(const Task& w, const FourM& model) {
   target.temperature = w.temperature, target.guidance = w.guidance;
   plan.targets = {target};
   plan.conditions = {w.given};
-  return expand(plan, [&](const std::string& name) { return model.output(name).modality; });
+  return expand(plan, model.modalities());
 }
 
 std::vector<Workload> workloads_of(const BenchSetting& setting, const std::vector<std::string>& names) {
   const fs::path folder = setting.model.empty() ? random_model(setting) : setting.model;
   if (names.empty()) return {};
   const Stopwatch watch;
-  const auto model = std::make_shared<const FourM>(FourM::open(folder, ModalityTable::official(), setting.packing));
+  const ModelFiles files = open_model_files(folder);
+  const auto model = std::make_shared<const FourM>(load_model(files, setting.packing));
   const double ready = watch.seconds();
   GenerateOptions options;
   options.filter.top_p = 0.8;
   options.reference = setting.reference;
+  options.draft = draft_model(files, setting.packing);
   std::vector<Workload> workloads;
   for (const auto& name : names) {
     const Task& task = kTasks.at(name);

@@ -40,7 +40,7 @@ fs::path random_model(const BenchSetting& setting) {
   fs::path folder = setting.scratch / (setting.size + "-" + setting.dtype);
   if (is_complete(folder)) return folder;
   const at::ScalarType dtype = parse_dtype(setting.dtype);
-  FourM::fresh(official_size(setting.size), ModalityTable::official(), 1, dtype).save(folder, dtype);
+  save_model(create_model(official_size(setting.size), ModalityTable::official(), 1, dtype), folder, dtype);
   return folder;
 }
 

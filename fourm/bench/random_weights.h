@@ -2,7 +2,7 @@
 #pragma once
 
 #include "fourm/bench/workload.h"
-#include "fourm/model/fourm.h"
+#include "fourm/model/model_file.h"
 
 namespace fourm {
 

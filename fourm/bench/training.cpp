@@ -13,7 +13,7 @@ constexpr int64_t kSamples = 8, kTokens = 128;
 // 128 input and 128 target tokens a sample, shared evenly by the token modalities. No token is both.
 Batch random_batch(const FourM& model) {
   std::vector<std::string> names;
-  for (const auto& [name, output] : model.outputs())
+  for (const auto& [name, output] : model.decoder.embeddings())
     if (output.modality.kind == ModalityKind::kTokens) names.push_back(name);
   const auto count = static_cast<int64_t>(names.size());
   std::vector<MaskedSample> samples(kSamples);
@@ -32,7 +32,7 @@ Batch random_batch(const FourM& model) {
       samples[i].inputs.push_back(run(0));
       samples[i].targets.push_back(run(share));
     }
-  return pack(samples);
+  return pack(samples, model.modalities());
 }
 
 // A model, its batch and its optimizer.
@@ -68,7 +68,7 @@ std::vector<Workload> workloads_of(const BenchSetting& setting, const std::vecto
     const Stopwatch watch;
     const auto precision = setting.packing.value_or(Precision::kF32);
     check(precision != Precision::kInt8, "training supports f32 and bf16, not int8");
-    const auto state = std::make_shared<TrainingState>(FourM::open(folder), precision);
+    const auto state = std::make_shared<TrainingState>(load_model(folder), precision);
     const ModelConfig& c = state->model.config();
     workloads.push_back({name, watch.seconds(), c.dim, c.mlp_hidden(), 3, [=](const auto&) { state->step(); }});
   }

@@ -1,4 +1,4 @@
-// How generation computes: by which engine and in which arithmetic.
+// The engine and the precision of generation.
 #pragma once
 
 #include <optional>
@@ -13,13 +13,13 @@ struct EngineConfig {
 
   template <class Visitor>
   void fields(Visitor& v) {
-    v("engine", engine, "fast, or reference: plain products, nothing kept between steps");
+    v("engine", engine, "fast, or reference: no packed weights, no caches");
     v("precision", precision, "f32 (exact), bf16, int8, or auto: bf16 where the processor is fast at it, else f32");
   }
 };
 
-/// What models and tokenizers are packed for when they are opened (FourM::open, Tokenizer::open); nothing for the
-/// reference engine, which computes plainly in float32.
+/// The precision that models and tokenizers are opened for inference in (load_model, Tokenizer::open); none for the
+/// reference engine, which computes in float32 without packed weights.
 std::optional<Precision> packing_of(const EngineConfig& config);
 
 /// Warns where `precision` is "bf16" and the processor has no instructions for it. `key` is the option; `reason` may say

@@ -25,7 +25,7 @@ std::vector<int64_t> wanted_slots(const Canvas::Entry& entry) {
 // One MaskGIT or ROAR step on all canvases at once.
 std::vector<StepReport::Row> grid_step(const FourM& model, const Step& step, int64_t index,
                                        std::vector<Canvas>& canvases, const GenerateOptions& options) {
-  const Modality& modality = model.output(step.target).modality;
+  const Modality& modality = model.decoder.embedding(step.target).modality;
   const uint64_t target_key = hash_text(step.target);
   std::vector<StepReport::Row> rows(canvases.size());
   std::vector<size_t> active;
@@ -58,7 +58,7 @@ std::vector<StepReport::Row> grid_step(const FourM& model, const Step& step, int
   if (active.empty()) return rows;
 
   const auto passes = passes_of(step.guidance);
-  const auto score = options.reference ? grid_scores_plainly : grid_scores;
+  const auto score = options.reference ? reference_grid_scores : grid_scores;
   const auto scores =
       split_passes(score(model, step.target, {pointers, passes, options.sequence_ids}, slots), passes.size());
   const Tensor guided = combine(scores, passes, step.target);

@@ -7,9 +7,9 @@
 #include <vector>
 
 #include "fourm/generate/canvas.h"
+#include "fourm/generate/draft_model.h"
 #include "fourm/generate/engine.h"
 #include "fourm/generate/plan.h"
-#include "fourm/model/fourm.h"
 
 namespace fourm {
 
@@ -29,7 +29,9 @@ struct GenerateOptions {
   uint64_t seed = 0;
   Filter filter;
   bool draw = true;        ///< false: take the most likely token everywhere
-  bool reference = false;  ///< plain scores without caches (generate/scores.h); for tests and comparison
+  bool reference = false;  ///< scores without caches (generate/scores.h), for tests and comparison
+  /// For speculative decoding of sequences; null: without. The generated tokens are the same.
+  std::shared_ptr<const DraftModel> draft{};
   SequenceIds sequence_ids;
   /// Called after each step with what it wrote; false stops the run.
   std::function<bool(const StepReport&)> on_step;

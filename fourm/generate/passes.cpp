@@ -55,13 +55,13 @@ std::vector<Pass> passes_of(const Guidance& guidance) {
 
 EncoderBatch pack_inputs(const FourM& model, const std::vector<const Canvas*>& canvases,
                          const std::vector<Pass>& passes, const SequenceIds& special) {
-  EncoderPacker packer;
+  EncoderPacker packer(model.modalities());
   for (const Pass& pass : passes)
     for (const Canvas* canvas : canvases) {
       packer.begin_sample();
       for (const auto& entry : canvas->entries) {
-        const auto input = model.inputs().find(entry.modality);
-        if (input == model.inputs().end() || contains(pass.absent, entry.modality)) continue;
+        const auto input = model.encoder.embeddings().find(entry.modality);
+        if (input == model.encoder.embeddings().end() || contains(pass.absent, entry.modality)) continue;
         const Modality& modality = input->second.modality;
         if (!contains(pass.emptied, entry.modality))
           add_entry(entry, modality, packer);

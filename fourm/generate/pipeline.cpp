@@ -46,10 +46,11 @@ void check_conditions(const FourM& model, const Plan& plan, const std::vector<Ca
     if (target.guidance == 1 && target.weights.empty()) continue;
     for (const auto& name : plan.conditions) {
       const std::string where = "guidance of '" + target.modality + "': the condition '" + name + "' ";
-      check(model.inputs().contains(name), where, "is not read by the model; take it out of the plan's conditions");
+      check(model.encoder.embeddings().contains(name), where,
+            "is not read by the model; take it out of the plan's conditions");
       const bool is_given = std::any_of(canvases.begin(), canvases.end(), [&](const Canvas& canvas) {
         const auto* entry = canvas.find(name);
-        return entry && has_content(*entry, model.inputs().at(name).modality, special);
+        return entry && has_content(*entry, model.encoder.embeddings().at(name).modality, special);
       });
       const bool is_generated = std::any_of(plan.targets.begin(), plan.targets.begin() + static_cast<int64_t>(t),
                                             [&](const Target& earlier) { return earlier.modality == name; });
@@ -68,9 +69,10 @@ std::string subject_of(const std::string& modality) {
 
 struct Pipeline::State {
   FourM model;
-  std::map<std::string, ImageTokenizer> tokenizers;  // by modality
-  std::optional<WordPiece> words;
-  SequenceIds sequence_ids;
+  std::shared_ptr<const DraftModel> draft;
+  std::map<std::string, ImageTokenizer> tokenizers{};  // by modality
+  std::optional<WordPiece> words{};
+  SequenceIds sequence_ids{};
   bool reference = false;
 
   const ImageTokenizer& tokenizer(const std::string& modality) const {
@@ -86,21 +88,24 @@ Pipeline Pipeline::open(const PipelineFiles& files, const EngineConfig& engine) 
   std::error_code ignored;
   ModalityTable table = ModalityTable::official();
   if (!files.modalities.empty()) table.extend(files.modalities);
-  State state{FourM::open(files.model, std::move(table), packing_of(engine)), {}, {}, {}, engine.engine == "reference"};
+  const auto packing = packing_of(engine);
+  const ModelFiles model_files = open_model_files(files.model, std::move(table));
+  State state{.model = load_model(model_files, packing),
+              .draft = draft_model(model_files, packing),
+              .reference = engine.engine == "reference"};
   const fs::path model = model_folder(files.model);
   const fs::path home = fs::is_directory(model, ignored) ? model : model.parent_path();
 
   const fs::path shelf = files.tokenizers.empty() ? home / "tokenizers" : files.tokenizers;
   check(files.tokenizers.empty() || fs::is_directory(shelf, ignored), shelf.string(), ": no such folder");
   if (fs::is_directory(shelf, ignored)) {
-    std::vector<std::string> names;
-    for (const auto& item : state.model.inputs()) names.push_back(item.first);
-    for (const auto& item : state.model.outputs()) names.push_back(item.first);
+    std::vector<std::string> names = state.model.encoder.modalities();
+    for (const auto& name : state.model.decoder.modalities()) names.push_back(name);
     for (const auto& name : names) {
       if (state.model.modality(name).kind != ModalityKind::kTokens || state.tokenizers.contains(name)) continue;
       for (const auto& folder : {name, name.substr(0, name.find('@')), subject_of(name)})
         if (fs::is_directory(shelf / folder, ignored)) {
-          state.tokenizers.emplace(name, ImageTokenizer::open(shelf / folder, packing_of(engine), name));
+          state.tokenizers.emplace(name, ImageTokenizer::open(shelf / folder, packing, name));
           break;
         }
     }
@@ -111,7 +116,7 @@ Pipeline Pipeline::open(const PipelineFiles& files, const EngineConfig& engine) 
   if (!words.empty()) {
     state.words = WordPiece::load(words);
     state.sequence_ids = {state.words->pad(), state.words->eos(), state.words->sentinels()};
-    for (const auto& [name, embedding] : state.model.inputs())
+    for (const auto& [name, embedding] : state.model.encoder.embeddings())
       check(embedding.modality.kind != ModalityKind::kSequence || embedding.modality.vocab_size >= state.words->size(),
             words.string(), ": has ", counted(state.words->size(), "token"), ", but the model's '", name, "' knows ",
             embedding.modality.vocab_size, "; is it the model's own tokenizer?");
@@ -121,17 +126,9 @@ Pipeline Pipeline::open(const PipelineFiles& files, const EngineConfig& engine) 
 
 Modality Pipeline::modality(const std::string& name) const { return state_->model.modality(name); }
 
-std::vector<std::string> Pipeline::reads() const {
-  std::vector<std::string> names;
-  for (const auto& item : state_->model.inputs()) names.push_back(item.first);
-  return names;
-}
+std::vector<std::string> Pipeline::reads() const { return state_->model.encoder.modalities(); }
 
-std::vector<std::string> Pipeline::writes() const {
-  std::vector<std::string> names;
-  for (const auto& item : state_->model.outputs()) names.push_back(item.first);
-  return names;
-}
+std::vector<std::string> Pipeline::writes() const { return state_->model.decoder.modalities(); }
 
 bool Pipeline::has_tokenizer(const std::string& name) const { return state_->tokenizers.contains(name); }
 
@@ -163,7 +160,7 @@ static std::vector<std::string> file_extensions(const Modality& modality, bool h
 }
 
 void Pipeline::give(Canvas& canvas, const std::string& name, const std::string& value, const DepthUnits& units) const {
-  const Modality m = state_->model.input(name).modality;
+  const Modality m = state_->model.encoder.embedding(name).modality;
   const bool has_images = m.kind == ModalityKind::kPixels || !has_tokenizer(name) || !input_config(name).has_features();
   const std::vector<std::string> extensions = file_extensions(m, has_images);
   const GivenValue given = read_value(value, extensions);
@@ -225,7 +222,7 @@ bool Pipeline::holds_tokens(const Modality& m, const NpyArray& array, const fs::
 }
 
 void Pipeline::set_image(Canvas& canvas, const std::string& name, const StoredImage& image) const {
-  const Modality m = state_->model.input(name).modality;
+  const Modality m = state_->model.encoder.embedding(name).modality;
   const InputConfig input = input_config(name);
   if (m.kind == ModalityKind::kPixels) {
     const int size = image_size(name);
@@ -243,7 +240,7 @@ std::vector<int64_t> Pipeline::tokenize(const std::string& name, const StoredIma
 }
 
 void Pipeline::give_text(Canvas& canvas, const std::string& name, const std::string& text, const Warn& warn) const {
-  const Modality m = state_->model.input(name).modality;
+  const Modality m = state_->model.encoder.embedding(name).modality;
   auto ids = words().encode(text);
   for (const auto& warning : warnings_of_ids(ids, words(), name, m.max_tokens))
     if (warning.topic == "cut") {
@@ -270,7 +267,7 @@ void Pipeline::give_boxes(Canvas& canvas, const std::string& name, const std::ve
 }
 
 void Pipeline::give_tokens(Canvas& canvas, const std::string& name, const std::vector<int64_t>& tokens) const {
-  const Modality m = state_->model.input(name).modality;
+  const Modality m = state_->model.encoder.embedding(name).modality;
   for (const int64_t id : tokens)
     check(id >= 0 && id < m.vocab_size, "modality '", name, "': token ", id, " is outside its vocabulary of ",
           m.vocab_size);
@@ -290,7 +287,7 @@ void Pipeline::give_tokens(Canvas& canvas, const std::string& name, const std::v
 }
 
 void Pipeline::ask(Canvas& canvas, const std::string& name) const {
-  const Modality m = state_->model.output(name).modality;
+  const Modality m = state_->model.decoder.embedding(name).modality;
   if (const auto* entry = canvas.find(name)) {
     check(std::find(entry->wanted.begin(), entry->wanted.end(), true) != entry->wanted.end(), "modality '", name,
           "' is given whole: nothing of it is left to generate");
@@ -323,13 +320,15 @@ bool Pipeline::run(std::vector<Canvas>& canvases, Plan plan, const RunOptions& o
   std::vector<std::vector<Step>> steps;
   for (const auto& group : groups) {
     plan.conditions = group.first;
-    steps.push_back(expand(plan, [&](const std::string& name) { return state_->model.output(name).modality; }));
+    steps.push_back(
+        expand(plan, [&](const std::string& name) { return state_->model.decoder.embedding(name).modality; }));
   }
   GenerateOptions generating;
   generating.seed = options.seed;
   generating.filter = plan.filter();
   generating.draw = options.draw;
   generating.reference = state_->reference;
+  generating.draft = state_->draft;
   generating.sequence_ids = state_->sequence_ids;
   size_t at = 0;
   if (options.on_step)
@@ -385,13 +384,13 @@ Image Pipeline::show(const Canvas& canvas, const std::string& name, const Decode
 Pipeline::Features Pipeline::features(const Canvas& canvas) const {
   const InferenceGuard inference;
   const FourM& model = state_->model;
-  const Tensor out = model.encode(pack_inputs(model, {&canvas}, {{}}, state_->sequence_ids)).out.contiguous();
+  const Tensor out = model.encoder(pack_inputs(model, {&canvas}, {{}}, state_->sequence_ids)).out.contiguous();
   Features features;
   features.width = out.size(1);
   features.values.assign(out.data_ptr<float>(), out.data_ptr<float>() + out.numel());
-  features.modalities.assign(static_cast<size_t>(model.config().num_register_tokens), "register");
+  features.modalities.assign(static_cast<size_t>(model.encoder.register_tokens()), "register");
   for (const auto& entry : canvas.entries)
-    if (model.inputs().contains(entry.modality))
+    if (model.encoder.embeddings().contains(entry.modality))
       features.modalities.insert(features.modalities.end(),
                                  static_cast<size_t>(std::count(entry.known.begin(), entry.known.end(), true)),
                                  entry.modality);

@@ -1,4 +1,4 @@
-// The plain way to the scores (generate/scores.h).
+// The reference of generate/scores.h: each pass and canvas alone, without caches.
 #include <map>
 #include <numeric>
 
@@ -9,17 +9,17 @@ namespace {
 
 Tensor scores_of(const FourM& model, const std::string& target, const Views& views, size_t pass, size_t canvas,
                  const DecoderBatch& slots) {
-  const Encoded encoded = model.encode(pack_inputs(model, {views.canvases[canvas]}, {views.passes[pass]}, views.ids));
-  return model.logits(target, model.decode(slots, encoded).out).to(at::kFloat);
+  const Encoded encoded = model.encoder(pack_inputs(model, {views.canvases[canvas]}, {views.passes[pass]}, views.ids));
+  return model.decoder.logits(target, model.decoder(slots, encoded).out).to(at::kFloat);
 }
 
-// Every token reads its whole prefix anew.
-class PlainScores : public SequenceScores {
+// Decodes the whole prefix for each token.
+class ReferenceScores : public SequenceScores {
  public:
-  PlainScores(const FourM& model, std::string target, const Views& views)
-      : model_(model), target_(std::move(target)), views_(views) {}
+  ReferenceScores(std::string target, const Views& views) : target_(std::move(target)), views_(views) {}
 
-  Tensor read(const std::vector<int64_t>& rows, int64_t position, const std::vector<int64_t>& tokens) override {
+  Tensor read(const FourM& model, const std::vector<int64_t>& rows, int64_t position,
+              const std::vector<int64_t>& tokens) override {
     std::vector<Tensor> scores;
     const auto canvases = views_.canvases.size(), each = tokens.size() / rows.size();
     for (size_t i = 0; i < rows.size(); ++i) {
@@ -29,17 +29,16 @@ class PlainScores : public SequenceScores {
       read.insert(read.end(), tokens.begin() + i * each, tokens.begin() + (i + 1) * each);
       std::vector<int64_t> positions(read.size());
       std::iota(positions.begin(), positions.end(), int64_t{0});
-      DecoderPacker packer;
+      DecoderPacker packer(model.modalities());
       packer.begin_sample();
       packer.add_sequence(target_, read, positions, {});
       scores.push_back(
-          scores_of(model_, target_, views_, row / canvases, row % canvases, packer.finish()).slice(0, position));
+          scores_of(model, target_, views_, row / canvases, row % canvases, packer.finish()).slice(0, position));
     }
     return at::cat(scores);
   }
 
  private:
-  const FourM& model_;
   std::string target_;
   Views views_;
   std::map<size_t, std::vector<int64_t>> read_;  // row -> its tokens so far
@@ -47,12 +46,12 @@ class PlainScores : public SequenceScores {
 
 }  // namespace
 
-Tensor grid_scores_plainly(const FourM& model, const std::string& target, const Views& views,
-                           const std::vector<std::vector<int64_t>>& slots) {
+Tensor reference_grid_scores(const FourM& model, const std::string& target, const Views& views,
+                             const std::vector<std::vector<int64_t>>& slots) {
   std::vector<Tensor> scores;
   for (size_t p = 0; p < views.passes.size(); ++p)
     for (size_t i = 0; i < slots.size(); ++i) {
-      DecoderPacker packer;
+      DecoderPacker packer(model.modalities());
       packer.begin_sample();
       packer.add_grid(target, slots[i], {});
       scores.push_back(scores_of(model, target, views, p, i, packer.finish()));
@@ -60,9 +59,8 @@ Tensor grid_scores_plainly(const FourM& model, const std::string& target, const 
   return at::cat(scores);
 }
 
-std::unique_ptr<SequenceScores> sequence_scores_plainly(const FourM& model, const std::string& target,
-                                                        const Views& views) {
-  return std::make_unique<PlainScores>(model, target, views);
+std::unique_ptr<SequenceScores> reference_sequence_scores(const std::string& target, const Views& views) {
+  return std::make_unique<ReferenceScores>(target, views);
 }
 
 }  // namespace fourm

@@ -1,5 +1,5 @@
-// The scores that a step draws from: by packed batches and caches, and once more plainly, pass by pass and canvas by canvas
-// with nothing kept, as the reference that tests and `fourm bench` hold the fast way against.
+// The scores (logits) that a step samples from, computed with packed batches and caches. The reference computes each pass
+// and canvas alone and without caches; tests and `fourm bench` compare the two.
 #pragma once
 
 #include <memory>
@@ -8,7 +8,7 @@
 
 namespace fourm {
 
-/// The canvases of a step under its passes.
+/// The canvases of a step and its passes.
 struct Views {
   const std::vector<const Canvas*>& canvases;
   const std::vector<Pass>& passes;
@@ -18,22 +18,21 @@ struct Views {
 /// Slots of a grid, `slots[i]` of canvas i under every pass -> [P * n, V], pass by pass.
 Tensor grid_scores(const FourM& model, const std::string& target, const Views& views,
                    const std::vector<std::vector<int64_t>>& slots);
-Tensor grid_scores_plainly(const FourM& model, const std::string& target, const Views& views,
-                           const std::vector<std::vector<int64_t>>& slots);
+Tensor reference_grid_scores(const FourM& model, const std::string& target, const Views& views,
+                             const std::vector<std::vector<int64_t>>& slots);
 
-/// Left to right. Rows are numbered pass * canvases + canvas.
+/// Scores of a sequence, left to right. Rows are numbered pass * canvases + canvas.
 class SequenceScores {
  public:
   virtual ~SequenceScores() = default;
-  /// The rows read `tokens`, equally many each and row by row, from `position` on; what they had read there before is
-  /// forgotten. Gives the scores of what follows each token [n, V].
-  virtual Tensor read(const std::vector<int64_t>& rows, int64_t position, const std::vector<int64_t>& tokens) = 0;
-  /// The same by the model's draft, nearly right; undefined where it has none.
-  virtual Tensor draft(const std::vector<int64_t>&, int64_t, const std::vector<int64_t>&) { return {}; }
+  /// Appends `tokens` to the rows, equally many each and row by row, at `position`; what the rows held from there on is
+  /// replaced. Returns the scores of the next token after each of them [n, V], computed by the model itself or by its
+  /// draft model on the same caches.
+  virtual Tensor read(const FourM& model, const std::vector<int64_t>& rows, int64_t position,
+                      const std::vector<int64_t>& tokens) = 0;
 };
 std::unique_ptr<SequenceScores> sequence_scores(const FourM& model, const std::string& target, const Views& views,
-                                                int64_t most_tokens);
-std::unique_ptr<SequenceScores> sequence_scores_plainly(const FourM& model, const std::string& target,
-                                                        const Views& views);
+                                                int64_t max_tokens);
+std::unique_ptr<SequenceScores> reference_sequence_scores(const std::string& target, const Views& views);
 
 }  // namespace fourm

@@ -9,14 +9,15 @@
 namespace fourm {
 namespace {
 
-// What a canvas asks for: its slots end with the token that stops it.
+// The sequence of a canvas that is to be generated.
 struct Request {
-  int64_t start, stop, slots;
+  int64_t start = 0, stop = 0;  // the first token, and the one that ends the sequence
+  int64_t slots = 0;            // at most so many tokens are generated
   std::vector<int64_t> known;
 };
 
-Request request_of(const Canvas::Entry& entry, const SequenceIds& special, int64_t most) {
-  Request request{0, 0, 0, {}};
+Request request_of(const Canvas::Entry& entry, const SequenceIds& special, int64_t max_slots) {
+  Request request;
   for (size_t i = 0; i < entry.wanted.size(); ++i) {
     if (entry.known[i]) request.known.push_back(entry.data.ids[i]);
     if (!entry.wanted[i]) continue;
@@ -24,62 +25,64 @@ Request request_of(const Canvas::Entry& entry, const SequenceIds& special, int64
     request.stop = entry.data.ids[i];
   }
   if (request.known.empty()) request.known = {special.start()};
-  request.slots = std::min(request.slots, most);
+  request.slots = std::min(request.slots, max_slots);
   return request;
 }
 
-// Guesses at most, and how many rows one passage of the decoder's matrices through the processor serves about as fast as one.
-constexpr size_t kMostGuesses = 4, kFewRows = 8;
+// Draft tokens per verification at most, and the rows that the decoder processes about as fast as one row.
+constexpr size_t kMaxDraftTokens = 4, kFewRows = 8;
 
-// The step's texts, written token by token in step. A text that is alone waits for memory, since each of its tokens reads all of
-// the decoder's matrices; so the model's draft guesses its next tokens, and the model reads them all at once and keeps those
-// that it would have written (speculative decoding, Leviathan et al. 2023). Draws depend on scores and places only: guesses
-// change nothing but the time.
-class Writing {
+// Decodes the sequences of a step, token by token on all canvases together. One sequence alone is bound by memory
+// bandwidth, since each token reads all matrices of the decoder. It is decoded speculatively (Leviathan et al. 2023): the
+// draft model proposes tokens, the model verifies them in one pass and accepts those that it would have sampled itself.
+// Random draws depend on scores and positions only, so the accepted tokens are the same as without a draft model.
+class SequenceDecoding {
  public:
-  Writing(const FourM& model, const Step& step, int64_t index, std::vector<Canvas>& canvases,
-          const GenerateOptions& options)
-      : step_(step),
+  SequenceDecoding(const FourM& model, const Step& step, int64_t index, std::vector<Canvas>& canvases,
+                   const GenerateOptions& options)
+      : model_(model),
+        step_(step),
         index_(index),
         canvases_(canvases),
         options_(options),
         passes_(passes_of(step.guidance)),
         rows_(canvases.size()) {
-    int64_t most = 1;
-    const int64_t longest =
-        step.tokens_total > 0 ? step.tokens_total - 1 : model.output(step.target).modality.max_tokens;
+    const Modality& modality = model.decoder.embedding(step.target).modality;
+    const int64_t max_slots = step.tokens_total > 0 ? step.tokens_total - 1 : modality.max_tokens;
+    int64_t longest = 1;
     for (size_t b = 0; b < canvases.size(); ++b) {
-      requests_.push_back(request_of(canvases[b].at(step.target), options.sequence_ids, longest));
+      requests_.push_back(request_of(canvases[b].at(step.target), options.sequence_ids, max_slots));
       const Request& request = requests_.back();
+      if (request.slots > 0) check_token_ids({request.start}, modality);
       if (request.slots > 0 && request.start != request.stop) active_.push_back(b);
-      most = std::max(most, request.slots);
+      longest = std::max(longest, request.slots);
       pointers_.push_back(&canvases[b]);
     }
     if (active_.empty()) return;
     const Views views{pointers_, passes_, options.sequence_ids};
-    decoder_ = options.reference ? sequence_scores_plainly(model, step.target, views)
-                                 : sequence_scores(model, step.target, views, most);
+    scores_ = options.reference ? reference_sequence_scores(step.target, views)
+                                : sequence_scores(model, step.target, views, longest);
   }
 
   std::vector<StepReport::Row> run() {
-    size_t trust = kMostGuesses;  // as many guesses as were right the last time, and one more
+    size_t draft_length = kMaxDraftTokens;  // one more than were accepted the last time
     for (int64_t t = 0; !active_.empty();) {
-      const std::vector<int64_t> guesses = guess(t, trust);
-      const size_t each = guesses.size() + 1;
+      const std::vector<int64_t> draft = draft_tokens(t, draft_length);
+      const size_t each = draft.size() + 1;
       std::vector<int64_t> tokens;
       for (size_t p = 0; p < passes_.size(); ++p)
         for (const size_t b : active_) {
           tokens.push_back(last(b));
-          tokens.insert(tokens.end(), guesses.begin(), guesses.end());
+          tokens.insert(tokens.end(), draft.begin(), draft.end());
         }
-      const auto scores = split_passes(decoder_->read(decoder_rows(), t, tokens), passes_.size());
+      const auto scores = split_passes(scores_->read(model_, decoder_rows(), t, tokens), passes_.size());
       const Tensor guided = combine(scores, passes_, step_.target);  // [active * each, V]
-      size_t right = 0;
-      for (;; ++right) {
-        write(scores, guided, static_cast<int64_t>(right), static_cast<int64_t>(each), t++);
-        if (active_.empty() || right == guesses.size() || guesses[right] != last(active_.front())) break;
+      size_t accepted = 0;
+      for (;; ++accepted) {
+        append(scores, guided, static_cast<int64_t>(accepted), static_cast<int64_t>(each), t++);
+        if (active_.empty() || accepted == draft.size() || draft[accepted] != last(active_.front())) break;
       }
-      trust = std::min(right + 1, kMostGuesses);
+      draft_length = std::min(accepted + 1, kMaxDraftTokens);
     }
     for (size_t b = 0; b < canvases_.size(); ++b) merge(b);
     return std::move(rows_);
@@ -101,28 +104,28 @@ class Writing {
     return draw_token(scores, vocabulary, step_.temperature, options_.filter, options_.draw ? &random : nullptr);
   }
 
-  // What the draft would write from place t on, at most `most` tokens; none where several texts share the matrices.
-  std::vector<int64_t> guess(int64_t t, size_t most) {
-    std::vector<int64_t> guesses;
-    if (active_.size() > 1) return guesses;
+  // At most `limit` tokens that the draft model proposes from position t on; none while several sequences are active.
+  std::vector<int64_t> draft_tokens(int64_t t, size_t limit) {
+    std::vector<int64_t> tokens;
+    if (active_.size() > 1 || !options_.draft || options_.reference) return tokens;
     const size_t b = active_.front();
-    most = std::min(
-        {most, static_cast<size_t>(requests_[b].slots - t - 1), std::max(kFewRows / passes_.size(), size_t{1}) - 1});
+    limit = std::min(
+        {limit, static_cast<size_t>(requests_[b].slots - t - 1), std::max(kFewRows / passes_.size(), size_t{1}) - 1});
     int64_t token = last(b);
-    while (guesses.size() < most) {
-      const auto place = t + static_cast<int64_t>(guesses.size());
-      const Tensor scores = decoder_->draft(decoder_rows(), place, std::vector<int64_t>(passes_.size(), token));
-      if (!scores.defined()) break;
+    while (tokens.size() < limit) {
+      const auto position = t + static_cast<int64_t>(tokens.size());
+      const Tensor scores =
+          scores_->read(options_.draft->get(), decoder_rows(), position, std::vector<int64_t>(passes_.size(), token));
       const Tensor guided = combine(split_passes(scores, passes_.size()), passes_, step_.target);  // [1, V]
-      token = draw(guided.const_data_ptr<float>(), guided.size(1), b, place).token;
+      token = draw(guided.const_data_ptr<float>(), guided.size(1), b, position).token;
       if (token == requests_[b].stop) break;
-      guesses.push_back(token);
+      tokens.push_back(token);
     }
-    return guesses;
+    return tokens;
   }
 
-  // The token of place t on every active canvas, from row i of the `each` that a canvas has.
-  void write(const std::vector<Tensor>& scores, const Tensor& guided, int64_t i, int64_t each, int64_t t) {
+  // Samples the token at position t of every active canvas, from row i of the `each` rows of a canvas.
+  void append(const std::vector<Tensor>& scores, const Tensor& guided, int64_t i, int64_t each, int64_t t) {
     if (options_.on_scores) {
       std::vector<Tensor> parts;
       for (const Tensor& pass : scores) parts.push_back(pass.slice(0, i, {}, each));
@@ -148,6 +151,7 @@ class Writing {
     entry.wanted.assign(entry.data.ids.size(), false);
   }
 
+  const FourM& model_;
   const Step& step_;
   int64_t index_;
   std::vector<Canvas>& canvases_;
@@ -157,14 +161,14 @@ class Writing {
   std::vector<Request> requests_;  // of each canvas
   std::vector<StepReport::Row> rows_;
   std::vector<size_t> active_;  // canvases that are not finished
-  std::unique_ptr<SequenceScores> decoder_;
+  std::unique_ptr<SequenceScores> scores_;
 };
 
 }  // namespace
 
 std::vector<StepReport::Row> sequence_step(const FourM& model, const Step& step, int64_t index,
                                            std::vector<Canvas>& canvases, const GenerateOptions& options) {
-  return Writing(model, step, index, canvases, options).run();
+  return SequenceDecoding(model, step, index, canvases, options).run();
 }
 
 }  // namespace fourm

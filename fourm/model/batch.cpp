@@ -4,6 +4,7 @@
 #include <numeric>
 
 #include "fourm/core/error.h"
+#include "fourm/model/embedding.h"
 
 namespace fourm {
 namespace {
@@ -12,7 +13,7 @@ Tensor to_tensor(const std::vector<int64_t>& values) {
   return at::from_blob(const_cast<int64_t*>(values.data()), {static_cast<int64_t>(values.size())}, at::kLong).clone();
 }
 
-// Row of the list -> row of the groups laid end to end.
+// Row of the list -> row of the concatenated groups.
 template <class Groups>
 Tensor packing_order(const Groups& groups, int64_t total) {
   std::vector<int64_t> order(static_cast<size_t>(total));
@@ -23,21 +24,40 @@ Tensor packing_order(const Groups& groups, int64_t total) {
 }
 
 template <class Groups>
-auto& find_group(Groups& groups, const std::string& modality) {
-  const auto found = std::find_if(groups.begin(), groups.end(), [&](const auto& g) { return g.modality == modality; });
+auto& find_group(Groups& groups, const std::string& name, const ModalityLookup& modality) {
+  const auto found = std::find_if(groups.begin(), groups.end(), [&](const auto& g) { return g.modality.name == name; });
   if (found != groups.end()) return *found;
   groups.emplace_back();
-  groups.back().modality = modality;
+  groups.back().modality = modality(name);
   return groups.back();
+}
+
+void append(std::vector<int64_t>& all, const std::vector<int64_t>& values) {
+  all.insert(all.end(), values.begin(), values.end());
+}
+
+// Sequence positions of the decoder have no upper limit: those beyond max_length become 0 (DecoderEmbedding).
+void check_positions(const std::vector<int64_t>& positions, const Modality& m, bool limited) {
+  const int64_t rows = position_count(m);
+  for (const int64_t position : positions) {
+    check(position >= 0, "modality '", m.name, "': position ", position, " is negative");
+    check(!limited || position < rows, "modality '", m.name, "': position ", position, " is beyond the ", rows,
+          " that the model knows; use fewer tokens");
+  }
 }
 
 }  // namespace
 
-EncoderPacker::Group& EncoderPacker::group(const std::string& modality) { return find_group(groups_, modality); }
+void check_token_ids(const std::vector<int64_t>& ids, const Modality& m) {
+  for (const int64_t id : ids)
+    check(id >= 0 && id < m.vocab_size, "modality '", m.name, "': token ", id, " is outside its vocabulary of ",
+          m.vocab_size);
+}
 
 void EncoderPacker::place(Group& g, const std::vector<int64_t>& positions) {
   check(!lengths_.empty(), "[EncoderPacker] no sample has begun");
-  g.positions.insert(g.positions.end(), positions.begin(), positions.end());
+  check_positions(positions, g.modality, true);
+  append(g.positions, positions);
   for (size_t i = 0; i < positions.size(); ++i) g.rows.push_back(total_++);
   lengths_.back() += static_cast<int64_t>(positions.size());
 }
@@ -47,8 +67,9 @@ void EncoderPacker::add_ids(const std::string& modality, const std::vector<int64
   check(ids.size() == positions.size(), "[EncoderPacker] ", modality, ": ", ids.size(), " ids, ", positions.size(),
         " positions");
   if (ids.empty()) return;
-  Group& g = group(modality);
-  g.ids.insert(g.ids.end(), ids.begin(), ids.end());
+  Group& g = find_group(groups_, modality, modality_);
+  check_token_ids(ids, g.modality);
+  append(g.ids, ids);
   place(g, positions);
 }
 
@@ -57,7 +78,7 @@ void EncoderPacker::add_values(const std::string& modality, const Tensor& values
   check(values.dim() == 2 && values.size(0) == static_cast<int64_t>(positions.size()), "[EncoderPacker] ", modality,
         ": values ", values.sizes(), ", ", positions.size(), " positions");
   if (positions.empty()) return;
-  Group& g = group(modality);
+  Group& g = find_group(groups_, modality, modality_);
   g.values.push_back(values);
   place(g, positions);
 }
@@ -66,21 +87,25 @@ EncoderBatch EncoderPacker::finish() const {
   EncoderBatch batch;
   for (const auto& g : groups_)
     batch.groups.push_back(
-        {g.modality, g.values.empty() ? to_tensor(g.ids) : at::cat(g.values), to_tensor(g.positions)});
+        {g.modality.name, g.values.empty() ? to_tensor(g.ids) : at::cat(g.values), to_tensor(g.positions)});
   batch.order = packing_order(groups_, total_);
   batch.lengths = lengths_;
   return batch;
 }
-
-DecoderPacker::Group& DecoderPacker::group(const std::string& modality) { return find_group(groups_, modality); }
 
 void DecoderPacker::begin_sample() {
   lengths_.push_back(0);
   within_.segments.push_back({total_, total_, total_, total_});
 }
 
-void DecoderPacker::place(Group& g, int64_t n, bool sequence) {
+void DecoderPacker::place(Group& g, const std::vector<int64_t>& positions, const std::vector<int64_t>& targets,
+                          bool sequence) {
   check(!lengths_.empty(), "[DecoderPacker] no sample has begun");
+  check_positions(positions, g.modality, !sequence);
+  check_token_ids(targets, g.modality);
+  append(g.positions, positions);
+  append(g.targets, targets);
+  const auto n = static_cast<int64_t>(positions.size());
   if (separate_ && within_.segments.back().q_end != within_.segments.back().q_begin)
     within_.segments.push_back({total_, total_, total_, total_});
   auto& segment = within_.segments.back();
@@ -97,10 +122,7 @@ void DecoderPacker::place(Group& g, int64_t n, bool sequence) {
 void DecoderPacker::add_grid(const std::string& modality, const std::vector<int64_t>& positions,
                              const std::vector<int64_t>& targets) {
   if (positions.empty()) return;
-  Group& g = group(modality);
-  g.positions.insert(g.positions.end(), positions.begin(), positions.end());
-  g.targets.insert(g.targets.end(), targets.begin(), targets.end());
-  place(g, static_cast<int64_t>(positions.size()), false);
+  place(find_group(groups_, modality, modality_), positions, targets, false);
 }
 
 void DecoderPacker::add_sequence(const std::string& modality, const std::vector<int64_t>& ids,
@@ -108,19 +130,18 @@ void DecoderPacker::add_sequence(const std::string& modality, const std::vector<
   check(ids.size() == positions.size(), "[DecoderPacker] ", modality, ": ", ids.size(), " ids, ", positions.size(),
         " positions");
   if (ids.empty()) return;
-  Group& g = group(modality);
-  g.ids.insert(g.ids.end(), ids.begin(), ids.end());
-  g.positions.insert(g.positions.end(), positions.begin(), positions.end());
-  g.targets.insert(g.targets.end(), targets.begin(), targets.end());
-  place(g, static_cast<int64_t>(ids.size()), true);
+  Group& g = find_group(groups_, modality, modality_);
+  check_token_ids(ids, g.modality);
+  append(g.ids, ids);
+  place(g, positions, targets, true);
 }
 
 DecoderBatch DecoderPacker::finish() const {
   DecoderBatch batch;
   for (const auto& g : groups_) {
-    check(g.targets.empty() || g.targets.size() == g.positions.size(), "[DecoderPacker] ", g.modality, ": ",
+    check(g.targets.empty() || g.targets.size() == g.positions.size(), "[DecoderPacker] ", g.modality.name, ": ",
           g.targets.size(), " targets for ", g.positions.size(), " slots");
-    batch.groups.push_back({g.modality, g.ids.empty() ? Tensor() : to_tensor(g.ids), to_tensor(g.positions),
+    batch.groups.push_back({g.modality.name, g.ids.empty() ? Tensor() : to_tensor(g.ids), to_tensor(g.positions),
                             g.targets.empty() ? Tensor() : to_tensor(g.targets), to_tensor(g.rows)});
   }
   batch.order = packing_order(groups_, total_);
@@ -129,9 +150,9 @@ DecoderBatch DecoderPacker::finish() const {
   return batch;
 }
 
-Batch pack(const std::vector<MaskedSample>& samples, bool causal, bool separate) {
-  EncoderPacker inputs;
-  DecoderPacker targets(causal, separate);
+Batch pack(const std::vector<MaskedSample>& samples, const ModalityLookup& modality, bool causal, bool separate) {
+  EncoderPacker inputs(modality);
+  DecoderPacker targets(modality, causal, separate);
   for (const auto& sample : samples) {
     inputs.begin_sample();
     for (const auto& run : sample.inputs) {

@@ -1,15 +1,22 @@
 // Packed, padding-free batches: the tokens of all samples in one list, sample after sample. Tokens of one modality are
-// also kept together in a group, since a group is embedded at once; `order` leads from the groups to the list.
+// also kept together in a group, since a group is embedded at once; `order` maps the list to the groups.
+//
+// Packing validates token ids and positions once. Later stages read them without checks.
 #pragma once
 
+#include <functional>
 #include <string>
 #include <vector>
 
 #include "fourm/core/tensor.h"
 #include "fourm/data/sample.h"
+#include "fourm/modality/modality.h"
 #include "fourm/nn/attention.h"
 
 namespace fourm {
+
+/// The modality of a name, with the sizes of a model (FourM::modalities). Error on an unknown name.
+using ModalityLookup = std::function<Modality(const std::string&)>;
 
 struct EncoderBatch {
   struct Group {
@@ -18,17 +25,17 @@ struct EncoderBatch {
     Tensor positions;  ///< [n] slot on the grid, or running index in the sequence
   };
   std::vector<Group> groups;
-  Tensor order;                  ///< [N] row of the list -> row of the groups laid end to end
-  std::vector<int64_t> lengths;  ///< [B] tokens a sample
+  Tensor order;                  ///< [N] row of the list -> row of the concatenated groups
+  std::vector<int64_t> lengths;  ///< [B] tokens per sample
 };
 
 struct DecoderBatch {
   struct Group {
     std::string modality;
-    Tensor ids;        ///< [n] what a sequence reads at each slot; undefined for grids, which read the mask token
+    Tensor ids;        ///< [n] input tokens of a sequence; undefined for grids, whose input is the mask token
     Tensor positions;  ///< [n]
     Tensor targets;    ///< [n] ids to predict; undefined when there are none
-    Tensor rows;       ///< [n] where the group's rows stand in the list
+    Tensor rows;       ///< [n] rows of the group in the list
   };
   std::vector<Group> groups;
   Tensor order;
@@ -36,10 +43,15 @@ struct DecoderBatch {
   AttentionLayout within;  ///< by sample and modality: a grid sees all of itself, a sequence is causal
 };
 
+/// Error naming the modality and the id when an id is outside 0..vocab_size - 1.
+void check_token_ids(const std::vector<int64_t>& ids, const Modality& modality);
+
 /// Collects the encoder's tokens sample by sample.
 class EncoderPacker {
  public:
+  explicit EncoderPacker(ModalityLookup modality) : modality_(std::move(modality)) {}
   void begin_sample() { lengths_.push_back(0); }
+  /// Error naming the modality and the value on an id outside the vocabulary and on a position beyond the position table.
   void add_ids(const std::string& modality, const std::vector<int64_t>& ids, const std::vector<int64_t>& positions);
   /// values [n, width]
   void add_values(const std::string& modality, const Tensor& values, const std::vector<int64_t>& positions);
@@ -47,38 +59,39 @@ class EncoderPacker {
 
  private:
   struct Group {
-    std::string modality;
-    std::vector<int64_t> ids, positions, rows;  // rows: where each token stands in the list
+    Modality modality;
+    std::vector<int64_t> ids, positions, rows;  // rows: where each token is in the list
     std::vector<Tensor> values;
   };
-  Group& group(const std::string& modality);
   void place(Group& group, const std::vector<int64_t>& positions);
+  ModalityLookup modality_;
   std::vector<Group> groups_;
   std::vector<int64_t> lengths_;
   int64_t total_ = 0;
 };
 
-/// Collects the decoder's slots sample by sample.
+/// Collects the decoder's slots sample by sample. The checks are those of EncoderPacker, for input and target ids.
 class DecoderPacker {
  public:
   /// `causal`, not `separate`: the official decoder options (ModelConfig); training defaults are false, true.
-  explicit DecoderPacker(bool causal = false, bool separate = true) : causal_(causal), separate_(separate) {}
+  explicit DecoderPacker(ModalityLookup modality, bool causal = false, bool separate = true)
+      : modality_(std::move(modality)), causal_(causal), separate_(separate) {}
   void begin_sample();
   /// Slots of a grid; `targets` may be empty.
   void add_grid(const std::string& modality, const std::vector<int64_t>& positions,
                 const std::vector<int64_t>& targets);
-  /// Slots of a sequence: reads ids[i] at positions[i]; `targets` may be empty.
+  /// Slots of a sequence: input ids[i] at positions[i]; `targets` may be empty.
   void add_sequence(const std::string& modality, const std::vector<int64_t>& ids, const std::vector<int64_t>& positions,
                     const std::vector<int64_t>& targets);
   DecoderBatch finish() const;
 
  private:
   struct Group {
-    std::string modality;
+    Modality modality;
     std::vector<int64_t> ids, positions, targets, rows;
   };
-  Group& group(const std::string& modality);
-  void place(Group& group, int64_t n, bool sequence);
+  void place(Group& group, const std::vector<int64_t>& positions, const std::vector<int64_t>& targets, bool sequence);
+  ModalityLookup modality_;
   bool causal_, separate_;
   std::vector<Group> groups_;
   std::vector<int64_t> lengths_;
@@ -91,8 +104,9 @@ struct Batch {
   DecoderBatch targets;
 };
 
-/// A training batch. Targets with positions are those of grids; a sequence target of n ids gives n - 1 slots: ids[i] is
-/// read, ids[i + 1] predicted.
-Batch pack(const std::vector<MaskedSample>& samples, bool causal = false, bool separate = true);
+/// A training batch. Targets with positions are those of grids. A sequence target of n ids has n - 1 slots: the input of
+/// slot i is ids[i], its target is ids[i + 1]. Errors as those of the packers.
+Batch pack(const std::vector<MaskedSample>& samples, const ModalityLookup& modality, bool causal = false,
+           bool separate = true);
 
 }  // namespace fourm

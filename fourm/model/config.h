@@ -7,6 +7,7 @@
 
 #include "fourm/core/file.h"
 #include "fourm/io/safetensors.h"
+#include "fourm/modality/modality.h"
 
 namespace fourm {
 
@@ -24,8 +25,8 @@ struct ModelConfig {
 
   template <class Visitor>
   void fields(Visitor& v) {
-    v("domains_in", domains_in, "modalities that the encoder reads");
-    v("domains_out", domains_out, "modalities that the decoder writes");
+    v("domains_in", domains_in, "input modalities of the encoder");
+    v("domains_out", domains_out, "output modalities of the decoder");
     v("image_size", image_size, "pixels a side, for modalities that do not fix their own");
     v("patch_size", patch_size, "pixels a side of a patch, likewise");
     v("dim", dim, "width D");
@@ -47,6 +48,10 @@ struct ModelConfig {
   }
 
   int64_t mlp_hidden() const;
+  /// A row of the table with the model's image and patch size filled in. Error on an unknown name.
+  Modality modality(const std::string& name, const ModalityTable& table) const {
+    return table.at(name, image_size, patch_size);
+  }
   /// Error when a number cannot be (heads do not divide D, a depth is negative, ...).
   void validate(const std::string& origin) const;
 };
@@ -55,7 +60,7 @@ struct ModelConfig {
 ModelConfig read_model_config(const fs::path& json);
 /// From a single file's header, where every value is text in YAML form, or from the tensors of a training checkpoint.
 ModelConfig read_model_config(const SafetensorsFile& file);
-/// True when the file tells its config.
+/// True when the file holds its config.
 bool has_model_config(const SafetensorsFile& file);
 void write_model_config(const fs::path& json, const ModelConfig& config);
 

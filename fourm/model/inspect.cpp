@@ -12,7 +12,7 @@
 #include "fourm/io/model_folder.h"
 #include "fourm/io/torch_file.h"
 #include "fourm/io/weights.h"
-#include "fourm/model/fourm.h"
+#include "fourm/model/model_file.h"
 #include "fourm/tokenizer/config.h"
 #include "fourm/tokenizer/training_arguments.h"
 
@@ -39,7 +39,7 @@ Json tensor_list(const SafetensorsFile& file) {
 void describe_model(const fs::path& path, const fs::path& modalities, Json& report) {
   ModalityTable table = ModalityTable::official();
   if (!modalities.empty()) table.extend(modalities);
-  const FourM model = FourM::open(path, std::move(table));
+  const FourM model = load_model(path, std::move(table));
   const ModelConfig& c = model.config();
   report["kind"] = "4M model";
   report["config"] = {
@@ -62,8 +62,8 @@ void describe_model(const fs::path& path, const fs::path& modalities, Json& repo
     const Modality m = model.modality(name);
     rows.push_back({{"name", name},
                     {"kind", kind_name(m.kind)},
-                    {"reads", model.inputs().contains(name)},
-                    {"writes", model.outputs().contains(name)},
+                    {"reads", model.encoder.embeddings().contains(name)},
+                    {"writes", model.decoder.embeddings().contains(name)},
                     {"vocabulary", m.vocab_size},
                     {"tokens", m.max_tokens},
                     {"id", m.id()}});
@@ -76,7 +76,7 @@ void describe_model(const fs::path& path, const fs::path& modalities, Json& repo
   report["parameters_without_embeddings"] = model.parameters().count() - embeddings;
 }
 
-// Whether the path leads to tensors: a folder with a file of them, or such a file.
+// Whether the path holds tensors: a folder with a file of them, or such a file.
 bool holds_weights(const fs::path& path) {
   std::error_code ignored;
   if (fs::is_directory(path, ignored)) return has_weights(path);

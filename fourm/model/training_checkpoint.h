@@ -8,7 +8,7 @@ namespace fourm {
 /// Whether the file holds the tensors of a 4M model and the arguments of its training.
 bool is_training_checkpoint(const SafetensorsFile& file);
 
-/// The config that the tensors' names and shapes tell, with image and patch size and mask options from the arguments.
+/// The config that follows from names and shapes of the tensors, with image and patch size and mask options from the arguments.
 /// Heads are 64 wide, as in all of the original's architectures.
 ModelConfig training_checkpoint_config(const SafetensorsFile& file);
 

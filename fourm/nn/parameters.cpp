@@ -117,7 +117,7 @@ static void check_no_wrapper(const SafetensorsFile& file) {
           " puts before those of the model; save ", remedy, ", or save the tensors again without the prefix");
 }
 
-void FileSource::finish(const Parameters& built) {
+void FileSource::finish(const Parameters& built, bool warn_of_unused) {
   check_no_wrapper(file_);
   const auto listed = [](std::vector<std::string> names) {
     const size_t count = names.size();
@@ -126,6 +126,7 @@ void FileSource::finish(const Parameters& built) {
   };
   check(problems_.empty(), file_.path().string(), ": ", counted(problems_.size(), "tensor does", "tensors do"),
         " not fit the config: ", listed(problems_));
+  if (!warn_of_unused) return;
   std::vector<std::string> surplus;
   for (const auto& t : file_.tensors())
     if (!used_.contains(t.name) && !built.aliases().contains(t.name)) surplus.push_back(t.name);

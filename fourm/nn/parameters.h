@@ -58,7 +58,7 @@ class SeedSource : public ParameterSource {
 };
 
 /// Values stored in a file, widened to float32 where they are narrower; but with a precision to pack for, matrices stay
-/// as they are stored until they are packed, and their pages are given back then. Missing tensors and wrong shapes are collected
+/// as they are stored until they are packed, and their pages are released then. Missing tensors and wrong shapes are collected
 /// and reported together by finish(); tensors with a kValues initialisation can be rebuilt and need not be stored.
 class FileSource : public ParameterSource {
  public:
@@ -68,8 +68,9 @@ class FileSource : public ParameterSource {
   bool has(const std::string& name) const override { return file_.find(name) != nullptr; }
   std::map<std::string, std::string> aliases() const override;
   std::optional<Packing> packing() const override;
-  /// Throws one Error that names every problem; warns once of tensors that are neither used nor another name of one.
-  void finish(const Parameters& built);
+  /// Throws one Error that names every problem; warns once of tensors that are neither used nor another name of one, unless
+  /// only a part of the model is built.
+  void finish(const Parameters& built, bool warn_of_unused = true);
   const SafetensorsFile& file() const { return file_; }
 
  private:

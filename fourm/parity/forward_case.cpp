@@ -4,7 +4,7 @@
 
 #include "fourm/core/error.h"
 #include "fourm/core/json.h"
-#include "fourm/generate/generator.h"
+#include "fourm/model/model_file.h"
 #include "fourm/parity/padded_batch.h"
 
 namespace fourm {
@@ -28,26 +28,26 @@ PaddedSample read_sample(const SafetensorsFile& inputs, const std::vector<std::s
 void run(const FourM& model, const PaddedSample& sample, int64_t encoder_budget, int64_t decoder_budget, int64_t stride,
          const std::string& prefix, NamedTensors& results) {
   const PaddedBatch batch = select_visible(model, sample, encoder_budget, decoder_budget);
-  const Encoded encoded = model.encode(batch.packed.inputs);
-  const Decoded decoded = model.decode(batch.packed.targets, encoded);
+  const Encoded encoded = model.encoder(batch.packed.inputs);
+  const Decoded decoded = model.decoder(batch.packed.targets, encoded);
   const auto put = [&](const std::string& name, const Tensor& value) { results.emplace_back(prefix + name, value); };
   const int64_t n = batch.encoder.labels.size(1), m = batch.decoder.labels.size(1);
   put("encoder_tokens", to_padded(encoded.tokens, encoded.lengths, n));
-  put("encoder_emb", to_padded(encoded.place, encoded.lengths, n));
+  put("encoder_emb", to_padded(encoded.positions, encoded.lengths, n));
   put("encoder_out", to_padded(encoded.out, encoded.lengths, n));
-  put("context", to_padded(encoded.context, encoded.lengths, n));
+  put("context", to_padded(model.decoder.context(encoded), encoded.lengths, n));
   put("encoder_mask", batch.encoder.mask);
   put("encoder_mod_mask", batch.encoder.labels);
   const auto& lengths = batch.packed.targets.lengths;
   put("decoder_tokens", to_padded(decoded.tokens, lengths, m));
-  put("decoder_emb", to_padded(decoded.place, lengths, m));
+  put("decoder_emb", to_padded(decoded.positions, lengths, m));
   put("decoder_out", to_padded(decoded.out, lengths, m));
   put("decoder_mask", batch.decoder.mask);
   put("decoder_mod_mask", batch.decoder.labels);
   put("decoder_attention_mask", batch.decoder_attention_mask);
   put("target_ids", batch.target_ids);
   for (const auto& group : batch.packed.targets.groups) {
-    const Tensor logits = model.logits(group.modality, decoded.out.index_select(0, group.rows));  // [n, V]
+    const Tensor logits = model.decoder.logits(group.modality, decoded.out.index_select(0, group.rows));  // [n, V]
     put("logits_stride" + std::to_string(stride) + "." + group.modality, logits.slice(1, 0, {}, stride));
     put("logits_first." + group.modality, logits[0]);
     put("logsumexp." + group.modality, at::logsumexp(logits, 1));
@@ -57,8 +57,8 @@ void run(const FourM& model, const PaddedSample& sample, int64_t encoder_budget,
   for (const auto& item : sample) {
     const auto& groups = batch.packed.targets.groups;
     const auto has = [&](const auto& g) { return g.modality == item.name; };
-    if (!model.outputs().contains(item.name) || std::any_of(groups.begin(), groups.end(), has)) continue;
-    const int64_t vocabulary = model.output(item.name).modality.vocab_size;  // no slot of it was kept
+    if (!model.decoder.embeddings().contains(item.name) || std::any_of(groups.begin(), groups.end(), has)) continue;
+    const int64_t vocabulary = model.decoder.embedding(item.name).modality.vocab_size;  // no slot of it was kept
     put("logits_stride" + std::to_string(stride) + "." + item.name, at::zeros({0, (vocabulary + stride - 1) / stride}));
     for (const char* name : {"logsumexp.", "target_logit."}) put(name + item.name, at::zeros({0}));
     put("argmax." + item.name, at::zeros({0}, at::kLong));
@@ -67,14 +67,14 @@ void run(const FourM& model, const PaddedSample& sample, int64_t encoder_budget,
     // The original divides by the decoder modalities that the batch dictionary has, with or without targets.
     const Loss loss = model.loss(batch.packed, kind);
     int64_t present = 0;
-    for (const auto& item : sample) present += model.outputs().contains(item.name);
+    for (const auto& item : sample) present += model.decoder.embeddings().contains(item.name);
     Tensor total = loss.total;
     if (kind == LossKind::kModality)
-      total =
-          total * (static_cast<double>(model.outputs().size()) / static_cast<double>(std::max<int64_t>(present, 1)));
+      total = total * (static_cast<double>(model.decoder.embeddings().size()) /
+                       static_cast<double>(std::max<int64_t>(present, 1)));
     put("loss_" + name, total.reshape({1}));
     for (const auto& item : sample)
-      if (model.outputs().contains(item.name))
+      if (model.decoder.embeddings().contains(item.name))
         put(name + "_loss." + item.name, at::full({1}, loss.parts.at(item.name).loss, at::kFloat));
   };
   losses(LossKind::kModality, "mod");
@@ -87,7 +87,7 @@ NamedTensors run_forward_case(const fs::path& folder, const EngineConfig& engine
   const Json info = read_json(folder / "case.json");
   const std::string where = (folder / "case.json").string();
   const InferenceGuard inference;
-  const FourM model = FourM::open(folder / info.value("model_dir", "."), ModalityTable::official(), packing_of(engine));
+  const FourM model = load_model(folder / info.value("model_dir", "."), ModalityTable::official(), packing_of(engine));
   const auto inputs = SafetensorsFile::open(folder / "inputs.safetensors");
   const auto sample = read_sample(inputs, json_get<std::vector<std::string>>(info, "batch_order", where));
   const int64_t stride = info.value("logits_vocab_stride", int64_t{32});

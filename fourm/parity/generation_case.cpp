@@ -24,9 +24,15 @@ Tensor to_rows(const std::vector<std::vector<int64_t>>& rows, int64_t pad) {
 // One run of the case: its canvases, its steps, and what is recorded of it.
 class Run {
  public:
-  Run(const FourM& model, const SafetensorsFile& inputs, const std::string& name, const Json& json, int64_t stride,
-      const std::string& where)
-      : model_(model), inputs_(inputs), name_(name), json_(json), stride_(stride), where_(where + ": run " + name) {}
+  Run(const FourM& model, std::shared_ptr<const DraftModel> draft, const SafetensorsFile& inputs,
+      const std::string& name, const Json& json, int64_t stride, const std::string& where)
+      : model_(model),
+        draft_(std::move(draft)),
+        inputs_(inputs),
+        name_(name),
+        json_(json),
+        stride_(stride),
+        where_(where + ": run " + name) {}
 
   void operator()(NamedTensors& results) {
     read_canvases();
@@ -41,6 +47,7 @@ class Run {
     options.seed = json_.contains("seed") && json_["seed"].is_number() ? json_["seed"].get<uint64_t>() : 0;
     options.draw = json_.value("draw", "argmax") != "argmax";
     options.reference = !model_.parameters().packing();
+    options.draft = draft_;
     options.on_scores = [&](int64_t step, const std::vector<Tensor>& passes, const Tensor& guided) {
       record_scores(step, passes, guided, results);
     };
@@ -215,6 +222,7 @@ class Run {
   }
 
   const FourM& model_;
+  std::shared_ptr<const DraftModel> draft_;
   const SafetensorsFile& inputs_;
   std::string name_;
   const Json& json_;
@@ -232,12 +240,15 @@ class Run {
 NamedTensors run_generation_case(const fs::path& folder, const EngineConfig& engine) {
   const Json info = read_json(folder / "case.json");
   const std::string where = (folder / "case.json").string();
-  const FourM model = FourM::open(folder / info.value("model_dir", "."), ModalityTable::official(), packing_of(engine));
+  const auto packing = packing_of(engine);
+  const ModelFiles files = open_model_files(folder / info.value("model_dir", "."));
+  const FourM model = load_model(files, packing);
   const auto inputs = SafetensorsFile::open(folder / "inputs.safetensors");
   NamedTensors results;
   const Json runs = json_get<Json>(info, "runs", where);
   for (const auto& [name, run] : runs.items())
-    Run(model, inputs, name, run, info.value("logits_vocab_stride", int64_t{32}), where)(results);
+    Run(model, draft_model(files, packing), inputs, name, run, info.value("logits_vocab_stride", int64_t{32}),
+        where)(results);
   return results;
 }
 

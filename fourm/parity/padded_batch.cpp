@@ -90,7 +90,7 @@ std::vector<Modality> check_sample(const FourM& model, const PaddedSample& sampl
 Slots all_inputs(const FourM& model, const PaddedSample& sample, int64_t b) {
   Slots slots;
   for (size_t k = 0; k < sample.size(); ++k) {
-    if (!model.inputs().contains(sample[k].name)) continue;
+    if (!model.encoder.embeddings().contains(sample[k].name)) continue;
     const auto hidden = flags(sample[k].input_mask[b]);
     for (size_t i = 0; i < hidden.size(); ++i) slots.push_back({k, static_cast<int64_t>(i), hidden[i]});
   }
@@ -102,7 +102,7 @@ Slots all_targets(const FourM& model, const PaddedSample& sample, const std::vec
   Slots slots;
   for (size_t k = 0; k < sample.size(); ++k) {
     const PaddedModality& m = sample[k];
-    if (!model.outputs().contains(m.name)) continue;
+    if (!model.decoder.embeddings().contains(m.name)) continue;
     const auto hidden = flags(m.target_mask[b]);
     const auto ids = integers(m.tensor[b]);
     const auto attention = m.decoder_attention_mask.defined() ? integers(m.decoder_attention_mask[b])
@@ -205,8 +205,8 @@ PaddedBatch select_visible(const FourM& model, const PaddedSample& sample, int64
                            int64_t decoder_budget) {
   const std::vector<Modality> infos = check_sample(model, sample);
   const int64_t samples = sample[0].tensor.size(0);
-  EncoderPacker inputs;
-  DecoderPacker targets(model.config().decoder_causal_mask, model.config().decoder_sep_mask);
+  EncoderPacker inputs(model.modalities());
+  DecoderPacker targets(model.modalities(), model.config().decoder_causal_mask, model.config().decoder_sep_mask);
   std::vector<Slots> encoder_slots, decoder_slots;
   for (int64_t b = 0; b < samples; ++b) {
     encoder_slots.push_back(keep_first(all_inputs(model, sample, b), encoder_budget));

@@ -60,8 +60,8 @@ Tensor find_tensor(const Parameters& start, const Parameters& model, const std::
 
 FourM model_from(const fs::path& path, const ModelConfig& config, const ModalityTable& table, uint64_t seed) {
   const std::string origin = path.string();
-  FourM model = FourM::fresh(config, table, seed);
-  const FourM start = FourM::open(path, table);
+  FourM model = create_model(config, table, seed);
+  const FourM start = load_model(path, table);
   check_same_model(origin, start.config(), config);
   const NoGradGuard no_grad;
   int64_t taken = 0;

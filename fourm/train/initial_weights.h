@@ -1,7 +1,7 @@
 // The weights that a run starts from: those of another model, where they fit.
 #pragma once
 
-#include "fourm/model/fourm.h"
+#include "fourm/model/model_file.h"
 
 namespace fourm {
 

@@ -11,7 +11,7 @@
 #include "fourm/data/prefetch.h"
 #include "fourm/data/reader.h"
 #include "fourm/io/model_folder.h"
-#include "fourm/model/fourm.h"
+#include "fourm/model/model_file.h"
 #include "fourm/model/stored_config.h"
 #include "fourm/train/initial_weights.h"
 #include "fourm/train/trainer.h"
@@ -34,7 +34,7 @@ LossKind loss_kind(const std::string& name) {
 }
 
 FourM start_model(const PretrainConfig& config, const ModalityTable& table) {
-  if (config.init.empty()) return FourM::fresh(config.model, table, config.seed);
+  if (config.init.empty()) return create_model(config.model, table, config.seed);
   return model_from(config.init, config.model, table, config.seed);
 }
 
@@ -200,7 +200,7 @@ class Pretraining : public Objective {
       for (const auto& [modality, value] : losses) {
         result.metrics[name + "/" + modality] = value;
         if (modality == "loss") continue;
-        const auto vocabulary = static_cast<double>(model_.output(modality).modality.vocab_size);
+        const auto vocabulary = static_cast<double>(model_.decoder.embedding(modality).modality.vocab_size);
         result.baselines[name + "/" + modality] = {std::log(vocabulary), false, "a guess among all tokens"};
       }
       sum += component.weight * losses.at("loss");
@@ -211,7 +211,7 @@ class Pretraining : public Objective {
   }
 
   void save(const fs::path& folder) override {
-    model_.save(folder);
+    save_model(model_, folder);
     write_file(folder / "tokenizer.json", read_file(config_.text_tokenizer));
   }
 
@@ -294,7 +294,7 @@ class Pretraining : public Objective {
   }
 
   Batch pack_batch(const std::vector<MaskedSample>& samples) const {
-    return pack(samples, config_.model.decoder_causal_mask, config_.model.decoder_sep_mask);
+    return pack(samples, model_.modalities(), config_.model.decoder_causal_mask, config_.model.decoder_sep_mask);
   }
 
   std::vector<MaskedSample> draw_batch(int64_t index) {

@@ -11,7 +11,7 @@
 #include "fourm/eval/predict.h"
 #include "fourm/eval/report.h"
 #include "fourm/io/npy.h"
-#include "fourm/model/fourm.h"
+#include "fourm/model/model_file.h"
 #include "fourm/rooms/dataset.h"
 #include "fourm/tokenizer/image_tokenizer.h"
 #include "fourm/tokenizer/vqvae.h"
@@ -158,7 +158,7 @@ void write_small_model(const fs::path& root, const std::string& modality, Tokeni
   model.dim = 16;
   model.encoder_depth = model.decoder_depth = 1;
   model.num_heads = 2;
-  FourM::fresh(model, modalities, 1).save(root / "model");
+  save_model(create_model(model, modalities, 1), root / "model");
   write_file(root / "model/modalities.yaml", table);
   config.image_size = 32;
   config.patch_size = 8;
@@ -345,7 +345,7 @@ Pipeline small_pipeline(const fs::path& folder, const std::vector<std::string>& 
   model.dim = 16;
   model.encoder_depth = model.decoder_depth = 1;
   model.num_heads = 2;
-  FourM::fresh(model, modalities, 1).save(folder);
+  save_model(create_model(model, modalities, 1), folder);
   write_file(folder / "modalities.yaml", table);
   TokenizerConfig labels = test::small_image_tokenizer();
   labels.input = InputConfig{.kind = "semseg"};

@@ -37,7 +37,7 @@ class Generator : public testing::Test {
     c.encoder_depth = c.decoder_depth = 2;
     c.num_heads = 2;
     c.gated_mlp = true;
-    FourM model = FourM::fresh(c, small_table(), 5);
+    FourM model = create_model(c, small_table(), 5);
     // Fresh weights give nearly equal scores: make them differ.
     for (const auto& entry : model.parameters().entries())
       if (entry.trained && entry.value.dim() > 1) Tensor(entry.value).mul_(1.4);
@@ -63,7 +63,7 @@ class Generator : public testing::Test {
     plan.targets = {Target{"a", "maskgit", "cosine", "linear", "constant", 0, 4, temperature, guidance, {}},
                     Target{"words", "", "", "constant", "constant", 0, 1, temperature, guidance, {}},
                     Target{"b", "roar", "linear", "constant", "cosine", 0, 3, temperature, guidance, {}}};
-    return expand(plan, [&](const std::string& name) { return model_.modality(name); });
+    return expand(plan, model_.modalities());
   }
 
   std::vector<Canvas> run(std::vector<Canvas> canvases, const std::vector<Step>& plan, uint64_t seed = 1) const {
@@ -145,20 +145,21 @@ TEST_F(Generator, CachedTextEqualsTheWholeTextAtOnce) {
   ASSERT_TRUE(generate(model_, {step}, canvases, options));
 
   const at::NoGradGuard no_grad;
-  EncoderPacker inputs;
+  EncoderPacker inputs(model_.modalities());
   inputs.begin_sample();
   std::vector<int64_t> slots(16);
   std::iota(slots.begin(), slots.end(), int64_t{0});
   const auto& pixels = before.find("pixels")->data.values;
   inputs.add_values("pixels", at::from_blob(const_cast<float*>(pixels.data()), {16, 12}, at::kFloat), slots);
   inputs.add_ids("words", {ids_.start()}, {0});
-  DecoderPacker targets;
+  DecoderPacker targets(model_.modalities());
   targets.begin_sample();
   std::vector<int64_t> read{ids_.start()}, positions;
   read.insert(read.end(), written.begin(), written.end() - 1);
   for (size_t i = 0; i < read.size(); ++i) positions.push_back(static_cast<int64_t>(i));
   targets.add_sequence("words", read, positions, {});
-  const Tensor whole = model_.logits("words", model_.decode(targets.finish(), model_.encode(inputs.finish())).out);
+  const Tensor whole =
+      model_.decoder.logits("words", model_.decoder(targets.finish(), model_.encoder(inputs.finish())).out);
   ASSERT_EQ(static_cast<size_t>(whole.size(0)), stepwise.size());
   EXPECT_LE(test::largest_difference(at::cat(stepwise), whole), 1e-5);
 }
@@ -214,6 +215,24 @@ TEST_F(Generator, WeightsThatAreNotNumbersAreNamed) {
   }
 }
 
+TEST_F(Generator, TokensOutsideTheVocabularyAreNamed) {
+  const auto expect_error = [&](const Canvas& given, const std::vector<Step>& plan, const std::string& message) {
+    try {
+      run({given}, plan);
+      FAIL() << "accepted";
+    } catch (const Error& error) {
+      EXPECT_EQ(std::string(error.what()), message);
+    }
+  };
+  Canvas input = canvas(1, 0.4f);
+  input.at("b").data.ids[3] = 7;
+  input.at("b").known[3] = true;
+  expect_error(input, steps(), "modality 'b': token 7 is outside its vocabulary of 7");
+  Canvas start = canvas(1, 0.4f);
+  start.at("words").data.ids[1] = 40;  // the first token of the sequence that is generated
+  expect_error(start, {steps()[4]}, "modality 'words': token 40 is outside its vocabulary of 40");
+}
+
 TEST_F(Generator, NothingNeedBeKnown) {
   Canvas c;
   c.add_grid("a", 16);
@@ -261,7 +280,7 @@ TEST_F(Generator, APlanLimitsTheTokensOfAText) {
       return true;
     };
     std::vector<Canvas> canvases{start};
-    generate(model_, expand(plan, [&](const std::string& name) { return model_.modality(name); }), canvases, options);
+    generate(model_, expand(plan, model_.modalities()), canvases, options);
     return ids;
   };
   Canvas with_hole = canvas(1, 0.4f);

@@ -258,7 +258,7 @@ class OtherModalities : public PipelineTest {
     config.dim = 16;
     config.encoder_depth = config.decoder_depth = 1;
     config.num_heads = 2;
-    FourM::fresh(config, table, 1).save(folder);
+    save_model(create_model(config, table, 1), folder);
     write_file(folder / "modalities.yaml", "modalities:\n" + rows);
     fs::copy_file(root_ / "model/tokenizer.json", folder / "tokenizer.json");
     return Pipeline::open({.model = folder});

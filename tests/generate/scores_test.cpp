@@ -21,8 +21,10 @@ modalities:
   words: {kind: sequence, vocab_size: 40, max_tokens: 12}
 )";
 
+// The files are mapped: they can be read after the folder is removed.
 struct Opened {
   FourM reference, fast;
+  std::shared_ptr<const DraftModel> draft;  // null for other precisions than float32
 };
 
 // The same weights, plain and packed; the seed decides the options of the architecture too.
@@ -41,14 +43,15 @@ Opened open_both(uint64_t seed, Precision precision, at::ScalarType stored = at:
   c.num_register_tokens = coin() ? 2 : 0;
   ModalityTable table;
   table.extend(kTable, "the test's table");
-  FourM model = FourM::fresh(c, table, seed + weights);
+  FourM model = create_model(c, table, seed + weights);
   for (const auto& entry : model.parameters().entries())  // biases too: fresh ones are zero
     if (entry.trained && !entry.name.ends_with("norm.weight"))
       Tensor(entry.value).mul_(1.4).add_(entry.value.dim() == 1 ? 0.05 : 0);
   const fs::path folder = fs::temp_directory_path() / concat("fourm_both_", ::getpid());
-  model.save(folder, stored);
-  Opened opened{FourM::open(folder), FourM::open(folder, ModalityTable::official(), precision)};
-  fs::remove_all(folder);  // mapped files outlive their names
+  save_model(model, folder, stored);
+  const ModelFiles files = open_model_files(folder);
+  Opened opened{load_model(files), load_model(files, precision), draft_model(files, precision)};
+  fs::remove_all(folder);
   return opened;
 }
 
@@ -109,16 +112,18 @@ struct Result {
   std::vector<Tensor> scores;
 };
 
-Result run(const FourM& model, const Plan& plan, std::vector<Canvas> canvases, bool reference, const SequenceIds& ids) {
+Result run(const FourM& model, const Plan& plan, std::vector<Canvas> canvases, bool reference, const SequenceIds& ids,
+           std::shared_ptr<const DraftModel> draft = nullptr) {
   Result result;
   GenerateOptions options;
   options.reference = reference;
   options.filter = plan.filter();
   options.sequence_ids = ids;
+  options.draft = std::move(draft);
   options.on_scores = [&](int64_t, const std::vector<Tensor>&, const Tensor& guided) {
     result.scores.push_back(guided.clone());
   };
-  generate(model, expand(plan, [&](const std::string& name) { return model.modality(name); }), canvases, options);
+  generate(model, expand(plan, model.modalities()), canvases, options);
   result.canvases = std::move(canvases);
   return result;
 }
@@ -133,7 +138,7 @@ TEST(Scores, FastAndReferenceGiveTheSameOnRandomPlans) {
     const Plan plan = random_plan(random);
     const auto canvases = random_canvases(random, ids);
     const Result plain = run(models.reference, plan, canvases, true, ids),
-                 fast = run(models.fast, plan, canvases, false, ids);
+                 fast = run(models.fast, plan, canvases, false, ids, models.draft);
     ASSERT_EQ(plain.scores.size(), fast.scores.size());
     for (size_t i = 0; i < plain.scores.size(); ++i)
       EXPECT_LE(test::largest_difference(plain.scores[i], fast.scores[i]), 2e-4) << "step " << i;
@@ -143,39 +148,46 @@ TEST(Scores, FastAndReferenceGiveTheSameOnRandomPlans) {
   }
 }
 
-// A text that is alone is guessed by a draft. Whatever it guesses, the model's own scores decide.
-TEST(Scores, GuessesChangeNothing) {
+// The draft model proposes tokens of the last active sequence. The result does not depend on what it proposes: it is the
+// same without a draft model and with one of other weights.
+TEST(Scores, SpeculativeDecodingChangesNoToken) {
   SequenceIds ids;
   ids.sentinels = {4, 10};
   for (uint64_t seed = 0; seed < 24; ++seed) {
     SCOPED_TRACE(seed);
-    auto models = open_both(seed, Precision::kF32);
-    FourM slow = models.fast, misled = models.fast;
-    slow.draft_by(nullptr);
-    misled.draft_by([=] { return open_both(seed, Precision::kInt8, at::kFloat, 100).fast; });
+    const auto models = open_both(seed, Precision::kF32);
+    const auto wrong_draft =
+        std::make_shared<const DraftModel>([=] { return open_both(seed, Precision::kInt8, at::kFloat, 100).fast; });
     Random random(seed);
     Plan plan = random_plan(random);
     plan.targets = {plan.targets[1]};
     auto canvases = random_canvases(random, ids);
-    canvases.resize(1 + seed % 2, canvases.front());  // of two texts, the longer one ends alone
+    canvases.resize(1 + seed % 2, canvases.front());  // of two sequences, the longer one is decoded alone at the end
     canvases.back().key = seed;
-    const Result expected = run(slow, plan, canvases, false, ids);
-    for (const FourM* model : {&models.fast, &misled}) {
-      const Result guessed = run(*model, plan, canvases, false, ids);
-      ASSERT_EQ(guessed.scores.size(), expected.scores.size());
+    const Result expected = run(models.fast, plan, canvases, false, ids);
+    for (const auto& draft : {models.draft, wrong_draft}) {
+      const Result speculative = run(models.fast, plan, canvases, false, ids, draft);
+      ASSERT_EQ(speculative.scores.size(), expected.scores.size());
       for (size_t i = 0; i < expected.scores.size(); ++i)
-        EXPECT_TRUE(guessed.scores[i].equal(expected.scores[i])) << "token " << i;
+        EXPECT_TRUE(speculative.scores[i].equal(expected.scores[i])) << "token " << i;
       for (size_t i = 0; i < canvases.size(); ++i)
-        EXPECT_EQ(guessed.canvases[i].find("words")->data.ids, expected.canvases[i].find("words")->data.ids);
+        EXPECT_EQ(speculative.canvases[i].find("words")->data.ids, expected.canvases[i].find("words")->data.ids);
     }
   }
 }
 
-// Nearly all guesses of a model's own draft are right: the model reads its text in few goes.
-TEST(Scores, ADraftGuessesWell) {
+TEST(Scores, OnlyInferenceInFloat32HasADraftModel) {
+  EXPECT_TRUE(open_both(1, Precision::kF32).draft);
+  EXPECT_FALSE(open_both(1, Precision::kBf16).draft);
+  EXPECT_FALSE(open_both(1, Precision::kInt8).draft);
+  EXPECT_FALSE(draft_model(ModelFiles(), std::nullopt));
+}
+
+// Nearly all draft tokens are accepted, so few passes of the model generate a sequence.
+TEST(Scores, MostDraftTokensAreAccepted) {
   SequenceIds ids;
   ids.sentinels = {4, 10};
-  int right = 0, all = 0;
+  int accepted = 0, all = 0;
   for (uint64_t seed = 0; seed < 24; ++seed) {
     const auto models = open_both(seed, Precision::kF32);
     Random random(seed);
@@ -186,18 +198,18 @@ TEST(Scores, ADraftGuessesWell) {
     const auto scores = sequence_scores(models.fast, "words", {pointers, passes, ids}, 12);
     std::vector<int64_t> text{ids.start()};
     for (int64_t t = 0; t < 11; ++t, ++all) {
-      const Tensor draft = scores->draft({0}, t, {text.back()}), own = scores->read({0}, t, {text.back()});
-      ASSERT_TRUE(draft.defined());
-      EXPECT_FALSE(draft.equal(own)) << "the draft is the model itself";
+      const Tensor draft = scores->read(models.draft->get(), {0}, t, {text.back()}),
+                   own = scores->read(models.fast, {0}, t, {text.back()});
+      EXPECT_FALSE(draft.equal(own)) << "the draft model is the model itself";
       text.push_back(own.argmax().item<int64_t>());
-      right += draft.argmax().item<int64_t>() == text.back();
+      accepted += draft.argmax().item<int64_t>() == text.back();
     }
   }
-  EXPECT_GE(right, 0.9 * all);
+  EXPECT_GE(accepted, 0.9 * all);
 }
 
-// Several tokens in one go are worth as much as one after the other, and a row can read on from an earlier place.
-TEST(Scores, TokensCanBeReadAtOnceAndAnew) {
+// Several tokens in one pass have the scores of one token after the other, and a row can continue from an earlier position.
+TEST(Scores, TokensCanBeReadTogetherAndReplaced) {
   SequenceIds ids;
   ids.sentinels = {4, 10};
   for (uint64_t seed = 0; seed < 6; ++seed) {
@@ -212,14 +224,15 @@ TEST(Scores, TokensCanBeReadAtOnceAndAnew) {
     const InferenceGuard inference;
     const auto one = sequence_scores(models.fast, "words", views, 6),
                other = sequence_scores(models.fast, "words", views, 6),
-               plain = sequence_scores_plainly(models.reference, "words", views);
-    one->read({0, 1}, 0, {4, 4});
-    other->read({0, 1}, 0, {4, 20, 21, 22, 4, 23, 24, 25});  // all but the first are read anew below
-    plain->read({0, 1}, 0, {4, 20, 21, 22, 4, 23, 24, 25});
-    const Tensor first = one->read({0, 1}, 1, {20, 23}), second = one->read({0, 1}, 2, {30, 31}),
-                 both = other->read({0, 1}, 1, {20, 30, 23, 31});
+               plain = reference_sequence_scores("words", views);
+    one->read(models.fast, {0, 1}, 0, {4, 4});
+    other->read(models.fast, {0, 1}, 0, {4, 20, 21, 22, 4, 23, 24, 25});  // all but the first are replaced below
+    plain->read(models.reference, {0, 1}, 0, {4, 20, 21, 22, 4, 23, 24, 25});
+    const Tensor first = one->read(models.fast, {0, 1}, 1, {20, 23}),
+                 second = one->read(models.fast, {0, 1}, 2, {30, 31}),
+                 both = other->read(models.fast, {0, 1}, 1, {20, 30, 23, 31});
     EXPECT_TRUE(both.equal(at::stack({first, second}, 1).flatten(0, 1)));
-    EXPECT_LE(test::largest_difference(both, plain->read({0, 1}, 1, {20, 30, 23, 31})), 1e-4);
+    EXPECT_LE(test::largest_difference(both, plain->read(models.reference, {0, 1}, 1, {20, 30, 23, 31})), 1e-4);
   }
 }
 

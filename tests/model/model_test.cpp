@@ -3,7 +3,8 @@
 
 #include "fourm/core/json.h"
 #include "fourm/core/log.h"
-#include "fourm/model/fourm.h"
+#include "fourm/core/strings.h"
+#include "fourm/model/model_file.h"
 #include "tests/support/compare.h"
 #include "tests/support/fixtures.h"
 
@@ -36,6 +37,11 @@ ModelConfig tiny_config() {
   return c;
 }
 
+Modality tiny_modalities(const std::string& name) {
+  static const ModalityTable table = tiny_table();
+  return tiny_config().modality(name, table);
+}
+
 Batch tiny_batch() {
   MaskedSample a, b;
   a.inputs = {{"pixels", {}, std::vector<float>(24, 0.3f), 12, {0, 3}},
@@ -45,12 +51,12 @@ Batch tiny_batch() {
   a.targets = {{"learned", {2, 1, 3}, {}, 0, {0, 1, 3}}, {"words", {1, 4, 2, 5}, {}, 0, {}}};
   b.inputs = {{"vectors", {}, {0.5f, -1, 2, 0, 1, 1}, 3, {0, 1}}, {"learned", {3}, {}, 0, {2}}};
   b.targets = {{"grid", {0, 2}, {}, 0, {3, 0}}};
-  return pack({a, b});
+  return pack({a, b}, tiny_modalities);
 }
 
 // Every parameter of every kind: layers with and without bias, gated and plain, QK-norm, registers, all embeddings.
 void expect_gradients(ModelConfig config) {
-  FourM model = FourM::fresh(config, tiny_table(), 3, at::kDouble);
+  FourM model = create_model(config, tiny_table(), 3, at::kDouble);
   model.parameters().make_trainable();
   for (const auto& entry : model.parameters().entries()) {
     if (!entry.trained) continue;
@@ -94,7 +100,7 @@ TEST(Model, GradientsEqualFiniteDifferences) {
 }
 
 TEST(Model, PackedLossEqualsTheSamplesApart) {
-  const FourM model = FourM::fresh(tiny_config(), tiny_table(), 3);
+  const FourM model = create_model(tiny_config(), tiny_table(), 3);
   const at::NoGradGuard no_grad;
   MaskedSample a, b;
   a.inputs = {{"grid", {1, 4}, {}, 0, {1, 2}}};
@@ -102,14 +108,14 @@ TEST(Model, PackedLossEqualsTheSamplesApart) {
   b.inputs = {{"words", {5, 2, 3}, {}, 0, {0, 1, 2}}};
   b.targets = {{"grid", {2}, {}, 0, {3}}};
   const auto loss = [&](const std::vector<MaskedSample>& samples) {
-    return model.loss(pack(samples)).parts.at("grid").loss;
+    return model.loss(pack(samples, tiny_modalities)).parts.at("grid").loss;
   };
   EXPECT_NEAR(loss({a, b}), (loss({a}) + loss({b})) / 2, 1e-6);
 }
 
 // Where nothing is learned, the encoder takes some samples at a time.
 TEST(Model, SamplesEncodeTheSameInAnyCompany) {
-  const FourM model = FourM::fresh(tiny_config(), tiny_table(), 3);
+  const FourM model = create_model(tiny_config(), tiny_table(), 3);
   std::vector<MaskedSample> samples(120);
   for (size_t i = 0; i < samples.size(); ++i) {
     const auto id = static_cast<int64_t>(i);
@@ -118,30 +124,30 @@ TEST(Model, SamplesEncodeTheSameInAnyCompany) {
     samples[i].inputs = {{"grid", {id % 5, id / 5 % 5, id / 25}, {}, 0, {0, 1, 3}}, {"words", words, {}, 0, places}};
     samples[i].targets = {{"grid", {2}, {}, 0, {2}}};
   }
-  const Encoded learning = model.encode(pack(samples).inputs);
+  const Encoded learning = model.encoder(pack(samples, tiny_modalities).inputs);
   const at::NoGradGuard no_grad;
-  const Encoded together = model.encode(pack(samples).inputs);
-  EXPECT_LE(test::largest_difference(together.context, learning.context), 1e-5);
+  const Encoded together = model.encoder(pack(samples, tiny_modalities).inputs);
+  EXPECT_LE(test::largest_difference(together.out, learning.out), 1e-5);
   int64_t row = 0;
   for (size_t i = 0; i < samples.size(); ++i) {
-    const Encoded alone = model.encode(pack({samples[i]}).inputs);
+    const Encoded alone = model.encoder(pack({samples[i]}, tiny_modalities).inputs);
     const int64_t rows = alone.lengths[0];
     ASSERT_EQ(together.lengths[i], rows);
-    EXPECT_LE(test::largest_difference(together.context.slice(0, row, row + rows), alone.context), 1e-5) << i;
+    EXPECT_LE(test::largest_difference(together.out.slice(0, row, row + rows), alone.out), 1e-5) << i;
     row += rows;
   }
-  ASSERT_EQ(together.context.size(0), row);
+  ASSERT_EQ(together.out.size(0), row);
   ASSERT_GT(row, 1000) << "or all were taken at once";
 }
 
 // Of three modalities that the model writes, "grid" has no target: it counts as 0 in the mean, and not among the tokens.
 TEST(Model, TotalLossIsTheMeanOverAllModalitiesOrOverTokens) {
-  const FourM model = FourM::fresh(tiny_config(), tiny_table(), 3);
+  const FourM model = create_model(tiny_config(), tiny_table(), 3);
   const at::NoGradGuard no_grad;
   MaskedSample sample;
   sample.inputs = {{"grid", {1, 4}, {}, 0, {1, 2}}};
   sample.targets = {{"learned", {2, 1, 3}, {}, 0, {0, 1, 3}}, {"words", {1, 4, 2, 5, 3}, {}, 0, {}}};
-  const Batch batch = pack({sample});
+  const Batch batch = pack({sample}, tiny_modalities);
   const Loss mean = model.loss(batch), tokens = model.loss(batch, LossKind::kToken),
              by_vocab = model.loss(batch, LossKind::kTokenByVocab);
   const auto &learned = mean.parts.at("learned"), &words = mean.parts.at("words");
@@ -159,7 +165,7 @@ TEST(Model, SequencesPredictTheNextTokenFromPlaceZero) {
   MaskedSample sample;
   sample.inputs = {{"grid", {1, 4}, {}, 0, {1, 2}}};
   sample.targets = {{"words", {1, 4, 2, 5, 3}, {}, 0, {}}};
-  const Batch batch = pack({sample});
+  const Batch batch = pack({sample}, tiny_modalities);
   ASSERT_EQ(batch.targets.groups.size(), 1u);
   const auto& words = batch.targets.groups[0];
   EXPECT_TRUE(words.ids.equal(at::tensor({1, 4, 2, 5}, at::kLong))) << words.ids;
@@ -172,7 +178,7 @@ TEST(Model, PositionsOfSequencesMayBeLearned) {
     ModalityTable table = tiny_table();
     if (learned)
       table.extend("modalities: {words: {kind: sequence, vocab_size: 6, max_tokens: 8, positions: learned}}", "test");
-    FourM model = FourM::fresh(tiny_config(), table, 3, at::kDouble);
+    FourM model = create_model(tiny_config(), table, 3, at::kDouble);
     model.parameters().make_trainable();
     int found = 0;
     for (const auto& entry : model.parameters().entries())
@@ -189,7 +195,7 @@ TEST(Model, LoadSaveLoadIsBitEqual) {
     const fs::path folder = test::fixture_root() / "transformer" / name;
     if (!fs::exists(folder / "model.safetensors")) continue;
     const fs::path copy = fs::temp_directory_path() / ("fourm_saved_" + std::string(name));
-    FourM::open(folder).save(copy);
+    save_model(load_model(folder), copy);
     const auto before = test::read_all(folder / "model.safetensors"),
                after = test::read_all(copy / "model.safetensors");
     ASSERT_EQ(before.size(), after.size()) << name;
@@ -197,7 +203,7 @@ TEST(Model, LoadSaveLoadIsBitEqual) {
     EXPECT_EQ(SafetensorsFile::open(copy / "model.safetensors").metadata(),
               SafetensorsFile::open(folder / "model.safetensors").metadata())
         << name;
-    EXPECT_NO_THROW(FourM::open(copy)) << name;
+    EXPECT_NO_THROW(load_model(copy)) << name;
     fs::remove_all(copy);
   }
 }
@@ -233,18 +239,18 @@ TEST(Model, OneFileWithItsConfigInTheHeaderLoads) {
   tensors.push_back(shared);
   const fs::path copy = fs::temp_directory_path() / "fourm_single.safetensors";
   write_safetensors(copy, tensors, header);
-  const FourM one = FourM::open(copy), two = FourM::open(folder);
+  const FourM one = load_model(copy), two = load_model(folder);
   EXPECT_EQ(one.parameters().entries().size(), two.parameters().entries().size());
   EXPECT_EQ(one.config().num_register_tokens, 3);
   fs::remove(copy);
 }
 
 TEST(Model, HalfPrecisionFilesLoad) {
-  const FourM model = FourM::fresh(tiny_config(), tiny_table(), 3);
+  const FourM model = create_model(tiny_config(), tiny_table(), 3);
   for (const auto type : {at::kHalf, at::kBFloat16}) {
     const fs::path copy = fs::temp_directory_path() / "fourm_half";
-    model.save(copy, type);
-    const FourM loaded = FourM::open(copy);
+    save_model(model, copy, type);
+    const FourM loaded = load_model(copy);
     EXPECT_LE(test::largest_difference(loaded.parameters().find("mask_token"), model.parameters().find("mask_token")),
               1e-3);
     EXPECT_EQ(loaded.parameters().find("mask_token").scalar_type(), at::kFloat);
@@ -254,9 +260,9 @@ TEST(Model, HalfPrecisionFilesLoad) {
 
 // What Python's load_file and save_file make of a model: the metadata with the second names of tied tensors are gone.
 TEST(Model, FilesWithoutMetadataKeepTheirTies) {
-  const FourM model = FourM::fresh(tiny_config(), tiny_table(), 3);
+  const FourM model = create_model(tiny_config(), tiny_table(), 3);
   const fs::path copy = fs::temp_directory_path() / "fourm_untied";
-  model.save(copy);
+  save_model(model, copy);
   const auto original = test::read_all(copy / "model.safetensors");
   const std::string head = "decoder_embeddings.words.to_logits.weight",
                     table = "decoder_embeddings.words.token_emb.weight";
@@ -267,7 +273,7 @@ TEST(Model, FilesWithoutMetadataKeepTheirTies) {
       for (const auto& [name, value] : original)
         tensors.emplace_back(other_name && name == head ? table : name, value.to(type));
       save_tensors(copy / "model.safetensors", tensors);
-      const FourM loaded = FourM::open(copy, tiny_table());
+      const FourM loaded = load_model(copy, tiny_table());
       const Tensor expected = original.at(head).to(type).to(at::kFloat);
       EXPECT_TRUE(loaded.parameters().find(head).equal(expected)) << type;
       EXPECT_TRUE(loaded.parameters().find(table).is_same(loaded.parameters().find(head))) << type;
@@ -275,7 +281,7 @@ TEST(Model, FilesWithoutMetadataKeepTheirTies) {
       const double loss = loaded.loss(tiny_batch()).total.item<double>();
       EXPECT_NEAR(loss, model.loss(tiny_batch()).total.item<double>(), 0.05) << type;
       for (const auto precision : {Precision::kF32, Precision::kBf16, Precision::kInt8})
-        EXPECT_NEAR(FourM::open(copy, tiny_table(), precision).loss(tiny_batch()).total.item<double>(), loss, 0.05)
+        EXPECT_NEAR(load_model(copy, tiny_table(), precision).loss(tiny_batch()).total.item<double>(), loss, 0.05)
             << type;
     }
   fs::remove_all(copy);
@@ -284,7 +290,7 @@ TEST(Model, FilesWithoutMetadataKeepTheirTies) {
 // The error of opening a model folder.
 std::string refusal_of(const fs::path& folder) {
   try {
-    FourM::open(folder, tiny_table());
+    load_model(folder, tiny_table());
   } catch (const Error& error) {
     return error.what();
   }
@@ -292,9 +298,9 @@ std::string refusal_of(const fs::path& folder) {
 }
 
 TEST(Model, ShardsAreOneModel) {
-  const FourM model = FourM::fresh(tiny_config(), tiny_table(), 3);
+  const FourM model = create_model(tiny_config(), tiny_table(), 3);
   const fs::path copy = fs::temp_directory_path() / "fourm_shards";
-  model.save(copy);
+  save_model(model, copy);
   NamedTensors parts[2];
   Json map = Json::object();
   const auto original = test::read_all(copy / "model.safetensors");
@@ -308,7 +314,7 @@ TEST(Model, ShardsAreOneModel) {
   fs::remove(copy / "model.safetensors");
   const fs::path index = copy / "model.safetensors.index.json";
   write_json(index, {{"metadata", {{"total_size", 1}}}, {"weight_map", map}});
-  const FourM loaded = FourM::open(copy, tiny_table());
+  const FourM loaded = load_model(copy, tiny_table());
   for (const auto& entry : model.parameters().entries())
     EXPECT_TRUE(loaded.parameters().find(entry.name).equal(entry.value)) << entry.name;
 
@@ -327,9 +333,9 @@ TEST(Model, ShardsAreOneModel) {
 }
 
 TEST(Model, WrappersAndPointersAreNamed) {
-  const FourM model = FourM::fresh(tiny_config(), tiny_table(), 3);
+  const FourM model = create_model(tiny_config(), tiny_table(), 3);
   const fs::path copy = fs::temp_directory_path() / "fourm_wrapped";
-  model.save(copy);
+  save_model(model, copy);
   const auto original = test::read_all(copy / "model.safetensors");
   const auto refusal = [&] { return refusal_of(copy); };
   for (const auto& [prefix, wrapper] :
@@ -348,9 +354,9 @@ TEST(Model, WrappersAndPointersAreNamed) {
 }
 
 TEST(Model, EveryWrongTensorIsNamedAtOnce) {
-  const FourM model = FourM::fresh(tiny_config(), tiny_table(), 3);
+  const FourM model = create_model(tiny_config(), tiny_table(), 3);
   const fs::path copy = fs::temp_directory_path() / "fourm_broken";
-  model.save(copy);
+  save_model(model, copy);
   auto file = SafetensorsFile::open(copy / "model.safetensors");
   auto tensors = file.tensors();
   std::erase_if(tensors,
@@ -360,7 +366,7 @@ TEST(Model, EveryWrongTensorIsNamedAtOnce) {
   write_safetensors(copy / "model.safetensors.new", tensors, file.metadata());
   fs::rename(copy / "model.safetensors.new", copy / "model.safetensors");
   try {
-    FourM::open(copy);
+    load_model(copy);
     FAIL() << "accepted";
   } catch (const Error& error) {
     const std::string text = error.what();
@@ -373,8 +379,8 @@ TEST(Model, EveryWrongTensorIsNamedAtOnce) {
 }
 
 TEST(Model, FreshWeightsFollowTheSeedAndThePaper) {
-  const FourM a = FourM::fresh(tiny_config(), tiny_table(), 3), b = FourM::fresh(tiny_config(), tiny_table(), 3),
-              c = FourM::fresh(tiny_config(), tiny_table(), 4);
+  const FourM a = create_model(tiny_config(), tiny_table(), 3), b = create_model(tiny_config(), tiny_table(), 3),
+              c = create_model(tiny_config(), tiny_table(), 4);
   const auto weight = [](const FourM& m) { return m.parameters().find("encoder.0.attn.qkv.weight"); };
   EXPECT_TRUE(at::equal(weight(a), weight(b)));
   EXPECT_FALSE(at::equal(weight(a), weight(c)));
@@ -384,15 +390,92 @@ TEST(Model, FreshWeightsFollowTheSeedAndThePaper) {
   EXPECT_EQ(a.parameters().find("encoder.0.attn.qkv.bias").abs().max().item<double>(), 0);
   EXPECT_NEAR(a.parameters().find("encoder_embeddings.words.token_emb.weight").std().item<double>(), 0.02, 0.008);
   // Encoder and decoder share the modality embedding; a head is its decoder's token embedding.
-  EXPECT_TRUE(a.input("grid").mod_emb.is_same(a.output("grid").mod_emb));
-  EXPECT_TRUE(a.output("words").token_emb.weight.is_same(a.output("words").to_logits.weight));
+  EXPECT_TRUE(a.encoder.embedding("grid").mod_emb.is_same(a.decoder.embedding("grid").mod_emb));
+  const DecoderEmbedding& words = a.decoder.embedding("words");
+  EXPECT_TRUE(words.token_emb.weight.is_same(words.to_logits.weight));
 }
 
-TEST(Model, TokensOutsideTheVocabularyAreRefused) {
-  const FourM model = FourM::fresh(tiny_config(), tiny_table(), 3);
+// The error of packing a batch; "accepted" when there is none.
+std::string pack_error(const MaskedSample& sample) {
+  try {
+    pack({sample}, tiny_modalities);
+  } catch (const Error& error) {
+    return error.what();
+  }
+  return "accepted";
+}
+
+TEST(Batch, IdsOutsideTheVocabularyAreRefusedWithModalityAndId) {
+  const auto expect = [](const MaskedSample& sample, const std::string& message) {
+    EXPECT_EQ(pack_error(sample), message);
+  };
+  const std::string grid = "modality 'grid': token ", words = "modality 'words': token ",
+                    of_grid = " is outside its vocabulary of 5", of_words = " is outside its vocabulary of 6";
+  for (const int64_t id : {int64_t{-1}, int64_t{5}, int64_t{1} << 40}) {
+    expect({.inputs = {{"grid", {4, id}, {}, 0, {0, 1}}}, .targets = {}}, concat(grid, id, of_grid));
+    expect({.inputs = {}, .targets = {{"grid", {0, id}, {}, 0, {0, 1}}}}, concat(grid, id, of_grid));
+  }
+  for (const int64_t id : {-1, 6}) {
+    expect({.inputs = {{"words", {id}, {}, 0, {0}}}, .targets = {}}, concat(words, id, of_words));
+    for (const std::vector<int64_t>& ids : {std::vector<int64_t>{id, 1, 2}, {1, id, 2}, {1, 2, id}})
+      expect({.inputs = {}, .targets = {{"words", ids, {}, 0, {}}}}, concat(words, id, of_words));
+  }
+  expect({.inputs = {{"grid", {0, 4}, {}, 0, {0, 3}}}, .targets = {{"words", {0, 5}, {}, 0, {}}}}, "accepted");
+}
+
+TEST(Batch, PositionsBeyondTheTableAreRefused) {
+  const auto expect = [](const MaskedSample& sample, const std::string& message) {
+    EXPECT_EQ(pack_error(sample), message);
+  };
+  expect({.inputs = {{"grid", {1}, {}, 0, {4}}}, .targets = {}},
+         "modality 'grid': position 4 is beyond the 4 that the model knows; use fewer tokens");
+  expect({.inputs = {}, .targets = {{"grid", {1}, {}, 0, {4}}}},
+         "modality 'grid': position 4 is beyond the 4 that the model knows; use fewer tokens");
+  expect({.inputs = {{"pixels", {}, std::vector<float>(12), 12, {-1}}}, .targets = {}},
+         "modality 'pixels': position -1 is negative");
+  expect({.inputs = {{"words", {1}, {}, 0, {512}}}, .targets = {}},
+         "modality 'words': position 512 is beyond the 512 that the model knows; use fewer tokens");
+}
+
+// Of a long text the decoder reads positions beyond max_length as 0, as the original does.
+TEST(Batch, LongTargetsArePacked) {
   MaskedSample sample;
-  sample.inputs = {{"grid", {5}, {}, 0, {1}}};
-  EXPECT_THROW(model.loss(pack({sample})), Error);
+  sample.inputs = {{"grid", {1}, {}, 0, {0}}};
+  sample.targets = {{"words", std::vector<int64_t>(700, 1), {}, 0, {}}};
+  const FourM model = create_model(tiny_config(), tiny_table(), 3);
+  EXPECT_TRUE(std::isfinite(model.loss(pack({sample}, tiny_modalities)).total.item<double>()));
+}
+
+// An encoder alone has the outputs of the whole model, from any layout of the files, and needs no tensor of the decoder.
+TEST(Encoder, LoadsWithoutTheDecoder) {
+  const FourM model = create_model(tiny_config(), tiny_table(), 3);
+  const fs::path folder = fs::temp_directory_path() / "fourm_encoder";
+  save_model(model, folder);
+  const at::NoGradGuard no_grad;
+  const EncoderBatch inputs = tiny_batch().inputs;
+  const Tensor expected = model.encoder(inputs).out;
+  const auto expect_same = [&](const EncoderModel& loaded) {
+    EXPECT_TRUE(loaded.encoder(inputs).out.equal(expected));
+    EXPECT_EQ(loaded.encoder.modalities(), model.encoder.modalities());
+    EXPECT_EQ(loaded.encoder.width(), 8);
+    EXPECT_EQ(loaded.encoder.register_tokens(), 2);
+    for (const auto& entry : loaded.parameters->entries())
+      EXPECT_TRUE(!entry.name.starts_with("decoder") || entry.name.ends_with("mod_emb")) << entry.name;
+  };
+  expect_same(load_encoder(folder));
+  EncoderModel trainable = load_encoder(folder);
+  trainable.parameters->make_trainable();
+  EXPECT_LE(test::largest_difference(load_encoder(folder, tiny_table(), Precision::kF32).encoder(inputs).out, expected),
+            1e-4);
+
+  NamedTensors kept;  // the encoder's tensors only; shared modality embeddings lie under the decoder's name
+  for (const auto& [name, value] : test::read_all(folder / "model.safetensors"))
+    if (name.ends_with("mod_emb") || (!name.starts_with("decoder") && name != "mask_token"))
+      kept.emplace_back(name, value);
+  save_tensors(folder / "model.safetensors", kept);
+  expect_same(load_encoder(folder));
+  EXPECT_THROW(load_model(folder), Error);
+  fs::remove_all(folder);
 }
 
 }  // namespace

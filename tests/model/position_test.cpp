@@ -1,5 +1,5 @@
 // The position tables that we make are those that official files hold.
-#include "fourm/model/fourm.h"
+#include "fourm/model/model_file.h"
 #include "tests/support/compare.h"
 #include "tests/support/fixtures.h"
 
@@ -10,7 +10,7 @@ TEST(Positions, TablesEqualTheOriginals) {
   for (const char* name : {"forward_21", "variant_gelu_bias"}) {
     const fs::path folder = test::fixture_root() / "transformer" / name;
     FOURM_NEEDS(folder);
-    const FourM ours = FourM::fresh(read_model_config(folder / "config.json"), ModalityTable::official(), 1);
+    const FourM ours = create_model(read_model_config(folder / "config.json"), ModalityTable::official(), 1);
     const auto stored = test::read_all(folder / "model.safetensors");
     int tables = 0;
     for (const auto& entry : ours.parameters().entries())

@@ -4,8 +4,8 @@
 #include <unistd.h>
 
 #include "fourm/io/weights.h"
-#include "fourm/model/fourm.h"
 #include "fourm/model/inspect.h"
+#include "fourm/model/model_file.h"
 #include "fourm/model/training_checkpoint.h"
 #include "tests/support/fixtures.h"
 #include "tests/support/torch_archive.h"
@@ -67,7 +67,7 @@ TEST(TorchModelFolder, PytorchModelBinBesideAConfigIsOpened) {
   fs::copy_file(original / "config.json", folder / "config.json");
   write_file(folder / "pytorch_model.bin",
              test::checkpoint_of(SafetensorsFile::open(original / "model.safetensors"), {}));
-  const FourM model = FourM::open(folder), expected = FourM::open(original);
+  const FourM model = load_model(folder), expected = load_model(original);
   for (const auto& entry : expected.parameters().entries())
     EXPECT_TRUE(at::equal(model.parameters().find(entry.name), entry.value)) << entry.name;
   fs::remove_all(folder);

@@ -2,7 +2,7 @@
 #include <unistd.h>
 
 #include "fourm/core/file.h"
-#include "fourm/model/fourm.h"
+#include "fourm/model/model_file.h"
 #include "fourm/parity/cases.h"
 #include "tests/support/damage.h"
 #include "tests/support/fixtures.h"
@@ -35,10 +35,10 @@ class Damage : public testing::Test {
 };
 
 TEST_F(Damage, ConfigsOfModels) {
-  expect_refusals("config.json", 1 << 20, 100, [&] { FourM::open(folder_); });
+  expect_refusals("config.json", 1 << 20, 100, [&] { load_model(folder_); });
 }
 TEST_F(Damage, HeadersOfWeights) {
-  expect_refusals("model.safetensors", 2000, 100, [&] { FourM::open(folder_); });
+  expect_refusals("model.safetensors", 2000, 100, [&] { load_model(folder_); });
 }
 TEST_F(Damage, ParityCases) {
   expect_refusals("case.json", 1 << 20, 30, [&] { run_forward_case(folder_); });

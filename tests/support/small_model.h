@@ -1,7 +1,7 @@
 // A small model of every kind of input, with fresh weights and its tokenizers, and files that it reads.
 #pragma once
 
-#include "fourm/model/fourm.h"
+#include "fourm/model/model_file.h"
 #include "fourm/text/wordpiece_trainer.h"
 #include "tests/support/small_tokenizers.h"
 
@@ -25,7 +25,7 @@ inline void write_small_model(const fs::path& folder) {
   model.dim = 16;
   model.encoder_depth = model.decoder_depth = 1;
   model.num_heads = 2;
-  FourM::fresh(model, modalities, 1).save(folder);
+  save_model(create_model(model, modalities, 1), folder);
   write_file(folder / "modalities.yaml", table);
   Tokenizer::create(small_image_tokenizer(), 2).save(folder / "tokenizers/tok_rgb@32");
   Tokenizer::create(small_vector_tokenizer(), 3).save(folder / "tokenizers/tok_global@32");

@@ -1,0 +1,79 @@
+#include "fourm/model/decoder.h"
+
+#include "fourm/core/error.h"
+#include "fourm/core/strings.h"
+
+namespace fourm {
+
+Decoder::Decoder(const Scope& root, const ModelConfig& config, const ModalityTable& table, bool tie_heads) {
+  for (const auto& name : config.domains_out) {
+    const Modality modality = config.modality(name, table);
+    if (!has_token_ids(modality)) continue;
+    const Scope scope = root["decoder_embeddings"][name];
+    // A file with one of the two has them tied, whether or not its metadata say so.
+    const std::string embedding = scope.path("token_emb.weight"), head = scope.path("to_logits.weight");
+    if (tie_heads || !root.source_has(embedding) || !root.source_has(head)) root.share(embedding, head);
+    embeddings_.emplace(name, DecoderEmbedding(scope, modality, config.dim));
+  }
+  proj_context_ = Linear(root["decoder_proj_context"], config.dim, config.dim, true);
+  const BlockConfig block = block_config(config);
+  for (int64_t i = 0; i < config.decoder_depth; ++i) blocks_.emplace_back(root["decoder"][i], block);
+  norm_ = LayerNorm(root["decoder_norm"], config.dim, config.norm_bias);
+  mask_token_ = root.parameter("mask_token", {1, 1, config.dim}, Init::normal(0.02));
+}
+
+const DecoderEmbedding& Decoder::embedding(const std::string& name) const {
+  const auto found = embeddings_.find(name);
+  check(found != embeddings_.end(), "the model does not write ", printable(name), "; it writes ",
+        join(modalities(), ", "));
+  return found->second;
+}
+
+std::vector<std::string> Decoder::modalities() const {
+  std::vector<std::string> names;
+  for (const auto& item : embeddings_) names.push_back(item.first);
+  return names;
+}
+
+Tensor Decoder::context(const Encoded& encoded) const {
+  if (encoded.out.size(0) == 0) return encoded.out;  // nothing is known: cross-attention adds nothing
+  return proj_context_(encoded.out) + encoded.positions;
+}
+
+Decoded Decoder::embed(const DecoderBatch& batch) const {
+  std::vector<Tensor> tokens, positions;
+  for (const auto& group : batch.groups) {
+    const DecoderEmbedding& e = embedding(group.modality);
+    tokens.push_back(group.ids.defined() ? e.tokens(group.ids)
+                                         : mask_token_[0].expand({group.positions.size(0), mask_token_.size(2)}));
+    positions.push_back(e.positions(group.positions));
+  }
+  if (tokens.empty()) {
+    const Tensor none = at::zeros({0, mask_token_.size(2)}, mask_token_.options());
+    return {none, none, none};
+  }
+  return {concatenated(tokens).index_select(0, batch.order), concatenated(positions).index_select(0, batch.order), {}};
+}
+
+Decoded Decoder::operator()(const DecoderBatch& batch, const Encoded& encoded) const {
+  Decoded result = embed(batch);
+  const Tensor memory = context(encoded);
+  auto across = AttentionLayout::across(batch.lengths, encoded.lengths);
+  if (!blocks_.empty() && !blocks_.front().cross_attn.proj.bias.defined())  // an empty context adds nothing
+    while (!across.segments.empty() && across.segments.back().k_begin == across.segments.back().k_end)
+      across.segments.pop_back();
+  Tensor y = result.tokens + result.positions;  // [M, D]
+  std::shared_ptr<const NormalizedContext> normalized;
+  if (!blocks_.empty() && blocks_.front().uses_absorbed_attention(across))
+    normalized = std::make_shared<NormalizedContext>(memory, blocks_.front().context_norm.epsilon, across);
+  for (const auto& block : blocks_)
+    y = block(y, normalized ? CrossAttention::Keys{{}, {}, normalized} : block.keys(memory), batch.within, across);
+  result.out = norm_(y);
+  return result;
+}
+
+Tensor Decoder::logits(const std::string& modality, const Tensor& out) const {
+  return embedding(modality).to_logits(out);
+}
+
+}  // namespace fourm

@@ -1,0 +1,122 @@
+#include "fourm/model/encoder.h"
+
+#include "fourm/core/error.h"
+#include "fourm/core/strings.h"
+
+namespace fourm {
+namespace {
+
+// Row order that puts `count` register rows (which follow all `total` token rows) before the tokens of each sample.
+Tensor order_with_registers(const Tensor& order, const std::vector<int64_t>& lengths, int64_t total, int64_t count) {
+  std::vector<Tensor> parts;
+  const Tensor registers = at::arange(total, total + count, at::kLong);
+  int64_t begin = 0;
+  for (const int64_t n : lengths) {
+    parts.push_back(registers);
+    parts.push_back(order.slice(0, begin, begin + n));
+    begin += n;
+  }
+  return at::cat(parts);
+}
+
+// Rows that are encoded together in inference mode: matrix multiplications are no faster with more, and activations take
+// less memory.
+constexpr int64_t kRowsTogether = 384;
+
+// Consecutive samples and their rows.
+struct Samples {
+  int64_t begin, end;
+  std::vector<int64_t> lengths;
+};
+
+// All samples in groups of at least `rows` rows, except the last.
+std::vector<Samples> grouped(const std::vector<int64_t>& lengths, int64_t rows) {
+  std::vector<Samples> groups;
+  int64_t end = 0;
+  for (const int64_t n : lengths) {
+    if (groups.empty() || end - groups.back().begin >= rows) groups.push_back({end, end, {}});
+    groups.back().lengths.push_back(n);
+    groups.back().end = end += n;
+  }
+  return groups;
+}
+
+}  // namespace
+
+BlockConfig block_config(const ModelConfig& c) {
+  return {.width = c.dim,
+          .heads = c.num_heads,
+          .mlp_hidden = c.mlp_hidden(),
+          .qkv_bias = c.qkv_bias,
+          .proj_bias = c.proj_bias,
+          .mlp_bias = c.mlp_bias,
+          .norm_bias = c.norm_bias,
+          .gated_mlp = c.gated_mlp,
+          .qk_norm = c.qk_norm,
+          .activation = c.act_layer == "GELU" ? Activation::kGelu : Activation::kSilu};
+}
+
+Encoder::Encoder(const Scope& root, const ModelConfig& config, const ModalityTable& table) {
+  for (const auto& name : config.domains_in) {
+    const Modality modality = config.modality(name, table);
+    const Scope scope = root["encoder_embeddings"][name];
+    if (config.share_modality_embeddings && has_token_ids(modality) && contains(config.domains_out, name))
+      root.share(scope.path("mod_emb"), root["decoder_embeddings"][name].path("mod_emb"));
+    embeddings_.emplace(name, EncoderEmbedding(scope, modality, config.dim));
+  }
+  const BlockConfig block = block_config(config);
+  for (int64_t i = 0; i < config.encoder_depth; ++i) blocks_.emplace_back(root["encoder"][i], block);
+  norm_ = LayerNorm(root["encoder_norm"], config.dim, config.norm_bias);
+  if (config.num_register_tokens > 0)
+    register_tokens_ =
+        root.parameter("register_tokens", {1, config.num_register_tokens, config.dim}, Init::normal(0.02));
+}
+
+const EncoderEmbedding& Encoder::embedding(const std::string& name) const {
+  const auto found = embeddings_.find(name);
+  check(found != embeddings_.end(), "the model does not read ", printable(name), "; it reads ",
+        join(modalities(), ", "));
+  return found->second;
+}
+
+std::vector<std::string> Encoder::modalities() const {
+  std::vector<std::string> names;
+  for (const auto& item : embeddings_) names.push_back(item.first);
+  return names;
+}
+
+Encoded Encoder::operator()(const EncoderBatch& batch) const {
+  std::vector<Tensor> tokens, positions;
+  for (const auto& group : batch.groups) {
+    const EncoderEmbedding& e = embedding(group.modality);
+    tokens.push_back(e.tokens(group.content));
+    positions.push_back(e.positions(group.positions));
+  }
+  Encoded result;
+  result.lengths = batch.lengths;
+  Tensor order = batch.order;
+  if (const int64_t count = register_tokens(); count > 0) {
+    order = order_with_registers(order, batch.lengths, order.size(0), count);
+    tokens.push_back(register_tokens_[0]);
+    positions.push_back(at::zeros_like(register_tokens_[0]));
+    for (auto& n : result.lengths) n += count;
+  }
+  if (tokens.empty()) {
+    result.tokens = result.positions = result.out = at::zeros({0, width()}, norm_.weight.options());
+    return result;
+  }
+  result.tokens = concatenated(tokens).index_select(0, order);
+  result.positions = concatenated(positions).index_select(0, order);
+  std::vector<Tensor> outs;
+  const int64_t together = at::GradMode::is_enabled() ? result.tokens.size(0) : kRowsTogether;
+  for (const auto& [begin, end, lengths] : grouped(result.lengths, together)) {
+    const auto layout = AttentionLayout::within(lengths);
+    Tensor x = result.tokens.slice(0, begin, end) + result.positions.slice(0, begin, end);  // [N, D]
+    for (const auto& block : blocks_) x = block(x, layout);
+    outs.push_back(norm_(x));
+  }
+  result.out = concatenated(outs);
+  return result;
+}
+
+}  // namespace fourm
