@@ -1,0 +1,50 @@
+#include "fourm/core/output_file.h"
+
+#include <gtest/gtest.h>
+
+#include "tests/support/message_of.h"
+#include "tests/support/temporary_folder.h"
+
+namespace fourm {
+namespace {
+
+TEST(OutputFile, AppearsWhenItIsCommitted) {
+  const test::TemporaryFolder folder;
+  const fs::path file = folder / "new" / "deep" / "a.txt";
+  OutputFile output(file);
+  output.stream() << "whole";
+  EXPECT_FALSE(fs::exists(file));
+  output.commit();
+  EXPECT_EQ(read_file(file), "whole");
+  EXPECT_EQ(std::distance(fs::directory_iterator(file.parent_path()), {}), 1) << "the file beside it is left";
+}
+
+TEST(OutputFile, LeavesNothingWithoutACommit) {
+  const test::TemporaryFolder folder;
+  write_file(folder / "a.txt", "old");
+  {
+    OutputFile output(folder / "a.txt");
+    output.stream() << "half";
+  }
+  EXPECT_EQ(read_file(folder / "a.txt"), "old");
+  EXPECT_EQ(std::distance(fs::directory_iterator(folder.path()), {}), 1);
+}
+
+TEST(OutputFile, ABrokenStreamIsAnErrorAndKeepsTheOldFile) {
+  const test::TemporaryFolder folder;
+  write_file(folder / "a.txt", "old");
+  OutputFile output(folder / "a.txt");
+  output.stream() << "half";
+  output.stream().setstate(std::ios::badbit);
+  EXPECT_NE(test::message_of([&] { output.commit(); }).find("a.txt"), std::string::npos);
+  EXPECT_EQ(read_file(folder / "a.txt"), "old");
+}
+
+TEST(OutputFile, AFileIsNoFolder) {
+  const test::TemporaryFolder folder;
+  write_file(folder / "a.txt", "a file");
+  EXPECT_NE(test::message_of([&] { OutputFile(folder / "a.txt" / "b.txt"); }).find("a.txt"), std::string::npos);
+}
+
+}  // namespace
+}  // namespace fourm
