@@ -7,12 +7,14 @@
 #include "fourm/io/npy.h"
 #include "fourm/io/safetensors.h"
 #include "tests/support/damage.h"
+#include "tests/support/temporary_folder.h"
 
 namespace fourm {
 namespace {
 
 TEST(Damage, Safetensors) {
-  const fs::path file = fs::temp_directory_path() / ("fourm_damage_" + std::to_string(::getpid()));
+  const test::TemporaryFolder temporary;
+  const fs::path file = temporary / "file";
   const std::vector<float> values(24, 0.5f);
   const auto* data = reinterpret_cast<const std::byte*>(values.data());
   write_safetensors(file,

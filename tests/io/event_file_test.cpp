@@ -5,15 +5,10 @@
 #include <cstring>
 
 #include "fourm/core/error.h"
+#include "tests/support/temporary_folder.h"
 
 namespace fourm {
 namespace {
-
-struct Scratch {
-  fs::path path = fs::path(testing::TempDir()) / "event_file_test";
-  Scratch() { fs::remove_all(path); }
-  ~Scratch() { fs::remove_all(path); }
-};
 
 // The smallest PNG that is whole: 1 x 2 grey (chunk checksums do not matter here).
 std::string png_1x2() {
@@ -52,13 +47,13 @@ TEST(EventFile, Crc32cOfTheRfc) {  // RFC 3720, appendix B.4
 }
 
 TEST(EventFile, RecordsAreWholeProtobufEvents) {
-  const Scratch scratch;
+  const test::TemporaryFolder folder;
   {
-    EventFile file(scratch.path, 1);
+    EventFile file(folder.path(), 1);
     file.scalar("loss", 300, 0.5);
     file.image("rgb", 300, png_1x2());
   }
-  const auto found = events(scratch.path);
+  const auto found = events(folder.path());
   ASSERT_EQ(found.size(), 4u);
   EXPECT_NE(found[0].find("brain.Event:2"), std::string::npos);
   // wall_time: 9 bytes; step 300 = varint AC 02; summary { value { tag "loss" simple_value 0.5 } }
@@ -69,8 +64,8 @@ TEST(EventFile, RecordsAreWholeProtobufEvents) {
 }
 
 TEST(EventFile, OnlyPngs) {
-  const Scratch scratch;
-  EventFile file(scratch.path, 1);
+  const test::TemporaryFolder folder;
+  EventFile file(folder.path(), 1);
   EXPECT_THROW(file.image("rgb", 1, "JPEG"), Error);
 }
 

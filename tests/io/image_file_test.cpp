@@ -5,6 +5,7 @@
 #include "fourm/core/error.h"
 #include "fourm/io/image.h"
 #include "tests/support/captured_log.h"
+#include "tests/support/temporary_folder.h"
 
 namespace fourm {
 namespace {
@@ -60,8 +61,8 @@ TEST(ImageFile, FormatsAreKnownByTheirFirstBytes) {
 }
 
 TEST(ImageFile, FoldersBelowAreEntered) {
-  const fs::path root = fs::path(testing::TempDir()) / "image_files";
-  fs::remove_all(root);
+  const test::TemporaryFolder temporary;
+  const fs::path root = temporary.path();
   for (const char* name :
        {"b.png", "n01/a.JPEG", "n01/deep/c.Jpg", "n02/d.npy", "n02/e.gif", ".hidden/f.png", "n02/.g.png", "h.txt"})
     write_file(root / name, "x");
@@ -85,7 +86,6 @@ TEST(ImageFile, FoldersBelowAreEntered) {
     EXPECT_NE(std::string(error.what()).find("e.gif is a GIF image"), std::string::npos) << error.what();
   }
   EXPECT_THROW(list_images(root / "nowhere"), Error);
-  fs::remove_all(root);
 }
 
 }  // namespace

@@ -8,15 +8,13 @@
 #include <cstring>
 
 #include "fourm/core/error.h"
+#include "tests/support/temporary_folder.h"
 
 namespace fourm {
 namespace {
 
 class Safetensors : public testing::Test {
  protected:
-  void SetUp() override { fs::remove_all(folder_); }
-  void TearDown() override { fs::remove_all(folder_); }
-
   std::string refusal(const std::string& header, const std::string& data, uint64_t claimed = 0) {
     const uint64_t size = claimed ? claimed : header.size();
     std::string bytes(8, '\0');
@@ -36,7 +34,8 @@ class Safetensors : public testing::Test {
     return "accepted";
   }
 
-  fs::path folder_ = fs::temp_directory_path() / ("fourm_safetensors_" + std::to_string(::getpid()));
+  test::TemporaryFolder temporary_;
+  fs::path folder_ = temporary_.path();
   fs::path file_ = folder_ / "t.safetensors";
 };
 

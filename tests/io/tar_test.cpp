@@ -3,19 +3,13 @@
 #include <gtest/gtest.h>
 
 #include "fourm/core/error.h"
+#include "tests/support/temporary_folder.h"
 
 namespace fourm {
 namespace {
 
 class TarTest : public testing::Test {
  protected:
-  void SetUp() override {
-    folder = fs::path(testing::TempDir()) /
-             ("tar_" + std::string(testing::UnitTest::GetInstance()->current_test_info()->name()));
-    fs::remove_all(folder);
-    make_folder(folder);
-  }
-  void TearDown() override { fs::remove_all(folder); }
   fs::path write(const std::vector<std::pair<std::string, std::string>>& members) const {
     const fs::path path = folder / "a.tar";
     write_tar(path, [&](TarWriter& tar) {
@@ -23,7 +17,8 @@ class TarTest : public testing::Test {
     });
     return path;
   }
-  fs::path folder;
+  test::TemporaryFolder temporary;
+  fs::path folder = temporary.path();
 };
 
 TEST_F(TarTest, MembersLieWhereTheListingSays) {

@@ -10,6 +10,7 @@
 #include "fourm/core/error.h"
 #include "fourm/io/pickle.h"
 #include "fourm/io/weights.h"
+#include "tests/support/temporary_folder.h"
 #include "tests/support/torch_archive.h"
 
 namespace fourm {
@@ -31,8 +32,6 @@ std::vector<T> values(const SafetensorsFile& file, const std::string& name) {
 
 class TorchFile : public testing::Test {
  protected:
-  void TearDown() override { fs::remove_all(folder_); }
-
   std::string refusal_of(const std::string& bytes) {
     write_file(file_, bytes);
     try {
@@ -55,7 +54,8 @@ class TorchFile : public testing::Test {
         pickle_of(pickle_dict(pickle_text("w") + pickle_tensor(storage, key, 4, offset, shape, strides))));
   }
 
-  fs::path folder_ = fs::temp_directory_path() / ("fourm_torch_" + std::to_string(::getpid()));
+  test::TemporaryFolder temporary_;
+  fs::path folder_ = temporary_.path();
   fs::path file_ = folder_ / "t.pth";
 };
 

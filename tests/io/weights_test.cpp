@@ -3,6 +3,7 @@
 #include <gtest/gtest.h>
 
 #include "fourm/core/file.h"
+#include "tests/support/temporary_folder.h"
 
 namespace fourm {
 namespace {
@@ -15,7 +16,8 @@ TEST(Weights, FilesAreToldByTheirExtension) {
 }
 
 TEST(Weights, AFolderHoldsWeightsOrTheirIndex) {
-  const fs::path root = fs::path(testing::TempDir()) / "weights_in_folders";
+  const test::TemporaryFolder temporary;
+  const fs::path root = temporary.path();
   for (const char* name : {"model.safetensors", "pytorch_model.bin", "model.safetensors.index.json",
                            "pytorch_model.bin.index.json", "config.json"}) {
     fs::remove_all(root);

@@ -8,6 +8,7 @@
 #include "fourm/core/error.h"
 #include "fourm/io/npy.h"
 #include "fourm/modality/transform.h"
+#include "tests/support/temporary_folder.h"
 
 namespace fourm {
 namespace {
@@ -75,8 +76,8 @@ TEST(Depth, BeyondAPngThereIsNpy) {
 }
 
 TEST(Depth, TheUnitIsStatedByTheDataSetOrTheCommand) {
-  const fs::path root = fs::path(testing::TempDir()) / "depth_units";
-  fs::remove_all(root);
+  const test::TemporaryFolder temporary;
+  const fs::path root = temporary.path();
   write_file(root / "plain/depth/a.npy", "");
   write_file(root / "cm/dataset.yaml", "name: x\ndepth: {unit: cm}\n");
   write_file(root / "cm/inner/dataset.yaml", "name: y\n");

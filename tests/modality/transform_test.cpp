@@ -8,6 +8,7 @@
 #include "fourm/core/rng.h"
 #include "fourm/io/npy.h"
 #include "fourm/modality/feature_colours.h"
+#include "tests/support/temporary_folder.h"
 
 namespace fourm {
 namespace {
@@ -77,7 +78,8 @@ TEST(Transform, StandardisedDepthHasNoScaleOrOffset) {
 TEST(Transform, StandardisedDepthIsStoredAsItIs) {
   InputConfig config = of_kind("depth");
   config.standardise = true;
-  const fs::path folder = testing::TempDir();
+  const test::TemporaryFolder temporary;
+  const fs::path folder = temporary.path();
   std::vector<float> metres(100);
   for (int i = 0; i < 100; ++i) metres[i] = 0.5F + 0.9F * static_cast<float>(i * 37 % 100);  // beyond 65.5
   write_npy(folder / "metres.npy", npy_from_floats(metres, {10, 10}));
@@ -125,7 +127,8 @@ TEST(Transform, CentreSquareCropsAndResizes) {
 }
 
 TEST(Transform, BadDepthAndKindsAreNamed) {
-  const fs::path file = fs::path(testing::TempDir()) / "bad_depth.npy";
+  const test::TemporaryFolder temporary;
+  const fs::path file = temporary / "bad_depth.npy";
   for (const float bad : {-4.0F, INFINITY}) {
     write_npy(file, npy_from_floats({1, 2, bad, 4}, {2, 2}));
     try {
@@ -257,7 +260,8 @@ TEST(Transform, LabelNoneIsReadAsTheNearestLabel) {
 }
 
 TEST(Transform, DepthIsNoColourImage) {
-  const fs::path file = fs::path(testing::TempDir()) / "depth_as_rgb.png";
+  const test::TemporaryFolder temporary;
+  const fs::path file = temporary / "depth_as_rgb.png";
   write_png16(file, Raster<uint16_t>(4, 4, 1, 3000));
   for (const char* kind : {"rgb", "normal"}) try {
       read_stored_image(of_kind(kind), file);
@@ -301,7 +305,8 @@ TEST(Transform, FeaturesAreKeptAsTheyAre) {
   InputConfig config = of_kind("features");
   config.features = 2;
   config.validate("test");
-  const fs::path folder = testing::TempDir();
+  const test::TemporaryFolder temporary;
+  const fs::path folder = temporary.path();
   write_npy(folder / "map.npy", npy_from_floats({1, 2, 3, 4, 5, 6}, {2, 1, 3}));
   const StoredImage map = read_stored_image(config, folder / "map.npy");
   EXPECT_EQ(std::get<Raster<float>>(map).pixels, (std::vector<float>{1, 4, 2, 5, 3, 6}));  // a vector a position
@@ -326,7 +331,8 @@ TEST(Transform, FeaturesAreKeptAsTheyAre) {
 TEST(Transform, MasksAreZeroAndOneGreyIsSigned) {
   Image rgb(2, 1, 3);
   rgb.pixels = {20, 20, 20, 255, 255, 255};
-  const fs::path file = fs::path(testing::TempDir()) / "mask.png";
+  const test::TemporaryFolder temporary;
+  const fs::path file = temporary / "mask.png";
   write_png(file, rgb);
   const StoredImage mask = read_stored_image(of_kind("mask"), file), grey = read_stored_image(of_kind("grey"), file);
   float out[2];

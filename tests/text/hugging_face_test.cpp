@@ -12,6 +12,7 @@
 #include "fourm/core/rng.h"
 #include "fourm/text/wordpiece.h"
 #include "fourm/text/wordpiece_trainer.h"
+#include "tests/support/temporary_folder.h"
 
 namespace fourm {
 namespace {
@@ -50,7 +51,8 @@ TEST(HuggingFace, ReadsATrainedVocabularyWithEqualIds) {
   options.classes = {"teddy bear", "chair"};
   WordPieceTrainer trainer(options);
   for (const auto& text : texts) trainer.add(text);
-  const fs::path folder = fs::temp_directory_path() / ("fourm_hugging_face_" + std::to_string(::getpid()));
+  const test::TemporaryFolder temporary;
+  const fs::path folder = temporary.path();
   write_file(folder / "tokenizer.json", trainer.tokenizer_json());
   const WordPiece ours = WordPiece::load(folder / "tokenizer.json");
 
@@ -78,7 +80,6 @@ TEST(HuggingFace, ReadsATrainedVocabularyWithEqualIds) {
     EXPECT_EQ(ours.decode(ids, false), answers[i][1].get<std::string>()) << questions[i];
     EXPECT_EQ(ours.decode(ids, true), answers[i][2].get<std::string>()) << questions[i];
   }
-  fs::remove_all(folder);
 }
 
 }  // namespace

@@ -9,6 +9,7 @@
 #include "fourm/core/error.h"
 #include "fourm/core/file.h"
 #include "fourm/core/json.h"
+#include "tests/support/temporary_folder.h"
 #include "tests/text/small_vocabulary.h"
 
 namespace fourm {
@@ -80,8 +81,8 @@ TEST(WordPieceTrainer, RareCharactersAndBadOptions) {
 TEST(WordPieceTrainer, HuggingFaceReadsTheFileAndAgrees) {
   const char* python = "python3 -c 'import tokenizers' 2>/dev/null";
   if (std::system(python) != 0) GTEST_SKIP() << "the Python package 'tokenizers' is not installed";
-  const fs::path folder = fs::temp_directory_path() / concat("fourm_text_", ::getpid());
-  fs::create_directories(folder);
+  const test::TemporaryFolder temporary;
+  const fs::path folder = temporary.path();
   write_file(folder / "tokenizer.json", test::small_tokenizer_json());
   const std::vector<std::string> texts = {
       "a red chair, and two tables!",  "[S_1] cat [S_2][EOS]x", "v0=1 v1=20 v2=3 v3=9 cat",
@@ -99,7 +100,6 @@ TEST(WordPieceTrainer, HuggingFaceReadsTheFileAndAgrees) {
     EXPECT_EQ(answers[i][0], Json(ids)) << texts[i];
     EXPECT_EQ(answers[i][1], Json(text.decode(ids, false))) << texts[i];
   }
-  fs::remove_all(folder);
 }
 
 }  // namespace
