@@ -12,10 +12,10 @@ set(learn_tests  # train a model, or run models over whole files and data sets
   "^Evaluate[A-Za-z]*\\." "LearnsTo")
 
 set(slow_tests  # more than about five seconds each, or together many
-  "^Agreement\\." "^RecipesTest\\." "/Rooms\\.(AtMostThreeViews|.*/(Package|Both) )"
+  "^Agreement\\." "^Demo\\." "^RecipesTest\\." "/Rooms\\.(AtMostThreeViews|.*/(Package|Both) )"
   "^Masking\\.HoldsForManySamples$" "^WideMixture\\.WhatIsUsed$"
   "^PretrainingTest\\.LearnsInBfloat16$" "^DiffusionDecoder\\.LearnsToDecodeABatch$"
-  "^EvaluateTest\\.(EachInputSetLeavesOutWhatIsGiven|AnImageTextModel|SamplesThatLackASubject)"
+  "^EvaluateTest\\.(InputsAreNoTargets|AnImageTextModel|SamplesThatLackASubject)"
   "^Program\\.(BenchGivesOneRecord|TokenFilesAreTheSameEverywhere)")
 
 set(threads_tests  # several threads at once: what the tsan preset runs

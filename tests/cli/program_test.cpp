@@ -520,6 +520,30 @@ TEST_F(Program, TheExampleReadsImagesAtTheSameTime) {
   EXPECT_EQ(run(FOURM_EXAMPLE, "none out a.png").code, 1);
 }
 
+TEST_F(Program, EvalPrintsMeasuresAndAgreementAsJson) {
+  const std::string data = (folder_ / "rooms").string();
+  ASSERT_EQ(run("rooms --count 2 --size 128 --seed 5 --solids --out " + data).code, 0);
+  const std::string eval = "eval --model rooms-ti --count 2 --json --data " + data;
+  const Outcome measures = run(eval + " --inputs rgb,depth+caption");
+  ASSERT_EQ(measures.code, 0) << measures.errors;
+  const Json report = parse_json(measures.out, "stdout");
+  EXPECT_EQ(report["inputs"][1]["given"], "depth+caption");
+  EXPECT_EQ(report["inputs"][0]["measures"][0]["measure"], "depth AbsRel");
+  const Outcome agreement = run(eval + " --inputs caption --against f32");
+  ASSERT_EQ(agreement.code, 0) << agreement.errors;
+  EXPECT_EQ(parse_json(agreement.out, "stdout")["outputs"][0]["answers"], 1.0);
+  EXPECT_EQ(run(eval + " --count 1").code, 2);
+}
+
+TEST_F(Program, DemoTakesTheOldNameOfGenerations) {
+  const std::string out = (folder_ / "demo").string();
+  const Outcome outcome = run("demo --rooms 1 --paintings 0 --out " + out);
+  ASSERT_EQ(outcome.code, 0) << outcome.errors;
+  EXPECT_NE(outcome.errors.find("warning: --paintings is now --generations"), std::string::npos) << outcome.errors;
+  EXPECT_EQ(outcome.out, out + "/gallery.png\n" + out + "/index.html\n");
+  EXPECT_EQ(run("demo --help").out.find("--paintings"), std::string::npos);
+}
+
 TEST_F(Program, BenchGivesOneRecordAWorkloadAndEngine) {
   const Outcome outcome = run("bench caption roar1 --size Ti --repeats 1 --threads 1 --json");
   ASSERT_EQ(outcome.code, 0) << outcome.errors;
@@ -535,6 +559,8 @@ TEST_F(Program, BenchGivesOneRecordAWorkloadAndEngine) {
   }
   EXPECT_EQ(found, (std::vector<std::string>{"caption fast", "caption reference", "roar1 fast", "roar1 reference"}));
   expect_failure("bench paint --size Ti", "paint");
+  const Outcome table = run("bench --engine fast roar1 --size Ti --repeats 1 --threads 1");
+  EXPECT_EQ(std::count(table.out.begin(), table.out.end(), '\n'), 2) << "heading and one engine: " << table.out;
 }
 
 TEST_F(Program, ClipTrainsScoresAndSearches) {
