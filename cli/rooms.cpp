@@ -50,7 +50,7 @@ void run_rooms(const RoomsArguments& a) {
 }  // namespace
 
 void add_rooms(CLI::App& program) {
-  auto* verb = program.add_subcommand("rooms", "make aligned images of furnished rooms, without limit");
+  auto* verb = program.add_subcommand("rooms", "Generate aligned images of furnished rooms");
   const auto a = std::make_shared<RoomsArguments>();
   verb->add_option("--count", a->count, "how many samples")->capture_default_str();
   verb->add_option("--size", a->size, "side of the images in pixels, 16 to 2048")->capture_default_str();
@@ -62,8 +62,7 @@ void add_rooms(CLI::App& program) {
       ->capture_default_str();
   verb->add_option("--furniture", a->furniture, "train, val, test or all: furniture of another split")
       ->check(CLI::IsMember({"train", "val", "test", "all"}));
-  verb->add_flag("--solids", a->solids,
-                 "beside the package's models, furniture put together from solids, each piece in a shape of its own");
+  verb->add_flag("--solids", a->solids, "also use furniture built from solids, each piece with random parts");
   verb->add_option("--threads", a->threads, "0: one for each processor")->capture_default_str();
   verb->add_option("--shards", a->shards, "write tar shards of so many samples instead of folders")
       ->check(CLI::Range(1, 1'000'000));

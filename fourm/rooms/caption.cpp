@@ -8,10 +8,10 @@
 namespace fourm {
 namespace {
 
-// Things of one class, told together.
+// Objects of one class, which the caption names together.
 struct Group {
   RoomClass semantic;
-  std::vector<Sight> members;
+  std::vector<VisibleObject> members;
 };
 
 std::string with_article(const std::string& words) {
@@ -52,15 +52,15 @@ std::string surface(const SurfaceFinish& finish, const char* noun) {
 
 }  // namespace
 
-std::vector<std::string> describe(const Room& room, const std::vector<Sight>& sights, int image_pixels) {
+std::vector<std::string> describe(const Room& room, const std::vector<VisibleObject>& visible, int image_pixels) {
   std::vector<Group> groups;
-  for (const Sight& sight : sights) {
+  for (const VisibleObject& object : visible) {
     const auto found =
-        std::find_if(groups.begin(), groups.end(), [&](const Group& g) { return g.semantic == sight.semantic; });
+        std::find_if(groups.begin(), groups.end(), [&](const Group& g) { return g.semantic == object.semantic; });
     if (found == groups.end())
-      groups.push_back({sight.semantic, {sight}});
+      groups.push_back({object.semantic, {object}});
     else
-      found->members.push_back(sight);
+      found->members.push_back(object);
   }
   const std::string start = with_article(std::string(room_name(room.kind)));
   if (groups.empty()) return {start, start, "an empty " + std::string(room_name(room.kind))};

@@ -1,4 +1,4 @@
-// Sentences about what a picture shows.
+// Captions of rendered rooms.
 #pragma once
 
 #include <string>
@@ -8,15 +8,15 @@
 
 namespace fourm {
 
-/// One visible thing.
-struct Sight {
+/// A visible object.
+struct VisibleObject {
   RoomClass semantic = kOther;
-  std::string look;  ///< "wooden" or a colour's name
+  std::string look;  ///< "wooden" or the name of a colour
   int pixels = 0;
   double x = 0.5;  ///< centre of its box, 0 left to 1 right
 };
 
-/// Three captions of growing detail; `sights` come largest first and are the only things named.
-std::vector<std::string> describe(const Room& room, const std::vector<Sight>& sights, int image_pixels);
+/// Three captions of increasing detail. They name the objects in `visible` only, which are sorted by falling size.
+std::vector<std::string> describe(const Room& room, const std::vector<VisibleObject>& visible, int image_pixels);
 
 }  // namespace fourm

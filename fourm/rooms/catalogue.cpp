@@ -22,22 +22,22 @@ constexpr int64_t kMaxEntry = int64_t{64} << 20;  // bytes of one unpacked file
 std::map<std::string, std::string> unzip(const fs::path& path, const std::function<bool(const std::string&)>& wanted) {
   const std::unique_ptr<archive, int (*)(archive*)> zip(archive_read_new(), archive_read_free);
   archive_read_support_format_zip(zip.get());
-  const auto sound = [&](la_ssize_t status) {
+  const auto check_archive = [&](la_ssize_t status) {
     check(status >= ARCHIVE_WARN, path.string(), ": broken furniture file (", archive_error_string(zip.get()), ")");
   };
-  sound(archive_read_open_filename(zip.get(), path.c_str(), 1 << 16));
+  check_archive(archive_read_open_filename(zip.get(), path.c_str(), 1 << 16));
   std::map<std::string, std::string> files;
   for (archive_entry* entry; true;) {
     const int status = archive_read_next_header(zip.get(), &entry);
     if (status == ARCHIVE_EOF) return files;
-    sound(status);
+    check_archive(status);
     const char* name = archive_entry_pathname(entry);
     if (!name || !wanted(name)) continue;
     const int64_t size = archive_entry_size(entry);
     check(size >= 0 && size <= kMaxEntry, path.string(), ": ", printable(name), " claims ", size, " bytes");
     std::string bytes(static_cast<size_t>(size), '\0');
     const la_ssize_t got = archive_read_data(zip.get(), bytes.data(), bytes.size());
-    sound(got);
+    check_archive(got);
     bytes.resize(static_cast<size_t>(got));
     files[name] = std::move(bytes);
   }

@@ -1,5 +1,5 @@
-// The furniture at hand: the models of the .sh3f files (zip) that Debian's sweethome3d-furniture installs, or simple
-// solids where it is missing. Models are read when first asked for and stay in memory.
+// The furniture models: those of the .sh3f files (zip) of Debian's package sweethome3d-furniture, or simple solids where
+// it is missing. A model is read when it is first used and stays in memory.
 #pragma once
 
 #include <memory>
@@ -24,15 +24,15 @@ struct FurnitureModel {
   std::string entry;               ///< of the OBJ inside the archive
   Vec3 size;                       ///< metres: width (x), height (y), depth (z); the front faces +z
   Mat3 rotation;                   ///< applied to the OBJ before it is fitted into `size`
-  float elevation = 0;             ///< where its foot belongs above the floor
-  bool carries = false;            ///< things can stand on it
+  float elevation = 0;             ///< height of its foot above the floor
+  bool carries = false;            ///< other objects can stand on it
   RoomClass semantic = kOther;
   Split split = Split::kTrain;  ///< about 80 / 10 / 10 of each class, by a hash of the id
 };
 
 class Catalogue {
  public:
-  /// The models of all .sh3f files in the folder, ordered by id; the solids beside them when asked for, and when there
+  /// The models of all .sh3f files in the folder, ordered by id; with the solids where `solids` is true or there
   /// are no models. Error on a broken file.
   explicit Catalogue(const fs::path& folder = kFurnitureFolder, bool solids = false);
 

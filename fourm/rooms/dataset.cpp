@@ -65,8 +65,8 @@ std::string description(const RoomMaker& maker, int64_t count, int64_t shard_siz
   return text;
 }
 
-// Samples of other settings must not stand among those of this run: what is in the folder has its settings and no more
-// samples. An unfinished run leaves `unfinished`, a finished one dataset.yaml.
+// Refuses a folder with samples of other settings or with more samples. An unfinished run leaves `unfinished`, a finished
+// one dataset.yaml.
 void check_folder(const fs::path& out, const fs::path& unfinished, const std::string& settings, int64_t count) {
   const fs::path record = fs::exists(unfinished) ? unfinished : out / "dataset.yaml";
   if (!fs::exists(record)) {
@@ -90,7 +90,7 @@ void check_folder(const fs::path& out, const fs::path& unfinished, const std::st
 
 std::string credits(const Catalogue& catalogue, const std::set<size_t>& used) {
   std::string text =
-      "The furniture in these pictures. Models of the package sweethome3d-furniture were scaled, placed, lit and "
+      "The furniture in these images. Models of the package sweethome3d-furniture were scaled, placed, lit and "
       "partly\n"
       "recoloured.\n\nmodel | name | creator | licence\n";
   for (const size_t i : used) {

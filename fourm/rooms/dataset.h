@@ -13,7 +13,7 @@ struct RoomsReport {
 
 /// Samples 0 to count - 1 into `out`: rgb, depth, normal, semseg, instance (PNG), det, caption, scene (JSON), all named
 /// 000000 and up, dataset.yaml and CREDITS.txt; with `preview` a contact sheet of up to 64 samples, preview.png.
-/// With a `shard_size` the files of so many samples stand together: rgb/shard-00000.tar, ... Error, before anything is
+/// A `shard_size` above 0 puts the files of so many samples into one shard: rgb/shard-00000.tar, ... Error, before anything is
 /// written, when `out` holds samples of other settings (as its dataset.yaml, or that of an unfinished run, says), more of
 /// them, or of settings that no file names.
 RoomsReport write_rooms(const RoomMaker& maker, int64_t count, const fs::path& out, int threads, bool preview,

@@ -48,7 +48,7 @@ void RoomBuilder::openings() {
   for (int64_t i = random_.between(0, 2); i > 0; --i) opening("window", kWindow);
 }
 
-// Doors and windows are flattened against the wall; what is seen through the panes is painted behind them.
+// Doors and windows are flattened against the wall; the view through the panes is a texture behind them.
 void RoomBuilder::opening(const std::string& part, RoomClass semantic) {
   constexpr float kThin = 0.07f;
   const int64_t model = draw(part);
@@ -127,7 +127,7 @@ void RoomBuilder::curtains(int window, const Wall& wall) {
   }
 }
 
-// A rug lies under other things and takes no room.
+// A rug lies under other objects and occupies no space.
 void RoomBuilder::rug(int under) {
   constexpr float kThin = 0.008f;
   Vec3 centre{room_.size.x / 2, 0, room_.size.z / 2};

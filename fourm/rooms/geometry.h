@@ -74,7 +74,7 @@ float to_linear(uint8_t value);
 uint8_t to_srgb(float linear);
 inline Vec3 to_linear(Colour c) { return {to_linear(c[0]), to_linear(c[1]), to_linear(c[2])}; }
 
-/// A repeating picture with its mip levels, in linear light.
+/// A repeating texture with its mip levels, in linear light.
 class Texture {
  public:
   /// RGBA. Sides above 256 are halved.
@@ -84,7 +84,7 @@ class Texture {
   Vec3 colour(Vec2 at, float level) const;
   /// Nearest texel of the finest level, 0 to 1.
   float opacity(Vec2 at) const;
-  bool cutout() const { return cutout_; }  ///< some texels are see-through
+  bool cutout() const { return cutout_; }  ///< some texels are transparent
   int width() const { return levels_[0].width; }
   int height() const { return levels_[0].height; }
 
@@ -97,7 +97,7 @@ class Texture {
 struct Material {
   std::string name;
   Vec3 colour{0.8f, 0.8f, 0.8f};  ///< linear; multiplies nothing when there is a texture
-  Vec3 glow;                      ///< linear light it gives off
+  Vec3 glow;                      ///< emitted linear light
   float opacity = 1;
   float gloss = 0;       ///< strength of the highlight
   float sharpness = 20;  ///< Blinn-Phong exponent
@@ -118,7 +118,7 @@ struct Mesh {
   std::vector<Material> materials;
 
   Box3 bounds() const;  ///< of the points that faces use
-  /// Gives normals to corners that have none (index kNone): the mean of the faces around, up to a crease of 40 degrees.
+  /// Computes the normals of corners without one (index kNone): the mean over adjacent faces within 40 degrees.
   void complete_normals();
 };
 

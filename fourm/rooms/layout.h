@@ -1,7 +1,7 @@
-// Where things stand: an empty room by seed, furnished piece by piece so that boxes never overlap.
+// The layout of a room: its size, its objects, whose boxes never overlap, its light and its camera.
 #pragma once
 
-#include "fourm/rooms/casting.h"
+#include "fourm/rooms/part_models.h"
 #include "fourm/rooms/shading.h"
 #include "fourm/rooms/surfaces.h"
 
@@ -10,9 +10,9 @@ namespace fourm {
 enum class RoomKind { kLiving, kBedroom, kKitchen, kBath, kOffice };
 std::string_view room_name(RoomKind kind);  ///< "living room"
 
-/// One thing in the room. Instances count from 1 in the order of this list.
+/// One object of the room. Instance numbers count from 1 in the order of Room::things.
 struct Thing {
-  std::string name;    ///< the catalogue's, or "picture"
+  std::string name;    ///< of the catalogue, or "picture"
   int64_t model = -1;  ///< index in the catalogue
   RoomClass semantic = kOther;
   Box3 box;
@@ -28,7 +28,7 @@ struct Room {
   Lighting light;
 };
 
-/// Draws room, furniture, light and camera.
-Room make_room(const Catalogue& catalogue, const Casting& casting, Random& random);
+/// Samples the room, its furniture, the light and the camera.
+Room make_room(const Catalogue& catalogue, const PartModels& part_models, Random& random);
 
 }  // namespace fourm

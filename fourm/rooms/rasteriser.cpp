@@ -6,8 +6,8 @@ namespace fourm {
 namespace {
 
 constexpr float kNear = 0.05f;    // metres
-constexpr float kClear = 0.05f;   // materials below this opacity are not there
-constexpr float kOpaque = 0.95f;  // and above this one hide what is behind
+constexpr float kClear = 0.05f;   // materials below this opacity are invisible
+constexpr float kOpaque = 0.95f;  // materials above this opacity hide what is behind them
 
 struct Vec3d {
   double x, y, z;
@@ -120,7 +120,7 @@ std::vector<Hit> View::trace(int width, int height, Layer layer) const {
       const int near = (a.z < kNear) + (b.z < kNear) + (c.z < kNear);
       if (near == 3) continue;
       int x0 = 0, y0 = 0, x1 = width - 1, y1 = height - 1;
-      if (near == 0) {  // else the corners' places on the screen say nothing
+      if (near == 0) {  // else the corners have no place on the screen
         constexpr float kSlack = 1e-2f;
         const Vec2 p = screen[i], q = screen[j], r = screen[k];
         const float left = std::min({p.u, q.u, r.u}) - kSlack, right = std::max({p.u, q.u, r.u}) + kSlack;

@@ -1,4 +1,4 @@
-// Which surface is seen where. A triangle covers the pixel centre with ray d when d lies on the inner side of the three
+// A rasteriser of visible surfaces. A triangle covers the pixel centre with ray d when d lies on the inner side of the three
 // planes through the camera and an edge (homogeneous rasterisation: nothing is clipped, coordinates on the surface are
 // perspective-correct, and neighbours sharing an edge neither overlap nor leave cracks).
 #pragma once
@@ -35,14 +35,14 @@ struct Camera {
   }
 };
 
-/// A seen surface. `inverse_depth` is 1 / distance along the camera's axis; 0 where nothing is seen.
+/// The visible surface at a pixel. `inverse_depth` is 1 / distance along the camera's axis; 0: there is none.
 struct Hit {
   uint32_t object = 0, face = 0;
   float inverse_depth = 0;
   explicit operator bool() const { return inverse_depth > 0; }
 };
 
-/// What a hit is made of, in world space.
+/// The surface at a hit, in world space.
 struct Fragment {
   const SceneObject* object;
   const Material* material;

@@ -11,8 +11,8 @@ std::string_view room_name(RoomKind kind) {
   return kNames[static_cast<int>(kind)];
 }
 
-Room make_room(const Catalogue& catalogue, const Casting& casting, Random& random) {
-  return RoomBuilder(catalogue, casting, random).build();
+Room make_room(const Catalogue& catalogue, const PartModels& part_models, Random& random) {
+  return RoomBuilder(catalogue, part_models, random).build();
 }
 
 Room RoomBuilder::build() {

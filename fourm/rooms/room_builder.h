@@ -1,4 +1,4 @@
-// Furnishes one room: an empty shell, then piece by piece, each standing where nothing else does.
+// Builds one room: the empty room, then one object after the other, each placed where it overlaps no other.
 #pragma once
 
 #include <map>
@@ -15,55 +15,55 @@ inline float between(Random& random, double low, double high) { return static_ca
 
 class RoomBuilder {
  public:
-  RoomBuilder(const Catalogue& catalogue, const Casting& casting, Random& random)
-      : catalogue_(catalogue), casting_(casting), random_(random) {}
+  RoomBuilder(const Catalogue& catalogue, const PartModels& part_models, Random& random)
+      : catalogue_(catalogue), part_models_(part_models), random_(random) {}
 
   Room build();
 
  private:
-  /// A wall seen from inside: where it starts, along which axis it runs, which way it faces.
+  /// A wall seen from inside: its start, its direction and its normal.
   struct Wall {
     Vec3 start, along, inward;
     float length, angle;  ///< the angle turns +z to `inward`
   };
   static constexpr int kNothing = -1;
-  static constexpr float kFootprint = 0.8f;  // of a thing's box is what it stands on
+  static constexpr float kFootprint = 0.8f;  // share of an object's box that it stands on
 
   // The empty room (room_builder.cpp).
   void shell();
   void structure(Mesh mesh, RoomClass semantic);
 
-  // Placing. Each draws models for a part until one fits and returns its index in the room's things, or kNothing.
-  int64_t draw(const std::string& part) { return casting_.draw(part, random_); }
-  /// The box of something of the given size, turned, with its foot at `foot`.
+  // Placement. Each function samples models for a part until one fits. It returns its index in Room::things or kNothing.
+  int64_t draw(const std::string& part) { return part_models_.draw(part, random_); }
+  /// The box of an object of the given size, rotated, with its foot at `foot`.
   static Box3 box_of(Vec3 size, float angle, Vec3 foot);
   bool is_free(const Box3& box) const;
-  /// How a model is shaped in this room: pieces of one design come in many sizes, and as left and right ones.
+  /// The scale of a model in this room, along each axis; a negative factor mirrors it.
   Vec3 stretch(int64_t model);
   Vec3 size_of(int64_t model);
   int add_thing(std::string name, int64_t model, SceneObject object, const Box3& box, float angle);
-  /// Stands a model there unless something is in the way.
+  /// Places a model there if the place is free.
   int stand(int64_t model, float angle, Vec3 foot);
-  /// Upholstery and painted wood come in many colours.
+  /// A random colour factor for upholstery and painted wood.
   Vec3 tint(RoomClass c);
-  /// With its back to a random wall, somewhere along it; heights above 0 hang.
+  /// With its back to a random wall, at a random place along it, at a height above the floor.
   int at_wall(const std::string& part, float height = 0, int tries = 10, int only_wall = -1);
   int on_wall(int64_t model, int wall, float along, float height);
-  /// At a wall, at the height that the catalogue gives it.
+  /// At a wall, at the height that the catalogue states.
   int hung(const std::string& part);
   int in_corner(const std::string& part);
-  /// Anywhere on the floor.
+  /// At a random place on the floor.
   int free_standing(const std::string& part, bool askew, float margin = 0.5f);
   Vec3 forward(int thing) const;
-  /// Before a thing, facing it or facing as it does.
+  /// In front of an object, facing it or with the same orientation.
   int in_front(const std::string& part, int of, float gap, bool facing_it);
-  /// Beside a thing, facing as it does, backs in line.
+  /// Beside an object, with the same orientation and the backs aligned.
   int beside(const std::string& part, int of, bool right, float gap);
-  /// On a thing, where it is level.
+  /// On top of an object, where its surface is level.
   int on_top(const std::string& part, int of, float spread = 0.3f);
   void chairs_around(int table, int most);
 
-  // What is not furniture (decoration.cpp).
+  // Objects other than furniture (decoration.cpp).
   struct Spot {
     const Wall* wall;
     Vec3 foot;
@@ -89,12 +89,12 @@ class RoomBuilder {
   float view_score(const Camera& camera, const std::vector<SceneObject>& boxes) const;
 
   const Catalogue& catalogue_;
-  const Casting& casting_;
+  const PartModels& part_models_;
   Random& random_;
   Room room_;
   std::vector<Wall> walls_;
   std::vector<Box3> reserved_;  // free space before doors
-  std::vector<float> angles_;   // of the things
+  std::vector<float> angles_;   // of Room::things
   std::map<int64_t, Vec3> stretches_;
   int last_wall_ = 0;
 };

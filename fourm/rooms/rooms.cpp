@@ -12,7 +12,7 @@ constexpr int kAttempts = 10;
 
 uint8_t to_byte(float n) { return static_cast<uint8_t>(std::clamp((n + 1) * 127.5f + 0.5f, 0.0f, 255.0f)); }
 
-// What the pixels of one instance add up to.
+// Statistics over the pixels of one instance.
 struct Extent {
   int pixels = 0, x0 = 1 << 30, y0 = 1 << 30, x1 = -1, y1 = -1;
   std::map<std::string, int> looks;
@@ -34,11 +34,11 @@ struct Extent {
 double rounded(double v, double steps) { return std::round(v * steps) / steps; }
 Json to_json(Vec3 v) { return Json::array({rounded(v.x, 1000), rounded(v.y, 1000), rounded(v.z, 1000)}); }
 
-// Boxes and captions speak of a thing from this many pixels on.
+// Boxes and captions include objects of at least this many pixels.
 int least_pixels(int size) { return std::max(4, size * size / 250); }
 
-// Of the pictures that nobody can learn from: bare walls, a single piece, something right before the lens.
-double dullness(const RoomSample& sample) {
+// 0 for a good view. Higher for bare walls, a single piece of furniture or an object close to the camera.
+double view_penalty(const RoomSample& sample) {
   const double all = static_cast<double>(sample.semseg.area());
   int furniture = 0, near = 0;
   for (size_t i = 0; i < sample.semseg.area(); ++i) {
@@ -99,7 +99,7 @@ RoomSample render_maps(const Room& room, int size) {
                    [&](size_t a, size_t b) { return extents[a].pixels > extents[b].pixels; });
 
   Json boxes = Json::array(), things = Json::array();
-  std::vector<Sight> sights;
+  std::vector<VisibleObject> visible;
   std::string largest = "none";
   for (const size_t i : order) {
     const Extent& e = extents[i];
@@ -118,11 +118,11 @@ RoomSample render_maps(const Room& room, int size) {
     if (thing.semantic != kOther)
       boxes.push_back({{"boxes", box}, {"class_name", class_name(thing.semantic)}, {"score", 1.0}});
     if (!is_furniture(thing.semantic)) continue;
-    if (sights.empty()) largest = class_name(thing.semantic);
-    sights.push_back({thing.semantic, e.look(), e.pixels, (e.x0 + e.x1 + 1) / (2.0 * size)});
+    if (visible.empty()) largest = class_name(thing.semantic);
+    visible.push_back({thing.semantic, e.look(), e.pixels, (e.x0 + e.x1 + 1) / (2.0 * size)});
   }
   sample.det = {{"instances", std::move(boxes)}};
-  sample.captions = describe(room, sights, size * size);
+  sample.captions = describe(room, visible, size * size);
   sample.scene = {{"room", room_name(room.kind)},
                   {"largest", largest},
                   {"size", to_json(room.size)},
@@ -148,7 +148,7 @@ Image render_rgb(const Room& room, int size) {
 RoomMaker::RoomMaker(RoomOptions options)
     : options_(std::move(options)),
       catalogue_(std::make_shared<Catalogue>(options_.catalogue, options_.solids)),
-      casting_(*catalogue_, options_.furniture.value_or(options_.split)) {
+      part_models_(*catalogue_, options_.furniture.value_or(options_.split)) {
   check(options_.size >= 16 && options_.size <= 2048, "[RoomMaker] the size must be 16 to 2048 pixels, got ",
         options_.size);
 }
@@ -159,10 +159,10 @@ RoomSample RoomMaker::make(uint64_t index) const {
   double least = 1e9;
   for (uint64_t attempt = 0; attempt < kAttempts && least > 0; ++attempt) {
     Random random(options_.seed, {hash_text("rooms"), static_cast<uint64_t>(options_.split), index, attempt});
-    Room room = make_room(*catalogue_, casting_, random);
+    Room room = make_room(*catalogue_, part_models_, random);
     RoomSample sample = render_maps(room, options_.size);
-    if (const double dull = dullness(sample); dull < least) {
-      least = dull;
+    if (const double penalty = view_penalty(sample); penalty < least) {
+      least = penalty;
       best = std::move(sample);
       chosen = std::move(room);
     }

@@ -1,4 +1,4 @@
-// Rooms: endless, exactly aligned pictures of furnished rooms, from a seed.
+// Rooms: a generator of aligned images, maps, boxes and captions of furnished rooms.
 #pragma once
 
 #include <memory>
@@ -12,11 +12,11 @@
 namespace fourm {
 
 struct RoomOptions {
-  int size = 128;  ///< side of the pictures, 16 to 2048
+  int size = 128;  ///< pixels a side of the images, 16 to 2048
   uint64_t seed = 0;
-  Split split = Split::kTrain;     ///< names the stream of rooms: splits never share one
-  std::optional<Split> furniture;  ///< whose models are used; the split's own by default
-  bool solids = false;             ///< furniture put together from solids beside the catalogue's
+  Split split = Split::kTrain;     ///< splits share no rooms
+  std::optional<Split> furniture;  ///< split of the furniture models; default: that of the rooms
+  bool solids = false;             ///< also use furniture built from solids
   fs::path catalogue = kFurnitureFolder;
 };
 
@@ -27,9 +27,9 @@ struct RoomSample {
   Raster<uint8_t> semseg;             ///< RoomClass
   Raster<uint16_t> instance;          ///< 0 = walls, floor and ceiling
   Json det;                           ///< {"instances": [{"boxes": [x0, y0, x1, y1], "class_name", "score"}]}
-  std::vector<std::string> captions;  ///< three, of growing detail
-  Json scene;                         ///< camera, things, the largest one's class as "largest"
-  std::vector<size_t> models;         ///< those in the room, as indices of the catalogue
+  std::vector<std::string> captions;  ///< three, of increasing detail
+  Json scene;                         ///< camera, things, and as "largest" the class of the largest piece of furniture
+  std::vector<size_t> models;         ///< catalogue indices of the models in the room
 };
 
 class RoomMaker {
@@ -38,18 +38,18 @@ class RoomMaker {
 
   const RoomOptions& options() const { return options_; }
   const Catalogue& catalogue() const { return *catalogue_; }
-  /// Sample `index` of the stream; the same whatever was made before. Safe to call from several threads.
+  /// Sample `index`. It depends on the options and the index only. Safe to call from several threads.
   RoomSample make(uint64_t index) const;
 
  private:
   RoomOptions options_;
   std::shared_ptr<const Catalogue> catalogue_;
-  Casting casting_;
+  PartModels part_models_;
 };
 
-/// All of a sample but its rgb: maps at pixel centres, boxes, captions and the scene's description.
+/// A sample without its rgb: maps at pixel centres, boxes, captions and the scene.
 RoomSample render_maps(const Room& room, int size);
-/// The lit picture.
+/// The shaded image.
 Image render_rgb(const Room& room, int size);
 
 }  // namespace fourm

@@ -5,7 +5,7 @@
 namespace fourm {
 namespace {
 
-// How much of the key light reaches a point. The light stands far away, so that its rays are nearly parallel.
+// The share of the key light that reaches a point. The light is far away, so its rays are nearly parallel.
 class Shadows {
  public:
   Shadows(std::span<const SceneObject> objects, const Lighting& light, Vec3 centre, float radius)
@@ -39,7 +39,7 @@ class Shadows {
   float softness_;
 };
 
-// How open the half space above a fragment is, by the depths around it on the screen.
+// Ambient occlusion of a fragment from the depths around it on the screen.
 float openness(const View& view, const std::vector<Hit>& hits, int width, const Fragment& f, int pattern) {
   static constexpr float kReach = 0.4f;  // metres
   const float scale = width / (2 * view.camera().tangent);
@@ -69,7 +69,7 @@ float openness(const View& view, const std::vector<Hit>& hits, int width, const 
   return open / kTaps;
 }
 
-// Bright light is compressed, dark stays as it is.
+// Compresses bright values and keeps dark ones.
 float tone(float x) { return x < 0.7f ? x : 0.7f + 0.3f * (1 - std::exp(-(x - 0.7f) / 0.3f)); }
 
 }  // namespace

@@ -1,4 +1,4 @@
-// From seen surfaces to colours: a key light with soft shadows, a lamp, sky light that corners keep out.
+// Shading: a key light with soft shadows, a lamp, and ambient light with occlusion.
 #pragma once
 
 #include "fourm/rooms/rasteriser.h"
@@ -17,8 +17,8 @@ struct Lighting {
 /// Linear colour of a fragment's surface before light.
 Vec3 albedo(const Fragment& fragment);
 
-/// sRGB picture of the scene; each pixel is the mean of 2 x 2 samples. `centre` and `radius` enclose what throws
-/// shadows.
+/// sRGB image of the scene; each pixel is the mean of 2 x 2 samples. `centre` and `radius` are a sphere around the
+/// shadow casters.
 Image render_colour(const View& view, std::span<const SceneObject> objects, const Lighting& light, Vec3 centre,
                     float radius, int size);
 

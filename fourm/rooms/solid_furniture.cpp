@@ -1,7 +1,7 @@
 #include "fourm/rooms/solid_furniture.h"
 
 #include "fourm/core/rng.h"
-#include "fourm/rooms/joinery.h"
+#include "fourm/rooms/furniture_builder.h"
 
 namespace fourm {
 namespace {
@@ -67,7 +67,7 @@ std::vector<FurnitureModel> solid_models() {
 }
 
 Mesh solid_mesh(const FurnitureModel& model) {
-  return join_furniture(model.semantic, model.size, Random(1, {hash_text(model.id)}));
+  return build_furniture(model.semantic, model.size, Random(1, {hash_text(model.id)}));
 }
 
 }  // namespace fourm

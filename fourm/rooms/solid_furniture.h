@@ -1,13 +1,13 @@
-// The furniture that is put together here: for machines without the furniture package, and beside it for variety.
+// Catalogue entries of furniture built from solids, for machines without the furniture package and for variety.
 #pragma once
 
 #include "fourm/rooms/catalogue.h"
 
 namespace fourm {
 
-/// Twenty pieces of each kind, tables, chairs, beds and so on: enough for every kind of room.
+/// Twenty pieces of each kind of furniture.
 std::vector<FurnitureModel> solid_models();
-/// The mesh of one of them.
+/// The mesh of one of solid_models().
 Mesh solid_mesh(const FurnitureModel& model);
 
 }  // namespace fourm

@@ -1,5 +1,4 @@
-// Simple solids: they stand in for furniture where the package is missing, make room surfaces, and have closed forms
-// that tests rely on.
+// Meshes of simple solids.
 #pragma once
 
 #include "fourm/rooms/geometry.h"

@@ -1,4 +1,4 @@
-// Procedural pictures: floors, walls, paintings and the world behind a window.
+// Procedural textures: floors, walls, wall pictures, rugs and the view through a window.
 #pragma once
 
 #include "fourm/core/rng.h"
@@ -13,7 +13,7 @@ struct SurfaceFinish {
   std::string colour;  ///< by name
 };
 
-SurfaceFinish random_floor(Random& random, bool wet);  ///< wet rooms get tiles
+SurfaceFinish random_floor(Random& random, bool wet);  ///< wet: tiles, for kitchens and bathrooms
 SurfaceFinish random_wall(Random& random, bool wet);
 std::shared_ptr<const Texture> random_painting(Random& random);
 std::shared_ptr<const Texture> random_rug(Random& random);
@@ -29,7 +29,7 @@ Vec3 hsv(double hue_degrees, double saturation, double value);
 struct Span {
   double low, high;
 };
-/// The same with each part drawn from a range, hue first.
+/// The same with each component sampled from a range, hue first.
 Vec3 random_hsv(Random& random, Span hue, Span saturation, Span value);
 
 }  // namespace fourm

@@ -6,7 +6,7 @@
 
 namespace fourm {
 
-// Denser near the ends, where a photographer stands.
+// Denser near the ends, as the camera usually is near a wall.
 static float toward_edge(Random& random, float low, float high) {
   const float t = between(random, -1, 1), s = std::cbrt(t);
   return low + (high - low) * (0.5f + 0.5f * s);

@@ -1,4 +1,4 @@
-// Whole samples: aligned, described truthfully, the same on every machine and number of threads.
+// Whole samples: alignment, descriptions, reproducibility.
 #include "fourm/rooms/rooms.h"
 
 #include <gtest/gtest.h>
@@ -33,13 +33,13 @@ class Rooms : public testing::TestWithParam<std::string> {
 INSTANTIATE_TEST_SUITE_P(Furniture, Rooms, testing::Values("Package", "Solids", "Both"),
                          [](const auto& p) { return p.param; });
 
-// What the pixels of one instance say by themselves.
+// The pixels of one instance.
 struct Seen {
   RoomClass semantic = kOther;
   int pixels = 0, x0 = 1 << 30, y0 = 1 << 30, x1 = -1, y1 = -1;
 };
 
-// Those large enough to be spoken of, by instance.
+// Instances large enough for captions and boxes.
 std::map<int, Seen> seen_in(const RoomSample& s) {
   std::map<int, Seen> all;
   for (int y = 0; y < s.instance.height; ++y)
@@ -117,7 +117,7 @@ TEST_P(Rooms, NormalsAgreeWithDepth) {
               *s.semseg.at(x + j, y + k) != *s.semseg.at(x, y) ||
               !std::equal(s.normal.at(x, y), s.normal.at(x, y) + 3, s.normal.at(x + j, y + k)))
             return false;
-      // On a plane the inverse of depth is linear over the picture.
+      // On a plane the inverse of depth is linear over the image.
       const double z = *s.depth_mm.at(x, y);
       for (const auto& [dx, dy] : {std::pair{4, 0}, {0, 4}, {2, 0}, {0, 2}, {4, 4}, {4, -4}})
         if (std::abs(z * z / *s.depth_mm.at(x + dx, y + dy) + z * z / *s.depth_mm.at(x - dx, y - dy) - 2 * z) > 2)
@@ -240,15 +240,15 @@ TEST_P(Rooms, CaptionsSayOnlyWhatIsThereAndWhere) {
                std::pair(is_furniture(b.second.semantic), b.second.pixels);
       });
       EXPECT_EQ(s.scene["largest"], class_name(largest->second.semantic));
-      EXPECT_TRUE(named.contains(largest->second.semantic)) << "the largest is told first";
+      EXPECT_TRUE(named.contains(largest->second.semantic)) << "the largest is named first";
     }
   }
   EXPECT_GT(lists, 100);
   EXPECT_EQ(places.size(), 4u) << "all places occur, and none";
 }
 
-// Worth looking at: two pieces of furniture at least, none of which fills the picture; nothing right before the lens;
-// neither dark, nor white, nor of one tone.
+// A good view: two pieces of furniture at least, none of which fills the image; no object close to the camera; neither
+// dark, nor white, nor of one tone.
 bool is_dull(const RoomSample& s) {
   const double all = static_cast<double>(s.semseg.area());
   int pieces = 0, furniture = 0, largest = 0;
@@ -279,10 +279,10 @@ TEST_P(Rooms, AtMostThreeViewsInAHundredAreDull) {
 TEST_P(Rooms, FurnitureNeverOverlaps) {
   const RoomOptions o = options();
   const Catalogue catalogue(o.catalogue, o.solids);
-  const Casting casting(catalogue, Split::kAll);
+  const PartModels part_models(catalogue, Split::kAll);
   for (uint64_t i = 0; i < 60; ++i) {
     Random random(3, {i});
-    const Room room = make_room(catalogue, casting, random);
+    const Room room = make_room(catalogue, part_models, random);
     for (size_t a = 0; a < room.things.size(); ++a) {
       const Box3& box = room.things[a].box;
       EXPECT_GE(box.low.y, -1e-4f);
@@ -306,11 +306,11 @@ TEST_P(Rooms, FurnitureNeverOverlaps) {
 // one touches.
 TEST_P(Rooms, NothingFloats) {
   const Catalogue catalogue(options().catalogue, options().solids);
-  const Casting casting(catalogue, Split::kAll);
+  const PartModels part_models(catalogue, Split::kAll);
   int things = 0, on_others = 0, floating = 0;
   for (uint64_t i = 0; i < 100; ++i) {
     Random random(3, {i});
-    const Room room = make_room(catalogue, casting, random);
+    const Room room = make_room(catalogue, part_models, random);
     for (const Thing& thing : room.things) {
       ++things;
       const auto& [low, high] = thing.box;

@@ -1,4 +1,4 @@
-// Which models of the catalogue can play which part in a room.
+// The models of the catalogue that are suitable for each part of a room.
 #pragma once
 
 #include <map>
@@ -8,12 +8,12 @@
 
 namespace fourm {
 
-class Casting {
+class PartModels {
  public:
   /// Only the models of `split` (all for kAll).
-  Casting(const Catalogue& catalogue, Split split);
+  PartModels(const Catalogue& catalogue, Split split);
 
-  /// A random model for a part such as "sofa" or "bedside table"; -1 when none fits.
+  /// A random model for a part such as "sofa" or "bedside table"; -1 when there is none.
   int64_t draw(const std::string& part, Random& random) const;
 
  private:

@@ -1,4 +1,4 @@
-#include "fourm/rooms/casting.h"
+#include "fourm/rooms/part_models.h"
 
 #include <algorithm>
 
@@ -16,9 +16,9 @@ struct Part {
   const char* name;
   std::vector<RoomClass> classes;
   Range width, height;          // metres
-  const char* words = "";       // one of them must be in the name, when there are any
-  const char* never = "";       // none of them may
-  const char* categories = "";  // by default all indoor ones
+  const char* words = "";       // the name contains one of them; empty: any name
+  const char* never = "";       // the name contains none of them
+  const char* categories = "";  // empty: all indoor ones
 };
 
 const std::vector<Part> kParts = {
@@ -106,7 +106,7 @@ bool fits(const FurnitureModel& m, const Part& part) {
 
 }  // namespace
 
-Casting::Casting(const Catalogue& catalogue, Split split) {
+PartModels::PartModels(const Catalogue& catalogue, Split split) {
   for (const Part& part : kParts) {
     auto& list = models_[part.name];
     for (size_t i = 0; i < catalogue.models().size(); ++i) {
@@ -116,9 +116,9 @@ Casting::Casting(const Catalogue& catalogue, Split split) {
   }
 }
 
-int64_t Casting::draw(const std::string& part, Random& random) const {
+int64_t PartModels::draw(const std::string& part, Random& random) const {
   const auto found = models_.find(part);
-  check(found != models_.end(), "[Casting] there is no part '", part, "'");
+  check(found != models_.end(), "[PartModels] there is no part '", part, "'");
   return found->second.empty() ? -1 : static_cast<int64_t>(random.pick(found->second));
 }
 

@@ -1,5 +1,5 @@
-// Furniture put together from simple solids: each piece of a class in a shape of its own.
-#include "fourm/rooms/joinery.h"
+// Furniture built from simple solids, each piece of a class with random parts.
+#include "fourm/rooms/furniture_builder.h"
 
 #include <algorithm>
 #include <cmath>
@@ -13,9 +13,9 @@ const std::vector<Vec3> kColours = {{0.75f, 0.75f, 0.72f}, {0.3f, 0.14f, 0.06f},
                                     {0.05f, 0.05f, 0.06f}, {0.45f, 0.05f, 0.04f}, {0.05f, 0.13f, 0.4f},
                                     {0.07f, 0.3f, 0.1f},   {0.6f, 0.45f, 0.1f}};
 
-class Joiner {
+class FurnitureBuilder {
  public:
-  Joiner(Vec3 size, Random random) : w_(size.x / 2), h_(size.y), d_(size.z / 2), random_(random) {
+  FurnitureBuilder(Vec3 size, Random random) : w_(size.x / 2), h_(size.y), d_(size.z / 2), random_(random) {
     mesh_.materials.resize(kMaterials);
     for (Material& material : mesh_.materials) {
       material.colour = random_.pick(kColours) * static_cast<float>(random_.uniform(0.7, 1.1));
@@ -434,6 +434,8 @@ class Joiner {
 
 }  // namespace
 
-Mesh join_furniture(RoomClass semantic, Vec3 size, Random random) { return Joiner(size, random).build(semantic); }
+Mesh build_furniture(RoomClass semantic, Vec3 size, Random random) {
+  return FurnitureBuilder(size, random).build(semantic);
+}
 
 }  // namespace fourm
