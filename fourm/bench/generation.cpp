@@ -8,7 +8,7 @@ namespace fourm {
 namespace {
 
 struct Task {
-  std::string given, target, scheme;
+  std::string input, target, scheme;
   int64_t count, steps;
   double temperature, guidance;
 };
@@ -26,20 +26,20 @@ std::vector<Canvas> canvases_of(const Task& w, const FourM& model, const Sequenc
   for (size_t i = 0; i < canvases.size(); ++i) {
     Canvas& canvas = canvases[i];
     canvas.key = i;
-    const Modality given = model.encoder.embedding(w.given).modality,
+    const Modality input = model.encoder.embedding(w.input).modality,
                    target = model.decoder.embedding(w.target).modality;
-    if (given.is_sequence()) {  // as long as "a photo of a red boat on a lake"
+    if (input.is_sequence()) {  // as long as "a photo of a red boat on a lake"
       std::vector<int64_t> text;
       for (int64_t id = 0; id < 9; ++id) text.push_back(1000 + 100 * id);
       text.push_back(ids.eos);
-      canvas.add_text(w.given, text, ids);
+      canvas.add_text(w.input, text, ids);
     } else {
       Random random(7, {i});
       ModalityData pixels;
-      pixels.width = given.patch_numbers();
-      for (int64_t k = 0; k < given.max_tokens * pixels.width; ++k)
+      pixels.width = input.patch_numbers();
+      for (int64_t k = 0; k < input.max_tokens * pixels.width; ++k)
         pixels.values.push_back(static_cast<float>(random.normal()));
-      canvas.add_known(w.given, std::move(pixels));
+      canvas.add_known(w.input, std::move(pixels));
     }
     if (target.is_sequence())
       canvas.add_empty_text(w.target, kCaptionSlots, ids);
@@ -55,7 +55,7 @@ std::vector<Step> steps_of(const Task& w, const FourM& model) {
   target.modality = w.target, target.scheme = w.scheme, target.steps = w.steps;
   target.temperature = w.temperature, target.guidance = w.guidance;
   plan.targets = {target};
-  plan.conditions = {w.given};
+  plan.conditions = {w.input};
   return expand(plan, model.modalities());
 }
 

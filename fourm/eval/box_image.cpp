@@ -19,7 +19,7 @@ void fill(Image& image, int left, int top, int right, int bottom, Colour colour)
       std::copy(colour.begin(), colour.end(), image.at(x, y));
 }
 
-// A bright colour of its own for each name.
+// A bright colour from a hash of the name.
 Colour colour_of(const std::string& name) {
   const Colour base = label_palette()[1 + hash_text(name) % 200];
   Colour bright;

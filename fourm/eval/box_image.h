@@ -1,4 +1,4 @@
-// Boxes with their names, drawn into an image.
+// Drawing of labelled boxes.
 #pragma once
 
 #include <vector>
@@ -8,7 +8,7 @@
 
 namespace fourm {
 
-/// The image (3 channels) resized to `side` pixels a side, with the boxes over it; small ones last.
+/// The image (3 channels) resized to `side` pixels a side, with the boxes drawn over it, small ones last.
 Image draw_boxes(const Image& image, std::vector<LabelledBox> boxes, int side);
 
 }  // namespace fourm

@@ -13,7 +13,7 @@ namespace {
 constexpr int kGap = 8, kScale = 2, kLine = kScale * kLetterHeight + 5, kTitleScale = 3;
 constexpr Colour kPaper{250, 250, 250}, kInk{30, 30, 30}, kFaint{110, 110, 110};
 
-// An image that grows downwards as things are put on it.
+// An image that grows downwards as text and images are added.
 class Sheet {
  public:
   explicit Sheet(int width) : width_(width) { skip(kGap); }

@@ -18,7 +18,7 @@ struct GalleryCell {
 struct GalleryRow {
   std::string title;
   std::vector<GalleryCell> cells;
-  std::string words{};  ///< under the row, a line each; may be empty
+  std::string words{};  ///< text under the row; may be empty
 };
 
 struct Gallery {
@@ -27,12 +27,12 @@ struct Gallery {
   std::string closing;  ///< credits and the like
 };
 
-/// All of it as one image.
+/// The gallery as one image.
 Image gallery_sheet(const Gallery& gallery);
-/// All of it as one page, images included.
+/// The gallery as one HTML page, images included.
 std::string gallery_page(const Gallery& gallery);
 
-/// FOLDER/gallery.png and FOLDER/index.html.
+/// Writes FOLDER/gallery.png and FOLDER/index.html.
 void write_gallery(const fs::path& folder, const Gallery& gallery);
 
 }  // namespace fourm

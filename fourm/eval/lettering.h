@@ -1,4 +1,4 @@
-// Letters in images: a small bitmap font, drawn in the source.
+// Text in images, in a small bitmap font.
 #pragma once
 
 #include <string>
@@ -11,13 +11,13 @@ namespace fourm {
 
 inline constexpr int kLetterHeight = 8;  ///< pixels at scale 1, descenders included
 
-/// Pixels from the first to the last letter. Characters that the font lacks are drawn as '?'.
+/// Width in pixels from the first to the last letter. Characters that the font lacks are drawn as '?'.
 int text_width(std::string_view text, int scale);
 
-/// Draws what lies inside the image (3 channels); x, y: the top left corner.
+/// Draws text into an image of 3 channels, clipped at its edges; x, y: the top left corner.
 void draw_text(Image& image, int x, int y, std::string_view text, Colour colour, int scale);
 
-/// Lines no wider than `width` pixels, broken at spaces; longer words stand alone.
+/// Lines no wider than `width` pixels, broken at spaces. A longer word is a line of its own.
 std::vector<std::string> wrap_text(const std::string& text, int width, int scale);
 
 }  // namespace fourm

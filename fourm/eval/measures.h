@@ -40,8 +40,8 @@ class Confusion {
   explicit Confusion(int64_t classes, std::optional<uint8_t> ignored = {})
       : classes_(classes), ignored_(ignored), counts_(static_cast<size_t>(classes * classes)) {}
   void add(const Raster<uint8_t>& predicted, const Raster<uint8_t>& truth);
-  /// Over the classes that occur in the truth: predictions of one set are all averaged over the same classes, and a
-  /// class that is only predicted costs those whose place it takes.
+  /// Mean over the classes that occur in the truth, so that all predictions of one set are averaged over the same
+  /// classes. Pixels of a class that is only predicted lower the IoU of their true class.
   double mean_iou() const;
   double accuracy() const;  ///< share of pixels
   int64_t pixels() const;   ///< that were counted

@@ -37,7 +37,7 @@ TEST(MatchBoxes, EachTrueBoxIsFoundOnceAndInItsClass) {
               !m.predictions.at("chair")[0].correct);  // place 3: no box there
   EXPECT_TRUE(m.predictions.at("chair")[1].score == 0.9 && m.predictions.at("chair")[1].correct);   // the higher score
   EXPECT_TRUE(m.predictions.at("chair")[2].score == 0.5 && !m.predictions.at("chair")[2].correct);  // already matched
-  EXPECT_FALSE(m.predictions.at("table")[0].correct);  // a chair stands there
+  EXPECT_FALSE(m.predictions.at("table")[0].correct);                                               // a chair is there
   EXPECT_EQ(m.truths.at("chair"), 2);
 }
 

@@ -493,11 +493,11 @@ TEST_F(EvaluateTest, TextsThatAreCutAreOneWarning) {
   const Pipeline pipeline = small_pipeline(root / "model", {"rgb@32", "caption"}, {"det"});
   const test::CapturedLog captured;
   const HeldOut held = HeldOut::read(pipeline, root / "data", 3);
-  const std::string said = captured.warnings();
-  const size_t first = said.find("caption keeps the first 24");
-  EXPECT_NE(first, std::string::npos) << said;
-  EXPECT_EQ(said.find("caption keeps the first 24", first + 1), std::string::npos) << said;
-  EXPECT_NE(said.find("0.txt: modality 'caption'"), std::string::npos) << said;
+  const std::string warnings = captured.warnings();
+  const size_t first = warnings.find("caption keeps the first 24");
+  EXPECT_NE(first, std::string::npos) << warnings;
+  EXPECT_EQ(warnings.find("caption keeps the first 24", first + 1), std::string::npos) << warnings;
+  EXPECT_NE(warnings.find("0.txt: modality 'caption'"), std::string::npos) << warnings;
   EXPECT_EQ(held.samples[2].inputs.find("caption")->data.ids.size(), 24u);
   fs::remove_all(root);
 }

@@ -72,17 +72,17 @@ TEST(BlockMean, MeansWithShorterBlocksAtTheEdge) {
 }
 
 TEST(DepthErrors, RelativeErrorOverKnownPixels) {
-  Raster<float> truth(3, 1, 1), guess(3, 1, 1);
+  Raster<float> truth(3, 1, 1), predicted(3, 1, 1);
   truth.pixels = {2, 4, 0};  // the last is unknown
-  guess.pixels = {1, 4.4F, 9};
-  const DepthErrors errors = depth_errors(guess, truth);
+  predicted.pixels = {1, 4.4F, 9};
+  const DepthErrors errors = depth_errors(predicted, truth);
   EXPECT_NEAR(errors.abs_rel, (0.5 + 0.1) / 2, 1e-6);
   EXPECT_NEAR(errors.delta1, 0.5, 1e-12);
   truth.pixels = {0, 0, 0};
-  EXPECT_THROW(depth_errors(guess, truth), Error);  // neither 0 nor anything else
+  EXPECT_THROW(depth_errors(predicted, truth), Error);  // not 0
 }
 
-// What stands at unknown pixels changes no measure.
+// The values of unknown pixels change no measure.
 TEST(KnownPixels, AloneCount) {
   const Image truth = noise(40, 30, 1), other = noise(40, 30, 2);
   Image a = truth, b = truth;
@@ -118,20 +118,20 @@ TEST(MeanAngle, RightAnglesAndOpposites) {
 }
 
 TEST(MeanIou, OverClassesOfTheTruth) {
-  Image truth(4, 1, 1), guess(4, 1, 1);
+  Image truth(4, 1, 1), predicted(4, 1, 1);
   truth.pixels = {0, 0, 1, 1};
-  guess.pixels = {0, 1, 1, 1};
+  predicted.pixels = {0, 1, 1, 1};
   Confusion confusion(5);
-  confusion.add(guess, truth);
+  confusion.add(predicted, truth);
   EXPECT_NEAR(confusion.mean_iou(), (1.0 / 2 + 2.0 / 3) / 2, 1e-12);
   EXPECT_NEAR(confusion.accuracy(), 0.75, 1e-12);
   // A class that is only predicted takes from the class whose place it has, and is none of its own.
   Confusion invented(5);
-  guess.pixels = {0, 4, 1, 1};
-  invented.add(guess, truth);
+  predicted.pixels = {0, 4, 1, 1};
+  invented.add(predicted, truth);
   EXPECT_NEAR(invented.mean_iou(), (1.0 / 2 + 1) / 2, 1e-12);
-  guess.pixels[0] = 9;
-  EXPECT_THROW(confusion.add(guess, truth), Error);
+  predicted.pixels[0] = 9;
+  EXPECT_THROW(confusion.add(predicted, truth), Error);
 }
 
 TEST(MeanCosine, AnglesNotLengths) {
