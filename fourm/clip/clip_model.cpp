@@ -6,6 +6,7 @@
 #include "fourm/io/model_folder.h"
 #include "fourm/io/weights.h"
 #include "fourm/nn/position.h"
+#include "fourm/nn/unit_rows.h"
 
 namespace fourm {
 namespace {
@@ -37,8 +38,6 @@ BlockConfig text_block(const ClipConfig& c) {
           .activation = Activation::kGelu};
 }
 
-Tensor unit_length(const Tensor& rows) { return rows / rows.norm(2, {1}, /*keepdim=*/true).clamp_min(1e-12); }
-
 }  // namespace
 
 ClipModel::ClipModel(const ClipConfig& config, std::string tokenizer_json, const std::string& origin,
@@ -60,13 +59,13 @@ ClipModel::ClipModel(const ClipConfig& config, std::string tokenizer_json, const
   logit_scale_ = root.parameter("logit_scale", {1}, Init::constant(at::full({1}, kFirstLogScale)));
 }
 
-ClipModel ClipModel::open(const fs::path& given, std::optional<Precision> pack_for) {
+ClipModel ClipModel::open(const fs::path& given, std::optional<Precision> inference) {
   const fs::path folder = model_folder(given);
   check(fs::is_directory(folder), folder.string(),
-        ": is no folder of an image-text model (config.json, model.safetensors, tokenizer.json)");
+        ": is not a folder of an image-text model (config.json, model.safetensors, tokenizer.json)");
   const fs::path json = folder / "tokenizer.json";
   const ClipConfig config = read_clip_config(folder / "config.json");
-  FileSource source(open_weights(folder), pack_for);
+  FileSource source(open_weights(folder), inference);
   ClipModel model(config, read_file(json), json.string(), source);
   source.finish(*model.parameters_);
   return model;
@@ -92,7 +91,7 @@ Tensor ClipModel::patch_features(const Tensor& images) const {
   return rows.view({batch, h, w, config_.embed_dim}).permute({0, 3, 1, 2});
 }
 
-Tensor ClipModel::embed_images(const Tensor& images) const { return unit_length(patch_features(images).mean({2, 3})); }
+Tensor ClipModel::embed_images(const Tensor& images) const { return unit_rows(patch_features(images).mean({2, 3})); }
 
 std::vector<int64_t> ClipModel::ids(const std::string& text) const {
   std::vector<int64_t> ids = text_.encode(text);
@@ -114,7 +113,7 @@ Tensor ClipModel::embed_texts(const std::vector<std::string>& texts) const {
   const auto layout = AttentionLayout::within(lengths);
   for (const auto& block : text_blocks_) x = block(x, layout);
   const Tensor rows = text_proj_(text_norm_(x)).to(at::kFloat);
-  return unit_length(at::segment_reduce(rows, "mean", at::tensor(lengths, at::kLong)));
+  return unit_rows(at::segment_reduce(rows, "mean", at::tensor(lengths, at::kLong)));
 }
 
 Tensor ClipModel::scale() const { return logit_scale_.clamp_max(kLargestLogScale).exp(); }

@@ -1,6 +1,6 @@
-// An image-text model trained by contrast (CLIP, Radford et al. 2021): a ViT and a small text Transformer whose outputs
-// meet in one space. What stands there of an image is the mean of its patches, so that the patches stand there too:
-// they are the feature modality (paper section 2.1 and appendix B.1, CLIP feature maps).
+// A contrastive image-text model (CLIP, Radford et al. 2021): a ViT and a small text Transformer with a joint embedding
+// space. The embedding of an image is the mean of its patch embeddings. The patch embeddings are the feature modality
+// (paper section 2.1 and appendix B.1, CLIP feature maps).
 #pragma once
 
 #include <memory>
@@ -15,23 +15,23 @@ namespace fourm {
 
 class ClipModel {
  public:
-  /// From a folder: config.json, model.safetensors, tokenizer.json. With `pack_for` it is made to answer fast, in that
-  /// precision, and cannot be trained (nn/packed_linear.h).
-  static ClipModel open(const fs::path& folder, std::optional<Precision> pack_for = {});
-  /// Fresh weights, for texts of the given tokenizer.json.
+  /// From a folder: config.json, model.safetensors, tokenizer.json. With `inference` it is opened for inference
+  /// in that precision, with packed weights, and cannot be trained (nn/packed_linear.h).
+  static ClipModel open(const fs::path& folder, std::optional<Precision> inference = {});
+  /// New weights, for the text tokenizer of tokenizer.json.
   static ClipModel fresh(const ClipConfig& config, const fs::path& text_tokenizer, uint64_t seed);
   void save(const fs::path& folder) const;
 
   const ClipConfig& config() const { return config_; }
   Parameters& parameters() { return *parameters_; }
 
-  /// Images [B, 3, H, W] in [-1, 1], H and W multiples of the patch -> every patch in the shared space [B, D, h, w].
+  /// Images [B, 3, H, W] in [-1, 1], H and W multiples of the patch -> patch embeddings [B, D, h, w].
   Tensor patch_features(const Tensor& images) const;
-  /// Their means, of unit length [B, D].
+  /// Image embeddings: the means of the patch embeddings, of unit length [B, D].
   Tensor embed_images(const Tensor& images) const;
-  /// [B, D], of unit length.
+  /// Text embeddings of unit length [B, D].
   Tensor embed_texts(const std::vector<std::string>& texts) const;
-  /// What cosines are multiplied by to become logits: the inverse temperature, learned, at most 100.
+  /// The learned inverse temperature, at most 100: logits are cosine similarities times this.
   Tensor scale() const;
 
  private:
@@ -48,7 +48,7 @@ class ClipModel {
   EmbeddingTable token_emb_;  // [V, D]
   Tensor pos_emb_;            // [max_tokens, D]
   std::vector<EncoderBlock> text_blocks_;
-  Tensor logit_scale_;  // [1], a logarithm
+  Tensor logit_scale_;  // [1], logarithm of the inverse temperature
 };
 
 }  // namespace fourm

@@ -1,4 +1,4 @@
-// The shape of an image-text model, as in the config.json beside its weights.
+// The configuration of an image-text model, as in its config.json.
 #pragma once
 
 #include <cstdint>
@@ -18,7 +18,7 @@ struct ClipConfig {
   void fields(Visitor& v) {
     v("image_size", image_size, "pixels a side of the images; others are cut square and resized");
     v("patch_size", patch_size, "pixels a side of a patch");
-    v("embed_dim", embed_dim, "width of the space that images, patches and texts share");
+    v("embed_dim", embed_dim, "width of the joint embedding space");
     v("image_width", image_width, "width of the image encoder");
     v("image_depth", image_depth, "its blocks");
     v("image_heads", image_heads, "its attention heads");
@@ -30,7 +30,7 @@ struct ClipConfig {
   }
 
   int64_t grid() const { return image_size / patch_size; }  ///< patches a side
-  /// Error naming `origin` and the key for values that no model can have.
+  /// Error naming `origin` and the key for invalid values.
   void validate(const std::string& origin) const;
 };
 

@@ -12,8 +12,8 @@ Tensor same_group(const std::vector<int64_t>& groups) {
   return ids.unsqueeze(0).eq(ids.unsqueeze(1));
 }
 
-// Share of the rows of `similarity` with fewer than k columns of other groups at least as near as the nearest of its
-// own.
+// Share of the rows of `similarity` with fewer than k columns of other groups at least as similar as the most similar column
+// of their own group.
 double recall(const Tensor& similarity, const Tensor& same, int64_t k) {
   const Tensor best = std::get<0>(similarity.masked_fill(same.logical_not(), -2).max(1, /*keepdim=*/true));
   const Tensor before = similarity.ge(best).logical_and(same.logical_not()).sum(1);

@@ -1,4 +1,4 @@
-// What an image-text model is trained and measured by: images and texts should find each other.
+// The loss and the retrieval measures of an image-text model.
 #pragma once
 
 #include <cstdint>
@@ -14,13 +14,13 @@ namespace fourm {
 std::vector<int64_t> groups_of(const std::vector<std::string>& texts);
 
 /// Symmetric InfoNCE over pairs: unit vectors [B, D] of images and of their texts, `scale` as of ClipModel. The mean
-/// cross-entropy of texts for each image and of images for each text. Pairs of the same group fit each other as
-/// well: the target is spread evenly over a group.
+/// cross-entropy of texts for each image and of images for each text. Pairs of the same group match too: the
+/// target is spread evenly over a group.
 Tensor contrastive_loss(const Tensor& images, const Tensor& texts, const Tensor& scale,
                         const std::vector<int64_t>& groups);
 
 /// Recall of text_at_1, text_at_5 (texts found for an image) and image_at_1, image_at_5: the share of queries with
-/// one of their group among the nearest; of equally near ones the wrong come first.
+/// one of their group among the nearest; ties count as wrong.
 std::map<std::string, double> retrieval(const Tensor& images, const Tensor& texts, const std::vector<int64_t>& groups);
 
 }  // namespace fourm

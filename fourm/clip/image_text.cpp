@@ -13,7 +13,7 @@ namespace {
 
 constexpr size_t kBatch = 64;
 
-// Calls body(images [B, 3, S, S]) for a batch after the other.
+// Calls body(images [B, 3, S, S]) for each batch.
 template <class Body>
 void each_batch(const ClipConfig& config, const std::vector<StoredImage>& images, const Body& body) {
   const InferenceGuard inference;

@@ -1,4 +1,4 @@
-// An image-text model as its users need it: images and texts in, features and similarities out. No tensors in sight.
+// Embeddings and features of images and texts by an image-text model. The interface has no tensors.
 #pragma once
 
 #include <functional>
@@ -15,7 +15,7 @@ class ClipModel;
 
 using Embedding = std::vector<float>;  ///< of unit length
 
-/// The scalar product, which is the cosine.
+/// The dot product, which is the cosine similarity.
 double similarity(const Embedding& a, const Embedding& b);
 
 /// Images are RGB; their middle squares are resized to the model's size.
@@ -24,10 +24,10 @@ class ImageText {
   static ImageText open(const fs::path& folder);
 
   const ClipConfig& config() const;
-  double scale() const;  ///< of cosines, before a softmax over texts
+  double scale() const;  ///< factor of cosine similarities before a softmax over texts
   std::vector<Embedding> embed(const std::vector<std::string>& texts) const;
   std::vector<Embedding> embed(const std::vector<StoredImage>& images) const;
-  /// Every patch: float16 [D, h, w] an image.
+  /// Patch embeddings: float16 [D, h, w] per image.
   std::vector<NpyArray> features(const std::vector<StoredImage>& images) const;
 
  private:
@@ -35,11 +35,11 @@ class ImageText {
   std::shared_ptr<const ClipModel> model_;
 };
 
-/// MODEL/clip, where a 4M keeps the image-text model that its features come from; empty when it has none.
+/// MODEL/clip, the image-text model of the feature modality of a 4M model; empty when there is none.
 fs::path image_text_of(const fs::path& model);
 
-/// Reads image files and hands them over in batches, in order, with a progress line. `use` gets the images and the
-/// index of the first of them.
+/// Reads image files and calls `use` for each batch, in order, with a progress line. `first` is the index of its first
+/// image.
 void each_image_batch(const std::vector<fs::path>& files, const std::string& label,
                       const std::function<void(const std::vector<StoredImage>&, size_t first)>& use);
 

@@ -6,6 +6,7 @@
 
 #include "fourm/core/strings.h"
 #include "fourm/data/crop.h"
+#include "fourm/modality/modality_name.h"
 #include "fourm/text/unicode.h"
 
 namespace fourm {
@@ -196,10 +197,10 @@ std::string people_text(const Annotation& annotation, const TextDraw& draw, Rand
 }  // namespace
 
 TextForm text_form(const std::string& modality) {
-  const std::string subject = modality.substr(0, modality.find('@'));
-  if (subject == "metadata") return TextForm::kMetadata;
-  if (subject == "color_palette") return TextForm::kPalette;
-  return subject == "human_poses" ? TextForm::kPoses : TextForm::kText;
+  const std::string name = name_without_size(modality);
+  if (name == "metadata") return TextForm::kMetadata;
+  if (name == "color_palette") return TextForm::kPalette;
+  return name == "human_poses" ? TextForm::kPoses : TextForm::kText;
 }
 
 Annotation parse_annotation(const Json& json, const std::string& where, TextForm form) {
@@ -237,7 +238,7 @@ std::optional<CropView> centre_view(const Annotation& annotation, const std::opt
   return centre_view(static_cast<int>(annotation.width), static_cast<int>(annotation.height));
 }
 
-bool is_text_of_crop(const std::string& modality) { return modality.substr(0, modality.find('@')) == "sam_instance"; }
+bool is_text_of_crop(const std::string& modality) { return name_without_size(modality) == "sam_instance"; }
 
 std::vector<std::string> draw_text(const Annotation& annotation, const TextDraw& draw, Random& random,
                                    const std::string& where) {

@@ -20,6 +20,7 @@
 #include "fourm/data/token_shards.h"
 #include "fourm/io/npz.h"
 #include "fourm/modality/depth.h"
+#include "fourm/modality/modality_name.h"
 
 namespace fourm {
 namespace {
@@ -360,14 +361,14 @@ void check_recipe(const Source& source, const CheckOptions& options, CheckReport
 }  // namespace
 
 FileKind file_kind(const std::string& modality) {
-  const std::string subject = modality.substr(0, modality.find('@'));
-  if (subject.starts_with("tok_")) return FileKind::kTokens;
+  const std::string name = name_without_size(modality);
+  if (name.starts_with("tok_")) return FileKind::kTokens;
   static const std::map<std::string, FileKind> kKinds{
       {"rgb", FileKind::kImage},          {"normal", FileKind::kNormal},   {"depth", FileKind::kDepth},
       {"semseg", FileKind::kLabels},      {"instance", FileKind::kMap},    {"mask", FileKind::kMap},
       {"mask_valid", FileKind::kMap},     {"caption", FileKind::kCaption}, {"det", FileKind::kBoxes},
       {"crop_settings", FileKind::kCrops}};
-  const auto found = kKinds.find(subject);
+  const auto found = kKinds.find(name);
   return found == kKinds.end() ? FileKind::kOther : found->second;
 }
 

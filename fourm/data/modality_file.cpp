@@ -7,19 +7,19 @@
 #include "fourm/core/strings.h"
 #include "fourm/data/crop.h"
 #include "fourm/io/npz.h"
-#include "fourm/text/text_warnings.h"
+#include "fourm/modality/imagenet.h"
+#include "fourm/modality/modality_name.h"
+#include "fourm/modality/text_warnings.h"
 
 namespace fourm {
 namespace {
-
-constexpr float kMean[3] = {0.485f, 0.456f, 0.406f}, kDeviation[3] = {0.229f, 0.224f, 0.225f};
 
 // Token ids of a sequence.
 TokenArray id_array(const std::string& bytes, const Modality& m, const std::string& where) {
   try {
     return TokenArray(bytes, where, ExpectedTokens::of(m));
   } catch (const Error& error) {
-    check(m.name.substr(0, m.name.find('@')) != "sam_instance", error.what(),
+    check(name_without_size(m.name) != "sam_instance", error.what(),
           "; write SAM instances as texts in .txt or .json (docs/data.md), or their token ids as .npy of integers");
     throw;
   }
@@ -74,7 +74,8 @@ EmbeddingArray::EmbeddingArray(std::string_view bytes, const std::string& extens
 ModalityData pixel_patches(const uint8_t* pixels, int64_t size, int64_t patch) {
   float table[3][256];
   for (int c = 0; c < 3; ++c)
-    for (int v = 0; v < 256; ++v) table[c][v] = (static_cast<float>(v) / 255 - kMean[c]) / kDeviation[c];
+    for (int v = 0; v < 256; ++v)
+      table[c][v] = (static_cast<float>(v) / 255 - kImageNetMean[c]) / kImageNetDeviation[c];
   ModalityData data;
   data.width = patch * patch * 3;
   data.values.resize(size * size * 3);

@@ -11,6 +11,7 @@
 #include "fourm/data/crop.h"
 #include "fourm/data/sample_image.h"
 #include "fourm/data/token_shards.h"
+#include "fourm/modality/modality_name.h"
 
 namespace fourm {
 
@@ -20,7 +21,7 @@ struct TokenSet::Told {
 };
 
 std::string folder_of(const Source& source, const std::string& modality) {
-  return source.has(modality) ? modality : modality.substr(0, modality.find('@'));
+  return source.has(modality) ? modality : name_without_size(modality);
 }
 
 static int64_t first_with(const Source& source, const std::string& folder) {

@@ -20,7 +20,7 @@ Canvas::Entry& Canvas::at(const std::string& modality) {
 }
 
 void Canvas::add(Entry entry) {
-  check(!find(entry.modality), "modality ", printable(entry.modality), " is given twice");
+  check(!find(entry.modality), "modality ", printable(entry.modality), " is on the canvas already");
   entries.push_back(std::move(entry));
 }
 
@@ -41,7 +41,7 @@ void Canvas::add_text_with_holes(const std::string& modality, const std::vector<
   int64_t last = special.sentinels.first;
   for (const int64_t id : ids)
     if (special.sentinels.contains(id)) last = std::max(last, id);
-  check(target_slots >= 2, "a text with holes needs at least 2 slots to write in, got ", target_slots);
+  check(target_slots >= 2, "a text with holes needs at least 2 slots to generate, got ", target_slots);
   check(special.sentinels.contains(last + 1), "the text has too many holes for the vocabulary's sentinels");
   Entry entry{modality, {}, std::vector<bool>(ids.size(), true), std::vector<bool>(ids.size(), false)};
   entry.data.ids = ids;

@@ -1,5 +1,5 @@
-// One sample while it is being generated: for each modality its tokens, which of them are known (the encoder sees
-// them) and which are asked for. In-painting, chaining and super-resolution are canvases with different entries.
+// One sample during generation: for each modality its tokens, which of them are known (input of the encoder) and which
+// are wanted (to be generated). In-painting, chaining and super-resolution are canvases with different entries.
 #pragma once
 
 #include <cstdint>
@@ -13,7 +13,7 @@
 
 namespace fourm {
 
-/// The ids that sequences are built with.
+/// Special token ids of sequences.
 struct SequenceIds {
   int64_t pad = 0, eos = 3;
   SentinelRange sentinels{4, 200};
@@ -27,9 +27,9 @@ struct Canvas {
     ModalityData data;
     std::vector<bool> known, wanted;  ///< [L] each
   };
-  std::vector<Entry> entries;    ///< the encoder sees them in this order
-  uint64_t key = 0;              ///< names the sample in random draws, whatever its batch
-  std::optional<CropView> view;  ///< what of the first given image is seen; boxes of the same image are cut by it
+  std::vector<Entry> entries;    ///< in the order of the encoder's input
+  uint64_t key = 0;              ///< of the sample's random numbers, which do not depend on its batch
+  std::optional<CropView> view;  ///< the crop of the first input image; boxes of the same image are cropped alike
 
   Entry& at(const std::string& modality);
   const Entry* find(const std::string& modality) const;
@@ -38,14 +38,14 @@ struct Canvas {
   void add_known(const std::string& modality, ModalityData data);
   /// A text is known up to and including its first [EOS]; all of it when it has none.
   void add_text(const std::string& modality, const std::vector<int64_t>& ids, const SequenceIds& special);
-  /// A text with holes: each sentinel in `ids` stands for words to be written.
+  /// A text with holes: each sentinel in `ids` is a span to be generated.
   void add_text_with_holes(const std::string& modality, const std::vector<int64_t>& ids, int64_t target_slots,
                            const SequenceIds& special);
-  /// A grid of which nothing is known, or only the ids whose `known` is set (in-painting).
+  /// A grid without known tokens, or with those whose `known` is set (in-painting).
   void add_grid(const std::string& modality, int64_t tokens);
   void add_grid(const std::string& modality, std::vector<int64_t> ids, std::vector<bool> known);
-  /// An empty text of n slots: [S_1] is seen, n - 1 slots from [S_1] to [S_2] are asked for. n >= 2. Note that the
-  /// encoder sees that [S_1] from the first step on, whichever target is generated first.
+  /// An empty text of n slots: [S_1] is known, n - 1 slots from [S_1] to [S_2] are wanted. n >= 2. That [S_1] is
+  /// input of the encoder from the first step on, also while other targets are generated.
   void add_empty_text(const std::string& modality, int64_t n, const SequenceIds& special);
 
  private:

@@ -22,84 +22,130 @@ std::vector<int64_t> wanted_slots(const Canvas::Entry& entry) {
   return slots;
 }
 
-// One MaskGIT or ROAR step on all canvases at once.
-std::vector<StepReport::Row> grid_step(const FourM& model, const Step& step, int64_t index,
-                                       std::vector<Canvas>& canvases, const GenerateOptions& options) {
-  const Modality& modality = model.decoder.embedding(step.target).modality;
-  const uint64_t target_key = hash_text(step.target);
-  std::vector<StepReport::Row> rows(canvases.size());
-  std::vector<size_t> active;
-  std::vector<const Canvas*> pointers;
-  std::vector<std::vector<int64_t>> slots;
-  std::vector<int64_t> counts;
-  for (size_t b = 0; b < canvases.size(); ++b) {
-    Canvas& canvas = canvases[b];
-    const auto& entry = canvas.at(step.target);
-    check(static_cast<int64_t>(entry.wanted.size()) == modality.max_tokens, "modality '", step.target,
-          "': ", entry.wanted.size(), " tokens on the canvas, the model has ", modality.max_tokens);
-    auto masked = wanted_slots(entry);
-    const int64_t later = step.tokens_total - step.tokens_before - step.tokens;
-    const int64_t count = remaining_tokens(step.tokens, later, static_cast<int64_t>(masked.size()));
-    if (count == 0) continue;
-    if (step.scheme == Scheme::kRoar) {
-      if (options.choose_slots) {
-        masked = options.choose_slots(index, b);
-      } else {
-        Random random(options.seed, {canvas.key, target_key, static_cast<uint64_t>(index)});
-        random.shuffle(masked);
-        masked.resize(static_cast<size_t>(count));
-      }
+// A MaskGIT or ROAR step.
+class GridStep {
+ public:
+  GridStep(const FourM& model, const Step& step, int64_t index, std::vector<Canvas>& canvases,
+           const GenerateOptions& options)
+      : model_(model),
+        step_(step),
+        index_(index),
+        canvases_(canvases),
+        options_(options),
+        target_key_(hash_text(step.target)) {}
+
+  std::vector<StepReport::Row> run() {
+    std::vector<StepReport::Row> rows(canvases_.size());
+    const std::vector<Part> parts = choose_parts();
+    if (parts.empty()) return rows;
+    const Tensor scores = guided_scores(parts);  // the slots of all parts, [n, V]
+    int64_t first = 0;
+    for (const Part& part : parts) {
+      const auto n = static_cast<int64_t>(part.slots.size());
+      rows[part.canvas] = write(part, sample(part, scores.slice(0, first, first + n)));
+      first += n;
     }
-    active.push_back(b);
-    pointers.push_back(&canvas);
-    slots.push_back(std::move(masked));
-    counts.push_back(count);
+    return rows;
   }
-  if (active.empty()) return rows;
 
-  const auto passes = passes_of(step.guidance);
-  const auto score = options.reference ? reference_grid_scores : grid_scores;
-  const auto scores =
-      split_passes(score(model, step.target, {pointers, passes, options.sequence_ids}, slots), passes.size());
-  const Tensor guided = combine(scores, passes, step.target);
-  if (options.on_scores) options.on_scores(index, scores, guided);
+ private:
+  // What the step samples on one canvas.
+  struct Part {
+    size_t canvas;
+    std::vector<int64_t> slots;
+    int64_t count;  // tokens that are kept
+  };
 
-  const float* row = guided.data_ptr<float>();
-  for (size_t a = 0; a < active.size(); ++a) {
-    Canvas& canvas = canvases[active[a]];
-    const auto n = static_cast<int64_t>(slots[a].size());
-    std::vector<Drawn> drawn(static_cast<size_t>(n));
-    const float* first = row;
-    at::parallel_for(0, n, 4, [&](int64_t begin, int64_t end) {
+  std::vector<Part> choose_parts() const {
+    const Modality& modality = model_.decoder.embedding(step_.target).modality;
+    const int64_t later = step_.tokens_total - step_.tokens_before - step_.tokens;
+    std::vector<Part> parts;
+    for (size_t b = 0; b < canvases_.size(); ++b) {
+      const auto& entry = canvases_[b].at(step_.target);
+      check(static_cast<int64_t>(entry.wanted.size()) == modality.max_tokens, "modality '", step_.target,
+            "': ", entry.wanted.size(), " tokens on the canvas, the model has ", modality.max_tokens);
+      auto slots = wanted_slots(entry);
+      const int64_t count = remaining_tokens(step_.tokens, later, static_cast<int64_t>(slots.size()));
+      if (count == 0) continue;
+      if (step_.scheme == Scheme::kRoar) choose_roar_slots(b, count, slots);
+      parts.push_back({b, std::move(slots), count});
+    }
+    return parts;
+  }
+
+  void choose_roar_slots(size_t b, int64_t count, std::vector<int64_t>& slots) const {
+    if (options_.choose_slots) {
+      slots = options_.choose_slots(index_, b);
+      return;
+    }
+    Random random(options_.seed, {canvases_[b].key, target_key_, static_cast<uint64_t>(index_)});
+    random.shuffle(slots);
+    slots.resize(static_cast<size_t>(count));
+  }
+
+  Tensor guided_scores(const std::vector<Part>& parts) const {
+    std::vector<const Canvas*> canvases;
+    std::vector<std::vector<int64_t>> slots;
+    for (const Part& part : parts) {
+      canvases.push_back(&canvases_[part.canvas]);
+      slots.push_back(part.slots);
+    }
+    const auto passes = passes_of(step_.guidance);
+    const auto score = options_.reference ? reference_grid_scores : grid_scores;
+    const auto scores =
+        split_passes(score(model_, step_.target, {canvases, passes, options_.sequence_ids}, slots), passes.size());
+    Tensor guided = combine(scores, passes, step_.target);
+    if (options_.on_scores) options_.on_scores(index_, scores, guided);
+    return guided;
+  }
+
+  // A token for each slot of the part. scores [slots, V], contiguous.
+  std::vector<Drawn> sample(const Part& part, const Tensor& scores) const {
+    std::vector<Drawn> drawn(part.slots.size());
+    const float* rows = scores.const_data_ptr<float>();
+    const int64_t vocabulary = scores.size(1);
+    const uint64_t key = canvases_[part.canvas].key;
+    at::parallel_for(0, static_cast<int64_t>(drawn.size()), 4, [&](int64_t begin, int64_t end) {
       for (int64_t i = begin; i < end; ++i) {
-        Random random(options.seed,
-                      {canvas.key, target_key, static_cast<uint64_t>(index), static_cast<uint64_t>(slots[a][i]) + 1});
-        drawn[i] = draw_token(first + i * guided.size(1), guided.size(1), step.temperature, options.filter,
-                              options.draw ? &random : nullptr);
+        Random random(options_.seed,
+                      {key, target_key_, static_cast<uint64_t>(index_), static_cast<uint64_t>(part.slots[i]) + 1});
+        drawn[i] = draw_token(rows + i * vocabulary, vocabulary, step_.temperature, options_.filter,
+                              options_.draw ? &random : nullptr);
       }
     });
-    row += n * guided.size(1);
-    std::vector<int64_t> order(static_cast<size_t>(n));
+    return drawn;
+  }
+
+  // Writes the tokens to the canvas; of MaskGIT the most confident ones.
+  StepReport::Row write(const Part& part, const std::vector<Drawn>& drawn) {
+    std::vector<int64_t> order(drawn.size());
     std::iota(order.begin(), order.end(), int64_t{0});
-    if (step.scheme == Scheme::kMaskGit) {
+    if (step_.scheme == Scheme::kMaskGit) {
       std::stable_sort(order.begin(), order.end(),
                        [&](int64_t i, int64_t j) { return drawn[i].confidence > drawn[j].confidence; });
-      order.resize(static_cast<size_t>(counts[a]));
+      order.resize(static_cast<size_t>(part.count));
     }
-    auto& entry = canvas.at(step.target);
-    auto& report = rows[active[a]];
+    auto& entry = canvases_[part.canvas].at(step_.target);
+    StepReport::Row row;
     for (const int64_t i : order) {
-      const int64_t slot = slots[a][i];
+      const int64_t slot = part.slots[i];
       entry.data.ids[slot] = drawn[i].token;
       entry.known[slot] = true;
       entry.wanted[slot] = false;
-      report.slots.push_back(slot);
-      report.tokens.push_back(drawn[i].token);
-      report.confidences.push_back(drawn[i].confidence);
+      row.slots.push_back(slot);
+      row.tokens.push_back(drawn[i].token);
+      row.confidences.push_back(drawn[i].confidence);
     }
+    return row;
   }
-  return rows;
-}
+
+  const FourM& model_;
+  const Step& step_;
+  int64_t index_;
+  std::vector<Canvas>& canvases_;
+  const GenerateOptions& options_;
+  uint64_t target_key_;
+};
 
 }  // namespace
 
@@ -110,7 +156,7 @@ bool generate(const FourM& model, const std::vector<Step>& steps, std::vector<Ca
     const auto index = static_cast<int64_t>(i);
     const auto rows = steps[i].scheme == Scheme::kAutoregressive
                           ? sequence_step(model, steps[i], index, canvases, options)
-                          : grid_step(model, steps[i], index, canvases, options);
+                          : GridStep(model, steps[i], index, canvases, options).run();
     if (options.on_step && !options.on_step({index, static_cast<int64_t>(steps.size()), steps[i], rows, canvases}))
       return false;
   }

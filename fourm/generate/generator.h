@@ -1,4 +1,4 @@
-// Any to any: runs a plan on a batch of canvases (paper section 4 and appendix A.3; the original's
+// Any-to-any generation: runs a plan on a batch of canvases (paper section 4 and appendix A.3; the original's
 // fourm/models/generate.py).
 #pragma once
 
@@ -13,7 +13,7 @@
 
 namespace fourm {
 
-/// What one step wrote; one entry a canvas.
+/// The tokens of one step; a row per canvas.
 struct StepReport {
   int64_t step, steps;
   const Step& what;
@@ -28,22 +28,22 @@ struct StepReport {
 struct GenerateOptions {
   uint64_t seed = 0;
   Filter filter;
-  bool draw = true;        ///< false: take the most likely token everywhere
+  bool draw = true;        ///< false: greedy, the most likely token everywhere
   bool reference = false;  ///< scores without caches (generate/scores.h), for tests and comparison
   /// For speculative decoding of sequences; null: without. The generated tokens are the same.
   std::shared_ptr<const DraftModel> draft{};
   SequenceIds sequence_ids;
-  /// Called after each step with what it wrote; false stops the run.
+  /// Called after each step with its tokens; false stops the run.
   std::function<bool(const StepReport&)> on_step;
-  /// Called with the scores of a step before drawing: one tensor [n, V] a pass (conditional ones first, the base last)
-  /// and the guided scores. For a text once a token.
+  /// Called with the scores of a step before sampling: one tensor [n, V] a pass (conditional ones first, the base last)
+  /// and the guided scores. For a sequence once per token.
   std::function<void(int64_t step, const std::vector<Tensor>& passes, const Tensor& guided)> on_scores;
   /// The slots of a ROAR step in decoding order, instead of a random choice (parity runs).
   std::function<std::vector<int64_t>(int64_t step, size_t canvas)> choose_slots;
 };
 
-/// Runs the steps in order; the canvases are filled in place. Returns false when on_step stopped it. A canvas draws from a
-/// random stream of its own, whatever the batch around it, which may change the last bits of its scores.
+/// Runs the steps in order; the canvases are filled in place. Returns false when on_step stopped it. A canvas has a
+/// random stream of its own, independent of its batch; the batch may change the last bits of its scores.
 bool generate(const FourM& model, const std::vector<Step>& steps, std::vector<Canvas>& canvases,
               const GenerateOptions& options);
 

@@ -1,4 +1,5 @@
-// The passes of a guided step: what each of them sees of a canvas, and how their scores are combined.
+// The forward passes of a guided step: the inputs of each pass, and the combination of their scores (paper appendix A.3;
+// the original's fourm/models/generate.py, guided_*_step_batched).
 #pragma once
 
 #include "fourm/generate/canvas.h"
@@ -6,10 +7,10 @@
 
 namespace fourm {
 
-/// One pass over a canvas: everything but what it leaves out.
+/// One pass over a canvas: all its inputs except those named here.
 struct Pass {
-  std::vector<std::string> emptied;  ///< guidance conditions taken away: a text keeps one [S_1], vectors one zero
-  std::vector<std::string> absent;   ///< not seen at all
+  std::vector<std::string> emptied;  ///< replaced by an empty input: a text by one [S_1], vectors by one zero
+  std::vector<std::string> absent;   ///< left out
   double weight = 1;
 };
 

@@ -14,14 +14,14 @@
 #include "fourm/io/image_file.h"
 #include "fourm/io/model_folder.h"
 #include "fourm/io/npy.h"
+#include "fourm/modality/text_warnings.h"
 #include "fourm/nn/packed_linear.h"
-#include "fourm/text/text_warnings.h"
 #include "fourm/tokenizer/image_tokenizer.h"
 
 namespace fourm {
 namespace {
 
-// What a canvas knows whole: what guidance leaves out where the plan does not say it.
+// The modalities that a canvas knows completely: the default conditions of guidance.
 std::vector<std::string> whole_inputs(const Canvas& canvas) {
   std::vector<std::string> names;
   for (const auto& entry : canvas.entries)
@@ -30,7 +30,7 @@ std::vector<std::string> whole_inputs(const Canvas& canvas) {
   return names;
 }
 
-// Whether the encoder sees more of an entry than the [S_1] of an empty text.
+// Whether an entry has more input than the [S_1] of an empty text.
 bool has_content(const Canvas::Entry& entry, const Modality& modality, const SequenceIds& special) {
   const auto known = std::count(entry.known.begin(), entry.known.end(), true);
   const bool is_empty_text = modality.kind == ModalityKind::kSequence && known == 1 && entry.known.size() > 1 &&
@@ -38,7 +38,7 @@ bool has_content(const Canvas::Entry& entry, const Modality& modality, const Seq
   return known > 0 && !is_empty_text;
 }
 
-// Guidance compares what the model says with and without a condition, which must therefore be there.
+// Guidance compares scores with and without a condition, so the condition must have content.
 void check_conditions(const FourM& model, const Plan& plan, const std::vector<Canvas>& canvases,
                       const SequenceIds& special) {
   for (size_t t = 0; t < plan.targets.size(); ++t) {
@@ -61,11 +61,6 @@ void check_conditions(const FourM& model, const Plan& plan, const std::vector<Ca
 }
 
 }  // namespace
-
-std::string subject_of(const std::string& modality) {
-  std::string subject = modality.substr(0, modality.find('@'));
-  return subject.starts_with("tok_") ? subject.substr(4) : subject;
-}
 
 struct Pipeline::State {
   FourM model;
@@ -103,7 +98,7 @@ Pipeline Pipeline::open(const PipelineFiles& files, const EngineConfig& engine) 
     for (const auto& name : state.model.decoder.modalities()) names.push_back(name);
     for (const auto& name : names) {
       if (state.model.modality(name).kind != ModalityKind::kTokens || state.tokenizers.contains(name)) continue;
-      for (const auto& folder : {name, name.substr(0, name.find('@')), subject_of(name)})
+      for (const auto& folder : {name, name_without_size(name), subject_of(name)})
         if (fs::is_directory(shelf / folder, ignored)) {
           state.tokenizers.emplace(name, ImageTokenizer::open(shelf / folder, packing, name));
           break;
@@ -174,7 +169,7 @@ void Pipeline::give(Canvas& canvas, const std::string& name, const std::string& 
     warn("modality '", name, "': ", printable(given.text), " is read as a text, although a file has this name");
   const auto ids = words().encode(given.text);
   for (const auto& warning : warnings_of_text(given.text, ids, words(), name, m.max_tokens))
-    if (warning.topic != "cut") warn("modality '", name, "': ", warning.message);  // give_text tells a cut
+    if (warning.topic != "cut") warn("modality '", name, "': ", warning.message);  // set_text warns of that
   give_text(canvas, name, given.text);
 }
 
@@ -262,7 +257,7 @@ void Pipeline::add_text(Canvas& canvas, const Modality& m, const std::vector<int
 
 void Pipeline::give_boxes(Canvas& canvas, const std::string& name, const std::vector<LabelledBox>& boxes) const {
   Random unused(0);
-  const auto ordered = view_boxes(boxes, {1, 1, 0, 0, 1, 1, false}, {}, unused);
+  const auto ordered = view_boxes(boxes, {.height = 1, .width = 1, .crop_height = 1, .crop_width = 1}, {}, unused);
   give_text(canvas, name, boxes_to_string(ordered, coordinate_bins(words())));
 }
 

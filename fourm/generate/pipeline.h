@@ -1,5 +1,5 @@
-// The library's front door: a model with its tokenizers and vocabulary, opened once; images, texts and token files go
-// onto canvases, a plan is run, and what comes out are images, texts and tokens again.
+// The high-level interface of generation: a model with its tokenizers and vocabulary. Images, texts and token files are
+// put on canvases, a plan is run, and the results are images, texts and tokens again.
 //
 //   const Pipeline pipeline = Pipeline::open({.model = "models/rooms-ti"});
 //   std::vector<Canvas> canvases(1);
@@ -18,6 +18,7 @@
 #include "fourm/generate/canvas.h"
 #include "fourm/generate/engine.h"
 #include "fourm/generate/plan.h"
+#include "fourm/modality/modality_name.h"
 #include "fourm/modality/transform.h"
 #include "fourm/text/boxes.h"
 #include "fourm/text/wordpiece.h"
@@ -37,9 +38,9 @@ struct PipelineFiles {
 
 struct RunOptions {
   uint64_t seed = 0;
-  bool draw = true;  ///< false: always the most likely token
-  /// Called after each step with its number, their count and its target; false stops the run. Canvases of different
-  /// conditions are run one group after the other, each with steps of its own.
+  bool draw = true;  ///< false: greedy, always the most likely token
+  /// Called after each step with its index, the number of steps and its target; false stops the run. Canvases of different
+  /// conditions are run in groups, each with its own steps.
   std::function<bool(int64_t step, int64_t steps, const std::string& target)> on_step{};
 };
 
@@ -53,23 +54,23 @@ class Pipeline {
   bool has_tokenizer(const std::string& modality) const;
   bool has_words() const;          ///< whether there is a text tokenizer
   const WordPiece& words() const;  ///< Error when there is no text tokenizer
-  /// How images of the modality are stored and shown; Error when it has none.
+  /// The kind of the images of the modality; Error when it has none.
   InputConfig input_config(const std::string& modality) const;
   /// Pixels a side of the square image behind the modality's tokens: its own, or its tokenizer's where its tokens are no
   /// grid. Error when it has neither.
   int image_size(const std::string& modality) const;
 
-  /// Puts an input on the canvas; `value` names a file or is the text itself (generate/given_value.h). Files are read as
-  /// training reads them (data/modality_file.h): of several crops or texts the first, of palettes and of orders of
-  /// metadata a fixed one. Boxes of a file lie in the whole image, of which those in its middle square are given: that of
-  /// the file's width and height, otherwise of the image that was given before. Tokens are also made from what their tokenizer reads: images, depth, or floats of features.
-  /// An integer .npy holds token ids, or depth where its unit is stated; Error on one that may be either. Warns when a
-  /// text is cut to max_tokens or looks like something else.
+  /// Adds an input to the canvas; `value` names a file or is the text itself (generate/input_value.h). Files are read as
+  /// in training (data/modality_file.h): of several crops or texts the first, of palettes and of orders of metadata a
+  /// fixed one. Boxes of a file refer to the whole image; those in its middle square are used, by the width and height in
+  /// the file, otherwise by those of the image that was added before. Token modalities take what their tokenizer reads
+  /// (images, depth, or floats of features) or token ids. An integer .npy holds token ids, or depth where its unit is
+  /// stated; Error on one that may be either. Warns when a text is cut to max_tokens or looks like a file or like boxes.
   void give(Canvas& canvas, const std::string& modality, const std::string& value,
             const DepthUnits& units = DepthUnits()) const;
   /// An image of any size: its middle square is resized to the modality's size.
   void set_image(Canvas& canvas, const std::string& modality, const StoredImage& image) const;
-  /// Called with a warning and its topic (text/text_warnings.h).
+  /// Called with a warning and its topic (modality/text_warnings.h).
   using Warn = std::function<void(const std::string& topic, const std::string& message)>;
   /// [EOS] is added; what is beyond max_tokens is cut, with a warning. A text with sentinels ([S_1] ...) has holes that a
   /// plan can fill.
@@ -77,16 +78,16 @@ class Pipeline {
   /// Boxes as the text of a detection modality. Their corners lie in the square that the model sees, as in boxes().
   void give_boxes(Canvas& canvas, const std::string& modality, const std::vector<LabelledBox>& boxes) const;
   void give_tokens(Canvas& canvas, const std::string& modality, const std::vector<int64_t>& tokens) const;
-  /// What the modality's tokenizer makes of an image of any size, as in set_image(); also for modalities that the
-  /// model does not read. Error when there is no tokenizer.
+  /// Tokens of an image of any size, as in set_image(); also for modalities that the model does not read. Error when
+  /// there is no tokenizer.
   std::vector<int64_t> tokenize(const std::string& modality, const StoredImage& image) const;
   /// Something to generate: nothing of it is known.
   void ask(Canvas& canvas, const std::string& modality) const;
 
-  /// Sensible targets for what the canvas knows (see default_target).
+  /// Default settings of the targets for the inputs of the canvas (see default_target).
   Plan default_plan(const Canvas& canvas, const std::vector<std::string>& outputs) const;
-  /// Fills the canvases; false when on_step stopped it. Conditions that the plan does not name are, for each canvas,
-  /// what it knows whole. Error when a target is guided by a condition of the plan that the model does not read, or that
+  /// Fills the canvases; false when on_step stopped it. Without `conditions` in the plan they are, for each canvas,
+  /// the inputs that are known completely. Error when a target is guided by a condition of the plan that the model does not read, or that
   /// is neither known on any canvas nor an earlier target.
   bool run(std::vector<Canvas>& canvases, Plan plan, const RunOptions& options) const;
 
@@ -97,7 +98,7 @@ class Pipeline {
   StoredImage image(const Canvas& canvas, const std::string& modality, const DecodeOptions& decoding = {}) const;
   Image show(const Canvas& canvas, const std::string& modality, const DecodeOptions& decoding = {}) const;
 
-  /// What the encoder makes of the known tokens: a row of D numbers each, in the order of the canvas.
+  /// The encoder's output for the known tokens, in the order of the canvas.
   struct Features {
     std::vector<float> values;  ///< [N, D]
     int64_t width = 0;
@@ -107,11 +108,11 @@ class Pipeline {
 
   /// FOLDER/STEM.npy, the tokens [L], of sequences without special tokens and counted from first_free_id(); of text with
   /// a text tokenizer also STEM.txt, of boxes STEM.json, without those whose corners are in the wrong order, and with the
-  /// width and height of the square image that they lie in. Gives the files.
+  /// width and height of the square image that they lie in. Returns the files.
   std::vector<fs::path> write_tokens(const Canvas& canvas, const std::string& modality, const fs::path& folder,
                                      const std::string& stem) const;
-  /// What the modality's tokenizer makes of them: FOLDER/STEM.png, for features STEM_features.npy, and STEM_view.png
-  /// where the stored form is not for the eye. Nothing without a tokenizer. Gives the files.
+  /// The decoded image: FOLDER/STEM.png, for features STEM_features.npy, and STEM_view.png where the stored form is not
+  /// an image for display. Nothing without a tokenizer. Returns the files.
   std::vector<fs::path> write_decoded(const Canvas& canvas, const std::string& modality, const fs::path& folder,
                                       const std::string& stem, const TextChunks& recipe = {},
                                       const DecodeOptions& decoding = {}) const;
@@ -125,8 +126,5 @@ class Pipeline {
   void add_text(Canvas& canvas, const Modality& modality, const std::vector<int64_t>& ids) const;
   std::shared_ptr<const State> state_;
 };
-
-/// "tok_depth@128" -> "depth": what a modality is about.
-std::string subject_of(const std::string& modality);
 
 }  // namespace fourm

@@ -87,7 +87,11 @@ std::vector<Step> expand(const Plan& plan, const std::function<Modality(const st
       check(target.tokens == 0 || (target.tokens >= 2 && target.tokens <= info.max_tokens), "modality '", info.name,
             "': the plan's number of tokens is ", target.tokens, ", expected 2 to ", info.max_tokens,
             " ([S_1] is one of them)");
-      steps.push_back({target.modality, scheme, 0, target.temperature, guidance(target.guidance), 0, target.tokens});
+      steps.push_back({.target = target.modality,
+                       .scheme = scheme,
+                       .temperature = target.temperature,
+                       .guidance = guidance(target.guidance),
+                       .tokens_total = target.tokens});
       continue;
     }
     const int64_t total = info.max_tokens;
@@ -97,11 +101,17 @@ std::vector<Step> expand(const Plan& plan, const std::function<Modality(const st
           "unknown token schedule ", printable(target.schedule), "; known: cosine, linear");
     const bool cosine = scheme == Scheme::kMaskGit && target.schedule != "linear";
     const auto counts = cosine ? cosine_tokens(total, target.steps) : linear_tokens(total, target.steps);
-    const auto warmth = temperatures(target.temperature_schedule, target.temperature, counts);
+    const auto step_temperatures = temperatures(target.temperature_schedule, target.temperature, counts);
     const auto scales = guidance_scales(target.guidance_schedule, target.guidance, counts.size());
     int64_t before = 0;
     for (size_t i = 0; i < counts.size(); ++i) {
-      steps.push_back({target.modality, scheme, counts[i], warmth[i], guidance(scales[i]), before, total});
+      steps.push_back({.target = target.modality,
+                       .scheme = scheme,
+                       .tokens = counts[i],
+                       .temperature = step_temperatures[i],
+                       .guidance = guidance(scales[i]),
+                       .tokens_before = before,
+                       .tokens_total = total});
       before += counts[i];
     }
     if (plan.grow_conditions) conditions.push_back(target.modality);

@@ -1,4 +1,4 @@
-// A plan: what to generate, in which order and how. One line a target; `expand` turns them into single steps.
+// A plan: the targets to generate, in which order and how; `expand` turns them into single steps.
 #pragma once
 
 #include <cstdint>
@@ -12,8 +12,8 @@
 namespace fourm {
 
 enum class Scheme {
-  kMaskGit,        ///< every masked slot is drawn, the most confident are kept (Chang et al. 2022)
-  kRoar,           ///< a random subset of the masked slots is drawn and kept
+  kMaskGit,        ///< every masked slot is sampled, the most confident are kept (Chang et al. 2022)
+  kRoar,           ///< a random subset of the masked slots is sampled and kept
   kAutoregressive  ///< left to right; for sequences
 };
 Scheme parse_scheme(const std::string& text);
@@ -22,7 +22,7 @@ Scheme parse_scheme(const std::string& text);
 /// appendix A.3):
 /// scores = base + sum_i weight_i (scores given condition i - base).
 struct Guidance {
-  /// Conditions that the base pass does without: a grid is hidden, a text is replaced by one [S_1], T5 vectors by one
+  /// Conditions that the base pass omits: a grid is hidden, a text is replaced by one [S_1], T5 vectors by one
   /// zero. The only term is then the pass that sees everything, with weight `scale`.
   std::vector<std::string> conditions;
   double scale = 1;
@@ -37,11 +37,11 @@ struct Guidance {
 };
 
 struct Step {
-  std::string target;
+  std::string target{};
   Scheme scheme = Scheme::kMaskGit;
   int64_t tokens = 0;      ///< to write in this step; 0 for kAutoregressive, which writes up to its stop token
   double temperature = 1;  ///< 0 takes the most likely token
-  Guidance guidance;
+  Guidance guidance{};
   /// Tokens that the target's steps before this one write: a target that is partly known skips that many.
   int64_t tokens_before = 0;
   /// Tokens of the target. Of a sequence its slots, [S_1] included, so that one less is written; 0: all that the canvas
@@ -49,19 +49,19 @@ struct Step {
   int64_t tokens_total = 0;
 };
 
-/// How the most likely tokens are kept before drawing. Both filters see the scores before the temperature.
+/// Which tokens may be sampled. The filters are applied before the temperature.
 struct Filter {
   int64_t top_k = 0;       ///< keep the k best; 0 = all
   double top_k_share = 0;  ///< keep this share of the vocabulary; 0 = all
   double top_p = 0;        ///< keep the best until their probability passes p; 0 = all
 };
 
-/// One line of a plan.
+/// An entry of a plan.
 struct Target {
-  std::string modality, scheme, schedule, temperature_schedule = "constant", guidance_schedule = "constant";
+  std::string modality{}, scheme{}, schedule{}, temperature_schedule = "constant", guidance_schedule = "constant";
   int64_t tokens = 0, steps = 1;
   double temperature = 1, guidance = 1;
-  std::vector<double> weights;  ///< weighted guidance: one a condition, finished targets being conditions too
+  std::vector<double> weights{};  ///< weighted guidance: one a condition, finished targets being conditions too
 
   template <class Visitor>
   void fields(Visitor& v) {
@@ -80,32 +80,31 @@ struct Target {
 
 struct Plan {
   std::vector<Target> targets;
-  std::vector<std::string> conditions;  ///< what guidance leaves out; default: every input
+  std::vector<std::string> conditions;  ///< inputs that guidance leaves out; default: every input
   bool grow_conditions = true;          ///< finished grid targets become conditions of later targets
   int64_t top_k = 0;
   double top_k_share = 0, top_p = 0;
 
   template <class Visitor>
   void fields(Visitor& v) {
-    v("targets", targets, "what to generate, in this order");
-    v("conditions", conditions, "what guidance leaves out; default: every input");
+    v("targets", targets, "the targets, in the order of generation");
+    v("conditions", conditions, "inputs that guidance leaves out; default: every input");
     v("grow_conditions", grow_conditions, "finished grid targets become conditions of later ones");
-    v("top_k", top_k, "draw from the k best tokens; 0 = all");
-    v("top_k_share", top_k_share, "instead of top_k: draw from this share of the vocabulary; 0 = all");
-    v("top_p", top_p, "draw from the best tokens until their probability passes p; 0 = all");
+    v("top_k", top_k, "sample from the k most likely tokens; 0 = all");
+    v("top_k_share", top_k_share, "instead of top_k: sample from this share of the vocabulary; 0 = all");
+    v("top_p", top_p, "sample from the most likely tokens until their probability exceeds p; 0 = all");
   }
   Filter filter() const { return {top_k, top_k_share, top_p}; }
 };
 
 Plan read_plan(const fs::path& yaml);
 
-/// The plan as single steps. `modality` gives kinds and sizes. Error on numbers that are not finite, negative
+/// The plan as single steps. `modality` returns kinds and sizes. Error on numbers that are not finite, negative
 /// temperatures, counts and filters, schedules that do not exist, settings that do not apply to the target's kind, and
 /// a number of tokens other than a grid's own or, of a sequence, outside 2..max_tokens.
 std::vector<Step> expand(const Plan& plan, const std::function<Modality(const std::string&)>& modality);
 
-/// Steps for a target given what is known: grids from pixels in one step, from text in several with guidance; text
-/// left to right.
+/// Default settings of a target: grids in one step when pixels are known, otherwise in several steps; text left to right.
 Target default_target(const Modality& modality, bool from_pixels);
 
 }  // namespace fourm

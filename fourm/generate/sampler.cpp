@@ -10,7 +10,7 @@
 namespace fourm {
 namespace {
 
-constexpr double kGreedy = 1e-10;  // temperatures up to here take the best token
+constexpr double kGreedy = 1e-10;  // temperatures up to this one are greedy
 
 int64_t kept_by_rank(const Filter& filter, int64_t vocabulary) {
   check(filter.top_k == 0 || filter.top_k_share == 0, "[sample] give one of top_k ", filter.top_k, " and top_k_share ",
@@ -30,9 +30,9 @@ struct Cutoff {
   bool keeps(float s, int64_t i) const { return s > score || (s == score && i <= id); }
 };
 
-// An exponential race (Gumbel's maximum): token i arrives after a time of mean 1 / weights[i], and the first one is drawn with
+// An exponential race (equivalent to the Gumbel-max trick): token i arrives after a time of mean 1 / weights[i], and the first one is drawn with
 // probability weights[i] / total. Its time depends on its own weight alone: nearly the same scores draw the same token nearly
-// always, which a draw from the weights' running sum does not.
+// always, unlike a draw from the cumulative sum of the weights.
 int64_t race(const std::vector<float>& weights, int64_t best, uint64_t seed) {
   int64_t winner = best;
   double first = std::numeric_limits<double>::infinity();

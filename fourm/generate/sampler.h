@@ -1,4 +1,4 @@
-// Drawing one token from a row of scores (paper appendix A.3; the original's fourm/models/generate.py).
+// Sampling one token from a row of scores (paper appendix A.3; the original's fourm/models/generate.py).
 #pragma once
 
 #include <cstdint>
@@ -14,8 +14,8 @@ struct Drawn {
   double confidence;  ///< its probability after filters and temperature; 1 at temperature 0
 };
 
-/// scores [V]; V > 0. Filters see the scores before the temperature; ties at the top-k threshold all stay. Without
-/// `random` the most likely token is taken, its confidence still being the probability.
+/// scores [V]; V > 0. Filters are applied before the temperature; ties at the top-k threshold all stay. Without
+/// `random` the most likely token is returned, with its probability as confidence.
 Drawn draw_token(const float* scores, int64_t vocabulary, double temperature, const Filter& filter, Random* random);
 
 /// The ids that the filters keep, ascending; for tests and inspection.

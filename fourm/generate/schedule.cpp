@@ -31,8 +31,8 @@ double number(const std::string& text, const std::string& kind) {
 
 }  // namespace
 
-// The original rounds each step's share and gives the last step the rest, which can leave empty or negative steps;
-// here the running count never passes n and such steps are dropped.
+// The original (fourm/utils/generation.py, cosine_schedule) rounds each step and assigns the rest to the last step, which
+// can leave empty or negative steps; here the running count never exceeds n and such steps are dropped.
 std::vector<int64_t> cosine_tokens(int64_t n, int64_t steps) {
   check_counts(n, steps);
   const auto kept = [&](int64_t i) {

@@ -1,4 +1,4 @@
-// How many tokens each decoding step writes, and at what temperature and guidance (paper appendix A.3;
+// Schedules of the decoding steps: tokens, temperature and guidance (paper appendix A.3;
 // MaskGIT, Chang et al. 2022).
 #pragma once
 
@@ -8,12 +8,12 @@
 
 namespace fourm {
 
-/// Tokens a step; all positive, together exactly n. k > n gives fewer than k steps.
+/// Tokens per step; all positive, with the sum n. For steps > n there are fewer steps.
 std::vector<int64_t> cosine_tokens(int64_t n, int64_t steps);
 std::vector<int64_t> linear_tokens(int64_t n, int64_t steps);
 
-/// What a step of `tokens` writes when `missing` tokens of its target are not there yet and `later` ones are left to the
-/// steps after it: a target that is partly known skips what its known tokens stand for.
+/// The number of tokens that a step of `tokens` generates when `missing` tokens of its target are still to be generated
+/// and the steps after it generate `later` of them: known tokens of a target take the place of its first steps.
 int64_t remaining_tokens(int64_t tokens, int64_t later, int64_t missing);
 
 /// "constant", "linear" or "onex:MIN:POWER" (falls like 1 / x^POWER to MIN), one value for each entry of `tokens`.

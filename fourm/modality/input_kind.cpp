@@ -2,7 +2,6 @@
 
 #include <algorithm>
 #include <cctype>
-#include <charconv>
 #include <map>
 #include <vector>
 
@@ -38,16 +37,6 @@ std::optional<std::string> kind_in_name(std::string_view name) {
     word.clear();
   }
   return kind;
-}
-
-std::optional<int64_t> size_in_name(std::string_view name) {
-  const size_t at = name.find('@');
-  if (at == std::string_view::npos) return std::nullopt;
-  const std::string_view digits = name.substr(at + 1);
-  int64_t size = 0;
-  const auto read = std::from_chars(digits.data(), digits.data() + digits.size(), size);
-  if (read.ec != std::errc() || read.ptr != digits.data() + digits.size() || size <= 0) return std::nullopt;
-  return size;
 }
 
 void check_kind(const std::string& kind, const std::string& origin) {

@@ -1,8 +1,7 @@
-// Official tokenizers do not say what they read, but their names do: those of modalities (tok_normal@224), of published
+// Official tokenizers do not store the kind of their input. Their names tell it: those of modalities (tok_normal@224), of published
 // folders (4M_tokenizers_edge_8k_224-512) and of training domains (CLIP-B16).
 #pragma once
 
-#include <cstdint>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -12,9 +11,6 @@ namespace fourm {
 /// The InputConfig::kind that the words of a name stand for: "tok_normal@224" -> normal, "canny_edge" -> grey,
 /// "DINOv2-B14-global" -> features. Nothing when no word is known, or when words of different kinds occur.
 std::optional<std::string> kind_in_name(std::string_view name);
-
-/// Pixels a side in a modality's name: 256 for "tok_depth@256". Nothing without "@" and a number.
-std::optional<int64_t> size_in_name(std::string_view name);
 
 /// Error naming the kinds when `kind` is none of them.
 void check_kind(const std::string& kind, const std::string& origin);

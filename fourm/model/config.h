@@ -1,4 +1,4 @@
-// The shape of a 4M model, as in the official config.json (flat keys).
+// The configuration of a 4M model, as in the official config.json (flat keys).
 #pragma once
 
 #include <cstdint>
@@ -27,8 +27,8 @@ struct ModelConfig {
   void fields(Visitor& v) {
     v("domains_in", domains_in, "input modalities of the encoder");
     v("domains_out", domains_out, "output modalities of the decoder");
-    v("image_size", image_size, "pixels a side, for modalities that do not fix their own");
-    v("patch_size", patch_size, "pixels a side of a patch, likewise");
+    v("image_size", image_size, "pixels a side, for modalities without a size of their own");
+    v("patch_size", patch_size, "pixels a side of a patch, for the same modalities");
     v("dim", dim, "width D");
     v("encoder_depth", encoder_depth, "encoder blocks");
     v("decoder_depth", decoder_depth, "decoder blocks");
@@ -41,8 +41,8 @@ struct ModelConfig {
     v("mlp_bias", mlp_bias, "bias in the MLP");
     v("gated_mlp", gated_mlp, "gated MLP (SwiGLU with SiLU)");
     v("qk_norm", qk_norm, "LayerNorm on queries and keys of each head");
-    v("decoder_causal_mask", decoder_causal_mask, "decoder tokens see earlier ones only");
-    v("decoder_sep_mask", decoder_sep_mask, "decoder tokens see their own modality only");
+    v("decoder_causal_mask", decoder_causal_mask, "decoder tokens attend to earlier ones only");
+    v("decoder_sep_mask", decoder_sep_mask, "decoder tokens attend to their own modality only");
     v("num_register_tokens", num_register_tokens, "learned tokens before the encoder's");
     v("share_modality_embeddings", share_modality_embeddings, "one modality embedding for encoder and decoder");
   }
@@ -52,11 +52,11 @@ struct ModelConfig {
   Modality modality(const std::string& name, const ModalityTable& table) const {
     return table.at(name, image_size, patch_size);
   }
-  /// Error when a number cannot be (heads do not divide D, a depth is negative, ...).
+  /// Error on invalid values (heads do not divide D, a depth is negative, ...).
   void validate(const std::string& origin) const;
 };
 
-/// From config.json; keys that 4M does not have are one warning.
+/// From config.json; one warning names the keys that are not used.
 ModelConfig read_model_config(const fs::path& json);
 /// From a single file's header, where every value is text in YAML form, or from the tensors of a training checkpoint.
 ModelConfig read_model_config(const SafetensorsFile& file);

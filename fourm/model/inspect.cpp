@@ -123,7 +123,7 @@ void write_config(const fs::path& path, const SafetensorsFile& file, const fs::p
     warn(path.string(), ": holds no arguments of a model or tokenizer; write ", to.string(), " by hand");
 }
 
-// A value without the signs of JSON.
+// A value without JSON punctuation.
 std::string plain(const Json& value) {
   if (value.is_string()) return value.get<std::string>();
   if (!value.is_structured()) return value.dump();

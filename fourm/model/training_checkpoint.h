@@ -1,4 +1,5 @@
-// Checkpoints of the original's pre-training (.pth), which name an architecture instead of storing a config.
+// Checkpoints of the original's pre-training (run_training_4m.py; .pth), which name an architecture instead of storing a
+// config.
 #pragma once
 
 #include "fourm/model/config.h"

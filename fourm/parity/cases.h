@@ -19,7 +19,8 @@ NamedTensors run_forward_case(const fs::path& folder, const EngineConfig& engine
 NamedTensors run_generation_case(const fs::path& folder, const EngineConfig& engine = {});
 
 /// A tokenizer case: kind vqvae, divae, quantizer or schedulers; an error for another kind. Gradients are returned for
-/// every parameter. Inference runs on a tokenizer that is packed for `pack_for`, or on the plain one.
+/// every parameter. Inference runs on a tokenizer that is opened for inference in the
+/// precision `pack_for`, or on one without packed weights.
 NamedTensors run_tokenizer_case(const fs::path& folder, std::optional<Precision> pack_for = Precision::kF32);
 
 /// Strings, boxes and structured text (kind text): the lists of the case's files, each entry with the computed fields.

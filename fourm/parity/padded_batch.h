@@ -1,6 +1,6 @@
-// The padded semantics of the original: every modality brings all its slots with masks, visible ones are moved to the
-// front, and the first `budget` of each sample are kept. Here they are turned into packed batches; what the original
-// computes at padding (labels, masks) can be had too, for comparison (`fourm replay`).
+// The padded batches of the original (fourm/models/fm.py, forward_mask_encoder and forward_mask_decoder): every modality
+// has all its slots with masks, visible ones are moved to the front, and the first `budget` of each sample are kept. They
+// are converted to packed batches, with the labels and masks that the original computes, for comparison (`fourm replay`).
 #pragma once
 
 #include "fourm/model/fourm.h"

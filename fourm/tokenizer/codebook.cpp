@@ -9,8 +9,8 @@ namespace {
 
 constexpr int kLloydIterations = 10;
 constexpr double kLaplace = 1e-5;
-// A restarted code is given this multiple of the threshold as its usage: at decay 0.99 it has 140 steps to find
-// vectors.
+// The usage of a restarted code is this multiple of the threshold: at decay 0.99 it remains above the threshold for 140
+// steps.
 constexpr double kFreshUsage = 4;
 constexpr double kSplitNoise = 1e-2;
 
@@ -28,8 +28,6 @@ Tensor scores(const Tensor& x, const Tensor& table, bool cosine) {
 
 }  // namespace
 
-Tensor unit_rows(const Tensor& x) { return x / x.norm(2, -1, true).clamp_min(1e-12); }
-
 EmaCodebook::EmaCodebook(const Scope& scope, const TokenizerConfig& c)
     : cosine_(c.norm_codes),
       split_popular_(c.code_replacement_policy == "linde_buzo_gray"),
@@ -43,7 +41,7 @@ EmaCodebook::EmaCodebook(const Scope& scope, const TokenizerConfig& c)
 }
 
 Tensor EmaCodebook::nearest(const Tensor& x) const {
-  // So many vectors at a time that their scores stay in the cache.
+  // The scores of so many vectors fit the processor cache.
   constexpr int64_t kVectors = 64;
   const Tensor vectors = x.detach(), table = cosine_ ? unit_rows(embed_) : embed_;
   Tensor codes = at::empty({x.size(0)}, at::kLong);
@@ -54,7 +52,7 @@ Tensor EmaCodebook::nearest(const Tensor& x) const {
   return codes;
 }
 
-void EmaCodebook::start(const Tensor& x, QuantizerDraws& draws) {
+void EmaCodebook::initialise(const Tensor& x, QuantizerDraws& draws) {
   if (initted_.item<float>() != 0) return;
   Tensor means = x.index_select(0, draws.rows(x.size(0), size())), counts;
   for (int i = 0; i < kLloydIterations; ++i) {
@@ -64,7 +62,7 @@ void EmaCodebook::start(const Tensor& x, QuantizerDraws& draws) {
     const Tensor average = sums_of(x, codes, size()) / counts.clamp_min(1).unsqueeze(1);
     means = at::where(filled, cosine_ ? unit_rows(average) : average, means);
     if (as_original_) continue;
-    // Empty clusters, duplicates among them, move to the vectors that are represented worst.
+    // Empty clusters, duplicates among them, move to the vectors with the largest quantisation error.
     const Tensor empty = (counts == 0).nonzero().squeeze(1);
     const Tensor fit = cosine_ ? score : score - x.square().sum(1);
     const int64_t moved = std::min(empty.size(0), x.size(0));
@@ -117,7 +115,7 @@ void EmaCodebook::restart_dead(const Tensor& x, QuantizerDraws& draws) {
   Tensor fresh;
   if (split_popular_) {
     const Tensor popular = cluster_size_.argsort(/*stable=*/true, 0, /*descending=*/true);
-    const int64_t models = as_original_ ? n : std::max<int64_t>(1, size() - n);  // dead codes are no models
+    const int64_t models = as_original_ ? n : std::max<int64_t>(1, size() - n);  // dead codes are not copied
     fresh = embed_.index_select(0, popular.index_select(0, at::arange(n, at::kLong).remainder(models)));
     if (!as_original_) fresh = unit_rows(fresh) + (draws.uniform(fresh.sizes()) - 0.5) * (2 * kSplitNoise);
   } else {

@@ -104,7 +104,7 @@ TokenizerFiles TokenizerFiles::open(const fs::path& place) {
   for (const auto& t : weights.tensors())
     check(t.name.find("controlnet") == std::string::npos, weights.path().string(),
           ": a ControlNet tokenizer, which needs Stable Diffusion weights: not supported");
-  // The class is not named anywhere: the tensors tell.
+  // No key names the class; it follows from the tensors.
   const bool diffuses = has_prefix(weights, "decoder.input_blocks.") || has_prefix(weights, "decoder.conv_in.");
   if (diffuses && given.IsMap() && !(given["dec_type"].IsDefined() && is_diffusion(given["dec_type"].Scalar())))
     given["dec_type"] = "unet_patched";
@@ -152,10 +152,10 @@ InputConfig TokenizerConfig::image_input(const std::string& name) const {
   const auto named = kind_in_name(name);
   if (possible.size() > 1 && named)
     check(contains(possible, *named), who, " has ", n_channels, n_channels == 1 ? " channel" : " channels", ", but '",
-          *named, "', which its name stands for, does not; ", kRemedy);
+          *named, "' in its name does not; ", kRemedy);
   else if (possible.size() > 1)
-    warn(who, " does not say what it reads; from its ", n_channels, n_channels == 1 ? " channel" : " channels",
-         " it is taken for '", possible[0], "'; if that is wrong, ", kRemedy);
+    warn(who, " does not name the kind of its input; from its ", n_channels, n_channels == 1 ? " channel" : " channels",
+         " it is assumed to be '", possible[0], "'; if that is wrong, ", kRemedy);
   return official_input(possible.size() > 1 && named ? *named : possible[0]);
 }
 

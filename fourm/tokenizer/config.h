@@ -1,4 +1,4 @@
-// What a tokenizer is made of: the flat constructor arguments stored in `config.json` beside the weights, or in the
+// The configuration of a tokenizer: the flat constructor arguments stored in `config.json` beside the weights, or in the
 // header of a single .safetensors file (docs/tokenizers.md; paper appendix B.3, Table 3).
 #pragma once
 
@@ -42,7 +42,7 @@ struct TokenizerPreset {
   }
 };
 
-/// Whether a decoder of this name is a diffusion decoder: unet_... or uvit_...
+/// Whether the name is of a diffusion decoder: unet_... or uvit_...
 bool is_diffusion(const std::string& dec_type);
 
 enum class TokenizerClass { kVq, kVqVae, kDiVae };  ///< no decoder; deterministic decoder; diffusion decoder
@@ -72,8 +72,8 @@ struct TokenizerConfig {
   /// The keys of the class `kind`.
   template <class V>
   void fields(V& v) {
-    v("image_size", image_size, "pixels a side that the position tables are made for");
-    v("image_size_enc", image_size_enc, "the same for the encoder alone");
+    v("image_size", image_size, "image size of the position tables, in pixels per side");
+    v("image_size_enc", image_size_enc, "the same, for the encoder only");
     v("n_channels", n_channels, "input channels; with n_labels the width of the class embedding");
     v("n_labels", n_labels, "number of classes when the input is a label map");
     v("enc_type", enc_type, "a ViT preset (vit_b_enc, ...) or an MLP such as BottleneckMLP/B_6-Wi_1024");
@@ -84,48 +84,49 @@ struct TokenizerConfig {
     v("codebook_size", codebook_size, "number of codes");
     v("num_codebooks", num_codebooks, "tokens a position");
     v("latent_dim", latent_dim, "width of the quantised vectors");
-    v("norm_codes", norm_codes, "compare by cosine instead of distance");
+    v("norm_codes", norm_codes, "compare by cosine similarity instead of distance");
     v("norm_latents", norm_latents, "scale latents to unit length first");
     v("ema_decay", ema_decay, "decay of the codebook's running averages");
     v("threshold_ema_dead_code", threshold_ema_dead_code,
       "codes used less than this in a step's batch are restarted; 0: never");
     v("code_replacement_policy", code_replacement_policy, "batch_random or linde_buzo_gray");
-    v("commitment_weight", commitment_weight, "weight of the pull of latents towards their codes");
-    v("kmeans_init", kmeans_init, "start the codebook by k-means on the first micro-batch");
+    v("commitment_weight", commitment_weight, "weight of the commitment loss");
+    v("kmeans_init", kmeans_init, "initialise the codebook by k-means on the first micro-batch");
     v("undo_std", undo_std, "the input is standardised by ImageNet's mean and deviation: undo it");
     if (kind != TokenizerClass::kVq) {
       v("dec_type", dec_type, "decoder: a ViT preset, an MLP, or unet_patched (diffusion)");
       kind = is_diffusion(dec_type) ? TokenizerClass::kDiVae : TokenizerClass::kVqVae;
-      v("image_size_dec", image_size_dec, "pixels a side that the decoder's position table is made for");
+      v("image_size_dec", image_size_dec, "image size of the decoder's position table, in pixels per side");
     }
     if (kind == TokenizerClass::kVqVae) {
       v("patch_size_dec", patch_size_dec, "pixels a token in the output, per side");
       v("out_conv", out_conv, "two ConvNeXt blocks on the output image");
     }
     if (kind == TokenizerClass::kDiVae) {
-      v("num_train_timesteps", num_train_timesteps, "length of the diffusion");
-      v("cls_free_guidance_dropout", cls_free_guidance_dropout, "probability of hiding the condition in training");
-      v("masked_cfg", masked_cfg, "hide only a part of the condition");
-      v("masked_cfg_low", masked_cfg_low, "fewest tokens kept then");
-      v("masked_cfg_high", masked_cfg_high, "most tokens kept then (0: none); unset: all");
+      v("num_train_timesteps", num_train_timesteps, "number of diffusion time steps in training");
+      v("cls_free_guidance_dropout", cls_free_guidance_dropout,
+        "probability of dropping the condition in training (classifier-free guidance)");
+      v("masked_cfg", masked_cfg, "drop only a part of the condition");
+      v("masked_cfg_low", masked_cfg_low, "minimum number of tokens kept then");
+      v("masked_cfg_high", masked_cfg_high, "maximum number of tokens kept then (0: none); unset: all");
       v("beta_schedule", beta_schedule, "linear, scaled_linear, squaredcos_cap_v2, sigmoid or shifted_cosine:S");
       v("prediction_type", prediction_type,
         "what the decoder predicts: sample, epsilon, v_prediction or v_prediction-epsilon_loss");
       v("clip_sample", clip_sample, "clamp the predicted image to [-1, 1]");
-      v("thresholding", thresholding, "clamp it by its own quantile (in effect to [-1, 1])");
-      v("zero_terminal_snr", zero_terminal_snr, "the last step is pure noise");
+      v("thresholding", thresholding, "dynamic thresholding of the predicted image (in effect a clamp to [-1, 1])");
+      v("zero_terminal_snr", zero_terminal_snr, "zero terminal SNR: the last time step is pure noise");
     }
-    v("presets", presets, "sizes of encoder and decoder names beyond the official ones");
-    v("input", input, "how images become what the encoder sees; not in official files");
+    v("presets", presets, "sizes of encoders and decoders with names of their own");
+    v("input", input, "preparation of images for the encoder; not in official files");
   }
 
   /// Drops keys of the original that have no meaning here (core/config.h).
   static void migrate(YAML::Node& node, const std::string& origin);
-  /// What goes in: `input`, which official files lack; then what an official tokenizer of the kind that `name` stands
-  /// for expects (a modality, a published folder, a kind: kind_in_name). With neither the channels and labels decide,
-  /// with a warning where they fit several kinds. Error when the name's kind has other channels.
+  /// The preparation of images: `input`, which official files lack; else that of an official tokenizer of the kind in
+  /// `name` (a modality, a published folder, a kind: kind_in_name); else the kind that fits the channels and labels, with
+  /// a warning where several do. Error when the kind in the name has other channels.
   InputConfig image_input(const std::string& name = "") const;
-  /// The kinds that the channels and labels fit, the most usual first.
+  /// The kinds that the channels and labels fit, the most common first.
   std::vector<std::string> possible_kinds() const;
   /// How the official tokenizers of a kind (InputConfig::kind) prepare their input.
   InputConfig official_input(const std::string& what) const;
@@ -135,11 +136,11 @@ struct TokenizerConfig {
   int64_t output_channels() const { return n_labels.value_or(n_channels); }
   /// The preset of a name: from `presets`, else official (vit_s, vit_b, vit_l, unet_patched). Error on another name.
   TokenizerPreset preset(const std::string& name) const;
-  /// Error naming `origin` and the key for values that no tokenizer can have.
+  /// Error naming `origin` and the key for invalid values.
   void validate(const std::string& origin) const;
 };
 
-/// Where a tokenizer stands: a folder (config.json + weights), one .safetensors file with its config inside, or a .pth
+/// The files of a tokenizer: a folder (config.json + weights), one .safetensors file with its config inside, or a .pth
 /// checkpoint of the original's training.
 struct TokenizerFiles {
   TokenizerConfig config;
@@ -147,7 +148,7 @@ struct TokenizerFiles {
   static TokenizerFiles open(const fs::path& path);
 };
 
-/// The flat object of config.json. Missing keys have their defaults, unknown ones are ignored; `kind` is as given.
+/// The flat object of config.json. Missing keys have their defaults, unknown ones are ignored; `kind` is not changed.
 TokenizerConfig tokenizer_config(const YAML::Node& node, const std::string& origin);
 /// Every key as a text value in Python's spelling, for the header of a single file.
 std::map<std::string, std::string> to_metadata(const TokenizerConfig& config);

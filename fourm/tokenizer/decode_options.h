@@ -1,4 +1,4 @@
-// How diffusion tokenizers turn tokens into images. Plain: the command line reads it. Other decoders take no options.
+// Options of diffusion decoders; other decoders have none. Without tensor headers, for the command line.
 #pragma once
 
 #include <cstdint>
@@ -15,16 +15,16 @@ struct DecodeOptions {
 
   template <class V>
   void fields(V& v) {
-    v("solver", solver, "dpm++ (few steps suffice), ddim or ddpm");
+    v("solver", solver, "dpm++ (few steps), ddim or ddpm");
     v("steps", steps, "denoising steps");
     v("spacing", spacing,
       "of time steps: trailing, leading or linspace in time, logsnr in the signal-to-noise ratio; auto: dpm++ logsnr, "
       "ddim trailing, ddpm leading");
-    v("eta", eta, "ddim: share of fresh noise in each step, 0 to 1");
-    v("seed", seed, "of the noise; the same tokens and seed give the same image");
+    v("eta", eta, "ddim: amount of new noise in each step, 0 (deterministic) to 1");
+    v("seed", seed, "of the noise; the image follows from tokens and seed");
     v("tile", tile, "pixels a side of overlapping tiles; 0: whole images up to a megapixel, above in tiles of 512");
   }
-  /// Error on a value that cannot be.
+  /// Error naming the key for invalid values.
   void validate() const;
 };
 

@@ -1,4 +1,5 @@
-// The diffusion decoder (paper appendix B.3): tokens condition a UNet that takes noise to an image.
+// The diffusion decoder (paper appendix B.3): a UNet, conditioned on the tokens, denoises an image. The original: DiVAE in
+// fourm/vq/vqvae.py.
 #pragma once
 
 #include "fourm/tokenizer/feature_map.h"
@@ -12,18 +13,18 @@ class DiffusionDecoder : public TokenDecoder {
   DiffusionDecoder(const Scope& scope, const TokenizerConfig& config);
   int64_t width() const override { return latent_width_; }
 
-  /// Draws one noise for all images of the batch, so that an image depends on its tokens and the seed alone. Sizes
-  /// that the UNet cannot take are extended at the right and bottom, and cut again.
+  /// All images of the batch start from the same noise, so that an image depends on its tokens and the seed only. Sizes
+  /// that the UNet does not support are padded at the right and bottom, and cropped afterwards.
   Tensor operator()(const FeatureMap& features, const DecodeOptions& options) const override;
-  /// The denoising task at random time steps: the UNet's output, and the image, noise or velocity it should be.
+  /// The denoising task at random time steps: the UNet's output, and its target: image, noise or velocity.
   /// Sides of x must be multiples of the UNet's (32 pixels in official ones).
   Reconstruction train(const FeatureMap& features, const Tensor& x, TrainingDraws& draws) const override;
 
-  /// From given noise, with given draws of the steps.
+  /// Samples from `noise`; `fresh` returns the noise of a step.
   Tensor sample(const Tensor& latents, const DecodeOptions& options, const Tensor& noise,
                 const std::function<Tensor(int64_t step)>& fresh) const;
   /// The UNet's output for noisy [B, C, H, W], t Long [B] or [1], latents [B, d, h, w]; `dropped` (bool [B, h, w] or
-  /// undefined) marks tokens that it does not see.
+  /// undefined) marks tokens that are dropped.
   Tensor output(const Tensor& noisy, const Tensor& t, const Tensor& latents, const Tensor& dropped = {}) const;
 
   const NoiseSchedule& schedule() const { return schedule_; }

@@ -1,4 +1,4 @@
-// The random choices of a training step.
+// The random numbers of a training step.
 #pragma once
 
 #include "fourm/core/rng.h"
@@ -6,7 +6,7 @@
 
 namespace fourm {
 
-/// What a quantiser draws.
+/// Random numbers of a quantiser.
 class QuantizerDraws {
  public:
   virtual ~QuantizerDraws() = default;
@@ -16,7 +16,7 @@ class QuantizerDraws {
   virtual Tensor uniform(at::IntArrayRef shape) = 0;
 };
 
-/// What a whole tokenizer draws: diffusion needs time steps and noise as well.
+/// Random numbers of a tokenizer: diffusion needs time steps and noise too.
 class TrainingDraws : public QuantizerDraws {
  public:
   /// Independent integers in [0, bound). Long [count].
@@ -25,7 +25,7 @@ class TrainingDraws : public QuantizerDraws {
   virtual Tensor normal(at::IntArrayRef shape) = 0;
 };
 
-/// The draws number `index` of a stream under `seed`.
+/// Random numbers of the step `index`, from the stream of this name under `seed`.
 class SeededDraws : public TrainingDraws {
  public:
   SeededDraws(uint64_t seed, uint64_t index, std::string_view stream = "quantizer")

@@ -1,4 +1,4 @@
-// Features of a batch of images as packed rows, one a token: what passes between encoder, quantiser and decoder.
+// Features of a batch of images as packed rows, one per token, and the interfaces of encoders and decoders.
 #pragma once
 
 #include "fourm/tokenizer/decode_options.h"
@@ -29,7 +29,7 @@ class TokenEncoder {
   virtual FeatureMap operator()(const Tensor& x) const = 0;
 };
 
-/// What a training step compares: the decoder's output and what it should have been.
+/// The output of a decoder in training, and its target.
 struct Reconstruction {
   Tensor output, target;
 };
@@ -39,9 +39,9 @@ class TokenDecoder {
  public:
   virtual ~TokenDecoder() = default;
   virtual int64_t width() const = 0;
-  /// `options` are for decoders that draw.
+  /// `options` are for diffusion decoders.
   virtual Tensor operator()(const FeatureMap& features, const DecodeOptions& options) const = 0;
-  /// `x` is what the tokenizer was given: the target, unless the decoder learns something else from it.
+  /// `x` is the input of the tokenizer. It is the target, except for diffusion decoders.
   virtual Reconstruction train(const FeatureMap& features, const Tensor& x, TrainingDraws&) const {
     return {(*this)(features, {}), x};
   }

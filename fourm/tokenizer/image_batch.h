@@ -1,4 +1,4 @@
-// Batches of stored images as the tensors that a tokenizer takes and gives.
+// Stored images as input and output tensors of a tokenizer.
 #pragma once
 
 #include <vector>
@@ -13,12 +13,12 @@ namespace fourm {
 Tensor image_batch(const InputConfig& config, const std::vector<const StoredImage*>& images,
                    const std::vector<bool>& flips = {});
 
-/// The pixels that count in a loss on such a batch (known_pixels), bool [B, 1, H, W]; undefined when all do. Labels of
-/// tokenizers with a class for none all count.
+/// The mask of pixels in the loss (known_pixels), bool [B, 1, H, W]; undefined when all are. Labels of tokenizers with a
+/// class for "none" are all in the loss.
 Tensor known_batch(const InputConfig& config, const std::vector<const StoredImage*>& images,
                    const std::vector<bool>& flips = {});
 
-/// The way back, from a decoder's output: [B, C, H, W], class logits for label maps.
+/// The images of a decoder's output [B, C, H, W]; class logits for label maps.
 std::vector<StoredImage> stored_images(const InputConfig& config, const Tensor& output);
 
 }  // namespace fourm

@@ -4,13 +4,14 @@
 #include "fourm/data/token_array.h"
 #include "fourm/io/weights.h"
 #include "fourm/modality/input_kind.h"
+#include "fourm/modality/modality_name.h"
 #include "fourm/tokenizer/image_batch.h"
 #include "fourm/tokenizer/vqvae.h"
 
 namespace fourm {
 namespace {
 
-// Pixels a batch: small enough for any memory, large enough to keep the matrix kernels busy.
+// Pixels per batch: limits memory, and is large enough for efficient matrix multiplications.
 constexpr int64_t kBatchPixels = int64_t{1} << 20;
 
 int64_t batch_of(int64_t pixels) { return std::max<int64_t>(1, kBatchPixels / std::max<int64_t>(1, pixels)); }

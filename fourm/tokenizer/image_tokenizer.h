@@ -1,4 +1,4 @@
-// A tokenizer of images as its users need it: stored images in, tokens out, and back. No tensors in sight.
+// A tokenizer of stored images: images to tokens and back. The interface has no tensors.
 #pragma once
 
 #include <memory>
@@ -15,7 +15,7 @@ namespace fourm {
 
 class Tokenizer;
 
-/// Tokens of one image, row-major; with several codebooks the heads stand one after the other.
+/// Tokens of one image, row-major; with several codebooks one map after the other.
 struct TokenMap {
   int heads = 1, height = 0, width = 0;
   std::vector<int64_t> tokens;
@@ -24,8 +24,8 @@ struct TokenMap {
 
 class ImageTokenizer {
  public:
-  /// A folder (config.json + model.safetensors) or a single .safetensors file; packed for fast answers, if at all
-  /// (Tokenizer::open). `name`, a modality or a kind, says what an official tokenizer reads
+  /// A folder (config.json + model.safetensors) or a single .safetensors file, opened for inference by default
+  /// (Tokenizer::open). `name`, a modality or a kind, determines the input of an official tokenizer
   /// (TokenizerConfig::image_input); empty: the name in its path (name_in_path). The image size is that of `name`
   /// (tok_depth@256), else of the name in the path, else of the config.
   static ImageTokenizer open(const fs::path& path, std::optional<Precision> pack_for = Precision::kF32,
@@ -40,8 +40,8 @@ class ImageTokenizer {
   std::vector<TokenMap> encode(const std::vector<StoredImage>& images) const;
   /// The tokens of an image on a square grid, whatever its size. Error when they are not codebooks x n x n.
   TokenMap square_map(std::vector<int64_t> tokens) const;
-  /// The crops of a token file (data/token_array.h). Error naming `where` on anything else, on a shape that may stand
-  /// for crops or for a grid, and on a token outside the codebook.
+  /// The crops of a token file (data/token_array.h). Error naming `where` on anything else, on a shape that is
+  /// ambiguous (crops or a grid), and on a token outside the codebook.
   std::vector<TokenMap> token_maps(const NpyArray& array, const std::string& where) const;
   /// The file of one image: [L] on a square grid, else [1, rows, columns] or [1, codebooks, rows, columns]. 16 bits
   /// where the codebook fits them, else 32.
@@ -55,7 +55,7 @@ class ImageTokenizer {
   int64_t image_size_;
 };
 
-/// What a tokenizer's path calls it: the folder or the weight file; not the generic `model`, `model.safetensors`
+/// The name of a tokenizer in its path: the folder or the weight file; not the generic `model`, `model.safetensors`
 /// or `pytorch_model.bin`, nor the number of a revision in a Hugging Face cache, but the folder above it.
 std::string name_in_path(const fs::path& path);
 

@@ -7,7 +7,7 @@
 
 namespace fourm {
 
-/// One number. `name`: mse, l1, smooth_l1, cross_entropy (logits [B, K, H, W] against classes [B, H, W]), cosine (per
+/// A scalar. `name`: mse, l1, smooth_l1, cross_entropy (logits [B, K, H, W] against classes [B, H, W]), cosine (per
 /// channel over space), cosine_1d (per position over channels) or binary_cross_entropy (the masks' doubly squashed
 /// form: softmax over probabilities). Where `known` is defined (bool [B, 1, H, W]), the mean is over the pixels that it
 /// marks, and 0 where it marks none. Error on another name.

@@ -1,4 +1,5 @@
-// MLPs that act on each position alone: tokenizers of global features and poses.
+// MLPs over the features of each position: tokenizers of global features and poses. The original:
+// fourm/vq/models/mlp_models.py.
 #pragma once
 
 #include <vector>

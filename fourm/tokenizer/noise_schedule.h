@@ -1,5 +1,6 @@
-// The forward process of diffusion: how much of the image is left at each time step (Ho et al. 2020; cosine: Nichol and
-// Dhariwal 2021; zero terminal SNR: Lin et al. 2023; shifted cosine: Hoogeboom et al. 2023).
+// The noise schedule of the forward diffusion process (Ho et al. 2020; cosine: Nichol and
+// Dhariwal 2021; zero terminal SNR: Lin et al. 2023; shifted cosine: Hoogeboom et al. 2023). The original:
+// fourm/vq/scheduling/scheduling_utils.py and scheduling_ddpm.py.
 #pragma once
 
 #include <string>
@@ -15,7 +16,7 @@ class NoiseSchedule {
   NoiseSchedule(const std::string& betas, int64_t steps, bool zero_terminal_snr);
 
   int64_t steps() const { return alpha_bar_.size(0); }
-  const Tensor& alpha_bar() const { return alpha_bar_; }  ///< [T], share of the image in the variance
+  const Tensor& alpha_bar() const { return alpha_bar_; }  ///< [T], the cumulative product of alphas
   double alpha_bar(int64_t t) const;                      ///< 1 before the first step (t < 0)
 
   // Tensors [B, C, H, W], t Long [B] or [1].

@@ -33,13 +33,13 @@ Quantized LucidQuantizer::encode(const Tensor& latents) const {
 }
 
 Quantized LucidQuantizer::train(const Tensor& latents, QuantizerDraws& draws) {
-  const PrecisionScope exact(Precision::kF32);  // bfloat16 distances would not tell near codes apart
+  const PrecisionScope exact(Precision::kF32);  // bfloat16 does not resolve the distances of near codes
   const Tensor z = heads_of(latents);
   Tensor codes, q;
   {
     const NoGradGuard no_grad;
     const Tensor x = codebook_.comparable(z.detach());
-    codebook_.start(x, draws);
+    codebook_.initialise(x, draws);
     codes = codebook_.nearest(x);
     q = codebook_.rows(codes);
     codebook_.collect(x, codes);

@@ -1,4 +1,5 @@
-// From latent vectors to codes and back: the EMA codebook ("lucid") and memory codes.
+// Vector quantisation: latent vectors to codes and back, by an EMA codebook ("lucid") or memory codes. The original:
+// fourm/vq/quantizers/quantize_lucid.py and quantize_memcodes.py.
 #pragma once
 
 #include <memory>
@@ -17,18 +18,18 @@ struct Quantized {
 class Quantizer {
  public:
   virtual ~Quantizer() = default;
-  /// Latents [N, d], float32: bfloat16 would not tell near codes apart -> codes and their vectors.
+  /// Latents [N, d], float32 (bfloat16 does not resolve the distances of near codes) -> codes and their vectors.
   virtual Quantized encode(const Tensor& latents) const = 0;
   /// The same in training, for one micro-batch: straight-through gradients. Statistics are collected for update().
   virtual Quantized train(const Tensor& latents, QuantizerDraws& draws) = 0;
-  /// One update of running statistics with everything that train() saw since the last one: once a training step, over
+  /// One update of running statistics with all vectors of train() since the last update: once a training step, over
   /// the whole batch (paper appendix B.3: "after every iteration").
   virtual void update(QuantizerDraws&) {}
   /// Long [N, h], each in [0, codebook_size) -> [N, d].
   virtual Tensor decode(const Tensor& codes) const = 0;
 };
 
-/// `num_codebooks` heads share one table; with more than one head, linear maps lead in and out.
+/// `num_codebooks` heads share one table; with more than one head, linear layers project in and out.
 class LucidQuantizer : public Quantizer {
  public:
   LucidQuantizer(const Scope& scope, const TokenizerConfig& config);

@@ -65,7 +65,7 @@ Estimate estimate(const NoiseSchedule& schedule, Prediction prediction, const Cl
   switch (prediction) {
     case Prediction::kSample: return {clipping(output), noise_of(schedule, noisy, output, t)};
     case Prediction::kNoise:
-      // Of pure noise nothing follows but that images are centred at 0.
+      // Pure noise holds no information on the image: the estimate is the mean of images, 0.
       return {clipping(now.signal > 0 ? (noisy - now.noise * output) / now.signal : at::zeros_like(noisy)), output};
     default: return {clipping(now.signal * noisy - now.noise * output), now.signal * output + now.noise * noisy};
   }
@@ -94,14 +94,14 @@ Tensor ddpm_step(const NoiseSchedule& schedule, const Tensor& noisy, const Estim
 
 Tensor DpmSolver::step(const Tensor& noisy, const Tensor& x0, int64_t t, int64_t previous) {
   const Level now(*schedule_, t), then(*schedule_, previous);
-  Tensor guess = x0;
+  Tensor extrapolated = x0;
   // First order where the log-ratio is infinite: at pure noise, the step after it, and into the image itself.
   const double last_width = now.log_snr() - last_log_snr_, width = then.log_snr() - now.log_snr();
   if (last_x0_.defined() && std::isfinite(last_width) && std::isfinite(width))
-    guess = x0 + width / (2 * last_width) * (x0 - last_x0_);
+    extrapolated = x0 + width / (2 * last_width) * (x0 - last_x0_);
   last_x0_ = x0;
   last_log_snr_ = now.log_snr();
-  return then.noise / now.noise * noisy + (then.signal - then.noise * now.signal / now.noise) * guess;
+  return then.noise / now.noise * noisy + (then.signal - then.noise * now.signal / now.noise) * extrapolated;
 }
 
 std::vector<int64_t> time_steps(int64_t steps, int64_t count, const std::string& spacing) {

@@ -1,5 +1,6 @@
-// The reverse process of diffusion: from noise to the image in few steps. DDPM (Ho et al. 2020), DDIM (Song et al.
-// 2021) as the original computes them, and the second-order multistep DPM-Solver++ (Lu et al. 2022).
+// Solvers of the reverse diffusion process: DDPM (Ho et al. 2020), DDIM (Song et al.
+// 2021) as in the original
+// (fourm/vq/scheduling), and the second-order multistep DPM-Solver++ (Lu et al. 2022).
 #pragma once
 
 #include <functional>
@@ -10,7 +11,7 @@
 
 namespace fourm {
 
-/// What a denoiser's output means. kVelocityNoise: velocity, but trained by the noise that follows from it.
+/// The target of the denoiser. kVelocityNoise: it predicts velocity, with the loss on the noise that follows from it.
 enum class Prediction { kSample, kNoise, kVelocity, kVelocityNoise };
 /// sample, epsilon, v_prediction or v_prediction-epsilon_loss; Error on another name.
 Prediction parse_prediction(const std::string& name);
@@ -24,14 +25,14 @@ struct Clipping {
   Tensor operator()(const Tensor& x0) const;
 };
 
-/// A denoiser's opinion on a noisy image.
+/// The denoiser's estimate of the image and the noise in a noisy image.
 struct Estimate {
   Tensor x0, noise;
 };
 /// Of the network's output at step t; x0 is clipped, the noise is not.
 Estimate estimate(const NoiseSchedule& schedule, Prediction prediction, const Clipping& clipping, const Tensor& noisy,
                   const Tensor& output, int64_t t);
-/// The noise that goes with x0.
+/// The noise that follows from x0.
 Tensor noise_of(const NoiseSchedule& schedule, const Tensor& noisy, const Tensor& x0, int64_t t);
 
 // One step from t to `previous` (negative: the image itself).
@@ -42,7 +43,7 @@ Tensor ddim_step(const NoiseSchedule& schedule, const Estimate& estimate, int64_
 Tensor ddpm_step(const NoiseSchedule& schedule, const Tensor& noisy, const Estimate& estimate, int64_t t,
                  int64_t previous, const Tensor& fresh);
 
-/// DPM-Solver++(2M): remembers the last x0 and extrapolates in half the log of the signal-to-noise ratio.
+/// DPM-Solver++(2M): keeps the last x0 and extrapolates in half the log of the signal-to-noise ratio.
 class DpmSolver {
  public:
   explicit DpmSolver(const NoiseSchedule& schedule) : schedule_(&schedule) {}
@@ -54,9 +55,9 @@ class DpmSolver {
   double last_log_snr_ = 0;
 };
 
-/// Time steps of the original, largest first. trailing may give more than `count` when `count` does not divide `steps`.
+/// Time steps of the original, largest first. trailing may return more than `count` when `count` does not divide `steps`.
 std::vector<int64_t> time_steps(int64_t steps, int64_t count, const std::string& spacing);
-/// The steps that a solver visits. logsnr: from the last one, then evenly in the log of the signal-to-noise ratio from
+/// The time steps of a solver. logsnr: from the last one, then evenly in the log of the signal-to-noise ratio from
 /// where an image begins to show to where noise is no longer seen; at most options.steps.
 std::vector<int64_t> time_steps(const NoiseSchedule& schedule, const DecodeOptions& options);
 

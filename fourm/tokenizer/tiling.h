@@ -24,8 +24,8 @@ class Tiling {
   const std::vector<Tile>& tiles() const { return tiles_; }
 
   /// Joins f(tile) [B, C, tile height, tile width] to a whole image. Where tiles overlap, the first and last sixteenth
-  /// of a tile's side (where it knows little of what follows) does not count and weights rise from there, so that there
-  /// are no seams; all weights add up to 1.
+  /// of a tile's side, where it has little context, has weight 0 and weights rise from there, which avoids seams. The
+  /// weights sum to 1.
   Tensor blend(const std::function<Tensor(const Tile&)>& f) const;
 
  private:

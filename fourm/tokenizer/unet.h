@@ -1,6 +1,6 @@
-// The patched UNet of the diffusion tokenizers (paper appendix B.3; network of Nichol and Dhariwal 2021): patches of
-// pixels are folded into channels, the tokens' vectors are appended to them, the output is unfolded again.
-// Activations lie in memory channel by channel within a pixel (channels last).
+// The patched UNet of the diffusion tokenizers (paper appendix B.3; network of Nichol and Dhariwal 2021; the original:
+// fourm/vq/models/unet/unet.py, PatchedUNetCondCat). Patches of pixels are folded into channels, the quantised vectors are
+// concatenated to them, the output is unfolded again. Activations are in channels-last layout.
 #pragma once
 
 #include <optional>
@@ -12,8 +12,8 @@
 
 namespace fourm {
 
-/// Odd kernels, padded so that stride 1 keeps the size. The plain convolution, or the packed one in a model opened to
-/// answer.
+/// Odd kernels, padded so that stride 1 keeps the size. Packed weights in a model opened
+/// for inference.
 struct Conv2d {
   Tensor weight, bias;
   int64_t stride = 1;
@@ -24,10 +24,10 @@ struct Conv2d {
   Tensor with_residual(const Tensor& x, const Tensor& residual) const;  ///< residual + y
 };
 
-/// silu(norm(x + shift)) or norm(x), 32 groups. shift: one number an image (or for all) and channel, [B or 1, C].
+/// silu(norm(x + shift)) or norm(x), 32 groups. shift: [B or 1, C].
 struct GroupNorm {
   Tensor weight, bias;
-  bool inference = false;  // nothing is kept for gradients
+  bool inference = false;  // no gradients are needed
   GroupNorm() = default;
   GroupNorm(const Scope& scope, int64_t channels);
   Tensor operator()(const Tensor& x) const;
@@ -57,11 +57,11 @@ class PatchedUnet {
  public:
   PatchedUnet(const Scope& scope, const TokenizerPreset& preset, int64_t channels, int64_t latent_width);
 
-  /// What time steps add inside each residual block, [n, width of the block].
+  /// The projected time embedding of each residual block, [n, width of the block].
   using TimeShifts = std::vector<Tensor>;
   Tensor time_embedding(const Tensor& t) const;  ///< Long [n] -> [n, 4 * base width]
   TimeShifts time_shifts(const Tensor& t) const;
-  /// What the tokens' vectors [B, d, h, w] add to the first layer for images of height x width.
+  /// The contribution of the quantised vectors [B, d, h, w] to the first layer, for images of height x width.
   Tensor condition(const Tensor& latents, int64_t height, int64_t width) const;
   /// noisy [B, C, H, W], H and W multiples of multiple() -> the same shape. Shifts of B time steps, or of one for all.
   Tensor operator()(const Tensor& noisy, const TimeShifts& shifts, const Tensor& condition) const;

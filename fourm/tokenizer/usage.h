@@ -1,4 +1,4 @@
-// How well a codebook is used, from a stream of tokens.
+// Usage and perplexity of a codebook, from a stream of tokens.
 #pragma once
 
 #include <cstdint>

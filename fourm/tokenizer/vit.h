@@ -1,5 +1,5 @@
 // ViT encoder and decoder of the tokenizers: no class token, no final norm, an optional tanh MLP at the end, position
-// tables that follow the size of the image.
+// tables that are resized to the image. The original: fourm/vq/models/vit_models.py.
 #pragma once
 
 #include <vector>
@@ -10,7 +10,7 @@
 
 namespace fourm {
 
-/// Position table, blocks and tanh MLP, which encoder and decoder share.
+/// The common part of encoder and decoder: position table, blocks and tanh MLP.
 struct VitTrunk {
   VitTrunk(const Scope& scope, const TokenizerPreset& preset, int64_t grid, bool post_mlp);
   /// Rows [B*h*w, D] -> the same shape. Resizes the position table (bicubic) to h x w.

@@ -2,6 +2,7 @@
 
 #include "fourm/core/config_json.h"
 #include "fourm/core/error.h"
+#include "fourm/modality/imagenet.h"
 #include "fourm/tokenizer/diffusion_decoder.h"
 #include "fourm/tokenizer/mlp.h"
 #include "fourm/tokenizer/vit.h"
@@ -46,7 +47,7 @@ Tokenizer::Tokenizer(TokenizerConfig config, ParameterSource& source)
   quant_proj_ = Linear::convolution(scope["quant_proj"], {config_.latent_dim, encoder_->width(), 1, 1});
   quantizer_ = make_quantizer(scope["quantize"], config_);
   if (config_.kind == TokenizerClass::kVq) return;
-  if (config_.kind == TokenizerClass::kDiVae) {  // takes quantised vectors as they are
+  if (config_.kind == TokenizerClass::kDiVae) {  // its input are the quantised vectors without a projection
     decoder_ = std::make_unique<DiffusionDecoder>(scope["decoder"], config_);
     return;
   }
@@ -57,11 +58,11 @@ Tokenizer::Tokenizer(TokenizerConfig config, ParameterSource& source)
   post_quant_proj_ = Linear::convolution(scope["post_quant_proj"], {decoder_->width(), config_.latent_dim, 1, 1});
 }
 
-Tokenizer Tokenizer::open(const fs::path& path, std::optional<Precision> pack_for,
+Tokenizer Tokenizer::open(const fs::path& path, std::optional<Precision> inference,
                           const std::optional<InputConfig>& input) {
   TokenizerFiles files = TokenizerFiles::open(path);
   if (!files.config.input) files.config.input = input;
-  FileSource source(std::move(files.weights), pack_for);
+  FileSource source(std::move(files.weights), inference);
   LegacyNames names(source);
   Tokenizer tokenizer(std::move(files.config), names);
   source.finish(*tokenizer.parameters_);
@@ -92,14 +93,14 @@ Tensor Tokenizer::encoder_input(const Tensor& x) const {
           x.toString(), " ", x.sizes());
     const int64_t low = x.numel() ? x.min().item<int64_t>() : 0, high = x.numel() ? x.max().item<int64_t>() : 0;
     check(low >= 0 && high < *config_.n_labels, "a label map holds the label ", low < 0 ? low : high,
-          ", this tokenizer knows 0 to ", *config_.n_labels - 1);
+          ", expected 0 to ", *config_.n_labels - 1);
     return at::embedding(class_embedding_, x).to(at::kFloat).permute({0, 3, 1, 2});
   }
   check(x.dim() == 4 && x.is_floating_point(), "this tokenizer expects images [B, C, H, W] of floats, got ",
         x.toString(), " ", x.sizes());
   if (!config_.undo_std) return x;
-  const Tensor mean = at::tensor({0.485F, 0.456F, 0.406F}).view({1, 3, 1, 1});
-  const Tensor deviation = at::tensor({0.229F, 0.224F, 0.225F}).view({1, 3, 1, 1});
+  const Tensor mean = at::tensor(at::ArrayRef<float>(kImageNetMean)).view({1, 3, 1, 1});
+  const Tensor deviation = at::tensor(at::ArrayRef<float>(kImageNetDeviation)).view({1, 3, 1, 1});
   return 2 * (x * deviation + mean) - 1;
 }
 

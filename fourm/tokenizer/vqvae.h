@@ -12,11 +12,11 @@ namespace fourm {
 class Tokenizer {
  public:
   /// From a folder (config.json + model.safetensors) or a single .safetensors file with its config in the header. With
-  /// `pack_for` it is made to answer fast, in that precision, and cannot be trained (nn/packed_linear.h). `input` is that
-  /// of a config without one.
-  static Tokenizer open(const fs::path& path, std::optional<Precision> pack_for = {},
+  /// `inference` it is opened for inference in that precision, with packed weights, and cannot be trained
+  /// (nn/packed_linear.h). `input` is the default where the config has none.
+  static Tokenizer open(const fs::path& path, std::optional<Precision> inference = {},
                         const std::optional<InputConfig>& input = {});
-  /// Fresh weights.
+  /// New weights.
   static Tokenizer create(const TokenizerConfig& config, uint64_t seed);
   /// Into a folder, or, when `path` ends in .safetensors, into one file.
   void save(const fs::path& path) const;
@@ -26,25 +26,25 @@ class Tokenizer {
   const Parameters& parameters() const { return *parameters_; }
   Quantizer& quantizer() { return *quantizer_; }
 
-  /// What encode() takes: images or feature maps [B, C, H, W] float, or labels [B, H, W] int64 when n_labels is set;
-  /// H and W multiples of the patch. Gives tokens [B, h, w] int64, or [B, heads, h, w] with more than one codebook.
+  /// Tokens of images or feature maps [B, C, H, W] float, or labels [B, H, W] int64 when n_labels is set;
+  /// H and W multiples of the patch. Returns [B, h, w] int64, or [B, heads, h, w] with more than one codebook.
   Tensor encode(const Tensor& x) const;
-  /// Tokens as from encode(), any grid -> [B, C, H, W] (class logits when n_labels is set).
+  /// Tokens of any grid, in the form of encode() -> [B, C, H, W] (class logits when n_labels is set).
   Tensor decode_tokens(const Tensor& tokens, const DecodeOptions& options = {}) const;
 
   // The stages, for training and tests.
   FeatureMap features(const Tensor& x) const;            ///< encoder output
   FeatureMap latents(const FeatureMap& features) const;  ///< width latent_dim, float32, not quantised
-  FeatureMap quantised(const Tensor& tokens) const;      ///< the vectors of tokens
+  FeatureMap quantised(const Tensor& tokens) const;      ///< codebook vectors of tokens
   Tensor decode(const FeatureMap& quantised, const DecodeOptions& options = {}) const;  ///< [B, C, H, W]
   Tensor shape_tokens(const Tensor& codes, const TokenGrid& grid) const;                ///< [N, h] -> [B(, h), nh, nw]
 
-  const TokenDecoder* decoder() const { return decoder_.get(); }  ///< null: the tokenizer can encode only
+  const TokenDecoder* decoder() const { return decoder_.get(); }  ///< null: the tokenizer has none
 
   struct Training {
     Tensor output, target, code_loss, tokens;
   };
-  /// Forward pass in training of one micro-batch. The loss compares output and target. The codebook learns in
+  /// Forward pass in training of one micro-batch. The loss compares output and target. The codebook is updated by
   /// quantizer().update(), once a step.
   Training train_forward(const Tensor& x, TrainingDraws& draws);
 

@@ -15,18 +15,13 @@
 #include "fourm/io/model_folder.h"
 #include "fourm/io/weights.h"
 #include "fourm/modality/modality.h"
+#include "fourm/modality/modality_name.h"
 #include "fourm/tokenizer/image_tokenizer.h"
 
 namespace fourm {
 namespace {
 
 constexpr size_t kBatch = 64;  // images encoded at once
-
-// "tok_depth@128" is made from the files in depth/.
-std::string source_folder(std::string_view modality) {
-  if (modality.starts_with("tok_")) modality.remove_prefix(4);
-  return std::string(modality.substr(0, modality.find('@')));
-}
 
 struct NamedTokenizer {
   std::string modality, folder;  // "tok_depth@128", "depth"
@@ -133,7 +128,7 @@ class Pretokenizer {
     check(!found.empty(), o_.tokenizers.string(),
           ": holds no tokenizers; they should stand in folders named after their modality, such as tok_depth@128");
     for (const auto& folder : found) {
-      const std::string modality = folder.filename().string(), from = source_folder(modality);
+      const std::string modality = folder.filename().string(), from = subject_of(modality);
       if (!source_.has(from)) {
         warn(o_.data, ": has no ", from, " for the tokenizer ", modality);
         continue;

@@ -60,9 +60,21 @@ class Generator : public testing::Test {
   std::vector<Step> steps(double temperature = 1, double guidance = 2) const {
     Plan plan;
     plan.conditions = {"pixels"};
-    plan.targets = {Target{"a", "maskgit", "cosine", "linear", "constant", 0, 4, temperature, guidance, {}},
-                    Target{"words", "", "", "constant", "constant", 0, 1, temperature, guidance, {}},
-                    Target{"b", "roar", "linear", "constant", "cosine", 0, 3, temperature, guidance, {}}};
+    plan.targets = {Target{.modality = "a",
+                           .scheme = "maskgit",
+                           .schedule = "cosine",
+                           .temperature_schedule = "linear",
+                           .steps = 4,
+                           .temperature = temperature,
+                           .guidance = guidance},
+                    Target{.modality = "words", .temperature = temperature, .guidance = guidance},
+                    Target{.modality = "b",
+                           .scheme = "roar",
+                           .schedule = "linear",
+                           .guidance_schedule = "cosine",
+                           .steps = 3,
+                           .temperature = temperature,
+                           .guidance = guidance}};
     return expand(plan, model_.modalities());
   }
 

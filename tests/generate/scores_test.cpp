@@ -244,7 +244,7 @@ TEST(Scores, NarrowPrecisionsStayNear) {
     Random random(3);
     const auto canvases = random_canvases(random, ids);
     Plan plan;
-    plan.targets = {Target{"a", "roar", "linear", "constant", "constant", 0, 1, 1, 1, {}}};
+    plan.targets = {Target{.modality = "a", .scheme = "roar", .schedule = "linear"}};
     const Tensor plain = run(models.reference, plan, canvases, true, ids).scores[0],
                  fast = run(models.fast, plan, canvases, false, ids).scores[0];
     const double change = ((fast - plain).norm() / plain.norm()).item<double>();

@@ -100,9 +100,6 @@ TEST(OfficialInput, NamesAreReadByTheirWords) {
   EXPECT_EQ(kind_in_name("edges"), "grey");
   EXPECT_EQ(kind_in_name("abnormal"), std::nullopt);
   EXPECT_EQ(kind_in_name("rgb_to_depth"), std::nullopt);
-  EXPECT_EQ(size_in_name("tok_depth@256"), 256);
-  EXPECT_EQ(size_in_name("tok_depth"), std::nullopt);
-  EXPECT_EQ(size_in_name("tok_depth@latest"), std::nullopt);
   EXPECT_EQ(name_in_path("a/tok_rgb@128"), "tok_rgb@128");
   EXPECT_EQ(name_in_path("a/tok_rgb@128/"), "tok_rgb@128");
   EXPECT_EQ(name_in_path("a/normal_8k.safetensors"), "normal_8k");

@@ -1,4 +1,4 @@
-#include "fourm/text/text_warnings.h"
+#include "fourm/modality/text_warnings.h"
 
 #include <gtest/gtest.h>
 

@@ -1,4 +1,4 @@
-// What a person should know about a text before a model reads it as something else.
+// Warnings about the text of a modality that a model would read differently than meant.
 #pragma once
 
 #include <string>
@@ -9,7 +9,7 @@
 
 namespace fourm {
 
-/// A warning, and what it is about: the same topic need not be told twice.
+/// A warning and its topic; callers report a topic once.
 struct TextWarning {
   std::string topic;  ///< "cut", "letters" or "boxes"
   std::string message;

@@ -1,9 +1,10 @@
-#include "fourm/text/text_warnings.h"
+#include "fourm/modality/text_warnings.h"
 
 #include <algorithm>
 
 #include "fourm/core/error.h"
 #include "fourm/core/strings.h"
+#include "fourm/modality/modality_name.h"
 #include "fourm/text/boxes.h"
 #include "fourm/text/vocabulary.h"
 
@@ -61,7 +62,7 @@ std::vector<TextWarning> warnings_of_ids(const std::vector<int64_t>& ids, const 
 std::vector<TextWarning> warnings_of_text(const std::string& text, const std::vector<int64_t>& ids,
                                           const WordPiece& words, const std::string& modality, int64_t max_tokens) {
   std::vector<TextWarning> warnings = warnings_of_ids(ids, words, modality, max_tokens);
-  if (modality.substr(0, modality.find('@')) != "det" || trim(text).empty()) return warnings;
+  if (name_without_size(modality) != "det" || trim(text).empty()) return warnings;
   if (const int64_t bins = coordinate_bins(words); bins < 2 || boxes_from_string(text, bins).empty())
     warnings.push_back(
         {"boxes", concat(printable(text), " holds no box; write v0=XMIN v1=YMIN v2=XMAX v3=YMAX CLASS")});

@@ -1,0 +1,21 @@
+#include "fourm/modality/modality_name.h"
+
+#include <gtest/gtest.h>
+
+namespace fourm {
+namespace {
+
+TEST(ModalityName, HasASubjectAndPerhapsASize) {
+  EXPECT_EQ(subject_of("tok_depth@128"), "depth");
+  EXPECT_EQ(subject_of("tok_sam_edge@224"), "sam_edge");
+  EXPECT_EQ(subject_of("rgb@448"), "rgb");
+  EXPECT_EQ(subject_of("caption"), "caption");
+  EXPECT_EQ(name_without_size("tok_depth@128"), "tok_depth");
+  EXPECT_EQ(name_without_size("caption"), "caption");
+  EXPECT_EQ(size_in_name("tok_depth@256"), 256);
+  EXPECT_EQ(size_in_name("tok_depth"), std::nullopt);
+  EXPECT_EQ(size_in_name("tok_depth@latest"), std::nullopt);
+}
+
+}  // namespace
+}  // namespace fourm
