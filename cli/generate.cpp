@@ -64,11 +64,11 @@ void give_inputs(const Options& o, const Pipeline& pipeline, Canvas& canvas) {
       throw UsageError("--in takes MODALITY=FILE or MODALITY=TEXT, got " + printable(item));
     order.push_back(item.substr(0, equals));
   }
-  const auto readable = pipeline.reads();
+  const auto readable = pipeline.inputs();
   for (const bool texts : {false, true})
     for (size_t i = 0; i < order.size(); ++i) {
       const bool is_text = contains(readable, order[i]) && pipeline.modality(order[i]).kind == ModalityKind::kSequence;
-      if (is_text == texts) pipeline.give(canvas, order[i], o.in[i].substr(order[i].size() + 1), units);
+      if (is_text == texts) pipeline.add_input(canvas, order[i], o.in[i].substr(order[i].size() + 1), units);
     }
   const auto place = [&](const Canvas::Entry& entry) { return std::find(order.begin(), order.end(), entry.modality); };
   std::sort(canvas.entries.begin(), canvas.entries.end(),

@@ -15,9 +15,9 @@ namespace {
 std::string describe(const fourm::Pipeline& pipeline, const fourm::fs::path& image, const fourm::fs::path& out) {
   std::vector<fourm::Canvas> canvases(1);
   fourm::Canvas& canvas = canvases[0];
-  pipeline.give(canvas, "rgb@128", image.string());
+  pipeline.add_input(canvas, "rgb@128", image.string());
   const std::vector<std::string> wanted{"tok_depth@128", "caption"};
-  for (const auto& modality : wanted) pipeline.ask(canvas, modality);
+  for (const auto& modality : wanted) pipeline.add_target(canvas, modality);
   pipeline.run(canvases, pipeline.default_plan(canvas, wanted), {.seed = 1});
   fourm::write_png(out / image.stem().concat("_depth.png"), pipeline.show(canvas, "tok_depth@128"));
   return pipeline.text(canvas, "caption");

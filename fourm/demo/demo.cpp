@@ -64,9 +64,9 @@ class Demo {
 
  private:
   void find_modalities() {
-    for (const auto& name : pipeline_.reads())
+    for (const auto& name : pipeline_.inputs())
       if (pipeline_.modality(name).kind == ModalityKind::kPixels) pixels_ = name;
-    for (const auto& name : pipeline_.writes()) {
+    for (const auto& name : pipeline_.outputs()) {
       const std::string subject = subject_of(name);
       if (subject == "caption") caption_ = name;
       if (subject == "det") boxes_ = name;
@@ -120,7 +120,7 @@ class Demo {
       const auto start = [&](size_t i) {
         Canvas canvas;
         canvas.key = key(1, i);
-        pipeline_.set_image(canvas, pixels_, images[i]);
+        pipeline_.add_image(canvas, pixels_, images[i]);
         return canvas;
       };
       return predict(pipeline_, images.size(), start, {likely(modality)}, options_.seed);
@@ -177,7 +177,7 @@ class Demo {
   Canvas with_caption(size_t room, uint64_t draw) const {
     Canvas canvas;
     canvas.key = draw;
-    pipeline_.give_text(canvas, caption_, rooms_[room].captions.back());
+    pipeline_.add_text(canvas, caption_, rooms_[room].captions.back());
     return canvas;
   }
 
@@ -221,7 +221,7 @@ class Demo {
 
   std::vector<GalleryRow> images_from_boxes() const {
     return variations(
-        "boxes -> RGB", 3, [&](Canvas& canvas, size_t i) { pipeline_.give_boxes(canvas, boxes_, boxes_of(rooms_[i])); },
+        "boxes -> RGB", 3, [&](Canvas& canvas, size_t i) { pipeline_.add_boxes(canvas, boxes_, boxes_of(rooms_[i])); },
         [&](size_t i) {
           return GalleryCell{draw_boxes(background(), boxes_of(rooms_[i]), kGalleryCell), "input"};
         });
@@ -230,7 +230,7 @@ class Demo {
   std::vector<GalleryRow> images_from_depth() const {
     return variations(
         "depth -> RGB", 4,
-        [&](Canvas& canvas, size_t i) { pipeline_.set_image(canvas, depth_, truth(rooms_[i], "depth")); },
+        [&](Canvas& canvas, size_t i) { pipeline_.add_image(canvas, depth_, truth(rooms_[i], "depth")); },
         [&](size_t i) {
           return GalleryCell{shown(depth_, truth(rooms_[i], "depth")), "input"};
         });
@@ -267,7 +267,7 @@ class Demo {
   // The right half of a room's tokens is hidden and generated.
   GalleryRow in_painting() const {
     Canvas whole;
-    pipeline_.set_image(whole, image_, rooms_[0].rgb);
+    pipeline_.add_image(whole, image_, rooms_[0].rgb);
     const std::vector<int64_t> tokens = pipeline_.tokens(whole, image_);
     const int64_t side = pipeline_.modality(image_).grid();
     std::vector<bool> known;

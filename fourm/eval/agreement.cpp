@@ -12,7 +12,7 @@ namespace {
 
 std::vector<int64_t> tokens_of(const Pipeline& pipeline, const Canvas& prediction, const Modality& modality) {
   std::vector<int64_t> tokens = pipeline.tokens(prediction, modality.name);
-  if (modality.is_sequence()) std::erase(tokens, pipeline.words().pad());
+  if (modality.is_sequence()) std::erase(tokens, pipeline.text_tokenizer().pad());
   return tokens;
 }
 

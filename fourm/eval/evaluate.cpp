@@ -149,7 +149,7 @@ class Evaluation {
     const auto start = [&](size_t i) {
       Canvas canvas;
       canvas.key = i;
-      pipeline_.set_image(canvas, held_.subject("rgb").input, images[i]);
+      pipeline_.add_image(canvas, held_.subject("rgb").input, images[i]);
       return canvas;
     };
     const auto predictions =

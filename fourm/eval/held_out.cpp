@@ -30,7 +30,7 @@ std::string lacking(const Pipeline& pipeline, const std::string& modality) {
     case ModalityKind::kTokens:
       return pipeline.has_tokenizer(modality) ? "" : "it has no tokenizer; give a folder of them with --tokenizers";
     case ModalityKind::kSequence:
-      return pipeline.has_words() ? "" : "there is no text tokenizer; give one with --text-tokenizer";
+      return pipeline.has_text_tokenizer() ? "" : "there is no text tokenizer; give one with --text-tokenizer";
     default: return "";
   }
 }
@@ -43,10 +43,10 @@ std::vector<Subject> common_subjects(const Pipeline& pipeline, const Source& sou
       return subject_of(modality) == name && lacking(pipeline, modality).empty();
     };
     Subject subject{name, "", ""};
-    for (const auto& modality : pipeline.reads())
+    for (const auto& modality : pipeline.inputs())
       if (usable(modality) && (subject.input.empty() || pipeline.modality(modality).kind == ModalityKind::kPixels))
         subject.input = modality;
-    for (const auto& modality : pipeline.writes())
+    for (const auto& modality : pipeline.outputs())
       if (usable(modality)) subject.output = modality;
     if (!subject.input.empty() || !subject.output.empty()) subjects.push_back(subject);
   }
@@ -56,7 +56,7 @@ std::vector<Subject> common_subjects(const Pipeline& pipeline, const Source& sou
 std::vector<Unmeasured> find_not_measured(const Pipeline& pipeline, const Source& source, const HeldOut& held) {
   std::vector<Unmeasured> list;
   std::vector<std::string> outputs;
-  for (const auto& modality : pipeline.writes()) {
+  for (const auto& modality : pipeline.outputs()) {
     const std::string name = subject_of(modality);
     outputs.push_back(name);
     const Subject* subject = held.output(name);
@@ -76,7 +76,7 @@ std::vector<Unmeasured> find_not_measured(const Pipeline& pipeline, const Source
 }
 
 std::vector<int64_t> box_tokens(const Pipeline& pipeline, const Boxes& boxes) {
-  return pipeline.words().encode(boxes_to_string(boxes, coordinate_bins(pipeline.words())));
+  return pipeline.text_tokenizer().encode(boxes_to_string(boxes, coordinate_bins(pipeline.text_tokenizer())));
 }
 
 // Boxes beyond the modality's max_tokens are left out, the smallest first.
@@ -117,7 +117,7 @@ HeldOutSample read_sample(const Pipeline& pipeline, const Source& source, const 
         pixels = static_cast<double>(width_of(stored)) * height_of(stored);
         if (!view) view = centre_view(width_of(stored), height_of(stored));
       }
-      if (!input.empty()) pipeline.set_image(sample.inputs, input, stored);
+      if (!input.empty()) pipeline.add_image(sample.inputs, input, stored);
       if (!output.empty()) {
         ModalityData tokens;
         tokens.ids = pipeline.tokenize(output, stored);
@@ -130,7 +130,7 @@ HeldOutSample read_sample(const Pipeline& pipeline, const Source& source, const 
     if (name == "det") {
       check(annotation.boxes.has_value(), origin, ": expected boxes, found texts");
       sample.boxes = visible_boxes(annotation, view);
-      if (!input.empty()) pipeline.give_boxes(sample.inputs, input, fitting_boxes(pipeline, input, sample.boxes));
+      if (!input.empty()) pipeline.add_boxes(sample.inputs, input, fitting_boxes(pipeline, input, sample.boxes));
       if (!output.empty()) {
         ModalityData tokens;
         tokens.ids = box_tokens(pipeline, fitting_boxes(pipeline, output, sample.boxes));
@@ -140,9 +140,9 @@ HeldOutSample read_sample(const Pipeline& pipeline, const Source& source, const 
       check(!annotation.texts.empty(), origin, ": expected captions, found boxes");
       sample.caption = annotation.texts.back();
       if (!input.empty())
-        pipeline.give_text(
-            sample.inputs, input, sample.caption,
-            [&](const std::string& topic, const std::string& text) { warn(topic, concat(origin, ": ", text)); });
+        pipeline.add_text(sample.inputs, input, sample.caption, [&](const std::string& topic, const std::string& text) {
+          warn(topic, concat(origin, ": ", text));
+        });
     }
   }
   if (source.has("scene")) {

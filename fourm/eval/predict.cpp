@@ -29,7 +29,7 @@ std::vector<Target> chained_image(const Pipeline& pipeline, const std::string& i
   const auto of_subject = [](const std::vector<std::string>& names, const std::string& subject) {
     return std::find_if(names.begin(), names.end(), [&](const auto& name) { return subject_of(name) == subject; });
   };
-  const std::vector<std::string> outputs = pipeline.writes();
+  const std::vector<std::string> outputs = pipeline.outputs();
   std::vector<Target> targets;
   for (const std::string subject : {"semseg", "depth"})
     if (const auto map = of_subject(outputs, subject);

@@ -9,7 +9,7 @@
 #include "fourm/data/crop.h"
 #include "fourm/data/modality_file.h"
 #include "fourm/generate/generator.h"
-#include "fourm/generate/given_value.h"
+#include "fourm/generate/input_value.h"
 #include "fourm/generate/passes.h"
 #include "fourm/io/image_file.h"
 #include "fourm/io/model_folder.h"
@@ -121,15 +121,15 @@ Pipeline Pipeline::open(const PipelineFiles& files, const EngineConfig& engine) 
 
 Modality Pipeline::modality(const std::string& name) const { return state_->model.modality(name); }
 
-std::vector<std::string> Pipeline::reads() const { return state_->model.encoder.modalities(); }
+std::vector<std::string> Pipeline::inputs() const { return state_->model.encoder.modalities(); }
 
-std::vector<std::string> Pipeline::writes() const { return state_->model.decoder.modalities(); }
+std::vector<std::string> Pipeline::outputs() const { return state_->model.decoder.modalities(); }
 
 bool Pipeline::has_tokenizer(const std::string& name) const { return state_->tokenizers.contains(name); }
 
-bool Pipeline::has_words() const { return state_->words.has_value(); }
+bool Pipeline::has_text_tokenizer() const { return state_->words.has_value(); }
 
-const WordPiece& Pipeline::words() const {
+const WordPiece& Pipeline::text_tokenizer() const {
   check(state_->words.has_value(),
         "text needs a tokenizer: put tokenizer.json into the model folder, or give --text-tokenizer FILE");
   return *state_->words;
@@ -154,12 +154,13 @@ static std::vector<std::string> file_extensions(const Modality& modality, bool h
   return extensions;
 }
 
-void Pipeline::give(Canvas& canvas, const std::string& name, const std::string& value, const DepthUnits& units) const {
+void Pipeline::add_input(Canvas& canvas, const std::string& name, const std::string& value,
+                         const DepthUnits& units) const {
   const Modality m = state_->model.encoder.embedding(name).modality;
   const bool has_images = m.kind == ModalityKind::kPixels || !has_tokenizer(name) || !input_config(name).has_features();
   const std::vector<std::string> extensions = file_extensions(m, has_images);
-  const GivenValue given = read_value(value, extensions);
-  if (!given.file.empty()) return give_file(canvas, m, given, units);
+  const InputValue given = parse_input_value(value, extensions);
+  if (!given.file.empty()) return add_file(canvas, m, given, units);
   const bool is_text = m.kind == ModalityKind::kSequence;
   const std::string unsupported = is_text ? "" : unsupported_image(given.text);
   check(unsupported.empty(), given.text, ": ", unsupported);
@@ -167,36 +168,36 @@ void Pipeline::give(Canvas& canvas, const std::string& name, const std::string& 
   std::error_code ignored;
   if (!given.marked && fs::is_regular_file(given.text, ignored))
     warn("modality '", name, "': ", printable(given.text), " is read as a text, although a file has this name");
-  const auto ids = words().encode(given.text);
-  for (const auto& warning : warnings_of_text(given.text, ids, words(), name, m.max_tokens))
+  const auto ids = text_tokenizer().encode(given.text);
+  for (const auto& warning : warnings_of_text(given.text, ids, text_tokenizer(), name, m.max_tokens))
     if (warning.topic != "cut") warn("modality '", name, "': ", warning.message);  // set_text warns of that
-  give_text(canvas, name, given.text);
+  add_text(canvas, name, given.text);
 }
 
-void Pipeline::give_file(Canvas& canvas, const Modality& m, const GivenValue& given, const DepthUnits& units) const {
+void Pipeline::add_file(Canvas& canvas, const Modality& m, const InputValue& given, const DepthUnits& units) const {
   std::string extension = lower_extension(given.file);
   if (!extension.empty()) extension.erase(0, 1);
   const std::string where = given.file.string();
   std::string bytes = read_file(given.file);
   if (m.kind == ModalityKind::kPixels && extension != "npy")
-    return set_image(canvas, m.name, decode_stored_image(input_config(m.name), bytes, where));
+    return add_image(canvas, m.name, decode_stored_image(input_config(m.name), bytes, where));
   if (m.kind == ModalityKind::kTokens &&
       (extension != "npy" || !holds_tokens(m, decode_npy(bytes, where), given.file, units)))
-    return set_image(canvas, m.name, decode_stored_image(input_config(m.name), bytes, where, units.of(given.file)));
+    return add_image(canvas, m.name, decode_stored_image(input_config(m.name), bytes, where, units.of(given.file)));
   const bool is_sequence = m.kind == ModalityKind::kSequence;
   if (is_sequence && extension != "json" && extension != "npy") {
     extension = "txt";
     if (given.marked) bytes = only_line(given.file, bytes);
   }
   const ModalityFile file(m, std::move(bytes), extension, where);
-  const WordPiece* text = is_sequence ? &words() : nullptr;
+  const WordPiece* text = is_sequence ? &text_tokenizer() : nullptr;
   ModalityFile::Choice choice;
   choice.number = 0;
   choice.view = file.centre(canvas.view);
   Random random(0);
   ModalityData data = file.data(choice, text, text ? coordinate_bins(*text) : 0, random,
                                 [](const std::string&, const std::string& message) { warn(message); });
-  if (is_sequence) return add_text(canvas, m, data.ids);
+  if (is_sequence) return add_text_ids(canvas, m, data.ids);
   canvas.add_known(m.name, std::move(data));
 }
 
@@ -216,7 +217,7 @@ bool Pipeline::holds_tokens(const Modality& m, const NpyArray& array, const fs::
   return false;
 }
 
-void Pipeline::set_image(Canvas& canvas, const std::string& name, const StoredImage& image) const {
+void Pipeline::add_image(Canvas& canvas, const std::string& name, const StoredImage& image) const {
   const Modality m = state_->model.encoder.embedding(name).modality;
   const InputConfig input = input_config(name);
   if (m.kind == ModalityKind::kPixels) {
@@ -224,7 +225,7 @@ void Pipeline::set_image(Canvas& canvas, const std::string& name, const StoredIm
     const StoredImage square = centre_square(input, image, size);
     canvas.add_known(name, pixel_patches(std::get<Image>(square).pixels.data(), size, m.patch_size));
   } else {
-    give_tokens(canvas, name, tokenize(name, image));
+    add_tokens(canvas, name, tokenize(name, image));
   }
   if (!canvas.view && !input.has_features()) canvas.view = centre_view(width_of(image), height_of(image));
 }
@@ -234,34 +235,34 @@ std::vector<int64_t> Pipeline::tokenize(const std::string& name, const StoredIma
   return tokenizer.encode({centre_square(tokenizer.input(), image, image_size(name))})[0].tokens;
 }
 
-void Pipeline::give_text(Canvas& canvas, const std::string& name, const std::string& text, const Warn& warn) const {
+void Pipeline::add_text(Canvas& canvas, const std::string& name, const std::string& text, const Warn& warn) const {
   const Modality m = state_->model.encoder.embedding(name).modality;
-  auto ids = words().encode(text);
-  for (const auto& warning : warnings_of_ids(ids, words(), name, m.max_tokens))
+  auto ids = text_tokenizer().encode(text);
+  for (const auto& warning : warnings_of_ids(ids, text_tokenizer(), name, m.max_tokens))
     if (warning.topic == "cut") {
       const std::string message = concat("modality '", name, "': the text ", warning.message);
       warn ? warn(warning.topic, message) : fourm::warn(message);
     }
-  if (ids.empty() || ids.back() != words().eos()) ids.push_back(words().eos());
+  if (ids.empty() || ids.back() != text_tokenizer().eos()) ids.push_back(text_tokenizer().eos());
   ids.resize(std::min<size_t>(ids.size(), static_cast<size_t>(m.max_tokens)));
-  add_text(canvas, m, ids);
+  add_text_ids(canvas, m, ids);
 }
 
 // Sentinels in `ids` are holes.
-void Pipeline::add_text(Canvas& canvas, const Modality& m, const std::vector<int64_t>& ids) const {
-  if (std::any_of(ids.begin(), ids.end(), [&](int64_t id) { return words().is_sentinel(id); }))
+void Pipeline::add_text_ids(Canvas& canvas, const Modality& m, const std::vector<int64_t>& ids) const {
+  if (std::any_of(ids.begin(), ids.end(), [&](int64_t id) { return text_tokenizer().is_sentinel(id); }))
     canvas.add_text_with_holes(m.name, ids, m.max_tokens, state_->sequence_ids);
   else
     canvas.add_text(m.name, ids, state_->sequence_ids);
 }
 
-void Pipeline::give_boxes(Canvas& canvas, const std::string& name, const std::vector<LabelledBox>& boxes) const {
+void Pipeline::add_boxes(Canvas& canvas, const std::string& name, const std::vector<LabelledBox>& boxes) const {
   Random unused(0);
   const auto ordered = view_boxes(boxes, {.height = 1, .width = 1, .crop_height = 1, .crop_width = 1}, {}, unused);
-  give_text(canvas, name, boxes_to_string(ordered, coordinate_bins(words())));
+  add_text(canvas, name, boxes_to_string(ordered, coordinate_bins(text_tokenizer())));
 }
 
-void Pipeline::give_tokens(Canvas& canvas, const std::string& name, const std::vector<int64_t>& tokens) const {
+void Pipeline::add_tokens(Canvas& canvas, const std::string& name, const std::vector<int64_t>& tokens) const {
   const Modality m = state_->model.encoder.embedding(name).modality;
   for (const int64_t id : tokens)
     check(id >= 0 && id < m.vocab_size, "modality '", name, "': token ", id, " is outside its vocabulary of ",
@@ -281,7 +282,7 @@ void Pipeline::give_tokens(Canvas& canvas, const std::string& name, const std::v
   canvas.add_known(name, std::move(data));
 }
 
-void Pipeline::ask(Canvas& canvas, const std::string& name) const {
+void Pipeline::add_target(Canvas& canvas, const std::string& name) const {
   const Modality m = state_->model.decoder.embedding(name).modality;
   if (const auto* entry = canvas.find(name)) {
     check(std::find(entry->wanted.begin(), entry->wanted.end(), true) != entry->wanted.end(), "modality '", name,
@@ -311,7 +312,7 @@ bool Pipeline::run(std::vector<Canvas>& canvases, Plan plan, const RunOptions& o
     groups[plan.conditions.empty() ? whole_inputs(canvases[i]) : plan.conditions].push_back(i);
   check_conditions(state_->model, plan, canvases, state_->sequence_ids);
   for (const auto& target : plan.targets)
-    for (auto& canvas : canvases) ask(canvas, target.modality);
+    for (auto& canvas : canvases) add_target(canvas, target.modality);
   std::vector<std::vector<Step>> steps;
   for (const auto& group : groups) {
     plan.conditions = group.first;
@@ -359,12 +360,12 @@ std::vector<int64_t> Pipeline::tokens(const Canvas& canvas, const std::string& n
 
 std::string Pipeline::text(const Canvas& canvas, const std::string& name) const {
   auto ids = tokens(canvas, name);
-  std::erase_if(ids, [&](int64_t id) { return id == words().pad() || id == words().eos(); });
-  return words().decode(ids, false);
+  std::erase_if(ids, [&](int64_t id) { return id == text_tokenizer().pad() || id == text_tokenizer().eos(); });
+  return text_tokenizer().decode(ids, false);
 }
 
 std::vector<LabelledBox> Pipeline::boxes(const Canvas& canvas, const std::string& name) const {
-  return boxes_from_string(text(canvas, name), coordinate_bins(words()));
+  return boxes_from_string(text(canvas, name), coordinate_bins(text_tokenizer()));
 }
 
 StoredImage Pipeline::image(const Canvas& canvas, const std::string& name, const DecodeOptions& decoding) const {

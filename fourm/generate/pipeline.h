@@ -3,8 +3,8 @@
 //
 //   const Pipeline pipeline = Pipeline::open({.model = "models/rooms-ti"});
 //   std::vector<Canvas> canvases(1);
-//   pipeline.give(canvases[0], "rgb@128", "room.png");
-//   pipeline.ask(canvases[0], "tok_depth@128");
+//   pipeline.add_input(canvases[0], "rgb@128", "room.png");
+//   pipeline.add_target(canvases[0], "tok_depth@128");
 //   pipeline.run(canvases, pipeline.default_plan(canvases[0], {"tok_depth@128"}), {.seed = 1});
 //   write_png("depth.png", pipeline.show(canvases[0], "tok_depth@128"));
 //
@@ -26,7 +26,7 @@
 
 namespace fourm {
 
-struct GivenValue;
+struct InputValue;
 struct NpyArray;
 
 struct PipelineFiles {
@@ -49,11 +49,11 @@ class Pipeline {
   static Pipeline open(const PipelineFiles& files, const EngineConfig& engine = {});
 
   Modality modality(const std::string& name) const;
-  std::vector<std::string> reads() const;
-  std::vector<std::string> writes() const;
+  std::vector<std::string> inputs() const;
+  std::vector<std::string> outputs() const;
   bool has_tokenizer(const std::string& modality) const;
-  bool has_words() const;          ///< whether there is a text tokenizer
-  const WordPiece& words() const;  ///< Error when there is no text tokenizer
+  bool has_text_tokenizer() const;
+  const WordPiece& text_tokenizer() const;  ///< Error when there is no text tokenizer
   /// The kind of the images of the modality; Error when it has none.
   InputConfig input_config(const std::string& modality) const;
   /// Pixels a side of the square image behind the modality's tokens: its own, or its tokenizer's where its tokens are no
@@ -66,23 +66,23 @@ class Pipeline {
   /// the file, otherwise by those of the image that was added before. Token modalities take what their tokenizer reads
   /// (images, depth, or floats of features) or token ids. An integer .npy holds token ids, or depth where its unit is
   /// stated; Error on one that may be either. Warns when a text is cut to max_tokens or looks like a file or like boxes.
-  void give(Canvas& canvas, const std::string& modality, const std::string& value,
-            const DepthUnits& units = DepthUnits()) const;
+  void add_input(Canvas& canvas, const std::string& modality, const std::string& value,
+                 const DepthUnits& units = DepthUnits()) const;
   /// An image of any size: its middle square is resized to the modality's size.
-  void set_image(Canvas& canvas, const std::string& modality, const StoredImage& image) const;
+  void add_image(Canvas& canvas, const std::string& modality, const StoredImage& image) const;
   /// Called with a warning and its topic (modality/text_warnings.h).
   using Warn = std::function<void(const std::string& topic, const std::string& message)>;
   /// [EOS] is added; what is beyond max_tokens is cut, with a warning. A text with sentinels ([S_1] ...) has holes that a
   /// plan can fill.
-  void give_text(Canvas& canvas, const std::string& modality, const std::string& text, const Warn& warn = {}) const;
+  void add_text(Canvas& canvas, const std::string& modality, const std::string& text, const Warn& warn = {}) const;
   /// Boxes as the text of a detection modality. Their corners lie in the square that the model sees, as in boxes().
-  void give_boxes(Canvas& canvas, const std::string& modality, const std::vector<LabelledBox>& boxes) const;
-  void give_tokens(Canvas& canvas, const std::string& modality, const std::vector<int64_t>& tokens) const;
-  /// Tokens of an image of any size, as in set_image(); also for modalities that the model does not read. Error when
+  void add_boxes(Canvas& canvas, const std::string& modality, const std::vector<LabelledBox>& boxes) const;
+  void add_tokens(Canvas& canvas, const std::string& modality, const std::vector<int64_t>& tokens) const;
+  /// Tokens of an image of any size, as in add_image(); also for modalities that the model does not read. Error when
   /// there is no tokenizer.
   std::vector<int64_t> tokenize(const std::string& modality, const StoredImage& image) const;
   /// Something to generate: nothing of it is known.
-  void ask(Canvas& canvas, const std::string& modality) const;
+  void add_target(Canvas& canvas, const std::string& modality) const;
 
   /// Default settings of the targets for the inputs of the canvas (see default_target).
   Plan default_plan(const Canvas& canvas, const std::vector<std::string>& outputs) const;
@@ -120,10 +120,10 @@ class Pipeline {
  private:
   struct State;
   explicit Pipeline(std::shared_ptr<const State> state) : state_(std::move(state)) {}
-  void give_file(Canvas& canvas, const Modality& modality, const GivenValue& given, const DepthUnits& units) const;
+  void add_file(Canvas& canvas, const Modality& modality, const InputValue& given, const DepthUnits& units) const;
   bool holds_tokens(const Modality& modality, const NpyArray& array, const fs::path& file,
                     const DepthUnits& units) const;
-  void add_text(Canvas& canvas, const Modality& modality, const std::vector<int64_t>& ids) const;
+  void add_text_ids(Canvas& canvas, const Modality& modality, const std::vector<int64_t>& ids) const;
   std::shared_ptr<const State> state_;
 };
 

@@ -191,14 +191,14 @@ TEST(EvaluateOfficialDepth, IsMeasuredInStandardDeviations) {
   EXPECT_EQ(measures[0].unit, "standard deviations");
 
   Canvas canvas;
-  pipeline.give(canvas, "tok_depth@32", (root / "data/depth/1.png").string());
+  pipeline.add_input(canvas, "tok_depth@32", (root / "data/depth/1.png").string());
   pipeline.write_decoded(canvas, "tok_depth@32", root / "out", "one");
   const NpyArray stored = read_npy(root / "out/one_standardised.npy");
   EXPECT_EQ(stored.dtype, "f4");
   EXPECT_EQ(stored.shape, (std::vector<int64_t>{32, 32}));
   EXPECT_EQ(std::get<Raster<float>>(pipeline.image(canvas, "tok_depth@32")).pixels, npy_floats(stored));
   Canvas again;  // what was written is also an input
-  pipeline.give(again, "tok_depth@32", (root / "out/one_standardised.npy").string());
+  pipeline.add_input(again, "tok_depth@32", (root / "out/one_standardised.npy").string());
   EXPECT_EQ(pipeline.tokens(again, "tok_depth@32").size(), 16u);
   fs::remove_all(root);
 }
@@ -238,8 +238,8 @@ TEST(EvaluateFeatures, StandBesideTheirTokenizersCeiling) {
 
   // A map is an input as it is, and is decoded to a map.
   Canvas canvas, image;
-  pipeline.give(canvas, "tok_clip@32", (root / "data/clip/1.npy").string());
-  pipeline.set_image(image, "tok_clip@32", maps[1]);
+  pipeline.add_input(canvas, "tok_clip@32", (root / "data/clip/1.npy").string());
+  pipeline.add_image(image, "tok_clip@32", maps[1]);
   EXPECT_EQ(pipeline.tokens(canvas, "tok_clip@32"), pipeline.tokens(image, "tok_clip@32"));
   pipeline.write_decoded(canvas, "tok_clip@32", root / "out", "one");
   EXPECT_EQ(read_stored_image(*config.input, root / "out/one_features.npy"), copies[1]);
@@ -432,7 +432,7 @@ TEST_F(EvaluateTest, ClassNamesAreThoseOfTheDataSet) {
   const auto start = [&](size_t i) {
     Canvas canvas;
     canvas.key = i;
-    pipeline.set_image(canvas, "rgb@32", pipeline.image(held.samples[i].ceiling, "tok_rgb@32"));
+    pipeline.add_image(canvas, "rgb@32", pipeline.image(held.samples[i].ceiling, "tok_rgb@32"));
     return canvas;
   };
   const auto predicted = predict(pipeline, 3, start, {most_likely(pipeline.modality("tok_semseg@32"))}, 0);

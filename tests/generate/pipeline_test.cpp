@@ -41,12 +41,12 @@ class PipelineTest : public testing::Test {
 
   static std::vector<int64_t> tokens(const std::string& modality, const std::string& value) {
     Canvas canvas;
-    pipeline_->give(canvas, modality, value);
+    pipeline_->add_input(canvas, modality, value);
     return pipeline_->tokens(canvas, modality);
   }
   static std::string text(const std::string& modality, const std::string& value) {
     Canvas canvas;
-    pipeline_->give(canvas, modality, value);
+    pipeline_->add_input(canvas, modality, value);
     return pipeline_->text(canvas, modality);
   }
   static std::string failure(const std::string& modality, const std::string& value) {
@@ -90,7 +90,7 @@ TEST_F(PipelineTest, TextsAndTheirFiles) {
 TEST_F(PipelineTest, BoxesComeBackFromTheirFile) {
   const std::string boxes = "v0=3 v1=4 v2=20 v3=30 chair v0=5 v1=6 v2=21 v3=31 table";
   Canvas canvas;
-  pipeline_->give(canvas, "det", boxes);
+  pipeline_->add_input(canvas, "det", boxes);
   const auto files = pipeline_->write_tokens(canvas, "det", root_ / "out", "det");
   ASSERT_EQ(files.size(), 3u);
   for (const auto& path : files) EXPECT_EQ(text("det", path.string()), boxes) << path;
@@ -121,8 +121,8 @@ TEST_F(PipelineTest, BoxesOfAFileAreCutToTheSquareOfTheImage) {
   for (const char* image : {"rgb@32", "tok_rgb@32"}) {
     const auto with_image = [&](const std::string& boxes) {
       Canvas canvas;
-      pipeline_->give(canvas, image, file("wide.png"));
-      pipeline_->give(canvas, "det", boxes);
+      pipeline_->add_input(canvas, image, file("wide.png"));
+      pipeline_->add_input(canvas, "det", boxes);
       return pipeline_->text(canvas, "det");
     };
     EXPECT_EQ(with_image(plain), cut) << image;
@@ -130,7 +130,7 @@ TEST_F(PipelineTest, BoxesOfAFileAreCutToTheSquareOfTheImage) {
     EXPECT_EQ(with_image(tall), text("det", tall)) << "the size that the file states";
     // What was generated lies in the square, whatever the image.
     Canvas generated;
-    pipeline_->give(generated, "det", cut);
+    pipeline_->add_input(generated, "det", cut);
     EXPECT_EQ(with_image(pipeline_->write_tokens(generated, "det", root_ / "square", "det")[2].string()), cut);
   }
 }
@@ -141,7 +141,7 @@ TEST_F(PipelineTest, ImagesAndTokens) {
   for (const char* name : {"B.PNG", "@a.png", "@image without ending"})
     EXPECT_EQ(tokens("tok_rgb@32", name[0] == '@' ? "@" + file(name + 1) : file(name)), expected) << name;
   Canvas canvas;
-  pipeline_->give(canvas, "rgb@32", file("B.PNG"));
+  pipeline_->add_input(canvas, "rgb@32", file("B.PNG"));
   // One layout: a file of one image, or of crops.
   const auto stored = [&](const std::string& name, const std::vector<int64_t>& shape) {
     auto all = expected;
@@ -160,7 +160,7 @@ TEST_F(PipelineTest, ImagesAndTokens) {
 TEST_F(PipelineTest, VectorsAreGiven) {
   write_npy(root_ / "vectors.npy", npy_from_floats({1, 2, 3, 4, 5, 6}, {2, 3}));
   Canvas canvas;
-  pipeline_->give(canvas, "vectors", file("vectors.npy"));
+  pipeline_->add_input(canvas, "vectors", file("vectors.npy"));
   EXPECT_EQ(canvas.at("vectors").data.values, (std::vector<float>{1, 2, 3, 4, 5, 6}));
   EXPECT_NE(failure("vectors", "1 2 3").find("takes a file"), std::string::npos);
 }
@@ -193,7 +193,7 @@ TEST_F(PipelineTest, LongTextsAreCutWithOneWarning) {
 
 // What training reads of a file is what generation reads.
 TEST_F(PipelineTest, FilesAreReadAsInTraining) {
-  const WordPiece& words = pipeline_->words();
+  const WordPiece& words = pipeline_->text_tokenizer();
   const int64_t first = first_free_id(words);
   ASSERT_GT(first, 3);
   const std::string ids = (root_ / "ids.npy").string();
@@ -212,7 +212,7 @@ TEST_F(PipelineTest, FilesAreReadAsInTraining) {
     Random random(0);
     const auto data = file.data(choice, &words, coordinate_bins(words), random, [](auto&, auto&) {});
     Canvas canvas;
-    pipeline_->give(canvas, modality, path.string());
+    pipeline_->add_input(canvas, modality, path.string());
     EXPECT_EQ(canvas.at(modality).data.ids, data.ids) << path;
     EXPECT_EQ(canvas.at(modality).data.values, data.values) << path;
   };
@@ -225,7 +225,7 @@ TEST_F(PipelineTest, FilesAreReadAsInTraining) {
   write_file(root_ / "emb.npz", encode_npz({{"emb", emb}, {"mask_valid", npy_from_integers({1, 0, 1, 1}, {2, 2})}}));
   same("vectors", root_ / "emb.npz");
   Canvas canvas;
-  pipeline_->give(canvas, "vectors", file("emb.npz"));
+  pipeline_->add_input(canvas, "vectors", file("emb.npz"));
   EXPECT_EQ(canvas.at("vectors").data.values, (std::vector<float>{1, 2, 3})) << "valid rows of the first variant";
   write_npy(root_ / "emb.npy", npy_from_floats({1, 2, 3, 4, 5, 6, 7, 8, 9, 1, 1, 1}, {2, 2, 3}));
   same("vectors", root_ / "emb.npy");
@@ -234,14 +234,14 @@ TEST_F(PipelineTest, FilesAreReadAsInTraining) {
 // The ids of a sequence in .npy are written as they are read.
 TEST_F(PipelineTest, SequenceIdsComeBackFromTheirFile) {
   Canvas canvas;
-  pipeline_->give(canvas, "caption", "a table on the left");
+  pipeline_->add_input(canvas, "caption", "a table on the left");
   const auto files = pipeline_->write_tokens(canvas, "caption", root_ / "ids", "caption");
   auto expected = pipeline_->tokens(canvas, "caption");
-  ASSERT_EQ(expected.back(), pipeline_->words().eos());
+  ASSERT_EQ(expected.back(), pipeline_->text_tokenizer().eos());
   expected.pop_back();
   EXPECT_EQ(tokens("caption", files[0].string()), expected);
   const auto stored = npy_integers(read_npy(files[0]), "caption.npy");
-  EXPECT_EQ(stored[0] + first_free_id(pipeline_->words()), expected[0]);
+  EXPECT_EQ(stored[0] + first_free_id(pipeline_->text_tokenizer()), expected[0]);
 }
 
 // Models whose modalities differ from those of the small model, for reading only.
@@ -266,7 +266,7 @@ class OtherModalities : public PipelineTest {
   static std::vector<int64_t> given(const Pipeline& pipeline, const std::string& modality, const std::string& value,
                                     const DepthUnits& units = DepthUnits()) {
     Canvas canvas;
-    pipeline.give(canvas, modality, value, units);
+    pipeline.add_input(canvas, modality, value, units);
     return pipeline.tokens(canvas, modality);
   }
   static std::string refusal(const Pipeline& pipeline, const std::string& modality, const std::string& value,
@@ -290,7 +290,7 @@ TEST_F(OtherModalities, OfficialJson) {
       {"caption", "metadata", "color_palette", "human_poses", "sam_instance"});
   const auto text_of = [&](const std::string& modality, const std::string& json) {
     Canvas canvas;
-    pipeline.give(canvas, modality, written(modality + ".json", json));
+    pipeline.add_input(canvas, modality, written(modality + ".json", json));
     return pipeline.text(canvas, modality);
   };
   EXPECT_EQ(text_of("metadata", R"({"n_humans": 2})"), "v1=5 v0=2");
@@ -397,7 +397,7 @@ TEST_F(PipelineTest, SlowPrecisionIsAWarning) {
 TEST_F(PipelineTest, CodebooksOfOnePositionAreDecoded) {
   write_npy(root_ / "global.npy", npy_from_floats({0.5f, -1, 2, 0.25f, -3, 1}, {6}));
   Canvas canvas;
-  pipeline_->give(canvas, "tok_global@32", file("global.npy"));
+  pipeline_->add_input(canvas, "tok_global@32", file("global.npy"));
   ASSERT_EQ(pipeline_->tokens(canvas, "tok_global@32").size(), 16u);
   const auto tokenizer = ImageTokenizer::open(root_ / "model/tokenizers/tok_global@32");
   const auto direct =
@@ -405,7 +405,7 @@ TEST_F(PipelineTest, CodebooksOfOnePositionAreDecoded) {
   EXPECT_EQ(pipeline_->image(canvas, "tok_global@32"), direct);
 
   std::vector<Canvas> canvases(1);
-  pipeline_->give(canvases[0], "caption", "a chair");
+  pipeline_->add_input(canvases[0], "caption", "a chair");
   pipeline_->run(canvases, pipeline_->default_plan(canvases[0], {"tok_global@32"}), {.seed = 1});
   const auto files = pipeline_->write_tokens(canvases[0], "tok_global@32", root_ / "out", "global");
   const auto decoded = pipeline_->write_decoded(canvases[0], "tok_global@32", root_ / "out", "global");
@@ -426,8 +426,8 @@ TEST_F(PipelineTest, AbsentConditionsOfGuidanceAreRefused) {
     plan.targets[1].modality = "tok_rgb@32";
     change(plan);
     std::vector<Canvas> canvases(2);
-    pipeline_->give(canvases[1], "rgb@32", file("a.png"));
-    pipeline_->ask(canvases[1], "det");
+    pipeline_->add_input(canvases[1], "rgb@32", file("a.png"));
+    pipeline_->add_target(canvases[1], "det");
     try {
       EXPECT_TRUE(pipeline_->run(canvases, plan, {}));
     } catch (const Error& error) {
@@ -458,9 +458,9 @@ TEST_F(PipelineTest, AbsentConditionsOfGuidanceAreRefused) {
 TEST_F(PipelineTest, EachCanvasHasItsOwnConditions) {
   std::vector<Canvas> canvases(4);
   for (size_t i = 0; i < canvases.size(); ++i) canvases[i].key = i;
-  pipeline_->give(canvases[0], "caption", "a chair");
-  pipeline_->give(canvases[1], "rgb@32", file("a.png"));
-  pipeline_->give(canvases[2], "caption", "a table");
+  pipeline_->add_input(canvases[0], "caption", "a chair");
+  pipeline_->add_input(canvases[1], "rgb@32", file("a.png"));
+  pipeline_->add_input(canvases[2], "caption", "a table");
   Plan plan;
   plan.targets.resize(1);
   plan.targets[0].modality = "tok_rgb@32";
@@ -485,7 +485,7 @@ TEST_F(PipelineTest, EachCanvasHasItsOwnConditions) {
 
   // A named condition is one for all; canvases stay where they are if the run is stopped.
   std::vector<Canvas> stopped(2);
-  pipeline_->give(stopped[1], "caption", "a chair");
+  pipeline_->add_input(stopped[1], "caption", "a chair");
   EXPECT_FALSE(pipeline_->run(stopped, plan, {.on_step = [](int64_t, int64_t, const auto&) { return false; }}));
   EXPECT_NE(stopped[1].find("caption"), nullptr);
 }

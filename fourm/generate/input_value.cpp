@@ -1,4 +1,4 @@
-#include "fourm/generate/given_value.h"
+#include "fourm/generate/input_value.h"
 
 #include "fourm/core/error.h"
 #include "fourm/core/strings.h"
@@ -6,7 +6,7 @@
 
 namespace fourm {
 
-GivenValue read_value(const std::string& value, const std::vector<std::string>& extensions) {
+InputValue parse_input_value(const std::string& value, const std::vector<std::string>& extensions) {
   constexpr std::string_view kText = "text:";
   if (value.starts_with(kText)) return {{}, value.substr(kText.size()), true};
   const bool marked = value.starts_with('@');
