@@ -308,7 +308,7 @@ TEST_F(Generator, APlanLimitsTheTokensOfAText) {
     }
 }
 
-TEST_F(Generator, AnEmptyTextAnswerIsEmpty) {
+TEST_F(Generator, ATextWithoutSlotsStaysEmpty) {
   Canvas c = canvas(1, 0.4f);
   c.entries.pop_back();
   c.add_empty_text("words", 2, ids_);  // one slot, which is already the end

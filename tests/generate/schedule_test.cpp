@@ -243,7 +243,7 @@ TEST(Sampler, DrawsFollowTheFilteredDistribution) {
     }
 }
 
-// What a draft guesses is worth much only then (generate/sequence.h); so is a comparison of precisions with the same seed.
+// Draft tokens are accepted often only then (generate/sequence.h), and precisions can be compared with the same seed.
 TEST(Sampler, NearlyTheSameScoresDrawTheSameToken) {
   constexpr int64_t kVocabulary = 2000;
   constexpr int kDraws = 300;

@@ -10,7 +10,7 @@ namespace {
 
 namespace fs = std::filesystem;
 
-/// The entry's expected fields; what the reference could not answer counts as given in `instead`.
+/// The expected fields of an entry; `instead` holds those that the reference could not compute.
 void expect_fields(const Json& expected, const Json& got, const std::vector<const char*>& fields,
                    const std::string& where) {
   for (const char* field : fields) {
@@ -56,7 +56,7 @@ TEST(TextParity, EveryFieldOfTheTextCase) {
   }
 }
 
-TEST(TextParity, TheAnswersAreNotReadFromTheQuestions) {
+TEST(TextParity, ResultsAreNotReadFromTheInputs) {
   const fs::path folder = test::fixture_root() / "tokenizers" / "h_text";
   FOURM_NEEDS(folder);
   FOURM_NEEDS(test::official_tokenizer());

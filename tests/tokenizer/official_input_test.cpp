@@ -82,7 +82,7 @@ TEST(OfficialInput, FollowsFromTheNameInEveryLayout) {
     }
 }
 
-TEST(OfficialInput, IsGuessedWithAWarningAndContradictionsAreRefused) {
+TEST(OfficialInput, IsAssumedWithAWarningAndContradictionsAreRefused) {
   const test::CapturedLog captured;
   EXPECT_EQ(config_of("n_channels: 3").image_input("mine").kind, "rgb");
   EXPECT_EQ(config_of(kDiffusion).image_input("depth_of_normals").kind, "depth");

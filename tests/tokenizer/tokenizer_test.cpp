@@ -99,7 +99,7 @@ TEST(Tokenizer, SavedAgainInAnyDtypeItLoads) {
   }
 }
 
-TEST(Tokenizer, HalfPrecisionFilesAnswerPackedAsTheyDoPlain) {
+TEST(Tokenizer, HalfPrecisionFilesHaveTheSameTokensWithPackedWeights) {
   const fs::path folder = fs::path(testing::TempDir()) / "tokenizer_half";
   for (const char* name : {"a_vqvae_semseg", "b_vqvae_featmap", "c_divae_rgb", "d_mlp_global", "d2_mlp_lucid_multihead",
                            "g_vqvae_mask_outconv"}) {
