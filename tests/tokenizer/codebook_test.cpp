@@ -73,7 +73,7 @@ TEST(EmaCodebook, KMeansStartFindsAsManyClustersAsThereAreVectors) {
     const Tensor distinct = unit_rows(vectors(16, 8, 4));
     const Tensor x = at::cat({distinct, distinct.slice(0, 0, 1).expand({400, 8})});
     SeededDraws draws(9, 0);
-    book.start(x, draws);
+    book.initialise(x, draws);
     const Tensor codes = book.nearest(distinct);
     std::set<int64_t> found(codes.data_ptr<int64_t>(), codes.data_ptr<int64_t>() + 16);
     EXPECT_EQ(found.size(), 16u);

@@ -86,13 +86,14 @@ TEST(OfficialInput, IsAssumedWithAWarningAndContradictionsAreRefused) {
   const test::CapturedLog captured;
   EXPECT_EQ(config_of("n_channels: 3").image_input("mine").kind, "rgb");
   EXPECT_EQ(config_of(kDiffusion).image_input("depth_of_normals").kind, "depth");
-  const std::string said = captured.text();
-  EXPECT_NE(said.find("warning: the tokenizer 'mine' does not say what it reads"), std::string::npos) << said;
-  EXPECT_NE(said.find("'depth_of_normals'"), std::string::npos) << said;
+  const std::string warnings = captured.text();
+  EXPECT_NE(warnings.find("warning: the tokenizer 'mine' does not name the kind of its input"), std::string::npos)
+      << warnings;
+  EXPECT_NE(warnings.find("'depth_of_normals'"), std::string::npos) << warnings;
   EXPECT_THROW(config_of(kDiffusion).image_input("tok_rgb@224"), Error);
   EXPECT_THROW(config_of("n_channels: 3").image_input("tok_depth@224"), Error);
   EXPECT_THROW(config_of("n_channels: 5").image_input("tok_rgb@224"), Error);
-  // A config that says what it reads is believed.
+  // The input of a config takes precedence over the name.
   EXPECT_EQ(config_of("n_channels: 3, input: {kind: rgb}").image_input("tok_normal@224").kind, "rgb");
 }
 
