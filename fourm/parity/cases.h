@@ -15,6 +15,10 @@ namespace fourm {
 /// case's expected.safetensors; padding rows are included.
 NamedTensors run_forward_case(const fs::path& folder, const EngineConfig& engine = {});
 
+/// Gradients of the loss of such a case, the mean over its modalities, by parameter; a shared parameter is given
+/// under each of its names, and those without a gradient are left out.
+NamedTensors run_forward_gradients(const fs::path& folder);
+
 /// Generation (transformer/generate_*): every run of the case, results named as in expected.safetensors.
 NamedTensors run_generation_case(const fs::path& folder, const EngineConfig& engine = {});
 

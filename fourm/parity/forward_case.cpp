@@ -25,6 +25,15 @@ PaddedSample read_sample(const SafetensorsFile& inputs, const std::vector<std::s
   return sample;
 }
 
+// The original divides the sum over modalities by the decoder modalities that the batch dictionary has, with or without
+// targets; the model divides by all of its own.
+double share_of_modalities(const FourM& model, const PaddedSample& sample, LossKind kind) {
+  if (kind != LossKind::kModality) return 1;
+  int64_t present = 0;
+  for (const auto& item : sample) present += model.decoder.embeddings().contains(item.name);
+  return static_cast<double>(model.decoder.embeddings().size()) / static_cast<double>(std::max<int64_t>(present, 1));
+}
+
 void run(const FourM& model, const PaddedSample& sample, int64_t encoder_budget, int64_t decoder_budget, int64_t stride,
          const std::string& prefix, NamedTensors& results) {
   const PaddedBatch batch = select_visible(model, sample, encoder_budget, decoder_budget);
@@ -64,15 +73,8 @@ void run(const FourM& model, const PaddedSample& sample, int64_t encoder_budget,
     put("argmax." + item.name, at::zeros({0}, at::kLong));
   }
   const auto losses = [&](LossKind kind, const std::string& name) {
-    // The original divides by the decoder modalities that the batch dictionary has, with or without targets.
     const Loss loss = model.loss(batch.packed, kind);
-    int64_t present = 0;
-    for (const auto& item : sample) present += model.decoder.embeddings().contains(item.name);
-    Tensor total = loss.total;
-    if (kind == LossKind::kModality)
-      total = total * (static_cast<double>(model.decoder.embeddings().size()) /
-                       static_cast<double>(std::max<int64_t>(present, 1)));
-    put("loss_" + name, total.reshape({1}));
+    put("loss_" + name, (loss.total * share_of_modalities(model, sample, kind)).reshape({1}));
     for (const auto& item : sample)
       if (model.decoder.embeddings().contains(item.name))
         put(name + "_loss." + item.name, at::full({1}, loss.parts.at(item.name).loss, at::kFloat));
@@ -81,23 +83,51 @@ void run(const FourM& model, const PaddedSample& sample, int64_t encoder_budget,
   losses(LossKind::kTokenByVocab, "token");
 }
 
+struct ForwardCase {
+  Json info;
+  FourM model;
+  PaddedSample sample;
+  int64_t encoder_budget, decoder_budget;
+};
+
+ForwardCase read_case(const fs::path& folder, std::optional<Precision> pack_for) {
+  const Json info = read_json(folder / "case.json");
+  const std::string where = (folder / "case.json").string();
+  const auto inputs = SafetensorsFile::open(folder / "inputs.safetensors");
+  return {.info = info,
+          .model = load_model(folder / info.value("model_dir", "."), ModalityTable::official(), pack_for),
+          .sample = read_sample(inputs, json_get<std::vector<std::string>>(info, "batch_order", where)),
+          .encoder_budget = json_get<int64_t>(info, "num_encoder_tokens", where),
+          .decoder_budget = json_get<int64_t>(info, "num_decoder_tokens", where)};
+}
+
 }  // namespace
 
 NamedTensors run_forward_case(const fs::path& folder, const EngineConfig& engine) {
-  const Json info = read_json(folder / "case.json");
-  const std::string where = (folder / "case.json").string();
   const InferenceGuard inference;
-  const FourM model = load_model(folder / info.value("model_dir", "."), ModalityTable::official(), packing_of(engine));
-  const auto inputs = SafetensorsFile::open(folder / "inputs.safetensors");
-  const auto sample = read_sample(inputs, json_get<std::vector<std::string>>(info, "batch_order", where));
-  const int64_t stride = info.value("logits_vocab_stride", int64_t{32});
+  const ForwardCase forward = read_case(folder, packing_of(engine));
+  const std::string where = (folder / "case.json").string();
+  const int64_t stride = forward.info.value("logits_vocab_stride", int64_t{32});
   NamedTensors results;
-  run(model, sample, json_get<int64_t>(info, "num_encoder_tokens", where),
-      json_get<int64_t>(info, "num_decoder_tokens", where), stride, "", results);
-  if (const auto cut = info.find("truncated_variant"); cut != info.end() && cut->is_object())
-    run(model, sample, json_get<int64_t>(*cut, "num_encoder_tokens", where + ": truncated_variant"),
+  run(forward.model, forward.sample, forward.encoder_budget, forward.decoder_budget, stride, "", results);
+  if (const auto cut = forward.info.find("truncated_variant"); cut != forward.info.end() && cut->is_object())
+    run(forward.model, forward.sample, json_get<int64_t>(*cut, "num_encoder_tokens", where + ": truncated_variant"),
         json_get<int64_t>(*cut, "num_decoder_tokens", where + ": truncated_variant"), stride, "trunc.", results);
   return results;
+}
+
+NamedTensors run_forward_gradients(const fs::path& folder) {
+  ForwardCase forward = read_case(folder, {});
+  FourM& model = forward.model;
+  model.parameters().make_trainable();
+  const PaddedBatch batch = select_visible(model, forward.sample, forward.encoder_budget, forward.decoder_budget);
+  (model.loss(batch.packed).total * share_of_modalities(model, forward.sample, LossKind::kModality)).backward();
+  NamedTensors gradients;
+  for (const auto& entry : model.parameters().entries())
+    if (entry.trained && entry.value.grad().defined()) gradients.emplace_back(entry.name, entry.value.grad());
+  for (const auto& [name, kept] : model.parameters().aliases())
+    gradients.emplace_back(name, model.parameters().find(kept).grad());
+  return gradients;
 }
 
 }  // namespace fourm

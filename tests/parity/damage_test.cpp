@@ -6,6 +6,7 @@
 #include "fourm/parity/cases.h"
 #include "tests/support/damage.h"
 #include "tests/support/fixtures.h"
+#include "tests/support/temporary_folder.h"
 
 namespace fourm {
 namespace {
@@ -13,12 +14,10 @@ namespace {
 class Damage : public testing::Test {
  protected:
   void SetUp() override {
-    fs::remove_all(folder_);
     make_folder(folder_);
     for (const char* name : {"case.json", "config.json", "inputs.safetensors", "model.safetensors"})
       write_file(folder_ / name, read_file(source_ / name));
   }
-  void TearDown() override { fs::remove_all(folder_); }
 
   // Breaks the first `most` bytes of the file, then reads the folder.
   template <class Read>
@@ -31,7 +30,8 @@ class Damage : public testing::Test {
   }
 
   fs::path source_ = test::fixture_root() / "transformer" / "variant_qknorm_registers";
-  fs::path folder_ = fs::temp_directory_path() / ("fourm_damaged_" + std::to_string(::getpid()));
+  test::TemporaryFolder temporary_;
+  fs::path folder_ = temporary_.path();
 };
 
 TEST_F(Damage, ConfigsOfModels) {

@@ -4,6 +4,7 @@
 
 #include "fourm/parity/cases.h"
 #include "tests/support/fixtures.h"
+#include "tests/support/temporary_folder.h"
 
 namespace fourm {
 namespace {
@@ -60,8 +61,8 @@ TEST(TextParity, ResultsAreNotReadFromTheInputs) {
   const fs::path folder = test::fixture_root() / "tokenizers" / "h_text";
   FOURM_NEEDS(folder);
   FOURM_NEEDS(test::official_tokenizer());
-  const fs::path bare = fs::temp_directory_path() / concat("fourm_text_case_", ::getpid());
-  make_folder(bare);
+  const test::TemporaryFolder temporary;
+  const fs::path bare = temporary.path();
   fs::copy_file(folder / "case.json", bare / "case.json");
   for (const char* file : {"strings.json", "boxes.json", "structured.json"}) {
     Json questions = read_json(folder / file);
@@ -81,7 +82,6 @@ TEST(TextParity, ResultsAreNotReadFromTheInputs) {
   write_file(bare / "boxes.json", R"({"inverse_only": {"a": 1}})");
   EXPECT_THROW(run_text_case(bare, test::official_tokenizer()), Error);
   EXPECT_THROW(run_text_case(bare, bare / "none.json"), Error);
-  fs::remove_all(bare);
 }
 
 }  // namespace
