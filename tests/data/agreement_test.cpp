@@ -15,6 +15,7 @@
 #include "fourm/modality/transform.h"
 #include "fourm/text/wordpiece_trainer.h"
 #include "tests/support/captured_log.h"
+#include "tests/support/temporary_folder.h"
 
 namespace fourm {
 namespace {
@@ -41,16 +42,12 @@ std::vector<int64_t> ids(int64_t n, int64_t below) {
 class AgreementTest : public testing::Test {
  protected:
   void SetUp() override {
-    root = fs::path(testing::TempDir()) /
-           ("agreement_" + std::string(testing::UnitTest::GetInstance()->current_test_info()->name()));
-    fs::remove_all(root);
     WordPieceTrainer trainer(
         {.vocabulary_size = 2300, .sentinels = 20, .coordinates = 512, .classes = {"bed", "chair"}});
     trainer.add("crop one of a room with a bed");
     text.emplace(WordPiece::from_json(trainer.tokenizer_json(), "the test"));
     table.extend(kModalities, "the test");
   }
-  void TearDown() override { fs::remove_all(root); }
 
   // Three sound samples of tokens, and one file that may not be.
   fs::path write(const std::string& file, const std::string& bytes) {
@@ -162,7 +159,8 @@ class AgreementTest : public testing::Test {
   void sound(const std::string& file, const NpyArray& array) { sound(file, encode_npy(array)); }
   void refused(const std::string& file, const NpyArray& array) { refused(file, encode_npy(array)); }
 
-  fs::path root;
+  test::TemporaryFolder temporary;
+  fs::path root = temporary.path();
   std::optional<WordPiece> text;
   ModalityTable table;
   int count = 0;

@@ -11,19 +11,13 @@
 #include "fourm/io/tar.h"
 #include "tests/support/data_folder.h"
 #include "tests/support/jpeg.h"
+#include "tests/support/temporary_folder.h"
 
 namespace fourm {
 namespace {
 
 class CheckTest : public testing::Test {
  protected:
-  void SetUp() override {
-    root = fs::path(testing::TempDir()) /
-           ("check_" + std::string(testing::UnitTest::GetInstance()->current_test_info()->name()));
-    fs::remove_all(root);
-  }
-  void TearDown() override { fs::remove_all(root); }
-
   static std::string all(const CheckReport& report) {
     std::string text;
     for (const auto& fault : report.faults) text += fault.text() + "\n";
@@ -57,7 +51,8 @@ class CheckTest : public testing::Test {
     EXPECT_LE(report.faults.size(), 2u) << what << " led to:\n" << all(report);
   }
 
-  fs::path root;
+  test::TemporaryFolder temporary;
+  fs::path root = temporary / "set";
 };
 
 // 31 faults, one at a time, each in an otherwise sound set: in folders, and what can stand in an archive in shards too.
@@ -466,7 +461,6 @@ TEST_F(CheckTest, TransparencyGivesMasksAndTightBoxes) {
   EXPECT_EQ(read_png16(root / "mask/birds/crow.png"), mask);
   convert_to_shards(root.string(), root.string() + "_shards", 2);
   EXPECT_THROW(label_by_transparency(root.string() + "_shards"), Error);
-  fs::remove_all(root.string() + "_shards");
 }
 
 TEST_F(CheckTest, FilesOfNothingAreFaults) {

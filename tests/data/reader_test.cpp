@@ -7,11 +7,11 @@
 #include "fourm/core/error.h"
 #include "fourm/core/parallel.h"
 #include "fourm/data/convert.h"
-#include "fourm/data/prefetch.h"
 #include "fourm/io/npy.h"
 #include "fourm/io/tar.h"
 #include "tests/support/captured_log.h"
 #include "tests/support/data_folder.h"
+#include "tests/support/temporary_folder.h"
 #include "tests/support/token_folder.h"
 
 namespace fourm {
@@ -26,15 +26,11 @@ bool same(const TokenSample& a, const TokenSample& b) {
 class ReaderTest : public testing::Test {
  protected:
   void SetUp() override {
-    root = fs::path(testing::TempDir()) /
-           ("reader_" + std::string(testing::UnitTest::GetInstance()->current_test_info()->name()));
-    fs::remove_all(root);
     test::write_token_folder(root / "folders", 10, 2);
     table.extend(root / "folders/modalities.yaml");
     for (const char* name : {"rgb@64", "tok_depth@64", "caption", "det"}) all.push_back(table.at(name));
     text.emplace(WordPiece::load(root / "folders/text.json"));
   }
-  void TearDown() override { fs::remove_all(root); }
 
   TokenReader reader(const std::map<std::string, double>& weights, uint64_t seed = 1, int64_t rank = 0,
                      int64_t ranks = 1) const {
@@ -43,7 +39,8 @@ class ReaderTest : public testing::Test {
     return TokenReader(std::move(sets), seed, 1000, rank, ranks);
   }
 
-  fs::path root;
+  test::TemporaryFolder temporary;
+  fs::path root = temporary.path();
   ModalityTable table;
   std::vector<Modality> all;
   std::optional<WordPiece> text;
@@ -318,6 +315,16 @@ TEST(CropTest, ViewsLieInsideAndSurviveTheirFile) {
   }
 }
 
+TEST_F(ReaderTest, SeveralThreadsReadWhatOneReads) {
+  const std::string set = (root / "folders").string();
+  const TokenReader one = reader({{set, 1}}), shared = reader({{set, 1}});
+  constexpr int64_t kVisits = 60;  // six epochs
+  std::vector<std::shared_ptr<const TokenSample>> found(kVisits);
+  parallel_for(
+      kVisits, [&](int64_t i) { found[static_cast<size_t>(i)] = shared.visit(i).sample; }, 4);
+  for (int64_t i = 0; i < kVisits; ++i) EXPECT_TRUE(same(*one.visit(i).sample, *found[static_cast<size_t>(i)])) << i;
+}
+
 TEST(SourcePaths, PatternsExpand) {
   EXPECT_EQ(
       expand_pattern("a/[x,y]/{08..10}.tar"),
@@ -328,8 +335,8 @@ TEST(SourcePaths, PatternsExpand) {
 }
 
 TEST(SourcePaths, BracketsOfAPathThatExistsArePartOfItsName) {
-  const fs::path top = fs::temp_directory_path() / "fourm_brackets [1]";
-  fs::remove_all(top);
+  const test::TemporaryFolder temporary;
+  const fs::path top = temporary / "fourm_brackets [1]";
   for (const char* folder : {"photos {2..1}", "shards.tar"}) {
     write_file(top / folder / "caption" / "a.txt", "a chair");
     EXPECT_EQ(Source::open((top / folder).string()).size(), 1) << folder;
@@ -344,19 +351,6 @@ TEST(SourcePaths, BracketsOfAPathThatExistsArePartOfItsName) {
   EXPECT_EQ(expand_pattern((top / "[x,y]/1.tar").string()),
             (std::vector<std::string>{(top / "x/1.tar").string(), (top / "y/1.tar").string()}));
   EXPECT_THROW(Source::open((top / "photos {2..1}/caption/a.txt").string()), Error);
-  fs::remove_all(top);
-}
-
-TEST(PrefetcherTest, GivesEachResultOnceInAnyOrderAndPassesErrorsOn) {
-  Prefetcher<int64_t> squares(
-      [](int64_t i) {
-        check(i != 7, "seven");
-        return i * i;
-      },
-      3);
-  for (const int64_t i : {0, 1, 2, 3, 10, 11, 4, 5, 6}) EXPECT_EQ(squares.get(i), i * i);
-  EXPECT_THROW(squares.get(7), Error);
-  EXPECT_EQ(squares.get(8), 64);
 }
 
 // Files stay in memory for the repeats of a sample, and each repeat draws its crop and caption anew.

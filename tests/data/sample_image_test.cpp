@@ -8,6 +8,7 @@
 #include "fourm/io/image.h"
 #include "fourm/io/npy.h"
 #include "tests/support/captured_log.h"
+#include "tests/support/temporary_folder.h"
 #include "tests/support/token_folder.h"
 
 namespace fourm {
@@ -17,9 +18,6 @@ namespace {
 class SampleImageTest : public testing::Test {
  protected:
   void SetUp() override {
-    root = fs::path(testing::TempDir()) /
-           ("sample_image_" + std::string(testing::UnitTest::GetInstance()->current_test_info()->name()));
-    fs::remove_all(root);
     test::write_token_folder(root / "vocabulary", 1);
     table.extend(root / "vocabulary/modalities.yaml");
     // 0.625 * 128 = 80 becomes (80 - 32) / 64 = 0.75.
@@ -29,7 +27,6 @@ class SampleImageTest : public testing::Test {
     write_json(root / "set/det/a.json", boxes);
     text.emplace(WordPiece::load(root / "vocabulary/text.json"));
   }
-  void TearDown() override { fs::remove_all(root); }
 
   TokenSample sample(const std::vector<std::string>& names) const {
     std::vector<Modality> modalities;
@@ -47,7 +44,8 @@ class SampleImageTest : public testing::Test {
     write_npy(root / "set/tok_depth@64/a.npy", npy_from_integers(std::vector<int64_t>(16 * crops), {crops, 16}, "i2"));
   }
 
-  fs::path root;
+  test::TemporaryFolder temporary;
+  fs::path root = temporary.path();
   ModalityTable table;
   Json boxes;
   std::optional<WordPiece> text;

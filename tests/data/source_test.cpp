@@ -9,19 +9,13 @@
 #include "fourm/data/convert.h"
 #include "fourm/io/image.h"
 #include "fourm/io/tar.h"
+#include "tests/support/temporary_folder.h"
 
 namespace fourm {
 namespace {
 
 class SourceTest : public testing::Test {
  protected:
-  void SetUp() override {
-    root = fs::path(testing::TempDir()) /
-           ("source_" + std::string(testing::UnitTest::GetInstance()->current_test_info()->name()));
-    fs::remove_all(root);
-  }
-  void TearDown() override { fs::remove_all(root); }
-
   void tar(const fs::path& path, const std::vector<std::string>& names) const {
     write_tar(root / path, [&](TarWriter& writer) {
       for (const auto& name : names) writer.add(name, content(name));
@@ -54,7 +48,8 @@ class SourceTest : public testing::Test {
     return text;
   }
 
-  fs::path root;
+  test::TemporaryFolder temporary;
+  fs::path root = temporary.path();
 };
 
 TEST_F(SourceTest, ShardsOfImg2datasetAreRead) {

@@ -7,10 +7,12 @@
 
 #include "fourm/core/error.h"
 #include "fourm/core/json.h"
+#include "fourm/core/parallel.h"
 #include "fourm/core/strings.h"
 #include "fourm/data/convert.h"
 #include "fourm/io/npz.h"
 #include "tests/support/captured_log.h"
+#include "tests/support/temporary_folder.h"
 #include "tests/support/token_folder.h"
 
 namespace fourm {
@@ -19,14 +21,11 @@ namespace {
 class TokenSets : public testing::Test {
  protected:
   void SetUp() override {
-    root = fs::path(testing::TempDir()) / testing::UnitTest::GetInstance()->current_test_info()->name();
-    fs::remove_all(root);
     test::write_token_folder(root, 6, 2);
     table.extend(root / "modalities.yaml");
     for (const char* name : {"rgb@64", "tok_depth@64", "caption", "det"}) all.push_back(table.at(name));
     text.emplace(WordPiece::load(root / "text.json"));
   }
-  void TearDown() override { fs::remove_all(root); }
 
   TokenSet open(const TokenSetOptions& options = {}) const { return {root.string(), all, *text, options}; }
   // What one modality gives, over many draws: crop number of tok_depth@64 and text.
@@ -50,11 +49,31 @@ class TokenSets : public testing::Test {
     return "read";
   }
 
-  fs::path root;
+  test::TemporaryFolder temporary;
+  fs::path root = temporary.path();
   ModalityTable table;
   std::vector<Modality> all;
   std::optional<WordPiece> text;
 };
+
+TEST_F(TokenSets, SeveralThreadsReadWhatOneReads) {
+  const TokenSet one = open(), shared = open();
+  constexpr int64_t kDraws = 120;
+  std::vector<TokenSample> found(kDraws);
+  const auto draw = [](const TokenSet& set, int64_t i) {
+    return set.sample(i % set.size(), Random(3, {static_cast<uint64_t>(i)}));
+  };
+  parallel_for(
+      kDraws, [&](int64_t i) { found[static_cast<size_t>(i)] = draw(shared, i); }, 4);
+  for (int64_t i = 0; i < kDraws; ++i) {
+    const TokenSample wanted = draw(one, i);
+    ASSERT_EQ(found[static_cast<size_t>(i)].size(), wanted.size());
+    for (const auto& [name, data] : wanted) {
+      EXPECT_EQ(found[static_cast<size_t>(i)].at(name).ids, data.ids) << name;
+      EXPECT_EQ(found[static_cast<size_t>(i)].at(name).values, data.values) << name;
+    }
+  }
+}
 
 TEST_F(TokenSets, GiveAlignedCropsAndAnyText) {
   write_json(root / "caption/room3.json", {"a room with a table", "a table", "a room"});  // no pairs: two crops

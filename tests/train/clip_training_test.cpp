@@ -5,19 +5,14 @@
 #include "fourm/clip/clip_model.h"
 #include "fourm/core/config.h"
 #include "tests/support/described_images.h"
+#include "tests/support/temporary_folder.h"
 
 namespace fourm {
 namespace {
 
 class ClipTrainingTest : public testing::Test {
  protected:
-  void SetUp() override {
-    root = fs::path(testing::TempDir()) /
-           (std::string("clip_training_") + testing::UnitTest::GetInstance()->current_test_info()->name());
-    fs::remove_all(root);
-    test::write_described_discs(root / "data", 64);
-  }
-  void TearDown() override { fs::remove_all(root); }
+  void SetUp() override { test::write_described_discs(root / "data", 64); }
 
   ClipRecipe recipe(const std::string& name) const {
     ClipRecipe r;
@@ -48,7 +43,8 @@ class ClipTrainingTest : public testing::Test {
     return last;
   }
 
-  fs::path root;
+  test::TemporaryFolder temporary;
+  fs::path root = temporary.path();
 };
 
 TEST_F(ClipTrainingTest, ImagesAndTextsFindEachOther) {
@@ -95,7 +91,8 @@ TEST_F(ClipTrainingTest, WhatCannotBeTrainedOnIsNamed) {
 TEST(ClipRecipes, TheModelOfRoomsIsSmall) {
   ClipRecipe r;
   load_config(fs::path(FOURM_SOURCE_DIR) / "configs/rooms/clip.yaml", {}, r);
-  const fs::path text = fs::path(testing::TempDir()) / "clip_recipe_text.json";
+  const test::TemporaryFolder temporary;
+  const fs::path text = temporary / "clip_recipe_text.json";
   WordPieceTrainer words({.vocabulary_size = 1024, .sentinels = 20, .coordinates = 64, .classes = {}});
   words.add("a room with a chair");
   write_file(text, words.tokenizer_json());

@@ -5,7 +5,11 @@
 #include <cmath>
 
 #include "fourm/core/error.h"
+#include "fourm/core/strings.h"
+#include "fourm/train/schedule.h"
 #include "tests/support/captured_log.h"
+#include "tests/support/compare.h"
+#include "tests/support/temporary_folder.h"
 
 namespace fourm {
 namespace {
@@ -52,6 +56,34 @@ TEST(Optimizer, MatchesAdamWByHand) {
   EXPECT_EQ(unused.item<double>(), 1) << "a tensor without a gradient is neither moved nor decayed";
 }
 
+// Two groups of weight decay, warm-up, cosine decay, clipping, and a tensor whose gradient is absent in two steps
+// (adamw_expected.py writes the values).
+TEST(Optimizer, TenStepsEqualThoseOfPyTorch) {
+  const auto expected = test::read_all(fs::path(FOURM_SOURCE_DIR) / "tests" / "train" / "adamw_expected.safetensors");
+  SeedSource source(7);
+  Parameters parameters;
+  const Scope scope(parameters, source);
+  for (const auto& [name, start] : expected)
+    if (name.starts_with("start.")) scope.parameter(name.substr(6), start.sizes(), Init::constant(start));
+  ASSERT_EQ(parameters.entries().size(), 4u);
+  parameters.make_trainable();
+  AdamW optimizer(parameters, {.beta1 = 0.9, .beta2 = 0.95, .epsilon = 1e-8, .weight_decay = 0.1, .clip_norm = 1.5});
+  const Schedule schedule({.lr = 0.05, .lr_end = 0.002, .warmup_steps = 3}, 10);
+  for (int step = 0; step < 10; ++step) {
+    for (const auto& entry : parameters.entries())
+      if (const auto gradient = expected.find(concat("gradient.", step, ".", entry.name)); gradient != expected.end())
+        Tensor(entry.value).mutable_grad() = gradient->second.clone();
+    const double rate = schedule(step), norm = optimizer.gradient_norm();
+    EXPECT_NEAR(rate, expected.at("rates")[step].item<double>(), 1e-15) << step;
+    EXPECT_NEAR(norm, expected.at("norms")[step].item<double>(), 1e-6) << step;
+    optimizer.step(rate, norm);
+    optimizer.clear_gradients();
+    for (const auto& entry : parameters.entries())
+      test::expect_close(concat(entry.name, " after step ", step), entry.value.detach(),
+                         expected.at(concat("value.", step, ".", entry.name)), 1e-6);
+  }
+}
+
 TEST(Optimizer, AverageIsExponential) {
   SeedSource source(7, at::kDouble);
   Parameters parameters;
@@ -86,7 +118,8 @@ TEST(Optimizer, TheAverageHoldsBuffersToo) {
   average.swap();
   EXPECT_DOUBLE_EQ(usage.item<double>(), 8);
 
-  const fs::path file = fs::path(testing::TempDir()) / "average.safetensors";
+  const test::TemporaryFolder temporary;
+  const fs::path file = temporary / "average.safetensors";
   const auto after_update = [&](const NamedTensors& stored) {
     save_tensors(file, stored);
     WeightAverage loaded(parameters, 0.75);

@@ -13,6 +13,7 @@
 #include "fourm/tokenizer/vqvae.h"
 #include "tests/support/captured_log.h"
 #include "tests/support/small_tokenizers.h"
+#include "tests/support/temporary_folder.h"
 #include "tests/support/token_folder.h"
 
 namespace fourm {
@@ -30,9 +31,6 @@ TokenizerConfig small(const std::string& kind, int64_t channels, std::optional<i
 class PretokenizeTest : public testing::Test {
  protected:
   void SetUp() override {
-    root = fs::path(testing::TempDir()) /
-           (std::string("pretokenize_") + testing::UnitTest::GetInstance()->current_test_info()->name());
-    fs::remove_all(root);
     test::write_token_folder(root / "toy", 1);  // for its text tokenizer
     Random random(1);
     for (int i = 0; i < 5; ++i) {
@@ -54,7 +52,6 @@ class PretokenizeTest : public testing::Test {
     Tokenizer::create(small("depth", 1, {}), 2).save(root / "tokenizers/tok_depth@32");
     Tokenizer::create(small("semseg", 4, 5), 3).save(root / "tokenizers/tok_semseg@32");
   }
-  void TearDown() override { fs::remove_all(root); }
   PretokenizeOptions options(const std::string& out = "tokens") const {
     return {.data = (root / "data").string(), .tokenizers = root / "tokenizers", .out = root / out, .shard_size = 2};
   }
@@ -87,7 +84,8 @@ class PretokenizeTest : public testing::Test {
     return "";
   }
 
-  fs::path root;
+  test::TemporaryFolder temporary;
+  fs::path root = temporary.path();
   std::optional<WordPiece> text;
 };
 

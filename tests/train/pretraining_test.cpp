@@ -9,6 +9,7 @@
 #include "fourm/model/model_file.h"
 #include "fourm/nn/position.h"
 #include "tests/support/captured_log.h"
+#include "tests/support/temporary_folder.h"
 #include "tests/support/token_folder.h"
 #include "tests/support/warnings.h"
 
@@ -17,13 +18,7 @@ namespace {
 
 class PretrainingTest : public testing::Test {
  protected:
-  void SetUp() override {
-    root = fs::path(testing::TempDir()) /
-           (std::string("pretraining_") + testing::UnitTest::GetInstance()->current_test_info()->name());
-    fs::remove_all(root);
-    test::write_token_folder(root / "data", 8);
-  }
-  void TearDown() override { fs::remove_all(root); }
+  void SetUp() override { test::write_token_folder(root / "data", 8); }
 
   PretrainConfig config(const std::string& out, int64_t steps) const {
     PretrainConfig c;
@@ -80,7 +75,8 @@ training: {threads: 1, precision: f32, ema_decay: 0.98, schedule: {lr: 0.01, war
     return last;
   }
 
-  fs::path root;
+  test::TemporaryFolder temporary;
+  fs::path root = temporary.path();
 };
 
 // What the pixels determine is learned: everything but the choice between two captions.

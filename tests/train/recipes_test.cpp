@@ -5,6 +5,7 @@
 
 #include "tests/support/captured_log.h"
 #include "tests/support/reduced_recipes.h"
+#include "tests/support/temporary_folder.h"
 #include "tests/support/warnings.h"
 
 namespace fourm {
@@ -20,12 +21,6 @@ std::vector<fs::path> recipe_files() {
 
 class RecipesTest : public testing::Test {
  protected:
-  void SetUp() override {
-    root = fs::path(testing::TempDir()) / "recipes";
-    fs::remove_all(root);
-  }
-  void TearDown() override { fs::remove_all(root); }
-
   std::string under_root(const std::string& path) const { return path.empty() ? "" : (root / path).string(); }
 
   // Trains, evaluates and resumes the recipe of a file, unless another recipe started from it before.
@@ -149,8 +144,9 @@ class RecipesTest : public testing::Test {
     EXPECT_EQ(error, "");
   }
 
-  fs::path root;
-  test::MadeData data{fs::path(testing::TempDir()) / "recipes"};
+  test::TemporaryFolder temporary;
+  fs::path root = temporary.path();
+  test::MadeData data{root};
   std::set<fs::path> done;
 };
 

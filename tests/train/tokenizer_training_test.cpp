@@ -11,6 +11,7 @@
 #include "fourm/tokenizer/image_batch.h"
 #include "fourm/tokenizer/vqvae.h"
 #include "tests/support/captured_log.h"
+#include "tests/support/temporary_folder.h"
 
 namespace fourm {
 namespace {
@@ -37,87 +38,93 @@ StoredImage disc(const std::string& kind, uint64_t seed) {
   return image;
 }
 
-fs::path discs(const std::string& kind) {
-  const fs::path folder = fs::path(testing::TempDir()) / ("discs_" + kind);
-  make_folder(folder);
-  InputConfig input;
-  input.kind = kind;
-  for (int i = 0; i < 48; ++i)
-    write_file(folder / (std::to_string(100 + i) + ".png"), encode_stored_image(input, disc(kind, i)));
-  return folder;
-}
-
-TokenizerRecipe small_recipe(const std::string& kind, const std::string& name) {
-  TokenizerRecipe recipe;
-  recipe.out = (fs::path(testing::TempDir()) / ("tokenizer_" + name)).string();
-  fs::remove_all(recipe.out);
-  recipe.data = discs(kind).string();
-  recipe.size = 32;
-  recipe.batch = 8;
-  recipe.eval_images = 16;
-  recipe.loss = kind == "semseg" ? "cross_entropy" : "mse";
-  TokenizerConfig& t = recipe.tokenizer;
-  t.image_size = 32;
-  t.patch_size = 8;
-  t.codebook_size = 64;
-  t.latent_dim = 8;
-  t.input.emplace();
-  t.input->kind = kind;
-  t.n_channels = kind == "depth" ? 1 : 3;
-  if (kind == "semseg") t.n_labels = 4;
-  t.enc_type = "small_enc";
-  t.dec_type = "small_dec";
-  for (const char* side : {"enc", "dec"}) {
-    TokenizerPreset& p = t.presets[std::string("small_") + side];
-    p.kind = side == std::string("enc") ? "vit_encoder" : "vit_decoder";
-    p.dim_tokens = 32, p.depth = 1, p.num_heads = 2;
+class TokenizerTraining : public testing::Test {
+ protected:
+  fs::path discs(const std::string& kind) const {
+    const fs::path folder = temporary / ("discs_" + kind);
+    make_folder(folder);
+    InputConfig input;
+    input.kind = kind;
+    for (int i = 0; i < 48; ++i)
+      write_file(folder / (std::to_string(100 + i) + ".png"), encode_stored_image(input, disc(kind, i)));
+    return folder;
   }
-  recipe.training.steps = 60;
-  recipe.training.schedule.lr = 5e-3;
-  recipe.training.schedule.warmup_steps = 1;
-  recipe.training.log_every = 10;
-  recipe.training.checkpoint_every = 20;
-  recipe.training.evaluate_every = 0;
-  recipe.training.threads = 1;
-  recipe.training.precision = "f32";
-  return recipe;
-}
 
-// Measures of the untouched tokenizer and of the trained one on the same images.
-std::pair<std::map<std::string, double>, std::map<std::string, double>> before_and_after(const std::string& kind) {
-  TokenizerRecipe recipe = small_recipe(kind, kind);
-  const auto images = load_squares(*recipe.tokenizer.input, training_images(recipe.data), 32, 1, 0);
-  recipe.training.steps = 1;
-  train_tokenizer(recipe);
-  const auto first = evaluate_tokenizer(ImageTokenizer::open(fs::path(recipe.out) / "model"), images);
-  recipe = small_recipe(kind, kind);
-  recipe.training.steps = 150;
-  train_tokenizer(recipe);
-  return {first.measures, evaluate_tokenizer(ImageTokenizer::open(fs::path(recipe.out) / "model"), images).measures};
-}
+  TokenizerRecipe small_recipe(const std::string& kind, const std::string& name) const {
+    TokenizerRecipe recipe;
+    recipe.out = (temporary / ("tokenizer_" + name)).string();
+    fs::remove_all(recipe.out);
+    recipe.data = discs(kind).string();
+    recipe.size = 32;
+    recipe.batch = 8;
+    recipe.eval_images = 16;
+    recipe.loss = kind == "semseg" ? "cross_entropy" : "mse";
+    TokenizerConfig& t = recipe.tokenizer;
+    t.image_size = 32;
+    t.patch_size = 8;
+    t.codebook_size = 64;
+    t.latent_dim = 8;
+    t.input.emplace();
+    t.input->kind = kind;
+    t.n_channels = kind == "depth" ? 1 : 3;
+    if (kind == "semseg") t.n_labels = 4;
+    t.enc_type = "small_enc";
+    t.dec_type = "small_dec";
+    for (const char* side : {"enc", "dec"}) {
+      TokenizerPreset& p = t.presets[std::string("small_") + side];
+      p.kind = side == std::string("enc") ? "vit_encoder" : "vit_decoder";
+      p.dim_tokens = 32, p.depth = 1, p.num_heads = 2;
+    }
+    recipe.training.steps = 60;
+    recipe.training.schedule.lr = 5e-3;
+    recipe.training.schedule.warmup_steps = 1;
+    recipe.training.log_every = 10;
+    recipe.training.checkpoint_every = 20;
+    recipe.training.evaluate_every = 0;
+    recipe.training.threads = 1;
+    recipe.training.precision = "f32";
+    return recipe;
+  }
 
-TEST(TokenizerTraining, ImagesComeBackBetter) {
+  // Measures of the untouched tokenizer and of the trained one on the same images.
+  std::pair<std::map<std::string, double>, std::map<std::string, double>> before_and_after(
+      const std::string& kind) const {
+    TokenizerRecipe recipe = small_recipe(kind, kind);
+    const auto images = load_squares(*recipe.tokenizer.input, training_images(recipe.data), 32, 1, 0);
+    recipe.training.steps = 1;
+    train_tokenizer(recipe);
+    const auto first = evaluate_tokenizer(ImageTokenizer::open(fs::path(recipe.out) / "model"), images);
+    recipe = small_recipe(kind, kind);
+    recipe.training.steps = 150;
+    train_tokenizer(recipe);
+    return {first.measures, evaluate_tokenizer(ImageTokenizer::open(fs::path(recipe.out) / "model"), images).measures};
+  }
+
+  test::TemporaryFolder temporary;
+};
+
+TEST_F(TokenizerTraining, ImagesComeBackBetter) {
   const auto [before, after] = before_and_after("rgb");
   EXPECT_GT(after.at("psnr"), before.at("psnr") + 3);
   EXPECT_GT(after.at("usage"), 0.5);
 }
 
-TEST(TokenizerTraining, DepthComesBackBetter) {
+TEST_F(TokenizerTraining, DepthComesBackBetter) {
   const auto [before, after] = before_and_after("depth");
   EXPECT_LT(after.at("abs_rel"), 0.7 * before.at("abs_rel"));
 }
 
-TEST(TokenizerTraining, LabelsComeBackBetter) {
+TEST_F(TokenizerTraining, LabelsComeBackBetter) {
   const auto [before, after] = before_and_after("semseg");
   EXPECT_GT(after.at("miou"), 0.75);
   EXPECT_GT(after.at("miou"), before.at("miou"));
 }
 
 // Holes in the data and images of holes alone: measured and learned is what is known.
-TEST(TokenizerTraining, UnknownPixelsAreLeftOut) {
+TEST_F(TokenizerTraining, UnknownPixelsAreLeftOut) {
   TokenizerRecipe recipe = small_recipe("depth", "holes");
   const auto whole = load_squares(*recipe.tokenizer.input, training_images(recipe.data), 32, 1, 0);
-  recipe.data = (fs::path(testing::TempDir()) / "depth_with_holes").string();
+  recipe.data = (temporary / "depth_with_holes").string();
   Random random(3);
   std::vector<StoredImage> holes = whole;
   for (size_t i = 0; i < holes.size(); ++i) {
@@ -144,10 +151,10 @@ TEST(TokenizerTraining, UnknownPixelsAreLeftOut) {
   EXPECT_EQ(tokenizer.encode({pierced}), tokenizer.encode({wall}));
 }
 
-TEST(TokenizerTraining, LabelNoneIsLeftOut) {
+TEST_F(TokenizerTraining, LabelNoneIsLeftOut) {
   TokenizerRecipe recipe = small_recipe("semseg", "none");
   const auto whole = load_squares(*recipe.tokenizer.input, training_images(recipe.data), 32, 1, 0);
-  recipe.data = (fs::path(testing::TempDir()) / "labels_with_none").string();
+  recipe.data = (temporary / "labels_with_none").string();
   make_folder(recipe.data);
   std::vector<StoredImage> some = whole;
   for (size_t i = 0; i < some.size(); ++i) {
@@ -167,7 +174,7 @@ TEST(TokenizerTraining, LabelNoneIsLeftOut) {
               evaluate_tokenizer(tokenizer, {some[1]}).measures.at("miou"), 1e-12);
 }
 
-TEST(TokenizerTraining, LossesOfABatchLeaveUnknownPixelsOut) {
+TEST_F(TokenizerTraining, LossesOfABatchLeaveUnknownPixelsOut) {
   InputConfig input;
   input.kind = "depth";
   const StoredImage whole = Raster<float>(2, 1, 1, 3);
@@ -184,7 +191,7 @@ TEST(TokenizerTraining, LossesOfABatchLeaveUnknownPixelsOut) {
   EXPECT_FALSE(known_batch(input, {&none}).defined());
 }
 
-TEST(TokenizerTraining, InterruptedAndContinuedIsTheSameBitForBit) {
+TEST_F(TokenizerTraining, InterruptedAndContinuedIsTheSameBitForBit) {
   TokenizerRecipe whole = small_recipe("rgb", "whole");
   train_tokenizer(whole);
   TokenizerRecipe parts = small_recipe("rgb", "parts");
@@ -198,7 +205,7 @@ TEST(TokenizerTraining, InterruptedAndContinuedIsTheSameBitForBit) {
   EXPECT_EQ(read_file(whole.out / file), read_file(parts.out / file));
 }
 
-TEST(TokenizerTraining, EncodingSurvivesTheTripThroughAFile) {
+TEST_F(TokenizerTraining, EncodingSurvivesTheTripThroughAFile) {
   TokenizerRecipe recipe = small_recipe("rgb", "trip");
   recipe.training.steps = 2;
   train_tokenizer(recipe);
@@ -210,7 +217,7 @@ TEST(TokenizerTraining, EncodingSurvivesTheTripThroughAFile) {
   EXPECT_EQ(width_of(tokenizer.decode(tokens)[0]), 32);
 }
 
-TEST(TokenizerTraining, RandomSquaresDependOnTheSeedOnly) {
+TEST_F(TokenizerTraining, RandomSquaresDependOnTheSeedOnly) {
   const fs::path folder = discs("rgb");
   InputConfig input;
   const auto files = training_images(folder);
@@ -218,16 +225,15 @@ TEST(TokenizerTraining, RandomSquaresDependOnTheSeedOnly) {
   EXPECT_NE(load_squares(input, files, 16, 3, 7), load_squares(input, files, 16, 3, 8));
 }
 
-TEST(TokenizerTraining, LargerImagesGiveMoreSquares) {
-  const fs::path folder = fs::path(testing::TempDir()) / "sizes";
-  make_folder(folder);
+TEST_F(TokenizerTraining, LargerImagesGiveMoreSquares) {
+  const fs::path folder = temporary.path();
   write_png(folder / "a.png", Image(32, 40, 3, 9));
   write_png(folder / "b.png", Image(100, 96, 3, 9));
   EXPECT_EQ(load_squares({}, training_images(folder), 32, 2, 0).size(), 2u + 6u);
   EXPECT_EQ(load_squares({}, training_images(folder), 32, 1, 0).size(), 2u);
 }
 
-TEST(TokenizerTraining, SeveralResolutionsLearnAndResume) {
+TEST_F(TokenizerTraining, SeveralResolutionsLearnAndResume) {
   TokenizerRecipe recipe = small_recipe("rgb", "resolutions");
   recipe.crops = 0;
   recipe.sizes = {16, 24, 32, 48};
@@ -247,9 +253,9 @@ TEST(TokenizerTraining, SeveralResolutionsLearnAndResume) {
   EXPECT_THROW(train_tokenizer(recipe), Error);  // 20 is no multiple of the patch
 }
 
-TEST(TokenizerTraining, FeatureMapsComeBackBetter) {
+TEST_F(TokenizerTraining, FeatureMapsComeBackBetter) {
   // Two directions in six dimensions, drawn by position: what a tokenizer of few codes can hold.
-  const fs::path folder = fs::path(testing::TempDir()) / "features";
+  const fs::path folder = temporary / "data";
   make_folder(folder);
   for (int i = 0; i < 24; ++i) {
     Random random(i);
@@ -297,7 +303,7 @@ TEST(TokenizerTraining, FeatureMapsComeBackBetter) {
   EXPECT_EQ(TokenizerFiles::open(next.out + "/model").config.image_size, 32);
 }
 
-TEST(TokenizerTraining, TrainingGoesOnFromATokenizer) {
+TEST_F(TokenizerTraining, TrainingGoesOnFromATokenizer) {
   TokenizerRecipe first = small_recipe("rgb", "first_stage");
   first.training.steps = 20;
   train_tokenizer(first);
@@ -338,7 +344,7 @@ TEST(TokenizerTraining, TrainingGoesOnFromATokenizer) {
 
 // The threshold of training follows from dead_code_coef; a stated one is named and left out, and the tokenizer that is
 // written says the one that was used.
-TEST(TokenizerTraining, TheRestartThresholdIsThatOfTheCoefficient) {
+TEST_F(TokenizerTraining, TheRestartThresholdIsThatOfTheCoefficient) {
   TokenizerRecipe recipe = small_recipe("rgb", "threshold");
   const test::CapturedLog captured;
   read_config(parse_yaml("tokenizer: {threshold_ema_dead_code: 3}", "recipe.yaml"), recipe, "recipe.yaml");
@@ -355,7 +361,7 @@ TEST(TokenizerTraining, TheRestartThresholdIsThatOfTheCoefficient) {
   EXPECT_THROW(train_tokenizer(recipe), Error);
 }
 
-TEST(TokenizerTraining, LabelsAboveTheClassesAreNamed) {
+TEST_F(TokenizerTraining, LabelsAboveTheClassesAreNamed) {
   TokenizerRecipe recipe = small_recipe("semseg", "labels");
   recipe.tokenizer.n_labels = 2;  // the discs are labels 1 and 2
   try {
@@ -366,7 +372,7 @@ TEST(TokenizerTraining, LabelsAboveTheClassesAreNamed) {
   }
 }
 
-TEST(TokenizerTraining, OfficialRecipesAreReadable) {
+TEST_F(TokenizerTraining, OfficialRecipesAreReadable) {
   int read = 0;
   for (const char* folder : {"configs/tokenizers", "configs/photos"})
     for (const auto& file : list_files(fs::path(FOURM_SOURCE_DIR) / folder, {".yaml"})) {
@@ -389,7 +395,7 @@ TEST(TokenizerTraining, OfficialRecipesAreReadable) {
   EXPECT_GE(read, 2);
 }
 
-TEST(TokenizerTraining, RecipesAreReadable) {
+TEST_F(TokenizerTraining, RecipesAreReadable) {
   for (const char* name : {"rgb", "depth", "normal", "semseg", "clip"}) {
     TokenizerRecipe recipe;
     load_config(fs::path(FOURM_SOURCE_DIR) / "configs/rooms" / (std::string("tokenizer_") + name + ".yaml"), {},
@@ -401,8 +407,8 @@ TEST(TokenizerTraining, RecipesAreReadable) {
 }
 
 // One step over the whole batch: four micro-batches of 2 leave the codebook that one batch of 8 leaves.
-TEST(TokenizerTraining, TheCodebookLearnsOnceAStep) {
-  const auto codebook = [](const std::string& name, int64_t batch, int64_t accumulate) {
+TEST_F(TokenizerTraining, TheCodebookLearnsOnceAStep) {
+  const auto codebook = [&](const std::string& name, int64_t batch, int64_t accumulate) {
     TokenizerRecipe recipe = small_recipe("rgb", name);
     recipe.batch = batch;
     recipe.training.accumulate = accumulate;
@@ -419,7 +425,7 @@ TEST(TokenizerTraining, TheCodebookLearnsOnceAStep) {
   EXPECT_TRUE(at::allclose(parts, whole, 1e-4, 1e-4));
 }
 
-TEST(TokenizerTraining, TheDeadCodeThresholdCountsTheWholeBatch) {
+TEST_F(TokenizerTraining, TheDeadCodeThresholdCountsTheWholeBatch) {
   TokenizerRecipe recipe = small_recipe("rgb", "threshold");
   recipe.size = 224;
   recipe.batch = 32;
@@ -434,15 +440,14 @@ TEST(TokenizerTraining, TheDeadCodeThresholdCountsTheWholeBatch) {
 }
 
 // Each pixel of a wide image holds its column, so a crop shows how wide it was.
-TEST(TokenizerTraining, RandomCropsHaveTheAreaAndRatioOfTheRecipe) {
+TEST_F(TokenizerTraining, RandomCropsHaveTheAreaAndRatioOfTheRecipe) {
   Image wide(200, 100, 3);
   for (int y = 0; y < 100; ++y)
     for (int x = 0; x < 200; ++x) {
       wide.at(x, y)[0] = static_cast<uint8_t>(x);
       wide.at(x, y)[1] = static_cast<uint8_t>(y);
     }
-  const fs::path folder = fs::path(testing::TempDir()) / "wide";
-  fs::remove_all(folder);
+  const fs::path folder = temporary / "data";
   make_folder(folder);
   write_png(folder / "wide.png", wide);
   const auto extents = [&](const CropOptions& crop) {
@@ -468,7 +473,7 @@ TEST(TokenizerTraining, RandomCropsHaveTheAreaAndRatioOfTheRecipe) {
     EXPECT_NEAR(w / h, 1, 0.05);
 }
 
-TEST(TokenizerTraining, CropsOfEarlierRecipesAreReadAsAreas) {
+TEST_F(TokenizerTraining, CropsOfEarlierRecipesAreReadAsAreas) {
   TokenizerRecipe recipe;
   read_config(parse_yaml("{smallest_crop: 0.35, tokenizer: {sync_codebook: false, dec_type: vit_b_dec}}", "old.yaml"),
               recipe, "old.yaml");
@@ -495,7 +500,7 @@ void make_first_format(const fs::path& run) {
   write_file(run / "recipe.yaml", yaml_text(recipe));
 }
 
-TEST(TokenizerTraining, EarlierRunsGoOnOrSayWhyNot) {
+TEST_F(TokenizerTraining, EarlierRunsGoOnOrSayWhyNot) {
   for (const int64_t accumulate : {1, 2}) {
     TokenizerRecipe recipe = small_recipe("rgb", "earlier");
     recipe.training.accumulate = accumulate;
@@ -535,7 +540,7 @@ TEST(TokenizerTraining, EarlierRunsGoOnOrSayWhyNot) {
   EXPECT_EQ(train_tokenizer(crops).step, 3);
 }
 
-TEST(TokenizerTraining, WrongRecipesAreNamed) {
+TEST_F(TokenizerTraining, WrongRecipesAreNamed) {
   TokenizerRecipe recipe = small_recipe("rgb", "wrong");
   recipe.size = 30;
   EXPECT_THROW(train_tokenizer(recipe), Error);

@@ -12,18 +12,17 @@
 #include "fourm/core/error.h"
 #include "fourm/core/rng.h"
 #include "tests/support/captured_log.h"
+#include "tests/support/temporary_folder.h"
 
 extern char** environ;
 
 namespace fourm {
 namespace {
 
+// A run folder that is not there yet.
 struct Scratch {
-  fs::path path;
-  explicit Scratch(const std::string& name) : path(fs::path(testing::TempDir()) / ("trainer_" + name)) {
-    fs::remove_all(path);
-  }
-  ~Scratch() { fs::remove_all(path); }
+  test::TemporaryFolder temporary;
+  fs::path path = temporary / "run";
 };
 
 // A small network learns random targets; a buffer counts what it has seen, as a codebook would.
@@ -152,7 +151,7 @@ void expect_same_run(const fs::path& a, const fs::path& b) {
 }
 
 TEST(Trainer, KilledRunsEndBitEqual) {
-  const Scratch undisturbed("undisturbed"), killed("killed");
+  const Scratch undisturbed, killed;
   EXPECT_TRUE(run(undisturbed.path).finished);
   Random random(5);
   int64_t kill_at = 3;  // before the first checkpoint
@@ -167,7 +166,7 @@ TEST(Trainer, KilledRunsEndBitEqual) {
 
 // Steps whose loss or gradient is not finite change nothing where they may be skipped; they are counted over the whole run.
 TEST(Trainer, StepsThatAreNotFiniteMayBeSkipped) {
-  const Scratch scratch("skipped"), stopped("skipped_stopped");
+  const Scratch scratch, stopped;
   const auto run_with = [](const fs::path& folder, bool skip, int64_t stop_at) {
     Line line;
     line.nan_at = 2 * 3 + 1;  // the second micro-batch of step 4
@@ -191,7 +190,7 @@ TEST(Trainer, StepsThatAreNotFiniteMayBeSkipped) {
 }
 
 TEST(Trainer, StopRequestSavesAndGoesOn) {
-  const Scratch undisturbed("undisturbed2"), stopped("stopped");
+  const Scratch undisturbed, stopped;
   run(undisturbed.path);
   const Outcome outcome = run(stopped.path, -1, 2 * 23 + 1);
   EXPECT_FALSE(outcome.finished);
@@ -204,7 +203,7 @@ TEST(Trainer, StopRequestSavesAndGoesOn) {
 // Whenever a stop is asked for, the step that the outcome names is saved, at most one step later.
 TEST(Trainer, AStopAtAnyPointLeavesACheckpoint) {
   const auto expect_saved = [](Line& line, const StopToken& token, const std::string& name, int64_t most) {
-    const Scratch scratch("point");
+    const Scratch scratch;
     const Outcome outcome = train(line, Recipe{scratch.path.string(), config()}, token);
     EXPECT_FALSE(outcome.finished) << name;
     EXPECT_LE(outcome.step, most) << name;
@@ -231,7 +230,7 @@ TEST(Trainer, AStopAtAnyPointLeavesACheckpoint) {
 }
 
 TEST(Trainer, KeepsTheNewestCheckpointsAndIgnoresHalfOnes) {
-  const Scratch scratch("keep");
+  const Scratch scratch;
   fs::create_directories(scratch.path / "checkpoints" / ".step-000010");
   write_file(scratch.path / "checkpoints" / ".step-000010" / "model.safetensors", "half");
   run(scratch.path);
@@ -243,7 +242,7 @@ TEST(Trainer, KeepsTheNewestCheckpointsAndIgnoresHalfOnes) {
 }
 
 TEST(Trainer, LearnsAndAverages) {
-  const Scratch scratch("learns");
+  const Scratch scratch;
   run(scratch.path);
   const auto line = [&](size_t i) {
     std::istringstream lines(records(scratch.path));
@@ -263,7 +262,7 @@ TEST(Trainer, LearnsAndAverages) {
 }
 
 TEST(Trainer, StopsAtNanAndNamesStepAndCheckpoint) {
-  const Scratch scratch("nan");
+  const Scratch scratch;
   try {
     run(scratch.path, -1, -1, 2 * 33);
     FAIL();
@@ -274,7 +273,7 @@ TEST(Trainer, StopsAtNanAndNamesStepAndCheckpoint) {
 }
 
 TEST(Trainer, OtherRecipeInTheSameFolderIsRefused) {
-  const Scratch scratch("recipe");
+  const Scratch scratch;
   run(scratch.path);
   TrainingConfig other = config();
   other.schedule.lr = 0.5;
@@ -303,7 +302,7 @@ std::string messages(const Body& body) {
 
 // Length, place, threads and intervals may change; what is computed stays the same, bit for bit.
 TEST(Trainer, ARunIsLengthenedMovedAndRecordedOtherwise) {
-  const Scratch whole("lengthened_whole"), first("lengthened_first"), moved("lengthened_moved");
+  const Scratch whole, first, moved;
   TrainingConfig c = config();
   c.schedule.decay = "constant";
   c.steps = 80;
@@ -333,7 +332,7 @@ TEST(Trainer, ARunIsLengthenedMovedAndRecordedOtherwise) {
 }
 
 TEST(Trainer, ADecayFollowsTheNewLengthAndSaysSo) {
-  const Scratch scratch("decay");
+  const Scratch scratch;
   TrainingConfig c = config();
   Line line, again, shorter;
   train(line, Recipe{scratch.path.string(), c});
@@ -347,7 +346,7 @@ TEST(Trainer, ADecayFollowsTheNewLengthAndSaysSo) {
 }
 
 TEST(Trainer, EndsNameTheModelAndItsMeasures) {
-  const Scratch scratch("ends");
+  const Scratch scratch;
   const std::string model = (scratch.path / "model").string();
   Line line, again;
   const std::string said = messages([&] { train(line, Recipe{scratch.path.string(), config()}); });
@@ -385,7 +384,7 @@ TEST(Trainer, ARunKeepsItsPrecision) {
     EXPECT_EQ(messages([&, a = asked, b = begun] { resolve_precision(a, b, true); }), "");
   }
   for (const char* begun : {"f32", "bf16"}) {
-    const Scratch scratch("precision");
+    const Scratch scratch;
     TrainingConfig c = config();
     c.precision = begun;
     Line first, second, third;
@@ -411,7 +410,7 @@ TEST(Trainer, UnknownKeyNamesTheNearest) {
 }
 
 TEST(Trainer, OneProcessAFolder) {
-  const Scratch scratch("lock");
+  const Scratch scratch;
   const Recipe recipe{scratch.path.string(), config()};
   const RunFolder held(scratch.path, run_recipe(recipe));
   Line line;
