@@ -1,0 +1,36 @@
+#include "fourm/modality/input_kind.h"
+
+#include <gtest/gtest.h>
+
+#include "tests/support/message_of.h"
+
+namespace fourm {
+namespace {
+
+TEST(InputKind, WordsOfANameSayWhatATokenizerReads) {
+  const std::vector<std::pair<std::string, std::string>> known{
+      {"tok_normal@224", "normal"},      {"canny_edge", "grey"},   {"4M_tokenizers_edge_8k_224-512", "grey"},
+      {"DINOv2-B14-global", "features"}, {"CLIP-B16", "features"}, {"RGB", "rgb"},
+      {"sam_instance", "mask"}};
+  for (const auto& [name, kind] : known) EXPECT_EQ(kind_in_name(name), kind) << name;
+  for (const char* name : {"", "tok_thermal@224", "normality", "rgb_and_depth"})
+    EXPECT_EQ(kind_in_name(name), std::nullopt) << name;
+}
+
+TEST(InputKind, SizesStandAfterTheAt) {
+  EXPECT_EQ(size_in_name("tok_depth@256"), 256);
+  for (const char* name :
+       {"tok_depth", "tok_depth@", "tok_depth@0", "tok_depth@-8", "tok_depth@224px", "a@99999999999999999999"})
+    EXPECT_EQ(size_in_name(name), std::nullopt) << name;
+}
+
+TEST(InputKind, UnknownKindsAreNamed) {
+  EXPECT_EQ(test::message_of([] { check_kind("depth", "x.yaml: input"); }), "no error");
+  const std::string message = test::message_of([] { check_kind("thermal", "x.yaml: input"); });
+  EXPECT_NE(message.find("x.yaml: input"), std::string::npos);
+  EXPECT_NE(message.find("thermal"), std::string::npos);
+  EXPECT_NE(message.find("rgb, grey, normal"), std::string::npos);
+}
+
+}  // namespace
+}  // namespace fourm
