@@ -1,14 +1,24 @@
 #include "fourm/core/log.h"
 
-#include <atomic>
+#include <mutex>
 
 namespace fourm {
 namespace {
-std::atomic<std::shared_ptr<LogSink>> installed;
+// Not std::atomic<std::shared_ptr>: in GCC 12 its load and exchange are a data race.
+std::mutex mutex;
+std::shared_ptr<LogSink> installed;
 }  // namespace
 
-std::shared_ptr<LogSink> set_log_sink(std::shared_ptr<LogSink> sink) { return installed.exchange(std::move(sink)); }
-std::shared_ptr<LogSink> log_sink() { return installed.load(); }
+std::shared_ptr<LogSink> set_log_sink(std::shared_ptr<LogSink> sink) {
+  const std::lock_guard lock(mutex);
+  installed.swap(sink);
+  return sink;
+}
+
+std::shared_ptr<LogSink> log_sink() {
+  const std::lock_guard lock(mutex);
+  return installed;
+}
 
 double Stopwatch::seconds() const {
   return std::chrono::duration<double>(std::chrono::steady_clock::now() - start_).count();
