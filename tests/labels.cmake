@@ -3,8 +3,8 @@
 # is `slow` alone. `threads` is added to the kind.
 
 set(parity_tests  # against values computed by other code: the original, PyTorch, Pillow, Hugging Face
-  "^(ForwardCase|GradientCase|GenerationCase|TextParity|HuggingFace)\\." "^.*/TokenizerParity\\." "EqualsPillow$"
-  "EqualTheTables$" "EqualTheOriginals?$" "LikeTheOriginal$" "TheOriginalKeeps$" "AreTheOriginals$"
+  "^(ForwardCase|GenerationCase|TextParity|HuggingFace)\\." "/(GradientCase|TokenizerParity)\\." "EqualsPillow$"
+  "EqualThoseOfPyTorch$" "EqualTheTables$" "EqualTheOriginals?$" "LikeTheOriginal$" "TheOriginalKeeps$" "AreTheOriginals$"
   "HuggingFaceReads")
 
 set(learn_tests  # train a model, or run models over whole files and data sets
@@ -18,8 +18,9 @@ set(slow_tests  # more than about five seconds each, or together many
   "^EvaluateTest\\.(InputsAreNoTargets|AnImageTextModel|SamplesThatLackASubject)"
   "^Program\\.(BenchGivesOneRecord|TokenFilesAreTheSameEverywhere)")
 
-set(threads_tests  # several threads at once: what the tsan preset runs
-  "^Lazy\\." "^Parallel\\." "^PageCache\\.ThreadsShareIt$")
+set(threads_tests  # several threads at once, run by the tsan preset, whose call_once hangs after an exception
+  "^(Log|Parallel|PipelineThreads|PrefetcherTest)\\." "^Lazy\\.MakesOneValue" "^PageCache\\.ThreadsShareIt$" "^ReaderTest\\.SeveralThreads"
+  "^SampleBuffer\\." "^TokenSets\\.SeveralThreads")
 
 # Sets `result` to whether a pattern matches the name, and notes that the pattern is in use.
 function(matches_one result name patterns)
