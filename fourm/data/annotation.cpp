@@ -7,6 +7,7 @@
 #include "fourm/core/strings.h"
 #include "fourm/data/crop.h"
 #include "fourm/modality/modality_name.h"
+#include "fourm/text/coordinates.h"
 #include "fourm/text/unicode.h"
 
 namespace fourm {
@@ -93,8 +94,11 @@ std::vector<std::vector<PaletteColour>> parse_palettes(const Json& json, const s
   std::vector<std::vector<PaletteColour>> palettes;
   for (const auto& [count, value] : table.items()) {
     const auto colours = json_get<std::vector<std::vector<double>>>(table, count, where);
-    check(std::to_string(colours.size()) == count && !colours.empty(), where, ": the palette ", printable(count),
-          " has ", counted(colours.size(), "colour"));
+    int64_t most = 0;  // an image of few colours has fewer than its key says
+    const auto [end, error] = std::from_chars(count.data(), count.data() + count.size(), most);
+    check(error == std::errc() && end == count.data() + count.size() && !colours.empty() &&
+              static_cast<int64_t>(colours.size()) <= most,
+          where, ": the palette ", printable(count), " has ", counted(static_cast<int64_t>(colours.size()), "colour"));
     palettes.emplace_back();
     for (const auto& colour : colours) {
       check(colour.size() == 3, where, ": a colour has ", colour.size(), " numbers, expected 3");
@@ -240,6 +244,19 @@ std::optional<CropView> centre_view(const Annotation& annotation, const std::opt
 
 bool is_text_of_crop(const std::string& modality) { return name_without_size(modality) == "sam_instance"; }
 
+// Numbers of metadata, palettes and poses are not scaled to the text tokenizer, unlike corners of boxes. Error where it has
+// fewer coordinates than they need.
+static std::vector<std::string> with_known_coordinates(std::vector<std::string> pieces, int64_t bins,
+                                                       const std::string& where) {
+  for (const auto& piece : pieces)
+    for (const auto& word : split(piece, ' '))
+      if (const auto coordinate = read_coordinate(word))
+        check(coordinate->value < bins, where, ": is written with the token ", word,
+              ", but the text tokenizer ends at ", word.substr(0, word.find('=') + 1), bins - 1,
+              "; train one with 1000 coordinates (`fourm vocab train`)");
+  return pieces;
+}
+
 std::vector<std::string> draw_text(const Annotation& annotation, const TextDraw& draw, Random& random,
                                    const std::string& where) {
   check(draw.bins > 1 || !annotation.texts.empty(), where,
@@ -247,10 +264,12 @@ std::vector<std::string> draw_text(const Annotation& annotation, const TextDraw&
   if (annotation.metadata) {
     Metadata shuffled = *annotation.metadata;
     random.shuffle(shuffled);
-    return metadata_to_chunks(shuffled);
+    return with_known_coordinates(metadata_to_chunks(shuffled), draw.bins, where);
   }
-  if (!annotation.palettes.empty()) return {palette_to_string(random.pick(annotation.palettes))};
-  if (annotation.people) return {people_text(annotation, draw, random, where)};
+  if (!annotation.palettes.empty())
+    return with_known_coordinates({palette_to_string(random.pick(annotation.palettes))}, draw.bins, where);
+  if (annotation.people)
+    return with_known_coordinates({people_text(annotation, draw, random, where)}, draw.bins, where);
   if (annotation.boxes)
     return {boxes_to_string(view_boxes(*annotation.boxes, view_of(annotation, draw), {}, random), draw.bins)};
   const std::string& text = draw.number ? annotation.texts.at(*draw.number) : random.pick(annotation.texts);

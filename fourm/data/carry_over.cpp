@@ -73,7 +73,27 @@ bool has_embeddings_of(const NpyArray& array, int64_t crops) {
   return !has_integers(array) && array.shape.size() == 3 && array.shape[0] == crops;
 }
 
+// The texts or boxes of a file; nothing where a JSON file of a modality of unknown kind holds something else.
+std::optional<Annotation> texts_or_boxes(std::string_view bytes, const std::string& extension,
+                                         const std::string& modality, const std::string& where) {
+  const FileKind kind = file_kind(modality);
+  if (extension == "txt" || is_text_of_crop(modality) || kind == FileKind::kCaption || kind == FileKind::kBoxes)
+    return decode_annotation(bytes, extension, where);
+  const Json json = parse_json(bytes, where);
+  const auto is_text = [](const Json& item) { return item.is_string(); };
+  if (!json.is_array() || !std::all_of(json.begin(), json.end(), is_text)) return std::nullopt;
+  return parse_annotation(json, where);
+}
+
 }  // namespace
+
+std::optional<ImageSize> stated_image_size(const Source& source, int64_t sample, const std::string& modality) {
+  if (file_kind(modality) != FileKind::kBoxes || source.extension(sample, modality) != "json") return std::nullopt;
+  const std::string where = source.origin(sample, modality);
+  const Annotation annotation = decode_annotation(source.read(sample, modality), "json", where);
+  if (annotation.width <= 0 || annotation.height <= 0) return std::nullopt;
+  return ImageSize{static_cast<int>(annotation.width), static_cast<int>(annotation.height)};
+}
 
 CarryOver plan_carry_over(const Source& source, const std::set<std::string>& used, int64_t crops) {
   CarryOver plan;
@@ -107,7 +127,7 @@ bool is_copied(const Source& source, int64_t sample, const std::string& modality
 }
 
 std::string copied_bytes(const Source& source, int64_t sample, const std::string& modality,
-                         const std::vector<CropView>& views, int64_t crops) {
+                         const std::optional<ImageSize>& size, const std::vector<CropView>& views, int64_t crops) {
   const std::string extension = source.extension(sample, modality), where = source.origin(sample, modality);
   std::string bytes = source.read(sample, modality);
   const FileKind kind = file_kind(modality);
@@ -133,20 +153,19 @@ std::string copied_bytes(const Source& source, int64_t sample, const std::string
         if (!array.shape.empty() && array.shape[0] == stored) cut_crops(array, stored, crops);
       bytes = encode_npz(arrays);
     }
-  } else if (extension == "txt" || is_text_of_crop(modality) || kind == FileKind::kCaption ||
-             kind == FileKind::kBoxes) {
-    const Annotation annotation = decode_annotation(bytes, extension, where);
-    const auto texts = static_cast<int64_t>(annotation.texts.size());
+  } else {
+    const auto annotation = texts_or_boxes(bytes, extension, modality, where);
+    if (!annotation) return bytes;
+    const auto texts = static_cast<int64_t>(annotation->texts.size());
     if (texts > crops && texts == crops_of_source(source, sample)) {
-      bytes = Json(std::vector<std::string>(annotation.texts.begin(), annotation.texts.begin() + crops)).dump() + "\n";
-    } else if (annotation.boxes && !views.empty()) {
+      bytes =
+          Json(std::vector<std::string>(annotation->texts.begin(), annotation->texts.begin() + crops)).dump() + "\n";
+    } else if (annotation->boxes && (size || (!views.empty() && annotation->width <= 0))) {
       Json json = parse_json(bytes, where);
-      json["height"] = static_cast<int64_t>(views[0].height);
-      json["width"] = static_cast<int64_t>(views[0].width);
+      json["height"] = size ? size->height : static_cast<int64_t>(views[0].height);
+      json["width"] = size ? size->width : static_cast<int64_t>(views[0].width);
       bytes = json.dump() + "\n";
     }
-  } else if (extension == "json") {
-    parse_json(bytes, where);
   }
   return bytes;
 }

@@ -25,10 +25,14 @@ CarryOver plan_carry_over(const Source& source, const std::set<std::string>& use
 /// Whether a sample has a file of the modality that is copied.
 bool is_copied(const Source& source, int64_t sample, const std::string& modality);
 
-/// Such a file's bytes, checked. Where there is a text for each of the sample's own crops, those of the first `crops`
-/// are kept. Boxes get the size of their image, which crops are relative to. Error naming the file
-/// when it is broken, and when token ids have another number of crops than `crops`.
+/// The size of the image that a file of boxes or poses states; nothing where it states none.
+std::optional<ImageSize> stated_image_size(const Source& source, int64_t sample, const std::string& modality);
+
+/// Such a file's bytes, checked. Where there is a text or an embedding for each of the sample's own crops, those of the
+/// first `crops` are kept. Boxes get the size of their image, which crops are relative to: `size`, that of the image
+/// file, else what they state, else that of `views`. Error naming the file when it is broken, and when token ids have
+/// another number of crops than `crops`.
 std::string copied_bytes(const Source& source, int64_t sample, const std::string& modality,
-                         const std::vector<CropView>& views, int64_t crops);
+                         const std::optional<ImageSize>& size, const std::vector<CropView>& views, int64_t crops);
 
 }  // namespace fourm

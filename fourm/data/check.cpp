@@ -43,6 +43,7 @@ struct Facts {
   std::vector<CropView> views;
   std::map<std::string, std::string> warnings;  // of reading it, by modality and topic
   std::string follows_crop;                     // the modality that training cuts with the image; empty: none
+  int64_t texts_of_crops = 0;                   // of a modality that needs one for each crop
 };
 
 // What is known of the crops of a sample.
@@ -135,7 +136,10 @@ class FileCheck {
         facts.crops = static_cast<int64_t>(facts.views.size());
         break;
       case FileKind::kOther:
-        if (rows == rows_.end()) other(extension, bytes);
+        if (modality == kSourceInfo && extension == "json")
+          parse_json(bytes, "");  // nothing is trained on it
+        else if (rows == rows_.end())
+          other(extension, bytes);
         break;
     }
     if (rows != rows_.end())
@@ -221,6 +225,7 @@ class FileCheck {
     const ModalityFile file(m, bytes, extension, "");
     facts.crops = file.crops();
     if (file.follows_crop()) facts.follows_crop = m.name;
+    if (file.is_text() && is_text_of_crop(m.name)) facts.texts_of_crops = file.variants();
     const std::optional<CropView> default_view =
         views.empty() && file.needs_image_size() ? sample.default_view() : std::nullopt;
     const int64_t crops = std::max<int64_t>({1, file.crops(), static_cast<int64_t>(views.size())});
@@ -382,6 +387,11 @@ CheckReport check_data(const std::string& path, const CheckOptions& options) {
   } catch (const Error& error) {
     report.faults.push_back({path, "", error.what(), "run the same command again"});
   }
+  try {
+    has_whole_image_texts(source);
+  } catch (const Error& error) {
+    report.faults.push_back({path, "", error.what(), "correct the key"});
+  }
   check_recipe(source, options, report);
   const auto& modalities = source.modalities();
   const int64_t n = source.size();
@@ -476,6 +486,12 @@ CheckReport check_data(const std::string& path, const CheckOptions& options) {
         complain(modality,
                  concat("has ", counted(facts.crops, "crop"), ", other files of the sample have ", usual(crops)),
                  "tokenise the sample again with one crop_settings");
+      const int64_t sample_crops = crops.empty() ? 1 : usual(crops);
+      if (facts.texts_of_crops > 0 && facts.texts_of_crops != sample_crops && warned.insert(modality + " crops").second)
+        report.warnings.push_back({source.file(i, modality), source.member(i, modality),
+                                   concat("holds ", counted(facts.texts_of_crops, "text"), " for ",
+                                          counted(sample_crops, "crop"), ", so training leaves it out"),
+                                   "write one for each crop; other samples of this kind are not named"});
       if (!facts.follows_crop.empty() && !source.has(i, "crop_settings") && !crops.empty() && usual(crops) > 1)
         complain(modality, crops_unknown(facts.follows_crop, usual(crops)),
                  "tokenise the data set with `fourm tokenize`");

@@ -2,6 +2,8 @@
 
 #include <algorithm>
 #include <atomic>
+#include <optional>
+#include <set>
 
 #include "fourm/core/config.h"
 #include "fourm/core/error.h"
@@ -14,9 +16,28 @@
 #include "fourm/data/token_shards.h"
 #include "fourm/io/image.h"
 #include "fourm/io/tar.h"
+#include "fourm/modality/depth.h"
 
 namespace fourm {
 namespace {
+
+// The unit that is stated for the depth files of the set; nothing where none is. Error when files have different ones,
+// since the copy states one for all.
+std::optional<double> unit_of_depth(const Source& source) {
+  const DepthUnits units;
+  std::optional<std::pair<std::optional<double>, std::string>> first;  // and a file that has it
+  std::set<fs::path> folders;
+  for (int64_t i = 0; i < source.size(); ++i) {
+    if (!source.has(i, "depth")) continue;
+    const std::string file = source.file(i, "depth");
+    if (!folders.insert(fs::path(file).parent_path()).second) continue;
+    const auto unit = units.of(file);
+    check(!first || unit == first->first, file, ": states another unit of depth than ",
+          first ? first->second : std::string(), "; convert the two parts apart");
+    first = {unit, file};
+  }
+  return first ? first->first : std::nullopt;
+}
 
 // What describes the set as a whole goes along.
 void copy_descriptions(const Source& source, const fs::path& out) {
@@ -24,6 +45,12 @@ void copy_descriptions(const Source& source, const fs::path& out) {
   for (const char* name : {"dataset.yaml", "modalities.yaml", "CREDITS.txt"})
     if (const fs::path file = source.root() / name; fs::is_regular_file(file)) write_file(out / name, read_file(file));
   const fs::path description = out / "dataset.yaml";
+  // The unit of depth may be stated in a folder above or below that of the set.
+  if (const auto unit = unit_of_depth(source); unit && DepthUnits().of(out / "depth") != unit) {
+    YAML::Node stated = fs::exists(description) ? read_yaml(description) : YAML::Node(YAML::NodeType::Map);
+    stated["depth"]["unit"] = *unit;
+    write_file(description, yaml_text(stated) + "\n");
+  }
   if (!has_whole_image_texts(source)) return;
   // The copy has no made_from.json, which is about the shards of `fourm tokenize`.
   std::string text = fs::exists(description) ? read_file(description) : "";
@@ -34,7 +61,7 @@ void copy_descriptions(const Source& source, const fs::path& out) {
 
 Source open_for(const std::string& path, const fs::path& out) {
   std::error_code ignored;
-  check(!fs::equivalent(path, out, ignored), path, ": --out should be another folder");
+  check(!fs::equivalent(path, out, ignored), path, ": the copy should be in another folder");
   Source source = Source::open(path);
   check_finished(source);
   return source;
@@ -54,7 +81,7 @@ int64_t convert_to_folders(const std::string& path, const fs::path& out) {
 }
 
 int64_t convert_to_shards(const std::string& path, const fs::path& out, int64_t shard_size) {
-  check(shard_size > 0, "--shard-size should be at least 1");
+  check(shard_size > 0, "shard_size should be at least 1");
   const Source source = open_for(path, out);
   for (int64_t i = 0; i < source.size(); ++i) check_shard_key(source.name(i), path);
   copy_descriptions(source, out);

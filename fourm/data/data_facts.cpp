@@ -1,8 +1,25 @@
 #include "fourm/data/data_facts.h"
 
 #include "fourm/core/config.h"
+#include "fourm/core/error.h"
 
 namespace fourm {
+
+// Names by label: a list of names, or of mappings with a name and, where labels do not count from 0, an id.
+static std::vector<std::string> class_names(const YAML::Node& list, const std::string& origin) {
+  check(list.IsSequence(), origin, ": semseg_classes should be a list of names, or of {id: LABEL, name: NAME}");
+  std::vector<std::string> names;
+  for (const auto& item : list) {
+    auto label = static_cast<int64_t>(names.size());
+    const YAML::Node id = item.IsMap() ? item["id"] : YAML::Node(), name = item.IsMap() ? item["name"] : item;
+    if (id.IsDefined() && !id.IsNull())
+      check(YAML::convert<int64_t>::decode(id, label) && label >= 0 && label < 255, origin,
+            ": an id of semseg_classes is not a label from 0 to 254");
+    if (label >= static_cast<int64_t>(names.size())) names.resize(label + 1);
+    if (name.IsDefined() && name.IsScalar()) names[label] = name.Scalar();
+  }
+  return names;
+}
 
 DataFacts DataFacts::read(const Source& source) {
   DataFacts facts;
@@ -10,9 +27,7 @@ DataFacts DataFacts::read(const Source& source) {
   if (const fs::path file = root / "dataset.yaml"; fs::exists(file)) {
     const YAML::Node description = read_yaml(file), classes = description["semseg_classes"];
     if (description["count"] && description["count"].IsScalar()) facts.samples = description["count"].as<int64_t>(0);
-    if (classes.IsDefined() && classes.IsSequence())
-      for (const auto& item : classes)
-        facts.classes.push_back(item.IsMap() && item["name"].IsDefined() ? item["name"].as<std::string>() : "");
+    if (classes.IsDefined()) facts.classes = class_names(classes, file.string());
   }
   if (const fs::path file = root / "modalities.yaml"; fs::exists(file)) {
     facts.modalities.extend(file);

@@ -185,7 +185,7 @@ Masker::Masker(const MaskingConfig& config, const ModalityTable& table, const st
   for (const auto& name : names) {
     const Modality modality = table.at(name, image_size, patch_size);
     const bool laid_over = is_grid(modality.kind) && modality.positions == PositionKind::kSinCos2d;
-    slots_.push_back({name, modality.kind, laid_over ? modality.grid() : 0});
+    slots_.push_back({name, modality.kind, laid_over ? modality.grid() : 0, modality.max_tokens});
   }
 
   for (size_t c = 0; c < config.mixture.size(); ++c) {
@@ -269,7 +269,7 @@ MaskedSample Masker::operator()(const TokenSample& sample, Random random) const 
     unused += parts[i] - static_cast<int64_t>(masked.input.positions.size());
     if (!masked.input.positions.empty()) result.inputs.push_back(std::move(masked.input));
     texts[i] = std::move(masked.target);
-    room[i] = static_cast<int64_t>(texts[i].size());
+    room[i] = std::min(static_cast<int64_t>(texts[i].size()), slots_[i].max_tokens);  // of the decoder's positions
   }
   fill_grids(input_shares, unused);
   std::vector<std::vector<int64_t>> free_slots(n);

@@ -93,7 +93,8 @@ class Masker {
   struct Slot {
     std::string name;
     ModalityKind kind;
-    int64_t side = 0;  // tokens a side of a grid laid over the image; 0: no such grid
+    int64_t side = 0;        // tokens a side of a grid laid over the image; 0: no such grid
+    int64_t max_tokens = 0;  // of the modality
   };
   struct Component {
     std::vector<double> input, target;  // alphas by slot

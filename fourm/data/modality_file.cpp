@@ -39,7 +39,7 @@ EmbeddingArray::EmbeddingArray(std::string_view bytes, const std::string& extens
                                const std::string& where) {
   NpyArray emb, valid;
   if (extension == "npz") {
-    auto arrays = decode_npz(bytes, where);
+    auto arrays = decode_npz(bytes, where, {"emb", "mask_valid"});
     check(arrays.contains("emb"), where, ": has no array 'emb' of embedding vectors");
     emb = std::move(arrays["emb"]);
     if (arrays.contains("mask_valid")) valid = std::move(arrays["mask_valid"]);
@@ -55,18 +55,18 @@ EmbeddingArray::EmbeddingArray(std::string_view bytes, const std::string& extens
   check(emb.shape[2] == width, where, ": expected vectors of ", width, " numbers, found ", emb.shape[2],
         "; to train on these, give the modality width: ", emb.shape[2], " in the recipe's 'modalities' file");
   const int64_t variants = emb.shape[0], length = emb.shape[1];
-  std::vector<int64_t> mask(variants * length, 1);
+  std::vector<float> mask(variants * length, 1);
   if (!valid.dtype.empty()) {
-    check(valid.dtype[0] != 'f' && valid.count() == variants * length, where, ": 'mask_valid' should be [", variants,
-          ", ", length, "], a flag for each vector");
-    mask = npy_integers(valid, where);
+    check(valid.count() == variants * length, where, ": 'mask_valid' should be [", variants, ", ", length,
+          "], a flag for each vector");
+    mask = npy_floats(valid);
   }
   const std::vector<float> all = npy_floats(emb);
-  for (const float v : all) check(std::isfinite(v), where, ": holds an embedding value that is not finite");
   for (int64_t k = 0; k < variants; ++k) {
     auto& rows = rows_.emplace_back();
     for (int64_t t = k * length; t < (k + 1) * length; ++t)
-      if (mask[t]) rows.insert(rows.end(), all.begin() + t * width, all.begin() + (t + 1) * width);
+      if (mask[t] != 0) rows.insert(rows.end(), all.begin() + t * width, all.begin() + (t + 1) * width);
+    for (const float v : rows) check(std::isfinite(v), where, ": holds an embedding value that is not finite");
     check(!rows.empty(), where, ": 'mask_valid' marks no vector of variant ", k, " as valid");
   }
 }

@@ -12,6 +12,7 @@
 #include "fourm/core/error.h"
 #include "fourm/core/strings.h"
 #include "fourm/data/member_name.h"
+#include "fourm/io/gzip.h"
 #include "fourm/io/image_file.h"
 #include "fourm/io/tar.h"
 
@@ -29,6 +30,13 @@ constexpr uint64_t kLargestMember = uint64_t{1} << 31;
 
 const std::vector<std::string> kSplits{"train", "training", "val", "valid", "validation", "dev", "test", "testing"};
 const std::vector<std::string> kArchives{".tgz", ".gz", ".bz2", ".xz", ".zst", ".zip", ".7z", ".rar"};
+
+// "a/b.json" of "a/b.json.gz", the one kind of compressed file that is read; other paths as they are.
+fs::path uncompressed_name(const fs::path& file) {
+  if (lower_extension(file) != ".gz") return file;
+  const fs::path inner = fs::path(file).replace_extension();
+  return lower_extension(inner) == ".json" ? inner : file;
+}
 
 // "jpg" of "a/B.JPG".
 std::string extension_of(const fs::path& file) {
@@ -283,18 +291,19 @@ class Source::Scan {
       if (type == fs::file_type::directory) {
         walk(root, entry, above);
       } else if (type == fs::file_type::regular) {
-        const std::string extension = extension_of(entry);
+        const fs::path plain = uncompressed_name(entry);
+        const std::string extension = extension_of(plain);
         if (!contains(kExtensions, extension)) {
           report_unknown(entry);
           continue;
         }
         std::error_code error;
         const uint64_t size = fs::file_size(entry, error);
-        const std::string relative = fs::path(entry).lexically_relative(root).replace_extension().string();
+        const std::string relative = plain.lexically_relative(root).replace_extension().string();
+        const std::string suffix = plain.extension().string() + (plain == entry ? "" : entry.extension().string());
         s_.files_.push_back(entry.string());
         add(root.filename().string(), relative,
-            {static_cast<int32_t>(s_.files_.size() - 1), suffix_number(entry.extension().string(), extension), 0,
-             error ? 0 : size},
+            {static_cast<int32_t>(s_.files_.size() - 1), suffix_number(suffix, extension), 0, error ? 0 : size},
             entry.string(), "");
       } else if (type != fs::file_type::none && type != fs::file_type::not_found) {
         report({entry.string(), "", "is neither file nor folder", "remove it"});
@@ -343,7 +352,7 @@ class Source::Scan {
   static bool is_img2dataset(const TarListing& listing) {
     std::unordered_map<std::string, std::pair<bool, bool>> keys;  // an image, something else
     for (const auto& member : listing.members) {
-      const MemberName name = parse_member_name(member.name);
+      const MemberName name = parse_member_name(uncompressed_name(member.name).string());
       if (!name.modality.empty()) continue;
       auto& [image, other] = keys[name.key];
       (is_image_file(member.name) ? image : other) = true;
@@ -355,13 +364,14 @@ class Source::Scan {
   void add_member(const Archive& archive, const TarMember& member) {
     const auto& [folder, file, is_modality] = archive;
     if (fs::path(member.name).filename().string().starts_with('.')) return;  // hidden
-    MemberName name = parse_member_name(member.name);
-    const std::string extension = extension_of(member.name);
+    const std::string plain = uncompressed_name(member.name).string();
+    MemberName name = parse_member_name(plain);
+    const std::string extension = extension_of(plain);
     if (!contains(kExtensions, extension)) {
       const auto [problem, remedy] = unknown_file(member.name);
       return report({file, member.name, problem, remedy});
     }
-    const std::string suffix = name.suffix();
+    const std::string suffix = name.suffix() + member.name.substr(plain.size());
     const bool names_modality = !name.modality.empty();
     if (name.modality.empty()) name.modality = folder;
     if (name.modality.empty() && is_image_file(member.name)) name.modality = "rgb";
@@ -408,6 +418,12 @@ const Source::Member& Source::at(int64_t sample, const std::string& modality) co
 }
 
 std::string Source::read(int64_t sample, const std::string& modality) const {
+  std::string bytes = stored_bytes(sample, modality);
+  const std::string& suffix = suffixes_[at(sample, modality).suffix].text;
+  return lower_extension(suffix) == ".gz" ? gunzip(bytes, origin(sample, modality), kLargestMember) : bytes;
+}
+
+std::string Source::stored_bytes(int64_t sample, const std::string& modality) const {
   const Member& m = at(sample, modality);
   if (!archives_) return read_file(files_[m.file], kLargestMember);
   check(m.size <= kLargestMember, origin(sample, modality), ": has ", m.size, " bytes, at most ", kLargestMember,

@@ -6,7 +6,7 @@
 //                                          NAME.txt and NAME.json (img2dataset): rgb, caption and source_info
 //   root/[rgb,caption]/{0000..0099}.tar    shards by pattern: lists in brackets or braces, ranges in braces
 //
-// Nothing is decoded here. A sample may lack modalities.
+// JSON files may be compressed (NAME.json.gz). Nothing is decoded here. A sample may lack modalities.
 #pragma once
 
 #include <cstdint>
@@ -54,7 +54,7 @@ class Source {
   /// The first sample of each shard; a folder is one shard.
   const std::vector<int64_t>& shards() const { return shards_; }
 
-  /// The file's bytes. Error when they cannot be read. Safe to call from several threads.
+  /// The file's bytes, uncompressed. Error when they cannot be read. Safe to call from several threads.
   std::string read(int64_t sample, const std::string& modality) const;
   std::string extension(int64_t sample, const std::string& modality) const;  ///< "png", in lower case
   std::string file(int64_t sample, const std::string& modality) const;       ///< the file or the archive
@@ -77,6 +77,7 @@ class Source {
   const Member* find(int64_t sample, const std::string& modality) const;
   const Member& at(int64_t sample, const std::string& modality) const;
   size_t shard_of(int64_t sample) const;
+  std::string stored_bytes(int64_t sample, const std::string& modality) const;
 
   std::string path_;
   bool archives_ = false, together_ = false;  // in tars; all modalities of a sample in one

@@ -83,8 +83,9 @@ void TokenArray::read_shape(const ExpectedTokens& expected) {
     crops_ = has_grid ? 1 : shape[0];
   } else if (dims == 3) {
     const int64_t grid = shape[1] * shape[2];
-    const bool one_image = expected.codebooks > 1 ||
-                           (expected.codebooks == 0 && grid != expected.length && array_.count() == expected.length);
+    const bool one_image =
+        expected.codebooks > 1 || (expected.codebooks == 0 && expected.rule != ExpectedTokens::Length::kAtMost &&
+                                   grid != expected.length && array_.count() == expected.length);
     crops_ = one_image ? 1 : shape[0];
     has_grid = true;
   } else if (dims == 4) {
@@ -97,6 +98,7 @@ void TokenArray::read_shape(const ExpectedTokens& expected) {
 bool TokenArray::is_one_grid(const ExpectedTokens& expected) const {
   const int64_t height = array_.shape[0], width = array_.shape[1], count = array_.count();
   if (expected.codebooks > 1 || height == 1 || width == expected.length) return false;
+  if (expected.rule == ExpectedTokens::Length::kAtMost) return false;  // tokens in a row have no grid
   if (count == expected.length) return true;
   if (expected.rule != ExpectedTokens::Length::kSquare) return false;
   if (!is_length(width, expected)) return true;

@@ -10,7 +10,7 @@ namespace fourm {
 
 std::optional<double> Comparison::gap_closed() const {
   const double gap = ceiling - baseline;
-  if (std::abs(gap) <= model.half_width) return std::nullopt;
+  if ((higher ? gap : -gap) <= model.half_width) return std::nullopt;
   return (model.mean - baseline) / gap;
 }
 

@@ -15,8 +15,8 @@ struct Comparison {
   Summary model;
   double ceiling = 0, baseline = 0;
 
-  /// Gap closed: (model - baseline) / (ceiling - baseline). Nothing where the gap is no larger than the half-width of the
-  /// model's confidence interval.
+  /// Gap closed: (model - baseline) / (ceiling - baseline). Nothing where the ceiling is not better than the baseline by
+  /// more than the half-width of the model's confidence interval.
   std::optional<double> gap_closed() const;
 };
 

@@ -90,11 +90,14 @@ Boxes fitting_boxes(const Pipeline& pipeline, const std::string& modality, Boxes
   return boxes;
 }
 
-// The boxes inside the view that a model with default settings reads (score, order).
-Boxes visible_boxes(const Annotation& annotation, const std::optional<CropView>& image) {
+// The boxes inside the view that a model with default settings reads (score, order), with class names as the text
+// tokenizer writes them: predictions have such names.
+Boxes visible_boxes(const Annotation& annotation, const std::optional<CropView>& image, const WordPiece& words) {
   const CropView whole{1, 1, 0, 0, 1, 1, false};
   Random unused(0);
-  return view_boxes(*annotation.boxes, centre_view(annotation, image).value_or(whole), {}, unused);
+  Boxes boxes = view_boxes(*annotation.boxes, centre_view(annotation, image).value_or(whole), {}, unused);
+  for (auto& box : boxes) box.class_name = words.decode(words.encode(box.class_name), false);
+  return boxes;
 }
 
 using WarnOfSample = std::function<void(const std::string& topic, const std::string& message)>;
@@ -129,7 +132,7 @@ HeldOutSample read_sample(const Pipeline& pipeline, const Source& source, const 
     const Annotation annotation = decode_annotation(bytes, source.extension(i, name), origin);
     if (name == "det") {
       check(annotation.boxes.has_value(), origin, ": expected boxes, found texts");
-      sample.boxes = visible_boxes(annotation, view);
+      sample.boxes = visible_boxes(annotation, view, pipeline.text_tokenizer());
       if (!input.empty()) pipeline.add_boxes(sample.inputs, input, fitting_boxes(pipeline, input, sample.boxes));
       if (!output.empty()) {
         ModalityData tokens;

@@ -15,7 +15,8 @@ constexpr uint64_t kLargestArchive = uint64_t{1} << 31;  // bytes of all members
 
 }  // namespace
 
-std::map<std::string, NpyArray> decode_npz(std::string_view bytes, const std::string& origin) {
+std::map<std::string, NpyArray> decode_npz(std::string_view bytes, const std::string& origin,
+                                           const std::vector<std::string>& names) {
   const std::unique_ptr<archive, int (*)(archive*)> zip(archive_read_new(), archive_read_free);
   const auto whole = [&](int64_t status) {
     const char* reason = archive_error_string(zip.get());
@@ -34,6 +35,7 @@ std::map<std::string, NpyArray> decode_npz(std::string_view bytes, const std::st
     std::string name = path ? path : "";
     check(name.ends_with(".npy"), origin, ": holds ", printable(name), ", expected .npy arrays");
     name.resize(name.size() - 4);
+    if (!names.empty() && !contains(names, name)) continue;
     std::string member;
     while (true) {
       const la_ssize_t n = archive_read_data(zip.get(), block.data(), block.size());
@@ -46,7 +48,7 @@ std::map<std::string, NpyArray> decode_npz(std::string_view bytes, const std::st
     check(arrays.emplace(name, decode_npy(member, origin + ": " + name)).second, origin, ": holds the array ",
           printable(name), " twice");
   }
-  check(!arrays.empty(), origin, ": holds no arrays");
+  check(!arrays.empty() || !names.empty(), origin, ": holds no arrays");
   return arrays;
 }
 

@@ -9,8 +9,10 @@
 
 namespace fourm {
 
-/// Array name -> array. Error naming `origin` on a broken archive, a member that is no .npy file, and more than 2 GiB.
-std::map<std::string, NpyArray> decode_npz(std::string_view bytes, const std::string& origin);
+/// Array name -> array: those of `names`, or all when it is empty. Error naming `origin` on a broken archive, a member that
+/// is no .npy file, an array that is asked for and cannot be read, and more than 2 GiB.
+std::map<std::string, NpyArray> decode_npz(std::string_view bytes, const std::string& origin,
+                                           const std::vector<std::string>& names = {});
 
 /// The bytes of an archive of these arrays.
 std::string encode_npz(const std::map<std::string, NpyArray>& arrays, bool compressed = false);

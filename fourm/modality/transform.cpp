@@ -64,20 +64,42 @@ Image one_channel(const Image& rgb, bool binary) {
   return out;
 }
 
-// Whether a map is in standard deviations from its mean already, as decoders give it: only such values can be negative.
+// Mean and deviation of values between their first and their last tenth (official depth tokenizer).
+struct MiddleStatistics {
+  double mean = 0, deviation = 0;
+};
+MiddleStatistics middle_statistics(std::vector<float> values) {
+  std::sort(values.begin(), values.end());
+  const auto n = static_cast<double>(values.size());
+  auto first = values.begin() + static_cast<int64_t>(0.1 * n), last = values.begin() + static_cast<int64_t>(0.9 * n);
+  if (first == last) first = values.begin(), last = values.end();  // a single known pixel
+  const double kept = std::max<double>(1, static_cast<double>(last - first));
+  const double mean = std::accumulate(first, last, 0.0) / kept;
+  double squares = 0;
+  for (auto v = first; v != last; ++v) squares += (*v - mean) * (*v - mean);
+  return {mean, std::sqrt(squares / std::max(1.0, kept - 1) + 1e-6)};
+}
+
+// Whether a map is in standard deviations from its mean already, as decoders write it: only such values can be negative.
 bool is_standardised(const Raster<float>& depth) {
   return std::any_of(depth.pixels.begin(), depth.pixels.end(), [](float v) { return v < 0; });
 }
 
-// A .npy of standardised values [H, W]; nothing when it holds none below 0.
+// Whether values, some of them negative, are standard deviations and not metres with a negative mark of unknown pixels.
+bool may_be_standardised(const std::vector<float>& values) {
+  if (!std::all_of(values.begin(), values.end(), [](float v) { return std::isfinite(v); })) return false;
+  const auto [mean, deviation] = middle_statistics(values);
+  return std::abs(mean) < 0.5 && deviation < 2;
+}
+
+// A .npy of standardised values [H, W]; nothing when it holds no such values.
 std::optional<Raster<float>> standardised_values(std::string_view bytes, const std::string& origin) {
   if (!bytes.starts_with("\x93NUMPY")) return std::nullopt;
   const NpyArray array = decode_npy(bytes, origin);
   if (array.dtype[0] != 'f' || array.shape.size() != 2) return std::nullopt;
   Raster<float> depth(static_cast<int>(array.shape[1]), static_cast<int>(array.shape[0]), 1);
   depth.pixels = npy_floats(array);
-  if (!is_standardised(depth)) return std::nullopt;
-  for (const float v : depth.pixels) check(std::isfinite(v), origin, ": holds the standardised depth ", v);
+  if (!is_standardised(depth) || !may_be_standardised(depth.pixels)) return std::nullopt;
   return depth;
 }
 
@@ -87,18 +109,11 @@ void standardise(const Raster<float>& depth, const KnownPixels& known, float* ou
       depth.pixels.begin(), depth.pixels.end(), out,
       [unit = is_standardised(depth) ? 1 : kMostPngMetres](float v) { return static_cast<float>(v / unit); });
   const bool nothing_known = !any_known(known);
-  std::vector<float> sorted;
+  std::vector<float> values;
   for (size_t i = 0; i < depth.area(); ++i)
-    if (nothing_known || is_known(known, i)) sorted.push_back(out[i]);
-  std::sort(sorted.begin(), sorted.end());
-  const auto n = static_cast<double>(sorted.size());
-  auto first = sorted.begin() + static_cast<int64_t>(0.1 * n), last = sorted.begin() + static_cast<int64_t>(0.9 * n);
-  if (first == last) first = sorted.begin(), last = sorted.end();  // a single known pixel
-  const double kept = std::max<double>(1, static_cast<double>(last - first));
-  const double mean = std::accumulate(first, last, 0.0) / kept;
-  double squares = 0;
-  for (auto v = first; v != last; ++v) squares += (*v - mean) * (*v - mean);
-  const double scale = 1 / std::sqrt(squares / std::max(1.0, kept - 1) + 1e-6);
+    if (nothing_known || is_known(known, i)) values.push_back(out[i]);
+  const auto [mean, deviation] = middle_statistics(std::move(values));
+  const double scale = 1 / deviation;
   std::transform(out, out + depth.area(), out, [&](float v) { return static_cast<float>((v - mean) * scale); });
 }
 
@@ -223,20 +238,27 @@ int height_of(const StoredImage& image) {
 
 StoredImage cut_square(const InputConfig& config, const StoredImage& image, const Cut& cut, int size) {
   check(!config.has_features(), "feature maps are not cut or resized");
-  const auto taken = [&](const auto& whole) {
-    auto part = crop(whole, cut.left, cut.top, cut.width, cut.height);
-    if (cut.flip)
-      for (int y = 0; y < part.height; ++y)
-        for (int x = 0; 2 * x < part.width - 1; ++x)
-          std::swap_ranges(part.at(x, y), part.at(x, y) + part.channels, part.at(part.width - 1 - x, y));
+  const auto mirrored = [](auto part) {
+    for (int y = 0; y < part.height; ++y)
+      for (int x = 0; 2 * x < part.width - 1; ++x)
+        std::swap_ranges(part.at(x, y), part.at(x, y) + part.channels, part.at(part.width - 1 - x, y));
     return part;
   };
+  const auto taken = [&](const auto& whole) {
+    auto part = crop(whole, cut.left, cut.top, cut.width, cut.height);
+    return cut.flip ? mirrored(std::move(part)) : part;
+  };
+  if (config.has_labels() || config.kind == "mask") {  // classes have no values between; mirrored last, as the original
+    const Image part = crop(bytes_of(image, 1), cut.left, cut.top, cut.width, cut.height);
+    Image square = resize_nearest(part, size, size);
+    return cut.flip ? mirrored(std::move(square)) : square;
+  }
   if (config.kind == "depth") {
     const Raster<float> part = taken(depth_of(image));
     if (part.width == size && part.height == size) return part;
     return resize_known(part, known_pixels(config, part), size, size, 0);
   }
-  Image part = taken(bytes_of(image, config.has_labels() ? 1 : static_cast<int>(config.channels())));
+  Image part = taken(bytes_of(image, static_cast<int>(config.channels())));
   KnownPixels known;
   if (config.kind == "normal") known = known_pixels(config, part);
   if (cut.flip && config.kind == "normal")
@@ -245,8 +267,7 @@ StoredImage cut_square(const InputConfig& config, const StoredImage& image, cons
   if (part.width == size && part.height == size) return part;
   // Bicubic weights are partly negative, so that unknown pixels cannot be left out of them.
   if (std::find(known.begin(), known.end(), 0) != known.end()) return resized_normals(part, known, size);
-  const bool classes = config.has_labels() || config.kind == "mask";  // which have no values between
-  return classes ? resize_nearest(part, size, size) : resize_bicubic(part, size, size);
+  return resize_bicubic(part, size, size);
 }
 
 StoredImage centre_square(const InputConfig& config, const StoredImage& image, int size) {

@@ -5,6 +5,9 @@
 #include "fourm/core/config.h"
 #include "fourm/core/log.h"
 #include "fourm/core/strings.h"
+#include "fourm/io/model_folder.h"
+#include "fourm/io/weights.h"
+#include "fourm/model/stored_config.h"
 
 namespace fourm {
 namespace {
@@ -46,14 +49,12 @@ class Parts {
   std::map<std::string, int64_t> counts_;
 };
 
-// The tensor of `start` under the name of `entry` or under a name that the new model shares with it.
-Tensor find_tensor(const Parameters& start, const Parameters& model, const std::string& name) {
-  Tensor found = start.find(name);
-  for (const auto& [other, kept] : model.aliases()) {
-    if (found.defined()) break;
-    if (kept == name) found = start.find(other);
-  }
-  return found;
+// The tensor of `start` under `name` or under a name that the new model shares with it; undefined when there is none.
+Tensor find_tensor(const SafetensorsFile& start, const Parameters& model, const std::string& name) {
+  const StoredTensor* found = start.find(name);
+  for (const auto& [other, kept] : model.aliases())
+    if (!found && kept == name) found = start.find(other);
+  return found ? view_of(start, *found) : Tensor();
 }
 
 }  // namespace
@@ -61,13 +62,14 @@ Tensor find_tensor(const Parameters& start, const Parameters& model, const std::
 FourM model_from(const fs::path& path, const ModelConfig& config, const ModalityTable& table, uint64_t seed) {
   const std::string origin = path.string();
   FourM model = create_model(config, table, seed);
-  const FourM start = load_model(path, table);
-  check_same_model(origin, start.config(), config);
+  const SafetensorsFile start = open_weights(model_folder(path));
+  const ModelConfig stored = stored_config(path, start);
+  check_same_model(origin, stored, config);
   const NoGradGuard no_grad;
   int64_t taken = 0;
   Parts fresh, refused;
   for (const auto& [name, value, trained] : model.parameters().entries()) {
-    const Tensor known = find_tensor(start.parameters(), model.parameters(), name);
+    const Tensor known = find_tensor(start, model.parameters(), name);
     const bool fits = known.defined() && known.sizes() == value.sizes();
     if (fits) value.copy_(known);
     taken += fits;
@@ -76,14 +78,15 @@ FourM model_from(const fs::path& path, const ModelConfig& config, const Modality
           known.sizes(), ", in the recipe's 'model' it is ", value.sizes());
     (known.defined() ? refused : fresh).add(name);
   }
-  check(taken > 0, origin, ": no tensor of it is in the recipe's 'model'");
+  check(taken > 0, origin, ": none of its tensors (", printable(start.tensors().empty() ? "" : start.tensors()[0].name),
+        ", ...) is in the recipe's 'model'");
   note(origin, ": ", taken, " of ", model.parameters().entries().size(), " tensors are taken from it");
   if (!fresh.empty()) note(origin, ": lacks tensors, which start fresh: ", fresh.text());
   if (!refused.empty())
     warn(origin,
          ": tensors of another shape than in the recipe's 'model' are not taken, and start fresh: ", refused.text());
   std::vector<std::string> left;
-  for (const auto* domains : {&start.config().domains_in, &start.config().domains_out})
+  for (const auto* domains : {&stored.domains_in, &stored.domains_out})
     for (const auto& name : *domains)
       if (!contains(config.domains_in, name) && !contains(config.domains_out, name) && !contains(left, name))
         left.push_back(name);

@@ -58,6 +58,7 @@ struct Square {
 struct PreparedSample {
   int64_t index = 0;
   std::string broken;                              // why it is left out; empty: it is not
+  std::optional<ImageSize> size;                   // of its image, where there is one
   std::vector<CropView> views;                     // a crop each
   std::vector<std::vector<StoredImage>> squares;   // by Square, a crop each; empty where the sample lacks the file
   std::vector<std::optional<std::string>> copies;  // bytes by copied modality
@@ -90,6 +91,9 @@ class Pretokenizer {
     plan_squares();
     std::set<std::string> used{"crop_settings"};
     for (const Decoding& d : decodings_) used.insert(d.folder);
+    for (const auto& [modality, row] : layout_.rows)
+      if (used.insert(modality).second && source_.has(modality))
+        warn(modality, " of ", o_.data, " is not carried over: the tokenizers make it anew");
     CarryOver carry = plan_carry_over(source_, used, o_.crops);
     layout_.copied = std::move(carry.copied);
     for (const auto& [modality, reason] : carry.left_out)
@@ -250,7 +254,8 @@ class Pretokenizer {
       std::vector<std::optional<StoredImage>> images(decodings_.size());
       for (size_t d = 0; d < decodings_.size(); ++d)
         if (source_.has(i, decodings_[d].folder)) images[d] = decode(i, decodings_[d]);
-      sample.views = views_of(i, images);
+      sample.size = size_of(i, images);
+      sample.views = views_of(i, sample.size);
       for (const auto& t : tokenizers_)
         if (const auto& image = images[squares_[t.square].decoding]) check_input(t, *image, sample);
       for (const Square& square : squares_) {
@@ -263,7 +268,8 @@ class Pretokenizer {
       }
       for (const auto& modality : layout_.copied) {
         auto& copy = sample.copies.emplace_back();
-        if (is_copied(source_, i, modality)) copy = copied_bytes(source_, i, modality, sample.views, o_.crops);
+        if (is_copied(source_, i, modality))
+          copy = copied_bytes(source_, i, modality, sample.size, sample.views, o_.crops);
       }
       return sample;
     } catch (const Error& error) {
@@ -308,10 +314,10 @@ class Pretokenizer {
           where, ": feature maps are of the middle square, other crops have none; use 1 crop and no crop_settings");
   }
 
-  // The crops of a sample: its own, or drawn for the size of its images. Error when the images differ in size.
-  std::vector<CropView> views_of(int64_t i, const std::vector<std::optional<StoredImage>>& images) const {
+  // The size of the images of a sample. Error when they differ.
+  std::optional<ImageSize> size_of(int64_t i, const std::vector<std::optional<StoredImage>>& images) const {
     std::optional<ImageSize> size;
-    std::string sized = "crop_settings";  // the folder of an image of that size
+    std::string sized;  // the folder of an image of that size
     for (size_t d = 0; d < decodings_.size(); ++d) {
       const auto& [folder, input] = decodings_[d];
       if (!images[d] || input.has_features()) continue;
@@ -322,23 +328,38 @@ class Pretokenizer {
       size = found;
       sized = folder;
     }
-    for (const auto& t : tokenizers_)  // a sample of features alone: of an image of the tokenizer's size
-      if (!size && t.tokenizer.input().has_features() && source_.has(i, t.folder)) size = ImageSize{t.size(), t.size()};
-    std::vector<CropView> views;
+    return size ? size : image_size(source_, i);
+  }
+
+  // The size that the boxes of a sample without an image state.
+  std::optional<ImageSize> stated_size(int64_t i) const {
+    for (const auto& modality : layout_.copied)
+      if (is_copied(source_, i, modality))
+        if (const auto size = stated_image_size(source_, i, modality)) return size;
+    return std::nullopt;
+  }
+
+  // The crops of a sample: its own, or drawn for the size of its image. A sample of features alone whose size nothing
+  // states has an image of the tokenizer's size.
+  std::vector<CropView> views_of(int64_t i, std::optional<ImageSize> size) const {
     if (source_.has(i, "crop_settings")) {
       const std::string where = source_.origin(i, "crop_settings");
-      views = decode_crop_settings(source_.read(i, "crop_settings"), where, size ? size : image_size(source_, i));
+      std::vector<CropView> views = decode_crop_settings(source_.read(i, "crop_settings"), where, size);
       check(static_cast<int64_t>(views.size()) >= o_.crops, where, ": holds ",
             counted(static_cast<int64_t>(views.size()), "crop"), ", expected at least ", o_.crops);
       views.resize(o_.crops);
-    } else if (size) {
-      views = draw_views(size->width, size->height, o_.crops, o_.crop, Random(o_.seed, {hash_text(source_.name(i))}));
+      for (const auto& view : views)
+        check(!size || (view.top + view.crop_height <= size->height && view.left + view.crop_width <= size->width),
+              where, ": the image is ", view.width, "x", view.height, ", but a crop reaches ",
+              view.left + view.crop_width, "x", view.top + view.crop_height,
+              "; these crop settings are of another image");
+      return views;
     }
-    for (const auto& view : views)
-      check(!size || (view.top + view.crop_height <= size->height && view.left + view.crop_width <= size->width),
-            source_.origin(i, sized), ": is ", view.width, "x", view.height, ", but a crop reaches ",
-            view.left + view.crop_width, "x", view.top + view.crop_height, "; its crop settings are of another image");
-    return views;
+    if (!size) size = stated_size(i);
+    for (const auto& t : tokenizers_)
+      if (!size && t.tokenizer.input().has_features() && source_.has(i, t.folder)) size = ImageSize{t.size(), t.size()};
+    if (!size) return {};
+    return draw_views(size->width, size->height, o_.crops, o_.crop, Random(o_.seed, {hash_text(source_.name(i))}));
   }
 
   // Prepares and encodes a batch of samples at a time.

@@ -206,6 +206,14 @@ TEST_F(AgreementTest, TokensThatAreNoGrid) {
   sound("tok_audio/0.npy", npy_from_integers(ids(512, 2048), {512}, "i2"));
   sound("tok_audio/0.npy", npy_from_integers(ids(300, 2048), {1, 300}, "i2"));
   sound("notes/0.npy", npy_from_integers(ids(512, 2000), {512}, "i2"));
+  for (const std::vector<int64_t>& shape : {std::vector<int64_t>{8, 64}, {64, 8}}) {  // crops of fewer tokens, no grid
+    ExpectedTokens expected;
+    expected.rule = ExpectedTokens::Length::kAtMost;
+    expected.length = 512;
+    const TokenArray array(encode_npy(npy_from_integers(ids(512, 2048), shape, "i2")), "x", expected);
+    EXPECT_EQ(array.crops(), shape[0]);
+    EXPECT_EQ(array.length(), shape[1]);
+  }
   expect(false, "too long", write("tok_audio/0.npy", encode_npy(npy_from_integers(ids(513, 2048), {513}))), false);
 }
 

@@ -81,7 +81,14 @@ TEST(Annotations, OnePaletteIsDrawn) {
   }
   EXPECT_EQ(seen, (std::set<std::string>{"v1=1 v0=1 v0=2 v0=3", "v1=2 v0=1 v0=2 v0=3 v0=255 v0=0 v0=9"}));
   EXPECT_NE(failure(R"([{"1": [[1, 2, 300]]}])", TextForm::kPalette).find("300"), std::string::npos);
-  EXPECT_NE(failure(R"([{"3": [[1, 2, 3]]}])", TextForm::kPalette).find("has 1 colour"), std::string::npos);
+  EXPECT_NE(failure(R"([{"1": [[1, 2, 3], [1, 2, 3]]}])", TextForm::kPalette).find("has 2 colours"), std::string::npos);
+  EXPECT_EQ(failure(R"([{"3": [[1, 2, 3]]}])", TextForm::kPalette), "") << "an image of one colour";
+  // 255 is no token of a vocabulary with 100 coordinates.
+  TextDraw small;
+  small.bins = 100;
+  Random random(0);
+  const Annotation bright = parse_annotation(parse_json(R"([{"1": [[1, 2, 255]]}])", "x"), "x", TextForm::kPalette);
+  EXPECT_THROW(draw_text(bright, small, random, "x"), Error);
   for (const char* broken : {"[]", "{}", "null", "[3]", R"([{"1": 3}])"})
     EXPECT_TRUE(failure(broken, TextForm::kPalette).starts_with("x.json: ")) << broken;
 }

@@ -399,6 +399,49 @@ TEST_F(CheckTest, ConvertingThereAndBackKeepsEveryByte) {
   EXPECT_EQ(Source::open((root / "b").string()).shards(), (std::vector<int64_t>{0, 3, 6}));
 }
 
+TEST_F(CheckTest, ConvertedSetsStateTheUnitOfDepth) {
+  const auto write = [&](const char* set) {
+    test::write_data_folder(root / set / "train", 3);
+    fs::remove(root / set / "train/dataset.yaml");
+  };
+  const auto unit = [&](const char* set) {
+    const Source copy = Source::open((root / set).string());
+    return DepthUnits().of(copy.file(0, "depth"));
+  };
+  write("above");
+  write_file(root / "above/dataset.yaml", "depth: {unit: 0.0002}\n");
+  convert_to_shards((root / "above/train").string(), root / "shards", 2);
+  EXPECT_EQ(unit("shards"), 0.0002);
+  convert_to_folders((root / "above/train").string(), root / "folders");
+  EXPECT_EQ(unit("folders"), 0.0002);
+  write("inside");
+  write_file(root / "inside/train/dataset.yaml", "name: x\ndepth: {unit: cm}\n");
+  convert_to_shards((root / "inside/train").string(), root / "own", 2);
+  EXPECT_EQ(unit("own"), 0.01);
+  write("none");
+  convert_to_shards((root / "none/train").string(), root / "plain", 2);
+  EXPECT_EQ(unit("plain"), std::nullopt);
+}
+
+TEST_F(CheckTest, ClassesAreNamesOrNamesWithLabels) {
+  test::write_data_folder(root, 1);
+  const auto names = [&](const std::string& list) {
+    write_file(root / "dataset.yaml", "semseg_classes: " + list + "\n");
+    return DataFacts::read(Source::open(root.string())).classes;
+  };
+  EXPECT_EQ(names("[wall, floor]"), (std::vector<std::string>{"wall", "floor"}));
+  EXPECT_EQ(names("[{name: wall}, {name: floor}]"), (std::vector<std::string>{"wall", "floor"}));
+  EXPECT_EQ(names("[{id: 2, name: floor}, {id: 1, name: wall}]"), (std::vector<std::string>{"", "wall", "floor"}));
+  EXPECT_THROW(names("3"), Error);
+  EXPECT_THROW(names("[{id: 300, name: floor}]"), Error);
+}
+
+TEST_F(CheckTest, KeysThatTrainingRefusesAreFaults) {
+  test::write_data_folder(root, 1);
+  write_file(root / "dataset.yaml", "texts: whole-image\n");
+  EXPECT_NE(all(check_data(root.string(), {})).find("texts should be whole_image or crops"), std::string::npos);
+}
+
 // The names that shards can hold are the same for `data convert`, `tokenize` and `data check`.
 TEST_F(CheckTest, NamesThatCannotBeKeysOfShards) {
   const auto write = [&](const std::string& name) {

@@ -90,6 +90,25 @@ TEST_F(SourceTest, ExtensionsInCapitalsAreRead) {
   EXPECT_EQ(Source::open((root / "shards").string()).member(0, "rgb"), "0.rgb.JPG");
 }
 
+TEST_F(SourceTest, CompressedJsonIsRead) {
+  static constexpr char kBytes[] =
+      "\x1f\x8b\x08\x00\x00\x00\x00\x00\x02\xff\x8b\x56\x2a\x29\xcf\x57\x8a\xe5\x02\x00"
+      "\x98\xd4\x41\x59\x08\x00\x00\x00";  // ["two"], by gzip
+  const std::string compressed(kBytes, sizeof kBytes - 1);
+  write_file(root / "folders/caption/n01/c.json.gz", compressed);
+  write_tar(root / "shards/0.tar", [&](TarWriter& writer) { writer.add("c.caption.JSON.gz", compressed); });
+  for (const char* set : {"folders", "shards"}) {
+    const Source source = Source::open((root / set).string());
+    ASSERT_EQ(source.size(), 1) << set;
+    EXPECT_EQ(fs::path(source.name(0)).filename(), "c");
+    EXPECT_EQ(source.extension(0, "caption"), "json");
+    EXPECT_EQ(source.read(0, "caption"), "[\"two\"]\n");
+    EXPECT_EQ(faults(root / set), "");
+  }
+  write_file(root / "cut/caption/c.json.gz", compressed.substr(0, 20));
+  EXPECT_NE(faults(root / "cut").find("c.json.gz: is a broken or cut .gz file"), std::string::npos);
+}
+
 TEST_F(SourceTest, KeysWithDotsStayApartOrAreRefused) {
   tar("a/0.tar",
       {"IMG_2.0.rgb.png", "IMG_2.0.caption.txt", "IMG_2.1.rgb.png", "IMG_2.1.caption.txt", "a.1.jpg", "a.1.txt"});

@@ -265,6 +265,14 @@ TEST_F(TokenSets, EmbeddingsAreReadFromFiles) {
   contains(1, "room1.npy: expected vectors of 3 numbers, found 4");
   write_npy(npy, npy_from_floats({1, 2, std::nanf("")}, {1, 3}));
   contains(1, "not finite");
+  // Rows that are not valid may hold anything, the mask may be of floats, and other arrays are not read.
+  const fs::path second = root / "t5_caption/room1.npz";
+  fs::remove(npy);
+  write_file(second, encode_npz({{"emb", npy_from_floats({std::nanf(""), 0, 0, 1, 2, 3}, {1, 2, 3})},
+                                 {"mask_valid", npy_from_floats({0, 1}, {1, 2})},
+                                 {"text", npy_from_floats({std::nanf("")}, {1})}}));
+  EXPECT_EQ(open().sample(1, Random(0)).at("t5_caption").values, (std::vector<float>{1, 2, 3}));
+  fs::remove(second);
   write_npy(npy, npy_from_integers({1, 2, 3}, {1, 3}));
   contains(1, "should be floats");
   write_file(npz, encode_npz({{"embedding", emb}}));

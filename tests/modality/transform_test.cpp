@@ -226,6 +226,24 @@ TEST(Transform, MasksStayBinaryWhenTheyAreResized) {
   }
 }
 
+TEST(Transform, LabelsAreMirroredAfterResizing) {
+  Image labels(8, 8, 1);
+  for (int y = 0; y < 8; ++y)
+    for (int x = 0; x < 8; ++x) *labels.at(x, y) = static_cast<uint8_t>(x);
+  const auto square = std::get<Image>(cut_square(of_kind("semseg"), labels, {0, 0, 8, 8, true}, 4));
+  EXPECT_EQ(std::vector<uint8_t>(square.pixels.begin(), square.pixels.begin() + 4), (std::vector<uint8_t>{7, 5, 3, 1}));
+}
+
+// A mark of unknown pixels is no standardised depth.
+TEST(Transform, NegativeMetresAreRefusedWhereDepthIsStandardised) {
+  InputConfig config = of_kind("depth");
+  config.standardise = true;
+  std::vector<float> metres(64, 3);
+  for (int i = 0; i < 64; ++i) metres[i] += 0.05F * static_cast<float>(i);
+  metres[9] = -1;
+  EXPECT_THROW(decode_stored_image(config, encode_npy(npy_from_floats(metres, {8, 8})), "x"), Error);
+}
+
 TEST(Transform, UnknownNormalsAreFilledAndNotTurned) {
   const InputConfig config = of_kind("normal");
   Image normals(12, 12, 3), whole(12, 12, 3);

@@ -304,6 +304,55 @@ TEST_F(PretokenizeTest, FeatureMapsAreTakenWhole) {
   }
 }
 
+// Features alone: crops are those of the set, else of the size that boxes state.
+TEST_F(PretokenizeTest, SamplesOfFeaturesAloneAreRead) {
+  TokenizerConfig config = small("features", 6, {});
+  config.input->features = 6;
+  config.patch_proj = false;
+  Tokenizer::create(config, 4).save(root / "tokenizers/tok_clip@32");
+  for (int i = 0; i < 5; ++i)
+    write_file(root / "data/clip" / ("room" + std::to_string(i) + ".npy"),
+               encode_stored_image(*config.input, Raster<float>(4, 4, 6, 1)));
+  for (const char* folder : {"rgb", "depth", "semseg"}) fs::remove(root / "data" / folder / "room3.png");
+  const Json boxes{{"instances", Json::array()}, {"height", 480}, {"width", 640}};
+  write_json(root / "data/det/room3.json", boxes);
+  pretokenize(options());
+  const auto views = [&](const Source& source) {
+    return decode_crop_settings(source.read(3, "crop_settings"), "crops").at(0);
+  };
+  const Source tokens = Source::open((root / "tokens").string());
+  EXPECT_TRUE(tokens.has(3, "tok_clip@32"));
+  EXPECT_FALSE(tokens.has(3, "rgb@32"));
+  EXPECT_EQ(parse_json(tokens.read(3, "det"), "det"), boxes);
+  EXPECT_EQ(views(tokens).left, 80);
+  EXPECT_EQ(views(tokens).crop_width, 480);
+  // The size of row 0 of crop settings may be one pixel off, a stated one is not.
+  for (int i = 0; i < 5; ++i)
+    write_npy(root / "data/crop_settings" / ("room" + std::to_string(i) + ".npy"),
+              i == 3 ? npy_from_integers({0, 80, 480, 480, 0}, {1, 5}, "i4")
+                     : npy_from_integers({0, 4, 40, 40, 0}, {1, 5}, "i4"));
+  write_json(root / "data/det/room3.json", {{"instances", Json::array()}, {"height", 480}, {"width", 641}});
+  pretokenize(options("own"));
+  const Source own = Source::open((root / "own").string());
+  EXPECT_EQ(views(own).crop_width, 480);
+  EXPECT_EQ(parse_json(own.read(3, "det"), "det")["width"], 641);
+  EXPECT_EQ(parse_json(own.read(2, "det"), "det")["width"], 48) << "of the image file";
+}
+
+TEST_F(PretokenizeTest, TokensThatAreMadeReplaceThoseOfTheSet) {
+  for (int i = 0; i < 5; ++i)
+    write_npy(root / "data/tok_rgb@32" / ("room" + std::to_string(i) + ".npy"),
+              npy_from_integers(std::vector<int64_t>(16, 0), {1, 16}, "i2"));
+  const test::CapturedLog captured;
+  pretokenize(options());
+  EXPECT_NE(captured.warnings().find("tok_rgb@32 of"), std::string::npos) << captured.warnings();
+  const Source tokens = Source::open((root / "tokens").string());
+  const Image rgb = read_image(root / "data/rgb/room1.png");
+  const auto tokenizer = ImageTokenizer::open(root / "tokenizers/tok_rgb@32");
+  EXPECT_EQ(npy_integers(decode_npy(tokens.read(1, "tok_rgb@32"), "x"), "x"),
+            tokenizer.encode({centre_square({}, rgb, 32)})[0].tokens);
+}
+
 TEST_F(PretokenizeTest, TheSizeInTheNameDecides) {
   fs::rename(root / "tokenizers/tok_depth@32", root / "tokenizers/tok_depth@64");  // made for 32 pixels
   pretokenize(options());
@@ -401,7 +450,7 @@ TEST_F(PretokenizeTest, EmbeddingsAreCopiedAndTokenIdsHaveTheCropsOfTheRun) {
   pretokenize(o);
   const std::string warnings = captured.warnings();
   EXPECT_NE(warnings.find("warning: ids of " + (root / "data").string() +
-                          " is not carried over: its arrays are token ids of 2 crops, --crops asks for 3"),
+                          " is not carried over: its arrays are token ids of 2 crops, expected 3"),
             std::string::npos)
       << warnings;
   EXPECT_FALSE(Source::open(o.out.string()).has("ids"));
@@ -409,8 +458,7 @@ TEST_F(PretokenizeTest, EmbeddingsAreCopiedAndTokenIdsHaveTheCropsOfTheRun) {
   write_npy(root / "data/ids/room3.npy", npy_from_integers({1, 2, 3, 4, 5, 6}, {3, 2}, "i2"));
   o = options("two");
   o.crops = 2;
-  EXPECT_NE(failure(o).find("ids/room3.npy: has token ids of 3 crops, --crops asks for 2"), std::string::npos)
-      << failure(o);
+  EXPECT_NE(failure(o).find("ids/room3.npy: has token ids of 3 crops, expected 2"), std::string::npos) << failure(o);
 }
 
 // Texts of crops go with the crops that they were made for: not with random ones, and the first of them with the first.
@@ -437,12 +485,14 @@ TEST_F(PretokenizeTest, TextsOfCropsGoWithTheirCrops) {
   write_file(root / "data/t5_caption/room0.npz",
              encode_npz({{"emb", vectors}, {"mask_valid", npy_from_integers({1, 1, 1}, {3, 1}, "u1")}}));
   write_npy(root / "data/view_embedding/room0.npy", vectors);
+  write_json(root / "data/blip/room0.json", {"a chair", "a room", "a bed"});
   o.out = root / "own";
   pretokenize(o);
   const Source source = Source::open((root / "own").string());
   const Json first{"a chair", "a room"};
   EXPECT_EQ(parse_json(source.read(0, "sam_instance"), "sam_instance"), first);
   EXPECT_EQ(parse_json(source.read(0, "caption"), "caption"), first);
+  EXPECT_EQ(parse_json(source.read(0, "blip"), "blip"), first);
   const auto embeddings = decode_npz(source.read(0, "t5_caption"), "t5_caption");
   const NpyArray array = decode_npy(source.read(0, "view_embedding"), "view_embedding");
   EXPECT_EQ(embeddings.at("mask_valid").shape, (std::vector<int64_t>{2, 1}));

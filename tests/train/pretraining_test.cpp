@@ -528,6 +528,25 @@ TEST_F(PretrainingTest, StartsFromAModelOfFewerModalities) {
 
 // Fixed position tables are made for the new image size; learned ones of another length and vocabularies of another size
 // start fresh, by name.
+// The folder of a model of official modalities has no modalities.yaml.
+TEST_F(PretrainingTest, StartsFromAModelWhoseModalityTheRecipeChanges) {
+  PretrainConfig next = config("next", 1);
+  const ModalityTable table = recipe_modalities(next);
+  const FourM whole = FourM::fresh(next.model, table, 1);
+  whole.save(root / "start");
+  fs::remove(root / "start/modalities.yaml");
+  write_file(root / "changed.yaml",
+             read_file(next.modalities) + "\n  det: {kind: sequence, vocab_size: 401, max_tokens: 16}\n");
+  next.modalities = (root / "changed.yaml").string();
+  next.init = (root / "start").string();
+  next.out = (root / "next").string();
+  const test::CapturedLog captured;
+  pretrain(next);
+  EXPECT_NE(captured.text().find("not taken, and start fresh: decoder_embeddings.det (1), encoder_embeddings.det (1)"),
+            std::string::npos)
+      << captured.text();
+}
+
 TEST_F(PretrainingTest, StartsFromAModelOfAnotherImageSize) {
   const std::string rows = R"(
   tok_any: {vocab_size: 32, patch_size: 16}
