@@ -83,8 +83,7 @@ TokenizerConfig tokenizer_config(const YAML::Node& given, const std::string& ori
 TokenizerFiles TokenizerFiles::open(const fs::path& place) {
   const fs::path path = model_folder(place);
   const bool folder = fs::is_directory(path);
-  TokenizerFiles files{{}, open_weights(path)};
-  const SafetensorsFile& weights = files.weights;
+  SafetensorsFile weights = open_weights(path);
   const bool in_header = has_training_arguments(weights) || weights.metadata().contains("enc_type") ||
                          weights.metadata().contains("codebook_size");
   const fs::path beside = folder ? path / "config.json" : path.parent_path() / "config.json";
@@ -108,11 +107,11 @@ TokenizerFiles TokenizerFiles::open(const fs::path& place) {
   const bool diffuses = has_prefix(weights, "decoder.input_blocks.") || has_prefix(weights, "decoder.conv_in.");
   if (diffuses && given.IsMap() && !(given["dec_type"].IsDefined() && is_diffusion(given["dec_type"].Scalar())))
     given["dec_type"] = "unet_patched";
-  files.config = tokenizer_config(given, origin);
-  if (diffuses) files.config.kind = TokenizerClass::kDiVae;
-  if (!has_prefix(weights, "decoder.")) files.config.kind = TokenizerClass::kVq;
-  files.config.validate(origin);
-  return files;
+  TokenizerConfig config = tokenizer_config(given, origin);
+  if (diffuses) config.kind = TokenizerClass::kDiVae;
+  if (!has_prefix(weights, "decoder.")) config.kind = TokenizerClass::kVq;
+  config.validate(origin);
+  return {std::move(config), std::move(weights)};
 }
 
 TokenizerPreset TokenizerConfig::preset(const std::string& name) const {

@@ -310,7 +310,8 @@ ReconstructionReport evaluate_tokenizer(const ImageTokenizer& tokenizer, const s
                                         const DecodeOptions& options) {
   const InputConfig& input = tokenizer.input();
   const std::vector<TokenMap> tokens = tokenizer.encode(images);
-  ReconstructionReport report{{}, tokenizer.decode(tokens, options)};
+  ReconstructionReport report;
+  report.reconstructions = tokenizer.decode(tokens, options);
   CodeUsage usage(tokenizer.config().codebook_size);
   for (const auto& t : tokens) usage.add(t.tokens.data(), static_cast<int64_t>(t.tokens.size()));
   std::map<std::string, std::vector<double>> scores;  // of each image

@@ -605,6 +605,7 @@ TEST_F(Program, ClipTrainsScoresAndSearches) {
   expect_failure("clip features --model " + model + " --in " + data + "/caption --out " + data + "/clip", "caption");
   write_file(data + "/rgb/1003.png", "no image");
   expect_failure("clip features --model " + model + " --in " + data + "/rgb --out " + data + "/clip", "1003.png");
+  expect_failure("tokenizer encode --tokenizer " + (folder_ / "nothing").string() + " " + image + " --out x", "nothing");
   expect_failure("clip score --model " + data + " --image " + image + " --text a", "config.json");
 }
 

@@ -82,7 +82,7 @@ TEST(Annotations, OnePaletteIsDrawn) {
   EXPECT_EQ(seen, (std::set<std::string>{"v1=1 v0=1 v0=2 v0=3", "v1=2 v0=1 v0=2 v0=3 v0=255 v0=0 v0=9"}));
   EXPECT_NE(failure(R"([{"1": [[1, 2, 300]]}])", TextForm::kPalette).find("300"), std::string::npos);
   EXPECT_NE(failure(R"([{"1": [[1, 2, 3], [1, 2, 3]]}])", TextForm::kPalette).find("has 2 colours"), std::string::npos);
-  EXPECT_EQ(failure(R"([{"3": [[1, 2, 3]]}])", TextForm::kPalette), "") << "an image of one colour";
+  EXPECT_EQ(failure(R"([{"3": [[1, 2, 3]]}])", TextForm::kPalette), "read") << "an image of one colour";
   // 255 is no token of a vocabulary with 100 coordinates.
   TextDraw small;
   small.bins = 100;

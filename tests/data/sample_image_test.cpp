@@ -135,7 +135,13 @@ TEST_F(SampleImageTest, SeveralCropsNeedCropSettings) {
 
 // The tokens of a pose are those of the image as it is.
 TEST_F(SampleImageTest, MirroredCropsGoWithoutPoses) {
-  table.extend("modalities: {human_poses: {kind: sequence, vocab_size: 400, max_tokens: 200}}", "test");
+  WordPieceTrainer trainer({.vocabulary_size = 4200, .sentinels = 20, .coordinates = 1000, .classes = {"bed", "lamp"}});
+  trainer.add("human pose");
+  text.emplace(WordPiece::from_json(trainer.tokenizer_json(), "the test"));
+  table.extend(R"(modalities:
+  det: {kind: sequence, vocab_size: 4200, max_tokens: 16}
+  human_poses: {kind: sequence, vocab_size: 4200, max_tokens: 200})",
+               "test");
   const Json person{{"bbox_normalized", {{0.4, 0.2, 0.6, 0.8}}},
                     {"global_orient", {{1, 0, 0, 0, 1, 0, 0, 0, 1}}},
                     {"betas", {{0, 0, 0, 0, 0, 0, 0, 0, 0, 0}}},

@@ -295,6 +295,10 @@ TEST(DiffusionConfig, TensorsTellTheClassToo) {
   EXPECT_EQ(read.prediction_type, "sample");
 }
 
+TEST(TokenizerFiles, AMissingFolderIsOneError) {
+  EXPECT_THROW(TokenizerFiles::open(fs::path(testing::TempDir()) / "no such tokenizer"), Error);
+}
+
 TEST(DiffusionConfig, SavesAndLoads) {
   const fs::path folder = fs::path(testing::TempDir()) / "divae_saved";
   const Tokenizer made = lively_divae();
