@@ -12,19 +12,29 @@ namespace fourm {
 /// Names of options that are not --key, by key: "WORKLOAD" (positional) or "--image".
 using OptionNames = std::map<std::string, std::string>;
 
-/// A visitor of fields() that adds --PREFIXkey for each, with dashes for underscores.
-struct OptionAdder {
+/// A visitor of fields() that adds --PREFIXkey for each, with dashes for underscores. Values that break a rule are wrong
+/// usage.
+struct OptionAdder : FieldVisitor {
   CLI::App& verb;
   std::string prefix, group;
   OptionNames names;
 
-  template <class T>
-  void operator()(const char* key, T& value, const char* help, KeyRole = KeyRole::kFixed) {
-    CLI::Option* option = verb.add_option(name_of(key), value, help);
-    if constexpr (requires { value.empty(); }) {
-      if (!value.empty()) option->capture_default_str();
+  OptionAdder(CLI::App& v, std::string p, std::string g, OptionNames n)
+      : verb(v), prefix(std::move(p)), group(std::move(g)), names(std::move(n)) {}
+
+  template <class T, class... Rules>
+  void operator()(const char* key, T& value, const char* help, const Rules&... rules) {
+    CLI::Option* option = nullptr;
+    if constexpr (std::is_same_v<T, bool>) {
+      option = verb.add_flag(name_of(key), value, help);
     } else {
-      option->capture_default_str();
+      option = verb.add_option(name_of(key), value, help);
+      if constexpr (requires { value.empty(); }) {
+        if (!value.empty()) option->capture_default_str();
+      } else {
+        option->capture_default_str();
+      }
+      (restrict_to(*option, rules), ...);
     }
     if (!group.empty()) option->group(group);
   }
@@ -34,13 +44,18 @@ struct OptionAdder {
     std::replace(name.begin(), name.end(), '_', '-');
     return name;
   }
+
+ private:
+  static void restrict_to(CLI::Option& option, const Range& range) { option.check(CLI::Range(range.least, range.most)); }
+  static void restrict_to(CLI::Option& option, const OneOf& texts) { option.check(CLI::IsMember(texts.values)); }
+  static void restrict_to(CLI::Option&, KeyRole) {}
 };
 
 /// `config` must outlive the parsing. An empty group puts the options among those of the verb.
 template <class Config>
 void add_config_options(CLI::App& verb, Config& config, const std::string& prefix = "", const std::string& group = "",
                         const OptionNames& names = {}) {
-  OptionAdder adder{verb, prefix, group, names};
+  OptionAdder adder(verb, prefix, group, names);
   config.fields(adder);
 }
 

@@ -79,6 +79,7 @@ int main(int argc, char** argv) {
   fourm::add_eval(program);
   fourm::add_generate(program);
   fourm::add_inspect(program);
+  fourm::add_config(program);
   fourm::add_pretrain(program);
   fourm::add_replay(program);
   fourm::add_rooms(program);

@@ -2,6 +2,7 @@
 #include <cstdio>
 
 #include "cli/bundled.h"
+#include "cli/config_options.h"
 #include "cli/usage.h"
 #include "cli/verbs.h"
 #include "fourm/train/pretokenize.h"
@@ -18,22 +19,7 @@ void add_tokenize(CLI::App& program) {
       ->transform(model_path())
       ->required();
   verb->add_option("--out", options->out, "folder to write")->required();
-  verb->add_option("--crops", options->crops, "of each sample: the middle one, then random ones")
-      ->capture_default_str();
-  verb->add_option("--min-crop-scale", options->crop.min_scale, "least part of the image's area in a random crop")
-      ->check(CLI::Range(0.01, 1.0))
-      ->capture_default_str();
-  verb->add_option("--flip", options->crop.flip, "how often a random crop is mirrored")
-      ->check(CLI::Range(0.0, 1.0))
-      ->capture_default_str();
-  verb->add_option("--seed", options->seed, "of the random crops")->capture_default_str();
-  verb->add_option("--shard-size", options->shard_size, "samples a shard")->capture_default_str();
-  verb->add_option(
-          "--pixels", options->pixels,
-          "sizes of rgb@SIZE, separated by commas; default: those of tok_rgb, else the largest of the tokenizers")
-      ->delimiter(',');
-  verb->add_flag("--skip-broken", options->skip_broken,
-                 "leave out samples with a broken file and list them at the end");
+  add_config_options(*verb, *options, "", "");
   verb->add_option("--worker", *worker, "K/N: make every N-th shard from shard K on; run K = 0 to N - 1")
       ->capture_default_str();
   verb->footer(

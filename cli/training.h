@@ -19,12 +19,14 @@ void add_training(CLI::App& verb, const std::string& recipe_help, Train train) {
   struct Options {
     std::string recipe;
     std::vector<std::string> overrides;
-    bool print_config = false;
+    bool print_config = false, dry_run = false;
   };
   const auto options = std::make_shared<Options>();
   verb.add_option("RECIPE.yaml", options->recipe, recipe_help)->required();
   verb.add_option("key=value", options->overrides, "changes to it, such as training.steps=100");
   verb.add_flag("--print-config", options->print_config, "print the recipe with every key, and do nothing else");
+  verb.add_flag("--dry-run", options->dry_run,
+                "check the whole recipe without reading data or weights, and do nothing else");
   verb.callback([options, train] {
     for (const auto& assignment : options->overrides)
       if (assignment.find('=') == std::string::npos || assignment.starts_with('='))
@@ -33,6 +35,12 @@ void add_training(CLI::App& verb, const std::string& recipe_help, Train train) {
     load_config(options->recipe, options->overrides, recipe);
     if (options->print_config) {
       std::cout << yaml_text(to_yaml(recipe)) << "\n";
+      return;
+    }
+    if (options->dry_run) {
+      recipe = resolved(recipe);
+      std::cout << options->recipe << ": the recipe is valid: " << counted(recipe.training.steps, "step")
+                << ", run folder " << recipe.out << "\n";
       return;
     }
     check_run_folder(recipe.out);

@@ -8,6 +8,7 @@ namespace fourm {
 void add_data(CLI::App& program);
 void add_bench(CLI::App& program);
 void add_clip(CLI::App& program);
+void add_config(CLI::App& program);
 void add_demo(CLI::App& program);
 void add_eval(CLI::App& program);
 void add_generate(CLI::App& program);

@@ -50,7 +50,6 @@ fs::path random_tokenizer(const BenchSetting& setting) {
   TokenizerConfig c;
   c.enc_type = "vit_b_enc";
   c.dec_type = "unet_patched";
-  c.kind = TokenizerClass::kDiVae;
   c.post_mlp = true;
   c.beta_schedule = "linear";
   c.prediction_type = "sample";

@@ -4,6 +4,7 @@
 #include <cstdint>
 #include <string>
 
+#include "fourm/core/config.h"
 #include "fourm/core/file.h"
 
 namespace fourm {
@@ -16,17 +17,17 @@ struct ClipConfig {
 
   template <class Visitor>
   void fields(Visitor& v) {
-    v("image_size", image_size, "pixels a side of the images; others are cut square and resized");
-    v("patch_size", patch_size, "pixels a side of a patch");
-    v("embed_dim", embed_dim, "width of the joint embedding space");
-    v("image_width", image_width, "width of the image encoder");
-    v("image_depth", image_depth, "its blocks");
-    v("image_heads", image_heads, "its attention heads");
-    v("text_width", text_width, "width of the text encoder");
-    v("text_depth", text_depth, "its blocks");
-    v("text_heads", text_heads, "its attention heads");
-    v("max_tokens", max_tokens, "longest text in tokens, its end token included; the rest is cut off");
-    v("mlp_ratio", mlp_ratio, "hidden width of the MLPs over the width of their encoder");
+    v("image_size", image_size, "pixels a side of the images; others are cut square and resized", Range{1, 1 << 13});
+    v("patch_size", patch_size, "pixels a side of a patch", Range{1, 1 << 10});
+    v("embed_dim", embed_dim, "width of the joint embedding space", Range{1, 1 << 12});
+    v("image_width", image_width, "width of the image encoder", Range{4, 1 << 12});
+    v("image_depth", image_depth, "its blocks", Range{0, 100});
+    v("image_heads", image_heads, "its attention heads", Range{1, 1 << 12});
+    v("text_width", text_width, "width of the text encoder", Range{4, 1 << 12});
+    v("text_depth", text_depth, "its blocks", Range{0, 100});
+    v("text_heads", text_heads, "its attention heads", Range{1, 1 << 12});
+    v("max_tokens", max_tokens, "longest text in tokens, its end token included; the rest is cut off", Range{1, 1 << 12});
+    v("mlp_ratio", mlp_ratio, "hidden width of the MLPs over the width of their encoder", Range{1e-3, 64});
   }
 
   int64_t grid() const { return image_size / patch_size; }  ///< patches a side

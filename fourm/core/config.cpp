@@ -38,7 +38,32 @@ std::string yaml_text(const YAML::Node& node) {
   return std::string(out.c_str()) + "\n";
 }
 
+std::string flow_text(const YAML::Node& node) {
+  YAML::Emitter out;
+  out << YAML::Flow << node;
+  return out.c_str();
+}
+
+std::string allowed_text(const Range& range) {
+  if (range.most == std::numeric_limits<double>::infinity()) return concat("at least ", range.least);
+  return concat(range.least, " to ", range.most);
+}
+
+std::string allowed_text(const OneOf& texts) {
+  std::string all;
+  for (const auto& value : texts.values) {
+    if (!all.empty()) all += &value == &texts.values.back() ? " or " : ", ";
+    all += value.empty() ? "empty" : value;
+  }
+  return all;
+}
+
 namespace config_detail {
+
+void check_rule(const std::string& value, const OneOf& texts, const std::string& origin, const std::string& path) {
+  check(contains(texts.values, value), origin, ": ", path, " is '", printable(value), "', expected ",
+        allowed_text(texts));
+}
 
 void bad_value(const std::string& origin, const std::string& path, const YAML::Node& node, const char* expected) {
   const std::string found = node.IsScalar() ? printable(node.Scalar())

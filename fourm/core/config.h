@@ -1,11 +1,16 @@
 // Options declared once. A config is an aggregate with defaults in place and one member
 //
-//   template <class Visitor> void fields(Visitor& v) { v("lr", lr, "peak learning rate"); v("data", data, "..."); }
+//   template <class Visitor> void fields(Visitor& v) {
+//     v("lr", lr, "peak learning rate", Range{0, 1});
+//     v("decay", decay, "how it falls", OneOf{{"cosine", "constant"}});
+//     if (v.applies(decay == "cosine")) v("min_lr", min_lr, "learning rate at the end", at_least(0));
+//   }
 //
-// where a field is a scalar, text, a vector of those, an optional, a map from text, or another config. YAML reading,
-// key=value overrides, writing and the key reference all come from that declaration. Unknown keys are errors. A config
-// with a member `T& short_form()` may also be given as that scalar field alone. Keys of earlier versions are read where a
-// config also has
+// where a field is a scalar, text, a vector of those, an optional, a map from text, or another config. After the help
+// text stand rules: Range, OneOf, KeyRole. fields() changes nothing. YAML reading, key=value overrides, writing, command
+// line options, validation and the key reference (describe_fields, docs/configuration.md) all come from that declaration.
+// Unknown keys are errors. A config with a member `T& short_form()` may also be given as that scalar field alone. Keys of
+// earlier versions are read where a config also has
 //
 //   static void migrate(YAML::Node& node, const std::string& origin);  // rewrites them, with a warning each
 #pragma once
@@ -15,6 +20,7 @@
 #include <algorithm>
 #include <cmath>
 #include <filesystem>
+#include <limits>
 #include <map>
 #include <optional>
 #include <string>
@@ -30,6 +36,8 @@ YAML::Node read_yaml(const std::filesystem::path& path);
 
 /// YAML text of a node, a line a key.
 std::string yaml_text(const YAML::Node& node);
+/// YAML text of a node on one line.
+std::string flow_text(const YAML::Node& node);
 
 /// Sets `a.b.c=value` (the value parsed as YAML) in a mapping.
 void apply_override(YAML::Node root, const std::string& assignment);
@@ -38,6 +46,29 @@ void apply_override(YAML::Node root, const std::string& assignment);
 enum class KeyRole {
   kFixed,       ///< the value is part of what the run computes
   kChangeable,  ///< places of files, the length of the run, intervals of records: another value is no other run
+};
+
+/// The numbers that a field may have, both ends included. Of a list or an optional: those of its items.
+struct Range {
+  double least, most;
+};
+inline Range at_least(double least) { return {least, std::numeric_limits<double>::infinity()}; }
+
+/// The texts that a field may have.
+struct OneOf {
+  std::vector<std::string> values;
+};
+
+/// "0 to 1", "at least 1", "cosine or constant": what a rule allows; "" for a KeyRole.
+std::string allowed_text(const Range& range);
+std::string allowed_text(const OneOf& texts);
+inline std::string allowed_text(KeyRole) { return ""; }
+
+/// What visitors of fields() have in common.
+struct FieldVisitor {
+  /// Whether to visit fields that belong to some values of others only: reading and writing do where these have such
+  /// values, a description does always.
+  static bool applies(bool condition) { return condition; }
 };
 
 namespace config_detail {
@@ -72,14 +103,26 @@ const char* type_name() {
 template <class T>
 void read(const YAML::Node& node, T& value, const std::string& origin, const std::string& path);
 
-struct Reader {
+template <class... Rules>
+KeyRole role_of(const Rules&... rules) {
+  KeyRole role = KeyRole::kFixed;
+  const auto look = [&](const auto& rule) {
+    if constexpr (std::is_same_v<std::decay_t<decltype(rule)>, KeyRole>) role = rule;
+  };
+  (look(rules), ...);
+  return role;
+}
+
+struct Reader : FieldVisitor {
   const YAML::Node& node;
   const std::string& origin;
   std::string path;
-  std::vector<std::string> known;
+  std::vector<std::string> known = {};
 
-  template <class T>
-  void operator()(const char* key, T& value, const char* /*help*/, KeyRole = KeyRole::kFixed) {
+  Reader(const YAML::Node& n, const std::string& o, std::string p) : node(n), origin(o), path(std::move(p)) {}
+
+  template <class T, class... Rules>
+  void operator()(const char* key, T& value, const char* /*help*/, const Rules&...) {
     known.emplace_back(key);
     if (const YAML::Node child = node[key]; child.IsDefined())
       read(child, value, origin, path.empty() ? key : path + "." + key);
@@ -118,7 +161,7 @@ void read(const YAML::Node& node, T& value, const std::string& origin, const std
   if constexpr (Config<T>) {
     if (!node.IsMap()) bad_value(origin, path, node, "a mapping");
     const YAML::Node current = migrated<T>(node, origin);
-    Reader reader{current, origin, path, {}};
+    Reader reader(current, origin, path);
     value.fields(reader);
     for (const auto& item : current) {
       const auto key = item.first.as<std::string>();
@@ -163,22 +206,24 @@ void read(const YAML::Node& node, T& value, const std::string& origin, const std
 template <class T>
 YAML::Node write(const T& value);
 
-struct Writer {
+struct Writer : FieldVisitor {
   YAML::Node node{YAML::NodeType::Map};
-  template <class T>
-  void operator()(const char* key, T& value, const char* /*help*/, KeyRole = KeyRole::kFixed) {
+  template <class T, class... Rules>
+  void operator()(const char* key, T& value, const char* /*help*/, const Rules&...) {
     node[key] = write(value);
   }
 };
 
-struct ChangeableKeys {
+struct ChangeableKeys : FieldVisitor {
   std::vector<std::string> paths;
   std::string prefix;
 
-  template <class T>
-  void operator()(const char* key, T& value, const char* /*help*/, KeyRole role = KeyRole::kFixed) {
+  explicit ChangeableKeys(std::string before = "") : prefix(std::move(before)) {}
+
+  template <class T, class... Rules>
+  void operator()(const char* key, T& value, const char* /*help*/, const Rules&... rules) {
     const std::string path = prefix + key;
-    if (role == KeyRole::kChangeable)
+    if (role_of(rules...) == KeyRole::kChangeable)
       paths.push_back(path);
     else
       add(value, path);
@@ -186,7 +231,7 @@ struct ChangeableKeys {
   template <class T>
   void add(T& value, const std::string& path) {
     if constexpr (Config<T>) {
-      ChangeableKeys inner{{}, path.empty() ? "" : path + "."};
+      ChangeableKeys inner(path.empty() ? "" : path + ".");
       value.fields(inner);
       paths.insert(paths.end(), inner.paths.begin(), inner.paths.end());
     } else if constexpr (is_vector<T>::value) {
@@ -196,6 +241,51 @@ struct ChangeableKeys {
       for (auto& [key, item] : value) add(item, path + "." + key);
     } else if constexpr (is_optional<T>::value) {
       if (value) add(*value, path);
+    }
+  }
+};
+
+// Error where a value breaks a rule of its field.
+template <class T>
+void check_rule(const T& value, const Range& range, const std::string& origin, const std::string& path) {
+  if constexpr (is_optional<T>::value) {
+    if (value) check_rule(*value, range, origin, path);
+  } else if constexpr (is_vector<T>::value) {
+    for (const auto& item : value) check_rule(item, range, origin, path);
+  } else {
+    const auto number = static_cast<double>(value);
+    check(number >= range.least && number <= range.most, origin, ": ", path, " is ", value, ", expected ",
+          allowed_text(range));
+  }
+}
+void check_rule(const std::string& value, const OneOf& texts, const std::string& origin, const std::string& path);
+template <class T>
+void check_rule(const T&, KeyRole, const std::string&, const std::string&) {}
+
+struct Checker : FieldVisitor {
+  const std::string& origin;
+  std::string prefix;
+
+  Checker(const std::string& o, std::string before) : origin(o), prefix(std::move(before)) {}
+
+  template <class T, class... Rules>
+  void operator()(const char* key, T& value, const char* /*help*/, const Rules&... rules) {
+    const std::string path = prefix + key;
+    (check_rule(value, rules, origin, path), ...);
+    descend(value, path);
+  }
+  template <class T>
+  void descend(T& value, const std::string& path) {
+    if constexpr (Config<T>) {
+      Checker inner(origin, path.empty() ? "" : path + ".");
+      value.fields(inner);
+    } else if constexpr (is_vector<T>::value) {
+      if constexpr (Config<typename T::value_type>)
+        for (size_t i = 0; i < value.size(); ++i) descend(value[i], path + "[" + std::to_string(i) + "]");
+    } else if constexpr (is_map<T>::value) {
+      for (auto& [key, item] : value) descend(item, path + "." + key);
+    } else if constexpr (is_optional<T>::value) {
+      if (value) descend(*value, path);
     }
   }
 };
@@ -239,11 +329,18 @@ YAML::Node write(const T& value) {
 
 }  // namespace config_detail
 
+/// Error naming `origin` and the path of a key whose value breaks a rule of its field.
+template <class T>
+void check_fields(const T& config, const std::string& origin) {
+  config_detail::Checker(origin, "").descend(const_cast<T&>(config), "");
+}
+
 /// Fills `config` from a mapping. Error (naming `origin` and the key path) on an unknown key, a value of the wrong type,
-/// NaN or infinity.
+/// NaN or infinity, and a value that breaks a rule of its field.
 template <class T>
 void read_config(const YAML::Node& node, T& config, const std::string& origin) {
   config_detail::read(node, config, origin, "");
+  check_fields(config, origin);
 }
 
 /// Reads a YAML file, applies `key.path=value` overrides, fills `config`.
@@ -274,6 +371,83 @@ std::vector<std::string> config_keys(const T& config) {
   std::vector<std::string> keys;
   for (const auto& item : to_yaml(config)) keys.push_back(item.first.Scalar());
   return keys;
+}
+
+/// A field as its declaration describes it.
+struct FieldDescription {
+  std::string path;     ///< "training.steps", "mixture[].weight", "presets.NAME.depth"
+  std::string type;     ///< "a number", "list of text"; "" for a group of fields
+  std::string initial;  ///< the default as YAML
+  std::string allowed;  ///< "0 to 1", "cosine or constant"; "" where nothing restricts it
+  std::string help;
+  bool changeable = false;  ///< may differ when a run goes on (KeyRole)
+};
+
+namespace config_detail {
+
+struct Describer {
+  std::vector<FieldDescription> found;
+  std::string prefix;
+
+  static bool applies(bool) { return true; }
+
+  template <class T, class... Rules>
+  void operator()(const char* key, T& value, const char* help, const Rules&... rules) {
+    std::string allowed;
+    ((allowed += allowed_text(rules)), ...);
+    found.push_back({prefix + key, "", "", allowed, help, role_of(rules...) == KeyRole::kChangeable});
+    describe(value, prefix + key, found.size() - 1);
+  }
+  template <class T>
+  void describe(T& value, const std::string& path, size_t row) {
+    if constexpr (Config<T>) {
+      Describer inner{{}, path + "."};
+      value.fields(inner);
+      found.insert(found.end(), inner.found.begin(), inner.found.end());
+    } else if constexpr (is_vector<T>::value) {
+      if constexpr (Config<typename T::value_type>) {
+        typename T::value_type item{};
+        describe(item, path + "[]", row);
+      } else {
+        set(row, std::string("list of ") + plural_name<typename T::value_type>(), value);
+      }
+    } else if constexpr (is_map<T>::value) {
+      typename T::mapped_type item{};
+      if constexpr (Config<typename T::mapped_type>)
+        describe(item, path + ".NAME", row);
+      else
+        set(row, std::string("mapping of names to ") + plural_name<typename T::mapped_type>(), value);
+    } else if constexpr (is_optional<T>::value) {
+      typename T::value_type item{};
+      describe(item, path, row);
+      found[row].initial = value ? found[row].initial : "null";
+    } else {
+      set(row, type_name<T>(), value);
+    }
+  }
+
+ private:
+  template <class T>
+  static const char* plural_name() {
+    if constexpr (std::is_integral_v<T>) return "whole numbers";
+    if constexpr (std::is_floating_point_v<T>) return "numbers";
+    return "texts";
+  }
+  template <class T>
+  void set(size_t row, const std::string& type, const T& value) {
+    found[row].type = type;
+    found[row].initial = flow_text(write(value));
+  }
+};
+
+}  // namespace config_detail
+
+/// Every field of a config, groups before their fields.
+template <class T>
+std::vector<FieldDescription> describe_fields(T config) {
+  config_detail::Describer describer;
+  config.fields(describer);
+  return describer.found;
 }
 
 }  // namespace fourm

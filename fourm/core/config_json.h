@@ -11,10 +11,10 @@ namespace config_detail {
 template <class T>
 Json to_json(T& value);
 
-struct JsonWriter {
+struct JsonWriter : FieldVisitor {
   Json object = Json::object();
-  template <class T>
-  void operator()(const char* key, T& value, const char* /*help*/, KeyRole = KeyRole::kFixed) {
+  template <class T, class... Rules>
+  void operator()(const char* key, T& value, const char* /*help*/, const Rules&...) {
     object[key] = to_json(value);
   }
 };

@@ -25,11 +25,11 @@ struct MaskingComponent {
   template <class Visitor>
   void fields(Visitor& v) {
     v("name", name, "what evaluations call it; empty = its number in the mixture", KeyRole::kChangeable);
-    v("weight", weight, "how often this component is drawn, relative to the others");
+    v("weight", weight, "how often this component is drawn, relative to the others", at_least(0));
     v("input", input, "modality -> Dirichlet alpha of its part of the input; 0 = never");
-    v("input_others", input_others, "alpha of the input modalities that are not named");
+    v("input_others", input_others, "alpha of the input modalities that are not named", at_least(0));
     v("target", target, "modality -> Dirichlet alpha of its part of the target; 0 = never");
-    v("target_others", target_others, "alpha of the target modalities that are not named");
+    v("target_others", target_others, "alpha of the target modalities that are not named", at_least(0));
     v("keep", keep,
       "sequence -> how much of it the input may keep: random (the default), all, or binary (all or none)");
   }
@@ -42,8 +42,8 @@ struct MaskingConfig {
 
   template <class Visitor>
   void fields(Visitor& v) {
-    v("input_tokens", input_tokens, "least and most tokens of an input; drawn uniformly");
-    v("target_tokens", target_tokens, "least and most tokens of a target");
+    v("input_tokens", input_tokens, "least and most tokens of an input; drawn uniformly", at_least(0));
+    v("target_tokens", target_tokens, "least and most tokens of a target", at_least(0));
     v("mixture", mixture, "ways of drawing budgets");
     v("redistribute", redistribute,
       "give what a modality cannot use to the others, so that budgets are used fully; the original loses it");

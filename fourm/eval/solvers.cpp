@@ -17,7 +17,7 @@ double rmse(double psnr) { return 255 * std::pow(10, -psnr / 20); }
 std::vector<SolverError> compare_solvers(const ImageTokenizer& tokenizer, const std::vector<StoredImage>& images,
                                          const std::vector<int64_t>& steps, int64_t reference, DecodeOptions options) {
   check(!images.empty(), "[compare_solvers] there are no images");
-  check(tokenizer.config().kind == TokenizerClass::kDiVae,
+  check(tokenizer.config().kind() == TokenizerClass::kDiVae,
         "this tokenizer has no diffusion decoder: nothing to compare");
   const InputConfig& input = tokenizer.input();
   const std::vector<TokenMap> tokens = tokenizer.encode(images);

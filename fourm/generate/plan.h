@@ -6,6 +6,7 @@
 #include <string>
 #include <vector>
 
+#include "fourm/core/config.h"
 #include "fourm/core/file.h"
 #include "fourm/modality/modality.h"
 
@@ -66,14 +67,14 @@ struct Target {
   template <class Visitor>
   void fields(Visitor& v) {
     v("modality", modality, "what to generate");
-    v("scheme", scheme, "maskgit, roar or autoregressive; by kind when empty");
-    v("tokens", tokens, "slots of a sequence, [S_1] included; 0 = the modality's own number, which grids always have");
-    v("steps", steps, "decoding steps (not for autoregressive)");
-    v("schedule", schedule, "cosine or linear: tokens a step (maskgit: cosine when empty; roar is always linear)");
-    v("temperature", temperature, "0 takes the most likely token");
+    v("scheme", scheme, "maskgit, roar or autoregressive; by kind when empty", OneOf{{"", "maskgit", "roar", "autoregressive"}});
+    v("tokens", tokens, "slots of a sequence, [S_1] included; 0 = the modality's own number, which grids always have", at_least(0));
+    v("steps", steps, "decoding steps (not for autoregressive)", at_least(1));
+    v("schedule", schedule, "cosine or linear: tokens a step (maskgit: cosine when empty; roar is always linear)", OneOf{{"", "cosine", "linear"}});
+    v("temperature", temperature, "0 takes the most likely token", at_least(0));
     v("temperature_schedule", temperature_schedule, "constant, linear or onex:MIN:POWER (not for autoregressive)");
     v("guidance", guidance, "guidance scale; 1 = none, below 0 pushes away from the conditions");
-    v("guidance_schedule", guidance_schedule, "constant or cosine (not for autoregressive)");
+    v("guidance_schedule", guidance_schedule, "constant or cosine (not for autoregressive)", OneOf{{"constant", "cosine"}});
     v("weights", weights, "weighted multimodal guidance instead of a scale: one weight a condition");
   }
 };
@@ -90,9 +91,9 @@ struct Plan {
     v("targets", targets, "the targets, in the order of generation");
     v("conditions", conditions, "inputs that guidance leaves out; default: every input");
     v("grow_conditions", grow_conditions, "finished grid targets become conditions of later ones");
-    v("top_k", top_k, "sample from the k most likely tokens; 0 = all");
-    v("top_k_share", top_k_share, "instead of top_k: sample from this share of the vocabulary; 0 = all");
-    v("top_p", top_p, "sample from the most likely tokens until their probability exceeds p; 0 = all");
+    v("top_k", top_k, "sample from the k most likely tokens; 0 = all", at_least(0));
+    v("top_k_share", top_k_share, "instead of top_k: sample from this share of the vocabulary; 0 = all", at_least(0));
+    v("top_p", top_p, "sample from the most likely tokens until their probability exceeds p; 0 = all", at_least(0));
   }
   Filter filter() const { return {top_k, top_k_share, top_p}; }
 };

@@ -22,6 +22,11 @@ const std::map<std::string, std::string, std::less<>>& kinds_of_words() {
 
 }  // namespace
 
+const std::vector<std::string>& image_kinds() {
+  static const std::vector<std::string> kinds{"rgb", "grey", "normal", "depth", "semseg", "mask", "features"};
+  return kinds;
+}
+
 std::optional<std::string> kind_in_name(std::string_view name) {
   std::optional<std::string> kind;
   std::string word;
@@ -40,8 +45,8 @@ std::optional<std::string> kind_in_name(std::string_view name) {
 }
 
 void check_kind(const std::string& kind, const std::string& origin) {
-  static const std::vector<std::string> kinds{"rgb", "grey", "normal", "depth", "semseg", "mask", "features"};
-  check(contains(kinds, kind), origin, " is '", printable(kind), "', expected one of ", join(kinds, ", "));
+  check(contains(image_kinds(), kind), origin, " is '", printable(kind), "', expected one of ",
+        join(image_kinds(), ", "));
 }
 
 }  // namespace fourm

@@ -5,8 +5,12 @@
 #include <optional>
 #include <string>
 #include <string_view>
+#include <vector>
 
 namespace fourm {
+
+/// What an image may hold (InputConfig::kind).
+const std::vector<std::string>& image_kinds();
 
 /// The InputConfig::kind that the words of a name stand for: "tok_normal@224" -> normal, "canny_edge" -> grey,
 /// "DINOv2-B14-global" -> features. Nothing when no word is known, or when words of different kinds occur.

@@ -41,15 +41,15 @@ struct Row {
 
   template <class Visitor>
   void fields(Visitor& v) {
-    v("kind", kind, "pixels, tokens, sequence or embeddings");
-    v("vocab_size", vocab_size, "number of token ids");
-    v("image_size", image_size, "pixels a side of the image behind the grid; 0 = the model's");
-    v("patch_size", patch_size, "pixels a side of the patch behind a token; 0 = the model's");
-    v("channels", channels, "channels of an image");
-    v("max_tokens", max_tokens, "most tokens of a sequence, or of tokens that are no grid over an image");
-    v("max_length", max_length, "decoder positions from here on become 0; 0 = max_tokens");
-    v("width", width, "numbers a vector, for embeddings");
-    v("positions", positions, "sincos2d, sincos1d or learned; default by kind");
+    v("kind", kind, "pixels, tokens, sequence or embeddings", OneOf{{"pixels", "tokens", "sequence", "embeddings"}});
+    v("vocab_size", vocab_size, "number of token ids", Range{0, 1 << 24});
+    v("image_size", image_size, "pixels a side of the image behind the grid; 0 = the model's", Range{0, 1 << 14});
+    v("patch_size", patch_size, "pixels a side of the patch behind a token; 0 = the model's", Range{0, 1 << 10});
+    v("channels", channels, "channels of an image", Range{0, 1 << 12});
+    v("max_tokens", max_tokens, "most tokens of a sequence, or of tokens that are no grid over an image", Range{0, 1 << 20});
+    v("max_length", max_length, "decoder positions from here on become 0; 0 = max_tokens", at_least(0));
+    v("width", width, "numbers a vector, for embeddings", Range{0, 1 << 16});
+    v("positions", positions, "sincos2d, sincos1d or learned; default by kind", OneOf{{"", "sincos2d", "sincos1d", "learned"}});
   }
 };
 
@@ -80,13 +80,6 @@ Modality from_row(const std::string& name, const Row& row, const std::string& or
   if (m.is_sequence() || is_row(m)) m.positions = PositionKind::kSinCos1d;
   if (!row.positions.empty()) m.positions = parse_enum(kPositions, row.positions, where + "positions");
   if (m.max_length == 0) m.max_length = m.max_tokens;
-  for (const auto& [key, value, limit] : {std::tuple{"vocab_size", m.vocab_size, int64_t{1} << 24},
-                                          {"image_size", m.image_size, int64_t{1} << 14},
-                                          {"patch_size", m.patch_size, int64_t{1} << 10},
-                                          {"channels", m.channels, int64_t{1} << 12},
-                                          {"max_tokens", m.max_tokens, int64_t{1} << 20},
-                                          {"width", m.width, int64_t{1} << 16}})
-    check(value >= 0 && value <= limit, where, key, " is ", value, ", expected 0 to ", limit);
   check(!is_row(m) || m.positions != PositionKind::kSinCos2d, where,
         "positions sincos2d need image_size and patch_size in place of max_tokens");
   check(!m.is_sequence() || m.positions != PositionKind::kSinCos2d, where, "positions sincos2d are for a grid, a ",
@@ -99,6 +92,8 @@ Modality from_row(const std::string& name, const Row& row, const std::string& or
 }
 
 }  // namespace
+
+std::vector<FieldDescription> describe_modality_keys() { return describe_fields(Row()); }
 
 int16_t Modality::id() const {
   unsigned char digest[SHA256_DIGEST_LENGTH];

@@ -63,4 +63,7 @@ class ModalityTable {
   std::map<std::string, Modality> rows_;
 };
 
+/// The keys of a modality in modalities.yaml.
+std::vector<FieldDescription> describe_modality_keys();
+
 }  // namespace fourm

@@ -178,14 +178,13 @@ Colour warm_cold(float t) {
 }  // namespace
 
 void InputConfig::validate(const std::string& origin) const {
-  check_kind(kind, origin + ": input.kind");
+  check_fields(*this, origin + ": input");
   check(near > 0 && far > near && std::isfinite(far) && depth_unit > 0, origin,
         ": input.near, far and depth_unit must be positive, far beyond near");
   check(depth_unit == 0.001 || standardise, origin, ": input.depth_unit is ", depth_unit,
         "; the unit is stated by the data set now: write `depth: {unit: ", depth_unit,
         "}` into its dataset.yaml and remove the key");
-  check(!has_features() || (features > 0 && features <= 1 << 16), origin, ": input.features is ", features,
-        ", expected 1 to 65536");
+  check(!has_features() || features > 0, origin, ": input.features is 0, expected 1 to 65536");
 }
 
 StoredImage decode_stored_image(const InputConfig& config, std::string_view bytes, const std::string& origin,

@@ -7,7 +7,9 @@
 #include <variant>
 #include <vector>
 
+#include "fourm/core/config.h"
 #include "fourm/modality/depth.h"
+#include "fourm/modality/input_kind.h"
 #include "fourm/modality/known_pixels.h"
 
 namespace fourm {
@@ -21,15 +23,15 @@ struct InputConfig {
 
   template <class V>
   void fields(V& v) {
-    v("kind", kind, "rgb, grey, normal, depth, semseg, mask or features");
-    if (kind == "depth") {
+    v("kind", kind, "what an image holds", OneOf{image_kinds()});
+    if (v.applies(kind == "depth")) {
       v("depth_unit", depth_unit, "of older configurations; the unit is stated by the data set (docs/data.md)");
       v("near", near, "metres that become -1 on the log scale");
       v("far", far, "metres that become 1");
       v("standardise", standardise, "instead: minus mean, over deviation, of the middle 80 % of each image");
     }
-    if (kind == "semseg") v("label_offset", label_offset, "added to stored labels, modulo 256 (COCO: 1)");
-    if (kind == "features") v("features", features, "numbers a position");
+    if (v.applies(kind == "semseg")) v("label_offset", label_offset, "added to stored labels, modulo 256 (COCO: 1)");
+    if (v.applies(kind == "features")) v("features", features, "numbers a position", Range{0, 1 << 16});
   }
   bool operator==(const InputConfig&) const = default;
   bool has_labels() const { return kind == "semseg"; }

@@ -42,22 +42,10 @@ int64_t ModelConfig::mlp_hidden() const {
 }
 
 void ModelConfig::validate(const std::string& origin) const {
-  const auto within = [&](const char* key, int64_t value, int64_t low, int64_t high) {
-    check(value >= low && value <= high, origin, ": ", key, " is ", value, ", expected ", low, " to ", high);
-  };
-  within("dim", dim, 1, 1 << 16);
-  within("num_heads", num_heads, 1, 1 << 10);
-  within("encoder_depth", encoder_depth, 0, 1000);
-  within("decoder_depth", decoder_depth, 0, 1000);
-  within("image_size", image_size, 1, 1 << 14);
-  within("patch_size", patch_size, 1, 1 << 10);
-  within("num_register_tokens", num_register_tokens, 0, 1 << 12);
+  check_fields(*this, origin);
   check(dim % num_heads == 0, origin, ": num_heads (", num_heads, ") does not divide dim (", dim, ")");
   check(dim % 4 == 0, origin, ": dim (", dim, ") is not a multiple of 4, which the position table needs");
-  check(mlp_ratio > 0 && mlp_ratio <= 64, origin, ": mlp_ratio is ", mlp_ratio, ", expected 0 to 64");
   check(mlp_hidden() >= 1, origin, ": mlp_ratio (", mlp_ratio, ") leaves nothing of dim (", dim, ")");
-  check(act_layer == "SiLU" || act_layer == "GELU", origin, ": act_layer is ", printable(act_layer),
-        ", expected SiLU or GELU");
 }
 
 ModelConfig read_model_config(const fs::path& json) {

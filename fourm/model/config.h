@@ -5,6 +5,7 @@
 #include <string>
 #include <vector>
 
+#include "fourm/core/config.h"
 #include "fourm/core/file.h"
 #include "fourm/io/safetensors.h"
 #include "fourm/modality/modality.h"
@@ -27,14 +28,14 @@ struct ModelConfig {
   void fields(Visitor& v) {
     v("domains_in", domains_in, "input modalities of the encoder");
     v("domains_out", domains_out, "output modalities of the decoder");
-    v("image_size", image_size, "pixels a side, for modalities without a size of their own");
-    v("patch_size", patch_size, "pixels a side of a patch, for the same modalities");
-    v("dim", dim, "width D");
-    v("encoder_depth", encoder_depth, "encoder blocks");
-    v("decoder_depth", decoder_depth, "decoder blocks");
-    v("num_heads", num_heads, "attention heads H");
-    v("mlp_ratio", mlp_ratio, "hidden width of the MLP over D; two thirds of it when gated");
-    v("act_layer", act_layer, "SiLU or GELU");
+    v("image_size", image_size, "pixels a side, for modalities without a size of their own", Range{1, 1 << 14});
+    v("patch_size", patch_size, "pixels a side of a patch, for the same modalities", Range{1, 1 << 10});
+    v("dim", dim, "width D", Range{1, 1 << 16});
+    v("encoder_depth", encoder_depth, "encoder blocks", Range{0, 1000});
+    v("decoder_depth", decoder_depth, "decoder blocks", Range{0, 1000});
+    v("num_heads", num_heads, "attention heads H", Range{1, 1 << 10});
+    v("mlp_ratio", mlp_ratio, "hidden width of the MLP over D; two thirds of it when gated", Range{1e-3, 64});
+    v("act_layer", act_layer, "activation of the MLP", OneOf{{"SiLU", "GELU"}});
     v("norm_bias", norm_bias, "learned bias in LayerNorm");
     v("qkv_bias", qkv_bias, "bias in query, key and value projections");
     v("proj_bias", proj_bias, "bias in attention output projections");
@@ -43,7 +44,7 @@ struct ModelConfig {
     v("qk_norm", qk_norm, "LayerNorm on queries and keys of each head");
     v("decoder_causal_mask", decoder_causal_mask, "decoder tokens attend to earlier ones only");
     v("decoder_sep_mask", decoder_sep_mask, "decoder tokens attend to their own modality only");
-    v("num_register_tokens", num_register_tokens, "learned tokens before the encoder's");
+    v("num_register_tokens", num_register_tokens, "learned tokens before the encoder's", Range{0, 1 << 12});
     v("share_modality_embeddings", share_modality_embeddings, "one modality embedding for encoder and decoder");
   }
 

@@ -112,7 +112,7 @@ NamedTensors run_divae(const fs::path& folder, const Json& json, const std::stri
       options.solver = json_get<std::string>(run, "scheduler", origin);
       options.steps = json_get<int64_t>(run, "steps", origin);
       if (options.solver == "ddim") options.spacing = json_get<std::string>(run, "mode", origin);
-      options.validate();
+      check_fields(options, "the decoder's options");
       const bool given = json_get<std::string>(run, "cond", origin) == "tokens_in";
       const auto fresh = [&](int64_t step) { return read_tensor(inputs, name + ".step_noise")[step]; };
       out.emplace_back(name + ".timesteps", at::tensor(time_steps(schedule, options), at::kLong));

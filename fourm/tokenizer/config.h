@@ -25,19 +25,19 @@ struct TokenizerPreset {
 
   template <class V>
   void fields(V& v) {
-    v("kind", kind, "vit_encoder, vit_decoder or unet_patched");
-    if (kind.empty() || kind.starts_with("vit")) {
-      v("dim_tokens", dim_tokens, "ViT: width");
-      v("depth", depth, "ViT: blocks");
-      v("num_heads", num_heads, "ViT: heads");
-      v("mlp_ratio", mlp_ratio, "ViT: hidden width over width");
+    v("kind", kind, "architecture", OneOf{{"vit_encoder", "vit_decoder", "unet_patched"}});
+    if (v.applies(!kind.starts_with("unet"))) {
+      v("dim_tokens", dim_tokens, "ViT: width", Range{4, 1 << 14});
+      v("depth", depth, "ViT: blocks", Range{0, 1000});
+      v("num_heads", num_heads, "ViT: heads", Range{1, 1 << 14});
+      v("mlp_ratio", mlp_ratio, "ViT: hidden width over width", Range{1e-3, 64});
     }
-    if (kind.empty() || kind.starts_with("unet")) {
-      v("patch_size", patch_size, "UNet: pixels folded into channels, per side");
-      v("model_channels", model_channels, "UNet: base width, a multiple of 32");
-      v("num_res_blocks", num_res_blocks, "UNet: residual blocks a level");
+    if (v.applies(!kind.starts_with("vit"))) {
+      v("patch_size", patch_size, "UNet: pixels folded into channels, per side", Range{1, 1 << 8});
+      v("model_channels", model_channels, "UNet: base width, a multiple of 32", Range{32, 1 << 14});
+      v("num_res_blocks", num_res_blocks, "UNet: residual blocks a level", Range{1, 100});
       v("attention_resolutions", attention_resolutions, "UNet: downsampling factors with attention");
-      v("channel_mult", channel_mult, "UNet: width of each level over the base width");
+      v("channel_mult", channel_mult, "UNet: width of each level over the base width", Range{1, 64});
     }
   }
 };
@@ -48,7 +48,7 @@ bool is_diffusion(const std::string& dec_type);
 enum class TokenizerClass { kVq, kVqVae, kDiVae };  ///< no decoder; deterministic decoder; diffusion decoder
 
 struct TokenizerConfig {
-  TokenizerClass kind = TokenizerClass::kVqVae;
+  bool has_decoder = true;  ///< false: tokens cannot be decoded; known from the weights, not a key
   int64_t image_size = 224;
   std::optional<int64_t> image_size_enc, image_size_dec, patch_size_dec, n_labels;
   int64_t n_channels = 3, patch_size = 16;
@@ -69,49 +69,52 @@ struct TokenizerConfig {
   std::map<std::string, TokenizerPreset> presets;
   std::optional<InputConfig> input;
 
-  /// The keys of the class `kind`.
+  TokenizerClass kind() const {
+    if (!has_decoder) return TokenizerClass::kVq;
+    return is_diffusion(dec_type) ? TokenizerClass::kDiVae : TokenizerClass::kVqVae;
+  }
+
+  /// The keys of the class kind().
   template <class V>
   void fields(V& v) {
-    v("image_size", image_size, "image size of the position tables, in pixels per side");
-    v("image_size_enc", image_size_enc, "the same, for the encoder only");
-    v("n_channels", n_channels, "input channels; with n_labels the width of the class embedding");
-    v("n_labels", n_labels, "number of classes when the input is a label map");
+    v("image_size", image_size, "image size of the position tables, in pixels per side", Range{1, 1 << 16});
+    v("image_size_enc", image_size_enc, "the same, for the encoder only", Range{1, 1 << 16});
+    v("n_channels", n_channels, "input channels; with n_labels the width of the class embedding", Range{1, 1 << 16});
+    v("n_labels", n_labels, "number of classes when the input is a label map", Range{1, 1 << 16});
     v("enc_type", enc_type, "a ViT preset (vit_b_enc, ...) or an MLP such as BottleneckMLP/B_6-Wi_1024");
     v("patch_proj", patch_proj, "false: the input is a feature map of one vector a token");
     v("post_mlp", post_mlp, "a tanh MLP after the blocks");
-    v("patch_size", patch_size, "pixels a token, per side");
-    v("quant_type", quant_type, "lucid (EMA codebook) or memcodes (learned codes)");
-    v("codebook_size", codebook_size, "number of codes");
-    v("num_codebooks", num_codebooks, "tokens a position");
-    v("latent_dim", latent_dim, "width of the quantised vectors");
+    v("patch_size", patch_size, "pixels a token, per side", Range{1, 1 << 10});
+    v("quant_type", quant_type, "lucid: codebook of running averages; memcodes: learned codes", OneOf{{"lucid", "memcodes"}});
+    v("codebook_size", codebook_size, "number of codes", Range{1, 1 << 24});
+    v("num_codebooks", num_codebooks, "tokens a position", Range{1, 1 << 10});
+    v("latent_dim", latent_dim, "width of the quantised vectors", Range{1, 1 << 14});
     v("norm_codes", norm_codes, "compare by cosine similarity instead of distance");
     v("norm_latents", norm_latents, "scale latents to unit length first");
-    v("ema_decay", ema_decay, "decay of the codebook's running averages");
+    v("ema_decay", ema_decay, "decay of the codebook's running averages", Range{0, 1});
     v("threshold_ema_dead_code", threshold_ema_dead_code,
       "codes used less than this in a step's batch are restarted; 0: never");
-    v("code_replacement_policy", code_replacement_policy, "batch_random or linde_buzo_gray");
+    v("code_replacement_policy", code_replacement_policy, "how unused codes are restarted", OneOf{{"batch_random", "linde_buzo_gray"}});
     v("commitment_weight", commitment_weight, "weight of the commitment loss");
     v("kmeans_init", kmeans_init, "initialise the codebook by k-means on the first micro-batch");
     v("undo_std", undo_std, "the input is standardised by ImageNet's mean and deviation: undo it");
-    if (kind != TokenizerClass::kVq) {
+    if (v.applies(has_decoder)) {
       v("dec_type", dec_type, "decoder: a ViT preset, an MLP, or unet_patched (diffusion)");
-      kind = is_diffusion(dec_type) ? TokenizerClass::kDiVae : TokenizerClass::kVqVae;
-      v("image_size_dec", image_size_dec, "image size of the decoder's position table, in pixels per side");
+      v("image_size_dec", image_size_dec, "image size of the decoder's position table, in pixels per side", Range{1, 1 << 16});
     }
-    if (kind == TokenizerClass::kVqVae) {
-      v("patch_size_dec", patch_size_dec, "pixels a token in the output, per side");
+    if (v.applies(kind() == TokenizerClass::kVqVae)) {
+      v("patch_size_dec", patch_size_dec, "pixels a token in the output, per side", Range{1, 1 << 10});
       v("out_conv", out_conv, "two ConvNeXt blocks on the output image");
     }
-    if (kind == TokenizerClass::kDiVae) {
-      v("num_train_timesteps", num_train_timesteps, "number of diffusion time steps in training");
-      v("cls_free_guidance_dropout", cls_free_guidance_dropout,
-        "probability of dropping the condition in training (classifier-free guidance)");
+    if (v.applies(kind() == TokenizerClass::kDiVae)) {
+      v("num_train_timesteps", num_train_timesteps, "number of diffusion time steps in training", Range{1, 1 << 20});
+      v("cls_free_guidance_dropout", cls_free_guidance_dropout, "probability of dropping the condition in training (classifier-free guidance)", Range{0, 1});
       v("masked_cfg", masked_cfg, "drop only a part of the condition");
-      v("masked_cfg_low", masked_cfg_low, "minimum number of tokens kept then");
+      v("masked_cfg_low", masked_cfg_low, "minimum number of tokens kept then", at_least(0));
       v("masked_cfg_high", masked_cfg_high, "maximum number of tokens kept then (0: none); unset: all");
       v("beta_schedule", beta_schedule, "linear, scaled_linear, squaredcos_cap_v2, sigmoid or shifted_cosine:S");
       v("prediction_type", prediction_type,
-        "what the decoder predicts: sample, epsilon, v_prediction or v_prediction-epsilon_loss");
+        "what the decoder predicts", OneOf{{"sample", "epsilon", "v_prediction", "v_prediction-epsilon_loss"}});
       v("clip_sample", clip_sample, "clamp the predicted image to [-1, 1]");
       v("thresholding", thresholding, "dynamic thresholding of the predicted image (in effect a clamp to [-1, 1])");
       v("zero_terminal_snr", zero_terminal_snr, "zero terminal SNR: the last time step is pure noise");

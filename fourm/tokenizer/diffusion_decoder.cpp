@@ -67,7 +67,7 @@ Tensor DiffusionDecoder::sample(const Tensor& latents, const DecodeOptions& opti
 }
 
 Tensor DiffusionDecoder::operator()(const FeatureMap& features, const DecodeOptions& options) const {
-  options.validate();
+  check_fields(options, "the decoder's options");
   const TokenGrid grid = features.grid;
   const int64_t tokens = std::lcm(unet_.multiple(), patch_) / patch_;
   const auto missing = [&](int64_t n) { return (tokens - n % tokens) % tokens; };

@@ -27,17 +27,6 @@ constexpr double kImageBegins = -2.5, kNoiseEnds = 3;
 
 }  // namespace
 
-void DecodeOptions::validate() const {
-  const auto one_of = [](const char* key, const std::string& value, const std::vector<std::string>& names) {
-    check(contains(names, value), key, " is '", printable(value), "', expected ", join(names, ", "));
-  };
-  one_of("solver", solver, {"dpm++", "ddim", "ddpm"});
-  one_of("spacing", spacing, {"auto", "trailing", "leading", "linspace", "logsnr"});
-  check(steps > 0 && steps <= 10000, "steps is ", steps, ", expected 1 to 10000");
-  check(eta >= 0 && eta <= 1, "eta is ", eta, ", expected 0 to 1");
-  check(tile >= 0 && tile <= 65536, "tile is ", tile, ", expected 0 to 65536 pixels");
-}
-
 Prediction parse_prediction(const std::string& name) {
   if (name == "sample") return Prediction::kSample;
   if (name == "epsilon") return Prediction::kNoise;

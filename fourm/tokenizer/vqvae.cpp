@@ -46,8 +46,8 @@ Tokenizer::Tokenizer(TokenizerConfig config, ParameterSource& source)
     encoder_ = std::make_unique<VitEncoder>(scope["encoder"], config_);
   quant_proj_ = Linear::convolution(scope["quant_proj"], {config_.latent_dim, encoder_->width(), 1, 1});
   quantizer_ = make_quantizer(scope["quantize"], config_);
-  if (config_.kind == TokenizerClass::kVq) return;
-  if (config_.kind == TokenizerClass::kDiVae) {  // its input are the quantised vectors without a projection
+  if (config_.kind() == TokenizerClass::kVq) return;
+  if (config_.kind() == TokenizerClass::kDiVae) {  // its input are the quantised vectors without a projection
     decoder_ = std::make_unique<DiffusionDecoder>(scope["decoder"], config_);
     return;
   }

@@ -118,12 +118,21 @@ class ClipTraining : public Objective {
 
 }  // namespace
 
-Outcome train_clip(const ClipRecipe& recipe, const StopToken& stop) {
+ClipRecipe resolved(const ClipRecipe& recipe) {
+  check_fields(recipe, "the recipe");
+  check_training(recipe.training);
   check(!recipe.out.empty(), "the recipe names no run folder: set 'out'");
   check(!recipe.data.empty(), "the recipe names no data set: set 'data'");
   check(!recipe.text_tokenizer.empty(), "the recipe names no text tokenizer: set 'text_tokenizer'");
-  check(recipe.batch > 1 && recipe.eval_samples > 0, "batch should be at least 2, eval_samples at least 1");
+  check_there("data", recipe.data);
+  check_there("eval_data", recipe.eval_data);
+  check_there("text_tokenizer", recipe.text_tokenizer);
   recipe.model.validate("the recipe's 'model'");
+  return recipe;
+}
+
+Outcome train_clip(const ClipRecipe& given, const StopToken& stop) {
+  const ClipRecipe recipe = resolved(given);
   ClipTraining objective(recipe);
   return train(objective, recipe, stop);
 }

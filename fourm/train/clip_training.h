@@ -21,13 +21,16 @@ struct ClipRecipe {
     v("eval_data", eval_data, "held-out data set; empty = no evaluation", KeyRole::kChangeable);
     v("text_tokenizer", text_tokenizer, "tokenizer.json of the captions", KeyRole::kChangeable);
     v("seed", seed, "of weights, order, choice of captions and flips");
-    v("batch", batch, "pairs a micro-batch, which are told from each other; more are harder and teach more");
-    v("eval_samples", eval_samples, "samples of an evaluation, each with its longest caption", KeyRole::kChangeable);
+    v("batch", batch, "pairs of image and text in a micro-batch; each is contrasted with all others", at_least(2));
+    v("eval_samples", eval_samples, "samples of an evaluation, each with its longest caption", KeyRole::kChangeable, at_least(1));
     v("flip", flip, "mirror half of the images, and left and right in their captions");
     v("model", model, "image and text encoder");
     v("training", training, "the loop");
   }
 };
+
+/// The recipe, once all of it is checked that can be checked without reading data.
+ClipRecipe resolved(const ClipRecipe& recipe);
 
 /// Trains and leaves the model in OUT/model.
 Outcome train_clip(const ClipRecipe& recipe, const StopToken& stop = {});

@@ -13,11 +13,11 @@ struct OptimizerConfig {
 
   template <class Visitor>
   void fields(Visitor& v) {
-    v("beta1", beta1, "decay of the mean of gradients");
-    v("beta2", beta2, "decay of the mean of squared gradients");
-    v("epsilon", epsilon, "added to the root of the latter");
-    v("weight_decay", weight_decay, "decoupled weight decay; norms, biases and layer scales have none");
-    v("clip_norm", clip_norm, "gradients longer than this in all are scaled down to it; 0 = never");
+    v("beta1", beta1, "decay of the mean of gradients", Range{0, 1});
+    v("beta2", beta2, "decay of the mean of squared gradients", Range{0, 1});
+    v("epsilon", epsilon, "added to the root of the latter", at_least(0));
+    v("weight_decay", weight_decay, "decoupled weight decay; norms, biases and layer scales have none", at_least(0));
+    v("clip_norm", clip_norm, "gradients longer than this in all are scaled down to it; 0 = never", at_least(0));
   }
 };
 
@@ -32,26 +32,26 @@ struct TrainingConfig {
 
   template <class Visitor>
   void fields(Visitor& v) {
-    v("steps", steps, "optimizer steps of the run", KeyRole::kChangeable);
-    v("accumulate", accumulate, "micro-batches a step");
+    v("steps", steps, "optimizer steps of the run", KeyRole::kChangeable, at_least(1));
+    v("accumulate", accumulate, "micro-batches a step", at_least(1));
     v("precision", precision,
       "of matrix products: f32, bf16 (weights stay float32), or auto: that of the run so far; in a new run bf16 where "
       "the "
-      "processor has instructions for it, else f32");
+      "processor has instructions for it, else f32", OneOf{{"auto", "f32", "bf16"}});
     v("schedule", schedule, "learning rate");
     v("optimizer", optimizer, "AdamW");
     v("ema_decay", ema_decay,
-      "keep an average of weights and codebooks, which is evaluated and saved as the model; 0 = none");
+      "keep an average of weights and codebooks, which is evaluated and saved as the model; 0 = none", Range{0, 1});
     v("skip_non_finite", skip_non_finite,
       "a step whose loss or gradient is not finite changes no weights, and the run goes on; false: it is an error",
       KeyRole::kChangeable);
-    v("log_every", log_every, "steps between records of the training loss", KeyRole::kChangeable);
-    v("evaluate_every", evaluate_every, "steps between evaluations; 0 = only at the end", KeyRole::kChangeable);
-    v("checkpoint_every", checkpoint_every, "steps between checkpoints; 0 = only at the end", KeyRole::kChangeable);
-    v("keep_checkpoints", keep_checkpoints, "newest checkpoints that are kept", KeyRole::kChangeable);
+    v("log_every", log_every, "steps between records of the training loss", KeyRole::kChangeable, at_least(1));
+    v("evaluate_every", evaluate_every, "steps between evaluations; 0 = only at the end", KeyRole::kChangeable, at_least(0));
+    v("checkpoint_every", checkpoint_every, "steps between checkpoints; 0 = only at the end", KeyRole::kChangeable, at_least(0));
+    v("keep_checkpoints", keep_checkpoints, "newest checkpoints that are kept", KeyRole::kChangeable, at_least(1));
     v("threads", threads,
       "processor threads that the program uses; 0 = all. Part of what makes a run repeatable bit for bit",
-      KeyRole::kChangeable);
+      KeyRole::kChangeable, at_least(0));
   }
 };
 

@@ -14,13 +14,6 @@ bool has_weight_decay(std::string_view name) {
 }
 
 AdamW::AdamW(const Parameters& parameters, const OptimizerConfig& config) : config_(config) {
-  const auto fraction = [](const char* key, double value) {
-    check(value >= 0 && value < 1, key, " is ", value, ", expected 0 or more and less than 1");
-  };
-  fraction("beta1", config.beta1);
-  fraction("beta2", config.beta2);
-  check(config.epsilon > 0 && config.weight_decay >= 0 && config.clip_norm >= 0,
-        "epsilon should be positive, weight_decay and clip_norm 0 or more");
   for (const auto& entry : parameters.entries()) {
     if (!entry.trained || !entry.value.requires_grad()) continue;
     const Tensor value = entry.value;

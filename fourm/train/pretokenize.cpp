@@ -82,7 +82,7 @@ class Pretokenizer {
  public:
   explicit Pretokenizer(const PretokenizeOptions& options)
       : o_(options), source_(Source::open(options.data, options.skip_broken ? &faults_ : nullptr)) {
-    check(o_.crops > 0 && o_.shard_size > 0, "crops and shard_size should be at least 1");
+    check_fields(o_, "the options");
     check(o_.workers > 0 && o_.worker >= 0 && o_.worker < o_.workers, "worker should be from 0 to workers - 1");
     open_tokenizers();
     check(!tokenizers_.empty(), o_.data, ": holds nothing that the tokenizers read");
@@ -180,7 +180,7 @@ class Pretokenizer {
       const int64_t patch = patches.begin()->second;
       patches.clear();
       for (const int64_t size : o_.pixels) {
-        check(size > 0 && size <= 1 << 14 && size % patch == 0, "pixels ", size, ": expected a multiple of the patch, ",
+        check(size % patch == 0, "pixels ", size, ": expected a multiple of the patch, ",
               patch);
         patches[static_cast<int>(size)] = patch;
       }

@@ -1,6 +1,7 @@
 // A data set of aligned files into shards of tokens (data/token_set.h), once, before training (paper section 2.1).
 #pragma once
 
+#include "fourm/core/config.h"
 #include "fourm/data/crop.h"
 
 namespace fourm {
@@ -16,6 +17,19 @@ struct PretokenizeOptions {
   std::vector<int64_t> pixels{};    ///< sizes of rgb@SIZE; empty: those of tok_rgb, else the largest of any tokenizer
   bool skip_broken = false;         ///< leaves out samples with a broken file, and lists them at the end
   int64_t worker = 0, workers = 1;  ///< this one makes every `workers`-th shard, from the shard `worker` on
+
+  template <class Visitor>
+  void fields(Visitor& v) {
+    v("crops", crops, "of each sample: the middle one, then random ones", at_least(1));
+    v("min_crop_scale", crop.min_scale, "least part of the image's area in a random crop", Range{0.01, 1});
+    v("flip", crop.flip, "how often a random crop is mirrored", Range{0, 1});
+    v("seed", seed, "of the random crops");
+    v("shard_size", shard_size, "samples a shard", at_least(1));
+    v("pixels", pixels,
+      "sizes of rgb@SIZE, separated by commas; default: those of tok_rgb, else the largest of the tokenizers",
+      Range{1, 1 << 14});
+    v("skip_broken", skip_broken, "leave out samples with a broken file and list them at the end");
+  }
 };
 
 /// Writes OUT/MODALITY/shard-00000.tar, ... with the tokens of every tokenizer, pixels of rgb, crop settings, and texts,

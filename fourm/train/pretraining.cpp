@@ -161,7 +161,6 @@ class Pretraining : public Objective {
         reader_(open_sets(), config.seed, config.repeat_buffer),
         model_(start_model(config, table_)),
         batches_([this](int64_t index) { return draw_batch(index); }, kBatchesAhead) {
-    check(config.batch > 0 && config.eval_samples > 0, "batch and eval_samples should be at least 1");
     model_.parameters().make_trainable(config.learn);
     note("training on ", counted(reader_.size(), "sample"), "; ", counted(model_.parameters().count(), "parameter"),
          ", ", model_.parameters().learning(), " of them learn");
@@ -417,7 +416,6 @@ PretrainConfig with_model(PretrainConfig config) {
 }
 
 PretrainConfig with_steps(PretrainConfig config) {
-  check(config.tokens >= 0 && config.warmup_tokens >= 0, "tokens and warmup_tokens should be 0 or more");
   const auto& masking = config.masking;
   check(masking.input_tokens.size() == 2 && masking.target_tokens.size() == 2,
         "masking.input_tokens and target_tokens should be two numbers each: least and most");
@@ -430,11 +428,33 @@ PretrainConfig with_steps(PretrainConfig config) {
   return config;
 }
 
-Outcome pretrain(const PretrainConfig& recipe, const StopToken& stop) {
+PretrainConfig resolved(const PretrainConfig& recipe) {
+  check_fields(recipe, "the recipe");
   const PretrainConfig config = with_model(with_steps(recipe));
   check(!config.out.empty(), "the recipe names no run folder: set 'out'");
   check(!config.text_tokenizer.empty(), "the recipe names no text tokenizer: set 'text_tokenizer'");
+  check_there("text_tokenizer", config.text_tokenizer);
+  check(config.data.empty() != config.mixture.empty(),
+        config.data.empty() ? "the recipe names no data: set 'data' or 'mixture'"
+                            : "the recipe has both 'data' and 'mixture'; give one of them");
+  check_there("data", config.data);
+  for (const TrainingSet& set : config.mixture) check_there("mixture", set.path);
+  check_there("eval_data", config.eval_data);
+  check_there("init", config.init);
   config.model.validate("the recipe's 'model'");
+  check_training(config.training);
+  const ModalityTable table = recipe_modalities(config);
+  const auto check_masking = [&](const SetRecipe& set) {
+    Masker(set.masking, table, set.inputs, set.targets, {}, config.model.image_size, config.model.patch_size);
+  };
+  if (config.mixture.empty()) check_masking(recipe_of_set(config, config.data));
+  for (const TrainingSet& set : config.mixture)
+    located("mixture: " + set.path + ": ", [&] { check_masking(recipe_of_set(config, set.path)); });
+  return config;
+}
+
+Outcome pretrain(const PretrainConfig& recipe, const StopToken& stop) {
+  const PretrainConfig config = resolved(recipe);
   Pretraining objective(config);
   return train(objective, config, stop);
 }

@@ -9,15 +9,10 @@
 namespace fourm {
 
 Schedule::Schedule(const ScheduleConfig& config, int64_t steps) : config_(config), steps_(steps) {
-  const std::vector<std::string> decays{"cosine", "linear", "constant"};
-  check(config.decay == "cosine" || config.decay == "linear" || config.decay == "constant", "decay is ",
-        printable(config.decay), ", expected cosine, linear or constant", did_you_mean(config.decay, decays));
-  check(std::isfinite(config.lr) && config.lr >= 0 && std::isfinite(config.lr_end) && config.lr_end >= 0, "lr is ",
-        config.lr, " and lr_end ", config.lr_end, ", expected 0 or more");
-  check(config.warmup_steps >= 0 && config.hold_steps >= 0 && config.warmup_steps <= steps &&
-            config.hold_steps <= steps - config.warmup_steps,
-        "warmup_steps (", config.warmup_steps, ") and hold_steps (", config.hold_steps,
-        ") should be at least 0 and fit into the ", steps, " steps of the run");
+  check_fields(config, "schedule");
+  check(config.warmup_steps <= steps && config.hold_steps <= steps - config.warmup_steps, "warmup_steps (",
+        config.warmup_steps, ") and hold_steps (", config.hold_steps, ") should fit into the ", steps,
+        " steps of the run");
 }
 
 double Schedule::operator()(int64_t step) const {

@@ -4,6 +4,8 @@
 #include <cstdint>
 #include <string>
 
+#include "fourm/core/config.h"
+
 namespace fourm {
 
 struct ScheduleConfig {
@@ -15,11 +17,11 @@ struct ScheduleConfig {
 
   template <class Visitor>
   void fields(Visitor& v) {
-    v("lr", lr, "peak learning rate");
-    v("lr_end", lr_end, "learning rate that the decay leads to");
-    v("warmup_steps", warmup_steps, "steps of linear warm-up; the last of them has the peak rate");
-    v("hold_steps", hold_steps, "steps at the peak rate between warm-up and decay");
-    v("decay", decay, "cosine, linear or constant (no decay)");
+    v("lr", lr, "peak learning rate", at_least(0));
+    v("lr_end", lr_end, "learning rate that the decay leads to", at_least(0));
+    v("warmup_steps", warmup_steps, "steps of linear warm-up; the last of them has the peak rate", at_least(0));
+    v("hold_steps", hold_steps, "steps at the peak rate between warm-up and decay", at_least(0));
+    v("decay", decay, "how the rate falls; constant: it does not", OneOf{{"cosine", "linear", "constant"}});
   }
 };
 

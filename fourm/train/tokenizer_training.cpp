@@ -353,7 +353,10 @@ ReconstructionReport evaluate_tokenizer(const ImageTokenizer& tokenizer, const s
   return report;
 }
 
-Outcome train_tokenizer(const TokenizerRecipe& given, const StopToken& stop) {
+TokenizerRecipe resolved(const TokenizerRecipe& given) {
+  check_fields(given, "the recipe");
+  check_training(given.training);
+  check_there("start_from", given.start_from);
   TokenizerRecipe recipe = given;
   if (!recipe.start_from.empty()) {
     const auto stated = recipe.tokenizer.input;
@@ -367,18 +370,23 @@ Outcome train_tokenizer(const TokenizerRecipe& given, const StopToken& stop) {
       recipe.tokenizer.image_input(recipe.start_from.empty() ? "" : name_in_path(recipe.start_from));
   check(!recipe.out.empty(), "the recipe names no run folder: set 'out'");
   check(!recipe.data.empty(), "the recipe names no images: set 'data'");
-  check(recipe.batch > 0 && recipe.crops >= 0 && recipe.eval_crops > 0 && recipe.eval_images >= 0,
-        "batch and eval_crops must be positive, crops and eval_images not negative");
+  check_there("data", recipe.data);
+  check_there("eval_data", recipe.eval_data);
   crop_options(recipe);
   std::vector<int64_t> sizes = recipe.sizes;
   check(sizes.empty() || recipe.crops == 0, "several 'sizes' need crops = 0: squares are then cut at each visit");
   sizes.push_back(recipe.size);
   for (const int64_t size : sizes)
-    check(size > 0 && size <= 4096 && size % recipe.tokenizer.patch_size == 0, "the size ", size,
-          " is not a multiple of patch_size ", recipe.tokenizer.patch_size, " (at most 4096)");
+    check(size % recipe.tokenizer.patch_size == 0, "the size ", size, " is not a multiple of patch_size ",
+          recipe.tokenizer.patch_size);
   // Feature maps have their own size.
   if (!recipe.start_from.empty() && !recipe.tokenizer.input->has_features())
     recipe.tokenizer = resized(recipe.tokenizer, recipe.sizes.empty() ? recipe.size : std::ranges::max(recipe.sizes));
+  return recipe;
+}
+
+Outcome train_tokenizer(const TokenizerRecipe& given, const StopToken& stop) {
+  const TokenizerRecipe recipe = resolved(given);
   TokenizerTraining objective(recipe);
   return train(objective, recipe, stop);
 }

@@ -221,20 +221,28 @@ class Trainer {
 }  // namespace
 
 std::string resolve_precision(const std::string& asked, const std::optional<std::string>& begun, bool bf16_fast) {
-  check(asked == "auto" || asked == "f32" || asked == "bf16", "training.precision is ", printable(asked),
-        ", expected f32, bf16 or auto");
   const std::string precision = asked != "auto" ? asked : begun.value_or(bf16_fast ? "bf16" : "f32");
   warn_of_slow_precision("training.precision", precision, bf16_fast,
                          asked == "auto" ? "with which the run began; " : "");
   return precision;
 }
 
+void check_training(const TrainingConfig& config) {
+  check_fields(config, "training");
+  check(config.optimizer.beta1 < 1 && config.optimizer.beta2 < 1 && config.optimizer.epsilon > 0,
+        "training.optimizer: beta1 and beta2 should be less than 1, epsilon more than 0");
+  Schedule(config.schedule, config.steps);
+}
+
+void check_there(const char* key, const std::string& path) {
+  std::error_code ignored;
+  check(path.empty() || path.find_first_of("{[") != std::string::npos || fs::exists(path, ignored), path,
+        ": no such file or folder; it is '", key, "' of the recipe");
+}
+
 Outcome train(Objective& objective, const TrainingConfig& config, const RunRecipe& recipe, const fs::path& folder,
               const StopToken& stop) {
-  check(config.steps > 0 && config.accumulate > 0 && config.log_every > 0 && config.keep_checkpoints > 0,
-        "steps, accumulate, log_every and keep_checkpoints should be at least 1");
-  check(config.evaluate_every >= 0 && config.checkpoint_every >= 0 && config.threads >= 0,
-        "evaluate_every, checkpoint_every and threads should be 0 or more");
+  check_training(config);
   check(
       !config.skip_non_finite || objective.can_skip_steps(),
       "training.skip_non_finite: steps of this training cannot be skipped, since its codebook keeps what it has seen");

@@ -47,6 +47,12 @@ class Objective {
   virtual void save(const fs::path& folder) = 0;
 };
 
+/// Error on values of the training options that cannot be.
+void check_training(const TrainingConfig& config);
+
+/// Error where the path of a recipe's key leads nowhere. Empty paths and patterns of shards pass.
+void check_there(const char* key, const std::string& path);
+
 /// The precision that `training.precision` of a recipe means: for "auto" that which the run began with (`begun`), for a
 /// new run bf16 where the processor is fast at it (`bf16_fast`), else f32. Warns of bf16 where it is slow.
 std::string resolve_precision(const std::string& asked, const std::optional<std::string>& begun, bool bf16_fast);

@@ -15,8 +15,8 @@ struct SetMasking {
 
   template <class Visitor>
   void fields(Visitor& v) {
-    v("input_tokens", input_tokens, "least and most input tokens of a sample of this set");
-    v("target_tokens", target_tokens, "least and most target tokens of a sample of this set");
+    v("input_tokens", input_tokens, "least and most input tokens of a sample of this set", at_least(0));
+    v("target_tokens", target_tokens, "least and most target tokens of a sample of this set", at_least(0));
     v("mixture", mixture, "ways of drawing budgets for this set");
   }
 };
@@ -33,10 +33,10 @@ struct TrainingSet {
   template <class Visitor>
   void fields(Visitor& v) {
     v("path", path, "a folder or shards, as `data` of the recipe", KeyRole::kChangeable);
-    v("weight", weight, "how often this set is sampled, relative to the others (to a thousandth)");
+    v("weight", weight, "how often this set is sampled, relative to the others (to a thousandth)", at_least(0));
     v("domains_in", domains_in, "input modalities of this set; empty = those of the model");
     v("domains_out", domains_out, "target modalities of this set; empty = those of the model");
-    v("repeats", repeats, "as `repeats` of the recipe, for this set; null = the recipe's");
+    v("repeats", repeats, "as `repeats` of the recipe, for this set; null = the recipe's", at_least(1));
     v("aligned_captions", aligned_captions, "as `aligned_captions` of the recipe, for this set; null = the recipe's");
     v("masking", masking, "what this set changes of the recipe's masking");
   }

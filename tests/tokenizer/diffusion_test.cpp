@@ -13,7 +13,6 @@ namespace {
 
 TokenizerConfig small_divae() {
   TokenizerConfig c;
-  c.kind = TokenizerClass::kDiVae;
   c.image_size = 32;
   c.patch_size = 8;
   c.codebook_size = 32;
@@ -274,7 +273,7 @@ TEST(DiffusionDecoder, LearnsToDecodeABatch) {
 TEST(DiffusionConfig, TheDecoderNameTellsTheClass) {
   TokenizerConfig c;
   read_config(parse_yaml("{dec_type: unet_patched, beta_schedule: linear, prediction_type: sample}", "x"), c, "x");
-  EXPECT_EQ(c.kind, TokenizerClass::kDiVae);
+  EXPECT_EQ(c.kind(), TokenizerClass::kDiVae);
   EXPECT_EQ(c.beta_schedule, "linear");
   EXPECT_EQ(tokenizer_config(parse_yaml("{beta_schedule: linear}", "x"), "x").dec_type, "unet_patched");
   c.n_labels = 5;
@@ -291,7 +290,7 @@ TEST(DiffusionConfig, TensorsTellTheClassToo) {
   for (const char* key : {"dec_type", "beta_schedule"}) config.erase(key);
   write_json(folder / "config.json", config);
   const TokenizerConfig read = TokenizerFiles::open(folder).config;
-  EXPECT_EQ(read.kind, TokenizerClass::kDiVae);
+  EXPECT_EQ(read.kind(), TokenizerClass::kDiVae);
   EXPECT_EQ(read.prediction_type, "sample");
 }
 

@@ -1,0 +1,57 @@
+// fourm config
+#include "cli/config_reference.h"
+
+#include <iostream>
+
+#include "cli/verbs.h"
+#include "fourm/core/config.h"
+#include "fourm/core/strings.h"
+#include "fourm/generate/plan.h"
+#include "fourm/modality/modality.h"
+#include "fourm/train/clip_training.h"
+#include "fourm/train/pretraining.h"
+#include "fourm/train/tokenizer_training.h"
+
+namespace fourm {
+namespace {
+
+std::string cell(const std::string& text) { return text.empty() ? "" : "`" + text + "`"; }
+
+// A group of fields (`training`) is a row without type and default.
+std::string table(const std::vector<FieldDescription>& fields) {
+  std::string text = "| key | meaning | type | default | allowed |\n|---|---|---|---|---|\n";
+  for (const auto& field : fields) {
+    const std::string initial = field.initial == "\"\"" ? "" : field.initial;
+    text += concat("| `", field.path, "`", field.changeable ? " *" : "", " | ", field.help, " | ", field.type, " | ",
+                   cell(initial), " | ", field.allowed, " |\n");
+  }
+  return text + "\n";
+}
+
+}  // namespace
+
+std::string config_reference() {
+  return concat(
+      "# Configuration\n\n"
+      "Every key of every file that the program reads, as `fourm config` prints it. Keys in a recipe may also be given "
+      "after it on the command line: `fourm pretrain RECIPE.yaml training.steps=100`. A key marked * may have another "
+      "value when a run goes on; any other change needs a new run folder. `mixture[]` is an item of a list, `NAME` a "
+      "name of your choice. `--print-config` prints a recipe with every key, `--dry-run` checks it.\n\n"
+      "## Pre-training\n\n`fourm pretrain RECIPE.yaml` ([training.md](training.md)).\n\n",
+      table(describe_fields(PretrainConfig())),
+      "## Tokenizers\n\n`fourm tokenizer train RECIPE.yaml` ([tokenizers.md](tokenizers.md)).\n\n",
+      table(describe_fields(TokenizerRecipe())),
+      "## Image-text models\n\n`fourm clip train RECIPE.yaml` ([training.md](training.md)).\n\n",
+      table(describe_fields(ClipRecipe())),
+      "## Plans\n\n`fourm generate --plan FILE` ([generation.md](generation.md)).\n\n", table(describe_fields(Plan())),
+      "## Modalities\n\nThe keys of a modality in `modalities.yaml` ([modalities.md](modalities.md)).\n\n",
+      table(describe_modality_keys()));
+}
+
+void add_config(CLI::App& program) {
+  auto* verb = program.add_subcommand("config", "Print every key of recipes, plans and modalities (Markdown)");
+  verb->footer("Example:\n  fourm config > configuration.md");
+  verb->callback([] { std::cout << config_reference(); });
+}
+
+}  // namespace fourm
