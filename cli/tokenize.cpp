@@ -19,7 +19,7 @@ void add_tokenize(CLI::App& program) {
       ->transform(model_path())
       ->required();
   verb->add_option("--out", options->out, "folder to write")->required();
-  add_config_options(*verb, *options, "", "");
+  add_config_options(*verb, *options, "", "Options");
   verb->add_option("--worker", *worker, "K/N: make every N-th shard from shard K on; run K = 0 to N - 1")
       ->capture_default_str();
   verb->footer(
