@@ -46,7 +46,9 @@ struct OptionAdder : FieldVisitor {
   }
 
  private:
-  static void restrict_to(CLI::Option& option, const Range& range) { option.check(CLI::Range(range.least, range.most)); }
+  static void restrict_to(CLI::Option& option, const Range& range) {
+    option.check(CLI::Range(range.least, range.most));
+  }
   static void restrict_to(CLI::Option& option, const OneOf& texts) { option.check(CLI::IsMember(texts.values)); }
   static void restrict_to(CLI::Option&, KeyRole) {}
 };

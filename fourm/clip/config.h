@@ -26,7 +26,8 @@ struct ClipConfig {
     v("text_width", text_width, "width of the text encoder", Range{4, 1 << 12});
     v("text_depth", text_depth, "its blocks", Range{0, 100});
     v("text_heads", text_heads, "its attention heads", Range{1, 1 << 12});
-    v("max_tokens", max_tokens, "longest text in tokens, its end token included; the rest is cut off", Range{1, 1 << 12});
+    v("max_tokens", max_tokens, "longest text in tokens, its end token included; the rest is cut off",
+      Range{1, 1 << 12});
     v("mlp_ratio", mlp_ratio, "hidden width of the MLPs over the width of their encoder", Range{1e-3, 64});
   }
 

@@ -67,14 +67,18 @@ struct Target {
   template <class Visitor>
   void fields(Visitor& v) {
     v("modality", modality, "what to generate");
-    v("scheme", scheme, "maskgit, roar or autoregressive; by kind when empty", OneOf{{"", "maskgit", "roar", "autoregressive"}});
-    v("tokens", tokens, "slots of a sequence, [S_1] included; 0 = the modality's own number, which grids always have", at_least(0));
+    v("scheme", scheme, "maskgit, roar or autoregressive; by kind when empty",
+      OneOf{{"", "maskgit", "roar", "autoregressive"}});
+    v("tokens", tokens, "slots of a sequence, [S_1] included; 0 = the modality's own number, which grids always have",
+      at_least(0));
     v("steps", steps, "decoding steps (not for autoregressive)", at_least(1));
-    v("schedule", schedule, "cosine or linear: tokens a step (maskgit: cosine when empty; roar is always linear)", OneOf{{"", "cosine", "linear"}});
+    v("schedule", schedule, "cosine or linear: tokens a step (maskgit: cosine when empty; roar is always linear)",
+      OneOf{{"", "cosine", "linear"}});
     v("temperature", temperature, "0 takes the most likely token", at_least(0));
     v("temperature_schedule", temperature_schedule, "constant, linear or onex:MIN:POWER (not for autoregressive)");
     v("guidance", guidance, "guidance scale; 1 = none, below 0 pushes away from the conditions");
-    v("guidance_schedule", guidance_schedule, "constant or cosine (not for autoregressive)", OneOf{{"constant", "cosine"}});
+    v("guidance_schedule", guidance_schedule, "constant or cosine (not for autoregressive)",
+      OneOf{{"constant", "cosine"}});
     v("weights", weights, "weighted multimodal guidance instead of a scale: one weight a condition");
   }
 };

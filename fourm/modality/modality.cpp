@@ -46,10 +46,12 @@ struct Row {
     v("image_size", image_size, "pixels a side of the image behind the grid; 0 = the model's", Range{0, 1 << 14});
     v("patch_size", patch_size, "pixels a side of the patch behind a token; 0 = the model's", Range{0, 1 << 10});
     v("channels", channels, "channels of an image", Range{0, 1 << 12});
-    v("max_tokens", max_tokens, "most tokens of a sequence, or of tokens that are no grid over an image", Range{0, 1 << 20});
+    v("max_tokens", max_tokens, "most tokens of a sequence, or of tokens that are no grid over an image",
+      Range{0, 1 << 20});
     v("max_length", max_length, "decoder positions from here on become 0; 0 = max_tokens", at_least(0));
     v("width", width, "numbers a vector, for embeddings", Range{0, 1 << 16});
-    v("positions", positions, "sincos2d, sincos1d or learned; default by kind", OneOf{{"", "sincos2d", "sincos1d", "learned"}});
+    v("positions", positions, "sincos2d, sincos1d or learned; default by kind",
+      OneOf{{"", "sincos2d", "sincos1d", "learned"}});
   }
 };
 

@@ -85,7 +85,8 @@ struct TokenizerConfig {
     v("patch_proj", patch_proj, "false: the input is a feature map of one vector a token");
     v("post_mlp", post_mlp, "a tanh MLP after the blocks");
     v("patch_size", patch_size, "pixels a token, per side", Range{1, 1 << 10});
-    v("quant_type", quant_type, "lucid: codebook of running averages; memcodes: learned codes", OneOf{{"lucid", "memcodes"}});
+    v("quant_type", quant_type, "lucid: codebook of running averages; memcodes: learned codes",
+      OneOf{{"lucid", "memcodes"}});
     v("codebook_size", codebook_size, "number of codes", Range{1, 1 << 24});
     v("num_codebooks", num_codebooks, "tokens a position", Range{1, 1 << 10});
     v("latent_dim", latent_dim, "width of the quantised vectors", Range{1, 1 << 14});
@@ -94,13 +95,15 @@ struct TokenizerConfig {
     v("ema_decay", ema_decay, "decay of the codebook's running averages", Range{0, 1});
     v("threshold_ema_dead_code", threshold_ema_dead_code,
       "codes used less than this in a step's batch are restarted; 0: never");
-    v("code_replacement_policy", code_replacement_policy, "how unused codes are restarted", OneOf{{"batch_random", "linde_buzo_gray"}});
+    v("code_replacement_policy", code_replacement_policy, "how unused codes are restarted",
+      OneOf{{"batch_random", "linde_buzo_gray"}});
     v("commitment_weight", commitment_weight, "weight of the commitment loss");
     v("kmeans_init", kmeans_init, "initialise the codebook by k-means on the first micro-batch");
     v("undo_std", undo_std, "the input is standardised by ImageNet's mean and deviation: undo it");
     if (v.applies(has_decoder)) {
       v("dec_type", dec_type, "decoder: a ViT preset, an MLP, or unet_patched (diffusion)");
-      v("image_size_dec", image_size_dec, "image size of the decoder's position table, in pixels per side", Range{1, 1 << 16});
+      v("image_size_dec", image_size_dec, "image size of the decoder's position table, in pixels per side",
+        Range{1, 1 << 16});
     }
     if (v.applies(kind() == TokenizerClass::kVqVae)) {
       v("patch_size_dec", patch_size_dec, "pixels a token in the output, per side", Range{1, 1 << 10});
@@ -108,13 +111,14 @@ struct TokenizerConfig {
     }
     if (v.applies(kind() == TokenizerClass::kDiVae)) {
       v("num_train_timesteps", num_train_timesteps, "number of diffusion time steps in training", Range{1, 1 << 20});
-      v("cls_free_guidance_dropout", cls_free_guidance_dropout, "probability of dropping the condition in training (classifier-free guidance)", Range{0, 1});
+      v("cls_free_guidance_dropout", cls_free_guidance_dropout,
+        "probability of dropping the condition in training (classifier-free guidance)", Range{0, 1});
       v("masked_cfg", masked_cfg, "drop only a part of the condition");
       v("masked_cfg_low", masked_cfg_low, "minimum number of tokens kept then", at_least(0));
       v("masked_cfg_high", masked_cfg_high, "maximum number of tokens kept then (0: none); unset: all");
       v("beta_schedule", beta_schedule, "linear, scaled_linear, squaredcos_cap_v2, sigmoid or shifted_cosine:S");
-      v("prediction_type", prediction_type,
-        "what the decoder predicts", OneOf{{"sample", "epsilon", "v_prediction", "v_prediction-epsilon_loss"}});
+      v("prediction_type", prediction_type, "what the decoder predicts",
+        OneOf{{"sample", "epsilon", "v_prediction", "v_prediction-epsilon_loss"}});
       v("clip_sample", clip_sample, "clamp the predicted image to [-1, 1]");
       v("thresholding", thresholding, "dynamic thresholding of the predicted image (in effect a clamp to [-1, 1])");
       v("zero_terminal_snr", zero_terminal_snr, "zero terminal SNR: the last time step is pure noise");

@@ -19,11 +19,14 @@ struct DecodeOptions {
   void fields(V& v) {
     v("solver", solver, "of the diffusion; dpm++ needs the fewest steps", OneOf{{"dpm++", "ddim", "ddpm"}});
     v("steps", steps, "denoising steps", Range{1, 10000});
-    v("spacing", spacing, "of time steps: trailing, leading or linspace in time, logsnr in the signal-to-noise ratio; auto: dpm++ logsnr, "
-      "ddim trailing, ddpm leading", OneOf{{"auto", "trailing", "leading", "linspace", "logsnr"}});
+    v("spacing", spacing,
+      "of time steps: trailing, leading or linspace in time, logsnr in the signal-to-noise ratio; auto: dpm++ logsnr, "
+      "ddim trailing, ddpm leading",
+      OneOf{{"auto", "trailing", "leading", "linspace", "logsnr"}});
     v("eta", eta, "ddim: share of fresh noise in each step", Range{0, 1});
     v("seed", seed, "of the noise; the image follows from tokens and seed");
-    v("tile", tile, "pixels a side of overlapping tiles; 0: whole images up to a megapixel, above in tiles of 512", Range{0, 65536});
+    v("tile", tile, "pixels a side of overlapping tiles; 0: whole images up to a megapixel, above in tiles of 512",
+      Range{0, 65536});
   }
 };
 

@@ -22,7 +22,8 @@ struct ClipRecipe {
     v("text_tokenizer", text_tokenizer, "tokenizer.json of the captions", KeyRole::kChangeable);
     v("seed", seed, "of weights, order, choice of captions and flips");
     v("batch", batch, "pairs of image and text in a micro-batch; each is contrasted with all others", at_least(2));
-    v("eval_samples", eval_samples, "samples of an evaluation, each with its longest caption", KeyRole::kChangeable, at_least(1));
+    v("eval_samples", eval_samples, "samples of an evaluation, each with its longest caption", KeyRole::kChangeable,
+      at_least(1));
     v("flip", flip, "mirror half of the images, and left and right in their captions");
     v("model", model, "image and text encoder");
     v("training", training, "the loop");

@@ -37,7 +37,8 @@ struct TrainingConfig {
     v("precision", precision,
       "of matrix products: f32, bf16 (weights stay float32), or auto: that of the run so far; in a new run bf16 where "
       "the "
-      "processor has instructions for it, else f32", OneOf{{"auto", "f32", "bf16"}});
+      "processor has instructions for it, else f32",
+      OneOf{{"auto", "f32", "bf16"}});
     v("schedule", schedule, "learning rate");
     v("optimizer", optimizer, "AdamW");
     v("ema_decay", ema_decay,
@@ -46,8 +47,10 @@ struct TrainingConfig {
       "a step whose loss or gradient is not finite changes no weights, and the run goes on; false: it is an error",
       KeyRole::kChangeable);
     v("log_every", log_every, "steps between records of the training loss", KeyRole::kChangeable, at_least(1));
-    v("evaluate_every", evaluate_every, "steps between evaluations; 0 = only at the end", KeyRole::kChangeable, at_least(0));
-    v("checkpoint_every", checkpoint_every, "steps between checkpoints; 0 = only at the end", KeyRole::kChangeable, at_least(0));
+    v("evaluate_every", evaluate_every, "steps between evaluations; 0 = only at the end", KeyRole::kChangeable,
+      at_least(0));
+    v("checkpoint_every", checkpoint_every, "steps between checkpoints; 0 = only at the end", KeyRole::kChangeable,
+      at_least(0));
     v("keep_checkpoints", keep_checkpoints, "newest checkpoints that are kept", KeyRole::kChangeable, at_least(1));
     v("threads", threads,
       "processor threads that the program uses; 0 = all. Part of what makes a run repeatable bit for bit",

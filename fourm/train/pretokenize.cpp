@@ -180,8 +180,7 @@ class Pretokenizer {
       const int64_t patch = patches.begin()->second;
       patches.clear();
       for (const int64_t size : o_.pixels) {
-        check(size % patch == 0, "pixels ", size, ": expected a multiple of the patch, ",
-              patch);
+        check(size % patch == 0, "pixels ", size, ": expected a multiple of the patch, ", patch);
         patches[static_cast<int>(size)] = patch;
       }
     }

@@ -40,20 +40,23 @@ struct PretrainConfig {
       "names of the tensors that learn, with * for any characters; the others stay as they are; empty = all learn");
     v("loss", loss,
       "modality (mean over the output modalities of their mean losses), present (over those in the batch), token (mean "
-      "over target tokens) or token_weighted_by_vocab (the original's token loss: by tokens x vocabulary size)", OneOf{{"modality", "present", "token", "token_weighted_by_vocab"}});
+      "over target tokens) or token_weighted_by_vocab (the original's token loss: by tokens x vocabulary size)",
+      OneOf{{"modality", "present", "token", "token_weighted_by_vocab"}});
     v("seed", seed, "of weights, order and masks");
     v("tokens", tokens,
       "billions of tokens to train on, which sets training.steps; a sample counts as the largest input and target "
       "budget; "
       "0 = as training.steps says, which must be left out otherwise",
       KeyRole::kChangeable, at_least(0));
-    v("warmup_tokens", warmup_tokens, "billions of them in warm-up, which sets training.schedule.warmup_steps", at_least(0));
+    v("warmup_tokens", warmup_tokens, "billions of them in warm-up, which sets training.schedule.warmup_steps",
+      at_least(0));
     v("batch", batch, "samples a micro-batch", at_least(1));
     v("aligned_captions", aligned_captions,
       "caption (or text embedding) k belongs to crop k where a sample has as many of them as crops; false: any of "
       "them");
     v("repeats", repeats, "visits of a sample while it is in memory, each with other masks", at_least(1));
-    v("repeat_buffer", repeat_buffer, "samples in memory at a time, where they are visited more than once", at_least(1));
+    v("repeat_buffer", repeat_buffer, "samples in memory at a time, where they are visited more than once",
+      at_least(1));
     v("eval_samples", eval_samples, "samples of an evaluation, with fixed masks", KeyRole::kChangeable, at_least(1));
     v("model", model, "the Transformer; may be left out with init, whose model it is then");
     v("masking", masking, "what is given and asked");

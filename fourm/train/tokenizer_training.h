@@ -30,23 +30,30 @@ struct TokenizerRecipe {
       "tokenizer does not say what it reads. Position tables are made anew where the size of training (the largest of "
       "`sizes`) is not its image_size, but for features",
       KeyRole::kChangeable);
-    v("loss", loss, "reconstruction loss; cross_entropy is for labels, cosine and cosine_1d for features, binary_cross_entropy for masks", OneOf{{"mse", "l1", "smooth_l1", "cross_entropy", "cosine", "cosine_1d", "binary_cross_entropy"}});
+    v("loss", loss,
+      "reconstruction loss; cross_entropy is for labels, cosine and cosine_1d for features, binary_cross_entropy for "
+      "masks",
+      OneOf{{"mse", "l1", "smooth_l1", "cross_entropy", "cosine", "cosine_1d", "binary_cross_entropy"}});
     v("seed", seed, "of weights, order, flips and restarts");
-    v("size", size, "pixels a side; images are cut square and resized. Feature maps keep their own size", Range{1, 4096});
+    v("size", size, "pixels a side; images are cut square and resized. Feature maps keep their own size",
+      Range{1, 4096});
     v("sizes", sizes, "several resolutions: each micro-batch has one of these sizes; needs crops = 0", Range{1, 4096});
     v("crops", crops,
       "1: the middle square of each image; more: random crops, that many for each `size` pixels of its shorter "
-      "side; 0: a new random crop at each visit, read from the file every time", at_least(0));
+      "side; 0: a new random crop at each visit, read from the file every time",
+      at_least(0));
     v("crop_scale", crop_scale,
       "least and most area of a random crop, over the area of the image (paper Table 3: 0.8 and 1)", Range{0, 1});
     v("crop_ratio", crop_ratio,
-      "least and most width over height of a random crop, which is then resized to a square (paper Table 3: 3/4, 4/3)", at_least(0));
+      "least and most width over height of a random crop, which is then resized to a square (paper Table 3: 3/4, 4/3)",
+      at_least(0));
     v("eval_crops", eval_crops, "the same for evaluations, 1 or more", KeyRole::kChangeable, at_least(1));
     v("eval_images", eval_images, "image files of an evaluation", at_least(0));
     v("batch", batch, "images a micro-batch", at_least(1));
     v("flip", flip, "mirror half of the images");
     v("codebook_weight", codebook_weight, "weight of the code loss", at_least(0));
-    v("dead_code_coef", dead_code_coef, "a code used less than 1/coef of its even share is restarted; 0: never", at_least(0));
+    v("dead_code_coef", dead_code_coef, "a code used less than 1/coef of its even share is restarted; 0: never",
+      at_least(0));
     v("tokenizer", tokenizer, "encoder, quantiser, decoder and input");
     v("training", training, "the loop");
   }
