@@ -95,6 +95,28 @@ TEST_F(Program, UsageErrorsAreOneLineWithASuggestion) {
   }
 }
 
+// `fourm config > docs/configuration.md` brings it up to date.
+TEST_F(Program, TheReferenceOfKeysIsCurrent) {
+  EXPECT_EQ(run("config").out, read_file(fs::path(FOURM_SOURCE_DIR) / "docs/configuration.md"));
+}
+
+// A dry run finds what is wrong with a recipe and leaves nothing.
+TEST_F(Program, ARecipeIsCheckedWithoutReadingData) {
+  const std::string recipe = FOURM_SOURCE_DIR "/configs/rooms/pretrain.yaml", folder = folder_.string();
+  make_folder(folder_ / "set");
+  const std::string arguments = "pretrain " + recipe + " --dry-run out=" + folder + "/run data=" + folder +
+                                "/set eval_data=" + folder +
+                                "/set text_tokenizer=" FOURM_SOURCE_DIR "/models/rooms-ti/tokenizer.json modalities=" +
+                                FOURM_SOURCE_DIR "/configs/rooms/modalities.yaml";
+  const Outcome outcome = run(arguments + " training.steps=1234");
+  EXPECT_EQ(outcome.code, 0) << outcome.errors;
+  EXPECT_NE(outcome.out.find("the recipe is valid: 1234 steps"), std::string::npos) << outcome.out;
+  EXPECT_FALSE(fs::exists(folder_ / "run"));
+  expect_failure(arguments + " batch=0", "batch is 0, expected at least 1");
+  expect_failure(arguments + " data=" + folder + "/nothing", "nothing: no such file or folder; it is 'data'");
+  expect_failure(arguments + " training.schedule.warmup_steps=1000000", "warmup_steps");
+}
+
 TEST_F(Program, RecipesArePrintedInFull) {
   const fs::path recipe = folder_ / "recipe.yaml", run_folder = folder_ / "run";
   write_file(recipe, "out: " + run_folder.string() + "\ndata: nowhere\n");
@@ -605,7 +627,8 @@ TEST_F(Program, ClipTrainsScoresAndSearches) {
   expect_failure("clip features --model " + model + " --in " + data + "/caption --out " + data + "/clip", "caption");
   write_file(data + "/rgb/1003.png", "no image");
   expect_failure("clip features --model " + model + " --in " + data + "/rgb --out " + data + "/clip", "1003.png");
-  expect_failure("tokenizer encode --tokenizer " + (folder_ / "nothing").string() + " " + image + " --out x", "nothing");
+  expect_failure("tokenizer encode --tokenizer " + (folder_ / "nothing").string() + " " + image + " --out x",
+                 "nothing");
   expect_failure("clip score --model " + data + " --image " + image + " --text a", "config.json");
 }
 
