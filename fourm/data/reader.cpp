@@ -12,7 +12,7 @@ namespace fourm {
 namespace {
 
 enum Purpose : uint64_t { kOrder, kSample, kTurns };
-constexpr int64_t kBlock = 1000;  // visits in which every set has its share
+constexpr int64_t kBlock = 1000;  // samples in which every set has its share
 constexpr int64_t kWindow = 16;   // shards whose samples are mixed
 
 // Whole numbers that sum to kBlock, nearest to the weights.
@@ -77,7 +77,7 @@ TokenReader::TokenReader(std::vector<ReaderSet> sets, uint64_t seed, int64_t buf
     std::vector<bool> out = left_out(sets[s]);
     const auto samples = sets[s].tokens.size() - std::count(out.begin(), out.end(), true);
     auto memory = std::make_unique<SampleBuffer<SampleFiles>>(
-        [this, s](int64_t number) { return parts_[s].tokens.read(place(s, number).index); }, buffer, sets[s].repeats,
+        [this, s](int64_t number) { return parts_[s].tokens.read(place(s, number).sample); }, buffer, sets[s].repeats,
         seed, s);
     parts_.push_back({std::move(sets[s].tokens), std::move(out), samples, share[s], std::move(memory), {}});
   }
@@ -111,20 +111,20 @@ TokenReader::Order TokenReader::order(size_t set, int64_t epoch) const {
   });
 }
 
-// The sets of a block of visits, each with the number of its visits before in the block: set + sets * number.
+// The sets of a block of samples, each with the number of its samples before in the block: set + sets * number.
 TokenReader::Order TokenReader::turns(int64_t block) const {
   return kept(turns_, mutex_, block, 8, [&] {
     std::vector<int64_t> turns;
     for (size_t s = 0; s < parts_.size(); ++s) turns.insert(turns.end(), parts_[s].share, static_cast<int64_t>(s));
     Random(seed_, {kTurns, static_cast<uint64_t>(block)}).shuffle(turns);
-    std::vector<int64_t> visits(parts_.size(), 0);
-    for (int64_t& turn : turns) turn += static_cast<int64_t>(parts_.size()) * visits[turn]++;
+    std::vector<int64_t> counts(parts_.size(), 0);
+    for (int64_t& turn : turns) turn += static_cast<int64_t>(parts_.size()) * counts[turn]++;
     return turns;
   });
 }
 
-TokenReader::Turn TokenReader::turn(int64_t visit) const {
-  const int64_t n = visit * ranks_ + rank_;
+TokenReader::Turn TokenReader::turn(int64_t index) const {
+  const int64_t n = index * ranks_ + rank_;
   if (parts_.size() == 1) return {0, n};
   const int64_t block = n / kBlock, turn = (*turns(block))[n % kBlock];
   const auto sets = static_cast<int64_t>(parts_.size());
@@ -136,16 +136,16 @@ TokenReader::Place TokenReader::place(size_t set, int64_t number) const {
   return {set, epoch, (*order(set, epoch))[number % samples]};
 }
 
-TokenReader::Place TokenReader::place(int64_t visit) const {
-  const Turn at = turn(visit);
-  return place(at.set, parts_[at.set].buffer->number(at.visit));
+TokenReader::Place TokenReader::place(int64_t index) const {
+  const Turn at = turn(index);
+  return place(at.set, parts_[at.set].buffer->number(at.index));
 }
 
-TokenReader::Visit TokenReader::visit(int64_t visit) const {
-  const Turn at = turn(visit);
+TokenReader::SetSample TokenReader::sample(int64_t index) const {
+  const Turn at = turn(index);
   const Part& part = parts_[at.set];
-  const Random random(seed_, {kSample, at.set, static_cast<uint64_t>(at.visit)});
-  return {at.set, std::make_shared<const TokenSample>(part.tokens.draw(*part.buffer->sample(at.visit), random))};
+  const Random random(seed_, {kSample, at.set, static_cast<uint64_t>(at.index)});
+  return {at.set, std::make_shared<const TokenSample>(part.tokens.draw(*part.buffer->sample(at.index), random))};
 }
 
 }  // namespace fourm

@@ -1,9 +1,9 @@
-// The order of training: visit after visit, over one set of tokens or a weighted mixture of several.
+// The order of training samples from one set of tokens or a weighted mixture of several.
 //
-// A visit is a number, and what it holds is a function of seed and number alone. So the position of a reader is the
-// number of visits made, which every checkpoint knows, and nothing depends on threads or on when a run was stopped.
+// The sample at an index is a function of seed and index alone. A checkpoint only needs the number of samples used so
+// far, and nothing depends on threads or on when a run was stopped.
 //
-//   visit -> set, by weight -> sample of the set, repeated (data/sample_buffer.h) -> epoch and index, shuffled -> file
+//   index -> set, by weight -> sample of the set, repeated (data/sample_buffer.h) -> epoch and file, shuffled
 #pragma once
 
 #include <map>
@@ -21,15 +21,15 @@ namespace fourm {
 struct ReaderSet {
   TokenSet tokens;
   double weight = 1;                  ///< how often it is sampled, relative to the others (to a thousandth)
-  int64_t repeats = 1;                ///< visits of a sample while it is in memory
+  int64_t repeats = 1;                ///< times that a sample is used while it is in memory
   std::vector<std::string> needed{};  ///< samples without any of these modalities are left out; empty = none is
 };
 
 class TokenReader {
  public:
   /// Draws of a set depend on its position in `sets` and not on its path or on the sets after it.
-  /// `buffer`: samples of a set that are in memory at a time, where they are repeated. Rank `rank` of `ranks` makes
-  /// every `ranks`-th visit, so that n visits of each of R ranks are the first n R visits of one. Samples that are left
+  /// `buffer`: samples of a set that are in memory at a time, where they are repeated. Rank `rank` of `ranks` reads
+  /// every `ranks`-th sample, so that n samples of each of R ranks are the first n R samples of one. Samples that are left
   /// out are a warning; Error on a set that has no others.
   explicit TokenReader(std::vector<ReaderSet> sets, uint64_t seed, int64_t buffer = 1000, int64_t rank = 0,
                        int64_t ranks = 1);
@@ -37,39 +37,39 @@ class TokenReader {
   /// Samples of all sets.
   int64_t size() const;
 
-  struct Visit {
+  struct SetSample {
     size_t set = 0;
     std::shared_ptr<const TokenSample> sample;
   };
   /// May be called from several threads.
-  Visit visit(int64_t visit) const;
+  SetSample sample(int64_t index) const;
 
   struct Place {
     size_t set = 0;
-    int64_t epoch = 0, index = 0;
+    int64_t epoch = 0, sample = 0;  ///< of the set
     auto operator<=>(const Place&) const = default;
   };
   /// Each set is gone through once an epoch: its shards in random order, some at a time, their samples mixed.
-  Place place(int64_t visit) const;
+  Place place(int64_t index) const;
 
  private:
   using Order = std::shared_ptr<const std::vector<int64_t>>;
-  // A visit within a set, counted from its first.
+  // An index within a set.
   struct Turn {
     size_t set;
-    int64_t visit;
+    int64_t index;
   };
   // A set, and what is in memory of it.
   struct Part {
     TokenSet tokens;
     std::vector<bool> left_out;                         // by sample; empty: none
     int64_t samples;                                    // of an epoch
-    int64_t share = 0;                                  // visits in a block
-    std::unique_ptr<SampleBuffer<SampleFiles>> buffer;  // of files, so that each visit draws anew
+    int64_t share = 0;                                  // samples in a block
+    std::unique_ptr<SampleBuffer<SampleFiles>> buffer;  // of files, so that each use draws anew
     std::map<int64_t, Order> orders;                    // by epoch
   };
 
-  Turn turn(int64_t visit) const;
+  Turn turn(int64_t index) const;
   Place place(size_t set, int64_t number) const;
   Order order(size_t set, int64_t epoch) const;
   Order turns(int64_t block) const;

@@ -1,8 +1,8 @@
 // Repeated sampling (Feichtenhofer et al. 2022; paper appendix E.7): samples stay in memory and are used several times,
 // so that reading them costs less.
 //
-// A buffer is filled with fresh samples, its samples are visited in random order, each `repeats` times, then it is
-// filled anew. Which sample a visit gets is a function of the visit's number alone, so that a run can go on anywhere.
+// A buffer is filled with new samples, its samples are returned in random order, each `repeats` times, then it is filled
+// again. The sample at an index is a function of the index alone, so that a run can go on anywhere.
 #pragma once
 
 #include <cstdint>
@@ -20,19 +20,18 @@ namespace fourm {
 template <class Sample>
 class SampleBuffer {
  public:
-  /// `read`: the sample of a number from 0 on; may be called from several threads. With 1 repeat nothing is kept: visit
-  /// n is sample n. `stream` tells buffers of one seed apart.
+  /// `read`: the sample of a number from 0 on; may be called from several threads. With 1 repeat nothing is kept: index n
+  /// is sample n. `stream` makes the orders of several buffers with one seed differ.
   SampleBuffer(std::function<Sample(int64_t)> read, int64_t samples, int64_t repeats, uint64_t seed,
                uint64_t stream = 0);
 
-  /// Both may be called from several threads, for visits in about rising order.
-  std::shared_ptr<const Sample> sample(int64_t visit);
-  /// The number of the sample of a visit.
-  int64_t number(int64_t visit);
+  /// The sample at an index, and its number. Both may be called from several threads, with indices in about rising order.
+  std::shared_ptr<const Sample> sample(int64_t index);
+  int64_t number(int64_t index);
 
  private:
   struct Filling {
-    std::vector<int64_t> order;                                // sample numbers by visit
+    std::vector<int64_t> order;                                // sample numbers by index
     std::map<int64_t, std::shared_ptr<const Sample>> samples;  // read so far
   };
 
@@ -65,24 +64,24 @@ typename SampleBuffer<Sample>::Filling& SampleBuffer<Sample>::filling(int64_t tu
 }
 
 template <class Sample>
-int64_t SampleBuffer<Sample>::number(int64_t visit) {
-  if (repeats_ == 1) return visit;
-  const int64_t visits = samples_ * repeats_;
+int64_t SampleBuffer<Sample>::number(int64_t index) {
+  if (repeats_ == 1) return index;
+  const int64_t length = samples_ * repeats_;
   const std::lock_guard lock(mutex_);
-  return filling(visit / visits).order[visit % visits];
+  return filling(index / length).order[index % length];
 }
 
 template <class Sample>
-std::shared_ptr<const Sample> SampleBuffer<Sample>::sample(int64_t visit) {
-  const int64_t number = this->number(visit), turn = number / samples_;
-  const auto fresh = [&] { return std::make_shared<const Sample>(read_(number)); };
-  if (repeats_ == 1) return fresh();
+std::shared_ptr<const Sample> SampleBuffer<Sample>::sample(int64_t index) {
+  const int64_t number = this->number(index), turn = number / samples_;
+  const auto read = [&] { return std::make_shared<const Sample>(read_(number)); };
+  if (repeats_ == 1) return read();
   {
     const std::lock_guard lock(mutex_);
     const auto& samples = filling(turn).samples;
     if (const auto found = samples.find(number); found != samples.end()) return found->second;
   }
-  const auto sample = fresh();  // two threads may both read it: they read the same
+  const auto sample = read();  // two threads may both read it: they read the same
   const std::lock_guard lock(mutex_);
   if (const auto filling = fillings_.find(turn); filling != fillings_.end()) filling->second.samples[number] = sample;
   return sample;

@@ -241,10 +241,10 @@ double reading_speed(const std::string& path, const fs::path& text_tokenizer, do
   };
   const Stopwatch watch;
   const double start = processor_seconds();
-  int64_t visits = 0;
-  for (; watch.seconds() < seconds; ++visits)
-    masker(*reader.visit(visits).sample, Random(0, {3, static_cast<uint64_t>(visits)}));
-  return static_cast<double>(visits) / (processor_seconds() - start);
+  int64_t samples = 0;
+  for (; watch.seconds() < seconds; ++samples)
+    masker(*reader.sample(samples).sample, Random(0, {3, static_cast<uint64_t>(samples)}));
+  return static_cast<double>(samples) / (processor_seconds() - start);
 }
 
 }  // namespace fourm

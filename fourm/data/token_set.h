@@ -1,4 +1,4 @@
-// A data set as tokens, read when a sample is visited: a file a sample, in folders or tar shards (data/source.h), as
+// A data set of tokens, read sample by sample: a file for each sample, in folders or tar shards (data/source.h), as
 // `fourm tokenize` and the original write them:
 //
 //   tok_depth@128/NAME.npy     integers [C, L]

@@ -12,8 +12,8 @@
 #include "fourm/data/crop.h"
 #include "fourm/data/source.h"
 #include "fourm/tokenizer/image_batch.h"
+#include "fourm/train/epoch_order.h"
 #include "fourm/train/trainer.h"
-#include "fourm/train/visits.h"
 
 namespace fourm {
 namespace {
@@ -65,9 +65,9 @@ class ClipTraining : public Objective {
     std::vector<const StoredImage*> images;
     std::vector<std::string> texts;
     std::vector<bool> flips;
-    for (int64_t visit = index * recipe_.batch; visit < (index + 1) * recipe_.batch; ++visit) {
-      const auto key = static_cast<uint64_t>(visit);
-      const Described& sample = samples_[visits_.sample(visit, static_cast<int64_t>(samples_.size()))];
+    for (int64_t i = index * recipe_.batch; i < (index + 1) * recipe_.batch; ++i) {
+      const auto key = static_cast<uint64_t>(i);
+      const Described& sample = samples_[order_.sample(i, static_cast<int64_t>(samples_.size()))];
       const std::string& caption = Random(recipe_.seed, {kCaption, key}).pick(sample.captions);
       flips.push_back(recipe_.flip && Random(recipe_.seed, {kFlip, key}).chance(0.5));
       images.push_back(&sample.image);
@@ -113,7 +113,7 @@ class ClipTraining : public Objective {
   ClipRecipe recipe_;
   ClipModel model_;
   std::vector<Described> samples_, eval_samples_;
-  Visits visits_{recipe_.seed, kOrder};
+  EpochOrder order_{recipe_.seed, kOrder};
 };
 
 }  // namespace

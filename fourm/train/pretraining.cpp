@@ -298,9 +298,9 @@ class Pretraining : public Objective {
 
   std::vector<MaskedSample> draw_batch(int64_t index) {
     std::vector<MaskedSample> batch;
-    for (int64_t visit = index * config_.batch; visit < (index + 1) * config_.batch; ++visit) {
-      const auto [set, sample] = reader_.visit(visit);
-      batch.push_back(maskers_[set](*sample, Random(config_.seed, {kMask, static_cast<uint64_t>(visit)})));
+    for (int64_t i = index * config_.batch; i < (index + 1) * config_.batch; ++i) {
+      const auto [set, sample] = reader_.sample(i);
+      batch.push_back(maskers_[set](*sample, Random(config_.seed, {kMask, static_cast<uint64_t>(i)})));
     }
     return batch;
   }

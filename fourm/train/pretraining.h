@@ -54,9 +54,8 @@ struct PretrainConfig {
     v("aligned_captions", aligned_captions,
       "caption (or text embedding) k belongs to crop k where a sample has as many of them as crops; false: any of "
       "them");
-    v("repeats", repeats, "visits of a sample while it is in memory, each with other masks", at_least(1));
-    v("repeat_buffer", repeat_buffer, "samples in memory at a time, where they are visited more than once",
-      at_least(1));
+    v("repeats", repeats, "times that a sample is used while it is in memory, each with other masks", at_least(1));
+    v("repeat_buffer", repeat_buffer, "samples in memory at a time, where they are used more than once", at_least(1));
     v("eval_samples", eval_samples, "samples of an evaluation, with fixed masks", KeyRole::kChangeable, at_least(1));
     v("model", model, "the Transformer; may be left out with init, whose model it is then");
     v("masking", masking, "what is given and asked");

@@ -13,8 +13,8 @@
 #include "fourm/tokenizer/losses.h"
 #include "fourm/tokenizer/usage.h"
 #include "fourm/tokenizer/vqvae.h"
+#include "fourm/train/epoch_order.h"
 #include "fourm/train/trainer.h"
-#include "fourm/train/visits.h"
 
 namespace fourm {
 namespace {
@@ -31,7 +31,7 @@ StoredImage random_square(const InputConfig& input, const StoredImage& image, in
   return cut_square(input, image, to_cut(view), static_cast<int>(size));
 }
 
-// Mirroring is drawn at each visit instead (TokenizerRecipe::flip).
+// Mirroring is drawn at each use instead (TokenizerRecipe::flip).
 CropOptions crop_options(const TokenizerRecipe& recipe) {
   const auto range = [](const char* key, const std::vector<double>& values, double most) {
     check(values.size() == 2, key, " should be two numbers, least and most, but has ", values.size());
@@ -121,7 +121,7 @@ class TokenizerTraining : public Objective {
     if (recipe.crops > 0) images_ = load_squares(input_, files_, recipe.size, recipe.crops, recipe.seed, crop_);
     eval_images_ = load_squares(input_, held_out, recipe.size, recipe.eval_crops, recipe.seed, crop_);
     tokenizer_->parameters().make_trainable();
-    note("training on ", counted(visited(), recipe.crops > 0 ? "square" : "file"), ", ", eval_images_.size(),
+    note("training on ", counted(epoch_size(), recipe.crops > 0 ? "square" : "file"), ", ", eval_images_.size(),
          " held out; ", counted(tokenizer_->parameters().count(), "parameter"));
   }
 
@@ -134,7 +134,7 @@ class TokenizerTraining : public Objective {
     std::vector<const StoredImage*> batch;
     std::vector<bool> flips;
     for (int64_t i = 0; i < recipe_.batch; ++i) {
-      batch.push_back(read.empty() ? &images_[visits_.sample(first + i, visited())] : &read[i]);
+      batch.push_back(read.empty() ? &images_[order_.sample(first + i, epoch_size())] : &read[i]);
       flips.push_back(recipe_.flip && Random(recipe_.seed, {kFlip, static_cast<uint64_t>(first + i)}).chance(0.5));
     }
     const Tensor x = image_batch(input_, batch, flips);
@@ -171,7 +171,7 @@ class TokenizerTraining : public Objective {
   void save(const fs::path& folder) override { tokenizer_->save(folder); }
 
  private:
-  int64_t visited() const { return static_cast<int64_t>(recipe_.crops > 0 ? images_.size() : files_.size()); }
+  int64_t epoch_size() const { return static_cast<int64_t>(recipe_.crops > 0 ? images_.size() : files_.size()); }
 
   int64_t size_of(int64_t index) const {
     if (recipe_.sizes.empty()) return recipe_.size;
@@ -180,7 +180,7 @@ class TokenizerTraining : public Objective {
 
   std::vector<StoredImage> read_batch(int64_t first, int64_t size) {
     std::vector<fs::path> files;
-    for (int64_t i = 0; i < recipe_.batch; ++i) files.push_back(files_[visits_.sample(first + i, visited())]);
+    for (int64_t i = 0; i < recipe_.batch; ++i) files.push_back(files_[order_.sample(first + i, epoch_size())]);
     std::vector<StoredImage> images(files.size());
     parallel_for(recipe_.batch, [&](int64_t i) {
       images[i] = random_square(input_, read_stored_image(input_, files[i], units_), size, crop_,
@@ -196,7 +196,7 @@ class TokenizerTraining : public Objective {
   std::shared_ptr<Tokenizer> tokenizer_;
   std::vector<fs::path> files_;
   std::vector<StoredImage> images_, eval_images_;
-  Visits visits_{recipe_.seed, kOrder};
+  EpochOrder order_{recipe_.seed, kOrder};
 };
 
 }  // namespace
@@ -374,7 +374,7 @@ TokenizerRecipe resolved(const TokenizerRecipe& given) {
   check_there("eval_data", recipe.eval_data);
   crop_options(recipe);
   std::vector<int64_t> sizes = recipe.sizes;
-  check(sizes.empty() || recipe.crops == 0, "several 'sizes' need crops = 0: squares are then cut at each visit");
+  check(sizes.empty() || recipe.crops == 0, "several 'sizes' need crops = 0: squares are then cut at each use");
   sizes.push_back(recipe.size);
   for (const int64_t size : sizes)
     check(size % recipe.tokenizer.patch_size == 0, "the size ", size, " is not a multiple of patch_size ",

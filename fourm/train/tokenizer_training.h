@@ -40,7 +40,7 @@ struct TokenizerRecipe {
     v("sizes", sizes, "several resolutions: each micro-batch has one of these sizes; needs crops = 0", Range{1, 4096});
     v("crops", crops,
       "1: the middle square of each image; more: random crops, that many for each `size` pixels of its shorter "
-      "side; 0: a new random crop at each visit, read from the file every time",
+      "side; 0: a new random crop at each use, read from the file every time",
       at_least(0));
     v("crop_scale", crop_scale,
       "least and most area of a random crop, over the area of the image (paper Table 3: 0.8 and 1)", Range{0, 1});

@@ -100,7 +100,7 @@ class AgreementTest : public testing::Test {
       std::vector<ReaderSet> sets;
       sets.push_back({std::move(tokens), 1, 1, needed});
       const TokenReader reader(std::move(sets), 1);
-      for (int64_t i = 0; i < 2 * reader.size(); ++i) reader.visit(i);
+      for (int64_t i = 0; i < 2 * reader.size(); ++i) reader.sample(i);
     } catch (const Error&) {
       found.fault = true;
     }

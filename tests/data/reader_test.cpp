@@ -69,7 +69,7 @@ TEST_F(ReaderTest, EveryLayoutGivesTheSameSamples) {
   }
 }
 
-TEST_F(ReaderTest, AnEpochVisitsEachSampleOnceAndTheNextInAnotherOrder) {
+TEST_F(ReaderTest, AnEpochHasEachSampleOnceAndTheNextInAnotherOrder) {
   convert_to_shards((root / "folders").string(), root / "shards", 3);
   const TokenReader r = reader({{(root / "shards").string(), 1}});
   std::vector<std::vector<int64_t>> orders;
@@ -78,7 +78,7 @@ TEST_F(ReaderTest, AnEpochVisitsEachSampleOnceAndTheNextInAnotherOrder) {
     for (int64_t k = 0; k < 10; ++k) {
       const auto place = r.place(10 * epoch + k);
       EXPECT_EQ(place.epoch, epoch);
-      order.push_back(place.index);
+      order.push_back(place.sample);
     }
     EXPECT_EQ(std::set<int64_t>(order.begin(), order.end()).size(), 10u);
     orders.push_back(order);
@@ -86,22 +86,22 @@ TEST_F(ReaderTest, AnEpochVisitsEachSampleOnceAndTheNextInAnotherOrder) {
   EXPECT_NE(orders[0], orders[1]);
   EXPECT_NE(orders[0], (std::vector<int64_t>{0, 1, 2, 3, 4, 5, 6, 7, 8, 9}));
   for (int64_t k = 0; k < 10; ++k)  // another reader, begun in the middle
-    EXPECT_EQ(reader({{(root / "shards").string(), 1}}).place(20 + k).index, orders[2][k]);
+    EXPECT_EQ(reader({{(root / "shards").string(), 1}}).place(20 + k).sample, orders[2][k]);
   EXPECT_NE(reader({{(root / "shards").string(), 1}}, 2).place(0), r.place(0));
 }
 
-TEST_F(ReaderTest, RanksShareTheVisitsOfOne) {
+TEST_F(ReaderTest, RanksShareTheSamplesOfOne) {
   const std::map<std::string, double> sets{{(root / "folders").string(), 1}};
   const TokenReader one = reader(sets), first = reader(sets, 1, 0, 2), second = reader(sets, 1, 1, 2);
   for (int64_t v = 0; v < 30; ++v) {
     EXPECT_EQ(first.place(v), one.place(2 * v));
     EXPECT_EQ(second.place(v), one.place(2 * v + 1));
-    EXPECT_TRUE(same(*second.visit(v).sample, *one.visit(2 * v + 1).sample));
+    EXPECT_TRUE(same(*second.sample(v).sample, *one.sample(2 * v + 1).sample));
   }
 }
 
-// n visits of each rank are the first n R visits of one reader: no sample is lost or visited twice, repeats included.
-TEST_F(ReaderTest, RanksShareTheVisitsOfAMixtureWithRepeats) {
+// n samples of each rank are the first n R samples of one reader: no sample is lost or used twice, repeats included.
+TEST_F(ReaderTest, RanksShareTheSamplesOfAMixtureWithRepeats) {
   test::write_token_folder(root / "small", 4, 2);
   const auto make = [&](int64_t rank, int64_t ranks) {
     std::vector<ReaderSet> sets;
@@ -115,12 +115,12 @@ TEST_F(ReaderTest, RanksShareTheVisitsOfAMixtureWithRepeats) {
   for (int64_t rank = 0; rank < 3; ++rank) {
     const TokenReader r = make(rank, 3);
     for (int64_t v = 0; v < 200; ++v) ++found[r.place(v)];
-    EXPECT_TRUE(same(*r.visit(70).sample, *one.visit(3 * 70 + rank).sample));
+    EXPECT_TRUE(same(*r.sample(70).sample, *one.sample(3 * 70 + rank).sample));
   }
   EXPECT_EQ(found, expected);
 }
 
-// The k-th visit of a set draws the same crop and text, wherever the set stands on the disk and whatever sets follow it.
+// The k-th sample of a set has the same crop and text, wherever the set stands on the disk and whatever sets follow it.
 TEST_F(ReaderTest, DrawsOfASetGoByItsPositionAlone) {
   fs::copy(root / "folders", root / "a_moved", fs::copy_options::recursive);
   test::write_token_folder(root / "another", 3, 2);
@@ -128,9 +128,9 @@ TEST_F(ReaderTest, DrawsOfASetGoByItsPositionAlone) {
     std::vector<ReaderSet> sets;
     for (const auto& name : names) sets.push_back({TokenSet((root / name).string(), all, *text), 1});
     const TokenReader r(std::move(sets), 1);
-    std::vector<std::shared_ptr<const TokenSample>> first;  // visits of the first set
+    std::vector<std::shared_ptr<const TokenSample>> first;  // samples of the first set
     for (int64_t v = 0; first.size() < 40; ++v)
-      if (const auto visit = r.visit(v); visit.set == 0) first.push_back(visit.sample);
+      if (const auto drawn = r.sample(v); drawn.set == 0) first.push_back(drawn.sample);
     return first;
   };
   const auto alone = draws({"folders"});
@@ -142,15 +142,15 @@ TEST_F(ReaderTest, DrawsOfASetGoByItsPositionAlone) {
 TEST_F(ReaderTest, MixturesKeepTheirWeights) {
   test::write_token_folder(root / "small", 3, 2);
   const TokenReader r = reader({{(root / "folders").string(), 0.8}, {(root / "small").string(), 0.2}});
-  std::map<size_t, int64_t> visits;
+  std::map<size_t, int64_t> counts;
   std::map<TokenReader::Place, int64_t> places;
   for (int64_t v = 0; v < 3000; ++v) {
     const auto place = r.place(v);
-    ++visits[place.set];
+    ++counts[place.set];
     ++places[place];
   }
-  EXPECT_EQ(visits[0], 2400);
-  EXPECT_EQ(visits[1], 600);
+  EXPECT_EQ(counts[0], 2400);
+  EXPECT_EQ(counts[1], 600);
   EXPECT_EQ(places.size(), 3000u) << "each set goes through its epochs without repeating or leaving out a sample";
   EXPECT_THROW(reader({{(root / "folders").string(), 0.0}}), Error);
   EXPECT_THROW(reader({{(root / "folders").string(), 1e6}, {(root / "small").string(), 1}}), Error);
@@ -191,7 +191,7 @@ TEST_F(ReaderTest, SamplesWithoutAnyNeededModalityAreLeftOut) {
             "warning: " + folder + ": 2 of 10 samples have none of caption, det and are left out ('room2', ...)\n");
   EXPECT_EQ(r.size(), 8);
   std::set<int64_t> seen;
-  for (int64_t v = 0; v < 8; ++v) seen.insert(r.place(v).index);
+  for (int64_t v = 0; v < 8; ++v) seen.insert(r.place(v).sample);
   EXPECT_EQ(seen, (std::set<int64_t>{0, 1, 3, 4, 5, 6, 8, 9}));
   EXPECT_EQ(TokenReader(sets({"caption", "tok_depth@64"}), 1).size(), 10);
   fs::remove_all(root / "folders/caption");
@@ -219,7 +219,7 @@ TEST_F(ReaderTest, SetsHaveTheirOwnRepeats) {
   // Another reader that begins in the middle gives the same samples.
   const TokenReader again(make(), 1, 5);
   for (int64_t v = 300; v < 340; ++v) {
-    const auto one = r.visit(v), other = again.visit(v);
+    const auto one = r.sample(v), other = again.sample(v);
     EXPECT_EQ(one.set, other.set);
     EXPECT_TRUE(same(*one.sample, *other.sample));
   }
@@ -363,16 +363,16 @@ TEST_F(ReaderTest, EachRepeatDrawsCropAndCaptionAnew) {
   };
   const TokenReader r = repeated(8);
   std::map<int64_t, std::set<int64_t>> crops;
-  for (int64_t visit = 0; visit < 80; ++visit)
-    crops[r.place(visit).index].insert(r.visit(visit).sample->at("tok_depth@64").ids[0]);
+  for (int64_t index = 0; index < 80; ++index)
+    crops[r.place(index).sample].insert(r.sample(index).sample->at("tok_depth@64").ids[0]);
   ASSERT_EQ(crops.size(), 10u);
   size_t both = 0;
   for (const auto& [index, seen] : crops) both += seen.size() == 2;
   EXPECT_GE(both, 8u);
-  // A run that goes on from any visit draws the same.
+  // A run that goes on from any index draws the same.
   const TokenReader later = repeated(8);
-  for (int64_t visit = 33; visit < 80; ++visit)
-    EXPECT_TRUE(same(*later.visit(visit).sample, *r.visit(visit).sample)) << visit;
+  for (int64_t index = 33; index < 80; ++index)
+    EXPECT_TRUE(same(*later.sample(index).sample, *r.sample(index).sample)) << index;
 }
 
 }  // namespace

@@ -19,10 +19,10 @@ TEST(SampleBuffer, EverySampleIsUsedSoOftenAndReadOnce) {
   std::map<int64_t, int> reads, uses;
   SampleBuffer<TokenSample> buffer([&](int64_t n) { return ++reads[n], numbered(n); }, 10, 4, 1);
   bool in_order = true;
-  for (int64_t visit = 0; visit < 120; ++visit) {
-    const int64_t n = number_of(buffer.sample(visit));
-    EXPECT_EQ(n / 10, visit / 40);  // three fillings of the buffer
-    in_order &= n == visit / 4;
+  for (int64_t index = 0; index < 120; ++index) {
+    const int64_t n = number_of(buffer.sample(index));
+    EXPECT_EQ(n / 10, index / 40);  // three fillings of the buffer
+    in_order &= n == index / 4;
     ++uses[n];
   }
   ASSERT_EQ(uses.size(), 30u);
@@ -32,26 +32,26 @@ TEST(SampleBuffer, EverySampleIsUsedSoOftenAndReadOnce) {
 
 TEST(SampleBuffer, OneRepeatKeepsTheOrder) {
   SampleBuffer<TokenSample> buffer(numbered, 10, 1, 1);
-  for (int64_t visit = 0; visit < 25; ++visit) EXPECT_EQ(number_of(buffer.sample(visit)), visit);
+  for (int64_t index = 0; index < 25; ++index) EXPECT_EQ(number_of(buffer.sample(index)), index);
 }
 
-TEST(SampleBuffer, AVisitIsTheSameWhereverARunStartsAndOnAnyThread) {
+TEST(SampleBuffer, ASampleIsTheSameWhereverARunStartsAndOnAnyThread) {
   SampleBuffer<TokenSample> whole(numbered, 7, 3, 5), other_seed(numbered, 7, 3, 6);
   std::vector<int64_t> order;
   int different = 0;
-  for (int64_t visit = 0; visit < 100; ++visit) {
-    order.push_back(number_of(whole.sample(visit)));
-    different += number_of(other_seed.sample(visit)) != order.back();
+  for (int64_t index = 0; index < 100; ++index) {
+    order.push_back(number_of(whole.sample(index)));
+    different += number_of(other_seed.sample(index)) != order.back();
   }
   EXPECT_GT(different, 20);
   for (const int64_t start : {1, 20, 21, 50, 99}) {
     SampleBuffer<TokenSample> later(numbered, 7, 3, 5);
-    for (int64_t visit = start; visit < 100; ++visit) ASSERT_EQ(number_of(later.sample(visit)), order[visit]);
+    for (int64_t index = start; index < 100; ++index) ASSERT_EQ(number_of(later.sample(index)), order[index]);
   }
   SampleBuffer<TokenSample> shared(numbered, 7, 3, 5);
   std::atomic<int> wrong = 0;
   parallel_for(
-      100, [&](int64_t visit) { wrong += number_of(shared.sample(visit)) != order[visit]; }, 4);
+      100, [&](int64_t index) { wrong += number_of(shared.sample(index)) != order[index]; }, 4);
   EXPECT_EQ(wrong, 0);
 }
 

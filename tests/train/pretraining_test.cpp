@@ -111,7 +111,7 @@ TEST_F(PretrainingTest, ResumesAndRepeatsBitForBit) {
   EXPECT_TRUE(weights == read_file(root / "cut" / "model" / "model.safetensors"));
 }
 
-// A mixture of folders and of shards with several crops and absent captions, each sample visited three times while it is
+// A mixture of folders and of shards with several crops and absent captions, each sample used three times while it is
 // in memory: stopped and gone on, as never stopped.
 TEST_F(PretrainingTest, MixturesResumeBitForBit) {
   const auto array = [&](const std::string& modality, int i, const NpyArray& values) {

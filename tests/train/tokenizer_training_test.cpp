@@ -248,7 +248,7 @@ TEST_F(TokenizerTraining, SeveralResolutionsLearnAndResume) {
 
   recipe = small_recipe("rgb", "resolutions_wrong");
   recipe.sizes = {16, 20};
-  EXPECT_THROW(train_tokenizer(recipe), Error);  // squares are not cut at each visit
+  EXPECT_THROW(train_tokenizer(recipe), Error);  // squares are not cut at each use
   recipe.crops = 0;
   EXPECT_THROW(train_tokenizer(recipe), Error);  // 20 is no multiple of the patch
 }
