@@ -71,7 +71,7 @@ void run_check(const Options& o) {
   } else {
     std::cout << fault_lines(report.warnings, o.path, "warning: ") << fault_lines(report.faults, o.path)
               << counted(report.samples, "sample") << ", " << counted(report.files, "file") << ": "
-              << (report.faults.empty() ? "sound" : faults_found);
+              << (report.faults.empty() ? "valid" : faults_found);
     if (!report.warnings.empty()) std::cout << ", " << counted(static_cast<int64_t>(report.warnings.size()), "warning");
     std::cout << "\n";
   }

@@ -92,8 +92,8 @@ int main(int argc, char** argv) {
     std::fflush(stdout);  // std::cout goes through it too
     fourm::check(!std::ferror(stdout), "the results could not be written to standard output; is the disk full?");
     return 0;
-  } catch (const CLI::Success& answer) {
-    return program.exit(answer);
+  } catch (const CLI::Success& success) {
+    return program.exit(success);
   } catch (const CLI::ParseError& error) {
     return failed(2, fourm::usage_message(program, error));
   } catch (const fourm::UsageError& error) {

@@ -1,4 +1,4 @@
-// Signals that ask a training to save and stop.
+// Signals on which a training saves and stops.
 #pragma once
 
 #include <array>

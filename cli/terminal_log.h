@@ -24,7 +24,7 @@ class TerminalLog : public LogSink {
   double shown_ = -1e9;     // when the last progress was shown, in seconds of the operation
 };
 
-/// Warnings only: what --quiet asks for.
+/// Warnings only: for --quiet.
 class QuietTerminalLog : public TerminalLog {
  public:
   void note(const std::string&) override {}

@@ -1,4 +1,4 @@
-// A value that is made when it is first asked for.
+// A value that is computed when it is first used.
 #pragma once
 
 #include <memory>
@@ -6,7 +6,7 @@
 
 namespace fourm {
 
-/// Made once, by whichever thread asks first while the others wait; when making it fails, the next to ask tries again.
+/// Computed once, by the first thread that calls get() while the others wait. When that fails, the next call tries again.
 /// Thread-safe. T may be incomplete where only its owner's constructors and destructor know it.
 template <class T>
 class Lazy {

@@ -15,7 +15,7 @@ namespace {
 
 constexpr double kRounding = 1e-3;  // how far outside 0..1 a corner may lie and is clipped
 
-// All digits that tell the number from its neighbours: 1.0000001, not 1.
+// As many digits as the number needs to differ from its neighbours: 1.0000001, not 1.
 std::string exact(double value) {
   char text[32];
   return {text, std::to_chars(text, text + sizeof(text), value).ptr};

@@ -21,7 +21,7 @@ enum class TextForm {
   kPalette,   ///< color_palette
   kPoses,     ///< human_poses
 };
-/// The form of a modality, told by its name up to '@'.
+/// The form of a modality, from its name up to '@'.
 TextForm text_form(const std::string& modality);
 
 /// Whether the texts of a modality are positions in pixels of one crop (sam_instance): text k belongs to crop k only.

@@ -1,4 +1,4 @@
-// How many tokens each modality gives: a Dirichlet draw over modalities, times the budget (paper section 2.3,
+// How many tokens of each modality are used: a Dirichlet draw over modalities, times the budget (paper section 2.3,
 // appendix E.4; the original's fourm/data/masking.py).
 #pragma once
 

@@ -27,7 +27,7 @@ std::optional<int64_t> crops_of_ids(const NpyArray& array) {
   return array.shape[0];
 }
 
-// Whether the arrays of a modality are maps over the image, told by its name, and not embeddings or token ids.
+// Whether the arrays of a modality are maps over the image, known from its name, and not embeddings or token ids.
 bool is_map(const std::string& modality) {
   switch (file_kind(modality)) {
     case FileKind::kImage:
@@ -133,8 +133,7 @@ std::string copied_bytes(const Source& source, int64_t sample, const std::string
   const FileKind kind = file_kind(modality);
   if (kind == FileKind::kTokens) {
     const TokenArray tokens(bytes, where);
-    check(tokens.crops() == crops, where, ": has tokens of ", counted(tokens.crops(), "crop"), ", --crops asks for ",
-          crops);
+    check(tokens.crops() == crops, where, ": has tokens of ", counted(tokens.crops(), "crop"), ", expected ", crops);
   } else if (extension == "npy") {
     NpyArray array = decode_npy(bytes, where);
     const auto found = crops_of_ids(array);

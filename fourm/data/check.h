@@ -12,7 +12,7 @@
 
 namespace fourm {
 
-/// What the files of a modality hold, told by its name up to '@'.
+/// What the files of a modality hold, from its name up to '@'.
 enum class FileKind {
   kImage,    ///< rgb: 8-bit image, or bytes [C, S, S, 3]
   kNormal,   ///< normal: 8-bit RGB, unit vectors
@@ -23,7 +23,7 @@ enum class FileKind {
   kBoxes,    ///< det
   kTokens,   ///< tok_...
   kCrops,    ///< crop_settings
-  kOther,    ///< anything else: a sound file of its extension, and a readable text where it is one
+  kOther,    ///< anything else: a valid file of its extension, and a readable text where it is one
 };
 FileKind file_kind(const std::string& modality);
 

@@ -82,7 +82,7 @@ std::vector<int64_t> counting(int64_t first, int64_t n) {
 
 struct MaskedSequence {
   TokenRun input;
-  std::vector<int64_t> target;  // empty when the input leaves nothing to ask for
+  std::vector<int64_t> target;  // empty when the input leaves nothing to predict
 };
 
 // Keeps each id with probability `keep`, less and less until the input fits the budget. Without a budget all is masked.
@@ -261,7 +261,7 @@ MaskedSample Masker::operator()(const TokenSample& sample, Random random) const 
   const BudgetShares input_shares(component.input, random);
   parts = input_shares.split(input_budget, room, random, config_.redistribute);
   int64_t unused = 0;
-  std::vector<std::vector<int64_t>> texts(n);  // what is left to ask of sequences
+  std::vector<std::vector<int64_t>> texts(n);  // what is left to predict of sequences
   for (size_t i = 0; i < n; ++i) {
     if (!data[i] || grid[i]) continue;
     const double keep = draw_keep(component.keep[i], random);

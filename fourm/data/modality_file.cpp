@@ -114,7 +114,7 @@ ModalityFile::ModalityFile(const Modality& modality, std::string bytes, const st
 int64_t ModalityFile::crops() const {
   if (const auto* array = std::get_if<NpyArray>(&content_)) return array->shape[0];
   const auto* tokens = std::get_if<TokenArray>(&content_);
-  // A single row that is no grid over the image, such as a sound, belongs to every crop.
+  // A single row that is no grid over the image, such as audio, belongs to every crop.
   return !tokens || (tokens->crops() == 1 && !modality_.has_grid()) ? 0 : tokens->crops();
 }
 
@@ -145,7 +145,7 @@ bool ModalityFile::has_poses() const {
 }
 
 ModalityData ModalityFile::data(const Choice& choice, const WordPiece* text, int64_t bins, Random& random,
-                                const Tell& tell) const {
+                                const Warn& warn) const {
   const Modality& m = modality_;
   switch (m.kind) {
     case ModalityKind::kTokens: {
@@ -154,11 +154,11 @@ ModalityData ModalityFile::data(const Choice& choice, const WordPiece* text, int
       return data;
     }
     case ModalityKind::kPixels: return image(choice);
-    case ModalityKind::kEmbeddings: return vectors(choice.number ? *choice.number : random.below(variants()), tell);
+    case ModalityKind::kEmbeddings: return vectors(choice.number ? *choice.number : random.below(variants()), warn);
     case ModalityKind::kSequence:
       check(text, "[ModalityFile] a sequence needs the text tokenizer");
-      if (is_text()) return text_ids(pieces(choice, bins, random), *text, tell);
-      return array_ids(crops() > 0 ? choice.crop : 0, *text, tell);
+      if (is_text()) return text_ids(pieces(choice, bins, random), *text, warn);
+      return array_ids(crops() > 0 ? choice.crop : 0, *text, warn);
   }
   fail("[ModalityFile] unknown kind");
 }
@@ -168,14 +168,14 @@ std::vector<std::string> ModalityFile::pieces(const Choice& choice, int64_t bins
   return draw_text(annotation, {choice.view, choice.number, choice.mirror, bins}, random, where_);
 }
 
-void ModalityFile::tell_cut(int64_t length, const Tell& tell) const {
+void ModalityFile::warn_of_cut(int64_t length, const Warn& warn) const {
   if (length > modality_.max_tokens)
-    tell("cut",
+    warn("cut",
          concat(where_, ": has ", length, " tokens, ", modality_.name, " keeps the first ", modality_.max_tokens));
 }
 
 ModalityData ModalityFile::text_ids(const std::vector<std::string>& pieces, const WordPiece& text,
-                                    const Tell& tell) const {
+                                    const Warn& warn) const {
   check(text.size() <= modality_.vocab_size, where_, ": the text tokenizer has ", text.size(),
         " tokens, more than the ", modality_.vocab_size, " of ", modality_.name);
   std::vector<std::vector<int64_t>> encoded;
@@ -189,10 +189,10 @@ ModalityData ModalityFile::text_ids(const std::vector<std::string>& pieces, cons
   const auto warnings = annotation.texts.empty()
                             ? warnings_of_ids(all, text, modality_.name, modality_.max_tokens)
                             : warnings_of_text(pieces[0], all, text, modality_.name, modality_.max_tokens);
-  for (const auto& [topic, message] : warnings) tell(topic, where_ + ": " + message);
+  for (const auto& [topic, message] : warnings) warn(topic, where_ + ": " + message);
   if (annotation.people && std::any_of(annotation.people->begin(), annotation.people->end(),
                                        [](const HumanPose& person) { return !person.has_pose; }))
-    tell("pose", where_ + ": has no 'pose_tokenized'; its people are written without the tokens of their pose");
+    warn("pose", where_ + ": has no 'pose_tokenized'; its people are written without the tokens of their pose");
   ModalityData data;
   const bool chunked = annotation.metadata.has_value();
   for (const auto& ids : encoded) {
@@ -205,7 +205,7 @@ ModalityData ModalityFile::text_ids(const std::vector<std::string>& pieces, cons
   return data;
 }
 
-ModalityData ModalityFile::array_ids(int64_t crop, const WordPiece& text, const Tell& tell) const {
+ModalityData ModalityFile::array_ids(int64_t crop, const WordPiece& text, const Warn& warn) const {
   const auto& array = std::get<TokenArray>(content_);
   const int64_t first = first_free_id(text), count = modality_.vocab_size - first;
   ModalityData data;
@@ -217,16 +217,16 @@ ModalityData ModalityFile::array_ids(int64_t crop, const WordPiece& text, const 
           " + the number of ids, here at least ", first + std::max(id + 1, modality_.vocab_size));
     id += first;
   }
-  tell_cut(array.length(), tell);
+  warn_of_cut(array.length(), warn);
   data.ids.resize(std::min(array.length(), modality_.max_tokens));
   return data;
 }
 
-ModalityData ModalityFile::vectors(int64_t variant, const Tell& tell) const {
+ModalityData ModalityFile::vectors(int64_t variant, const Warn& warn) const {
   ModalityData data;
   data.values = std::get<EmbeddingArray>(content_).values(variant);
   data.width = modality_.width;
-  tell_cut(data.length(), tell);
+  warn_of_cut(data.length(), warn);
   data.values.resize(std::min(data.length(), modality_.max_tokens) * modality_.width);
   return data;
 }

@@ -63,10 +63,10 @@ class ModalityFile {
     bool mirror = true;             ///< exchange left and right in captions of a mirrored view
   };
   /// Called with a warning where something is left out or read in an unexpected way.
-  using Tell = std::function<void(const std::string& topic, const std::string& warning)>;
+  using Warn = std::function<void(const std::string& topic, const std::string& warning)>;
   /// At most max_tokens tokens; sequences of text end with [EOS] if they fit. `text`: needed for sequences only;
   /// `bins`: its coordinate_bins().
-  ModalityData data(const Choice& choice, const WordPiece* text, int64_t bins, Random& random, const Tell& tell) const;
+  ModalityData data(const Choice& choice, const WordPiece* text, int64_t bins, Random& random, const Warn& warn) const;
   /// What a text says, without a text tokenizer. Only for files of text.
   std::vector<std::string> pieces(const Choice& choice, int64_t bins, Random& random) const;
   /// Whether it is cut with the image: an image file, boxes or poses.
@@ -81,11 +81,11 @@ class ModalityFile {
   struct ImageBytes {
     std::string bytes;
   };
-  ModalityData text_ids(const std::vector<std::string>& pieces, const WordPiece& text, const Tell& tell) const;
-  ModalityData array_ids(int64_t crop, const WordPiece& text, const Tell& tell) const;
-  ModalityData vectors(int64_t variant, const Tell& tell) const;
+  ModalityData text_ids(const std::vector<std::string>& pieces, const WordPiece& text, const Warn& warn) const;
+  ModalityData array_ids(int64_t crop, const WordPiece& text, const Warn& warn) const;
+  ModalityData vectors(int64_t variant, const Warn& warn) const;
   ModalityData image(const Choice& choice) const;
-  void tell_cut(int64_t length, const Tell& tell) const;
+  void warn_of_cut(int64_t length, const Warn& warn) const;
 
   const Modality& modality_;
   std::string where_;

@@ -25,7 +25,7 @@ struct ModalityData {
 /// Modality name -> data. A modality that the sample lacks is absent.
 using TokenSample = std::map<std::string, ModalityData>;
 
-/// The tokens of one modality that a sample gives to the encoder, or asks of the decoder.
+/// The tokens of one modality of a sample that the encoder reads or the decoder predicts.
 struct TokenRun {
   std::string modality;
   std::vector<int64_t> ids;   ///< inputs: the visible ids. Targets of grids: the ids to predict. Targets of

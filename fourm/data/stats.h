@@ -23,7 +23,7 @@ struct DataStats {
 /// Files that cannot be read are counted and passed over. `preview`: samples to show, spread over the set.
 DataStats data_stats(const std::string& path, int64_t preview = 12, int threads = 0);
 
-/// Samples that one thread reads and masks in a second of processor time (128 tokens given, 128 asked).
+/// Samples that one thread reads and masks in a second of processor time (128 input and 128 target tokens).
 /// Modalities are those of PATH/modalities.yaml, captions and boxes.
 double reading_speed(const std::string& path, const fs::path& text_tokenizer, double seconds);
 

@@ -15,7 +15,7 @@
 
 namespace fourm {
 
-struct TokenSet::Told {
+struct TokenSet::Reported {
   std::mutex mutex;
   std::set<std::string> topics;
 };
@@ -64,7 +64,7 @@ TokenSet::TokenSet(const std::string& path, const std::vector<Modality>& modalit
       text_(text),
       options_(options),
       bins_(coordinate_bins(text)),
-      told_(std::make_shared<Told>()) {
+      reported_(std::make_shared<Reported>()) {
   check_finished(source_);
   whole_image_texts_ = has_whole_image_texts(source_);
   std::vector<std::string> lacking;
@@ -186,8 +186,8 @@ TokenSample TokenSet::draw(const SampleFiles& read, Random random) const {
 }
 
 bool TokenSet::first_time(const std::string& topic) const {
-  const std::lock_guard lock(told_->mutex);
-  return told_->topics.insert(topic).second;
+  const std::lock_guard lock(reported_->mutex);
+  return reported_->topics.insert(topic).second;
 }
 
 }  // namespace fourm

@@ -84,7 +84,7 @@ class TokenSet {
     Modality modality;
     std::string folder;  // that it is read from: its name, or the part before '@'
   };
-  struct Told;
+  struct Reported;
   bool first_time(const std::string& topic) const;  // of a message that is shown once
 
   Source source_;
@@ -93,7 +93,7 @@ class TokenSet {
   TokenSetOptions options_;
   int64_t bins_ = 0;
   bool whole_image_texts_ = false;
-  std::shared_ptr<Told> told_;
+  std::shared_ptr<Reported> reported_;
 };
 
 }  // namespace fourm

@@ -1,5 +1,5 @@
-// Images and maps as plain arrays, and their files: JPEG, PNG and WebP in, PNG out. The kind of a file is told by its
-// first bytes, never by its name. Sizes are checked before anything is allocated; a broken file is one Error.
+// Images and maps as plain arrays, and their files: JPEG, PNG and WebP in, PNG out. The format of a file follows from its
+// first bytes, never from its name. Sizes are checked before anything is allocated; a broken file is one Error.
 #pragma once
 
 #include <array>

@@ -10,7 +10,7 @@
 namespace fourm {
 
 /// Array name -> array: those of `names`, or all when it is empty. Error naming `origin` on a broken archive, a member that
-/// is no .npy file, an array that is asked for and cannot be read, and more than 2 GiB.
+/// is no .npy file, a requested array that cannot be read, and more than 2 GiB.
 std::map<std::string, NpyArray> decode_npz(std::string_view bytes, const std::string& origin,
                                            const std::vector<std::string>& names = {});
 

@@ -102,7 +102,7 @@ TarListing list_tar(const fs::path& path) {
 struct TarWriter::Archive {
   std::unique_ptr<archive, int (*)(archive*)> tar{archive_write_new(), archive_write_free};
   std::string where;
-  void sound(la_ssize_t status) const {
+  void check_status(la_ssize_t status) const {
     if (status >= ARCHIVE_OK) return;
     const char* reason = archive_error_string(tar.get());
     fail(where, ": cannot be written (", reason ? reason : std::strerror(errno), "); is the disk full?");
@@ -112,7 +112,7 @@ struct TarWriter::Archive {
 TarWriter::TarWriter(std::ostream& out, std::string where) : archive_(std::make_unique<Archive>()) {
   archive_->where = std::move(where);
   archive_write_set_format_gnutar(archive_->tar.get());  // names are bytes, whatever the locale
-  archive_->sound(archive_write_open(
+  archive_->check_status(archive_write_open(
       archive_->tar.get(), &out, nullptr,
       [](archive*, void* stream, const void* bytes, size_t n) -> la_ssize_t {
         auto& to = *static_cast<std::ostream*>(stream);
@@ -131,11 +131,11 @@ void TarWriter::add(const std::string& name, std::string_view bytes) {
   archive_entry_set_filetype(entry.get(), AE_IFREG);
   archive_entry_set_perm(entry.get(), 0644);
   archive_entry_set_mtime(entry.get(), 0, 0);
-  archive_->sound(archive_write_header(archive_->tar.get(), entry.get()));
-  archive_->sound(archive_write_data(archive_->tar.get(), bytes.data(), bytes.size()));
+  archive_->check_status(archive_write_header(archive_->tar.get(), entry.get()));
+  archive_->check_status(archive_write_data(archive_->tar.get(), bytes.data(), bytes.size()));
 }
 
-void TarWriter::finish() { archive_->sound(archive_write_close(archive_->tar.get())); }
+void TarWriter::finish() { archive_->check_status(archive_write_close(archive_->tar.get())); }
 
 void write_tar(const fs::path& path, const std::function<void(TarWriter&)>& fill) {
   write_file(path, [&](std::ostream& out) {

@@ -20,7 +20,7 @@ std::string shard_name(int64_t number);
 struct TarMember {
   std::string name;
   uint64_t offset = 0, size = 0;  ///< of its bytes in the archive
-  std::string fault;              ///< why it must not be read; empty: sound
+  std::string fault;              ///< why it must not be read; empty: it may
 };
 
 struct TarListing {

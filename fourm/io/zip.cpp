@@ -24,15 +24,15 @@ class Directory {
     uint64_t count = number(end + 10, 2), at = number(end + 16, 4);
     if (end >= kLocator64Size && starts(end - kLocator64Size, kLocator64)) {
       const uint64_t end64 = number(end - kLocator64Size + 8, 8);
-      sound(holds(end64, kEnd64Size) && starts(end64, kEnd64));
+      check_directory(holds(end64, kEnd64Size) && starts(end64, kEnd64));
       count = number(end64 + 32, 8), at = number(end64 + 48, 8);
     }
-    sound(count <= bytes_.size() / kCentralSize);
+    check_directory(count <= bytes_.size() / kCentralSize);
     std::vector<ZipArchive::Entry> entries;
     for (uint64_t i = 0; i < count; ++i) {
-      sound(holds(at, kCentralSize) && starts(at, kCentral));
+      check_directory(holds(at, kCentralSize) && starts(at, kCentral));
       const uint64_t name = number(at + 28, 2), extra = number(at + 30, 2), comment = number(at + 32, 2);
-      sound(holds(at + kCentralSize, name + extra + comment));
+      check_directory(holds(at + kCentralSize, name + extra + comment));
       entries.push_back(entry(at, name, extra));
       at += kCentralSize + name + extra + comment;
     }
@@ -40,21 +40,23 @@ class Directory {
   }
 
  private:
-  void sound(bool ok) const { check(ok, origin_, ": the zip directory is broken or cut; is the download complete?"); }
+  void check_directory(bool ok) const {
+    check(ok, origin_, ": the zip directory is broken or cut; is the download complete?");
+  }
   bool holds(uint64_t at, uint64_t n) const { return at <= bytes_.size() && n <= bytes_.size() - at; }
   bool starts(uint64_t at, std::string_view mark) const { return bytes_.substr(at).starts_with(mark); }
   uint64_t number(uint64_t at, size_t width) const {
-    sound(holds(at, width));
+    check_directory(holds(at, width));
     uint64_t value = 0;
     std::memcpy(&value, bytes_.data() + at, width);
     return value;
   }
 
   uint64_t end_record() const {
-    sound(bytes_.size() >= kEndSize);
+    check_directory(bytes_.size() >= kEndSize);
     const size_t last = bytes_.size() - kEndSize, first = last > kLongestComment ? last - kLongestComment : 0;
     const size_t at = bytes_.rfind(kEnd, last);
-    sound(at != std::string_view::npos && at >= first);
+    check_directory(at != std::string_view::npos && at >= first);
     return at;
   }
 
@@ -70,22 +72,22 @@ class Directory {
       const uint64_t kind = number(field, 2), size = number(field + 2, 2);
       uint64_t value = field + 4;
       const auto next = [&] {
-        sound(value + 8 <= field + 4 + size && value + 8 <= fields_end);
+        check_directory(value + 8 <= field + 4 + size && value + 8 <= fields_end);
         value += 8;
         return number(value - 8, 8);
       };
       if (kind == 1) {
         if (e.size == kIn64) {
           e.size = next();
-          sound(next() == e.size);
+          check_directory(next() == e.size);
         }
         if (local == kIn64) local = next();
       }
       field += 4 + size;
     }
-    sound(holds(local, kLocalSize) && starts(local, kLocal));
+    check_directory(holds(local, kLocalSize) && starts(local, kLocal));
     e.offset = local + kLocalSize + number(local + 26, 2) + number(local + 28, 2);
-    sound(holds(e.offset, e.size));
+    check_directory(holds(e.offset, e.size));
     return e;
   }
 

@@ -32,7 +32,7 @@ class DepthUnits {
   mutable std::map<fs::path, std::optional<double>> found_;  // by folder
 };
 
-/// Metres [H, W]; unknown pixels (0, NaN in floats) are 0. `unit` as DepthUnits gives it. Error on a file whose unit is
+/// Metres [H, W]; unknown pixels (0, NaN in floats) are 0. `unit`: from DepthUnits. Error on a file whose unit is
 /// not known, on a negative depth and on infinity.
 Raster<float> decode_depth(std::string_view bytes, const std::string& origin, std::optional<double> unit = {});
 

@@ -34,7 +34,7 @@ struct Modality {
   PositionKind positions = PositionKind::kSinCos2d;
 
   bool is_sequence() const { return kind == ModalityKind::kSequence || kind == ModalityKind::kEmbeddings; }
-  /// Pixels, and tokens that lie on a square grid over the image. Other tokens, such as those of a sound, have
+  /// Pixels, and tokens that lie on a square grid over the image. Other tokens, such as those of audio, have
   /// max_tokens and neither image_size nor patch_size.
   bool has_grid() const { return !is_sequence() && patch_size > 0; }
   int64_t grid() const { return has_grid() ? image_size / patch_size : 0; }  ///< tokens a side

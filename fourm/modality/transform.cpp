@@ -344,7 +344,7 @@ StoredImage from_network(const InputConfig& config, const float* values, int wid
   }
   if (config.channels() == 1) {
     Image image(width, height, 1);
-    for (size_t i = 0; i < area; ++i)  // a mask's decoder gives logits
+    for (size_t i = 0; i < area; ++i)  // a mask's decoder returns logits
       image.pixels[i] = config.kind == "mask" ? (values[i] > 0 ? 255 : 0) : to_byte(values[i]);
     return image;
   }

@@ -51,7 +51,7 @@ struct InputConfig {
 /// vector a position).
 using StoredImage = std::variant<Image, Raster<float>>;
 
-/// An image file of this kind. Depth: see decode_depth, `depth_unit` as DepthUnits gives it; where it is standardised,
+/// An image file of this kind. Depth: see decode_depth, `depth_unit`: from DepthUnits; where it is standardised,
 /// also what encode_stored_image wrote. RGB and normals: not a
 /// 16-bit grey PNG, which holds depth. Masks: what is brighter than half is 1. Features: .npy [C, h, w], or [C] for one
 /// position, of finite numbers.

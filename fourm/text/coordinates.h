@@ -16,7 +16,7 @@ struct Coordinate {
   int64_t value = 0;
 };
 
-/// Reads "vK=N", K from 0 to 3; anything else gives nothing.
+/// Reads "vK=N", K from 0 to 3; nothing for any other word.
 std::optional<Coordinate> read_coordinate(std::string_view word);
 
 /// A number in any form that Python's float() reads: "12", "+1.5", ".5", "1e2", "1_000", decimal digits of any script,

@@ -46,7 +46,7 @@ struct HumanPose {
 /// The order in which a person's groups are written: 0 pose, 1 global, 2 camera, 3 shape.
 using GroupOrder = std::array<int, 4>;
 
-/// One order for each person. Each person ends with a space; nobody gives "none".
+/// One order for each person. Each person ends with a space; no person at all is "none".
 std::string poses_to_string(const std::vector<HumanPose>& people, const std::vector<GroupOrder>& orders);
 std::vector<HumanPose> poses_from_string(std::string_view text);
 

@@ -21,7 +21,7 @@ AdamW::AdamW(const Parameters& parameters, const OptimizerConfig& config) : conf
                       at::zeros({}, at::TensorOptions(at::kFloat).device(value.device())),
                       has_weight_decay(entry.name)});
   }
-  check(!slots_.empty(), "there is nothing to train: no tensor asks for gradients");
+  check(!slots_.empty(), "there is nothing to train: no tensor requires gradients");
 }
 
 double AdamW::gradient_norm() const {

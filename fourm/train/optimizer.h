@@ -12,7 +12,7 @@ bool has_weight_decay(std::string_view name);
 
 class AdamW {
  public:
-  /// Over the trained tensors that ask for gradients.
+  /// Over the trained tensors that require gradients.
   AdamW(const Parameters& parameters, const OptimizerConfig& config);
 
   /// Length of all gradients together, before clipping.

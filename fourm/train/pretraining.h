@@ -58,7 +58,7 @@ struct PretrainConfig {
     v("repeat_buffer", repeat_buffer, "samples in memory at a time, where they are used more than once", at_least(1));
     v("eval_samples", eval_samples, "samples of an evaluation, with fixed masks", KeyRole::kChangeable, at_least(1));
     v("model", model, "the Transformer; may be left out with init, whose model it is then");
-    v("masking", masking, "what is given and asked");
+    v("masking", masking, "input and target budgets");
     v("training", training, "the loop");
   }
   /// A mapping `mixture` becomes a list. Error where tokens and steps both say how long the run or its warm-up is.

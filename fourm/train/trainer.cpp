@@ -62,7 +62,7 @@ class Trainer {
     Progress progress(run_.path().filename().string(), config_.steps, step_);
     for (bool stop = false; step_ < config_.steps && !stop;) {
       const double loss = step();
-      stop = stop_requested && stop_requested();  // asked once: a step that ends the run is one that is saved below
+      stop = stop_requested && stop_requested();  // called once: a step that ends the run is saved below
       char text[32];
       std::snprintf(text, sizeof text, "loss %.4f", loss);
       progress.update(step_, text);
@@ -220,10 +220,10 @@ class Trainer {
 
 }  // namespace
 
-std::string resolve_precision(const std::string& asked, const std::optional<std::string>& begun, bool bf16_fast) {
-  const std::string precision = asked != "auto" ? asked : begun.value_or(bf16_fast ? "bf16" : "f32");
+std::string resolve_precision(const std::string& requested, const std::optional<std::string>& begun, bool bf16_fast) {
+  const std::string precision = requested != "auto" ? requested : begun.value_or(bf16_fast ? "bf16" : "f32");
   warn_of_slow_precision("training.precision", precision, bf16_fast,
-                         asked == "auto" ? "with which the run began; " : "");
+                         requested == "auto" ? "with which the run began; " : "");
   return precision;
 }
 

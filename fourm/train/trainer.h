@@ -55,7 +55,7 @@ void check_there(const char* key, const std::string& path);
 
 /// The precision that `training.precision` of a recipe means: for "auto" that which the run began with (`begun`), for a
 /// new run bf16 where the processor is fast at it (`bf16_fast`), else f32. Warns of bf16 where it is slow.
-std::string resolve_precision(const std::string& asked, const std::optional<std::string>& begun, bool bf16_fast);
+std::string resolve_precision(const std::string& requested, const std::optional<std::string>& begun, bool bf16_fast);
 
 /// Trains, or goes on from the newest checkpoint of the folder. At the end `folder`/model holds the finished model; a
 /// line names it and its last measures, and a warning those that are no better than their baselines. At least one step

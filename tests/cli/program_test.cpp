@@ -402,7 +402,7 @@ TEST_F(Program, TokenFilesAreTheSameEverywhere) {
                       ": {weight: 1, domains_in: [tok_global@32], domains_out: [tok_global@32]}}\n");
   write_file(folder_ / "mixture.yaml", mixture);
   EXPECT_EQ(run("data check " + path("half") + "/ --recipe " + path("mixture.yaml")).out,
-            "4 samples, 4 files: sound\n");
+            "4 samples, 4 files: valid\n");
 
   // A recipe without `model` is checked as that of `init`, which knows the vocabulary.
   write_file(folder_ / "next.yaml", "data: " + path("other") + "\ninit: " + path("run") +

@@ -177,14 +177,14 @@ TEST_F(ClipModelTest, BrokenFoldersAreRefusedInOneLine) {
   fresh().save(root / "model");
   for (const char* name : {"config.json", "tokenizer.json", "model.safetensors"}) {
     const fs::path file = root / "model" / name;
-    const std::string sound = read_file(file);
-    test::expect_refusals(sound, 60, [&](const std::string& bytes) {
+    const std::string valid = read_file(file);
+    test::expect_refusals(valid, 60, [&](const std::string& bytes) {
       write_file(file, bytes);
       ClipModel::open(root / "model").embed_texts({"a red disc"});
     });
     fs::remove(file);
     EXPECT_THROW(ClipModel::open(root / "model"), Error) << name;
-    write_file(file, sound);
+    write_file(file, valid);
   }
   EXPECT_THROW(ClipModel::open(root / "rgb"), Error);
   EXPECT_THROW(ClipModel::open(root / "nowhere"), Error);

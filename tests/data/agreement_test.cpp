@@ -1,4 +1,4 @@
-// What `fourm data check` calls sound trains, and what it names does not: each set goes through the check and through
+// What `fourm data check` calls valid trains, and what it names does not: each set goes through the check and through
 // the reader of pre-training.
 #include <gtest/gtest.h>
 
@@ -49,7 +49,7 @@ class AgreementTest : public testing::Test {
     table.extend(kModalities, "the test");
   }
 
-  // Three sound samples of tokens, and one file that may not be.
+  // Three valid samples of tokens, and one file that may not be.
   fs::path write(const std::string& file, const std::string& bytes) {
     const fs::path set = root / std::to_string(++count);
     for (int i = 0; i < 3; ++i)
@@ -109,9 +109,9 @@ class AgreementTest : public testing::Test {
     return found;
   }
 
-  // Both the check and training accept (or refuse) the set, in folders and in shards. `told`: also a check that does
+  // Both the check and training accept (or refuse) the set, in folders and in shards. `without_modalities`: also a check that does
   // not know the modalities does.
-  void expect(bool sound, const std::string& what, const fs::path& set, bool told) {
+  void expect(bool valid, const std::string& what, const fs::path& set, bool without_modalities) {
     const auto go = [&](const std::string& path) {
       std::vector<Modality> modalities;
       const Source source = Source::open(path);
@@ -124,15 +124,15 @@ class AgreementTest : public testing::Test {
       };
       CheckOptions options;
       options.missing_ok = true;
-      if (told) {
-        EXPECT_EQ(complaints(options).empty(), sound) << what << " without modalities: " << complaints(options);
+      if (without_modalities) {
+        EXPECT_EQ(complaints(options).empty(), valid) << what << " without modalities: " << complaints(options);
       }
       options.modalities = modalities;
-      EXPECT_EQ(complaints(options).empty(), sound) << what << " without a text tokenizer: " << complaints(options);
+      EXPECT_EQ(complaints(options).empty(), valid) << what << " without a text tokenizer: " << complaints(options);
       options.text = &*text;
-      EXPECT_EQ(complaints(options).empty(), sound) << what << ": " << complaints(options);
+      EXPECT_EQ(complaints(options).empty(), valid) << what << ": " << complaints(options);
       const std::string failure = trained(path, modalities);
-      EXPECT_EQ(failure.empty(), sound) << what << ": " << failure;
+      EXPECT_EQ(failure.empty(), valid) << what << ": " << failure;
       EXPECT_TRUE(failure.empty() || failure.find(path) != std::string::npos) << failure;
     };
     go(set.string());
@@ -141,22 +141,22 @@ class AgreementTest : public testing::Test {
     go(set.string() + "_shards");
   }
   // The check and training agree on a layout that cannot be converted.
-  void expect_layout(bool sound, const fs::path& set) const {
+  void expect_layout(bool valid, const fs::path& set) const {
     CheckOptions options;
     options.missing_ok = true;
     options.modalities = {table.at("tok_x@64"), table.at("scene_desc")};
     const CheckReport report = check_data(set.string(), options);
-    EXPECT_EQ(report.faults.empty(), sound) << set << (report.faults.empty() ? "" : report.faults[0].text());
+    EXPECT_EQ(report.faults.empty(), valid) << set << (report.faults.empty() ? "" : report.faults[0].text());
     const std::string failure = trained(set.string(), options.modalities);
-    EXPECT_EQ(failure.empty(), sound) << set << ": " << failure;
+    EXPECT_EQ(failure.empty(), valid) << set << ": " << failure;
   }
-  void sound(const std::string& file, const std::string& bytes) {
+  void expect_valid(const std::string& file, const std::string& bytes) {
     expect(true, file + " " + bytes, write(file, bytes), true);
   }
   void refused(const std::string& file, const std::string& bytes) {
     expect(false, file + " " + bytes, write(file, bytes), true);
   }
-  void sound(const std::string& file, const NpyArray& array) { sound(file, encode_npy(array)); }
+  void expect_valid(const std::string& file, const NpyArray& array) { expect_valid(file, encode_npy(array)); }
   void refused(const std::string& file, const NpyArray& array) { refused(file, encode_npy(array)); }
 
   test::TemporaryFolder temporary;
@@ -167,16 +167,16 @@ class AgreementTest : public testing::Test {
 };
 
 TEST_F(AgreementTest, TextsOfAModalityOfOnesOwn) {
-  sound("scene_desc/0.txt", "crop one");
-  sound("scene_desc/0.txt",
-        "\xef\xbb\xbf"
-        "crop one");
-  sound("scene_desc/0.json", "\"crop one\"");
-  sound("scene_desc/0.json", R"(["crop one", "a bed"])");
-  sound("scene_desc/0.json", R"({"caption": "crop one"})");
-  sound("scene_desc/0.json", R"([{"text": "crop one"}, {"text": "a bed"}])");
-  sound("scene_desc/0.txt",
-        "crop one of a room with a bed crop one of a room with a bed crop one of a room with a bed");
+  expect_valid("scene_desc/0.txt", "crop one");
+  expect_valid("scene_desc/0.txt",
+               "\xef\xbb\xbf"
+               "crop one");
+  expect_valid("scene_desc/0.json", "\"crop one\"");
+  expect_valid("scene_desc/0.json", R"(["crop one", "a bed"])");
+  expect_valid("scene_desc/0.json", R"({"caption": "crop one"})");
+  expect_valid("scene_desc/0.json", R"([{"text": "crop one"}, {"text": "a bed"}])");
+  expect_valid("scene_desc/0.txt",
+               "crop one of a room with a bed crop one of a room with a bed crop one of a room with a bed");
   for (const char* json : {"[]", "null", "[\"\"]", "[\"crop one\", null]", "[[\"crop one\", \"a\"], [\"bed\"]]", "",
                            "\"crop one\"\n\"crop two\"", "{\"caption\": null}", "{\"text\": [[\"a\"]]}"})
     refused("scene_desc/1.json", json);
@@ -185,11 +185,11 @@ TEST_F(AgreementTest, TextsOfAModalityOfOnesOwn) {
 }
 
 TEST_F(AgreementTest, Tokens) {
-  sound("tok_x@64/1.npy", npy_from_integers(ids(16, 16), {16}, "i2"));
-  sound("tok_x@64/1.npy", npy_from_integers(ids(16, 16), {4, 4}, "i8"));
-  sound("tok_x@64/1.npy", npy_from_integers(ids(48, 16), {3, 4, 4}, "u1"));
-  sound("tok_x@64/1.npy", npy_from_integers(ids(48, 16), {3, 16}, "i4"));
-  sound("tok_x@64/1.npy", npy_from_integers(ids(16, 16), {1, 16}, "u4"));
+  expect_valid("tok_x@64/1.npy", npy_from_integers(ids(16, 16), {16}, "i2"));
+  expect_valid("tok_x@64/1.npy", npy_from_integers(ids(16, 16), {4, 4}, "i8"));
+  expect_valid("tok_x@64/1.npy", npy_from_integers(ids(48, 16), {3, 4, 4}, "u1"));
+  expect_valid("tok_x@64/1.npy", npy_from_integers(ids(48, 16), {3, 16}, "i4"));
+  expect_valid("tok_x@64/1.npy", npy_from_integers(ids(16, 16), {1, 16}, "u4"));
   const auto strict = [&](const NpyArray& array) {
     const fs::path set = write("tok_x@64/1.npy", encode_npy(array));
     write_file(set / "modalities.yaml", kModalities);
@@ -203,9 +203,9 @@ TEST_F(AgreementTest, Tokens) {
 }
 
 TEST_F(AgreementTest, TokensThatAreNoGrid) {
-  sound("tok_audio/0.npy", npy_from_integers(ids(512, 2048), {512}, "i2"));
-  sound("tok_audio/0.npy", npy_from_integers(ids(300, 2048), {1, 300}, "i2"));
-  sound("notes/0.npy", npy_from_integers(ids(512, 2000), {512}, "i2"));
+  expect_valid("tok_audio/0.npy", npy_from_integers(ids(512, 2048), {512}, "i2"));
+  expect_valid("tok_audio/0.npy", npy_from_integers(ids(300, 2048), {1, 300}, "i2"));
+  expect_valid("notes/0.npy", npy_from_integers(ids(512, 2000), {512}, "i2"));
   for (const std::vector<int64_t>& shape : {std::vector<int64_t>{8, 64}, {64, 8}}) {  // crops of fewer tokens, no grid
     ExpectedTokens expected;
     expected.rule = ExpectedTokens::Length::kAtMost;
@@ -218,10 +218,12 @@ TEST_F(AgreementTest, TokensThatAreNoGrid) {
 }
 
 TEST_F(AgreementTest, OfficialFiles) {
-  sound("metadata/0.json", R"({"original_width": 640, "original_height": 480, "n_humans": 2, "brightness": 120.5})");
-  sound("color_palette/0.json", R"([{"1": [[1, 2, 3]], "2": [[1, 2, 3], [4, 5, 6]]}])");
-  sound("human_poses/0.json", "[]");
-  sound("det/0.json", R"({"instances": [{"boxes": [-1e-9, 0, 1.0000001, 1], "class_name": "bed", "score": 0.9}]})");
+  expect_valid("metadata/0.json",
+               R"({"original_width": 640, "original_height": 480, "n_humans": 2, "brightness": 120.5})");
+  expect_valid("color_palette/0.json", R"([{"1": [[1, 2, 3]], "2": [[1, 2, 3], [4, 5, 6]]}])");
+  expect_valid("human_poses/0.json", "[]");
+  expect_valid("det/0.json",
+               R"({"instances": [{"boxes": [-1e-9, 0, 1.0000001, 1], "class_name": "bed", "score": 0.9}]})");
   refused("metadata/0.json", "[]");
   refused("metadata/0.json", R"({"width": 3})");
   refused("color_palette/0.json", R"([{"1": [[1, 2]]}])");
@@ -246,12 +248,12 @@ TEST_F(AgreementTest, CropsAgreeWithinASample) {
 TEST_F(AgreementTest, LabelMaps) {
   InputConfig config;
   config.kind = "semseg";
-  const auto expect_map = [&](bool sound, const std::string& what, const std::string& bytes) {
+  const auto expect_map = [&](bool valid, const std::string& what, const std::string& bytes) {
     const fs::path set = root / std::to_string(++count);
     write_file(set / "semseg/0.png", bytes);
-    EXPECT_EQ(check_data(set.string(), {}).faults.empty(), sound) << what;
+    EXPECT_EQ(check_data(set.string(), {}).faults.empty(), valid) << what;
     const auto read = [&] { decode_stored_image(config, bytes, "the test", std::nullopt); };
-    if (sound) {
+    if (valid) {
       EXPECT_NO_THROW(read()) << what;
     } else {
       EXPECT_THROW(read(), Error) << what;

@@ -55,7 +55,7 @@ class CheckTest : public testing::Test {
   fs::path root = temporary / "set";
 };
 
-// 31 faults, one at a time, each in an otherwise sound set: in folders, and what can stand in an archive in shards too.
+// 31 faults, one at a time, each in an otherwise valid set: in folders, and what can stand in an archive in shards too.
 TEST_F(CheckTest, FindsEachFault) {
   struct Planted {
     const char *what, *file, *problem;
@@ -272,7 +272,7 @@ TEST_F(CheckTest, FindsFaultsOfArchives) {
   test::write_data_folder(root / "folders", 5);
   convert_to_shards((root / "folders").string(), root / "shards", 3);
   const fs::path shard = root / "shards/caption/shard-00000.tar";
-  const std::string sound = read_file(shard), caption = "\"a room\"";
+  const std::string valid = read_file(shard), caption = "\"a room\"";
   const auto write = [&](const std::vector<std::string>& names) {
     write_tar(shard, [&](TarWriter& tar) {
       for (const auto& name : names) tar.add(name, caption);
@@ -318,7 +318,7 @@ TEST_F(CheckTest, FindsFaultsOfArchives) {
   found("a member of 10^12 bytes", "caption/shard-00000.tar", "room1.json", "claims 1000000000000 bytes");
   patch(156, "2");
   found("a link", "caption/shard-00000.tar", "room1.json", "is a link");
-  write_file(shard, sound.substr(0, 700));
+  write_file(shard, valid.substr(0, 700));
   found("a cut shard", "caption/shard-00000.tar", "", "");
   write_file(shard, "this is no archive at all, but a text that somebody put here");
   found("an unreadable shard", "caption/shard-00000.tar", "", "not a tar");
@@ -328,7 +328,7 @@ TEST_F(CheckTest, FindsFaultsOfArchives) {
   const CheckReport missing = check_data((root / "shards").string(), {});
   EXPECT_EQ(all(missing), "");
   EXPECT_EQ(missing.warnings.size(), 3u) << "the members of a missing shard";
-  write_file(shard, sound);
+  write_file(shard, valid);
   EXPECT_EQ(all(check_data((root / "shards").string(), {})), "");
 }
 

@@ -172,9 +172,9 @@ TEST(Broken, CutFilesAreRefused) {
 
 TEST(Broken, FlippedBytesNeverCrash) {
   Random random(3);
-  for (const std::string& sound : {encode_png(noise(20, 20, 3)), jpeg_bytes(noise(40, 40, 3), JCS_RGB)})
+  for (const std::string& valid : {encode_png(noise(20, 20, 3)), jpeg_bytes(noise(40, 40, 3), JCS_RGB)})
     for (int i = 0; i < 400; ++i) {
-      std::string bytes = sound;
+      std::string bytes = valid;
       for (int k = 0; k < 3; ++k)
         bytes[static_cast<size_t>(random.below(static_cast<int64_t>(bytes.size())))] = static_cast<char>(random.bits());
       try {

@@ -1,4 +1,4 @@
-// Broken files by the hundred: a sound file with bytes flipped, removed, repeated or cut off.
+// Broken files by the hundred: a valid file with bytes flipped, removed, repeated or cut off.
 #pragma once
 
 #include <gtest/gtest.h>
@@ -28,11 +28,11 @@ inline std::string damaged(std::string bytes, Random& random) {
 
 /// `read` must take each damaged copy or refuse it by an Error of one line.
 template <class Read>
-void expect_refusals(const std::string& sound, int copies, const Read& read) {
+void expect_refusals(const std::string& valid, int copies, const Read& read) {
   Random random(7);
   int refused = 0;
   for (int i = 0; i < copies; ++i) {
-    const std::string bytes = damaged(sound, random);
+    const std::string bytes = damaged(valid, random);
     try {
       read(bytes);
     } catch (const Error& error) {

@@ -1,4 +1,4 @@
-// A small sound data set of every modality: `count` samples of 24 x 20 pixels, three crops each.
+// A small valid data set of every modality: `count` samples of 24 x 20 pixels, three crops each.
 #pragma once
 
 #include "fourm/core/json.h"
