@@ -1,5 +1,6 @@
-// The files of sequences: captions, boxes, metadata, palettes and poses; and the texts that a model reads (spec
-// training 2.5, text_and_boxes 4 to 7).
+// The files of sequences: captions, boxes, metadata, palettes and poses; and the texts that a model reads (the
+// original's CaptionTransform, DetectionTransform, MetadataTransform, ColorPaletteTransform and HumanPoseTransform in
+// fourm/data/modality_transforms.py).
 #pragma once
 
 #include <functional>

@@ -23,6 +23,17 @@ Image labels(std::vector<uint8_t> values) {
   return map;
 }
 
+TEST(Comparison, TheGapClosedNeedsACeilingBetterThanTheBaseline) {
+  Comparison c{"ap50", "", true, {}, 0.9, 0.1};
+  c.model.mean = 0.5;
+  c.model.half_width = 0.05;
+  EXPECT_NEAR(c.gap_closed().value(), 0.5, 1e-12);
+  c.ceiling = 0.1, c.baseline = 0.9;
+  EXPECT_FALSE(c.gap_closed().has_value()) << "a ceiling below the baseline";
+  c.higher = false;
+  EXPECT_NEAR(c.gap_closed().value(), 0.5, 1e-12) << "lower is better";
+}
+
 TEST(Comparison, GapClosed) {
   Comparison c{"x", "", false, {0.2, 0, 1}, 0.1, 0.5};
   EXPECT_NEAR(*c.gap_closed(), 0.75, 1e-12);  // lower is better: 0.3 of a gap of 0.4

@@ -379,6 +379,29 @@ void write_small_data(const fs::path& folder, const std::string& caption) {
   }
 }
 
+// The text tokenizer has lower-case words, so that predicted names have no capitals.
+TEST_F(EvaluateTest, ClassNamesAreComparedAsTheTextTokenizerWritesThem) {
+  const fs::path capitals = folder_.string() + "_capitals";
+  make_folder(capitals);
+  for (const char* folder : {"rgb", "det"}) fs::copy(folder_ / folder, capitals / folder, fs::copy_options::recursive);
+  for (const auto& file : list_files(capitals / "det", {".json"})) {
+    Json json = read_json(file);
+    for (auto& instance : json["instances"]) {
+      auto name = instance["class_name"].get<std::string>();
+      name[0] = static_cast<char>(std::toupper(static_cast<unsigned char>(name[0])));
+      instance["class_name"] = name;
+    }
+    write_json(file, json);
+  }
+  const HeldOut held = HeldOut::read(*pipeline_, folder_, 3), found = HeldOut::read(*pipeline_, capitals, 3);
+  int64_t boxes = 0;
+  for (size_t i = 0; i < 3; ++i)
+    for (size_t k = 0; k < held.samples[i].boxes.size(); ++k, ++boxes)
+      EXPECT_EQ(found.samples[i].boxes.at(k).class_name, held.samples[i].boxes[k].class_name);
+  EXPECT_GT(boxes, 0);
+  fs::remove_all(capitals);
+}
+
 // A model from RGB to other modalities, none of which it reads, is measured like one that reads them.
 TEST_F(EvaluateTest, OutputsThatAreNoInputsAreMeasured) {
   const fs::path root = folder_.string() + "_only";
