@@ -303,7 +303,7 @@ void warn_of_missing(const Source& source, const CheckOptions& options, CheckRep
       if (!source.has(i, modality))
         report.warnings.push_back({source.expected(i, modality), source.name(i),
                                    concat("is missing, while ", source.origin(i, present), " is there"),
-                                   "add it, or give --missing-ok if samples may lack modalities"});
+                                   "add it, or allow samples that lack modalities (missing_ok)"});
   }
 }
 
@@ -377,135 +377,178 @@ FileKind file_kind(const std::string& modality) {
   return found == kKinds.end() ? FileKind::kOther : found->second;
 }
 
-CheckReport check_data(const std::string& path, const CheckOptions& options) {
-  CheckReport report;
-  const Source source = Source::open(path, &report.faults);
-  const DataFacts known = DataFacts::read(source);
-  const FileCheck look(source, known, options);
-  try {
-    check_finished(source);
-  } catch (const Error& error) {
-    report.faults.push_back({path, "", error.what(), "run the same command again"});
+namespace {
+
+// Reads every file of a data set and compares those of a sample.
+class DataCheck {
+ public:
+  DataCheck(const std::string& path, const CheckOptions& options)
+      : options_(options),
+        source_(Source::open(path, &report_.faults)),
+        facts_(DataFacts::read(source_)),
+        found_(source_.size()),
+        seen_(source_.size()) {}
+
+  CheckReport run() {
+    check_set();
+    read_files();
+    warn_of_missing(source_, options_, report_);
+    warn_of_names(source_, report_);
+    for (int64_t i = 0; i < source_.size(); ++i)
+      for (const auto& [modality, facts] : seen_[i])
+        for (const auto& [topic, message] : facts.warnings) warn(i, modality, topic, without_name(message), "");
+    compare_lengths();
+    for (int64_t i = 0; i < source_.size(); ++i) compare_files(i);
+    for (auto& faults : found_) std::move(faults.begin(), faults.end(), std::back_inserter(report_.faults));
+    return std::move(report_);
   }
-  try {
-    has_whole_image_texts(source);
-  } catch (const Error& error) {
-    report.faults.push_back({path, "", error.what(), "correct the key"});
+
+ private:
+  void fault_of_set(const std::string& problem, const std::string& remedy) {
+    report_.faults.push_back({source_.path(), "", problem, remedy});
   }
-  check_recipe(source, options, report);
-  const auto& modalities = source.modalities();
-  const int64_t n = source.size();
-  report.samples = n;
-  if (known.samples > 0 && n > known.samples)
-    report.faults.push_back({(fs::path(source.path()) / "dataset.yaml").string(), "",
-                             concat("says that there are ", counted(known.samples, "sample"), ", but ", n,
-                                    n == 1 ? " is" : " are", " there"),
-                             "remove the samples that another run left behind, or correct `count`"});
+  void complain(int64_t i, const std::string& modality, const std::string& problem, const std::string& remedy) {
+    found_[i].push_back({source_.file(i, modality), source_.member(i, modality), problem, remedy});
+  }
+  // One file for each topic of a modality, as in training.
+  void warn(int64_t i, const std::string& modality, const std::string& topic, const std::string& problem,
+            const std::string& remedy) {
+    if (!warned_.insert(topic).second) return;
+    report_.warnings.push_back({source_.file(i, modality), source_.member(i, modality), problem,
+                                (remedy.empty() ? "" : remedy + "; ") + "other samples of this kind are not named"});
+  }
 
-  std::vector<std::vector<Fault>> found(n);
-  std::vector<std::map<std::string, Facts>> seen(n);
-  std::atomic<int64_t> done = 0, files = 0;
-  Progress progress("check", n);
-  std::mutex mutex;
-  parallel_for(
-      n,
-      [&](int64_t i) {
-        SampleCrops crops;
-        crops.default_view = [&]() -> std::optional<CropView> {
-          try {
-            const std::optional<ImageSize> size = image_size(source, i);
-            return size ? std::optional(centre_view(size->width, size->height)) : std::nullopt;
-          } catch (const Error&) {  // a fault of the image, which is named when the image is checked
-            return CropView{1, 1, 0, 0, 1, 1, false};
-          }
-        };
-        const auto look_at = [&](const std::string& modality) {
-          if (!source.has(i, modality)) return;
-          ++files;
-          const auto complain = [&](const std::string& problem, const std::string& remedy) {
-            found[i].push_back({source.file(i, modality), source.member(i, modality), without_name(problem), remedy});
-          };
-          try {
-            seen[i][modality] = look(modality, source.file(i, modality), source.extension(i, modality),
-                                     source.read(i, modality), crops);
-          } catch (const Finding& finding) {
-            complain(finding.what(), finding.remedy);
-          } catch (const Error& error) {
-            complain(error.what(), usual_remedy(file_kind(modality)));
-          }
-        };
-        look_at("crop_settings");
-        if (const auto settings = seen[i].find("crop_settings"); settings != seen[i].end())
-          crops.views = settings->second.views;
-        for (const auto& modality : modalities)
-          if (modality != "crop_settings") look_at(modality);
-        ++done;
-        if (const std::unique_lock lock(mutex, std::try_to_lock); lock) progress.update(done);
-      },
-      options.threads);
-  report.files = files;
+  // What the set as a whole says about itself.
+  void check_set() {
+    try {
+      check_finished(source_);
+    } catch (const Error& error) {
+      fault_of_set(error.what(), "run the same command again");
+    }
+    try {
+      has_whole_image_texts(source_);
+    } catch (const Error& error) {
+      fault_of_set(error.what(), "correct the key");
+    }
+    check_recipe(source_, options_, report_);
+    const int64_t n = report_.samples = source_.size();
+    if (facts_.samples > 0 && n > facts_.samples)
+      report_.faults.push_back({(fs::path(source_.path()) / "dataset.yaml").string(), "",
+                                concat("says that there are ", counted(facts_.samples, "sample"), ", but ", n,
+                                       n == 1 ? " is" : " are", " there"),
+                                "remove the samples that another run left behind, or correct `count`"});
+  }
 
-  warn_of_missing(source, options, report);
-  warn_of_names(source, report);
-  std::set<std::string> warned;  // one file for each topic of a modality, as in training
-  for (int64_t i = 0; i < n; ++i)
-    for (const auto& [modality, facts] : seen[i])
-      for (const auto& [topic, message] : facts.warnings)
-        if (warned.insert(topic).second)
-          report.warnings.push_back({source.file(i, modality), source.member(i, modality), without_name(message),
-                                     "other samples of this kind are not named"});
+  void read_files() {
+    const FileCheck look(source_, facts_, options_);
+    std::atomic<int64_t> done = 0, files = 0;
+    Progress progress("check", source_.size());
+    std::mutex mutex;
+    parallel_for(
+        source_.size(),
+        [&](int64_t i) {
+          files += read_sample(look, i);
+          ++done;
+          if (const std::unique_lock lock(mutex, std::try_to_lock); lock) progress.update(done);
+        },
+        options_.threads);
+    report_.files = files;
+  }
 
-  // What most samples have is what the odd one should have.
-  std::map<std::string, std::map<int64_t, int64_t>> lengths;
-  for (const auto& sample : seen)
-    for (const auto& [modality, facts] : sample)
-      if (facts.tokens) ++lengths[modality][facts.tokens];
-  for (auto& sample : seen)
-    for (auto& [modality, facts] : sample)
-      if (facts.tokens && facts.crops * facts.tokens == usual(lengths[modality])) {  // one grid [rows, columns]
-        facts.tokens *= facts.crops;
-        facts.crops = 1;
+  // Returns the number of files.
+  int64_t read_sample(const FileCheck& look, int64_t i) {
+    SampleCrops crops;
+    crops.default_view = [&]() -> std::optional<CropView> {
+      try {
+        const std::optional<ImageSize> size = image_size(source_, i);
+        return size ? std::optional(centre_view(size->width, size->height)) : std::nullopt;
+      } catch (const Error&) {  // a fault of the image, which is named when the image is checked
+        return CropView{1, 1, 0, 0, 1, 1, false};
       }
-  for (int64_t i = 0; i < n; ++i) {
-    const auto complain = [&](const std::string& modality, const std::string& problem, const std::string& remedy) {
-      found[i].push_back({source.file(i, modality), source.member(i, modality), problem, remedy});
     };
-    std::map<int64_t, int64_t> crops;  // of this sample: the crop settings count, or what most files have
-    for (const auto& [modality, facts] : seen[i])
-      if (facts.crops) crops[facts.crops] += modality == "crop_settings" ? static_cast<int64_t>(seen[i].size()) : 1;
+    int64_t files = 0;
+    const auto look_at = [&](const std::string& modality) {
+      if (!source_.has(i, modality)) return;
+      ++files;
+      try {
+        seen_[i][modality] =
+            look(modality, source_.file(i, modality), source_.extension(i, modality), source_.read(i, modality), crops);
+      } catch (const Finding& finding) {
+        complain(i, modality, without_name(finding.what()), finding.remedy);
+      } catch (const Error& error) {
+        complain(i, modality, without_name(error.what()), usual_remedy(file_kind(modality)));
+      }
+    };
+    look_at("crop_settings");
+    if (const auto settings = seen_[i].find("crop_settings"); settings != seen_[i].end())
+      crops.views = settings->second.views;
+    for (const auto& modality : source_.modalities())
+      if (modality != "crop_settings") look_at(modality);
+    return files;
+  }
+
+  // The usual number of tokens of each modality, by which [rows, columns] of one grid differs from crops.
+  void compare_lengths() {
+    for (const auto& sample : seen_)
+      for (const auto& [modality, facts] : sample)
+        if (facts.tokens) ++lengths_[modality][facts.tokens];
+    for (auto& sample : seen_)
+      for (auto& [modality, facts] : sample)
+        if (facts.tokens && facts.crops * facts.tokens == usual(lengths_[modality])) {
+          facts.tokens *= facts.crops;
+          facts.crops = 1;
+        }
+  }
+
+  // What most files of a sample have, the others should have too.
+  void compare_files(int64_t i) {
+    std::map<int64_t, int64_t> crops;  // the crop settings count, or what most files have
     std::map<std::pair<int64_t, int64_t>, int64_t> sizes;
-    for (const auto& [modality, facts] : seen[i])
+    for (const auto& [modality, facts] : seen_[i]) {
+      if (facts.crops) crops[facts.crops] += modality == "crop_settings" ? static_cast<int64_t>(seen_[i].size()) : 1;
       if (facts.width > 0) ++sizes[{facts.width, facts.height}];
-    for (const auto& [modality, facts] : seen[i]) {
-      if (facts.tokens && facts.tokens != usual(lengths[modality]))
+    }
+    for (const auto& [modality, facts] : seen_[i]) {
+      if (facts.tokens && facts.tokens != usual(lengths_[modality]))
         complain(
-            modality,
-            concat("has ", counted(facts.tokens, "token"), " a crop, other samples have ", usual(lengths[modality])),
+            i, modality,
+            concat("has ", counted(facts.tokens, "token"), " a crop, other samples have ", usual(lengths_[modality])),
             "tokenise the sample again");
       if (facts.crops && facts.crops != usual(crops))
-        complain(modality,
+        complain(i, modality,
                  concat("has ", counted(facts.crops, "crop"), ", other files of the sample have ", usual(crops)),
                  "tokenise the sample again with one crop_settings");
       const int64_t sample_crops = crops.empty() ? 1 : usual(crops);
-      if (facts.texts_of_crops > 0 && facts.texts_of_crops != sample_crops && warned.insert(modality + " crops").second)
-        report.warnings.push_back({source.file(i, modality), source.member(i, modality),
-                                   concat("holds ", counted(facts.texts_of_crops, "text"), " for ",
-                                          counted(sample_crops, "crop"), ", so training leaves it out"),
-                                   "write one for each crop; other samples of this kind are not named"});
-      if (!facts.follows_crop.empty() && !source.has(i, "crop_settings") && !crops.empty() && usual(crops) > 1)
-        complain(modality, crops_unknown(facts.follows_crop, usual(crops)),
+      if (facts.texts_of_crops > 0 && facts.texts_of_crops != sample_crops)
+        warn(i, modality, modality + " crops",
+             concat("holds ", counted(facts.texts_of_crops, "text"), " for ", counted(sample_crops, "crop"),
+                    ", so training leaves it out"),
+             "write one for each crop");
+      if (!facts.follows_crop.empty() && !source_.has(i, "crop_settings") && sample_crops > 1)
+        complain(i, modality, crops_unknown(facts.follows_crop, sample_crops),
                  "tokenise the data set with `fourm tokenize`");
       if (sizes.size() < 2 || facts.width == 0) continue;
       const auto [width, height] = usual(sizes);
       if (facts.width != width || facts.height != height)
         complain(
-            modality,
+            i, modality,
             concat("is ", facts.width, "x", facts.height, ", other modalities of the sample are ", width, "x", height),
             "resize it, or restore the original of the same image");
     }
   }
-  for (auto& faults : found) std::move(faults.begin(), faults.end(), std::back_inserter(report.faults));
-  return report;
-}
+
+  const CheckOptions& options_;
+  CheckReport report_;  // before source_, which adds the faults of the layout
+  const Source source_;
+  const DataFacts facts_;
+  std::vector<std::vector<Fault>> found_;           // by sample
+  std::vector<std::map<std::string, Facts>> seen_;  // by sample and modality
+  std::map<std::string, std::map<int64_t, int64_t>> lengths_;
+  std::set<std::string> warned_;
+};
+
+}  // namespace
+
+CheckReport check_data(const std::string& path, const CheckOptions& options) { return DataCheck(path, options).run(); }
 
 }  // namespace fourm

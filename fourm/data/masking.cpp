@@ -231,38 +231,58 @@ const Masker::Component& Masker::draw_component(const std::vector<const Modality
   return components_[random.choice(total > 0 ? weights : weights_)];
 }
 
+// A sample while it is masked. Lists are by slot.
+struct Masker::State {
+  std::vector<const ModalityData*> data;         // null: the sample lacks the modality
+  std::vector<bool> grid;                        // and not a sequence
+  std::vector<int64_t> room;                     // tokens that may still be used
+  std::vector<int64_t> parts;                    // of the budget
+  std::vector<std::vector<int64_t>> texts;       // what is left to predict of sequences
+  std::vector<std::vector<int64_t>> free_slots;  // of grids, in random order
+  MaskedSample result;
+
+  explicit State(size_t n) : data(n, nullptr), grid(n, false), room(n, 0), parts(n, 0), texts(n), free_slots(n) {}
+};
+
+Masker::State Masker::begin(const TokenSample& sample) const {
+  State state(slots_.size());
+  for (size_t i = 0; i < slots_.size(); ++i) {
+    const auto found = sample.find(slots_[i].name);
+    if (found == sample.end()) continue;
+    state.data[i] = &found->second;
+    state.grid[i] = is_grid(slots_[i].kind);
+    state.room[i] = found->second.length();
+  }
+  return state;
+}
+
 MaskedSample Masker::operator()(const TokenSample& sample, Random random) const {
-  const size_t n = slots_.size();
-  std::vector<const ModalityData*> data(n, nullptr);
-  for (size_t i = 0; i < n; ++i)
-    if (const auto found = sample.find(slots_[i].name); found != sample.end()) data[i] = &found->second;
-  const Component& component = draw_component(data, random);
+  State state = begin(sample);
+  const Component& component = draw_component(state.data, random);
   const int64_t input_budget = random.between(config_.input_tokens[0], config_.input_tokens[1]);
   const int64_t target_budget = random.between(config_.target_tokens[0], config_.target_tokens[1]);
+  mask_inputs(state, component, input_budget, random);
+  if (!config_.overlap) leave_out_given_pixels(state);
+  mask_targets(state, component, target_budget, random);
+  return std::move(state.result);
+}
 
-  std::vector<bool> grid(n, false);
-  std::vector<int64_t> room(n, 0), parts;
-  for (size_t i = 0; i < n; ++i) {
-    if (!data[i]) continue;
-    grid[i] = is_grid(slots_[i].kind);
-    room[i] = data[i]->length();
-  }
-  // A sequence may use less than its part, since masked runs shrink to sentinels: grids take the rest.
-  const auto fill_grids = [&](const BudgetShares& shares, int64_t unused) {
-    if (!config_.redistribute) return;
-    std::vector<int64_t> spare(n, 0);
-    for (size_t i = 0; i < n; ++i)
-      if (grid[i]) spare[i] = room[i] - parts[i];
-    const auto more = shares.split(unused, spare, random);
-    for (size_t i = 0; i < n; ++i) parts[i] += more[i];
-  };
+// A sequence may use less than its part, since masked runs shrink to sentinels: grids take the rest.
+void Masker::give_to_grids(State& state, const BudgetShares& shares, int64_t unused, Random& random) const {
+  if (!config_.redistribute) return;
+  std::vector<int64_t> spare(slots_.size(), 0);
+  for (size_t i = 0; i < slots_.size(); ++i)
+    if (state.grid[i]) spare[i] = state.room[i] - state.parts[i];
+  const auto more = shares.split(unused, spare, random);
+  for (size_t i = 0; i < slots_.size(); ++i) state.parts[i] += more[i];
+}
 
-  MaskedSample result;
-  const BudgetShares input_shares(component.input, random);
-  parts = input_shares.split(input_budget, room, random, config_.redistribute);
+void Masker::mask_inputs(State& state, const Component& component, int64_t budget, Random& random) const {
+  auto& [data, grid, room, parts, texts, free_slots, result] = state;
+  const BudgetShares shares(component.input, random);
+  parts = shares.split(budget, room, random, config_.redistribute);
   int64_t unused = 0;
-  std::vector<std::vector<int64_t>> texts(n);  // what is left to predict of sequences
-  for (size_t i = 0; i < n; ++i) {
+  for (size_t i = 0; i < slots_.size(); ++i) {
     if (!data[i] || grid[i]) continue;
     const double keep = draw_keep(component.keep[i], random);
     MaskedSequence masked = mask_sequence(slots_[i].name, *data[i], parts[i], keep, sentinels_, random);
@@ -271,9 +291,8 @@ MaskedSample Masker::operator()(const TokenSample& sample, Random random) const 
     texts[i] = std::move(masked.target);
     room[i] = std::min(static_cast<int64_t>(texts[i].size()), slots_[i].max_tokens);  // of the decoder's positions
   }
-  fill_grids(input_shares, unused);
-  std::vector<std::vector<int64_t>> free_slots(n);
-  for (size_t i = 0; i < n; ++i) {
+  give_to_grids(state, shares, unused, random);
+  for (size_t i = 0; i < slots_.size(); ++i) {
     if (!grid[i]) continue;
     std::vector<int64_t> order = random.permutation(room[i]);
     free_slots[i].assign(order.begin() + parts[i], order.end());
@@ -281,34 +300,38 @@ MaskedSample Masker::operator()(const TokenSample& sample, Random random) const 
     order.resize(parts[i]);
     if (!order.empty()) result.inputs.push_back(take(slots_[i].name, *data[i], std::move(order)));
   }
-  if (!config_.overlap) {
-    for (const TokenRun& given : result.inputs)
-      for (size_t p = 0; p < n; ++p)
-        if (slots_[p].name == given.modality && slots_[p].kind == ModalityKind::kPixels)
-          for (size_t i = 0; i < n; ++i)
-            if (slots_[i].side > 0) leave_out_covered(free_slots[i], slots_[i].side, given.positions, slots_[p].side);
-    for (size_t i = 0; i < n; ++i)
-      if (grid[i]) room[i] = static_cast<int64_t>(free_slots[i].size());
-  }
+}
 
-  const BudgetShares target_shares(component.target, random);
-  parts = target_shares.split(target_budget, room, random, config_.redistribute);
-  unused = 0;
-  for (size_t i = 0; i < n; ++i) {
+// Of the targets, as masked autoencoders do.
+void Masker::leave_out_given_pixels(State& state) const {
+  for (const TokenRun& given : state.result.inputs)
+    for (const Slot& pixels : slots_)
+      if (pixels.name == given.modality && pixels.kind == ModalityKind::kPixels)
+        for (size_t i = 0; i < slots_.size(); ++i)
+          if (slots_[i].side > 0) leave_out_covered(state.free_slots[i], slots_[i].side, given.positions, pixels.side);
+  for (size_t i = 0; i < slots_.size(); ++i)
+    if (state.grid[i]) state.room[i] = static_cast<int64_t>(state.free_slots[i].size());
+}
+
+void Masker::mask_targets(State& state, const Component& component, int64_t budget, Random& random) const {
+  auto& [data, grid, room, parts, texts, free_slots, result] = state;
+  const BudgetShares shares(component.target, random);
+  parts = shares.split(budget, room, random, config_.redistribute);
+  int64_t unused = 0;
+  for (size_t i = 0; i < slots_.size(); ++i) {
     if (parts[i] == 0 || grid[i]) continue;
     std::vector<int64_t> text = cut_target(texts[i], parts[i], sentinels_, random);
     if (text.size() < 2) text.clear();
     unused += parts[i] - static_cast<int64_t>(text.size());
     if (!text.empty()) result.targets.push_back({slots_[i].name, std::move(text), {}, 0, {}});
   }
-  fill_grids(target_shares, unused);
-  for (size_t i = 0; i < n; ++i) {
+  give_to_grids(state, shares, unused, random);
+  for (size_t i = 0; i < slots_.size(); ++i) {
     if (parts[i] == 0 || !grid[i]) continue;
     free_slots[i].resize(parts[i]);
     std::sort(free_slots[i].begin(), free_slots[i].end());  // a causal decoder sees slots in raster order
     result.targets.push_back(take(slots_[i].name, *data[i], std::move(free_slots[i])));
   }
-  return result;
 }
 
 }  // namespace fourm

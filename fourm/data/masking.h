@@ -74,6 +74,8 @@ bool can_be_target(ModalityKind kind);
 /// Error on two components of one name, whose measures would overwrite each other.
 MaskingConfig with_names(MaskingConfig config);
 
+class BudgetShares;
+
 class Masker {
  public:
   /// `inputs` and `targets`: the modalities of the model; pixels and embeddings are never targets. Error on alphas for
@@ -100,6 +102,12 @@ class Masker {
     std::vector<double> input, target;  // alphas by slot
     std::vector<Keep> keep;
   };
+  struct State;
+  State begin(const TokenSample& sample) const;
+  void mask_inputs(State& state, const Component& component, int64_t budget, Random& random) const;
+  void leave_out_given_pixels(State& state) const;
+  void mask_targets(State& state, const Component& component, int64_t budget, Random& random) const;
+  void give_to_grids(State& state, const BudgetShares& shares, int64_t unused, Random& random) const;
   double draw_keep(Keep keep, Random& random) const;
   const Component& draw_component(const std::vector<const ModalityData*>& data, Random& random) const;
 
