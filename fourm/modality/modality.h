@@ -8,6 +8,7 @@
 #include <string_view>
 #include <vector>
 
+#include "fourm/core/config.h"
 #include "fourm/core/file.h"
 
 namespace fourm {
