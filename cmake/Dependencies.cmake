@@ -3,7 +3,6 @@ find_package(Threads REQUIRED)
 find_package(PkgConfig REQUIRED)
 find_package(nlohmann_json 3.11 REQUIRED)
 find_package(yaml-cpp REQUIRED)
-find_package(CLI11 REQUIRED)
 find_package(JPEG REQUIRED)
 find_package(PNG REQUIRED)
 find_package(LibArchive REQUIRED)
@@ -14,7 +13,7 @@ find_package(ICU REQUIRED COMPONENTS uc i18n)
 
 add_library(fourm_plain_deps INTERFACE)
 target_link_libraries(fourm_plain_deps INTERFACE
-  Threads::Threads nlohmann_json::nlohmann_json yaml-cpp CLI11::CLI11 JPEG::JPEG PNG::PNG LibArchive::LibArchive
+  Threads::Threads nlohmann_json::nlohmann_json yaml-cpp JPEG::JPEG PNG::PNG LibArchive::LibArchive
   PkgConfig::WEBP PkgConfig::LCMS OpenSSL::Crypto ICU::uc ICU::i18n)
 
 # LibTorch: from CMAKE_PREFIX_PATH, else from the local virtual environment that scripts/install.sh makes. Only its

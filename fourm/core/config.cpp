@@ -1,6 +1,7 @@
 #include "fourm/core/config.h"
 
 #include <algorithm>
+#include <charconv>
 
 #include "fourm/core/file.h"
 #include "fourm/core/strings.h"
@@ -59,6 +60,12 @@ std::string allowed_text(const OneOf& texts) {
 }
 
 namespace config_detail {
+
+std::string number_text(double value) {
+  char text[32];
+  const auto end = std::to_chars(text, text + sizeof text, value).ptr;
+  return {text, end};
+}
 
 void check_rule(const std::string& value, const OneOf& texts, const std::string& origin, const std::string& path) {
   check(contains(texts.values, value), origin, ": ", path, " is '", printable(value), "', expected ",

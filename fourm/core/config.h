@@ -206,6 +206,9 @@ void read(const YAML::Node& node, T& value, const std::string& origin, const std
 template <class T>
 YAML::Node write(const T& value);
 
+/// The shortest text that reads back as the number.
+std::string number_text(double value);
+
 struct Writer : FieldVisitor {
   YAML::Node node{YAML::NodeType::Map};
   template <class T, class... Rules>
@@ -322,6 +325,8 @@ YAML::Node write(const T& value) {
     return node;
   } else if constexpr (is_optional<T>::value) {
     return value ? write(*value) : YAML::Node(YAML::NodeType::Null);
+  } else if constexpr (std::is_floating_point_v<T>) {
+    return YAML::Node(number_text(value));
   } else {
     return YAML::Node(value);
   }
