@@ -532,8 +532,8 @@ TEST_F(PretrainingTest, StartsFromAModelOfFewerModalities) {
 TEST_F(PretrainingTest, StartsFromAModelWhoseModalityTheRecipeChanges) {
   PretrainConfig next = config("next", 1);
   const ModalityTable table = recipe_modalities(next);
-  const FourM whole = FourM::fresh(next.model, table, 1);
-  whole.save(root / "start");
+  const FourM whole = create_model(next.model, table, 1);
+  save_model(whole, root / "start");
   fs::remove(root / "start/modalities.yaml");
   write_file(root / "changed.yaml",
              read_file(next.modalities) + "\n  det: {kind: sequence, vocab_size: 401, max_tokens: 16}\n");
