@@ -15,7 +15,8 @@ struct EngineConfig {
   template <class Visitor>
   void fields(Visitor& v) {
     v("engine", engine, "fast, or reference: no packed weights, no caches", OneOf{{"fast", "reference"}});
-    v("precision", precision, "f32 (exact), bf16, int8, or auto: bf16 where the processor is fast at it, else f32", OneOf{{"f32", "bf16", "int8", "auto"}});
+    v("precision", precision, "f32 (exact), bf16, int8, or auto: bf16 where the processor is fast at it, else f32",
+      OneOf{{"f32", "bf16", "int8", "auto"}});
   }
 };
 
