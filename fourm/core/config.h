@@ -106,7 +106,7 @@ void read(const YAML::Node& node, T& value, const std::string& origin, const std
 template <class... Rules>
 KeyRole role_of(const Rules&... rules) {
   KeyRole role = KeyRole::kFixed;
-  const auto look = [&](const auto& rule) {
+  [[maybe_unused]] const auto look = [&](const auto& rule) {
     if constexpr (std::is_same_v<std::decay_t<decltype(rule)>, KeyRole>) role = rule;
   };
   (look(rules), ...);
