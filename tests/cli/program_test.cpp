@@ -19,6 +19,7 @@
 #include "tests/support/described_images.h"
 #include "tests/support/fixtures.h"
 #include "tests/support/small_model.h"
+#include "tests/support/temporary_folder.h"
 
 extern char** environ;
 
@@ -32,9 +33,6 @@ struct Outcome {
 
 class Program : public testing::Test {
  protected:
-  void SetUp() override { make_folder(folder_); }
-  void TearDown() override { fs::remove_all(folder_); }
-
   Outcome run(const std::string& arguments) const { return run(FOURM_PROGRAM, arguments); }
 
   Outcome run(const std::string& program, const std::string& arguments) const {
@@ -52,7 +50,8 @@ class Program : public testing::Test {
     EXPECT_NE(outcome.errors.find(culprit), std::string::npos) << outcome.errors;
   }
 
-  fs::path folder_ = fs::temp_directory_path() / ("fourm_program_" + std::to_string(getpid()));
+  test::TemporaryFolder temporary_;
+  fs::path folder_ = temporary_.path();
 };
 
 TEST_F(Program, VersionAndHelp) {

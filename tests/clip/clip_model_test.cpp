@@ -11,6 +11,7 @@
 #include "tests/support/compare.h"
 #include "tests/support/damage.h"
 #include "tests/support/described_images.h"
+#include "tests/support/temporary_folder.h"
 
 namespace fourm {
 namespace {
@@ -25,9 +26,6 @@ Tensor unit_rows(int64_t n, int64_t width, uint64_t seed) {
 class ClipModelTest : public testing::Test {
  protected:
   void SetUp() override {
-    root = fs::path(testing::TempDir()) /
-           (std::string("clip_") + testing::UnitTest::GetInstance()->current_test_info()->name());
-    fs::remove_all(root);
     test::write_described_discs(root, 12);
     config.image_size = 32;
     config.patch_size = 8;
@@ -37,7 +35,6 @@ class ClipModelTest : public testing::Test {
     config.image_heads = config.text_heads = 2;
     config.max_tokens = 12;
   }
-  void TearDown() override { fs::remove_all(root); }
   ClipModel fresh() const { return ClipModel::fresh(config, root / "text.json", 3); }
   static Tensor batch(int count) {
     std::vector<StoredImage> images;
@@ -47,7 +44,8 @@ class ClipModelTest : public testing::Test {
     return image_batch({}, pointers);
   }
 
-  fs::path root;
+  test::TemporaryFolder temporary;
+  fs::path root = temporary.path();
   ClipConfig config;
 };
 
