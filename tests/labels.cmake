@@ -13,7 +13,7 @@ set(learn_tests  # train a model, or run models over whole files and data sets
 
 set(slow_tests  # more than about five seconds each, or together many
   "^Agreement\\." "^Demo\\." "^RecipesTest\\." "/Rooms\\.(AtMostThreeViews|.*/(Package|Both) )"
-  "^Masking\\.HoldsForManySamples$" "^WideMixture\\.WhatIsUsed$"
+  "^CheckTest\\.FindsEachFault$" "^Masking\\.HoldsForManySamples$" "^WideMixture\\.WhatIsUsed$"
   "^PretrainingTest\\.LearnsInBfloat16$" "^DiffusionDecoder\\.LearnsToDecodeABatch$"
   "^EvaluateTest\\.(InputsAreNoTargets|AnImageTextModel|SamplesThatLackASubject)"
   "^Program\\.(BenchGivesOneRecord|TokenFilesAreTheSameEverywhere)")
