@@ -3,10 +3,13 @@
 // packages or download data (scripts/, quickstart.sh) are left out.
 #include <gtest/gtest.h>
 
+#include <algorithm>
+#include <cctype>
 #include <cstdlib>
 #include <regex>
 #include <sstream>
 
+#include "fourm/core/error.h"
 #include "fourm/core/file.h"
 #include "fourm/core/strings.h"
 

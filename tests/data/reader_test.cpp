@@ -318,11 +318,11 @@ TEST(CropTest, ViewsLieInsideAndSurviveTheirFile) {
 TEST_F(ReaderTest, SeveralThreadsReadWhatOneReads) {
   const std::string set = (root / "folders").string();
   const TokenReader one = reader({{set, 1}}), shared = reader({{set, 1}});
-  constexpr int64_t kVisits = 60;  // six epochs
-  std::vector<std::shared_ptr<const TokenSample>> found(kVisits);
+  constexpr int64_t kSamples = 60;  // six epochs
+  std::vector<std::shared_ptr<const TokenSample>> found(kSamples);
   parallel_for(
-      kVisits, [&](int64_t i) { found[static_cast<size_t>(i)] = shared.visit(i).sample; }, 4);
-  for (int64_t i = 0; i < kVisits; ++i) EXPECT_TRUE(same(*one.visit(i).sample, *found[static_cast<size_t>(i)])) << i;
+      kSamples, [&](int64_t i) { found[static_cast<size_t>(i)] = shared.sample(i).sample; }, 4);
+  for (int64_t i = 0; i < kSamples; ++i) EXPECT_TRUE(same(*one.sample(i).sample, *found[static_cast<size_t>(i)])) << i;
 }
 
 TEST(SourcePaths, PatternsExpand) {
