@@ -24,9 +24,9 @@ TEST(PipelineThreads, EachThreadGetsWhatItGetsAlone) {
   };
   const auto generate = [&](const Pipeline& pipeline, uint64_t seed) {
     std::vector<Canvas> canvases(1);
-    pipeline.give(canvases[0], "rgb@32", (folder / "a.png").string());
-    pipeline.ask(canvases[0], "tok_rgb@32");
-    pipeline.ask(canvases[0], "caption");
+    pipeline.add_input(canvases[0], "rgb@32", (folder / "a.png").string());
+    pipeline.add_target(canvases[0], "tok_rgb@32");
+    pipeline.add_target(canvases[0], "caption");
     Plan plan = pipeline.default_plan(canvases[0], {"tok_rgb@32", "caption"});
     pipeline.run(canvases, plan, {.seed = seed});
     return Result{pipeline.tokens(canvases[0], "tok_rgb@32"), pipeline.tokens(canvases[0], "caption"),

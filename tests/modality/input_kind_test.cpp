@@ -17,13 +17,6 @@ TEST(InputKind, WordsOfANameSayWhatATokenizerReads) {
     EXPECT_EQ(kind_in_name(name), std::nullopt) << name;
 }
 
-TEST(InputKind, SizesStandAfterTheAt) {
-  EXPECT_EQ(size_in_name("tok_depth@256"), 256);
-  for (const char* name :
-       {"tok_depth", "tok_depth@", "tok_depth@0", "tok_depth@-8", "tok_depth@224px", "a@99999999999999999999"})
-    EXPECT_EQ(size_in_name(name), std::nullopt) << name;
-}
-
 TEST(InputKind, UnknownKindsAreNamed) {
   EXPECT_EQ(test::message_of([] { check_kind("depth", "x.yaml: input"); }), "no error");
   const std::string message = test::message_of([] { check_kind("thermal", "x.yaml: input"); });

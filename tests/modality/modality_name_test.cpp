@@ -17,5 +17,12 @@ TEST(ModalityName, HasASubjectAndPerhapsASize) {
   EXPECT_EQ(size_in_name("tok_depth@latest"), std::nullopt);
 }
 
+TEST(ModalityName, SizesStandAfterTheAt) {
+  EXPECT_EQ(size_in_name("tok_depth@256"), 256);
+  for (const char* name :
+       {"tok_depth", "tok_depth@", "tok_depth@0", "tok_depth@-8", "tok_depth@224px", "a@99999999999999999999"})
+    EXPECT_EQ(size_in_name(name), std::nullopt) << name;
+}
+
 }  // namespace
 }  // namespace fourm
