@@ -83,9 +83,8 @@ void TokenArray::read_shape(const ExpectedTokens& expected) {
     crops_ = has_grid ? 1 : shape[0];
   } else if (dims == 3) {
     const int64_t grid = shape[1] * shape[2];
-    const bool one_image =
-        expected.codebooks > 1 || (expected.codebooks == 0 && expected.rule != ExpectedTokens::Length::kAtMost &&
-                                   grid != expected.length && array_.count() == expected.length);
+    const bool one_image = expected.codebooks > 1 ||
+                           (expected.codebooks == 0 && grid != expected.length && array_.count() == expected.length);
     crops_ = one_image ? 1 : shape[0];
     has_grid = true;
   } else if (dims == 4) {

@@ -13,7 +13,14 @@ bool has_weight_decay(std::string_view name) {
          !name.ends_with(".gamma") && name != "logit_scale";
 }
 
+void check_optimizer(const OptimizerConfig& config) {
+  check_fields(config, "training.optimizer");
+  check(config.beta1 < 1 && config.beta2 < 1 && config.epsilon > 0,
+        "training.optimizer: beta1 and beta2 should be less than 1, epsilon more than 0");
+}
+
 AdamW::AdamW(const Parameters& parameters, const OptimizerConfig& config) : config_(config) {
+  check_optimizer(config);
   for (const auto& entry : parameters.entries()) {
     if (!entry.trained || !entry.value.requires_grad()) continue;
     const Tensor value = entry.value;

@@ -10,6 +10,9 @@ namespace fourm {
 /// fourm/utils/optim_factory.py).
 bool has_weight_decay(std::string_view name);
 
+/// Error on values that cannot be.
+void check_optimizer(const OptimizerConfig& config);
+
 class AdamW {
  public:
   /// Over the trained tensors that require gradients.

@@ -447,9 +447,21 @@ PretrainConfig resolved(const PretrainConfig& recipe) {
   const auto check_masking = [&](const SetRecipe& set) {
     Masker(set.masking, table, set.inputs, set.targets, {}, config.model.image_size, config.model.patch_size);
   };
-  if (config.mixture.empty()) check_masking(recipe_of_set(config, config.data));
-  for (const TrainingSet& set : config.mixture)
-    located("mixture: " + set.path + ": ", [&] { check_masking(recipe_of_set(config, set.path)); });
+  // The recipe's own masking may be left out where nothing uses it.
+  const bool used = config.mixture.empty() || !config.eval_data.empty() ||
+                    std::any_of(config.mixture.begin(), config.mixture.end(),
+                                [](const auto& s) { return s.masking.mixture.empty(); });
+  if (used)
+    located("masking.", [&] {
+      check_masking({config.model.domains_in, config.model.domains_out, with_names(config.masking)});
+    });
+  for (const TrainingSet& set : config.mixture) {
+    const Domains domains = set_domains(set, config.model);
+    if (!set.masking.mixture.empty())
+      located("mixture." + set.path + ".masking.", [&] {
+        check_masking({domains.in, domains.out, with_names(set_masking(set.masking, config.masking))});
+      });
+  }
   return config;
 }
 

@@ -229,8 +229,7 @@ std::string resolve_precision(const std::string& requested, const std::optional<
 
 void check_training(const TrainingConfig& config) {
   check_fields(config, "training");
-  check(config.optimizer.beta1 < 1 && config.optimizer.beta2 < 1 && config.optimizer.epsilon > 0,
-        "training.optimizer: beta1 and beta2 should be less than 1, epsilon more than 0");
+  check_optimizer(config.optimizer);
   Schedule(config.schedule, config.steps);
 }
 

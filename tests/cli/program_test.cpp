@@ -107,9 +107,9 @@ TEST_F(Program, ARecipeIsCheckedWithoutReadingData) {
                                 "/set eval_data=" + folder +
                                 "/set text_tokenizer=" FOURM_SOURCE_DIR "/models/rooms-ti/tokenizer.json modalities=" +
                                 FOURM_SOURCE_DIR "/configs/rooms/modalities.yaml";
-  const Outcome outcome = run(arguments + " training.steps=1234");
+  const Outcome outcome = run(arguments + " training.steps=12345");
   EXPECT_EQ(outcome.code, 0) << outcome.errors;
-  EXPECT_NE(outcome.out.find("the recipe is valid: 1234 steps"), std::string::npos) << outcome.out;
+  EXPECT_NE(outcome.out.find("the recipe is valid: 12345 steps"), std::string::npos) << outcome.out;
   EXPECT_FALSE(fs::exists(folder_ / "run"));
   expect_failure(arguments + " batch=0", "batch is 0, expected at least 1");
   expect_failure(arguments + " data=" + folder + "/nothing", "nothing: no such file or folder; it is 'data'");

@@ -318,7 +318,6 @@ TEST_F(OtherModalities, TokensThatAreNoGridAndSeveralCodebooks) {
   expect({24}, 1);
   expect({1, 24}, 1);
   expect({3, 24}, 3);
-  expect({4, 6}, 1);
   expect({1, 4, 6}, 1);
   expect({6, 2, 2}, 1);
   expect({5, 6, 2, 2}, 5);

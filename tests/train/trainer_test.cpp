@@ -373,7 +373,9 @@ TEST(Trainer, ARunKeepsItsPrecision) {
   EXPECT_EQ(resolve_precision("auto", std::nullopt, false), "f32");
   EXPECT_EQ(resolve_precision("auto", "f32", true), "f32");
   EXPECT_EQ(resolve_precision("f32", "bf16", true), "f32");
-  EXPECT_THROW(resolve_precision("bf61", std::nullopt, true), Error);
+  TrainingConfig misspelt;
+  misspelt.precision = "bf61";
+  EXPECT_THROW(check_training(misspelt), Error);
   for (const auto& [asked, begun, warns] :
        std::vector<std::tuple<std::string, std::optional<std::string>, bool>>{{"bf16", std::nullopt, true},
                                                                               {"auto", "bf16", true},
