@@ -68,7 +68,7 @@ std::string number_text(double value) {
 }
 
 void check_rule(const std::string& value, const OneOf& texts, const std::string& origin, const std::string& path) {
-  check(contains(texts.values, value), origin, ": ", path, " is '", printable(value), "', expected ",
+  check(contains(texts.values, value), origin, ": ", path, " is ", printable(value), ", expected ",
         allowed_text(texts));
 }
 

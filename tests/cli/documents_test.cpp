@@ -52,7 +52,8 @@ std::vector<std::string> blocks(const std::string& page) {
 std::string reduced(std::string commands) {
   const std::vector<std::pair<const char*, const char*>> shorter{
       {"--count ([5-9]|[0-9]{2,})\\b", "--count 4"},
-      {"\\btraining\\.steps=[0-9]+", "training.steps=2"},
+      {"\\btraining\\.steps=[0-9]+",
+       "training.steps=2 training.schedule.warmup_steps=0 training.schedule.hold_steps=0"},
       {"\\btraining\\.evaluate_every=[0-9]+", "training.evaluate_every=2"},
       {"\\btraining\\.schedule\\.(warmup|hold)_steps=[0-9]+", "training.schedule.$1_steps=0"},
       {"\\{steps: [0-9]+", "{steps: 2"},
@@ -74,7 +75,7 @@ TEST_P(Documents, CommandsRun) {
   fs::remove_all(folder);
   make_folder(folder / "build/release");
   fs::create_symlink(FOURM_PROGRAM, folder / "build/release/fourm");
-  for (const char* given : {"models", "configs", "examples", "docs"})
+  for (const char* given : {"models", "configs", "examples", "docs", "tests"})
     fs::create_symlink(kSource / given, folder / given);
   for (const auto& block : commands) {
     write_file(folder / "block.sh", "set -euo pipefail\n" + reduced(block));

@@ -22,7 +22,7 @@ TEST(Canvas, KnownDataIsSeenAndNotWritten) {
   EXPECT_EQ(canvas.at("pixels").wanted, Flags(3, false));
   EXPECT_EQ(canvas.find("depth"), nullptr);
   EXPECT_EQ(test::message_of([&] { canvas.at("depth"); }), "the canvas has no modality 'depth'");
-  EXPECT_EQ(test::message_of([&] { canvas.add_grid("pixels", 4); }), "modality 'pixels' is given twice");
+  EXPECT_EQ(test::message_of([&] { canvas.add_grid("pixels", 4); }), "modality 'pixels' is on the canvas already");
   EXPECT_EQ(canvas.entries.size(), 1u);
 }
 
