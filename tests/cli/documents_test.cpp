@@ -1,6 +1,6 @@
 // The commands of the documents run as a reader types them, with fewer samples and steps where they take long. A block of
 // commands that needs files which only a reader has stands behind <!-- needs official files -->. Blocks that install
-// packages or download data (scripts/, quickstart.sh) are left out.
+// packages or download data (scripts/, quickstart.sh) and benchmarks are left out.
 #include <gtest/gtest.h>
 
 #include <algorithm>
@@ -38,7 +38,8 @@ std::vector<std::string> blocks(const std::string& page) {
     } else if (inside && line == "```") {
       const bool installs =
           block.find("scripts/") != std::string::npos || block.find("quickstart.sh") != std::string::npos;
-      if (!needs_files && !installs) found.push_back(block);
+      const bool measures = block.find("fourm bench") != std::string::npos;
+      if (!needs_files && !installs && !measures) found.push_back(block);
       inside = needs_files = false;
     } else if (inside) {
       block += line + "\n";
