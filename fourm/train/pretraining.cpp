@@ -40,7 +40,8 @@ FourM start_model(const PretrainConfig& config, const ModalityTable& table) {
 
 std::vector<TrainingSet> training_sets(const PretrainConfig& config) {
   check(config.data.empty() != config.mixture.empty(),
-        "the recipe should name a training set: set 'data' or 'mixture'");
+        config.data.empty() ? "the recipe names no data: set 'data' or 'mixture'"
+                            : "the recipe has both 'data' and 'mixture'; give one of them");
   for (size_t i = 0; i < config.mixture.size(); ++i)
     check(!config.mixture[i].path.empty(), "mixture[", i, "].path is missing");
   if (config.data.empty()) return config.mixture;
@@ -260,20 +261,10 @@ class Pretraining : public Objective {
 
   // Opens the sets of the recipe, makes the masker of each, and prepares the evaluation.
   std::vector<ReaderSet> open_sets() {
-    const std::vector<TrainingSet> recipe = training_sets(config_);
-    // The recipe's own masking may be left out where nothing uses it.
-    const bool used = !config_.eval_data.empty() || std::any_of(recipe.begin(), recipe.end(), [](const auto& set) {
-      return set.masking.mixture.empty();
-    });
-    if (used) located("masking.", [&] { masker(with_names(config_.masking), model_domains()); });
     std::vector<ReaderSet> sets;
-    for (const TrainingSet& set : recipe) {
+    for (const TrainingSet& set : training_sets(config_)) {
       const Domains domains = set_domains(set, config_.model);
-      const MaskingConfig masking = located("mixture." + set.path + ".masking.", [&] {
-        MaskingConfig own = with_names(set_masking(set.masking, config_.masking));
-        if (!set.masking.mixture.empty()) masker(own, domains);
-        return own;
-      });
+      const MaskingConfig masking = with_names(set_masking(set.masking, config_.masking));
       TokenSet tokens =
           open_set(set.path, domains, {.aligned_captions = set.aligned_captions.value_or(config_.aligned_captions)});
       const Domains present = domains.among(tokens.modalities());
@@ -434,11 +425,8 @@ PretrainConfig resolved(const PretrainConfig& recipe) {
   check(!config.out.empty(), "the recipe names no run folder: set 'out'");
   check(!config.text_tokenizer.empty(), "the recipe names no text tokenizer: set 'text_tokenizer'");
   check_there("text_tokenizer", config.text_tokenizer);
-  check(config.data.empty() != config.mixture.empty(),
-        config.data.empty() ? "the recipe names no data: set 'data' or 'mixture'"
-                            : "the recipe has both 'data' and 'mixture'; give one of them");
-  check_there("data", config.data);
-  for (const TrainingSet& set : config.mixture) check_there("mixture", set.path);
+  const std::vector<TrainingSet> sets = training_sets(config);
+  for (const TrainingSet& set : sets) check_there(config.mixture.empty() ? "data" : "mixture", set.path);
   check_there("eval_data", config.eval_data);
   check_there("init", config.init);
   config.model.validate("the recipe's 'model'");
@@ -448,14 +436,14 @@ PretrainConfig resolved(const PretrainConfig& recipe) {
     Masker(set.masking, table, set.inputs, set.targets, {}, config.model.image_size, config.model.patch_size);
   };
   // The recipe's own masking may be left out where nothing uses it.
-  const bool used = config.mixture.empty() || !config.eval_data.empty() ||
-                    std::any_of(config.mixture.begin(), config.mixture.end(),
-                                [](const auto& s) { return s.masking.mixture.empty(); });
+  const bool used = !config.eval_data.empty() || std::any_of(sets.begin(), sets.end(), [](const TrainingSet& set) {
+    return set.masking.mixture.empty();
+  });
   if (used)
     located("masking.", [&] {
       check_masking({config.model.domains_in, config.model.domains_out, with_names(config.masking)});
     });
-  for (const TrainingSet& set : config.mixture) {
+  for (const TrainingSet& set : sets) {
     const Domains domains = set_domains(set, config.model);
     if (!set.masking.mixture.empty())
       located("mixture." + set.path + ".masking.", [&] {
