@@ -13,7 +13,7 @@ void add_eval(CLI::App& program) {
   struct Options {
     std::string model, tokenizers, text_tokenizer, against;
     EvaluateOptions evaluate;
-    EngineConfig engine;
+    ComputeConfig engine;
     bool json = false;
   };
   auto o = std::make_shared<Options>();
@@ -31,8 +31,8 @@ void add_eval(CLI::App& program) {
   add_config_options(*verb, o->engine, "", "Engine");
   verb->add_option("--against", o->against,
                    "instead of measures: the share of tokens that are equal to those computed in this precision (f32, "
-                   "bf16, int8)")
-      ->check(CLI::IsMember({"f32", "bf16", "int8"}));
+                   "bf16, f16, int8)")
+      ->check(CLI::IsMember({"f32", "bf16", "f16", "int8"}));
   verb->add_flag("--json", o->json, "machine-readable");
   verb->footer(
       "Each measure has a ceiling (the score of the ground truth through the tokenizer) and a baseline (the score of\n"
@@ -50,7 +50,7 @@ void add_eval(CLI::App& program) {
       std::cout << (o->json ? json_text(to_json(result)) + "\n" : table(result));
     };
     if (!o->against.empty()) {
-      print(agreement(pipeline, Pipeline::open(files, {o->engine.engine, o->against}), o->evaluate), agreement_table);
+      print(agreement(pipeline, Pipeline::open(files, {o->engine.engine, o->against, o->engine.device}), o->evaluate), agreement_table);
       return;
     }
     if (o->evaluate.image_text.empty()) o->evaluate.image_text = image_text_of(o->model).string();

@@ -25,7 +25,7 @@ struct Options {
   double temperature = -1, guidance = NAN, top_p = -1;
   int64_t top_k = -1;
   bool greedy = false, json = false, features = false;
-  EngineConfig engine;
+  ComputeConfig engine;
   DecodeOptions decoding;
 };
 

@@ -10,11 +10,10 @@
 #include "fourm/core/log.h"
 #include "fourm/core/strings.h"
 #include "fourm/eval/solvers.h"
-#include "fourm/generate/engine.h"
 #include "fourm/io/image_file.h"
 #include "fourm/io/npy.h"
+#include "fourm/kernels/compute_config.h"
 #include "fourm/modality/input_kind.h"
-#include "fourm/nn/packed_linear.h"
 #include "fourm/train/tokenizer_training.h"
 
 namespace fourm {
@@ -26,7 +25,7 @@ struct Options {
   int64_t size = 0, limit = 0, crops = 1;
   bool keep_size = false, json = false;
   DecodeOptions decoding;
-  EngineConfig engine;
+  ComputeConfig engine;
   std::vector<int64_t> step_counts{4, 6, 8, 12, 25};
   int64_t reference = 50;
 };
@@ -65,8 +64,8 @@ ImageTokenizer open(const Options& options) {
   if (!options.kind.empty())
     check(kind_in_name(options.kind).has_value(), "--kind ", printable(options.kind),
           ": expected rgb, grey (edges), normal, depth, semseg, mask, features or the name of a modality");
-  warn_of_slow_precision("--precision", options.engine.precision, bf16_is_fast());
-  auto tokenizer = ImageTokenizer::open(options.tokenizer, packing_of(options.engine), options.kind);
+  warn_of_slow_precision("--precision", options.engine.precision, bf16_is_fast(options.engine.device));
+  auto tokenizer = ImageTokenizer::open(options.tokenizer, options.engine, options.kind);
   check(options.kind.empty() || tokenizer.input().kind == kind_in_name(options.kind), options.tokenizer, ": reads '",
         tokenizer.input().kind, "', which --kind ", options.kind, " contradicts");
   return tokenizer;

@@ -16,9 +16,10 @@
 #include "fourm/core/log.h"
 #include "fourm/core/parallel.h"
 #include "fourm/core/strings.h"
-#include "fourm/generate/engine.h"
-#include "fourm/nn/onednn.h"
-#include "fourm/nn/packed_linear.h"
+#include "fourm/kernels/cpu/onednn.h"
+#include "fourm/kernels/compute_config.h"
+#include "fourm/kernels/cpu/packed_linear.h"
+#include "fourm/kernels/device.h"
 
 namespace fourm {
 namespace {
@@ -58,7 +59,7 @@ class FlopCounter {
       if (name != op.name || inputs.size() != op.inputs) continue;
       const Tensor x = inputs[0].toTensor(), w = inputs[op.weight].toTensor();
       // In bfloat16 LibTorch calls an operator a second time, with converted weights: only that call counts.
-      if (at::autocast::is_autocast_enabled(at::kCPU) && w.scalar_type() == at::kFloat) return 0;
+      if (at::autocast::is_autocast_enabled(x.device().type()) && w.scalar_type() == at::kFloat) return 0;
       double positions = static_cast<double>(x.numel()) / static_cast<double>(op.stride ? x.size(1) : x.size(-1));
       if (op.stride)
         for (const int64_t stride : inputs[op.stride].toIntVector()) positions /= static_cast<double>(stride);
@@ -78,52 +79,61 @@ class PeakMeter {
  public:
   using Multiply = std::function<Tensor(const Tensor&)>;
 
-  PeakMeter(Multiply multiply, int64_t width, int64_t hidden, at::ScalarType type)
+  PeakMeter(Multiply multiply, const Tensor& x, int64_t columns)
       : multiply_(std::move(multiply)),
-        x_(at::randn({kRows, width}).to(type)),
-        gflop_(2e-9 * static_cast<double>(kRows * width * hidden)) {}
+        x_(x),
+        gflop_(2e-9 * static_cast<double>(x.numel() * columns)) {}
   // The current GFLOP/s: the best of four.
   double measure() const {
     multiply_(x_);
     double best = 0;
     for (int i = 0; i < 4; ++i) {
+      synchronize(x_.device());
       const Stopwatch watch;
       multiply_(x_);
+      synchronize(x_.device());
       best = std::max(best, gflop_ / watch.seconds());
     }
     return best;
   }
 
  private:
-  static constexpr int64_t kRows = 392;  // two images of 14 x 14 tokens
   Multiply multiply_;
   Tensor x_;
   double gflop_;
 };
 
-// "peak": the engine's own matrix multiplication; "onednn": in float32, that of oneDNN, which other programs use.
-std::map<std::string, PeakMeter> peak_meters(const Workload& workload, Precision precision) {
-  const Tensor weight = at::randn({workload.hidden, workload.width});
-  const auto type = precision == Precision::kBf16 ? at::kBFloat16 : at::kFloat;
+// "peak": on the CPU the engine's own matrix multiplication; on a GPU a large one by LibTorch. "onednn": in float32, that of
+// oneDNN, which other programs use.
+std::map<std::string, PeakMeter> peak_meters(const Workload& workload, const Compute& compute) {
+  constexpr int64_t kRows = 392;  // two images of 14 x 14 tokens
+  constexpr int64_t kGpuSide = 8192;
+  const auto type = compute.precision == Precision::kBf16  ? at::kBFloat16
+                    : compute.precision == Precision::kF16 ? at::kHalf
+                                                           : at::kFloat;
   std::map<std::string, PeakMeter> meters;
-  const auto add = [&](const char* name, const PeakMeter::Multiply& multiply) {
-    meters.try_emplace(name, multiply, workload.width, workload.hidden, type);
-  };
-  const auto own = std::make_shared<PackedLinear>(weight, Tensor(), Packing{precision, {}});
-  add("peak", [own](const Tensor& x) { return (*own)(x); });
-  if (precision == Precision::kF32 && onednn_has_linear(type))
-    add("onednn", [packed = onednn_pack(weight)](const Tensor& x) { return onednn_linear(x, packed, {}, {}); });
+  if (!compute.device.is_cpu()) {
+    const auto options = at::TensorOptions(type).device(compute.device);
+    const Tensor x = at::randn({kGpuSide, kGpuSide}, options), weight = at::randn({kGpuSide, kGpuSide}, options);
+    meters.try_emplace("peak", [weight](const Tensor& rows) { return at::mm(rows, weight); }, x, kGpuSide);
+    return meters;
+  }
+  const Tensor weight = at::randn({workload.hidden, workload.width}), x = at::randn({kRows, workload.width}).to(type);
+  const auto own = std::make_shared<PackedLinear>(weight, Tensor(), Packing{compute.precision, {}});
+  meters.try_emplace("peak", [own](const Tensor& rows) { return (*own)(rows); }, x, workload.hidden);
+  if (compute.precision == Precision::kF32 && onednn_has_linear(type))
+    meters.try_emplace("onednn", [packed = onednn_pack(weight)](const Tensor& rows) { return onednn_linear(rows, packed, {}, {}); }, x, workload.hidden);
   return meters;
 }
 
 // Peak resident GiB of this process since reset_peak_memory().
-double peak_memory() {
+double peak_process_memory() {
   std::ifstream status("/proc/self/status");
   for (std::string line; std::getline(status, line);)
     if (line.starts_with("VmHWM:")) return std::strtod(line.c_str() + 6, nullptr) / (1 << 20);
   return 0;
 }
-void reset_peak_memory(const BenchConfig& config) {
+void reset_peak_process_memory(const BenchConfig& config) {
   if (config.release_memory) config.release_memory();
   std::ofstream("/proc/self/clear_refs") << "5";
 }
@@ -160,13 +170,14 @@ std::vector<Family> families_of(const std::vector<std::string>& workloads) {
 // One workload by one engine: its runs are timed, and the peak is measured around and inside them.
 class Timing {
  public:
-  Timing(const Workload& workload, Precision precision)
-      : workload_(workload), meters_(peak_meters(workload, precision)) {}
+  Timing(const Workload& workload, const Compute& compute)
+      : workload_(workload), device_(compute.device), meters_(peak_meters(workload, compute)) {}
 
   void warm_up() {
     const FlopCounter counter;
     const Stopwatch watch;
     workload_.run([] {});
+    synchronize(device_);
     first_ = workload_.ready + watch.seconds();
     gflop_ = counter.gflop() * workload_.passes;
   }
@@ -177,6 +188,7 @@ class Timing {
     std::map<std::string, std::vector<double>> speeds;
     double measuring = 0;
     const auto measure = [&] {
+      synchronize(device_);
       const Stopwatch watch;
       for (const auto& [name, meter] : meters_) speeds[name].push_back(meter.measure());
       measuring += watch.seconds();
@@ -185,6 +197,7 @@ class Timing {
     measuring = 0;
     const Stopwatch watch;
     workload_.run(measure);
+    synchronize(device_);
     seconds_.push_back(watch.seconds() - measuring);
     measure();
     for (const auto& [name, all] : speeds) {
@@ -199,6 +212,7 @@ class Timing {
     record.workload = workload_.name;
     record.seconds = seconds_;
     record.median = median(seconds_);
+    record.samples_per_second = static_cast<double>(workload_.samples) / record.median;
     record.ready = workload_.ready;
     record.first = first_;
     record.gflop = gflop_;
@@ -212,6 +226,7 @@ class Timing {
 
  private:
   const Workload& workload_;
+  at::Device device_;
   std::map<std::string, PeakMeter> meters_;
   std::map<std::string, std::vector<double>> gflops_, shares_;  // by peak, of each run
   std::vector<double> seconds_;
@@ -221,7 +236,7 @@ class Timing {
 // The workloads of one family, opened for one engine.
 struct OpenFamily {
   std::string engine;
-  Precision precision;
+  Compute compute;
   std::vector<Workload> workloads;
 };
 
@@ -229,19 +244,22 @@ struct OpenFamily {
 void time_family(const std::vector<OpenFamily>& engines, const BenchConfig& config,
                  const std::function<void(const BenchRecord&)>& report) {
   for (size_t w = 0; w < engines[0].workloads.size(); ++w) {
-    reset_peak_memory(config);
+    const at::Device device = engines[0].compute.device;
+    reset_peak_process_memory(config);
+    reset_peak_memory(device);
     std::vector<Timing> timings;
-    for (const auto& engine : engines) timings.emplace_back(engine.workloads[w], engine.precision);
+    for (const auto& engine : engines) timings.emplace_back(engine.workloads[w], engine.compute);
     for (auto& timing : timings) timing.warm_up();
     for (int64_t round = 0; round < config.repeats; ++round)
       for (auto& timing : timings) timing.run();
     for (size_t i = 0; i < engines.size(); ++i) {
       BenchRecord record = timings[i].record();
       record.engine = engines[i].engine;
-      record.precision = precision_name(engines[i].precision);
+      record.precision = precision_name(engines[i].compute.precision);
+      record.device = device_name(device);
       record.size = config.size;
       record.threads = at::get_num_threads();
-      record.memory_gib = peak_memory();
+      record.memory_gib = device.is_cpu() ? peak_process_memory() : peak_memory(device);
       report(record);
     }
   }
@@ -253,16 +271,15 @@ void bench(const BenchConfig& config, const std::function<void(const BenchRecord
   check(config.model.empty() != config.size.empty(), "give either a model or a size");
   check(!config.engines.empty(), "give an engine");
   TemporaryFolder temporary;
-  BenchSetting setting{config.model, config.size, config.dtype, config.save, false, {}};
+  BenchSetting setting{config.model, config.size, config.dtype, config.save, config.samples, {}};
   if (setting.scratch.empty())
     setting.scratch = temporary.path = fs::temp_directory_path() / concat("fourm-bench-", ::getpid());
   for (const Family& family : families_of(config.workloads)) {
     family.open(setting, {});  // random weights are made before memory and time are measured
     std::vector<OpenFamily> engines;
     for (const auto& engine : config.engines) {
-      setting.reference = engine == "reference";
-      setting.packing = packing_of({engine, setting.reference ? "f32" : config.precision});
-      engines.push_back({engine, setting.packing.value_or(Precision::kF32), family.open(setting, family.names)});
+      setting.compute = compute_of({engine, engine == "reference" ? "f32" : config.precision, config.device});
+      engines.push_back({engine, setting.compute, family.open(setting, family.names)});
     }
     time_family(engines, config, report);
   }

@@ -12,8 +12,8 @@ struct BenchConfig {
   std::string model, size, save;
   std::string dtype = "f32";
   std::vector<std::string> engines{"fast", "reference"};
-  std::string precision = "f32";
-  int64_t repeats = 3;
+  std::string precision = "f32", device = "cpu";
+  int64_t repeats = 3, samples = 8;
   std::function<void()> release_memory;  ///< releases memory that the program caches, before the peak is measured
 
   template <class Visitor>
@@ -28,7 +28,9 @@ struct BenchConfig {
     v("save", save, "folder for the random weights, which are used again; default: a temporary one");
     v("dtype", dtype, "what random weights are stored as: f32, f16 or bf16");
     v("engines", engines, "fast, reference, or both in turn");
-    v("precision", precision, "of the fast engine: f32, bf16, int8 or auto");
+    v("precision", precision, "of the fast engine: f32, bf16, f16, int8 or auto");
+    v("device", device, "cpu, cuda, cuda:N, or auto: a GPU where there is one");
+    v("samples", samples, "of train, tok_encode and caption8: a step or batch");
     v("repeats", repeats, "timed runs after one warm-up run");
   }
 };

@@ -7,6 +7,8 @@
 namespace fourm {
 namespace {
 
+constexpr int64_t kSeveral = 0;  // as many samples as the setting says
+
 struct Task {
   std::string input, target, scheme;
   int64_t count, steps;
@@ -16,13 +18,13 @@ struct Task {
 const std::map<std::string, Task> kTasks{{"roar1", {"rgb@224", "tok_depth@224", "roar", 1, 1, 0.01, 2}},
                                          {"maskgit8", {"rgb@224", "tok_normal@224", "maskgit", 1, 8, 1, 2}},
                                          {"caption", {"rgb@224", "caption", "autoregressive", 1, 1, 1, 1}},
-                                         {"caption8", {"rgb@224", "caption", "autoregressive", 8, 1, 1, 1}},
+                                         {"caption8", {"rgb@224", "caption", "autoregressive", kSeveral, 1, 1, 1}},
                                          {"t2i", {"caption", "tok_rgb@224", "roar", 1, 25, 1, 3}}};
 
 constexpr int64_t kCaptionSlots = 40;
 
-std::vector<Canvas> canvases_of(const Task& w, const FourM& model, const SequenceIds& ids) {
-  std::vector<Canvas> canvases(static_cast<size_t>(w.count));
+std::vector<Canvas> canvases_of(const Task& w, int64_t count, const FourM& model, const SequenceIds& ids) {
+  std::vector<Canvas> canvases(static_cast<size_t>(count));
   for (size_t i = 0; i < canvases.size(); ++i) {
     Canvas& canvas = canvases[i];
     canvas.key = i;
@@ -64,18 +66,18 @@ std::vector<Workload> workloads_of(const BenchSetting& setting, const std::vecto
   if (names.empty()) return {};
   const Stopwatch watch;
   const ModelFiles files = open_model_files(folder);
-  const auto model = std::make_shared<const FourM>(load_model(files, setting.packing));
+  const auto model = std::make_shared<const FourM>(load_model(files, setting.compute));
   const double ready = watch.seconds();
   GenerateOptions options;
   options.filter.top_p = 0.8;
-  options.reference = setting.reference;
-  options.draft = draft_model(files, setting.packing);
+  options.draft = draft_model(files, setting.compute);
   std::vector<Workload> workloads;
   for (const auto& name : names) {
     const Task& task = kTasks.at(name);
-    const std::vector<Canvas> empty = canvases_of(task, *model, options.sequence_ids);
+    const int64_t count = task.count == kSeveral ? setting.samples : task.count;
+    const std::vector<Canvas> empty = canvases_of(task, count, *model, options.sequence_ids);
     const std::vector<Step> steps = steps_of(task, *model);
-    workloads.push_back({name, ready, model->config().dim, model->config().mlp_hidden(), 1,
+    workloads.push_back({name, count, ready, model->config().dim, model->config().mlp_hidden(), 1,
                          [=](const std::function<void()>& between_steps) {
                            auto canvases = empty;
                            GenerateOptions with_pauses = options;

@@ -6,7 +6,7 @@
 namespace fourm {
 namespace {
 
-constexpr int64_t kSide = 224, kPatch = 16, kImages = 8;
+constexpr int64_t kSide = 224, kPatch = 16;
 
 Tensor random_tokens(int64_t codes) {
   Random random(7);
@@ -17,8 +17,8 @@ Tensor random_tokens(int64_t codes) {
 
 using Opened = std::shared_ptr<const Tokenizer>;
 
-std::function<void()> encode(const Opened& tokenizer) {
-  const Tensor x = normal_tensor(Random(7), {kImages, 3, kSide, kSide}).clamp(-1, 1);
+std::function<void()> encode(const Opened& tokenizer, int64_t images) {
+  const Tensor x = normal_tensor(Random(7), {images, 3, kSide, kSide}).clamp(-1, 1);
   return [=] { tokenizer->encode(x); };
 }
 
@@ -27,9 +27,9 @@ std::function<void()> decode(const Opened& tokenizer, const DecodeOptions& optio
   return [=] { tokenizer->decode_tokens(tokens, options); };
 }
 
-std::function<void()> denoise(const Opened& tokenizer) {
+std::function<void()> denoise(const Opened& tokenizer, int64_t) {
   const Tensor tokens = random_tokens(tokenizer->config().codebook_size);
-  const Tensor noisy = normal_tensor(Random(7), {1, 3, kSide, kSide});
+  const Tensor noisy = normal_tensor(Random(7), {1, 3, kSide, kSide}).to(tokenizer->device());
   return [=] {
     const InferenceGuard inference;
     const auto& decoder = dynamic_cast<const DiffusionDecoder&>(*tokenizer->decoder());
@@ -37,23 +37,23 @@ std::function<void()> denoise(const Opened& tokenizer) {
   };
 }
 
-const std::map<std::string, std::function<void()> (*)(const Opened&)> kTasks{
+const std::map<std::string, std::function<void()> (*)(const Opened&, int64_t samples)> kTasks{
     {"tok_encode", encode},
-    {"tok_decode", [](const Opened& tokenizer) { return decode(tokenizer, {.solver = "ddim", .steps = 25}); }},
-    {"tok_decode8", [](const Opened& tokenizer) { return decode(tokenizer, {}); }},
+    {"tok_decode", [](const Opened& tokenizer, int64_t) { return decode(tokenizer, {.solver = "ddim", .steps = 25}); }},
+    {"tok_decode8", [](const Opened& tokenizer, int64_t) { return decode(tokenizer, {}); }},
     {"tok_step", denoise}};
 
 std::vector<Workload> workloads_of(const BenchSetting& setting, const std::vector<std::string>& names) {
   const fs::path folder = random_tokenizer(setting);
   if (names.empty()) return {};
   const Stopwatch watch;
-  const auto tokenizer = std::make_shared<const Tokenizer>(Tokenizer::open(folder, setting.packing));
+  const auto tokenizer = std::make_shared<const Tokenizer>(Tokenizer::open(folder, setting.compute));
   const double ready = watch.seconds();
   const TokenizerPreset vit = tokenizer->config().preset(tokenizer->config().enc_type);
   std::vector<Workload> workloads;
   for (const auto& name : names)
-    workloads.push_back({name, ready, vit.dim_tokens, 4 * vit.dim_tokens, 1,
-                         [task = kTasks.at(name)(tokenizer)](const auto&) { task(); }});
+    workloads.push_back({name, name == "tok_encode" ? setting.samples : 1, ready, vit.dim_tokens, 4 * vit.dim_tokens, 1,
+                         [task = kTasks.at(name)(tokenizer, setting.samples)](const auto&) { task(); }});
   return workloads;
 }
 

@@ -3,21 +3,22 @@
 #include "fourm/bench/random_weights.h"
 #include "fourm/core/log.h"
 #include "fourm/core/rng.h"
+#include "fourm/kernels/precision_scope.h"
 #include "fourm/train/optimizer.h"
 
 namespace fourm {
 namespace {
 
-constexpr int64_t kSamples = 8, kTokens = 128;
+constexpr int64_t kTokens = 128;
 
 // 128 input and 128 target tokens a sample, shared evenly by the token modalities. No token is both.
-Batch random_batch(const FourM& model) {
+Batch random_batch(const FourM& model, int64_t count_of_samples) {
   std::vector<std::string> names;
   for (const auto& [name, output] : model.decoder.embeddings())
     if (output.modality.kind == ModalityKind::kTokens) names.push_back(name);
   const auto count = static_cast<int64_t>(names.size());
-  std::vector<MaskedSample> samples(kSamples);
-  for (int64_t i = 0; i < kSamples; ++i)
+  std::vector<MaskedSample> samples(static_cast<size_t>(count_of_samples));
+  for (int64_t i = 0; i < count_of_samples; ++i)
     for (int64_t m = 0; m < count; ++m) {
       const Modality modality = model.modality(names[m]);
       Random random(7, {static_cast<uint64_t>(i), static_cast<uint64_t>(m)});
@@ -42,9 +43,9 @@ struct TrainingState {
   AdamW optimizer;
   Precision precision;
 
-  TrainingState(FourM fresh, Precision p)
+  TrainingState(FourM fresh, Precision p, int64_t samples)
       : model(std::move(fresh)),
-        batch(random_batch(model)),
+        batch(random_batch(model, samples)),
         optimizer(trainable(model), {.clip_norm = 3}),
         precision(p) {}
   static const Parameters& trainable(FourM& model) {
@@ -53,7 +54,7 @@ struct TrainingState {
   }
   void step() {
     {
-      const PrecisionScope scope(precision);
+      const PrecisionScope scope(precision, model.compute().device);
       model.loss(batch).total.backward();
     }
     optimizer.step(1e-5, optimizer.gradient_norm());
@@ -66,11 +67,11 @@ std::vector<Workload> workloads_of(const BenchSetting& setting, const std::vecto
   std::vector<Workload> workloads;
   for (const auto& name : names) {
     const Stopwatch watch;
-    const auto precision = setting.packing.value_or(Precision::kF32);
-    check(precision != Precision::kInt8, "training supports f32 and bf16, not int8");
-    const auto state = std::make_shared<TrainingState>(load_model(folder), precision);
+    const Precision precision = parse_training_precision(precision_name(setting.compute.precision));
+    const auto state = std::make_shared<TrainingState>(load_model(folder, ModalityTable::official(), Compute::for_training(setting.compute.device)), precision,
+                                                       setting.samples);
     const ModelConfig& c = state->model.config();
-    workloads.push_back({name, watch.seconds(), c.dim, c.mlp_hidden(), 3, [=](const auto&) { state->step(); }});
+    workloads.push_back({name, setting.samples, watch.seconds(), c.dim, c.mlp_hidden(), 3, [=](const auto&) { state->step(); }});
   }
   return workloads;
 }

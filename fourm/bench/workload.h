@@ -8,7 +8,7 @@
 #include <vector>
 
 #include "fourm/core/file.h"
-#include "fourm/nn/precision.h"
+#include "fourm/kernels/compute.h"
 
 namespace fourm {
 
@@ -17,12 +17,13 @@ struct BenchSetting {
   fs::path model;                    ///< a model folder; empty: random weights of `size`, kept below `scratch`
   std::string size, dtype;           ///< of random weights: Ti, S, B, L or XL; stored as f32, f16 or bf16
   fs::path scratch;                  ///< random weights are written here once
-  bool reference = false;            ///< plain matrix multiplications, no caches between steps
-  std::optional<Precision> packing;  ///< none for the reference
+  int64_t samples = 8;  ///< of the workloads that run several
+  Compute compute;      ///< device, precision and kernels
 };
 
 struct Workload {
   std::string name;
+  int64_t samples = 1;            ///< of a run
   double ready = 0;               ///< seconds until it could run for the first time
   int64_t width = 0, hidden = 0;  ///< of the network: the shape of the matrix multiplication that measures the peak
   double passes = 1;              ///< multiplies the counted operations of the forward pass: 3 with the backward pass
@@ -42,7 +43,7 @@ Family generation_family();
 /// The official RGB tokenizer at 224 pixels with random weights: encoding 8 images; decoding one by 25 DDIM steps, by 8 of
 /// DPM-Solver++ and for a single denoising step.
 Family tokenizer_family();
-/// Steps of AdamW on 8 samples of 128 + 128 tokens; bfloat16 matrix multiplications when packing is bfloat16.
+/// Steps of AdamW on 8 samples of 128 + 128 tokens; bfloat16 matrix multiplications when the precision is bf16.
 Family training_family();
 
 template <class Task>

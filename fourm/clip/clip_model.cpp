@@ -59,21 +59,22 @@ ClipModel::ClipModel(const ClipConfig& config, std::string tokenizer_json, const
   logit_scale_ = root.parameter("logit_scale", {1}, Init::constant(at::full({1}, kFirstLogScale)));
 }
 
-ClipModel ClipModel::open(const fs::path& given, std::optional<Precision> inference) {
+ClipModel ClipModel::open(const fs::path& given, const Compute& compute) {
   const fs::path folder = model_folder(given);
   check(fs::is_directory(folder), folder.string(),
         ": is not a folder of an image-text model (config.json, model.safetensors, tokenizer.json)");
   const fs::path json = folder / "tokenizer.json";
   const ClipConfig config = read_clip_config(folder / "config.json");
-  FileSource source(open_weights(folder), inference);
+  FileSource source(open_weights(folder), compute);
   ClipModel model(config, read_file(json), json.string(), source);
   source.finish(*model.parameters_);
   return model;
 }
 
-ClipModel ClipModel::fresh(const ClipConfig& config, const fs::path& text_tokenizer, uint64_t seed) {
+ClipModel ClipModel::fresh(const ClipConfig& config, const fs::path& text_tokenizer, uint64_t seed,
+                           at::Device device) {
   config.validate("the image-text model");
-  SeedSource source(seed);
+  SeedSource source(seed, at::kFloat, Compute::for_training(device));
   return ClipModel(config, read_file(text_tokenizer), text_tokenizer.string(), source);
 }
 
@@ -85,7 +86,7 @@ void ClipModel::save(const fs::path& folder) const {
 }
 
 Tensor ClipModel::patch_features(const Tensor& images) const {
-  const FeatureMap patches = (*image_)(images);
+  const FeatureMap patches = (*image_)(images.to(parameters_->kernels().device()));
   const auto [batch, h, w] = patches.grid;
   const Tensor rows = image_proj_(image_norm_(patches.rows)).to(at::kFloat);
   return rows.view({batch, h, w, config_.embed_dim}).permute({0, 3, 1, 2});
@@ -108,12 +109,14 @@ Tensor ClipModel::embed_texts(const std::vector<std::string>& texts) const {
     for (size_t i = 0; i < one.size(); ++i) positions.push_back(static_cast<int64_t>(i));
     lengths.push_back(static_cast<int64_t>(one.size()));
   }
-  Tensor x =
-      token_emb_(at::tensor(all, at::kLong)) + pos_emb_.index_select(0, at::tensor(positions, at::kLong));  // [N, D]
+  const auto vector = [&](const std::vector<int64_t>& numbers) {
+    return at::tensor(at::ArrayRef<int64_t>(numbers), at::kLong).to(parameters_->kernels().device());
+  };
+  Tensor x = token_emb_(vector(all)) + pos_emb_.index_select(0, vector(positions));  // [N, D]
   const auto layout = AttentionLayout::within(lengths);
   for (const auto& block : text_blocks_) x = block(x, layout);
   const Tensor rows = text_proj_(text_norm_(x)).to(at::kFloat);
-  return unit_rows(at::segment_reduce(rows, "mean", at::tensor(lengths, at::kLong)));
+  return unit_rows(at::segment_reduce(rows, "mean", vector(lengths)));
 }
 
 Tensor ClipModel::scale() const { return logit_scale_.clamp_max(kLargestLogScale).exp(); }

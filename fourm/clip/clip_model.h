@@ -4,7 +4,6 @@
 #pragma once
 
 #include <memory>
-#include <optional>
 
 #include "fourm/clip/config.h"
 #include "fourm/nn/layers.h"
@@ -15,11 +14,12 @@ namespace fourm {
 
 class ClipModel {
  public:
-  /// From a folder: config.json, model.safetensors, tokenizer.json. With `inference` it is opened for inference
-  /// in that precision, with packed weights, and cannot be trained (nn/packed_linear.h).
-  static ClipModel open(const fs::path& folder, std::optional<Precision> inference = {});
+  /// From a folder: config.json, model.safetensors, tokenizer.json. `compute` says where and how the model computes; by
+  /// default it can be trained on the CPU.
+  static ClipModel open(const fs::path& folder, const Compute& compute = {});
   /// New weights, for the text tokenizer of tokenizer.json.
-  static ClipModel fresh(const ClipConfig& config, const fs::path& text_tokenizer, uint64_t seed);
+  static ClipModel fresh(const ClipConfig& config, const fs::path& text_tokenizer, uint64_t seed,
+                         at::Device device = at::kCPU);
   void save(const fs::path& folder) const;
 
   const ClipConfig& config() const { return config_; }

@@ -1,14 +1,14 @@
 #include "fourm/clip/contrast.h"
 
 #include "fourm/core/error.h"
-#include "fourm/nn/precision.h"
+#include "fourm/kernels/precision_scope.h"
 
 namespace fourm {
 namespace {
 
 // [B, B]: whether row and column are of one group.
-Tensor same_group(const std::vector<int64_t>& groups) {
-  const Tensor ids = at::tensor(groups, at::kLong);
+Tensor same_group(const std::vector<int64_t>& groups, at::Device device) {
+  const Tensor ids = at::tensor(groups, at::kLong).to(device);
   return ids.unsqueeze(0).eq(ids.unsqueeze(1));
 }
 
@@ -35,16 +35,16 @@ Tensor contrastive_loss(const Tensor& images, const Tensor& texts, const Tensor&
   check(images.sizes() == texts.sizes() && images.size(0) == static_cast<int64_t>(groups.size()),
         "[contrastive_loss] expected as many texts and groups as images, got ", images.sizes(), ", ", texts.sizes(),
         " and ", groups.size());
-  const PrecisionScope exact(Precision::kF32);  // logits reach 100
+  const PrecisionScope exact(Precision::kF32, images.device());  // logits reach 100
   const Tensor logits = scale * images.mm(texts.t());
-  const Tensor same = same_group(groups).to(at::kFloat);
+  const Tensor same = same_group(groups, images.device()).to(at::kFloat);
   const Tensor target = same / same.sum(1, /*keepdim=*/true);
   const Tensor both = at::log_softmax(logits, 1) + at::log_softmax(logits, 0);  // the target is symmetric
   return -(target * both).sum() / (2 * images.size(0));
 }
 
 std::map<std::string, double> retrieval(const Tensor& images, const Tensor& texts, const std::vector<int64_t>& groups) {
-  const Tensor similarity = images.mm(texts.t()), same = same_group(groups);
+  const Tensor similarity = images.mm(texts.t()), same = same_group(groups, images.device());
   std::map<std::string, double> recalls;
   for (const int64_t k : {1, 5}) {
     recalls["text_at_" + std::to_string(k)] = recall(similarity, same, k);

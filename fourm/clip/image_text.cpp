@@ -29,7 +29,7 @@ void each_batch(const ClipConfig& config, const std::vector<StoredImage>& images
 }
 
 void append(const Tensor& rows, std::vector<Embedding>& out) {
-  const Tensor values = rows.contiguous();
+  const Tensor values = rows.to(at::kCPU).contiguous();
   const float* data = values.data_ptr<float>();
   for (int64_t i = 0; i < values.size(0); ++i, data += values.size(1)) out.emplace_back(data, data + values.size(1));
 }
@@ -40,8 +40,8 @@ double similarity(const Embedding& a, const Embedding& b) {
   return std::inner_product(a.begin(), a.end(), b.begin(), 0.0);
 }
 
-ImageText ImageText::open(const fs::path& folder) {
-  return ImageText(std::make_shared<const ClipModel>(ClipModel::open(folder, Precision::kF32)));
+ImageText ImageText::open(const fs::path& folder, const ComputeConfig& compute) {
+  return ImageText(std::make_shared<const ClipModel>(ClipModel::open(folder, compute_of(compute))));
 }
 
 const ClipConfig& ImageText::config() const { return model_->config(); }
@@ -66,7 +66,7 @@ std::vector<Embedding> ImageText::embed(const std::vector<StoredImage>& images) 
 std::vector<NpyArray> ImageText::features(const std::vector<StoredImage>& images) const {
   std::vector<NpyArray> out;
   each_batch(config(), images, [&](const Tensor& batch) {
-    const Tensor maps = model_->patch_features(batch).to(at::kHalf).contiguous();
+    const Tensor maps = model_->patch_features(batch).to(at::kCPU, at::kHalf).contiguous();
     for (const Tensor& map : maps.unbind(0)) {
       const auto* bytes = reinterpret_cast<const char*>(map.data_ptr<at::Half>());
       out.push_back({"f2", map.sizes().vec(), {bytes, static_cast<size_t>(map.nbytes())}});

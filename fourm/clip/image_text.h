@@ -7,6 +7,7 @@
 
 #include "fourm/clip/config.h"
 #include "fourm/io/npy.h"
+#include "fourm/kernels/compute_config.h"
 #include "fourm/modality/transform.h"
 
 namespace fourm {
@@ -21,7 +22,7 @@ double similarity(const Embedding& a, const Embedding& b);
 /// Images are RGB; their middle squares are resized to the model's size.
 class ImageText {
  public:
-  static ImageText open(const fs::path& folder);
+  static ImageText open(const fs::path& folder, const ComputeConfig& compute = {});
 
   const ClipConfig& config() const;
   double scale() const;  ///< factor of cosine similarities before a softmax over texts

@@ -91,7 +91,7 @@ class GridStep {
       slots.push_back(part.slots);
     }
     const auto passes = passes_of(step_.guidance);
-    const auto score = options_.reference ? reference_grid_scores : grid_scores;
+    const auto score = model_.compute().reference ? reference_grid_scores : grid_scores;
     const auto scores =
         split_passes(score(model_, step_.target, {canvases, passes, options_.sequence_ids}, slots), passes.size());
     Tensor guided = combine(scores, passes, step_.target);

@@ -8,7 +8,6 @@
 
 #include "fourm/generate/canvas.h"
 #include "fourm/generate/draft_model.h"
-#include "fourm/generate/engine.h"
 #include "fourm/generate/plan.h"
 
 namespace fourm {
@@ -28,8 +27,7 @@ struct StepReport {
 struct GenerateOptions {
   uint64_t seed = 0;
   Filter filter;
-  bool draw = true;        ///< false: greedy, the most likely token everywhere
-  bool reference = false;  ///< scores without caches (generate/scores.h), for tests and comparison
+  bool draw = true;  ///< false: greedy, the most likely token everywhere
   /// For speculative decoding of sequences; null: without. The generated tokens are the same.
   std::shared_ptr<const DraftModel> draft{};
   SequenceIds sequence_ids;

@@ -15,7 +15,7 @@
 #include "fourm/io/model_folder.h"
 #include "fourm/io/npy.h"
 #include "fourm/modality/text_warnings.h"
-#include "fourm/nn/packed_linear.h"
+#include "fourm/kernels/cpu/packed_linear.h"
 #include "fourm/tokenizer/image_tokenizer.h"
 
 namespace fourm {
@@ -68,7 +68,6 @@ struct Pipeline::State {
   std::map<std::string, ImageTokenizer> tokenizers{};  // by modality
   std::optional<WordPiece> words{};
   SequenceIds sequence_ids{};
-  bool reference = false;
 
   const ImageTokenizer& tokenizer(const std::string& modality) const {
     const auto found = tokenizers.find(modality);
@@ -78,16 +77,14 @@ struct Pipeline::State {
   }
 };
 
-Pipeline Pipeline::open(const PipelineFiles& files, const EngineConfig& engine) {
-  warn_of_slow_precision("precision", engine.precision, bf16_is_fast());
+Pipeline Pipeline::open(const PipelineFiles& files, const ComputeConfig& config) {
+  const Compute compute = compute_of(config);
+  warn_of_slow_precision("precision", config.precision, bf16_is_fast(config.device));
   std::error_code ignored;
   ModalityTable table = ModalityTable::official();
   if (!files.modalities.empty()) table.extend(files.modalities);
-  const auto packing = packing_of(engine);
   const ModelFiles model_files = open_model_files(files.model, std::move(table));
-  State state{.model = load_model(model_files, packing),
-              .draft = draft_model(model_files, packing),
-              .reference = engine.engine == "reference"};
+  State state{.model = load_model(model_files, compute), .draft = draft_model(model_files, compute)};
   const fs::path model = model_folder(files.model);
   const fs::path home = fs::is_directory(model, ignored) ? model : model.parent_path();
 
@@ -100,7 +97,7 @@ Pipeline Pipeline::open(const PipelineFiles& files, const EngineConfig& engine) 
       if (state.model.modality(name).kind != ModalityKind::kTokens || state.tokenizers.contains(name)) continue;
       for (const auto& folder : {name, name_without_size(name), subject_of(name)})
         if (fs::is_directory(shelf / folder, ignored)) {
-          state.tokenizers.emplace(name, ImageTokenizer::open(shelf / folder, packing, name));
+          state.tokenizers.emplace(name, ImageTokenizer::open(shelf / folder, config, name));
           break;
         }
     }
@@ -323,7 +320,6 @@ bool Pipeline::run(std::vector<Canvas>& canvases, Plan plan, const RunOptions& o
   generating.seed = options.seed;
   generating.filter = plan.filter();
   generating.draw = options.draw;
-  generating.reference = state_->reference;
   generating.draft = state_->draft;
   generating.sequence_ids = state_->sequence_ids;
   size_t at = 0;
@@ -380,7 +376,7 @@ Image Pipeline::show(const Canvas& canvas, const std::string& name, const Decode
 Pipeline::Features Pipeline::features(const Canvas& canvas) const {
   const InferenceGuard inference;
   const FourM& model = state_->model;
-  const Tensor out = model.encoder(pack_inputs(model, {&canvas}, {{}}, state_->sequence_ids)).out.contiguous();
+  const Tensor out = model.encoder(pack_inputs(model, {&canvas}, {{}}, state_->sequence_ids)).out.to(at::kCPU, at::kFloat).contiguous();
   Features features;
   features.width = out.size(1);
   features.values.assign(out.data_ptr<float>(), out.data_ptr<float>() + out.numel());

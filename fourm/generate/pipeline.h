@@ -16,8 +16,8 @@
 #include <optional>
 
 #include "fourm/generate/canvas.h"
-#include "fourm/generate/engine.h"
 #include "fourm/generate/plan.h"
+#include "fourm/kernels/compute_config.h"
 #include "fourm/modality/modality_name.h"
 #include "fourm/modality/transform.h"
 #include "fourm/text/boxes.h"
@@ -46,7 +46,7 @@ struct RunOptions {
 
 class Pipeline {
  public:
-  static Pipeline open(const PipelineFiles& files, const EngineConfig& engine = {});
+  static Pipeline open(const PipelineFiles& files, const ComputeConfig& config = {});
 
   Modality modality(const std::string& name) const;
   std::vector<std::string> inputs() const;

@@ -5,7 +5,7 @@
 #include <limits>
 
 #include "fourm/core/error.h"
-#include "fourm/nn/vector.h"
+#include "fourm/kernels/cpu/vector.h"
 
 namespace fourm {
 namespace {

@@ -1,12 +1,9 @@
 #include "fourm/generate/scores.h"
 
-#include "fourm/nn/huge_page_tensor.h"
-
 namespace fourm {
 namespace {
 
-// The decoder with a KV cache: keys and values of cross-attention are computed once, those of the tokens are kept. The
-// rows of a head are contiguous: decoding one token at a time is bound by memory bandwidth.
+// The decoder with a KV cache: keys and values of cross-attention are computed once, those of the tokens are kept.
 class CachedScores : public SequenceScores {
  public:
   CachedScores(const FourM& model, const std::string& target, const Encoded& encoded, int64_t max_tokens)
@@ -19,9 +16,8 @@ class CachedScores : public SequenceScores {
     const auto& blocks = model.decoder.blocks();
     const auto layers = static_cast<int64_t>(blocks.size()), rows = static_cast<int64_t>(encoded.lengths.size());
     const int64_t heads = model.config().num_heads, width = model.config().dim / heads;
-    const auto cache = [&](int64_t n) {
-      return huge_page_tensor({layers, 2, heads, n, width}, at::kFloat).transpose(2, 3);  // [layers, 2, n, H, hd]
-    };
+    const Kernels& kernels = model.parameters().kernels();
+    const auto cache = [&](int64_t n) { return kernels.key_value_cache(layers, n, heads, width); };
     const Tensor context = model.decoder.context(encoded);  // [N, D]
     const Tensor cross = cache(begin), self = cache(rows * max_tokens_);
     for (int64_t l = 0; l < layers; ++l) {
@@ -43,16 +39,17 @@ class CachedScores : public SequenceScores {
       within.segments.push_back({i, i + 1, row * max_tokens_, row * max_tokens_ + p + 1});
       across.segments.push_back({i, i + 1, context_[row].first, context_[row].second});
     }
-    const auto vector = [](const std::vector<int64_t>& values) {
-      return at::tensor(at::ArrayRef<int64_t>(values), at::kLong);
+    const auto vector = [&](const std::vector<int64_t>& values) {
+      return at::tensor(at::ArrayRef<int64_t>(values), at::kLong).to(model.compute().device);
     };
     const DecoderEmbedding& embedding = model.decoder.embedding(target_);
     Tensor y = embedding.tokens(vector(tokens)) + embedding.positions(vector(positions));  // [n, D]
+    const Tensor rows_of_cache = vector(places);
     for (size_t l = 0; l < self_.size(); ++l) {
-      self_[l].places = places;
+      self_[l].places = rows_of_cache;
       y = model.decoder.blocks()[l](y, cross_[l], within, across, &self_[l]);
     }
-    return embedding.to_logits(model.decoder.norm()(y)).to(at::kFloat);
+    return embedding.to_logits(model.decoder.norm()(y)).to(at::kCPU, at::kFloat);
   }
 
  private:
@@ -74,7 +71,7 @@ Tensor grid_scores(const FourM& model, const std::string& target, const Views& v
       packer.begin_sample();
       packer.add_grid(target, s, {});
     }
-  return model.decoder.logits(target, model.decoder(packer.finish(), encoded).out).to(at::kFloat);
+  return model.decoder.logits(target, model.decoder(packer.finish(), encoded).out).to(at::kCPU, at::kFloat);
 }
 
 std::unique_ptr<SequenceScores> sequence_scores(const FourM& model, const std::string& target, const Views& views,

@@ -60,7 +60,7 @@ class SequenceDecoding {
     }
     if (active_.empty()) return;
     const Views views{pointers_, passes_, options.sequence_ids};
-    scores_ = options.reference ? reference_sequence_scores(step.target, views)
+    scores_ = model.compute().reference ? reference_sequence_scores(step.target, views)
                                 : sequence_scores(model, step.target, views, longest);
   }
 
@@ -107,7 +107,7 @@ class SequenceDecoding {
   // At most `limit` tokens that the draft model proposes from position t on; none while several sequences are active.
   std::vector<int64_t> draft_tokens(int64_t t, size_t limit) {
     std::vector<int64_t> tokens;
-    if (active_.size() > 1 || !options_.draft || options_.reference) return tokens;
+    if (active_.size() > 1 || !options_.draft || model_.compute().reference) return tokens;
     const size_t b = active_.front();
     limit = std::min(
         {limit, static_cast<size_t>(requests_[b].slots - t - 1), std::max(kFewRows / passes_.size(), size_t{1}) - 1});

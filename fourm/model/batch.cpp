@@ -150,6 +150,20 @@ DecoderBatch DecoderPacker::finish() const {
   return batch;
 }
 
+EncoderBatch to_device(EncoderBatch batch, at::Device device) {
+  for (auto& group : batch.groups) group.content = group.content.to(device), group.positions = group.positions.to(device);
+  batch.order = batch.order.to(device);
+  return batch;
+}
+
+DecoderBatch to_device(DecoderBatch batch, at::Device device) {
+  for (auto& group : batch.groups)
+    for (Tensor* x : {&group.ids, &group.positions, &group.targets, &group.rows})
+      if (x->defined()) *x = x->to(device);
+  batch.order = batch.order.to(device);
+  return batch;
+}
+
 Batch pack(const std::vector<MaskedSample>& samples, const ModalityLookup& modality, bool causal, bool separate) {
   EncoderPacker inputs(modality);
   DecoderPacker targets(modality, causal, separate);

@@ -11,7 +11,7 @@
 #include "fourm/core/tensor.h"
 #include "fourm/data/sample.h"
 #include "fourm/modality/modality.h"
-#include "fourm/nn/attention.h"
+#include "fourm/kernels/attention_layout.h"
 
 namespace fourm {
 
@@ -103,6 +103,10 @@ struct Batch {
   EncoderBatch inputs;
   DecoderBatch targets;
 };
+
+/// The same with its tensors on the device. Nothing is copied where they are there already.
+EncoderBatch to_device(EncoderBatch batch, at::Device device);
+DecoderBatch to_device(DecoderBatch batch, at::Device device);
 
 /// A training batch. Targets with positions are those of grids. A sequence target of n ids has n - 1 slots: the input of
 /// slot i is ids[i], its target is ids[i + 1]. Errors as those of the packers.

@@ -5,7 +5,8 @@
 
 namespace fourm {
 
-Decoder::Decoder(const Scope& root, const ModelConfig& config, const ModalityTable& table, bool tie_heads) {
+Decoder::Decoder(const Scope& root, const ModelConfig& config, const ModalityTable& table, bool tie_heads)
+    : kernels_(root.kernels()) {
   for (const auto& name : config.domains_out) {
     const Modality modality = config.modality(name, table);
     if (!has_token_ids(modality)) continue;
@@ -55,7 +56,8 @@ Decoded Decoder::embed(const DecoderBatch& batch) const {
   return {concatenated(tokens).index_select(0, batch.order), concatenated(positions).index_select(0, batch.order), {}};
 }
 
-Decoded Decoder::operator()(const DecoderBatch& batch, const Encoded& encoded) const {
+Decoded Decoder::operator()(const DecoderBatch& packed, const Encoded& encoded) const {
+  const DecoderBatch batch = to_device(packed, kernels_->device());
   Decoded result = embed(batch);
   const Tensor memory = context(encoded);
   auto across = AttentionLayout::across(batch.lengths, encoded.lengths);
@@ -63,11 +65,11 @@ Decoded Decoder::operator()(const DecoderBatch& batch, const Encoded& encoded) c
     while (!across.segments.empty() && across.segments.back().k_begin == across.segments.back().k_end)
       across.segments.pop_back();
   Tensor y = result.tokens + result.positions;  // [M, D]
-  std::shared_ptr<const NormalizedContext> normalized;
-  if (!blocks_.empty() && blocks_.front().uses_absorbed_attention(across))
-    normalized = std::make_shared<NormalizedContext>(memory, blocks_.front().context_norm.epsilon, across);
+  std::shared_ptr<const PreparedContext> prepared;
+  if (!blocks_.empty() && blocks_.front().cross_attn.prefers_prepared(across))
+    prepared = kernels_->prepare_context(memory, blocks_.front().context_norm.epsilon, across);
   for (const auto& block : blocks_)
-    y = block(y, normalized ? CrossAttention::Keys{{}, {}, normalized} : block.keys(memory), batch.within, across);
+    y = block(y, prepared ? CrossAttention::Keys{{}, {}, prepared} : block.keys(memory), batch.within, across);
   result.out = norm_(y);
   return result;
 }

@@ -42,6 +42,7 @@ class Decoder {
  private:
   Decoded embed(const DecoderBatch& batch) const;
 
+  std::shared_ptr<const Kernels> kernels_;
   std::map<std::string, DecoderEmbedding> embeddings_;
   Linear proj_context_;
   std::vector<DecoderBlock> blocks_;

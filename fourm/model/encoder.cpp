@@ -9,7 +9,7 @@ namespace {
 // Row order that puts `count` register rows (which follow all `total` token rows) before the tokens of each sample.
 Tensor order_with_registers(const Tensor& order, const std::vector<int64_t>& lengths, int64_t total, int64_t count) {
   std::vector<Tensor> parts;
-  const Tensor registers = at::arange(total, total + count, at::kLong);
+  const Tensor registers = at::arange(total, total + count, order.options());
   int64_t begin = 0;
   for (const int64_t n : lengths) {
     parts.push_back(registers);
@@ -19,8 +19,8 @@ Tensor order_with_registers(const Tensor& order, const std::vector<int64_t>& len
   return at::cat(parts);
 }
 
-// Rows that are encoded together in inference mode: matrix multiplications are no faster with more, and activations take
-// less memory.
+// Rows that are encoded together on the CPU in inference mode: matrix multiplications are no faster with more, and
+// activations take less memory.
 constexpr int64_t kRowsTogether = 384;
 
 // Consecutive samples and their rows.
@@ -85,7 +85,8 @@ std::vector<std::string> Encoder::modalities() const {
   return names;
 }
 
-Encoded Encoder::operator()(const EncoderBatch& batch) const {
+Encoded Encoder::operator()(const EncoderBatch& packed) const {
+  const EncoderBatch batch = to_device(packed, norm_.weight.device());
   std::vector<Tensor> tokens, positions;
   for (const auto& group : batch.groups) {
     const EncoderEmbedding& e = embedding(group.modality);
@@ -108,7 +109,8 @@ Encoded Encoder::operator()(const EncoderBatch& batch) const {
   result.tokens = concatenated(tokens).index_select(0, order);
   result.positions = concatenated(positions).index_select(0, order);
   std::vector<Tensor> outs;
-  const int64_t together = at::GradMode::is_enabled() ? result.tokens.size(0) : kRowsTogether;
+  const bool split = result.tokens.is_cpu() && !at::GradMode::is_enabled();
+  const int64_t together = split ? kRowsTogether : result.tokens.size(0);
   for (const auto& [begin, end, lengths] : grouped(result.lengths, together)) {
     const auto layout = AttentionLayout::within(lengths);
     Tensor x = result.tokens.slice(0, begin, end) + result.positions.slice(0, begin, end);  // [N, D]

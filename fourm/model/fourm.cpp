@@ -19,7 +19,8 @@ FourM::FourM(ModelConfig config, ModalityTable table, ParameterSource& source, b
   decoder = Decoder(root, config_, table_, tie_heads);
 }
 
-Loss FourM::loss(const Batch& batch, LossKind kind) const {
+Loss FourM::loss(const Batch& packed, LossKind kind) const {
+  const Batch batch{to_device(packed.inputs, compute().device), to_device(packed.targets, compute().device)};
   const Tensor out = decoder(batch.targets, encoder(batch.inputs)).out;
   Loss result;
   std::vector<Tensor> losses;
@@ -40,9 +41,10 @@ Loss FourM::loss(const Batch& batch, LossKind kind) const {
   return result;
 }
 
-FourM create_model(const ModelConfig& config, const ModalityTable& table, uint64_t seed, at::ScalarType dtype) {
+FourM create_model(const ModelConfig& config, const ModalityTable& table, uint64_t seed, at::ScalarType dtype,
+                   at::Device device) {
   config.validate("the model config");
-  SeedSource source(seed, dtype);
+  SeedSource source(seed, dtype, Compute::for_training(device));
   return FourM(config, table, source, /*tie_heads=*/true);
 }
 

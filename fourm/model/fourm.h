@@ -42,6 +42,7 @@ class FourM {
   ModalityLookup modalities() const {
     return [this](const std::string& name) { return modality(name); };
   }
+  const Compute& compute() const { return parameters_->kernels().compute(); }
   Parameters& parameters() { return *parameters_; }
   const Parameters& parameters() const { return *parameters_; }
 
@@ -54,6 +55,6 @@ class FourM {
 /// A model with new weights, drawn as in the original (fourm/models/fm.py, init_weights); output heads are the token
 /// embeddings of the decoder (paper appendix C.1).
 FourM create_model(const ModelConfig& config, const ModalityTable& table, uint64_t seed,
-                   at::ScalarType dtype = at::kFloat);
+                   at::ScalarType dtype = at::kFloat, at::Device device = at::kCPU);
 
 }  // namespace fourm

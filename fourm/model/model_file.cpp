@@ -15,20 +15,20 @@ ModelFiles open_model_files(const fs::path& given, ModalityTable table) {
   return {std::move(weights), std::move(config), std::move(table)};
 }
 
-FourM load_model(const ModelFiles& files, std::optional<Precision> inference) {
-  FileSource source(files.weights, inference);
+FourM load_model(const ModelFiles& files, const Compute& compute) {
+  FileSource source(files.weights, compute);
   FourM model(files.config, files.table, source);
   source.finish(model.parameters());
   return model;
 }
 
-FourM load_model(const fs::path& path, ModalityTable table, std::optional<Precision> inference) {
-  return load_model(open_model_files(path, std::move(table)), inference);
+FourM load_model(const fs::path& path, ModalityTable table, const Compute& compute) {
+  return load_model(open_model_files(path, std::move(table)), compute);
 }
 
-EncoderModel load_encoder(const fs::path& path, ModalityTable table, std::optional<Precision> inference) {
+EncoderModel load_encoder(const fs::path& path, ModalityTable table, const Compute& compute) {
   ModelFiles files = open_model_files(path, std::move(table));
-  FileSource source(files.weights, inference);
+  FileSource source(files.weights, compute);
   EncoderModel model{std::move(files.config), std::move(files.table), std::make_shared<Parameters>(), {}};
   model.encoder = Encoder(Scope(*model.parameters, source), model.config, model.table);
   source.finish(*model.parameters, /*warn_of_unused=*/false);

@@ -3,8 +3,6 @@
 // with its config in the header.
 #pragma once
 
-#include <optional>
-
 #include "fourm/model/fourm.h"
 
 namespace fourm {
@@ -18,11 +16,11 @@ struct ModelFiles {
 /// `table` is extended by the modalities.yaml of the folder.
 ModelFiles open_model_files(const fs::path& path, ModalityTable table = ModalityTable::official());
 
-/// With `inference` the model is opened for inference in that precision, with packed weights, and cannot be trained
-/// (nn/packed_linear.h). Error naming all tensors that are missing or have another shape than the config says.
-FourM load_model(const ModelFiles& files, std::optional<Precision> inference = {});
+/// `compute` says where and how the model computes; by default it can be trained on the CPU.
+/// Error naming all tensors that are missing or have another shape than the config says.
+FourM load_model(const ModelFiles& files, const Compute& compute = {});
 FourM load_model(const fs::path& path, ModalityTable table = ModalityTable::official(),
-                 std::optional<Precision> inference = {});
+                 const Compute& compute = {});
 
 /// An encoder without its decoder, for features and transfers.
 struct EncoderModel {
@@ -37,7 +35,7 @@ struct EncoderModel {
 };
 /// The encoder of a model in any of the layouts above; tensors of the decoder are neither needed nor read.
 EncoderModel load_encoder(const fs::path& path, ModalityTable table = ModalityTable::official(),
-                          std::optional<Precision> inference = {});
+                          const Compute& compute = {});
 
 /// Writes config.json, model.safetensors and, for modalities beyond the official ones, modalities.yaml.
 void save_model(const FourM& model, const fs::path& folder, at::ScalarType dtype = at::kFloat);

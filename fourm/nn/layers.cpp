@@ -1,7 +1,5 @@
 #include "fourm/nn/layers.h"
 
-#include <ATen/ops/native_layer_norm_native.h>
-
 #include <algorithm>
 
 #include "fourm/core/error.h"
@@ -9,31 +7,21 @@
 namespace fourm {
 namespace {
 
-Epilogue::Kind epilogue_of(Activation activation) {
-  return activation == Activation::kSilu ? Epilogue::kSilu : Epilogue::kGelu;
+Epilogue epilogue_of(Activation activation) {
+  switch (activation) {
+    case Activation::kGelu: return {Epilogue::kGelu, {}};
+    case Activation::kSilu: return {Epilogue::kSilu, {}};
+    case Activation::kTanh: return {Epilogue::kTanh, {}};
+  }
+  fail("[Activation] unknown activation");
 }
-
-// to[places[i]] <- from[i], heads of float32 that lie anywhere
-void put_rows(const Tensor& from, const std::vector<int64_t>& places, const Tensor& to) {
-  const Tensor rows = as_type(from, at::kFloat).contiguous();  // [N, H, hd]
-  const int64_t heads = rows.size(1), width = rows.size(2);
-  const float* x = rows.const_data_ptr<float>();
-  float* const all = to.data_ptr<float>();
-  for (const int64_t place : places)
-    for (int64_t h = 0; h < heads; ++h, x += width)
-      std::copy_n(x, width, all + place * to.stride(0) + h * to.stride(1));
-}
-
-// With each row of a mapped table the system brings the pages around it, up to a megabyte of them.
-constexpr int64_t kRowsAtOnce = 64;
-constexpr size_t kWorthGivingBack = 8 << 20;
 
 }  // namespace
 
 Linear::Linear(const Scope& scope, int64_t in, int64_t out, bool with_bias, int64_t blocks)
     : weight(scope.parameter("weight", {out, in}, Init::xavier(in, out / blocks))) {
   if (with_bias) bias = scope.parameter("bias", {out}, Init::zeros());
-  if (const auto& packing = scope.packing()) packed = std::make_shared<PackedLinear>(weight, bias, *packing);
+  multiply_ = scope.kernels()->linear({weight, bias});
 }
 
 Linear Linear::convolution(const Scope& scope, at::IntArrayRef shape, bool zero) {
@@ -42,72 +30,36 @@ Linear Linear::convolution(const Scope& scope, at::IntArrayRef shape, bool zero)
   Linear linear;
   linear.weight = scope.parameter("weight", shape, zero ? Init::zeros() : Init::xavier(in, shape[0]));
   linear.bias = scope.parameter("bias", {shape[0]}, Init::zeros());
-  if (const auto& packing = scope.packing())
-    linear.packed = std::make_shared<PackedLinear>(linear.matrix(), linear.bias, *packing);
+  linear.multiply_ = scope.kernels()->linear({linear.weight, linear.bias});
   return linear;
 }
 
 Tensor Linear::operator()(const Tensor& x, Activation activation) const {
-  if (!packed || activation == Activation::kTanh) return activate(activation, (*this)(x));
-  return (*packed)(x, {epilogue_of(activation), {}});
+  return (*multiply_)(x, epilogue_of(activation));
 }
 
 Tensor Linear::with_residual(const Tensor& x, const Tensor& residual) const {
-  return packed ? (*packed)(x, {Epilogue::kResidual, residual}) : residual + (*this)(x);
+  return (*multiply_)(x, {Epilogue::kResidual, residual});
 }
 
 EmbeddingTable::EmbeddingTable(const Scope& scope, int64_t count, int64_t width, const Init& init)
-    : weight(scope.parameter("weight", {count, width}, init)) {
-  if (const auto& packing = scope.packing(); packing && weight.nbytes() > kWorthGivingBack)
-    release_pages_ = packing->release_pages;
-}
-
-Tensor EmbeddingTable::operator()(const Tensor& ids) const {
-  if (!release_pages_) return at::embedding(weight, ids);
-  std::vector<Tensor> parts;
-  for (const Tensor& some : ids.split(kRowsAtOnce)) {
-    parts.push_back(at::embedding(weight, some));
-    release_pages_(weight);
-  }
-  return at::cat(parts);
-}
+    : weight(scope.parameter("weight", {count, width}, init)), kernels_(scope.kernels()) {}
 
 LayerNorm::LayerNorm(const Scope& scope, int64_t width, bool with_bias, double eps)
     : weight(scope.parameter("weight", {width}, Init::ones())),
       bias(with_bias ? scope.parameter("bias", {width}, Init::zeros())
                      : scope.buffer("bias", {width}, Init::constant(at::zeros({width})))),
       epsilon(eps),
-      inference(scope.packing().has_value()) {}
+      kernels_(scope.kernels()) {}
 
-Tensor LayerNorm::operator()(const Tensor& x) const {
-  if (!inference) return at::layer_norm(x, weight.sizes(), weight, bias, epsilon);
-  // What stands behind that operator, which takes longer to begin than a step's few rows take.
-  return std::get<0>(at::native::layer_norm_cpu(x, weight.sizes(), weight, bias, epsilon));
-}
-
-Tensor activate(Activation activation, const Tensor& x) {
-  switch (activation) {
-    case Activation::kGelu: return at::gelu(x);
-    case Activation::kSilu: return at::silu(x);
-    case Activation::kTanh: return at::tanh(x);
-  }
-  fail("[activate] unknown activation");
-}
-
-Mlp::Mlp(const Scope& scope, int64_t width, int64_t hidden, Activation act, bool is_gated, bool bias)
-    : fc1(scope["fc1"], width, hidden, bias), fc2(scope["fc2"], hidden, width, bias), activation(act), gated(is_gated) {
+Mlp::Mlp(const Scope& scope, int64_t width, int64_t hidden, Activation act, bool gated, bool bias)
+    : fc1(scope["fc1"], width, hidden, bias), fc2(scope["fc2"], hidden, width, bias), activation(act) {
   if (!gated) return;
   fc3 = Linear(scope["fc3"], width, hidden, bias);
-  if (const auto& packing = scope.packing(); packing && activation != Activation::kTanh)
-    gate = std::make_shared<PackedLinear>(PackedLinear::Matrix{fc1.weight, fc1.bias},
-                                          PackedLinear::Matrix{fc3.weight, fc3.bias}, *packing);
+  gate_ = scope.kernels()->gated_linear({fc1.weight, fc1.bias}, {fc3.weight, fc3.bias});
 }
 
-Tensor Mlp::hidden(const Tensor& x) const {
-  if (gate) return (*gate)(x, {epilogue_of(activation), {}});
-  const Tensor h = fc1(x, activation);
-  return gated ? h * fc3(x) : h;
-}
+Tensor Mlp::hidden(const Tensor& x) const { return gate_ ? (*gate_)(x, epilogue_of(activation)) : fc1(x, activation); }
 
 HeadNorms::HeadNorms(const Scope& scope, const BlockConfig& c) : used(c.qk_norm) {
   if (!used) return;
@@ -119,7 +71,8 @@ SelfAttention::SelfAttention(const Scope& scope, const BlockConfig& c)
     : qkv(scope["qkv"], c.width, 3 * c.width, c.qkv_bias, 3),
       proj(scope["proj"], c.width, c.width, c.proj_bias),
       norms(scope, c),
-      heads(c.heads) {}
+      heads(c.heads),
+      kernels_(scope.kernels()) {}
 
 SelfAttention::Heads SelfAttention::project(const Tensor& x) const {
   const auto parts = qkv(x).view({x.size(0), 3, heads, x.size(1) / heads}).unbind(1);  // three of [N, H, hd]
@@ -130,12 +83,12 @@ Tensor SelfAttention::with_residual(const Tensor& x, const AttentionLayout& layo
                                     Cache* cache) const {
   Heads h = project(x);
   if (cache) {
-    put_rows(h.k, cache->places, cache->k);
-    put_rows(h.v, cache->places, cache->v);
+    kernels_->write_rows(h.k, cache->places, cache->k);
+    kernels_->write_rows(h.v, cache->places, cache->v);
     h.k = cache->k;
     h.v = cache->v;
   }
-  return proj.with_residual(attention(h.q, h.k, h.v, layout).flatten(1), residual);
+  return proj.with_residual(kernels_->attention(h.q, h.k, h.v, layout).flatten(1), residual);
 }
 
 CrossAttention::CrossAttention(const Scope& scope, const BlockConfig& c, const LayerNorm& context_norm)
@@ -143,10 +96,10 @@ CrossAttention::CrossAttention(const Scope& scope, const BlockConfig& c, const L
       kv(scope["kv"], c.width, 2 * c.width, c.qkv_bias, 2),
       proj(scope["proj"], c.width, c.width, c.proj_bias),
       norms(scope, c),
-      heads(c.heads) {
-  const auto& packing = scope.packing();
-  if (packing && packing->precision != Precision::kBf16 && !c.qkv_bias && !c.qk_norm)
-    absorbed = std::make_shared<AbsorbedAttention>(kv.weight, context_norm.weight, context_norm.bias, heads, *packing);
+      heads(c.heads),
+      kernels_(scope.kernels()) {
+  if (!c.qkv_bias && !c.qk_norm)
+    context_attention_ = kernels_->context_attention(kv.weight, context_norm.weight, context_norm.bias, heads);
 }
 
 CrossAttention::Keys CrossAttention::keys(const Tensor& context) const {
@@ -158,9 +111,9 @@ CrossAttention::Keys CrossAttention::keys(const Tensor& context) const {
 Tensor CrossAttention::with_residual(const Tensor& y, const Keys& keys, const AttentionLayout& layout,
                                      const Tensor& residual) const {
   const Tensor queries = norms.query(q(y).view({y.size(0), heads, y.size(1) / heads}));
-  return proj.with_residual(
-      keys.shared ? (*absorbed)(queries, *keys.shared) : attention(queries, keys.k, keys.v, layout).flatten(1),
-      residual);
+  const Tensor out = keys.prepared ? (*context_attention_)(queries, *keys.prepared)
+                                   : kernels_->attention(queries, keys.k, keys.v, layout).flatten(1);
+  return proj.with_residual(out, residual);
 }
 
 EncoderBlock::EncoderBlock(const Scope& scope, const BlockConfig& c)

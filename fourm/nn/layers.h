@@ -1,71 +1,64 @@
-// The layers of the Transformer and the tokenizers. A layer gets its tensors from a Scope. Copying a layer copies handles
-// to the same tensors.
+// The layers of the Transformer and the tokenizers. A layer gets its tensors and the kernels that it computes with from a
+// Scope. Copying a layer copies handles to the same tensors.
 #pragma once
 
-#include <functional>
-
-#include "fourm/nn/absorbed_attention.h"
-#include "fourm/nn/attention.h"
-#include "fourm/nn/differentiable_linear.h"
-#include "fourm/nn/packed_linear.h"
 #include "fourm/nn/parameters.h"
 
 namespace fourm {
 
-enum class Activation { kGelu, kSilu, kTanh };
-Tensor activate(Activation activation, const Tensor& x);  ///< GELU is the exact (erf) form
+enum class Activation { kGelu, kSilu, kTanh };  // GELU is the exact (erf) form
 
-/// y = x W^T + b, weight [out, in]. A model opened for inference uses the packed form.
+/// y = x W^T + b, weight [out, in].
 struct Linear {
   Tensor weight, bias;
-  std::shared_ptr<const PackedLinear> packed;
   Linear() = default;
   /// `blocks`: the number of matrices stacked in the weight (qkv: 3, kv: 2). Each has a Xavier initialisation of its own.
   Linear(const Scope& scope, int64_t in, int64_t out, bool with_bias, int64_t blocks = 1);
   /// With bias. The weight is stored as that of a convolution over single positions or whole patches: [out, in, ...].
   static Linear convolution(const Scope& scope, at::IntArrayRef shape, bool zero = false);
-  Tensor operator()(const Tensor& x) const { return packed ? (*packed)(x) : differentiable_linear(x, matrix(), bias); }
+  Tensor operator()(const Tensor& x) const { return (*multiply_)(x); }
   Tensor operator()(const Tensor& x, Activation activation) const;      ///< activation(y)
   Tensor with_residual(const Tensor& x, const Tensor& residual) const;  ///< residual + y
 
  private:
-  Tensor matrix() const { return weight.dim() == 2 ? weight : weight.flatten(1); }
+  std::shared_ptr<const LinearKernel> multiply_;
 };
 
-/// Rows of a table [V, D]. A model opened for inference maps the table and releases the pages of the rows that it read.
+/// Rows of a table [V, D].
 struct EmbeddingTable {
   Tensor weight;
   EmbeddingTable() = default;
   EmbeddingTable(const Scope& scope, int64_t count, int64_t width, const Init& init);
-  Tensor operator()(const Tensor& ids) const;  ///< [n] -> [n, D]
+  Tensor operator()(const Tensor& ids) const { return kernels_->embedding(weight, ids); }  ///< [n] -> [n, D]
 
  private:
-  std::function<void(const Tensor&)> release_pages_;  // of large tables
+  std::shared_ptr<const Kernels> kernels_;
 };
 
 /// Over the last dimension. The bias is always stored; `with_bias` says whether it is learned.
 struct LayerNorm {
   Tensor weight, bias;
   double epsilon = 1e-6;
-  bool inference = false;  // no gradients are needed
   LayerNorm() = default;
   LayerNorm(const Scope& scope, int64_t width, bool with_bias, double eps = 1e-6);
-  Tensor operator()(const Tensor& x) const;
+  Tensor operator()(const Tensor& x) const { return kernels_->layer_norm(x, weight, bias, epsilon); }
+
+ private:
+  std::shared_ptr<const Kernels> kernels_;
 };
 
 /// fc2(act(fc1 x)), or gated: fc2(act(fc1 x) * fc3 x).
 struct Mlp {
   Linear fc1, fc2, fc3;
-  std::shared_ptr<const PackedLinear> gate;  // fc1 and fc3, in inference mode
   Activation activation = Activation::kGelu;
-  bool gated = false;
   Mlp() = default;
-  Mlp(const Scope& scope, int64_t width, int64_t hidden, Activation act, bool is_gated, bool bias);
+  Mlp(const Scope& scope, int64_t width, int64_t hidden, Activation act, bool gated, bool bias);
   Tensor operator()(const Tensor& x) const { return fc2(hidden(x)); }
   Tensor with_residual(const Tensor& x, const Tensor& residual) const { return fc2.with_residual(hidden(x), residual); }
 
  private:
   Tensor hidden(const Tensor& x) const;
+  std::shared_ptr<const LinearKernel> gate_;  // fc1 and fc3; null without a gate
 };
 
 struct BlockConfig {
@@ -97,8 +90,8 @@ struct SelfAttention {
   };
   /// The KV cache: keys and values of all rows so far. Row i of x is written to places[i].
   struct Cache {
-    Tensor k, v;                  // [M, H, hd] float32
-    std::vector<int64_t> places;  // [N]
+    Tensor k, v;    // [M, H, hd]
+    Tensor places;  // [N] int64
   };
   /// residual + the attention's output. With a cache, keys and values of x are written into it first and the layout's keys
   /// are the rows of the cache; otherwise they are the rows of x.
@@ -107,24 +100,32 @@ struct SelfAttention {
 
  private:
   Heads project(const Tensor& x) const;
+  std::shared_ptr<const Kernels> kernels_;
 };
 
 /// Queries from y [N, D], keys and values from the context [M, D].
 struct CrossAttention {
   Linear q, kv, proj;
   HeadNorms norms;
-  std::shared_ptr<const AbsorbedAttention> absorbed;  // in inference mode, where keys have neither bias nor norm
   int64_t heads = 1;
   CrossAttention() = default;
-  /// context_norm: the layer norm of the context, needed by absorbed projections.
+  /// context_norm: the layer norm of the context.
   CrossAttention(const Scope& scope, const BlockConfig& c, const LayerNorm& context_norm);
   struct Keys {
     Tensor k, v;                                      // [M, H, hd]
-    std::shared_ptr<const NormalizedContext> shared;  // instead of k and v, where absorbed projections are cheaper
+    std::shared_ptr<const PreparedContext> prepared;  // instead of k and v (Kernels::context_attention)
   };
   Keys keys(const Tensor& context) const;
+  /// Whether attention in this layout is cheaper without keys and values of the context.
+  bool prefers_prepared(const AttentionLayout& layout) const {
+    return context_attention_ && context_attention_->is_cheaper(layout);
+  }
   /// residual + the attention's output
   Tensor with_residual(const Tensor& y, const Keys& keys, const AttentionLayout& layout, const Tensor& residual) const;
+
+ private:
+  std::shared_ptr<const Kernels> kernels_;
+  std::shared_ptr<const ContextAttention> context_attention_;  // where keys have neither bias nor norm
 };
 
 /// x += attn(norm1 x); x += mlp(norm2 x)
@@ -147,10 +148,6 @@ struct DecoderBlock {
   DecoderBlock() = default;
   DecoderBlock(const Scope& scope, const BlockConfig& c);
   CrossAttention::Keys keys(const Tensor& context) const { return cross_attn.keys(context_norm(context)); }
-  /// Whether cross-attention in this layout is cheaper with absorbed key and value projections.
-  bool uses_absorbed_attention(const AttentionLayout& across) const {
-    return cross_attn.absorbed && cross_attn.absorbed->is_cheaper(across);
-  }
   Tensor operator()(const Tensor& y, const CrossAttention::Keys& context, const AttentionLayout& within,
                     const AttentionLayout& across, SelfAttention::Cache* cache = nullptr) const;
 };

@@ -77,6 +77,12 @@ Tensor SeedSource::get(const std::string& name, at::IntArrayRef shape, const Ini
   return tensor.to(dtype_);
 }
 
+FileSource::FileSource(SafetensorsFile file, const Compute& compute)
+    : file_(std::move(file)),
+      kernels_(make_kernels(compute, [file = std::make_shared<const SafetensorsFile>(file_)](const Tensor& rows) {
+        file->release_pages(static_cast<const std::byte*>(rows.data_ptr()), rows.nbytes());
+      })) {}
+
 Tensor FileSource::get(const std::string& name, at::IntArrayRef shape, const Init& init) {
   const StoredTensor* stored = file_.find(name);
   if (!stored) {
@@ -94,14 +100,7 @@ Tensor FileSource::get(const std::string& name, at::IntArrayRef shape, const Ini
     problems_.push_back(name + " has dtype " + std::string(dtype_name(stored->dtype)) + ", expected floating point");
     return stand_in(shape);
   }
-  return pack_for_ && value.dim() == 2 && value.scalar_type() != at::kDouble ? value : value.to(at::kFloat);
-}
-
-std::optional<Packing> FileSource::packing() const {
-  if (!pack_for_) return std::nullopt;
-  return Packing{*pack_for_, [file = std::make_shared<const SafetensorsFile>(file_)](const Tensor& matrix) {
-                   file->release_pages(static_cast<const std::byte*>(matrix.data_ptr()), matrix.nbytes());
-                 }};
+  return kernels_->compute().inference && value.dim() == 2 && value.scalar_type() != at::kDouble ? value : value.to(at::kFloat);
 }
 
 // Error when all tensor names begin with what a wrapper of PyTorch puts before them.
@@ -144,7 +143,7 @@ std::map<std::string, std::string> FileSource::aliases() const {
 
 Scope::Scope(Parameters& parameters, ParameterSource& source) : all_(&parameters), source_(&source) {
   all_->aliases_ = source.aliases();
-  all_->packing_ = source.packing();
+  all_->kernels_ = source.kernels();
 }
 
 void Scope::share(const std::string& name, const std::string& kept) const {
@@ -172,7 +171,10 @@ Tensor Scope::add(const std::string& name, at::IntArrayRef shape, const Init& in
     if (kept == stored && !source_->has(from) && source_->has(dropped)) from = dropped;
   all_->index_[stored] = entries.size();
   Tensor value = source_->get(from, shape, init);
-  if (packing() && !trained) value = value.to(at::kFloat);  // tables and codebooks are no matrices to pack
+  if (trained)
+    value = kernels()->place(value);
+  else  // constants and codebooks are no matrices of layers: they stay in float32
+    value = value.to(kernels()->device(), kernels()->compute().inference ? at::kFloat : value.scalar_type());
   entries.push_back({stored, std::move(value), trained});
   return entries.back().value;
 }
@@ -191,7 +193,7 @@ std::vector<Tensor> Parameters::trained() const {
 }
 
 void Parameters::make_trainable(const std::vector<std::string>& only) {
-  check(!packing_, "[Parameters] a model opened for inference cannot be trained");
+  check(!kernels_->compute().inference, "[Parameters] a model opened for inference cannot be trained");
   const auto matches = [](const std::string& pattern, const Entry& entry) {
     return entry.trained && fnmatch(pattern.c_str(), entry.name.c_str(), 0) == 0;
   };
@@ -246,7 +248,7 @@ void save_tensors(const fs::path& path, const NamedTensors& tensors,
   std::vector<Tensor> keep;
   std::vector<StoredTensor> stored;
   for (const auto& [name, tensor] : tensors) {
-    keep.push_back(tensor.detach().contiguous());
+    keep.push_back(tensor.detach().to(at::kCPU).contiguous());
     const Tensor& t = keep.back();
     stored.push_back(
         {name, stored_type(t.scalar_type()), t.sizes().vec(), static_cast<std::byte*>(t.data_ptr()), t.nbytes()});

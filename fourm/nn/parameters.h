@@ -14,7 +14,7 @@
 
 #include "fourm/core/tensor.h"
 #include "fourm/io/safetensors.h"
-#include "fourm/nn/packed_linear.h"
+#include "fourm/kernels/kernels.h"
 
 namespace fourm {
 
@@ -41,33 +41,35 @@ class ParameterSource {
   virtual bool has(const std::string& name) const = 0;
   /// Names that the source stores under another one: dropped -> kept.
   virtual std::map<std::string, std::string> aliases() const { return {}; }
-  /// How layers pack their matrices; none in a model that may be trained.
-  virtual std::optional<Packing> packing() const { return std::nullopt; }
+  /// What the layers compute with.
+  virtual std::shared_ptr<const Kernels> kernels() const = 0;
 };
 
 /// Fresh values: a tensor depends on the seed and its own name only.
 class SeedSource : public ParameterSource {
  public:
-  explicit SeedSource(uint64_t seed, at::ScalarType dtype = at::kFloat) : seed_(seed), dtype_(dtype) {}
+  explicit SeedSource(uint64_t seed, at::ScalarType dtype = at::kFloat, const Compute& compute = {})
+      : seed_(seed), dtype_(dtype), kernels_(make_kernels(compute)) {}
   Tensor get(const std::string& name, at::IntArrayRef shape, const Init& init) override;
   bool has(const std::string&) const override { return true; }
+  std::shared_ptr<const Kernels> kernels() const override { return kernels_; }
 
  private:
   uint64_t seed_;
   at::ScalarType dtype_;
+  std::shared_ptr<const Kernels> kernels_;
 };
 
-/// Values stored in a file, widened to float32 where they are narrower; but with a precision to pack for, matrices stay
-/// as they are stored until they are packed, and their pages are released then. Missing tensors and wrong shapes are collected
+/// Values stored in a file, widened to float32 where they are narrower; but in a model for inference, matrices stay as
+/// they are stored until the kernels convert them, and their pages are released then. Missing tensors and wrong shapes are collected
 /// and reported together by finish(); tensors with a kValues initialisation can be rebuilt and need not be stored.
 class FileSource : public ParameterSource {
  public:
-  explicit FileSource(SafetensorsFile file, std::optional<Precision> pack_for = {})
-      : file_(std::move(file)), pack_for_(pack_for) {}
+  explicit FileSource(SafetensorsFile file, const Compute& compute = {});
   Tensor get(const std::string& name, at::IntArrayRef shape, const Init& init) override;
   bool has(const std::string& name) const override { return file_.find(name) != nullptr; }
   std::map<std::string, std::string> aliases() const override;
-  std::optional<Packing> packing() const override;
+  std::shared_ptr<const Kernels> kernels() const override { return kernels_; }
   /// Throws one Error that names every problem; warns once of tensors that are neither used nor another name of one, unless
   /// only a part of the model is built.
   void finish(const Parameters& built, bool warn_of_unused = true);
@@ -75,7 +77,7 @@ class FileSource : public ParameterSource {
 
  private:
   SafetensorsFile file_;
-  std::optional<Precision> pack_for_;
+  std::shared_ptr<const Kernels> kernels_;
   std::vector<std::string> problems_;
   std::map<std::string, bool> used_;
 };
@@ -90,7 +92,7 @@ class Parameters {
     bool trained;  ///< false: a stored constant or running statistic
   };
 
-  const std::optional<Packing>& packing() const { return packing_; }
+  const Kernels& kernels() const { return *kernels_; }
   const std::vector<Entry>& entries() const { return entries_; }
   const std::map<std::string, std::string>& aliases() const { return aliases_; }  ///< dropped name -> kept name
   Tensor find(const std::string& name) const;                                     ///< undefined when absent
@@ -107,7 +109,7 @@ class Parameters {
   std::map<std::string, size_t> index_;  // stored name -> entry
   std::map<std::string, std::string> aliases_;
   std::set<std::string> requested_;
-  std::optional<Packing> packing_;
+  std::shared_ptr<const Kernels> kernels_;
 };
 
 /// Where in a model that is being built a layer stands: a dotted prefix of names, the source of the values and the list
@@ -129,7 +131,7 @@ class Scope {
   /// is taken; `kept` is the one that is stored.
   void share(const std::string& name, const std::string& kept) const;
   bool source_has(std::string_view name) const;
-  const std::optional<Packing>& packing() const { return all_->packing(); }
+  const std::shared_ptr<const Kernels>& kernels() const { return all_->kernels_; }
   std::string path(std::string_view name) const {
     return prefix_.empty() ? std::string(name) : prefix_ + "." + std::string(name);
   }

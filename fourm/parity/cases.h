@@ -6,26 +6,25 @@
 
 #include "fourm/core/file.h"
 #include "fourm/core/json.h"
-#include "fourm/generate/engine.h"
+#include "fourm/kernels/compute_config.h"
 #include "fourm/nn/parameters.h"
 
 namespace fourm {
 
 /// Forward pass of the Transformer (transformer/forward_*, variant_*). Every result has the name that it has in the
 /// case's expected.safetensors; padding rows are included.
-NamedTensors run_forward_case(const fs::path& folder, const EngineConfig& engine = {});
+NamedTensors run_forward_case(const fs::path& folder, const ComputeConfig& config = {});
 
 /// Gradients of the loss of such a case, the mean over its modalities, by parameter; a shared parameter is given
 /// under each of its names, and those without a gradient are left out.
 NamedTensors run_forward_gradients(const fs::path& folder);
 
 /// Generation (transformer/generate_*): every run of the case, results named as in expected.safetensors.
-NamedTensors run_generation_case(const fs::path& folder, const EngineConfig& engine = {});
+NamedTensors run_generation_case(const fs::path& folder, const ComputeConfig& config = {});
 
 /// A tokenizer case: kind vqvae, divae, quantizer or schedulers; an error for another kind. Gradients are returned for
-/// every parameter. Inference runs on a tokenizer that is opened for inference in the
-/// precision `pack_for`, or on one without packed weights.
-NamedTensors run_tokenizer_case(const fs::path& folder, std::optional<Precision> pack_for = Precision::kF32);
+/// every parameter.
+NamedTensors run_tokenizer_case(const fs::path& folder, const ComputeConfig& config = {});
 
 /// Strings, boxes and structured text (kind text): the lists of the case's files, each entry with the computed fields.
 /// The tokenizer that case.json names is read from the folder, else from `tokenizer`, which is logged.

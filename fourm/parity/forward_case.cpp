@@ -90,12 +90,12 @@ struct ForwardCase {
   int64_t encoder_budget, decoder_budget;
 };
 
-ForwardCase read_case(const fs::path& folder, std::optional<Precision> pack_for) {
+ForwardCase read_case(const fs::path& folder, const Compute& compute) {
   const Json info = read_json(folder / "case.json");
   const std::string where = (folder / "case.json").string();
   const auto inputs = SafetensorsFile::open(folder / "inputs.safetensors");
   return {.info = info,
-          .model = load_model(folder / info.value("model_dir", "."), ModalityTable::official(), pack_for),
+          .model = load_model(folder / info.value("model_dir", "."), ModalityTable::official(), compute),
           .sample = read_sample(inputs, json_get<std::vector<std::string>>(info, "batch_order", where)),
           .encoder_budget = json_get<int64_t>(info, "num_encoder_tokens", where),
           .decoder_budget = json_get<int64_t>(info, "num_decoder_tokens", where)};
@@ -103,9 +103,9 @@ ForwardCase read_case(const fs::path& folder, std::optional<Precision> pack_for)
 
 }  // namespace
 
-NamedTensors run_forward_case(const fs::path& folder, const EngineConfig& engine) {
+NamedTensors run_forward_case(const fs::path& folder, const ComputeConfig& config) {
   const InferenceGuard inference;
-  const ForwardCase forward = read_case(folder, packing_of(engine));
+  const ForwardCase forward = read_case(folder, compute_of(config));
   const std::string where = (folder / "case.json").string();
   const int64_t stride = forward.info.value("logits_vocab_stride", int64_t{32});
   NamedTensors results;

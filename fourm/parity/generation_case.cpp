@@ -46,7 +46,6 @@ class Run {
     options.filter.top_p = json_.value("top_p", 0.0);
     options.seed = json_.contains("seed") && json_["seed"].is_number() ? json_["seed"].get<uint64_t>() : 0;
     options.draw = json_.value("draw", "argmax") != "argmax";
-    options.reference = !model_.parameters().packing();
     options.draft = draft_;
     options.on_scores = [&](int64_t step, const std::vector<Tensor>& passes, const Tensor& guided) {
       record_scores(step, passes, guided, results);
@@ -237,17 +236,17 @@ class Run {
 
 }  // namespace
 
-NamedTensors run_generation_case(const fs::path& folder, const EngineConfig& engine) {
+NamedTensors run_generation_case(const fs::path& folder, const ComputeConfig& config) {
   const Json info = read_json(folder / "case.json");
   const std::string where = (folder / "case.json").string();
-  const auto packing = packing_of(engine);
+  const Compute compute = compute_of(config);
   const ModelFiles files = open_model_files(folder / info.value("model_dir", "."));
-  const FourM model = load_model(files, packing);
+  const FourM model = load_model(files, compute);
   const auto inputs = SafetensorsFile::open(folder / "inputs.safetensors");
   NamedTensors results;
   const Json runs = json_get<Json>(info, "runs", where);
   for (const auto& [name, run] : runs.items())
-    Run(model, draft_model(files, packing), inputs, name, run, info.value("logits_vocab_stride", int64_t{32}),
+    Run(model, draft_model(files, compute), inputs, name, run, info.value("logits_vocab_stride", int64_t{32}),
         where)(results);
   return results;
 }

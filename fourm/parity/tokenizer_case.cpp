@@ -52,8 +52,8 @@ void add_training(NamedTensors& out, const fs::path& folder, const Tensor& x, Tr
 }
 
 NamedTensors run_vqvae(const fs::path& folder, const Json& json, const std::string& origin,
-                       std::optional<Precision> pack_for) {
-  Tokenizer tokenizer = Tokenizer::open(folder, pack_for);
+                       const Compute& compute) {
+  Tokenizer tokenizer = Tokenizer::open(folder, compute);
   const auto inputs = SafetensorsFile::open(folder / "inputs.safetensors");
   const Tensor x = read_tensor(inputs, "x");
   NamedTensors out;
@@ -84,8 +84,8 @@ class RecordedDiffusion : public SeededDraws {
 };
 
 NamedTensors run_divae(const fs::path& folder, const Json& json, const std::string& origin,
-                       std::optional<Precision> pack_for) {
-  Tokenizer tokenizer = Tokenizer::open(folder, pack_for);
+                       const Compute& compute) {
+  Tokenizer tokenizer = Tokenizer::open(folder, compute);
   const auto* decoder = dynamic_cast<const DiffusionDecoder*>(tokenizer.decoder());
   check(decoder, origin, ": kind is divae, but the tokenizer has no diffusion decoder");
   const auto inputs = SafetensorsFile::open(folder / "inputs.safetensors");
@@ -267,19 +267,19 @@ NamedTensors run_quantizer(const fs::path& folder, const Json& json, const std::
   return out;
 }
 
-using Runner = NamedTensors (*)(const fs::path&, const Json&, const std::string&, std::optional<Precision>);
+using Runner = NamedTensors (*)(const fs::path&, const Json&, const std::string&, const Compute&);
 const std::map<std::string, Runner> kRunners{
     {"vqvae", run_vqvae}, {"divae", run_divae}, {"quantizer", run_quantizer}, {"schedulers", run_schedulers}};
 
 }  // namespace
 
-NamedTensors run_tokenizer_case(const fs::path& folder, std::optional<Precision> pack_for) {
+NamedTensors run_tokenizer_case(const fs::path& folder, const ComputeConfig& config) {
   const std::string origin = (folder / "case.json").string();
   const Json json = read_json(folder / "case.json");
   const auto kind = json_get<std::string>(json, "kind", origin);
   const auto runner = kRunners.find(kind);
   check(runner != kRunners.end(), origin, ": the kind '", kind, "' is not a tokenizer case");
-  return runner->second(folder, json, origin, pack_for);
+  return runner->second(folder, json, origin, compute_of(config));
 }
 
 }  // namespace fourm

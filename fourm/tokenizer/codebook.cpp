@@ -44,6 +44,7 @@ Tensor EmaCodebook::nearest(const Tensor& x) const {
   // The scores of so many vectors fit the processor cache.
   constexpr int64_t kVectors = 64;
   const Tensor vectors = x.detach(), table = cosine_ ? unit_rows(embed_) : embed_;
+  if (!x.is_cpu()) return scores(vectors, table, cosine_).argmax(1);
   Tensor codes = at::empty({x.size(0)}, at::kLong);
   at::parallel_for(0, (x.size(0) + kVectors - 1) / kVectors, 1, [&](int64_t begin, int64_t end) {
     const auto some = [=](const Tensor& all, int64_t i) { return all.slice(0, i * kVectors, (i + 1) * kVectors); };
@@ -54,7 +55,7 @@ Tensor EmaCodebook::nearest(const Tensor& x) const {
 
 void EmaCodebook::initialise(const Tensor& x, QuantizerDraws& draws) {
   if (initted_.item<float>() != 0) return;
-  Tensor means = x.index_select(0, draws.rows(x.size(0), size())), counts;
+  Tensor means = x.index_select(0, draws.rows(x.size(0), size()).to(x.device())), counts;
   for (int i = 0; i < kLloydIterations; ++i) {
     const auto [score, codes] = scores(x, means, cosine_).max(1);
     counts = counts_of(codes, size());
@@ -116,10 +117,10 @@ void EmaCodebook::restart_dead(const Tensor& x, QuantizerDraws& draws) {
   if (split_popular_) {
     const Tensor popular = cluster_size_.argsort(/*stable=*/true, 0, /*descending=*/true);
     const int64_t models = as_original_ ? n : std::max<int64_t>(1, size() - n);  // dead codes are not copied
-    fresh = embed_.index_select(0, popular.index_select(0, at::arange(n, at::kLong).remainder(models)));
-    if (!as_original_) fresh = unit_rows(fresh) + (draws.uniform(fresh.sizes()) - 0.5) * (2 * kSplitNoise);
+    fresh = embed_.index_select(0, popular.index_select(0, at::arange(n, popular.options()).remainder(models)));
+    if (!as_original_) fresh = unit_rows(fresh) + (draws.uniform(fresh.sizes()).to(x.device()) - 0.5) * (2 * kSplitNoise);
   } else {
-    fresh = x.index_select(0, draws.rows(x.size(0), n));
+    fresh = x.index_select(0, draws.rows(x.size(0), n).to(x.device()));
   }
   if (cosine_ || as_original_) fresh = unit_rows(fresh);
   embed_.index_copy_(0, dead, fresh);

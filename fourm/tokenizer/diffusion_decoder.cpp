@@ -76,7 +76,9 @@ Tensor DiffusionDecoder::operator()(const FeatureMap& features, const DecodeOpti
   if (right > 0 || bottom > 0) latents = at::replication_pad2d(latents, {0, right, 0, bottom});
   const std::vector<int64_t> shape{1, channels_, latents.size(2) * patch_, latents.size(3) * patch_};
   const auto draw = [&](uint64_t step) {
-    return normal_tensor(Random(options.seed, {hash_text("decode"), step}), shape).expand({grid.batch, -1, -1, -1});
+    return normal_tensor(Random(options.seed, {hash_text("decode"), step}), shape)
+        .to(latents.device())
+        .expand({grid.batch, -1, -1, -1});
   };
   const Tensor image = sample(latents, options, draw(0), [&](int64_t step) { return draw(step + 1); });
   return image.slice(2, 0, grid.h * patch_).slice(3, 0, grid.w * patch_);
@@ -103,9 +105,10 @@ Reconstruction DiffusionDecoder::train(const FeatureMap& features, const Tensor&
   check(x.size(2) % multiple == 0 && x.size(3) % multiple == 0, "the sides of images that train a diffusion ",
         "decoder must be multiples of ", multiple, ", got ", x.size(2), " x ", x.size(3));
   const Tensor t = draws.below(schedule_.steps(), x.size(0));
-  const Tensor noise = draws.normal(x.sizes());
+  const Tensor noise = draws.normal(x.sizes()).to(x.device());
   const Tensor noisy = schedule_.add_noise(x, noise, t);
-  const Tensor out = output(noisy, t, features.image(), dropout_ > 0 ? drawn_mask(features.grid, draws) : Tensor());
+  const Tensor out = output(noisy, t, features.image(),
+                            dropout_ > 0 ? drawn_mask(features.grid, draws).to(x.device()) : Tensor());
   switch (prediction_) {
     case Prediction::kSample: return {out, x};
     case Prediction::kNoise: return {out, noise};

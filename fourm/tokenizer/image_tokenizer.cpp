@@ -59,20 +59,20 @@ std::vector<StoredImage> stored_images(const InputConfig& config, const Tensor& 
   const int height = static_cast<int>(output.size(-2)), width = static_cast<int>(output.size(-1));
   std::vector<StoredImage> images(output.size(0));
   if (config.has_labels()) {
-    const Tensor labels = output.argmax(1).contiguous();
+    const Tensor labels = output.argmax(1).to(at::kCPU).contiguous();
     for (size_t i = 0; i < images.size(); ++i)
       images[i] = from_labels(config, labels.data_ptr<int64_t>() + i * height * width, width, height);
     return images;
   }
-  const Tensor values = output.to(at::kFloat).contiguous();
+  const Tensor values = output.to(at::kCPU, at::kFloat).contiguous();
   for (size_t i = 0; i < images.size(); ++i)
     images[i] = from_network(config, values[static_cast<int64_t>(i)].data_ptr<float>(), width, height);
   return images;
 }
 
-ImageTokenizer ImageTokenizer::open(const fs::path& path, std::optional<Precision> pack_for, const std::string& name) {
+ImageTokenizer ImageTokenizer::open(const fs::path& path, const ComputeConfig& compute, const std::string& name) {
   const std::string in_path = name_in_path(path);
-  ImageTokenizer tokenizer(std::make_shared<const Tokenizer>(Tokenizer::open(path, pack_for)),
+  ImageTokenizer tokenizer(std::make_shared<const Tokenizer>(Tokenizer::open(path, compute_of(compute))),
                            name.empty() ? in_path : name);
   if (!size_in_name(name))
     if (const auto size = size_in_name(in_path)) tokenizer.image_size_ = *size;
@@ -107,7 +107,7 @@ std::vector<TokenMap> ImageTokenizer::encode(const std::vector<StoredImage>& ima
     for (int64_t i = begin; i < std::min(n, begin + step); ++i) part.push_back(&images[i]);
     Tensor tokens = tokenizer_->encode(image_batch(input_, part));
     if (tokens.dim() == 3) tokens = tokens.unsqueeze(1);
-    tokens = tokens.contiguous();
+    tokens = tokens.to(at::kCPU).contiguous();
     const int64_t each = tokens[0].numel();
     for (int64_t i = 0; i < tokens.size(0); ++i) {
       const int64_t* first = tokens.data_ptr<int64_t>() + i * each;

@@ -6,8 +6,8 @@
 #include <vector>
 
 #include "fourm/io/npy.h"
+#include "fourm/kernels/compute_config.h"
 #include "fourm/modality/transform.h"
-#include "fourm/nn/precision.h"
 #include "fourm/tokenizer/config.h"
 #include "fourm/tokenizer/decode_options.h"
 
@@ -24,12 +24,10 @@ struct TokenMap {
 
 class ImageTokenizer {
  public:
-  /// A folder (config.json + model.safetensors) or a single .safetensors file, opened for inference by default
-  /// (Tokenizer::open). `name`, a modality or a kind, determines the input of an official tokenizer
+  /// A folder (config.json + model.safetensors) or a single .safetensors file, opened for inference. `name`, a modality or a kind, determines the input of an official tokenizer
   /// (TokenizerConfig::image_input); empty: the name in its path (name_in_path). The image size is that of `name`
   /// (tok_depth@256), else of the name in the path, else of the config.
-  static ImageTokenizer open(const fs::path& path, std::optional<Precision> pack_for = Precision::kF32,
-                             const std::string& name = "");
+  static ImageTokenizer open(const fs::path& path, const ComputeConfig& compute = {}, const std::string& name = "");
   explicit ImageTokenizer(std::shared_ptr<const Tokenizer> tokenizer, const std::string& name = "");
 
   const TokenizerConfig& config() const;

@@ -28,7 +28,7 @@ class NoiseSchedule {
   struct Shares {
     Tensor signal, noise;  // square roots of the shares, [B, 1, 1, 1]
   };
-  Shares shares(const Tensor& t) const;
+  Shares shares(const Tensor& t, at::Device device) const;
 
   Tensor alpha_bar_;
 };

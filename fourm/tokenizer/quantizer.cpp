@@ -2,7 +2,7 @@
 
 #include <cmath>
 
-#include "fourm/nn/precision.h"
+#include "fourm/kernels/precision_scope.h"
 
 namespace fourm {
 
@@ -33,7 +33,7 @@ Quantized LucidQuantizer::encode(const Tensor& latents) const {
 }
 
 Quantized LucidQuantizer::train(const Tensor& latents, QuantizerDraws& draws) {
-  const PrecisionScope exact(Precision::kF32);  // bfloat16 does not resolve the distances of near codes
+  const PrecisionScope exact(Precision::kF32, latents.device());  // bfloat16 does not resolve the distances of near codes
   const Tensor z = heads_of(latents);
   Tensor codes, q;
   {
@@ -69,9 +69,9 @@ Quantized MemoryCodes::encode(const Tensor& latents) const {
 }
 
 Quantized MemoryCodes::train(const Tensor& latents, QuantizerDraws& draws) {
-  const PrecisionScope exact(Precision::kF32);
+  const PrecisionScope exact(Precision::kF32, latents.device());
   const Tensor score = logits(latents);
-  const Tensor gumbel = draws.uniform(score.sizes()).log().neg().log().neg();
+  const Tensor gumbel = draws.uniform(score.sizes()).to(score.device()).log().neg().log().neg();
   const Tensor soft = (score + gumbel).softmax(2);
   const Tensor codes = soft.argmax(2, true);
   const Tensor hard = at::zeros_like(soft).scatter_(2, codes, 1) + (soft - soft.detach());

@@ -44,10 +44,10 @@ Tensor Tiling::blend(const std::function<Tensor(const Tile&)>& f) const {
     const Tensor part = f(tile);
     if (!sum.defined()) sum = at::zeros({part.size(0), part.size(1), height_, width_}, part.options());
     const Tensor weight = window(tile.top, tile.height, height_).unsqueeze(1) * window(tile.left, tile.width, width_);
-    tile.of(sum).add_(part * weight);
+    tile.of(sum).add_(part * weight.to(part.device()));
     tile.of(weights).add_(weight);
   }
-  return sum.div_(weights);
+  return sum.div_(weights.to(sum.device()));
 }
 
 }  // namespace fourm

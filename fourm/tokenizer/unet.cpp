@@ -3,7 +3,6 @@
 #include <cmath>
 
 #include "fourm/core/error.h"
-#include "fourm/nn/group_norm.h"
 
 namespace fourm {
 namespace {
@@ -13,41 +12,26 @@ constexpr double kEpsilon = 1e-5, kLongestPeriod = 10000;
 
 }  // namespace
 
-Conv2d::Conv2d(const Scope& scope, int64_t in, int64_t out, int64_t kernel, int64_t step, bool zero)
+Conv2d::Conv2d(const Scope& scope, int64_t in, int64_t out, int64_t kernel, int64_t stride, bool zero)
     : weight(scope.parameter("weight", {out, in, kernel, kernel},
                              zero ? Init::zeros() : Init::xavier(in * kernel * kernel, out * kernel * kernel))),
       bias(scope.parameter("bias", {out}, Init::zeros())),
-      stride(step) {
-  if (const auto& packing = scope.packing())
-    packed = std::make_shared<PackedConv2d>(weight, bias, stride, *packing);
-  else
-    weight.set_data(channels_last(weight));  // in place: the parameter list holds the same tensor
-}
-
-Tensor Conv2d::operator()(const Tensor& x) const {
-  return packed ? (*packed)(x) : at::conv2d(x, weight, bias, stride, weight.size(2) / 2);
-}
-
-Tensor Conv2d::with_residual(const Tensor& x, const Tensor& residual) const {
-  return packed ? (*packed)(x, residual) : residual + (*this)(x);
-}
+      convolve_(scope.kernels()->conv2d(weight, bias, stride)) {}
 
 GroupNorm::GroupNorm(const Scope& scope, int64_t channels)
     : weight(scope.parameter("weight", {channels}, Init::ones())),
       bias(scope.parameter("bias", {channels}, Init::zeros())),
-      inference(scope.packing().has_value()) {
+      kernels_(scope.kernels()) {
   check(channels % kGroups == 0, "a UNet level is ", channels, " wide, expected a multiple of ", kGroups,
         " (model_channels * channel_mult)");
 }
 
 Tensor GroupNorm::operator()(const Tensor& x) const {
-  if (inference) return group_norm(x, {}, kGroups, weight, bias, kEpsilon, false);
-  return at::group_norm(x, kGroups, weight, bias, kEpsilon);
+  return kernels_->group_norm(x, {}, kGroups, weight, bias, kEpsilon, /*then_silu=*/false);
 }
 
 Tensor GroupNorm::silu(const Tensor& x, const Tensor& shift) const {
-  if (inference) return group_norm(x, shift, kGroups, weight, bias, kEpsilon, true);
-  return at::silu((*this)(shift.defined() ? x + shift.view({shift.size(0), shift.size(1), 1, 1}) : x));
+  return kernels_->group_norm(x, shift, kGroups, weight, bias, kEpsilon, /*then_silu=*/true);
 }
 
 ResBlock::ResBlock(const Scope& scope, int64_t in, int64_t out, int64_t time_width)
@@ -67,14 +51,15 @@ Tensor ResBlock::operator()(const Tensor& x, const Tensor& shift) const {
 SpatialAttention::SpatialAttention(const Scope& scope, int64_t channels)
     : norm(scope["norm"], channels),
       qkv(Linear::convolution(scope["qkv"], {3 * channels, channels, 1})),
-      proj(Linear::convolution(scope["proj_out"], {channels, channels, 1}, true)) {}
+      proj(Linear::convolution(scope["proj_out"], {channels, channels, 1}, true)),
+      kernels_(scope.kernels()) {}
 
 Tensor SpatialAttention::operator()(const Tensor& x) const {
   const int64_t batch = x.size(0), channels = x.size(1), height = x.size(2), width = x.size(3);
   const Tensor rows = norm(x).permute({0, 2, 3, 1}).reshape({-1, channels});
   const auto heads = qkv(rows).view({-1, 3, 1, channels}).unbind(1);
   const auto layout = AttentionLayout::within(std::vector<int64_t>(batch, height * width));
-  const Tensor mixed = proj(attention(heads[0], heads[1], heads[2], layout).flatten(1));
+  const Tensor mixed = proj(kernels_->attention(heads[0], heads[1], heads[2], layout).flatten(1));
   return x + mixed.view({batch, height, width, channels}).permute({0, 3, 1, 2});
 }
 
@@ -86,7 +71,8 @@ struct PatchedUnet::Shifts {
 };
 
 PatchedUnet::PatchedUnet(const Scope& scope, const TokenizerPreset& preset, int64_t channels, int64_t latent_width)
-    : patch_(preset.patch_size),
+    : kernels_(scope.kernels()),
+      patch_(preset.patch_size),
       levels_(static_cast<int64_t>(preset.channel_mult.size())),
       folded_(channels * patch_ * patch_),
       width_(preset.model_channels),
@@ -151,7 +137,7 @@ Tensor PatchedUnet::time_embedding(const Tensor& t) const {
   const int64_t half = width_ / 2;
   const Tensor frequency =
       (at::arange(half, at::kFloat) * (-std::log(kLongestPeriod) / static_cast<double>(half))).exp();
-  const Tensor angle = t.to(at::kFloat).unsqueeze(1) * frequency;
+  const Tensor angle = (t.to(at::kCPU, at::kFloat).unsqueeze(1) * frequency).to(kernels_->device());
   return time_out_(at::silu(time_in_(at::cat({angle.cos(), angle.sin()}, 1))));
 }
 
@@ -164,7 +150,7 @@ PatchedUnet::TimeShifts PatchedUnet::time_shifts(const Tensor& t) const {
 
 Tensor PatchedUnet::condition(const Tensor& latents, int64_t height, int64_t width) const {
   const Tensor grid = at::upsample_nearest2d(latents, {height / patch_, width / patch_});
-  return at::conv2d(channels_last(grid), stem_.weight.slice(1, folded_), stem_.bias, 1, 1);
+  return at::conv2d(formatted(grid), stem_.weight.slice(1, folded_), stem_.bias, 1, 1);
 }
 
 Tensor PatchedUnet::run(const Stage& stage, Tensor x, Shifts& shifts) {
@@ -179,7 +165,7 @@ Tensor PatchedUnet::operator()(const Tensor& noisy, const TimeShifts& all, const
   check(noisy.size(2) % multiple() == 0 && noisy.size(3) % multiple() == 0, "the UNet takes images whose sides are ",
         "multiples of ", multiple(), ", got ", noisy.size(2), " x ", noisy.size(3));
   Shifts shifts{all};
-  const Tensor folded = channels_last(at::pixel_unshuffle(noisy, patch_));
+  const Tensor folded = formatted(at::pixel_unshuffle(noisy, patch_));
   Tensor x = at::conv2d(folded, stem_.weight.slice(1, 0, folded_), {}, 1, 1) + condition;
   std::vector<Tensor> skips{x};
   for (const Stage& stage : inputs_) skips.push_back(x = run(stage, x, shifts));

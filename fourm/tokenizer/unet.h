@@ -1,37 +1,38 @@
 // The patched UNet of the diffusion tokenizers (paper appendix B.3; network of Nichol and Dhariwal 2021; the original:
 // fourm/vq/models/unet/unet.py, PatchedUNetCondCat). Patches of pixels are folded into channels, the quantised vectors are
-// concatenated to them, the output is unfolded again. Activations are in channels-last layout.
+// concatenated to them, the output is unfolded again.
 #pragma once
 
 #include <optional>
 #include <vector>
 
 #include "fourm/nn/layers.h"
-#include "fourm/nn/packed_conv2d.h"
 #include "fourm/tokenizer/config.h"
 
 namespace fourm {
 
-/// Odd kernels, padded so that stride 1 keeps the size. Packed weights in a model opened
-/// for inference.
+/// Odd kernels, padded so that stride 1 keeps the size.
 struct Conv2d {
   Tensor weight, bias;
-  int64_t stride = 1;
-  std::shared_ptr<const PackedConv2d> packed;
   Conv2d() = default;
   Conv2d(const Scope& scope, int64_t in, int64_t out, int64_t kernel, int64_t stride, bool zero = false);
-  Tensor operator()(const Tensor& x) const;
-  Tensor with_residual(const Tensor& x, const Tensor& residual) const;  ///< residual + y
+  Tensor operator()(const Tensor& x) const { return (*convolve_)(x); }
+  Tensor with_residual(const Tensor& x, const Tensor& residual) const { return (*convolve_)(x, residual); }
+
+ private:
+  std::shared_ptr<const Conv2dKernel> convolve_;
 };
 
 /// silu(norm(x + shift)) or norm(x), 32 groups. shift: [B or 1, C].
 struct GroupNorm {
   Tensor weight, bias;
-  bool inference = false;  // no gradients are needed
   GroupNorm() = default;
   GroupNorm(const Scope& scope, int64_t channels);
   Tensor operator()(const Tensor& x) const;
   Tensor silu(const Tensor& x, const Tensor& shift = {}) const;
+
+ private:
+  std::shared_ptr<const Kernels> kernels_;
 };
 
 /// skip(x) + conv(silu(norm(conv(silu(norm x)) + time)))
@@ -51,6 +52,9 @@ struct SpatialAttention {
   SpatialAttention() = default;
   SpatialAttention(const Scope& scope, int64_t channels);
   Tensor operator()(const Tensor& x) const;
+
+ private:
+  std::shared_ptr<const Kernels> kernels_;
 };
 
 class PatchedUnet {
@@ -80,6 +84,10 @@ class PatchedUnet {
   static Tensor run(const Stage& stage, Tensor x, Shifts& shifts);
   std::vector<const ResBlock*> blocks() const;
 
+  /// In the memory format that the convolutions work best with.
+  Tensor formatted(const Tensor& images) const { return images.contiguous(kernels_->image_format()); }
+
+  std::shared_ptr<const Kernels> kernels_;
   int64_t patch_, levels_, folded_, width_;
   Linear time_in_, time_out_;
   Conv2d stem_, out_conv_;

@@ -18,7 +18,7 @@ class LegacyNames : public ParameterSource {
     return file_.get(stored_name(name), shape, init);
   }
   bool has(const std::string& name) const override { return file_.has(stored_name(name)); }
-  std::optional<Packing> packing() const override { return file_.packing(); }
+  std::shared_ptr<const Kernels> kernels() const override { return file_.kernels(); }
 
  private:
   std::string stored_name(const std::string& name) const {
@@ -58,20 +58,20 @@ Tokenizer::Tokenizer(TokenizerConfig config, ParameterSource& source)
   post_quant_proj_ = Linear::convolution(scope["post_quant_proj"], {decoder_->width(), config_.latent_dim, 1, 1});
 }
 
-Tokenizer Tokenizer::open(const fs::path& path, std::optional<Precision> inference,
+Tokenizer Tokenizer::open(const fs::path& path, const Compute& compute,
                           const std::optional<InputConfig>& input) {
   TokenizerFiles files = TokenizerFiles::open(path);
   if (!files.config.input) files.config.input = input;
-  FileSource source(std::move(files.weights), inference);
+  FileSource source(std::move(files.weights), compute);
   LegacyNames names(source);
   Tokenizer tokenizer(std::move(files.config), names);
   source.finish(*tokenizer.parameters_);
   return tokenizer;
 }
 
-Tokenizer Tokenizer::create(const TokenizerConfig& config, uint64_t seed) {
+Tokenizer Tokenizer::create(const TokenizerConfig& config, uint64_t seed, at::Device device) {
   config.validate("tokenizer");
-  SeedSource source(seed);
+  SeedSource source(seed, at::kFloat, Compute::for_training(device));
   return Tokenizer(config, source);
 }
 
@@ -94,14 +94,14 @@ Tensor Tokenizer::encoder_input(const Tensor& x) const {
     const int64_t low = x.numel() ? x.min().item<int64_t>() : 0, high = x.numel() ? x.max().item<int64_t>() : 0;
     check(low >= 0 && high < *config_.n_labels, "a label map holds the label ", low < 0 ? low : high,
           ", expected 0 to ", *config_.n_labels - 1);
-    return at::embedding(class_embedding_, x).to(at::kFloat).permute({0, 3, 1, 2});
+    return at::embedding(class_embedding_, x.to(device())).to(at::kFloat).permute({0, 3, 1, 2});
   }
   check(x.dim() == 4 && x.is_floating_point(), "this tokenizer expects images [B, C, H, W] of floats, got ",
         x.toString(), " ", x.sizes());
-  if (!config_.undo_std) return x;
+  if (!config_.undo_std) return x.to(device());
   const Tensor mean = at::tensor(at::ArrayRef<float>(kImageNetMean)).view({1, 3, 1, 1});
   const Tensor deviation = at::tensor(at::ArrayRef<float>(kImageNetDeviation)).view({1, 3, 1, 1});
-  return 2 * (x * deviation + mean) - 1;
+  return (2 * (x * deviation + mean) - 1).to(device());
 }
 
 FeatureMap Tokenizer::features(const Tensor& x) const { return (*encoder_)(encoder_input(x)); }
@@ -131,7 +131,7 @@ FeatureMap Tokenizer::quantised(const Tensor& tokens) const {
   const int64_t high = tokens.numel() ? tokens.max().item<int64_t>() : 0;
   check(low >= 0 && high < config_.codebook_size, "the token ", low < 0 ? low : high, " is outside the codebook of ",
         config_.codebook_size);
-  const FeatureMap codes = FeatureMap::of(tokens.dim() == 3 ? tokens.unsqueeze(1) : tokens);
+  const FeatureMap codes = FeatureMap::of((tokens.dim() == 3 ? tokens.unsqueeze(1) : tokens).to(device()));
   return {quantizer_->decode(codes.rows), codes.grid};
 }
 
@@ -155,7 +155,7 @@ Tokenizer::Training Tokenizer::train_forward(const Tensor& x, TrainingDraws& dra
   const FeatureMap z = latents(features(x));
   const Quantized q = quantizer_->train(z.rows, draws);
   const FeatureMap features_of_tokens = decoder_input({q.rows, z.grid});
-  const Reconstruction made = decoder_->train(features_of_tokens, x, draws);
+  const Reconstruction made = decoder_->train(features_of_tokens, x.to(device()), draws);
   return {made.output, made.target, q.loss, shape_tokens(q.codes, z.grid)};
 }
 

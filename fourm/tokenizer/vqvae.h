@@ -11,19 +11,20 @@ namespace fourm {
 
 class Tokenizer {
  public:
-  /// From a folder (config.json + model.safetensors) or a single .safetensors file with its config in the header. With
-  /// `inference` it is opened for inference in that precision, with packed weights, and cannot be trained
-  /// (nn/packed_linear.h). `input` is the default where the config has none.
-  static Tokenizer open(const fs::path& path, std::optional<Precision> inference = {},
+  /// From a folder (config.json + model.safetensors) or a single .safetensors file with its config in the header.
+  /// `compute` says where and how it computes; by default it can be trained on the CPU. `input` is the default where the
+  /// config has none.
+  static Tokenizer open(const fs::path& path, const Compute& compute = {},
                         const std::optional<InputConfig>& input = {});
   /// New weights.
-  static Tokenizer create(const TokenizerConfig& config, uint64_t seed);
+  static Tokenizer create(const TokenizerConfig& config, uint64_t seed, at::Device device = at::kCPU);
   /// Into a folder, or, when `path` ends in .safetensors, into one file.
   void save(const fs::path& path) const;
 
   const TokenizerConfig& config() const { return config_; }
   Parameters& parameters() { return *parameters_; }
   const Parameters& parameters() const { return *parameters_; }
+  at::Device device() const { return parameters_->kernels().device(); }
   Quantizer& quantizer() { return *quantizer_; }
 
   /// Tokens of images or feature maps [B, C, H, W] float, or labels [B, H, W] int64 when n_labels is set;

@@ -11,6 +11,7 @@
 #include "fourm/data/annotation.h"
 #include "fourm/data/crop.h"
 #include "fourm/data/source.h"
+#include "fourm/kernels/device.h"
 #include "fourm/tokenizer/image_batch.h"
 #include "fourm/train/epoch_order.h"
 #include "fourm/train/trainer.h"
@@ -48,7 +49,8 @@ std::vector<Described> load_described(const std::string& data, int64_t size, int
 class ClipTraining : public Objective {
  public:
   explicit ClipTraining(const ClipRecipe& recipe)
-      : recipe_(recipe), model_(ClipModel::fresh(recipe.model, recipe.text_tokenizer, recipe.seed)) {
+      : recipe_(recipe), model_(ClipModel::fresh(recipe.model, recipe.text_tokenizer, recipe.seed,
+                                                parse_device(recipe.training.device))) {
     samples_ = load_described(recipe.data, recipe.model.image_size, std::numeric_limits<int64_t>::max());
     if (!recipe.eval_data.empty())
       eval_samples_ = load_described(recipe.eval_data, recipe.model.image_size, recipe.eval_samples);

@@ -23,7 +23,7 @@ struct OptimizerConfig {
 
 struct TrainingConfig {
   int64_t steps = 1000, accumulate = 1;
-  std::string precision = "auto";
+  std::string precision = "auto", device = "cpu";
   ScheduleConfig schedule;
   OptimizerConfig optimizer;
   double ema_decay = 0;
@@ -39,6 +39,7 @@ struct TrainingConfig {
       "the "
       "processor has instructions for it, else f32",
       OneOf{{"auto", "f32", "bf16"}});
+    v("device", device, "cpu, cuda, cuda:N, or auto: a GPU where there is one", KeyRole::kChangeable);
     v("schedule", schedule, "learning rate");
     v("optimizer", optimizer, "AdamW");
     v("ema_decay", ema_decay,

@@ -59,9 +59,10 @@ Tensor find_tensor(const SafetensorsFile& start, const Parameters& model, const 
 
 }  // namespace
 
-FourM model_from(const fs::path& path, const ModelConfig& config, const ModalityTable& table, uint64_t seed) {
+FourM model_from(const fs::path& path, const ModelConfig& config, const ModalityTable& table, uint64_t seed,
+                 at::Device device) {
   const std::string origin = path.string();
-  FourM model = create_model(config, table, seed);
+  FourM model = create_model(config, table, seed, at::kFloat, device);
   const SafetensorsFile start = open_weights(model_folder(path));
   const ModelConfig stored = stored_config(path, start);
   check_same_model(origin, stored, config);

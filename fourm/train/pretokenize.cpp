@@ -137,7 +137,7 @@ class Pretokenizer {
         warn(o_.data, ": has no ", from, " for the tokenizer ", modality);
         continue;
       }
-      tokenizers_.push_back({modality, from, ImageTokenizer::open(folder, Precision::kF32, modality)});
+      tokenizers_.push_back({modality, from, ImageTokenizer::open(folder, {.device = o_.device}, modality)});
       NamedTokenizer& t = tokenizers_.back();
       const TokenizerConfig& config = t.tokenizer.config();
       check(config.codebook_size <= 1 << 15, modality, ": tokens of a codebook of ", config.codebook_size,

@@ -16,6 +16,7 @@ struct PretokenizeOptions {
   CropOptions crop{};
   std::vector<int64_t> pixels{};    ///< sizes of rgb@SIZE; empty: those of tok_rgb, else the largest of any tokenizer
   bool skip_broken = false;         ///< leaves out samples with a broken file, and lists them at the end
+  std::string device = "cpu";       ///< of the tokenizers
   int64_t worker = 0, workers = 1;  ///< this one makes every `workers`-th shard, from the shard `worker` on
 
   template <class Visitor>
@@ -29,6 +30,7 @@ struct PretokenizeOptions {
       "sizes of rgb@SIZE, separated by commas; default: those of tok_rgb, else the largest of the tokenizers",
       Range{1, 1 << 14});
     v("skip_broken", skip_broken, "leave out samples with a broken file and list them at the end");
+    v("device", device, "cpu, cuda, cuda:N, or auto: a GPU where there is one");
   }
 };
 

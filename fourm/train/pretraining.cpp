@@ -11,6 +11,7 @@
 #include "fourm/data/prefetch.h"
 #include "fourm/data/reader.h"
 #include "fourm/io/model_folder.h"
+#include "fourm/kernels/device.h"
 #include "fourm/model/model_file.h"
 #include "fourm/model/stored_config.h"
 #include "fourm/train/initial_weights.h"
@@ -34,8 +35,9 @@ LossKind loss_kind(const std::string& name) {
 }
 
 FourM start_model(const PretrainConfig& config, const ModalityTable& table) {
-  if (config.init.empty()) return create_model(config.model, table, config.seed);
-  return model_from(config.init, config.model, table, config.seed);
+  const at::Device device = parse_device(config.training.device);
+  if (config.init.empty()) return create_model(config.model, table, config.seed, at::kFloat, device);
+  return model_from(config.init, config.model, table, config.seed, device);
 }
 
 std::vector<TrainingSet> training_sets(const PretrainConfig& config) {

@@ -8,6 +8,7 @@
 #include "fourm/core/strings.h"
 #include "fourm/eval/measures.h"
 #include "fourm/io/image_file.h"
+#include "fourm/kernels/device.h"
 #include "fourm/modality/feature_colours.h"
 #include "fourm/tokenizer/image_batch.h"
 #include "fourm/tokenizer/losses.h"
@@ -78,7 +79,7 @@ TokenizerConfig trained_config(const TokenizerRecipe& recipe) {
 // A tokenizer of the recipe's config, with the weights of `start_from` if there is one. Fixed position tables of another
 // size stay new, as in the original.
 std::shared_ptr<Tokenizer> first_tokenizer(const TokenizerRecipe& recipe) {
-  auto tokenizer = std::make_shared<Tokenizer>(Tokenizer::create(trained_config(recipe), recipe.seed));
+  auto tokenizer = std::make_shared<Tokenizer>(Tokenizer::create(trained_config(recipe), recipe.seed, parse_device(recipe.training.device)));
   if (recipe.start_from.empty()) return tokenizer;
   const Tokenizer start = Tokenizer::open(recipe.start_from, {}, recipe.tokenizer.input);
   const NoGradGuard no_grad;
@@ -140,10 +141,11 @@ class TokenizerTraining : public Objective {
     const Tensor x = image_batch(input_, batch, flips);
     SeededDraws draws(recipe_.seed, static_cast<uint64_t>(index));
     const auto step = tokenizer_->train_forward(x, draws);
-    const Tensor reconstruction =
-        reconstruction_loss(recipe_.loss, step.output, step.target, known_batch(input_, batch, flips));
+    Tensor known = known_batch(input_, batch, flips);
+    if (known.defined()) known = known.to(tokenizer_->device());
+    const Tensor reconstruction = reconstruction_loss(recipe_.loss, step.output, step.target, known);
     CodeUsage usage(recipe_.tokenizer.codebook_size);
-    const Tensor tokens = step.tokens.contiguous();
+    const Tensor tokens = step.tokens.to(at::kCPU).contiguous();
     usage.add(tokens.data_ptr<int64_t>(), tokens.numel());
     return {(reconstruction + recipe_.codebook_weight * step.code_loss).sum(),
             {{"reconstruction", reconstruction.item<double>()},

@@ -8,8 +8,7 @@
 #include "fourm/core/log.h"
 #include "fourm/core/parallel.h"
 #include "fourm/core/strings.h"
-#include "fourm/generate/engine.h"
-#include "fourm/nn/precision.h"
+#include "fourm/kernels/precision_scope.h"
 
 namespace fourm {
 namespace {
@@ -39,7 +38,7 @@ class Trainer {
   Trainer(Objective& objective, const TrainingConfig& config, const RunRecipe& recipe, const fs::path& folder)
       : objective_(objective),
         config_(config),
-        precision_(parse_precision(config.precision)),
+        precision_(parse_training_precision(config.precision)),
         schedule_(config.schedule, config.steps),
         optimizer_(objective.parameters(), config.optimizer),
         average_(config.ema_decay == 0 ? std::nullopt
@@ -123,7 +122,7 @@ class Trainer {
   }
 
   StepResult loss_of(int64_t index) {
-    const PrecisionScope scope(precision_);
+    const PrecisionScope scope(precision_, objective_.parameters().kernels().device());
     return objective_.loss(index);
   }
 

@@ -4,7 +4,7 @@
 // that changes while training is in the checkpoint (weights, buffers, optimizer, averages).
 #pragma once
 
-#include "fourm/nn/packed_linear.h"
+#include "fourm/kernels/compute_config.h"
 #include "fourm/nn/parameters.h"
 #include "fourm/train/optimizer.h"
 #include "fourm/train/run.h"
@@ -69,7 +69,7 @@ Outcome train(Objective& objective, const TrainingConfig& config, const RunRecip
 template <class Recipe>
 Outcome train(Objective& objective, Recipe recipe, const StopToken& stop = {}) {
   const auto begun = RunFolder::stored_value(recipe.out, "training.precision");
-  recipe.training.precision = resolve_precision(recipe.training.precision, begun, bf16_is_fast());
+  recipe.training.precision = resolve_precision(recipe.training.precision, begun, bf16_is_fast(recipe.training.device));
   return train(objective, recipe.training, run_recipe(recipe), recipe.out, stop);
 }
 

@@ -15,7 +15,7 @@
 #include "fourm/io/image.h"
 #include "fourm/io/npy.h"
 #include "fourm/io/npz.h"
-#include "fourm/nn/packed_linear.h"
+#include "fourm/kernels/cpu/packed_linear.h"
 #include "tests/support/described_images.h"
 #include "tests/support/fixtures.h"
 #include "tests/support/small_model.h"

@@ -12,7 +12,7 @@
 namespace fourm {
 namespace {
 
-const std::vector<std::string> kOrder{"core", "io",    "text",     "modality", "rooms", "data",  "nn",    "tokenizer",
+const std::vector<std::string> kOrder{"core", "io",    "text",     "modality", "rooms", "data", "kernels", "nn",    "tokenizer",
                                       "clip", "model", "generate", "eval",     "demo",  "train", "bench", "parity"};
 
 // Folders that are not part of the library, and the folders that include each.

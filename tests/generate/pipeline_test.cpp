@@ -10,7 +10,7 @@
 #include "fourm/data/modality_file.h"
 #include "fourm/io/npy.h"
 #include "fourm/io/npz.h"
-#include "fourm/nn/packed_linear.h"
+#include "fourm/kernels/cpu/packed_linear.h"
 #include "tests/support/captured_log.h"
 #include "tests/support/small_model.h"
 

@@ -1,0 +1,37 @@
+// Packed, padding-free batches (docs/design.md). All tokens of all samples stand in one list [N, D]; a layout says which
+// key rows each query row sees. Within 4M a row always sees a run of consecutive keys, so one table covers encoder and
+// cross-attention (by sample), decoder self-attention (by sample and modality, causal in sequences) and prefix
+// visibility.
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <vector>
+
+namespace fourm {
+
+struct AttentionPlan;
+
+struct AttentionLayout {
+  /// Query rows [q_begin, q_end) attend to key rows [k_begin, k_end). Each query row is in exactly one segment. Where
+  /// gradients are required, no key row is in two segments.
+  struct Segment {
+    int64_t q_begin, q_end, k_begin, k_end;
+  };
+  std::vector<Segment> segments;
+  /// Per query row: how many keys of its segment, from k_begin, it sees. Empty: all of them.
+  std::vector<int32_t> visible;
+  /// The layout in the form of LibTorch's variable-length kernels, made once for all layers (kernels/aten/attention.h).
+  mutable std::shared_ptr<const AttentionPlan> plan;
+
+  /// Every sample sees itself: rows in runs of `lengths`.
+  static AttentionLayout within(const std::vector<int64_t>& lengths);
+  /// Sample i's queries see sample i's keys.
+  static AttentionLayout across(const std::vector<int64_t>& query_lengths, const std::vector<int64_t>& key_lengths);
+};
+
+/// Floating-point operations of the two matrix multiplications of attention over `width` numbers a row (H hd). A row that
+/// sees only some keys is counted with all.
+double attention_operations(const AttentionLayout& layout, int64_t width);
+
+}  // namespace fourm

@@ -1,0 +1,46 @@
+#include "fourm/kernels/compute_config.h"
+
+#include "fourm/core/error.h"
+#include "fourm/core/log.h"
+#include "fourm/kernels/compute.h"
+#include "fourm/kernels/cpu/onednn.h"
+#include "fourm/kernels/device.h"
+
+namespace fourm {
+namespace {
+
+bool bf16_is_fast_on(at::Device device) {
+  if (!device.is_cpu()) return true;
+#if defined(__x86_64__)
+  return __builtin_cpu_supports("avx512bf16") && onednn_has_linear(at::kBFloat16);
+#else
+  return false;
+#endif
+}
+
+}  // namespace
+
+bool bf16_is_fast(const std::string& device) { return bf16_is_fast_on(parse_device(device)); }
+
+Compute compute_of(const ComputeConfig& config) {
+  check_fields(config, "the engine");
+  const at::Device device = parse_device(config.device);
+  if (config.engine == "reference") {
+    check(config.precision == "f32" || config.precision == "auto", "the reference engine computes in f32 only");
+    return Compute::for_reference(device);
+  }
+  const bool automatic = config.precision == "auto";
+  const Precision precision = !automatic               ? parse_precision(config.precision)
+                              : bf16_is_fast_on(device) ? Precision::kBf16
+                                                        : Precision::kF32;
+  check_precision(precision, device);
+  return Compute::for_inference(precision, device);
+}
+
+void warn_of_slow_precision(const std::string& key, const std::string& precision, bool bf16_fast,
+                            const std::string& reason) {
+  if (precision == "bf16" && !bf16_fast)
+    warn(key, " is bf16, ", reason, "this processor has no instructions for it: f32 is many times faster here");
+}
+
+}  // namespace fourm

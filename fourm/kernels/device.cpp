@@ -1,0 +1,75 @@
+#include "fourm/kernels/device.h"
+
+#include <ATen/DeviceAccelerator.h>
+#include <ATen/detail/CUDAHooksInterface.h>
+#include <dlfcn.h>
+
+#include <charconv>
+
+#include "fourm/core/error.h"
+#include "fourm/core/strings.h"
+
+namespace fourm {
+namespace {
+
+// LibTorch's CUDA part is a library of its own that takes a moment and memory to load. It registers its kernels. Returns
+// what is wrong; empty when it is loaded.
+std::string load_cuda() {
+  static const std::string problem = [] {
+    if (at::hasCUDA()) return std::string();
+    if (dlopen("libtorch_cuda.so", RTLD_NOW | RTLD_GLOBAL)) return std::string();
+    const char* reason = dlerror();
+    return std::string(reason ? reason : "unknown reason");
+  }();
+  return problem;
+}
+
+int64_t gpu_count() { return load_cuda().empty() ? at::detail::getCUDAHooks().deviceCount() : 0; }
+
+}  // namespace
+
+at::Device parse_device(const std::string& name) {
+  if (name == "cpu") return at::kCPU;
+  if (name == "auto") return gpu_count() > 0 ? at::Device(at::kCUDA, 0) : at::Device(at::kCPU);
+  constexpr int64_t kMostGpus = 64;
+  int64_t index = 0;
+  const std::string_view number = std::string_view(name).substr(std::min<size_t>(name.size(), 5));
+  const bool indexed = name.starts_with("cuda:") && !number.empty() &&
+                       std::from_chars(number.data(), number.data() + number.size(), index).ptr == number.data() + number.size() &&
+                       index >= 0 && index < kMostGpus;
+  check(name == "cuda" || indexed, "unknown device ", printable(name), "; known: cpu, cuda, cuda:N, auto");
+  const std::string problem = load_cuda();
+  check(problem.empty(), "device ", name, ": the installed LibTorch has no CUDA library (", problem,
+        "); scripts/install.sh --cuda installs one");
+  const int64_t count = gpu_count();
+  check(count > 0, "device ", name,
+        ": no GPU was found; it needs an NVIDIA driver, and CUDA_VISIBLE_DEVICES must not hide every GPU");
+  check(index < count, "device ", name, ": there ", count == 1 ? "is one GPU, cuda:0" : concat("are ", count, " GPUs, cuda:0 to cuda:", count - 1));
+  return at::Device(at::kCUDA, static_cast<at::DeviceIndex>(index));
+}
+
+std::string device_name(at::Device device) {
+  return device.is_cpu() ? "cpu" : concat(at::DeviceTypeName(device.type(), /*lower_case=*/true), ":", std::max(0, static_cast<int>(device.index())));
+}
+
+std::vector<std::string> gpu_names() {
+  std::vector<std::string> names;
+  for (int64_t i = 0; i < gpu_count(); ++i) names.push_back(concat("cuda:", i));
+  return names;
+}
+
+void synchronize(at::Device device) {
+  if (!device.is_cpu()) at::accelerator::synchronizeDevice(device.index());
+}
+
+double peak_memory(at::Device device) {
+  if (device.is_cpu()) return 0;
+  const auto stats = at::accelerator::getDeviceStats(device.index());
+  return static_cast<double>(stats.allocated_bytes[static_cast<size_t>(c10::CachingAllocator::StatType::AGGREGATE)].peak) / (1 << 30);
+}
+
+void reset_peak_memory(at::Device device) {
+  if (!device.is_cpu()) at::accelerator::resetPeakStats(device.index());
+}
+
+}  // namespace fourm
