@@ -63,8 +63,9 @@ class Kernels {
   virtual Tensor place(const Tensor& parameter) const { return parameter; }
 
   virtual std::shared_ptr<const LinearKernel> linear(const Matrix& matrix) const = 0;
-  /// epilogue(x W^T + b) * (x V^T + c), the epilogue an activation. Both have biases, or none has.
-  virtual std::shared_ptr<const LinearKernel> gated_linear(const Matrix& activated, const Matrix& factor) const = 0;
+  /// activation(x W^T + b) * (x V^T + c). Both have biases, or none has. Called without an epilogue.
+  virtual std::shared_ptr<const LinearKernel> gated_linear(const Matrix& activated, const Matrix& factor,
+                                                           Epilogue::Kind activation) const = 0;
   /// weight [out, in, k, k] with k odd, bias [out].
   virtual std::shared_ptr<const Conv2dKernel> conv2d(const Tensor& weight, const Tensor& bias,
                                                      int64_t stride) const = 0;

@@ -56,10 +56,10 @@ Mlp::Mlp(const Scope& scope, int64_t width, int64_t hidden, Activation act, bool
     : fc1(scope["fc1"], width, hidden, bias), fc2(scope["fc2"], hidden, width, bias), activation(act) {
   if (!gated) return;
   fc3 = Linear(scope["fc3"], width, hidden, bias);
-  gate_ = scope.kernels()->gated_linear({fc1.weight, fc1.bias}, {fc3.weight, fc3.bias});
+  gate_ = scope.kernels()->gated_linear({fc1.weight, fc1.bias}, {fc3.weight, fc3.bias}, epilogue_of(act).kind);
 }
 
-Tensor Mlp::hidden(const Tensor& x) const { return gate_ ? (*gate_)(x, epilogue_of(activation)) : fc1(x, activation); }
+Tensor Mlp::hidden(const Tensor& x) const { return gate_ ? (*gate_)(x) : fc1(x, activation); }
 
 HeadNorms::HeadNorms(const Scope& scope, const BlockConfig& c) : used(c.qk_norm) {
   if (!used) return;

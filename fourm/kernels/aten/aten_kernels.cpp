@@ -51,18 +51,6 @@ class AtenLinear : public LinearKernel {
   Weights weights_;
 };
 
-class AtenGatedLinear : public LinearKernel {
- public:
-  AtenGatedLinear(std::shared_ptr<const LinearKernel> activated, std::shared_ptr<const LinearKernel> factor)
-      : activated_(std::move(activated)), factor_(std::move(factor)) {}
-  Tensor operator()(const Tensor& x, const Epilogue& epilogue) const override {
-    return (*activated_)(x, epilogue) * (*factor_)(x);
-  }
-
- private:
-  std::shared_ptr<const LinearKernel> activated_, factor_;
-};
-
 class AtenConv2d : public Conv2dKernel {
  public:
   AtenConv2d(const Matrix& filters, int64_t stride, const Compute& compute)
@@ -100,8 +88,9 @@ std::shared_ptr<const LinearKernel> AtenKernels::linear(const Matrix& matrix) co
   return std::make_shared<AtenLinear>(matrix, compute());
 }
 
-std::shared_ptr<const LinearKernel> AtenKernels::gated_linear(const Matrix& activated, const Matrix& factor) const {
-  return std::make_shared<AtenGatedLinear>(linear(activated), linear(factor));
+std::shared_ptr<const LinearKernel> AtenKernels::gated_linear(const Matrix& activated, const Matrix& factor,
+                                                              Epilogue::Kind activation) const {
+  return std::make_shared<AtenGatedLinear>(linear(activated), linear(factor), activation);
 }
 
 std::shared_ptr<const Conv2dKernel> AtenKernels::conv2d(const Tensor& weight, const Tensor& bias,

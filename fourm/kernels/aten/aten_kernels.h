@@ -9,13 +9,29 @@ namespace fourm {
 /// epilogue(y), by LibTorch's operators.
 Tensor apply(const Epilogue& epilogue, const Tensor& y);
 
+/// activation(activated(x)) * factor(x).
+class AtenGatedLinear : public LinearKernel {
+ public:
+  AtenGatedLinear(std::shared_ptr<const LinearKernel> activated, std::shared_ptr<const LinearKernel> factor,
+                  Epilogue::Kind activation)
+      : activated_(std::move(activated)), factor_(std::move(factor)), activation_(activation) {}
+  Tensor operator()(const Tensor& x, const Epilogue&) const override {
+    return (*activated_)(x, {activation_, {}}) * (*factor_)(x);
+  }
+
+ private:
+  std::shared_ptr<const LinearKernel> activated_, factor_;
+  Epilogue::Kind activation_;
+};
+
 class AtenKernels : public Kernels {
  public:
   using Kernels::Kernels;
 
   Tensor place(const Tensor& parameter) const override;
   std::shared_ptr<const LinearKernel> linear(const Matrix& matrix) const override;
-  std::shared_ptr<const LinearKernel> gated_linear(const Matrix& activated, const Matrix& factor) const override;
+  std::shared_ptr<const LinearKernel> gated_linear(const Matrix& activated, const Matrix& factor,
+                                                   Epilogue::Kind activation) const override;
   std::shared_ptr<const Conv2dKernel> conv2d(const Tensor& weight, const Tensor& bias, int64_t stride) const override;
   Tensor embedding(const Tensor& table, const Tensor& ids) const override;
   Tensor layer_norm(const Tensor& x, const Tensor& weight, const Tensor& bias, double epsilon) const override;

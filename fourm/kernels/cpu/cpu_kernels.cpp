@@ -49,6 +49,17 @@ class CpuTrainingKernels : public AtenKernels {
   at::MemoryFormat image_format() const override { return at::MemoryFormat::ChannelsLast; }
 };
 
+class PackedGate : public LinearKernel {
+ public:
+  PackedGate(const Matrix& activated, const Matrix& factor, Epilogue::Kind activation, const Packing& packing)
+      : matrices_(activated, factor, packing), activation_{activation, {}} {}
+  Tensor operator()(const Tensor& x, const Epilogue&) const override { return matrices_(x, activation_); }
+
+ private:
+  PackedLinear matrices_;
+  Epilogue activation_;
+};
+
 class CpuInferenceKernels : public Kernels {
  public:
   CpuInferenceKernels(const Compute& compute, ReleasePages release_pages)
@@ -57,8 +68,11 @@ class CpuInferenceKernels : public Kernels {
   std::shared_ptr<const LinearKernel> linear(const Matrix& matrix) const override {
     return std::make_shared<PackedLinear>(matrix_of(matrix.weight), matrix.bias, packing_);
   }
-  std::shared_ptr<const LinearKernel> gated_linear(const Matrix& activated, const Matrix& factor) const override {
-    return std::make_shared<PackedLinear>(activated, factor, packing_);
+  std::shared_ptr<const LinearKernel> gated_linear(const Matrix& activated, const Matrix& factor,
+                                                   Epilogue::Kind activation) const override {
+    if (activation == Epilogue::kTanh)  // not fused
+      return std::make_shared<AtenGatedLinear>(linear(activated), linear(factor), activation);
+    return std::make_shared<PackedGate>(activated, factor, activation, packing_);
   }
   std::shared_ptr<const Conv2dKernel> conv2d(const Tensor& weight, const Tensor& bias, int64_t stride) const override {
     return std::make_shared<PackedConv2d>(weight, bias, stride, packing_);

@@ -77,7 +77,7 @@ const PackedLinear::Form& PackedLinear::form() const {
 }
 
 Tensor PackedLinear::operator()(const Tensor& x, const Epilogue& epilogue) const {
-  if (epilogue.kind == Epilogue::kTanh && matrices_.size() == 1) return (*this)(x).tanh_();  // not fused
+  if (epilogue.kind == Epilogue::kTanh) return (*this)(x).tanh_();  // not fused
   const Form& f = form();
   if (f.panels) {
     for (const Matrix& m : matrices_)

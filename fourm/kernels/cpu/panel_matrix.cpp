@@ -211,6 +211,7 @@ FOURM_INLINE void finish_tile(const Gemm& gemm, Range rows, int64_t panel, const
       case kGelu: return finish_tile<Form, kGelu, false>(gemm, rows, panel, sums, scales);
       case kResidual: return finish_tile<Form, kResidual, false>(gemm, rows, panel, sums, scales);
       case kNone: return finish_tile<Form, kNone, false>(gemm, rows, panel, sums, scales);
+      case kTanh: return;  // multiply() refuses it
     }
 }
 
@@ -478,6 +479,7 @@ void PanelMatrix::multiply(const Tensor& x, const Tensor& bias, const Epilogue& 
                residual = epilogue.residual.defined() ? epilogue.residual.contiguous() : Tensor();
   check(matrices == 1 || epilogue.kind == Epilogue::kSilu || epilogue.kind == Epilogue::kGelu,
         "[PanelMatrix] a gate needs an activation");
+  check(epilogue.kind != Epilogue::kTanh, "[PanelMatrix] tanh is not fused");
   if (y.numel() == 0) return;
   const Gemm gemm{{rows.data_ptr<float>(), rows.stride(0), rows.stride(-1), x.size(0), in},
                   {panels_.data_ptr(), out, panels_.size(1), matrices, int8 ? scales_.data_ptr<float>() : nullptr,
