@@ -5,6 +5,7 @@
 #pragma once
 
 #include <functional>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -27,6 +28,8 @@ struct EncoderBatch {
   std::vector<Group> groups;
   Tensor order;                  ///< [N] row of the list -> row of the concatenated groups
   std::vector<int64_t> lengths;  ///< [B] tokens per sample
+  /// Attention within samples. Encoder::prepare() sets it and adds the register tokens to `order` and `lengths`.
+  std::optional<AttentionLayout> within;
 };
 
 struct DecoderBatch {
@@ -41,6 +44,7 @@ struct DecoderBatch {
   Tensor order;
   std::vector<int64_t> lengths;
   AttentionLayout within;  ///< by sample and modality: a grid sees all of itself, a sequence is causal
+  std::optional<AttentionLayout> across;  ///< attention to the context; Decoder::prepare() sets it
 };
 
 /// Error naming the modality and the id when an id is outside 0..vocab_size - 1.
@@ -104,9 +108,8 @@ struct Batch {
   DecoderBatch targets;
 };
 
-/// The same with its tensors on the device. Nothing is copied where they are there already.
-EncoderBatch to_device(EncoderBatch batch, at::Device device);
-DecoderBatch to_device(DecoderBatch batch, at::Device device);
+/// Copies the tensors of prepared batches to the device, together (kernels/upload.h). Either may be null.
+void to_device(EncoderBatch* inputs, DecoderBatch* targets, at::Device device);
 
 /// A training batch. Targets with positions are those of grids. A sequence target of n ids has n - 1 slots: the input of
 /// slot i is ids[i], its target is ids[i + 1]. Errors as those of the packers.

@@ -56,14 +56,21 @@ Decoded Decoder::embed(const DecoderBatch& batch) const {
   return {concatenated(tokens).index_select(0, batch.order), concatenated(positions).index_select(0, batch.order), {}};
 }
 
+DecoderBatch Decoder::prepare(DecoderBatch batch, const std::vector<int64_t>& context_lengths) const {
+  if (batch.across) return batch;
+  batch.across = AttentionLayout::across(batch.lengths, context_lengths);
+  auto& segments = batch.across->segments;
+  if (!blocks_.empty() && !blocks_.front().cross_attn.proj.bias.defined())  // an empty context adds nothing
+    while (!segments.empty() && segments.back().k_begin == segments.back().k_end) segments.pop_back();
+  return batch;
+}
+
 Decoded Decoder::operator()(const DecoderBatch& packed, const Encoded& encoded) const {
-  const DecoderBatch batch = to_device(packed, kernels_->device());
+  DecoderBatch batch = prepare(packed, encoded.lengths);
+  to_device(nullptr, &batch, kernels_->device());
+  const AttentionLayout& across = *batch.across;
   Decoded result = embed(batch);
   const Tensor memory = context(encoded);
-  auto across = AttentionLayout::across(batch.lengths, encoded.lengths);
-  if (!blocks_.empty() && !blocks_.front().cross_attn.proj.bias.defined())  // an empty context adds nothing
-    while (!across.segments.empty() && across.segments.back().k_begin == across.segments.back().k_end)
-      across.segments.pop_back();
   Tensor y = result.tokens + result.positions;  // [M, D]
   std::shared_ptr<const PreparedContext> prepared;
   if (!blocks_.empty() && blocks_.front().cross_attn.prefers_prepared(across))

@@ -32,6 +32,9 @@ class Decoder {
   std::vector<std::string> modalities() const;                           ///< names, sorted
 
   Tensor context(const Encoded& encoded) const;  ///< [N, D] the input of cross-attention
+  /// The batch with the layout of attention to a context of so many rows per sample.
+  DecoderBatch prepare(DecoderBatch batch, const std::vector<int64_t>& context_lengths) const;
+  /// A batch that is not prepared is prepared and copied to the model's device.
   Decoded operator()(const DecoderBatch& batch, const Encoded& encoded) const;
   Tensor logits(const std::string& modality, const Tensor& out) const;  ///< [n, D] -> [n, V]
 

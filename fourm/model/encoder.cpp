@@ -9,7 +9,7 @@ namespace {
 // Row order that puts `count` register rows (which follow all `total` token rows) before the tokens of each sample.
 Tensor order_with_registers(const Tensor& order, const std::vector<int64_t>& lengths, int64_t total, int64_t count) {
   std::vector<Tensor> parts;
-  const Tensor registers = at::arange(total, total + count, order.options());
+  const Tensor registers = at::arange(total, total + count, at::kLong);
   int64_t begin = 0;
   for (const int64_t n : lengths) {
     parts.push_back(registers);
@@ -85,8 +85,19 @@ std::vector<std::string> Encoder::modalities() const {
   return names;
 }
 
+EncoderBatch Encoder::prepare(EncoderBatch batch) const {
+  if (batch.within) return batch;
+  if (const int64_t count = register_tokens(); count > 0) {
+    batch.order = order_with_registers(batch.order, batch.lengths, batch.order.size(0), count);
+    for (auto& n : batch.lengths) n += count;
+  }
+  batch.within = AttentionLayout::within(batch.lengths);
+  return batch;
+}
+
 Encoded Encoder::operator()(const EncoderBatch& packed) const {
-  const EncoderBatch batch = to_device(packed, norm_.weight.device());
+  EncoderBatch batch = prepare(packed);
+  to_device(&batch, nullptr, norm_.weight.device());
   std::vector<Tensor> tokens, positions;
   for (const auto& group : batch.groups) {
     const EncoderEmbedding& e = embedding(group.modality);
@@ -95,24 +106,21 @@ Encoded Encoder::operator()(const EncoderBatch& packed) const {
   }
   Encoded result;
   result.lengths = batch.lengths;
-  Tensor order = batch.order;
-  if (const int64_t count = register_tokens(); count > 0) {
-    order = order_with_registers(order, batch.lengths, order.size(0), count);
+  if (register_tokens() > 0) {
     tokens.push_back(register_tokens_[0]);
     positions.push_back(at::zeros_like(register_tokens_[0]));
-    for (auto& n : result.lengths) n += count;
   }
   if (tokens.empty()) {
     result.tokens = result.positions = result.out = at::zeros({0, width()}, norm_.weight.options());
     return result;
   }
-  result.tokens = concatenated(tokens).index_select(0, order);
-  result.positions = concatenated(positions).index_select(0, order);
+  result.tokens = concatenated(tokens).index_select(0, batch.order);
+  result.positions = concatenated(positions).index_select(0, batch.order);
   std::vector<Tensor> outs;
   const bool split = result.tokens.is_cpu() && !at::GradMode::is_enabled();
   const int64_t together = split ? kRowsTogether : result.tokens.size(0);
   for (const auto& [begin, end, lengths] : grouped(result.lengths, together)) {
-    const auto layout = AttentionLayout::within(lengths);
+    const auto layout = split ? AttentionLayout::within(lengths) : *batch.within;
     Tensor x = result.tokens.slice(0, begin, end) + result.positions.slice(0, begin, end);  // [N, D]
     for (const auto& block : blocks_) x = block(x, layout);
     outs.push_back(norm_(x));

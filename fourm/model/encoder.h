@@ -41,6 +41,9 @@ class Encoder {
   int64_t width() const { return norm_.weight.size(0); }                 ///< D
   int64_t register_tokens() const { return register_tokens_.defined() ? register_tokens_.size(1) : 0; }
 
+  /// The batch with the rows of the register tokens and the layout of attention.
+  EncoderBatch prepare(EncoderBatch batch) const;
+  /// A batch that is not prepared is prepared and copied to the model's device.
   Encoded operator()(const EncoderBatch& batch) const;
 
  private:

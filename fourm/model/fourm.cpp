@@ -20,7 +20,9 @@ FourM::FourM(ModelConfig config, ModalityTable table, ParameterSource& source, b
 }
 
 Loss FourM::loss(const Batch& packed, LossKind kind) const {
-  const Batch batch{to_device(packed.inputs, compute().device), to_device(packed.targets, compute().device)};
+  Batch batch{encoder.prepare(packed.inputs), {}};
+  batch.targets = decoder.prepare(packed.targets, batch.inputs.lengths);
+  to_device(&batch.inputs, &batch.targets, compute().device);
   const Tensor out = decoder(batch.targets, encoder(batch.inputs)).out;
   Loss result;
   std::vector<Tensor> losses;
@@ -30,9 +32,9 @@ Loss FourM::loss(const Batch& packed, LossKind kind) const {
     if (logits.scalar_type() == at::kBFloat16) logits = logits.to(at::kFloat);
     losses.push_back(at::cross_entropy_loss(logits, group.targets));
     weights.push_back(weight_of(kind, logits));
-    result.parts[group.modality] = {losses.back().item<double>(), group.targets.size(0)};
+    result.parts[group.modality] = {losses.back().detach(), group.targets.size(0)};
   }
-  for (const auto& item : decoder.embeddings()) result.parts.try_emplace(item.first);
+  for (const auto& item : decoder.embeddings()) result.parts.try_emplace(item.first, Loss::Part{at::zeros({}), 0});
   double sum = 0;
   for (const double w : weights) sum += w;
   if (kind == LossKind::kModality) sum = static_cast<double>(decoder.embeddings().size());

@@ -11,7 +11,7 @@ namespace fourm {
 struct Loss {
   Tensor total;
   struct Part {
-    double loss = 0;  ///< mean cross-entropy in nats over the modality's slots; 0 without slots
+    Tensor loss;  ///< scalar: mean cross-entropy in nats over the modality's slots, without its graph; 0 without slots
     int64_t slots = 0;
   };
   std::map<std::string, Part> parts;

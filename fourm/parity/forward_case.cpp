@@ -77,7 +77,7 @@ void run(const FourM& model, const PaddedSample& sample, int64_t encoder_budget,
     put("loss_" + name, (loss.total * share_of_modalities(model, sample, kind)).reshape({1}));
     for (const auto& item : sample)
       if (model.decoder.embeddings().contains(item.name))
-        put(name + "_loss." + item.name, at::full({1}, loss.parts.at(item.name).loss, at::kFloat));
+        put(name + "_loss." + item.name, at::full({1}, loss.parts.at(item.name).loss.item<double>(), at::kFloat));
   };
   losses(LossKind::kModality, "mod");
   losses(LossKind::kTokenByVocab, "token");

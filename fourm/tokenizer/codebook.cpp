@@ -14,7 +14,11 @@ constexpr double kLaplace = 1e-5;
 constexpr double kFreshUsage = 4;
 constexpr double kSplitNoise = 1e-2;
 
-Tensor counts_of(const Tensor& codes, int64_t size) { return at::bincount(codes, {}, size).to(at::kFloat); }
+// How often each code occurs, float32 [size]. at::bincount would wait for the device.
+Tensor counts_of(const Tensor& codes, int64_t size) {
+  const auto options = codes.options().dtype(at::kFloat);
+  return at::zeros({size}, options).index_add_(0, codes, at::ones({codes.size(0)}, options));
+}
 
 Tensor sums_of(const Tensor& x, const Tensor& codes, int64_t size) {
   return at::zeros({size, x.size(1)}, x.options()).index_add_(0, codes, x);
@@ -54,7 +58,8 @@ Tensor EmaCodebook::nearest(const Tensor& x) const {
 }
 
 void EmaCodebook::initialise(const Tensor& x, QuantizerDraws& draws) {
-  if (initted_.item<float>() != 0) return;
+  if (!initialised_) initialised_ = initted_.item<float>() != 0;
+  if (initialised_) return;
   Tensor means = x.index_select(0, draws.rows(x.size(0), size()).to(x.device())), counts;
   for (int i = 0; i < kLloydIterations; ++i) {
     const auto [score, codes] = scores(x, means, cosine_).max(1);

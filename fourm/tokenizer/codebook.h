@@ -38,6 +38,7 @@ class EmaCodebook {
   void restart_dead(const Tensor& x, QuantizerDraws& draws);
 
   bool cosine_ = true, split_popular_ = false, as_original_ = false;
+  bool initialised_ = false;  // what initted_ holds, once it is read
   double decay_ = 0.99, threshold_ = 0;
   Tensor embed_, cluster_size_, initted_, embed_avg_;
   std::vector<Tensor> vectors_, codes_;  // collected, a micro-batch each

@@ -78,7 +78,7 @@ class ClipTraining : public Objective {
     const Tensor scale = model_.scale();
     const Tensor loss = contrastive_loss(model_.embed_images(image_batch({}, images, flips)), model_.embed_texts(texts),
                                          scale, groups_of(texts));
-    return {loss, {{"scale", scale.item<double>()}}};
+    return {loss, {}, {{"scale", scale.detach()}}};
   }
 
   Evaluation evaluate(int64_t) override {

@@ -31,20 +31,21 @@ AdamW::AdamW(const Parameters& parameters, const OptimizerConfig& config) : conf
   check(!slots_.empty(), "there is nothing to train: no tensor requires gradients");
 }
 
-double AdamW::gradient_norm() const {
+Tensor AdamW::gradient_norm() const {
   std::vector<Tensor> gradients;
   for (const auto& slot : slots_)
     if (slot.value.grad().defined()) gradients.push_back(slot.value.grad());
-  if (gradients.empty()) return 0;
-  return at::stack(at::_foreach_norm(gradients)).to(at::kDouble).norm().item<double>();
+  if (gradients.empty()) return at::zeros({}, slots_[0].steps.options().dtype(at::kDouble));
+  return at::stack(at::_foreach_norm(gradients)).to(at::kDouble).norm();
 }
 
-void AdamW::step(double lr, double norm) {
+void AdamW::step(double lr, const Tensor& norm) {
   const NoGradGuard no_grad;
-  // The fused kernel divides gradients by this while it reads them.
+  // The fused kernel divides gradients by `divisor` while it reads them, and changes nothing where `skipped` is 1.
   std::optional<Tensor> divisor;
-  if (config_.clip_norm > 0 && norm > config_.clip_norm)
-    divisor = at::full({}, norm / config_.clip_norm, slots_[0].steps.options());
+  if (config_.clip_norm > 0) divisor = (norm / config_.clip_norm).clamp_min(1).to(at::kFloat);
+  if (divisor && norm.is_cpu() && divisor->item<float>() == 1) divisor.reset();  // it costs time there
+  const Tensor done = at::isfinite(norm).to(at::kFloat), skipped = 1 - done;
   for (const bool decay : {true, false}) {
     std::vector<Tensor> values, gradients, means, squares, steps;
     for (auto& slot : slots_) {
@@ -56,10 +57,10 @@ void AdamW::step(double lr, double norm) {
       steps.push_back(slot.steps);
     }
     if (values.empty()) continue;
-    at::_foreach_add_(steps, 1);
+    at::_foreach_add_(steps, done);
     at::_fused_adamw_(values, gradients, means, squares, {}, steps, lr, config_.beta1, config_.beta2,
                       decay ? config_.weight_decay : 0.0, config_.epsilon, /*amsgrad=*/false, /*maximize=*/false,
-                      divisor);
+                      divisor, skipped);
   }
 }
 

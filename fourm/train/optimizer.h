@@ -18,11 +18,11 @@ class AdamW {
   /// Over the trained tensors that require gradients.
   AdamW(const Parameters& parameters, const OptimizerConfig& config);
 
-  /// Length of all gradients together, before clipping.
-  double gradient_norm() const;
-  /// One update at the rate `lr`. `norm` is gradient_norm(), for clipping. A tensor without a gradient (its modality
-  /// was not in the batch) stays as it is.
-  void step(double lr, double norm);
+  /// Length of all gradients together, before clipping: a float64 scalar on their device.
+  Tensor gradient_norm() const;
+  /// One update at the rate `lr`. `norm` is gradient_norm(), for clipping; when it is not finite, nothing changes. A
+  /// tensor without a gradient (its modality was not in the batch) stays as it is.
+  void step(double lr, const Tensor& norm);
   void clear_gradients();
 
   NamedTensors state() const;

@@ -173,14 +173,14 @@ class Pretraining : public Objective {
 
   StepResult loss(int64_t index) override {
     const Loss loss = model_.loss(pack_batch(batches_.get(index)), loss_);
-    Metrics metrics;
+    StepResult result{loss.total, {}};
     int64_t slots = 0;
     for (const auto& [name, part] : loss.parts) {
-      if (part.slots > 0) metrics[name] = part.loss;
+      if (part.slots > 0) result.scalars[name] = part.loss;
       slots += part.slots;
     }
-    metrics["targets"] = static_cast<double>(slots);
-    return {loss.total, metrics};
+    result.metrics["targets"] = static_cast<double>(slots);
+    return result;
   }
 
   Evaluation evaluate(int64_t) override {
@@ -314,7 +314,7 @@ class Pretraining : public Objective {
                         Random(config_.seed, {kEvalMask, key}));
       });
       for (const auto& [name, part] : model_.loss(pack_batch(batch)).parts) {
-        sums[name].first += part.loss * static_cast<double>(part.slots);
+        if (part.slots > 0) sums[name].first += part.loss.item<double>() * static_cast<double>(part.slots);
         sums[name].second += part.slots;
       }
     }

@@ -101,6 +101,14 @@ TokenizerConfig resized(TokenizerConfig config, int64_t size) {
   return config;
 }
 
+// exp of the entropy of the tokens: a scalar.
+Tensor perplexity(const Tensor& tokens, int64_t codes) {
+  const auto options = tokens.options().dtype(at::kDouble);
+  const Tensor share = at::zeros({codes}, options).index_add_(
+      0, tokens.flatten(), at::full({tokens.numel()}, 1.0 / static_cast<double>(tokens.numel()), options));
+  return at::special_entr(share).sum().exp();
+}
+
 class TokenizerTraining : public Objective {
  public:
   explicit TokenizerTraining(const TokenizerRecipe& recipe)
@@ -144,13 +152,11 @@ class TokenizerTraining : public Objective {
     Tensor known = known_batch(input_, batch, flips);
     if (known.defined()) known = known.to(tokenizer_->device());
     const Tensor reconstruction = reconstruction_loss(recipe_.loss, step.output, step.target, known);
-    CodeUsage usage(recipe_.tokenizer.codebook_size);
-    const Tensor tokens = step.tokens.to(at::kCPU).contiguous();
-    usage.add(tokens.data_ptr<int64_t>(), tokens.numel());
     return {(reconstruction + recipe_.codebook_weight * step.code_loss).sum(),
-            {{"reconstruction", reconstruction.item<double>()},
-             {"code_loss", step.code_loss.item<double>()},
-             {"perplexity", usage.perplexity()}}};
+            {},
+            {{"reconstruction", reconstruction.detach()},
+             {"code_loss", step.code_loss.detach().squeeze()},
+             {"perplexity", perplexity(step.tokens, recipe_.tokenizer.codebook_size)}}};
   }
 
   void update_buffers(int64_t step) override {

@@ -14,22 +14,53 @@ namespace fourm {
 namespace {
 
 // Means between two records. Part of a checkpoint, so that a resumed run writes the same records.
-struct Meter {
-  std::map<std::string, std::pair<double, int64_t>> sums;
+class Meter {
+ public:
+  using Sums = std::map<std::string, std::pair<double, int64_t>>;
 
+  void add(const std::string& name, double value) {
+    sums_[name].first += value;
+    ++sums_[name].second;
+  }
   void add(const Metrics& metrics) {
-    for (const auto& [name, value] : metrics) {
-      sums[name].first += value;
-      ++sums[name].second;
+    for (const auto& [name, value] : metrics) add(name, value);
+  }
+  // A scalar on a device is not read yet.
+  void add(const std::string& name, const Tensor& scalar) {
+    if (scalar.is_cpu()) return add(name, scalar.item<double>());
+    auto& [sum, count] = unread_[name];
+    const Tensor value = scalar.detach().to(at::kDouble).reshape({});
+    sum = sum.defined() ? sum + value : value;
+    ++count;
+  }
+  // All sums so far; those on a device are read together.
+  Sums& read() {
+    if (unread_.empty()) return sums_;
+    std::vector<Tensor> scalars;
+    for (const auto& item : unread_) scalars.push_back(item.second.first);
+    const Tensor values = at::stack(scalars).to(at::kCPU);
+    int64_t i = 0;
+    for (const auto& [name, unread] : unread_) {
+      sums_[name].first += values[i++].item<double>();
+      sums_[name].second += unread.second;
     }
+    unread_.clear();
+    return sums_;
   }
   Metrics take() {
     Metrics means;
-    for (const auto& [name, sum] : sums) means[name] = sum.first / static_cast<double>(sum.second);
-    sums.clear();
+    for (const auto& [name, sum] : read()) means[name] = sum.first / static_cast<double>(sum.second);
+    sums_.clear();
     return means;
   }
+
+ private:
+  Sums sums_;
+  std::map<std::string, std::pair<Tensor, int64_t>> unread_;
 };
+
+// The sum over the steps since the last record whose loss or gradient was not finite. Not part of a record.
+const char* const kNotFinite = "not_finite";
 
 constexpr size_t kListed = 12;  // measures in a line
 
@@ -38,6 +69,7 @@ class Trainer {
   Trainer(Objective& objective, const TrainingConfig& config, const RunRecipe& recipe, const fs::path& folder)
       : objective_(objective),
         config_(config),
+        waits_(objective.parameters().kernels().device().is_cpu() || config.skip_non_finite),
         precision_(parse_training_precision(config.precision)),
         schedule_(config.schedule, config.steps),
         optimizer_(objective.parameters(), config.optimizer),
@@ -60,17 +92,19 @@ class Trainer {
       note(run_.path().string(), ": all ", step_, " steps are done; with a larger training.steps the run goes on");
     Progress progress(run_.path().filename().string(), config_.steps, step_);
     for (bool stop = false; step_ < config_.steps && !stop;) {
-      const double loss = step();
+      step();
       stop = stop_requested && stop_requested();  // called once: a step that ends the run is saved below
-      char text[32];
-      std::snprintf(text, sizeof text, "loss %.4f", loss);
-      progress.update(step_, text);
-      const bool last = step_ == config_.steps;
-      if (last || step_ % config_.log_every == 0) {
+      const bool last = step_ == config_.steps, writes_record = last || step_ % config_.log_every == 0;
+      if (writes_record) {
+        check_finite_steps();
         last_measures_ = meter_.take();
         if (config_.skip_non_finite) last_measures_["skipped_steps"] = static_cast<double>(skipped_);
+        loss_ = last_measures_.contains("loss") ? last_measures_["loss"] : NAN;
         run_.record(step_, "train", last_measures_);
       }
+      char text[32];
+      std::snprintf(text, sizeof text, "loss %.4f", loss_);
+      progress.update(step_, text);
       if (last || due(config_.evaluate_every)) evaluate();
       if (last || due(config_.checkpoint_every) || stop) save();
     }
@@ -82,43 +116,60 @@ class Trainer {
  private:
   bool due(int64_t every) const { return every > 0 && step_ % every == 0; }
 
-  double step() {
+  // On a GPU the host does not wait for the loss and the gradient: a step that is not finite changes no weights, and the
+  // host learns of it with the next record. On the CPU, and where steps are skipped, it is known at once.
+  void step() {
     const Stopwatch watch;
     const double lr = schedule_(step_);
-    double loss = 0, norm = 0;
+    Tensor loss;
     bool finite = true;
     for (int64_t part = 0; part < config_.accumulate && finite; ++part) {
       const StepResult result = loss_of(step_ * config_.accumulate + part);
-      const double value = result.loss.item<double>();
-      loss += value / static_cast<double>(config_.accumulate);
-      finite = is_finite("loss", value);
+      const Tensor share = config_.accumulate == 1 ? result.loss : result.loss / config_.accumulate;
+      loss = loss.defined() ? loss + share.detach() : share.detach();
+      if (waits_) finite = is_finite("loss", result.loss.item<double>());
       if (!finite) break;
-      (config_.accumulate == 1 ? result.loss : result.loss / config_.accumulate).backward();
+      share.backward();
       meter_.add(result.metrics);
+      for (const auto& [name, scalar] : result.scalars) meter_.add(name, scalar);
     }
     if (finite) {
-      norm = optimizer_.gradient_norm();
-      finite = is_finite("gradient", norm);
+      const Tensor norm = optimizer_.gradient_norm();
+      if (waits_) finite = is_finite("gradient", norm.item<double>());
+      if (finite) {
+        objective_.update_buffers(step_);
+        optimizer_.step(lr, norm);
+        if (average_) average_->update();
+        meter_.add("loss", loss);
+        meter_.add("gradient_norm", norm);
+        if (!waits_) meter_.add(kNotFinite, at::isfinite(norm + loss).logical_not());
+      }
     }
-    if (finite) {
-      objective_.update_buffers(step_);
-      optimizer_.step(lr, norm);
-      if (average_) average_->update();
-      meter_.add({{"loss", loss}, {"gradient_norm", norm}});
-    } else {
-      ++skipped_;
-    }
+    if (!finite) ++skipped_;
+    if (waits_) loss_ = loss.item<double>();
     optimizer_.clear_gradients();
     ++step_;
+    if (step_ % config_.log_every == 0 || step_ == config_.steps) meter_.read();
     meter_.add({{"lr", lr}, {"seconds", watch.seconds()}});
-    return loss;
   }
 
   // Whether a step may change the weights. Error unless such steps are skipped.
   bool is_finite(const char* what, double value) const {
     if (std::isfinite(value)) return true;
-    if (!config_.skip_non_finite) stop_at(what, value);
+    if (!config_.skip_non_finite)
+      stop_at(concat("the ", what, " of step ", step_ + 1, " is ", value));
     return false;
+  }
+
+  // Error when a step since the last record was not finite, and the host has not waited for it.
+  void check_finite_steps() {
+    auto& sums = meter_.read();
+    const auto found = sums.find(kNotFinite);
+    if (found == sums.end()) return;
+    const double count = found->second.first;
+    sums.erase(found);
+    if (count > 0)
+      stop_at(concat("the loss or gradient of ", counted(static_cast<int64_t>(count), "step"), " up to step ", step_, " is not finite"));
   }
 
   StepResult loss_of(int64_t index) {
@@ -126,9 +177,9 @@ class Trainer {
     return objective_.loss(index);
   }
 
-  [[noreturn]] void stop_at(const char* what, double value) const {
+  [[noreturn]] void stop_at(const std::string& what) const {
     const auto last = run_.latest();
-    fail(run_.path().string(), ": the ", what, " of step ", step_ + 1, " is ", value, "; the last good checkpoint is ",
+    fail(run_.path().string(), ": ", what, "; the last good checkpoint is ",
          last ? last->folder.string() : "none", "; try a lower lr, more warmup_steps or a clip_norm",
          objective_.can_skip_steps() ? ", or training.skip_non_finite=true" : "");
   }
@@ -145,12 +196,13 @@ class Trainer {
   }
 
   void save() {
+    check_finite_steps();
     run_.checkpoint(step_, config_.keep_checkpoints, [&](const fs::path& folder) {
       save_parameters(folder / "model.safetensors", objective_.parameters());
       save_tensors(folder / "optimizer.safetensors", optimizer_.state());
       if (average_) save_tensors(folder / "average.safetensors", average_->state());
       Json meter = Json::object();
-      for (const auto& [name, sum] : meter_.sums) meter[name] = {sum.first, sum.second};
+      for (const auto& [name, sum] : meter_.read()) meter[name] = {sum.first, sum.second};
       Json state{{"step", step_}, {"meter", meter}};
       if (skipped_ > 0) state["skipped_steps"] = skipped_;
       write_json(folder / "state.json", state);
@@ -164,7 +216,7 @@ class Trainer {
     const fs::path file = from.folder / "state.json";
     const Json state = read_json(file);
     step_ = json_get<int64_t>(state, "step", file.string());
-    meter_.sums = json_get<decltype(meter_.sums)>(state, "meter", file.string());
+    meter_.read() = json_get<Meter::Sums>(state, "meter", file.string());
     if (state.contains("skipped_steps")) skipped_ = json_get<int64_t>(state, "skipped_steps", file.string());
     note(run_.path().string(), ": goes on from step ", step_);
   }
@@ -206,6 +258,7 @@ class Trainer {
 
   Objective& objective_;
   TrainingConfig config_;
+  bool waits_;  // for the loss and the gradient of each step
   Precision precision_;
   Schedule schedule_;
   AdamW optimizer_;
@@ -214,6 +267,7 @@ class Trainer {
   Meter meter_;
   Metrics last_measures_;
   std::map<std::string, Baseline> baselines_;
+  double loss_ = NAN;  // of the last step, or the mean of the last record
   int64_t step_ = 0, skipped_ = 0;
 };
 

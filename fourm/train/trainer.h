@@ -12,8 +12,10 @@
 namespace fourm {
 
 struct StepResult {
-  Tensor loss;      ///< scalar, with its graph
-  Metrics metrics;  ///< averaged between records
+  Tensor loss;  ///< scalar, with its graph
+  /// Averaged between records. Scalars on a device are read when a record is written.
+  Metrics metrics;
+  std::map<std::string, Tensor> scalars{};
 };
 
 /// What a measure is worth when nothing was learned.

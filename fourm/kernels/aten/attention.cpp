@@ -7,6 +7,7 @@
 
 #include "fourm/core/error.h"
 #include "fourm/kernels/operation_count.h"
+#include "fourm/kernels/upload.h"
 
 namespace fourm {
 
@@ -46,7 +47,7 @@ struct AttentionPlan {
   struct Call {
     bool causal;
     int64_t longest_q, longest_k;
-    Tensor q_ends, k_ends;  // int32, on the device
+    Tensor q_ends, k_ends;  // int32
     Tensor q_rows, k_rows;  // undefined: all rows in order
   };
   std::vector<Call> calls;
@@ -58,8 +59,8 @@ struct AttentionPlan {
 namespace {
 
 template <class T>
-Tensor to_device(const std::vector<T>& values, at::ScalarType type, at::Device device) {
-  return at::tensor(at::ArrayRef<T>(values), type).to(device);
+Tensor to_tensor(const std::vector<T>& values, at::ScalarType type) {
+  return at::tensor(at::ArrayRef<T>(values), type);
 }
 
 bool is_all_in_order(const std::vector<int64_t>& rows, int64_t count) {
@@ -76,17 +77,16 @@ int64_t equal_length(const std::vector<int32_t>& ends) {
   return ends[1];
 }
 
-AttentionPlan plan_of(const AttentionLayout& layout, int64_t queries, int64_t keys, at::Device device) {
+AttentionPlan plan_of(const AttentionLayout& layout, int64_t queries, int64_t keys) {
   AttentionPlan plan;
   const std::vector<AttentionCall> calls = attention_calls(layout);
   std::vector<int64_t> order(static_cast<size_t>(queries), -1);
   int64_t next = 0;
   for (const AttentionCall& call : calls) {
     const bool all_q = is_all_in_order(call.q_rows, queries), all_k = is_all_in_order(call.k_rows, keys);
-    plan.calls.push_back({call.causal, call.longest_q, call.longest_k, to_device(call.q_ends, at::kInt, device),
-                          to_device(call.k_ends, at::kInt, device),
-                          all_q ? Tensor() : to_device(call.q_rows, at::kLong, device),
-                          all_k ? Tensor() : to_device(call.k_rows, at::kLong, device)});
+    plan.calls.push_back({call.causal, call.longest_q, call.longest_k, to_tensor(call.q_ends, at::kInt),
+                          to_tensor(call.k_ends, at::kInt), all_q ? Tensor() : to_tensor(call.q_rows, at::kLong),
+                          all_k ? Tensor() : to_tensor(call.k_rows, at::kLong)});
     for (const int64_t row : call.q_rows) order[row] = next++;
   }
   if (plan.calls.size() == 1 && !plan.calls[0].q_rows.defined()) {
@@ -97,7 +97,7 @@ AttentionPlan plan_of(const AttentionLayout& layout, int64_t queries, int64_t ke
   }
   for (int64_t& row : order)
     if (row < 0) row = next;  // a row of zeros follows all results
-  plan.order = to_device(order, at::kLong, device);
+  plan.order = to_tensor(order, at::kLong);
   return plan;
 }
 
@@ -129,7 +129,7 @@ bool works(Kernel kernel, at::Device device, at::ScalarType type) {
   try {
     const InferenceGuard inference;
     const Tensor x = at::ones({3, 1, 16}, at::TensorOptions(type).device(device)),
-                 ends = to_device<int32_t>({0, 1, 3}, at::kInt, device);
+                 ends = to_tensor<int32_t>({0, 1, 3}, at::kInt).to(device);
     const Tensor y = run_call(kernel, {false, 2, 2, ends, ends, {}, {}}, x, x, x);
     found->second = at::allclose(y.to(at::kCPU, at::kFloat), at::ones(y.sizes()), 0.01);
   } catch (const std::exception&) {
@@ -151,13 +151,27 @@ std::optional<Kernel> kernel_for(const Tensor& q) {
 
 }  // namespace
 
+void plan_attention(AttentionLayout& layout, int64_t queries, int64_t keys, std::vector<Tensor*>& uploads) {
+  const auto plan = std::make_shared<AttentionPlan>(plan_of(layout, queries, keys));
+  for (Call& call : plan->calls)
+    uploads.insert(uploads.end(), {&call.q_ends, &call.k_ends, &call.q_rows, &call.k_rows});
+  uploads.push_back(&plan->order);
+  layout.plan = plan;
+}
+
 Tensor aten_attention(const Tensor& queries, const Tensor& keys, const Tensor& values, const AttentionLayout& layout,
                       at::ScalarType type) {
   check(queries.dim() == 3 && keys.dim() == 3 && queries.size(1) == keys.size(1) && queries.size(2) == keys.size(2) &&
             keys.sizes() == values.sizes(),
         "[attention] q ", queries.sizes(), ", k ", keys.sizes(), ", v ", values.sizes(), " do not fit");
   const Tensor q = as_type(queries, type), k = as_type(keys, type), v = as_type(values, type);
-  if (!layout.plan) layout.plan = std::make_shared<const AttentionPlan>(plan_of(layout, q.size(0), k.size(0), q.device()));
+  if (!layout.plan) {
+    AttentionLayout planned = layout;
+    std::vector<Tensor*> uploads;
+    plan_attention(planned, q.size(0), k.size(0), uploads);
+    upload(uploads, q.device());
+    layout.plan = planned.plan;
+  }
   const AttentionPlan& plan = *layout.plan;
   count_operations("fourm::attention", attention_operations(layout, q.size(1) * q.size(2)));
   if (plan.runs > 0) {

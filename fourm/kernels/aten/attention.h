@@ -22,6 +22,11 @@ struct AttentionCall {
 /// them; rows of which each sees one more are a causal run.
 std::vector<AttentionCall> attention_calls(const AttentionLayout& layout);
 
+/// Makes the plan of a layout with `queries` query rows and `keys` key rows, on the CPU, and adds its tensors to
+/// `uploads`: they have to be on the device before attention is computed with it. Without a plan aten_attention() makes
+/// one.
+void plan_attention(AttentionLayout& layout, int64_t queries, int64_t keys, std::vector<Tensor*>& uploads);
+
 /// softmax(q k^T / sqrt(hd)) v per head, computed in `type`. q [N, H, hd], k and v [M, H, hd] -> [N, H, hd].
 /// A query that sees no key gives 0. Differentiable.
 Tensor aten_attention(const Tensor& q, const Tensor& k, const Tensor& v, const AttentionLayout& layout,
