@@ -1,7 +1,5 @@
 #include "fourm/generate/generator.h"
 
-#include <ATen/Parallel.h>
-
 #include <algorithm>
 #include <numeric>
 
@@ -99,21 +97,15 @@ class GridStep {
     return guided;
   }
 
-  // A token for each slot of the part. scores [slots, V], contiguous.
+  // A token for each slot of the part. scores [slots, V].
   std::vector<Drawn> sample(const Part& part, const Tensor& scores) const {
-    std::vector<Drawn> drawn(part.slots.size());
-    const float* rows = scores.const_data_ptr<float>();
-    const int64_t vocabulary = scores.size(1);
-    const uint64_t key = canvases_[part.canvas].key;
-    at::parallel_for(0, static_cast<int64_t>(drawn.size()), 4, [&](int64_t begin, int64_t end) {
-      for (int64_t i = begin; i < end; ++i) {
-        Random random(options_.seed,
-                      {key, target_key_, static_cast<uint64_t>(index_), static_cast<uint64_t>(part.slots[i]) + 1});
-        drawn[i] = draw_token(rows + i * vocabulary, vocabulary, step_.temperature, options_.filter,
-                              options_.draw ? &random : nullptr);
-      }
-    });
-    return drawn;
+    std::vector<Random> random;
+    if (options_.draw)
+      for (const int64_t slot : part.slots)
+        random.emplace_back(options_.seed, std::initializer_list<uint64_t>{canvases_[part.canvas].key, target_key_,
+                                                                           static_cast<uint64_t>(index_),
+                                                                           static_cast<uint64_t>(slot) + 1});
+    return draw_tokens(scores, step_.temperature, options_.filter, std::move(random));
   }
 
   // Writes the tokens to the canvas; of MaskGIT the most confident ones.

@@ -78,7 +78,27 @@ std::vector<Tensor> split_passes(const Tensor& scores, size_t passes) {
   return scores.chunk(static_cast<int64_t>(passes), 0);
 }
 
+namespace {
+
+Tensor combine_on_device(const std::vector<Tensor>& scores, const std::vector<Pass>& passes) {
+  const Tensor& base = scores.back();
+  Tensor result = base;
+  for (size_t i = 0; i + 1 < scores.size(); ++i) result = result + (scores[i] - base) * passes[i].weight;
+  return result;
+}
+
+void check_scores(bool finite, const std::string& target) {
+  check(finite, "the scores of '", target, "' are not finite: the weights or an input hold NaN or infinite numbers");
+}
+
+}  // namespace
+
 Tensor combine(const std::vector<Tensor>& scores, const std::vector<Pass>& passes, const std::string& target) {
+  if (!scores.back().is_cpu()) {
+    const Tensor result = combine_on_device(scores, passes);
+    check_scores(at::isfinite(result).all().item<bool>(), target);
+    return result;
+  }
   std::vector<Tensor> rows;
   for (const Tensor& pass : scores) rows.push_back(pass.contiguous());
   const Tensor base = rows.back();
@@ -97,7 +117,7 @@ Tensor combine(const std::vector<Tensor>& scores, const std::vector<Pass>& passe
     for (int64_t k = begin; k < end; ++k) all &= std::isfinite(to[k]);
     if (!all) finite = false;
   });
-  check(finite, "the scores of '", target, "' are not finite: the weights or an input hold NaN or infinite numbers");
+  check_scores(finite, target);
   return result;
 }
 

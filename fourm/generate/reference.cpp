@@ -10,7 +10,7 @@ namespace {
 Tensor scores_of(const FourM& model, const std::string& target, const Views& views, size_t pass, size_t canvas,
                  const DecoderBatch& slots) {
   const Encoded encoded = model.encoder(pack_inputs(model, {views.canvases[canvas]}, {views.passes[pass]}, views.ids));
-  return model.decoder.logits(target, model.decoder(slots, encoded).out).to(at::kCPU, at::kFloat);
+  return model.decoder.logits(target, model.decoder(slots, encoded).out).to(at::kFloat);
 }
 
 // Decodes the whole prefix for each token.

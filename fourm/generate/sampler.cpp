@@ -1,5 +1,7 @@
 #include "fourm/generate/sampler.h"
 
+#include <ATen/Parallel.h>
+
 #include <algorithm>
 #include <cmath>
 #include <limits>
@@ -8,9 +10,8 @@
 #include "fourm/kernels/cpu/vector.h"
 
 namespace fourm {
-namespace {
 
-constexpr double kGreedy = 1e-10;  // temperatures up to this one are greedy
+bool is_greedy(double temperature) { return std::abs(temperature) <= 1e-10; }
 
 int64_t kept_by_rank(const Filter& filter, int64_t vocabulary) {
   check(filter.top_k == 0 || filter.top_k_share == 0, "[sample] give one of top_k ", filter.top_k, " and top_k_share ",
@@ -22,6 +23,8 @@ int64_t kept_by_rank(const Filter& filter, int64_t vocabulary) {
   }
   return filter.top_k > 0 ? std::min(filter.top_k, vocabulary) : vocabulary;
 }
+
+namespace {
 
 // The filters keep whatever is not worse than this token.
 struct Cutoff {
@@ -101,7 +104,7 @@ std::vector<int64_t> kept_tokens(const float* scores, int64_t vocabulary, const 
 
 Drawn draw_token(const float* scores, int64_t vocabulary, double temperature, const Filter& filter, Random* random) {
   const int64_t best = std::max_element(scores, scores + vocabulary) - scores;
-  if (std::abs(temperature) <= kGreedy) return {best, 1};
+  if (is_greedy(temperature)) return {best, 1};
   std::vector<float> weights(static_cast<size_t>(vocabulary));
   const Cutoff cutoff = cutoff_of(scores, vocabulary, scores[best], filter, weights);
   exponentials(scores, vocabulary, scores[best], static_cast<float>(1 / temperature), weights.data());
@@ -113,6 +116,24 @@ Drawn draw_token(const float* scores, int64_t vocabulary, double temperature, co
   if (!random) return {best, 1 / total};
   const int64_t winner = race(weights, best, random->bits64());
   return {winner, weights[winner] / total};
+}
+
+std::vector<Drawn> draw_tokens(const Tensor& scores, double temperature, const Filter& filter,
+                               std::vector<Random> random) {
+  if (!scores.is_cpu()) {
+    std::vector<uint64_t> seeds;
+    for (auto& stream : random) seeds.push_back(stream.bits64());
+    return draw_on_device(scores, temperature, filter, seeds);
+  }
+  std::vector<Drawn> drawn(static_cast<size_t>(scores.size(0)));
+  const Tensor rows = scores.contiguous();
+  const float* data = rows.const_data_ptr<float>();
+  const int64_t vocabulary = scores.size(1);
+  at::parallel_for(0, scores.size(0), 4, [&](int64_t begin, int64_t end) {
+    for (int64_t i = begin; i < end; ++i)
+      drawn[i] = draw_token(data + i * vocabulary, vocabulary, temperature, filter, random.empty() ? nullptr : &random[i]);
+  });
+  return drawn;
 }
 
 }  // namespace fourm

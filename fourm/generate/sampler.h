@@ -5,6 +5,7 @@
 #include <vector>
 
 #include "fourm/core/rng.h"
+#include "fourm/core/tensor.h"
 #include "fourm/generate/plan.h"
 
 namespace fourm {
@@ -17,6 +18,19 @@ struct Drawn {
 /// scores [V]; V > 0. Filters are applied before the temperature; ties at the top-k threshold all stay. Without
 /// `random` the most likely token is returned, with its probability as confidence.
 Drawn draw_token(const float* scores, int64_t vocabulary, double temperature, const Filter& filter, Random* random);
+
+/// A token for each row of scores [n, V], on their device: `random` has a stream for each row, or none for greedy choice.
+std::vector<Drawn> draw_tokens(const Tensor& scores, double temperature, const Filter& filter,
+                               std::vector<Random> random);
+/// The same by tensor operations (generate/device_sampler.cpp); `seeds` are the first bits64() of the streams. Equal tokens
+/// but where scores differ by rounding only.
+std::vector<Drawn> draw_on_device(const Tensor& scores, double temperature, const Filter& filter,
+                                  const std::vector<uint64_t>& seeds);
+
+/// Whether sampling at the temperature is greedy.
+bool is_greedy(double temperature);
+/// The number of tokens that top_k or top_k_share keep. Error when both are given, and when none is kept.
+int64_t kept_by_rank(const Filter& filter, int64_t vocabulary);
 
 /// The ids that the filters keep, ascending; for tests and inspection.
 std::vector<int64_t> kept_tokens(const float* scores, int64_t vocabulary, const Filter& filter);

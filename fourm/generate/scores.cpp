@@ -49,7 +49,7 @@ class CachedScores : public SequenceScores {
       self_[l].places = rows_of_cache;
       y = model.decoder.blocks()[l](y, cross_[l], within, across, &self_[l]);
     }
-    return embedding.to_logits(model.decoder.norm()(y)).to(at::kCPU, at::kFloat);
+    return embedding.to_logits(model.decoder.norm()(y)).to(at::kFloat);
   }
 
  private:
@@ -71,7 +71,7 @@ Tensor grid_scores(const FourM& model, const std::string& target, const Views& v
       packer.begin_sample();
       packer.add_grid(target, s, {});
     }
-  return model.decoder.logits(target, model.decoder(packer.finish(), encoded).out).to(at::kCPU, at::kFloat);
+  return model.decoder.logits(target, model.decoder(packer.finish(), encoded).out).to(at::kFloat);
 }
 
 std::unique_ptr<SequenceScores> sequence_scores(const FourM& model, const std::string& target, const Views& views,

@@ -98,10 +98,15 @@ class SequenceDecoding {
     return rows;
   }
 
-  Drawn draw(const float* scores, int64_t vocabulary, size_t b, int64_t t) const {
-    Random random(options_.seed,
-                  {canvases_[b].key, hash_text(step_.target), static_cast<uint64_t>(index_), static_cast<uint64_t>(t)});
-    return draw_token(scores, vocabulary, step_.temperature, options_.filter, options_.draw ? &random : nullptr);
+  // Tokens at position t of the canvases, from their rows of scores.
+  std::vector<Drawn> draw(const Tensor& scores, const std::vector<size_t>& canvases, int64_t t) const {
+    std::vector<Random> random;
+    if (options_.draw)
+      for (const size_t b : canvases)
+        random.emplace_back(options_.seed, std::initializer_list<uint64_t>{canvases_[b].key, hash_text(step_.target),
+                                                                           static_cast<uint64_t>(index_),
+                                                                           static_cast<uint64_t>(t)});
+    return draw_tokens(scores, step_.temperature, options_.filter, std::move(random));
   }
 
   // At most `limit` tokens that the draft model proposes from position t on; none while several sequences are active.
@@ -117,7 +122,7 @@ class SequenceDecoding {
       const Tensor scores =
           scores_->read(options_.draft->get(), decoder_rows(), position, std::vector<int64_t>(passes_.size(), token));
       const Tensor guided = combine(split_passes(scores, passes_.size()), passes_, step_.target);  // [1, V]
-      token = draw(guided.const_data_ptr<float>(), guided.size(1), b, position).token;
+      token = draw(guided, {b}, position)[0].token;
       if (token == requests_[b].stop) break;
       tokens.push_back(token);
     }
@@ -131,13 +136,12 @@ class SequenceDecoding {
       for (const Tensor& pass : scores) parts.push_back(pass.slice(0, i, {}, each));
       options_.on_scores(index_, parts, guided.slice(0, i, {}, each));
     }
-    const float* row = guided.const_data_ptr<float>() + i * guided.size(1);
-    for (const size_t b : active_) {
-      const Drawn drawn = draw(row, guided.size(1), b, t);
-      row += each * guided.size(1);
-      rows_[b].slots.push_back(t);
-      rows_[b].tokens.push_back(drawn.token);
-      rows_[b].confidences.push_back(drawn.confidence);
+    const std::vector<Drawn> drawn = draw(guided.slice(0, i, {}, each), active_, t);
+    for (size_t k = 0; k < active_.size(); ++k) {
+      StepReport::Row& row = rows_[active_[k]];
+      row.slots.push_back(t);
+      row.tokens.push_back(drawn[k].token);
+      row.confidences.push_back(drawn[k].confidence);
     }
     std::erase_if(active_, [&](size_t b) { return last(b) == requests_[b].stop || t + 1 >= requests_[b].slots; });
   }

@@ -11,6 +11,12 @@
 
 namespace fourm {
 
+/// The tensors on the CPU.
+inline NamedTensors on_host(NamedTensors tensors) {
+  for (auto& item : tensors) item.second = item.second.to(at::kCPU);
+  return tensors;
+}
+
 /// Forward pass of the Transformer (transformer/forward_*, variant_*). Every result has the name that it has in the
 /// case's expected.safetensors; padding rows are included.
 NamedTensors run_forward_case(const fs::path& folder, const ComputeConfig& config = {});

@@ -113,7 +113,7 @@ NamedTensors run_forward_case(const fs::path& folder, const ComputeConfig& confi
   if (const auto cut = forward.info.find("truncated_variant"); cut != forward.info.end() && cut->is_object())
     run(forward.model, forward.sample, json_get<int64_t>(*cut, "num_encoder_tokens", where + ": truncated_variant"),
         json_get<int64_t>(*cut, "num_decoder_tokens", where + ": truncated_variant"), stride, "trunc.", results);
-  return results;
+  return on_host(results);
 }
 
 NamedTensors run_forward_gradients(const fs::path& folder) {

@@ -248,7 +248,7 @@ NamedTensors run_generation_case(const fs::path& folder, const ComputeConfig& co
   for (const auto& [name, run] : runs.items())
     Run(model, draft_model(files, compute), inputs, name, run, info.value("logits_vocab_stride", int64_t{32}),
         where)(results);
-  return results;
+  return on_host(results);
 }
 
 }  // namespace fourm

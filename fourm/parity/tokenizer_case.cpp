@@ -127,7 +127,7 @@ NamedTensors run_divae(const fs::path& folder, const Json& json, const std::stri
 
 // Tables, time steps and single steps of schedulers.
 NamedTensors run_schedulers(const fs::path& folder, const Json& json, const std::string& origin,
-                            std::optional<Precision>) {
+                            const Compute&) {
   const auto inputs = SafetensorsFile::open(folder / "inputs.safetensors");
   const Tensor noisy = read_tensor(inputs, "sample"), output = read_tensor(inputs, "model_output");
   const Tensor noise = read_tensor(inputs, "noise"), x0 = read_tensor(inputs, "x0");
@@ -210,6 +210,7 @@ class VariantSource : public ParameterSource {
     return value;
   }
   bool has(const std::string& name) const override { return file_.find(stored_name(name)) != nullptr; }
+  std::shared_ptr<const Kernels> kernels() const override { return make_kernels({}); }
 
  private:
   std::string stored_name(const std::string& name) const {
@@ -221,7 +222,7 @@ class VariantSource : public ParameterSource {
 };
 
 NamedTensors run_quantizer(const fs::path& folder, const Json& json, const std::string& origin,
-                           std::optional<Precision>) {
+                           const Compute&) {
   const auto inputs = SafetensorsFile::open(folder / "inputs.safetensors");
   NamedTensors out;
   const auto variants = json_get<std::vector<Json>>(json, "variants", origin);
@@ -279,7 +280,7 @@ NamedTensors run_tokenizer_case(const fs::path& folder, const ComputeConfig& con
   const auto kind = json_get<std::string>(json, "kind", origin);
   const auto runner = kRunners.find(kind);
   check(runner != kRunners.end(), origin, ": the kind '", kind, "' is not a tokenizer case");
-  return runner->second(folder, json, origin, compute_of(config));
+  return on_host(runner->second(folder, json, origin, compute_of(config)));
 }
 
 }  // namespace fourm
