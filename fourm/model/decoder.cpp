@@ -2,6 +2,7 @@
 
 #include "fourm/core/error.h"
 #include "fourm/core/strings.h"
+#include "fourm/nn/checkpoint.h"
 
 namespace fourm {
 
@@ -75,8 +76,13 @@ Decoded Decoder::operator()(const DecoderBatch& packed, const Encoded& encoded) 
   std::shared_ptr<const PreparedContext> prepared;
   if (!blocks_.empty() && blocks_.front().cross_attn.prefers_prepared(across))
     prepared = kernels_->prepare_context(memory, blocks_.front().context_norm.epsilon, across);
+  const auto run = [prepared, within = batch.within, across](const DecoderBlock& block, const Tensor& rows,
+                                                             const Tensor& context) {
+    return block(rows, prepared ? CrossAttention::Keys{{}, {}, prepared} : block.keys(context), within, across);
+  };
   for (const auto& block : blocks_)
-    y = block(y, prepared ? CrossAttention::Keys{{}, {}, prepared} : block.keys(memory), batch.within, across);
+    y = checkpoint_ ? checkpoint([&block, run](const auto& in) { return run(block, in[0], in[1]); }, {y, memory})
+                    : run(block, y, memory);
   result.out = norm_(y);
   return result;
 }

@@ -32,6 +32,8 @@ class Decoder {
   std::vector<std::string> modalities() const;                           ///< names, sorted
 
   Tensor context(const Encoded& encoded) const;  ///< [N, D] the input of cross-attention
+  void checkpoint_activations(bool on) { checkpoint_ = on; }  ///< FourM::checkpoint_activations
+
   /// The batch with the layout of attention to a context of so many rows per sample.
   DecoderBatch prepare(DecoderBatch batch, const std::vector<int64_t>& context_lengths) const;
   /// A batch that is not prepared is prepared and copied to the model's device.
@@ -51,6 +53,7 @@ class Decoder {
   std::vector<DecoderBlock> blocks_;
   LayerNorm norm_;
   Tensor mask_token_;  // [1, 1, D]
+  bool checkpoint_ = false;
 };
 
 }  // namespace fourm

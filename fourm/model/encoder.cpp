@@ -2,6 +2,7 @@
 
 #include "fourm/core/error.h"
 #include "fourm/core/strings.h"
+#include "fourm/nn/checkpoint.h"
 
 namespace fourm {
 namespace {
@@ -122,7 +123,9 @@ Encoded Encoder::operator()(const EncoderBatch& packed) const {
   for (const auto& [begin, end, lengths] : grouped(result.lengths, together)) {
     const auto layout = split ? AttentionLayout::within(lengths) : *batch.within;
     Tensor x = result.tokens.slice(0, begin, end) + result.positions.slice(0, begin, end);  // [N, D]
-    for (const auto& block : blocks_) x = block(x, layout);
+    for (const auto& block : blocks_)
+      x = checkpoint_ ? checkpoint([&block, layout](const auto& in) { return block(in[0], layout); }, {x})
+                      : block(x, layout);
     outs.push_back(norm_(x));
   }
   result.out = concatenated(outs);

@@ -41,6 +41,8 @@ class Encoder {
   int64_t width() const { return norm_.weight.size(0); }                 ///< D
   int64_t register_tokens() const { return register_tokens_.defined() ? register_tokens_.size(1) : 0; }
 
+  void checkpoint_activations(bool on) { checkpoint_ = on; }  ///< FourM::checkpoint_activations
+
   /// The batch with the rows of the register tokens and the layout of attention.
   EncoderBatch prepare(EncoderBatch batch) const;
   /// A batch that is not prepared is prepared and copied to the model's device.
@@ -51,6 +53,7 @@ class Encoder {
   Tensor register_tokens_;  // [1, R, D]; undefined when there are none
   std::vector<EncoderBlock> blocks_;
   LayerNorm norm_;
+  bool checkpoint_ = false;
 };
 
 }  // namespace fourm

@@ -1,12 +1,14 @@
 #include "fourm/model/fourm.h"
 
+#include "fourm/model/cross_entropy.h"
+
 namespace fourm {
 namespace {
 
-// Of the mean loss of a modality with these logits [target tokens, vocabulary].
-double weight_of(LossKind kind, const Tensor& logits) {
-  if (kind == LossKind::kToken) return static_cast<double>(logits.size(0));
-  if (kind == LossKind::kTokenByVocab) return static_cast<double>(logits.numel());
+// Of the mean loss of a modality with so many target tokens.
+double weight_of(LossKind kind, int64_t targets, int64_t vocabulary) {
+  if (kind == LossKind::kToken) return static_cast<double>(targets);
+  if (kind == LossKind::kTokenByVocab) return static_cast<double>(targets * vocabulary);
   return 1;
 }
 
@@ -28,10 +30,9 @@ Loss FourM::loss(const Batch& packed, LossKind kind) const {
   std::vector<Tensor> losses;
   std::vector<double> weights;
   for (const auto& group : batch.targets.groups) {
-    Tensor logits = decoder.logits(group.modality, out.index_select(0, group.rows));
-    if (logits.scalar_type() == at::kBFloat16) logits = logits.to(at::kFloat);
-    losses.push_back(at::cross_entropy_loss(logits, group.targets));
-    weights.push_back(weight_of(kind, logits));
+    const Linear& head = decoder.embedding(group.modality).to_logits;
+    losses.push_back(cross_entropy(head, out.index_select(0, group.rows), group.targets));
+    weights.push_back(weight_of(kind, group.targets.size(0), head.weight.size(0)));
     result.parts[group.modality] = {losses.back().detach(), group.targets.size(0)};
   }
   for (const auto& item : decoder.embeddings()) result.parts.try_emplace(item.first, Loss::Part{at::zeros({}), 0});

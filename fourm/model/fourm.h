@@ -34,6 +34,9 @@ class FourM {
 
   Loss loss(const Batch& batch, LossKind kind = LossKind::kModality) const;
 
+  /// Whether training computes the activations inside blocks again instead of keeping them (nn/checkpoint.h).
+  void checkpoint_activations(bool on) { encoder.checkpoint_activations(on), decoder.checkpoint_activations(on); }
+
   const ModelConfig& config() const { return config_; }
   const ModalityTable& table() const { return table_; }
   /// With the model's image and patch size filled in.

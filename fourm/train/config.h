@@ -27,7 +27,7 @@ struct TrainingConfig {
   ScheduleConfig schedule;
   OptimizerConfig optimizer;
   double ema_decay = 0;
-  bool skip_non_finite = false;
+  bool skip_non_finite = false, checkpoint_activations = false;
   int64_t log_every = 20, evaluate_every = 500, checkpoint_every = 500, keep_checkpoints = 2, threads = 0;
 
   template <class Visitor>
@@ -46,6 +46,10 @@ struct TrainingConfig {
       "keep an average of weights and codebooks, which is evaluated and saved as the model; 0 = none", Range{0, 1});
     v("skip_non_finite", skip_non_finite,
       "a step whose loss or gradient is not finite changes no weights, and the run goes on; false: it is an error",
+      KeyRole::kChangeable);
+    v("checkpoint_activations", checkpoint_activations,
+      "compute the activations inside Transformer blocks again in the backward pass instead of keeping them: a tenth of "
+      "their memory for a third more time; for pre-training",
       KeyRole::kChangeable);
     v("log_every", log_every, "steps between records of the training loss", KeyRole::kChangeable, at_least(1));
     v("evaluate_every", evaluate_every, "steps between evaluations; 0 = only at the end", KeyRole::kChangeable,

@@ -165,6 +165,7 @@ class Pretraining : public Objective {
         model_(start_model(config, table_)),
         batches_([this](int64_t index) { return draw_batch(index); }, kBatchesAhead) {
     model_.parameters().make_trainable(config.learn);
+    model_.checkpoint_activations(config.training.checkpoint_activations);
     note("training on ", counted(reader_.size(), "sample"), "; ", counted(model_.parameters().count(), "parameter"),
          ", ", model_.parameters().learning(), " of them learn");
   }
