@@ -4,6 +4,7 @@
 #include <numeric>
 
 #include "cli/bundled.h"
+#include "cli/config_options.h"
 #include "cli/outputs.h"
 #include "cli/training.h"
 #include "cli/usage.h"
@@ -24,11 +25,12 @@ struct Options {
   std::vector<std::string> texts;
   int64_t top = 5;
   bool json = false;
+  ComputeConfig compute;
 };
 
 void features(const Options& options) {
   check_writable_folder(options.out);
-  const ImageText model = ImageText::open(options.model);
+  const ImageText model = ImageText::open(options.model, options.compute);
   const auto files = list_images(options.in);
   const auto outputs = outputs_of(files, {options.in}, options.out, ".npy");
   each_image_batch(files, "features", [&](const std::vector<StoredImage>& images, size_t first) {
@@ -38,7 +40,7 @@ void features(const Options& options) {
 }
 
 void score(const Options& options) {
-  const ImageText model = ImageText::open(options.model);
+  const ImageText model = ImageText::open(options.model, options.compute);
   const Embedding image = model.embed(std::vector<StoredImage>{read_stored_image({}, options.image)})[0];
   std::vector<double> cosines, shares;
   for (const auto& text : model.embed(options.texts)) cosines.push_back(similarity(image, text));
@@ -57,7 +59,7 @@ void score(const Options& options) {
 
 void search(const Options& options) {
   if (options.top < 1) throw UsageError("--top should be at least 1");
-  const ImageText model = ImageText::open(options.model);
+  const ImageText model = ImageText::open(options.model, options.compute);
   const auto files = list_images(options.in);
   const Embedding text = model.embed(std::vector<std::string>{options.text})[0];
   std::vector<std::pair<double, size_t>> found;  // minus the cosine, file
@@ -92,6 +94,7 @@ void add_clip(CLI::App& program) {
     sub->add_option("--model", options->model, "folder with config.json, model.safetensors and tokenizer.json")
         ->transform(model_path())
         ->required();
+    add_config_options(*sub, options->compute, "", "Engine");
     return sub;
   };
   auto* features_verb = with_model("features", "images to feature maps: .npy [width, rows, columns] of float16");

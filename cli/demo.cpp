@@ -16,6 +16,7 @@ void add_demo(CLI::App& program) {
   struct Options {
     std::string model, out = "out/demo";
     DemoOptions demo;
+    ComputeConfig compute;
     bool json = false;
   };
   auto o = std::make_shared<Options>();
@@ -32,6 +33,7 @@ void add_demo(CLI::App& program) {
           "the old name of --generations")
       ->check(CLI::Range(0, 64))
       ->group("");
+  add_config_options(*verb, o->compute, "", "Engine");
   verb->add_option("--out", o->out, "folder for gallery.png and index.html")->capture_default_str();
   verb->add_flag("--json", o->json, "machine-readable");
   verb->footer("Examples:\n  fourm demo\n  fourm demo --image kitchen.jpg --out gallery");
@@ -40,7 +42,7 @@ void add_demo(CLI::App& program) {
     check_writable_folder(o->out);
     const fs::path model = o->model.empty() ? bundled_model() : fs::path(o->model);
     if (o->demo.image_text.empty()) o->demo.image_text = image_text_of(model).string();
-    write_gallery(o->out, demo(Pipeline::open({model, {}, text_tokenizer_for(model, ""), {}}), o->demo));
+    write_gallery(o->out, demo(Pipeline::open({model, {}, text_tokenizer_for(model, ""), {}}, o->compute), o->demo));
     const fs::path image = fs::path(o->out) / "gallery.png", page = fs::path(o->out) / "index.html";
     if (o->json)
       std::cout << json_text({{"image", image.string()}, {"page", page.string()}, {"seconds", watch.seconds()}})

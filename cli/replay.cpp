@@ -1,5 +1,6 @@
 #include <optional>
 
+#include "cli/config_options.h"
 #include "cli/text_tokenizer.h"
 #include "cli/verbs.h"
 #include "fourm/core/log.h"
@@ -11,6 +12,7 @@ namespace fourm {
 void add_replay(CLI::App& program) {
   struct Options {
     std::string folder, out, tokenizer;
+    ComputeConfig compute;
   };
   auto options = std::make_shared<Options>();
   auto* verb = program.add_subcommand("replay", "Run a parity case and write what it computes");
@@ -18,13 +20,15 @@ void add_replay(CLI::App& program) {
   verb->add_option("--out", options->out, "file to write: safetensors, JSON for text cases")->required();
   verb->add_option("--tokenizer", options->tokenizer,
                    "tokenizer.json for text cases that do not bring their own; default $FOURM_TOKENIZER");
+  add_config_options(*verb, options->compute, "", "Engine");
   verb->footer("Example:\n  fourm replay tests/fixtures/transformer/forward_21 --out results.safetensors");
   verb->callback([options] {
     check_writable_file(options->out);
     const fs::path tokenizer =
         options->tokenizer.empty() ? text_tokenizer_of_environment() : fs::path(options->tokenizer);
     const size_t count =
-        replay(options->folder, options->out, tokenizer.empty() ? std::nullopt : std::optional(tokenizer));
+        replay(options->folder, options->out, tokenizer.empty() ? std::nullopt : std::optional(tokenizer),
+               options->compute);
     note("wrote ", counted(static_cast<int64_t>(count), "result"), " to ", options->out);
   });
 }

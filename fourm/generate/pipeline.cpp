@@ -63,6 +63,7 @@ void check_conditions(const FourM& model, const Plan& plan, const std::vector<Ca
 }  // namespace
 
 struct Pipeline::State {
+  ComputeConfig compute;
   FourM model;
   std::shared_ptr<const DraftModel> draft;
   std::map<std::string, ImageTokenizer> tokenizers{};  // by modality
@@ -84,7 +85,9 @@ Pipeline Pipeline::open(const PipelineFiles& files, const ComputeConfig& config)
   ModalityTable table = ModalityTable::official();
   if (!files.modalities.empty()) table.extend(files.modalities);
   const ModelFiles model_files = open_model_files(files.model, std::move(table));
-  State state{.model = load_model(model_files, compute), .draft = draft_model(model_files, compute)};
+  State state{.compute = config,
+              .model = load_model(model_files, compute),
+              .draft = draft_model(model_files, compute)};
   const fs::path model = model_folder(files.model);
   const fs::path home = fs::is_directory(model, ignored) ? model : model.parent_path();
 
@@ -372,6 +375,8 @@ StoredImage Pipeline::image(const Canvas& canvas, const std::string& name, const
 Image Pipeline::show(const Canvas& canvas, const std::string& name, const DecodeOptions& decoding) const {
   return display(input_config(name), image(canvas, name, decoding));
 }
+
+const ComputeConfig& Pipeline::compute() const { return state_->compute; }
 
 Pipeline::Features Pipeline::features(const Canvas& canvas) const {
   const InferenceGuard inference;

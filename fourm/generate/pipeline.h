@@ -48,6 +48,7 @@ class Pipeline {
  public:
   static Pipeline open(const PipelineFiles& files, const ComputeConfig& config = {});
 
+  const ComputeConfig& compute() const;  ///< what it was opened with
   Modality modality(const std::string& name) const;
   std::vector<std::string> inputs() const;
   std::vector<std::string> outputs() const;

@@ -16,8 +16,9 @@ namespace {
 // what is wrong; empty when it is loaded.
 std::string load_cuda() {
   static const std::string problem = [] {
-    if (at::hasCUDA()) return std::string();
-    if (dlopen("libtorch_cuda.so", RTLD_NOW | RTLD_GLOBAL)) return std::string();
+    // float32 convolutions would round their inputs to TF32 by default; matrix multiplications do not.
+    at::globalContext().setAllowTF32CuDNN(false);
+    if (at::hasCUDA() || dlopen("libtorch_cuda.so", RTLD_NOW | RTLD_GLOBAL)) return std::string();
     const char* reason = dlerror();
     return std::string(reason ? reason : "unknown reason");
   }();

@@ -38,6 +38,7 @@ Json run_text_case(const fs::path& folder, const std::optional<fs::path>& tokeni
 
 /// Runs a case of any kind and writes its results to `out`: safetensors, or JSON for text cases. Returns the number of
 /// results. The kind is read from case.json: `runs` = generation, `num_encoder_tokens` = forward pass, else its `kind`.
-size_t replay(const fs::path& folder, const fs::path& out, const std::optional<fs::path>& tokenizer);
+size_t replay(const fs::path& folder, const fs::path& out, const std::optional<fs::path>& tokenizer,
+              const ComputeConfig& config = {});
 
 }  // namespace fourm
