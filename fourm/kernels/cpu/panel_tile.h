@@ -1,5 +1,5 @@
 // The inner kernels of matrix multiplication in float32 and int8. Each form defines how panels, copied rows and sums lie in
-// memory and how a tile is multiplied; nn/panel_matrix.cpp has the loops around it.
+// memory and how a tile is multiplied; kernels/cpu/panel_matrix.cpp has the loops around it.
 #pragma once
 
 #include <algorithm>
