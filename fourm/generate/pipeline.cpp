@@ -1,10 +1,12 @@
 #include "fourm/generate/pipeline.h"
 
 #include <algorithm>
+#include <atomic>
 
 #include "fourm/core/error.h"
 #include "fourm/core/json.h"
 #include "fourm/core/log.h"
+#include "fourm/core/parallel.h"
 #include "fourm/core/strings.h"
 #include "fourm/data/crop.h"
 #include "fourm/data/modality_file.h"
@@ -14,8 +16,8 @@
 #include "fourm/io/image_file.h"
 #include "fourm/io/model_folder.h"
 #include "fourm/io/npy.h"
+#include "fourm/kernels/compute.h"
 #include "fourm/modality/text_warnings.h"
-#include "fourm/kernels/cpu/packed_linear.h"
 #include "fourm/tokenizer/image_tokenizer.h"
 
 namespace fourm {
@@ -65,10 +67,43 @@ void check_conditions(const FourM& model, const Plan& plan, const std::vector<Ca
 struct Pipeline::State {
   ComputeConfig compute;
   FourM model;
+  std::vector<FourM> replicas;  // on further devices
   std::shared_ptr<const DraftModel> draft;
   std::map<std::string, ImageTokenizer> tokenizers{};  // by modality
   std::optional<WordPiece> words{};
   SequenceIds sequence_ids{};
+
+  // Generates on all devices: each has a part of the canvases. The first one reports its steps.
+  bool generate(const std::vector<Step>& steps, std::vector<Canvas>& canvases, const GenerateOptions& options) const {
+    const size_t devices = std::min(replicas.size() + 1, canvases.size());
+    if (devices <= 1) return fourm::generate(model, steps, canvases, options);
+    std::vector<std::vector<Canvas>> parts(devices);
+    const auto first = [&](size_t d) { return canvases.size() * d / devices; };
+    for (size_t d = 0; d < devices; ++d)
+      for (size_t i = first(d); i < first(d + 1); ++i) parts[d].push_back(std::move(canvases[i]));
+    std::atomic<bool> stopped = false;
+    const auto put_back = [&] {
+      for (size_t d = 0; d < devices; ++d) std::move(parts[d].begin(), parts[d].end(), canvases.begin() + first(d));
+    };
+    try {
+      parallel_for(
+          static_cast<int64_t>(devices),
+          [&](int64_t d) {
+            GenerateOptions own = options;
+            own.on_step = [&, d](const StepReport& report) {
+              if (d == 0 && options.on_step && !options.on_step(report)) stopped = true;
+              return !stopped;
+            };
+            fourm::generate(d == 0 ? model : replicas[d - 1], steps, parts[d], own);
+          },
+          static_cast<int>(devices));
+    } catch (...) {
+      put_back();
+      throw;
+    }
+    put_back();
+    return !stopped;
+  }
 
   const ImageTokenizer& tokenizer(const std::string& modality) const {
     const auto found = tokenizers.find(modality);
@@ -79,15 +114,17 @@ struct Pipeline::State {
 };
 
 Pipeline Pipeline::open(const PipelineFiles& files, const ComputeConfig& config) {
-  const Compute compute = compute_of(config);
+  const std::vector<Compute> computes = computes_of(config);
   warn_of_slow_precision("precision", config.precision, bf16_is_fast(config.device));
   std::error_code ignored;
   ModalityTable table = ModalityTable::official();
   if (!files.modalities.empty()) table.extend(files.modalities);
   const ModelFiles model_files = open_model_files(files.model, std::move(table));
   State state{.compute = config,
-              .model = load_model(model_files, compute),
-              .draft = draft_model(model_files, compute)};
+              .model = load_model(model_files, computes[0]),
+              .replicas = {},
+              .draft = draft_model(model_files, computes[0])};
+  for (size_t i = 1; i < computes.size(); ++i) state.replicas.push_back(load_model(model_files, computes[i]));
   const fs::path model = model_folder(files.model);
   const fs::path home = fs::is_directory(model, ignored) ? model : model.parent_path();
 
@@ -340,7 +377,7 @@ bool Pipeline::run(std::vector<Canvas>& canvases, Plan plan, const RunOptions& o
       for (size_t k = 0; k < group.size(); ++k) canvases[indices[k]] = std::move(group[k]);
     };
     try {
-      finished = finished && generate(state_->model, steps[at], group, generating);
+      finished = finished && state_->generate(steps[at], group, generating);
     } catch (...) {
       put_back();
       throw;

@@ -1,5 +1,7 @@
 #include "fourm/kernels/compute_config.h"
 
+#include <algorithm>
+
 #include "fourm/core/error.h"
 #include "fourm/core/log.h"
 #include "fourm/kernels/compute.h"
@@ -20,21 +22,34 @@ bool bf16_is_fast_on(at::Device device) {
 
 }  // namespace
 
-bool bf16_is_fast(const std::string& device) { return bf16_is_fast_on(parse_device(device)); }
+bool bf16_is_fast(const std::string& device) {
+  const std::vector<at::Device> devices = parse_devices(device);
+  return std::all_of(devices.begin(), devices.end(), bf16_is_fast_on);
+}
+
+std::vector<Compute> computes_of(const ComputeConfig& config) {
+  check_fields(config, "the engine");
+  std::vector<Compute> computes;
+  for (const at::Device device : parse_devices(config.device)) {
+    if (config.engine == "reference") {
+      check(config.precision == "f32" || config.precision == "auto", "the reference engine computes in f32 only");
+      computes.push_back(Compute::for_reference(device));
+      continue;
+    }
+    const bool automatic = config.precision == "auto";
+    const Precision precision = !automatic                ? parse_precision(config.precision)
+                                : bf16_is_fast_on(device) ? Precision::kBf16
+                                                          : Precision::kF32;
+    check_precision(precision, device);
+    computes.push_back(Compute::for_inference(precision, device));
+  }
+  return computes;
+}
 
 Compute compute_of(const ComputeConfig& config) {
-  check_fields(config, "the engine");
-  const at::Device device = parse_device(config.device);
-  if (config.engine == "reference") {
-    check(config.precision == "f32" || config.precision == "auto", "the reference engine computes in f32 only");
-    return Compute::for_reference(device);
-  }
-  const bool automatic = config.precision == "auto";
-  const Precision precision = !automatic               ? parse_precision(config.precision)
-                              : bf16_is_fast_on(device) ? Precision::kBf16
-                                                        : Precision::kF32;
-  check_precision(precision, device);
-  return Compute::for_inference(precision, device);
+  const std::vector<Compute> computes = computes_of(config);
+  check(computes.size() == 1, "device ", printable(config.device), ": only generate, eval and tokenize use several devices");
+  return computes[0];
 }
 
 void warn_of_slow_precision(const std::string& key, const std::string& precision, bool bf16_fast,

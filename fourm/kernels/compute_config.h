@@ -3,6 +3,7 @@
 #pragma once
 
 #include <string>
+#include <vector>
 
 #include "fourm/core/config.h"
 
@@ -19,12 +20,15 @@ struct ComputeConfig {
     v("precision", precision,
       "f32 (exact), bf16, f16 (GPU), int8 (CPU), or auto: bf16 where the device is fast at it, else f32",
       OneOf{{"f32", "bf16", "f16", "int8", "auto"}});
-    v("device", device, "cpu, cuda, cuda:N, or auto: a GPU where there is one");
+    v("device", device,
+      "cpu, cuda, cuda:N, or auto: a GPU where there is one; several GPUs: cuda:0,cuda:1 or cuda:all");
   }
 };
 
-/// Error on unknown names, a device that is not there and a precision that it does not have.
+/// Error on unknown names, a device that is not there and a precision that it does not have, and on several devices.
 Compute compute_of(const ComputeConfig& config);
+/// One for each device of the config.
+std::vector<Compute> computes_of(const ComputeConfig& config);
 
 /// Whether matrix multiplication in bfloat16 is faster than in float32 on the device of this name.
 bool bf16_is_fast(const std::string& device = "cpu");

@@ -4,6 +4,7 @@
 #include <ATen/detail/CUDAHooksInterface.h>
 #include <dlfcn.h>
 
+#include <algorithm>
 #include <charconv>
 
 #include "fourm/core/error.h"
@@ -47,6 +48,22 @@ at::Device parse_device(const std::string& name) {
         ": no GPU was found; it needs an NVIDIA driver, and CUDA_VISIBLE_DEVICES must not hide every GPU");
   check(index < count, "device ", name, ": there ", count == 1 ? "is one GPU, cuda:0" : concat("are ", count, " GPUs, cuda:0 to cuda:", count - 1));
   return at::Device(at::kCUDA, static_cast<at::DeviceIndex>(index));
+}
+
+std::vector<at::Device> parse_devices(const std::string& names) {
+  std::vector<at::Device> devices;
+  if (names == "cuda:all") {
+    devices.push_back(parse_device("cuda"));  // an Error when there is none
+    for (int64_t i = 1; i < gpu_count(); ++i) devices.emplace_back(at::kCUDA, static_cast<at::DeviceIndex>(i));
+    return devices;
+  }
+  for (const auto& name : split(names, ',')) {
+    const at::Device device = parse_device(name);
+    check(std::find(devices.begin(), devices.end(), device) == devices.end(), "device ", device_name(device),
+          " is named twice in ", printable(names));
+    devices.push_back(device);
+  }
+  return devices;
 }
 
 std::string device_name(at::Device device) {

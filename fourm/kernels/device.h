@@ -13,6 +13,9 @@ namespace fourm {
 /// unknown, LibTorch has no CUDA library, there is no driver or no such GPU.
 at::Device parse_device(const std::string& name);
 
+/// Several devices: names separated by commas, or "cuda:all" for all GPUs. Error when one is named twice.
+std::vector<at::Device> parse_devices(const std::string& names);
+
 /// The device as parse_device() takes it: "cpu" or "cuda:N".
 std::string device_name(at::Device device);
 

@@ -3,6 +3,7 @@
 #include "fourm/core/parallel.h"
 #include "fourm/data/token_array.h"
 #include "fourm/io/weights.h"
+#include "fourm/kernels/compute.h"
 #include "fourm/modality/input_kind.h"
 #include "fourm/modality/modality_name.h"
 #include "fourm/tokenizer/image_batch.h"
@@ -13,6 +14,20 @@ namespace {
 
 // Pixels per batch: limits memory, and is large enough for efficient matrix multiplications.
 constexpr int64_t kBatchPixels = int64_t{1} << 20;
+
+// Calls body(tokenizer, begin, end) for batches of `step` of n items. The replicas take turns and run side by side.
+template <class Body>
+void for_batches(int64_t n, int64_t step, const std::vector<std::shared_ptr<const Tokenizer>>& replicas,
+                 const Body& body) {
+  const auto count = static_cast<int64_t>(replicas.size());
+  step = std::max<int64_t>(1, std::min(step, (n + count - 1) / count));
+  const auto run = [&](int64_t r) {
+    for (int64_t begin = r * step; begin < n; begin += count * step)
+      body(*replicas[r], begin, std::min(n, begin + step));
+  };
+  if (count == 1) return run(0);
+  parallel_for(count, run, static_cast<int>(count));
+}
 
 int64_t batch_of(int64_t pixels) { return std::max<int64_t>(1, kBatchPixels / std::max<int64_t>(1, pixels)); }
 
@@ -72,17 +87,22 @@ std::vector<StoredImage> stored_images(const InputConfig& config, const Tensor& 
 
 ImageTokenizer ImageTokenizer::open(const fs::path& path, const ComputeConfig& compute, const std::string& name) {
   const std::string in_path = name_in_path(path);
-  ImageTokenizer tokenizer(std::make_shared<const Tokenizer>(Tokenizer::open(path, compute_of(compute))),
-                           name.empty() ? in_path : name);
+  std::vector<std::shared_ptr<const Tokenizer>> replicas;
+  for (const Compute& one : computes_of(compute))
+    replicas.push_back(std::make_shared<const Tokenizer>(Tokenizer::open(path, one)));
+  ImageTokenizer tokenizer(std::move(replicas), name.empty() ? in_path : name);
   if (!size_in_name(name))
     if (const auto size = size_in_name(in_path)) tokenizer.image_size_ = *size;
   return tokenizer;
 }
 
 ImageTokenizer::ImageTokenizer(std::shared_ptr<const Tokenizer> tokenizer, const std::string& name)
-    : tokenizer_(std::move(tokenizer)),
-      input_(tokenizer_->config().image_input(name)),
-      image_size_(size_in_name(name).value_or(tokenizer_->config().image_size)) {}
+    : ImageTokenizer(std::vector{std::move(tokenizer)}, name) {}
+
+ImageTokenizer::ImageTokenizer(std::vector<std::shared_ptr<const Tokenizer>> replicas, const std::string& name)
+    : replicas_(std::move(replicas)),
+      input_(config().image_input(name)),
+      image_size_(size_in_name(name).value_or(config().image_size)) {}
 
 std::string name_in_path(const fs::path& path) {
   fs::path named = fs::absolute(path).lexically_normal();
@@ -96,27 +116,27 @@ std::string name_in_path(const fs::path& path) {
   return named.filename().string();
 }
 
-const TokenizerConfig& ImageTokenizer::config() const { return tokenizer_->config(); }
+const TokenizerConfig& ImageTokenizer::config() const { return replicas_.front()->config(); }
 
 std::vector<TokenMap> ImageTokenizer::encode(const std::vector<StoredImage>& images) const {
-  std::vector<TokenMap> maps;
+  std::vector<TokenMap> maps(images.size());
   const auto n = static_cast<int64_t>(images.size());
   const int64_t step = n ? batch_of(int64_t{width_of(images[0])} * height_of(images[0])) : 1;
-  for (int64_t begin = 0; begin < n; begin += step) {
+  for_batches(n, step, replicas_, [&](const Tokenizer& tokenizer, int64_t begin, int64_t end) {
     std::vector<const StoredImage*> part;
-    for (int64_t i = begin; i < std::min(n, begin + step); ++i) part.push_back(&images[i]);
-    Tensor tokens = tokenizer_->encode(image_batch(input_, part));
+    for (int64_t i = begin; i < end; ++i) part.push_back(&images[i]);
+    Tensor tokens = tokenizer.encode(image_batch(input_, part));
     if (tokens.dim() == 3) tokens = tokens.unsqueeze(1);
     tokens = tokens.to(at::kCPU).contiguous();
     const int64_t each = tokens[0].numel();
-    for (int64_t i = 0; i < tokens.size(0); ++i) {
-      const int64_t* first = tokens.data_ptr<int64_t>() + i * each;
-      maps.push_back({static_cast<int>(tokens.size(1)),
-                      static_cast<int>(tokens.size(2)),
-                      static_cast<int>(tokens.size(3)),
-                      {first, first + each}});
+    for (int64_t i = begin; i < end; ++i) {
+      const int64_t* first = tokens.data_ptr<int64_t>() + (i - begin) * each;
+      maps[i] = {static_cast<int>(tokens.size(1)),
+                 static_cast<int>(tokens.size(2)),
+                 static_cast<int>(tokens.size(3)),
+                 {first, first + each}};
     }
-  }
+  });
   return maps;
 }
 
@@ -151,12 +171,11 @@ NpyArray ImageTokenizer::token_file(const TokenMap& map) const {
 
 std::vector<StoredImage> ImageTokenizer::decode(const std::vector<TokenMap>& tokens,
                                                 const DecodeOptions& options) const {
-  std::vector<StoredImage> images;
+  std::vector<StoredImage> images(tokens.size());
   const auto n = static_cast<int64_t>(tokens.size());
   const int64_t patch = config().decoder_patch();
   const int64_t step = n ? batch_of(int64_t{tokens[0].height} * tokens[0].width * patch * patch) : 1;
-  for (int64_t begin = 0; begin < n; begin += step) {
-    const int64_t end = std::min(n, begin + step);
+  for_batches(n, step, replicas_, [&](const Tokenizer& tokenizer, int64_t begin, int64_t end) {
     const TokenMap& first = tokens[begin];
     Tensor batch = at::empty({end - begin, first.heads, first.height, first.width}, at::kLong);
     for (int64_t i = begin; i < end; ++i) {
@@ -168,9 +187,9 @@ std::vector<StoredImage> ImageTokenizer::decode(const std::vector<TokenMap>& tok
       std::copy(t.tokens.begin(), t.tokens.end(), batch[i - begin].data_ptr<int64_t>());
     }
     if (config().num_codebooks == 1) batch = batch.squeeze(1);
-    for (auto& image : stored_images(input_, tokenizer_->decode_tokens(batch, options)))
-      images.push_back(std::move(image));
-  }
+    auto decoded = stored_images(input_, tokenizer.decode_tokens(batch, options));
+    std::move(decoded.begin(), decoded.end(), images.begin() + begin);
+  });
   return images;
 }
 

@@ -29,6 +29,8 @@ class ImageTokenizer {
   /// (tok_depth@256), else of the name in the path, else of the config.
   static ImageTokenizer open(const fs::path& path, const ComputeConfig& compute = {}, const std::string& name = "");
   explicit ImageTokenizer(std::shared_ptr<const Tokenizer> tokenizer, const std::string& name = "");
+  /// The same tokenizer on several devices, which share the batches.
+  ImageTokenizer(std::vector<std::shared_ptr<const Tokenizer>> replicas, const std::string& name);
 
   const TokenizerConfig& config() const;
   const InputConfig& input() const { return input_; }
@@ -48,7 +50,7 @@ class ImageTokenizer {
   std::vector<StoredImage> decode(const std::vector<TokenMap>& tokens, const DecodeOptions& options = {}) const;
 
  private:
-  std::shared_ptr<const Tokenizer> tokenizer_;
+  std::vector<std::shared_ptr<const Tokenizer>> replicas_;
   InputConfig input_;
   int64_t image_size_;
 };
