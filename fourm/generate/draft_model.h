@@ -22,7 +22,8 @@ class DraftModel {
   Lazy<FourM> model_;
 };
 
-/// The draft model of a model that computes in float32 on the CPU; null for others and for the reference engine.
+/// The draft model of a model that is opened for inference in float32 on the CPU; null for others and for the reference
+/// engine.
 std::shared_ptr<const DraftModel> draft_model(const ModelFiles& files, const Compute& compute);
 
 }  // namespace fourm

@@ -15,7 +15,7 @@
 #include "fourm/io/image.h"
 #include "fourm/io/npy.h"
 #include "fourm/io/npz.h"
-#include "fourm/kernels/cpu/packed_linear.h"
+#include "fourm/kernels/compute_config.h"
 #include "tests/support/described_images.h"
 #include "tests/support/fixtures.h"
 #include "tests/support/small_model.h"
@@ -573,10 +573,11 @@ TEST_F(Program, BenchGivesOneRecordAWorkloadAndEngine) {
   for (std::string line; std::getline(lines, line);) {
     const Json record = parse_json(line, "stdout");
     found.push_back(record["workload"].get<std::string>() + " " + record["engine"].get<std::string>());
-    for (const char* key : {"median_s", "ready_s", "rss_gib", "peak_share"})
+    for (const char* key : {"median_s", "ready_s", "samples_per_s", "memory_gib", "peak_share"})
       EXPECT_GT(record[key].get<double>(), 0) << key;
     EXPECT_EQ(record["all"].size(), 1u);
     EXPECT_EQ(record["precision"], "f32");
+    EXPECT_EQ(record["device"], "cpu");
   }
   EXPECT_EQ(found, (std::vector<std::string>{"caption fast", "caption reference", "roar1 fast", "roar1 reference"}));
   expect_failure("bench paint --size Ti", "paint");

@@ -7,11 +7,13 @@
 #include "fourm/clip/contrast.h"
 #include "fourm/clip/image_text.h"
 #include "fourm/core/json.h"
+#include "fourm/kernels/precision_scope.h"
 #include "fourm/tokenizer/image_batch.h"
 #include "tests/support/compare.h"
 #include "tests/support/damage.h"
 #include "tests/support/described_images.h"
 #include "tests/support/temporary_folder.h"
+#include "tests/support/tensor_map.h"
 
 namespace fourm {
 namespace {
@@ -153,8 +155,8 @@ TEST_F(ClipModelTest, SavedAgainInAnyDtypeItLoads) {
     NamedTensors again;
     for (const auto& [name, value] : tensors) again.emplace_back(name, value.to(type));
     save_tensors(root / "again/model.safetensors", again);
-    for (const std::optional<Precision> pack : {std::optional<Precision>(), std::optional(Precision::kF32)}) {
-      const ClipModel opened = ClipModel::open(root / "again", pack);
+    for (const Compute& compute : {Compute{}, Compute::for_inference()}) {
+      const ClipModel opened = ClipModel::open(root / "again", compute);
       EXPECT_LE(test::largest_difference(opened.embed_texts({"a blue disc"}), model.embed_texts({"a blue disc"})),
                 0.02);
       EXPECT_LE(test::largest_difference(opened.embed_images(batch(2)), model.embed_images(batch(2))), 0.02);

@@ -4,10 +4,13 @@
 #include <algorithm>
 #include <cmath>
 #include <numeric>
+#include <utility>
 
 #include "fourm/core/error.h"
 #include "fourm/generate/sampler.h"
+#include "fourm/model/model_file.h"
 #include "tests/support/compare.h"
+#include "tests/support/temporary_folder.h"
 
 namespace fourm {
 namespace {
@@ -281,29 +284,31 @@ TEST_F(Generator, APlanLimitsTheTokensOfAText) {
   plan.targets.resize(1);
   plan.targets[0].modality = "words";
   plan.targets[0].temperature = 0;
-  const auto written = [&](int64_t tokens, const Canvas& start, bool reference) {
+  const auto written = [&](const FourM& model, int64_t tokens, const Canvas& start) {
     plan.targets[0].tokens = tokens;
     std::vector<int64_t> ids;
     GenerateOptions options;
     options.sequence_ids = ids_;
-    options.reference = reference;
     options.on_step = [&](const StepReport& report) {
       ids = report.rows[0].tokens;
       return true;
     };
     std::vector<Canvas> canvases{start};
-    generate(model_, expand(plan, model_.modalities()), canvases, options);
+    generate(model, expand(plan, model.modalities()), canvases, options);
     return ids;
   };
   Canvas with_hole = canvas(1, 0.4f);
   with_hole.entries.pop_back();
   with_hole.add_text_with_holes("words", {20, ids_.start(), 25, ids_.eos}, 12, ids_);
+  const test::TemporaryFolder folder;
+  save_model(model_, folder.path());
+  const FourM reference = load_model(folder.path(), small_table(), Compute::for_reference());
   for (const Canvas& start : {canvas(1, 0.4f), with_hole})
-    for (const bool reference : {false, true}) {
-      const auto whole = written(0, start, reference);
+    for (const FourM* model : {&std::as_const(model_), &reference}) {
+      const auto whole = written(*model, 0, start);
       ASSERT_GT(whole.size(), 4u) << "the test needs a text that is longer than the limit";
-      EXPECT_EQ(written(5, start, reference), std::vector(whole.begin(), whole.begin() + 4));
-      EXPECT_EQ(written(12, start, reference),
+      EXPECT_EQ(written(*model, 5, start), std::vector(whole.begin(), whole.begin() + 4));
+      EXPECT_EQ(written(*model, 12, start),
                 std::vector(whole.begin(), whole.begin() + std::min<size_t>(whole.size(), 11)));
     }
 }

@@ -10,7 +10,7 @@
 #include "fourm/data/modality_file.h"
 #include "fourm/io/npy.h"
 #include "fourm/io/npz.h"
-#include "fourm/kernels/cpu/packed_linear.h"
+#include "fourm/kernels/compute_config.h"
 #include "tests/support/captured_log.h"
 #include "tests/support/small_model.h"
 
@@ -335,7 +335,7 @@ TEST_F(OtherModalities, TokensThatAreNoGridAndSeveralCodebooks) {
     Tokenizer::create(config, 5).save(folder);
     const Pipeline pipeline = Pipeline::open({.model = root_ / "other"});
     EXPECT_EQ(pipeline.image_size("tok_rgb"), 32);
-    const auto direct = ImageTokenizer::open(folder, Precision::kF32, "tok_rgb");
+    const auto direct = ImageTokenizer::open(folder, {}, "tok_rgb");
     const StoredImage square = centre_square(direct.input(), read_image(root_ / "a.png"), 32);
     const auto map = direct.encode({square})[0];
     EXPECT_EQ(given(pipeline, "tok_rgb", file("a.png")), map.tokens);

@@ -27,7 +27,7 @@ struct Opened {
   std::shared_ptr<const DraftModel> draft;  // null for other precisions than float32
 };
 
-// The same weights, plain and packed; the seed decides the options of the architecture too.
+// The same weights for both engines; the seed decides the options of the architecture too.
 Opened open_both(uint64_t seed, Precision precision, at::ScalarType stored = at::kFloat, uint64_t weights = 0) {
   Random random(seed, {1});
   ModelConfig c;
@@ -50,7 +50,8 @@ Opened open_both(uint64_t seed, Precision precision, at::ScalarType stored = at:
   const fs::path folder = fs::temp_directory_path() / concat("fourm_both_", ::getpid());
   save_model(model, folder, stored);
   const ModelFiles files = open_model_files(folder);
-  Opened opened{load_model(files), load_model(files, precision), draft_model(files, precision)};
+  const Compute fast = Compute::for_inference(precision);
+  Opened opened{load_model(files, Compute::for_reference()), load_model(files, fast), draft_model(files, fast)};
   fs::remove_all(folder);
   return opened;
 }
@@ -112,11 +113,10 @@ struct Result {
   std::vector<Tensor> scores;
 };
 
-Result run(const FourM& model, const Plan& plan, std::vector<Canvas> canvases, bool reference, const SequenceIds& ids,
+Result run(const FourM& model, const Plan& plan, std::vector<Canvas> canvases, const SequenceIds& ids,
            std::shared_ptr<const DraftModel> draft = nullptr) {
   Result result;
   GenerateOptions options;
-  options.reference = reference;
   options.filter = plan.filter();
   options.sequence_ids = ids;
   options.draft = std::move(draft);
@@ -137,8 +137,8 @@ TEST(Scores, FastAndReferenceGiveTheSameOnRandomPlans) {
     Random random(seed);
     const Plan plan = random_plan(random);
     const auto canvases = random_canvases(random, ids);
-    const Result plain = run(models.reference, plan, canvases, true, ids),
-                 fast = run(models.fast, plan, canvases, false, ids, models.draft);
+    const Result plain = run(models.reference, plan, canvases, ids),
+                 fast = run(models.fast, plan, canvases, ids, models.draft);
     ASSERT_EQ(plain.scores.size(), fast.scores.size());
     for (size_t i = 0; i < plain.scores.size(); ++i)
       EXPECT_LE(test::largest_difference(plain.scores[i], fast.scores[i]), 2e-4) << "step " << i;
@@ -164,9 +164,9 @@ TEST(Scores, SpeculativeDecodingChangesNoToken) {
     auto canvases = random_canvases(random, ids);
     canvases.resize(1 + seed % 2, canvases.front());  // of two sequences, the longer one is decoded alone at the end
     canvases.back().key = seed;
-    const Result expected = run(models.fast, plan, canvases, false, ids);
+    const Result expected = run(models.fast, plan, canvases, ids);
     for (const auto& draft : {models.draft, wrong_draft}) {
-      const Result speculative = run(models.fast, plan, canvases, false, ids, draft);
+      const Result speculative = run(models.fast, plan, canvases, ids, draft);
       ASSERT_EQ(speculative.scores.size(), expected.scores.size());
       for (size_t i = 0; i < expected.scores.size(); ++i)
         EXPECT_TRUE(speculative.scores[i].equal(expected.scores[i])) << "token " << i;
@@ -180,7 +180,7 @@ TEST(Scores, OnlyInferenceInFloat32HasADraftModel) {
   EXPECT_TRUE(open_both(1, Precision::kF32).draft);
   EXPECT_FALSE(open_both(1, Precision::kBf16).draft);
   EXPECT_FALSE(open_both(1, Precision::kInt8).draft);
-  EXPECT_FALSE(draft_model(ModelFiles(), std::nullopt));
+  EXPECT_FALSE(draft_model(ModelFiles(), Compute::for_reference()));
 }
 
 // Nearly all draft tokens are accepted, so few passes of the model generate a sequence.
@@ -245,26 +245,18 @@ TEST(Scores, NarrowPrecisionsStayNear) {
     const auto canvases = random_canvases(random, ids);
     Plan plan;
     plan.targets = {Target{.modality = "a", .scheme = "roar", .schedule = "linear"}};
-    const Tensor plain = run(models.reference, plan, canvases, true, ids).scores[0],
-                 fast = run(models.fast, plan, canvases, false, ids).scores[0];
+    const Tensor plain = run(models.reference, plan, canvases, ids).scores[0],
+                 fast = run(models.fast, plan, canvases, ids).scores[0];
     const double change = ((fast - plain).norm() / plain.norm()).item<double>();
     EXPECT_LE(change, 0.05) << precision_name(precision);
     EXPECT_GT(change, 0) << precision_name(precision) << " is not in use";
   }
 }
 
-TEST(Scores, EnginesAreNamedStrictly) {
-  EXPECT_FALSE(packing_of({"reference", "f32"}));
-  EXPECT_EQ(packing_of({"fast", "int8"}), Precision::kInt8);
-  EXPECT_TRUE(packing_of({"fast", "auto"}));
-  EXPECT_THROW(packing_of({"quick", "f32"}), Error);
-  EXPECT_THROW(packing_of({"fast", "f8"}), Error);
-  EXPECT_THROW(packing_of({"reference", "bf16"}), Error);
-}
-
 TEST(Scores, APackedModelCannotBeTrained) {
   auto models = open_both(1, Precision::kF32);
   EXPECT_THROW(models.fast.parameters().make_trainable(), Error);
+  EXPECT_THROW(models.reference.parameters().make_trainable(), Error);
 }
 
 }  // namespace

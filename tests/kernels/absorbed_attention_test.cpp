@@ -2,6 +2,7 @@
 #include "fourm/kernels/cpu/absorbed_attention.h"
 
 #include "fourm/core/error.h"
+#include "fourm/kernels/aten/attention.h"
 #include "tests/support/compare.h"
 
 namespace fourm {
@@ -26,7 +27,7 @@ struct Case {
 
   Tensor by_keys(const Tensor& keys_and_values) const {
     const auto parts = keys_and_values.view({-1, 2, kHeads, kHead}).unbind(1);
-    return attention_reference(q, parts[0], parts[1], layout).flatten(1);
+    return dense_attention(q, parts[0], parts[1], layout).flatten(1);
   }
 };
 
@@ -48,7 +49,7 @@ TEST(AbsorbedAttention, OneHeadIsAttentionToo) {
   const auto parts = keys.unbind(1);
   const Tensor found =
       AbsorbedAttention(kv, weight, bias, 1, {Precision::kF32, {}})(q, NormalizedContext(context, kEpsilon, across));
-  EXPECT_LE(test::largest_difference(found, attention_reference(q, parts[0], parts[1], across).flatten(1)), 2e-6);
+  EXPECT_LE(test::largest_difference(found, dense_attention(q, parts[0], parts[1], across).flatten(1)), 2e-6);
 }
 
 TEST(AbsorbedAttention, Int8LosesAboutAsMuchAsWithKeysAndValues) {

@@ -1,7 +1,7 @@
 // The product of training against LibTorch's: values and gradients.
 #include "fourm/kernels/cpu/differentiable_linear.h"
 
-#include "fourm/kernels/precision.h"
+#include "fourm/kernels/precision_scope.h"
 #include "tests/support/compare.h"
 
 namespace fourm {

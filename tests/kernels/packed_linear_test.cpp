@@ -1,7 +1,6 @@
 // Packed products against plain ones: every precision, every epilogue, stored types, rows on their own.
 #include "fourm/kernels/cpu/packed_linear.h"
 
-#include "fourm/nn/layers.h"
 #include "tests/support/compare.h"
 
 namespace fourm {
@@ -31,6 +30,7 @@ TEST(PackedLinear, EpiloguesEqualPlainProducts) {
     expect({Epilogue::kSilu, {}}, at::silu(y));
     expect({Epilogue::kGelu, {}}, at::gelu(y));
     expect({Epilogue::kResidual, other}, y + other);
+    EXPECT_TRUE(at::equal(packed(x, {Epilogue::kTanh, {}}), at::tanh(packed(x)))) << "it is not fused";
   }
 }
 

@@ -3,7 +3,7 @@
 #include <gtest/gtest.h>
 
 #include "fourm/core/error.h"
-#include "fourm/nn/parameters.h"
+#include "fourm/kernels/precision_scope.h"
 
 namespace fourm {
 namespace {
@@ -16,8 +16,10 @@ TEST(Precision, NarrowsProductsOnly) {
   {
     const PrecisionScope outer(Precision::kBf16);
     narrow = at::linear(x, w);
+    EXPECT_EQ(multiplication_type(x), at::kBFloat16);
     const PrecisionScope inner(Precision::kF32);
     EXPECT_TRUE(at::equal(at::linear(x, w), exact));
+    EXPECT_EQ(multiplication_type(x), at::kFloat);
   }
   EXPECT_EQ(narrow.scalar_type(), at::kBFloat16);
   EXPECT_LT((narrow.to(at::kFloat) - exact).abs().max().item<float>(), 0.02 * exact.abs().max().item<float>());
@@ -28,13 +30,12 @@ TEST(Precision, NarrowsProductsOnly) {
 }
 
 TEST(Precision, NamesAreChecked) {
-  EXPECT_EQ(parse_precision("f32"), Precision::kF32);
-  EXPECT_EQ(parse_precision("bf16"), Precision::kBf16);
+  for (const Precision precision : {Precision::kF32, Precision::kBf16, Precision::kF16, Precision::kInt8})
+    EXPECT_EQ(parse_precision(precision_name(precision)), precision);
   EXPECT_THROW(parse_precision("fp16"), Error);
-  EXPECT_EQ(parse_dtype("f32"), at::kFloat);
-  EXPECT_EQ(parse_dtype("f16"), at::kHalf);
-  EXPECT_EQ(parse_dtype("bf16"), at::kBFloat16);
-  EXPECT_THROW(parse_dtype("float"), Error);
+  EXPECT_EQ(parse_training_precision("f32"), Precision::kF32);
+  EXPECT_EQ(parse_training_precision("bf16"), Precision::kBf16);
+  for (const char* name : {"f16", "int8", "auto", ""}) EXPECT_THROW(parse_training_precision(name), Error) << name;
 }
 
 }  // namespace

@@ -2,6 +2,7 @@
 #include "fourm/model/model_file.h"
 #include "tests/support/compare.h"
 #include "tests/support/fixtures.h"
+#include "tests/support/tensor_map.h"
 
 namespace fourm {
 namespace {

@@ -7,6 +7,7 @@
 #include "fourm/core/json.h"
 #include "tests/support/compare.h"
 #include "tests/support/fixtures.h"
+#include "tests/support/tensor_map.h"
 
 namespace fourm {
 namespace {
@@ -21,7 +22,7 @@ double tolerance(const Json& noise, const std::string& name, const Tensor& wante
 }
 
 void expect_case(const std::string& name, const std::string& file, const std::string& prefix,
-                 const EngineConfig& engine) {
+                 const ComputeConfig& engine) {
   const fs::path folder = test::fixture_root() / "transformer" / name;
   FOURM_NEEDS(folder / file);
   const Json info = read_json(folder / "case.json");

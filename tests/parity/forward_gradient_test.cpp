@@ -5,6 +5,7 @@
 #include "fourm/parity/cases.h"
 #include "tests/support/compare.h"
 #include "tests/support/fixtures.h"
+#include "tests/support/tensor_map.h"
 
 namespace fourm {
 namespace {

@@ -4,6 +4,7 @@
 #include "fourm/core/json.h"
 #include "tests/support/compare.h"
 #include "tests/support/fixtures.h"
+#include "tests/support/tensor_map.h"
 
 namespace fourm {
 namespace {
@@ -32,7 +33,7 @@ void expect_texts(const Tensor& found, const Tensor& expected, int64_t stop) {
     }
 }
 
-void expect_gated_runs(const EngineConfig& engine) {
+void expect_gated_runs(const ComputeConfig& engine) {
   const fs::path folder = test::fixture_root() / "transformer" / "generate_greedy_7";
   FOURM_NEEDS(folder / "expected.safetensors");
   FOURM_NEEDS(folder.parent_path() / "forward_7" / "model.safetensors");

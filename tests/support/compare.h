@@ -1,27 +1,14 @@
-// Computed tensors against expected ones, name by name.
+// Computed tensors against expected ones.
 #pragma once
 
 #include <gtest/gtest.h>
 
-#include <functional>
-#include <map>
+#include <cmath>
 #include <string>
 
 #include "fourm/core/tensor.h"
-#include "fourm/nn/parameters.h"
 
 namespace fourm::test {
-
-using TensorMap = std::map<std::string, Tensor>;
-
-inline TensorMap to_map(const NamedTensors& tensors) { return {tensors.begin(), tensors.end()}; }
-
-inline TensorMap read_all(const fs::path& path) {
-  TensorMap tensors;
-  const auto file = SafetensorsFile::open(path);
-  for (const auto& t : file.tensors()) tensors[t.name] = view_of(file, t).clone();
-  return tensors;
-}
 
 /// float32 numbers from -1 to 1 that a faster or slower sine passes through.
 inline Tensor wave(at::IntArrayRef shape, double pace) {

@@ -60,7 +60,7 @@ TEST(ImageTokenizer, TheImageSizeIsThatOfTheNameThenOfThePath) {
   fs::remove_all(root);
   const auto size = [&](const char* folder, const std::string& name) {
     Tokenizer::create(test::small_image_tokenizer(), 1).save(root / folder);
-    return ImageTokenizer::open(root / folder, Precision::kF32, name).image_size();
+    return ImageTokenizer::open(root / folder, {}, name).image_size();
   };
   EXPECT_EQ(size("tok_rgb@64", "rgb"), 64);
   EXPECT_EQ(size("tok_rgb@64", ""), 64);

@@ -7,6 +7,7 @@
 #include "fourm/tokenizer/vqvae.h"
 #include "tests/support/compare.h"
 #include "tests/support/fixtures.h"
+#include "tests/support/tensor_map.h"
 
 namespace fourm {
 namespace {
@@ -80,7 +81,7 @@ TEST(Tokenizer, SavedAgainInAnyDtypeItLoads) {
       if (type == at::kDouble) {
         EXPECT_TRUE(tokens.equal(original.encode(x))) << name;
       }
-      EXPECT_TRUE(Tokenizer::open(folder, Precision::kF32).encode(x).equal(tokens)) << name << " " << type;
+      EXPECT_TRUE(Tokenizer::open(folder, Compute::for_inference()).encode(x).equal(tokens)) << name << " " << type;
       EXPECT_TRUE(Tokenizer::open(folder / "model.safetensors").encode(x).equal(tokens)) << name << " " << type;
     }
     const size_t half = tensors.size() / 2;
@@ -109,18 +110,20 @@ TEST(Tokenizer, HalfPrecisionFilesHaveTheSameTokensWithPackedWeights) {
     write_json(folder / name / "config.json", config_json(Tokenizer::open(given).config()));
     save_parameters(folder / name / "model.safetensors", Tokenizer::open(given).parameters(), at::kHalf);
     const Tensor x = read_tensor(SafetensorsFile::open(given / "inputs.safetensors"), "x");
-    const Tokenizer plain = Tokenizer::open(folder / name), packed = Tokenizer::open(folder / name, Precision::kF32);
+    const Tokenizer plain = Tokenizer::open(folder / name),
+                    packed = Tokenizer::open(folder / name, Compute::for_inference()),
+                    narrow = Tokenizer::open(folder / name, Compute::for_inference(Precision::kBf16));
     const Tensor tokens = plain.encode(x);
     EXPECT_TRUE(at::equal(packed.encode(x), tokens)) << name;
     const Tensor wanted = plain.decode_tokens(tokens);
     EXPECT_LE((packed.decode_tokens(tokens) - wanted).abs().max().item<double>(),
               1e-4 * wanted.abs().max().item<double>())
         << name;
-    const Tensor narrow = Tokenizer::open(folder / name, Precision::kBf16).decode_tokens(tokens);
-    EXPECT_EQ(narrow.scalar_type(), at::kFloat);
+    const Tensor rounded = narrow.decode_tokens(tokens);
+    EXPECT_EQ(rounded.scalar_type(), at::kFloat);
     // Some hundredths on average; random diffusion decoders add up what each step rounds.
-    EXPECT_LE((narrow - wanted).abs().mean().item<double>(), 0.1 * wanted.abs().mean().item<double>()) << name;
-    EXPECT_EQ(Tokenizer::open(folder / name, Precision::kBf16).encode(x).sizes(), tokens.sizes()) << name;
+    EXPECT_LE((rounded - wanted).abs().mean().item<double>(), 0.1 * wanted.abs().mean().item<double>()) << name;
+    EXPECT_EQ(narrow.encode(x).sizes(), tokens.sizes()) << name;
   }
 }
 

@@ -3,6 +3,7 @@
 #include <gtest/gtest.h>
 
 #include <cmath>
+#include <limits>
 
 #include "fourm/core/error.h"
 #include "fourm/core/strings.h"
@@ -10,6 +11,7 @@
 #include "tests/support/captured_log.h"
 #include "tests/support/compare.h"
 #include "tests/support/temporary_folder.h"
+#include "tests/support/tensor_map.h"
 
 namespace fourm {
 namespace {
@@ -38,12 +40,12 @@ TEST(Optimizer, MatchesAdamWByHand) {
     // Gradients 8 t (1, 2, 2): length 24 t, clipped to 4.
     const double lr = 0.1 / t;
     (8.0 * t * (w[0] + 2 * w[1] + 2 * b[0])).backward();
-    const double norm = optimizer.gradient_norm();
-    EXPECT_NEAR(norm, 24.0 * t, 1e-12);
+    const Tensor norm = optimizer.gradient_norm();
+    EXPECT_NEAR(norm.item<double>(), 24.0 * t, 1e-12);
     optimizer.step(lr, norm);
     optimizer.clear_gradients();
     for (int i = 0; i < 3; ++i) {
-      const double g = 8.0 * t * (i ? 2 : 1) / static_cast<float>(norm / 4);
+      const double g = 8.0 * t * (i ? 2 : 1) / static_cast<float>(norm.item<double>() / 4);
       if (i < 2) value[i] -= lr * 0.05 * value[i];
       mean[i] = 0.9 * mean[i] + 0.1 * g;
       square[i] = 0.95 * square[i] + 0.05 * g * g;
@@ -73,15 +75,36 @@ TEST(Optimizer, TenStepsEqualThoseOfPyTorch) {
     for (const auto& entry : parameters.entries())
       if (const auto gradient = expected.find(concat("gradient.", step, ".", entry.name)); gradient != expected.end())
         Tensor(entry.value).mutable_grad() = gradient->second.clone();
-    const double rate = schedule(step), norm = optimizer.gradient_norm();
+    const double rate = schedule(step);
+    const Tensor norm = optimizer.gradient_norm();
     EXPECT_NEAR(rate, expected.at("rates")[step].item<double>(), 1e-15) << step;
-    EXPECT_NEAR(norm, expected.at("norms")[step].item<double>(), 1e-6) << step;
+    EXPECT_NEAR(norm.item<double>(), expected.at("norms")[step].item<double>(), 1e-6) << step;
     optimizer.step(rate, norm);
     optimizer.clear_gradients();
     for (const auto& entry : parameters.entries())
       test::expect_close(concat(entry.name, " after step ", step), entry.value.detach(),
                          expected.at(concat("value.", step, ".", entry.name)), 1e-6);
   }
+}
+
+TEST(Optimizer, AStepWhoseGradientIsNotFiniteChangesNothing) {
+  SeedSource source(7);
+  Parameters parameters;
+  const Tensor w = Scope(parameters, source).parameter("w", {3}, Init::normal(1));
+  parameters.make_trainable();
+  AdamW optimizer(parameters, {.weight_decay = 0.1, .clip_norm = 1});
+  const auto step = [&](double gradient) {
+    w.mutable_grad() = at::full({3}, gradient);
+    optimizer.step(0.1, optimizer.gradient_norm());
+    return w.detach().clone();
+  };
+  const Tensor before = step(0.5);
+  std::map<std::string, Tensor> state;
+  for (const auto& [name, value] : optimizer.state()) state[name] = value.clone();
+  for (const double gradient : {std::nan(""), std::numeric_limits<double>::infinity()})
+    EXPECT_TRUE(at::equal(step(gradient), before)) << gradient;
+  for (const auto& [name, value] : optimizer.state()) EXPECT_TRUE(at::equal(value, state.at(name))) << name;
+  EXPECT_FALSE(at::equal(step(0.5), before));
 }
 
 TEST(Optimizer, AverageIsExponential) {

@@ -52,6 +52,7 @@ struct AttentionPlan {
   };
   std::vector<Call> calls;
   Tensor order;  // where each query's result is among those of all calls; undefined: in order
+  int64_t queries = 0, keys = 0;  // rows that it was made for
   // One call of equally long runs: as many of them, the rows of each.
   int64_t runs = 0, run_q = 0, run_k = 0;
 };
@@ -79,6 +80,7 @@ int64_t equal_length(const std::vector<int32_t>& ends) {
 
 AttentionPlan plan_of(const AttentionLayout& layout, int64_t queries, int64_t keys) {
   AttentionPlan plan;
+  plan.queries = queries, plan.keys = keys;
   const std::vector<AttentionCall> calls = attention_calls(layout);
   std::vector<int64_t> order(static_cast<size_t>(queries), -1);
   int64_t next = 0;
@@ -165,7 +167,7 @@ Tensor aten_attention(const Tensor& queries, const Tensor& keys, const Tensor& v
             keys.sizes() == values.sizes(),
         "[attention] q ", queries.sizes(), ", k ", keys.sizes(), ", v ", values.sizes(), " do not fit");
   const Tensor q = as_type(queries, type), k = as_type(keys, type), v = as_type(values, type);
-  if (!layout.plan) {
+  if (!layout.plan || layout.plan->queries != q.size(0) || layout.plan->keys != k.size(0)) {
     AttentionLayout planned = layout;
     std::vector<Tensor*> uploads;
     plan_attention(planned, q.size(0), k.size(0), uploads);
