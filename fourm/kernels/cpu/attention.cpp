@@ -42,7 +42,7 @@ void for_each_head(const AttentionLayout& layout, int64_t heads, int64_t width, 
 
 HeadShape head_shape(const AttentionLayout& layout, const AttentionLayout::Segment& s, int64_t width) {
   return {s.q_end - s.q_begin, s.k_end - s.k_begin, width,
-          layout.visible.empty() ? nullptr : &layout.visible[s.q_begin]};
+          layout.visible.empty() ? nullptr : layout.visible.data() + s.q_begin};
 }
 
 template <class T>
