@@ -53,6 +53,8 @@ void refuse_infinite_numbers(CLI::App& verb) {
 
 int failed(int code, std::string message) {
   message.resize(std::min(message.find('\n'), message.size()));
+  if (message.find("CUDA out of memory") != std::string::npos)
+    message += " Use smaller batches or samples, bf16, or in training checkpoint_activations=true.";
   std::fprintf(stderr, "fourm: %s\n", message.c_str());
   return code;
 }
