@@ -5,6 +5,7 @@
 #include "fourm/core/error.h"
 #include "fourm/core/log.h"
 #include "fourm/kernels/compute.h"
+#include "fourm/core/strings.h"
 #include "fourm/kernels/cpu/onednn.h"
 #include "fourm/kernels/device.h"
 
