@@ -24,7 +24,6 @@ void add_bench(CLI::App& program) {
   auto* model = verb->get_option("--model")->transform(model_path());
   verb->get_option("--size")->excludes(model);
   verb->get_option("--engine")->delimiter(',')->allow_extra_args(false);
-  verb->get_option("--repeats")->check(CLI::Range(1, 1000));
   verb->add_option("--threads", o->threads, "0 = all processors")->check(CLI::Range(0, 4096))->capture_default_str();
   verb->add_flag("--json", o->json, "one JSON line a workload and engine");
   verb->footer(

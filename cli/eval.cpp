@@ -24,7 +24,6 @@ void add_eval(CLI::App& program) {
   add_config_options(*verb, o->evaluate);
   verb->get_option("--data")->required();
   verb->get_option("--inputs")->delimiter(',');
-  verb->get_option("--count")->check(CLI::Range(2, 1000000));
   verb->add_option("--tokenizers", o->tokenizers, "tokenizer folders; default MODEL/tokenizers");
   verb->add_option("--text-tokenizer", o->text_tokenizer,
                    "tokenizer.json; default MODEL/tokenizer.json, then $FOURM_TOKENIZER");

@@ -16,8 +16,8 @@ struct DemoOptions {
   template <class Visitor>
   void fields(Visitor& v) {
     v("images", images, "your own images as further inputs (the bundled model knows rendered rooms only)");
-    v("rooms", rooms, "rooms of the validation split as inputs");
-    v("generations", generations, "rooms to generate from their caption, boxes and depth map");
+    v("rooms", rooms, "rooms of the validation split as inputs", Range{0, 64});
+    v("generations", generations, "rooms to generate from their caption, boxes and depth map", Range{0, 64});
     v("seed", seed, "other rooms and other samples");
     v("image_text", image_text, "image-text model that computes the true features; default MODEL/clip");
   }

@@ -62,7 +62,7 @@ class Evaluation {
                           : "the data set has no dataset.yaml with semseg_classes, the names of its labels"});
     if (!image_text_)
       list.push_back({"rgb: caption outranks others, cosine to caption",
-                      "there is no image-text model; give one with --image-text"});
+                      "there is no image-text model; name one"});
     else if (!has_captions())
       list.push_back(
           {"rgb: caption outranks others, cosine to caption", "not every sample has a caption that the model knows"});

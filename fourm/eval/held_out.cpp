@@ -28,9 +28,9 @@ bool is_map(const std::string& subject) {
 std::string lacking(const Pipeline& pipeline, const std::string& modality) {
   switch (pipeline.modality(modality).kind) {
     case ModalityKind::kTokens:
-      return pipeline.has_tokenizer(modality) ? "" : "it has no tokenizer; give a folder of them with --tokenizers";
+      return pipeline.has_tokenizer(modality) ? "" : "it has no tokenizer; name a folder that holds one";
     case ModalityKind::kSequence:
-      return pipeline.has_text_tokenizer() ? "" : "there is no text tokenizer; give one with --text-tokenizer";
+      return pipeline.has_text_tokenizer() ? "" : "there is no text tokenizer; name one";
     default: return "";
   }
 }

@@ -108,7 +108,7 @@ struct Pipeline::State {
   const ImageTokenizer& tokenizer(const std::string& modality) const {
     const auto found = tokenizers.find(modality);
     check(found != tokenizers.end(), "there is no tokenizer for ", printable(modality),
-          "; give a folder with --tokenizers, or use .npy tokens");
+          "; name a folder of tokenizers that holds one, or use .npy tokens");
     return found->second;
   }
 };
@@ -168,7 +168,7 @@ bool Pipeline::has_text_tokenizer() const { return state_->words.has_value(); }
 
 const WordPiece& Pipeline::text_tokenizer() const {
   check(state_->words.has_value(),
-        "text needs a tokenizer: put tokenizer.json into the model folder, or give --text-tokenizer FILE");
+        "text needs a text tokenizer: put tokenizer.json into the model folder, or name the file");
   return *state_->words;
 }
 

@@ -210,7 +210,7 @@ std::string inspect_text(const Json& report, bool all_tensors) {
     for (const auto& t : tensors) {
       if (!all_tensors && report.contains("config")) break;
       if (!all_tensors && ++shown > 40) {
-        out << "  ... (--tensors lists all)\n";
+        out << "  ... (" << tensors.size() - 40 << " more)\n";
         break;
       }
       out << "  " << printable(t["name"].get<std::string>(), 200) << "  " << t["dtype"].get<std::string>() << " "

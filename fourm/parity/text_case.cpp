@@ -152,7 +152,7 @@ fs::path find_tokenizer(const fs::path& folder, const std::string& name, const s
         "/case.json: 'tokenizer' must be a file name, found ", printable(name));
   if (fs::exists(folder / name)) return folder / name;
   check(given.has_value(), folder.string(), ": the tokenizer ", printable(name),
-        " is not there; give its place with --tokenizer or $FOURM_TOKENIZER");
+        " is not there; name the file of the text tokenizer");
   note("text tokenizer: ", given->string());
   return *given;
 }

@@ -72,7 +72,7 @@ void check_folder(const fs::path& out, const fs::path& unfinished, const std::st
   if (!fs::exists(record)) {
     for (const char* folder : {"rgb", "depth", "normal", "semseg", "instance", "det", "caption", "scene"})
       check(!fs::exists(out / folder) || fs::is_empty(out / folder), (out / folder).string(),
-            ": holds files already, and no dataset.yaml says of which settings; give another --out");
+            ": holds files already, and no dataset.yaml says of which settings; choose another folder");
     return;
   }
   const YAML::Node before = read_yaml(record), now = parse_yaml(settings, "the settings");
@@ -82,10 +82,10 @@ void check_folder(const fs::path& out, const fs::path& unfinished, const std::st
   for (const char* key : {"name", "seed", "split", "furniture", "size", "shard_size"}) {
     if (key == std::string("shard_size") && !before[key]) continue;  // of an older version
     check(text(before[key]) == text(now[key]), record.string(), ": the samples there have the ", key, " ",
-          printable(text(before[key])), ", not ", text(now[key]), "; remove the folder or give another --out");
+          printable(text(before[key])), ", not ", text(now[key]), "; remove the folder or choose another one");
   }
   check(before["count"].as<int64_t>(0) <= count, record.string(), ": ", text(before["count"]),
-        " samples are there, more than ", count, "; remove the folder or give another --out");
+        " samples are there, more than ", count, "; remove the folder or choose another one");
 }
 
 std::string credits(const Catalogue& catalogue, const std::set<size_t>& used) {
