@@ -4,6 +4,7 @@
 #include <functional>
 
 #include "fourm/bench/record.h"
+#include "fourm/core/config.h"
 
 namespace fourm {
 
