@@ -2,17 +2,17 @@
 #include "fourm/eval/agreement.h"
 
 #include <gtest/gtest.h>
-#include <unistd.h>
-
 #include "fourm/core/error.h"
 #include "fourm/eval/report.h"
 #include "fourm/rooms/dataset.h"
+#include "tests/support/temporary_folder.h"
 
 namespace fourm {
 namespace {
 
 TEST(Agreement, WholeWithItselfAndNearlyWithBfloat16) {
-  const fs::path folder = fs::temp_directory_path() / ("fourm_agreement_" + std::to_string(::getpid()));
+  const test::TemporaryFolder temporary;
+  const fs::path folder = temporary / "files";
   write_rooms(RoomMaker(RoomOptions{}), 4, folder, 1, false, 0);
   const PipelineFiles files{fs::path(FOURM_SOURCE_DIR) / "models/rooms-ti", {}, {}, {}};
   const Pipeline exact = Pipeline::open(files), plain = Pipeline::open(files, {"reference", "f32"}),
@@ -30,7 +30,6 @@ TEST(Agreement, WholeWithItselfAndNearlyWithBfloat16) {
   EXPECT_NE(agreement_table(same).find("100.0 %"), std::string::npos);
   EXPECT_GT(agreement(exact, plain, {folder, 2, 0, {"all"}}).outputs.size(), same.outputs.size());
   EXPECT_THROW(agreement(exact, rough, {folder, 4, 0, {"rgb", "depth"}}), Error);
-  fs::remove_all(folder);
 }
 
 }  // namespace

@@ -2,8 +2,6 @@
 #include "fourm/eval/evaluate.h"
 
 #include <gtest/gtest.h>
-#include <unistd.h>
-
 #include "fourm/clip/clip_model.h"
 #include "fourm/core/error.h"
 #include "fourm/data/source.h"
@@ -17,6 +15,7 @@
 #include "fourm/tokenizer/vqvae.h"
 #include "tests/support/captured_log.h"
 #include "tests/support/small_model.h"
+#include "tests/support/temporary_folder.h"
 
 namespace fourm {
 namespace {
@@ -24,7 +23,8 @@ namespace {
 class EvaluateTest : public testing::Test {
  protected:
   static void SetUpTestSuite() {
-    folder_ = fs::temp_directory_path() / ("fourm_evaluate_" + std::to_string(getpid()));
+    temporary_ = std::make_unique<test::TemporaryFolder>();
+    folder_ = *temporary_ / "files";
     RoomOptions world;
     world.split = Split::kVal;
     write_rooms(RoomMaker(world), 3, folder_, 1, false, 0);
@@ -33,7 +33,7 @@ class EvaluateTest : public testing::Test {
   }
   static void TearDownTestSuite() {
     pipeline_.reset();
-    fs::remove_all(folder_);
+    temporary_.reset();
   }
 
   static std::vector<std::string> measured(const EvaluationResult::InputSet& set) {
@@ -42,6 +42,7 @@ class EvaluateTest : public testing::Test {
     return names;
   }
 
+  static inline std::unique_ptr<test::TemporaryFolder> temporary_;
   static inline fs::path folder_;
   static inline std::unique_ptr<Pipeline> pipeline_;
 };
@@ -172,7 +173,8 @@ void write_small_model(const fs::path& root, const std::string& modality, Tokeni
 }
 
 TEST(EvaluateOfficialDepth, IsMeasuredInStandardDeviations) {
-  const fs::path root = fs::temp_directory_path() / ("fourm_official_depth_" + std::to_string(getpid()));
+  const test::TemporaryFolder temporary;
+  const fs::path root = temporary / "files";
   TokenizerConfig config;  // without `input`, as the official ones
   config.n_channels = 1;
   write_small_model(root, "tok_depth@32", config);
@@ -200,12 +202,12 @@ TEST(EvaluateOfficialDepth, IsMeasuredInStandardDeviations) {
   Canvas again;  // what was written is also an input
   pipeline.add_input(again, "tok_depth@32", (root / "out/one_standardised.npy").string());
   EXPECT_EQ(pipeline.tokens(again, "tok_depth@32").size(), 16u);
-  fs::remove_all(root);
 }
 
 // A model that reads pixels and writes features, and its data set.
 TEST(EvaluateFeatures, StandBesideTheirTokenizersCeiling) {
-  const fs::path root = fs::temp_directory_path() / ("fourm_features_" + std::to_string(getpid()));
+  const test::TemporaryFolder temporary;
+  const fs::path root = temporary / "files";
   TokenizerConfig config;
   config.input = InputConfig{.kind = "features", .features = 6};
   config.n_channels = 6;
@@ -244,7 +246,6 @@ TEST(EvaluateFeatures, StandBesideTheirTokenizersCeiling) {
   pipeline.write_decoded(canvas, "tok_clip@32", root / "out", "one");
   EXPECT_EQ(read_stored_image(*config.input, root / "out/one_features.npy"), copies[1]);
   EXPECT_EQ(read_image(root / "out/one_view.png").width, 4);
-  fs::remove_all(root);
 }
 
 // A copy of the data set whose images have as much again at their sides.

@@ -2,8 +2,6 @@
 #include "fourm/generate/pipeline.h"
 
 #include <gtest/gtest.h>
-#include <unistd.h>
-
 #include "fourm/core/error.h"
 #include "fourm/core/json.h"
 #include "fourm/core/rng.h"
@@ -13,6 +11,7 @@
 #include "fourm/kernels/compute_config.h"
 #include "tests/support/captured_log.h"
 #include "tests/support/small_model.h"
+#include "tests/support/temporary_folder.h"
 
 namespace fourm {
 namespace {
@@ -20,7 +19,8 @@ namespace {
 class PipelineTest : public testing::Test {
  protected:
   static void SetUpTestSuite() {
-    root_ = fs::temp_directory_path() / ("fourm_pipeline_" + std::to_string(getpid()));
+    temporary_ = std::make_unique<test::TemporaryFolder>();
+    root_ = *temporary_ / "files";
     test::write_small_model(root_ / "model");
     pipeline_ = std::make_unique<Pipeline>(Pipeline::open({.model = root_ / "model"}));
     Image image(40, 32, 3);
@@ -30,7 +30,7 @@ class PipelineTest : public testing::Test {
   }
   static void TearDownTestSuite() {
     pipeline_.reset();
-    fs::remove_all(root_);
+    temporary_.reset();
   }
 
   static std::string file(const std::string& name) { return (root_ / name).string(); }
@@ -64,6 +64,7 @@ class PipelineTest : public testing::Test {
     return captured.warnings();
   }
 
+  static inline std::unique_ptr<test::TemporaryFolder> temporary_;
   static inline fs::path root_;
   static inline std::unique_ptr<Pipeline> pipeline_;
 };

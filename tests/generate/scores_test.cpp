@@ -2,12 +2,11 @@
 // options of the architecture; and nearly the same in bfloat16 and int8.
 #include "fourm/generate/scores.h"
 
-#include <unistd.h>
-
 #include "fourm/core/error.h"
 #include "fourm/core/rng.h"
 #include "fourm/core/strings.h"
 #include "tests/support/compare.h"
+#include "tests/support/temporary_folder.h"
 
 namespace fourm {
 namespace {
@@ -47,12 +46,12 @@ Opened open_both(uint64_t seed, Precision precision, at::ScalarType stored = at:
   for (const auto& entry : model.parameters().entries())  // biases too: fresh ones are zero
     if (entry.trained && !entry.name.ends_with("norm.weight"))
       Tensor(entry.value).mul_(1.4).add_(entry.value.dim() == 1 ? 0.05 : 0);
-  const fs::path folder = fs::temp_directory_path() / concat("fourm_both_", ::getpid());
+  const test::TemporaryFolder temporary;
+  const fs::path folder = temporary / "files";
   save_model(model, folder, stored);
   const ModelFiles files = open_model_files(folder);
   const Compute fast = Compute::for_inference(precision);
   Opened opened{load_model(files, Compute::for_reference()), load_model(files, fast), draft_model(files, fast)};
-  fs::remove_all(folder);
   return opened;
 }
 

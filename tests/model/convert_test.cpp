@@ -1,16 +1,16 @@
 // `fourm inspect --convert --bits`: rounding to significant bits.
 #include <gtest/gtest.h>
-#include <unistd.h>
-
 #include "fourm/core/error.h"
 #include "fourm/model/inspect.h"
 #include "fourm/nn/parameters.h"
+#include "tests/support/temporary_folder.h"
 
 namespace fourm {
 namespace {
 
 TEST(Convert, RoundsToSignificantBits) {
-  const fs::path folder = fs::temp_directory_path() / ("fourm_convert_" + std::to_string(::getpid()));
+  const test::TemporaryFolder temporary;
+  const fs::path folder = temporary / "files";
   make_folder(folder);
   const Tensor x = at::tensor({1.0, 1.0625, -1.1, 0.3, 3.99, 1e-3, 0.0, -8192.5}, at::kFloat);
   save_tensors(folder / "in.safetensors", {{"x", x}, {"n", at::tensor({123456789}, at::kLong)}});
@@ -27,7 +27,6 @@ TEST(Convert, RoundsToSignificantBits) {
   EXPECT_EQ(y[6].item<double>(), 0);
   EXPECT_EQ(y[7].item<double>(), -8192);
   EXPECT_EQ(read_tensor(file, "n").item<int64_t>(), 123456789);
-  fs::remove_all(folder);
 }
 
 }  // namespace

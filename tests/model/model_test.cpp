@@ -7,6 +7,7 @@
 #include "fourm/model/model_file.h"
 #include "tests/support/compare.h"
 #include "tests/support/fixtures.h"
+#include "tests/support/temporary_folder.h"
 #include "tests/support/tensor_map.h"
 
 namespace fourm {
@@ -196,7 +197,8 @@ TEST(Model, LoadSaveLoadIsBitEqual) {
   for (const char* name : {"forward_7", "forward_21", "variant_gelu_bias", "variant_qknorm_registers"}) {
     const fs::path folder = test::fixture_root() / "transformer" / name;
     if (!fs::exists(folder / "model.safetensors")) continue;
-    const fs::path copy = fs::temp_directory_path() / ("fourm_saved_" + std::string(name));
+    const test::TemporaryFolder temporary;
+    const fs::path copy = temporary / "files";
     save_model(load_model(folder), copy);
     const auto before = test::read_all(folder / "model.safetensors"),
                after = test::read_all(copy / "model.safetensors");
@@ -206,7 +208,6 @@ TEST(Model, LoadSaveLoadIsBitEqual) {
               SafetensorsFile::open(folder / "model.safetensors").metadata())
         << name;
     EXPECT_NO_THROW(load_model(copy)) << name;
-    fs::remove_all(copy);
   }
 }
 
@@ -239,31 +240,32 @@ TEST(Model, OneFileWithItsConfigInTheHeaderLoads) {
   StoredTensor shared = *file.find("decoder_embeddings.tok_semseg@224.mod_emb");
   shared.name = "encoder_embeddings.tok_semseg@224.mod_emb";  // this layout stores both names
   tensors.push_back(shared);
-  const fs::path copy = fs::temp_directory_path() / "fourm_single.safetensors";
+  const test::TemporaryFolder temporary;
+  const fs::path copy = temporary / "model.safetensors";
   write_safetensors(copy, tensors, header);
   const FourM one = load_model(copy), two = load_model(folder);
   EXPECT_EQ(one.parameters().entries().size(), two.parameters().entries().size());
   EXPECT_EQ(one.config().num_register_tokens, 3);
-  fs::remove(copy);
 }
 
 TEST(Model, HalfPrecisionFilesLoad) {
   const FourM model = create_model(tiny_config(), tiny_table(), 3);
   for (const auto type : {at::kHalf, at::kBFloat16}) {
-    const fs::path copy = fs::temp_directory_path() / "fourm_half";
+    const test::TemporaryFolder temporary;
+    const fs::path copy = temporary / "files";
     save_model(model, copy, type);
     const FourM loaded = load_model(copy);
     EXPECT_LE(test::largest_difference(loaded.parameters().find("mask_token"), model.parameters().find("mask_token")),
               1e-3);
     EXPECT_EQ(loaded.parameters().find("mask_token").scalar_type(), at::kFloat);
-    fs::remove_all(copy);
   }
 }
 
 // What Python's load_file and save_file make of a model: the metadata with the second names of tied tensors are gone.
 TEST(Model, FilesWithoutMetadataKeepTheirTies) {
   const FourM model = create_model(tiny_config(), tiny_table(), 3);
-  const fs::path copy = fs::temp_directory_path() / "fourm_untied";
+  const test::TemporaryFolder temporary;
+  const fs::path copy = temporary / "files";
   save_model(model, copy);
   const auto original = test::read_all(copy / "model.safetensors");
   const std::string head = "decoder_embeddings.words.to_logits.weight",
@@ -287,7 +289,6 @@ TEST(Model, FilesWithoutMetadataKeepTheirTies) {
         EXPECT_NEAR(packed.loss(tiny_batch()).total.item<double>(), loss, 0.05) << type;
       }
     }
-  fs::remove_all(copy);
 }
 
 // The error of opening a model folder.
@@ -302,7 +303,8 @@ std::string refusal_of(const fs::path& folder) {
 
 TEST(Model, ShardsAreOneModel) {
   const FourM model = create_model(tiny_config(), tiny_table(), 3);
-  const fs::path copy = fs::temp_directory_path() / "fourm_shards";
+  const test::TemporaryFolder temporary;
+  const fs::path copy = temporary / "files";
   save_model(model, copy);
   NamedTensors parts[2];
   Json map = Json::object();
@@ -332,12 +334,12 @@ TEST(Model, ShardsAreOneModel) {
   write_json(index, {{"weight_map", map}});
   fs::remove(copy / "model-00002-of-00002.safetensors");
   EXPECT_NE(refusal().find("model-00002-of-00002.safetensors: is missing"), std::string::npos) << refusal();
-  fs::remove_all(copy);
 }
 
 TEST(Model, WrappersAndPointersAreNamed) {
   const FourM model = create_model(tiny_config(), tiny_table(), 3);
-  const fs::path copy = fs::temp_directory_path() / "fourm_wrapped";
+  const test::TemporaryFolder temporary;
+  const fs::path copy = temporary / "files";
   save_model(model, copy);
   const auto original = test::read_all(copy / "model.safetensors");
   const auto refusal = [&] { return refusal_of(copy); };
@@ -353,12 +355,12 @@ TEST(Model, WrappersAndPointersAreNamed) {
   write_file(copy / "model.safetensors",
              "version https://git-lfs.github.com/spec/v1\noid sha256:aaaa\nsize 16608328\n");
   EXPECT_NE(refusal().find("model.safetensors: is a Git LFS pointer"), std::string::npos) << refusal();
-  fs::remove_all(copy);
 }
 
 TEST(Model, EveryWrongTensorIsNamedAtOnce) {
   const FourM model = create_model(tiny_config(), tiny_table(), 3);
-  const fs::path copy = fs::temp_directory_path() / "fourm_broken";
+  const test::TemporaryFolder temporary;
+  const fs::path copy = temporary / "files";
   save_model(model, copy);
   auto file = SafetensorsFile::open(copy / "model.safetensors");
   auto tensors = file.tensors();
@@ -378,7 +380,6 @@ TEST(Model, EveryWrongTensorIsNamedAtOnce) {
     EXPECT_NE(text.find("mask_token has shape [8, 1, 1], expected [1, 1, 8]"), std::string::npos) << text;
     EXPECT_EQ(text.find("pos_emb"), std::string::npos) << "a position table can be rebuilt";
   }
-  fs::remove_all(copy);
 }
 
 TEST(Model, FreshWeightsFollowTheSeedAndThePaper) {
@@ -452,7 +453,8 @@ TEST(Batch, LongTargetsArePacked) {
 // An encoder alone has the outputs of the whole model, from any layout of the files, and needs no tensor of the decoder.
 TEST(Encoder, LoadsWithoutTheDecoder) {
   const FourM model = create_model(tiny_config(), tiny_table(), 3);
-  const fs::path folder = fs::temp_directory_path() / "fourm_encoder";
+  const test::TemporaryFolder temporary;
+  const fs::path folder = temporary / "files";
   save_model(model, folder);
   const at::NoGradGuard no_grad;
   const EncoderBatch inputs = tiny_batch().inputs;
@@ -479,7 +481,6 @@ TEST(Encoder, LoadsWithoutTheDecoder) {
   save_tensors(folder / "model.safetensors", kept);
   expect_same(load_encoder(folder));
   EXPECT_THROW(load_model(folder), Error);
-  fs::remove_all(folder);
 }
 
 }  // namespace

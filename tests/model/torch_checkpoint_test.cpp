@@ -1,13 +1,12 @@
 // 4M models from PyTorch checkpoints: config from names and shapes, and conversion.
 #include <gtest/gtest.h>
 
-#include <unistd.h>
-
 #include "fourm/io/weights.h"
 #include "fourm/model/inspect.h"
 #include "fourm/model/model_file.h"
 #include "fourm/model/training_checkpoint.h"
 #include "tests/support/fixtures.h"
+#include "tests/support/temporary_folder.h"
 #include "tests/support/torch_archive.h"
 
 namespace fourm {
@@ -15,8 +14,8 @@ namespace {
 
 class TorchModel : public testing::TestWithParam<const char*> {
  protected:
-  void TearDown() override { fs::remove_all(folder_); }
-  fs::path folder_ = fs::temp_directory_path() / ("fourm_torch_model_" + std::to_string(::getpid()));
+  test::TemporaryFolder temporary_;
+  fs::path folder_ = temporary_ / "files";
 };
 
 TEST_P(TorchModel, IsTheSameModel) {
@@ -62,7 +61,8 @@ INSTANTIATE_TEST_SUITE_P(Fixtures, TorchModel,
 TEST(TorchModelFolder, PytorchModelBinBesideAConfigIsOpened) {
   const fs::path original = test::fixture_root() / "transformer" / "variant_gelu_bias";
   FOURM_NEEDS(original / "model.safetensors");
-  const fs::path folder = fs::temp_directory_path() / ("fourm_torch_folder_" + std::to_string(::getpid()));
+  const test::TemporaryFolder temporary;
+  const fs::path folder = temporary / "files";
   make_folder(folder);
   fs::copy_file(original / "config.json", folder / "config.json");
   write_file(folder / "pytorch_model.bin",
@@ -70,7 +70,6 @@ TEST(TorchModelFolder, PytorchModelBinBesideAConfigIsOpened) {
   const FourM model = load_model(folder), expected = load_model(original);
   for (const auto& entry : expected.parameters().entries())
     EXPECT_TRUE(at::equal(model.parameters().find(entry.name), entry.value)) << entry.name;
-  fs::remove_all(folder);
 }
 
 }  // namespace

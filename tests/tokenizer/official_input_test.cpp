@@ -1,7 +1,5 @@
 // What each official tokenizer reads, told by the name of its modality, folder or training domain.
 #include <gtest/gtest.h>
-#include <unistd.h>
-
 #include "fourm/core/error.h"
 #include "fourm/io/safetensors.h"
 #include "fourm/modality/input_kind.h"
@@ -9,6 +7,7 @@
 #include "fourm/tokenizer/vqvae.h"
 #include "tests/support/captured_log.h"
 #include "tests/support/small_tokenizers.h"
+#include "tests/support/temporary_folder.h"
 
 namespace fourm {
 namespace {
@@ -118,7 +117,8 @@ TokenizerConfig bare(int64_t channels) {
 }
 
 TEST(OfficialInput, MirroredNormalsAndEdgesOfAnyColourAreEncodedByTheirKind) {
-  const fs::path root = fs::temp_directory_path() / ("fourm_official_input_" + std::to_string(::getpid()));
+  const test::TemporaryFolder temporary;
+  const fs::path root = temporary / "files";
   Tokenizer::create(bare(3), 1).save(root / "tok_normal@16");
   Tokenizer::create(bare(1), 2).save(root / "tok_canny_edge@16");
   Tokenizer::create(bare(1), 3).save(root / "tok_sam_edge@16.safetensors");
@@ -149,7 +149,6 @@ TEST(OfficialInput, MirroredNormalsAndEdgesOfAnyColourAreEncodedByTheirKind) {
   }
   EXPECT_EQ(ImageTokenizer::open(root / "tok_canny_edge@16", {}, "depth").input().kind, "depth");
   EXPECT_EQ(ImageTokenizer::open(root / "tok_canny_edge@16", {}, "tok_edges@32").image_size(), 32);
-  fs::remove_all(root);
 }
 
 }  // namespace

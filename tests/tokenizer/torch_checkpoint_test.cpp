@@ -1,10 +1,9 @@
 // Tokenizers from PyTorch checkpoints of the original's training.
 #include <gtest/gtest.h>
 
-#include <unistd.h>
-
 #include "fourm/tokenizer/training_arguments.h"
 #include "fourm/tokenizer/vqvae.h"
+#include "tests/support/temporary_folder.h"
 #include "tests/support/torch_archive.h"
 
 namespace fourm {
@@ -32,7 +31,8 @@ TEST(TorchTokenizer, ArgumentsBecomeTheConfig) {
 
 TEST(TorchTokenizer, BrokenArgumentsAreNamed) {
   const auto tensors = SafetensorsFile::open(kFixtures / "tokenizer.safetensors");
-  const fs::path file = fs::temp_directory_path() / ("fourm_tokenizer_" + std::to_string(::getpid()) + ".pth");
+  const test::TemporaryFolder temporary;
+  const fs::path file = temporary / "tokenizer.pth";
   const auto refusal = [&](const std::map<std::string, std::string>& arguments) {
     write_file(file, test::checkpoint_of(tensors, arguments));
     std::string text = "accepted";
