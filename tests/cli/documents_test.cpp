@@ -1,6 +1,6 @@
 // The commands of the documents run as a reader types them, with fewer samples and steps where they take long. A block of
-// commands that needs files which only a reader has stands behind <!-- needs official files -->. Blocks that install
-// packages or download data (scripts/, quickstart.sh) and benchmarks are left out.
+// commands that needs files which only a reader has stands behind <!-- needs official files -->, one that needs a GPU behind
+// <!-- needs a GPU -->. Blocks that install packages or download data (scripts/, quickstart.sh) and benchmarks are left out.
 #include <gtest/gtest.h>
 
 #include <algorithm>
@@ -12,6 +12,7 @@
 #include "fourm/core/error.h"
 #include "fourm/core/file.h"
 #include "fourm/core/strings.h"
+#include "fourm/kernels/device.h"
 
 namespace fourm {
 namespace {
@@ -24,14 +25,15 @@ std::vector<std::string> pages() {
   return pages;
 }
 
-// The blocks of a page marked ```bash or ```sh that run anywhere.
+// The blocks of a page marked ```bash or ```sh that run on this machine.
 std::vector<std::string> blocks(const std::string& page) {
   std::istringstream text(read_file(kSource / page));
   std::vector<std::string> found;
   std::string line, block;
-  bool inside = false, needs_files = false;
+  bool inside = false, lacks = false;
   while (std::getline(text, line)) {
-    if (!inside && line.starts_with("<!-- needs official files")) needs_files = true;
+    if (!inside && line.starts_with("<!-- needs official files")) lacks = true;
+    if (!inside && line.starts_with("<!-- needs a GPU")) lacks = gpu_names().empty();
     if (!inside && (line == "```bash" || line == "```sh")) {
       inside = true;
       block.clear();
@@ -39,8 +41,8 @@ std::vector<std::string> blocks(const std::string& page) {
       const bool installs =
           block.find("scripts/") != std::string::npos || block.find("quickstart.sh") != std::string::npos;
       const bool measures = block.find("fourm bench") != std::string::npos;
-      if (!needs_files && !installs && !measures) found.push_back(block);
-      inside = needs_files = false;
+      if (!lacks && !installs && !measures) found.push_back(block);
+      inside = lacks = false;
     } else if (inside) {
       block += line + "\n";
     }
