@@ -149,7 +149,9 @@ TEST_F(DeviceGeneration, ScoresThatAreNotFiniteAreRefused) {
   const FourM model = make_model(Compute::for_inference(Precision::kF32, fake_device()));
   Tensor(model.parameters().find("decoder_norm.weight")).fill_(NAN);
   std::vector<Canvas> canvases{canvas(1, 1)};
-  EXPECT_NE(test::message_of([&] { generate(model, steps(1, 1), canvases, {.sequence_ids = ids_}); }).find("not finite"),
+  GenerateOptions options;
+  options.sequence_ids = ids_;
+  EXPECT_NE(test::message_of([&] { generate(model, steps(1, 1), canvases, options); }).find("not finite"),
             std::string::npos);
 }
 

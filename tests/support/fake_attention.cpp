@@ -51,7 +51,7 @@ struct Runs {
     const int32_t *q_at = a.const_data_ptr<int32_t>(), *k_at = b.const_data_ptr<int32_t>();
     const int64_t runs = a.size(0) - 1;
     TORCH_CHECK(q_at[0] == 0 && k_at[0] == 0 && q_at[runs] == q.size(0) && k_at[runs] <= k.size(0),
-                "cu_seqlens do not fit the rows");
+                "cu_seqlens end at ", q_at[runs], " and ", k_at[runs], ", of ", q.size(0), " and ", k.size(0), " rows");
     for (int64_t i = 0; i < runs; ++i) {
       TORCH_CHECK(q_at[i + 1] - q_at[i] <= longest_q && k_at[i + 1] - k_at[i] <= longest_k,
                   "a run is longer than max_seqlen");
