@@ -91,6 +91,10 @@ function(fourm_tests)
     if(name STREQUAL eval)
       target_link_libraries(test_eval PRIVATE fourm_rooms)
     endif()
+    if(name STREQUAL device)  # a stand-in for a GPU
+      target_sources(test_device PRIVATE ${PROJECT_SOURCE_DIR}/tests/support/fake_device.cpp
+        ${PROJECT_SOURCE_DIR}/tests/support/fake_attention.cpp)
+    endif()
     if(name STREQUAL cli)  # runs the program as a user does
       target_sources(test_cli PRIVATE ${PROJECT_SOURCE_DIR}/cli/tensor_memory.cpp ${PROJECT_SOURCE_DIR}/cli/terminal_log.cpp)
       add_dependencies(test_cli fourm example_read_images)

@@ -26,7 +26,7 @@ Tensor mixed(Tensor x) {
 }
 
 // The scores with -infinity where the filters drop a token. scores [n, V].
-Tensor filtered(const Tensor& scores, const Tensor& best, const Filter& filter) {
+Tensor filtered(const Tensor& scores, const Filter& filter) {
   constexpr double kDropped = -std::numeric_limits<double>::infinity();
   Tensor kept = scores;
   if (const int64_t k = kept_by_rank(filter, scores.size(1)); k < scores.size(1)) {
@@ -36,10 +36,9 @@ Tensor filtered(const Tensor& scores, const Tensor& best, const Filter& filter) 
   if (filter.top_p <= 0) return kept;
   const auto [sorted, order] = kept.sort(/*stable=*/true, 1, /*descending=*/true);
   const Tensor probability = at::softmax(sorted.to(at::kDouble), 1);
-  const Tensor before = probability.cumsum(1) - probability;  // of everything better
+  const Tensor before = probability.cumsum(1) - probability;  // of everything better; 0 for the first
   const Tensor drops = at::zeros_like(before, at::kBool).scatter_(1, order, before > filter.top_p);
-  // The best token always stays, although sums of probabilities are rounded.
-  return at::where(drops.logical_and(scores < best), kDropped, kept);
+  return kept.masked_fill(drops, kDropped);
 }
 
 }  // namespace
@@ -50,7 +49,7 @@ std::vector<Drawn> draw_on_device(const Tensor& scores, double temperature, cons
   const auto [best, best_token] = scores.max(1, /*keepdim=*/true);
   Tensor token = best_token, confidence = at::ones({n, 1}, scores.options().dtype(at::kDouble));
   if (!is_greedy(temperature)) {
-    const Tensor weights = ((filtered(scores, best, filter) - best) * (1 / temperature)).exp();
+    const Tensor weights = ((filtered(scores, filter) - best) * (1 / temperature)).exp();
     if (!seeds.empty()) {
       Tensor seed = at::empty({n, 1}, at::kLong);
       std::copy(seeds.begin(), seeds.end(), reinterpret_cast<uint64_t*>(seed.data_ptr<int64_t>()));

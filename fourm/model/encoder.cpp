@@ -117,17 +117,20 @@ Encoded Encoder::operator()(const EncoderBatch& packed) const {
   }
   result.tokens = concatenated(tokens).index_select(0, batch.order);
   result.positions = concatenated(positions).index_select(0, batch.order);
-  std::vector<Tensor> outs;
-  const bool split = result.tokens.is_cpu() && !at::GradMode::is_enabled();
-  const int64_t together = split ? kRowsTogether : result.tokens.size(0);
-  for (const auto& [begin, end, lengths] : grouped(result.lengths, together)) {
-    const auto layout = split ? AttentionLayout::within(lengths) : *batch.within;
+  const auto encode = [&](int64_t begin, int64_t end, const AttentionLayout& layout) {
     Tensor x = result.tokens.slice(0, begin, end) + result.positions.slice(0, begin, end);  // [N, D]
     for (const auto& block : blocks_)
       x = checkpoint_ ? checkpoint([&block, layout](const auto& in) { return block(in[0], layout); }, {x})
                       : block(x, layout);
-    outs.push_back(norm_(x));
+    return norm_(x);
+  };
+  if (!result.tokens.is_cpu() || at::GradMode::is_enabled()) {
+    result.out = encode(0, result.tokens.size(0), *batch.within);
+    return result;
   }
+  std::vector<Tensor> outs;
+  for (const auto& [begin, end, lengths] : grouped(result.lengths, kRowsTogether))
+    outs.push_back(encode(begin, end, AttentionLayout::within(lengths)));
   result.out = concatenated(outs);
   return result;
 }
