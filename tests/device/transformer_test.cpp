@@ -6,6 +6,7 @@
 #include "tests/support/fake_device.h"
 #include "tests/support/small_model.h"
 #include "tests/support/small_transformer.h"
+#include "tests/support/tensor_map.h"
 #include "tests/support/temporary_folder.h"
 
 namespace fourm {
