@@ -4,6 +4,9 @@
 #include <dlfcn.h>
 #include <gtest/gtest.h>
 
+#include <algorithm>
+#include <string>
+
 #include "fourm/kernels/device.h"
 
 namespace fourm {
@@ -19,18 +22,20 @@ constexpr const char* kOperators[] = {
     "addmm", "mm", "bmm", "baddbmm", "native_layer_norm", "native_layer_norm_backward", "native_group_norm",
     "native_group_norm_backward", "cudnn_convolution", "convolution_backward", "gelu", "gelu_backward", "silu",
     "silu_backward", "tanh", "tanh_backward", "_softmax", "_softmax_backward_data", "_log_softmax",
-    "_log_softmax_backward_data", "index_select", "embedding_dense_backward", "upsample_nearest2d", "upsample_bicubic2d",
+    "_log_softmax_backward_data", "index_select", "embedding_dense_backward", "upsample_nearest2d",
+    "upsample_bicubic2d",
     // rows of batches, caches and codebooks
     "cat", "index_add_", "index_copy_", "gather", "scatter_.value", "scatter_.src", "nonzero", "masked_fill_.Scalar",
     // sampling
     "topk", "sort.stable", "cumsum", "argmax", "bitwise_xor.Tensor", "exponential_",
     // losses and the optimizer
-    "nll_loss_forward", "nll_loss_backward", "mse_loss", "smooth_l1_loss", "special_entr", "segment_reduce", "_fused_adamw_",
-    "_foreach_norm.Scalar", "_foreach_add_.Scalar", "_foreach_lerp_.Scalar"};
+    "nll_loss_forward", "nll_loss_backward", "mse_loss", "smooth_l1_loss", "special_entr", "segment_reduce",
+    "_fused_adamw_", "_foreach_norm.Scalar", "_foreach_add_.Scalar", "_foreach_lerp_.Scalar"};
 
 TEST(CudaWheel, HasTheKernels) {
   gpu_names();  // loads the CUDA library where it is installed
-  if (!dlopen("libtorch_cuda.so", RTLD_NOW | RTLD_NOLOAD)) GTEST_SKIP() << "LibTorch was installed for the CPU (scripts/install.sh --cuda)";
+  if (!dlopen("libtorch_cuda.so", RTLD_NOW | RTLD_NOLOAD))
+    GTEST_SKIP() << "LibTorch was installed for the CPU (scripts/install.sh --cuda)";
   for (const std::string name : kOperators) {
     const size_t dot = std::min(name.find('.'), name.size());
     const std::string overload = name.substr(std::min(dot + 1, name.size()));
