@@ -5,6 +5,7 @@
 #pragma once
 
 #include <functional>
+#include <limits>
 #include <memory>
 #include <vector>
 
@@ -93,6 +94,9 @@ class Kernels {
                                                                  const AttentionLayout& /*layout*/) const {
     return nullptr;
   }
+
+  /// Rows of a batch that are worth computing together: more are no faster, and their activations take more memory.
+  virtual int64_t rows_together() const { return std::numeric_limits<int64_t>::max(); }
 
   /// The memory format of images that convolutions and group norms work best with.
   virtual at::MemoryFormat image_format() const = 0;

@@ -20,10 +20,6 @@ Tensor order_with_registers(const Tensor& order, const std::vector<int64_t>& len
   return at::cat(parts);
 }
 
-// Rows that are encoded together on the CPU in inference mode: matrix multiplications are no faster with more, and
-// activations take less memory.
-constexpr int64_t kRowsTogether = 384;
-
 // Consecutive samples and their rows.
 struct Samples {
   int64_t begin, end;
@@ -57,7 +53,7 @@ BlockConfig block_config(const ModelConfig& c) {
           .activation = c.act_layer == "GELU" ? Activation::kGelu : Activation::kSilu};
 }
 
-Encoder::Encoder(const Scope& root, const ModelConfig& config, const ModalityTable& table) {
+Encoder::Encoder(const Scope& root, const ModelConfig& config, const ModalityTable& table) : kernels_(root.kernels()) {
   for (const auto& name : config.domains_in) {
     const Modality modality = config.modality(name, table);
     const Scope scope = root["encoder_embeddings"][name];
@@ -98,7 +94,7 @@ EncoderBatch Encoder::prepare(EncoderBatch batch) const {
 
 Encoded Encoder::operator()(const EncoderBatch& packed) const {
   EncoderBatch batch = prepare(packed);
-  to_device(&batch, nullptr, norm_.weight.device());
+  to_device(&batch, nullptr, kernels_->device());
   std::vector<Tensor> tokens, positions;
   for (const auto& group : batch.groups) {
     const EncoderEmbedding& e = embedding(group.modality);
@@ -124,12 +120,13 @@ Encoded Encoder::operator()(const EncoderBatch& packed) const {
                       : block(x, layout);
     return norm_(x);
   };
-  if (!result.tokens.is_cpu() || at::GradMode::is_enabled()) {
+  const int64_t together = kernels_->rows_together();
+  if (result.tokens.size(0) <= together) {
     result.out = encode(0, result.tokens.size(0), *batch.within);
     return result;
   }
   std::vector<Tensor> outs;
-  for (const auto& [begin, end, lengths] : grouped(result.lengths, kRowsTogether))
+  for (const auto& [begin, end, lengths] : grouped(result.lengths, together))
     outs.push_back(encode(begin, end, AttentionLayout::within(lengths)));
   result.out = concatenated(outs);
   return result;

@@ -49,6 +49,7 @@ class Encoder {
   Encoded operator()(const EncoderBatch& batch) const;
 
  private:
+  std::shared_ptr<const Kernels> kernels_;
   std::map<std::string, EncoderEmbedding> embeddings_;
   Tensor register_tokens_;  // [1, R, D]; undefined when there are none
   std::vector<EncoderBlock> blocks_;

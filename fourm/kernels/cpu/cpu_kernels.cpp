@@ -109,6 +109,8 @@ class CpuInferenceKernels : public Kernels {
     return std::make_shared<NormalizedContext>(rows, epsilon, layout);
   }
 
+  int64_t rows_together() const override { return 384; }
+
   // The rows of a head are contiguous: decoding one token at a time is bound by memory bandwidth.
   Tensor key_value_cache(int64_t layers, int64_t n, int64_t heads, int64_t head_width) const override {
     return huge_page_tensor({layers, 2, heads, n, head_width}, at::kFloat).transpose(2, 3);
