@@ -7,6 +7,7 @@
 #include "tests/support/small_model.h"
 #include "tests/support/small_transformer.h"
 #include "tests/support/temporary_folder.h"
+#include "tests/support/tensor_map.h"
 
 namespace fourm {
 namespace {
