@@ -8,6 +8,7 @@
 #include "tests/support/small_transformer.h"
 #include "tests/support/tensor_map.h"
 #include "tests/support/temporary_folder.h"
+#include "tests/support/tensor_map.h"
 
 namespace fourm {
 namespace {

@@ -272,17 +272,20 @@ class Call {
   std::set<c10::TensorImpl*> outputs_;
 };
 
-// On a GPU the host waits for the size of their results.
-bool has_unknown_size(const std::string& name) {
-  static const std::set<std::string> names{"aten::nonzero", "aten::masked_select", "aten::_unique2", "aten::bincount",
-                                           "aten::unique_consecutive"};
-  return names.contains(name);
+// Whether the host reads values of the device on a GPU: the size of the result depends on them, or they are checked.
+bool waits(const c10::OperatorHandle& op, const torch::jit::Stack& stack) {
+  static const std::set<std::string> always{"aten::nonzero", "aten::masked_select", "aten::_unique2", "aten::bincount",
+                                            "aten::unique_consecutive"};
+  const c10::FunctionSchema& schema = op.schema();
+  if (schema.name() != "aten::segment_reduce") return always.contains(schema.name());
+  const auto unsafe = static_cast<size_t>(schema.argumentIndexWithName("unsafe").value());
+  return !stack[stack.size() - schema.arguments().size() + unsafe].toBool();
 }
 
 void compute_on_cpu(const c10::OperatorHandle& op, torch::jit::Stack* stack) {
   const c10::OperatorName& name = op.operator_name();
   count_operator(name.overload_name.empty() ? name.name : name.name + "." + name.overload_name);
-  if (has_unknown_size(name.name)) count(&DeviceCounts::waits);
+  if (waits(op, *stack)) count(&DeviceCounts::waits);
   Call call(op, *stack);
   call.take_arguments();
   op.redispatchBoxed(c10::DispatchKeySet(c10::DispatchKey::CPU), stack);

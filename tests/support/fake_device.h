@@ -22,7 +22,7 @@ struct DeviceCounts {
   int64_t uploads = 0;       ///< copies from the CPU
   int64_t downloads = 0;     ///< copies to the CPU
   int64_t scalar_reads = 0;  ///< of item() and of conditions
-  int64_t waits = 0;         ///< operators whose result has a size that depends on values, such as nonzero()
+  int64_t waits = 0;         ///< operators that read values to find the size of their result or to check them: nonzero() ...
   std::map<std::string, int64_t> operators;  ///< calls by name: "aten::mul.out"
 
   /// How often the host had to wait for the device.
