@@ -171,15 +171,18 @@ std::vector<Family> families_of(const std::vector<std::string>& workloads) {
 class Timing {
  public:
   Timing(const Workload& workload, const Compute& compute)
-      : workload_(workload), device_(compute.device), meters_(peak_meters(workload, compute)) {}
+      : workload_(workload), compute_(compute), device_(compute.device) {}
 
   void warm_up() {
+    reset_peak_memory(device_);
     const FlopCounter counter;
     const Stopwatch watch;
     workload_.run([] {});
     synchronize(device_);
     first_ = workload_.ready + watch.seconds();
     gflop_ = counter.gflop() * workload_.passes;
+    device_memory_ = peak_memory(device_);
+    meters_ = peak_meters(workload_, compute_);
   }
 
   // Other processes make a machine slower or faster from one moment to the next. The peak is therefore measured before,
@@ -212,6 +215,7 @@ class Timing {
     record.workload = workload_.name;
     record.seconds = seconds_;
     record.median = median(seconds_);
+    record.memory_gib = device_memory_;
     record.samples_per_second = static_cast<double>(workload_.samples) / record.median;
     record.ready = workload_.ready;
     record.first = first_;
@@ -226,7 +230,9 @@ class Timing {
 
  private:
   const Workload& workload_;
+  Compute compute_;
   at::Device device_;
+  double device_memory_ = 0;  // of the warm-up run, GiB
   std::map<std::string, PeakMeter> meters_;
   std::map<std::string, std::vector<double>> gflops_, shares_;  // by peak, of each run
   std::vector<double> seconds_;
@@ -246,7 +252,6 @@ void time_family(const std::vector<OpenFamily>& engines, const BenchConfig& conf
   for (size_t w = 0; w < engines[0].workloads.size(); ++w) {
     const at::Device device = engines[0].compute.device;
     reset_peak_process_memory(config);
-    reset_peak_memory(device);
     std::vector<Timing> timings;
     for (const auto& engine : engines) timings.emplace_back(engine.workloads[w], engine.compute);
     for (auto& timing : timings) timing.warm_up();
@@ -259,7 +264,7 @@ void time_family(const std::vector<OpenFamily>& engines, const BenchConfig& conf
       record.device = device_name(device);
       record.size = config.size;
       record.threads = at::get_num_threads();
-      record.memory_gib = device.is_cpu() ? peak_process_memory() : peak_memory(device);
+      if (device.is_cpu()) record.memory_gib = peak_process_memory();
       report(record);
     }
   }

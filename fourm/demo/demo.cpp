@@ -156,7 +156,7 @@ class Demo {
 
   std::vector<StoredImage> true_features(const std::vector<Image>& images) const {
     std::vector<StoredImage> maps;
-    const auto image_text = ImageText::open(options_.image_text, {.device = pipeline_.compute().device});
+    const auto image_text = ImageText::open(options_.image_text, {.device = pipeline_.compute().first_device()});
     for (const auto& array : image_text.features({images.begin(), images.end()}))
       maps.push_back(decode_stored_image(pipeline_.input_config(features_), encode_npy(array), options_.image_text));
     return maps;

@@ -21,7 +21,7 @@ class Evaluation {
       : pipeline_(pipeline),
         options_(options),
         held_(HeldOut::read(pipeline, options.data, options.count, options.inputs)) {
-    if (!options.image_text.empty()) image_text_ = ImageText::open(options.image_text, {.device = pipeline.compute().device});
+    if (!options.image_text.empty()) image_text_ = ImageText::open(options.image_text, {.device = pipeline.compute().first_device()});
   }
 
   EvaluationResult run() const {

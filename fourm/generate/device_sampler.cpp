@@ -1,11 +1,9 @@
 // The draws of generate/sampler.cpp as tensor operations, so that scores need not be copied to the host. The random
 // numbers are the same; exponentials and sums may differ in their last bits.
-#include <ATen/Parallel.h>
-
+#include <algorithm>
 #include <cmath>
 #include <limits>
 
-#include "fourm/core/error.h"
 #include "fourm/generate/sampler.h"
 #include "fourm/kernels/upload.h"
 
@@ -56,7 +54,7 @@ std::vector<Drawn> draw_on_device(const Tensor& scores, double temperature, cons
       upload({&seed}, scores.device());
       const Tensor bits = mixed(seed + at::arange(vocabulary, seed.options()));
       const Tensor uniform = shifted_right(bits, 11).to(at::kDouble) * 0x1p-53;
-      // A token with weight 0 never arrives: its time is infinite, or NaN where the uniform number is 0.
+      // A token of weight 0 is never drawn. Its time would be infinite, or NaN where the uniform number is 0.
       const Tensor time = -at::log1p(-uniform) / weights;
       token = time.masked_fill(weights <= 0, std::numeric_limits<double>::infinity()).argmin(1, /*keepdim=*/true);
     }

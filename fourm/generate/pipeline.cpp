@@ -70,7 +70,7 @@ struct Pipeline::State {
   std::vector<FourM> replicas;  // on further devices
   std::shared_ptr<const DraftModel> draft;
   std::map<std::string, ImageTokenizer> tokenizers{};  // by modality
-  std::optional<WordPiece> words{};
+  std::optional<WordPiece> text_tokenizer{};
   SequenceIds sequence_ids{};
 
   // Generates on all devices: each has a part of the canvases. The first one reports its steps.
@@ -126,31 +126,31 @@ Pipeline Pipeline::open(const PipelineFiles& files, const ComputeConfig& config)
               .draft = draft_model(model_files, computes[0])};
   for (size_t i = 1; i < computes.size(); ++i) state.replicas.push_back(load_model(model_files, computes[i]));
   const fs::path model = model_folder(files.model);
-  const fs::path home = fs::is_directory(model, ignored) ? model : model.parent_path();
+  const fs::path model_files_folder = fs::is_directory(model, ignored) ? model : model.parent_path();
 
-  const fs::path shelf = files.tokenizers.empty() ? home / "tokenizers" : files.tokenizers;
-  check(files.tokenizers.empty() || fs::is_directory(shelf, ignored), shelf.string(), ": no such folder");
-  if (fs::is_directory(shelf, ignored)) {
+  const fs::path tokenizer_folder = files.tokenizers.empty() ? model_files_folder / "tokenizers" : files.tokenizers;
+  check(files.tokenizers.empty() || fs::is_directory(tokenizer_folder, ignored), tokenizer_folder.string(), ": no such folder");
+  if (fs::is_directory(tokenizer_folder, ignored)) {
     std::vector<std::string> names = state.model.encoder.modalities();
     for (const auto& name : state.model.decoder.modalities()) names.push_back(name);
     for (const auto& name : names) {
       if (state.model.modality(name).kind != ModalityKind::kTokens || state.tokenizers.contains(name)) continue;
       for (const auto& folder : {name, name_without_size(name), subject_of(name)})
-        if (fs::is_directory(shelf / folder, ignored)) {
-          state.tokenizers.emplace(name, ImageTokenizer::open(shelf / folder, config, name));
+        if (fs::is_directory(tokenizer_folder / folder, ignored)) {
+          state.tokenizers.emplace(name, ImageTokenizer::open(tokenizer_folder / folder, config, name));
           break;
         }
     }
   }
 
-  fs::path words = files.text_tokenizer;
-  if (words.empty() && fs::exists(home / "tokenizer.json", ignored)) words = home / "tokenizer.json";
-  if (!words.empty()) {
-    state.words = WordPiece::load(words);
-    state.sequence_ids = {state.words->pad(), state.words->eos(), state.words->sentinels()};
+  fs::path text_tokenizer = files.text_tokenizer;
+  if (text_tokenizer.empty() && fs::exists(model_files_folder / "tokenizer.json", ignored)) text_tokenizer = model_files_folder / "tokenizer.json";
+  if (!text_tokenizer.empty()) {
+    state.text_tokenizer = WordPiece::load(text_tokenizer);
+    state.sequence_ids = {state.text_tokenizer->pad(), state.text_tokenizer->eos(), state.text_tokenizer->sentinels()};
     for (const auto& [name, embedding] : state.model.encoder.embeddings())
-      check(embedding.modality.kind != ModalityKind::kSequence || embedding.modality.vocab_size >= state.words->size(),
-            words.string(), ": has ", counted(state.words->size(), "token"), ", but the model's '", name, "' knows ",
+      check(embedding.modality.kind != ModalityKind::kSequence || embedding.modality.vocab_size >= state.text_tokenizer->size(),
+            text_tokenizer.string(), ": has ", counted(state.text_tokenizer->size(), "token"), ", but the model's '", name, "' knows ",
             embedding.modality.vocab_size, "; is it the model's own tokenizer?");
   }
   return Pipeline(std::make_shared<const State>(std::move(state)));
@@ -164,12 +164,12 @@ std::vector<std::string> Pipeline::outputs() const { return state_->model.decode
 
 bool Pipeline::has_tokenizer(const std::string& name) const { return state_->tokenizers.contains(name); }
 
-bool Pipeline::has_text_tokenizer() const { return state_->words.has_value(); }
+bool Pipeline::has_text_tokenizer() const { return state_->text_tokenizer.has_value(); }
 
 const WordPiece& Pipeline::text_tokenizer() const {
-  check(state_->words.has_value(),
+  check(state_->text_tokenizer.has_value(),
         "text needs a text tokenizer: put tokenizer.json into the model folder, or name the file");
-  return *state_->words;
+  return *state_->text_tokenizer;
 }
 
 InputConfig Pipeline::input_config(const std::string& name) const {
@@ -444,7 +444,7 @@ std::vector<fs::path> Pipeline::write_tokens(const Canvas& canvas, const std::st
     for (int64_t& id : ids) id -= first;
   }
   write_npy(files[0], npy_from_integers(ids, {static_cast<int64_t>(ids.size())}));
-  if (modality(name).kind != ModalityKind::kSequence || !state_->words) return files;
+  if (modality(name).kind != ModalityKind::kSequence || !state_->text_tokenizer) return files;
   files.push_back(folder / (stem + ".txt"));
   write_file(files.back(), text(canvas, name) + "\n");
   if (subject_of(name) != "det") return files;

@@ -22,8 +22,8 @@ Drawn draw_token(const float* scores, int64_t vocabulary, double temperature, co
 /// A token for each row of scores [n, V], on their device: `random` has a stream for each row, or none for greedy choice.
 std::vector<Drawn> draw_tokens(const Tensor& scores, double temperature, const Filter& filter,
                                std::vector<Random> random);
-/// The same by tensor operations (generate/device_sampler.cpp); `seeds` are the first bits64() of the streams. Equal tokens
-/// but where scores differ by rounding only.
+/// The same by tensor operations (generate/device_sampler.cpp); `seeds` are the first bits64() of the streams. The tokens are
+/// the same unless scores differ by rounding.
 std::vector<Drawn> draw_on_device(const Tensor& scores, double temperature, const Filter& filter,
                                   const std::vector<uint64_t>& seeds);
 

@@ -1,5 +1,7 @@
 #include "fourm/generate/scores.h"
 
+#include "fourm/kernels/upload.h"
+
 namespace fourm {
 namespace {
 
@@ -39,14 +41,15 @@ class CachedScores : public SequenceScores {
       within.segments.push_back({i, i + 1, row * max_tokens_, row * max_tokens_ + p + 1});
       across.segments.push_back({i, i + 1, context_[row].first, context_[row].second});
     }
-    const auto vector = [&](const std::vector<int64_t>& values) {
-      return at::tensor(at::ArrayRef<int64_t>(values), at::kLong).to(model.compute().device);
+    const auto vector = [](const std::vector<int64_t>& values) {
+      return at::tensor(at::ArrayRef<int64_t>(values), at::kLong);
     };
+    Tensor ids = vector(tokens), slots = vector(positions), cache_rows = vector(places);
+    upload({&ids, &slots, &cache_rows}, model.compute().device);
     const DecoderEmbedding& embedding = model.decoder.embedding(target_);
-    Tensor y = embedding.tokens(vector(tokens)) + embedding.positions(vector(positions));  // [n, D]
-    const Tensor rows_of_cache = vector(places);
+    Tensor y = embedding.tokens(ids) + embedding.positions(slots);  // [n, D]
     for (size_t l = 0; l < self_.size(); ++l) {
-      self_[l].places = rows_of_cache;
+      self_[l].places = cache_rows;
       y = model.decoder.blocks()[l](y, cross_[l], within, across, &self_[l]);
     }
     return embedding.to_logits(model.decoder.norm()(y)).to(at::kFloat);

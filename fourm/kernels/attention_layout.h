@@ -22,6 +22,7 @@ struct AttentionLayout {
   /// Per query row: how many keys of its segment, from k_begin, it sees. Empty: all of them.
   std::vector<int32_t> visible;
   /// The layout in the form of LibTorch's variable-length kernels, made once for all layers (kernels/aten/attention.h).
+  /// Attention writes it, so that a layout without a plan must not be shared between threads.
   mutable std::shared_ptr<const AttentionPlan> plan;
 
   /// Every sample sees itself: rows in runs of `lengths`.

@@ -13,7 +13,7 @@ namespace fourm {
 namespace {
 
 bool bf16_is_fast_on(at::Device device) {
-  if (!device.is_cpu()) return true;
+  if (!device.is_cpu()) return has_fast_bf16(device);
 #if defined(__x86_64__)
   return __builtin_cpu_supports("avx512bf16") && onednn_has_linear(at::kBFloat16);
 #else
@@ -49,14 +49,14 @@ std::vector<Compute> computes_of(const ComputeConfig& config) {
 
 Compute compute_of(const ComputeConfig& config) {
   const std::vector<Compute> computes = computes_of(config);
-  check(computes.size() == 1, "device ", printable(config.device), ": only generate, eval and tokenize use several devices");
+  check(computes.size() == 1, "device ", printable(config.device), ": only generating, evaluating and tokenizing use several devices");
   return computes[0];
 }
 
 void warn_of_slow_precision(const std::string& key, const std::string& precision, bool bf16_fast,
                             const std::string& reason) {
   if (precision == "bf16" && !bf16_fast)
-    warn(key, " is bf16, ", reason, "this processor has no instructions for it: f32 is many times faster here");
+    warn(key, " is bf16, ", reason, "the device has no instructions for it: f32 is many times faster there");
 }
 
 }  // namespace fourm

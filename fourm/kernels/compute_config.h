@@ -14,6 +14,9 @@ struct Compute;
 struct ComputeConfig {
   std::string engine = "fast", precision = "f32", device = "cpu";
 
+  /// The first of several devices.
+  std::string first_device() const { return device == "cuda:all" ? "cuda" : device.substr(0, device.find(',')); }
+
   template <class Visitor>
   void fields(Visitor& v) {
     v("engine", engine, "fast, or reference: no packed weights, no caches", OneOf{{"fast", "reference"}});
@@ -33,7 +36,7 @@ std::vector<Compute> computes_of(const ComputeConfig& config);
 /// Whether matrix multiplication in bfloat16 is faster than in float32 on the device of this name.
 bool bf16_is_fast(const std::string& device = "cpu");
 
-/// Warns where `precision` is "bf16" and the processor has no instructions for it. `key` is the option; `reason` may say
+/// Warns where `precision` is "bf16" and the device has no instructions for it (`bf16_fast`). `key` is the option; `reason` may say
 /// where the value comes from.
 void warn_of_slow_precision(const std::string& key, const std::string& precision, bool bf16_fast,
                             const std::string& reason = "");

@@ -13,15 +13,21 @@
 namespace fourm {
 namespace {
 
-// LibTorch's CUDA part is a library of its own that takes a moment and memory to load. It registers its kernels. Returns
-// what is wrong; empty when it is loaded.
+// Loads LibTorch's CUDA library, which registers its kernels. It is a library of its own that takes a moment and memory to
+// load. Returns what is wrong; empty when it is loaded.
 std::string load_cuda() {
   static const std::string problem = [] {
-    // float32 convolutions would round their inputs to TF32 by default; matrix multiplications do not.
+    // LibTorch looks for the library once, at the first question about CUDA: there must be none before it is loaded.
+    if (!dlopen("libtorch_cuda.so", RTLD_NOW | RTLD_GLOBAL)) {
+      const char* reason = dlerror();
+      return concat("the installed LibTorch has no CUDA library (", reason ? reason : "unknown reason",
+                    "); scripts/install.sh --cuda installs one");
+    }
+    if (!at::detail::getCUDAHooks().hasCUDA())
+      return std::string("LibTorch was asked about CUDA before its CUDA library was loaded: name the device earlier");
+    // Otherwise float32 convolutions would round their inputs to TF32; matrix multiplications do not.
     at::globalContext().setAllowTF32CuDNN(false);
-    if (at::hasCUDA() || dlopen("libtorch_cuda.so", RTLD_NOW | RTLD_GLOBAL)) return std::string();
-    const char* reason = dlerror();
-    return std::string(reason ? reason : "unknown reason");
+    return std::string();
   }();
   return problem;
 }
@@ -41,8 +47,7 @@ at::Device parse_device(const std::string& name) {
                        index >= 0 && index < kMostGpus;
   check(name == "cuda" || indexed, "unknown device ", printable(name), "; known: cpu, cuda, cuda:N, auto");
   const std::string problem = load_cuda();
-  check(problem.empty(), "device ", name, ": the installed LibTorch has no CUDA library (", problem,
-        "); scripts/install.sh --cuda installs one");
+  check(problem.empty(), "device ", name, ": ", problem);
   const int64_t count = gpu_count();
   check(count > 0, "device ", name,
         ": no GPU was found; it needs an NVIDIA driver, and CUDA_VISIBLE_DEVICES must not hide every GPU");
@@ -57,13 +62,19 @@ std::vector<at::Device> parse_devices(const std::string& names) {
     for (int64_t i = 1; i < gpu_count(); ++i) devices.emplace_back(at::kCUDA, static_cast<at::DeviceIndex>(i));
     return devices;
   }
-  for (const auto& name : split(names, ',')) {
+  const std::vector<std::string> list = split(names, ',');
+  for (const auto& name : list) {
     const at::Device device = parse_device(name);
+    check(list.size() == 1 || !device.is_cpu(), "device ", printable(names), ": several devices must be GPUs");
     check(std::find(devices.begin(), devices.end(), device) == devices.end(), "device ", device_name(device),
           " is named twice in ", printable(names));
     devices.push_back(device);
   }
   return devices;
+}
+
+bool has_fast_bf16(at::Device device) {
+  return !device.is_cuda() || at::detail::getCUDAHooks().supportsBFloat16ConvolutionWithCuDNNv8();
 }
 
 std::string device_name(at::Device device) {

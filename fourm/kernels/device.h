@@ -13,7 +13,8 @@ namespace fourm {
 /// unknown, LibTorch has no CUDA library, there is no driver or no such GPU.
 at::Device parse_device(const std::string& name);
 
-/// Several devices: names separated by commas, or "cuda:all" for all GPUs. Error when one is named twice.
+/// Several devices: names separated by commas, or "cuda:all" for all GPUs. Error when one is named twice, and when
+/// several are not all GPUs.
 std::vector<at::Device> parse_devices(const std::string& names);
 
 /// The device as parse_device() takes it: "cpu" or "cuda:N".
@@ -21,6 +22,9 @@ std::string device_name(at::Device device);
 
 /// The names of all GPUs that can be used: "cuda:0", ...; none without a CUDA library or driver.
 std::vector<std::string> gpu_names();
+
+/// Whether a GPU has instructions for bfloat16 (NVIDIA: compute capability 8.0 or later).
+bool has_fast_bf16(at::Device device);
 
 /// Waits until the device has done what it was given.
 void synchronize(at::Device device);

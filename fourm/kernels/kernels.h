@@ -20,14 +20,16 @@ struct Matrix {
   Tensor weight, bias;
 };
 
-/// epilogue(x W^T + b). x [N, in] -> [N, out]. Training also takes x [..., in].
+/// epilogue(x W^T + b). x [N, in] -> [N, out]. Training also takes x [..., in]. The result may have the type of the
+/// model's precision; a sum with a float32 residual is float32.
 class LinearKernel {
  public:
   virtual ~LinearKernel() = default;
   virtual Tensor operator()(const Tensor& x, const Epilogue& epilogue = {}) const = 0;
 };
 
-/// conv(x) + bias (+ residual), padded so that stride 1 keeps the size. x [B, in, H, W] -> [B, out, H / stride, W / stride].
+/// conv(x) + bias (+ residual), padded so that stride 1 keeps the size. x [B, in, H, W] -> [B, out, H / stride, W / stride],
+/// float32 in inference.
 class Conv2dKernel {
  public:
   virtual ~Conv2dKernel() = default;
@@ -81,6 +83,12 @@ class Kernels {
   /// softmax(q k^T / sqrt(hd)) v per head. q [N, H, hd], k and v [M, H, hd], of any row stride -> [N, H, hd]. A query
   /// that sees no key gives 0. Differentiable.
   virtual Tensor attention(const Tensor& q, const Tensor& k, const Tensor& v, const AttentionLayout& layout) const = 0;
+
+  /// Prepares attention in a layout with `queries` query rows and `keys` key rows on the CPU, and adds the tensors that it
+  /// needs to `uploads`: they have to be on the device before attention() is called. Without it attention() prepares
+  /// itself. Nothing where the kernels need no preparation.
+  virtual void plan(AttentionLayout& /*layout*/, int64_t /*queries*/, int64_t /*keys*/,
+                    std::vector<Tensor*>& /*uploads*/) const {}
 
   /// kv [2D, D]: the projections to keys and values. norm_weight, norm_bias [D]: those of the context's layer norm. Null
   /// where the kernels have no such operation.

@@ -4,7 +4,6 @@
 #include <numeric>
 
 #include "fourm/core/error.h"
-#include "fourm/kernels/aten/attention.h"
 #include "fourm/kernels/upload.h"
 #include "fourm/model/embedding.h"
 
@@ -152,30 +151,27 @@ DecoderBatch DecoderPacker::finish() const {
   return batch;
 }
 
-void to_device(EncoderBatch* inputs, DecoderBatch* targets, at::Device device) {
-  if (device.is_cpu()) return;
+void to_device(EncoderBatch* inputs, DecoderBatch* targets, const Kernels& kernels) {
+  if (kernels.device().is_cpu()) return;
   std::vector<Tensor*> tensors;
   const auto add = [&](std::initializer_list<Tensor*> more) { tensors.insert(tensors.end(), more); };
-  const auto plan = [&](AttentionLayout& layout, int64_t queries, int64_t keys) {
-    if (!layout.plan) plan_attention(layout, queries, keys, tensors);
-  };
   const auto sum = [](const std::vector<int64_t>& lengths) {
     return std::accumulate(lengths.begin(), lengths.end(), int64_t{0});
   };
   if (inputs) {
     for (auto& group : inputs->groups) add({&group.content, &group.positions});
     add({&inputs->order});
-    plan(*inputs->within, sum(inputs->lengths), sum(inputs->lengths));
+    kernels.plan(*inputs->within, sum(inputs->lengths), sum(inputs->lengths), tensors);
   }
   if (targets) {
     for (auto& group : targets->groups) add({&group.ids, &group.positions, &group.targets, &group.rows});
     add({&targets->order});
-    plan(targets->within, sum(targets->lengths), sum(targets->lengths));
+    kernels.plan(targets->within, sum(targets->lengths), sum(targets->lengths), tensors);
     // Queries after the last segment have no context (DecoderBlock).
     const auto& segments = targets->across->segments;
-    if (!segments.empty()) plan(*targets->across, segments.back().q_end, segments.back().k_end);
+    if (!segments.empty()) kernels.plan(*targets->across, segments.back().q_end, segments.back().k_end, tensors);
   }
-  upload(tensors, device);
+  upload(tensors, kernels.device());
 }
 
 Batch pack(const std::vector<MaskedSample>& samples, const ModalityLookup& modality, bool causal, bool separate) {

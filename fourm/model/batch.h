@@ -12,7 +12,7 @@
 #include "fourm/core/tensor.h"
 #include "fourm/data/sample.h"
 #include "fourm/modality/modality.h"
-#include "fourm/kernels/attention_layout.h"
+#include "fourm/kernels/kernels.h"
 
 namespace fourm {
 
@@ -108,8 +108,8 @@ struct Batch {
   DecoderBatch targets;
 };
 
-/// Copies the tensors of prepared batches to the device, together (kernels/upload.h). Either may be null.
-void to_device(EncoderBatch* inputs, DecoderBatch* targets, at::Device device);
+/// Copies the tensors of prepared batches to the device of the kernels, together (kernels/upload.h). Either may be null.
+void to_device(EncoderBatch* inputs, DecoderBatch* targets, const Kernels& kernels);
 
 /// A training batch. Targets with positions are those of grids. A sequence target of n ids has n - 1 slots: the input of
 /// slot i is ids[i], its target is ids[i + 1]. Errors as those of the packers.

@@ -4,6 +4,8 @@
 
 #include <algorithm>
 
+#include "fourm/core/error.h"
+#include "fourm/kernels/operation_count.h"
 #include "fourm/kernels/precision_scope.h"
 
 namespace fourm {
@@ -16,6 +18,7 @@ struct SlicedCrossEntropy : torch::autograd::Function<SlicedCrossEntropy> {
                         const Tensor& targets, int64_t rows, at::ScalarType type, bool for_x, bool for_weight) {
     const c10::impl::ExcludeDispatchKeyGuard without_autocast(c10::autocast_dispatch_keyset);
     const double share = 1 / static_cast<double>(x.size(0));
+    count_operations("fourm::cross_entropy", 2.0 * static_cast<double>(x.numel() * weight.size(0)));
     const Tensor w = as_type(weight, type), in = as_type(x, type);
     Tensor loss = at::zeros({}, x.options().dtype(at::kFloat)), dx, dw;
     if (for_x) dx = at::empty(x.sizes(), x.options());
@@ -56,6 +59,7 @@ Tensor sliced_cross_entropy(const Tensor& x, const Tensor& weight, const Tensor&
 }
 
 Tensor cross_entropy(const Linear& head, const Tensor& x, const Tensor& targets) {
+  check(!head.bias.defined(), "[cross_entropy] the head has a bias");
   const int64_t vocabulary = head.weight.size(0);
   if (x.size(0) * vocabulary > kLargeLogits)
     return sliced_cross_entropy(x, head.weight, targets, std::max<int64_t>(1, kLargeLogits / 2 / vocabulary));

@@ -68,7 +68,7 @@ DecoderBatch Decoder::prepare(DecoderBatch batch, const std::vector<int64_t>& co
 
 Decoded Decoder::operator()(const DecoderBatch& packed, const Encoded& encoded) const {
   DecoderBatch batch = prepare(packed, encoded.lengths);
-  to_device(nullptr, &batch, kernels_->device());
+  to_device(nullptr, &batch, *kernels_);
   const AttentionLayout& across = *batch.across;
   Decoded result = embed(batch);
   const Tensor memory = context(encoded);

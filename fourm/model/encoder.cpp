@@ -94,7 +94,7 @@ EncoderBatch Encoder::prepare(EncoderBatch batch) const {
 
 Encoded Encoder::operator()(const EncoderBatch& packed) const {
   EncoderBatch batch = prepare(packed);
-  to_device(&batch, nullptr, kernels_->device());
+  to_device(&batch, nullptr, *kernels_);
   std::vector<Tensor> tokens, positions;
   for (const auto& group : batch.groups) {
     const EncoderEmbedding& e = embedding(group.modality);

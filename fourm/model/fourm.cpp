@@ -24,7 +24,7 @@ FourM::FourM(ModelConfig config, ModalityTable table, ParameterSource& source, b
 Loss FourM::loss(const Batch& packed, LossKind kind) const {
   Batch batch{encoder.prepare(packed.inputs), {}};
   batch.targets = decoder.prepare(packed.targets, batch.inputs.lengths);
-  to_device(&batch.inputs, &batch.targets, compute().device);
+  to_device(&batch.inputs, &batch.targets, parameters_->kernels());
   const Tensor out = decoder(batch.targets, encoder(batch.inputs)).out;
   Loss result;
   std::vector<Tensor> losses;

@@ -23,7 +23,8 @@ Tensor LucidQuantizer::heads_of(const Tensor& latents) const {
 }
 
 Tensor LucidQuantizer::join_heads(const Tensor& vectors) const {
-  return heads_ > 1 ? project_out_(vectors.view({-1, heads_ * width_})) : vectors;
+  if (heads_ == 1) return vectors;
+  return as_type(project_out_(vectors.view({-1, heads_ * width_})), vectors.scalar_type());
 }
 
 Quantized LucidQuantizer::encode(const Tensor& latents) const {

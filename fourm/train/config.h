@@ -37,7 +37,7 @@ struct TrainingConfig {
     v("precision", precision,
       "of matrix products: f32, bf16 (weights stay float32), or auto: that of the run so far; in a new run bf16 where "
       "the "
-      "processor has instructions for it, else f32",
+      "device is fast at it, else f32",
       OneOf{{"auto", "f32", "bf16"}});
     v("device", device, "cpu, cuda, cuda:N, or auto: a GPU where there is one", KeyRole::kChangeable);
     v("schedule", schedule, "learning rate");
@@ -48,8 +48,8 @@ struct TrainingConfig {
       "a step whose loss or gradient is not finite changes no weights, and the run goes on; false: it is an error",
       KeyRole::kChangeable);
     v("checkpoint_activations", checkpoint_activations,
-      "compute the activations inside Transformer blocks again in the backward pass instead of keeping them: a tenth of "
-      "their memory for a third more time; for pre-training",
+      "compute the activations inside Transformer blocks again in the backward pass instead of keeping them: less memory "
+      "for one more forward pass; for pre-training",
       KeyRole::kChangeable);
     v("log_every", log_every, "steps between records of the training loss", KeyRole::kChangeable, at_least(1));
     v("evaluate_every", evaluate_every, "steps between evaluations; 0 = only at the end", KeyRole::kChangeable,

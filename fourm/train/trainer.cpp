@@ -138,7 +138,8 @@ class Trainer {
       if (waits_) finite = is_finite("gradient", norm.item<double>());
       if (finite) {
         objective_.update_buffers(step_);
-        optimizer_.step(lr, norm);
+        // What the host has not seen yet must be finite too.
+        optimizer_.step(lr, waits_ ? norm : at::where(at::isfinite(loss), norm, NAN));
         if (average_) average_->update();
         meter_.add("loss", loss);
         meter_.add("gradient_norm", norm);
@@ -185,6 +186,7 @@ class Trainer {
   }
 
   void evaluate() {
+    check_finite_steps();
     if (average_) average_->swap();
     const Evaluation result = objective_.evaluate(step_);
     if (average_) average_->swap();

@@ -54,16 +54,18 @@ class AtenLinear : public LinearKernel {
 class AtenConv2d : public Conv2dKernel {
  public:
   AtenConv2d(const Matrix& filters, int64_t stride, const Compute& compute)
-      : weights_(filters, compute), stride_(stride) {}
+      : weights_(filters, compute), stride_(stride), inference_(compute.inference) {}
   Tensor operator()(const Tensor& x, const Tensor& residual) const override {
     const auto& [weight, bias] = weights_.get();
-    const Tensor y = at::conv2d(weights_.input(x), weight, bias, stride_, weight.size(2) / 2);
+    Tensor y = at::conv2d(weights_.input(x), weight, bias, stride_, weight.size(2) / 2);
+    if (inference_) y = as_type(y, at::kFloat);  // sums with residuals are float32
     return residual.defined() ? residual + y : y;
   }
 
  private:
   Weights weights_;
   int64_t stride_;
+  bool inference_;
 };
 
 }  // namespace
@@ -96,6 +98,10 @@ std::shared_ptr<const LinearKernel> AtenKernels::gated_linear(const Matrix& acti
 std::shared_ptr<const Conv2dKernel> AtenKernels::conv2d(const Tensor& weight, const Tensor& bias,
                                                         int64_t stride) const {
   return std::make_shared<AtenConv2d>(Matrix{weight, bias}, stride, compute());
+}
+
+void AtenKernels::plan(AttentionLayout& layout, int64_t queries, int64_t keys, std::vector<Tensor*>& uploads) const {
+  if (!device().is_cpu() && !layout.plan) plan_attention(layout, queries, keys, uploads);
 }
 
 Tensor AtenKernels::embedding(const Tensor& table, const Tensor& ids) const { return at::embedding(table, ids); }

@@ -38,6 +38,7 @@ class AtenKernels : public Kernels {
   Tensor group_norm(const Tensor& x, const Tensor& shift, int64_t groups, const Tensor& weight, const Tensor& bias,
                     double epsilon, bool then_silu) const override;
   Tensor attention(const Tensor& q, const Tensor& k, const Tensor& v, const AttentionLayout& layout) const override;
+  void plan(AttentionLayout& layout, int64_t queries, int64_t keys, std::vector<Tensor*>& uploads) const override;
   Tensor key_value_cache(int64_t layers, int64_t n, int64_t heads, int64_t head_width) const override;
   void write_rows(const Tensor& from, const Tensor& rows, const Tensor& to) const override;
   at::MemoryFormat image_format() const override { return at::MemoryFormat::Contiguous; }

@@ -6,6 +6,8 @@
 #include <mutex>
 
 #include "fourm/core/error.h"
+#include "fourm/core/log.h"
+#include "fourm/kernels/device.h"
 #include "fourm/kernels/operation_count.h"
 #include "fourm/kernels/upload.h"
 
@@ -134,8 +136,14 @@ bool works(Kernel kernel, at::Device device, at::ScalarType type) {
                  ends = to_tensor<int32_t>({0, 1, 3}, at::kInt).to(device);
     const Tensor y = run_call(kernel, {false, 2, 2, ends, ends, {}, {}}, x, x, x);
     found->second = at::allclose(y.to(at::kCPU, at::kFloat), at::ones(y.sizes()), 0.01);
+  } catch (const c10::OutOfMemoryError&) {
+    known.erase(found);
+    throw;
   } catch (const std::exception&) {
   }
+  if (!found->second)
+    note(device_name(device), ": LibTorch's ", kernel == Kernel::kFlash ? "FlashAttention" : "memory-efficient attention",
+         " does not work with ", at::toString(type), "; another kernel is used");
   return found->second;
 }
 
