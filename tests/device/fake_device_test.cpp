@@ -18,6 +18,7 @@ Tensor flash(const Tensor& x, const Tensor& q_ends, bool causal = false) {
 }
 
 TEST(FakeDevice, ItsMemoryCannotBeTouchedByPointers) {
+  testing::FLAGS_gtest_death_test_style = "threadsafe";
   const Tensor x = at::ones({4}).to(fake_device());
   EXPECT_DEATH(std::fprintf(stderr, "%f", static_cast<double>(*x.data_ptr<float>())), "");
   EXPECT_DEATH(x.data_ptr<float>()[3] = 1, "");
@@ -26,7 +27,8 @@ TEST(FakeDevice, ItsMemoryCannotBeTouchedByPointers) {
 TEST(FakeDevice, ComputesWhatTheCpuDoes) {
   const auto run = [](at::Device device) {
     Tensor w = wave({8, 16}, 1.3).to(device).requires_grad_();
-    const Tensor h = at::silu(at::linear(at::layer_norm(wave({5, 16}, 0.7).to(device), {16}), w)).view({5, 2, 4}).unbind(1)[0];
+    const Tensor x = at::layer_norm(wave({5, 16}, 0.7).to(device), {16});
+    const Tensor h = at::silu(at::linear(x, w)).view({5, 2, 4}).unbind(1)[0];
     const Tensor loss = at::cross_entropy_loss(h, at::arange(5, at::kLong).remainder(4).to(device));
     loss.backward();
     return std::pair{loss.detach().cpu(), w.grad().cpu()};

@@ -171,7 +171,8 @@ TEST(DeviceSampler, DrawsTheTokensOfTheCpu) {
         const auto found = draw_tokens(scores.to(fake_device()), temperature, filter, streams);
         ASSERT_EQ(found.size(), expected.size());
         for (size_t i = 0; i < found.size(); ++i) {
-          EXPECT_EQ(found[i].token, expected[i].token) << "row " << i << ", top_k " << filter.top_k << ", top_p " << filter.top_p;
+          EXPECT_EQ(found[i].token, expected[i].token)
+              << "row " << i << ", top_k " << filter.top_k << ", top_p " << filter.top_p;
           EXPECT_NEAR(found[i].confidence, expected[i].confidence, 1e-5);
         }
       }

@@ -95,7 +95,8 @@ TEST(DeviceKernels, Convolution) {
       expect_as_on_cpu(
           "convolution",
           [&](const Kernels& kernels, const std::vector<Tensor>& in) {
-            return (*kernels.conv2d(in[1], in[2], stride))(in[0], stride == 1 ? in[3] : in[3].slice(2, 0, 4).slice(3, 0, 3));
+            const Tensor residual = stride == 1 ? in[3] : in[3].slice(2, 0, 4).slice(3, 0, 3);
+            return (*kernels.conv2d(in[1], in[2], stride))(in[0], residual);
           },
           {wave({2, 5, 8, 6}, 0.7), wave({6, 5, k, k}, 1.3) / 8, wave({6}, 0.5), wave({2, 6, 8, 6}, 0.3)});
 }
@@ -156,7 +157,7 @@ struct Case {
   int64_t queries, keys;
 };
 
-// A decoder's self-attention: runs that see all of themselves and of what is before them in the sample, and causal ones.
+// A decoder's self-attention: runs that see all of themselves and what is before them in the sample, and causal ones.
 Case mixed(uint64_t seed) {
   Random random(seed);
   Case c{"mixed " + std::to_string(seed), {}, 0, 0};

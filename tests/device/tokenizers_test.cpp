@@ -209,24 +209,39 @@ TEST(DeviceDiffusion, AllSolversAndTilesAsOnTheCpu) {
     test::expect_close(options.solver, run(fake_device(), options), run(at::kCPU, options), 1e-4);
 }
 
-TEST(DeviceImageTokenizer, MeasuresAreThoseOfTheCpu) {
-  TokenizerConfig config = test::small_image_tokenizer();
-  config.input.emplace();
-  std::vector<StoredImage> images;
-  for (int i = 0; i < 5; ++i) {
-    Image image(32, 32, 3);
-    for (int y = 0; y < 32; ++y)
-      for (int x = 0; x < 32; ++x)
-        for (int c = 0; c < 3; ++c) image.at(x, y)[c] = static_cast<uint8_t>((x * (i + 1) + y * (c + 2)) * 3 % 256);
-    images.emplace_back(image);
+class DeviceImageTokenizer : public testing::Test {
+ protected:
+  DeviceImageTokenizer() {
+    config.input.emplace();
+    for (int i = 0; i < 5; ++i) {
+      Image image(32, 32, 3);
+      for (int y = 0; y < 32; ++y)
+        for (int x = 0; x < 32; ++x)
+          for (int c = 0; c < 3; ++c) image.at(x, y)[c] = static_cast<uint8_t>((x * (i + 1) + y * (c + 2)) * 3 % 256);
+      images.emplace_back(image);
+    }
   }
-  const auto report = [&](at::Device device) {
-    return evaluate_tokenizer(ImageTokenizer(std::make_shared<const Tokenizer>(Tokenizer::create(config, 1, device))),
-                              images);
-  };
-  const auto found = report(fake_device()), expected = report(at::kCPU);
+  std::shared_ptr<const Tokenizer> tokenizer(at::Device device) const {
+    return std::make_shared<const Tokenizer>(Tokenizer::create(config, 1, device));
+  }
+
+  TokenizerConfig config = test::small_image_tokenizer();
+  std::vector<StoredImage> images;
+};
+
+TEST_F(DeviceImageTokenizer, MeasuresAreThoseOfTheCpu) {
+  const auto expected = evaluate_tokenizer(ImageTokenizer(tokenizer(at::kCPU)), images);
+  const auto found = evaluate_tokenizer(ImageTokenizer(tokenizer(fake_device())), images);
   ASSERT_EQ(found.measures.size(), expected.measures.size());
   for (const auto& [name, value] : expected.measures) EXPECT_NEAR(found.measures.at(name), value, 1e-2) << name;
+}
+
+TEST_F(DeviceImageTokenizer, DevicesShareTheBatches) {
+  const ImageTokenizer alone(tokenizer(at::kCPU)), together({tokenizer(at::kCPU), tokenizer(fake_device())}, "");
+  const auto expected = alone.encode(images), found = together.encode(images);
+  ASSERT_EQ(found.size(), expected.size());
+  for (size_t i = 0; i < found.size(); ++i) EXPECT_EQ(found[i].tokens, expected[i].tokens) << i;
+  EXPECT_EQ(together.decode(found).size(), images.size());
 }
 
 TEST(DeviceTokenizerFile, IsSavedAndLoadedOnEither) {

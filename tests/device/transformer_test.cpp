@@ -1,12 +1,13 @@
 // Training of the Transformer on the device beside the CPU's, and what the host and the device exchange for it.
 #include "fourm/kernels/precision_scope.h"
+#include "fourm/model/cross_entropy.h"
 #include "fourm/model/model_file.h"
+#include "fourm/train/initial_weights.h"
 #include "fourm/train/trainer.h"
 #include "tests/support/compare.h"
 #include "tests/support/fake_device.h"
 #include "tests/support/small_model.h"
 #include "tests/support/small_transformer.h"
-#include "tests/support/tensor_map.h"
 #include "tests/support/temporary_folder.h"
 #include "tests/support/tensor_map.h"
 
@@ -31,8 +32,9 @@ struct Trained {
 };
 
 Trained train(const ModelConfig& config, at::Device device, Precision precision = Precision::kF32,
-              LossKind kind = LossKind::kModality) {
+              LossKind kind = LossKind::kModality, bool recomputes = false) {
   FourM model = fresh(config, device);
+  model.checkpoint_activations(recomputes);
   // A gradient that is zero but for rounding would otherwise move its weight by the whole rate.
   AdamW optimizer(model.parameters(), {.epsilon = 1e-3, .clip_norm = 1});
   Trained trained;
@@ -49,15 +51,18 @@ Trained train(const ModelConfig& config, at::Device device, Precision precision 
     trained.losses.push_back(loss.item<double>());
   }
   trained.counts = take_counts();
-  for (const auto& entry : model.parameters().entries()) trained.weights[entry.name] = entry.value.detach().cpu().clone();
+  for (const auto& entry : model.parameters().entries())
+    trained.weights[entry.name] = entry.value.detach().cpu().clone();
   return trained;
 }
 
 void expect_same(const Trained& found, const Trained& expected, double tolerance) {
   for (size_t i = 0; i < expected.losses.size(); ++i)
     EXPECT_NEAR(found.losses[i], expected.losses[i], tolerance * expected.losses[i]) << "loss " << i;
-  for (const auto& [name, weight] : expected.weights)
-    test::expect_close(name, found.weights.at(name), weight, tolerance * std::max(1.0, weight.abs().max().item<double>()));
+  for (const auto& [name, weight] : expected.weights) {
+    const double largest = weight.abs().max().item<double>();
+    test::expect_close(name, found.weights.at(name), weight, tolerance * std::max(1.0, largest));
+  }
 }
 
 struct Option {
@@ -89,7 +94,8 @@ TEST_P(DeviceTransformer, LearnsInBfloat16AsOnTheCpu) {
 
 INSTANTIATE_TEST_SUITE_P(
     All, DeviceTransformer,
-    testing::Values(Option{"Plain", [](ModelConfig&) {}}, Option{"Causal", [](ModelConfig& c) { c.decoder_causal_mask = true; }},
+    testing::Values(Option{"Plain", [](ModelConfig&) {}},
+                    Option{"Causal", [](ModelConfig& c) { c.decoder_causal_mask = true; }},
                     Option{"Together", [](ModelConfig& c) { c.decoder_sep_mask = false; }},
                     Option{"CausalTogether",
                            [](ModelConfig& c) { c.decoder_causal_mask = true, c.decoder_sep_mask = false; }},
@@ -98,13 +104,43 @@ INSTANTIATE_TEST_SUITE_P(
                     Option{"WithoutBiases",
                            [](ModelConfig& c) { c.qkv_bias = c.proj_bias = c.mlp_bias = false; }},
                     Option{"OwnModalityEmbeddings", [](ModelConfig& c) { c.share_modality_embeddings = false; }},
-                    Option{"Gelu", [](ModelConfig& c) { c.act_layer = "GELU", c.gated_mlp = false, c.norm_bias = true; }}),
+                    Option{"Gelu",
+                           [](ModelConfig& c) {
+                             c.act_layer = "GELU";
+                             c.gated_mlp = false;
+                             c.norm_bias = true;
+                           }}),
     [](const auto& option) { return option.param.name; });
 
 TEST(DeviceLoss, AllKindsOfLosses) {
   for (const auto kind : {LossKind::kModalityPresent, LossKind::kToken, LossKind::kTokenByVocab})
     expect_same(train(small_transformer(), fake_device(), Precision::kF32, kind),
                 train(small_transformer(), at::kCPU, Precision::kF32, kind), 1e-6);
+}
+
+TEST(DeviceLoss, IsTheSameWithCheckpointedActivations) {
+  ModelConfig config = small_transformer();
+  config.qk_norm = true;
+  for (const auto precision : {Precision::kF32, Precision::kBf16})
+    expect_same(train(config, fake_device(), precision, LossKind::kModality, /*recomputes=*/true),
+                train(config, fake_device(), precision), 1e-6);
+}
+
+TEST(DeviceLoss, IsTheSameInSlices) {
+  const auto run = [](at::Device device, int64_t rows) {
+    const Tensor x = test::wave({23, 16}, 0.7).to(device).requires_grad_(),
+                 weight = test::wave({40, 16}, 1.3).to(device).requires_grad_(),
+                 targets = (at::arange(23, at::kLong) * 7).remainder(40).to(device);
+    const Tensor loss = rows == 0 ? at::cross_entropy_loss(at::linear(x, weight), targets)
+                                  : sliced_cross_entropy(x, weight, targets, rows);
+    take_counts();
+    loss.backward();
+    EXPECT_EQ(take_counts().reads(), 0);
+    return std::array{loss.detach().cpu(), x.grad().cpu(), weight.grad().cpu()};
+  };
+  const auto expected = run(at::kCPU, 0), found = run(fake_device(), 5);
+  for (size_t i = 0; i < expected.size(); ++i)
+    test::expect_close("result " + std::to_string(i), found[i], expected[i], 1e-6);
 }
 
 // Autocast's layer norm gives float32 queries and keys; attention still computes in bfloat16.
@@ -232,9 +268,11 @@ class DeviceModelFile : public testing::Test {
 
 TEST_F(DeviceModelFile, GivesTheSameOutputs) {
   const Tensor expected = outputs(open({}));
-  test::expect_close("training", outputs(open(Compute::for_training(fake_device()))), expected, 1e-5);
-  test::expect_close("inference", outputs(open(Compute::for_inference(Precision::kF32, fake_device()))), expected, 1e-5);
-  test::expect_close("reference", outputs(open(Compute::for_reference(fake_device()))), expected, 1e-5);
+  const std::map<std::string, Compute> exact{
+      {"training", Compute::for_training(fake_device())},
+      {"inference", Compute::for_inference(Precision::kF32, fake_device())},
+      {"reference", Compute::for_reference(fake_device())}};
+  for (const auto& [name, compute] : exact) test::expect_close(name, outputs(open(compute)), expected, 1e-5);
   const double largest = expected.abs().max().item<double>();
   for (const auto precision : {Precision::kBf16, Precision::kF16})
     test::expect_close(precision_name(precision), outputs(open(Compute::for_inference(precision, fake_device()))),
@@ -242,7 +280,8 @@ TEST_F(DeviceModelFile, GivesTheSameOutputs) {
 }
 
 TEST_F(DeviceModelFile, EveryTensorIsOnTheDevice) {
-  for (const Compute& compute : {Compute::for_training(fake_device()), Compute::for_inference(Precision::kF32, fake_device())}) {
+  for (const Compute& compute :
+       {Compute::for_training(fake_device()), Compute::for_inference(Precision::kF32, fake_device())}) {
     const FourM model = open(compute);
     for (const auto& entry : model.parameters().entries()) EXPECT_EQ(entry.value.device(), fake_device()) << entry.name;
   }
@@ -272,6 +311,14 @@ TEST_F(DeviceModelFile, TheEncoderAloneGivesTheSameFeatures) {
   test::expect_close("features", features(Compute::for_inference(Precision::kF32, fake_device())), features({}), 1e-5);
 }
 
+TEST_F(DeviceModelFile, StartsANewModel) {
+  const ModelFiles files = open_model_files(temporary.path());
+  const FourM found = model_from(temporary.path(), files.config, files.table, 9, fake_device()),
+              expected = model_from(temporary.path(), files.config, files.table, 9);
+  for (const auto& entry : expected.parameters().entries())
+    test::expect_close(entry.name, found.parameters().find(entry.name).detach().cpu(), entry.value, 0);
+}
+
 // A run goes on from the checkpoint of the other device.
 TEST(DeviceTraining, CheckpointsFitBothDevices) {
   const test::TemporaryFolder temporary;
@@ -281,8 +328,8 @@ TEST(DeviceTraining, CheckpointsFitBothDevices) {
     optimizer.step(1e-2, optimizer.gradient_norm());
     optimizer.clear_gradients();
   };
-  for (const bool to_device : {true, false}) {
-    const at::Device first = to_device ? at::Device(at::kCPU) : fake_device(), second = to_device ? fake_device() : at::Device(at::kCPU);
+  const at::Device cpu = at::kCPU;
+  for (const auto& [first, second] : {std::pair{cpu, fake_device()}, std::pair{fake_device(), cpu}}) {
     const OptimizerConfig options{.epsilon = 1e-3};
     FourM before = fresh(config, first), after = create_model(config, test::small_table(), 8, at::kFloat, second);
     after.parameters().make_trainable();
@@ -294,8 +341,10 @@ TEST(DeviceTraining, CheckpointsFitBothDevices) {
     restored.load(SafetensorsFile::open(temporary / "optimizer.safetensors"));
     step(before, optimizer, 2);
     step(after, restored, 2);
-    for (const auto& entry : before.parameters().entries())
-      test::expect_close(entry.name, after.parameters().find(entry.name).detach().cpu(), entry.value.detach().cpu(), 1e-6);
+    for (const auto& entry : before.parameters().entries()) {
+      const Tensor found = after.parameters().find(entry.name);
+      test::expect_close(entry.name, found.detach().cpu(), entry.value.detach().cpu(), 1e-6);
+    }
   }
 }
 

@@ -1,5 +1,5 @@
-// The variable-length attention kernels of the fake device, computed run by run. Names, arguments, checks and results are
-// those of LibTorch's CUDA kernels (ATen/native/transformers/cuda/attention.cu), so that LibTorch's derivatives apply.
+// The variable-length attention kernels of the fake device, computed run by run. Names, arguments, checks and results
+// are those of LibTorch's CUDA kernels (ATen/native/transformers/cuda/attention.cu), so that its derivatives apply.
 #include <torch/library.h>
 
 #include <cmath>

@@ -238,8 +238,8 @@ class Call {
   // Indices of the CPU are an Error too: LibTorch would upload them.
   void check_device(const Tensor& tensor, const std::string& name) const {
     TORCH_CHECK(!tensor.defined() || is_here(tensor) || tensor.dim() == 0,
-                "Expected all tensors to be on the same device, but '", name, "' of ", schema_.operator_name(), " is on ",
-                tensor.device(), " and has the sizes ", tensor.sizes());
+                "Expected all tensors to be on the same device, but '", name, "' of ", schema_.operator_name(),
+                " is on ", tensor.device(), " and has the sizes ", tensor.sizes());
   }
   Tensor input(const Tensor& tensor, const std::string& name) {
     check_device(tensor, name);

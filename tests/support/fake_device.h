@@ -2,7 +2,8 @@
 // PrivateUse1 and is stricter than a GPU:
 //
 //   memory      cannot be read or written through a tensor's pointer. A loop over data_ptr() ends the program.
-//   operators   an Error where tensors of the CPU and of the device meet. Only scalars (0-dim) of the CPU may, as on CUDA.
+//   operators   an error where tensors of the CPU and of the device meet. Only scalars (0-dim) of the CPU may, as on
+//               CUDA.
 //   attention   the variable-length kernels have the names and the checks of CUDA's.
 //   autocast    the operators that CUDA narrows and widens.
 //   counts      of copies, reads that wait for the device, and operators.
@@ -22,7 +23,7 @@ struct DeviceCounts {
   int64_t uploads = 0;       ///< copies from the CPU
   int64_t downloads = 0;     ///< copies to the CPU
   int64_t scalar_reads = 0;  ///< of item() and of conditions
-  int64_t waits = 0;         ///< operators that read values to find the size of their result or to check them: nonzero() ...
+  int64_t waits = 0;         ///< operators that read values, for the size of their result or to check them: nonzero()
   std::map<std::string, int64_t> operators;  ///< calls by name: "aten::mul.out"
 
   /// How often the host had to wait for the device.

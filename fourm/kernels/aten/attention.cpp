@@ -193,7 +193,8 @@ Tensor aten_attention(const Tensor& queries, const Tensor& keys, const Tensor& v
         .flatten(0, 1);
   }
   const auto kernel = kernel_for(q);
-  if (!kernel || plan.calls.empty()) return dense_attention(q, k, v, layout);  // with a graph, also where nothing is seen
+  // Without calls nothing is seen; the zeros still have a graph.
+  if (!kernel || plan.calls.empty()) return dense_attention(q, k, v, layout);
   std::vector<Tensor> results;
   for (const Call& call : plan.calls)
     results.push_back(
