@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# Times the workloads of docs/performance.md and prints tables of medians. Others run in turn with this program, so that all see
-# the same state of the machine; a table's ratio is theirs over ours.
+# Times the workloads of docs/performance.md and prints a table of medians. The programs take turns, so that all see the same
+# state of the machine. A ratio is the time of the other program divided by that of this one.
 #   scripts/benchmark.sh [OPTIONS] [WORKLOAD...]
 #     --size B          random weights of this official size
 #     --device cpu      or cuda, cuda:N
@@ -37,27 +37,33 @@ program=$root/build/release/fourm
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
 
-# One timed run after a warm-up run: seconds, or nothing where the program does not know the workload.
+# One timed run after a warm-up run: seconds, or "-" and the reason on stderr where the run fails.
+seconds_of() {
+  local found
+  found=$("$@" 2>"$work/errors" | sed -nE 's/.*"median_s": ?([0-9.e+-]+).*/\1/p') || true
+  [ -n "$found" ] || printf '\n%s: %s\n' "$1" "$(tail -n 1 "$work/errors")" >&2
+  echo "${found:--}"
+}
 time_fourm() {
   local other=()
   [ "$device" = cpu ] || other=(--device "$device")
-  "$1" bench "$2" --size "$size" --save "$work/$3" --engine fast --precision "$precision" --repeats 1 --threads "$threads" \
-    "${other[@]}" --json 2>/dev/null | sed -nE 's/.*"median_s": ?([0-9.e+-]+).*/\1/p'
+  seconds_of "$1" bench "$2" --size "$size" --save "$work/$3" --engine fast --precision "$precision" --repeats 1 --threads "$threads" \
+    "${other[@]}" --json
 }
 time_peer() {
   local command
   case "$1" in
     tok_encode) command=("$peer/tok_bench.py" encode) ;;
     tok_decode) command=("$peer/tok_bench.py" decode) ;;
-    tok_*) return 0 ;;
+    tok_*) echo -; return 0 ;;
     *) command=("$peer/bench.py" "$1" --size "$size" --tok "$tok" --threads "$threads" --repeats 1) ;;
   esac
-  python3 "${command[@]}" 2>/dev/null | sed -nE 's/.*"median_s": ?([0-9.e+-]+).*/\1/p'
+  seconds_of python3 "${command[@]}"
 }
 
 # The median of the numbers in a file; and with two files the median of their ratios, line by line, and its range.
-median() { sort -g "$1" | awk '{ x[NR] = $1 } END { if (NR) print x[int((NR + 1) / 2)] }'; }
-ratios() { paste "$1" "$2" | awk '$2 > 0 { print $1 / $2 }' | sort -g | awk '{ x[NR] = $1 } END { if (NR) printf "%.3f (%.3f to %.3f)", x[int((NR + 1) / 2)], x[1], x[NR] }'; }
+median() { grep -v '^-$' "$1" | sort -g | awk '{ x[NR] = $1 } END { if (NR) print x[int((NR + 1) / 2)] }'; }
+ratios() { paste "$1" "$2" | awk '$1 > 0 && $2 > 0 { print $1 / $2 }' | sort -g | awk '{ x[NR] = $1 } END { if (NR) printf "%.3f (%.3f to %.3f)", x[int((NR + 1) / 2)], x[1], x[NR] }'; }
 
 printf '| workload | fourm, s |%s%s\n' "${against:+ other build, s | ratio |}" "${peer:+ original, s | ratio |}"
 printf '|---|---|%s%s\n' "${against:+---|---|}" "${peer:+---|---|}"

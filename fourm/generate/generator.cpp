@@ -1,9 +1,13 @@
 #include "fourm/generate/generator.h"
 
 #include <algorithm>
+#include <exception>
+#include <iterator>
+#include <mutex>
 #include <numeric>
 
 #include "fourm/core/error.h"
+#include "fourm/core/parallel.h"
 #include "fourm/generate/passes.h"
 #include "fourm/generate/sampler.h"
 #include "fourm/generate/schedule.h"
@@ -36,12 +40,12 @@ class GridStep {
     std::vector<StepReport::Row> rows(canvases_.size());
     const std::vector<Part> parts = choose_parts();
     if (parts.empty()) return rows;
-    const Tensor scores = guided_scores(parts);  // the slots of all parts, [n, V]
-    int64_t first = 0;
+    const std::vector<Drawn> drawn = sample(parts, guided_scores(parts));
+    auto next = drawn.begin();
     for (const Part& part : parts) {
-      const auto n = static_cast<int64_t>(part.slots.size());
-      rows[part.canvas] = write(part, sample(part, scores.slice(0, first, first + n)));
-      first += n;
+      const auto end = next + static_cast<std::ptrdiff_t>(part.slots.size());
+      rows[part.canvas] = write(part, {next, end});
+      next = end;
     }
     return rows;
   }
@@ -97,14 +101,15 @@ class GridStep {
     return guided;
   }
 
-  // A token for each slot of the part. scores [slots, V].
-  std::vector<Drawn> sample(const Part& part, const Tensor& scores) const {
+  // A token for each slot of all parts. scores [n, V].
+  std::vector<Drawn> sample(const std::vector<Part>& parts, const Tensor& scores) const {
     std::vector<Random> random;
     if (options_.draw)
-      for (const int64_t slot : part.slots)
-        random.emplace_back(options_.seed, std::initializer_list<uint64_t>{canvases_[part.canvas].key, target_key_,
-                                                                           static_cast<uint64_t>(index_),
-                                                                           static_cast<uint64_t>(slot) + 1});
+      for (const Part& part : parts)
+        for (const int64_t slot : part.slots)
+          random.emplace_back(options_.seed, std::initializer_list<uint64_t>{canvases_[part.canvas].key, target_key_,
+                                                                             static_cast<uint64_t>(index_),
+                                                                             static_cast<uint64_t>(slot) + 1});
     return draw_tokens(scores, step_.temperature, options_.filter, std::move(random));
   }
 
@@ -153,6 +158,43 @@ bool generate(const FourM& model, const std::vector<Step>& steps, std::vector<Ca
       return false;
   }
   return true;
+}
+
+bool generate(const std::vector<const FourM*>& replicas, const std::vector<Step>& steps, std::vector<Canvas>& canvases,
+              const GenerateOptions& options) {
+  const size_t devices = std::min(replicas.size(), canvases.size());
+  if (devices <= 1) return generate(*replicas.front(), steps, canvases, options);
+  check(!options.on_scores && !options.choose_slots, "[generate] on_scores and choose_slots are for one device");
+  std::vector<std::vector<Canvas>> parts(devices);
+  const auto first = [&](size_t d) { return static_cast<std::ptrdiff_t>(canvases.size() * d / devices); };
+  for (size_t d = 0; d < devices; ++d)
+    parts[d].assign(std::move_iterator(canvases.begin() + first(d)), std::move_iterator(canvases.begin() + first(d + 1)));
+  std::mutex mutex;
+  bool stopped = false;
+  std::vector<size_t> done(steps.size());  // by step: the devices that have done it
+  const auto on_step = [&](const StepReport& report) {
+    const std::lock_guard lock(mutex);
+    if (++done[static_cast<size_t>(report.step)] == devices && !stopped && options.on_step)
+      stopped = !options.on_step(report);
+    return !stopped;
+  };
+  std::exception_ptr failure;
+  const auto run = [&](int64_t d) {
+    GenerateOptions own = options;
+    own.on_step = on_step;
+    if (d > 0) own.draft = nullptr;  // it computes where the first model does
+    try {
+      generate(*replicas[d], steps, parts[d], own);
+    } catch (...) {
+      const std::lock_guard lock(mutex);
+      stopped = true;  // the others end with their present step
+      if (!failure) failure = std::current_exception();
+    }
+  };
+  parallel_for(static_cast<int64_t>(devices), run, static_cast<int>(devices));
+  for (size_t d = 0; d < devices; ++d) std::move(parts[d].begin(), parts[d].end(), canvases.begin() + first(d));
+  if (failure) std::rethrow_exception(failure);
+  return !stopped;
 }
 
 }  // namespace fourm

@@ -45,4 +45,10 @@ struct GenerateOptions {
 bool generate(const FourM& model, const std::vector<Step>& steps, std::vector<Canvas>& canvases,
               const GenerateOptions& options);
 
+/// The same on several devices: `replicas` are the same model on each of them, and each generates a part of the canvases.
+/// on_step is called when all have done a step, by one thread at a time and with the canvases of one part. on_scores and
+/// choose_slots cannot be given.
+bool generate(const std::vector<const FourM*>& replicas, const std::vector<Step>& steps, std::vector<Canvas>& canvases,
+              const GenerateOptions& options);
+
 }  // namespace fourm

@@ -1,12 +1,10 @@
 #include "fourm/generate/pipeline.h"
 
 #include <algorithm>
-#include <atomic>
 
 #include "fourm/core/error.h"
 #include "fourm/core/json.h"
 #include "fourm/core/log.h"
-#include "fourm/core/parallel.h"
 #include "fourm/core/strings.h"
 #include "fourm/data/crop.h"
 #include "fourm/data/modality_file.h"
@@ -73,36 +71,11 @@ struct Pipeline::State {
   std::optional<WordPiece> text_tokenizer{};
   SequenceIds sequence_ids{};
 
-  // Generates on all devices: each has a part of the canvases. The first one reports its steps.
+  // On all devices.
   bool generate(const std::vector<Step>& steps, std::vector<Canvas>& canvases, const GenerateOptions& options) const {
-    const size_t devices = std::min(replicas.size() + 1, canvases.size());
-    if (devices <= 1) return fourm::generate(model, steps, canvases, options);
-    std::vector<std::vector<Canvas>> parts(devices);
-    const auto first = [&](size_t d) { return canvases.size() * d / devices; };
-    for (size_t d = 0; d < devices; ++d)
-      for (size_t i = first(d); i < first(d + 1); ++i) parts[d].push_back(std::move(canvases[i]));
-    std::atomic<bool> stopped = false;
-    const auto put_back = [&] {
-      for (size_t d = 0; d < devices; ++d) std::move(parts[d].begin(), parts[d].end(), canvases.begin() + first(d));
-    };
-    try {
-      parallel_for(
-          static_cast<int64_t>(devices),
-          [&](int64_t d) {
-            GenerateOptions own = options;
-            own.on_step = [&, d](const StepReport& report) {
-              if (d == 0 && options.on_step && !options.on_step(report)) stopped = true;
-              return !stopped;
-            };
-            fourm::generate(d == 0 ? model : replicas[d - 1], steps, parts[d], own);
-          },
-          static_cast<int>(devices));
-    } catch (...) {
-      put_back();
-      throw;
-    }
-    put_back();
-    return !stopped;
+    std::vector<const FourM*> models{&model};
+    for (const FourM& replica : replicas) models.push_back(&replica);
+    return fourm::generate(models, steps, canvases, options);
   }
 
   const ImageTokenizer& tokenizer(const std::string& modality) const {

@@ -109,6 +109,38 @@ TEST_F(Generator, TheSeedDecides) {
   EXPECT_NE(ids(run({canvas(3, 0.4f)}, steps(), 1)[0], "a"), ids(run({canvas(3, 0.4f)}, steps(), 2)[0], "a"));
 }
 
+TEST_F(Generator, ReplicasShareTheCanvasesAndGenerateTheSame) {
+  const FourM second = make_model();
+  const std::vector<Canvas> empty{canvas(1, 0.3F), canvas(2, 0.9F), canvas(3, -0.5F)};
+  GenerateOptions options;
+  options.sequence_ids = ids_;
+  std::vector<Canvas> one = empty, shared = empty;
+  ASSERT_TRUE(generate(model_, steps(), one, options));
+  std::vector<int64_t> reported;
+  options.on_step = [&](const StepReport& report) {
+    reported.push_back(report.step);
+    return true;
+  };
+  ASSERT_TRUE(generate({&model_, &second}, steps(), shared, options));
+  for (size_t i = 0; i < empty.size(); ++i)
+    for (const char* name : {"a", "b", "words"}) EXPECT_EQ(shared[i].at(name).data.ids, one[i].at(name).data.ids) << i << name;
+  std::vector<int64_t> every(steps().size());
+  std::iota(every.begin(), every.end(), int64_t{0});
+  EXPECT_EQ(reported, every);  // each step once, in order
+
+  options.on_step = [](const StepReport&) { return false; };
+  shared = empty;
+  EXPECT_FALSE(generate({&model_, &second}, steps(), shared, options));
+  EXPECT_EQ(shared[2].key, 3u);  // the canvases are back in their order
+
+  options.on_step = {};
+  shared = empty;
+  shared[2].at("words").data.ids[0] = 1000;  // outside the vocabulary
+  EXPECT_THROW(generate({&model_, &second}, steps(), shared, options), Error);
+  EXPECT_EQ(shared.size(), empty.size());
+  EXPECT_EQ(shared[0].key, 1u);
+}
+
 TEST_F(Generator, KnownTokensStayAndTheRestIsFilled) {
   Canvas c = canvas(1, 0.4f);
   c.entries.erase(c.entries.begin() + 1);

@@ -1,6 +1,7 @@
 // LibTorch for CUDA has the kernels that models use on a GPU. It needs LibTorch's CUDA library, but no GPU
 // (scripts/check_cuda_wheel.sh).
 #include <ATen/core/dispatch/Dispatcher.h>
+#include <ATen/detail/CUDAHooksInterface.h>
 #include <dlfcn.h>
 #include <gtest/gtest.h>
 
@@ -27,15 +28,17 @@ constexpr const char* kOperators[] = {
     // rows of batches, caches and codebooks
     "cat", "index_add_", "index_copy_", "gather", "scatter_.value", "scatter_.src", "nonzero", "masked_fill_.Scalar",
     // sampling
-    "topk", "sort.stable", "cumsum", "argmax", "bitwise_xor.Tensor", "exponential_",
+    "topk", "sort.stable", "cumsum", "argmax", "bitwise_xor.Tensor",
     // losses and the optimizer
     "nll_loss_forward", "nll_loss_backward", "mse_loss", "smooth_l1_loss", "special_entr", "segment_reduce",
-    "_fused_adamw_", "_foreach_norm.Scalar", "_foreach_add_.Scalar", "_foreach_lerp_.Scalar"};
+    "_fused_adamw_", "_foreach_norm.Scalar", "_foreach_add_.Tensor", "_foreach_lerp_.Scalar"};
 
 TEST(CudaWheel, HasTheKernels) {
   gpu_names();  // loads the CUDA library where it is installed
   if (!dlopen("libtorch_cuda.so", RTLD_NOW | RTLD_NOLOAD))
     GTEST_SKIP() << "LibTorch was installed for the CPU (scripts/install.sh --cuda)";
+  // Without its hooks LibTorch would say that there are no GPUs.
+  EXPECT_TRUE(at::detail::getCUDAHooks().hasCUDA());
   for (const std::string name : kOperators) {
     const size_t dot = std::min(name.find('.'), name.size());
     const std::string overload = name.substr(std::min(dot + 1, name.size()));
