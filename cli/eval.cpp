@@ -49,7 +49,8 @@ void add_eval(CLI::App& program) {
       std::cout << (o->json ? json_text(to_json(result)) + "\n" : table(result));
     };
     if (!o->against.empty()) {
-      print(agreement(pipeline, Pipeline::open(files, {o->engine.engine, o->against, o->engine.device}), o->evaluate), agreement_table);
+      print(agreement(pipeline, Pipeline::open(files, {o->engine.engine, o->against, o->engine.device}), o->evaluate),
+            agreement_table);
       return;
     }
     if (o->evaluate.image_text.empty()) o->evaluate.image_text = image_text_of(o->model).string();

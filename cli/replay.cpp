@@ -26,9 +26,8 @@ void add_replay(CLI::App& program) {
     check_writable_file(options->out);
     const fs::path tokenizer =
         options->tokenizer.empty() ? text_tokenizer_of_environment() : fs::path(options->tokenizer);
-    const size_t count =
-        replay(options->folder, options->out, tokenizer.empty() ? std::nullopt : std::optional(tokenizer),
-               options->compute);
+    const size_t count = replay(options->folder, options->out,
+                                tokenizer.empty() ? std::nullopt : std::optional(tokenizer), options->compute);
     note("wrote ", counted(static_cast<int64_t>(count), "result"), " to ", options->out);
   });
 }

@@ -16,8 +16,8 @@
 #include "fourm/core/log.h"
 #include "fourm/core/parallel.h"
 #include "fourm/core/strings.h"
-#include "fourm/kernels/cpu/onednn.h"
 #include "fourm/kernels/compute_config.h"
+#include "fourm/kernels/cpu/onednn.h"
 #include "fourm/kernels/cpu/packed_linear.h"
 #include "fourm/kernels/device.h"
 
@@ -80,9 +80,7 @@ class PeakMeter {
   using Multiply = std::function<Tensor(const Tensor&)>;
 
   PeakMeter(Multiply multiply, const Tensor& x, int64_t columns)
-      : multiply_(std::move(multiply)),
-        x_(x),
-        gflop_(2e-9 * static_cast<double>(x.numel() * columns)) {}
+      : multiply_(std::move(multiply)), x_(x), gflop_(2e-9 * static_cast<double>(x.numel() * columns)) {}
   // The current GFLOP/s: the best of four.
   double measure() const {
     multiply_(x_);
@@ -115,14 +113,18 @@ std::map<std::string, PeakMeter> peak_meters(const Workload& workload, const Com
   if (!compute.device.is_cpu()) {
     const auto options = at::TensorOptions(type).device(compute.device);
     const Tensor x = at::randn({kGpuSide, kGpuSide}, options), weight = at::randn({kGpuSide, kGpuSide}, options);
-    meters.try_emplace("peak", [weight](const Tensor& rows) { return at::mm(rows, weight); }, x, kGpuSide);
+    meters.try_emplace(
+        "peak", [weight](const Tensor& rows) { return at::mm(rows, weight); }, x, kGpuSide);
     return meters;
   }
   const Tensor weight = at::randn({workload.hidden, workload.width}), x = at::randn({kRows, workload.width}).to(type);
   const auto own = std::make_shared<PackedLinear>(weight, Tensor(), Packing{compute.precision, {}});
-  meters.try_emplace("peak", [own](const Tensor& rows) { return (*own)(rows); }, x, workload.hidden);
+  meters.try_emplace(
+      "peak", [own](const Tensor& rows) { return (*own)(rows); }, x, workload.hidden);
   if (compute.precision == Precision::kF32 && onednn_has_linear(type))
-    meters.try_emplace("onednn", [packed = onednn_pack(weight)](const Tensor& rows) { return onednn_linear(rows, packed, {}, {}); }, x, workload.hidden);
+    meters.try_emplace(
+        "onednn", [packed = onednn_pack(weight)](const Tensor& rows) { return onednn_linear(rows, packed, {}, {}); }, x,
+        workload.hidden);
   return meters;
 }
 

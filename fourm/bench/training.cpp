@@ -68,10 +68,12 @@ std::vector<Workload> workloads_of(const BenchSetting& setting, const std::vecto
   for (const auto& name : names) {
     const Stopwatch watch;
     const Precision precision = parse_training_precision(precision_name(setting.compute.precision));
-    const auto state = std::make_shared<TrainingState>(load_model(folder, ModalityTable::official(), Compute::for_training(setting.compute.device)), precision,
-                                                       setting.samples);
+    const auto state = std::make_shared<TrainingState>(
+        load_model(folder, ModalityTable::official(), Compute::for_training(setting.compute.device)), precision,
+        setting.samples);
     const ModelConfig& c = state->model.config();
-    workloads.push_back({name, setting.samples, watch.seconds(), c.dim, c.mlp_hidden(), 3, [=](const auto&) { state->step(); }});
+    workloads.push_back(
+        {name, setting.samples, watch.seconds(), c.dim, c.mlp_hidden(), 3, [=](const auto&) { state->step(); }});
   }
   return workloads;
 }

@@ -14,11 +14,11 @@ namespace fourm {
 
 /// The source of the weights and the arithmetic.
 struct BenchSetting {
-  fs::path model;                    ///< a model folder; empty: random weights of `size`, kept below `scratch`
-  std::string size, dtype;           ///< of random weights: Ti, S, B, L or XL; stored as f32, f16 or bf16
-  fs::path scratch;                  ///< random weights are written here once
-  int64_t samples = 8;  ///< of the workloads that run several
-  Compute compute;      ///< device, precision and kernels
+  fs::path model;           ///< a model folder; empty: random weights of `size`, kept below `scratch`
+  std::string size, dtype;  ///< of random weights: Ti, S, B, L or XL; stored as f32, f16 or bf16
+  fs::path scratch;         ///< random weights are written here once
+  int64_t samples = 8;      ///< of the workloads that run several
+  Compute compute;          ///< device, precision and kernels
 };
 
 struct Workload {

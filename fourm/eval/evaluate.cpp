@@ -21,7 +21,8 @@ class Evaluation {
       : pipeline_(pipeline),
         options_(options),
         held_(HeldOut::read(pipeline, options.data, options.count, options.inputs)) {
-    if (!options.image_text.empty()) image_text_ = ImageText::open(options.image_text, {.device = pipeline.compute().first_device()});
+    if (!options.image_text.empty())
+      image_text_ = ImageText::open(options.image_text, {.device = pipeline.compute().first_device()});
   }
 
   EvaluationResult run() const {
@@ -61,8 +62,7 @@ class Evaluation {
                           ? "it takes a model that reads rgb and writes semseg, and both in the data set"
                           : "the data set has no dataset.yaml with semseg_classes, the names of its labels"});
     if (!image_text_)
-      list.push_back({"rgb: caption outranks others, cosine to caption",
-                      "there is no image-text model; name one"});
+      list.push_back({"rgb: caption outranks others, cosine to caption", "there is no image-text model; name one"});
     else if (!has_captions())
       list.push_back(
           {"rgb: caption outranks others, cosine to caption", "not every sample has a caption that the model knows"});

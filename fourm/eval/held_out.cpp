@@ -29,8 +29,7 @@ std::string lacking(const Pipeline& pipeline, const std::string& modality) {
   switch (pipeline.modality(modality).kind) {
     case ModalityKind::kTokens:
       return pipeline.has_tokenizer(modality) ? "" : "it has no tokenizer; name a folder that holds one";
-    case ModalityKind::kSequence:
-      return pipeline.has_text_tokenizer() ? "" : "there is no text tokenizer; name one";
+    case ModalityKind::kSequence: return pipeline.has_text_tokenizer() ? "" : "there is no text tokenizer; name one";
     default: return "";
   }
 }

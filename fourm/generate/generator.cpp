@@ -168,7 +168,8 @@ bool generate(const std::vector<const FourM*>& replicas, const std::vector<Step>
   std::vector<std::vector<Canvas>> parts(devices);
   const auto first = [&](size_t d) { return static_cast<std::ptrdiff_t>(canvases.size() * d / devices); };
   for (size_t d = 0; d < devices; ++d)
-    parts[d].assign(std::move_iterator(canvases.begin() + first(d)), std::move_iterator(canvases.begin() + first(d + 1)));
+    parts[d].assign(std::move_iterator(canvases.begin() + first(d)),
+                    std::move_iterator(canvases.begin() + first(d + 1)));
   std::mutex mutex;
   bool stopped = false;
   std::vector<size_t> done(steps.size());  // by step: the devices that have done it

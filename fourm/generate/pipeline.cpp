@@ -102,7 +102,8 @@ Pipeline Pipeline::open(const PipelineFiles& files, const ComputeConfig& config)
   const fs::path model_files_folder = fs::is_directory(model, ignored) ? model : model.parent_path();
 
   const fs::path tokenizer_folder = files.tokenizers.empty() ? model_files_folder / "tokenizers" : files.tokenizers;
-  check(files.tokenizers.empty() || fs::is_directory(tokenizer_folder, ignored), tokenizer_folder.string(), ": no such folder");
+  check(files.tokenizers.empty() || fs::is_directory(tokenizer_folder, ignored), tokenizer_folder.string(),
+        ": no such folder");
   if (fs::is_directory(tokenizer_folder, ignored)) {
     std::vector<std::string> names = state.model.encoder.modalities();
     for (const auto& name : state.model.decoder.modalities()) names.push_back(name);
@@ -117,14 +118,16 @@ Pipeline Pipeline::open(const PipelineFiles& files, const ComputeConfig& config)
   }
 
   fs::path text_tokenizer = files.text_tokenizer;
-  if (text_tokenizer.empty() && fs::exists(model_files_folder / "tokenizer.json", ignored)) text_tokenizer = model_files_folder / "tokenizer.json";
+  if (text_tokenizer.empty() && fs::exists(model_files_folder / "tokenizer.json", ignored))
+    text_tokenizer = model_files_folder / "tokenizer.json";
   if (!text_tokenizer.empty()) {
     state.text_tokenizer = WordPiece::load(text_tokenizer);
     state.sequence_ids = {state.text_tokenizer->pad(), state.text_tokenizer->eos(), state.text_tokenizer->sentinels()};
     for (const auto& [name, embedding] : state.model.encoder.embeddings())
-      check(embedding.modality.kind != ModalityKind::kSequence || embedding.modality.vocab_size >= state.text_tokenizer->size(),
-            text_tokenizer.string(), ": has ", counted(state.text_tokenizer->size(), "token"), ", but the model's '", name, "' knows ",
-            embedding.modality.vocab_size, "; is it the model's own tokenizer?");
+      check(embedding.modality.kind != ModalityKind::kSequence ||
+                embedding.modality.vocab_size >= state.text_tokenizer->size(),
+            text_tokenizer.string(), ": has ", counted(state.text_tokenizer->size(), "token"), ", but the model's '",
+            name, "' knows ", embedding.modality.vocab_size, "; is it the model's own tokenizer?");
   }
   return Pipeline(std::make_shared<const State>(std::move(state)));
 }
@@ -391,7 +394,9 @@ const ComputeConfig& Pipeline::compute() const { return state_->compute; }
 Pipeline::Features Pipeline::features(const Canvas& canvas) const {
   const InferenceGuard inference;
   const FourM& model = state_->model;
-  const Tensor out = model.encoder(pack_inputs(model, {&canvas}, {{}}, state_->sequence_ids)).out.to(at::kCPU, at::kFloat).contiguous();
+  const Tensor out = model.encoder(pack_inputs(model, {&canvas}, {{}}, state_->sequence_ids))
+                         .out.to(at::kCPU, at::kFloat)
+                         .contiguous();
   Features features;
   features.width = out.size(1);
   features.values.assign(out.data_ptr<float>(), out.data_ptr<float>() + out.numel());

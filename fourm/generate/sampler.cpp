@@ -131,7 +131,8 @@ std::vector<Drawn> draw_tokens(const Tensor& scores, double temperature, const F
   const int64_t vocabulary = scores.size(1);
   at::parallel_for(0, scores.size(0), 4, [&](int64_t begin, int64_t end) {
     for (int64_t i = begin; i < end; ++i)
-      drawn[i] = draw_token(data + i * vocabulary, vocabulary, temperature, filter, random.empty() ? nullptr : &random[i]);
+      drawn[i] =
+          draw_token(data + i * vocabulary, vocabulary, temperature, filter, random.empty() ? nullptr : &random[i]);
   });
   return drawn;
 }

@@ -61,7 +61,7 @@ class SequenceDecoding {
     if (active_.empty()) return;
     const Views views{pointers_, passes_, options.sequence_ids};
     scores_ = model.compute().reference ? reference_sequence_scores(step.target, views)
-                                : sequence_scores(model, step.target, views, longest);
+                                        : sequence_scores(model, step.target, views, longest);
   }
 
   std::vector<StepReport::Row> run() {
@@ -103,9 +103,9 @@ class SequenceDecoding {
     std::vector<Random> random;
     if (options_.draw)
       for (const size_t b : canvases)
-        random.emplace_back(options_.seed, std::initializer_list<uint64_t>{canvases_[b].key, hash_text(step_.target),
-                                                                           static_cast<uint64_t>(index_),
-                                                                           static_cast<uint64_t>(t)});
+        random.emplace_back(options_.seed,
+                            std::initializer_list<uint64_t>{canvases_[b].key, hash_text(step_.target),
+                                                            static_cast<uint64_t>(index_), static_cast<uint64_t>(t)});
     return draw_tokens(scores, step_.temperature, options_.filter, std::move(random));
   }
 

@@ -4,8 +4,8 @@
 
 #include "fourm/core/error.h"
 #include "fourm/core/log.h"
-#include "fourm/kernels/compute.h"
 #include "fourm/core/strings.h"
+#include "fourm/kernels/compute.h"
 #include "fourm/kernels/cpu/onednn.h"
 #include "fourm/kernels/device.h"
 
@@ -49,7 +49,8 @@ std::vector<Compute> computes_of(const ComputeConfig& config) {
 
 Compute compute_of(const ComputeConfig& config) {
   const std::vector<Compute> computes = computes_of(config);
-  check(computes.size() == 1, "device ", printable(config.device), ": only generating, evaluating and tokenizing use several devices");
+  check(computes.size() == 1, "device ", printable(config.device),
+        ": only generating, evaluating and tokenizing use several devices");
   return computes[0];
 }
 

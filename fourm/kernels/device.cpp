@@ -42,16 +42,18 @@ at::Device parse_device(const std::string& name) {
   constexpr int64_t kMostGpus = 64;
   int64_t index = 0;
   const std::string_view number = std::string_view(name).substr(std::min<size_t>(name.size(), 5));
-  const bool indexed = name.starts_with("cuda:") && !number.empty() &&
-                       std::from_chars(number.data(), number.data() + number.size(), index).ptr == number.data() + number.size() &&
-                       index >= 0 && index < kMostGpus;
+  const bool indexed =
+      name.starts_with("cuda:") && !number.empty() &&
+      std::from_chars(number.data(), number.data() + number.size(), index).ptr == number.data() + number.size() &&
+      index >= 0 && index < kMostGpus;
   check(name == "cuda" || indexed, "unknown device ", printable(name), "; known: cpu, cuda, cuda:N, auto");
   const std::string problem = load_cuda();
   check(problem.empty(), "device ", name, ": ", problem);
   const int64_t count = gpu_count();
   check(count > 0, "device ", name,
         ": no GPU was found; it needs an NVIDIA driver, and CUDA_VISIBLE_DEVICES must not hide every GPU");
-  check(index < count, "device ", name, ": there ", count == 1 ? "is one GPU, cuda:0" : concat("are ", count, " GPUs, cuda:0 to cuda:", count - 1));
+  check(index < count, "device ", name, ": there ",
+        count == 1 ? "is one GPU, cuda:0" : concat("are ", count, " GPUs, cuda:0 to cuda:", count - 1));
   return at::Device(at::kCUDA, static_cast<at::DeviceIndex>(index));
 }
 
@@ -78,7 +80,9 @@ bool has_fast_bf16(at::Device device) {
 }
 
 std::string device_name(at::Device device) {
-  return device.is_cpu() ? "cpu" : concat(at::DeviceTypeName(device.type(), /*lower_case=*/true), ":", std::max(0, static_cast<int>(device.index())));
+  return device.is_cpu() ? "cpu"
+                         : concat(at::DeviceTypeName(device.type(), /*lower_case=*/true), ":",
+                                  std::max(0, static_cast<int>(device.index())));
 }
 
 std::vector<std::string> gpu_names() {
@@ -94,7 +98,9 @@ void synchronize(at::Device device) {
 double peak_memory(at::Device device) {
   if (device.is_cpu()) return 0;
   const auto stats = at::accelerator::getDeviceStats(device.index());
-  return static_cast<double>(stats.allocated_bytes[static_cast<size_t>(c10::CachingAllocator::StatType::AGGREGATE)].peak) / (1 << 30);
+  return static_cast<double>(
+             stats.allocated_bytes[static_cast<size_t>(c10::CachingAllocator::StatType::AGGREGATE)].peak) /
+         (1 << 30);
 }
 
 void reset_peak_memory(at::Device device) {

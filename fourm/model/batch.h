@@ -11,8 +11,8 @@
 
 #include "fourm/core/tensor.h"
 #include "fourm/data/sample.h"
-#include "fourm/modality/modality.h"
 #include "fourm/kernels/kernels.h"
+#include "fourm/modality/modality.h"
 
 namespace fourm {
 
@@ -43,7 +43,7 @@ struct DecoderBatch {
   std::vector<Group> groups;
   Tensor order;
   std::vector<int64_t> lengths;
-  AttentionLayout within;  ///< by sample and modality: a grid sees all of itself, a sequence is causal
+  AttentionLayout within;                 ///< by sample and modality: a grid sees all of itself, a sequence is causal
   std::optional<AttentionLayout> across;  ///< attention to the context; Decoder::prepare() sets it
 };
 

@@ -31,7 +31,7 @@ class Decoder {
   const DecoderEmbedding& embedding(const std::string& modality) const;  ///< Error when the decoder does not write it
   std::vector<std::string> modalities() const;                           ///< names, sorted
 
-  Tensor context(const Encoded& encoded) const;  ///< [N, D] the input of cross-attention
+  Tensor context(const Encoded& encoded) const;               ///< [N, D] the input of cross-attention
   void checkpoint_activations(bool on) { checkpoint_ = on; }  ///< FourM::checkpoint_activations
 
   /// The batch with the layout of attention to a context of so many rows per sample.

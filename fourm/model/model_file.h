@@ -19,8 +19,7 @@ ModelFiles open_model_files(const fs::path& path, ModalityTable table = Modality
 /// `compute` says where and how the model computes; by default it can be trained on the CPU.
 /// Error naming all tensors that are missing or have another shape than the config says.
 FourM load_model(const ModelFiles& files, const Compute& compute = {});
-FourM load_model(const fs::path& path, ModalityTable table = ModalityTable::official(),
-                 const Compute& compute = {});
+FourM load_model(const fs::path& path, ModalityTable table = ModalityTable::official(), const Compute& compute = {});
 
 /// An encoder without its decoder, for features and transfers.
 struct EncoderModel {

@@ -100,7 +100,8 @@ Tensor FileSource::get(const std::string& name, at::IntArrayRef shape, const Ini
     problems_.push_back(name + " has dtype " + std::string(dtype_name(stored->dtype)) + ", expected floating point");
     return stand_in(shape);
   }
-  return kernels_->compute().inference && value.dim() == 2 && value.scalar_type() != at::kDouble ? value : value.to(at::kFloat);
+  return kernels_->compute().inference && value.dim() == 2 && value.scalar_type() != at::kDouble ? value
+                                                                                                 : value.to(at::kFloat);
 }
 
 // Error when all tensor names begin with what a wrapper of PyTorch puts before them.

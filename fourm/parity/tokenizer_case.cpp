@@ -51,8 +51,7 @@ void add_training(NamedTensors& out, const fs::path& folder, const Tensor& x, Tr
       out.emplace_back(std::string("train.after.") + name, after);
 }
 
-NamedTensors run_vqvae(const fs::path& folder, const Json& json, const std::string& origin,
-                       const Compute& compute) {
+NamedTensors run_vqvae(const fs::path& folder, const Json& json, const std::string& origin, const Compute& compute) {
   Tokenizer tokenizer = Tokenizer::open(folder, compute);
   const auto inputs = SafetensorsFile::open(folder / "inputs.safetensors");
   const Tensor x = read_tensor(inputs, "x");
@@ -83,8 +82,7 @@ class RecordedDiffusion : public SeededDraws {
   Tensor t_, noise_;
 };
 
-NamedTensors run_divae(const fs::path& folder, const Json& json, const std::string& origin,
-                       const Compute& compute) {
+NamedTensors run_divae(const fs::path& folder, const Json& json, const std::string& origin, const Compute& compute) {
   Tokenizer tokenizer = Tokenizer::open(folder, compute);
   const auto* decoder = dynamic_cast<const DiffusionDecoder*>(tokenizer.decoder());
   check(decoder, origin, ": kind is divae, but the tokenizer has no diffusion decoder");
@@ -126,8 +124,7 @@ NamedTensors run_divae(const fs::path& folder, const Json& json, const std::stri
 }
 
 // Tables, time steps and single steps of schedulers.
-NamedTensors run_schedulers(const fs::path& folder, const Json& json, const std::string& origin,
-                            const Compute&) {
+NamedTensors run_schedulers(const fs::path& folder, const Json& json, const std::string& origin, const Compute&) {
   const auto inputs = SafetensorsFile::open(folder / "inputs.safetensors");
   const Tensor noisy = read_tensor(inputs, "sample"), output = read_tensor(inputs, "model_output");
   const Tensor noise = read_tensor(inputs, "noise"), x0 = read_tensor(inputs, "x0");
@@ -221,8 +218,7 @@ class VariantSource : public ParameterSource {
   std::string prefix_;
 };
 
-NamedTensors run_quantizer(const fs::path& folder, const Json& json, const std::string& origin,
-                           const Compute&) {
+NamedTensors run_quantizer(const fs::path& folder, const Json& json, const std::string& origin, const Compute&) {
   const auto inputs = SafetensorsFile::open(folder / "inputs.safetensors");
   NamedTensors out;
   const auto variants = json_get<std::vector<Json>>(json, "variants", origin);

@@ -123,7 +123,8 @@ void EmaCodebook::restart_dead(const Tensor& x, QuantizerDraws& draws) {
     const Tensor popular = cluster_size_.argsort(/*stable=*/true, 0, /*descending=*/true);
     const int64_t models = as_original_ ? n : std::max<int64_t>(1, size() - n);  // dead codes are not copied
     fresh = embed_.index_select(0, popular.index_select(0, at::arange(n, popular.options()).remainder(models)));
-    if (!as_original_) fresh = unit_rows(fresh) + (draws.uniform(fresh.sizes()).to(x.device()) - 0.5) * (2 * kSplitNoise);
+    if (!as_original_)
+      fresh = unit_rows(fresh) + (draws.uniform(fresh.sizes()).to(x.device()) - 0.5) * (2 * kSplitNoise);
   } else {
     fresh = x.index_select(0, draws.rows(x.size(0), n).to(x.device()));
   }

@@ -107,8 +107,8 @@ Reconstruction DiffusionDecoder::train(const FeatureMap& features, const Tensor&
   const Tensor t = draws.below(schedule_.steps(), x.size(0));
   const Tensor noise = draws.normal(x.sizes()).to(x.device());
   const Tensor noisy = schedule_.add_noise(x, noise, t);
-  const Tensor out = output(noisy, t, features.image(),
-                            dropout_ > 0 ? drawn_mask(features.grid, draws).to(x.device()) : Tensor());
+  const Tensor out =
+      output(noisy, t, features.image(), dropout_ > 0 ? drawn_mask(features.grid, draws).to(x.device()) : Tensor());
   switch (prediction_) {
     case Prediction::kSample: return {out, x};
     case Prediction::kNoise: return {out, noise};

@@ -34,7 +34,8 @@ Quantized LucidQuantizer::encode(const Tensor& latents) const {
 }
 
 Quantized LucidQuantizer::train(const Tensor& latents, QuantizerDraws& draws) {
-  const PrecisionScope exact(Precision::kF32, latents.device());  // bfloat16 does not resolve the distances of near codes
+  const PrecisionScope exact(Precision::kF32,
+                             latents.device());  // bfloat16 does not resolve the distances of near codes
   const Tensor z = heads_of(latents);
   Tensor codes, q;
   {

@@ -58,8 +58,7 @@ Tokenizer::Tokenizer(TokenizerConfig config, ParameterSource& source)
   post_quant_proj_ = Linear::convolution(scope["post_quant_proj"], {decoder_->width(), config_.latent_dim, 1, 1});
 }
 
-Tokenizer Tokenizer::open(const fs::path& path, const Compute& compute,
-                          const std::optional<InputConfig>& input) {
+Tokenizer Tokenizer::open(const fs::path& path, const Compute& compute, const std::optional<InputConfig>& input) {
   TokenizerFiles files = TokenizerFiles::open(path);
   if (!files.config.input) files.config.input = input;
   FileSource source(std::move(files.weights), compute);

@@ -49,8 +49,9 @@ std::vector<Described> load_described(const std::string& data, int64_t size, int
 class ClipTraining : public Objective {
  public:
   explicit ClipTraining(const ClipRecipe& recipe)
-      : recipe_(recipe), model_(ClipModel::fresh(recipe.model, recipe.text_tokenizer, recipe.seed,
-                                                parse_device(recipe.training.device))) {
+      : recipe_(recipe),
+        model_(
+            ClipModel::fresh(recipe.model, recipe.text_tokenizer, recipe.seed, parse_device(recipe.training.device))) {
     samples_ = load_described(recipe.data, recipe.model.image_size, std::numeric_limits<int64_t>::max());
     if (!recipe.eval_data.empty())
       eval_samples_ = load_described(recipe.eval_data, recipe.model.image_size, recipe.eval_samples);

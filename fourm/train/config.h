@@ -48,7 +48,8 @@ struct TrainingConfig {
       "a step whose loss or gradient is not finite changes no weights, and the run goes on; false: it is an error",
       KeyRole::kChangeable);
     v("checkpoint_activations", checkpoint_activations,
-      "compute the activations inside Transformer blocks again in the backward pass instead of keeping them: less memory "
+      "compute the activations inside Transformer blocks again in the backward pass instead of keeping them: less "
+      "memory "
       "for one more forward pass; for pre-training",
       KeyRole::kChangeable);
     v("log_every", log_every, "steps between records of the training loss", KeyRole::kChangeable, at_least(1));

@@ -44,7 +44,8 @@ void AdamW::step(double lr, const Tensor& norm) {
   // The fused kernel divides gradients by `divisor` while it reads them, and changes nothing where `skipped` is 1.
   std::optional<Tensor> divisor;
   if (config_.clip_norm > 0) divisor = (norm / config_.clip_norm).clamp_min(1).to(at::kFloat);
-  if (divisor && norm.is_cpu() && divisor->item<float>() == 1) divisor.reset();  // the CPU kernel is slower with a divisor
+  if (divisor && norm.is_cpu() && divisor->item<float>() == 1)
+    divisor.reset();  // the CPU kernel is slower with a divisor
   const Tensor done = at::isfinite(norm).to(at::kFloat), skipped = 1 - done;
   for (const bool decay : {true, false}) {
     std::vector<Tensor> values, gradients, means, squares, steps;

@@ -30,7 +30,8 @@ struct PretokenizeOptions {
       "sizes of rgb@SIZE, separated by commas; default: those of tok_rgb, else the largest of the tokenizers",
       Range{1, 1 << 14});
     v("skip_broken", skip_broken, "leave out samples with a broken file and list them at the end");
-    v("device", device, "cpu, cuda, cuda:N, or auto: a GPU where there is one; several GPUs: cuda:0,cuda:1 or cuda:all");
+    v("device", device,
+      "cpu, cuda, cuda:N, or auto: a GPU where there is one; several GPUs: cuda:0,cuda:1 or cuda:all");
   }
 };
 

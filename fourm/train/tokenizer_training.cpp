@@ -79,7 +79,8 @@ TokenizerConfig trained_config(const TokenizerRecipe& recipe) {
 // A tokenizer of the recipe's config, with the weights of `start_from` if there is one. Fixed position tables of another
 // size stay new, as in the original.
 std::shared_ptr<Tokenizer> first_tokenizer(const TokenizerRecipe& recipe) {
-  auto tokenizer = std::make_shared<Tokenizer>(Tokenizer::create(trained_config(recipe), recipe.seed, parse_device(recipe.training.device)));
+  auto tokenizer = std::make_shared<Tokenizer>(
+      Tokenizer::create(trained_config(recipe), recipe.seed, parse_device(recipe.training.device)));
   if (recipe.start_from.empty()) return tokenizer;
   const Tokenizer start = Tokenizer::open(recipe.start_from, {}, recipe.tokenizer.input);
   const NoGradGuard no_grad;
@@ -104,8 +105,9 @@ TokenizerConfig resized(TokenizerConfig config, int64_t size) {
 // exp of the entropy of the tokens: a scalar.
 Tensor perplexity(const Tensor& tokens, int64_t codes) {
   const auto options = tokens.options().dtype(at::kDouble);
-  const Tensor share = at::zeros({codes}, options).index_add_(
-      0, tokens.flatten(), at::full({tokens.numel()}, 1.0 / static_cast<double>(tokens.numel()), options));
+  const Tensor share = at::zeros({codes}, options)
+                           .index_add_(0, tokens.flatten(),
+                                       at::full({tokens.numel()}, 1.0 / static_cast<double>(tokens.numel()), options));
   return at::special_entr(share).sum().exp();
 }
 

@@ -157,8 +157,7 @@ class Trainer {
   // Whether a step may change the weights. Error unless such steps are skipped.
   bool is_finite(const char* what, double value) const {
     if (std::isfinite(value)) return true;
-    if (!config_.skip_non_finite)
-      stop_at(concat("the ", what, " of step ", step_ + 1, " is ", value));
+    if (!config_.skip_non_finite) stop_at(concat("the ", what, " of step ", step_ + 1, " is ", value));
     return false;
   }
 
@@ -170,7 +169,8 @@ class Trainer {
     const double count = found->second.first;
     sums.erase(found);
     if (count > 0)
-      stop_at(concat("the loss or gradient of ", counted(static_cast<int64_t>(count), "step"), " up to step ", step_, " is not finite"));
+      stop_at(concat("the loss or gradient of ", counted(static_cast<int64_t>(count), "step"), " up to step ", step_,
+                     " is not finite"));
   }
 
   StepResult loss_of(int64_t index) {
@@ -180,8 +180,8 @@ class Trainer {
 
   [[noreturn]] void stop_at(const std::string& what) const {
     const auto last = run_.latest();
-    fail(run_.path().string(), ": ", what, "; the last good checkpoint is ",
-         last ? last->folder.string() : "none", "; try a lower lr, more warmup_steps or a clip_norm",
+    fail(run_.path().string(), ": ", what, "; the last good checkpoint is ", last ? last->folder.string() : "none",
+         "; try a lower lr, more warmup_steps or a clip_norm",
          objective_.can_skip_steps() ? ", or training.skip_non_finite=true" : "");
   }
 

@@ -52,8 +52,7 @@ void expect_as_on_cpu(const std::string& name, const Operation& operation, const
   const auto device = make_kernels(Compute::for_training(fake_device()));
   const auto expected = run(*cpu, operation, rounded);
   expect_same(name, run(*device, operation, rounded), expected, 1e-5);
-  if (narrow)
-    expect_same(name + " in bfloat16", run(*device, operation, rounded, Precision::kBf16), expected, 2e-2);
+  if (narrow) expect_same(name + " in bfloat16", run(*device, operation, rounded, Precision::kBf16), expected, 2e-2);
   const InferenceGuard inference;
   for (const Precision precision : {Precision::kF32, Precision::kBf16, Precision::kF16}) {
     const auto kernels = make_kernels(Compute::for_inference(precision, fake_device()));
@@ -68,15 +67,14 @@ void expect_as_on_cpu(const std::string& name, const Operation& operation, const
 TEST(DeviceKernels, Linear) {
   for (const auto kind : {Epilogue::kNone, Epilogue::kSilu, Epilogue::kGelu, Epilogue::kTanh, Epilogue::kResidual})
     for (const bool bias : {true, false})
-      expect_as_on_cpu(
-          "linear",
-          [&](const Kernels& kernels, const std::vector<Tensor>& in) {
-            const auto linear = kernels.linear({in[1], bias ? in[2] : Tensor()});
-            Tensor y = (*linear)(in[0], {kind, kind == Epilogue::kResidual ? in[3] : Tensor()});
-            if (!bias) y = y + 0 * in[2].sum();
-            return kind == Epilogue::kResidual ? y : y + 0 * in[3].sum();
-          },
-          {wave({7, 16}, 0.7), wave({24, 16}, 1.3) / 4, wave({24}, 0.5), wave({7, 24}, 0.3)});
+      expect_as_on_cpu("linear",
+                       [&](const Kernels& kernels, const std::vector<Tensor>& in) {
+                         const auto linear = kernels.linear({in[1], bias ? in[2] : Tensor()});
+                         Tensor y = (*linear)(in[0], {kind, kind == Epilogue::kResidual ? in[3] : Tensor()});
+                         if (!bias) y = y + 0 * in[2].sum();
+                         return kind == Epilogue::kResidual ? y : y + 0 * in[3].sum();
+                       },
+                       {wave({7, 16}, 0.7), wave({24, 16}, 1.3) / 4, wave({24}, 0.5), wave({7, 24}, 0.3)});
 }
 
 TEST(DeviceKernels, GatedLinear) {
@@ -92,42 +90,38 @@ TEST(DeviceKernels, GatedLinear) {
 TEST(DeviceKernels, Convolution) {
   for (const int64_t stride : {1, 2})
     for (const int64_t k : {1, 3})
-      expect_as_on_cpu(
-          "convolution",
-          [&](const Kernels& kernels, const std::vector<Tensor>& in) {
-            const Tensor residual = stride == 1 ? in[3] : in[3].slice(2, 0, 4).slice(3, 0, 3);
-            return (*kernels.conv2d(in[1], in[2], stride))(in[0], residual);
-          },
-          {wave({2, 5, 8, 6}, 0.7), wave({6, 5, k, k}, 1.3) / 8, wave({6}, 0.5), wave({2, 6, 8, 6}, 0.3)});
+      expect_as_on_cpu("convolution",
+                       [&](const Kernels& kernels, const std::vector<Tensor>& in) {
+                         const Tensor residual = stride == 1 ? in[3] : in[3].slice(2, 0, 4).slice(3, 0, 3);
+                         return (*kernels.conv2d(in[1], in[2], stride))(in[0], residual);
+                       },
+                       {wave({2, 5, 8, 6}, 0.7), wave({6, 5, k, k}, 1.3) / 8, wave({6}, 0.5), wave({2, 6, 8, 6}, 0.3)});
 }
 
 TEST(DeviceKernels, Embedding) {
-  expect_as_on_cpu(
-      "embedding",
-      [](const Kernels& kernels, const std::vector<Tensor>& in) {
-        return kernels.embedding(in[0], at::tensor({3, 0, 3, 8}, at::kLong).to(kernels.device()));
-      },
-      {wave({9, 16}, 0.7)});
+  expect_as_on_cpu("embedding",
+                   [](const Kernels& kernels, const std::vector<Tensor>& in) {
+                     return kernels.embedding(in[0], at::tensor({3, 0, 3, 8}, at::kLong).to(kernels.device()));
+                   },
+                   {wave({9, 16}, 0.7)});
 }
 
 TEST(DeviceKernels, LayerNorm) {
-  expect_as_on_cpu(
-      "layer norm",
-      [](const Kernels& kernels, const std::vector<Tensor>& in) {
-        return kernels.layer_norm(in[0], in[1], in[2], 1e-6);
-      },
-      {wave({7, 3, 16}, 0.7), wave({16}, 0.3) + 1, wave({16}, 0.5)});
+  expect_as_on_cpu("layer norm",
+                   [](const Kernels& kernels, const std::vector<Tensor>& in) {
+                     return kernels.layer_norm(in[0], in[1], in[2], 1e-6);
+                   },
+                   {wave({7, 3, 16}, 0.7), wave({16}, 0.3) + 1, wave({16}, 0.5)});
 }
 
 TEST(DeviceKernels, GroupNorm) {
   for (const bool silu : {false, true})
     for (const int64_t shifts : {1, 2})
-      expect_as_on_cpu(
-          "group norm",
-          [&](const Kernels& kernels, const std::vector<Tensor>& in) {
-            return kernels.group_norm(in[0], in[3], 4, in[1], in[2], 1e-5, silu);
-          },
-          {wave({2, 16, 6, 4}, 0.7), wave({16}, 0.3) + 1, wave({16}, 0.5), wave({shifts, 16}, 1.1)});
+      expect_as_on_cpu("group norm",
+                       [&](const Kernels& kernels, const std::vector<Tensor>& in) {
+                         return kernels.group_norm(in[0], in[3], 4, in[1], in[2], 1e-5, silu);
+                       },
+                       {wave({2, 16, 6, 4}, 0.7), wave({16}, 0.3) + 1, wave({16}, 0.5), wave({shifts, 16}, 1.1)});
 }
 
 TEST(DeviceKernels, KeyValueCache) {
@@ -202,14 +196,13 @@ TEST(DeviceKernels, AttentionOfAllLayouts) {
   for (const Case& c : cases()) {
     SCOPED_TRACE(c.name);
     take_counts();
-    expect_as_on_cpu(
-        "attention",
-        [&](const Kernels& kernels, const std::vector<Tensor>& in) {
-          AttentionLayout layout = c.layout;
-          layout.plan.reset();
-          return kernels.attention(in[0], in[1], in[2], layout);
-        },
-        {wave({c.queries, 2, 16}, 1.1), wave({c.keys, 2, 16}, 1.3), wave({c.keys, 2, 16}, 1.7)});
+    expect_as_on_cpu("attention",
+                     [&](const Kernels& kernels, const std::vector<Tensor>& in) {
+                       AttentionLayout layout = c.layout;
+                       layout.plan.reset();
+                       return kernels.attention(in[0], in[1], in[2], layout);
+                     },
+                     {wave({c.queries, 2, 16}, 1.1), wave({c.keys, 2, 16}, 1.3), wave({c.keys, 2, 16}, 1.7)});
     const auto counts = take_counts();
     flash += counts.calls("aten::_flash_attention_backward") > 0;
     efficient += counts.calls("aten::_efficient_attention_backward") > 0;
@@ -220,26 +213,24 @@ TEST(DeviceKernels, AttentionOfAllLayouts) {
 
 // Heads of other widths have no kernels.
 TEST(DeviceKernels, AttentionOfOtherWidths) {
-  expect_as_on_cpu(
-      "attention",
-      [](const Kernels& kernels, const std::vector<Tensor>& in) {
-        AttentionLayout layout = AttentionLayout::within({5, 4});
-        for (const int n : {5, 4})
-          for (int i = 0; i < n; ++i) layout.visible.push_back(i + 1);
-        return kernels.attention(in[0], in[1], in[2], layout);
-      },
-      {wave({9, 2, 6}, 1.1), wave({9, 2, 6}, 1.3), wave({9, 2, 6}, 1.7)});
+  expect_as_on_cpu("attention",
+                   [](const Kernels& kernels, const std::vector<Tensor>& in) {
+                     AttentionLayout layout = AttentionLayout::within({5, 4});
+                     for (const int n : {5, 4})
+                       for (int i = 0; i < n; ++i) layout.visible.push_back(i + 1);
+                     return kernels.attention(in[0], in[1], in[2], layout);
+                   },
+                   {wave({9, 2, 6}, 1.1), wave({9, 2, 6}, 1.3), wave({9, 2, 6}, 1.7)});
 }
 
 // Rows of one projection, as layers have them.
 TEST(DeviceKernels, AttentionOfStridedRows) {
-  expect_as_on_cpu(
-      "attention",
-      [](const Kernels& kernels, const std::vector<Tensor>& in) {
-        const auto parts = in[0].unbind(1);
-        return kernels.attention(parts[0], parts[1], parts[2], AttentionLayout::within({5, 4}));
-      },
-      {wave({9, 3, 2, 16}, 1.1)});
+  expect_as_on_cpu("attention",
+                   [](const Kernels& kernels, const std::vector<Tensor>& in) {
+                     const auto parts = in[0].unbind(1);
+                     return kernels.attention(parts[0], parts[1], parts[2], AttentionLayout::within({5, 4}));
+                   },
+                   {wave({9, 3, 2, 16}, 1.1)});
 }
 
 TEST(Upload, CopiesEachTypeOnce) {

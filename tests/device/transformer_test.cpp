@@ -101,8 +101,7 @@ INSTANTIATE_TEST_SUITE_P(
                            [](ModelConfig& c) { c.decoder_causal_mask = true, c.decoder_sep_mask = false; }},
                     Option{"Registers", [](ModelConfig& c) { c.num_register_tokens = 2; }},
                     Option{"NormalisedQueries", [](ModelConfig& c) { c.qk_norm = true; }},
-                    Option{"WithoutBiases",
-                           [](ModelConfig& c) { c.qkv_bias = c.proj_bias = c.mlp_bias = false; }},
+                    Option{"WithoutBiases", [](ModelConfig& c) { c.qkv_bias = c.proj_bias = c.mlp_bias = false; }},
                     Option{"OwnModalityEmbeddings", [](ModelConfig& c) { c.share_modality_embeddings = false; }},
                     Option{"Gelu",
                            [](ModelConfig& c) {
@@ -268,10 +267,9 @@ class DeviceModelFile : public testing::Test {
 
 TEST_F(DeviceModelFile, GivesTheSameOutputs) {
   const Tensor expected = outputs(open({}));
-  const std::map<std::string, Compute> exact{
-      {"training", Compute::for_training(fake_device())},
-      {"inference", Compute::for_inference(Precision::kF32, fake_device())},
-      {"reference", Compute::for_reference(fake_device())}};
+  const std::map<std::string, Compute> exact{{"training", Compute::for_training(fake_device())},
+                                             {"inference", Compute::for_inference(Precision::kF32, fake_device())},
+                                             {"reference", Compute::for_reference(fake_device())}};
   for (const auto& [name, compute] : exact) test::expect_close(name, outputs(open(compute)), expected, 1e-5);
   const double largest = expected.abs().max().item<double>();
   for (const auto precision : {Precision::kBf16, Precision::kF16})

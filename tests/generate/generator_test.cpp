@@ -123,7 +123,8 @@ TEST_F(Generator, ReplicasShareTheCanvasesAndGenerateTheSame) {
   };
   ASSERT_TRUE(generate({&model_, &second}, steps(), shared, options));
   for (size_t i = 0; i < empty.size(); ++i)
-    for (const char* name : {"a", "b", "words"}) EXPECT_EQ(shared[i].at(name).data.ids, one[i].at(name).data.ids) << i << name;
+    for (const char* name : {"a", "b", "words"})
+      EXPECT_EQ(shared[i].at(name).data.ids, one[i].at(name).data.ids) << i << name;
   std::vector<int64_t> every(steps().size());
   std::iota(every.begin(), every.end(), int64_t{0});
   EXPECT_EQ(reported, every);  // each step once, in order

@@ -51,9 +51,8 @@ TEST_P(KernelsTest, GatedLinear) {
     for (const auto kind : {Epilogue::kSilu, Epilogue::kGelu, Epilogue::kTanh}) {
       const Matrix activated{wave({48, 64}, 0.7) * 0.2, with_bias ? wave({48}, 1.3) : Tensor()},
           factor{wave({48, 64}, 0.4) * 0.3, with_bias ? wave({48}, 0.9) : Tensor()};
-      expect_same(testing::PrintToString(kind), [&](const Kernels& kernels) {
-        return (*kernels.gated_linear(activated, factor, kind))(x);
-      });
+      expect_same(testing::PrintToString(kind),
+                  [&](const Kernels& kernels) { return (*kernels.gated_linear(activated, factor, kind))(x); });
     }
 }
 
@@ -97,17 +96,17 @@ TEST_P(KernelsTest, Attention) {
   AttentionLayout causal = AttentionLayout::within({4, 9}), prefix = AttentionLayout::across({4, 3}, {5, 6});
   causal.visible = {1, 2, 3, 4, 3, 3, 3, 4, 5, 6, 7, 8, 9};
   prefix.visible = {2, 2, 2, 2, 0, 6, 1};
-  const AttentionLayout layouts[] = {AttentionLayout::within({5, 1, 9}),               // samples
-                                     AttentionLayout::within({4, 4, 4}),               // of equal lengths
-                                     AttentionLayout::across({3, 1, 4}, {6, 2, 0}),    // an empty context
-                                     AttentionLayout::across({1, 1}, {7, 12}),         // decoding
-                                     causal, prefix};
+  const AttentionLayout layouts[] = {AttentionLayout::within({5, 1, 9}),             // samples
+                                     AttentionLayout::within({4, 4, 4}),             // of equal lengths
+                                     AttentionLayout::across({3, 1, 4}, {6, 2, 0}),  // an empty context
+                                     AttentionLayout::across({1, 1}, {7, 12}),       // decoding
+                                     causal,
+                                     prefix};
   for (const AttentionLayout& layout : layouts) {
     const Tensor q = wave({layout.segments.back().q_end, 3, 2, 16}, 1.3).select(1, 0),  // of a projection to q, k and v
         kv = wave({layout.segments.back().k_end, 2, 2, 16}, 0.7);
-    expect_same(concat(q.size(0), " queries, ", kv.size(0), " keys"), [&](const Kernels& kernels) {
-      return kernels.attention(q, kv.select(1, 0), kv.select(1, 1), layout);
-    });
+    expect_same(concat(q.size(0), " queries, ", kv.size(0), " keys"),
+                [&](const Kernels& kernels) { return kernels.attention(q, kv.select(1, 0), kv.select(1, 1), layout); });
   }
 }
 

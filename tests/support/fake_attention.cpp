@@ -154,15 +154,22 @@ Runs efficient_runs(const Tensor& q, const Tensor& k, const Tensor& v, const std
               "cu_seqlen only supports batch_size=1");
   TORCH_CHECK(!bias || !bias->defined(), "the fake device has no attention with a bias");
   TORCH_CHECK(mask == 0 || mask == kCausalFromBottomRight, "the fake device has no such mask");
-  return {q[0], k[0], v[0], q_ends.value(), k_ends.value(), longest_q, longest_k, mask == kCausalFromBottomRight,
+  return {q[0],
+          k[0],
+          v[0],
+          q_ends.value(),
+          k_ends.value(),
+          longest_q,
+          longest_k,
+          mask == kCausalFromBottomRight,
           scale_of(q, scale)};
 }
 
 std::tuple<Tensor, Tensor, Tensor, Tensor, c10::SymInt, c10::SymInt> efficient_forward(
     const Tensor& q, const Tensor& k, const Tensor& v, const std::optional<Tensor>& bias,
     const std::optional<Tensor>& q_ends, const std::optional<Tensor>& k_ends, std::optional<c10::SymInt> longest_q,
-    std::optional<c10::SymInt> longest_k, double /*dropout*/, int64_t mask, bool with_sums,
-    std::optional<double> scale, const std::optional<Tensor>&, std::optional<int64_t>) {
+    std::optional<c10::SymInt> longest_k, double /*dropout*/, int64_t mask, bool with_sums, std::optional<double> scale,
+    const std::optional<Tensor>&, std::optional<int64_t>) {
   count_operator("aten::_efficient_attention_forward");
   const int64_t most_q = longest_q.value().expect_int(), most_k = longest_k.value().expect_int();
   const Runs runs = efficient_runs(q, k, v, bias, q_ends, k_ends, most_q, most_k, mask, scale);
@@ -184,8 +191,8 @@ std::tuple<Tensor, Tensor, Tensor, Tensor> efficient_backward(
     std::optional<double> scale, std::optional<int64_t>, std::optional<int64_t>, bool) {
   count_operator("aten::_efficient_attention_backward");
   TORCH_CHECK(sums.size(2) > 0, "the forward pass has kept no logsumexp");
-  const Runs runs = efficient_runs(q, k, v, bias, q_ends, k_ends, longest_q.expect_int(), longest_k.expect_int(), mask,
-                                   scale);
+  const Runs runs =
+      efficient_runs(q, k, v, bias, q_ends, k_ends, longest_q.expect_int(), longest_k.expect_int(), mask, scale);
   runs.check_efficient();
   const Gradients of = backward(runs, gradient[0], out[0], [&](int64_t i, Range at) {
     return on_host(sums)[i].slice(1, 0, at.second - at.first);

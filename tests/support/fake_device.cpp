@@ -28,7 +28,7 @@ namespace {
 std::mutex mutex;
 DeviceCounts counts;  // under the mutex
 
-void count(int64_t DeviceCounts::* which) {
+void count(int64_t DeviceCounts::*which) {
   const std::lock_guard lock(mutex);
   ++(counts.*which);
 }

@@ -77,8 +77,9 @@ inline Batch random_batch(const ModelConfig& config, uint64_t seed, int64_t samp
     batch.push_back(std::move(sample));
   }
   const ModalityTable table = small_table();
-  return pack(batch, [&](const std::string& name) { return config.modality(name, table); }, config.decoder_causal_mask,
-              config.decoder_sep_mask);
+  return pack(
+      batch, [&](const std::string& name) { return config.modality(name, table); }, config.decoder_causal_mask,
+      config.decoder_sep_mask);
 }
 
 }  // namespace fourm::test

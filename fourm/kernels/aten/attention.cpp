@@ -53,7 +53,7 @@ struct AttentionPlan {
     Tensor q_rows, k_rows;  // undefined: all rows in order
   };
   std::vector<Call> calls;
-  Tensor order;  // where each query's result is among those of all calls; undefined: in order
+  Tensor order;                   // where each query's result is among those of all calls; undefined: in order
   int64_t queries = 0, keys = 0;  // rows that it was made for
   // One call of equally long runs: as many of them, the rows of each.
   int64_t runs = 0, run_q = 0, run_k = 0;
@@ -116,10 +116,10 @@ Tensor run_call(Kernel kernel, const Call& call, const Tensor& q, const Tensor& 
     return std::get<0>(at::_flash_attention_forward(q, k, v, call.q_ends, call.k_ends, call.longest_q, call.longest_k,
                                                     /*dropout_p=*/0.0, call.causal, /*return_debug_mask=*/false));
   constexpr int64_t kNoMask = 0, kCausalFromBottomRight = 2;
-  return std::get<0>(at::_efficient_attention_forward(
-                         q.unsqueeze(0), k.unsqueeze(0), v.unsqueeze(0), {}, call.q_ends, call.k_ends, call.longest_q,
-                         call.longest_k, /*dropout_p=*/0.0, call.causal ? kCausalFromBottomRight : kNoMask,
-                         /*compute_log_sumexp=*/c10::GradMode::is_enabled()))
+  return std::get<0>(at::_efficient_attention_forward(q.unsqueeze(0), k.unsqueeze(0), v.unsqueeze(0), {}, call.q_ends,
+                                                      call.k_ends, call.longest_q, call.longest_k, /*dropout_p=*/0.0,
+                                                      call.causal ? kCausalFromBottomRight : kNoMask,
+                                                      /*compute_log_sumexp=*/c10::GradMode::is_enabled()))
       .squeeze(0);
 }
 
@@ -142,8 +142,9 @@ bool works(Kernel kernel, at::Device device, at::ScalarType type) {
   } catch (const std::exception&) {
   }
   if (!found->second)
-    note(device_name(device), ": LibTorch's ", kernel == Kernel::kFlash ? "FlashAttention" : "memory-efficient attention",
-         " does not work with ", at::toString(type), "; another kernel is used");
+    note(device_name(device), ": LibTorch's ",
+         kernel == Kernel::kFlash ? "FlashAttention" : "memory-efficient attention", " does not work with ",
+         at::toString(type), "; another kernel is used");
   return found->second;
 }
 
@@ -197,8 +198,7 @@ Tensor aten_attention(const Tensor& queries, const Tensor& keys, const Tensor& v
   if (!kernel || plan.calls.empty()) return dense_attention(q, k, v, layout);
   std::vector<Tensor> results;
   for (const Call& call : plan.calls)
-    results.push_back(
-        run_call(*kernel, call, chosen(q, call.q_rows), chosen(k, call.k_rows), chosen(v, call.k_rows)));
+    results.push_back(run_call(*kernel, call, chosen(q, call.q_rows), chosen(k, call.k_rows), chosen(v, call.k_rows)));
   if (!plan.order.defined()) return results[0];
   results.push_back(at::zeros({1, q.size(1), q.size(2)}, q.options()));
   return at::cat(results).index_select(0, plan.order);
@@ -217,7 +217,8 @@ Tensor dense_attention(const Tensor& q, const Tensor& k, const Tensor& v, const 
     if (!layout.visible.empty()) {
       const auto limits = at::ArrayRef<int32_t>(layout.visible).slice(s.q_begin, s.q_end - s.q_begin);
       const Tensor key = at::arange(s.k_end - s.k_begin, at::TensorOptions(at::kInt).device(q.device()));
-      scores = scores.masked_fill(key.unsqueeze(0).ge(at::tensor(limits, at::kInt).to(q.device()).unsqueeze(1)), -INFINITY);
+      scores =
+          scores.masked_fill(key.unsqueeze(0).ge(at::tensor(limits, at::kInt).to(q.device()).unsqueeze(1)), -INFINITY);
     }
     const Tensor weights = at::nan_to_num(at::softmax(scores, -1), 0.0);
     results.push_back(at::matmul(weights, seen(v)).transpose(0, 1));

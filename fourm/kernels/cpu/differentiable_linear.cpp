@@ -4,8 +4,8 @@
 #include <torch/csrc/autograd/custom_function.h>
 
 #include "fourm/core/simd.h"
-#include "fourm/kernels/operation_count.h"
 #include "fourm/kernels/cpu/panel_matrix.h"
+#include "fourm/kernels/operation_count.h"
 
 namespace fourm {
 namespace {

@@ -57,7 +57,7 @@ struct Apply {
 }  // namespace
 
 Tensor cpu_group_norm(const Tensor& x, const Tensor& shift, int64_t groups, const Tensor& weight, const Tensor& bias,
-                  double epsilon, bool then_silu) {
+                      double epsilon, bool then_silu) {
   constexpr auto kLast = at::MemoryFormat::ChannelsLast;
   const Tensor in = x.contiguous(kLast);
   const int64_t batch = in.size(0), channels = in.size(1), pixels = in.size(2) * in.size(3),

@@ -9,6 +9,6 @@ namespace fourm {
 /// norm(x + shift), or silu of it: x [B, C, H, W] float32, weight and bias [C], shift [B or 1, C] or undefined, groups a
 /// divisor of C -> [B, C, H, W], channels last.
 Tensor cpu_group_norm(const Tensor& x, const Tensor& shift, int64_t groups, const Tensor& weight, const Tensor& bias,
-                  double epsilon, bool then_silu);
+                      double epsilon, bool then_silu);
 
 }  // namespace fourm

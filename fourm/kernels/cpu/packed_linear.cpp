@@ -2,8 +2,8 @@
 
 #include "fourm/core/error.h"
 #include "fourm/kernels/cpu/onednn.h"
-#include "fourm/kernels/operation_count.h"
 #include "fourm/kernels/cpu/panel_matrix.h"
+#include "fourm/kernels/operation_count.h"
 
 namespace fourm {
 namespace {

@@ -6,8 +6,8 @@
 #include <atomic>
 
 #include "fourm/core/error.h"
-#include "fourm/kernels/operation_count.h"
 #include "fourm/kernels/cpu/vector.h"
+#include "fourm/kernels/operation_count.h"
 
 namespace fourm {
 namespace {
