@@ -45,7 +45,12 @@ class CachedScores : public SequenceScores {
       return at::tensor(at::ArrayRef<int64_t>(values), at::kLong);
     };
     Tensor ids = vector(tokens), slots = vector(positions), cache_rows = vector(places);
-    upload({&ids, &slots, &cache_rows}, model.compute().device);
+    std::vector<Tensor*> uploads{&ids, &slots, &cache_rows};
+    if (!self_.empty()) {
+      model.parameters().kernels().plan(within, n, self_[0].k.size(0), uploads);
+      model.parameters().kernels().plan(across, n, cross_[0].k.size(0), uploads);
+    }
+    upload(uploads, model.compute().device);
     const DecoderEmbedding& embedding = model.decoder.embedding(target_);
     Tensor y = embedding.tokens(ids) + embedding.positions(slots);  // [n, D]
     for (size_t l = 0; l < self_.size(); ++l) {

@@ -124,7 +124,7 @@ TEST_F(DeviceGeneration, InNarrowTypes) {
     }
 }
 
-// Of a grid the host reads whether scores are finite, and the tokens of each canvas.
+// The host reads whether scores are finite, and the tokens: of a grid for each canvas, of a sequence for all of them.
 TEST_F(DeviceGeneration, ScoresStayOnTheDevice) {
   const FourM model = make_model(Compute::for_inference(Precision::kF32, fake_device()));
   std::vector<Canvas> canvases{canvas(1, -0.2f), canvas(3, 0.4f)};
@@ -139,9 +139,11 @@ TEST_F(DeviceGeneration, ScoresStayOnTheDevice) {
   take_counts();
   EXPECT_TRUE(generate(model, plan, canvases, options));
   for (size_t i = 1; i < counts.size(); ++i) {
-    if (plan[i].scheme == Scheme::kAutoregressive) continue;
-    EXPECT_LE(counts[i].reads(), 1 + 2) << i;
-    EXPECT_LE(counts[i].uploads, 3 + 2 + 2) << i;  // the encoder's batch, the decoder's, a seed for each canvas
+    constexpr int64_t kBatch = 3, kCanvases = 2, kTokens = 11;  // uploads of a batch: a type of numbers each
+    const bool sequence = plan[i].scheme == Scheme::kAutoregressive;
+    EXPECT_LE(counts[i].reads(), sequence ? 2 * kTokens : 1 + kCanvases) << i;
+    // The seeds of the draws follow. Of a sequence each token is a batch, without numbers of a third type.
+    EXPECT_LE(counts[i].uploads, sequence ? kBatch + kTokens * (2 + 1) : 2 * kBatch + kCanvases) << i;
   }
 }
 
