@@ -33,16 +33,17 @@ void add_bench(CLI::App& program) {
   verb->callback([o] {
     if (o->bench.model.empty() && o->bench.size.empty()) throw UsageError("give --model DIR or --size B");
     if (!o->json)
-      std::printf("%-10s %-10s %-5s %10s %8s %8s %8s\n", "workload", "engine", "type", "seconds", "first", "GiB",
-                  "of peak");
+      std::printf("%-11s %-10s %-5s %-7s %10s %11s %8s %8s %8s\n", "workload", "engine", "type", "device", "seconds",
+                  "samples/s", "first", "GiB", "of peak");
     use_threads(o->threads);
     o->bench.release_memory = release_freed_memory;
     bench(o->bench, [&](const BenchRecord& r) {
       if (o->json)
         std::cout << json_text(to_json(r)) << std::endl;
       else
-        std::printf("%-10s %-10s %-5s %10.3f %8.2f %8.2f %6.0f %%\n", r.workload.c_str(), r.engine.c_str(),
-                    r.precision.c_str(), r.median, r.first, r.memory_gib, 100 * r.peak.share);
+        std::printf("%-11s %-10s %-5s %-7s %10.3f %11.2f %8.2f %8.2f %6.0f %%\n", r.workload.c_str(), r.engine.c_str(),
+                    r.precision.c_str(), r.device.c_str(), r.median, r.samples_per_second, r.first, r.memory_gib,
+                    100 * r.peak.share);
     });
   });
 }

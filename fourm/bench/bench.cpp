@@ -276,7 +276,11 @@ void time_family(const std::vector<OpenFamily>& engines, const BenchConfig& conf
 
 void bench(const BenchConfig& config, const std::function<void(const BenchRecord&)>& report) {
   check(config.model.empty() != config.size.empty(), "give either a model or a size");
+  check_fields(config, "the benchmark");
   check(!config.engines.empty(), "give an engine");
+  std::vector<Compute> computes;
+  for (const auto& engine : config.engines)
+    computes.push_back(compute_of({engine, engine == "reference" ? "f32" : config.precision, config.device}));
   TemporaryFolder temporary;
   BenchSetting setting{config.model, config.size, config.dtype, config.save, config.samples, {}};
   if (setting.scratch.empty())
@@ -284,9 +288,9 @@ void bench(const BenchConfig& config, const std::function<void(const BenchRecord
   for (const Family& family : families_of(config.workloads)) {
     family.open(setting, {});  // random weights are made before memory and time are measured
     std::vector<OpenFamily> engines;
-    for (const auto& engine : config.engines) {
-      setting.compute = compute_of({engine, engine == "reference" ? "f32" : config.precision, config.device});
-      engines.push_back({engine, setting.compute, family.open(setting, family.names)});
+    for (size_t i = 0; i < computes.size(); ++i) {
+      setting.compute = computes[i];
+      engines.push_back({config.engines[i], computes[i], family.open(setting, family.names)});
     }
     time_family(engines, config, report);
   }

@@ -16,7 +16,8 @@ Tensor same_group(const std::vector<int64_t>& groups, at::Device device) {
 // of their own group.
 double recall(const Tensor& similarity, const Tensor& same, int64_t k) {
   const Tensor best = std::get<0>(similarity.masked_fill(same.logical_not(), -2).max(1, /*keepdim=*/true));
-  const Tensor before = similarity.ge(best).logical_and(same.logical_not()).sum(1);
+  // Not "ge": similarities that are not numbers must not count as found.
+  const Tensor before = similarity.lt(best).logical_or(same).logical_not().sum(1);
   return before.lt(k).to(at::kDouble).mean().item<double>();
 }
 

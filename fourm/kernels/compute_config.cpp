@@ -50,7 +50,7 @@ std::vector<Compute> computes_of(const ComputeConfig& config) {
 Compute compute_of(const ComputeConfig& config) {
   const std::vector<Compute> computes = computes_of(config);
   check(computes.size() == 1, "device ", printable(config.device),
-        ": only generating, evaluating and tokenizing use several devices");
+        ": one device is expected here; generate, eval, tokenize and tokenizer use several");
   return computes[0];
 }
 

@@ -6,6 +6,7 @@
 
 #include <algorithm>
 #include <charconv>
+#include <limits>
 
 #include "fourm/core/error.h"
 #include "fourm/core/strings.h"
@@ -34,19 +35,28 @@ std::string load_cuda() {
 
 int64_t gpu_count() { return load_cuda().empty() ? at::detail::getCUDAHooks().deviceCount() : 0; }
 
+// The number of the GPU that is named "cuda" or "cuda:N". Error on another name.
+int64_t gpu_index(const std::string& name) {
+  if (name == "cuda") return 0;
+  const std::string_view number = name.starts_with("cuda:") ? std::string_view(name).substr(5) : std::string_view();
+  int64_t index = 0;
+  const auto [end, error] = std::from_chars(number.data(), number.data() + number.size(), index);
+  const bool is_number = !number.empty() && end == number.data() + number.size() && number[0] != '-';
+  check(is_number, "unknown device ", printable(name),
+        "; known: cpu, cuda, cuda:N, auto, and for several GPUs cuda:0,cuda:1 or cuda:all");
+  return error == std::errc() ? index : std::numeric_limits<int64_t>::max();  // more GPUs than there are
+}
+
 }  // namespace
+
+void check_device_name(const std::string& name) {
+  if (name != "cpu" && name != "auto") gpu_index(name);
+}
 
 at::Device parse_device(const std::string& name) {
   if (name == "cpu") return at::kCPU;
   if (name == "auto") return gpu_count() > 0 ? at::Device(at::kCUDA, 0) : at::Device(at::kCPU);
-  constexpr int64_t kMostGpus = 64;
-  int64_t index = 0;
-  const std::string_view number = std::string_view(name).substr(std::min<size_t>(name.size(), 5));
-  const bool indexed =
-      name.starts_with("cuda:") && !number.empty() &&
-      std::from_chars(number.data(), number.data() + number.size(), index).ptr == number.data() + number.size() &&
-      index >= 0 && index < kMostGpus;
-  check(name == "cuda" || indexed, "unknown device ", printable(name), "; known: cpu, cuda, cuda:N, auto");
+  const int64_t index = gpu_index(name);
   const std::string problem = load_cuda();
   check(problem.empty(), "device ", name, ": ", problem);
   const int64_t count = gpu_count();

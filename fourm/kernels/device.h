@@ -13,6 +13,9 @@ namespace fourm {
 /// unknown, LibTorch has no CUDA library, there is no driver or no such GPU.
 at::Device parse_device(const std::string& name);
 
+/// Error on a name that parse_device() does not know. No device is looked for.
+void check_device_name(const std::string& name);
+
 /// Several devices: names separated by commas, or "cuda:all" for all GPUs. Error when one is named twice, and when
 /// several are not all GPUs.
 std::vector<at::Device> parse_devices(const std::string& names);

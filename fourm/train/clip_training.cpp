@@ -124,6 +124,7 @@ class ClipTraining : public Objective {
 ClipRecipe resolved(const ClipRecipe& recipe) {
   check_fields(recipe, "the recipe");
   check_training(recipe.training);
+  check(!recipe.training.checkpoint_activations, "training.checkpoint_activations is for pre-training");
   check(!recipe.out.empty(), "the recipe names no run folder: set 'out'");
   check(!recipe.data.empty(), "the recipe names no data set: set 'data'");
   check(!recipe.text_tokenizer.empty(), "the recipe names no text tokenizer: set 'text_tokenizer'");

@@ -8,6 +8,7 @@
 #include "fourm/core/log.h"
 #include "fourm/core/parallel.h"
 #include "fourm/core/strings.h"
+#include "fourm/kernels/device.h"
 #include "fourm/kernels/precision_scope.h"
 
 namespace fourm {
@@ -239,7 +240,7 @@ class Trainer {
       const auto measure = last_measures_.find(name);
       if (measure == last_measures_.end()) continue;
       const double gain = (measure->second - baseline.value) * (baseline.higher_is_better ? 1 : -1);
-      if (gain < 0)
+      if (!(gain >= 0))  // also a measure that is not a number
         worse.push_back(concat(name, " is ", measure->second, ", and ", baseline.value, " for ", baseline.what));
     }
     if (worse.empty()) return;
@@ -284,6 +285,11 @@ std::string resolve_precision(const std::string& requested, const std::optional<
 
 void check_training(const TrainingConfig& config) {
   check_fields(config, "training");
+  try {
+    check_device_name(config.device);
+  } catch (const Error& error) {
+    fail("training.device: ", error.what());
+  }
   check_optimizer(config.optimizer);
   Schedule(config.schedule, config.steps);
 }

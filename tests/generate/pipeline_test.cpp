@@ -385,7 +385,7 @@ TEST_F(PipelineTest, SlowPrecisionIsAWarning) {
   };
   EXPECT_TRUE(said([] {
                 warn_of_slow_precision("precision", "bf16", false);
-              }).starts_with("warning: precision is bf16, this processor has no instructions for it"));
+              }).starts_with("warning: precision is bf16, the device has no instructions for it"));
   for (const char* precision : {"f32", "int8", "auto"})
     EXPECT_EQ(said([&] { warn_of_slow_precision("precision", precision, false); }), "");
   EXPECT_EQ(said([] { warn_of_slow_precision("precision", "bf16", true); }), "");
