@@ -28,7 +28,7 @@ struct BenchConfig {
     v("size", size, "random weights of an official size instead: Ti, S, B, L or XL");
     v("save", save, "folder for the random weights, which are used again; default: a temporary one");
     v("dtype", dtype, "what random weights are stored as", OneOf{{"f32", "f16", "bf16"}});
-    v("engines", engines, "fast, reference, or both in turn", OneOf{{"fast", "reference"}});
+    v("engines", engines, "fast, reference, or both in turn");
     v("precision", precision, "of the fast engine", OneOf{{"f32", "bf16", "f16", "int8", "auto"}});
     v("device", device, "cpu, cuda, cuda:N, or auto: a GPU where there is one");
     v("samples", samples, "of train, tok_encode and caption8: of a step or batch", Range{1, 1 << 16});
