@@ -196,7 +196,7 @@ void add_tokenizer(CLI::App& program) {
 
   auto* eval_verb = common("eval", "reconstruction measures and codebook usage", "image files or folders");
   eval_verb->add_option("--size", options->size, "pixels a side of the middle square; default: the tokenizer's");
-  eval_verb->add_option("--limit", options->limit, "at most so many images");
+  eval_verb->add_option("--limit", options->limit, "at most so many images; default: all")->check(CLI::PositiveNumber);
   eval_verb->add_option("--crops", options->crops, "random squares, as eval_crops of a recipe; 1: the middle square");
   depth_unit(eval_verb);
   eval_verb->add_flag("--json", options->json, "machine-readable");
@@ -208,7 +208,8 @@ void add_tokenizer(CLI::App& program) {
   auto* solvers_verb = common("solvers", "error of diffusion solvers against many DDIM steps (docs/tokenizers.md)",
                               "image files or folders");
   solvers_verb->add_option("--size", options->size, "pixels a side of the middle square; default: the tokenizer's");
-  solvers_verb->add_option("--limit", options->limit, "at most so many images");
+  solvers_verb->add_option("--limit", options->limit, "at most so many images; default: all")
+      ->check(CLI::PositiveNumber);
   solvers_verb->add_option("--counts", options->step_counts, "steps to try, separated by commas")
       ->delimiter(',')
       ->capture_default_str();
