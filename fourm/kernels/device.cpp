@@ -24,7 +24,7 @@ std::string load_cuda() {
       return concat("the installed LibTorch has no CUDA library (", reason ? reason : "unknown reason",
                     "); scripts/install.sh --cuda installs one");
     }
-    if (!at::detail::getCUDAHooks().hasCUDA())
+    if (!at::detail::getCUDAHooks().hasCUDART())  // not hasCUDA(), which is false without a GPU
       return std::string("LibTorch was asked about CUDA before its CUDA library was loaded: name the device earlier");
     // Otherwise float32 convolutions would round their inputs to TF32; matrix multiplications do not.
     at::globalContext().setAllowTF32CuDNN(false);

@@ -38,7 +38,7 @@ TEST(CudaWheel, HasTheKernels) {
   if (!dlopen("libtorch_cuda.so", RTLD_NOW | RTLD_NOLOAD))
     GTEST_SKIP() << "LibTorch was installed for the CPU (scripts/install.sh --cuda)";
   // Without its hooks LibTorch would say that there are no GPUs.
-  EXPECT_TRUE(at::detail::getCUDAHooks().hasCUDA());
+  EXPECT_TRUE(at::detail::getCUDAHooks().hasCUDART());
   for (const std::string name : kOperators) {
     const size_t dot = std::min(name.find('.'), name.size());
     const std::string overload = name.substr(std::min(dot + 1, name.size()));
