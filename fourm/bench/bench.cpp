@@ -172,18 +172,17 @@ std::vector<Family> families_of(const std::vector<std::string>& workloads) {
 // One workload by one engine: its runs are timed, and the peak is measured around and inside them.
 class Timing {
  public:
-  Timing(const Workload& workload, const Compute& compute)
-      : workload_(workload), compute_(compute), device_(compute.device) {}
+  Timing(const Workload& workload, const Compute& compute) : workload_(workload), compute_(compute) {}
 
   void warm_up() {
-    reset_peak_memory(device_);
+    reset_peak_memory(compute_.device);
     const FlopCounter counter;
     const Stopwatch watch;
     workload_.run([] {});
-    synchronize(device_);
+    synchronize(compute_.device);
     first_ = workload_.ready + watch.seconds();
     gflop_ = counter.gflop() * workload_.passes;
-    device_memory_ = peak_memory(device_);
+    device_memory_ = peak_memory(compute_.device);
     meters_ = peak_meters(workload_, compute_);
   }
 
@@ -193,7 +192,7 @@ class Timing {
     std::map<std::string, std::vector<double>> speeds;
     double measuring = 0;
     const auto measure = [&] {
-      synchronize(device_);
+      synchronize(compute_.device);
       const Stopwatch watch;
       for (const auto& [name, meter] : meters_) speeds[name].push_back(meter.measure());
       measuring += watch.seconds();
@@ -202,7 +201,7 @@ class Timing {
     measuring = 0;
     const Stopwatch watch;
     workload_.run(measure);
-    synchronize(device_);
+    synchronize(compute_.device);
     seconds_.push_back(watch.seconds() - measuring);
     measure();
     for (const auto& [name, all] : speeds) {
@@ -233,7 +232,6 @@ class Timing {
  private:
   const Workload& workload_;
   Compute compute_;
-  at::Device device_;
   double device_memory_ = 0;  // of the warm-up run, GiB
   std::map<std::string, PeakMeter> meters_;
   std::map<std::string, std::vector<double>> gflops_, shares_;  // by peak, of each run

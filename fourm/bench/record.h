@@ -31,8 +31,9 @@ struct BenchRecord {
   std::optional<Peak> onednn;  ///< of oneDNN's, in float32 where the build has it
 };
 
-/// {"workload", "engine", "precision", "device", "size", "threads", "median_s", "all", "ready_s", "first_s", "samples_per_s", "memory_gib", "gflop",
-/// "onednn_gflops", "onednn_share", "peak_gflops", "peak_share"}; without the two of oneDNN where it was not measured.
+/// {"workload", "engine", "precision", "device", "size", "threads", "median_s", "all", "ready_s", "first_s",
+/// "samples_per_s", "memory_gib",
+/// "gflop", "onednn_gflops", "onednn_share", "peak_gflops", "peak_share"}; without the two of oneDNN where it was not measured.
 Json to_json(const BenchRecord& record);
 
 }  // namespace fourm

@@ -109,10 +109,7 @@ Tensor ClipModel::embed_texts(const std::vector<std::string>& texts) const {
     for (size_t i = 0; i < one.size(); ++i) positions.push_back(static_cast<int64_t>(i));
     lengths.push_back(static_cast<int64_t>(one.size()));
   }
-  const auto vector = [](const std::vector<int64_t>& numbers) {
-    return at::tensor(at::ArrayRef<int64_t>(numbers), at::kLong);
-  };
-  Tensor tokens = vector(all), places = vector(positions), counts = vector(lengths);
+  Tensor tokens = to_tensor(all), places = to_tensor(positions), counts = to_tensor(lengths);
   upload({&tokens, &places, &counts}, parameters_->kernels().device());
   Tensor x = token_emb_(tokens) + pos_emb_.index_select(0, places);  // [N, D]
   const auto layout = AttentionLayout::within(lengths);

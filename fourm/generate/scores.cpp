@@ -41,10 +41,7 @@ class CachedScores : public SequenceScores {
       within.segments.push_back({i, i + 1, row * max_tokens_, row * max_tokens_ + p + 1});
       across.segments.push_back({i, i + 1, context_[row].first, context_[row].second});
     }
-    const auto vector = [](const std::vector<int64_t>& values) {
-      return at::tensor(at::ArrayRef<int64_t>(values), at::kLong);
-    };
-    Tensor ids = vector(tokens), slots = vector(positions), cache_rows = vector(places);
+    Tensor ids = to_tensor(tokens), slots = to_tensor(positions), cache_rows = to_tensor(places);
     std::vector<Tensor*> uploads{&ids, &slots, &cache_rows};
     if (!self_.empty()) {
       model.parameters().kernels().plan(within, n, self_[0].k.size(0), uploads);

@@ -10,10 +10,6 @@
 namespace fourm {
 namespace {
 
-Tensor to_tensor(const std::vector<int64_t>& values) {
-  return at::from_blob(const_cast<int64_t*>(values.data()), {static_cast<int64_t>(values.size())}, at::kLong).clone();
-}
-
 // Row of the list -> row of the concatenated groups.
 template <class Groups>
 Tensor packing_order(const Groups& groups, int64_t total) {

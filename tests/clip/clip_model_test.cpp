@@ -27,16 +27,7 @@ Tensor unit_rows(int64_t n, int64_t width, uint64_t seed) {
 
 class ClipModelTest : public testing::Test {
  protected:
-  void SetUp() override {
-    test::write_described_discs(root, 12);
-    config.image_size = 32;
-    config.patch_size = 8;
-    config.embed_dim = 12;
-    config.image_width = config.text_width = 16;
-    config.image_depth = config.text_depth = 2;
-    config.image_heads = config.text_heads = 2;
-    config.max_tokens = 12;
-  }
+  void SetUp() override { test::write_described_discs(root, 12); }
   ClipModel fresh() const { return ClipModel::fresh(config, root / "text.json", 3); }
   static Tensor batch(int count) {
     std::vector<StoredImage> images;
@@ -48,7 +39,7 @@ class ClipModelTest : public testing::Test {
 
   test::TemporaryFolder temporary;
   fs::path root = temporary.path();
-  ClipConfig config;
+  ClipConfig config = test::small_clip();
 };
 
 TEST(Contrast, LossIsThatOfAPlainComputation) {

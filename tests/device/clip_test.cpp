@@ -18,13 +18,6 @@ class DeviceClip : public testing::Test {
  protected:
   DeviceClip() {
     test::write_described_discs(temporary.path(), 8);
-    config.image_size = 32;
-    config.patch_size = 8;
-    config.embed_dim = 12;
-    config.image_width = config.text_width = 16;
-    config.image_depth = config.text_depth = 2;
-    config.image_heads = config.text_heads = 2;
-    config.max_tokens = 12;
     for (int i = 0; i < 6; ++i) texts.push_back(test::described_disc(i).captions[static_cast<size_t>(i % 2)]);
   }
   ClipModel fresh(at::Device device) const { return ClipModel::fresh(config, temporary / "text.json", 3, device); }
@@ -33,7 +26,7 @@ class DeviceClip : public testing::Test {
   }
 
   test::TemporaryFolder temporary;
-  ClipConfig config;
+  ClipConfig config = test::small_clip();
   std::vector<std::string> texts;
   const Tensor images = test::wave({6, 3, 32, 32}, 0.37);
 };

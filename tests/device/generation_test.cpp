@@ -6,6 +6,7 @@
 #include "tests/support/compare.h"
 #include "tests/support/fake_device.h"
 #include "tests/support/message_of.h"
+#include "tests/support/small_plan.h"
 #include "tests/support/small_transformer.h"
 
 namespace fourm {
@@ -44,26 +45,10 @@ class DeviceGeneration : public testing::Test {
   }
 
   static std::vector<Step> steps(double temperature, double guidance) {
-    Plan plan;
-    plan.conditions = {"pixels"};
-    plan.targets = {Target{.modality = "a",
-                           .scheme = "maskgit",
-                           .schedule = "cosine",
-                           .temperature_schedule = "linear",
-                           .steps = 4,
-                           .temperature = temperature,
-                           .guidance = guidance},
-                    Target{.modality = "words", .temperature = temperature, .guidance = guidance},
-                    Target{.modality = "b",
-                           .scheme = "roar",
-                           .schedule = "linear",
-                           .guidance_schedule = "cosine",
-                           .steps = 3,
-                           .temperature = temperature,
-                           .guidance = guidance}};
     const ModalityTable table = test::small_table();
     const ModelConfig config = test::small_transformer();
-    return expand(plan, [&](const std::string& name) { return config.modality(name, table); });
+    return expand(test::small_plan(temperature, guidance),
+                  [&](const std::string& name) { return config.modality(name, table); });
   }
 
   // All tokens of three canvases.

@@ -7,6 +7,7 @@
 #include "tests/support/compare.h"
 #include "tests/support/fake_device.h"
 #include "tests/support/small_model.h"
+#include "tests/support/small_recipe.h"
 #include "tests/support/small_transformer.h"
 #include "tests/support/temporary_folder.h"
 #include "tests/support/tensor_map.h"
@@ -162,16 +163,7 @@ TEST(DeviceLoss, FlashAttentionIsUsedWithNormalisedQueries) {
   EXPECT_EQ(counts.calls("aten::_flash_attention_backward"), calls);
 }
 
-struct Recipe {
-  std::string out;
-  TrainingConfig training;
-
-  template <class Visitor>
-  void fields(Visitor& v) {
-    v("out", out, "the run folder", KeyRole::kChangeable);
-    v("training", training, "the loop");
-  }
-};
+using Recipe = test::SmallRecipe;
 
 class SmallTraining : public Objective {
  public:

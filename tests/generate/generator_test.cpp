@@ -10,6 +10,7 @@
 #include "fourm/generate/sampler.h"
 #include "fourm/model/model_file.h"
 #include "tests/support/compare.h"
+#include "tests/support/small_plan.h"
 #include "tests/support/temporary_folder.h"
 
 namespace fourm {
@@ -61,24 +62,7 @@ class Generator : public testing::Test {
   }
 
   std::vector<Step> steps(double temperature = 1, double guidance = 2) const {
-    Plan plan;
-    plan.conditions = {"pixels"};
-    plan.targets = {Target{.modality = "a",
-                           .scheme = "maskgit",
-                           .schedule = "cosine",
-                           .temperature_schedule = "linear",
-                           .steps = 4,
-                           .temperature = temperature,
-                           .guidance = guidance},
-                    Target{.modality = "words", .temperature = temperature, .guidance = guidance},
-                    Target{.modality = "b",
-                           .scheme = "roar",
-                           .schedule = "linear",
-                           .guidance_schedule = "cosine",
-                           .steps = 3,
-                           .temperature = temperature,
-                           .guidance = guidance}};
-    return expand(plan, model_.modalities());
+    return expand(test::small_plan(temperature, guidance), model_.modalities());
   }
 
   std::vector<Canvas> run(std::vector<Canvas> canvases, const std::vector<Step>& plan, uint64_t seed = 1) const {

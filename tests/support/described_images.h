@@ -3,6 +3,7 @@
 
 #include <cmath>
 
+#include "fourm/clip/config.h"
 #include "fourm/core/json.h"
 #include "fourm/core/rng.h"
 #include "fourm/io/image.h"
@@ -42,6 +43,19 @@ inline void write_described_discs(const fs::path& root, int count) {
     for (const auto& caption : disc.captions) text.add(caption);
   }
   write_file(root / "text.json", text.tokenizer_json());
+}
+
+/// An image-text model for the discs.
+inline ClipConfig small_clip() {
+  ClipConfig config;
+  config.image_size = 32;
+  config.patch_size = 8;
+  config.embed_dim = 12;
+  config.image_width = config.text_width = 16;
+  config.image_depth = config.text_depth = 2;
+  config.image_heads = config.text_heads = 2;
+  config.max_tokens = 12;
+  return config;
 }
 
 }  // namespace fourm::test

@@ -12,6 +12,7 @@
 #include "fourm/core/error.h"
 #include "fourm/core/rng.h"
 #include "tests/support/captured_log.h"
+#include "tests/support/small_recipe.h"
 #include "tests/support/temporary_folder.h"
 
 extern char** environ;
@@ -75,16 +76,7 @@ class Line : public Objective {
   Tensor w1_, w2_, seen_, mean_;
 };
 
-struct Recipe {
-  std::string out;
-  TrainingConfig training;
-
-  template <class Visitor>
-  void fields(Visitor& v) {
-    v("out", out, "the run folder", KeyRole::kChangeable);
-    v("training", training, "the loop");
-  }
-};
+using Recipe = test::SmallRecipe;
 
 TrainingConfig config() {
   TrainingConfig c;

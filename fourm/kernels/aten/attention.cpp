@@ -61,11 +61,6 @@ struct AttentionPlan {
 
 namespace {
 
-template <class T>
-Tensor to_tensor(const std::vector<T>& values, at::ScalarType type) {
-  return at::tensor(at::ArrayRef<T>(values), type);
-}
-
 bool is_all_in_order(const std::vector<int64_t>& rows, int64_t count) {
   if (static_cast<int64_t>(rows.size()) != count) return false;
   for (int64_t i = 0; i < count; ++i)
@@ -88,9 +83,8 @@ AttentionPlan plan_of(const AttentionLayout& layout, int64_t queries, int64_t ke
   int64_t next = 0;
   for (const AttentionCall& call : calls) {
     const bool all_q = is_all_in_order(call.q_rows, queries), all_k = is_all_in_order(call.k_rows, keys);
-    plan.calls.push_back({call.causal, call.longest_q, call.longest_k, to_tensor(call.q_ends, at::kInt),
-                          to_tensor(call.k_ends, at::kInt), all_q ? Tensor() : to_tensor(call.q_rows, at::kLong),
-                          all_k ? Tensor() : to_tensor(call.k_rows, at::kLong)});
+    plan.calls.push_back({call.causal, call.longest_q, call.longest_k, to_tensor(call.q_ends), to_tensor(call.k_ends),
+                          all_q ? Tensor() : to_tensor(call.q_rows), all_k ? Tensor() : to_tensor(call.k_rows)});
     for (const int64_t row : call.q_rows) order[row] = next++;
   }
   if (plan.calls.size() == 1 && !plan.calls[0].q_rows.defined()) {
@@ -101,7 +95,7 @@ AttentionPlan plan_of(const AttentionLayout& layout, int64_t queries, int64_t ke
   }
   for (int64_t& row : order)
     if (row < 0) row = next;  // a row of zeros follows all results
-  plan.order = to_tensor(order, at::kLong);
+  plan.order = to_tensor(order);
   return plan;
 }
 
@@ -133,7 +127,7 @@ bool works(Kernel kernel, at::Device device, at::ScalarType type) {
   try {
     const InferenceGuard inference;
     const Tensor x = at::ones({3, 1, 16}, at::TensorOptions(type).device(device)),
-                 ends = to_tensor<int32_t>({0, 1, 3}, at::kInt).to(device);
+                 ends = to_tensor<int32_t>({0, 1, 3}).to(device);
     const Tensor y = run_call(kernel, {false, 2, 2, ends, ends, {}, {}}, x, x, x);
     found->second = at::allclose(y.to(at::kCPU, at::kFloat), at::ones(y.sizes()), 0.01);
   } catch (const c10::OutOfMemoryError&) {

@@ -13,7 +13,6 @@ Tensor finish(Tensor y, const Epilogue& e) {
     case Epilogue::kResidual: return e.residual.scalar_type() == y.scalar_type() ? y.add_(e.residual) : y + e.residual;
     case Epilogue::kSilu: return at::silu_(y);
     case Epilogue::kGelu: return at::gelu(y);
-    case Epilogue::kTanh: return y.tanh_();
     default: return y;
   }
 }
