@@ -39,10 +39,6 @@ bool contains(const std::vector<std::string>& names, std::string_view name) {
   return std::find(names.begin(), names.end(), name) != names.end();
 }
 
-bool starts_with_any(std::string_view text, const std::vector<std::string>& prefixes) {
-  return std::any_of(prefixes.begin(), prefixes.end(), [&](const auto& p) { return text.starts_with(p); });
-}
-
 /// Insertions, deletions, replacements and exchanges of neighbours that turn one text into the other.
 static size_t edit_distance(std::string_view a, std::string_view b) {
   std::vector<size_t> before, last, row(b.size() + 1);  // rows i - 2, i - 1 and i

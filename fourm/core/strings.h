@@ -12,7 +12,6 @@ std::vector<std::string> split(std::string_view text, char separator);
 std::string join(const std::vector<std::string>& parts, std::string_view separator);
 std::string trim(std::string_view text);
 bool contains(const std::vector<std::string>& names, std::string_view name);
-bool starts_with_any(std::string_view text, const std::vector<std::string>& prefixes);
 
 /// The candidate with the smallest edit distance to `name`; empty when none is close (more than half of it differs).
 std::string nearest_name(std::string_view name, const std::vector<std::string>& candidates);

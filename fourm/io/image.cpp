@@ -71,7 +71,6 @@ Image decode_normals(std::string_view bytes, const std::string& origin) {
 
 Image read_image(const fs::path& path) { return decode_image(read_file(path), path.string()); }
 Raster<uint16_t> read_png16(const fs::path& path) { return decode_png16(read_file(path), path.string()); }
-Raster<uint8_t> read_labels(const fs::path& path) { return decode_labels(read_file(path), path.string()); }
 
 void write_png(const fs::path& path, const Image& image, const TextChunks& text) {
   write_file(path, encode_png(image, text));

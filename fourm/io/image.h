@@ -69,7 +69,6 @@ Raster<uint16_t> read_png16(const fs::path& path);
 Raster<uint16_t> decode_png16(std::string_view bytes, const std::string& origin);
 
 /// A label map: the indices of a palette PNG, the values of a grey PNG of up to 8 bits, upright.
-Raster<uint8_t> read_labels(const fs::path& path);
 Raster<uint8_t> decode_labels(std::string_view bytes, const std::string& origin);
 
 /// PNG bytes of an image of 1, 3 or 4 channels.

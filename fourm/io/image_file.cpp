@@ -14,8 +14,6 @@ namespace {
 
 using Row = std::pair<std::string_view, std::string_view>;
 
-constexpr std::array<Row, 4> kRead{{{".png", "PNG"}, {".jpg", "JPEG"}, {".jpeg", "JPEG"}, {".webp", "WebP"}}};
-
 constexpr std::array<Row, 22> kNotRead{
     {{".gif", "GIF"},       {".tif", "TIFF"},      {".tiff", "TIFF"},    {".bmp", "BMP"},     {".dib", "BMP"},
      {".heic", "HEIC"},     {".heif", "HEIC"},     {".avif", "AVIF"},    {".jxl", "JPEG XL"}, {".jp2", "JPEG 2000"},
@@ -83,15 +81,11 @@ std::string lower_extension(const fs::path& path) {
 }
 
 const std::vector<std::string>& image_extensions() {
-  static const std::vector<std::string> extensions = [] {
-    std::vector<std::string> all;
-    for (const auto& row : kRead) all.emplace_back(row.first);
-    return all;
-  }();
+  static const std::vector<std::string> extensions{".png", ".jpg", ".jpeg", ".webp"};
   return extensions;
 }
 
-bool is_image_file(const fs::path& path) { return !find(kRead, lower_extension(path)).empty(); }
+bool is_image_file(const fs::path& path) { return contains(image_extensions(), lower_extension(path)); }
 
 std::string supported_images() { return "JPEG (.jpg, .jpeg), PNG (.png) and WebP (.webp)"; }
 
@@ -101,12 +95,6 @@ std::string_view image_format(std::string_view bytes) {
   for (const auto& [start, format] : kFirstBytes)
     if (bytes.starts_with(start)) return format;
   return "";
-}
-
-std::string_view image_format_of_extension(const fs::path& path) {
-  const std::string extension = lower_extension(path);
-  const std::string_view read = find(kRead, extension);
-  return read.empty() ? find(kNotRead, extension) : read;
 }
 
 std::string unsupported_image(const fs::path& path) {

@@ -20,10 +20,9 @@ bool is_image_file(const fs::path& path);
 /// "JPEG (.jpg, .jpeg), PNG (.png) and WebP (.webp)", for messages.
 std::string supported_images();
 
-/// The image format that a file's first bytes or extension belong to, supported or not: "JPEG", "GIF", "TIFF", "HEIC",
-/// ...; "" for anything else.
+/// The image format that a file's first bytes belong to, supported or not: "JPEG", "GIF", "TIFF", "HEIC", ...; "" for
+/// anything else.
 std::string_view image_format(std::string_view bytes);
-std::string_view image_format_of_extension(const fs::path& path);
 
 /// "is a GIF image; the supported formats are ...", for the extension of an image format that is not read; "" for any
 /// other name.

@@ -5,9 +5,6 @@
 #include <map>
 #include <vector>
 
-#include "fourm/core/error.h"
-#include "fourm/core/strings.h"
-
 namespace fourm {
 namespace {
 
@@ -42,11 +39,6 @@ std::optional<std::string> kind_in_name(std::string_view name) {
     word.clear();
   }
   return kind;
-}
-
-void check_kind(const std::string& kind, const std::string& origin) {
-  check(contains(image_kinds(), kind), origin, " is '", printable(kind), "', expected one of ",
-        join(image_kinds(), ", "));
 }
 
 }  // namespace fourm

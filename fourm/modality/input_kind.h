@@ -16,7 +16,4 @@ const std::vector<std::string>& image_kinds();
 /// "DINOv2-B14-global" -> features. Nothing when no word is known, or when words of different kinds occur.
 std::optional<std::string> kind_in_name(std::string_view name);
 
-/// Error naming the kinds when `kind` is none of them.
-void check_kind(const std::string& kind, const std::string& origin);
-
 }  // namespace fourm

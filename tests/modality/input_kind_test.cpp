@@ -2,8 +2,6 @@
 
 #include <gtest/gtest.h>
 
-#include "tests/support/message_of.h"
-
 namespace fourm {
 namespace {
 
@@ -15,14 +13,6 @@ TEST(InputKind, WordsOfANameSayWhatATokenizerReads) {
   for (const auto& [name, kind] : known) EXPECT_EQ(kind_in_name(name), kind) << name;
   for (const char* name : {"", "tok_thermal@224", "normality", "rgb_and_depth"})
     EXPECT_EQ(kind_in_name(name), std::nullopt) << name;
-}
-
-TEST(InputKind, UnknownKindsAreNamed) {
-  EXPECT_EQ(test::message_of([] { check_kind("depth", "x.yaml: input"); }), "no error");
-  const std::string message = test::message_of([] { check_kind("thermal", "x.yaml: input"); });
-  EXPECT_NE(message.find("x.yaml: input"), std::string::npos);
-  EXPECT_NE(message.find("thermal"), std::string::npos);
-  EXPECT_NE(message.find("rgb, grey, normal"), std::string::npos);
 }
 
 }  // namespace
