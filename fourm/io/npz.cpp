@@ -7,6 +7,7 @@
 
 #include "fourm/core/error.h"
 #include "fourm/core/strings.h"
+#include "fourm/io/archive_reader.h"
 
 namespace fourm {
 namespace {
@@ -17,36 +18,15 @@ constexpr uint64_t kLargestArchive = uint64_t{1} << 31;  // bytes of all members
 
 std::map<std::string, NpyArray> decode_npz(std::string_view bytes, const std::string& origin,
                                            const std::vector<std::string>& names) {
-  const std::unique_ptr<archive, int (*)(archive*)> zip(archive_read_new(), archive_read_free);
-  const auto whole = [&](int64_t status) {
-    const char* reason = archive_error_string(zip.get());
-    check(status >= ARCHIVE_WARN, origin, ": is a broken or cut .npz file (", reason ? reason : "no zip archive", ")");
-  };
-  archive_read_support_format_zip(zip.get());
-  whole(archive_read_open_memory(zip.get(), bytes.data(), bytes.size()));
+  ArchiveReader zip(ArchiveFormat::kZip, origin, ".npz file");
+  zip.open_memory(bytes);
   std::map<std::string, NpyArray> arrays;
-  uint64_t total = 0;
-  std::string block(1 << 16, '\0');
-  for (archive_entry* entry; true;) {
-    const int status = archive_read_next_header(zip.get(), &entry);
-    if (status == ARCHIVE_EOF) break;
-    whole(status);
-    const char* path = archive_entry_pathname(entry);
-    std::string name = path ? path : "";
-    check(name.ends_with(".npy"), origin, ": holds ", printable(name), ", expected .npy arrays");
-    name.resize(name.size() - 4);
+  while (const auto member = zip.next()) {
+    check(member->ends_with(".npy"), origin, ": holds ", printable(*member), ", expected .npy arrays");
+    const std::string name = member->substr(0, member->size() - 4);
     if (!names.empty() && !contains(names, name)) continue;
-    std::string member;
-    while (true) {
-      const la_ssize_t n = archive_read_data(zip.get(), block.data(), block.size());
-      whole(n);
-      if (n <= 0) break;
-      member.append(block.data(), static_cast<size_t>(n));
-      total += static_cast<uint64_t>(n);
-      check(total <= kLargestArchive, origin, ": holds more than ", kLargestArchive, " bytes");
-    }
-    check(arrays.emplace(name, decode_npy(member, origin + ": " + name)).second, origin, ": holds the array ",
-          printable(name), " twice");
+    check(arrays.emplace(name, decode_npy(zip.read(kLargestArchive), origin + ": " + name)).second, origin,
+          ": holds the array ", printable(name), " twice");
   }
   check(!arrays.empty() || !names.empty(), origin, ": holds no arrays");
   return arrays;

@@ -1,8 +1,5 @@
 #include "fourm/rooms/catalogue.h"
 
-#include <archive.h>
-#include <archive_entry.h>
-
 #include <algorithm>
 #include <charconv>
 #include <map>
@@ -10,37 +7,23 @@
 #include "fourm/core/error.h"
 #include "fourm/core/rng.h"
 #include "fourm/core/strings.h"
+#include "fourm/io/archive_reader.h"
 #include "fourm/rooms/obj.h"
 #include "fourm/rooms/solid_furniture.h"
 
 namespace fourm {
 namespace {
 
-constexpr int64_t kMaxEntry = int64_t{64} << 20;  // bytes of one unpacked file
+constexpr uint64_t kMaxBytes = uint64_t{256} << 20;  // of the files that are unpacked together
 
 // The unpacked files whose names pass the filter.
 std::map<std::string, std::string> unzip(const fs::path& path, const std::function<bool(const std::string&)>& wanted) {
-  const std::unique_ptr<archive, int (*)(archive*)> zip(archive_read_new(), archive_read_free);
-  archive_read_support_format_zip(zip.get());
-  const auto check_archive = [&](la_ssize_t status) {
-    check(status >= ARCHIVE_WARN, path.string(), ": broken furniture file (", archive_error_string(zip.get()), ")");
-  };
-  check_archive(archive_read_open_filename(zip.get(), path.c_str(), 1 << 16));
+  ArchiveReader zip(ArchiveFormat::kZip, path.string(), "furniture file");
+  zip.open_file(path.string());
   std::map<std::string, std::string> files;
-  for (archive_entry* entry; true;) {
-    const int status = archive_read_next_header(zip.get(), &entry);
-    if (status == ARCHIVE_EOF) return files;
-    check_archive(status);
-    const char* name = archive_entry_pathname(entry);
-    if (!name || !wanted(name)) continue;
-    const int64_t size = archive_entry_size(entry);
-    check(size >= 0 && size <= kMaxEntry, path.string(), ": ", printable(name), " claims ", size, " bytes");
-    std::string bytes(static_cast<size_t>(size), '\0');
-    const la_ssize_t got = archive_read_data(zip.get(), bytes.data(), bytes.size());
-    check_archive(got);
-    bytes.resize(static_cast<size_t>(got));
-    files[name] = std::move(bytes);
-  }
+  while (const auto name = zip.next())
+    if (wanted(*name)) files[*name] = zip.read(kMaxBytes);
+  return files;
 }
 
 void append_utf8(std::string& out, uint32_t code) {
