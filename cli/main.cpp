@@ -51,6 +51,14 @@ void refuse_infinite_numbers(CLI::App& verb) {
   for (CLI::App* nested : verb.get_subcommands(nullptr)) refuse_infinite_numbers(*nested);
 }
 
+// --quiet may stand before or after a verb.
+void add_quiet(CLI::App& verb) {
+  verb.add_flag_callback(
+      "--quiet", [] { fourm::set_log_sink(std::make_shared<fourm::QuietTerminalLog>()); },
+      "no notes and no progress on stderr");
+  for (CLI::App* nested : verb.get_subcommands(nullptr)) add_quiet(*nested);
+}
+
 int failed(int code, std::string message) {
   message.resize(std::min(message.find('\n'), message.size()));
   if (message.find("CUDA out of memory") != std::string::npos)
@@ -70,9 +78,6 @@ int main(int argc, char** argv) {
       "fourm"};
   program.set_version_flag("--version", "fourm " FOURM_VERSION);
   program.require_subcommand(1);
-  program.add_flag_callback(
-      "--quiet", [] { fourm::set_log_sink(std::make_shared<fourm::QuietTerminalLog>()); },
-      "no notes and no progress on stderr");
   program.footer("fourm VERB --help explains a verb.");
   fourm::add_data(program);
   fourm::add_bench(program);
@@ -88,6 +93,7 @@ int main(int argc, char** argv) {
   fourm::add_tokenize(program);
   fourm::add_tokenizer(program);
   fourm::add_vocab(program);
+  add_quiet(program);
   refuse_infinite_numbers(program);
   try {
     program.parse(argc, argv);

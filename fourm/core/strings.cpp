@@ -57,7 +57,7 @@ static size_t edit_distance(std::string_view a, std::string_view b) {
 
 std::string nearest_name(std::string_view name, const std::vector<std::string>& candidates) {
   std::string best;
-  size_t best_distance = std::max<size_t>(name.size() / 2, 1) + 1;
+  size_t best_distance = std::max<size_t>(name.size() / 3, 1) + 1;
   for (const auto& candidate : candidates) {
     const size_t distance = edit_distance(name, candidate);
     if (distance < best_distance) {

@@ -13,7 +13,8 @@ std::string join(const std::vector<std::string>& parts, std::string_view separat
 std::string trim(std::string_view text);
 bool contains(const std::vector<std::string>& names, std::string_view name);
 
-/// The candidate with the smallest edit distance to `name`; empty when none is close (more than half of it differs).
+/// The candidate with the smallest edit distance to `name`; empty when none is close (more than a third
+/// of its characters differ, or of a short name more than one).
 std::string nearest_name(std::string_view name, const std::vector<std::string>& candidates);
 
 /// " (did you mean 'x'?)" or "".

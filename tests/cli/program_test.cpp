@@ -78,6 +78,7 @@ TEST_F(Program, UsageErrorsAreOneLineWithASuggestion) {
       {"data", "fourm: data: a verb is needed: check"},
       {"generate --modle x", "fourm: generate: no option '--modle' (did you mean '--model'?)"},
       {"rooms --out x --cuont=3", "fourm: rooms: no option '--cuont' (did you mean '--count'?)"},
+      {"rooms --out x --loud", "fourm: rooms: no option '--loud'; `fourm rooms --help` lists them"},
       {"tokenizer train r.yaml --training.steps 5", "written without dashes: training.steps=VALUE"},
       {"rooms --out x extra", "fourm: rooms: unexpected argument 'extra'"},
       {"generate", "fourm: generate: --model is required"},

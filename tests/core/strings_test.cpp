@@ -10,6 +10,7 @@ TEST(Strings, NearestNames) {
   EXPECT_EQ(nearest_name("zzz", {"batch", "learning_rate"}), "");
   EXPECT_EQ(nearest_name("rbg", {"caption", "rgb", "depth"}), "rgb") << "neighbours exchanged";
   EXPECT_EQ(nearest_name("gr", {"rgb"}), "") << "two apart";
+  EXPECT_EQ(nearest_name("quiet", {"out"}), "") << "more than a third differs";
   EXPECT_EQ(duration(59), "59.0 s");
   EXPECT_EQ(duration(3725), "1:02:05");
 }
