@@ -37,6 +37,23 @@ bool in_layer(const Material& m, Layer layer) {
   return layer == Layer::kAll || (layer == Layer::kGlass) != solid;
 }
 
+// The pixels from x0 to x1 and from y0 to y1.
+struct PixelRectangle {
+  int x0, y0, x1, y1;
+  bool empty() const { return x0 > x1 || y0 > y1; }
+};
+
+// The part of the screen that a triangle with these corners may cover.
+PixelRectangle cut(const PixelRectangle& screen, Vec2 p, Vec2 q, Vec2 r) {
+  constexpr float kSlack = 1e-2f;
+  const float left = std::min({p.u, q.u, r.u}) - kSlack, right = std::max({p.u, q.u, r.u}) + kSlack;
+  const float top = std::min({p.v, q.v, r.v}) - kSlack, bottom = std::max({p.v, q.v, r.v}) + kSlack;
+  if (right < 0 || bottom < 0 || left > screen.x1 || top > screen.y1) return {0, 0, -1, -1};
+  return {static_cast<int>(std::ceil(std::max(left, 0.0f))), static_cast<int>(std::ceil(std::max(top, 0.0f))),
+          static_cast<int>(std::min(right, static_cast<float>(screen.x1))),
+          static_cast<int>(std::min(bottom, static_cast<float>(screen.y1)))};
+}
+
 // Narrows the columns [first, last] of a row to where slope * x + base may be >= 0, x being the ray's; a column to
 // spare.
 void narrow(double slope, double base, double tangent, int width, int& first, int& last) {
@@ -119,28 +136,18 @@ std::vector<Hit> View::trace(int width, int height, Layer layer) const {
       const Vec3 a = points[i], b = points[j], c = points[k];
       const int near = (a.z < kNear) + (b.z < kNear) + (c.z < kNear);
       if (near == 3) continue;
-      int x0 = 0, y0 = 0, x1 = width - 1, y1 = height - 1;
-      if (near == 0) {  // else the corners have no place on the screen
-        constexpr float kSlack = 1e-2f;
-        const Vec2 p = screen[i], q = screen[j], r = screen[k];
-        const float left = std::min({p.u, q.u, r.u}) - kSlack, right = std::max({p.u, q.u, r.u}) + kSlack;
-        const float top = std::min({p.v, q.v, r.v}) - kSlack, bottom = std::max({p.v, q.v, r.v}) + kSlack;
-        if (right < 0 || bottom < 0 || left > x1 || top > y1) continue;
-        x0 = static_cast<int>(std::ceil(std::max(left, 0.0f)));
-        y0 = static_cast<int>(std::ceil(std::max(top, 0.0f)));
-        x1 = static_cast<int>(std::min(right, static_cast<float>(x1)));
-        y1 = static_cast<int>(std::min(bottom, static_cast<float>(y1)));
-        if (x0 > x1 || y0 > y1) continue;
-      }
+      PixelRectangle pixels{0, 0, width - 1, height - 1};
+      if (near == 0) pixels = cut(pixels, screen[i], screen[j], screen[k]);  // else the corners are not on the screen
+      if (pixels.empty()) continue;
       const Material& material = mesh.materials[face.material];
       if (!in_layer(material, layer)) continue;
       const bool cutout = material.texture && material.texture->cutout();
       const Weights w(a, b, c);
       if (w.inverse == 0) continue;
       const double sign = w.inverse > 0 ? 1 : -1;
-      for (int y = y0; y <= y1; ++y) {
+      for (int y = pixels.y0; y <= pixels.y1; ++y) {
         double base[3];
-        int first = x0, last = x1;
+        int first = pixels.x0, last = pixels.x1;
         for (int n = 0; n < 3; ++n) {
           base[n] = w.edge[n].y * rows[y] + w.edge[n].z;
           if (last - first > 3) narrow(sign * w.edge[n].x, sign * base[n], camera_.tangent, width, first, last);

@@ -17,8 +17,9 @@ struct Extent {
   int pixels = 0, x0 = 1 << 30, y0 = 1 << 30, x1 = -1, y1 = -1;
   std::map<std::string, int> looks;
 
-  void add(int x, int y) {
+  void add(int x, int y, const std::string& look) {
     ++pixels;
+    ++looks[look];
     x0 = std::min(x0, x);
     y0 = std::min(y0, y);
     x1 = std::max(x1, x);
@@ -33,6 +34,12 @@ struct Extent {
 
 double rounded(double v, double steps) { return std::round(v * steps) / steps; }
 Json to_json(Vec3 v) { return Json::array({rounded(v.x, 1000), rounded(v.y, 1000), rounded(v.z, 1000)}); }
+
+// "wooden", or the colour.
+std::string look_of(const Fragment& f) {
+  const std::string colour = colour_name(albedo(f));
+  return f.material->wood && (colour == "brown" || colour == "beige" || colour == "orange") ? "wooden" : colour;
+}
 
 // Boxes and captions include objects of at least this many pixels.
 int least_pixels(int size) { return std::max(4, size * size / 250); }
@@ -57,10 +64,8 @@ double view_penalty(const RoomSample& sample) {
          (pieces < 2 ? 0.1 * (2 - pieces) : 0);
 }
 
-}  // namespace
-
-RoomSample render_maps(const Room& room, int size) {
-  RoomSample sample;
+// Renders the maps at pixel centres. Returns the extent of each instance.
+std::vector<Extent> draw_maps(const Room& room, int size, RoomSample& sample) {
   sample.depth_mm = Raster<uint16_t>(size, size, 1);
   sample.normal = Image(size, size, 3);
   sample.semseg = Raster<uint8_t>(size, size, 1);
@@ -82,59 +87,74 @@ RoomSample render_maps(const Room& room, int size) {
       normal[2] = to_byte(n.z);
       *sample.semseg.at(x, y) = f.object->semantic;
       *sample.instance.at(x, y) = f.object->instance;
-      if (f.object->instance > 0) {
-        Extent& extent = extents[f.object->instance];
-        extent.add(x, y);
-        const std::string colour = colour_name(albedo(f));
-        const bool timber = f.material->wood && (colour == "brown" || colour == "beige" || colour == "orange");
-        ++extent.looks[timber ? "wooden" : colour];
-      }
+      if (f.object->instance > 0) extents[f.object->instance].add(x, y, look_of(f));
     }
+  return extents;
+}
 
-  // Largest first.
+// The instances that are in view, largest first.
+std::vector<size_t> by_size(const std::vector<Extent>& extents) {
   std::vector<size_t> order;
   for (size_t i = 1; i < extents.size(); ++i)
     if (extents[i].pixels > 0) order.push_back(i);
   std::stable_sort(order.begin(), order.end(),
                    [&](size_t a, size_t b) { return extents[a].pixels > extents[b].pixels; });
+  return order;
+}
 
+Json describe_thing(const Thing& thing, size_t instance, const Extent& extent) {
+  return {{"instance", instance},
+          {"class_name", class_name(thing.semantic)},
+          {"name", thing.name},
+          {"look", extent.look()},
+          {"furniture", is_furniture(thing.semantic)},
+          {"pixels", extent.pixels},
+          {"low", to_json(thing.box.low)},
+          {"high", to_json(thing.box.high)}};
+}
+
+Json describe_box(const Thing& thing, const Extent& e, double size) {
+  return {{"boxes", {rounded(e.x0 / size, 1e6), rounded(e.y0 / size, 1e6), rounded((e.x1 + 1) / size, 1e6),
+                     rounded((e.y1 + 1) / size, 1e6)}},
+          {"class_name", class_name(thing.semantic)},
+          {"score", 1.0}};
+}
+
+Json describe_scene(const Room& room, const std::string& largest, Json things) {
+  return {{"room", room_name(room.kind)},
+          {"largest", largest},
+          {"size", to_json(room.size)},
+          {"floor", {{"kind", room.floor.kind}, {"colour", room.floor.colour}}},
+          {"walls", {{"kind", room.wall.kind}, {"colour", room.wall.colour}}},
+          {"camera",
+           {{"position", to_json(room.camera.position)},
+            {"right", to_json(room.camera.axes.x)},
+            {"up", to_json(room.camera.axes.y)},
+            {"back", to_json(room.camera.axes.z)},
+            {"tangent", rounded(room.camera.tangent, 1e6)}}},
+          {"things", std::move(things)}};
+}
+
+}  // namespace
+
+RoomSample render_maps(const Room& room, int size) {
+  RoomSample sample;
+  const std::vector<Extent> extents = draw_maps(room, size, sample);
   Json boxes = Json::array(), things = Json::array();
   std::vector<VisibleObject> visible;
-  std::string largest = "none";
-  for (const size_t i : order) {
+  for (const size_t i : by_size(extents)) {
     const Extent& e = extents[i];
     const Thing& thing = room.things[i - 1];
-    const Json box = {rounded(static_cast<double>(e.x0) / size, 1e6), rounded(static_cast<double>(e.y0) / size, 1e6),
-                      rounded((e.x1 + 1.0) / size, 1e6), rounded((e.y1 + 1.0) / size, 1e6)};
-    things.push_back({{"instance", i},
-                      {"class_name", class_name(thing.semantic)},
-                      {"name", thing.name},
-                      {"look", e.look()},
-                      {"furniture", is_furniture(thing.semantic)},
-                      {"pixels", e.pixels},
-                      {"low", to_json(thing.box.low)},
-                      {"high", to_json(thing.box.high)}});
+    things.push_back(describe_thing(thing, i, e));
     if (e.pixels < least_pixels(size)) continue;
-    if (thing.semantic != kOther)
-      boxes.push_back({{"boxes", box}, {"class_name", class_name(thing.semantic)}, {"score", 1.0}});
-    if (!is_furniture(thing.semantic)) continue;
-    if (visible.empty()) largest = class_name(thing.semantic);
-    visible.push_back({thing.semantic, e.look(), e.pixels, (e.x0 + e.x1 + 1) / (2.0 * size)});
+    if (thing.semantic != kOther) boxes.push_back(describe_box(thing, e, size));
+    if (is_furniture(thing.semantic))
+      visible.push_back({thing.semantic, e.look(), e.pixels, (e.x0 + e.x1 + 1) / (2.0 * size)});
   }
   sample.det = {{"instances", std::move(boxes)}};
   sample.captions = describe(room, visible, size * size);
-  sample.scene = {{"room", room_name(room.kind)},
-                  {"largest", largest},
-                  {"size", to_json(room.size)},
-                  {"floor", {{"kind", room.floor.kind}, {"colour", room.floor.colour}}},
-                  {"walls", {{"kind", room.wall.kind}, {"colour", room.wall.colour}}},
-                  {"camera",
-                   {{"position", to_json(room.camera.position)},
-                    {"right", to_json(room.camera.axes.x)},
-                    {"up", to_json(room.camera.axes.y)},
-                    {"back", to_json(room.camera.axes.z)},
-                    {"tangent", rounded(room.camera.tangent, 1e6)}}},
-                  {"things", std::move(things)}};
+  sample.scene =
+      describe_scene(room, visible.empty() ? "none" : std::string(class_name(visible[0].semantic)), std::move(things));
   for (const Thing& thing : room.things)
     if (thing.model >= 0) sample.models.push_back(static_cast<size_t>(thing.model));
   return sample;
