@@ -58,7 +58,6 @@ void score(const Options& options) {
 }
 
 void search(const Options& options) {
-  if (options.top < 1) throw UsageError("--top should be at least 1");
   const ImageText model = ImageText::open(options.model, options.compute);
   const auto files = list_images(options.in);
   const Embedding text = model.embed(std::vector<std::string>{options.text})[0];
@@ -117,7 +116,9 @@ void add_clip(CLI::App& program) {
   auto* search_verb = with_model("search", "the images of a folder that fit a text best, with 100 x cosine");
   search_verb->add_option("--in", options->in, "folder of images")->required();
   search_verb->add_option("--text", options->text, "what to look for")->required();
-  search_verb->add_option("--top", options->top, "how many to name")->capture_default_str();
+  search_verb->add_option("--top", options->top, "how many to name")
+      ->check(CLI::Range(1, 1'000'000))
+      ->capture_default_str();
   search_verb->add_flag("--json", options->json, "machine-readable");
   search_verb->footer(
       "Example:\n  fourm clip search --model runs/rooms/clip/model --in runs/rooms/val/rgb "

@@ -1,14 +1,21 @@
 // fourm config
 #include "cli/config_reference.h"
 
+#include <algorithm>
 #include <iostream>
 
 #include "cli/verbs.h"
 #include "fourm/core/config.h"
 #include "fourm/core/strings.h"
+#include "fourm/data/check.h"
+#include "fourm/demo/demo.h"
+#include "fourm/eval/evaluate.h"
 #include "fourm/generate/plan.h"
 #include "fourm/modality/modality.h"
+#include "fourm/rooms/dataset.h"
+#include "fourm/text/wordpiece_trainer.h"
 #include "fourm/train/clip_training.h"
+#include "fourm/train/pretokenize.h"
 #include "fourm/train/pretraining.h"
 #include "fourm/train/tokenizer_training.h"
 
@@ -28,6 +35,17 @@ std::string table(const std::vector<FieldDescription>& fields) {
   return text + "\n";
 }
 
+// Options of a command, as add_config_options() names them.
+template <class Config>
+std::string options(const char* command, const Config& config) {
+  std::vector<FieldDescription> fields = describe_fields(config);
+  for (auto& field : fields) {
+    std::replace(field.path.begin(), field.path.end(), '_', '-');
+    field.path = "--" + field.path;
+  }
+  return concat("### `", command, "`\n\n", table(fields));
+}
+
 }  // namespace
 
 std::string config_reference() {
@@ -45,7 +63,12 @@ std::string config_reference() {
       table(describe_fields(ClipRecipe())),
       "## Plans\n\n`fourm generate --plan FILE` ([generation.md](generation.md)).\n\n", table(describe_fields(Plan())),
       "## Modalities\n\nThe keys of a modality in `modalities.yaml` ([modalities.md](modalities.md)).\n\n",
-      table(describe_modality_keys()));
+      table(describe_modality_keys()),
+      "## Options of commands\n\n`fourm VERB --help` lists these options and the files that a command reads and "
+      "writes.\n\n",
+      options("fourm rooms", RoomSetOptions()), options("fourm data check", CheckOptions()),
+      options("fourm vocab train", WordPieceOptions()), options("fourm tokenize", PretokenizeOptions()),
+      options("fourm eval", EvaluateOptions()), options("fourm demo", DemoOptions()));
 }
 
 void add_config(CLI::App& program) {

@@ -3,6 +3,7 @@
 #include <optional>
 #include <set>
 
+#include "cli/config_options.h"
 #include "cli/usage.h"
 #include "cli/verbs.h"
 #include "fourm/core/config.h"
@@ -150,12 +151,10 @@ void add_data(CLI::App& program) {
 
   auto* check_verb =
       add("check", "name each broken, mis-sized or out-of-range file (exit 1), and warn of missing ones");
-  check_verb->add_option("--classes", o->check.classes, "labels of semseg end below this; default: dataset.yaml");
-  check_verb->add_flag("--missing-ok", o->check.missing_ok, "no warning about samples that lack modalities");
   check_verb->add_option("--recipe", o->recipe, "read the modalities of this pre-training recipe as training does");
   check_verb->add_option("--modalities", o->modalities, "YAML file of modalities beyond the official ones");
   check_verb->add_option("--text-tokenizer", o->text_tokenizer, "tokenizer.json that texts should fit");
-  check_verb->add_option("--threads", o->check.threads, "0: one for each processor")->capture_default_str();
+  add_config_options(*check_verb, o->check);
   check_verb->add_flag("--json", o->json, "machine-readable");
   check_verb->footer(
       "Examples:\n  fourm data check rooms/train\n"
@@ -165,7 +164,9 @@ void add_data(CLI::App& program) {
 
   auto* stats_verb = add("stats", "count sizes, classes, words and tokens; --out writes a page to look at");
   stats_verb->add_option("--out", o->out, "folder for index.html, gallery.png and stats.json");
-  stats_verb->add_option("--preview", o->preview, "samples on the page")->capture_default_str();
+  stats_verb->add_option("--preview", o->preview, "samples on the page")
+      ->check(CLI::Range(0, 1000))
+      ->capture_default_str();
   stats_verb->add_flag("--speed", o->speed, "instead: how many token samples one thread reads and masks a second");
   stats_verb->add_option("--text-tokenizer", o->text_tokenizer, "tokenizer.json, for --speed");
   stats_verb->add_flag("--json", o->json, "machine-readable");
@@ -179,7 +180,9 @@ void add_data(CLI::App& program) {
   convert_verb->add_option("--to", o->to, "shards or folders")
       ->check(CLI::IsMember({"shards", "folders"}))
       ->capture_default_str();
-  convert_verb->add_option("--shard-size", o->shard_size, "samples a shard")->capture_default_str();
+  convert_verb->add_option("--shard-size", o->shard_size, "samples a shard")
+      ->check(CLI::Range(1, 1'000'000))
+      ->capture_default_str();
   convert_verb->footer("Example:\n  fourm data convert rooms/train --out rooms_shards --to shards --shard-size 500");
   convert_verb->callback([o] { run_convert(*o); });
 

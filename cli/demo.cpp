@@ -22,7 +22,7 @@ void add_demo(CLI::App& program) {
   auto o = std::make_shared<Options>();
   auto* verb = program.add_subcommand("demo", "Show what the bundled model does, as an image and a web page");
   verb->add_option("--model", o->model, "model folder; default: the bundled models/rooms-ti")->transform(model_path());
-  add_config_options(*verb, o->demo, "", "", {{"images", "--image"}});
+  add_config_options(*verb, o->demo);
   verb->add_option_function<int64_t>(
           "--paintings",
           [o](int64_t count) {

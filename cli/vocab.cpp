@@ -1,5 +1,6 @@
 #include <sstream>
 
+#include "cli/config_options.h"
 #include "cli/verbs.h"
 #include "fourm/core/json.h"
 #include "fourm/core/log.h"
@@ -27,7 +28,7 @@ void add_vocab(CLI::App& program) {
   struct Options {
     std::vector<std::string> texts;
     std::string out, classes;
-    int64_t size = 2000, sentinels = 20, coordinates = 100, min_frequency = 2;
+    WordPieceOptions vocabulary;
   };
   auto o = std::make_shared<Options>();
   auto* verb = program.add_subcommand("vocab", "Learn a text vocabulary");
@@ -36,25 +37,12 @@ void add_vocab(CLI::App& program) {
   train->add_option("TEXTS", o->texts, "text files (a text a line), caption .json files, or folders of them")
       ->required();
   train->add_option("--out", o->out, "tokenizer.json to write")->required();
-  train->add_option("--size", o->size, "entries, special ones included")
-      ->check(CLI::Range(100, 1 << 20))
-      ->capture_default_str();
-  train->add_option("--sentinels", o->sentinels, "[S_0] ... for span masking")
-      ->check(CLI::Range(3, 1000))
-      ->capture_default_str();
-  train->add_option("--coordinates", o->coordinates, "steps of a box coordinate: v0=0 ... of each of four")
-      ->check(CLI::Range(0, 1000))
-      ->capture_default_str();
+  add_config_options(*train, o->vocabulary);
   train->add_option("--classes", o->classes, "file with a class name a line, each of which becomes one token");
-  train->add_option("--min-frequency", o->min_frequency, "rarer pairs are not merged")->capture_default_str();
   train->footer("Example:\n  fourm vocab train rooms/caption --size 1500 --coordinates 64 --out tokenizer.json");
   train->callback([o] {
     check_writable_file(o->out);
-    WordPieceOptions options;
-    options.vocabulary_size = o->size;
-    options.sentinels = o->sentinels;
-    options.coordinates = o->coordinates;
-    options.min_frequency = o->min_frequency;
+    WordPieceOptions options = o->vocabulary;
     const auto lines = [](const fs::path& file, const auto& use) {
       std::istringstream in(read_file(file));
       for (std::string line; std::getline(in, line);)

@@ -40,6 +40,13 @@ struct CheckOptions {
   const ModalityTable* table = nullptr;
   int64_t image_size = 224, patch_size = 16;  ///< of the model, for modalities that do not fix their own
   const WordPiece* text = nullptr;            ///< text tokenizer; without it texts are read but not turned into ids
+
+  template <class Visitor>
+  void fields(Visitor& v) {
+    v("classes", classes, "labels of semseg end below this; 0: as dataset.yaml says", Range{0, 1 << 16});
+    v("missing_ok", missing_ok, "no warning about samples that lack modalities");
+    v("threads", threads, "0: one for each processor", Range{0, 4096});
+  }
 };
 
 struct CheckReport {

@@ -15,7 +15,7 @@ struct DemoOptions {
 
   template <class Visitor>
   void fields(Visitor& v) {
-    v("images", images, "your own images as further inputs (the bundled model knows rendered rooms only)");
+    v("image", images, "your own images as further inputs (the bundled model knows rendered rooms only)");
     v("rooms", rooms, "rooms of the validation split as inputs", Range{0, 64});
     v("generations", generations, "rooms to generate from their caption, boxes and depth map", Range{0, 64});
     v("seed", seed, "other rooms and other samples");

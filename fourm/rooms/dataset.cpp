@@ -102,6 +102,17 @@ std::string credits(const Catalogue& catalogue, const std::set<size_t>& used) {
 
 }  // namespace
 
+RoomOptions RoomSetOptions::room_options() const {
+  check_fields(*this, "the options");
+  RoomOptions options;
+  options.size = size;
+  options.seed = seed;
+  options.split = parse_split(split);
+  if (!furniture.empty()) options.furniture = parse_split(furniture);
+  options.solids = solids;
+  return options;
+}
+
 RoomsReport write_rooms(const RoomMaker& maker, int64_t count, const fs::path& out, int threads, bool preview,
                         int64_t shard_size) {
   check(count > 0 && count <= 100'000'000, "[write_rooms] the count must be 1 to 100000000, got ", count);

@@ -1,9 +1,37 @@
 // Writes Rooms as a data set: a folder or tar shards a modality, a description and the credits.
 #pragma once
 
+#include "fourm/core/config.h"
 #include "fourm/rooms/rooms.h"
 
 namespace fourm {
+
+/// The options of `fourm rooms`.
+struct RoomSetOptions {
+  int64_t count = 64;
+  int size = 128;
+  uint64_t seed = 0;
+  std::string split = "train", furniture;
+  bool solids = false, preview = false;
+  int64_t shard_size = 0;
+  int threads = 0;
+
+  template <class Visitor>
+  void fields(Visitor& v) {
+    v("count", count, "how many samples", Range{1, 100'000'000});
+    v("size", size, "side of the images in pixels", Range{16, 2048});
+    v("seed", seed, "the same seed gives the same bytes");
+    v("split", split, "the splits have different rooms and different furniture", OneOf{{"train", "val", "test"}});
+    v("furniture", furniture, "furniture of another split; default: that of the rooms",
+      OneOf{{"", "train", "val", "test", "all"}});
+    v("solids", solids, "also use furniture built from solids, each piece with random parts");
+    v("threads", threads, "0: one for each processor", Range{0, 4096});
+    v("shards", shard_size, "write tar shards of so many samples; 0: folders", Range{0, 1'000'000});
+    v("preview", preview, "also write preview.png, a sheet of up to 64 samples");
+  }
+  /// Error when a value breaks a rule.
+  RoomOptions room_options() const;
+};
 
 struct RoomsReport {
   int64_t samples = 0;

@@ -8,17 +8,28 @@
 #include <string_view>
 #include <vector>
 
+#include "fourm/core/config.h"
 #include "fourm/text/splitter.h"
 
 namespace fourm {
 
 struct WordPieceOptions {
-  int64_t vocabulary_size = 30000;   ///< special tokens included
-  int64_t sentinels = 200;           ///< [S_0], [S_1], ...
-  int64_t coordinates = 1000;        ///< v0=0 ... v3=<coordinates - 1>
-  std::vector<std::string> classes;  ///< names that stay one token; in any order
-  int64_t min_frequency = 0;         ///< pairs that are rarer are not merged
+  int64_t vocabulary_size = 2000;    ///< special tokens included
+  int64_t sentinels = 20;            ///< [S_0], [S_1], ...
+  int64_t coordinates = 100;         ///< v0=0 ... v3=<coordinates - 1>
+  std::vector<std::string> classes{};  ///< names that stay one token; in any order
+  int64_t min_frequency = 2;         ///< pairs that are rarer are not merged
   int64_t max_alphabet = 1000;       ///< the most frequent characters; words with others become [UNK]
+
+  template <class Visitor>
+  void fields(Visitor& v) {
+    v("size", vocabulary_size, "entries, special ones included", Range{100, 1 << 20});
+    v("sentinels", sentinels, "[S_0] ... for span masking", Range{3, 1000});
+    v("coordinates", coordinates, "steps of a box coordinate: v0=0 ... of each of four", Range{0, 1000});
+    v("min_frequency", min_frequency, "rarer pairs are not merged", at_least(0));
+    v("max_alphabet", max_alphabet, "the most frequent characters that are kept; words with others become [UNK]",
+      at_least(1));
+  }
 };
 
 /// The ids are: [PAD] [UNK] [SOS] [EOS], sentinels, coordinates, class names in alphabetical order, then characters and

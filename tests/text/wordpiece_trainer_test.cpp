@@ -20,6 +20,7 @@ std::string train(const std::vector<std::string>& texts, int64_t size) {
   options.vocabulary_size = size;
   options.sentinels = 3;
   options.coordinates = 2;
+  options.min_frequency = 0;
   WordPieceTrainer trainer(options);
   for (const auto& text : texts) trainer.add(text);
   return trainer.tokenizer_json();
@@ -61,6 +62,7 @@ TEST(WordPieceTrainer, RareCharactersAndBadOptions) {
   WordPieceOptions options;
   options.sentinels = 3;
   options.coordinates = 0;
+  options.min_frequency = 0;
   options.max_alphabet = 2;
   options.vocabulary_size = 40;
   WordPieceTrainer trainer(options);
