@@ -55,13 +55,6 @@ std::string why_not_copied(const std::string& modality, const NpyArray& array, i
   return "";
 }
 
-// How many crops the crop settings of a sample have; 0: it has none.
-int64_t crops_of_source(const Source& source, int64_t sample) {
-  if (!source.has(sample, "crop_settings")) return 0;
-  const std::string where = source.origin(sample, "crop_settings");
-  return static_cast<int64_t>(decode_crop_settings(source.read(sample, "crop_settings"), where).size());
-}
-
 // The rows of the first `crops` crops of an array of `stored` crops.
 void cut_crops(NpyArray& array, int64_t stored, int64_t crops) {
   array.bytes.resize(array.bytes.size() / static_cast<size_t>(stored) * static_cast<size_t>(crops));
@@ -87,10 +80,10 @@ std::optional<Annotation> texts_or_boxes(std::string_view bytes, const std::stri
 
 }  // namespace
 
-std::optional<ImageSize> stated_image_size(const Source& source, int64_t sample, const std::string& modality) {
+std::optional<ImageSize> stated_image_size(const Source& source, int64_t sample, const std::string& modality,
+                                           std::string_view bytes) {
   if (file_kind(modality) != FileKind::kBoxes || source.extension(sample, modality) != "json") return std::nullopt;
-  const std::string where = source.origin(sample, modality);
-  const Annotation annotation = decode_annotation(source.read(sample, modality), "json", where);
+  const Annotation annotation = decode_annotation(bytes, "json", source.origin(sample, modality));
   if (annotation.width <= 0 || annotation.height <= 0) return std::nullopt;
   return ImageSize{static_cast<int>(annotation.width), static_cast<int>(annotation.height)};
 }
@@ -126,43 +119,43 @@ bool is_copied(const Source& source, int64_t sample, const std::string& modality
   return source.has(sample, modality) && !has_image_file(source, sample, modality);
 }
 
-std::string copied_bytes(const Source& source, int64_t sample, const std::string& modality,
-                         const std::optional<ImageSize>& size, const std::vector<CropView>& views, int64_t crops) {
+std::string carried_over(const Source& source, int64_t sample, const std::string& modality, std::string bytes,
+                         const SampleCrops& crops) {
   const std::string extension = source.extension(sample, modality), where = source.origin(sample, modality);
-  std::string bytes = source.read(sample, modality);
   const FileKind kind = file_kind(modality);
+  const bool fewer = crops.stored > crops.kept;
   if (kind == FileKind::kTokens) {
     const TokenArray tokens(bytes, where);
-    check(tokens.crops() == crops, where, ": has tokens of ", counted(tokens.crops(), "crop"), ", expected ", crops);
+    check(tokens.crops() == crops.kept, where, ": has tokens of ", counted(tokens.crops(), "crop"), ", expected ",
+          crops.kept);
   } else if (extension == "npy") {
     NpyArray array = decode_npy(bytes, where);
     const auto found = crops_of_ids(array);
-    check(!found || *found == crops, where, ": has token ids of ", counted(found.value_or(0), "crop"), ", expected ",
-          crops);
-    if (const int64_t stored = crops_of_source(source, sample); stored > crops && has_embeddings_of(array, stored)) {
-      cut_crops(array, stored, crops);
+    check(!found || *found == crops.kept, where, ": has token ids of ", counted(found.value_or(0), "crop"),
+          ", expected ", crops.kept);
+    if (fewer && has_embeddings_of(array, crops.stored)) {
+      cut_crops(array, crops.stored, crops.kept);
       bytes = encode_npy(array);
     }
   } else if (extension == "npz") {
     auto arrays = decode_npz(bytes, where);
-    const int64_t stored = crops_of_source(source, sample);
-    if (stored > crops && std::any_of(arrays.begin(), arrays.end(),
-                                      [&](const auto& named) { return has_embeddings_of(named.second, stored); })) {
+    if (fewer && std::any_of(arrays.begin(), arrays.end(),
+                             [&](const auto& named) { return has_embeddings_of(named.second, crops.stored); })) {
       for (auto& [name, array] : arrays)
-        if (!array.shape.empty() && array.shape[0] == stored) cut_crops(array, stored, crops);
+        if (!array.shape.empty() && array.shape[0] == crops.stored) cut_crops(array, crops.stored, crops.kept);
       bytes = encode_npz(arrays);
     }
   } else {
     const auto annotation = texts_or_boxes(bytes, extension, modality, where);
     if (!annotation) return bytes;
     const auto texts = static_cast<int64_t>(annotation->texts.size());
-    if (texts > crops && texts == crops_of_source(source, sample)) {
-      bytes =
-          Json(std::vector<std::string>(annotation->texts.begin(), annotation->texts.begin() + crops)).dump() + "\n";
-    } else if (annotation->boxes && (size || (!views.empty() && annotation->width <= 0))) {
+    if (fewer && texts == crops.stored) {
+      bytes = Json(std::vector<std::string>(annotation->texts.begin(), annotation->texts.begin() + crops.kept)).dump() +
+              "\n";
+    } else if (annotation->boxes && (crops.image || (!crops.views.empty() && annotation->width <= 0))) {
       Json json = parse_json(bytes, where);
-      json["height"] = size ? size->height : static_cast<int64_t>(views[0].height);
-      json["width"] = size ? size->width : static_cast<int64_t>(views[0].width);
+      json["height"] = crops.image ? crops.image->height : static_cast<int64_t>(crops.views[0].height);
+      json["width"] = crops.image ? crops.image->width : static_cast<int64_t>(crops.views[0].width);
       bytes = json.dump() + "\n";
     }
   }

@@ -3,8 +3,10 @@
 #pragma once
 
 #include <map>
+#include <optional>
 #include <set>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "fourm/data/crop.h"
@@ -25,14 +27,23 @@ CarryOver plan_carry_over(const Source& source, const std::set<std::string>& use
 /// Whether a sample has a file of the modality that is copied.
 bool is_copied(const Source& source, int64_t sample, const std::string& modality);
 
-/// The size of the image that a file of boxes or poses states; nothing where it states none.
-std::optional<ImageSize> stated_image_size(const Source& source, int64_t sample, const std::string& modality);
+/// What the copied files of a sample follow.
+struct SampleCrops {
+  std::optional<ImageSize> image;  ///< size of the image file
+  std::vector<CropView> views;     ///< the crops that are kept
+  int64_t kept = 1;                ///< their number
+  int64_t stored = 0;              ///< number of crops in the sample's crop_settings; 0: it has none
+};
 
-/// Such a file's bytes, checked. Where there is a text or an embedding for each of the sample's own crops, those of the
-/// first `crops` are kept. Boxes get the size of their image, which crops are relative to: `size`, that of the image
-/// file, else what they state, else that of `views`. Error naming the file when it is broken, and when token ids have
-/// another number of crops than `crops`.
-std::string copied_bytes(const Source& source, int64_t sample, const std::string& modality,
-                         const std::optional<ImageSize>& size, const std::vector<CropView>& views, int64_t crops);
+/// The size of the image that a file of boxes or poses states; nothing where it states none. `bytes` are those of the file.
+std::optional<ImageSize> stated_image_size(const Source& source, int64_t sample, const std::string& modality,
+                                           std::string_view bytes);
+
+/// The bytes to write for a file with these bytes, which are checked. Where there is a text or an embedding for each of the
+/// sample's own crops, those of the first `kept` are kept. Boxes get the size of their image, which crops are relative to:
+/// that of the image file, else what they state, else that of `views`. Error naming the file when it is broken, and when
+/// token ids have another number of crops than `kept`.
+std::string carried_over(const Source& source, int64_t sample, const std::string& modality, std::string bytes,
+                         const SampleCrops& crops);
 
 }  // namespace fourm

@@ -58,8 +58,7 @@ struct Square {
 struct PreparedSample {
   int64_t index = 0;
   std::string broken;                              // why it is left out; empty: it is not
-  std::optional<ImageSize> size;                   // of its image, where there is one
-  std::vector<CropView> views;                     // a crop each
+  SampleCrops crops;
   std::vector<std::vector<StoredImage>> squares;   // by Square, a crop each; empty where the sample lacks the file
   std::vector<std::optional<std::string>> copies;  // bytes by copied modality
 };
@@ -253,8 +252,11 @@ class Pretokenizer {
       std::vector<std::optional<StoredImage>> images(decodings_.size());
       for (size_t d = 0; d < decodings_.size(); ++d)
         if (source_.has(i, decodings_[d].folder)) images[d] = decode(i, decodings_[d]);
-      sample.size = size_of(i, images);
-      sample.views = views_of(i, sample.size);
+      for (const auto& modality : layout_.copied) {
+        auto& copy = sample.copies.emplace_back();
+        if (is_copied(source_, i, modality)) copy = source_.read(i, modality);
+      }
+      sample.crops = crops_of(i, size_of(i, images), sample.copies);
       for (const auto& t : tokenizers_)
         if (const auto& image = images[squares_[t.square].decoding]) check_input(t, *image, sample);
       for (const Square& square : squares_) {
@@ -263,13 +265,11 @@ class Pretokenizer {
         if (const auto& image = images[square.decoding])
           for (int64_t c = 0; c < o_.crops; ++c)
             crops.push_back(input.has_features() ? *image
-                                                 : cut_square(input, *image, to_cut(sample.views[c]), square.size));
+                                                 : cut_square(input, *image, to_cut(sample.crops.views[c]), square.size));
       }
-      for (const auto& modality : layout_.copied) {
-        auto& copy = sample.copies.emplace_back();
-        if (is_copied(source_, i, modality))
-          copy = copied_bytes(source_, i, modality, sample.size, sample.views, o_.crops);
-      }
+      for (size_t m = 0; m < layout_.copied.size(); ++m)
+        if (auto& copy = sample.copies[m])
+          copy = carried_over(source_, i, layout_.copied[m], std::move(*copy), sample.crops);
       return sample;
     } catch (const Error& error) {
       if (!o_.skip_broken) throw Error(std::string(error.what()) + "; skip_broken leaves such samples out");
@@ -296,7 +296,7 @@ class Pretokenizer {
       check(width == side && height == side, where, ": holds ", height, "x", width, " vectors, ", t.modality, " reads ",
             side, "x", side);
       if (!t.vectors)
-        for (const auto& view : sample.views) check_middle(view, where);
+        for (const auto& view : sample.crops.views) check_middle(view, where);
       return;
     }
     const int64_t known = t.tokenizer.config().n_labels.value_or(256) - input.label_offset;
@@ -330,35 +330,41 @@ class Pretokenizer {
     return size ? size : image_size(source_, i);
   }
 
+  using Copies = std::vector<std::optional<std::string>>;
+
   // The size that the boxes of a sample without an image state.
-  std::optional<ImageSize> stated_size(int64_t i) const {
-    for (const auto& modality : layout_.copied)
-      if (is_copied(source_, i, modality))
-        if (const auto size = stated_image_size(source_, i, modality)) return size;
+  std::optional<ImageSize> stated_size(int64_t i, const Copies& copies) const {
+    for (size_t m = 0; m < layout_.copied.size(); ++m)
+      if (copies[m])
+        if (const auto size = stated_image_size(source_, i, layout_.copied[m], *copies[m])) return size;
     return std::nullopt;
   }
 
   // The crops of a sample: its own, or drawn for the size of its image. A sample of features alone whose size nothing
   // states has an image of the tokenizer's size.
-  std::vector<CropView> views_of(int64_t i, std::optional<ImageSize> size) const {
+  SampleCrops crops_of(int64_t i, std::optional<ImageSize> size, const Copies& copies) const {
+    SampleCrops crops{.image = size, .views = {}, .kept = o_.crops, .stored = 0};
     if (source_.has(i, "crop_settings")) {
       const std::string where = source_.origin(i, "crop_settings");
-      std::vector<CropView> views = decode_crop_settings(source_.read(i, "crop_settings"), where, size);
-      check(static_cast<int64_t>(views.size()) >= o_.crops, where, ": holds ",
-            counted(static_cast<int64_t>(views.size()), "crop"), ", expected at least ", o_.crops);
-      views.resize(o_.crops);
-      for (const auto& view : views)
+      crops.views = decode_crop_settings(source_.read(i, "crop_settings"), where, size);
+      crops.stored = static_cast<int64_t>(crops.views.size());
+      check(crops.stored >= o_.crops, where, ": holds ", counted(crops.stored, "crop"), ", expected at least ",
+            o_.crops);
+      crops.views.resize(o_.crops);
+      for (const auto& view : crops.views)
         check(!size || (view.top + view.crop_height <= size->height && view.left + view.crop_width <= size->width),
               where, ": the image is ", view.width, "x", view.height, ", but a crop reaches ",
               view.left + view.crop_width, "x", view.top + view.crop_height,
               "; these crop settings are of another image");
-      return views;
+      return crops;
     }
-    if (!size) size = stated_size(i);
+    if (!size) size = stated_size(i, copies);
     for (const auto& t : tokenizers_)
       if (!size && t.tokenizer.input().has_features() && source_.has(i, t.folder)) size = ImageSize{t.size(), t.size()};
-    if (!size) return {};
-    return draw_views(size->width, size->height, o_.crops, o_.crop, Random(o_.seed, {hash_text(source_.name(i))}));
+    if (size)
+      crops.views =
+          draw_views(size->width, size->height, o_.crops, o_.crop, Random(o_.seed, {hash_text(source_.name(i))}));
+    return crops;
   }
 
   // Prepares and encodes a batch of samples at a time.
@@ -435,7 +441,8 @@ class Pretokenizer {
     for (size_t m = 0; m < layout_.copied.size(); ++m)
       if (const auto& bytes = sample.copies[m])
         out.add(layout_.copied[m], name + "." + source_.extension(sample.index, layout_.copied[m]), *bytes);
-    if (!sample.views.empty()) out.add("crop_settings", name + ".npy", encode_npy(encode_crop_settings(sample.views)));
+    if (const auto& views = sample.crops.views; !views.empty())
+      out.add("crop_settings", name + ".npy", encode_npy(encode_crop_settings(views)));
   }
 
   void list_broken() const {
