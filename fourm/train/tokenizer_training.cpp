@@ -23,6 +23,7 @@ namespace {
 enum Purpose : uint64_t { kOrder, kFlip, kCrop, kSize };
 
 constexpr int kShownImages = 8;
+constexpr int64_t kEvalImages = 256;  // default of TokenizerRecipe::eval_images
 
 // A random crop, resized to a square. Features stay as they are: they belong to the crop they were extracted from.
 StoredImage random_square(const InputConfig& input, const StoredImage& image, int64_t size, const CropOptions& crop,
@@ -121,13 +122,15 @@ class TokenizerTraining : public Objective {
     files_ = training_images(recipe.data);
     std::vector<fs::path> held_out;
     if (recipe.eval_data.empty()) {
-      check(static_cast<int64_t>(files_.size()) > recipe.eval_images, recipe.data, ": ",
-            counted(files_.size(), "image"), ", expected more than the ", recipe.eval_images, " of eval_images");
-      held_out.assign(files_.end() - recipe.eval_images, files_.end());
-      files_.resize(files_.size() - recipe.eval_images);
+      const auto images = static_cast<int64_t>(files_.size());
+      const int64_t count = recipe.eval_images.value_or(std::clamp<int64_t>(images / 10, 1, kEvalImages));
+      check(images > count, recipe.data, ": ", counted(images, "image"), ", but ", count,
+            count == 1 ? " is" : " are", " held out; add images, set a lower 'eval_images', or give 'eval_data'");
+      held_out.assign(files_.end() - count, files_.end());
+      files_.resize(files_.size() - count);
     } else {
       held_out = training_images(recipe.eval_data);
-      held_out.resize(std::min<size_t>(held_out.size(), recipe.eval_images));
+      held_out.resize(std::min<size_t>(held_out.size(), recipe.eval_images.value_or(kEvalImages)));
     }
     if (recipe.crops > 0) images_ = load_squares(input_, files_, recipe.size, recipe.crops, recipe.seed, crop_);
     eval_images_ = load_squares(input_, held_out, recipe.size, recipe.eval_crops, recipe.seed, crop_);
@@ -246,6 +249,9 @@ void TokenizerRecipe::migrate(YAML::Node& node, const std::string& origin) {
 
 void TokenizerRecipe::migrate_run(YAML::Node& stored, const std::string& origin, int format) const {
   rename_eval_images(stored);
+  // The default was 256 also where images of `data` were held out.
+  if (!eval_images && !eval_data.empty() && stored["eval_images"].as<int64_t>(0) == kEvalImages)
+    stored.remove("eval_images");
   if (YAML::Node config = stored["tokenizer"]; config.IsDefined() && config.IsMap()) {
     config.remove("threshold_ema_dead_code");  // follows from dead_code_coef
     const auto before = config["image_size"].as<int64_t>(tokenizer.image_size);

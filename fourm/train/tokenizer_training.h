@@ -11,7 +11,8 @@ namespace fourm {
 struct TokenizerRecipe {
   std::string out, data, eval_data, start_from, loss = "mse";
   uint64_t seed = 0;
-  int64_t size = 128, crops = 1, eval_crops = 1, eval_images = 256, batch = 32;
+  int64_t size = 128, crops = 1, eval_crops = 1, batch = 32;
+  std::optional<int64_t> eval_images;
   std::vector<int64_t> sizes;
   bool flip = true;
   std::vector<double> crop_scale{0.8, 1}, crop_ratio{3.0 / 4, 4.0 / 3};
@@ -48,7 +49,9 @@ struct TokenizerRecipe {
       "least and most width over height of a random crop, which is then resized to a square (paper Table 3: 3/4, 4/3)",
       at_least(0));
     v("eval_crops", eval_crops, "the same for evaluations, 1 or more", KeyRole::kChangeable, at_least(1));
-    v("eval_images", eval_images, "image files of an evaluation", at_least(0));
+    v("eval_images", eval_images,
+      "image files of an evaluation; default: 256, and at most a tenth of 'data' where they are held out of it",
+      at_least(0));
     v("batch", batch, "images a micro-batch", at_least(1));
     v("flip", flip, "mirror half of the images");
     v("codebook_weight", codebook_weight, "weight of the code loss", at_least(0));

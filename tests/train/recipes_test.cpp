@@ -85,7 +85,8 @@ class RecipesTest : public testing::Test {
     load_config(file, {}, r);
     run_first(r.start_from);
     test::reduce(r.training);
-    r.batch = r.eval_images = 2;
+    r.batch = 2;
+    r.eval_images = 2;
     TokenizerConfig& t = r.tokenizer;
     t.codebook_size = test::kTokens;
     t.latent_dim = 8 * t.num_codebooks;

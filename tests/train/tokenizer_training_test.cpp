@@ -11,6 +11,7 @@
 #include "fourm/tokenizer/image_batch.h"
 #include "fourm/tokenizer/vqvae.h"
 #include "tests/support/captured_log.h"
+#include "tests/support/message_of.h"
 #include "tests/support/temporary_folder.h"
 
 namespace fourm {
@@ -538,6 +539,23 @@ TEST_F(TokenizerTraining, EarlierRunsGoOnOrSayWhyNot) {
   others.crop_scale = {0.8, 1};
   EXPECT_THROW(train_tokenizer(others), Error);
   EXPECT_EQ(train_tokenizer(crops).step, 3);
+}
+
+// A tenth of a small set; of a set of one image nothing is left to train on.
+TEST_F(TokenizerTraining, ADefaultShareOfASmallSetIsHeldOut) {
+  TokenizerRecipe recipe = small_recipe("rgb", "few");
+  recipe.eval_images.reset();
+  recipe.training.steps = 1;
+  const test::CapturedLog log;
+  train_tokenizer(recipe);
+  EXPECT_NE(log.text().find("training on 44 squares, 4 held out"), std::string::npos) << log.text();
+  const fs::path one = temporary / "one";
+  make_folder(one);
+  fs::copy_file(fs::path(recipe.data) / "100.png", one / "100.png");
+  recipe.data = one.string();
+  recipe.out += "_one";
+  const std::string message = test::message_of([&] { train_tokenizer(recipe); });
+  EXPECT_NE(message.find("1 image, but 1 is held out; add images"), std::string::npos) << message;
 }
 
 TEST_F(TokenizerTraining, WrongRecipesAreNamed) {
