@@ -28,7 +28,7 @@ TextForm text_form(const std::string& modality);
 /// Whether the texts of a modality are positions in pixels of one crop (sam_instance): text k belongs to crop k only.
 bool is_text_of_crop(const std::string& modality);
 
-/// What one file says: exactly one of texts, boxes, metadata, palettes and people.
+/// The content of one file: exactly one of texts, boxes, metadata, palettes and people.
 struct Annotation {
   std::vector<std::string> texts;                 ///< captions; any of them fits
   std::optional<std::vector<LabelledBox>> boxes;  ///< instead
@@ -52,8 +52,8 @@ Annotation parse_annotation(const Json& json, const std::string& where, TextForm
 Annotation decode_annotation(std::string_view bytes, const std::string& extension, const std::string& where,
                              TextForm form = TextForm::kText);
 
-/// What a model sees of the annotated image without crop settings: the largest square in its middle. `image` is that
-/// view of an image of the same sample, for annotations that do not state their size. Absent: the size is unknown.
+/// The view of the annotated image without crop settings: the largest square in its middle. `image` is that view of an
+/// image of the same sample, for annotations that do not state their size. Absent: the size is unknown.
 std::optional<CropView> centre_view(const Annotation& annotation, const std::optional<CropView>& image);
 
 /// How one text is drawn from an annotation.

@@ -1,5 +1,5 @@
-// What `fourm tokenize` copies without a tokenizer: texts, JSON, vectors, embeddings and token ids. Other files are left
-// out, since only a tokenizer could make them follow the crops.
+// Files that `fourm tokenize` copies without a tokenizer: texts, JSON, vectors, embeddings and token ids. Other files are left
+// out, because only a tokenizer can make them follow the crops.
 #pragma once
 
 #include <map>
@@ -27,7 +27,7 @@ CarryOver plan_carry_over(const Source& source, const std::set<std::string>& use
 /// Whether a sample has a file of the modality that is copied.
 bool is_copied(const Source& source, int64_t sample, const std::string& modality);
 
-/// What the copied files of a sample follow.
+/// The crops of a sample, which its copied files follow.
 struct SampleCrops {
   std::optional<ImageSize> image;  ///< size of the image file
   std::vector<CropView> views;     ///< the crops that are kept

@@ -1,5 +1,5 @@
-// What is wrong with a data set: each broken, mis-sized or out-of-range file, with what to do about it; and warnings, where
-// training goes on without a file or a part of one.
+// Validation of a data set. Faults are broken, mis-sized and out-of-range files, each with its remedy. Warnings name files, or
+// parts of files, that training leaves out.
 #pragma once
 
 #include <optional>
@@ -31,11 +31,11 @@ struct CheckOptions {
   int64_t classes = 0;      ///< labels of semseg are below it (255 = none is allowed); 0: as DataFacts says
   bool missing_ok = false;  ///< no warnings about modalities that samples or the set lack
   int threads = 0;
-  /// What a model reads from the set. Their files are read as training reads them; so are those of the set's own
-  /// modalities.yaml, and of official modalities under their own names.
+  /// The modalities that a model reads from the set. Their files are read as training reads them; so are those of the set's
+  /// own modalities.yaml, and of official modalities under their own names.
   std::vector<Modality> modalities = {};
-  /// What training reads of the set, with `table`. What training stops at is then a fault, and what it warns of a warning:
-  /// a modality that the whole set lacks, samples without any target, unused masking components.
+  /// The part of the set that training reads, with `table`. Errors of training are then faults, and its warnings are
+  /// warnings: a modality that the whole set lacks, samples without any target, unused masking components.
   std::optional<SetRecipe> recipe = {};
   const ModalityTable* table = nullptr;
   int64_t image_size = 224, patch_size = 16;  ///< of the model, for modalities that do not fix their own
@@ -50,8 +50,8 @@ struct CheckOptions {
 };
 
 struct CheckReport {
-  std::vector<Fault> faults;    ///< training stops at these
-  std::vector<Fault> warnings;  ///< training goes on without what these name
+  std::vector<Fault> faults;    ///< errors of training
+  std::vector<Fault> warnings;  ///< files that training leaves out
   int64_t samples = 0, files = 0;
 };
 

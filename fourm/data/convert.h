@@ -1,4 +1,4 @@
-// Between the layouts of a data set (data/source.h), and what follows from its images.
+// Conversion between the layouts of a data set (data/source.h), and labels made from its images.
 #pragma once
 
 #include "fourm/data/source.h"

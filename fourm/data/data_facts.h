@@ -1,4 +1,4 @@
-// What a data set says about itself in the YAML files of its folder.
+// The description of a data set in the YAML files of its folder.
 #pragma once
 
 #include <cstdint>

@@ -1,12 +1,12 @@
-// What a file or folder of data is: images, arrays, texts, text tokenizers, tar shards, data sets.
+// Descriptions of data files and folders: images, arrays, texts, text tokenizers, tar shards, data sets.
 #pragma once
 
 #include "fourm/core/json.h"
 
 namespace fourm {
 
-/// {"kind": "PNG image", "width": 640, ...}: what the content shows, the name only where nothing else tells. Error when
-/// it is none of these, or broken.
+/// {"kind": "PNG image", "width": 640, ...}: by content; by name only where the content is ambiguous.
+/// Error when it is none of these, or broken.
 Json describe_data(const fs::path& path);
 
 /// The same of a JSON file that is already read.

@@ -56,7 +56,7 @@ struct MaskingConfig {
 MaskingConfig restricted(MaskingConfig config, const ModalityTable& table, const std::vector<std::string>& inputs,
                          const std::vector<std::string>& targets, int64_t image_size = 224, int64_t patch_size = 16);
 
-/// What a recipe reads of a set, and how its samples are masked.
+/// The modalities that a recipe reads from a set, and the masking of its samples.
 struct SetRecipe {
   std::vector<std::string> inputs, targets;  ///< names of modalities
   MaskingConfig masking;

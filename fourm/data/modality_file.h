@@ -1,5 +1,5 @@
-// One file of a modality as training reads it. Everything that reads files for a model, and `fourm data check`, goes
-// through this class, so that what one accepts the others accept:
+// One file of a modality as training reads it. Training, generation and `fourm data check` all use this class, so they accept
+// the same files:
 //
 //   kind tokens       .npy of integers, see TokenArray (data/token_array.h)
 //   kind pixels       .npy of bytes [crops, S, S, 3], or an image, which is cropped when it is read
@@ -53,7 +53,7 @@ class ModalityFile {
   /// How many captions or embeddings it holds, of which a sample uses one; otherwise 1.
   int64_t variants() const;
 
-  /// What is seen of the image without crop settings (data/annotation.h); `image` for files that do not state its size.
+  /// The view of the image without crop settings (data/annotation.h); `image` for files that do not state its size.
   std::optional<CropView> centre(const std::optional<CropView>& image) const;
 
   struct Choice {
@@ -67,7 +67,7 @@ class ModalityFile {
   /// At most max_tokens tokens; sequences of text end with [EOS] if they fit. `text`: needed for sequences only;
   /// `bins`: its coordinate_bins().
   ModalityData data(const Choice& choice, const WordPiece* text, int64_t bins, Random& random, const Warn& warn) const;
-  /// What a text says, without a text tokenizer. Only for files of text.
+  /// The text itself, without a text tokenizer. Only for files of text.
   std::vector<std::string> pieces(const Choice& choice, int64_t bins, Random& random) const;
   /// Whether it is cut with the image: an image file, boxes or poses.
   bool follows_crop() const;

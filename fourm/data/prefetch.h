@@ -1,5 +1,5 @@
-// Results made ahead of their use by background threads. make(index) must depend on the index alone, so that neither
-// threads nor the number of results ahead can change what comes.
+// Prefetching: background threads make results before they are used. make(index) must depend on the index alone, so that the
+// results do not depend on the threads or on the number of prefetched results.
 #pragma once
 
 #include <cstdint>
@@ -15,7 +15,7 @@ class Prefetcher {
   /// Keeps up to `ahead` results in the making, each in a thread of its own.
   Prefetcher(std::function<T(int64_t)> make, int64_t ahead) : make_(std::move(make)), ahead_(ahead) {}
 
-  /// make(index), from now on expecting index + 1 next; what it throws is thrown here.
+  /// make(index); prefetches from index + 1 on. Throws what make() threw.
   T get(int64_t index) {
     std::erase_if(coming_, [&](const auto& item) { return item.first < index || item.first > index + ahead_; });
     for (int64_t i = index; i <= index + ahead_; ++i)

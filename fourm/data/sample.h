@@ -1,4 +1,4 @@
-// One aligned sample as tokens, and what masking makes of it.
+// One aligned sample as tokens, and its masked inputs and targets.
 #pragma once
 
 #include <cstdint>

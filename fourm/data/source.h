@@ -24,7 +24,7 @@ namespace fourm {
 /// `metadata` of 4M-21, and no model is trained on it.
 inline constexpr const char* kSourceInfo = "source_info";
 
-/// One thing that is wrong with a data set, as a person can act on it.
+/// One fault of a data set, with its remedy.
 struct Fault {
   std::string file, member;  ///< `member` of an archive, or the sample; may be empty
   std::string problem, remedy;

@@ -1,4 +1,4 @@
-// What is in a data set: counts, sizes, classes, lengths, tokens; and a few samples to look at.
+// Statistics of a data set: counts, sizes, classes, lengths and tokens, with a few samples to look at.
 #pragma once
 
 #include "fourm/core/json.h"

@@ -11,7 +11,7 @@
 
 namespace fourm {
 
-/// What was written about a shard when it was made.
+/// The record that is written with a shard.
 struct ShardRecord {
   std::vector<std::string> samples;           ///< names, those of broken samples included
   uint64_t files = 0;                         ///< hash of which files these samples had

@@ -100,7 +100,7 @@ Json to_json(const AgreementResult& result) {
             {"outputs", Json::array()}};
   for (const auto& output : result.outputs)
     json["outputs"].push_back(
-        {{"modality", output.modality}, {"tokens", output.tokens}, {"answers", output.predictions}});
+        {{"modality", output.modality}, {"tokens", output.tokens}, {"predictions", output.predictions}});
   return json;
 }
 

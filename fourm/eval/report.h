@@ -13,8 +13,8 @@ namespace fourm {
 /// "samples", "ceiling", "baseline", "closed"}]}], "not_measured": [{"what", "reason"}]}. "closed" is the gap closed
 /// (Comparison::gap_closed) or null.
 Json to_json(const EvaluationResult& result);
-/// {"data", "samples", "left_out", "given", "outputs": [{"modality", "tokens", "answers"}]}. "answers" is the share of
-/// equal predictions.
+/// {"data", "samples", "left_out", "given", "outputs": [{"modality", "tokens", "predictions"}]}: shares of
+/// equal tokens and of equal predictions.
 Json to_json(const AgreementResult& result);
 
 /// A block for each input set; after several of them an overview of the gap closed, a column for each.

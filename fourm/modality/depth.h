@@ -1,5 +1,5 @@
-// Depth maps as files. One rule tells the unit: a 16-bit grey PNG holds millimetres, a .npy of floats holds metres. Any
-// other file, and any other unit, needs `depth: {unit: cm}` in the dataset.yaml of its data set.
+// Depth maps as files. A 16-bit grey PNG holds millimetres and a .npy of floats holds metres. Files of another format or
+// unit need `depth: {unit: cm}` in the dataset.yaml of their data set.
 #pragma once
 
 #include <map>
@@ -11,15 +11,15 @@
 
 namespace fourm {
 
-inline constexpr double kMostPngMetres = 65.535;  ///< the most that a 16-bit PNG in millimetres holds
+inline constexpr double kMostPngMetres = 65.535;  ///< largest depth in a 16-bit PNG in millimetres
 
 /// Metres of one stored number: "m", "cm", "mm" or a positive number. Error naming `origin` on anything else.
 double parse_depth_unit(const std::string& text, const std::string& origin);
 
-/// The units of depth files, as they are stated outside the files.
+/// Units of depth files that are stated outside the files.
 class DepthUnits {
  public:
-  /// `stated` (as parse_depth_unit reads it) holds for every file; empty: each data set states its own.
+  /// `stated`: the unit of every file, as parse_depth_unit reads it. Empty: each data set states its own.
   explicit DepthUnits(const std::string& stated = "");
 
   /// Metres of one stored number: `stated`, else `depth.unit` of the nearest dataset.yaml in the file's folder or up to
@@ -32,16 +32,16 @@ class DepthUnits {
   mutable std::map<fs::path, std::optional<double>> found_;  // by folder
 };
 
-/// Metres [H, W]; unknown pixels (0, NaN in floats) are 0. `unit`: from DepthUnits. Error on a file whose unit is
-/// not known, on a negative depth and on infinity.
+/// Depth in metres [H, W]. Unknown pixels (0, or NaN in floats) are 0. `unit`: from DepthUnits. Error on a file whose
+/// unit is not known, on a negative depth and on infinity.
 Raster<float> decode_depth(std::string_view bytes, const std::string& origin, std::optional<double> unit = {});
 
-/// Millimetres as metres.
+/// Millimetres to metres.
 Raster<float> depth_in_metres(const Raster<uint16_t>& millimetres);
 
-/// Metres as a 16-bit PNG in millimetres. Error on a depth beyond 65.535 m, which only .npy holds.
+/// Depth in metres to a 16-bit PNG in millimetres. Error on a depth above 65.535 m, which needs a .npy.
 std::string encode_depth_png(const Raster<float>& metres);
-/// Metres as a .npy of floats [H, W].
+/// Depth in metres to a .npy of floats [H, W].
 std::string encode_depth_npy(const Raster<float>& metres);
 
 }  // namespace fourm

@@ -1,5 +1,5 @@
-// Feature maps for the eye: their three principal components as red, green and blue. Vectors are taken at unit length:
-// features are compared by cosine, and tokenizers trained for it keep no lengths.
+// Visualisation of feature maps: their three principal components as red, green and blue. Vectors are normalised to unit
+// length, because features are compared by cosine and tokenizers trained with that loss do not keep lengths.
 #pragma once
 
 #include <vector>
@@ -8,7 +8,7 @@
 
 namespace fourm {
 
-/// Learns what to show from one map, so that others, such as a prediction, are shown in the same colours.
+/// Computes the components from one map. Other maps, such as a prediction, are then shown in the same colours.
 class FeatureColours {
  public:
   /// The mean and the three directions in which the vectors of `map` vary most. Error on an empty map.

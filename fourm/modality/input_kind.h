@@ -1,5 +1,5 @@
-// Official tokenizers do not store the kind of their input. Their names tell it: those of modalities (tok_normal@224), of published
-// folders (4M_tokenizers_edge_8k_224-512) and of training domains (CLIP-B16).
+// Official tokenizers do not store the kind of their input. It follows from names of modalities (tok_normal@224), published
+// folders (4M_tokenizers_edge_8k_224-512) and training domains (CLIP-B16).
 #pragma once
 
 #include <optional>

@@ -1,5 +1,5 @@
-// Pixels of maps whose value is not known, such as holes in measured depth. They take no part in resizing, losses and
-// measures; an encoder sees the nearest known value in their place.
+// Pixels of maps whose value is not known, such as holes in measured depth. Resizing, losses and measures ignore them. An
+// encoder reads the nearest known value in their place.
 #pragma once
 
 #include <algorithm>

@@ -1,5 +1,5 @@
-// What the model can read and write. Modalities are data: the official ones are a built-in table (official.h), a
-// YAML file of the same form adds others, so that a new token modality needs no new code.
+// The modalities that a model reads and generates. The official ones are a built-in table (official.h). A YAML file of the
+// same form adds others, so a new token modality needs no new code.
 #pragma once
 
 #include <cstdint>

@@ -11,7 +11,7 @@ namespace fourm {
 /// "tok_depth@128" -> "tok_depth".
 std::string name_without_size(std::string_view modality);
 
-/// "tok_depth@128" -> "depth": what the tokens are made from.
+/// "tok_depth@128" -> "depth": the source of the tokens.
 std::string subject_of(std::string_view modality);
 
 /// Pixels a side: 256 for "tok_depth@256". Nothing without "@" and a number.

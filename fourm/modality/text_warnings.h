@@ -1,4 +1,4 @@
-// Warnings about the text of a modality that a model would read differently than meant.
+// Warnings about texts that a model reads differently than their author intended.
 #pragma once
 
 #include <string>
@@ -16,7 +16,7 @@ struct TextWarning {
 };
 
 /// `ids`: the text without [EOS]. A text that is cut to max_tokens (which count [EOS]), and words of at least four
-/// letters that fall to single letters, since no longer piece of them is in the vocabulary.
+/// letters that are split into single letters because the vocabulary has no longer piece of them.
 std::vector<TextWarning> warnings_of_ids(const std::vector<int64_t>& ids, const WordPiece& words,
                                          const std::string& modality, int64_t max_tokens);
 

@@ -1,6 +1,6 @@
-// What a tokenizer sees of an image, and the way back: RGB, grey and normals to [-1, 1], depth to a log scale in
-// [-1, 1] (or standardised as the official tokenizers expect), masks to 0 and 1, labels to class ids, feature maps as
-// they are. The settings stand in a tokenizer's config.json under "input".
+// Conversion of stored images to network inputs of a tokenizer, and back. RGB, grey and normals become [-1, 1], depth a log
+// scale in [-1, 1] (or standardised as the official tokenizers expect), masks 0 and 1, labels class ids. Feature maps are
+// not changed. The settings are in a tokenizer's config.json under "input".
 #pragma once
 
 #include <cstdint>
@@ -35,10 +35,10 @@ struct InputConfig {
   }
   bool operator==(const InputConfig&) const = default;
   bool has_labels() const { return kind == "semseg"; }
-  /// The label 255 (none) is a class of the tokenizer's own, number label_offset - 1.
+  /// The label 255 (none) is a separate class of the tokenizer, number label_offset - 1.
   bool none_is_a_class() const { return has_labels() && label_offset > 0; }
   bool has_features() const { return kind == "features"; }
-  int64_t channels() const {  ///< of what the network sees; not for labels
+  int64_t channels() const {  ///< of the network input; not for labels
     if (has_features()) return features;
     return kind == "depth" || kind == "grey" || kind == "mask" ? 1 : 3;
   }
@@ -51,42 +51,42 @@ struct InputConfig {
 /// vector a position).
 using StoredImage = std::variant<Image, Raster<float>>;
 
-/// An image file of this kind. Depth: see decode_depth, `depth_unit`: from DepthUnits; where it is standardised,
-/// also what encode_stored_image wrote. RGB and normals: not a
-/// 16-bit grey PNG, which holds depth. Masks: what is brighter than half is 1. Features: .npy [C, h, w], or [C] for one
-/// position, of finite numbers.
+/// Decodes an image file of this kind. Depth: see decode_depth; `depth_unit`: from DepthUnits; where depth is standardised,
+/// also files that encode_stored_image wrote. RGB and normals: a 16-bit grey PNG is an Error, because it holds depth. Masks:
+/// pixels brighter than half are 1. Features: .npy [C, h, w], or [C] for one position, of finite numbers.
 StoredImage decode_stored_image(const InputConfig& config, std::string_view bytes, const std::string& origin,
                                 std::optional<double> depth_unit = {});
 StoredImage read_stored_image(const InputConfig& config, const fs::path& path, const DepthUnits& units = DepthUnits());
 
-/// Known pixels: of depth those beyond 0; of normals those of some length (at least 0.1) that are not black; of labels
-/// those other than 255; all pixels of other kinds.
+/// Known pixels. Depth: those above 0. Normals: those that are not black and have a length of at least 0.1. Labels: those
+/// other than 255. Other kinds: all pixels.
 KnownPixels known_pixels(const InputConfig& config, const StoredImage& image);
 
-/// What of a stored image is taken: a rectangle in its pixels, perhaps mirrored left to right.
+/// A rectangle in the pixels of a stored image, which may be mirrored left to right.
 struct Cut {
   int left = 0, top = 0, width = 0, height = 0;
   bool flip = false;
 };
 
-/// The cut, resized to size x size whatever its shape (labels: nearest; else antialiased bilinear over known pixels,
-/// see resize_known). A mirrored normal map has its x turned round. Error when the cut is not inside the image.
+/// The cut, resized to size x size whatever its shape (labels: nearest; otherwise antialiased bilinear over known pixels,
+/// see resize_known). Mirroring a normal map negates x. Error when the cut is not inside the image.
 StoredImage cut_square(const InputConfig& config, const StoredImage& image, const Cut& cut, int size);
-/// The largest square in the middle, resized to size x size (labels: nearest, else antialiased bilinear). Features stay
-/// as they are.
+/// The largest square in the middle, resized to size x size (labels: nearest; otherwise antialiased bilinear). Features are
+/// not changed.
 StoredImage centre_square(const InputConfig& config, const StoredImage& image, int size);
 int width_of(const StoredImage& image);
 int height_of(const StoredImage& image);
 
 /// Network input as [C, H, W] floats; `flip` mirrors left and right, normals included. Unknown pixels have the value of
-/// the nearest known one; where nothing is known, depth is far and normals have no length. Not for labels.
+/// the nearest known one. Without known pixels, depth is `far` and normals are 0. Not for labels.
 void to_network(const InputConfig& config, const StoredImage& image, bool flip, float* out);
 /// Class ids [H, W]. Label 255 becomes the class for none if there is one (label_offset), else the nearest known label,
 /// or label 0 where nothing is known.
 void to_labels(const InputConfig& config, const StoredImage& image, bool flip, int64_t* out);
 
-/// The way back from [C, H, W] floats, clamped to what can be stored; normals are scaled to unit length. Standardised
-/// depth stays as it is, in standard deviations from the mean of its image: it cannot be brought back to metres.
+/// The stored image of a network output [C, H, W], clamped to the range that can be stored. Normals are scaled to unit
+/// length. Standardised depth is not changed: it is in standard deviations from the mean of its image, and its metres are
+/// not known.
 StoredImage from_network(const InputConfig& config, const float* values, int width, int height);
 StoredImage from_labels(const InputConfig& config, const int64_t* labels, int width, int height);
 
@@ -94,13 +94,13 @@ StoredImage from_labels(const InputConfig& config, const int64_t* labels, int wi
 /// known pixels.
 Raster<float> standardised_depth(const InputConfig& config, const StoredImage& image, const KnownPixels& known = {});
 
-/// As a file: PNG (depth: 16 bits, millimetres; labels: a palette), .npy for features, for standardised depth, and for
-/// depth of a tokenizer that reaches beyond what such a PNG holds.
+/// The bytes of a file: PNG (depth: 16 bits, millimetres; labels: a palette); .npy for features, standardised depth, and
+/// depth of a tokenizer whose `far` is above kMostPngMetres.
 std::string encode_stored_image(const InputConfig& config, const StoredImage& image);
 const char* stored_extension(const InputConfig& config);  ///< of such a file: ".png" or ".npy"
 /// How its name ends beside a token file: ".png", "_features.npy", "_depth.npy" or, in that unit, "_standardised.npy".
 std::string stored_suffix(const InputConfig& config);
-/// For the eye: depth by a colour map from near (warm) to far (cold), unknown depth black, labels by their palette,
+/// An image to look at: depth by a colour map from near (warm) to far (cold), unknown depth black, labels by their palette,
 /// features by their principal components.
 Image display(const InputConfig& config, const StoredImage& image);
 

@@ -114,8 +114,9 @@ Json describe_thing(const Thing& thing, size_t instance, const Extent& extent) {
 }
 
 Json describe_box(const Thing& thing, const Extent& e, double size) {
-  return {{"boxes", {rounded(e.x0 / size, 1e6), rounded(e.y0 / size, 1e6), rounded((e.x1 + 1) / size, 1e6),
-                     rounded((e.y1 + 1) / size, 1e6)}},
+  return {{"boxes",
+           {rounded(e.x0 / size, 1e6), rounded(e.y0 / size, 1e6), rounded((e.x1 + 1) / size, 1e6),
+            rounded((e.y1 + 1) / size, 1e6)}},
           {"class_name", class_name(thing.semantic)},
           {"score", 1.0}};
 }

@@ -14,12 +14,12 @@
 namespace fourm {
 
 struct WordPieceOptions {
-  int64_t vocabulary_size = 2000;    ///< special tokens included
-  int64_t sentinels = 20;            ///< [S_0], [S_1], ...
-  int64_t coordinates = 100;         ///< v0=0 ... v3=<coordinates - 1>
+  int64_t vocabulary_size = 2000;      ///< special tokens included
+  int64_t sentinels = 20;              ///< [S_0], [S_1], ...
+  int64_t coordinates = 100;           ///< v0=0 ... v3=<coordinates - 1>
   std::vector<std::string> classes{};  ///< names that stay one token; in any order
-  int64_t min_frequency = 2;         ///< pairs that are rarer are not merged
-  int64_t max_alphabet = 1000;       ///< the most frequent characters; words with others become [UNK]
+  int64_t min_frequency = 2;           ///< pairs that are rarer are not merged
+  int64_t max_alphabet = 1000;         ///< the most frequent characters; words with others become [UNK]
 
   template <class Visitor>
   void fields(Visitor& v) {

@@ -49,8 +49,8 @@ Tensor DiffusionDecoder::sample(const Tensor& latents, const DecodeOptions& opti
   const int64_t side = options.tile > 0 ? options.tile : height * width > kWholePixels ? kDefaultTile : 0;
   const Tiling tiling(height, width, side, std::lcm(unet_.multiple(), patch_));
   // What does not change from step to step is computed once; for many tiles it would fill the memory that they save.
-  const std::vector<int64_t> visited = time_steps(schedule_, options);
-  const PatchedUnet::TimeShifts shifts = unet_.time_shifts(at::tensor(visited, at::kLong));
+  const std::vector<int64_t> times = time_steps(schedule_, options);
+  const PatchedUnet::TimeShifts shifts = unet_.time_shifts(at::tensor(times, at::kLong));
   const bool whole = tiling.tiles().size() == 1;
   const Tensor whole_condition = whole ? unet_.condition(latents, height, width) : Tensor();
   const auto predict = [&](const Tensor& noisy, int64_t i) {
@@ -61,7 +61,7 @@ Tensor DiffusionDecoder::sample(const Tensor& latents, const DecodeOptions& opti
           whole ? whole_condition : unet_.condition(tile.of(latents, patch_), tile.height, tile.width);
       return unet_(tile.of(noisy), now, condition);
     });
-    return estimate(schedule_, prediction_, clipping_, noisy, output, visited[i]);
+    return estimate(schedule_, prediction_, clipping_, noisy, output, times[i]);
   };
   return denoise(schedule_, options, noise, predict, fresh);
 }

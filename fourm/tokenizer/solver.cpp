@@ -95,19 +95,19 @@ Tensor DpmSolver::step(const Tensor& noisy, const Tensor& x0, int64_t t, int64_t
 
 std::vector<int64_t> time_steps(int64_t steps, int64_t count, const std::string& spacing) {
   check_count(count, steps);
-  std::vector<int64_t> visited;
+  std::vector<int64_t> times;
   const int64_t stride = steps / count;
   if (spacing == "trailing") {
-    for (int64_t t = steps; t > 0; t -= stride) visited.push_back(t - 1);
+    for (int64_t t = steps; t > 0; t -= stride) times.push_back(t - 1);
   } else if (spacing == "leading") {
-    for (int64_t i = count - 1; i >= 0; --i) visited.push_back(i * stride);
+    for (int64_t i = count - 1; i >= 0; --i) times.push_back(i * stride);
   } else {
     const double width = count > 1 ? static_cast<double>(steps - 1) / static_cast<double>(count - 1) : 0;
     for (int64_t i = 0; i < count; ++i)
-      visited.push_back(
+      times.push_back(
           static_cast<int64_t>(std::nearbyint(static_cast<double>(steps) - static_cast<double>(i) * width)) - 1);
   }
-  return visited;
+  return times;
 }
 
 std::vector<int64_t> time_steps(const NoiseSchedule& schedule, const DecodeOptions& options) {
@@ -117,7 +117,7 @@ std::vector<int64_t> time_steps(const NoiseSchedule& schedule, const DecodeOptio
   if (spacing == "auto")
     spacing = options.solver == "dpm++" ? "logsnr" : options.solver == "ddim" ? "trailing" : "leading";
   if (spacing != "logsnr") return time_steps(total, count, spacing);
-  std::vector<int64_t> visited{total - 1};
+  std::vector<int64_t> times{total - 1};
   const double low = std::max(kImageBegins, Level(schedule, total - 1).log_snr());
   const double high = std::max(low, std::min(kNoiseEnds, Level(schedule, 0).log_snr()));
   int64_t t = total - 1;
@@ -126,23 +126,23 @@ std::vector<int64_t> time_steps(const NoiseSchedule& schedule, const DecodeOptio
         count > 2 ? low + (high - low) * static_cast<double>(i - 1) / static_cast<double>(count - 2) : (low + high) / 2;
     do --t;
     while (t > 0 && Level(schedule, t).log_snr() < target);
-    visited.push_back(t);
+    times.push_back(t);
   }
-  return visited;
+  return times;
 }
 
 Tensor denoise(const NoiseSchedule& schedule, const DecodeOptions& options, const Tensor& noise,
                const std::function<Estimate(const Tensor& noisy, int64_t i)>& predict,
                const std::function<Tensor(int64_t i)>& fresh) {
-  const std::vector<int64_t> visited = time_steps(schedule, options);
-  const auto count = static_cast<int64_t>(visited.size());
-  // The original steps by a fixed stride even where the next time step visited is another one.
-  const bool next_visited = options.solver == "dpm++" || options.spacing == "logsnr";
+  const std::vector<int64_t> times = time_steps(schedule, options);
+  const auto count = static_cast<int64_t>(times.size());
+  // The original steps by a fixed stride even where the next time step is another one.
+  const bool takes_next = options.solver == "dpm++" || options.spacing == "logsnr";
   const int64_t stride = schedule.steps() / options.steps;
   DpmSolver dpm(schedule);
   Tensor x = noise;
   for (int64_t i = 0; i < count; ++i) {
-    const int64_t t = visited[i], previous = !next_visited ? t - stride : i + 1 < count ? visited[i + 1] : -1;
+    const int64_t t = times[i], previous = !takes_next ? t - stride : i + 1 < count ? times[i + 1] : -1;
     const Estimate found = predict(x, i);
     if (options.solver == "dpm++") {
       x = dpm.step(x, found.x0, t, previous);

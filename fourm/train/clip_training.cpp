@@ -104,7 +104,7 @@ class ClipTraining : public Objective {
     Evaluation result{retrieval(all_images, all_texts, groups), {}, {}};
     for (const auto& [name, share] : result.metrics) {
       const double among = name.ends_with("5") ? 5 : 1;
-      result.baselines[name] = {std::min(1.0, among / static_cast<double>(n)), true, "a guess"};
+      result.baselines[name] = {std::min(1.0, among / static_cast<double>(n)), true, "chance"};
     }
     result.metrics["loss"] = contrastive_loss(all_images, all_texts, model_.scale(), groups).item<double>();
     return result;

@@ -57,7 +57,7 @@ struct Square {
 // A sample from files that are read and decoded once.
 struct PreparedSample {
   int64_t index = 0;
-  std::string broken;                              // why it is left out; empty: it is not
+  std::string broken;  // why it is left out; empty: it is not
   SampleCrops crops;
   std::vector<std::vector<StoredImage>> squares;   // by Square, a crop each; empty where the sample lacks the file
   std::vector<std::optional<std::string>> copies;  // bytes by copied modality
@@ -264,8 +264,8 @@ class Pretokenizer {
         auto& crops = sample.squares.emplace_back();
         if (const auto& image = images[square.decoding])
           for (int64_t c = 0; c < o_.crops; ++c)
-            crops.push_back(input.has_features() ? *image
-                                                 : cut_square(input, *image, to_cut(sample.crops.views[c]), square.size));
+            crops.push_back(
+                input.has_features() ? *image : cut_square(input, *image, to_cut(sample.crops.views[c]), square.size));
       }
       for (size_t m = 0; m < layout_.copied.size(); ++m)
         if (auto& copy = sample.copies[m])

@@ -204,7 +204,7 @@ class Pretraining : public Objective {
         result.metrics[name + "/" + modality] = value;
         if (modality == "loss") continue;
         const auto vocabulary = static_cast<double>(model_.decoder.embedding(modality).modality.vocab_size);
-        result.baselines[name + "/" + modality] = {std::log(vocabulary), false, "a guess among all tokens"};
+        result.baselines[name + "/" + modality] = {std::log(vocabulary), false, "a uniform prediction over all tokens"};
       }
       sum += component.weight * losses.at("loss");
       weights += component.weight;

@@ -553,7 +553,7 @@ TEST_F(Program, EvalPrintsMeasuresAndAgreementAsJson) {
   EXPECT_EQ(report["inputs"][0]["measures"][0]["measure"], "depth AbsRel");
   const Outcome agreement = run(eval + " --inputs caption --against f32");
   ASSERT_EQ(agreement.code, 0) << agreement.errors;
-  EXPECT_EQ(parse_json(agreement.out, "stdout")["outputs"][0]["answers"], 1.0);
+  EXPECT_EQ(parse_json(agreement.out, "stdout")["outputs"][0]["predictions"], 1.0);
   EXPECT_EQ(run(eval + " --count 1").code, 2);
 }
 

@@ -86,7 +86,7 @@ TEST(Report, JsonKeepsItsKeysInOrder) {
   EXPECT_TRUE(to_json(narrow)["inputs"][0]["measures"][0]["closed"].is_null());
   EXPECT_EQ(json_text(to_json(AgreementResult{"rooms", "rgb", 4, 1, {{"caption", 0.5, 0.25}}})),
             R"({"data":"rooms","samples":4,"left_out":1,"given":"rgb",)"
-            R"("outputs":[{"modality":"caption","tokens":0.5,"answers":0.25}]})");
+            R"("outputs":[{"modality":"caption","tokens":0.5,"predictions":0.25}]})");
 }
 
 TEST_F(EvaluateTest, TruthIsReadAsStored) {
