@@ -20,6 +20,7 @@
 #include "fourm/kernels/cpu/onednn.h"
 #include "fourm/kernels/cpu/packed_linear.h"
 #include "fourm/kernels/device.h"
+#include "fourm/kernels/precision_scope.h"
 
 namespace fourm {
 namespace {
@@ -106,9 +107,8 @@ class PeakMeter {
 std::map<std::string, PeakMeter> peak_meters(const Workload& workload, const Compute& compute) {
   constexpr int64_t kRows = 392;  // two images of 14 x 14 tokens
   constexpr int64_t kGpuSide = 8192;
-  const auto type = compute.precision == Precision::kBf16  ? at::kBFloat16
-                    : compute.precision == Precision::kF16 ? at::kHalf
-                                                           : at::kFloat;
+  const auto type =
+      compute.precision == Precision::kInt8 ? at::kFloat : multiplication_type(compute.precision);  // rows of int8
   std::map<std::string, PeakMeter> meters;
   if (!compute.device.is_cpu()) {
     const auto options = at::TensorOptions(type).device(compute.device);

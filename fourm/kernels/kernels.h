@@ -72,6 +72,8 @@ class Kernels {
   /// weight [out, in, k, k] with k odd, bias [out].
   virtual std::shared_ptr<const Conv2dKernel> conv2d(const Tensor& weight, const Tensor& bias,
                                                      int64_t stride) const = 0;
+  /// The column of the largest value of x W^T + b for each row, in float32: Long [N]. x [N, in]. Not differentiable.
+  virtual Tensor argmax_linear(const Tensor& x, const Matrix& matrix) const = 0;
   /// table [V, D], ids [n] -> [n, D].
   virtual Tensor embedding(const Tensor& table, const Tensor& ids) const = 0;
   /// Over the last dimension.

@@ -2,6 +2,8 @@
 
 #include <ATen/autocast_mode.h>
 
+#include "fourm/core/error.h"
+
 namespace fourm {
 
 PrecisionScope::PrecisionScope(Precision precision, at::Device device)
@@ -18,6 +20,16 @@ PrecisionScope::~PrecisionScope() {
   at::autocast::set_autocast_dtype(device_, outer_type_);
   // The narrowed copies of the weights live as long as the outermost scope.
   if (at::autocast::decrement_nesting() == 0) at::autocast::clear_cache();
+}
+
+at::ScalarType multiplication_type(Precision precision) {
+  switch (precision) {
+    case Precision::kF32: return at::kFloat;
+    case Precision::kBf16: return at::kBFloat16;
+    case Precision::kF16: return at::kHalf;
+    case Precision::kInt8: break;
+  }
+  fail("int8 is a precision of the CPU's kernels only");
 }
 
 at::ScalarType multiplication_type(const Tensor& x) {

@@ -21,6 +21,9 @@ class PrecisionScope {
   at::ScalarType outer_type_;
 };
 
+/// The type of a matrix multiplication's inputs. Error on int8, which has more than a type.
+at::ScalarType multiplication_type(Precision precision);
+
 /// The type that matrix multiplications of x are computed in: that of the PrecisionScope, else that of x.
 at::ScalarType multiplication_type(const Tensor& x);
 

@@ -1,8 +1,8 @@
 #include "fourm/tokenizer/codebook.h"
 
-#include <ATen/Parallel.h>
-
 #include <cmath>
+
+#include "fourm/tokenizer/usage.h"
 
 namespace fourm {
 namespace {
@@ -14,26 +14,21 @@ constexpr double kLaplace = 1e-5;
 constexpr double kFreshUsage = 4;
 constexpr double kSplitNoise = 1e-2;
 
-// How often each code occurs, float32 [size]. at::bincount would wait for the device.
-Tensor counts_of(const Tensor& codes, int64_t size) {
-  const auto options = codes.options().dtype(at::kFloat);
-  return at::zeros({size}, options).index_add_(0, codes, at::ones({codes.size(0)}, options));
-}
-
 Tensor sums_of(const Tensor& x, const Tensor& codes, int64_t size) {
   return at::zeros({size, x.size(1)}, x.options()).index_add_(0, codes, x);
 }
 
-// Larger is nearer.
-Tensor scores(const Tensor& x, const Tensor& table, bool cosine) {
-  if (cosine) return x.matmul(table.t());
-  return at::addmm(table.square().sum(1).neg().unsqueeze(0), x, table.t(), 1, 2);  // |x|^2 is the same for all codes
+// The linear map of a vector to its nearness to each row of the table; larger is nearer.
+Matrix nearness(const Tensor& table, bool cosine) {
+  if (cosine) return {table, {}};
+  return {2 * table, table.square().sum(1).neg()};  // |x|^2 is the same for all codes
 }
 
 }  // namespace
 
 EmaCodebook::EmaCodebook(const Scope& scope, const TokenizerConfig& c)
-    : cosine_(c.norm_codes),
+    : kernels_(scope.kernels()),
+      cosine_(c.norm_codes),
       split_popular_(c.code_replacement_policy == "linde_buzo_gray"),
       decay_(c.ema_decay),
       threshold_(c.threshold_ema_dead_code) {
@@ -45,16 +40,7 @@ EmaCodebook::EmaCodebook(const Scope& scope, const TokenizerConfig& c)
 }
 
 Tensor EmaCodebook::nearest(const Tensor& x) const {
-  // The scores of so many vectors fit the processor cache.
-  constexpr int64_t kVectors = 64;
-  const Tensor vectors = x.detach(), table = cosine_ ? unit_rows(embed_) : embed_;
-  if (!x.is_cpu()) return scores(vectors, table, cosine_).argmax(1);
-  Tensor codes = at::empty({x.size(0)}, at::kLong);
-  at::parallel_for(0, (x.size(0) + kVectors - 1) / kVectors, 1, [&](int64_t begin, int64_t end) {
-    const auto some = [=](const Tensor& all, int64_t i) { return all.slice(0, i * kVectors, (i + 1) * kVectors); };
-    for (int64_t i = begin; i < end; ++i) some(codes, i).copy_(scores(some(vectors, i), table, cosine_).argmax(1));
-  });
-  return codes;
+  return kernels_->argmax_linear(x.detach(), nearness(cosine_ ? unit_rows(embed_) : embed_, cosine_));
 }
 
 void EmaCodebook::initialise(const Tensor& x, QuantizerDraws& draws) {
@@ -62,8 +48,9 @@ void EmaCodebook::initialise(const Tensor& x, QuantizerDraws& draws) {
   if (initialised_) return;
   Tensor means = x.index_select(0, draws.rows(x.size(0), size()).to(x.device())), counts;
   for (int i = 0; i < kLloydIterations; ++i) {
-    const auto [score, codes] = scores(x, means, cosine_).max(1);
-    counts = counts_of(codes, size());
+    const Matrix to_nearness = nearness(means, cosine_);
+    const auto [score, codes] = at::linear(x, to_nearness.weight, to_nearness.bias).max(1);
+    counts = code_counts(codes, size());
     const Tensor filled = (counts > 0).unsqueeze(1);
     const Tensor average = sums_of(x, codes, size()) / counts.clamp_min(1).unsqueeze(1);
     means = at::where(filled, cosine_ ? unit_rows(average) : average, means);
@@ -98,7 +85,7 @@ void EmaCodebook::update(QuantizerDraws& draws) {
     if (!cosine_) embed_avg_.mul_(share);
   }
   started_rows_ = 0;
-  const Tensor counts = counts_of(codes, size());
+  const Tensor counts = code_counts(codes, size());
   const Tensor sums = sums_of(x, codes, size());
   cluster_size_.mul_(decay_).add_(counts, 1 - decay_);
   if (cosine_) {

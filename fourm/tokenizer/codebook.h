@@ -37,6 +37,7 @@ class EmaCodebook {
  private:
   void restart_dead(const Tensor& x, QuantizerDraws& draws);
 
+  std::shared_ptr<const Kernels> kernels_;
   bool cosine_ = true, split_popular_ = false, as_original_ = false;
   bool initialised_ = false;  // what initted_ holds, once it is read
   double decay_ = 0.99, threshold_ = 0;

@@ -1,10 +1,19 @@
 #include "fourm/tokenizer/usage.h"
 
-#include <cmath>
-
 #include "fourm/core/error.h"
 
 namespace fourm {
+
+// at::bincount would wait for the device.
+Tensor code_counts(const Tensor& codes, int64_t size) {
+  const auto options = codes.options().dtype(at::kFloat);
+  return at::zeros({size}, options).index_add_(0, codes.flatten(), at::ones({codes.numel()}, options));
+}
+
+Tensor perplexity(const Tensor& counts) {
+  const Tensor all = counts.to(at::kDouble);
+  return at::special_entr(all / all.sum().clamp_min(1)).sum().exp();
+}
 
 CodeUsage::CodeUsage(int64_t codebook_size, int64_t window)
     : window_(window), counts_(codebook_size, 0), seen_in_(codebook_size, -1) {}
@@ -29,11 +38,6 @@ double CodeUsage::usage() const {
   return static_cast<double>(distinct_) / static_cast<double>(counts_.size());
 }
 
-double CodeUsage::perplexity() const {
-  double entropy = 0;
-  for (const int64_t n : counts_)
-    if (n > 0) entropy -= static_cast<double>(n) / total_ * std::log(static_cast<double>(n) / total_);
-  return std::exp(entropy);
-}
+double CodeUsage::perplexity() const { return fourm::perplexity(at::tensor(counts_, at::kLong)).item<double>(); }
 
 }  // namespace fourm

@@ -4,7 +4,15 @@
 #include <cstdint>
 #include <vector>
 
+#include "fourm/core/tensor.h"
+
 namespace fourm {
+
+/// How often each of `size` codes occurs in Long codes of any shape: float32 [size].
+Tensor code_counts(const Tensor& codes, int64_t size);
+
+/// exp of the entropy of the shares of counts [K]: K when all are equal. A scalar of double.
+Tensor perplexity(const Tensor& counts);
 
 class CodeUsage {
  public:
@@ -17,7 +25,7 @@ class CodeUsage {
   int64_t tokens() const { return total_; }
   /// Mean over full windows of (distinct codes / K); the unfinished window alone while there is no full one.
   double usage() const;
-  /// exp of the entropy of all tokens: K when all codes are equally frequent.
+  /// Of all tokens.
   double perplexity() const;
 
  private:

@@ -86,24 +86,30 @@ void Tokenizer::save(const fs::path& path) const {
   write_json(path / "config.json", config_json(config_));
 }
 
-Tensor Tokenizer::encoder_input(const Tensor& x) const {
+Tensor Tokenizer::on_device(const Tensor& x) const {
   if (config_.n_labels) {
     check(x.dim() == 3 && x.scalar_type() == at::kLong, "this tokenizer expects label maps [B, H, W] of int64, got ",
           x.toString(), " ", x.sizes());
     const int64_t low = x.numel() ? x.min().item<int64_t>() : 0, high = x.numel() ? x.max().item<int64_t>() : 0;
     check(low >= 0 && high < *config_.n_labels, "a label map holds the label ", low < 0 ? low : high,
           ", expected 0 to ", *config_.n_labels - 1);
-    return at::embedding(class_embedding_, x.to(device())).to(at::kFloat).permute({0, 3, 1, 2});
+  } else {
+    check(x.dim() == 4 && x.is_floating_point(), "this tokenizer expects images [B, C, H, W] of floats, got ",
+          x.toString(), " ", x.sizes());
   }
-  check(x.dim() == 4 && x.is_floating_point(), "this tokenizer expects images [B, C, H, W] of floats, got ",
-        x.toString(), " ", x.sizes());
-  if (!config_.undo_std) return x.to(device());
-  const Tensor mean = at::tensor(at::ArrayRef<float>(kImageNetMean)).view({1, 3, 1, 1});
-  const Tensor deviation = at::tensor(at::ArrayRef<float>(kImageNetDeviation)).view({1, 3, 1, 1});
-  return (2 * (x * deviation + mean) - 1).to(device());
+  return x.to(device());
 }
 
-FeatureMap Tokenizer::features(const Tensor& x) const { return (*encoder_)(encoder_input(x)); }
+Tensor Tokenizer::encoder_input(const Tensor& x) const {
+  if (config_.n_labels) return at::embedding(class_embedding_, x).to(at::kFloat).permute({0, 3, 1, 2});
+  if (!config_.undo_std) return x;
+  const auto channels = [&](at::ArrayRef<float> values) {
+    return at::tensor(values).view({1, 3, 1, 1}).to(x.device());
+  };
+  return 2 * (x * channels(kImageNetDeviation) + channels(kImageNetMean)) - 1;
+}
+
+FeatureMap Tokenizer::features(const Tensor& x) const { return (*encoder_)(encoder_input(on_device(x))); }
 
 FeatureMap Tokenizer::latents(const FeatureMap& features) const {
   return {quant_proj_(features.rows).to(at::kFloat), features.grid};  // codebooks compare in float32
@@ -151,10 +157,11 @@ Tensor Tokenizer::decode_tokens(const Tensor& tokens, const DecodeOptions& optio
 }
 
 Tokenizer::Training Tokenizer::train_forward(const Tensor& x, TrainingDraws& draws) {
-  const FeatureMap z = latents(features(x));
+  const Tensor images = on_device(x);
+  const FeatureMap z = latents((*encoder_)(encoder_input(images)));
   const Quantized q = quantizer_->train(z.rows, draws);
   const FeatureMap features_of_tokens = decoder_input({q.rows, z.grid});
-  const Reconstruction made = decoder_->train(features_of_tokens, x.to(device()), draws);
+  const Reconstruction made = decoder_->train(features_of_tokens, images, draws);
   return {made.output, made.target, q.loss, shape_tokens(q.codes, z.grid)};
 }
 

@@ -51,6 +51,7 @@ class Tokenizer {
 
  private:
   Tokenizer(TokenizerConfig config, ParameterSource& source);
+  Tensor on_device(const Tensor& x) const;  ///< x, checked
   Tensor encoder_input(const Tensor& x) const;
   FeatureMap decoder_input(const FeatureMap& quantised) const;
 

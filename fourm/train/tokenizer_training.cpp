@@ -103,15 +103,6 @@ TokenizerConfig resized(TokenizerConfig config, int64_t size) {
   return config;
 }
 
-// exp of the entropy of the tokens: a scalar.
-Tensor perplexity(const Tensor& tokens, int64_t codes) {
-  const auto options = tokens.options().dtype(at::kDouble);
-  const Tensor share = at::zeros({codes}, options)
-                           .index_add_(0, tokens.flatten(),
-                                       at::full({tokens.numel()}, 1.0 / static_cast<double>(tokens.numel()), options));
-  return at::special_entr(share).sum().exp();
-}
-
 class TokenizerTraining : public Objective {
  public:
   explicit TokenizerTraining(const TokenizerRecipe& recipe)
@@ -124,8 +115,8 @@ class TokenizerTraining : public Objective {
     if (recipe.eval_data.empty()) {
       const auto images = static_cast<int64_t>(files_.size());
       const int64_t count = recipe.eval_images.value_or(std::clamp<int64_t>(images / 10, 1, kEvalImages));
-      check(images > count, recipe.data, ": ", counted(images, "image"), ", but ", count,
-            count == 1 ? " is" : " are", " held out; add images, set a lower 'eval_images', or give 'eval_data'");
+      check(images > count, recipe.data, ": ", counted(images, "image"), ", but ", count, count == 1 ? " is" : " are",
+            " held out; add images, set a lower 'eval_images', or give 'eval_data'");
       held_out.assign(files_.end() - count, files_.end());
       files_.resize(files_.size() - count);
     } else {
@@ -161,7 +152,7 @@ class TokenizerTraining : public Objective {
             {},
             {{"reconstruction", reconstruction.detach()},
              {"code_loss", step.code_loss.detach().squeeze()},
-             {"perplexity", perplexity(step.tokens, recipe_.tokenizer.codebook_size)}}};
+             {"perplexity", perplexity(code_counts(step.tokens, recipe_.tokenizer.codebook_size))}}};
   }
 
   void update_buffers(int64_t step) override {

@@ -8,21 +8,11 @@
 namespace fourm {
 namespace {
 
-at::ScalarType scalar_type(Precision precision) {
-  switch (precision) {
-    case Precision::kF32: return at::kFloat;
-    case Precision::kBf16: return at::kBFloat16;
-    case Precision::kF16: return at::kHalf;
-    case Precision::kInt8: break;
-  }
-  fail("int8 is a precision of the CPU's kernels only");
-}
-
 // A weight and a bias. In inference they are converted to the model's precision at first use.
 class Weights {
  public:
   Weights(Matrix stored, const Compute& compute) : stored_(std::move(stored)) {
-    if (compute.inference) type_ = scalar_type(compute.precision);
+    if (compute.inference) type_ = multiplication_type(compute.precision);
   }
   const Matrix& get() const {
     if (!type_) return stored_;
@@ -83,7 +73,7 @@ Tensor apply(const Epilogue& epilogue, const Tensor& y) {
 
 Tensor AtenKernels::place(const Tensor& parameter) const {
   const bool narrow = compute().inference && parameter.dim() == 2;
-  return parameter.to(device(), narrow ? scalar_type(compute().precision) : parameter.scalar_type());
+  return parameter.to(device(), narrow ? multiplication_type(compute().precision) : parameter.scalar_type());
 }
 
 std::shared_ptr<const LinearKernel> AtenKernels::linear(const Matrix& matrix) const {
@@ -104,6 +94,13 @@ void AtenKernels::plan(AttentionLayout& layout, int64_t queries, int64_t keys, s
   if (!device().is_cpu() && !layout.plan) plan_attention(layout, queries, keys, uploads);
 }
 
+Tensor AtenKernels::argmax_linear(const Tensor& x, const Matrix& matrix) const {
+  constexpr int64_t kRows = 8192;  // bounds the memory of the products
+  std::vector<Tensor> parts;
+  for (const Tensor& rows : x.split(kRows)) parts.push_back(at::linear(rows, matrix.weight, matrix.bias).argmax(1));
+  return at::cat(parts);
+}
+
 Tensor AtenKernels::embedding(const Tensor& table, const Tensor& ids) const { return at::embedding(table, ids); }
 
 Tensor AtenKernels::layer_norm(const Tensor& x, const Tensor& weight, const Tensor& bias, double epsilon) const {
@@ -122,12 +119,12 @@ Tensor AtenKernels::group_norm(const Tensor& x, const Tensor& shift, int64_t gro
 
 Tensor AtenKernels::attention(const Tensor& q, const Tensor& k, const Tensor& v, const AttentionLayout& layout) const {
   // With normalised queries and keys, autocast makes those float32: the type of the values' multiplication decides.
-  const at::ScalarType type = compute().inference ? scalar_type(compute().precision) : multiplication_type(q);
+  const at::ScalarType type = compute().inference ? multiplication_type(compute().precision) : multiplication_type(q);
   return aten_attention(q, k, v, layout, type);
 }
 
 Tensor AtenKernels::key_value_cache(int64_t layers, int64_t n, int64_t heads, int64_t head_width) const {
-  const at::ScalarType type = compute().inference ? scalar_type(compute().precision) : at::kFloat;
+  const at::ScalarType type = compute().inference ? multiplication_type(compute().precision) : at::kFloat;
   return at::zeros({layers, 2, n, heads, head_width}, at::TensorOptions(type).device(device()));
 }
 

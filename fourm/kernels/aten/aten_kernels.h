@@ -33,6 +33,7 @@ class AtenKernels : public Kernels {
   std::shared_ptr<const LinearKernel> gated_linear(const Matrix& activated, const Matrix& factor,
                                                    Epilogue::Kind activation) const override;
   std::shared_ptr<const Conv2dKernel> conv2d(const Tensor& weight, const Tensor& bias, int64_t stride) const override;
+  Tensor argmax_linear(const Tensor& x, const Matrix& matrix) const override;
   Tensor embedding(const Tensor& table, const Tensor& ids) const override;
   Tensor layer_norm(const Tensor& x, const Tensor& weight, const Tensor& bias, double epsilon) const override;
   Tensor group_norm(const Tensor& x, const Tensor& shift, int64_t groups, const Tensor& weight, const Tensor& bias,

@@ -36,7 +36,7 @@ class AbsorbedAttention : public ContextAttention {
   /// layer norm, which are merged into the projections. The matrices are packed at first use.
   AbsorbedAttention(Tensor kv, Tensor norm_weight, Tensor norm_bias, int64_t heads, Packing packing);
   /// Whether every sample has so few queries that absorbed projections need about half of the multiply-adds or less. Each
-  /// sample is judged on its own, so that its result does not depend on the batch.
+  /// sample is considered alone, so that its result does not depend on the batch.
   bool is_cheaper(const AttentionLayout& layout) const override;
   /// The context is a NormalizedContext.
   Tensor operator()(const Tensor& q, const PreparedContext& context) const override;

@@ -6,6 +6,7 @@
 
 #include "fourm/kernels/aten/aten_kernels.h"
 #include "fourm/kernels/cpu/absorbed_attention.h"
+#include "fourm/kernels/cpu/argmax_linear.h"
 #include "fourm/kernels/cpu/attention.h"
 #include "fourm/kernels/cpu/differentiable_linear.h"
 #include "fourm/kernels/cpu/group_norm.h"
@@ -43,6 +44,7 @@ class CpuTrainingKernels : public AtenKernels {
     Tensor(weight).set_data(channels_last(weight));  // in place: the list of parameters holds the same tensor
     return AtenKernels::conv2d(weight, bias, stride);
   }
+  Tensor argmax_linear(const Tensor& x, const Matrix& matrix) const override { return cpu_argmax_linear(x, matrix); }
   Tensor attention(const Tensor& q, const Tensor& k, const Tensor& v, const AttentionLayout& layout) const override {
     return cpu_attention(q, k, v, layout);
   }
@@ -78,6 +80,7 @@ class CpuInferenceKernels : public Kernels {
     return std::make_shared<PackedConv2d>(weight, bias, stride, packing_);
   }
 
+  Tensor argmax_linear(const Tensor& x, const Matrix& matrix) const override { return cpu_argmax_linear(x, matrix); }
   Tensor embedding(const Tensor& table, const Tensor& ids) const override {
     if (!packing_.release_pages || table.nbytes() <= kWorthGivingBack) return at::embedding(table, ids);
     std::vector<Tensor> parts;
