@@ -217,6 +217,21 @@ struct Writer : FieldVisitor {
   }
 };
 
+/// Calls visit(config, path) for a value that is a config, or else for the configs in it.
+template <class T, class Visit>
+void visit_configs(T& value, const std::string& path, const Visit& visit) {
+  if constexpr (Config<T>) {
+    visit(value, path);
+  } else if constexpr (is_vector<T>::value) {
+    if constexpr (Config<typename T::value_type>)
+      for (size_t i = 0; i < value.size(); ++i) visit(value[i], path + "[" + std::to_string(i) + "]");
+  } else if constexpr (is_map<T>::value) {
+    for (auto& [key, item] : value) visit_configs(item, path + "." + key, visit);
+  } else if constexpr (is_optional<T>::value) {
+    if (value) visit_configs(*value, path, visit);
+  }
+}
+
 struct ChangeableKeys : FieldVisitor {
   std::vector<std::string> paths;
   std::string prefix;
@@ -233,18 +248,11 @@ struct ChangeableKeys : FieldVisitor {
   }
   template <class T>
   void add(T& value, const std::string& path) {
-    if constexpr (Config<T>) {
-      ChangeableKeys inner(path.empty() ? "" : path + ".");
-      value.fields(inner);
+    visit_configs(value, path, [&](auto& config, const std::string& at) {
+      ChangeableKeys inner(at.empty() ? "" : at + ".");
+      config.fields(inner);
       paths.insert(paths.end(), inner.paths.begin(), inner.paths.end());
-    } else if constexpr (is_vector<T>::value) {
-      if constexpr (Config<typename T::value_type>)
-        for (size_t i = 0; i < value.size(); ++i) add(value[i], path + "[" + std::to_string(i) + "]");
-    } else if constexpr (is_map<T>::value) {
-      for (auto& [key, item] : value) add(item, path + "." + key);
-    } else if constexpr (is_optional<T>::value) {
-      if (value) add(*value, path);
-    }
+    });
   }
 };
 
@@ -279,17 +287,10 @@ struct Checker : FieldVisitor {
   }
   template <class T>
   void descend(T& value, const std::string& path) {
-    if constexpr (Config<T>) {
-      Checker inner(origin, path.empty() ? "" : path + ".");
-      value.fields(inner);
-    } else if constexpr (is_vector<T>::value) {
-      if constexpr (Config<typename T::value_type>)
-        for (size_t i = 0; i < value.size(); ++i) descend(value[i], path + "[" + std::to_string(i) + "]");
-    } else if constexpr (is_map<T>::value) {
-      for (auto& [key, item] : value) descend(item, path + "." + key);
-    } else if constexpr (is_optional<T>::value) {
-      if (value) descend(*value, path);
-    }
+    visit_configs(value, path, [&](auto& config, const std::string& at) {
+      Checker inner(origin, at.empty() ? "" : at + ".");
+      config.fields(inner);
+    });
   }
 };
 
