@@ -72,8 +72,6 @@ class Kernels {
   /// weight [out, in, k, k] with k odd, bias [out].
   virtual std::shared_ptr<const Conv2dKernel> conv2d(const Tensor& weight, const Tensor& bias,
                                                      int64_t stride) const = 0;
-  /// The column of the largest value of x W^T + b for each row, in float32: Long [N]. x [N, in]. Not differentiable.
-  virtual Tensor argmax_linear(const Tensor& x, const Matrix& matrix) const = 0;
   /// table [V, D], ids [n] -> [n, D].
   virtual Tensor embedding(const Tensor& table, const Tensor& ids) const = 0;
   /// Over the last dimension.
@@ -115,6 +113,9 @@ class Kernels {
   virtual Tensor key_value_cache(int64_t layers, int64_t n, int64_t heads, int64_t head_width) const = 0;
   /// to[rows[i]] <- from[i]. from [N, H, hd], to [M, H, hd], rows [N] int64.
   virtual void write_rows(const Tensor& from, const Tensor& rows, const Tensor& to) const = 0;
+
+  /// The column of the largest value of x W^T + b for each row, in float32: Long [N]. x [N, in]. Not differentiable.
+  virtual Tensor argmax_linear(const Tensor& x, const Matrix& matrix) const = 0;
 
  private:
   Compute compute_;
