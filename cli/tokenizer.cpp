@@ -182,7 +182,8 @@ void add_tokenizer(CLI::App& program) {
   };
   auto* encode_verb = common("encode", "image files to tokens (.npy)", "image files or folders");
   encode_verb->add_option("--out", options->out, "folder to write into")->required();
-  encode_verb->add_option("--size", options->size, "pixels a side of the middle square; default: the tokenizer's");
+  encode_verb->add_option("--size", options->size, "pixels a side of the middle square; default: the tokenizer's")
+      ->check(CLI::Range(1, 4096));
   encode_verb->add_flag("--keep-size", options->keep_size, "take images as they are (sides: multiples of the patch)");
   depth_unit(encode_verb);
   encode_verb->callback([options] { encode(*options); });
@@ -195,9 +196,12 @@ void add_tokenizer(CLI::App& program) {
   decode_verb->callback([options] { decode(*options); });
 
   auto* eval_verb = common("eval", "reconstruction measures and codebook usage", "image files or folders");
-  eval_verb->add_option("--size", options->size, "pixels a side of the middle square; default: the tokenizer's");
+  eval_verb->add_option("--size", options->size, "pixels a side of the middle square; default: the tokenizer's")
+      ->check(CLI::Range(1, 4096));
   eval_verb->add_option("--limit", options->limit, "at most so many images; default: all")->check(CLI::PositiveNumber);
-  eval_verb->add_option("--crops", options->crops, "random squares, as eval_crops of a recipe; 1: the middle square");
+  eval_verb->add_option("--crops", options->crops, "random squares, as eval_crops of a recipe; 1: the middle square")
+      ->check(CLI::Range(1, 1'000'000))
+      ->capture_default_str();
   depth_unit(eval_verb);
   eval_verb->add_flag("--json", options->json, "machine-readable");
   eval_verb->footer(
@@ -207,13 +211,15 @@ void add_tokenizer(CLI::App& program) {
 
   auto* solvers_verb = common("solvers", "error of diffusion solvers against many DDIM steps (docs/tokenizers.md)",
                               "image files or folders");
-  solvers_verb->add_option("--size", options->size, "pixels a side of the middle square; default: the tokenizer's");
+  solvers_verb->add_option("--size", options->size, "pixels a side of the middle square; default: the tokenizer's")
+      ->check(CLI::Range(1, 4096));
   solvers_verb->add_option("--limit", options->limit, "at most so many images; default: all")
       ->check(CLI::PositiveNumber);
   solvers_verb->add_option("--counts", options->step_counts, "steps to try, separated by commas")
       ->delimiter(',')
       ->capture_default_str();
-  solvers_verb->add_option("--reference", options->reference, "DDIM steps that the others are held against")
+  solvers_verb->add_option("--reference", options->reference, "DDIM steps that the others are compared with")
+      ->check(CLI::Range(1, 1000))
       ->capture_default_str();
   depth_unit(solvers_verb);
   solvers_verb->add_flag("--json", options->json, "machine-readable");
