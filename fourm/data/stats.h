@@ -14,8 +14,9 @@ struct PreviewCell {
 
 struct DataStats {
   /// {"samples", "shards", "modalities": {NAME: {"files", "unreadable", "bytes", ...}}}, where images have "sizes",
-  /// depth maps with holes "unknown" (part of the pixels), label maps "classes" (part of the pixels), boxes "classes" (how many) and "boxes", captions "texts" and "words"
-  /// ({least, mean, most}), tokens "crops", "length", "highest" and "used" (how many different ones).
+  /// depth maps with holes "unknown" (share of the pixels), label maps "classes" (shares of the pixels), boxes "classes"
+  /// (their numbers) and "boxes", captions "texts" and "words" ({least, mean, most}), tokens "crops", "length", "highest"
+  /// and "used" (number of different ones).
   Json report;
   std::vector<std::pair<std::string, std::vector<PreviewCell>>> preview;  ///< sample -> its modalities
 };

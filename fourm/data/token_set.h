@@ -73,10 +73,11 @@ class TokenSet {
   SampleFiles read(int64_t i) const;
   /// read(i), then draw().
   TokenSample sample(int64_t i, Random random) const { return draw(read(i), random); }
-  /// A sample from files that were read; `random` chooses crop and text. Each modality has random numbers of its own, which the other modalities
-  /// do not change. Modalities that the sample lacks are absent, and so are poses of people in a mirrored crop. Error naming
-  /// the file on another number of crops or tokens and on a token outside its vocabulary. What is cut, left out or cannot
-  /// be paired is a warning, once for each modality. May be called from several threads.
+  /// A sample from files that were read; `random` chooses crop and text. Each modality has its own random numbers, which
+  /// do not depend on the other modalities. Modalities that the sample lacks are absent, and so are poses of people in a
+  /// mirrored crop. Error naming the file on another number of crops or tokens and on a token outside its vocabulary.
+  /// Files that are cut, left out or cannot be paired give a warning, once for each modality. May be called from several
+  /// threads.
   TokenSample draw(const SampleFiles& read, Random random) const;
 
  private:

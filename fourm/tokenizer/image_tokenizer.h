@@ -24,9 +24,9 @@ struct TokenMap {
 
 class ImageTokenizer {
  public:
-  /// A folder (config.json + model.safetensors) or a single .safetensors file, opened for inference. `name`, a modality or a kind, determines the input of an official tokenizer
-  /// (TokenizerConfig::image_input); empty: the name in its path (name_in_path). The image size is that of `name`
-  /// (tok_depth@256), else of the name in the path, else of the config.
+  /// A folder (config.json + model.safetensors) or a single .safetensors file, opened for inference. `name`, a modality or
+  /// a kind, determines the input of an official tokenizer (TokenizerConfig::image_input); empty: the name in its path
+  /// (name_in_path). The image size is that of `name` (tok_depth@256), else of the name in the path, else of the config.
   static ImageTokenizer open(const fs::path& path, const ComputeConfig& compute = {}, const std::string& name = "");
   explicit ImageTokenizer(std::shared_ptr<const Tokenizer> tokenizer, const std::string& name = "");
   /// The same tokenizer on several devices, which share the batches.
