@@ -58,6 +58,7 @@ std::vector<Step> steps_of(const Task& w, const FourM& model) {
   target.temperature = w.temperature, target.guidance = w.guidance;
   plan.targets = {target};
   plan.conditions = {w.input};
+  plan.top_p = 0.8;
   return expand(plan, model.modalities());
 }
 
@@ -69,7 +70,6 @@ std::vector<Workload> workloads_of(const BenchSetting& setting, const std::vecto
   const auto model = std::make_shared<const FourM>(load_model(files, setting.compute));
   const double ready = watch.seconds();
   GenerateOptions options;
-  options.filter.top_p = 0.8;
   options.draft = draft_model(files, setting.compute);
   std::vector<Workload> workloads;
   for (const auto& name : names) {

@@ -150,7 +150,7 @@ ModalityData ModalityFile::data(const Choice& choice, const WordPiece* text, int
   switch (m.kind) {
     case ModalityKind::kTokens: {
       ModalityData data;
-      data.ids = std::get<TokenArray>(content_).ids(crops() > 0 ? choice.crop : 0, m.vocab_size);
+      data.ids = std::get<TokenArray>(content_).ids(crops() > 0 ? choice.crop : 0, m.vocab_size, choice.unknown_tokens);
       return data;
     }
     case ModalityKind::kPixels: return image(choice);

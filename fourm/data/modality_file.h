@@ -61,6 +61,7 @@ class ModalityFile {
     std::optional<int64_t> number;  ///< of the variant; absent: a random one
     std::optional<CropView> view;   ///< the crop of the image; absent: its middle square
     bool mirror = true;             ///< exchange left and right in captions of a mirrored view
+    bool unknown_tokens = false;    ///< -1 may stand in token files, for tokens that are not known
   };
   /// Called with a warning where something is left out or read in an unexpected way.
   using Warn = std::function<void(const std::string& topic, const std::string& warning)>;

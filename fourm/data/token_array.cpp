@@ -107,11 +107,11 @@ bool TokenArray::is_one_grid(const ExpectedTokens& expected) const {
   return false;
 }
 
-std::vector<int64_t> TokenArray::ids(int64_t crop, int64_t vocabulary) const {
+std::vector<int64_t> TokenArray::ids(int64_t crop, int64_t vocabulary, bool allow_unknown) const {
   const size_t bytes = array_.bytes.size() / static_cast<size_t>(crops_);
   std::vector<int64_t> ids = npy_integers({array_.dtype, {length_}, array_.bytes.substr(bytes * crop, bytes)}, where_);
   for (const int64_t id : ids)
-    check(id >= 0 && id < vocabulary, where_, ": holds the token ", id, ", the vocabulary ends at ", vocabulary - 1);
+    check((id >= 0 || (id == -1 && allow_unknown)) && id < vocabulary, where_, ": holds the token ", id, ", the vocabulary ends at ", vocabulary - 1);
   return ids;
 }
 

@@ -44,8 +44,8 @@ class TokenArray {
   int64_t length() const { return length_; }    ///< tokens of a crop, of all codebooks
   int64_t rows() const { return rows_; }        ///< of the grid; 0 where neither shape nor expectation tells it
   int64_t columns() const { return columns_; }  ///< of the grid; 0 where neither shape nor expectation tells it
-  /// The tokens of a crop. Error when one is below 0 or from `vocabulary` on.
-  std::vector<int64_t> ids(int64_t crop, int64_t vocabulary) const;
+  /// The tokens of a crop. Error when one is below 0 or from `vocabulary` on; -1 may be allowed, for unknown tokens.
+  std::vector<int64_t> ids(int64_t crop, int64_t vocabulary, bool allow_unknown = false) const;
 
  private:
   void read_shape(const ExpectedTokens& expected);

@@ -7,26 +7,48 @@
 
 namespace fourm {
 
-const Canvas::Entry* Canvas::find(const std::string& modality) const {
-  const auto found =
-      std::find_if(entries.begin(), entries.end(), [&](const Entry& e) { return e.modality == modality; });
+std::string modality_of_entry(const std::string& name) { return name.substr(0, name.rfind('#')); }
+
+const Canvas::Entry* Canvas::find(const std::string& name) const {
+  const auto found = std::find_if(entries.begin(), entries.end(), [&](const Entry& e) { return e.name == name; });
   return found == entries.end() ? nullptr : &*found;
 }
 
-Canvas::Entry& Canvas::at(const std::string& modality) {
-  const Entry* entry = find(modality);
-  check(entry, "the canvas has no modality ", printable(modality));
+Canvas::Entry& Canvas::at(const std::string& name) {
+  const Entry* entry = find(name);
+  check(entry, "the canvas has no modality ", printable(name));
   return const_cast<Entry&>(*entry);
 }
 
 void Canvas::add(Entry entry) {
-  check(!find(entry.modality), "modality ", printable(entry.modality), " is on the canvas already");
+  check(!find(entry.name), "modality ", printable(entry.name), " is on the canvas already");
   entries.push_back(std::move(entry));
 }
 
 void Canvas::add_known(const std::string& modality, ModalityData data) {
   const auto n = static_cast<size_t>(data.length());
   add({modality, std::move(data), std::vector<bool>(n, true), std::vector<bool>(n, false)});
+}
+
+void Canvas::add_target_grid(const std::string& modality, int64_t tokens) {
+  const auto n = static_cast<size_t>(tokens);
+  Entry entry{modality, {}, std::vector<bool>(n, false), std::vector<bool>(n, true)};
+  entry.data.ids.resize(n, 0);
+  for (const Entry& condition : entries)
+    for (size_t i = 0; condition.modality == modality && i < n; ++i)
+      if (condition.known[i] && entry.target[i]) {
+        entry.data.ids[i] = condition.data.ids[i];
+        entry.target[i] = false;
+      }
+  add(std::move(entry));
+}
+
+void Canvas::set_weight(const std::string& name, double weight) {
+  Entry& entry = at(name);
+  entry.weight = weight;
+  size_t number = 1;
+  while (find(concat(entry.modality, "#", number))) ++number;
+  entry.name = concat(entry.modality, "#", number);
 }
 
 void Canvas::add_text(const std::string& modality, const std::vector<int64_t>& ids, const SequenceIds& special) {
@@ -49,7 +71,7 @@ void Canvas::add_text_with_holes(const std::string& modality, const std::vector<
   entry.data.ids[ids.size()] = special.start();
   entry.data.ids.back() = last + 1;
   entry.known.resize(entry.data.ids.size(), false);
-  entry.wanted.resize(entry.data.ids.size(), true);
+  entry.target.resize(entry.data.ids.size(), true);
   add(std::move(entry));
 }
 
@@ -62,8 +84,8 @@ void Canvas::add_grid(const std::string& modality, std::vector<int64_t> ids, std
   check(ids.size() == known.size(), "modality '", modality, "': ", ids.size(), " ids, ", known.size(), " flags");
   Entry entry{modality, {}, std::move(known), {}};
   entry.data.ids = std::move(ids);
-  entry.wanted = entry.known;
-  entry.wanted.flip();
+  entry.target = entry.known;
+  entry.target.flip();
   add(std::move(entry));
 }
 
@@ -75,7 +97,7 @@ void Canvas::add_empty_text(const std::string& modality, int64_t n, const Sequen
   entry.data.ids[0] = entry.data.ids[1] = special.start();
   entry.data.ids.back() = special.stop();
   entry.known[0] = true;
-  entry.wanted[0] = false;
+  entry.target[0] = false;
   add(std::move(entry));
 }
 

@@ -17,10 +17,10 @@
 namespace fourm {
 namespace {
 
-std::vector<int64_t> wanted_slots(const Canvas::Entry& entry) {
+std::vector<int64_t> target_slots(const Canvas::Entry& entry) {
   std::vector<int64_t> slots;
-  for (size_t i = 0; i < entry.wanted.size(); ++i)
-    if (entry.wanted[i]) slots.push_back(static_cast<int64_t>(i));
+  for (size_t i = 0; i < entry.target.size(); ++i)
+    if (entry.target[i]) slots.push_back(static_cast<int64_t>(i));
   return slots;
 }
 
@@ -64,9 +64,9 @@ class GridStep {
     std::vector<Part> parts;
     for (size_t b = 0; b < canvases_.size(); ++b) {
       const auto& entry = canvases_[b].at(step_.target);
-      check(static_cast<int64_t>(entry.wanted.size()) == modality.max_tokens, "modality '", step_.target,
-            "': ", entry.wanted.size(), " tokens on the canvas, the model has ", modality.max_tokens);
-      auto slots = wanted_slots(entry);
+      check(static_cast<int64_t>(entry.target.size()) == modality.max_tokens, "modality '", step_.target,
+            "': ", entry.target.size(), " tokens on the canvas, the model has ", modality.max_tokens);
+      auto slots = target_slots(entry);
       const int64_t count = remaining_tokens(step_.tokens, later, static_cast<int64_t>(slots.size()));
       if (count == 0) continue;
       if (step_.scheme == Scheme::kRoar) choose_roar_slots(b, count, slots);
@@ -110,7 +110,7 @@ class GridStep {
           random.emplace_back(options_.seed, std::initializer_list<uint64_t>{canvases_[part.canvas].key, target_key_,
                                                                              static_cast<uint64_t>(index_),
                                                                              static_cast<uint64_t>(slot) + 1});
-    return draw_tokens(scores, step_.temperature, options_.filter, std::move(random));
+    return draw_tokens(scores, step_.temperature, step_.filter, std::move(random));
   }
 
   // Writes the tokens to the canvas; of MaskGIT the most confident ones.
@@ -128,11 +128,14 @@ class GridStep {
       const int64_t slot = part.slots[i];
       entry.data.ids[slot] = drawn[i].token;
       entry.known[slot] = true;
-      entry.wanted[slot] = false;
+      entry.target[slot] = false;
       row.slots.push_back(slot);
       row.tokens.push_back(drawn[i].token);
       row.confidences.push_back(drawn[i].confidence);
     }
+    // Tokens that weighted conditions keep are hidden while their grid is generated, and known when it is complete.
+    if (std::find(entry.target.begin(), entry.target.end(), true) == entry.target.end())
+      entry.known.assign(entry.known.size(), true);
     return row;
   }
 

@@ -26,7 +26,6 @@ struct StepReport {
 
 struct GenerateOptions {
   uint64_t seed = 0;
-  Filter filter;
   bool draw = true;  ///< false: greedy, the most likely token everywhere
   /// For speculative decoding of sequences; null: without. The generated tokens are the same.
   std::shared_ptr<const DraftModel> draft{};

@@ -61,9 +61,9 @@ EncoderBatch pack_inputs(const FourM& model, const std::vector<const Canvas*>& c
       packer.begin_sample();
       for (const auto& entry : canvas->entries) {
         const auto input = model.encoder.embeddings().find(entry.modality);
-        if (input == model.encoder.embeddings().end() || contains(pass.absent, entry.modality)) continue;
+        if (input == model.encoder.embeddings().end() || contains(pass.absent, entry.name)) continue;
         const Modality& modality = input->second.modality;
-        if (!contains(pass.emptied, entry.modality))
+        if (!contains(pass.emptied, entry.name))
           add_entry(entry, modality, packer);
         else if (modality.kind == ModalityKind::kSequence)
           packer.add_ids(entry.modality, {special.start()}, {0});

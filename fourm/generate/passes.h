@@ -7,7 +7,7 @@
 
 namespace fourm {
 
-/// One pass over a canvas: all its inputs except those named here.
+/// One pass over a canvas: all its inputs except the entries named here.
 struct Pass {
   std::vector<std::string> emptied;  ///< replaced by an empty input: a text by one [S_1], vectors by one zero
   std::vector<std::string> absent;   ///< left out

@@ -1,6 +1,7 @@
 #include "fourm/generate/pipeline.h"
 
 #include <algorithm>
+#include <tuple>
 
 #include "fourm/core/error.h"
 #include "fourm/core/json.h"
@@ -8,8 +9,11 @@
 #include "fourm/core/strings.h"
 #include "fourm/data/crop.h"
 #include "fourm/data/modality_file.h"
+#include "fourm/generate/defaults.h"
 #include "fourm/generate/generator.h"
+#include "fourm/generate/input.h"
 #include "fourm/generate/input_value.h"
+#include "fourm/generate/keep_region.h"
 #include "fourm/generate/passes.h"
 #include "fourm/io/image_file.h"
 #include "fourm/io/model_folder.h"
@@ -21,13 +25,43 @@
 namespace fourm {
 namespace {
 
-// The modalities that a canvas knows completely: the default conditions of guidance.
-std::vector<std::string> whole_inputs(const Canvas& canvas) {
-  std::vector<std::string> names;
-  for (const auto& entry : canvas.entries)
-    if (std::find(entry.wanted.begin(), entry.wanted.end(), true) == entry.wanted.end())
-      names.push_back(entry.modality);
-  return names;
+// What guidance leaves out on a canvas.
+struct Conditions {
+  std::vector<std::string> names;         // of entries
+  std::map<std::string, double> weights;  // of those that have one
+  bool operator<(const Conditions& other) const {
+    return std::tie(names, weights) < std::tie(other.names, other.weights);
+  }
+};
+
+// Those of the plan, otherwise all entries but the targets. Weights are those of the entries.
+Conditions conditions_of(const Canvas& canvas, const Plan& plan) {
+  Conditions conditions{plan.conditions, {}};
+  for (const auto& entry : canvas.entries) {
+    const bool is_target = std::find(entry.target.begin(), entry.target.end(), true) != entry.target.end();
+    if (plan.conditions.empty() && !is_target) conditions.names.push_back(entry.name);
+    if (entry.weight) conditions.weights[entry.name] = *entry.weight;
+  }
+  return conditions;
+}
+
+// The member of `names` that a short name means (Pipeline::input_name). `verb` says what the model does with them.
+std::string resolve(const std::string& name, const std::vector<std::string>& names, const std::string& verb) {
+  if (contains(names, name)) return name;
+  for (const std::string& wanted : {name, "tok_" + name}) {
+    std::vector<std::string> found;
+    for (const auto& candidate : names)
+      if (candidate == wanted || name_without_size(candidate) == wanted) found.push_back(candidate);
+    if (found.size() == 1) return found[0];
+    check(found.empty(), printable(name), " may be ", join(found, " or "), "; name the one that is meant");
+  }
+  std::vector<std::string> spellings = names;  // short ones, too
+  for (const auto& candidate : names) {
+    spellings.push_back(name_without_size(candidate));
+    spellings.push_back(subject_of(candidate));
+  }
+  fail("the model does not ", verb, " ", printable(name), did_you_mean(name, spellings), "; known: ",
+       join(names, ", "));
 }
 
 // Whether an entry has more input than the [S_1] of an empty text.
@@ -46,11 +80,11 @@ void check_conditions(const FourM& model, const Plan& plan, const std::vector<Ca
     if (target.guidance == 1 && target.weights.empty()) continue;
     for (const auto& name : plan.conditions) {
       const std::string where = "guidance of '" + target.modality + "': the condition '" + name + "' ";
-      check(model.encoder.embeddings().contains(name), where,
+      check(model.encoder.embeddings().contains(modality_of_entry(name)), where,
             "is not read by the model; take it out of the plan's conditions");
       const bool is_given = std::any_of(canvases.begin(), canvases.end(), [&](const Canvas& canvas) {
         const auto* entry = canvas.find(name);
-        return entry && has_content(*entry, model.encoder.embeddings().at(name).modality, special);
+        return entry && has_content(*entry, model.encoder.embeddings().at(entry->modality).modality, special);
       });
       const bool is_generated = std::any_of(plan.targets.begin(), plan.targets.begin() + static_cast<int64_t>(t),
                                             [&](const Target& earlier) { return earlier.modality == name; });
@@ -70,6 +104,7 @@ struct Pipeline::State {
   std::map<std::string, ImageTokenizer> tokenizers{};  // by modality
   std::optional<WordPiece> text_tokenizer{};
   SequenceIds sequence_ids{};
+  GenerationDefaults defaults{};
 
   // On all devices.
   bool generate(const std::vector<Step>& steps, std::vector<Canvas>& canvases, const GenerateOptions& options) const {
@@ -100,6 +135,11 @@ Pipeline Pipeline::open(const PipelineFiles& files, const ComputeConfig& config)
   for (size_t i = 1; i < computes.size(); ++i) state.replicas.push_back(load_model(model_files, computes[i]));
   const fs::path model = model_folder(files.model);
   const fs::path model_files_folder = fs::is_directory(model, ignored) ? model : model.parent_path();
+
+  const bool has_defaults = fs::exists(model_files_folder / "generation.yaml", ignored);
+  const bool is_official = !fs::exists(model_files_folder / "modalities.yaml", ignored) && files.modalities.empty();
+  state.defaults = has_defaults ? GenerationDefaults::read(model_files_folder / "generation.yaml")
+                                : GenerationDefaults::preset(is_official);
 
   const fs::path tokenizer_folder = files.tokenizers.empty() ? model_files_folder / "tokenizers" : files.tokenizers;
   check(files.tokenizers.empty() || fs::is_directory(tokenizer_folder, ignored), tokenizer_folder.string(),
@@ -158,6 +198,10 @@ int Pipeline::image_size(const std::string& name) const {
   return static_cast<int>(m.image_size > 0 ? m.image_size : state_->tokenizer(name).image_size());
 }
 
+std::string Pipeline::input_name(const std::string& name) const { return resolve(name, inputs(), "read"); }
+
+std::string Pipeline::output_name(const std::string& name) const { return resolve(name, outputs(), "generate"); }
+
 // The extensions of files that are read as the modality.
 static std::vector<std::string> file_extensions(const Modality& modality, bool has_images) {
   if (modality.kind == ModalityKind::kSequence) return {".txt", ".json", ".npy"};
@@ -169,7 +213,46 @@ static std::vector<std::string> file_extensions(const Modality& modality, bool h
 
 void Pipeline::add_input(Canvas& canvas, const std::string& name, const std::string& value,
                          const DepthUnits& units) const {
-  const Modality m = state_->model.encoder.embedding(name).modality;
+  add_value(canvas, state_->model.encoder.embedding(name).modality, value, units);
+}
+
+void Pipeline::add_input(Canvas& canvas, const Input& input, const DepthUnits& units) const {
+  const Modality m = modality(input_name(input.modality));
+  check(!canvas.find(m.name), "modality '", m.name, "' is given twice; give each a weight, as in '", m.name,
+        "[weight=2]=...'");
+  const ImageSize size = add_value(canvas, m, input.value, units);
+  if (!input.keep.empty()) {
+    Canvas::Entry& entry = canvas.at(m.name);
+    check(!m.is_sequence(), "modality '", m.name, "': keep is for grids, and it is a sequence");
+    const KeepRegion region = KeepRegion::parse(input.keep);
+    region.check_size(size.width, size.height, input.value);
+    try {
+      const std::vector<bool> kept = region.tokens(static_cast<int64_t>(entry.known.size()), m.grid());
+      for (size_t i = 0; i < kept.size(); ++i) entry.known[i] = entry.known[i] && kept[i];
+    } catch (const Error& error) {
+      fail("modality '", m.name, "': ", error.what());
+    }
+  }
+  if (input.weight) canvas.set_weight(m.name, *input.weight);
+}
+
+void Pipeline::add_inputs(Canvas& canvas, const std::vector<Input>& inputs, const DepthUnits& units) const {
+  std::vector<size_t> places;  // of the added entries in the list
+  for (const bool is_text : {false, true})
+    for (size_t i = 0; i < inputs.size(); ++i)
+      if ((modality(input_name(inputs[i].modality)).kind == ModalityKind::kSequence) == is_text) {
+        add_input(canvas, inputs[i], units);
+        places.push_back(i);
+      }
+  const size_t before = canvas.entries.size() - inputs.size();
+  std::vector<Canvas::Entry> ordered(inputs.size());
+  for (size_t k = 0; k < places.size(); ++k) ordered[places[k]] = std::move(canvas.entries[before + k]);
+  std::move(ordered.begin(), ordered.end(), canvas.entries.begin() + static_cast<std::ptrdiff_t>(before));
+}
+
+Pipeline::ImageSize Pipeline::add_value(Canvas& canvas, const Modality& m, const std::string& value,
+                                        const DepthUnits& units) const {
+  const std::string& name = m.name;
   const bool has_images = m.kind == ModalityKind::kPixels || !has_tokenizer(name) || !input_config(name).has_features();
   const std::vector<std::string> extensions = file_extensions(m, has_images);
   const InputValue given = parse_input_value(value, extensions);
@@ -185,18 +268,22 @@ void Pipeline::add_input(Canvas& canvas, const std::string& name, const std::str
   for (const auto& warning : warnings_of_text(given.text, ids, text_tokenizer(), name, m.max_tokens))
     if (warning.topic != "cut") warn("modality '", name, "': ", warning.message);  // set_text warns of that
   add_text(canvas, name, given.text);
+  return {};
 }
 
-void Pipeline::add_file(Canvas& canvas, const Modality& m, const InputValue& given, const DepthUnits& units) const {
+Pipeline::ImageSize Pipeline::add_file(Canvas& canvas, const Modality& m, const InputValue& given, const DepthUnits& units) const {
   std::string extension = lower_extension(given.file);
   if (!extension.empty()) extension.erase(0, 1);
   const std::string where = given.file.string();
   std::string bytes = read_file(given.file);
-  if (m.kind == ModalityKind::kPixels && extension != "npy")
-    return add_image(canvas, m.name, decode_stored_image(input_config(m.name), bytes, where));
-  if (m.kind == ModalityKind::kTokens &&
-      (extension != "npy" || !holds_tokens(m, decode_npy(bytes, where), given.file, units)))
-    return add_image(canvas, m.name, decode_stored_image(input_config(m.name), bytes, where, units.of(given.file)));
+  const bool is_image = m.kind == ModalityKind::kPixels  ? extension != "npy"
+                        : m.kind == ModalityKind::kTokens ? extension != "npy" || !holds_tokens(m, decode_npy(bytes, where), given.file, units)
+                                                          : false;
+  if (is_image) {
+    const StoredImage image = decode_stored_image(input_config(m.name), bytes, where, units.of(given.file));
+    add_image(canvas, m.name, image);
+    return {width_of(image), height_of(image)};
+  }
   const bool is_sequence = m.kind == ModalityKind::kSequence;
   if (is_sequence && extension != "json" && extension != "npy") {
     extension = "txt";
@@ -206,12 +293,16 @@ void Pipeline::add_file(Canvas& canvas, const Modality& m, const InputValue& giv
   const WordPiece* text = is_sequence ? &text_tokenizer() : nullptr;
   ModalityFile::Choice choice;
   choice.number = 0;
+  choice.unknown_tokens = true;
   choice.view = file.centre(canvas.view);
   Random random(0);
   ModalityData data = file.data(choice, text, text ? coordinate_bins(*text) : 0, random,
                                 [](const std::string&, const std::string& message) { warn(message); });
-  if (is_sequence) return add_text_ids(canvas, m, data.ids);
-  canvas.add_known(m.name, std::move(data));
+  if (is_sequence)
+    add_text_ids(canvas, m, data.ids);
+  else
+    add_known(canvas, m, std::move(data));
+  return {};
 }
 
 // Whether an array holds token ids of the modality, not an image. Integers are ids, but for those of a depth map, which
@@ -278,7 +369,7 @@ void Pipeline::add_boxes(Canvas& canvas, const std::string& name, const std::vec
 void Pipeline::add_tokens(Canvas& canvas, const std::string& name, const std::vector<int64_t>& tokens) const {
   const Modality m = state_->model.encoder.embedding(name).modality;
   for (const int64_t id : tokens)
-    check(id >= 0 && id < m.vocab_size, "modality '", name, "': token ", id, " is outside its vocabulary of ",
+    check((id >= 0 || (id == kUnknownToken && m.kind == ModalityKind::kTokens)) && id < m.vocab_size, "modality '", name, "': token ", id, " is outside its vocabulary of ",
           m.vocab_size);
   if (m.kind == ModalityKind::kSequence) {
     const auto end = std::find(tokens.begin(), tokens.end(), state_->sequence_ids.eos);
@@ -292,49 +383,66 @@ void Pipeline::add_tokens(Canvas& canvas, const std::string& name, const std::ve
         "': ", counted(count, "token"), ", expected ", m.has_grid() ? "" : "at most ", m.max_tokens);
   ModalityData data;
   data.ids = tokens;
-  canvas.add_known(name, std::move(data));
+  add_known(canvas, m, std::move(data));
+}
+
+// Of token grids, ids of -1 are unknown.
+void Pipeline::add_known(Canvas& canvas, const Modality& m, ModalityData data) const {
+  canvas.add_known(m.name, std::move(data));
+  if (m.kind != ModalityKind::kTokens) return;
+  Canvas::Entry& entry = canvas.at(m.name);
+  for (size_t i = 0; i < entry.known.size(); ++i)
+    if (entry.data.ids[i] == kUnknownToken) {
+      entry.known[i] = false;
+      entry.data.ids[i] = 0;
+    }
 }
 
 void Pipeline::add_target(Canvas& canvas, const std::string& name) const {
   const Modality m = state_->model.decoder.embedding(name).modality;
-  if (const auto* entry = canvas.find(name)) {
-    check(std::find(entry->wanted.begin(), entry->wanted.end(), true) != entry->wanted.end(), "modality '", name,
-          "' is given whole: nothing of it is left to generate");
-    return;
+  const bool is_sequence = m.kind == ModalityKind::kSequence;
+  const auto is_target = [&](const Canvas::Entry& entry) {
+    return std::find(entry.target.begin(), entry.target.end(), true) != entry.target.end();
+  };
+  if (!canvas.find(name)) {
+    if (is_sequence)
+      canvas.add_empty_text(name, m.max_tokens, state_->sequence_ids);
+    else
+      canvas.add_target_grid(name, m.max_tokens);
   }
-  if (m.kind == ModalityKind::kSequence)
-    canvas.add_empty_text(name, m.max_tokens, state_->sequence_ids);
-  else
-    canvas.add_grid(name, m.max_tokens);
+  Canvas::Entry& entry = canvas.at(name);
+  if (!is_target(entry) && !is_sequence) {  // an input of which a part is kept
+    entry.target = entry.known;
+    entry.target.flip();
+  }
+  check(is_target(entry), "modality '", name, "' is given whole: nothing of it is left to generate");
 }
 
 Plan Pipeline::default_plan(const Canvas& canvas, const std::vector<std::string>& outputs) const {
-  bool pixels = false;
-  for (const auto& entry : canvas.entries) pixels |= modality(entry.modality).kind == ModalityKind::kPixels;
-  Plan plan;
-  plan.top_p = 0.8;
-  for (const auto& name : outputs) plan.targets.push_back(default_target(modality(name), pixels));
-  return plan;
+  std::vector<std::string> inputs;
+  for (const auto& entry : canvas.entries) inputs.push_back(entry.modality);
+  return state_->defaults.plan(outputs, inputs, this->outputs());
 }
 
 bool Pipeline::run(std::vector<Canvas>& canvases, Plan plan, const RunOptions& options) const {
   check(!canvases.empty(), "[Pipeline::run] there is no canvas");
-  for (const auto& name : plan.conditions) state_->model.modality(name);  // refuses unknown ones
-  std::map<std::vector<std::string>, std::vector<size_t>> groups;         // canvases by their conditions
-  for (size_t i = 0; i < canvases.size(); ++i)
-    groups[plan.conditions.empty() ? whole_inputs(canvases[i]) : plan.conditions].push_back(i);
+  for (const auto& name : plan.conditions) state_->model.modality(modality_of_entry(name));  // refuses unknown ones
+  std::map<Conditions, std::vector<size_t>> groups;  // canvases by their conditions
+  for (const auto& target : plan.targets)
+    for (auto& canvas : canvases)
+      if (const auto* entry = canvas.find(target.modality); entry && !entry->weight) add_target(canvas, target.modality);
+  for (size_t i = 0; i < canvases.size(); ++i) groups[conditions_of(canvases[i], plan)].push_back(i);
   check_conditions(state_->model, plan, canvases, state_->sequence_ids);
   for (const auto& target : plan.targets)
     for (auto& canvas : canvases) add_target(canvas, target.modality);
   std::vector<std::vector<Step>> steps;
   for (const auto& group : groups) {
-    plan.conditions = group.first;
-    steps.push_back(
-        expand(plan, [&](const std::string& name) { return state_->model.decoder.embedding(name).modality; }));
+    plan.conditions = group.first.names;
+    const auto modality_of = [&](const std::string& name) { return state_->model.decoder.embedding(name).modality; };
+    steps.push_back(expand(plan, modality_of, group.first.weights));
   }
   GenerateOptions generating;
   generating.seed = options.seed;
-  generating.filter = plan.filter();
   generating.draw = options.draw;
   generating.draft = state_->draft;
   generating.sequence_ids = state_->sequence_ids;

@@ -26,6 +26,7 @@
 
 namespace fourm {
 
+struct Input;
 struct InputValue;
 struct NpyArray;
 
@@ -52,6 +53,10 @@ class Pipeline {
   Modality modality(const std::string& name) const;
   std::vector<std::string> inputs() const;
   std::vector<std::string> outputs() const;
+  /// The input or output that a short name means: the name itself, else the one size of it ("rgb" is "rgb@128"), else that
+  /// with tok_ in front ("depth" is "tok_depth@128"). Error with the nearest name, and where several sizes match.
+  std::string input_name(const std::string& name) const;
+  std::string output_name(const std::string& name) const;
   bool has_tokenizer(const std::string& modality) const;
   bool has_text_tokenizer() const;
   const WordPiece& text_tokenizer() const;  ///< Error when there is no text tokenizer
@@ -69,6 +74,10 @@ class Pipeline {
   /// stated; Error on one that may be either. Warns when a text is cut to max_tokens or looks like a file or like boxes.
   void add_input(Canvas& canvas, const std::string& modality, const std::string& value,
                  const DepthUnits& units = DepthUnits()) const;
+  /// The same with a part that is kept and a weight. Of a modality that is also a target, the rest is generated.
+  void add_input(Canvas& canvas, const Input& input, const DepthUnits& units = DepthUnits()) const;
+  /// All of them: images first, since boxes need their size. Their order on the canvas is that of the list.
+  void add_inputs(Canvas& canvas, const std::vector<Input>& inputs, const DepthUnits& units = DepthUnits()) const;
   /// An image of any size: its middle square is resized to the modality's size.
   void add_image(Canvas& canvas, const std::string& modality, const StoredImage& image) const;
   /// Called with a warning and its topic (modality/text_warnings.h).
@@ -78,14 +87,16 @@ class Pipeline {
   void add_text(Canvas& canvas, const std::string& modality, const std::string& text, const Warn& warn = {}) const;
   /// Boxes as the text of a detection modality. Their corners lie in the square that the model sees, as in boxes().
   void add_boxes(Canvas& canvas, const std::string& modality, const std::vector<LabelledBox>& boxes) const;
+  /// -1 in a grid is an unknown token.
   void add_tokens(Canvas& canvas, const std::string& modality, const std::vector<int64_t>& tokens) const;
   /// Tokens of an image of any size, as in add_image(); also for modalities that the model does not read. Error when
   /// there is no tokenizer.
   std::vector<int64_t> tokenize(const std::string& modality, const StoredImage& image) const;
-  /// Something to generate: nothing of it is known.
+  /// Something to generate. Tokens of it that are known are kept. Error when all are.
   void add_target(Canvas& canvas, const std::string& modality) const;
 
-  /// Default settings of the targets for the inputs of the canvas (see default_target).
+  /// Default settings of the targets for the inputs of the canvas (generate/defaults.h): those of generation.yaml in the
+  /// model folder, otherwise the authors'. Targets may be added that the model generates first.
   Plan default_plan(const Canvas& canvas, const std::vector<std::string>& outputs) const;
   /// Fills the canvases; false when on_step stopped it. Without `conditions` in the plan they are, for each canvas,
   /// the inputs that are known completely. Error when a target is guided by a condition of the plan that the model does not read, or that
@@ -121,7 +132,13 @@ class Pipeline {
  private:
   struct State;
   explicit Pipeline(std::shared_ptr<const State> state) : state_(std::move(state)) {}
-  void add_file(Canvas& canvas, const Modality& modality, const InputValue& given, const DepthUnits& units) const;
+  struct ImageSize {
+    int width = 0, height = 0;  // 0: not an image
+  };
+  ImageSize add_value(Canvas& canvas, const Modality& modality, const std::string& value,
+                      const DepthUnits& units) const;
+  ImageSize add_file(Canvas& canvas, const Modality& modality, const InputValue& given, const DepthUnits& units) const;
+  void add_known(Canvas& canvas, const Modality& modality, ModalityData data) const;
   bool holds_tokens(const Modality& modality, const NpyArray& array, const fs::path& file,
                     const DepthUnits& units) const;
   void add_text_ids(Canvas& canvas, const Modality& modality, const std::vector<int64_t>& ids) const;

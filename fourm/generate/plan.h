@@ -3,6 +3,8 @@
 
 #include <cstdint>
 #include <functional>
+#include <map>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -37,19 +39,6 @@ struct Guidance {
   bool active() const { return !terms.empty() || (scale != 1 && !conditions.empty()); }
 };
 
-struct Step {
-  std::string target{};
-  Scheme scheme = Scheme::kMaskGit;
-  int64_t tokens = 0;      ///< to write in this step; 0 for kAutoregressive, which writes up to its stop token
-  double temperature = 1;  ///< 0 takes the most likely token
-  Guidance guidance{};
-  /// Tokens that the target's steps before this one write: a target that is partly known skips that many.
-  int64_t tokens_before = 0;
-  /// Tokens of the target. Of a sequence its slots, [S_1] included, so that one less is written; 0: all that the canvas
-  /// has.
-  int64_t tokens_total = 0;
-};
-
 /// Which tokens may be sampled. The filters are applied before the temperature.
 struct Filter {
   int64_t top_k = 0;       ///< keep the k best; 0 = all
@@ -57,20 +46,44 @@ struct Filter {
   double top_p = 0;        ///< keep the best until their probability passes p; 0 = all
 };
 
-/// An entry of a plan.
+struct Step {
+  std::string target{};
+  Scheme scheme = Scheme::kMaskGit;
+  int64_t tokens = 0;      ///< to write in this step; 0 for kAutoregressive, which writes up to its stop token
+  double temperature = 1;  ///< 0 takes the most likely token
+  Guidance guidance{};
+  Filter filter{};
+  /// Tokens that the target's steps before this one write: a target that is partly known skips that many.
+  int64_t tokens_before = 0;
+  /// Tokens of the target. Of a sequence its slots, [S_1] included, so that one less is written; 0: all that the canvas
+  /// has.
+  int64_t tokens_total = 0;
+};
+
+/// An entry of a plan. A grid may have several: some of its tokens, then those of another target, then the rest.
 struct Target {
   std::string modality{}, scheme{}, schedule{}, temperature_schedule = "constant", guidance_schedule = "constant";
   int64_t tokens = 0, steps = 1;
   double temperature = 1, guidance = 1;
   std::vector<double> weights{};  ///< weighted guidance: one a condition, finished targets being conditions too
+  std::optional<int64_t> top_k{};
+  std::optional<double> top_k_share{}, top_p{};
 
   template <class Visitor>
   void fields(Visitor& v) {
     v("modality", modality, "what to generate");
+    v("tokens", tokens,
+      "of a grid: how many of its tokens this entry generates; of a sequence: its slots, [S_1] included; 0 = all that are "
+      "left",
+      at_least(0));
+    settings(v);
+    v("weights", weights, "weighted multimodal guidance instead of a scale: one weight a condition");
+  }
+  /// The keys that say how, but not what.
+  template <class Visitor>
+  void settings(Visitor& v) {
     v("scheme", scheme, "maskgit, roar or autoregressive; by kind when empty",
       OneOf{{"", "maskgit", "roar", "autoregressive"}});
-    v("tokens", tokens, "slots of a sequence, [S_1] included; 0 = the modality's own number, which grids always have",
-      at_least(0));
     v("steps", steps, "decoding steps (not for autoregressive)", at_least(1));
     v("schedule", schedule, "cosine or linear: tokens a step (maskgit: cosine when empty; roar is always linear)",
       OneOf{{"", "cosine", "linear"}});
@@ -79,14 +92,17 @@ struct Target {
     v("guidance", guidance, "guidance scale; 1 = none, below 0 pushes away from the conditions");
     v("guidance_schedule", guidance_schedule, "constant or cosine (not for autoregressive)",
       OneOf{{"constant", "cosine"}});
-    v("weights", weights, "weighted multimodal guidance instead of a scale: one weight a condition");
+    v("top_k", top_k, "of this target, instead of the plan's", at_least(0));
+    v("top_k_share", top_k_share, "of this target, instead of the plan's", at_least(0));
+    v("top_p", top_p, "of this target, instead of the plan's", at_least(0));
   }
 };
 
 struct Plan {
   std::vector<Target> targets;
   std::vector<std::string> conditions;  ///< inputs that guidance leaves out; default: every input
-  bool grow_conditions = true;          ///< finished grid targets become conditions of later targets
+  bool grow_conditions = true;          ///< finished targets become conditions of later targets
+  bool grow_texts = true;               ///< finished texts do, too; the original adds grids only
   int64_t top_k = 0;
   double top_k_share = 0, top_p = 0;
 
@@ -94,22 +110,25 @@ struct Plan {
   void fields(Visitor& v) {
     v("targets", targets, "the targets, in the order of generation");
     v("conditions", conditions, "inputs that guidance leaves out; default: every input");
-    v("grow_conditions", grow_conditions, "finished grid targets become conditions of later ones");
+    v("grow_conditions", grow_conditions, "finished targets become conditions of later ones");
+    v("grow_texts", grow_texts, "finished texts do, too; the original adds grids only");
     v("top_k", top_k, "sample from the k most likely tokens; 0 = all", at_least(0));
     v("top_k_share", top_k_share, "instead of top_k: sample from this share of the vocabulary; 0 = all", at_least(0));
     v("top_p", top_p, "sample from the most likely tokens until their probability exceeds p; 0 = all", at_least(0));
   }
-  Filter filter() const { return {top_k, top_k_share, top_p}; }
+  /// Of a target: its own where it has one.
+  Filter filter(const Target& target) const;
 };
 
 Plan read_plan(const fs::path& yaml);
 
 /// The plan as single steps. `modality` returns kinds and sizes. Error on numbers that are not finite, negative
 /// temperatures, counts and filters, schedules that do not exist, settings that do not apply to the target's kind, and
-/// a number of tokens other than a grid's own or, of a sequence, outside 2..max_tokens.
-std::vector<Step> expand(const Plan& plan, const std::function<Modality(const std::string&)>& modality);
-
-/// Default settings of a target: grids in one step when pixels are known, otherwise in several steps; text left to right.
-Target default_target(const Modality& modality, bool from_pixels);
+/// a number of tokens that is more or less than a grid's own over all its entries or, of a sequence, outside
+/// 2..max_tokens.
+/// Where `weights` (of conditions, by name) are given, guidance is weighted: a condition or finished target without one
+/// has the target's guidance scale.
+std::vector<Step> expand(const Plan& plan, const std::function<Modality(const std::string&)>& modality,
+                         const std::map<std::string, double>& weights = {});
 
 }  // namespace fourm

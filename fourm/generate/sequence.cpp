@@ -18,9 +18,9 @@ struct Request {
 
 Request request_of(const Canvas::Entry& entry, const SequenceIds& special, int64_t max_slots) {
   Request request;
-  for (size_t i = 0; i < entry.wanted.size(); ++i) {
+  for (size_t i = 0; i < entry.target.size(); ++i) {
     if (entry.known[i]) request.known.push_back(entry.data.ids[i]);
-    if (!entry.wanted[i]) continue;
+    if (!entry.target[i]) continue;
     if (request.slots++ == 0) request.start = entry.data.ids[i];
     request.stop = entry.data.ids[i];
   }
@@ -106,7 +106,7 @@ class SequenceDecoding {
         random.emplace_back(options_.seed,
                             std::initializer_list<uint64_t>{canvases_[b].key, hash_text(step_.target),
                                                             static_cast<uint64_t>(index_), static_cast<uint64_t>(t)});
-    return draw_tokens(scores, step_.temperature, options_.filter, std::move(random));
+    return draw_tokens(scores, step_.temperature, step_.filter, std::move(random));
   }
 
   // At most `limit` tokens that the draft model proposes from position t on; none while several sequences are active.
@@ -152,7 +152,7 @@ class SequenceDecoding {
     output.insert(output.end(), rows_[b].tokens.begin(), rows_[b].tokens.end());
     entry.data.ids = merge_spans(requests_[b].known, output, options_.sequence_ids.sentinels);
     entry.known.assign(entry.data.ids.size(), true);
-    entry.wanted.assign(entry.data.ids.size(), false);
+    entry.target.assign(entry.data.ids.size(), false);
   }
 
   const FourM& model_;

@@ -38,12 +38,6 @@ class Run {
     read_canvases();
     read_steps();
     GenerateOptions options;
-    const Json top_k = json_.value("top_k", Json(0));
-    if (top_k.is_number_float())
-      options.filter.top_k_share = top_k.get<double>();
-    else
-      options.filter.top_k = top_k.get<int64_t>();
-    options.filter.top_p = json_.value("top_p", 0.0);
     options.seed = json_.contains("seed") && json_["seed"].is_number() ? json_["seed"].get<uint64_t>() : 0;
     options.draw = json_.value("draw", "argmax") != "argmax";
     options.draft = draft_;
@@ -80,7 +74,8 @@ class Run {
     return integers(slots.dim() == 2 ? slots[std::min(static_cast<int64_t>(canvas), slots.size(0) - 1)] : slots);
   }
 
-  void add_inputs(const Json& fields, const std::vector<std::string>& order) {
+  // The entries of a weighted condition are named by its number.
+  void add_inputs(const Json& fields, const std::vector<std::string>& order, const std::string& suffix = "") {
     for (const auto& modality : order) {
       const Json entry = json_get<Json>(fields, modality, where_);
       const auto tensor = [&](const char* field) {
@@ -93,7 +88,7 @@ class Run {
       check(static_cast<int64_t>(canvases_.size()) == values.size(0), where_, ": ", modality, " has ", values.size(0),
             " rows, expected ", canvases_.size());
       for (int64_t b = 0; b < values.size(0); ++b) {
-        Canvas::Entry item{modality, {}, {}, {}};
+        Canvas::Entry item{modality, {}, {}, {}, modality + suffix};
         if (rows.is_floating_point()) {
           const Tensor flat = rows[b].to(at::kFloat).contiguous();
           item.data.width = flat.size(-1);
@@ -102,8 +97,8 @@ class Run {
           item.data.ids = integers(rows[b]);
         }
         for (const int64_t flag : integers(hidden[b])) item.known.push_back(!flag);
-        for (const int64_t flag : integers(spared[b])) item.wanted.push_back(!flag);
-        check(static_cast<int64_t>(item.known.size()) == item.data.length() && item.known.size() == item.wanted.size(),
+        for (const int64_t flag : integers(spared[b])) item.target.push_back(!flag);
+        check(static_cast<int64_t>(item.known.size()) == item.data.length() && item.known.size() == item.target.size(),
               where_, ": ", modality, " has masks of another length than its tokens");
         canvases_[static_cast<size_t>(b)].entries.push_back(std::move(item));
       }
@@ -118,11 +113,10 @@ class Run {
       const auto fields = json_get<std::vector<Json>>(json_, "cond_inputs", where_);
       check(orders.size() == fields.size(), where_, ": cond_orders and cond_inputs differ in length");
       for (size_t i = 0; i < orders.size(); ++i) {
-        std::vector<std::string> own;  // a modality may serve several conditions, the canvas holds it once
-        for (const auto& name : orders[i])
-          if (canvases_.empty() || !canvases_[0].find(name)) own.push_back(name);
-        add_inputs(fields[i], own);
-        weighted_.push_back(orders[i]);
+        const std::string suffix = concat("#", i + 1);
+        add_inputs(fields[i], orders[i], suffix);
+        weighted_.emplace_back();
+        for (const auto& name : orders[i]) weighted_.back().push_back(name + suffix);
       }
       add_inputs(json_get<Json>(json_, "uncond_inputs", where_),
                  json_get<std::vector<std::string>>(json_, "uncond_order", where_));
@@ -132,11 +126,17 @@ class Run {
 
   void read_steps() {
     auto conditions = weighted_;
+    Filter filter{.top_k = 0, .top_k_share = 0, .top_p = json_.value("top_p", 0.0)};
+    if (const Json top_k = json_.value("top_k", Json(0)); top_k.is_number_float())
+      filter.top_k_share = top_k.get<double>();
+    else
+      filter.top_k = top_k.get<int64_t>();
     for (const auto& item : json_get<std::vector<Json>>(json_, "schedule", where_)) {
       Step step;
       step.target = json_get<std::string>(item, "target_domain", where_);
       step.scheme = parse_scheme(json_get<std::string>(item, "scheme", where_));
       step.temperature = json_get<double>(item, "temperature", where_);
+      step.filter = filter;
       if (item.contains("num_tokens") && item["num_tokens"].is_number())
         step.tokens = item["num_tokens"].get<int64_t>();
       if (!steps_.empty() && steps_.back().target == step.target)
@@ -184,9 +184,9 @@ class Run {
     std::vector<std::vector<int64_t>> slots;
     for (size_t b = 0; b < canvases_.size(); ++b) {
       slots.emplace_back();
-      const auto& wanted = canvases_[b].at(steps_[0].target).wanted;
-      for (size_t i = 0; i < wanted.size(); ++i)
-        if (wanted[i]) slots.back().push_back(static_cast<int64_t>(i));
+      const auto& target = canvases_[b].at(steps_[0].target).target;
+      for (size_t i = 0; i < target.size(); ++i)
+        if (target[i]) slots.back().push_back(static_cast<int64_t>(i));
       if (steps_[0].scheme == Scheme::kRoar && inputs_.find(name_ + ".step0.slots")) slots.back() = given_slots(0, b);
     }
     for (size_t p = 0; p < passes.size(); ++p) {

@@ -19,7 +19,7 @@ TEST(Canvas, KnownDataIsSeenAndNotWritten) {
   patches.values = {1, 2, 3, 4, 5, 6};
   canvas.add_known("pixels", patches);
   EXPECT_EQ(canvas.at("pixels").known, Flags(3, true)) << "one flag a patch, not a number";
-  EXPECT_EQ(canvas.at("pixels").wanted, Flags(3, false));
+  EXPECT_EQ(canvas.at("pixels").target, Flags(3, false));
   EXPECT_EQ(canvas.find("depth"), nullptr);
   EXPECT_EQ(test::message_of([&] { canvas.at("depth"); }), "the canvas has no modality 'depth'");
   EXPECT_EQ(test::message_of([&] { canvas.add_grid("pixels", 4); }), "modality 'pixels' is on the canvas already");
@@ -41,9 +41,9 @@ TEST(Canvas, AGridIsWrittenWhereItIsNotKnown) {
   canvas.add_grid("whole", 3);
   canvas.add_grid("part", {7, 0, 5}, {true, false, true});
   EXPECT_EQ(canvas.at("whole").data.ids, Ids(3, 0));
-  EXPECT_EQ(canvas.at("whole").wanted, Flags(3, true));
+  EXPECT_EQ(canvas.at("whole").target, Flags(3, true));
   EXPECT_EQ(canvas.at("part").known, (Flags{true, false, true}));
-  EXPECT_EQ(canvas.at("part").wanted, (Flags{false, true, false}));
+  EXPECT_EQ(canvas.at("part").target, (Flags{false, true, false}));
   EXPECT_EQ(test::message_of([&] { canvas.add_grid("wrong", {1, 2}, {true}); }), "modality 'wrong': 2 ids, 1 flags");
 }
 
@@ -58,7 +58,7 @@ TEST(Canvas, AnEmptyTextRunsFromTheFirstSentinelToTheSecond) {
     EXPECT_EQ(entry.data.ids.back(), 6);
     for (size_t i = 0; i < n; ++i) {
       EXPECT_EQ(entry.known[i], i == 0);
-      EXPECT_EQ(entry.wanted[i], i > 0);
+      EXPECT_EQ(entry.target[i], i > 0);
     }
   }
   Canvas canvas;
@@ -73,7 +73,7 @@ TEST(Canvas, TheAnswerToHolesEndsWithTheSentinelAfterTheirLast) {
   EXPECT_EQ(entry.data.ids, (Ids{20, 5, 21, 6, 3, 5, 0, 0, 7}));
   for (size_t i = 0; i < 9; ++i) {
     EXPECT_EQ(entry.known[i], i < 5);
-    EXPECT_EQ(entry.wanted[i], i >= 5);
+    EXPECT_EQ(entry.target[i], i >= 5);
   }
   EXPECT_NE(test::message_of([&] { canvas.add_text_with_holes("a", {9}, 4, kSpecial); }).find("too many holes"),
             std::string::npos);

@@ -138,7 +138,7 @@ TEST_F(Generator, KnownTokensStayAndTheRestIsFilled) {
   for (const auto& result : done) {
     const auto& entry = *result.find("a");
     EXPECT_TRUE(std::all_of(entry.known.begin(), entry.known.end(), [](bool k) { return k; }));
-    EXPECT_TRUE(std::none_of(entry.wanted.begin(), entry.wanted.end(), [](bool w) { return w; }));
+    EXPECT_TRUE(std::none_of(entry.target.begin(), entry.target.end(), [](bool w) { return w; }));
   }
 }
 

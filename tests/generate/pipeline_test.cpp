@@ -6,10 +6,12 @@
 #include "fourm/core/json.h"
 #include "fourm/core/rng.h"
 #include "fourm/data/modality_file.h"
+#include "fourm/generate/input.h"
 #include "fourm/io/npy.h"
 #include "fourm/io/npz.h"
 #include "fourm/kernels/compute_config.h"
 #include "tests/support/captured_log.h"
+#include "tests/support/message_of.h"
 #include "tests/support/small_model.h"
 #include "tests/support/temporary_folder.h"
 
@@ -488,6 +490,105 @@ TEST_F(PipelineTest, EachCanvasHasItsOwnConditions) {
   pipeline_->add_input(stopped[1], "caption", "a chair");
   EXPECT_FALSE(pipeline_->run(stopped, plan, {.on_step = [](int64_t, int64_t, const auto&) { return false; }}));
   EXPECT_NE(stopped[1].find("caption"), nullptr);
+}
+
+// The canvas after adding the inputs, each as "MODALITY[...]=VALUE".
+class PipelineInputs : public PipelineTest {
+ protected:
+  static Canvas canvas_of(const std::vector<std::string>& texts) {
+    std::vector<Input> inputs;
+    for (const auto& text : texts) inputs.push_back(parse_input(text));
+    Canvas canvas;
+    pipeline_->add_inputs(canvas, inputs);
+    return canvas;
+  }
+  static std::string failure_of(const std::vector<std::string>& texts) {
+    return test::message_of([&] { canvas_of(texts); });
+  }
+  static std::vector<Canvas> generated(std::vector<Canvas> canvases, const std::vector<std::string>& outputs,
+                                       uint64_t seed = 1) {
+    const Plan plan = pipeline_->default_plan(canvases[0], outputs);
+    pipeline_->run(canvases, plan, {.seed = seed});
+    return canvases;
+  }
+};
+
+TEST_F(PipelineInputs, ShortNamesMeanTheOneThatFits) {
+  EXPECT_EQ(pipeline_->input_name("rgb"), "rgb@32");
+  EXPECT_EQ(pipeline_->input_name("tok_rgb"), "tok_rgb@32");
+  EXPECT_EQ(pipeline_->output_name("rgb"), "tok_rgb@32");
+  EXPECT_EQ(pipeline_->output_name("rgb@32"), "tok_rgb@32");
+  EXPECT_EQ(pipeline_->input_name("caption"), "caption");
+  EXPECT_NE(test::message_of([] { pipeline_->input_name("captoin"); }).find("did you mean 'caption'?"),
+            std::string::npos);
+  EXPECT_NE(test::message_of([] { pipeline_->output_name("vectors"); }).find("does not generate 'vectors'"),
+            std::string::npos);
+}
+
+TEST_F(PipelineInputs, KeptTokensStayAndTheRestIsGenerated) {
+  const auto whole = tokens("tok_rgb@32", file("a.png"));
+  const auto first = generated({canvas_of({"tok_rgb[keep=left]=" + file("a.png")})}, {"tok_rgb@32"})[0];
+  const auto again = generated({canvas_of({"tok_rgb[keep=left]=" + file("a.png")})}, {"tok_rgb@32"})[0];
+  const auto other = generated({canvas_of({"tok_rgb[keep=left]=" + file("a.png")})}, {"tok_rgb@32"}, 2)[0];
+  const auto ids = pipeline_->tokens(first, "tok_rgb@32");
+  ASSERT_EQ(ids.size(), 16u);
+  for (const size_t i : {0, 1, 4, 5, 8, 9, 12, 13}) EXPECT_EQ(ids[i], whole[i]) << i;
+  EXPECT_NE(ids, whole);
+  EXPECT_EQ(pipeline_->tokens(again, "tok_rgb@32"), ids);
+  EXPECT_NE(pipeline_->tokens(other, "tok_rgb@32"), ids);
+
+  std::vector<int64_t> part = whole;
+  for (size_t i = 0; i < 16; ++i)
+    if (i % 4 >= 2) part[i] = -1;
+  write_npy(root_ / "part.npy", npy_from_integers(part, {16}));
+  const auto from_file = generated({canvas_of({"tok_rgb=" + file("part.npy")})}, {"tok_rgb@32"})[0];
+  EXPECT_EQ(pipeline_->tokens(from_file, "tok_rgb@32"), ids) << "-1 is an unknown token";
+}
+
+TEST_F(PipelineInputs, APartOfAnInputIsAConditionOfOtherTargets) {
+  const Canvas canvas = canvas_of({"tok_rgb[keep=every:4]=" + file("a.png"), "rgb[keep=top]=" + file("a.png")});
+  EXPECT_EQ(std::count(canvas.find("tok_rgb@32")->known.begin(), canvas.find("tok_rgb@32")->known.end(), true), 4);
+  EXPECT_EQ(std::count(canvas.find("rgb@32")->known.begin(), canvas.find("rgb@32")->known.end(), true), 8);
+  EXPECT_EQ(pipeline_->features(canvas).modalities.size(), 12u) << "the encoder sees the kept ones only";
+  EXPECT_FALSE(pipeline_->text(generated({canvas}, {"caption"})[0], "caption").empty());
+}
+
+TEST_F(PipelineInputs, WeightedInputsHaveNamesOfTheirOwn) {
+  const std::vector<std::string> captions{"caption[weight=2]=a chair", "caption[weight=-1]=a table"};
+  const Canvas canvas = canvas_of(captions);
+  ASSERT_EQ(canvas.entries.size(), 2u);
+  EXPECT_EQ(canvas.entries[0].name, "caption#1");
+  EXPECT_EQ(canvas.entries[1].name, "caption#2");
+  const auto ids = [&](const Canvas& from) {
+    return pipeline_->tokens(generated({from}, {"tok_rgb@32"})[0], "tok_rgb@32");
+  };
+  EXPECT_NE(ids(canvas), ids(canvas_of({captions[0]}))) << "the second caption counts";
+  // Weight 0 is no condition: the scores are those of the base.
+  EXPECT_EQ(ids(canvas_of({"caption[weight=0]=a chair"})), ids(canvas_of({"caption[weight=0]=a table"})));
+}
+
+TEST_F(PipelineInputs, KeptTokensMayHaveAWeight) {
+  const auto whole = tokens("tok_rgb@32", file("a.png"));
+  const Canvas result = generated({canvas_of({"tok_rgb[keep=top,weight=3]=" + file("a.png"), "caption=a chair"})},
+                                  {"tok_rgb@32", "caption"})[0];
+  const auto ids = pipeline_->tokens(result, "tok_rgb@32");
+  for (size_t i = 0; i < 8; ++i) EXPECT_EQ(ids[i], whole[i]) << i;
+  for (const bool known : result.find("tok_rgb@32")->known) EXPECT_TRUE(known);
+}
+
+TEST_F(PipelineInputs, MistakesAreNamed) {
+  const std::string image = file("a.png");
+  EXPECT_EQ(failure_of({"caption=a chair", "caption=a table"}),
+            "modality 'caption' is given twice; give each a weight, as in 'caption[weight=2]=...'");
+  EXPECT_NE(failure_of({"caption[keep=left]=a chair"}).find("keep is for grids"), std::string::npos);
+  EXPECT_NE(failure_of({"tok_rgb[keep=middle]=" + image}).find("expected all, left"), std::string::npos);
+  write_file(root_ / "mask.png", encode_png(Image(8, 8, 3, 255)));
+  EXPECT_NE(failure_of({"rgb[keep=" + file("mask.png") + "]=" + image}).find("mask is 8 x 8 pixels, and "),
+            std::string::npos);
+  EXPECT_NE(failure_of({"rbg=" + image}).find("did you mean 'rgb'?"), std::string::npos);
+  Canvas whole = canvas_of({"tok_rgb=" + image});
+  EXPECT_NE(test::message_of([&] { pipeline_->add_target(whole, "tok_rgb@32"); }).find("nothing of it is left"),
+            std::string::npos);
 }
 
 }  // namespace

@@ -42,7 +42,7 @@ TEST(Plan, StepsOfAGridWriteAllItsTokensOnce) {
     }
 }
 
-TEST(Plan, FinishedGridsBecomeConditionsOfLaterTargets) {
+TEST(Plan, FinishedTargetsBecomeConditionsOfLaterTargets) {
   using Names = std::vector<std::string>;
   for (const bool grow : {true, false}) {
     Plan plan;
@@ -55,7 +55,10 @@ TEST(Plan, FinishedGridsBecomeConditionsOfLaterTargets) {
     EXPECT_EQ(steps[0].guidance.conditions, (Names{"rgb@224"}));
     const Names later = grow ? Names{"rgb@224", "tok_depth@224"} : Names{"rgb@224"};
     EXPECT_EQ(steps[1].guidance.conditions, later);
-    EXPECT_EQ(steps[2].guidance.conditions, later) << "a text is no condition";
+    plan.grow_texts = false;
+    EXPECT_EQ(expand(plan, official)[2].guidance.conditions, later) << "as in the original";
+    const Names all = grow ? Names{"rgb@224", "tok_depth@224", "caption"} : later;
+    EXPECT_EQ(steps[2].guidance.conditions, all) << "as in the paper";
   }
 }
 
@@ -87,14 +90,74 @@ TEST(Plan, WhatCannotBeGeneratedIsNamed) {
             "modality 'tok_depth@224' is a grid: its scheme is maskgit or roar");
 }
 
-TEST(Plan, DefaultTargetsExpand) {
-  for (const char* name : {"caption", "tok_depth@224"})
-    for (const bool from_pixels : {true, false}) {
-      Plan plan;
-      plan.targets = {default_target(official(name), from_pixels)};
-      EXPECT_EQ(plan.targets[0].modality, name);
-      EXPECT_EQ(expand(plan, official).size(), std::string(name) == "caption" || from_pixels ? 1u : 8u);
-    }
+TEST(Plan, TargetsMayAlternate) {
+  Plan plan;
+  plan.conditions = {"caption"};
+  plan.targets = {target("tok_rgb@224", 2), target("tok_depth@224"), target("tok_rgb@224", 3)};
+  plan.targets[0].tokens = 40;
+  for (Target& t : plan.targets) t.scheme = "roar", t.guidance = 2;
+  const auto steps = expand(plan, official);
+  ASSERT_EQ(steps.size(), 6u);
+  int64_t written = 0;
+  for (const size_t i : {0, 1, 3, 4, 5}) {
+    EXPECT_EQ(steps[i].tokens_before, written) << i;
+    EXPECT_EQ(steps[i].tokens_total, 196);
+    written += steps[i].tokens;
+  }
+  EXPECT_EQ(written, 196);
+  EXPECT_EQ(steps[0].tokens + steps[1].tokens, 40);
+  // The part of the image is a condition of the depth map, and no condition of its own rest.
+  EXPECT_EQ(steps[2].guidance.conditions, (std::vector<std::string>{"caption", "tok_rgb@224"}));
+  EXPECT_EQ(steps[3].guidance.conditions, (std::vector<std::string>{"caption", "tok_depth@224"}));
+
+  plan.targets[2].tokens = 100;
+  EXPECT_EQ(test::message_of([&] { expand(plan, official); }),
+            "modality 'tok_rgb@224': the plan generates 140 of 196 tokens; leave 'tokens' out of its last entry, which "
+            "then generates the rest");
+  plan.targets[2].tokens = 157;
+  EXPECT_NE(test::message_of([&] { expand(plan, official); }).find("156 of 196 tokens are left"), std::string::npos);
+  plan.targets[0].tokens = plan.targets[2].tokens = 0;
+  EXPECT_NE(test::message_of([&] { expand(plan, official); }).find("names it again"), std::string::npos);
+  plan.targets = {target("caption"), target("caption")};
+  EXPECT_NE(test::message_of([&] { expand(plan, official); }).find("names it twice"), std::string::npos);
+}
+
+TEST(Plan, WeightsOfConditionsMakeGuidanceWeighted) {
+  Plan plan;
+  plan.conditions = {"caption#1", "caption#2", "det"};
+  plan.targets = {target("tok_depth@224"), target("tok_rgb@224")};
+  plan.targets[0].guidance = 3;
+  const auto steps = expand(plan, official, {{"caption#1", 2.0}, {"caption#2", -1.5}});
+  ASSERT_EQ(steps.size(), 2u);
+  const auto& terms = steps[0].guidance.terms;
+  ASSERT_EQ(terms.size(), 3u);
+  EXPECT_EQ(terms[0].weight, 2);
+  EXPECT_EQ(terms[1].weight, -1.5);
+  EXPECT_EQ(terms[1].conditions, (std::vector<std::string>{"caption#2"}));
+  EXPECT_EQ(terms[2].weight, 3) << "without a weight: the target's scale";
+  EXPECT_EQ(steps[1].guidance.terms.size(), 4u) << "the finished depth map is a condition";
+  plan.targets[0].guidance = 1;
+  plan.targets[0].weights = {1, 1, 1};
+  EXPECT_NE(test::message_of([&] { expand(plan, official, {{"det", 2.0}}); }).find("an input has a weight too"),
+            std::string::npos);
+}
+
+TEST(Plan, ATargetMayHaveFiltersOfItsOwn) {
+  Plan plan;
+  plan.top_k = 5;
+  plan.top_p = 0.8;
+  plan.targets = {target("tok_depth@224"), target("tok_rgb@224"), target("caption")};
+  plan.targets[1].top_k_share = 0.5;
+  plan.targets[2].top_p = 0.0;
+  const auto steps = expand(plan, official);
+  EXPECT_EQ(steps[0].filter.top_k, 5);
+  EXPECT_EQ(steps[0].filter.top_p, 0.8);
+  EXPECT_EQ(steps[1].filter.top_k, 0) << "a share instead of a number";
+  EXPECT_EQ(steps[1].filter.top_k_share, 0.5);
+  EXPECT_EQ(steps[2].filter.top_p, 0);
+  plan.targets[2].top_p = -1;
+  EXPECT_EQ(test::message_of([&] { expand(plan, official); }),
+            "modality 'caption': top_p is -1, expected a finite number from 0 on");
 }
 
 TEST(Plan, FilesAreReadStrictly) {
@@ -103,7 +166,7 @@ TEST(Plan, FilesAreReadStrictly) {
   write_file(file, "top_p: 0.8\ntargets: [{modality: caption, temperature: 0.5}]\n");
   const Plan plan = read_plan(file);
   EXPECT_EQ(plan.targets.at(0).temperature, 0.5);
-  EXPECT_EQ(plan.filter().top_p, 0.8);
+  EXPECT_EQ(plan.filter(plan.targets[0]).top_p, 0.8);
   write_file(file, "targets: []\n");
   EXPECT_EQ(test::message_of([&] { read_plan(file); }), file.string() + ": the plan has no targets");
   write_file(file, "targets: [{modality: caption, temprature: 1}]\n");

@@ -116,7 +116,6 @@ Result run(const FourM& model, const Plan& plan, std::vector<Canvas> canvases, c
            std::shared_ptr<const DraftModel> draft = nullptr) {
   Result result;
   GenerateOptions options;
-  options.filter = plan.filter();
   options.sequence_ids = ids;
   options.draft = std::move(draft);
   options.on_scores = [&](int64_t, const std::vector<Tensor>&, const Tensor& guided) {

@@ -1,0 +1,97 @@
+#include "fourm/generate/defaults.h"
+
+#include <algorithm>
+
+#include "fourm/core/strings.h"
+#include "fourm/modality/modality_name.h"
+
+namespace fourm {
+namespace {
+
+// Settings of the original's demo (fourm/demo_4M_sampler.py) and of its super-resolution
+// (cfgs/default/generation/.../*.yaml).
+constexpr const char* kPreset = R"(
+top_p: 0.8
+rules:
+  - {targets: [caption, det], scheme: autoregressive, temperature: 0.3}
+  - {targets: [metadata, human_poses, color_palette], scheme: autoregressive, temperature: 0.1}
+  - {targets: [sam_instance], scheme: autoregressive, temperature: 0.01}
+  - {targets: ["*@448"], scheme: maskgit, steps: 8, schedule: cosine, temperature: 1, guidance: 2}
+  - {targets: ["tok_*"], inputs: [rgb], scheme: roar, steps: 1, temperature: 0.01, guidance: 2}
+  - {targets: ["tok_dinov2*", "tok_imagebind*"], scheme: roar, steps: 8, temperature: 0.01, guidance: 2}
+  - {targets: [tok_clip], scheme: roar, steps: 50, temperature: 5, temperature_schedule: onex:0.5:0.5, guidance: 3}
+  - {targets: [tok_rgb], scheme: roar, steps: 25, temperature: 3, temperature_schedule: onex:0.5:0.5, guidance: 2}
+  - {targets: ["tok_*"], scheme: roar, steps: 8, temperature: 3, temperature_schedule: onex:0.5:0.5, guidance: 2}
+)";
+
+bool matches(std::string_view pattern, std::string_view name) {
+  if (pattern.empty()) return name.empty();
+  if (pattern[0] == '*') return matches(pattern.substr(1), name) || (!name.empty() && matches(pattern, name.substr(1)));
+  return !name.empty() && pattern[0] == name[0] && matches(pattern.substr(1), name.substr(1));
+}
+
+bool matches_any(const std::vector<std::string>& patterns, const std::string& modality) {
+  return std::any_of(patterns.begin(), patterns.end(),
+                     [&](const auto& pattern) { return matches_modality(pattern, modality); });
+}
+
+}  // namespace
+
+bool matches_modality(const std::string& pattern, const std::string& modality) {
+  return matches(pattern, modality) || matches(pattern, name_without_size(modality));
+}
+
+GenerationDefaults GenerationDefaults::preset(bool is_official) {
+  GenerationDefaults defaults;
+  read_config(parse_yaml(kPreset, "the preset"), defaults, "the preset");
+  defaults.grow_texts = !is_official;
+  return defaults;
+}
+
+GenerationDefaults GenerationDefaults::read(const fs::path& yaml) {
+  GenerationDefaults defaults;
+  load_config(yaml, {}, defaults);
+  for (size_t i = 0; i < defaults.rules.size(); ++i)
+    check(!defaults.rules[i].targets.empty(), yaml.string(), ": rules[", i, "] has no 'targets'");
+  return defaults;
+}
+
+Plan GenerationDefaults::plan(const std::vector<std::string>& targets, const std::vector<std::string>& inputs,
+                              const std::vector<std::string>& outputs) const {
+  Plan plan;
+  plan.grow_conditions = grow_conditions;
+  plan.grow_texts = grow_texts;
+  plan.top_k = top_k;
+  plan.top_p = top_p;
+  const auto rule_of = [&](const std::string& modality) -> const GenerationRule* {
+    for (const auto& rule : rules)
+      if (matches_any(rule.targets, modality) &&
+          (rule.inputs.empty() || std::any_of(inputs.begin(), inputs.end(), [&](const auto& input) {
+             return matches_any(rule.inputs, input);
+           })))
+        return &rule;
+    return nullptr;
+  };
+  const auto add = [&](const std::string& modality) {
+    Target target;
+    if (const auto* rule = rule_of(modality)) target = rule->settings;
+    target.modality = modality;
+    plan.targets.push_back(std::move(target));
+  };
+  const auto is_planned = [&](const std::string& modality) {
+    return std::any_of(plan.targets.begin(), plan.targets.end(),
+                       [&](const Target& target) { return target.modality == modality; });
+  };
+  for (const auto& name : targets) {
+    if (const auto* rule = rule_of(name))
+      for (const auto& pattern : rule->via)
+        for (const auto& output : outputs)
+          if (matches_modality(pattern, output) && !contains(inputs, output) && !contains(targets, output) &&
+              !is_planned(output))
+            add(output);
+    add(name);
+  }
+  return plan;
+}
+
+}  // namespace fourm

@@ -1,0 +1,82 @@
+#include "fourm/generate/defaults.h"
+
+#include <gtest/gtest.h>
+
+#include "tests/support/message_of.h"
+#include "tests/support/temporary_folder.h"
+
+namespace fourm {
+namespace {
+
+using Names = std::vector<std::string>;
+
+TEST(GenerationDefaults, NamesMatchWithOrWithoutSize) {
+  for (const char* pattern : {"tok_depth", "tok_depth@224", "tok_*", "*", "tok_*@224", "*depth*"})
+    EXPECT_TRUE(matches_modality(pattern, "tok_depth@224")) << pattern;
+  for (const char* pattern : {"depth", "tok_depth@448", "", "tok_", "*@448", "tok_depth@22"})
+    EXPECT_FALSE(matches_modality(pattern, "tok_depth@224")) << pattern;
+}
+
+TEST(GenerationDefaults, ThePresetHasTheSettingsOfTheAuthors) {
+  const auto target = [](const char* name, const Names& inputs) {
+    return GenerationDefaults::preset(true).plan({name}, inputs, {}).targets.at(0);
+  };
+  const Target pixels = target("tok_depth@224", {"caption", "rgb@224"});
+  EXPECT_EQ(pixels.scheme, "roar");
+  EXPECT_EQ(pixels.steps, 1);
+  EXPECT_EQ(pixels.temperature, 0.01);
+  EXPECT_EQ(pixels.guidance, 2);
+  EXPECT_EQ(target("tok_clip@224", {"caption"}).steps, 50);
+  EXPECT_EQ(target("tok_clip@224", {"caption"}).temperature_schedule, "onex:0.5:0.5");
+  EXPECT_EQ(target("tok_rgb@224", {"caption"}).steps, 25);
+  EXPECT_EQ(target("tok_normal@224", {"caption"}).steps, 8);
+  EXPECT_EQ(target("tok_dinov2@224", {"caption"}).temperature, 0.01);
+  EXPECT_EQ(target("tok_rgb@448", {"tok_rgb@224"}).scheme, "maskgit");
+  EXPECT_EQ(target("caption", {"rgb@224"}).temperature, 0.3);
+  EXPECT_EQ(target("caption", {"rgb@224"}).guidance, 1);
+  EXPECT_EQ(target("sam_instance", {}).temperature, 0.01);
+  const Plan plan = GenerationDefaults::preset(true).plan({"caption"}, {}, {});
+  EXPECT_EQ(plan.top_p, 0.8);
+  EXPECT_TRUE(plan.grow_conditions && !plan.grow_texts);
+  EXPECT_TRUE(GenerationDefaults::preset(false).plan({"caption"}, {}, {}).grow_texts);
+}
+
+TEST(GenerationDefaults, EveryOfficialTargetHasARule) {
+  const ModalityTable table = ModalityTable::official();
+  for (const auto& name : table.names())
+    for (const Names& inputs : {Names{}, Names{"rgb@224"}}) {
+      if (table.at(name).kind != ModalityKind::kTokens && table.at(name).kind != ModalityKind::kSequence) continue;
+      const Plan plan = GenerationDefaults::preset(true).plan({name}, inputs, {});
+      EXPECT_FALSE(plan.targets.at(0).scheme.empty()) << name;
+      EXPECT_FALSE(expand(plan, [&](const std::string& n) { return table.at(n); }).empty());
+    }
+}
+
+TEST(GenerationDefaults, AFileMaySendATargetThroughOthers) {
+  const test::TemporaryFolder folder;
+  const fs::path file = folder / "generation.yaml";
+  write_file(file,
+             "rules:\n"
+             "  - {targets: [tok_rgb], inputs: [caption], via: [tok_semseg, tok_clip], steps: 12}\n"
+             "  - {targets: [\"*\"], steps: 3}\n");
+  const GenerationDefaults defaults = GenerationDefaults::read(file);
+  const auto names = [&](const Names& targets, const Names& inputs) {
+    Names found;
+    for (const Target& t : defaults.plan(targets, inputs, {"caption", "tok_clip@128", "tok_rgb@128", "tok_semseg@128"}).targets)
+      found.push_back(t.modality);
+    return found;
+  };
+  EXPECT_EQ(names({"tok_rgb@128"}, {"caption"}), (Names{"tok_semseg@128", "tok_clip@128", "tok_rgb@128"}));
+  EXPECT_EQ(names({"tok_rgb@128"}, {"caption", "tok_semseg@128"}), (Names{"tok_clip@128", "tok_rgb@128"}));
+  EXPECT_EQ(names({"tok_rgb@128", "tok_clip@128"}, {"caption"}),
+            (Names{"tok_semseg@128", "tok_rgb@128", "tok_clip@128"}))
+      << "the order of the user stays";
+  EXPECT_EQ(names({"tok_rgb@128"}, {"det"}), Names{"tok_rgb@128"});
+  write_file(file, "rules: [{steps: 3}]\n");
+  EXPECT_EQ(test::message_of([&] { GenerationDefaults::read(file); }), file.string() + ": rules[0] has no 'targets'");
+  write_file(file, "rules: [{targets: [a], stesp: 3}]\n");
+  EXPECT_NE(test::message_of([&] { GenerationDefaults::read(file); }).find("did you mean 'steps'?"), std::string::npos);
+}
+
+}  // namespace
+}  // namespace fourm
