@@ -10,7 +10,7 @@
 #include "fourm/data/check.h"
 #include "fourm/demo/demo.h"
 #include "fourm/eval/evaluate.h"
-#include "fourm/generate/plan.h"
+#include "fourm/generate/defaults.h"
 #include "fourm/modality/modality.h"
 #include "fourm/rooms/dataset.h"
 #include "fourm/text/wordpiece_trainer.h"
@@ -62,6 +62,9 @@ std::string config_reference() {
       "## Image-text models\n\n`fourm clip train RECIPE.yaml` ([training.md](training.md)).\n\n",
       table(describe_fields(ClipRecipe())),
       "## Plans\n\n`fourm generate --plan FILE` ([generation.md](generation.md)).\n\n", table(describe_fields(Plan())),
+      "## Default settings of targets\n\n`generation.yaml` in a model folder "
+      "([generation.md](generation.md#defaults)).\n\n",
+      table(describe_fields(GenerationDefaults())),
       "## Modalities\n\nThe keys of a modality in `modalities.yaml` ([modalities.md](modalities.md)).\n\n",
       table(describe_modality_keys()),
       "## Options of commands\n\n`fourm VERB --help` lists these options and the files that a command reads and "

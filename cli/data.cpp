@@ -13,7 +13,7 @@
 #include "fourm/data/convert.h"
 #include "fourm/data/fault_list.h"
 #include "fourm/data/stats.h"
-#include "fourm/eval/gallery.h"
+#include "fourm/draw/gallery.h"
 #include "fourm/train/pretraining.h"
 
 namespace fourm {

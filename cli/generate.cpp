@@ -1,44 +1,59 @@
+// fourm generate: any modalities from any others, for one sample or many.
 #include <algorithm>
 #include <cmath>
+#include <cstdio>
 #include <iostream>
 #include <optional>
 
 #include "cli/bundled.h"
 #include "cli/config_options.h"
+#include "cli/stop_signals.h"
 #include "cli/text_tokenizer.h"
 #include "cli/usage.h"
 #include "cli/verbs.h"
+#include "cli/worker.h"
 #include "fourm/core/json.h"
 #include "fourm/core/log.h"
 #include "fourm/core/strings.h"
-#include "fourm/generate/pipeline.h"
+#include "fourm/generate/batch.h"
+#include "fourm/generate/result_files.h"
 #include "fourm/io/npy.h"
 
 namespace fourm {
 namespace {
 
 struct Options {
-  std::string model, tokenizers, text_tokenizer, modalities, plan, depth_unit, out = "out/generate";
-  std::vector<std::string> in, outputs;
+  std::string model, tokenizers, text_tokenizer, modalities, plan, depth_unit, data, from, worker = "0/1",
+                                                                                           out = "out/generate";
+  std::vector<std::string> in, keep, inputs, outputs;
   uint64_t seed = 0;
-  int64_t count = 1, steps = 0;
+  int64_t count = 1, steps = 0, batch = 16;
   double temperature = -1, guidance = NAN, top_p = -1;
   int64_t top_k = -1;
-  bool greedy = false, json = false, features = false;
+  bool greedy = false, json = false, features = false, print_plan = false, overwrite = false, paste_kept = false;
   ComputeConfig engine;
   DecodeOptions decoding;
 };
 
-Plan make_plan(const Options& o, const Pipeline& pipeline, const Canvas& canvas) {
+std::vector<std::string> names_in(const std::vector<std::string>& lists) {
   std::vector<std::string> names;
-  for (const auto& list : o.outputs)
-    for (const auto& name : split(list, ',')) names.push_back(name);
+  for (const auto& list : lists)
+    for (const auto& name : split(list, ',')) names.push_back(trim(name));
+  return names;
+}
+
+Plan make_plan(const Options& o, const Pipeline& pipeline, const std::vector<Input>& inputs) {
   Plan plan;
   if (!o.plan.empty()) {
     plan = read_plan(o.plan);
+    for (auto& target : plan.targets) target.modality = pipeline.output_name(target.modality);
   } else {
+    std::vector<std::string> names;
+    for (const auto& name : names_in(o.outputs)) names.push_back(pipeline.output_name(name));
     if (names.empty()) throw UsageError("say what to generate: --out-modality NAME,... or --plan FILE");
-    plan = pipeline.default_plan(canvas, names);
+    std::vector<std::string> given;
+    for (const Input& input : inputs) given.push_back(pipeline.input_name(input.modality));
+    plan = pipeline.default_plan(given, names);
   }
   bool has_grids = false;
   for (auto& target : plan.targets) {
@@ -47,6 +62,8 @@ Plan make_plan(const Options& o, const Pipeline& pipeline, const Canvas& canvas)
     has_grids |= is_grid;
     if (o.temperature >= 0) target.temperature = o.temperature;
     if (!std::isnan(o.guidance)) target.guidance = o.guidance, target.weights.clear();
+    if (o.top_p >= 0) target.top_p.reset();
+    if (o.top_k >= 0) target.top_k.reset(), target.top_k_share.reset();
   }
   check(o.steps == 0 || has_grids, "--steps is for grid targets, and all targets are sequences; leave it out");
   if (o.top_p >= 0) plan.top_p = o.top_p;
@@ -54,25 +71,44 @@ Plan make_plan(const Options& o, const Pipeline& pipeline, const Canvas& canvas)
   return plan;
 }
 
-// Texts come after the images, whose size boxes need; the canvas holds all of them in the order of the command line.
-void give_inputs(const Options& o, const Pipeline& pipeline, Canvas& canvas) {
-  const DepthUnits units(o.depth_unit);
-  std::vector<std::string> order;
-  for (const auto& item : o.in) {
-    const size_t equals = item.find('=');
-    if (equals == std::string::npos)
-      throw UsageError("--in takes MODALITY=FILE or MODALITY=TEXT, got " + printable(item));
-    order.push_back(item.substr(0, equals));
-  }
-  const auto readable = pipeline.inputs();
-  for (const bool texts : {false, true})
-    for (size_t i = 0; i < order.size(); ++i) {
-      const bool is_text = contains(readable, order[i]) && pipeline.modality(order[i]).kind == ModalityKind::kSequence;
-      if (is_text == texts) pipeline.add_input(canvas, order[i], o.in[i].substr(order[i].size() + 1), units);
+// The inputs of --in, with what --keep says of them.
+std::vector<Input> read_inputs(const Options& o, const Pipeline& pipeline) {
+  std::vector<Input> inputs;
+  for (const auto& text : o.in) {
+    try {
+      inputs.push_back(parse_input(text));
+    } catch (const Error& error) {
+      throw UsageError(std::string("--in: ") + error.what());
     }
-  const auto place = [&](const Canvas::Entry& entry) { return std::find(order.begin(), order.end(), entry.modality); };
-  std::sort(canvas.entries.begin(), canvas.entries.end(),
-            [&](const auto& a, const auto& b) { return place(a) < place(b); });
+    pipeline.input_name(inputs.back().modality);  // an unknown one is an Error
+  }
+  for (const auto& text : o.keep) {
+    const size_t equals = text.find('=');
+    if (equals == std::string::npos)
+      throw UsageError("--keep takes MODALITY=REGION, such as rgb=left or rgb=mask.png, got " + printable(text));
+    const std::string name = pipeline.input_name(text.substr(0, equals));
+    Input* kept = nullptr;
+    for (Input& input : inputs) {
+      if (pipeline.input_name(input.modality) != name) continue;
+      check(!kept, "--keep ", printable(text), ": '", name,
+            "' is given several times; write the region into --in, as in '", name, "[keep=left]=...'");
+      kept = &input;
+    }
+    check(kept, "--keep ", printable(text), ": '", name, "' is not given with --in");
+    check(kept->keep.empty(), "--keep ", printable(text), ": '", name, "' has a region in --in already");
+    kept->keep = text.substr(equals + 1);
+  }
+  return inputs;
+}
+
+SampleList samples_of(const Options& o, const Pipeline& pipeline) {
+  const std::vector<Input> inputs = read_inputs(o, pipeline);
+  if (o.data.empty()) {
+    if (!o.inputs.empty()) throw UsageError("--inputs names the modalities of a data set: give --data");
+    return SampleList::of_inputs(pipeline, inputs);
+  }
+  if (o.inputs.empty()) throw UsageError("--data: name the inputs of the model, such as --inputs rgb,caption");
+  return SampleList::of_data(pipeline, o.data, names_in(o.inputs), inputs);
 }
 
 // OUT/features.npy [N, D], and which rows are whose.
@@ -88,94 +124,116 @@ void write_features(const Options& o, const Pipeline& pipeline, const Canvas& ca
     std::cout << "features: " << counted(rows, "row") << " of " << features.width << " (" << file.string() << ")\n";
 }
 
-// What is written for one target of one sample.
-struct Result {
-  std::string stem;
-  std::vector<fs::path> files;
-  std::string failure;  // of the decoder
-};
-
-// A decoder that fails is a warning: the tokens are written, and other results follow.
-void decode(const Options& o, const Pipeline& pipeline, const Canvas& canvas, const std::string& modality,
-            size_t sample, Result& result) {
-  const TextChunks recipe{{"fourm", concat("seed=", o.seed, " sample=", sample, " in=", join(o.in, " "))}};
-  try {
-    for (const auto& file : pipeline.write_decoded(canvas, modality, o.out, result.stem, recipe, o.decoding))
-      result.files.push_back(file);
-  } catch (const std::exception& error) {
-    result.failure = split(error.what(), '\n')[0];
-    warn(result.stem, " could not be decoded: ", result.failure);
+// The results by variation: {MODALITY: {"files", "text", "failure"}}, of one of many samples with its "name".
+Json results_json(const Options& o, const BatchReport& report) {
+  Json list = Json::array();
+  for (const Json& sample : report.results) {
+    const std::string name = sample.value("name", "");
+    if (!sample.contains("results")) list.push_back({{"name", name}, {"failure", sample["failure"]}});
+    for (const Json& variation : sample.value("results", Json::array())) {
+      list.push_back(Json::object());
+      if (!name.empty()) list.back()["name"] = name;
+      for (const auto& [modality, result] : variation.items()) {
+        list.back()[modality] = result;
+        for (Json& file : list.back()[modality]["files"]) file = (fs::path(o.out) / file.get<std::string>()).string();
+      }
+    }
   }
+  return list;
 }
 
-// The result in the report; without --json it is also printed.
-Json describe(const Options& o, const Pipeline& pipeline, const Canvas& canvas, const std::string& modality,
-              const Result& result) {
-  Json sample{{"files", Json::array()}};
-  bool has_text = false;
-  for (const auto& file : result.files) {
-    sample["files"].push_back(file.string());
-    has_text |= file.extension() == ".txt";
+// A line a result; of many samples their number.
+void print(const Options& o, const BatchReport& report, double ready, double seconds) {
+  if (o.json) {
+    const Json samples = results_json(o, report);
+    std::cout << json_text({{"seed", o.seed}, {"ready_s", ready}, {"seconds", seconds}, {"samples", samples}}) << "\n";
+    return;
   }
-  if (has_text) sample["text"] = pipeline.text(canvas, modality);
-  if (!result.failure.empty()) sample["failure"] = result.failure;
-  if (!o.json) {
-    std::cout << modality << ": ";
-    if (has_text) std::cout << sample["text"].get<std::string>() << "  ";
-    std::cout << "(" << result.files.back().string() << ")\n";
+  if (report.results.size() != 1 || !report.results[0].contains("results")) {
+    std::cout << counted(report.samples, "sample") << " in " << o.out;
+    if (report.kept > 0) std::cout << ", " << report.kept << " of them from an earlier run";
+    std::cout << "\n";
+    return;
   }
-  return sample;
+  for (const Json& variation : report.results[0]["results"])
+    for (const auto& [modality, result] : variation.items()) {
+      std::cout << modality << ": ";
+      if (result.contains("text")) std::cout << result["text"].get<std::string>() << "  ";
+      std::vector<std::string> files;
+      for (const Json& file : result["files"])
+        if (file != modality + ".npy" || result["files"].size() == 1)
+          files.push_back((fs::path(o.out) / file.get<std::string>()).string());
+      std::cout << "(" << join(files, ", ") << ")\n";
+    }
+  if (report.kept > 0) note("the results were there already, from the same settings and inputs");
+}
+
+// The sample of a file that was generated before, again.
+void repeat(Options o) {
+  if (!o.in.empty() || !o.outputs.empty() || !o.plan.empty() || !o.data.empty())
+    throw UsageError(
+        "--from repeats what a file was generated from: --in, --data, --out-modality and --plan do not apply");
+  const GenerationRecord record = GenerationRecord::read(o.from);
+  const GenerationSettings& settings = record.settings;
+  const Stopwatch watch;
+  const std::string model = o.model.empty() ? find_model(settings.model).string() : o.model;
+  o.engine.precision = settings.precision;
+  const Pipeline pipeline =
+      Pipeline::open({model, o.tokenizers, text_tokenizer_for(model, o.text_tokenizer), o.modalities}, o.engine);
+  const double ready = watch.seconds();
+  const BatchReport report = generate_batches(pipeline, SampleList::of_record(record), settings,
+                                              {.out = o.out, .overwrite = o.overwrite, .stop = {}, .on_result = {}});
+  print(o, report, ready, watch.seconds());
 }
 
 void run(const Options& o) {
+  if (!o.from.empty()) return repeat(o);
+  if (o.model.empty()) throw UsageError("--model is required");
   if (o.features && o.in.empty()) throw UsageError("--features are those of an input: give --in");
-  if (o.in.empty() && o.plan.empty() && o.outputs.empty())
+  if (o.in.empty() && o.data.empty() && o.plan.empty() && o.outputs.empty())
     throw UsageError("nothing to do: give --in and --out-modality");
-  check_writable_folder(o.out);
+  const auto [worker, workers] = parse_worker(o.worker);
+  if (!o.print_plan) check_writable_folder(o.out);
   const Stopwatch watch;
   const Pipeline pipeline =
       Pipeline::open({o.model, o.tokenizers, text_tokenizer_for(o.model, o.text_tokenizer), o.modalities}, o.engine);
   const double ready = watch.seconds();
-  Canvas canvas;
-  give_inputs(o, pipeline, canvas);
+  const SampleList samples = samples_of(o, pipeline);
+  const DepthUnits units(o.depth_unit);
   if (o.features) {
-    write_features(o, pipeline, canvas);
+    check(samples.is_single(), "--features are those of one sample: give a file or a text with --in");
+    write_features(o, pipeline, samples.canvas(pipeline, 0, units));
     if (o.outputs.empty() && o.plan.empty()) return;
   }
-  const Plan plan = make_plan(o, pipeline, canvas);
-  std::vector<Canvas> canvases(static_cast<size_t>(o.count), canvas);
-  for (size_t i = 0; i < canvases.size(); ++i) canvases[i].key = i;
-  {
-    std::optional<Progress> progress;
-    RunOptions options{o.seed, !o.greedy, [&](int64_t step, int64_t steps, const std::string& target) {
-                         if (!progress) progress.emplace("generate", steps, step + 1);
-                         progress->update(step + 1, target);
-                         return true;
-                       }};
-    pipeline.run(canvases, plan, options);
+  const GenerationSettings settings{.model = o.model,
+                                    .precision = o.engine.precision,
+                                    .seed = o.seed,
+                                    .draw = !o.greedy,
+                                    .plan = make_plan(o, pipeline, samples.inputs(0)),
+                                    .decoding = o.decoding};
+  if (o.print_plan) {
+    std::cout << yaml_text(to_yaml(settings.plan)) << "\n";
+    return;
   }
-  Json report = {{"seed", o.seed}, {"ready_s", ready}, {"samples", Json::array()}};
-  // All tokens and texts first: they are there even if a decoder fails.
-  std::vector<std::vector<Result>> results(canvases.size());
-  for (size_t i = 0; i < canvases.size(); ++i)
-    for (const auto& target : plan.targets) {
-      const std::string stem = o.count > 1 ? concat(target.modality, "_", i) : target.modality;
-      results[i].push_back({stem, pipeline.write_tokens(canvases[i], target.modality, o.out, stem), {}});
-    }
-  int64_t failed = 0;
-  for (size_t i = 0; i < canvases.size(); ++i) {
-    report["samples"].push_back(Json::object());
-    for (size_t t = 0; t < plan.targets.size(); ++t) {
-      Result& result = results[i][t];
-      decode(o, pipeline, canvases[i], plan.targets[t].modality, i, result);
-      failed += !result.failure.empty();
-      report["samples"].back()[plan.targets[t].modality] =
-          describe(o, pipeline, canvases[i], plan.targets[t].modality, result);
-    }
-  }
-  report["seconds"] = watch.seconds();
-  if (o.json) std::cout << json_text(report) << "\n";
-  check(failed == 0, failed, " of ", plan.targets.size() * canvases.size(),
+  const StopSignals stop;
+  BatchOptions options{.out = o.out,
+                       .batch = o.batch,
+                       .variations = o.count,
+                       .worker = worker,
+                       .workers = workers,
+                       .overwrite = o.overwrite,
+                       .paste_kept = o.paste_kept,
+                       .units = &units,
+                       .stop = StopSignals::requested,
+                       .on_result = {}};
+  const BatchReport report = generate_batches(pipeline, samples, settings, options);
+  check(report.finished, "stopped after ", counted(static_cast<int64_t>(report.results.size()), "sample"),
+        "; the same command goes on from there");
+  print(o, report, ready, watch.seconds());
+  check(report.failed == 0, report.failed, " of ", counted(report.samples, "sample"),
+        " could not be read; the warnings and ", o.out, "/manifest.json say why");
+  check(report.undecoded == 0, report.undecoded, " of ",
+        (report.samples - report.failed) * o.count * static_cast<int64_t>(settings.plan.targets.size()),
         " results could not be decoded; their tokens are in ", o.out);
 }
 
@@ -185,15 +243,30 @@ void add_generate(CLI::App& program) {
   auto o = std::make_shared<Options>();
   auto* verb = program.add_subcommand("generate", "Generate any modalities from any others");
   verb->add_option("--model", o->model, "model folder, folder of a finished run, or one safetensors file")
-      ->transform(model_path())
-      ->required();
+      ->transform(model_path());
   verb->add_option("--depth-unit", o->depth_unit,
                    "of depth files: m, cm, mm or the metres of one stored number; default: as their dataset.yaml says");
-  verb->add_option("--in", o->in,
-                   "MODALITY=FILE or MODALITY=TEXT: image, .npy, .txt, .json or the text itself; @FILE is a file "
-                   "whatever its name, text:TEXT a text");
+  verb->add_option(
+      "--in", o->in,
+      "MODALITY=FILE, MODALITY=TEXT or MODALITY=FOLDER; @FILE is a file whatever its name, a text file with a "
+      "prompt a line or a .tsv; text:TEXT a text. MODALITY[weight=W,keep=REGION]=... weights it, negative "
+      "too, or shows a part of it");
+  verb->add_option("--keep", o->keep,
+                   "MODALITY=REGION: the part of an input that is kept (in-painting): left, right, top, bottom, "
+                   "X0,Y0,X1,Y1 in fractions, every:N, or a mask image (white is kept)");
+  verb->add_flag("--paste-kept", o->paste_kept, "copy the kept part of the image into the result, at its resolution");
+  verb->add_option("--data", o->data, "data set whose samples are the inputs (docs/data.md)");
+  verb->add_option("--inputs", o->inputs, "its modalities that are inputs, separated by commas");
   verb->add_option("--out-modality", o->outputs, "what to generate, in this order, separated by commas");
   verb->add_option("--out", o->out, "folder for the results")->capture_default_str();
+  verb->add_flag("--overwrite", o->overwrite, "replace results of other settings in that folder");
+  verb->add_option("--from", o->from, "PNG file of an earlier run: repeat it");
+  verb->add_option("--batch", o->batch, "samples that are generated together")
+      ->check(CLI::Range(1, 1 << 16))
+      ->capture_default_str();
+  verb->add_option("--worker", o->worker, "K/N: every N-th batch from batch K on; run K = 0 to N - 1")
+      ->capture_default_str();
+  verb->add_flag("--print-plan", o->print_plan, "print what would be generated and how, as a plan file, and stop");
   verb->add_option("--tokenizers", o->tokenizers,
                    "folder with a tokenizer folder for each modality; default MODEL/tokenizers");
   verb->add_option("--text-tokenizer", o->text_tokenizer,
@@ -221,6 +294,13 @@ void add_generate(CLI::App& program) {
       "  fourm generate --model models/rooms-ti --in rgb@128=room.png --out-modality tok_depth@128,caption\n"
       "  fourm generate --model models/rooms-ti --in caption=\"a bedroom with a white bed\" --out-modality tok_rgb@128 "
       "--count 4\n"
+      "  fourm generate --model models/rooms-ti --in tok_rgb=room.png --keep tok_rgb=left --out-modality rgb\n"
+      "  fourm generate --model models/rooms-ti --in 'caption[weight=3]=a bedroom' --in 'caption[weight=-1]=a "
+      "bathroom' "
+      "--out-modality rgb\n"
+      "  fourm generate --model models/rooms-ti --in rgb=FOLDER --out-modality caption,depth --out captions\n"
+      "  fourm generate --model models/rooms-ti --in caption=@prompts.txt --out-modality rgb --out images\n"
+      "  fourm generate --from images/rgb/0003.png --out again\n"
       "  fourm generate --model models/rooms-ti --in rgb@128=room.png --features --out features");
   verb->callback([o] { run(*o); });
 }

@@ -1,10 +1,10 @@
 // fourm tokenize --data DIR --tokenizers DIR --out DIR
-#include <cstdio>
+#include <tuple>
 
 #include "cli/bundled.h"
 #include "cli/config_options.h"
-#include "cli/usage.h"
 #include "cli/verbs.h"
+#include "cli/worker.h"
 #include "fourm/train/pretokenize.h"
 
 namespace fourm {
@@ -30,12 +30,7 @@ void add_tokenize(CLI::App& program) {
       "  fourm tokenize --data photos --tokenizers runs/tokenizers --out tokens/photos --crops 4 --worker 0/2 &\n"
       "  fourm tokenize --data photos --tokenizers runs/tokenizers --out tokens/photos --crops 4 --worker 1/2");
   verb->callback([options, worker] {
-    long long k = 0, n = 0;
-    char rest = 0;
-    if (std::sscanf(worker->c_str(), "%lld/%lld%c", &k, &n, &rest) != 2 || n < 1 || k < 0 || k >= n)
-      throw UsageError("--worker should be K/N with K from 0 to N - 1, such as 0/2");
-    options->worker = k;
-    options->workers = n;
+    std::tie(options->worker, options->workers) = parse_worker(*worker);
     check_writable_folder(options->out);
     pretokenize(*options);
   });

@@ -19,7 +19,7 @@ std::string describe(const fourm::Pipeline& pipeline, const fourm::fs::path& ima
   const std::vector<std::string> wanted{"tok_depth@128", "caption"};
   for (const auto& modality : wanted) pipeline.add_target(canvas, modality);
   pipeline.run(canvases, pipeline.default_plan(canvas, wanted), {.seed = 1});
-  fourm::write_png(out / image.stem().concat("_depth.png"), pipeline.show(canvas, "tok_depth@128"));
+  fourm::write_png(out / image.stem().concat("_depth.png"), pipeline.visualize(canvas, "tok_depth@128"));
   return pipeline.text(canvas, "caption");
 }
 

@@ -90,6 +90,21 @@ ModalityData pixel_patches(const uint8_t* pixels, int64_t size, int64_t patch) {
   return data;
 }
 
+Image patches_image(const ModalityData& patches, const Modality& modality) {
+  const auto size = static_cast<int>(modality.image_size), patch = static_cast<int>(modality.patch_size);
+  Image image(size, size, 3);
+  const float* in = patches.values.data();
+  for (int top = 0; top + patch <= size; top += patch)
+    for (int left = 0; left + patch <= size; left += patch)
+      for (int y = 0; y < patch; ++y)
+        for (int x = 0; x < patch; ++x)
+          for (int c = 0; c < 3; ++c) {
+            const float value = 255 * (*in++ * kImageNetDeviation[c] + kImageNetMean[c]);
+            image.at(left + x, top + y)[c] = static_cast<uint8_t>(std::lround(std::clamp(value, 0.F, 255.F)));
+          }
+  return image;
+}
+
 ModalityFile::ModalityFile(const Modality& modality, std::string bytes, const std::string& extension, std::string where)
     : modality_(modality), where_(std::move(where)) {
   const Modality& m = modality_;

@@ -16,6 +16,7 @@
 #include "fourm/data/annotation.h"
 #include "fourm/data/sample.h"
 #include "fourm/data/token_array.h"
+#include "fourm/io/image.h"
 #include "fourm/io/npy.h"
 #include "fourm/text/vocabulary.h"
 
@@ -40,6 +41,8 @@ class EmbeddingArray {
 /// Pixels as the encoder reads them: patches row by row, each in the order (row, column, channel), standardised by the
 /// mean and deviation of ImageNet. pixels [S, S, 3] from 0 to 255.
 ModalityData pixel_patches(const uint8_t* pixels, int64_t size, int64_t patch);
+/// The image of the patches of a pixel modality: the inverse of pixel_patches().
+Image patches_image(const ModalityData& patches, const Modality& modality);
 
 class ModalityFile {
  public:

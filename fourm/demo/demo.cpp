@@ -6,7 +6,7 @@
 #include "fourm/core/error.h"
 #include "fourm/core/log.h"
 #include "fourm/data/annotation.h"
-#include "fourm/eval/box_image.h"
+#include "fourm/draw/box_image.h"
 #include "fourm/eval/predict.h"
 #include "fourm/modality/feature_colours.h"
 #include "fourm/rooms/rooms.h"
@@ -128,7 +128,7 @@ class Demo {
     for (const auto& map : maps_) {
       const auto predictions = read(map);
       for (size_t i = 0; i < rows.size(); ++i) {
-        rows[i].cells.push_back({pipeline_.show(predictions[i], map), name_of_map(map)});
+        rows[i].cells.push_back({pipeline_.visualize(predictions[i], map), name_of_map(map)});
         if (i < static_cast<size_t>(options_.rooms))
           rows[i].cells.push_back({shown(map, truth(rooms_[i], subject_of(map))), "true " + name_of_map(map)});
       }
@@ -170,7 +170,7 @@ class Demo {
       if (name == boxes_)
         cells.push_back({draw_boxes(background(), pipeline_.boxes(canvas, name), kGalleryCell), "boxes"});
       else
-        cells.push_back({pipeline_.show(canvas, name), name_of_map(name)});
+        cells.push_back({pipeline_.visualize(canvas, name), name_of_map(name)});
     }
     return cells;
   }
@@ -213,7 +213,7 @@ class Demo {
       GalleryRow row{title, {input(room)}, ""};
       for (size_t v = 0; v < kVariations; ++v)
         row.cells.push_back(
-            {pipeline_.show(predictions[room * kVariations + v], image_), concat("generated, ", v + 1)});
+            {pipeline_.visualize(predictions[room * kVariations + v], image_), concat("generated, ", v + 1)});
       row.cells.push_back({shown(pixels_, rooms_[room].rgb), "the true room"});
       rows.push_back(std::move(row));
     }
@@ -260,7 +260,7 @@ class Demo {
       target.guidance = scale;
       const auto start = [&](size_t) { return with_caption(0, key(6, 0)); };
       const auto predictions = predict(pipeline_, 1, start, {target}, options_.seed);
-      row.cells.push_back({pipeline_.show(predictions[0], image_), concat("guidance ", scale)});
+      row.cells.push_back({pipeline_.visualize(predictions[0], image_), concat("guidance ", scale)});
     }
     return row;
   }
@@ -279,13 +279,13 @@ class Demo {
       canvas.add_grid(image_, tokens, known);
       return canvas;
     };
-    Image half = pipeline_.show(whole, image_);
+    Image half = pipeline_.visualize(whole, image_);
     for (int y = 0; y < half.height; ++y) std::fill(half.at(half.width / 2, y), half.at(0, y) + half.width * 3, 128);
     GalleryRow row{"in-painting: the right half is generated", {{half, "input"}}, ""};
     const auto predictions =
         predict(pipeline_, kVariations, start, chained_image(pipeline_, image_, {}), options_.seed);
     for (size_t v = 0; v < kVariations; ++v)
-      row.cells.push_back({pipeline_.show(predictions[v], image_), concat("generated, ", v + 1)});
+      row.cells.push_back({pipeline_.visualize(predictions[v], image_), concat("generated, ", v + 1)});
     row.cells.push_back({shown(pixels_, rooms_[0].rgb), "the true room"});
     return row;
   }

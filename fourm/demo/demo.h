@@ -2,7 +2,7 @@
 // boxes and depth maps, and from the user's images.
 #pragma once
 
-#include "fourm/eval/gallery.h"
+#include "fourm/draw/gallery.h"
 #include "fourm/generate/pipeline.h"
 
 namespace fourm {

@@ -66,9 +66,8 @@ Plan GenerationDefaults::plan(const std::vector<std::string>& targets, const std
   const auto rule_of = [&](const std::string& modality) -> const GenerationRule* {
     for (const auto& rule : rules)
       if (matches_any(rule.targets, modality) &&
-          (rule.inputs.empty() || std::any_of(inputs.begin(), inputs.end(), [&](const auto& input) {
-             return matches_any(rule.inputs, input);
-           })))
+          (rule.inputs.empty() || std::any_of(inputs.begin(), inputs.end(),
+                                              [&](const auto& input) { return matches_any(rule.inputs, input); })))
         return &rule;
     return nullptr;
   };

@@ -73,7 +73,8 @@ std::vector<bool> KeepRegion::tokens(int64_t n, int64_t grid) const {
   const auto* rectangle = std::get_if<Rectangle>(&region_);
   if (rectangle && rectangle->right - rectangle->left == 1 && rectangle->bottom - rectangle->top == 1)
     return std::vector<bool>(static_cast<size_t>(n), true);
-  check(grid > 0 && grid * grid == n, "its tokens lie on no square grid, so that 'all' or 'every:N' can be kept of them");
+  check(grid > 0 && grid * grid == n,
+        "its tokens lie on no square grid, so that 'all' or 'every:N' can be kept of them");
   const auto side = static_cast<double>(grid);
   for (int64_t i = 0; i < n; ++i) {
     const auto column = static_cast<double>(i % grid), row = static_cast<double>(i / grid);

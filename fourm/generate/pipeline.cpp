@@ -60,8 +60,8 @@ std::string resolve(const std::string& name, const std::vector<std::string>& nam
     spellings.push_back(name_without_size(candidate));
     spellings.push_back(subject_of(candidate));
   }
-  fail("the model does not ", verb, " ", printable(name), did_you_mean(name, spellings), "; known: ",
-       join(names, ", "));
+  fail("the model does not ", verb, " ", printable(name), did_you_mean(name, spellings),
+       "; known: ", join(names, ", "));
 }
 
 // Whether an entry has more input than the [S_1] of an empty text.
@@ -202,10 +202,11 @@ std::string Pipeline::input_name(const std::string& name) const { return resolve
 
 std::string Pipeline::output_name(const std::string& name) const { return resolve(name, outputs(), "generate"); }
 
-// The extensions of files that are read as the modality.
-static std::vector<std::string> file_extensions(const Modality& modality, bool has_images) {
-  if (modality.kind == ModalityKind::kSequence) return {".txt", ".json", ".npy"};
-  if (modality.kind == ModalityKind::kEmbeddings) return {".npz", ".npy"};
+std::vector<std::string> Pipeline::input_extensions(const std::string& name) const {
+  const Modality m = state_->model.encoder.embedding(name).modality;
+  if (m.kind == ModalityKind::kSequence) return {".txt", ".json", ".npy"};
+  if (m.kind == ModalityKind::kEmbeddings) return {".npz", ".npy"};
+  const bool has_images = m.kind == ModalityKind::kPixels || !has_tokenizer(name) || !input_config(name).has_features();
   std::vector<std::string> extensions{".npy"};
   if (has_images) extensions.insert(extensions.end(), image_extensions().begin(), image_extensions().end());
   return extensions;
@@ -250,11 +251,10 @@ void Pipeline::add_inputs(Canvas& canvas, const std::vector<Input>& inputs, cons
   std::move(ordered.begin(), ordered.end(), canvas.entries.begin() + static_cast<std::ptrdiff_t>(before));
 }
 
-Pipeline::ImageSize Pipeline::add_value(Canvas& canvas, const Modality& m, const std::string& value,
-                                        const DepthUnits& units) const {
+ImageSize Pipeline::add_value(Canvas& canvas, const Modality& m, const std::string& value,
+                              const DepthUnits& units) const {
   const std::string& name = m.name;
-  const bool has_images = m.kind == ModalityKind::kPixels || !has_tokenizer(name) || !input_config(name).has_features();
-  const std::vector<std::string> extensions = file_extensions(m, has_images);
+  const std::vector<std::string> extensions = input_extensions(name);
   const InputValue given = parse_input_value(value, extensions);
   if (!given.file.empty()) return add_file(canvas, m, given, units);
   const bool is_text = m.kind == ModalityKind::kSequence;
@@ -271,25 +271,32 @@ Pipeline::ImageSize Pipeline::add_value(Canvas& canvas, const Modality& m, const
   return {};
 }
 
-Pipeline::ImageSize Pipeline::add_file(Canvas& canvas, const Modality& m, const InputValue& given, const DepthUnits& units) const {
+ImageSize Pipeline::add_file(Canvas& canvas, const Modality& m, const InputValue& given,
+                             const DepthUnits& units) const {
   std::string extension = lower_extension(given.file);
   if (!extension.empty()) extension.erase(0, 1);
-  const std::string where = given.file.string();
   std::string bytes = read_file(given.file);
-  const bool is_image = m.kind == ModalityKind::kPixels  ? extension != "npy"
-                        : m.kind == ModalityKind::kTokens ? extension != "npy" || !holds_tokens(m, decode_npy(bytes, where), given.file, units)
-                                                          : false;
-  if (is_image) {
-    const StoredImage image = decode_stored_image(input_config(m.name), bytes, where, units.of(given.file));
-    add_image(canvas, m.name, image);
-    return {width_of(image), height_of(image)};
-  }
-  const bool is_sequence = m.kind == ModalityKind::kSequence;
-  if (is_sequence && extension != "json" && extension != "npy") {
+  if (m.kind == ModalityKind::kSequence && extension != "json" && extension != "npy") {
     extension = "txt";
     if (given.marked) bytes = only_line(given.file, bytes);
   }
-  const ModalityFile file(m, std::move(bytes), extension, where);
+  return add_bytes(canvas, m.name, std::move(bytes), extension, given.file.string(), units.of(given.file));
+}
+
+ImageSize Pipeline::add_bytes(Canvas& canvas, const std::string& name, std::string bytes, std::string extension,
+                              const std::string& origin, std::optional<double> depth_unit) const {
+  const Modality m = state_->model.encoder.embedding(name).modality;
+  const bool is_npy = extension == "npy", is_sequence = m.kind == ModalityKind::kSequence;
+  const bool is_image = m.kind == ModalityKind::kPixels
+                            ? !is_npy
+                            : m.kind == ModalityKind::kTokens &&
+                                  (!is_npy || !holds_tokens(m, decode_npy(bytes, origin), origin, depth_unit));
+  if (is_image) {
+    const StoredImage image = decode_stored_image(input_config(name), bytes, origin, depth_unit);
+    add_image(canvas, name, image);
+    return {width_of(image), height_of(image)};
+  }
+  const ModalityFile file(m, std::move(bytes), std::move(extension), origin);
   const WordPiece* text = is_sequence ? &text_tokenizer() : nullptr;
   ModalityFile::Choice choice;
   choice.number = 0;
@@ -307,14 +314,14 @@ Pipeline::ImageSize Pipeline::add_file(Canvas& canvas, const Modality& m, const 
 
 // Whether an array holds token ids of the modality, not an image. Integers are ids, but for those of a depth map, which
 // has two dimensions and a stated unit.
-bool Pipeline::holds_tokens(const Modality& m, const NpyArray& array, const fs::path& file,
-                            const DepthUnits& units) const {
+bool Pipeline::holds_tokens(const Modality& m, const NpyArray& array, const std::string& origin,
+                            std::optional<double> depth_unit) const {
   if (!has_integers(array)) return false;
   const bool may_be_depth = array.shape.size() == 2 && has_tokenizer(m.name) && input_config(m.name).kind == "depth" &&
-                            units.of(file).has_value();
+                            depth_unit.has_value();
   if (!may_be_depth) return true;
   const int64_t rows = array.shape[0], columns = array.shape[1];
-  check(columns != m.max_tokens && rows * columns != m.max_tokens, file.string(), ": an array [", rows, ", ", columns,
+  check(columns != m.max_tokens && rows * columns != m.max_tokens, origin, ": an array [", rows, ", ", columns,
         "] may be token ids or depth, whose unit is stated; save tokens as [", columns,
         "] or [crops, rows, columns], "
         "or depth as floats in metres");
@@ -354,7 +361,8 @@ void Pipeline::add_text(Canvas& canvas, const std::string& name, const std::stri
 
 // Sentinels in `ids` are holes.
 void Pipeline::add_text_ids(Canvas& canvas, const Modality& m, const std::vector<int64_t>& ids) const {
-  if (std::any_of(ids.begin(), ids.end(), [&](int64_t id) { return text_tokenizer().is_sentinel(id); }))
+  const SentinelRange& sentinels = state_->sequence_ids.sentinels;
+  if (std::any_of(ids.begin(), ids.end(), [&](int64_t id) { return sentinels.contains(id); }))
     canvas.add_text_with_holes(m.name, ids, m.max_tokens, state_->sequence_ids);
   else
     canvas.add_text(m.name, ids, state_->sequence_ids);
@@ -369,14 +377,14 @@ void Pipeline::add_boxes(Canvas& canvas, const std::string& name, const std::vec
 void Pipeline::add_tokens(Canvas& canvas, const std::string& name, const std::vector<int64_t>& tokens) const {
   const Modality m = state_->model.encoder.embedding(name).modality;
   for (const int64_t id : tokens)
-    check((id >= 0 || (id == kUnknownToken && m.kind == ModalityKind::kTokens)) && id < m.vocab_size, "modality '", name, "': token ", id, " is outside its vocabulary of ",
-          m.vocab_size);
+    check((id >= 0 || (id == kUnknownToken && m.kind == ModalityKind::kTokens)) && id < m.vocab_size, "modality '",
+          name, "': token ", id, " is outside its vocabulary of ", m.vocab_size);
   if (m.kind == ModalityKind::kSequence) {
     const auto end = std::find(tokens.begin(), tokens.end(), state_->sequence_ids.eos);
     const int64_t length = end - tokens.begin() + (end != tokens.end());
     check(length <= m.max_tokens, "modality '", name, "': ", counted(length, "token"), ", at most ", m.max_tokens,
           " are read");
-    return canvas.add_text(name, tokens, state_->sequence_ids);
+    return add_text_ids(canvas, m, tokens);
   }
   const auto count = static_cast<int64_t>(tokens.size());
   check(m.has_grid() ? count == m.max_tokens : count > 0 && count <= m.max_tokens, "modality '", name,
@@ -421,6 +429,10 @@ void Pipeline::add_target(Canvas& canvas, const std::string& name) const {
 Plan Pipeline::default_plan(const Canvas& canvas, const std::vector<std::string>& outputs) const {
   std::vector<std::string> inputs;
   for (const auto& entry : canvas.entries) inputs.push_back(entry.modality);
+  return default_plan(inputs, outputs);
+}
+
+Plan Pipeline::default_plan(const std::vector<std::string>& inputs, const std::vector<std::string>& outputs) const {
   return state_->defaults.plan(outputs, inputs, this->outputs());
 }
 
@@ -430,7 +442,8 @@ bool Pipeline::run(std::vector<Canvas>& canvases, Plan plan, const RunOptions& o
   std::map<Conditions, std::vector<size_t>> groups;  // canvases by their conditions
   for (const auto& target : plan.targets)
     for (auto& canvas : canvases)
-      if (const auto* entry = canvas.find(target.modality); entry && !entry->weight) add_target(canvas, target.modality);
+      if (const auto* entry = canvas.find(target.modality); entry && !entry->weight)
+        add_target(canvas, target.modality);
   for (size_t i = 0; i < canvases.size(); ++i) groups[conditions_of(canvases[i], plan)].push_back(i);
   check_conditions(state_->model, plan, canvases, state_->sequence_ids);
   for (const auto& target : plan.targets)
@@ -493,7 +506,7 @@ StoredImage Pipeline::image(const Canvas& canvas, const std::string& name, const
   return tokenizer.decode({tokenizer.square_map(tokens(canvas, name))}, decoding)[0];
 }
 
-Image Pipeline::show(const Canvas& canvas, const std::string& name, const DecodeOptions& decoding) const {
+Image Pipeline::visualize(const Canvas& canvas, const std::string& name, const DecodeOptions& decoding) const {
   return display(input_config(name), image(canvas, name, decoding));
 }
 
@@ -518,51 +531,17 @@ Pipeline::Features Pipeline::features(const Canvas& canvas) const {
   return features;
 }
 
-std::vector<fs::path> Pipeline::write_tokens(const Canvas& canvas, const std::string& name, const fs::path& folder,
-                                             const std::string& stem) const {
-  std::vector<fs::path> files{folder / (stem + ".npy")};
+std::vector<int64_t> Pipeline::file_tokens(const Canvas& canvas, const std::string& name) const {
   auto ids = tokens(canvas, name);
-  if (modality(name).kind == ModalityKind::kSequence) {
-    const SequenceIds& special = state_->sequence_ids;
-    const int64_t first = first_free_id(special.pad, special.eos, special.sentinels);
-    ids.erase(std::find(ids.begin(), ids.end(), special.eos), ids.end());
-    std::erase_if(ids, [&](int64_t id) { return id < first; });
-    for (int64_t& id : ids) id -= first;
-  }
-  write_npy(files[0], npy_from_integers(ids, {static_cast<int64_t>(ids.size())}));
-  if (modality(name).kind != ModalityKind::kSequence || !state_->text_tokenizer) return files;
-  files.push_back(folder / (stem + ".txt"));
-  write_file(files.back(), text(canvas, name) + "\n");
-  if (subject_of(name) != "det") return files;
-  Json instances = Json::array();
-  for (const auto& box : boxes(canvas, name))
-    if (box.xmin <= box.xmax && box.ymin <= box.ymax)  // others are no boxes in a file
-      instances.push_back(
-          {{"boxes", {box.xmin, box.ymin, box.xmax, box.ymax}}, {"class_name", box.class_name}, {"score", box.score}});
-  files.push_back(folder / (stem + ".json"));
-  const int64_t side = state_->model.config().image_size;
-  write_json(files.back(), {{"width", side}, {"height", side}, {"instances", instances}});
-  return files;
+  if (modality(name).kind != ModalityKind::kSequence) return ids;
+  const SequenceIds& special = state_->sequence_ids;
+  const int64_t first = first_free_id(special.pad, special.eos, special.sentinels);
+  ids.erase(std::find(ids.begin(), ids.end(), special.eos), ids.end());
+  std::erase_if(ids, [&](int64_t id) { return id < first; });
+  for (int64_t& id : ids) id -= first;
+  return ids;
 }
 
-std::vector<fs::path> Pipeline::write_decoded(const Canvas& canvas, const std::string& name, const fs::path& folder,
-                                              const std::string& stem, const TextChunks& recipe,
-                                              const DecodeOptions& decoding) const {
-  std::vector<fs::path> files;
-  if (modality(name).kind == ModalityKind::kSequence || !has_tokenizer(name)) return files;
-  const auto path = [&](const std::string& extension) {
-    files.push_back(folder / (stem + extension));
-    return files.back();
-  };
-  const StoredImage stored = image(canvas, name, decoding);
-  const InputConfig input = input_config(name);
-  if (input.kind == "rgb" || input.kind == "normal") {
-    write_png(path(".png"), std::get<Image>(stored), recipe);
-  } else {
-    write_file(path(stored_suffix(input)), encode_stored_image(input, stored));
-    write_png(path("_view.png"), display(input, stored), recipe);
-  }
-  return files;
-}
+int64_t Pipeline::square_size() const { return state_->model.config().image_size; }
 
 }  // namespace fourm

@@ -6,7 +6,7 @@
 //   pipeline.add_input(canvases[0], "rgb@128", "room.png");
 //   pipeline.add_target(canvases[0], "tok_depth@128");
 //   pipeline.run(canvases, pipeline.default_plan(canvases[0], {"tok_depth@128"}), {.seed = 1});
-//   write_png("depth.png", pipeline.show(canvases[0], "tok_depth@128"));
+//   write_png("depth.png", pipeline.visualize(canvases[0], "tok_depth@128"));
 //
 // A pipeline may be used by several threads at once.
 #pragma once
@@ -78,6 +78,12 @@ class Pipeline {
   void add_input(Canvas& canvas, const Input& input, const DepthUnits& units = DepthUnits()) const;
   /// All of them: images first, since boxes need their size. Their order on the canvas is that of the list.
   void add_inputs(Canvas& canvas, const std::vector<Input>& inputs, const DepthUnits& units = DepthUnits()) const;
+  /// The extensions of files that are read as the modality: ".png".
+  std::vector<std::string> input_extensions(const std::string& modality) const;
+  /// The bytes of a file with this extension ("png"); `origin` names them in errors, `depth_unit` is that of depth. Returns
+  /// the size of an image, 0 x 0 of anything else.
+  ImageSize add_bytes(Canvas& canvas, const std::string& modality, std::string bytes, std::string extension,
+                      const std::string& origin, std::optional<double> depth_unit = {}) const;
   /// An image of any size: its middle square is resized to the modality's size.
   void add_image(Canvas& canvas, const std::string& modality, const StoredImage& image) const;
   /// Called with a warning and its topic (modality/text_warnings.h).
@@ -98,17 +104,21 @@ class Pipeline {
   /// Default settings of the targets for the inputs of the canvas (generate/defaults.h): those of generation.yaml in the
   /// model folder, otherwise the authors'. Targets may be added that the model generates first.
   Plan default_plan(const Canvas& canvas, const std::vector<std::string>& outputs) const;
+  Plan default_plan(const std::vector<std::string>& inputs, const std::vector<std::string>& outputs) const;
   /// Fills the canvases; false when on_step stopped it. Without `conditions` in the plan they are, for each canvas,
   /// the inputs that are known completely. Error when a target is guided by a condition of the plan that the model does not read, or that
   /// is neither known on any canvas nor an earlier target.
   bool run(std::vector<Canvas>& canvases, Plan plan, const RunOptions& options) const;
 
   std::vector<int64_t> tokens(const Canvas& canvas, const std::string& modality) const;
+  /// Those of a sequence without special tokens and counted from first_free_id(), as they are stored in files.
+  std::vector<int64_t> file_tokens(const Canvas& canvas, const std::string& modality) const;
+  int64_t square_size() const;  ///< pixels a side of the square image that generated boxes lie in
   std::string text(const Canvas& canvas, const std::string& modality) const;  ///< without [EOS] and padding
   std::vector<LabelledBox> boxes(const Canvas& canvas, const std::string& modality) const;
   /// `decoding` is for diffusion tokenizers.
   StoredImage image(const Canvas& canvas, const std::string& modality, const DecodeOptions& decoding = {}) const;
-  Image show(const Canvas& canvas, const std::string& modality, const DecodeOptions& decoding = {}) const;
+  Image visualize(const Canvas& canvas, const std::string& modality, const DecodeOptions& decoding = {}) const;
 
   /// The encoder's output for the known tokens, in the order of the canvas.
   struct Features {
@@ -118,29 +128,15 @@ class Pipeline {
   };
   Features features(const Canvas& canvas) const;
 
-  /// FOLDER/STEM.npy, the tokens [L], of sequences without special tokens and counted from first_free_id(); of text with
-  /// a text tokenizer also STEM.txt, of boxes STEM.json, without those whose corners are in the wrong order, and with the
-  /// width and height of the square image that they lie in. Returns the files.
-  std::vector<fs::path> write_tokens(const Canvas& canvas, const std::string& modality, const fs::path& folder,
-                                     const std::string& stem) const;
-  /// The decoded image: FOLDER/STEM.png, for features STEM_features.npy, and STEM_view.png where the stored form is not
-  /// an image for display. Nothing without a tokenizer. Returns the files.
-  std::vector<fs::path> write_decoded(const Canvas& canvas, const std::string& modality, const fs::path& folder,
-                                      const std::string& stem, const TextChunks& recipe = {},
-                                      const DecodeOptions& decoding = {}) const;
-
  private:
   struct State;
   explicit Pipeline(std::shared_ptr<const State> state) : state_(std::move(state)) {}
-  struct ImageSize {
-    int width = 0, height = 0;  // 0: not an image
-  };
   ImageSize add_value(Canvas& canvas, const Modality& modality, const std::string& value,
                       const DepthUnits& units) const;
   ImageSize add_file(Canvas& canvas, const Modality& modality, const InputValue& given, const DepthUnits& units) const;
   void add_known(Canvas& canvas, const Modality& modality, ModalityData data) const;
-  bool holds_tokens(const Modality& modality, const NpyArray& array, const fs::path& file,
-                    const DepthUnits& units) const;
+  bool holds_tokens(const Modality& modality, const NpyArray& array, const std::string& origin,
+                    std::optional<double> depth_unit) const;
   void add_text_ids(Canvas& canvas, const Modality& modality, const std::vector<int64_t>& ids) const;
   std::shared_ptr<const State> state_;
 };

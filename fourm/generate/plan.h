@@ -73,7 +73,8 @@ struct Target {
   void fields(Visitor& v) {
     v("modality", modality, "what to generate");
     v("tokens", tokens,
-      "of a grid: how many of its tokens this entry generates; of a sequence: its slots, [S_1] included; 0 = all that are "
+      "of a grid: how many of its tokens this entry generates; of a sequence: its slots, [S_1] included; 0 = all that "
+      "are "
       "left",
       at_least(0));
     settings(v);

@@ -71,6 +71,9 @@ Raster<uint16_t> decode_png16(std::string_view bytes, const std::string& origin)
 /// A label map: the indices of a palette PNG, the values of a grey PNG of up to 8 bits, upright.
 Raster<uint8_t> decode_labels(std::string_view bytes, const std::string& origin);
 
+/// The text before the pixels of a PNG file. Error when it is no PNG.
+TextChunks read_png_text(const fs::path& path);
+
 /// PNG bytes of an image of 1, 3 or 4 channels.
 std::string encode_png(const Image& image, const TextChunks& text = {});
 /// Grey 16-bit PNG.

@@ -159,6 +159,17 @@ struct PngWriter : PngState {
 
 }  // namespace
 
+TextChunks read_png_text(const fs::path& path) {
+  const std::string bytes = read_file(path), origin = path.string();
+  check_png(bytes, origin, "a PNG");
+  PngReader reader(bytes, origin);
+  png_textp chunks = nullptr;
+  const int count = png_get_text(reader.png, reader.info, &chunks, nullptr);
+  TextChunks text;
+  for (int i = 0; i < count; ++i) text.emplace_back(chunks[i].key, std::string(chunks[i].text, chunks[i].text_length));
+  return text;
+}
+
 // The EXIF data of a PNG, which may stand behind the pixels: found by the lengths of the chunks, without their checksums.
 static std::string_view exif_chunk(std::string_view bytes) {
   constexpr size_t kSignature = 8, kFrame = 12;  // length, name and checksum around a chunk's data

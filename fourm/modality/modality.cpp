@@ -1,10 +1,10 @@
 #include "fourm/modality/modality.h"
 
-#include <openssl/sha.h>
 
 #include <algorithm>
 
 #include "fourm/core/config.h"
+#include "fourm/core/sha256.h"
 #include "fourm/core/strings.h"
 #include "fourm/modality/official.h"
 
@@ -98,9 +98,9 @@ Modality from_row(const std::string& name, const Row& row, const std::string& or
 std::vector<FieldDescription> describe_modality_keys() { return describe_fields(Row()); }
 
 int16_t Modality::id() const {
-  unsigned char digest[SHA256_DIGEST_LENGTH];
-  SHA256(reinterpret_cast<const unsigned char*>(name.data()), name.size(), digest);
-  return static_cast<int16_t>((digest[SHA256_DIGEST_LENGTH - 2] << 8 | digest[SHA256_DIGEST_LENGTH - 1]) & 0x7FFF);
+  const std::string digest = sha256_bytes(name);
+  const auto byte = [&](size_t i) { return static_cast<unsigned char>(digest[i]); };
+  return static_cast<int16_t>((byte(digest.size() - 2) << 8 | byte(digest.size() - 1)) & 0x7FFF);
 }
 
 ModalityTable ModalityTable::official() {

@@ -418,10 +418,10 @@ TEST_F(Program, TokenFilesAreTheSameEverywhere) {
   // Several codebooks are decoded where they are generated, and from their file.
   const std::string generate = "generate --model " + model + " --in caption='a chair' --out-modality ";
   expect_done(generate + "tok_global@32,det --out " + path("out"));
-  EXPECT_TRUE(fs::exists(folder_ / "out/tok_global@32_features.npy"));
+  EXPECT_TRUE(fs::exists(folder_ / "out/global.npy"));
   for (const char* tokens : {"out/tok_global@32.npy", "data/tok_global@32/1.npy"})
     expect_done("tokenizer decode --tokenizer " + global + " " + path(tokens) + " --out " + path("decoded"));
-  EXPECT_EQ(read_file(folder_ / "decoded/tok_global@32.npy"), read_file(folder_ / "out/tok_global@32_features.npy"));
+  EXPECT_EQ(read_file(folder_ / "decoded/tok_global@32.npy"), read_file(folder_ / "out/global.npy"));
   expect_done("generate --model " + model + " --in tok_global@32=" + path("out/tok_global@32.npy") +
               " --in tok_rgb@32=" + path("data/tok_rgb@32/1.npy") + " --in det=" + path("out/det.json") +
               " --out-modality caption --out " + path("again"));
@@ -451,11 +451,11 @@ TEST_F(Program, ResultsAreWrittenWhereADecoderFails) {
                               " --in caption='a chair' --out-modality tok_global@32,tok_rgb@32,det --count 2 --out " +
                               (folder_ / "out").string());
   EXPECT_EQ(outcome.code, 1);
-  EXPECT_NE(outcome.errors.find("warning: tok_global@32_0 could not be decoded: "), std::string::npos)
+  EXPECT_NE(outcome.errors.find("warning: tok_global@32 could not be decoded: "), std::string::npos)
       << outcome.errors;
   EXPECT_NE(outcome.errors.find("fourm: 2 of 6 results could not be decoded"), std::string::npos) << outcome.errors;
   for (const char* name :
-       {"tok_global@32_0.npy", "tok_global@32_1.npy", "tok_rgb@32_0.png", "tok_rgb@32_1.png", "det_1.json"})
+       {"tok_global@32_0.npy", "tok_global@32_1.npy", "rgb_0.png", "rgb_1.png", "det_1.json"})
     EXPECT_TRUE(fs::exists(folder_ / "out" / name)) << name;
   const Json report = parse_json(outcome.out, "stdout");
   EXPECT_TRUE(report["samples"][1]["tok_global@32"].contains("failure"));
@@ -492,7 +492,7 @@ TEST_F(Program, OptionsReplaceSettingsOfThePlan) {
     write_file(folder_ / "plan.yaml", plan);
     const Outcome outcome =
         run("generate --model " + (folder_ / "model").string() + " --in caption='a chair' --seed 3 --plan " +
-            (folder_ / "plan.yaml").string() + " --out " + (folder_ / "out").string() + options);
+            (folder_ / "plan.yaml").string() + " --overwrite --out " + (folder_ / "out").string() + options);
     EXPECT_EQ(outcome.code, 0) << outcome.errors;
     return read_file(folder_ / "out/tok_rgb@32.npy");
   };

@@ -12,7 +12,7 @@
 namespace fourm {
 namespace {
 
-const std::vector<std::string> kOrder{"core",    "io",   "text",      "modality", "rooms", "data",
+const std::vector<std::string> kOrder{"core",    "io",   "text",      "modality", "draw", "rooms", "data",
                                       "kernels", "nn",   "tokenizer", "clip",     "model", "generate",
                                       "eval",    "demo", "train",     "bench",    "parity"};
 
@@ -52,7 +52,7 @@ TEST(IncludeOrder, FoldersIncludeOnlyThoseBefore) {
 }
 
 TEST(IncludeOrder, PlainFoldersHaveNoTensorHeaders) {
-  for (const char* folder : {"core", "io", "text", "modality", "rooms", "data"})
+  for (const char* folder : {"core", "io", "text", "modality", "draw", "rooms", "data"})
     for (const auto& file : list_files(fs::path(FOURM_SOURCE_DIR) / "fourm" / folder, {".h", ".cpp"})) {
       if (file.filename() == "tensor.h") continue;
       const std::string text = read_file(file);

@@ -52,13 +52,13 @@ class DeviceGeneration : public testing::Test {
   }
 
   // All tokens of three canvases.
-  std::vector<int64_t> run(const Compute& compute, const std::vector<Step>& plan, const Filter& filter = {},
+  std::vector<int64_t> run(const Compute& compute, std::vector<Step> plan, const Filter& filter = {},
                            bool draw = true) const {
+    for (Step& step : plan) step.filter = filter;
     const FourM model = make_model(compute);
     std::vector<Canvas> canvases{canvas(1, -0.2f), canvas(2, 0.9f), canvas(3, 0.4f)};
     GenerateOptions options;
     options.seed = 4;
-    options.filter = filter;
     options.draw = draw;
     options.sequence_ids = ids_;
     EXPECT_TRUE(generate(model, plan, canvases, options));

@@ -8,6 +8,7 @@
 #include "fourm/eval/held_out.h"
 #include "fourm/eval/predict.h"
 #include "fourm/eval/report.h"
+#include "fourm/generate/result_files.h"
 #include "fourm/io/npy.h"
 #include "fourm/model/model_file.h"
 #include "fourm/rooms/dataset.h"
@@ -194,13 +195,13 @@ TEST(EvaluateOfficialDepth, IsMeasuredInStandardDeviations) {
 
   Canvas canvas;
   pipeline.add_input(canvas, "tok_depth@32", (root / "data/depth/1.png").string());
-  pipeline.write_decoded(canvas, "tok_depth@32", root / "out", "one");
-  const NpyArray stored = read_npy(root / "out/one_standardised.npy");
+  ResultFiles(pipeline, root / "out", {"tok_depth@32"}, 1).write_decoded(canvas, "tok_depth@32", {});
+  const NpyArray stored = read_npy(root / "out/depth.npy");
   EXPECT_EQ(stored.dtype, "f4");
   EXPECT_EQ(stored.shape, (std::vector<int64_t>{32, 32}));
   EXPECT_EQ(std::get<Raster<float>>(pipeline.image(canvas, "tok_depth@32")).pixels, npy_floats(stored));
   Canvas again;  // what was written is also an input
-  pipeline.add_input(again, "tok_depth@32", (root / "out/one_standardised.npy").string());
+  pipeline.add_input(again, "tok_depth@32", (root / "out/depth.npy").string());
   EXPECT_EQ(pipeline.tokens(again, "tok_depth@32").size(), 16u);
 }
 
@@ -243,9 +244,9 @@ TEST(EvaluateFeatures, StandBesideTheirTokenizersCeiling) {
   pipeline.add_input(canvas, "tok_clip@32", (root / "data/clip/1.npy").string());
   pipeline.add_image(image, "tok_clip@32", maps[1]);
   EXPECT_EQ(pipeline.tokens(canvas, "tok_clip@32"), pipeline.tokens(image, "tok_clip@32"));
-  pipeline.write_decoded(canvas, "tok_clip@32", root / "out", "one");
-  EXPECT_EQ(read_stored_image(*config.input, root / "out/one_features.npy"), copies[1]);
-  EXPECT_EQ(read_image(root / "out/one_view.png").width, 4);
+  ResultFiles(pipeline, root / "out", {"tok_clip@32"}, 1).write_decoded(canvas, "tok_clip@32", {});
+  EXPECT_EQ(read_stored_image(*config.input, root / "out/clip.npy"), copies[1]);
+  EXPECT_EQ(read_image(root / "out/clip.png").width, 4);
 }
 
 // A copy of the data set whose images have as much again at their sides.

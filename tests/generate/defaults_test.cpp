@@ -62,7 +62,8 @@ TEST(GenerationDefaults, AFileMaySendATargetThroughOthers) {
   const GenerationDefaults defaults = GenerationDefaults::read(file);
   const auto names = [&](const Names& targets, const Names& inputs) {
     Names found;
-    for (const Target& t : defaults.plan(targets, inputs, {"caption", "tok_clip@128", "tok_rgb@128", "tok_semseg@128"}).targets)
+    for (const Target& t :
+         defaults.plan(targets, inputs, {"caption", "tok_clip@128", "tok_rgb@128", "tok_semseg@128"}).targets)
       found.push_back(t.modality);
     return found;
   };

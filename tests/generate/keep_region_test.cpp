@@ -80,7 +80,8 @@ TEST(KeepRegion, MistakesAreNamed) {
   for (const char* text : {"every:0", "every:1.5", "every:"})
     EXPECT_NE(test::message_of([&] { KeepRegion::parse(text); }).find("keep '"), std::string::npos) << text;
   EXPECT_NE(test::message_of([] { KeepRegion::parse("none.png"); }).find("none.png"), std::string::npos);
-  EXPECT_NE(test::message_of([] { KeepRegion::parse("left").tokens(16, 0); }).find("no square grid"), std::string::npos);
+  EXPECT_NE(test::message_of([] { KeepRegion::parse("left").tokens(16, 0); }).find("no square grid"),
+            std::string::npos);
 }
 
 }  // namespace

@@ -7,6 +7,7 @@
 #include "fourm/core/rng.h"
 #include "fourm/data/modality_file.h"
 #include "fourm/generate/input.h"
+#include "fourm/generate/result_files.h"
 #include "fourm/io/npy.h"
 #include "fourm/io/npz.h"
 #include "fourm/kernels/compute_config.h"
@@ -94,9 +95,10 @@ TEST_F(PipelineTest, BoxesComeBackFromTheirFile) {
   const std::string boxes = "v0=3 v1=4 v2=20 v3=30 chair v0=5 v1=6 v2=21 v3=31 table";
   Canvas canvas;
   pipeline_->add_input(canvas, "det", boxes);
-  const auto files = pipeline_->write_tokens(canvas, "det", root_ / "out", "det");
-  ASSERT_EQ(files.size(), 3u);
-  for (const auto& path : files) EXPECT_EQ(text("det", path.string()), boxes) << path;
+  const auto files = ResultFiles(*pipeline_, root_ / "out", {"det"}, 1).write_tokens(canvas, "det", {});
+  ASSERT_EQ(files.size(), 4u);
+  for (size_t i = 0; i < 3; ++i) EXPECT_EQ(text("det", files[i].string()), boxes) << files[i];
+  EXPECT_EQ(read_image(files[3]).width, 448) << "the boxes are drawn";
   fs::copy_file(files[2], root_ / "BOXES.JSON");
   EXPECT_EQ(text("det", file("BOXES.JSON")), boxes);
   EXPECT_EQ(text("det", "@" + files[2].string()), boxes);
@@ -134,7 +136,9 @@ TEST_F(PipelineTest, BoxesOfAFileAreCutToTheSquareOfTheImage) {
     // What was generated lies in the square, whatever the image.
     Canvas generated;
     pipeline_->add_input(generated, "det", cut);
-    EXPECT_EQ(with_image(pipeline_->write_tokens(generated, "det", root_ / "square", "det")[2].string()), cut);
+    EXPECT_EQ(with_image(
+                  ResultFiles(*pipeline_, root_ / "square", {"det"}, 1).write_tokens(generated, "det", {})[2].string()),
+              cut);
   }
 }
 
@@ -238,7 +242,7 @@ TEST_F(PipelineTest, FilesAreReadAsInTraining) {
 TEST_F(PipelineTest, SequenceIdsComeBackFromTheirFile) {
   Canvas canvas;
   pipeline_->add_input(canvas, "caption", "a table on the left");
-  const auto files = pipeline_->write_tokens(canvas, "caption", root_ / "ids", "caption");
+  const auto files = ResultFiles(*pipeline_, root_ / "ids", {"caption"}, 1).write_tokens(canvas, "caption", {});
   auto expected = pipeline_->tokens(canvas, "caption");
   ASSERT_EQ(expected.back(), pipeline_->text_tokenizer().eos());
   expected.pop_back();
@@ -409,13 +413,15 @@ TEST_F(PipelineTest, CodebooksOfOnePositionAreDecoded) {
   std::vector<Canvas> canvases(1);
   pipeline_->add_input(canvases[0], "caption", "a chair");
   pipeline_->run(canvases, pipeline_->default_plan(canvases[0], {"tok_global@32"}), {.seed = 1});
-  const auto files = pipeline_->write_tokens(canvases[0], "tok_global@32", root_ / "out", "global");
-  const auto decoded = pipeline_->write_decoded(canvases[0], "tok_global@32", root_ / "out", "global");
+  const auto files =
+      ResultFiles(*pipeline_, root_ / "out", {"tok_global@32"}, 1).write_tokens(canvases[0], "tok_global@32", {});
+  const auto decoded =
+      ResultFiles(*pipeline_, root_ / "out", {"tok_global@32"}, 1).write_decoded(canvases[0], "tok_global@32", {});
   ASSERT_EQ(files.size(), 1u);
   ASSERT_EQ(decoded.size(), 2u);
   const auto maps = tokenizer.token_maps(read_npy(files[0]), "global.npy");
   ASSERT_EQ(maps.size(), 1u);
-  EXPECT_EQ(read_stored_image(tokenizer.input(), decoded[0]), tokenizer.decode(maps)[0]);
+  EXPECT_EQ(read_stored_image(tokenizer.input(), decoded[1]), tokenizer.decode(maps)[0]);
 }
 
 // Guidance by a condition that is not there changes nothing, so it is refused.
@@ -554,7 +560,7 @@ TEST_F(PipelineInputs, APartOfAnInputIsAConditionOfOtherTargets) {
 }
 
 TEST_F(PipelineInputs, WeightedInputsHaveNamesOfTheirOwn) {
-  const std::vector<std::string> captions{"caption[weight=2]=a chair", "caption[weight=-1]=a table"};
+  const std::vector<std::string> captions{"caption[weight=2]=a chair", "caption[weight=-30]=a table"};
   const Canvas canvas = canvas_of(captions);
   ASSERT_EQ(canvas.entries.size(), 2u);
   EXPECT_EQ(canvas.entries[0].name, "caption#1");
@@ -570,7 +576,7 @@ TEST_F(PipelineInputs, WeightedInputsHaveNamesOfTheirOwn) {
 TEST_F(PipelineInputs, KeptTokensMayHaveAWeight) {
   const auto whole = tokens("tok_rgb@32", file("a.png"));
   const Canvas result = generated({canvas_of({"tok_rgb[keep=top,weight=3]=" + file("a.png"), "caption=a chair"})},
-                                  {"tok_rgb@32", "caption"})[0];
+                                  {"tok_rgb@32", "det"})[0];
   const auto ids = pipeline_->tokens(result, "tok_rgb@32");
   for (size_t i = 0; i < 8; ++i) EXPECT_EQ(ids[i], whole[i]) << i;
   for (const bool known : result.find("tok_rgb@32")->known) EXPECT_TRUE(known);

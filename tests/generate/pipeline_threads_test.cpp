@@ -30,7 +30,7 @@ TEST(PipelineThreads, EachThreadGetsWhatItGetsAlone) {
     Plan plan = pipeline.default_plan(canvases[0], {"tok_rgb@32", "caption"});
     pipeline.run(canvases, plan, {.seed = seed});
     return Result{pipeline.tokens(canvases[0], "tok_rgb@32"), pipeline.tokens(canvases[0], "caption"),
-                  pipeline.show(canvases[0], "tok_rgb@32")};
+                  pipeline.visualize(canvases[0], "tok_rgb@32")};
   };
   constexpr size_t kThreads = 4;
   const Pipeline shared = Pipeline::open({.model = folder / "model"});

@@ -138,7 +138,9 @@ TEST(Plan, WeightsOfConditionsMakeGuidanceWeighted) {
   EXPECT_EQ(steps[1].guidance.terms.size(), 4u) << "the finished depth map is a condition";
   plan.targets[0].guidance = 1;
   plan.targets[0].weights = {1, 1, 1};
-  EXPECT_NE(test::message_of([&] { expand(plan, official, {{"det", 2.0}}); }).find("an input has a weight too"),
+  EXPECT_NE(test::message_of([&] {
+              expand(plan, official, {{"det", 2.0}});
+            }).find("an input has a weight too"),
             std::string::npos);
 }
 

@@ -1,9 +1,9 @@
-#include "fourm/eval/gallery.h"
+#include "fourm/draw/gallery.h"
 
 #include <gtest/gtest.h>
 
-#include "fourm/eval/box_image.h"
-#include "fourm/eval/lettering.h"
+#include "fourm/draw/box_image.h"
+#include "fourm/draw/lettering.h"
 #include "fourm/io/image_resize.h"
 
 namespace fourm {

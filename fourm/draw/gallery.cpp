@@ -1,10 +1,10 @@
-#include "fourm/eval/gallery.h"
+#include "fourm/draw/gallery.h"
 
 #include <algorithm>
 #include <sstream>
 
 #include "fourm/core/strings.h"
-#include "fourm/eval/lettering.h"
+#include "fourm/draw/lettering.h"
 #include "fourm/io/image_resize.h"
 
 namespace fourm {

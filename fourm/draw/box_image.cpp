@@ -1,10 +1,10 @@
-#include "fourm/eval/box_image.h"
+#include "fourm/draw/box_image.h"
 
 #include <algorithm>
 #include <cmath>
 
 #include "fourm/core/rng.h"
-#include "fourm/eval/lettering.h"
+#include "fourm/draw/lettering.h"
 #include "fourm/io/image_resize.h"
 #include "fourm/modality/transform.h"
 

@@ -1,4 +1,4 @@
-#include "fourm/eval/lettering.h"
+#include "fourm/draw/lettering.h"
 
 #include <algorithm>
 

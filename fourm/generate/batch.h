@@ -1,0 +1,39 @@
+// Generation for many samples, in batches, with restart: what `fourm generate` does.
+#pragma once
+
+#include "fourm/generate/result_files.h"
+#include "fourm/generate/sample_list.h"
+
+namespace fourm {
+
+struct BatchOptions {
+  fs::path out{};
+  int64_t batch = 16;               ///< samples that are generated together
+  int64_t variations = 1;           ///< results of each sample
+  int64_t worker = 0, workers = 1;  ///< every workers-th batch, from the worker-th on
+  bool overwrite = false;           ///< results of other settings are replaced; otherwise they are an Error
+  bool paste_kept = false;  ///< kept parts of an image are copied into the result, at the image's own resolution
+  const DepthUnits* units = nullptr;  ///< null: as dataset.yaml states them
+  std::function<bool()> stop{};       ///< true: ends after the present step
+  /// Called with the canvas of each result after its files were written, in order; not for results that are kept.
+  std::function<void(const Canvas&, const ResultPlace&)> on_result{};
+};
+
+struct BatchReport {
+  int64_t samples = 0;    ///< of this worker
+  int64_t kept = 0;       ///< of them, those of an earlier run with the same settings
+  int64_t failed = 0;     ///< samples whose input could not be read
+  int64_t undecoded = 0;  ///< results whose tokens could not be decoded
+  bool finished = true;   ///< false: stopped
+  /// By sample: {"name", "inputs", "results": [{MODALITY: {"files", "text", "failure"}}] (one a variation), "failure"}.
+  Json results = Json::array();
+};
+
+/// The settings' plan is run on each sample. Results are written as they are ready. OUT/manifest.json (of several workers
+/// manifest-K-of-N.json) lists settings and results at the end. Until then a journal beside it does, from which the same
+/// call goes on. Batches are the same in every run, so that results are, too. A sample whose input cannot be read is a
+/// warning and has the reason in "failure"; of a single sample it is an Error.
+BatchReport generate_batches(const Pipeline& pipeline, const SampleList& samples, const GenerationSettings& settings,
+                             const BatchOptions& options);
+
+}  // namespace fourm

@@ -1,0 +1,116 @@
+#include "fourm/generate/generation_record.h"
+
+#include <algorithm>
+
+#include "fourm/core/error.h"
+#include "fourm/core/sha256.h"
+#include "fourm/generate/input.h"
+#include "fourm/generate/input_value.h"
+#include "fourm/generate/keep_region.h"
+
+namespace fourm {
+namespace {
+
+constexpr const char* kKeyword = "fourm";  // of the text in PNG files
+
+// Of a grid with -1 for unknown tokens, of a sequence the known ids.
+std::vector<int64_t> known_ids(const Canvas::Entry& entry, bool is_sequence) {
+  std::vector<int64_t> ids;
+  for (size_t i = 0; i < entry.data.ids.size(); ++i)
+    if (entry.known[i] || !is_sequence) ids.push_back(entry.known[i] ? entry.data.ids[i] : kUnknownToken);
+  return ids;
+}
+
+bool is_stored_whole(const Modality& modality) {
+  return modality.kind == ModalityKind::kTokens || modality.kind == ModalityKind::kSequence;
+}
+
+}  // namespace
+
+Json settings_json(const GenerationSettings& settings) {
+  return {{"model", settings.model},
+          {"precision", settings.precision},
+          {"seed", settings.seed},
+          {"draw", settings.draw},
+          {"plan", flow_text(to_yaml(settings.plan))},
+          {"decoding", flow_text(to_yaml(settings.decoding))}};
+}
+
+GenerationSettings settings_from_json(const Json& json, const std::string& origin) {
+  GenerationSettings settings;
+  settings.model = json_get<std::string>(json, "model", origin);
+  settings.precision = json_get<std::string>(json, "precision", origin);
+  settings.seed = json_get<uint64_t>(json, "seed", origin);
+  settings.draw = json_get<bool>(json, "draw", origin);
+  const auto read = [&](const char* key, auto& config) {
+    read_config(parse_yaml(json_get<std::string>(json, key, origin), origin), config, origin + ": " + key);
+  };
+  read("plan", settings.plan);
+  read("decoding", settings.decoding);
+  return settings;
+}
+
+Json inputs_json(const Pipeline& pipeline, const Canvas& canvas, const std::vector<Input>& inputs) {
+  Json list = Json::array();
+  check(inputs.size() <= canvas.entries.size(), "[inputs_json] the canvas has fewer entries than inputs");
+  for (size_t i = 0; i < inputs.size(); ++i) {
+    const Canvas::Entry& entry = canvas.entries[i];
+    Json item{{"modality", entry.modality}};
+    if (entry.weight) item["weight"] = *entry.weight;
+    if (is_stored_whole(pipeline.modality(entry.modality))) {
+      const bool is_sequence = pipeline.modality(entry.modality).kind == ModalityKind::kSequence;
+      item["tokens"] = known_ids(entry, is_sequence);
+      if (is_sequence && pipeline.has_text_tokenizer()) item["text"] = pipeline.text(canvas, entry.name);
+    } else {
+      const fs::path file = parse_input_value(inputs[i].value, pipeline.input_extensions(entry.modality)).file;
+      std::error_code ignored;
+      item["file"] = file.string();
+      if (fs::is_regular_file(file, ignored)) item["sha256"] = sha256_hex(read_file(file));
+      if (!inputs[i].keep.empty()) item["keep"] = inputs[i].keep;
+    }
+    list.push_back(std::move(item));
+  }
+  return list;
+}
+
+std::string GenerationRecord::text() const {
+  const Json json{{"settings", settings_json(settings)}, {"sample", sample}, {"key", key}, {"inputs", inputs}};
+  return json.dump(-1, ' ', true, Json::error_handler_t::replace);
+}
+
+GenerationRecord GenerationRecord::parse(const std::string& text, const std::string& origin) {
+  const Json json = parse_json(text, origin);
+  GenerationRecord record;
+  record.settings = settings_from_json(json_get<Json>(json, "settings", origin), origin);
+  record.sample = json_get<std::string>(json, "sample", origin);
+  record.key = json_get<uint64_t>(json, "key", origin);
+  record.inputs = json_get<Json>(json, "inputs", origin);
+  check(record.inputs.is_array(), origin, ": the key 'inputs' is not a list");
+  return record;
+}
+
+GenerationRecord GenerationRecord::read(const fs::path& png) {
+  for (const auto& [keyword, text] : read_png_text(png))
+    if (keyword == kKeyword) return parse(text, png.string());
+  fail(png.string(), ": holds no record of a generation; give a PNG file that `fourm generate` wrote");
+}
+
+Canvas GenerationRecord::canvas(const Pipeline& pipeline) const {
+  Canvas canvas;
+  canvas.key = key;
+  for (const Json& item : inputs) {
+    const auto name = json_get<std::string>(item, "modality", "the record");
+    if (item.contains("tokens")) {
+      pipeline.add_tokens(canvas, name, json_get<std::vector<int64_t>>(item, "tokens", "the record"));
+    } else {
+      const auto file = json_get<std::string>(item, "file", "the record");
+      const auto digest = json_get<std::string>(item, "sha256", "the record");
+      check(sha256_hex(read_file(file)) == digest, file, ": is not the file that the image was generated from");
+      pipeline.add_input(canvas, {.modality = name, .value = "@" + file, .keep = item.value("keep", "")});
+    }
+    if (item.contains("weight")) canvas.set_weight(name, json_get<double>(item, "weight", "the record"));
+  }
+  return canvas;
+}
+
+}  // namespace fourm

@@ -1,0 +1,129 @@
+#include "fourm/generate/result_files.h"
+
+#include <algorithm>
+
+#include "fourm/core/json.h"
+#include "fourm/data/modality_file.h"
+#include "fourm/draw/box_image.h"
+#include "fourm/draw/palette_image.h"
+#include "fourm/io/npy.h"
+#include "fourm/text/structured.h"
+
+namespace fourm {
+namespace {
+
+constexpr int kBoxImageSide = 448;
+
+// Boxes of a file have their corners in order.
+std::vector<LabelledBox> boxes_in_order(std::vector<LabelledBox> boxes) {
+  std::erase_if(boxes, [](const LabelledBox& box) { return box.xmin > box.xmax || box.ymin > box.ymax; });
+  return boxes;
+}
+
+Json boxes_json(const std::vector<LabelledBox>& boxes, int64_t side) {
+  Json instances = Json::array();
+  for (const auto& box : boxes)
+    instances.push_back(
+        {{"boxes", {box.xmin, box.ymin, box.xmax, box.ymax}}, {"class_name", box.class_name}, {"score", box.score}});
+  return {{"width", side}, {"height", side}, {"instances", instances}};
+}
+
+Json metadata_json(const std::string& text) {
+  Json json = Json::object();
+  for (const auto& [name, value] : metadata_from_string(text)) json[name] = value;
+  return json;
+}
+
+Json palette_json(const std::vector<PaletteColour>& colours) {
+  return Json::array({{{std::to_string(colours.size()), colours}}});
+}
+
+Json poses_json(const std::string& text, int64_t side) {
+  Json people = {{"width", side}, {"height", side}};
+  for (const char* key : {"bbox_normalized", "pose_tokenized", "pred_cam"}) people[key] = Json::array();
+  people["pred_smpl_params"] = {{"global_orient", Json::array()}, {"betas", Json::array()}};
+  for (const HumanPose& pose : poses_from_string(text)) {
+    people["bbox_normalized"].push_back(pose.box);
+    people["pose_tokenized"].push_back(pose.pose);
+    people["pred_cam"].push_back(pose.camera);
+    people["pred_smpl_params"]["global_orient"].push_back(pose.global);
+    people["pred_smpl_params"]["betas"].push_back(pose.shape);
+  }
+  return people;
+}
+
+}  // namespace
+
+ResultFiles::ResultFiles(const Pipeline& pipeline, fs::path folder, const std::vector<std::string>& modalities,
+                         int64_t variations)
+    : pipeline_(pipeline), folder_(std::move(folder)), modalities_(modalities), variations_(variations) {}
+
+fs::path ResultFiles::path(const std::string& what, const ResultPlace& place, const std::string& extension) const {
+  const std::string end = (variations_ > 1 ? concat("_", place.variation) : std::string()) + extension;
+  return place.sample.empty() ? folder_ / (what + end) : folder_ / what / (place.sample + end);
+}
+
+std::string ResultFiles::short_name(const std::string& modality) const {
+  const std::string subject = subject_of(modality);
+  const auto same = [&](const std::string& other) { return subject_of(other) == subject; };
+  return std::count_if(modalities_.begin(), modalities_.end(), same) > 1 ? modality : subject;
+}
+
+std::vector<fs::path> ResultFiles::write_tokens(const Canvas& canvas, const std::string& modality,
+                                                const ResultPlace& place) const {
+  const auto ids = pipeline_.file_tokens(canvas, modality);
+  std::vector<fs::path> files{path(modality, place, ".npy")};
+  write_npy(files[0], npy_from_integers(ids, {static_cast<int64_t>(ids.size())}));
+  if (pipeline_.modality(modality).kind != ModalityKind::kSequence || !pipeline_.has_text_tokenizer()) return files;
+  const std::string name = short_name(modality), subject = subject_of(modality),
+                    text = pipeline_.text(canvas, modality);
+  const auto add = [&](const std::string& extension) { return files.emplace_back(path(name, place, extension)); };
+  write_file(add(".txt"), text + "\n");
+  const int64_t side = pipeline_.square_size();
+  if (subject == "det") {
+    const auto boxes = boxes_in_order(pipeline_.boxes(canvas, modality));
+    write_json(add(".json"), boxes_json(boxes, side));
+    write_png(add(".png"), draw_boxes(canvas_image(pipeline_, canvas), boxes, kBoxImageSide));
+  } else if (subject == "metadata") {
+    write_json(add(".json"), metadata_json(text));
+  } else if (subject == "color_palette") {
+    const auto colours = palette_from_string(text);
+    write_json(add(".json"), palette_json(colours));
+    if (!colours.empty()) write_png(add(".png"), draw_palette(colours));
+  } else if (subject == "human_poses") {
+    write_json(add(".json"), poses_json(text, side));
+  }
+  return files;
+}
+
+std::vector<fs::path> ResultFiles::write_decoded(const Canvas& canvas, const std::string& modality,
+                                                 const ResultPlace& place, const TextChunks& recipe,
+                                                 const DecodeOptions& decoding) const {
+  if (pipeline_.modality(modality).kind == ModalityKind::kSequence || !pipeline_.has_tokenizer(modality)) return {};
+  const StoredImage stored = pipeline_.image(canvas, modality, decoding);
+  const InputConfig input = pipeline_.input_config(modality);
+  const std::string name = short_name(modality);
+  std::vector<fs::path> files{path(name, place, ".png")};
+  write_png(files[0], display(input, stored), recipe);
+  const std::string extension = stored_extension(input);
+  const bool is_viewable = extension == ".png" && input.kind != "depth" && !input.has_labels();
+  if (is_viewable) return files;
+  const std::string what = extension == ".npy" ? name : name + (input.has_labels() ? "_labels" : "_16bit");
+  files.push_back(path(what, place, extension));
+  write_file(files.back(), encode_stored_image(input, stored));
+  return files;
+}
+
+Image canvas_image(const Pipeline& pipeline, const Canvas& canvas) {
+  for (const auto& entry : canvas.entries)
+    if (pipeline.modality(entry.modality).kind == ModalityKind::kPixels)
+      return patches_image(entry.data, pipeline.modality(entry.modality));
+  for (const auto& entry : canvas.entries) {
+    const bool is_whole = std::find(entry.known.begin(), entry.known.end(), false) == entry.known.end();
+    if (is_whole && subject_of(entry.modality) == "rgb" && pipeline.has_tokenizer(entry.modality))
+      return std::get<Image>(pipeline.image(canvas, entry.name));
+  }
+  return Image(8, 8, 3, 96);
+}
+
+}  // namespace fourm

@@ -1,0 +1,197 @@
+#include "fourm/generate/sample_list.h"
+
+#include <algorithm>
+
+#include "fourm/core/error.h"
+#include "fourm/core/rng.h"
+#include "fourm/core/strings.h"
+#include "fourm/io/image_file.h"
+
+namespace fourm {
+namespace {
+
+std::string lower(std::string text) {
+  std::transform(text.begin(), text.end(), text.begin(), [](unsigned char c) { return std::tolower(c); });
+  return text;
+}
+
+// A value a sample, and the names of the samples.
+struct List {
+  std::vector<std::string> names, values;
+};
+
+List list_folder(const fs::path& folder, const std::vector<std::string>& extensions, const std::string& modality) {
+  List list;
+  for (const auto& file : list_files_below(folder, extensions)) {
+    list.names.push_back(file.lexically_relative(folder).replace_extension().string());
+    list.values.push_back(file.string());
+  }
+  check(!list.names.empty(), folder.string(), ": holds no file for '", modality, "' (", join(extensions, ", "), ")");
+  for (size_t i = 1; i < list.names.size(); ++i)
+    check(list.names[i] != list.names[i - 1], list.values[i - 1], " and ", list.values[i],
+          " are of the same name; keep one of them");
+  return list;
+}
+
+// The lines of a file of prompts. The last may end in a line break.
+std::vector<std::string> lines_of(const fs::path& file) {
+  std::vector<std::string> lines = split(read_file(file), '\n');
+  if (!lines.empty() && trim(lines.back()).empty()) lines.pop_back();
+  for (size_t i = 0; i < lines.size(); ++i)
+    check(!trim(lines[i]).empty(), file.string(), ": line ", i + 1, " is empty; remove it");
+  return lines;
+}
+
+size_t prompt_column(const std::vector<std::string>& header) {
+  for (const char* name : {"prompt", "caption", "text"})
+    for (size_t i = 0; i < header.size(); ++i)
+      if (lower(trim(header[i])) == name) return i;
+  return 0;
+}
+
+List list_lines(const fs::path& file) {
+  std::vector<std::string> lines = lines_of(file);
+  if (lower_extension(file) == ".tsv") {
+    check(lines.size() > 1, file.string(), ": holds no line after its header");
+    const size_t column = prompt_column(split(lines[0], '\t'));
+    lines.erase(lines.begin());
+    for (size_t i = 0; i < lines.size(); ++i) {
+      const std::vector<std::string> cells = split(lines[i], '\t');
+      check(cells.size() > column && !trim(cells[column]).empty(), file.string(), ": line ", i + 2,
+            " has no text in column ", column + 1);
+      lines[i] = trim(cells[column]);
+    }
+  }
+  List list;
+  const size_t digits = std::max<size_t>(4, std::to_string(lines.size()).size());
+  for (const auto& line : lines) {
+    const std::string number = std::to_string(list.names.size());
+    list.names.push_back(std::string(digits - number.size(), '0') + number);
+    list.values.push_back(concat("text:", trim(line)));
+  }
+  return list;
+}
+
+// Nothing for an input that is the same for all samples.
+std::optional<List> list_of(const Pipeline& pipeline, const Input& input) {
+  const std::string modality = pipeline.input_name(input.modality);
+  std::error_code ignored;
+  const bool marked = input.value.starts_with('@');
+  const fs::path path = marked ? input.value.substr(1) : input.value;
+  if (fs::is_directory(path, ignored)) return list_folder(path, pipeline.input_extensions(modality), modality);
+  const bool is_text = pipeline.modality(modality).kind == ModalityKind::kSequence;
+  if (!is_text || !marked || !fs::is_regular_file(path, ignored)) return {};
+  const std::string extension = lower_extension(path);
+  if (extension == ".tsv") return list_lines(path);
+  if (extension == ".json" || extension == ".npy") return {};
+  const std::string text = trim(read_file(path));
+  if (text.find('\n') == std::string::npos) return {};
+  return list_lines(path);
+}
+
+}  // namespace
+
+SampleList SampleList::of_inputs(const Pipeline& pipeline, const std::vector<Input>& inputs) {
+  SampleList samples;
+  const Input* first = nullptr;  // the one whose samples name all
+  for (const Input& input : inputs) {
+    samples.columns_.push_back({input, {}});
+    auto list = list_of(pipeline, input);
+    if (!list) continue;
+    if (!first) {
+      first = &input;
+      samples.names_ = list->names;
+    }
+    check(list->names == samples.names_, input.value, " and ", first->value,
+          " do not hold the same samples; make their names (or numbers of lines) equal");
+    samples.columns_.back().values = std::move(list->values);
+  }
+  samples.single_ = !first;
+  if (samples.single_) samples.names_ = {""};
+  return samples;
+}
+
+SampleList SampleList::of_data(const Pipeline& pipeline, const std::string& data,
+                               const std::vector<std::string>& modalities, const std::vector<Input>& constant) {
+  SampleList samples;
+  samples.source_ = Source::open(data);
+  for (const auto& name : modalities) {
+    const std::string input = pipeline.input_name(name);
+    const std::string short_name = name_without_size(name), subject = subject_of(name);
+    std::string folder;
+    for (const auto& candidate : {name, input, short_name, subject})
+      if (folder.empty() && samples.source_->has(candidate)) folder = candidate;
+    check(!folder.empty(), data, ": holds no ", printable(name), did_you_mean(name, samples.source_->modalities()),
+          "; it holds ", join(samples.source_->modalities(), ", "));
+    samples.folders_.emplace_back(folder, input);
+  }
+  for (int64_t i = 0; i < samples.source_->size(); ++i) samples.names_.push_back(samples.source_->name(i));
+  for (const Input& input : constant) {
+    check(!list_of(pipeline, input), input.value,
+          ": --in has a value for all samples beside a data set, not a folder or list");
+    samples.columns_.push_back({input, {}});
+  }
+  return samples;
+}
+
+SampleList SampleList::of_record(const GenerationRecord& record) {
+  SampleList samples;
+  samples.names_ = {""};
+  samples.single_ = true;
+  samples.record_ = record;
+  for (const Json& item : record.inputs) {
+    const auto name = json_get<std::string>(item, "modality", "the record");
+    const bool has_file = item.contains("file");
+    samples.columns_.push_back(
+        {{.modality = name,
+          .value = has_file ? concat("@", json_get<std::string>(item, "file", "the record")) : "",
+          .keep = has_file ? item.value("keep", "") : ""},
+         {}});
+  }
+  return samples;
+}
+
+uint64_t SampleList::key(int64_t sample, int64_t variation) const {
+  if (record_) return record_->key;
+  const auto number = static_cast<uint64_t>(variation);
+  return single_ ? number : mix(hash_text(name(sample)) + number);
+}
+
+std::vector<Input> SampleList::inputs(int64_t sample) const {
+  std::vector<Input> inputs;
+  for (const auto& [folder, modality] : folders_)
+    inputs.push_back({.modality = modality,
+                      .value = concat("@", source_->has(sample, folder) ? source_->origin(sample, folder)
+                                                                        : source_->expected(sample, folder))});
+  for (const Column& column : columns_) {
+    inputs.push_back(column.input);
+    if (!column.values.empty()) inputs.back().value = column.values[static_cast<size_t>(sample)];
+  }
+  return inputs;
+}
+
+std::vector<std::string> SampleList::description() const {
+  std::vector<std::string> parts;
+  for (const auto& [folder, modality] : folders_) parts.push_back(concat(modality, "=", source_->path(), ":", folder));
+  for (const Column& column : columns_) parts.push_back(input_text(column.input));
+  return parts;
+}
+
+Canvas SampleList::canvas(const Pipeline& pipeline, int64_t sample, const DepthUnits& units) const {
+  if (record_) return record_->canvas(pipeline);
+  Canvas canvas;
+  for (const bool is_text : {false, true})  // boxes need the size of the image
+    for (const auto& [folder, modality] : folders_) {
+      if ((pipeline.modality(modality).kind == ModalityKind::kSequence) != is_text) continue;
+      check(source_->has(sample, folder), source_->expected(sample, folder), ": the sample has no such file");
+      const std::string origin = source_->origin(sample, folder);
+      pipeline.add_bytes(canvas, modality, source_->read(sample, folder), source_->extension(sample, folder), origin,
+                         units.of(source_->file(sample, folder)));
+    }
+  std::vector<Input> further = inputs(sample);
+  further.erase(further.begin(), further.begin() + static_cast<std::ptrdiff_t>(folders_.size()));
+  pipeline.add_inputs(canvas, further, units);
+  return canvas;
+}
+
+}  // namespace fourm

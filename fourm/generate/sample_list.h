@@ -1,0 +1,56 @@
+// The samples that are generated for: one from given inputs, or many from a folder of files, a list of prompts or a data
+// set.
+#pragma once
+
+#include <string>
+#include <vector>
+
+#include "fourm/data/source.h"
+#include "fourm/generate/generation_record.h"
+#include "fourm/generate/input.h"
+#include "fourm/generate/pipeline.h"
+
+namespace fourm {
+
+class SampleList {
+ public:
+  /// Each input is a value for all samples, or has one for each sample: a folder (a file a sample, which has the file's
+  /// name), "@FILE.txt" of several lines or "@FILE.tsv" with a header and a column "prompt", "caption" or "text"
+  /// (otherwise the first): a line a sample, named by its number from 0 on. Error on an empty line, and when inputs with a
+  /// value a sample name different samples.
+  static SampleList of_inputs(const Pipeline& pipeline, const std::vector<Input>& inputs);
+  /// The samples of a data set (data/source.h): `modalities` name its folders, or what the model reads. `constant` are
+  /// further inputs, the same for all samples. Error when the set lacks a modality.
+  static SampleList of_data(const Pipeline& pipeline, const std::string& data,
+                            const std::vector<std::string>& modalities, const std::vector<Input>& constant);
+
+  /// The one sample that a file was generated from.
+  static SampleList of_record(const GenerationRecord& record);
+
+  int64_t size() const { return static_cast<int64_t>(names_.size()); }
+  bool is_single() const { return single_; }  ///< given inputs: the only sample has no name
+  /// "kitchen", "class/kitchen", "0003".
+  const std::string& name(int64_t sample) const { return names_[static_cast<size_t>(sample)]; }
+  /// Of the random numbers of a variation.
+  uint64_t key(int64_t sample, int64_t variation) const;
+  /// The inputs of a sample as they are given; of a data set the values are "@" and the file.
+  std::vector<Input> inputs(int64_t sample) const;
+  /// What the list was made from, as text: an input each, with the folder, list or data set for a value.
+  std::vector<std::string> description() const;
+  /// A canvas with the inputs of the sample. Error when a file cannot be read.
+  Canvas canvas(const Pipeline& pipeline, int64_t sample, const DepthUnits& units = DepthUnits()) const;
+
+ private:
+  struct Column {
+    Input input;                      // its value is that of all samples where `values` is empty
+    std::vector<std::string> values;  // one a sample
+  };
+  std::vector<std::string> names_;
+  bool single_ = false;
+  std::vector<Column> columns_;
+  std::optional<Source> source_{};
+  std::optional<GenerationRecord> record_{};
+  std::vector<std::pair<std::string, std::string>> folders_{};  // modality of the set, input of the model
+};
+
+}  // namespace fourm

@@ -1,0 +1,253 @@
+// Generation for many samples on a small model: restart, workers, bad files, records.
+#include "fourm/generate/batch.h"
+
+#include <gtest/gtest.h>
+
+#include <numeric>
+
+#include "fourm/core/error.h"
+#include "fourm/core/rng.h"
+#include "fourm/io/npy.h"
+#include "tests/support/captured_log.h"
+#include "tests/support/message_of.h"
+#include "tests/support/small_model.h"
+#include "tests/support/temporary_folder.h"
+
+namespace fourm {
+namespace {
+
+class BatchTest : public testing::Test {
+ protected:
+  static constexpr int kImages = 7;
+
+  static void SetUpTestSuite() {
+    temporary_ = std::make_unique<test::TemporaryFolder>();
+    root_ = *temporary_ / "files";
+    test::write_small_model(root_ / "model");
+    pipeline_ = std::make_unique<Pipeline>(Pipeline::open({.model = root_ / "model"}));
+    Random random(3);
+    for (int i = 0; i < kImages; ++i) {
+      Image image(40, 32, 3);
+      for (auto& p : image.pixels) p = static_cast<uint8_t>(random.below(256));
+      write_file(root_ / "images" / concat(i < 5 ? "a" : "sub/b", i, ".png"), encode_png(image));
+    }
+  }
+  static void TearDownTestSuite() {
+    pipeline_.reset();
+    temporary_.reset();
+  }
+
+  static SampleList list(const std::vector<std::string>& texts) {
+    std::vector<Input> inputs;
+    for (const auto& text : texts) inputs.push_back(parse_input(text));
+    return SampleList::of_inputs(*pipeline_, inputs);
+  }
+  static SampleList images() { return list({concat("rgb=", (root_ / "images").string())}); }
+
+  static GenerationSettings settings(const SampleList& samples, const std::vector<std::string>& outputs) {
+    std::vector<std::string> inputs;
+    for (const Input& input : samples.inputs(0)) inputs.push_back(pipeline_->input_name(input.modality));
+    return {.model = (root_ / "model").string(),
+            .precision = "f32",
+            .seed = 5,
+            .draw = true,
+            .plan = pipeline_->default_plan(inputs, outputs),
+            .decoding = {}};
+  }
+  static GenerationSettings settings() { return settings(images(), {"tok_rgb@32", "caption"}); }
+  static BatchOptions options(const fs::path& out) {
+    BatchOptions o;
+    o.out = out;
+    o.batch = 2;
+    return o;
+  }
+
+  // Every file below a folder with its bytes, but for manifests.
+  static std::map<std::string, std::string> files(const fs::path& folder, bool manifests = true) {
+    std::map<std::string, std::string> found;
+    for (const auto& entry : fs::recursive_directory_iterator(folder)) {
+      const std::string name = entry.path().lexically_relative(folder).string();
+      if (entry.is_regular_file() && (manifests || name.find("manifest") == std::string::npos))
+        found[name] = read_file(entry.path());
+    }
+    return found;
+  }
+
+  static inline std::unique_ptr<test::TemporaryFolder> temporary_;
+  static inline fs::path root_;
+  static inline std::unique_ptr<Pipeline> pipeline_;
+};
+
+TEST_F(BatchTest, AFolderHasAResultForEachImage) {
+  const test::TemporaryFolder out;
+  const BatchReport report = generate_batches(*pipeline_, images(), settings(), options(out / "all"));
+  EXPECT_EQ(report.samples, kImages);
+  EXPECT_EQ(report.failed, 0);
+  for (const char* name : {"a0", "a4", "sub/b5", "sub/b6"}) {
+    EXPECT_TRUE(fs::exists(out / "all/caption" / concat(name, ".txt"))) << name;
+    EXPECT_EQ(npy_integers(read_npy(out / "all/tok_rgb@32" / concat(name, ".npy")), name).size(), 16u);
+    EXPECT_EQ(read_image(out / "all/rgb" / concat(name, ".png")).width, 32);
+  }
+  const Json manifest = read_json(out / "all/manifest.json");
+  EXPECT_EQ(manifest["samples"].size(), static_cast<size_t>(kImages));
+  EXPECT_EQ(manifest["samples"][0]["results"][0]["tok_rgb@32"]["files"].size(), 2u);
+  EXPECT_EQ(manifest["settings"]["seed"], 5);
+}
+
+TEST_F(BatchTest, InterruptionsWorkersAndOrderDoNotMatter) {
+  const test::TemporaryFolder out;
+  generate_batches(*pipeline_, images(), settings(), options(out / "whole"));
+  const auto expected = files(out / "whole");
+
+  for (int after = 1; after <= 3; ++after) {  // ends in the middle of a step, several times
+    BatchOptions o = options(out / "stopped");
+    int steps = 0;
+    o.stop = [&] { return ++steps > after; };
+    EXPECT_FALSE(generate_batches(*pipeline_, images(), settings(), o).finished);
+  }
+  struct Killed {};
+  BatchOptions o = options(out / "stopped");
+  int results = 0;
+  o.on_result = [&](const Canvas&, const ResultPlace&) {
+    if (++results == 3) throw Killed();
+  };
+  EXPECT_THROW(generate_batches(*pipeline_, images(), settings(), o), Killed);
+  const BatchReport last = generate_batches(*pipeline_, images(), settings(), options(out / "stopped"));
+  EXPECT_GT(last.kept, 0);
+  EXPECT_EQ(files(out / "stopped"), expected);
+
+  for (const int64_t worker : {2, 0, 1}) {
+    BatchOptions part = options(out / "shared");
+    part.worker = worker;
+    part.workers = 3;
+    generate_batches(*pipeline_, images(), settings(), part);
+  }
+  EXPECT_EQ(files(out / "shared", false), files(out / "whole", false));
+  EXPECT_TRUE(fs::exists(out / "shared/manifest-2-of-3.json"));
+
+  const BatchReport again = generate_batches(*pipeline_, images(), settings(), options(out / "whole"));
+  EXPECT_EQ(again.kept, kImages);
+  EXPECT_EQ(files(out / "whole"), expected);
+}
+
+TEST_F(BatchTest, ResultsOfOtherSettingsAreNotReplaced) {
+  const test::TemporaryFolder out;
+  generate_batches(*pipeline_, images(), settings(), options(out / "x"));
+  GenerationSettings other = settings();
+  other.seed = 6;
+  const auto before = files(out / "x");
+  EXPECT_NE(test::message_of([&] {
+              generate_batches(*pipeline_, images(), other, options(out / "x"));
+            }).find("manifest.json: the folder holds results of other settings"),
+            std::string::npos);
+  EXPECT_EQ(files(out / "x"), before);
+  BatchOptions replace = options(out / "x");
+  replace.overwrite = true;
+  EXPECT_EQ(generate_batches(*pipeline_, images(), other, replace).kept, 0);
+  EXPECT_NE(files(out / "x"), before);
+}
+
+TEST_F(BatchTest, ABadFileIsReportedAndTheRestGoesOn) {
+  const test::TemporaryFolder out;
+  fs::copy(root_ / "images", out / "images", fs::copy_options::recursive);
+  write_file(out / "images/a2.png", "no image");
+  const SampleList samples = list({concat("rgb=", (out / "images").string())});
+  const test::CapturedLog log;
+  const BatchReport report = generate_batches(*pipeline_, samples, settings(), options(out / "x"));
+  EXPECT_EQ(report.failed, 1);
+  EXPECT_NE(log.warnings().find("a2 is left out: "), std::string::npos) << log.warnings();
+  EXPECT_EQ(report.results.size(), static_cast<size_t>(kImages));
+  EXPECT_TRUE(report.results[2].contains("failure"));
+  EXPECT_FALSE(fs::exists(out / "x/caption/a2.txt"));
+  EXPECT_TRUE(fs::exists(out / "x/caption/a3.txt"));
+  fs::copy_file(root_ / "images/a2.png", out / "images/a2.png", fs::copy_options::overwrite_existing);
+  EXPECT_EQ(generate_batches(*pipeline_, samples, settings(), options(out / "x")).failed, 0);
+  EXPECT_TRUE(fs::exists(out / "x/caption/a2.txt")) << "a failed sample is tried again";
+}
+
+TEST_F(BatchTest, PromptsAreALineASample) {
+  const test::TemporaryFolder out;
+  write_file(out / "p.txt", "a chair\n a table \n");
+  const SampleList lines = list({concat("caption=@", (out / "p.txt").string())});
+  ASSERT_EQ(lines.size(), 2);
+  EXPECT_EQ(lines.name(1), "0001");
+  EXPECT_EQ(lines.inputs(1)[0].value, "text:a table");
+  write_file(out / "p.tsv", "Category\tPrompt\nx\ta chair\ny\ta table\n");
+  const SampleList table = list({concat("caption=@", (out / "p.tsv").string())});
+  EXPECT_EQ(table.inputs(0)[0].value, "text:a chair");
+  EXPECT_TRUE(list({"caption=a chair"}).is_single());
+
+  const auto refusal = [&](const std::string& file, const std::string& text) {
+    write_file(out / file, text);
+    return test::message_of([&] { list({concat("caption=@", (out / file).string())}); });
+  };
+  EXPECT_NE(refusal("q.txt", "a\n\nb\n").find("q.txt: line 2 is empty"), std::string::npos);
+  EXPECT_NE(refusal("q.tsv", "prompt\tx\na\tb\n\tc\n").find("line 3 has no text in column 1"), std::string::npos);
+  EXPECT_NE(refusal("r.tsv", "prompt\n").find("holds no line after its header"), std::string::npos);
+  EXPECT_NE(test::message_of([&] {
+              list({concat("caption=@", (out / "p.txt").string()), concat("rgb=", (root_ / "images").string())});
+            }).find("do not hold the same samples"),
+            std::string::npos);
+}
+
+TEST_F(BatchTest, DataSetsNameTheirSamples) {
+  const test::TemporaryFolder out;
+  fs::create_directories(out / "data/caption");
+  fs::copy(root_ / "images", out / "data/rgb", fs::copy_options::recursive);
+  for (const char* name : {"a0", "a1", "a2", "a3"}) write_file(out / "data/caption" / concat(name, ".txt"), "a chair");
+  const SampleList samples = SampleList::of_data(*pipeline_, (out / "data").string(), {"rgb", "caption"}, {});
+  EXPECT_EQ(samples.size(), kImages);
+  const test::CapturedLog log;
+  const BatchReport report =
+      generate_batches(*pipeline_, samples, settings(samples, {"tok_rgb@32"}), options(out / "x"));
+  EXPECT_EQ(report.failed, 3) << "samples without a caption";
+  EXPECT_TRUE(fs::exists(out / "x/rgb/a3.png"));
+  EXPECT_NE(test::message_of([&] {
+              SampleList::of_data(*pipeline_, (out / "data").string(), {"det"}, {});
+            }).find("holds no 'det'"),
+            std::string::npos);
+}
+
+TEST_F(BatchTest, AFileRepeatsWhatItWasGeneratedFrom) {
+  const test::TemporaryFolder out;
+  const SampleList samples = list({"caption[weight=2]=a chair", "caption[weight=-1]=a table",
+                                   concat("tok_rgb[keep=left]=", (root_ / "images/a1.png").string()),
+                                   concat("rgb[keep=top]=", (root_ / "images/a0.png").string())});
+  BatchOptions o = options(out / "first");
+  o.variations = 2;
+  generate_batches(*pipeline_, samples, settings(samples, {"tok_rgb@32", "det"}), o);
+  const GenerationRecord record = GenerationRecord::read(out / "first/rgb_1.png");
+  generate_batches(*pipeline_, SampleList::of_record(record), record.settings, options(out / "again"));
+  EXPECT_EQ(read_file(out / "again/rgb.png"), read_file(out / "first/rgb_1.png"));
+  EXPECT_EQ(read_file(out / "again/det.txt"), read_file(out / "first/det_1.txt"));
+  EXPECT_NE(read_file(out / "first/rgb_0.png"), read_file(out / "first/rgb_1.png"));
+
+  EXPECT_NE(test::message_of([] { GenerationRecord::read(root_ / "images/a0.png"); }).find("holds no record"),
+            std::string::npos);
+  EXPECT_NE(test::message_of([] { GenerationRecord::read(root_ / "model/config.json"); }).find("expected a PNG"),
+            std::string::npos);
+  GenerationRecord changed = record;
+  changed.inputs[3]["sha256"] = std::string(64, '0');
+  EXPECT_NE(test::message_of([&] { changed.canvas(*pipeline_); }).find("is not the file that the image was generated"),
+            std::string::npos);
+  EXPECT_THROW(GenerationRecord::parse("{\"settings\": 1}", "x"), Error);
+}
+
+TEST_F(BatchTest, KeptPixelsArePastedAtTheirOwnResolution) {
+  const test::TemporaryFolder out;
+  Image large(96, 64, 3, 200);
+  write_file(out / "large.png", encode_png(large));
+  const SampleList samples = list({concat("tok_rgb[keep=left]=", (out / "large.png").string())});
+  BatchOptions o = options(out / "x");
+  o.paste_kept = true;
+  generate_batches(*pipeline_, samples, settings(samples, {"tok_rgb@32"}), o);
+  const Image result = read_image(out / "x/rgb.png");
+  ASSERT_EQ(result.width, 64);
+  for (int y = 0; y < 64; ++y) EXPECT_EQ(result.at(31, y)[0], 200);
+  bool differs = false;
+  for (int y = 0; y < 64; ++y) differs |= result.at(40, y)[0] != 200;
+  EXPECT_TRUE(differs);
+}
+
+}  // namespace
+}  // namespace fourm
