@@ -188,7 +188,7 @@ void repeat(Options o) {
 
 void run(const Options& o) {
   if (!o.from.empty()) return repeat(o);
-  if (o.model.empty()) throw UsageError("--model is required");
+  if (o.model.empty()) throw UsageError("generate: --model is required; `fourm generate --help` explains the verb");
   if (o.features && o.in.empty()) throw UsageError("--features are those of an input: give --in");
   if (o.in.empty() && o.data.empty() && o.plan.empty() && o.outputs.empty())
     throw UsageError("nothing to do: give --in and --out-modality");

@@ -20,7 +20,8 @@ std::string first_line(const std::string& message) { return message.substr(0, me
 // The finished samples, kept on disk: a line of JSON each, behind a line with the settings.
 class Journal {
  public:
-  Journal(fs::path file, const fs::path& manifest, const Json& settings, bool overwrite) : file_(std::move(file)) {
+  Journal(fs::path file, const fs::path& manifest, const Json& settings, bool overwrite)
+      : file_(std::move(file)), settings_(settings) {
     std::error_code ignored;
     if (overwrite) {
       fs::remove(file_, ignored);
@@ -33,16 +34,21 @@ class Journal {
     } else if (fs::exists(file_, ignored)) {
       read(settings);
     }
-    write(json_text(settings) + "\n", std::ios::trunc);
-    for (const auto& [name, sample] : samples_) write(json_text(sample) + "\n", std::ios::app);
   }
 
   const Json* find(const std::string& sample) const {
     const auto found = samples_.find(sample);
     return found == samples_.end() ? nullptr : &found->second;
   }
+  // The file is made with the first sample, and without the line that an interruption may have cut.
   void append(const Json& sample) {
-    write(json_text(sample) + "\n", std::ios::app);
+    std::string text;
+    if (!is_open_) {
+      text = json_text(settings_) + "\n";
+      for (const auto& [name, done] : samples_) text += json_text(done) + "\n";
+    }
+    write(text + json_text(sample) + "\n", is_open_ ? std::ios::app : std::ios::trunc);
+    is_open_ = true;
     add(sample);
   }
   void remove() const {
@@ -77,7 +83,9 @@ class Journal {
   }
 
   fs::path file_;
+  Json settings_;
   std::map<std::string, Json> samples_{};
+  bool is_open_ = false;
 };
 
 class Run {
@@ -191,7 +199,8 @@ class Run {
 
   void write(Sample& sample, const Canvas& canvas, int64_t variation) {
     const ResultPlace place{samples_.name(sample.index), variation};
-    const GenerationRecord made_from{settings_, sample.record["inputs"], canvas.key, place.sample};
+    const GenerationRecord made_from{settings_, sample.record["inputs"], canvas.key,
+                                     samples_.recorded_name(sample.index)};
     Json results = Json::object();
     for (const auto& modality : modalities()) {
       Json& result = results[modality] = {{"files", Json::array()}};

@@ -31,6 +31,8 @@ class SampleList {
   bool is_single() const { return single_; }  ///< given inputs: the only sample has no name
   /// "kitchen", "class/kitchen", "0003".
   const std::string& name(int64_t sample) const { return names_[static_cast<size_t>(sample)]; }
+  /// The name; of the sample of a record the one that it had.
+  const std::string& recorded_name(int64_t sample) const { return record_ ? record_->sample : name(sample); }
   /// Of the random numbers of a variation.
   uint64_t key(int64_t sample, int64_t variation) const;
   /// The inputs of a sample as they are given; of a data set the values are "@" and the file.

@@ -193,7 +193,7 @@ TEST_F(Program, ARunFolderStandsForItsModel) {
   expect_failure("generate --model " + done.string() + " --out-modality caption", "step-000500");
   EXPECT_NE(run("inspect " + done.string()).out.find("training run without a finished model"), std::string::npos);
   fs::copy(bundled, done / "model", fs::copy_options::recursive);
-  const std::string caption = " --out-modality caption --greedy --out " + (folder_ / "out").string();
+  const std::string caption = " --out-modality caption --greedy --overwrite --out " + (folder_ / "out").string();
   const Outcome by_run = run("generate --model " + done.string() + caption);
   ASSERT_EQ(by_run.code, 0) << by_run.errors;
   EXPECT_EQ(by_run.out, run("generate --model " + (done / "model").string() + caption).out);
@@ -451,15 +451,60 @@ TEST_F(Program, ResultsAreWrittenWhereADecoderFails) {
                               " --in caption='a chair' --out-modality tok_global@32,tok_rgb@32,det --count 2 --out " +
                               (folder_ / "out").string());
   EXPECT_EQ(outcome.code, 1);
-  EXPECT_NE(outcome.errors.find("warning: tok_global@32 could not be decoded: "), std::string::npos)
-      << outcome.errors;
+  EXPECT_NE(outcome.errors.find("warning: tok_global@32 could not be decoded: "), std::string::npos) << outcome.errors;
   EXPECT_NE(outcome.errors.find("fourm: 2 of 6 results could not be decoded"), std::string::npos) << outcome.errors;
-  for (const char* name :
-       {"tok_global@32_0.npy", "tok_global@32_1.npy", "rgb_0.png", "rgb_1.png", "det_1.json"})
+  for (const char* name : {"tok_global@32_0.npy", "tok_global@32_1.npy", "rgb_0.png", "rgb_1.png", "det_1.json"})
     EXPECT_TRUE(fs::exists(folder_ / "out" / name)) << name;
   const Json report = parse_json(outcome.out, "stdout");
   EXPECT_TRUE(report["samples"][1]["tok_global@32"].contains("failure"));
   EXPECT_EQ(report["samples"][1]["tok_rgb@32"]["files"].size(), 2u);
+}
+
+// In-painting, weights, folders and prompts as a user types them.
+TEST_F(Program, GeneratesFromPartsFoldersAndPrompts) {
+  test::write_small_model(folder_ / "model");
+  const auto path = [&](const std::string& name) { return (folder_ / name).string(); };
+  Image image(40, 32, 3);
+  for (size_t i = 0; i < image.pixels.size(); ++i) image.pixels[i] = static_cast<uint8_t>(i * 37 % 256);
+  for (const char* name : {"images/a.png", "images/b.png"}) write_file(folder_ / name, encode_png(image));
+  const std::string generate = "generate --model " + path("model") + " --out ";
+  const auto done = [&](const std::string& arguments) {
+    const Outcome outcome = run(generate + arguments);
+    EXPECT_EQ(outcome.code, 0) << arguments << "\n" << outcome.errors;
+    return outcome.out;
+  };
+  done(path("half") + " --in tok_rgb=" + path("images/a.png") + " --keep tok_rgb@32=left --out-modality rgb");
+  done(path("whole") + " --in tok_rgb=" + path("images/a.png") + " --out-modality caption");
+  done(path("other") + " --in tok_rgb=" + path("images/a.png") + " --keep tok_rgb=left --out-modality rgb --seed 8");
+  const auto ids = [&](const char* name) { return npy_integers(read_npy(folder_ / name / "tok_rgb@32.npy"), name); };
+  for (const size_t i : {0, 1, 4, 5, 8, 9, 12, 13}) EXPECT_EQ(ids("half")[i], ids("other")[i]) << i;
+  EXPECT_NE(ids("half"), ids("other"));
+
+  EXPECT_EQ(done(path("folder") + " --in rgb=" + path("images") + " --out-modality caption"),
+            "2 samples in " + path("folder") + "\n");
+  EXPECT_TRUE(fs::exists(folder_ / "folder/caption/a.txt") && fs::exists(folder_ / "folder/caption/b.txt"));
+  write_file(folder_ / "prompts.txt", "a chair\na table\n");
+  done(path("prompts") + " --in caption=@" + path("prompts.txt") + " --out-modality rgb");
+  done(path("again") + " --from " + path("prompts/rgb/0001.png"));
+  EXPECT_EQ(read_file(folder_ / "again/rgb.png"), read_file(folder_ / "prompts/rgb/0001.png"));
+  EXPECT_EQ(done(path("none") + " --in caption='a chair' --out-modality rgb --print-plan").find("targets:"), 0u);
+  EXPECT_FALSE(fs::exists(folder_ / "none"));
+
+  const auto refused = [&](const std::string& arguments, const std::string& part) {
+    expect_failure(generate + path("refused") + " " + arguments, part);
+  };
+  refused("--in caption=a --in caption=b --out-modality rgb", "is given twice");
+  refused("--in rbg=x.png --out-modality caption", "did you mean 'rgb'?");
+  refused("--in rgb=" + path("images/a.png") + " --keep caption=left --out-modality det", "'caption' is not given");
+  refused("--in rgb=" + path("images/a.png") + " --keep rgb=" + path("none.png") + " --out-modality det", "none.png");
+  refused("--in 'caption[weight=2]=a chair' --out-modality captoin", "did you mean 'caption'?");
+  write_file(folder_ / "bad.txt", "a chair\n\na table\n");
+  refused("--in caption=@" + path("bad.txt") + " --out-modality rgb", "line 2 is empty");
+  expect_failure(generate + path("half") + " --in caption=a --out-modality rgb", "results of other settings");
+  for (const char* wrong : {" --in 'caption[weight]=a' --out-modality rgb", " --in caption --out-modality rgb",
+                            " --in caption=a --inputs rgb --out-modality rgb",
+                            " --in caption=a --out-modality rgb --worker 2/2", " --from x.png --in caption=a"})
+    EXPECT_EQ(run(generate + path("refused") + wrong).code, 2) << wrong;
 }
 
 // Boxes are of the image beside them, wherever it stands on the command line.
