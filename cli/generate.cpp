@@ -17,15 +17,16 @@
 #include "fourm/core/strings.h"
 #include "fourm/generate/batch.h"
 #include "fourm/generate/result_files.h"
+#include "fourm/io/model_folder.h"
 #include "fourm/io/npy.h"
 
 namespace fourm {
 namespace {
 
 struct Options {
-  std::string model, tokenizers, text_tokenizer, modalities, plan, depth_unit, data, from, worker = "0/1",
-                                                                                           out = "out/generate";
-  std::vector<std::string> in, keep, inputs, outputs;
+  std::string model, tokenizers, text_tokenizer, modalities, plan, depth_unit, data, from, super_resolution, sr_plan,
+      worker = "0/1", out = "out/generate";
+  std::vector<std::string> in, keep, inputs, outputs, sr_outputs;
   uint64_t seed = 0;
   int64_t count = 1, steps = 0, batch = 16;
   double temperature = -1, guidance = NAN, top_p = -1;
@@ -168,6 +169,59 @@ void print(const Options& o, const BatchReport& report, double ready, double sec
   if (report.kept > 0) note("the results were there already, from the same settings and inputs");
 }
 
+// The second stage: its model, and the plan for the inputs and targets of the first.
+struct SuperResolution {
+  Pipeline pipeline;
+  Plan plan;
+};
+
+// Without a text tokenizer of its own it has that of the first stage.
+Pipeline open_super_resolution(const Options& o, const std::string& model) {
+  fs::path text_tokenizer = o.text_tokenizer;
+  std::error_code ignored;
+  for (const auto& folder : {model, o.model})
+    if (text_tokenizer.empty() && fs::exists(model_folder(folder) / "tokenizer.json", ignored))
+      text_tokenizer = model_folder(folder) / "tokenizer.json";
+  if (text_tokenizer.empty()) text_tokenizer = text_tokenizer_for(model, "");
+  return Pipeline::open({model, o.tokenizers, text_tokenizer, o.modalities}, o.engine);
+}
+
+// By default the targets of the first stage in the sizes that the second generates.
+std::vector<std::string> fine_targets(const Options& o, const Plan& first, const Pipeline& second) {
+  std::vector<std::string> targets;
+  for (const auto& name : names_in(o.sr_outputs)) targets.push_back(second.output_name(name));
+  if (!targets.empty()) return targets;
+  for (const Target& target : first.targets)
+    for (const auto& output : second.outputs())
+      if (name_without_size(output) == name_without_size(target.modality) && !contains(targets, output))
+        targets.push_back(output);
+  check(!targets.empty(), "--sr ", o.super_resolution,
+        " generates no size of the targets; name some with --sr-modality: ", join(second.outputs(), ", "));
+  return targets;
+}
+
+std::optional<SuperResolution> super_resolution_of(const Options& o, const Plan& first,
+                                                   const std::vector<Input>& inputs, const Pipeline& pipeline) {
+  if (o.super_resolution.empty()) {
+    if (!o.sr_outputs.empty() || !o.sr_plan.empty()) throw UsageError("--sr-modality and --sr-plan need --sr MODEL");
+    return {};
+  }
+  SuperResolution second{open_super_resolution(o, o.super_resolution), {}};
+  std::vector<std::string> read;
+  for (const Input& input : inputs) read.push_back(pipeline.input_name(input.modality));
+  for (const Target& target : first.targets) read.push_back(target.modality);
+  std::erase_if(read, [&](const std::string& name) { return !contains(second.pipeline.inputs(), name); });
+  check(!read.empty(), "--sr ", o.super_resolution, " reads no input and no target of the first stage; it reads ",
+        join(second.pipeline.inputs(), ", "));
+  if (o.sr_plan.empty()) {
+    second.plan = second.pipeline.default_plan(read, fine_targets(o, first, second.pipeline));
+  } else {
+    second.plan = read_plan(o.sr_plan);
+    for (auto& target : second.plan.targets) target.modality = second.pipeline.output_name(target.modality);
+  }
+  return second;
+}
+
 // The sample of a file that was generated before, again.
 void repeat(Options o) {
   if (!o.in.empty() || !o.outputs.empty() || !o.plan.empty() || !o.data.empty())
@@ -181,8 +235,14 @@ void repeat(Options o) {
   const Pipeline pipeline =
       Pipeline::open({model, o.tokenizers, text_tokenizer_for(model, o.text_tokenizer), o.modalities}, o.engine);
   const double ready = watch.seconds();
-  const BatchReport report = generate_batches(pipeline, SampleList::of_record(record), settings,
-                                              {.out = o.out, .overwrite = o.overwrite, .stop = {}, .on_result = {}});
+  BatchOptions options{.out = o.out, .overwrite = o.overwrite, .stop = {}, .on_result = {}};
+  std::optional<Pipeline> second;
+  if (!settings.super_resolution.empty()) {
+    o.model = model;
+    second = open_super_resolution(o, find_model(settings.super_resolution).string());
+    options.super_resolution = &*second;
+  }
+  const BatchReport report = generate_batches(pipeline, SampleList::of_record(record), settings, options);
   print(o, report, ready, watch.seconds());
 }
 
@@ -205,14 +265,18 @@ void run(const Options& o) {
     write_features(o, pipeline, samples.canvas(pipeline, 0, units));
     if (o.outputs.empty() && o.plan.empty()) return;
   }
-  const GenerationSettings settings{.model = o.model,
-                                    .precision = o.engine.precision,
-                                    .seed = o.seed,
-                                    .draw = !o.greedy,
-                                    .plan = make_plan(o, pipeline, samples.inputs(0)),
-                                    .decoding = o.decoding};
+  GenerationSettings settings{.model = o.model,
+                              .precision = o.engine.precision,
+                              .seed = o.seed,
+                              .draw = !o.greedy,
+                              .plan = make_plan(o, pipeline, samples.inputs(0)),
+                              .decoding = o.decoding,
+                              .super_resolution = o.super_resolution};
+  const auto second = super_resolution_of(o, settings.plan, samples.inputs(0), pipeline);
+  if (second) settings.super_resolution_plan = second->plan;
   if (o.print_plan) {
     std::cout << yaml_text(to_yaml(settings.plan)) << "\n";
+    if (second) std::cout << "\n# --sr-plan\n" << yaml_text(to_yaml(second->plan)) << "\n";
     return;
   }
   const StopSignals stop;
@@ -223,6 +287,7 @@ void run(const Options& o) {
                        .workers = workers,
                        .overwrite = o.overwrite,
                        .paste_kept = o.paste_kept,
+                       .super_resolution = second ? &second->pipeline : nullptr,
                        .units = &units,
                        .stop = StopSignals::requested,
                        .on_result = {}};
@@ -233,7 +298,8 @@ void run(const Options& o) {
   check(report.failed == 0, report.failed, " of ", counted(report.samples, "sample"),
         " could not be read; the warnings and ", o.out, "/manifest.json say why");
   check(report.undecoded == 0, report.undecoded, " of ",
-        (report.samples - report.failed) * o.count * static_cast<int64_t>(settings.plan.targets.size()),
+        (report.samples - report.failed) * o.count *
+            static_cast<int64_t>(settings.plan.targets.size() + settings.super_resolution_plan.targets.size()),
         " results could not be decoded; their tokens are in ", o.out);
 }
 
@@ -258,6 +324,16 @@ void add_generate(CLI::App& program) {
   verb->add_option("--data", o->data, "data set whose samples are the inputs (docs/data.md)");
   verb->add_option("--inputs", o->inputs, "its modalities that are inputs, separated by commas");
   verb->add_option("--out-modality", o->outputs, "what to generate, in this order, separated by commas");
+  verb->add_option(
+          "--sr", o->super_resolution,
+          "super-resolution: model of a second stage, which reads the inputs and results of the first; without a "
+          "name MODEL/superres")
+      ->expected(0, 1)
+      ->default_str("superres")
+      ->group("Super-resolution");
+  verb->add_option("--sr-modality", o->sr_outputs, "what it generates; default: the same modalities in its sizes")
+      ->group("Super-resolution");
+  verb->add_option("--sr-plan", o->sr_plan, "YAML plan of the second stage")->group("Super-resolution");
   verb->add_option("--out", o->out, "folder for the results")->capture_default_str();
   verb->add_flag("--overwrite", o->overwrite, "replace results of other settings in that folder");
   verb->add_option("--from", o->from, "PNG file of an earlier run: repeat it");
@@ -302,7 +378,13 @@ void add_generate(CLI::App& program) {
       "  fourm generate --model models/rooms-ti --in caption=@prompts.txt --out-modality rgb --out images\n"
       "  fourm generate --from images/rgb/0003.png --out again\n"
       "  fourm generate --model models/rooms-ti --in rgb@128=room.png --features --out features");
-  verb->callback([o] { run(*o); });
+  verb->callback([o, sr = verb->get_option("--sr")] {
+    if (sr->count() > 0)
+      o->super_resolution = o->super_resolution.empty() || o->super_resolution == "superres"
+                                ? (model_folder(o->model) / "superres").string()
+                                : find_model(o->super_resolution).string();
+    run(*o);
+  });
 }
 
 }  // namespace fourm

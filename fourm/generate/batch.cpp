@@ -1,14 +1,13 @@
 #include "fourm/generate/batch.h"
 
 #include <algorithm>
-#include <fstream>
 
 #include "fourm/core/error.h"
 #include "fourm/core/log.h"
 #include "fourm/core/strings.h"
 #include "fourm/generate/input_value.h"
 #include "fourm/generate/keep_region.h"
-#include "fourm/generate/result_files.h"
+#include "fourm/generate/result_journal.h"
 #include "fourm/io/image_file.h"
 #include "fourm/io/image_resize.h"
 
@@ -17,76 +16,12 @@ namespace {
 
 std::string first_line(const std::string& message) { return message.substr(0, message.find('\n')); }
 
-// The finished samples, kept on disk: a line of JSON each, behind a line with the settings.
-class Journal {
- public:
-  Journal(fs::path file, const fs::path& manifest, const Json& settings, bool overwrite)
-      : file_(std::move(file)), settings_(settings) {
-    std::error_code ignored;
-    if (overwrite) {
-      fs::remove(file_, ignored);
-      fs::remove(manifest, ignored);
-    }
-    if (fs::exists(manifest, ignored)) {
-      const Json json = read_json(manifest);
-      check_settings(json_get<Json>(json, "settings", manifest.string()), settings, manifest);
-      for (const Json& sample : json_get<Json>(json, "samples", manifest.string())) add(sample);
-    } else if (fs::exists(file_, ignored)) {
-      read(settings);
-    }
-  }
-
-  const Json* find(const std::string& sample) const {
-    const auto found = samples_.find(sample);
-    return found == samples_.end() ? nullptr : &found->second;
-  }
-  // The file is made with the first sample, and without the line that an interruption may have cut.
-  void append(const Json& sample) {
-    std::string text;
-    if (!is_open_) {
-      text = json_text(settings_) + "\n";
-      for (const auto& [name, done] : samples_) text += json_text(done) + "\n";
-    }
-    write(text + json_text(sample) + "\n", is_open_ ? std::ios::app : std::ios::trunc);
-    is_open_ = true;
-    add(sample);
-  }
-  void remove() const {
-    std::error_code ignored;
-    fs::remove(file_, ignored);
-  }
-
- private:
-  // A failed sample is tried again.
-  void add(const Json& sample) {
-    if (!sample.contains("failure")) samples_[json_get<std::string>(sample, "name", file_.string())] = sample;
-  }
-
-  static void check_settings(const Json& found, const Json& expected, const fs::path& file) {
-    check(found == expected, file.string(),
-          ": the folder holds results of other settings; give another --out, or --overwrite to replace them");
-  }
-
-  // The last line may be cut by an interruption.
-  void read(const Json& settings) {
-    std::vector<std::string> lines = split(read_file(file_), '\n');
-    lines.pop_back();
-    if (lines.empty()) return;
-    check_settings(parse_json(lines[0], file_.string()), settings, file_);
-    for (size_t i = 1; i < lines.size(); ++i) add(parse_json(lines[i], file_.string()));
-  }
-
-  void write(const std::string& text, std::ios::openmode mode) {
-    std::ofstream out(file_, std::ios::binary | mode);
-    out << text << std::flush;
-    check(out.good(), file_.string(), ": cannot be written; is the disk full?");
-  }
-
-  fs::path file_;
-  Json settings_;
-  std::map<std::string, Json> samples_{};
-  bool is_open_ = false;
-};
+std::vector<std::string> modalities_of(const Plan& plan) {
+  std::vector<std::string> names;
+  for (const Target& target : plan.targets)
+    if (!contains(names, target.modality)) names.push_back(target.modality);
+  return names;
+}
 
 class Run {
  public:
@@ -96,14 +31,17 @@ class Run {
         samples_(samples),
         settings_(settings),
         options_(options),
-        files_(pipeline, options.out, modalities(), options.variations),
-        units_(options.units ? *options.units : own_units_) {}
+        units_(options.units ? *options.units : own_units_) {
+    add_stage(pipeline, settings.plan);
+    if (options.super_resolution) add_stage(*options.super_resolution, settings.super_resolution_plan);
+  }
 
   BatchReport operator()() {
     make_folder(options_.out);
     const std::string part = options_.workers > 1 ? concat("-", options_.worker, "-of-", options_.workers) : "";
     const fs::path manifest = options_.out / concat("manifest", part, ".json");
-    Journal journal(options_.out / concat(".manifest", part, ".jsonl"), manifest, described(), options_.overwrite);
+    ResultJournal journal(options_.out / concat(".manifest", part, ".jsonl"), manifest, described(),
+                          options_.overwrite);
     batches_ = (samples_.size() + options_.batch - 1) / options_.batch;
     for (int64_t b = options_.worker; b < batches_ && report_.finished; b += options_.workers) generate(b, journal);
     progress_.reset();
@@ -114,17 +52,32 @@ class Run {
   }
 
  private:
+  // The model of a resolution. The second stage reads the canvases of the first.
+  struct Stage {
+    const Pipeline& pipeline;
+    const Plan& plan;
+    std::vector<std::string> targets;
+    ResultFiles files;
+    int64_t steps, steps_before;
+  };
   struct Sample {
     int64_t index;
     std::vector<Input> inputs;
     Json record;
   };
+  // A result: the sample's canvas in each stage.
+  struct Result {
+    ResultPlace place;
+    std::vector<Canvas> canvases;
+  };
 
-  std::vector<std::string> modalities() const {
-    std::vector<std::string> names;
-    for (const Target& target : settings_.plan.targets)
-      if (!contains(names, target.modality)) names.push_back(target.modality);
-    return names;
+  void add_stage(const Pipeline& pipeline, const Plan& plan) {
+    std::vector<std::string> names = modalities_of(settings_.plan);
+    for (const auto& name : modalities_of(settings_.super_resolution_plan)) names.push_back(name);
+    const int64_t steps = pipeline.step_count(plan);
+    stages_.push_back({pipeline, plan, modalities_of(plan),
+                       ResultFiles(pipeline, options_.out, names, options_.variations), steps, steps_});
+    steps_ += steps;
   }
 
   Json described() const {
@@ -137,7 +90,7 @@ class Run {
   }
 
   // A batch is generated whole, so that its results do not depend on interruptions.
-  void generate(int64_t b, Journal& journal) {
+  void generate(int64_t b, ResultJournal& journal) {
     const int64_t begin = b * options_.batch, end = std::min(begin + options_.batch, samples_.size());
     bool is_done = true;
     for (int64_t i = begin; i < end; ++i) is_done = is_done && journal.find(samples_.name(i));
@@ -150,14 +103,22 @@ class Run {
     std::vector<Sample> batch;
     std::vector<Canvas> canvases;
     for (int64_t i = begin; i < end; ++i) read(i, batch, canvases);
-    if (!canvases.empty() && !run(b, canvases)) {
-      report_.finished = false;
-      return;
+    std::vector<std::vector<Canvas>> by_stage;
+    for (const Stage& stage : stages_) {
+      if (stage.steps_before > 0) canvases = next_stage(stage.pipeline, canvases);
+      if (!canvases.empty() && !run(stage, b, canvases)) {
+        report_.finished = false;
+        return;
+      }
+      by_stage.push_back(canvases);
     }
-    auto canvas = canvases.begin();
+    size_t next = 0;
     for (Sample& sample : batch) {
-      if (sample.record.contains("results"))
-        for (int64_t v = 0; v < options_.variations; ++v) write(sample, *canvas++, v);
+      for (int64_t v = 0; sample.record.contains("results") && v < options_.variations; ++v, ++next) {
+        Result result{{samples_.name(sample.index), v}, {}};
+        for (auto& stage : by_stage) result.canvases.push_back(std::move(stage[next]));
+        write(sample, result);
+      }
       journal.append(sample.record);
       report_.results.push_back(std::move(sample.record));
     }
@@ -177,70 +138,81 @@ class Run {
       }
     } catch (const Error& error) {
       if (samples_.is_single()) throw;
-      fail_sample(sample, error);
+      sample.record["failure"] = first_line(error.what());
+      warn(samples_.name(i), " is left out: ", sample.record["failure"].get<std::string>());
+      ++report_.failed;
     }
     batch.push_back(std::move(sample));
   }
 
-  void fail_sample(Sample& sample, const std::exception& error) {
-    sample.record["failure"] = first_line(error.what());
-    warn(samples_.name(sample.index), " is left out: ", sample.record["failure"].get<std::string>());
-    ++report_.failed;
+  static std::vector<Canvas> next_stage(const Pipeline& pipeline, const std::vector<Canvas>& canvases) {
+    std::vector<Canvas> next(canvases.size());
+    for (size_t i = 0; i < next.size(); ++i) pipeline.add_known_from(next[i], canvases[i]);
+    return next;
   }
 
-  bool run(int64_t batch, std::vector<Canvas>& canvases) {
-    RunOptions run{settings_.seed, settings_.draw, [&](int64_t step, int64_t steps, const std::string& target) {
-                     if (!progress_) progress_.emplace("generate", steps * batches_);
-                     progress_->update(batch * steps + step + 1, target);
-                     return !options_.stop || !options_.stop();
-                   }};
-    return pipeline_.run(canvases, settings_.plan, run);
+  // False when it was stopped.
+  bool run(const Stage& stage, int64_t batch, std::vector<Canvas>& canvases) {
+    const RunOptions run{settings_.seed, settings_.draw, [&](int64_t step, int64_t steps, const std::string& target) {
+                           if (!progress_) progress_.emplace("generate", steps_ * batches_);
+                           const int64_t done = stage.steps_before + (step + 1) * stage.steps / steps;
+                           progress_->update(batch * steps_ + done, target);
+                           return !options_.stop || !options_.stop();
+                         }};
+    return stage.pipeline.run(canvases, stage.plan, run);
   }
 
-  void write(Sample& sample, const Canvas& canvas, int64_t variation) {
-    const ResultPlace place{samples_.name(sample.index), variation};
-    const GenerationRecord made_from{settings_, sample.record["inputs"], canvas.key,
+  void write(Sample& sample, const Result& result) {
+    const GenerationRecord made_from{settings_, sample.record["inputs"], result.canvases[0].key,
                                      samples_.recorded_name(sample.index)};
     Json results = Json::object();
-    for (const auto& modality : modalities()) {
-      Json& result = results[modality] = {{"files", Json::array()}};
-      const auto list = [&](const std::vector<fs::path>& files) {
-        for (const fs::path& file : files) result["files"].push_back(file.lexically_relative(options_.out).string());
-      };
-      list(files_.write_tokens(canvas, modality, place));
-      if (pipeline_.modality(modality).kind == ModalityKind::kSequence && pipeline_.has_text_tokenizer())
-        result["text"] = pipeline_.text(canvas, modality);
-      try {
-        const auto decoded =
-            files_.write_decoded(canvas, modality, place, {{"fourm", made_from.text()}}, settings_.decoding);
-        list(decoded);
-        if (options_.paste_kept && !decoded.empty()) paste(sample, modality, decoded[0], made_from);
-      } catch (const std::exception& error) {
-        result["failure"] = first_line(error.what());
-        sample.record["failure"] = modality + " could not be decoded";
-        ++report_.undecoded;
-        warn(place.sample.empty() ? modality : place.sample + ": " + modality,
-             " could not be decoded: ", result["failure"].get<std::string>());
-      }
-    }
+    for (size_t s = 0; s < stages_.size(); ++s)
+      for (const auto& modality : stages_[s].targets)
+        results[modality] = write(sample, stages_[s], result.canvases[s], modality, result.place, made_from);
     sample.record["results"].push_back(std::move(results));
-    if (options_.on_result) options_.on_result(canvas, place);
+    if (options_.on_result) options_.on_result(result.canvases[0], result.place);
+  }
+
+  // Tokens and texts first: they are there even if the decoder fails.
+  Json write(Sample& sample, const Stage& stage, const Canvas& canvas, const std::string& modality,
+             const ResultPlace& place, const GenerationRecord& made_from) {
+    Json result{{"files", Json::array()}};
+    const auto list = [&](const std::vector<fs::path>& files) {
+      for (const fs::path& file : files) result["files"].push_back(file.lexically_relative(options_.out).string());
+    };
+    const Pipeline& pipeline = stage.pipeline;
+    list(stage.files.write_tokens(canvas, modality, place));
+    if (pipeline.modality(modality).kind == ModalityKind::kSequence && pipeline.has_text_tokenizer())
+      result["text"] = pipeline.text(canvas, modality);
+    try {
+      const TextChunks record{{"fourm", made_from.text()}};
+      const auto decoded = stage.files.write_decoded(canvas, modality, place, record, settings_.decoding);
+      list(decoded);
+      if (options_.paste_kept && !decoded.empty()) paste(sample, pipeline, modality, decoded[0], record);
+    } catch (const std::exception& error) {
+      result["failure"] = first_line(error.what());
+      sample.record["failure"] = modality + " could not be decoded";
+      ++report_.undecoded;
+      warn(place.sample.empty() ? modality : place.sample + ": " + modality,
+           " could not be decoded: ", result["failure"].get<std::string>());
+    }
+    return result;
   }
 
   // Replaces the decoded image by one of the input's resolution, with the kept part of the input.
-  void paste(const Sample& sample, const std::string& modality, const fs::path& decoded,
-             const GenerationRecord& made_from) const {
-    if (pipeline_.input_config(modality).kind != "rgb") return;
+  void paste(const Sample& sample, const Pipeline& pipeline, const std::string& modality, const fs::path& decoded,
+             const TextChunks& record) const {
+    if (pipeline.input_config(modality).kind != "rgb") return;
     for (const Input& input : sample.inputs) {
-      if (input.keep.empty() || subject_of(pipeline_.input_name(input.modality)) != subject_of(modality)) continue;
-      const fs::path file =
-          parse_input_value(input.value, pipeline_.input_extensions(pipeline_.input_name(input.modality))).file;
+      const std::string given_as = pipeline_.input_name(input.modality);
+      if (input.keep.empty() || subject_of(given_as) != subject_of(modality)) continue;
+      const fs::path file = parse_input_value(input.value, pipeline_.input_extensions(given_as)).file;
       if (!is_image_file(file)) continue;
       const Image given = read_image(file);
       const int side = std::min(given.width, given.height);
-      const auto square = std::get<Image>(centre_square(pipeline_.input_config(modality), given, side));
+      const auto square = std::get<Image>(centre_square(pipeline.input_config(modality), given, side));
       const Image enlarged = resize_bilinear(read_image(decoded), side, side);
-      write_png(decoded, KeepRegion::parse(input.keep).paste(square, enlarged), {{"fourm", made_from.text()}});
+      write_png(decoded, KeepRegion::parse(input.keep).paste(square, enlarged), record);
     }
   }
 
@@ -248,10 +220,10 @@ class Run {
   const SampleList& samples_;
   const GenerationSettings& settings_;
   const BatchOptions& options_;
-  ResultFiles files_;
   DepthUnits own_units_;
   const DepthUnits& units_;
-  int64_t batches_ = 0;
+  std::vector<Stage> stages_;
+  int64_t batches_ = 0, steps_ = 0;  // steps of a batch
   std::optional<Progress> progress_;
   BatchReport report_;
 };

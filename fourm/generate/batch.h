@@ -13,6 +13,9 @@ struct BatchOptions {
   int64_t worker = 0, workers = 1;  ///< every workers-th batch, from the worker-th on
   bool overwrite = false;           ///< results of other settings are replaced; otherwise they are an Error
   bool paste_kept = false;  ///< kept parts of an image are copied into the result, at the image's own resolution
+  /// The model of a second stage. It reads the inputs and results of the first that it knows (paper appendix A.1), and
+  /// generates the targets of the settings' super_resolution_plan.
+  const Pipeline* super_resolution = nullptr;
   const DepthUnits* units = nullptr;  ///< null: as dataset.yaml states them
   std::function<bool()> stop{};       ///< true: ends after the present step
   /// Called with the canvas of each result after its files were written, in order; not for results that are kept.

@@ -16,7 +16,8 @@ rules:
   - {targets: [caption, det], scheme: autoregressive, temperature: 0.3}
   - {targets: [metadata, human_poses, color_palette], scheme: autoregressive, temperature: 0.1}
   - {targets: [sam_instance], scheme: autoregressive, temperature: 0.01}
-  - {targets: ["*@448"], scheme: maskgit, steps: 8, schedule: cosine, temperature: 1, guidance: 2}
+  - {targets: [tok_rgb@448], via: [tok_clip@448], scheme: maskgit, steps: 8, schedule: cosine, guidance: 2}
+  - {targets: ["*@448"], scheme: maskgit, steps: 8, schedule: cosine, guidance: 2}
   - {targets: ["tok_*"], inputs: [rgb], scheme: roar, steps: 1, temperature: 0.01, guidance: 2}
   - {targets: ["tok_dinov2*", "tok_imagebind*"], scheme: roar, steps: 8, temperature: 0.01, guidance: 2}
   - {targets: [tok_clip], scheme: roar, steps: 50, temperature: 5, temperature_schedule: onex:0.5:0.5, guidance: 3}

@@ -28,12 +28,17 @@ bool is_stored_whole(const Modality& modality) {
 }  // namespace
 
 Json settings_json(const GenerationSettings& settings) {
-  return {{"model", settings.model},
-          {"precision", settings.precision},
-          {"seed", settings.seed},
-          {"draw", settings.draw},
-          {"plan", flow_text(to_yaml(settings.plan))},
-          {"decoding", flow_text(to_yaml(settings.decoding))}};
+  Json json{{"model", settings.model},
+            {"precision", settings.precision},
+            {"seed", settings.seed},
+            {"draw", settings.draw},
+            {"plan", flow_text(to_yaml(settings.plan))},
+            {"decoding", flow_text(to_yaml(settings.decoding))}};
+  if (!settings.super_resolution.empty()) {
+    json["super_resolution"] = settings.super_resolution;
+    json["super_resolution_plan"] = flow_text(to_yaml(settings.super_resolution_plan));
+  }
+  return json;
 }
 
 GenerationSettings settings_from_json(const Json& json, const std::string& origin) {
@@ -47,6 +52,10 @@ GenerationSettings settings_from_json(const Json& json, const std::string& origi
   };
   read("plan", settings.plan);
   read("decoding", settings.decoding);
+  if (json.contains("super_resolution")) {
+    settings.super_resolution = json_get<std::string>(json, "super_resolution", origin);
+    read("super_resolution_plan", settings.super_resolution_plan);
+  }
   return settings;
 }
 

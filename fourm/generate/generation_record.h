@@ -16,6 +16,8 @@ struct GenerationSettings {
   bool draw = true;
   Plan plan{};
   DecodeOptions decoding{};
+  std::string super_resolution{};  ///< folder of the model of a second stage; empty: none
+  Plan super_resolution_plan{};
 };
 Json settings_json(const GenerationSettings& settings);
 GenerationSettings settings_from_json(const Json& json, const std::string& origin);

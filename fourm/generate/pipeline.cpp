@@ -406,6 +406,23 @@ void Pipeline::add_known(Canvas& canvas, const Modality& m, ModalityData data) c
     }
 }
 
+void Pipeline::add_known_from(Canvas& canvas, const Canvas& other) const {
+  for (const Canvas::Entry& entry : other.entries) {
+    const auto found = state_->model.encoder.embeddings().find(entry.modality);
+    if (found == state_->model.encoder.embeddings().end()) continue;
+    const Modality& m = found->second.modality;
+    check(m.kind == ModalityKind::kSequence || entry.data.length() == m.max_tokens || m.is_sequence(), "modality '",
+          m.name, "': ", entry.data.length(), " tokens, the model of the second stage reads ", m.max_tokens);
+    for (const int64_t id : entry.data.ids)
+      check(id < m.vocab_size, "modality '", m.name, "': token ", id, " is outside the vocabulary of ", m.vocab_size,
+            " of the second stage");
+    canvas.entries.push_back(entry);
+    canvas.entries.back().target.assign(entry.target.size(), false);
+  }
+  canvas.key = other.key;
+  if (!canvas.view) canvas.view = other.view;
+}
+
 void Pipeline::add_target(Canvas& canvas, const std::string& name) const {
   const Modality m = state_->model.decoder.embedding(name).modality;
   const bool is_sequence = m.kind == ModalityKind::kSequence;
@@ -434,6 +451,11 @@ Plan Pipeline::default_plan(const Canvas& canvas, const std::vector<std::string>
 
 Plan Pipeline::default_plan(const std::vector<std::string>& inputs, const std::vector<std::string>& outputs) const {
   return state_->defaults.plan(outputs, inputs, this->outputs());
+}
+
+int64_t Pipeline::step_count(const Plan& plan) const {
+  const auto modality_of = [&](const std::string& name) { return state_->model.decoder.embedding(name).modality; };
+  return static_cast<int64_t>(expand(plan, modality_of).size());
 }
 
 bool Pipeline::run(std::vector<Canvas>& canvases, Plan plan, const RunOptions& options) const {

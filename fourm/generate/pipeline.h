@@ -98,6 +98,8 @@ class Pipeline {
   /// Tokens of an image of any size, as in add_image(); also for modalities that the model does not read. Error when
   /// there is no tokenizer.
   std::vector<int64_t> tokenize(const std::string& modality, const StoredImage& image) const;
+  /// Adds what is known on the canvas of another model, of modalities that this one reads.
+  void add_known_from(Canvas& canvas, const Canvas& other) const;
   /// Something to generate. Tokens of it that are known are kept. Error when all are.
   void add_target(Canvas& canvas, const std::string& modality) const;
 
@@ -105,6 +107,8 @@ class Pipeline {
   /// model folder, otherwise the authors'. Targets may be added that the model generates first.
   Plan default_plan(const Canvas& canvas, const std::vector<std::string>& outputs) const;
   Plan default_plan(const std::vector<std::string>& inputs, const std::vector<std::string>& outputs) const;
+  /// The steps of a run of the plan.
+  int64_t step_count(const Plan& plan) const;
   /// Fills the canvases; false when on_step stopped it. Without `conditions` in the plan they are, for each canvas,
   /// the inputs that are known completely. Error when a target is guided by a condition of the plan that the model does not read, or that
   /// is neither known on any canvas nor an earlier target.

@@ -249,5 +249,58 @@ TEST_F(BatchTest, KeptPixelsArePastedAtTheirOwnResolution) {
   EXPECT_TRUE(differs);
 }
 
+// A model that reads tokens of 32 pixels and generates those of 64.
+TEST_F(BatchTest, ASecondStageReadsTheResultsOfTheFirst) {
+  const test::TemporaryFolder out;
+  const std::string table =
+      "modalities:\n"
+      "  tok_rgb@32: {vocab_size: 16, image_size: 32, patch_size: 8}\n"
+      "  tok_rgb@64: {vocab_size: 16, image_size: 64, patch_size: 8}\n"
+      "  caption: {kind: sequence, vocab_size: 400, max_tokens: 24}\n";
+  ModalityTable modalities;
+  modalities.extend(table, "the second stage");
+  ModelConfig config;
+  config.domains_in = {"tok_rgb@32", "tok_rgb@64", "caption"};
+  config.domains_out = {"tok_rgb@64"};
+  config.dim = 16;
+  config.encoder_depth = config.decoder_depth = 1;
+  config.num_heads = 2;
+  save_model(create_model(config, modalities, 1), out / "superres");
+  write_file(out / "superres/modalities.yaml", table);
+  TokenizerConfig tokenizer = test::small_image_tokenizer();
+  tokenizer.image_size = 64;
+  Tokenizer::create(tokenizer, 2).save(out / "superres/tokenizers/tok_rgb@64");
+  const Pipeline second = Pipeline::open({.model = out / "superres", .text_tokenizer = root_ / "model/tokenizer.json"});
+
+  const SampleList samples = list({"caption=a chair"});
+  GenerationSettings both = settings(samples, {"tok_rgb@32"});
+  both.super_resolution = (out / "superres").string();
+  both.super_resolution_plan = second.default_plan({"caption", "tok_rgb@32"}, {"tok_rgb@64"});
+  BatchOptions o = options(out / "x");
+  o.super_resolution = &second;
+  const BatchReport report = generate_batches(*pipeline_, samples, both, o);
+  EXPECT_EQ(read_image(out / "x/tok_rgb@32.png").width, 32) << "full names: both are RGB";
+  EXPECT_EQ(read_image(out / "x/tok_rgb@64.png").width, 64);
+  EXPECT_EQ(npy_integers(read_npy(out / "x/tok_rgb@64.npy"), "x").size(), 64u);
+  EXPECT_EQ(report.results[0]["results"][0].size(), 2u);
+
+  // The second stage alone, from the files of the first.
+  const SampleList first =
+      SampleList::of_inputs(second, {{.modality = "caption", .value = "a chair"},
+                                     {.modality = "tok_rgb@32", .value = (out / "x/tok_rgb@32.npy").string()}});
+  GenerationSettings alone = both;
+  alone.super_resolution.clear();
+  alone.plan = both.super_resolution_plan;
+  alone.super_resolution_plan = {};
+  generate_batches(second, first, alone, options(out / "y"));
+  EXPECT_EQ(read_file(out / "y/tok_rgb@64.npy"), read_file(out / "x/tok_rgb@64.npy"));
+
+  const GenerationRecord record = GenerationRecord::read(out / "x/tok_rgb@64.png");
+  BatchOptions again = options(out / "z");
+  again.super_resolution = &second;
+  generate_batches(*pipeline_, SampleList::of_record(record), record.settings, again);
+  EXPECT_EQ(read_file(out / "z/tok_rgb@64.png"), read_file(out / "x/tok_rgb@64.png"));
+}
+
 }  // namespace
 }  // namespace fourm

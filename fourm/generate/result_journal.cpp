@@ -1,0 +1,70 @@
+#include "fourm/generate/result_journal.h"
+
+#include <fstream>
+
+#include "fourm/core/error.h"
+#include "fourm/core/strings.h"
+
+namespace fourm {
+
+static void check_settings(const Json& found, const Json& expected, const fs::path& file) {
+  check(found == expected, file.string(),
+        ": the folder holds results of other settings; give another --out, or --overwrite to replace them");
+}
+
+ResultJournal::ResultJournal(fs::path file, const fs::path& manifest, const Json& settings, bool overwrite)
+    : file_(std::move(file)), settings_(settings) {
+  std::error_code ignored;
+  if (overwrite) {
+    fs::remove(file_, ignored);
+    fs::remove(manifest, ignored);
+  }
+  if (fs::exists(manifest, ignored)) {
+    const Json json = read_json(manifest);
+    check_settings(json_get<Json>(json, "settings", manifest.string()), settings_, manifest);
+    for (const Json& sample : json_get<Json>(json, "samples", manifest.string())) add(sample);
+  } else if (fs::exists(file_, ignored)) {
+    read();
+  }
+}
+
+const Json* ResultJournal::find(const std::string& sample) const {
+  const auto found = samples_.find(sample);
+  return found == samples_.end() ? nullptr : &found->second;
+}
+
+void ResultJournal::append(const Json& sample) {
+  std::string text;
+  if (!is_open_) {
+    text = json_text(settings_) + "\n";
+    for (const auto& [name, done] : samples_) text += json_text(done) + "\n";
+  }
+  write(text + json_text(sample) + "\n", is_open_ ? std::ios::app : std::ios::trunc);
+  is_open_ = true;
+  add(sample);
+}
+
+void ResultJournal::remove() const {
+  std::error_code ignored;
+  fs::remove(file_, ignored);
+}
+
+void ResultJournal::add(const Json& sample) {
+  if (!sample.contains("failure")) samples_[json_get<std::string>(sample, "name", file_.string())] = sample;
+}
+
+void ResultJournal::read() {
+  std::vector<std::string> lines = split(read_file(file_), '\n');
+  lines.pop_back();  // behind the last line break
+  if (lines.empty()) return;
+  check_settings(parse_json(lines[0], file_.string()), settings_, file_);
+  for (size_t i = 1; i < lines.size(); ++i) add(parse_json(lines[i], file_.string()));
+}
+
+void ResultJournal::write(const std::string& text, std::ios::openmode mode) {
+  std::ofstream out(file_, std::ios::binary | mode);
+  out << text << std::flush;
+  check(out.good(), file_.string(), ": cannot be written; is the disk full?");
+}
+
+}  // namespace fourm

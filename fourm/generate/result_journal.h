@@ -1,0 +1,36 @@
+// The finished samples of a run on disk, so that an interrupted run goes on.
+#pragma once
+
+#include <ios>
+#include <map>
+#include <string>
+
+#include "fourm/core/json.h"
+
+namespace fourm {
+
+/// A line of JSON a sample, behind a line with the settings. A finished run has a manifest instead:
+/// {"settings": ..., "samples": [...]}.
+class ResultJournal {
+ public:
+  /// Reads the manifest, else the journal `file`; `overwrite` removes both. Error when they are of other settings.
+  ResultJournal(fs::path file, const fs::path& manifest, const Json& settings, bool overwrite);
+
+  /// The sample's record; null when it is not finished. A record with a "failure" is not: it is tried again.
+  const Json* find(const std::string& sample) const;
+  /// The file is made with the first sample, and without a line that an interruption cut.
+  void append(const Json& sample);
+  void remove() const;  ///< when the manifest is written
+
+ private:
+  void add(const Json& sample);
+  void read();
+  void write(const std::string& text, std::ios::openmode mode);
+
+  fs::path file_;
+  Json settings_;
+  std::map<std::string, Json> samples_{};
+  bool is_open_ = false;
+};
+
+}  // namespace fourm
