@@ -21,7 +21,8 @@ struct BenchConfig {
   void fields(Visitor& v) {
     v("workloads", workloads,
       "roar1 (image -> depth, one step), maskgit8 (image -> normals, 8 steps), caption, caption8 (eight images), t2i "
-      "(text -> image, 25 steps); of the official RGB tokenizer: tok_encode (8 images), tok_decode (one, 25 DDIM "
+      "(text -> image, 25 steps), sr448 (super-resolution to 448 pixels, two steps); of the official RGB tokenizer: "
+      "tok_encode (8 images), tok_decode (one, 25 DDIM "
       "steps), tok_decode8 (one, 8 steps of DPM-Solver++), tok_step (one step); train (a step of 8 samples, 128 + 128 "
       "tokens)");
     v("model", model, "model folder");

@@ -36,12 +36,29 @@ ModelConfig official_size(const std::string& name) {
   fail("unknown size ", printable(name), "; known: Ti, S, B, L, XL");
 }
 
-fs::path random_model(const BenchSetting& setting) {
-  fs::path folder = setting.scratch / (setting.size + "-" + setting.dtype);
+static fs::path random_weights(const ModelConfig& config, const fs::path& folder, const std::string& dtype) {
   if (is_complete(folder)) return folder;
-  const at::ScalarType dtype = parse_dtype(setting.dtype);
-  save_model(create_model(official_size(setting.size), ModalityTable::official(), 1, dtype), folder, dtype);
+  const at::ScalarType type = parse_dtype(dtype);
+  save_model(create_model(config, ModalityTable::official(), 1, type), folder, type);
   return folder;
+}
+
+fs::path random_model(const BenchSetting& setting) {
+  return random_weights(official_size(setting.size), setting.scratch / (setting.size + "-" + setting.dtype),
+                        setting.dtype);
+}
+
+fs::path random_super_resolution_model(const BenchSetting& setting) {
+  ModelConfig config = official_size(setting.size);
+  config.image_size = 448;
+  config.domains_in = {"caption", "det"};
+  config.domains_out.clear();
+  for (const char* subject : {"clip", "depth", "normal", "rgb", "semseg"}) {
+    config.domains_in.push_back(concat("tok_", subject, "@224"));
+    config.domains_in.push_back(concat("tok_", subject, "@448"));
+    config.domains_out.push_back(concat("tok_", subject, "@448"));
+  }
+  return random_weights(config, setting.scratch / (setting.size + "-sr-" + setting.dtype), setting.dtype);
 }
 
 fs::path random_tokenizer(const BenchSetting& setting) {

@@ -10,6 +10,7 @@ namespace fourm {
 ModelConfig official_size(const std::string& name);
 /// The folder of a model of the setting's size, and that of the official RGB tokenizer. Each is written if it is missing.
 fs::path random_model(const BenchSetting& setting);
+fs::path random_super_resolution_model(const BenchSetting& setting);  ///< the modalities of the official 4M-7-SR
 fs::path random_tokenizer(const BenchSetting& setting);
 
 }  // namespace fourm

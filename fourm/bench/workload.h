@@ -40,6 +40,9 @@ struct Family {
 
 /// Generation by one model: depth in one step of ROAR, normals in 8 of MaskGIT, one and 8 captions, an image from a text.
 Family generation_family();
+/// Two of the sixteen steps of super-resolution from 224 to 448 pixels: the first of CLIP features and the first of RGB,
+/// 784 tokens each, from a caption and 392 tokens, with guidance.
+Family super_resolution_family();
 /// The official RGB tokenizer at 224 pixels with random weights: encoding 8 images; decoding one by 25 DDIM steps, by 8 of
 /// DPM-Solver++ and for a single denoising step.
 Family tokenizer_family();
