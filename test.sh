@@ -17,20 +17,13 @@ if [ -z "$fixtures" ]; then
   if [ -d ../shared/fixtures ]; then fixtures=$(realpath ../shared/fixtures); else fixtures=$PWD/tests/fixtures; fi
 fi
 export FOURM_FIXTURES=$fixtures
-export OMP_NUM_THREADS=1 OMP_WAIT_POLICY=passive  # tests run side by side
 if [ "$fixtures" = "$PWD/tests/fixtures" ]; then
   echo "Parity cases: the committed selection ($(find "$fixtures" -name case.json | wc -l) cases); others are skipped."
 else
   echo "Parity cases: the whole set in $fixtures ($(find "$fixtures" -name case.json | wc -l) cases)."
 fi
 
-log=build/$preset/tests.log
 status=0
-ctest --preset "$preset" -j "$(nproc)" "${labels[@]}" 2>&1 | tee "$log" || status=$?
-# ctest's own count of failures; a disabled test (a child that another test starts) is none of the three.
-failed=$(sed -n 's/.* tests passed, \([0-9]*\) tests failed out of.*/\1/p' "$log")
-skipped=$(grep -cE '\*\*\*Skipped' "$log" || true)
-passed=$(grep -cE ' Passed +[0-9]' "$log" || true)
-echo "$passed passed, ${failed:-1} failed, $skipped skipped"
-[ "$passed" -gt 0 ] || exit 1
+ctest --preset "$preset" -j "$(nproc)" "${labels[@]}" || status=$?
+scripts/test_results.sh "$preset" || status=1
 exit "$status"

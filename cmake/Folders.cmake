@@ -72,7 +72,6 @@ endfunction()
 # tests/NAME/*_test.cpp become the program test_NAME, which sees the folder NAME and those before it.
 function(fourm_tests)
   find_package(GTest REQUIRED)
-  include(GoogleTest)
   file(GLOB folders RELATIVE ${PROJECT_SOURCE_DIR}/tests CONFIGURE_DEPENDS ${PROJECT_SOURCE_DIR}/tests/*)
   foreach(name ${folders})
     file(GLOB sources CONFIGURE_DEPENDS ${PROJECT_SOURCE_DIR}/tests/${name}/*_test.cpp)
@@ -108,11 +107,10 @@ function(fourm_tests)
         fourm_precompile(test_${name})
       endif()
     endif()
-    gtest_discover_tests(test_${name} DISCOVERY_MODE PRE_TEST DISCOVERY_TIMEOUT 60)
-    list(APPEND programs test_${name})
+    list(PREPEND tested ${name})  # later folders take longer: they begin
   endforeach()
-  # CTest reads these after the tests of every program.
-  file(WRITE ${PROJECT_BINARY_DIR}/test_programs.cmake "set(test_programs ${programs})\n")
+  file(WRITE ${PROJECT_BINARY_DIR}/test_programs.cmake "set(test_folders ${tested})\n"
+    "set(test_binaries [[${PROJECT_BINARY_DIR}]])\nset(test_sources [[${PROJECT_SOURCE_DIR}/tests]])\n")
   set_property(DIRECTORY APPEND PROPERTY TEST_INCLUDE_FILES ${PROJECT_BINARY_DIR}/test_programs.cmake
-    ${PROJECT_SOURCE_DIR}/tests/labels.cmake)
+    ${PROJECT_SOURCE_DIR}/cmake/ListTests.cmake)
 endfunction()

@@ -3,7 +3,6 @@
 // <!-- needs a GPU -->. Blocks that install packages or download data (scripts/, quickstart.sh) and benchmarks are left out.
 #include <gtest/gtest.h>
 
-#include <algorithm>
 #include <cctype>
 #include <cstdlib>
 #include <regex>
@@ -13,6 +12,7 @@
 #include "fourm/core/file.h"
 #include "fourm/core/strings.h"
 #include "fourm/kernels/device.h"
+#include "tests/support/temporary_folder.h"
 
 namespace fourm {
 namespace {
@@ -72,20 +72,16 @@ class Documents : public testing::TestWithParam<std::string> {};
 TEST_P(Documents, CommandsRun) {
   const std::vector<std::string> commands = blocks(GetParam());
   if (commands.empty()) GTEST_SKIP() << "no commands";
-  std::string name = GetParam();
-  std::replace(name.begin(), name.end(), '/', '_');
-  const fs::path folder = fs::path(testing::TempDir()) / ("documents_" + name);
-  fs::remove_all(folder);
+  const test::TemporaryFolder folder;
   make_folder(folder / "build/release");
   fs::create_symlink(FOURM_PROGRAM, folder / "build/release/fourm");
   for (const char* given : {"models", "configs", "examples", "docs", "tests"})
     fs::create_symlink(kSource / given, folder / given);
   for (const auto& block : commands) {
     write_file(folder / "block.sh", "set -euo pipefail\n" + reduced(block));
-    const std::string run = concat("cd '", folder.string(), "' && bash block.sh >output.txt 2>&1");
+    const std::string run = concat("cd '", folder.path().string(), "' && bash block.sh >output.txt 2>&1");
     ASSERT_EQ(std::system(run.c_str()), 0) << GetParam() << ":\n" << block << read_file(folder / "output.txt");
   }
-  fs::remove_all(folder);
 }
 
 INSTANTIATE_TEST_SUITE_P(Pages, Documents, testing::ValuesIn(pages()), [](const auto& page) {

@@ -106,8 +106,8 @@ int run_in_child(const fs::path& folder, int64_t kill_at) {
   setenv("FOURM_TRAIN_FOLDER", folder.c_str(), 1);
   setenv("FOURM_TRAIN_KILL", std::to_string(kill_at).c_str(), 1);
   std::string program = "/proc/self/exe", filter = "--gtest_filter=TrainerChild.*",
-              disabled = "--gtest_also_run_disabled_tests";
-  char* arguments[] = {program.data(), filter.data(), disabled.data(), nullptr};
+              disabled = "--gtest_also_run_disabled_tests", brief = "--gtest_brief=1";
+  char* arguments[] = {program.data(), filter.data(), disabled.data(), brief.data(), nullptr};
   pid_t child = 0;
   EXPECT_EQ(posix_spawn(&child, fs::read_symlink(program).c_str(), nullptr, nullptr, arguments, environ), 0);
   int status = 0;
