@@ -1,6 +1,7 @@
 // A value that is computed when it is first used.
 #pragma once
 
+#include <atomic>
 #include <memory>
 #include <mutex>
 
@@ -14,13 +15,20 @@ class Lazy {
   /// The value; make() -> T is called when there is none yet.
   template <class Make>
   const T& get(const Make& make) const {
-    std::call_once(once_, [&] { value_ = std::make_unique<const T>(make()); });
+    if (const T* made = made_.load(std::memory_order_acquire)) return *made;
+    const std::lock_guard lock(
+        making_);  // not std::call_once, which waits for ever after an exception under ThreadSanitizer
+    if (!value_) {
+      value_ = std::make_unique<const T>(make());
+      made_.store(value_.get(), std::memory_order_release);
+    }
     return *value_;
   }
 
  private:
-  mutable std::once_flag once_;
+  mutable std::mutex making_;
   mutable std::unique_ptr<const T> value_;
+  mutable std::atomic<const T*> made_ = nullptr;  // of value_: read without the lock
 };
 
 }  // namespace fourm
