@@ -2,7 +2,10 @@
 
 #include <gtest/gtest.h>
 
+#include <cmath>
+
 #include "tests/support/message_of.h"
+#include "tests/support/schedule_tables.h"
 #include "tests/support/temporary_folder.h"
 
 namespace fourm {
@@ -173,6 +176,104 @@ TEST(Plan, FilesAreReadStrictly) {
   EXPECT_EQ(test::message_of([&] { read_plan(file); }), file.string() + ": the plan has no targets");
   write_file(file, "targets: [{modality: caption, temprature: 1}]\n");
   EXPECT_NE(test::message_of([&] { read_plan(file); }).find("did you mean 'temperature'?"), std::string::npos);
+}
+
+TEST(Plan, PlansExpandLikeTheOriginal) {
+  FOURM_NEEDS_TABLES;
+  for (const auto& row : test::tables()["chained"]) {
+    const Json& a = row["args"];
+    Plan plan;
+    plan.conditions = a["cond_domains"].get<std::vector<std::string>>();
+    plan.grow_conditions = a["cfg_grow_conditioning"].get<bool>();
+    plan.grow_texts = false;
+    for (size_t i = 0; i < a["target_domains"].size(); ++i) {
+      Target t;
+      t.modality = a["target_domains"][i].get<std::string>();
+      t.tokens = a["tokens_per_target"][i].get<int64_t>();
+      t.scheme = a["autoregression_schemes"][i].get<std::string>();
+      if (a["decoding_steps"][i].is_number()) t.steps = a["decoding_steps"][i].get<int64_t>();
+      if (a["token_decoding_schedules"][i].is_string())
+        t.schedule = a["token_decoding_schedules"][i].get<std::string>();
+      t.temperature = a["temps"][i].get<double>();
+      t.temperature_schedule = a["temp_schedules"][i].get<std::string>();
+      t.guidance = a["cfg_scales"][i].get<double>();
+      plan.targets.push_back(t);
+    }
+    const auto steps = expand(plan, official);
+    ASSERT_EQ(steps.size(), row["schedule"].size());
+    for (size_t i = 0; i < steps.size(); ++i) {
+      const Json& want = row["schedule"][i];
+      EXPECT_EQ(steps[i].target, want["target_domain"].get<std::string>());
+      EXPECT_EQ(steps[i].tokens, want["num_tokens"].is_number() ? want["num_tokens"].get<int64_t>() : 0);
+      EXPECT_NEAR(steps[i].temperature, want["temperature"].get<double>(), 1e-6);
+      EXPECT_EQ(steps[i].guidance.scale, want["cfg_scale"].get<double>());
+      EXPECT_EQ(steps[i].guidance.conditions, want["cfg_cond_domains"].get<std::vector<std::string>>());
+    }
+  }
+}
+
+TEST(Plan, ImpossibleNumbersAreRefused) {
+  const auto refused = [&](const std::function<void(Plan&)>& change) {
+    Plan plan;
+    plan.targets.resize(1);
+    plan.targets[0].modality = "tok_depth@224";
+    plan.conditions = {"caption"};
+    expand(plan, official);
+    change(plan);
+    return test::message_of([&] { expand(plan, official); }) != "no error";
+  };
+  for (const double value : {std::nan(""), HUGE_VAL, -HUGE_VAL}) {
+    EXPECT_TRUE(refused([&](Plan& p) { p.targets[0].temperature = value; })) << value;
+    EXPECT_TRUE(refused([&](Plan& p) { p.targets[0].guidance = value; })) << value;
+    EXPECT_TRUE(refused([&](Plan& p) { p.targets[0].weights = {value}; })) << value;
+    EXPECT_TRUE(refused([&](Plan& p) { p.top_k_share = value; })) << value;
+    EXPECT_TRUE(refused([&](Plan& p) { p.top_p = value; })) << value;
+    EXPECT_TRUE(refused([&](Plan& p) { p.targets[0].temperature_schedule = concat("onex:", value, ":1"); })) << value;
+  }
+  EXPECT_TRUE(refused([](Plan& p) { p.targets[0].temperature = -1; }));
+  EXPECT_TRUE(refused([](Plan& p) { p.targets[0].tokens = -1; }));
+  EXPECT_TRUE(refused([](Plan& p) { p.targets[0].steps = 0; }));
+  EXPECT_TRUE(refused([](Plan& p) { p.top_k = -1; }));
+  EXPECT_TRUE(refused([](Plan& p) { p.top_p = -0.1; }));
+}
+
+// A setting that has no effect on the target is refused, rather than left out.
+TEST(Plan, SettingsThatDoNotApplyAreRefused) {
+  const auto refusal = [&](const std::string& target, const std::function<void(Plan&)>& change) {
+    Plan plan;
+    plan.targets.resize(1);
+    plan.targets[0].modality = target;
+    plan.conditions = {"rgb@224"};
+    change(plan);
+    return test::message_of([&] { expand(plan, official); });
+  };
+  const auto expect = [](const std::string& message, const std::string& part) {
+    EXPECT_NE(message.find(part), std::string::npos) << message << "; expected " << part;
+  };
+  const std::string sequence = "'caption' is a sequence: the plan's key ";
+  expect(refusal("caption", [](Plan& p) { p.targets[0].steps = 4; }), sequence + "'steps'");
+  for (const char* schedule : {"cosine", "linear"})
+    expect(refusal("caption", [&](Plan& p) { p.targets[0].schedule = schedule; }), sequence + "'schedule'");
+  expect(refusal("caption", [](Plan& p) { p.targets[0].temperature_schedule = "linear"; }),
+         sequence + "'temperature_schedule'");
+  expect(refusal("caption", [](Plan& p) { p.targets[0].guidance_schedule = "wrong"; }),
+         sequence + "'guidance_schedule'");
+  EXPECT_EQ(refusal("caption", [](Plan& p) { p.targets[0].guidance_schedule = "constant"; }), "no error");
+
+  // A number of tokens: of a sequence within its slots, of a grid its own.
+  for (const int64_t tokens : {1, 257})
+    expect(refusal("caption", [&](Plan& p) { p.targets[0].tokens = tokens; }), "expected 2 to 256");
+  for (const int64_t tokens : {2, 256})
+    EXPECT_EQ(refusal("caption", [&](Plan& p) { p.targets[0].tokens = tokens; }), "no error");
+  expect(refusal("tok_depth@224", [&](Plan& p) { p.targets[0].tokens = 20; }), "the plan generates 20 of 196 tokens");
+  expect(refusal("tok_depth@224", [&](Plan& p) { p.targets[0].tokens = 197; }), "196 of 196 tokens are left");
+  EXPECT_EQ(refusal("tok_depth@224", [](Plan& p) { p.targets[0].tokens = 196; }), "no error");
+
+  expect(refusal("caption", [](Plan& p) { p.targets[0].weights = {2}, p.targets[0].guidance = 3; }), "not both");
+  expect(
+      refusal("tok_depth@224", [](Plan& p) { p.targets[0].weights = {2}, p.targets[0].guidance_schedule = "cosine"; }),
+      "not both");
+  expect(refusal("caption", [](Plan& p) { p.top_k = 5, p.top_k_share = 0.5; }), "top_k is 5 and top_k_share 0.5");
 }
 
 }  // namespace

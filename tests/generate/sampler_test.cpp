@@ -6,6 +6,7 @@
 #include <set>
 
 #include "tests/support/message_of.h"
+#include "tests/support/schedule_tables.h"
 
 namespace fourm {
 namespace {
@@ -78,6 +79,96 @@ TEST(KeptTokens, TopPKeepsTheTokenThatPassesItAndAtLeastOne) {
 TEST(KeptTokens, AShareThatKeepsNothingIsRefused) {
   EXPECT_EQ(test::message_of([] { kept({.top_k_share = 0.1}); }), "top_k_share 0.1 keeps none of 5 tokens");
   EXPECT_NE(test::message_of([] { kept({.top_k = 2, .top_k_share = 0.5}); }).find("give one of"), std::string::npos);
+}
+
+Filter filter_of(const Json& row) {
+  Filter filter;
+  if (row["top_k"].is_number_float())
+    filter.top_k_share = row["top_k"].get<double>();
+  else
+    filter.top_k = row["top_k"].get<int64_t>();
+  filter.top_p = row["top_p"].get<double>();
+  return filter;
+}
+
+TEST(Sampler, FiltersKeepWhatTheOriginalKeeps) {
+  FOURM_NEEDS_TABLES;
+  const Json& all = test::tables();
+  const auto logits = all["filter_logits"].get<std::vector<std::vector<float>>>();
+  for (const auto& row : all["filtering"]) {
+    if (row.contains("error")) {
+      EXPECT_THROW(kept_tokens(logits[0].data(), static_cast<int64_t>(logits[0].size()), filter_of(row)), Error);
+      continue;
+    }
+    for (size_t i = 0; i < logits.size(); ++i)
+      EXPECT_EQ(kept_tokens(logits[i].data(), static_cast<int64_t>(logits[i].size()), filter_of(row)),
+                row["kept"][i].get<Ids>())
+          << row.dump();
+  }
+}
+
+TEST(Sampler, DrawsFollowTheFilteredDistribution) {
+  FOURM_NEEDS_TABLES;
+  const Json& all = test::tables();
+  const auto logits = all["filter_logits"].get<std::vector<std::vector<float>>>();
+  constexpr int kDraws = 20000;
+  for (const auto& row : all["filtered_probs"])
+    for (size_t i = 0; i < row["probs"].size(); ++i) {
+      const auto expected = row["probs"][i].get<std::vector<double>>();
+      std::vector<int> counts(expected.size());
+      for (int d = 0; d < kDraws; ++d) {
+        Random random(11, {i, static_cast<uint64_t>(d)});
+        const Drawn drawn = draw_token(logits[i].data(), static_cast<int64_t>(expected.size()),
+                                       row["temperature"].get<double>(), filter_of(row), &random);
+        EXPECT_NEAR(drawn.confidence, expected[drawn.token], 1e-5);
+        ++counts[drawn.token];
+      }
+      for (size_t v = 0; v < expected.size();
+           ++v) {  // five standard deviations; a rare token may still come once or twice
+        const double deviation = std::sqrt(expected[v] * (1 - expected[v]) / kDraws);
+        EXPECT_NEAR(counts[v] / static_cast<double>(kDraws), expected[v], 5 * deviation + 3.0 / kDraws);
+      }
+    }
+}
+
+// Draft tokens are accepted often only then (generate/sequence.h), and precisions can be compared with the same seed.
+TEST(Sampler, NearlyTheSameScoresDrawTheSameToken) {
+  constexpr int64_t kVocabulary = 2000;
+  constexpr int kDraws = 300;
+  std::vector<float> scores(kVocabulary), near(kVocabulary);
+  int same = 0;
+  for (uint64_t d = 0; d < kDraws; ++d) {
+    Random noise(5, {d});
+    for (int64_t i = 0; i < kVocabulary; ++i) {
+      scores[i] = static_cast<float>(noise.normal());
+      near[i] = scores[i] + 0.01f * static_cast<float>(noise.normal());
+    }
+    Random one(3, {d}), other(3, {d});
+    same += draw_token(scores.data(), kVocabulary, 1, {}, &one).token ==
+            draw_token(near.data(), kVocabulary, 1, {}, &other).token;
+  }
+  EXPECT_GE(same, 0.95 * kDraws);
+}
+
+// Powers of two keep the closed form short: 2^(i / temperature), over their sum.
+TEST(Sampler, ConfidenceIsTheTemperedProbability) {
+  const float scores[] = {0, std::log(2.0f), std::log(4.0f), std::log(8.0f)};
+  for (const double temperature : {0.5, 1.0, 2.0})
+    for (const int64_t kept : {4, 2}) {
+      Filter filter;
+      filter.top_k = kept;
+      double total = 0;
+      for (int64_t i = 4 - kept; i < 4; ++i) total += std::exp2(i / temperature);
+      const Drawn best = draw_token(scores, 4, temperature, filter, nullptr);
+      EXPECT_EQ(best.token, 3);
+      EXPECT_NEAR(best.confidence, std::exp2(3 / temperature) / total, 1e-6) << temperature;
+      for (uint64_t d = 0; d < 50; ++d) {
+        Random random(3, {d});
+        const Drawn drawn = draw_token(scores, 4, temperature, filter, &random);
+        EXPECT_GE(drawn.token, 4 - kept);
+        EXPECT_NEAR(drawn.confidence, std::exp2(static_cast<double>(drawn.token) / temperature) / total, 1e-6);
+      }
+    }
 }
 
 }  // namespace

@@ -5,6 +5,7 @@
 
 #include "fourm/core/error.h"
 #include "fourm/core/strings.h"
+#include "tests/support/schedule_tables.h"
 
 namespace fourm {
 namespace {
@@ -72,6 +73,16 @@ TEST(ModalityTable, SequencesHavePositionsInOneDimension) {
     } catch (const Error& error) {
       EXPECT_NE(std::string(error.what()).find("has sincos1d or learned"), std::string::npos) << error.what();
     }
+}
+
+TEST(ModalityTable, IdsEqualTheOriginals) {
+  FOURM_NEEDS_TABLES;
+  const auto table = ModalityTable::official();
+  for (const auto& [name, id] : test::tables()["modality_ids"].items()) {
+    Modality m;
+    m.name = name;
+    EXPECT_EQ(m.id(), id.get<int>()) << name;
+  }
 }
 
 }  // namespace
