@@ -7,6 +7,7 @@
 #include "fourm/tokenizer/losses.h"
 #include "fourm/tokenizer/tiling.h"
 #include "fourm/tokenizer/vqvae.h"
+#include "tests/support/temporary_folder.h"
 
 namespace fourm {
 namespace {
@@ -281,7 +282,8 @@ TEST(DiffusionConfig, TheDecoderNameTellsTheClass) {
 }
 
 TEST(DiffusionConfig, TensorsTellTheClassToo) {
-  const fs::path folder = fs::path(testing::TempDir()) / "divae_unnamed";
+  const test::TemporaryFolder temporary;
+  const fs::path folder = temporary / "tokenizer";
   TokenizerConfig c = small_divae();
   c.presets["unet_patched"] = c.presets["unet_small"];
   c.dec_type = "unet_patched";
@@ -295,11 +297,13 @@ TEST(DiffusionConfig, TensorsTellTheClassToo) {
 }
 
 TEST(TokenizerFiles, AMissingFolderIsOneError) {
-  EXPECT_THROW(TokenizerFiles::open(fs::path(testing::TempDir()) / "no such tokenizer"), Error);
+  const test::TemporaryFolder folder;
+  EXPECT_THROW(TokenizerFiles::open(folder / "no such tokenizer"), Error);
 }
 
 TEST(DiffusionConfig, SavesAndLoads) {
-  const fs::path folder = fs::path(testing::TempDir()) / "divae_saved";
+  const test::TemporaryFolder temporary;
+  const fs::path folder = temporary / "tokenizer";
   const Tokenizer made = lively_divae();
   made.save(folder);
   const Tokenizer again = Tokenizer::open(folder);

@@ -6,6 +6,7 @@
 
 #include "fourm/core/error.h"
 #include "tests/support/small_tokenizers.h"
+#include "tests/support/temporary_folder.h"
 
 namespace fourm {
 namespace {
@@ -56,8 +57,7 @@ void expect_refused(const ImageTokenizer& tokenizer, const std::vector<int64_t>&
 
 // A kind given as the name has no size, so that the size in the path stays.
 TEST(ImageTokenizer, TheImageSizeIsThatOfTheNameThenOfThePath) {
-  const fs::path root = fs::path(testing::TempDir()) / "image_tokenizer_size";
-  fs::remove_all(root);
+  const test::TemporaryFolder root;
   const auto size = [&](const char* folder, const std::string& name) {
     Tokenizer::create(test::small_image_tokenizer(), 1).save(root / folder);
     return ImageTokenizer::open(root / folder, {}, name).image_size();
@@ -67,7 +67,6 @@ TEST(ImageTokenizer, TheImageSizeIsThatOfTheNameThenOfThePath) {
   EXPECT_EQ(size("tok_rgb@64", "tok_rgb@128"), 128);
   EXPECT_EQ(size("tok_rgb@64/model", "rgb"), 64);
   EXPECT_EQ(size("own", "rgb"), 32) << "that of the config";
-  fs::remove_all(root);
 }
 
 TEST(ImageTokenizer, GenericNamesOfWeightFilesAreThoseOfTheirFolder) {

@@ -7,6 +7,7 @@
 #include "fourm/tokenizer/vqvae.h"
 #include "tests/support/compare.h"
 #include "tests/support/fixtures.h"
+#include "tests/support/temporary_folder.h"
 #include "tests/support/tensor_map.h"
 
 namespace fourm {
@@ -48,7 +49,8 @@ void expect_same(const Tokenizer& a, const Tokenizer& b) {
 }
 
 TEST(Tokenizer, BothLayoutsLoadAndSaveBitEqual) {
-  const fs::path folder = fs::path(testing::TempDir()) / "tokenizer_layouts";
+  const test::TemporaryFolder temporary;
+  const fs::path folder = temporary / "tokenizer";
   for (const char* name : {"a_vqvae_semseg", "b_vqvae_featmap", "c_divae_rgb", "c2_divae_vpred_shifted", "d_mlp_global",
                            "d2_mlp_lucid_multihead", "f_vqvae_hires_nonsquare", "g_vqvae_mask_outconv"}) {
     const fs::path given = test::fixture_root() / "tokenizers" / name;
@@ -64,7 +66,8 @@ TEST(Tokenizer, BothLayoutsLoadAndSaveBitEqual) {
 
 // What Python's load_file and save_file make of a tokenizer: any dtype, no metadata, perhaps in shards.
 TEST(Tokenizer, SavedAgainInAnyDtypeItLoads) {
-  const fs::path folder = fs::path(testing::TempDir()) / "tokenizer_again";
+  const test::TemporaryFolder temporary;
+  const fs::path folder = temporary / "tokenizer";
   for (const char* name : {"a_vqvae_semseg", "c_divae_rgb", "d2_mlp_lucid_multihead"}) {
     const fs::path given = test::fixture_root() / "tokenizers" / name;
     FOURM_NEEDS(given);
@@ -101,7 +104,8 @@ TEST(Tokenizer, SavedAgainInAnyDtypeItLoads) {
 }
 
 TEST(Tokenizer, HalfPrecisionFilesHaveTheSameTokensWithPackedWeights) {
-  const fs::path folder = fs::path(testing::TempDir()) / "tokenizer_half";
+  const test::TemporaryFolder temporary;
+  const fs::path folder = temporary / "tokenizer";
   for (const char* name : {"a_vqvae_semseg", "b_vqvae_featmap", "c_divae_rgb", "d_mlp_global", "d2_mlp_lucid_multihead",
                            "g_vqvae_mask_outconv"}) {
     const fs::path given = test::fixture_root() / "tokenizers" / name;
