@@ -4,6 +4,7 @@
 #include <archive_entry.h>
 
 #include "fourm/core/error.h"
+#include "fourm/core/strings.h"
 
 namespace fourm {
 
@@ -17,25 +18,25 @@ ArchiveReader::ArchiveReader(ArchiveFormat format, std::string origin, std::stri
   }
 }
 
-void ArchiveReader::check_status(int64_t status) const {
+void ArchiveReader::check_status(int64_t status, int64_t least) const {
   const char* reason = archive_error_string(archive_.get());
-  check(status >= ARCHIVE_WARN, origin_, ": is a broken or cut ", kind_, " (", reason ? reason : "unknown format", ")");
+  check(status >= least, origin_, ": is a broken or cut ", kind_, " (", reason ? trim(reason) : "unknown format", ")");
 }
 
 void ArchiveReader::open_memory(std::string_view bytes) {
-  check_status(archive_read_open_memory(archive_.get(), bytes.data(), bytes.size()));
+  check_status(archive_read_open_memory(archive_.get(), bytes.data(), bytes.size()), ARCHIVE_WARN);
 }
 
 void ArchiveReader::open_file(const std::string& path) {
   constexpr size_t kBlock = 1 << 16;
-  check_status(archive_read_open_filename(archive_.get(), path.c_str(), kBlock));
+  check_status(archive_read_open_filename(archive_.get(), path.c_str(), kBlock), ARCHIVE_WARN);
 }
 
 std::optional<std::string> ArchiveReader::next() {
   archive_entry* entry = nullptr;
   const int status = archive_read_next_header(archive_.get(), &entry);
   if (status == ARCHIVE_EOF) return std::nullopt;
-  check_status(status);
+  check_status(status, ARCHIVE_WARN);
   const char* name = archive_entry_pathname(entry);
   return name ? name : "";
 }
@@ -44,7 +45,7 @@ std::string ArchiveReader::read(uint64_t limit) {
   std::string bytes, block(1 << 16, '\0');
   while (true) {
     const la_ssize_t n = archive_read_data(archive_.get(), block.data(), block.size());
-    check_status(n);
+    check_status(n, 0);
     if (n <= 0) return bytes;
     bytes.append(block.data(), static_cast<size_t>(n));
     total_ += static_cast<uint64_t>(n);

@@ -28,7 +28,7 @@ class ArchiveReader {
   std::string read(uint64_t limit);
 
  private:
-  void check_status(int64_t status) const;
+  void check_status(int64_t status, int64_t least) const;
 
   std::unique_ptr<archive, int (*)(archive*)> archive_;
   std::string origin_, kind_;

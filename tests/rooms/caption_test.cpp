@@ -24,7 +24,8 @@ TEST(Describe, AnEmptyRoomIsNamed) {
 }
 
 TEST(Describe, CaptionsGrowInDetail) {
-  const std::vector<VisibleObject> visible{{kSofa, "red", 900, 0.2}, {kLamp, "white", 50, 0.5}, {kPlant, "green", 20, 0.9}};
+  const std::vector<VisibleObject> visible{
+      {kSofa, "red", 900, 0.2}, {kLamp, "white", 50, 0.5}, {kPlant, "green", 20, 0.9}};
   const auto captions = describe(office(), visible, 4000);
   const std::string start = "an " + std::string(room_name(RoomKind::kOffice)) + " with ";
   EXPECT_EQ(captions[0], start + "a sofa");

@@ -4,7 +4,6 @@
 #include <gtest/gtest.h>
 
 #include "fourm/core/rng.h"
-#include "fourm/rooms/obj.h"
 #include "fourm/rooms/rooms.h"
 #include "fourm/rooms/solids.h"
 
@@ -155,24 +154,6 @@ TEST(Rasteriser, MapsOfAKnownRoom) {
   EXPECT_EQ(sample.normal.at(x, 64)[0], 0);
   EXPECT_EQ(sample.scene["largest"], "table");
   EXPECT_EQ(sample.captions[0], "a living room with a table");
-}
-
-TEST(Obj, PolygonsIndicesAndMaterials) {
-  const std::string text =
-      "mtllib a.mtl\nv 0 0 0\nv 1 0 0\nv 1 1 0\nv 0 1 0\nvt 0 0\nusemtl red oak\nf -4/1 -3/1 -2/1 -1/1\n";
-  const Mesh mesh = parse_obj(text, "a", [](const std::string& name) {
-    return name == "a.mtl" ? "newmtl red oak\r\nKd 1 0 0\r\nd 0.5\r\nmap_Kd missing.png\r\n" : "";
-  });
-  ASSERT_EQ(mesh.faces.size(), 2u);
-  EXPECT_EQ(mesh.faces[1].point[2], 3u);
-  EXPECT_NEAR(mesh.normals[mesh.faces[0].normal[0]].z, 1, 1e-6);
-  EXPECT_EQ(mesh.materials[0].colour.x, 1);
-  EXPECT_EQ(mesh.materials[0].opacity, 0.5f);
-  EXPECT_TRUE(mesh.materials[0].wood);
-  const auto none = [](const std::string&) { return std::string(); };
-  for (const char* bad : {"", "v 0 0 0\nf 1 2 3\n", "v 0 0 0\nf 1 1 -5\n", "v 0 0 0\nf a b c\n", "v 0 0 0\nf 1 1 0\n",
-                          "v 0 0 0\nf 1/1 1/1 1/1\n", "v 0 0 0\nf 99999999999999999999 1 1\n"})
-    EXPECT_THROW(parse_obj(bad, "a", none), Error) << bad;
 }
 
 }  // namespace

@@ -10,6 +10,8 @@
 #include "fourm/core/strings.h"
 #include "fourm/io/tar.h"
 #include "fourm/rooms/dataset.h"
+#include "tests/support/files_of.h"
+#include "tests/support/temporary_folder.h"
 
 namespace fourm {
 namespace {
@@ -360,20 +362,12 @@ TEST_P(Rooms, SplitsShareNeitherRoomsNorModels) {
   for (const size_t m : c.make(0).models) EXPECT_EQ(c.catalogue().models()[m].split, Split::kTrain);
 }
 
-std::map<std::string, std::string> files_of(const fs::path& folder) {
-  std::map<std::string, std::string> files;
-  for (const auto& entry : fs::recursive_directory_iterator(folder))
-    if (entry.is_regular_file()) files[fs::relative(entry.path(), folder).string()] = read_file(entry.path());
-  return files;
-}
-
 TEST_P(Rooms, SameSeedSameBytesWhateverThreadsAndCount) {
-  const fs::path root = fs::path(testing::TempDir()) / ("rooms_" + GetParam());
-  fs::remove_all(root);
+  const test::TemporaryFolder root;
   write_rooms(RoomMaker(options()), 6, root / "one", 1, true);
   write_rooms(RoomMaker(options()), 6, root / "two", 2, true);
   write_rooms(RoomMaker(options()), 3, root / "few", 2, false);
-  const auto one = files_of(root / "one"), two = files_of(root / "two"), few = files_of(root / "few");
+  const auto one = test::files_of(root / "one"), two = test::files_of(root / "two"), few = test::files_of(root / "few");
   EXPECT_EQ(one.size(), 6u * 8 + 3);
   EXPECT_TRUE(one == two);
   for (const auto& [name, bytes] : few)
@@ -383,7 +377,7 @@ TEST_P(Rooms, SameSeedSameBytesWhateverThreadsAndCount) {
   // Shards hold the same files.
   write_rooms(RoomMaker(options()), 6, root / "shards", 2, false, 4);
   size_t members = 0;
-  for (const auto& [name, bytes] : files_of(root / "shards")) {
+  for (const auto& [name, bytes] : test::files_of(root / "shards")) {
     if (!name.ends_with(".tar")) continue;
     for (const auto& member : list_tar(root / "shards" / name).members) {
       const std::string file = (fs::path(name).parent_path() / member.name).string();
@@ -392,73 +386,6 @@ TEST_P(Rooms, SameSeedSameBytesWhateverThreadsAndCount) {
     }
   }
   EXPECT_EQ(members, 6u * 8);
-  fs::remove_all(root);
-}
-
-// Samples of other settings are never mixed with those that are there.
-TEST(RoomFolder, HoldsOneRun) {
-  const fs::path root = fs::path(testing::TempDir()) / "rooms_of_two_runs", out = root / "set";
-  fs::remove_all(root);
-  const auto make = [](int64_t count, uint64_t seed, int size, const fs::path& folder, int64_t shard_size = 0) {
-    RoomOptions o;
-    o.catalogue = "/nonexistent";
-    o.size = size;
-    o.seed = seed;
-    write_rooms(RoomMaker(o), count, folder, 1, false, shard_size);
-  };
-  make(2, 1, 16, out);
-  const auto before = files_of(out);
-  const auto refused = [&](const std::string& word, int64_t count, uint64_t seed, int size, int64_t shard_size) {
-    try {
-      make(count, seed, size, out, shard_size);
-      ADD_FAILURE() << "another " << word << " was taken";
-    } catch (const Error& error) {
-      EXPECT_NE(std::string(error.what()).find(word), std::string::npos) << error.what();
-    }
-    EXPECT_TRUE(files_of(out) == before) << word;
-  };
-  refused("seed", 2, 2, 16, 0);
-  refused("size", 2, 1, 32, 0);
-  refused("shard_size", 2, 1, 16, 1);
-  refused("more than 1", 1, 1, 16, 0);
-  make(2, 1, 16, out);
-  EXPECT_TRUE(files_of(out) == before);
-  make(3, 1, 16, out);
-  EXPECT_GT(files_of(out).size(), before.size());
-
-  // A run that was stopped half way has no dataset.yaml.
-  fs::rename(out / "dataset.yaml", out / ".unfinished.yaml");
-  EXPECT_THROW(make(3, 2, 16, out), Error);
-  make(3, 1, 16, out);
-  EXPECT_TRUE(fs::exists(out / "dataset.yaml") && !fs::exists(out / ".unfinished.yaml"));
-  fs::remove(out / "dataset.yaml");
-  EXPECT_THROW(make(3, 1, 16, out), Error) << "files of unknown settings";
-  fs::remove_all(root);
-}
-
-TEST(RoomClasses, HeadNouns) {
-  EXPECT_EQ(class_of_name("Chair with cushion"), kChair);
-  EXPECT_EQ(class_of_name("Table fan"), kOther);
-  EXPECT_EQ(class_of_name("Sofa 2 seats"), kSofa);
-  EXPECT_EQ(class_of_name("TV 16:9"), kTelevision);
-  EXPECT_EQ(class_of_name("TV remote control"), kOther);
-  EXPECT_EQ(class_of_name("Sink cabinet"), kCabinet);
-  EXPECT_EQ(class_of_name("Coffee machine"), kOther);
-  EXPECT_EQ(class_of_name("Clothes washing machine"), kWashingMachine);
-  EXPECT_EQ(class_of_name(""), kOther);
-  EXPECT_EQ(class_colours().size(), static_cast<size_t>(kRoomClasses));
-}
-
-TEST(Catalogue, BrokenFurnitureFilesAreNamed) {
-  const fs::path folder = fs::path(testing::TempDir()) / "broken_furniture";
-  write_file(folder / "a.sh3f", "PK not a zip");
-  try {
-    Catalogue catalogue(folder);
-    FAIL();
-  } catch (const Error& error) {
-    EXPECT_NE(std::string(error.what()).find("a.sh3f"), std::string::npos);
-  }
-  fs::remove_all(folder);
 }
 
 TEST(RoomOptions, BadOnesAreNamed) {
@@ -466,7 +393,6 @@ TEST(RoomOptions, BadOnesAreNamed) {
   o.catalogue = "/nonexistent";
   o.size = 0;
   EXPECT_THROW(RoomMaker{o}, Error);
-  EXPECT_THROW(parse_split("dev"), Error);
   o.size = 64;
   EXPECT_THROW(write_rooms(RoomMaker(o), 0, "/tmp", 1, false), Error);
 }
