@@ -24,6 +24,7 @@ else
 fi
 
 status=0
+rm -f "build/$preset/Testing/Temporary/LastTest.log"  # CTest writes it when it ends
 ctest --preset "$preset" -j "$(nproc)" "${labels[@]}" || status=$?
 scripts/test_results.sh "$preset" || status=1
 exit "$status"
