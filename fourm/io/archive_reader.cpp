@@ -9,7 +9,10 @@
 namespace fourm {
 
 ArchiveReader::ArchiveReader(ArchiveFormat format, std::string origin, std::string kind)
-    : archive_(archive_read_new(), archive_read_free), origin_(std::move(origin)), kind_(std::move(kind)) {
+    : format_(format),
+      archive_(archive_read_new(), archive_read_free),
+      origin_(std::move(origin)),
+      kind_(std::move(kind)) {
   if (format == ArchiveFormat::kZip) {
     archive_read_support_format_zip(archive_.get());
   } else {
@@ -37,6 +40,9 @@ std::optional<std::string> ArchiveReader::next() {
   const int status = archive_read_next_header(archive_.get(), &entry);
   if (status == ARCHIVE_EOF) return std::nullopt;
   check_status(status, ARCHIVE_WARN);
+  // libarchive reads data without a whole gzip header as they are.
+  check(format_ != ArchiveFormat::kGzip || archive_filter_code(archive_.get(), 0) == ARCHIVE_FILTER_GZIP, origin_,
+        ": is a broken or cut ", kind_, " (its header is not whole)");
   const char* name = archive_entry_pathname(entry);
   return name ? name : "";
 }

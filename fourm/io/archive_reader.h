@@ -30,6 +30,7 @@ class ArchiveReader {
  private:
   void check_status(int64_t status, int64_t least) const;
 
+  ArchiveFormat format_;
   std::unique_ptr<archive, int (*)(archive*)> archive_;
   std::string origin_, kind_;
   uint64_t total_ = 0;  // bytes that were read
