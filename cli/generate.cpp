@@ -161,9 +161,11 @@ void print(const Options& o, const BatchReport& report, double ready, double sec
       std::cout << modality << ": ";
       if (result.contains("text")) std::cout << result["text"].get<std::string>() << "  ";
       std::vector<std::string> files;
-      for (const Json& file : result["files"])
-        if (file != modality + ".npy" || result["files"].size() == 1)
-          files.push_back((fs::path(o.out) / file.get<std::string>()).string());
+      for (const Json& file : result["files"]) {
+        const auto name = file.get<std::string>();
+        const bool has_tokens = name.starts_with(modality) && name.ends_with(".npy");
+        if (!has_tokens || result["files"].size() == 1) files.push_back((fs::path(o.out) / name).string());
+      }
       std::cout << "(" << join(files, ", ") << ")\n";
     }
   if (report.kept > 0) note("the results were there already, from the same settings and inputs");
