@@ -15,10 +15,15 @@ std::vector<std::string> verbs_of(const CLI::App& app) {
   return names;
 }
 
+std::string without_dashes(const std::string& name) {
+  return name.substr(std::min(name.find_first_not_of('-'), name.size()));
+}
+
+// Without dashes.
 std::vector<std::string> options_of(const CLI::App& app) {
   std::vector<std::string> names;
   for (const CLI::Option* option : app.get_options())
-    for (const auto& name : option->get_lnames()) names.push_back("--" + name);
+    for (const auto& name : option->get_lnames()) names.push_back(name);
   return names;
 }
 
@@ -30,10 +35,11 @@ bool takes_recipe_keys(const CLI::App& app) {
 std::string unknown_option(const CLI::App& verb, const std::string& given, const std::string& help) {
   const std::string name = given.substr(0, given.find('='));
   if (takes_recipe_keys(verb))
-    return concat("no option ", printable(name), "; keys of the recipe are written without dashes: ",
-                  name.substr(std::min(name.find_first_not_of('-'), name.size())), "=VALUE");
-  const std::string hint = did_you_mean(name, options_of(verb));
-  return concat("no option ", printable(name), hint.empty() ? "; " + help + " lists them" : hint);
+    return concat("no option ", printable(name),
+                  "; keys of the recipe are written without dashes: ", without_dashes(name), "=VALUE");
+  const std::string nearest = nearest_name(without_dashes(name), options_of(verb));  // dashes would count as equal
+  if (nearest.empty()) return concat("no option ", printable(name), "; ", help, " lists them");
+  return concat("no option ", printable(name), " (did you mean '--", nearest, "'?)");
 }
 
 std::string unknown_verb(const std::string& name, const std::vector<std::string>& verbs) {

@@ -42,8 +42,11 @@ std::vector<int64_t> ids(int64_t n, int64_t below) {
 class AgreementTest : public testing::Test {
  protected:
   void SetUp() override {
-    WordPieceTrainer trainer(
-        {.vocabulary_size = 2300, .sentinels = 20, .coordinates = 512, .classes = {"bed", "chair"}});
+    WordPieceTrainer trainer({.vocabulary_size = 2300,
+                              .sentinels = 20,
+                              .coordinates = 512,
+                              .classes = {"bed", "chair"},
+                              .min_frequency = 0});
     trainer.add("crop one of a room with a bed");
     text.emplace(WordPiece::from_json(trainer.tokenizer_json(), "the test"));
     table.extend(kModalities, "the test");

@@ -10,7 +10,8 @@ namespace {
 class TextWarnings : public testing::Test {
  protected:
   TextWarnings() {
-    WordPieceTrainer trainer({.vocabulary_size = 400, .sentinels = 20, .coordinates = 32, .classes = {"bed", "chair"}});
+    WordPieceTrainer trainer(
+        {.vocabulary_size = 400, .sentinels = 20, .coordinates = 32, .classes = {"bed", "chair"}, .min_frequency = 0});
     for (const char* text : {"a room with a bed", "a room", "xz zq yv wj"}) trainer.add(text);
     words.emplace(WordPiece::from_json(trainer.tokenizer_json(), "the test"));
   }
