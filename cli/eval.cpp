@@ -41,6 +41,7 @@ void add_eval(CLI::App& program) {
       "  fourm rooms --count 200 --size 128 --seed 7 --split val --out rooms/val\n"
       "  fourm eval --model models/rooms-ti --data rooms/val\n"
       "  fourm eval --model models/rooms-ti --data rooms/val --inputs rgb,caption,det,depth,rgb+caption,all\n"
+      "  fourm eval --model models/rooms-ti --data rooms/val --inputs caption,det --plan plan.yaml\n"
       "  fourm eval --model models/rooms-ti --data rooms/val --precision int8 --against f32");
   verb->callback([o] {
     const PipelineFiles files{o->model, o->tokenizers, text_tokenizer_for(o->model, o->text_tokenizer), {}};

@@ -5,6 +5,7 @@
 #include "fourm/clip/image_text.h"
 #include "fourm/core/log.h"
 #include "fourm/core/strings.h"
+#include "fourm/eval/frechet.h"
 #include "fourm/eval/held_out.h"
 #include "fourm/eval/map_comparisons.h"
 #include "fourm/eval/predict.h"
@@ -12,8 +13,6 @@
 
 namespace fourm {
 namespace {
-
-using Areas = std::vector<std::vector<double>>;
 
 class Evaluation {
  public:
@@ -23,6 +22,7 @@ class Evaluation {
         held_(HeldOut::read(pipeline, options.data, options.count, options.inputs)) {
     if (!options.image_text.empty())
       image_text_ = ImageText::open(options.image_text, {.device = pipeline.compute().first_device()});
+    if (!options.plan.empty()) plan_ = read_plan(options.plan);
   }
 
   EvaluationResult run() const {
@@ -56,13 +56,14 @@ class Evaluation {
           {held_.output("caption")->output, "the data set has no folder scene, which says what a caption should name"});
     if (!held_.output("rgb")) return list;
     if (!can_find_objects())
-      list.push_back({"rgb: main object found",
+      list.push_back({"rgb: main object, colours, places and boxes found",
                       !held_.scenes ? "the data set has no folder scene"
                       : !has_segmentation()
                           ? "it takes a model that reads rgb and writes semseg, and both in the data set"
                           : "the data set has no dataset.yaml with semseg_classes, the names of its labels"});
     if (!image_text_)
-      list.push_back({"rgb: caption outranks others, cosine to caption", "there is no image-text model; name one"});
+      list.push_back({"rgb: caption outranks others, cosine to caption, Frechet distance",
+                      "there is no image-text model; name one"});
     else if (!has_captions())
       list.push_back(
           {"rgb: caption outranks others, cosine to caption", "not every sample has a caption that the model knows"});
@@ -81,8 +82,7 @@ class Evaluation {
     const Modality modality = pipeline_.modality(subject.output);
     const auto predictions = predict(
         pipeline_, held_.samples.size(), [&](size_t i) { return held_.canvas(i, inputs); },
-        is_image ? chained_image(pipeline_, subject.output, inputs) : std::vector{most_likely(modality)},
-        options_.seed);
+        is_image ? plan_of_images(subject.output, inputs) : in_order({most_likely(modality)}), options_.seed);
     if (subject.name == "caption") return compare_as_captions(subject, predictions);
     if (subject.name == "det") return compare_as_boxes(subject, predictions);
     MapPredictions maps{pipeline_.input_config(subject.output), {}, {}, {}};
@@ -92,12 +92,40 @@ class Evaluation {
       maps.ceiling.push_back(pipeline_.image(held_.samples[i].ceiling, subject.output));
     }
     auto comparisons = compare_maps(maps, options_.seed);
-    if (is_image && can_find_objects()) {
-      const Areas in_truth = segment(maps.ceiling);
-      comparisons.push_back(compare_main_object(segment(maps.model), in_truth, scenes(), held_.classes));
+    if (is_image)
+      for (auto& comparison : compare_images(maps)) comparisons.push_back(std::move(comparison));
+    return comparisons;
+  }
+
+  // The plan of the options, or chained generation.
+  Plan plan_of_images(const std::string& image, const std::vector<std::string>& inputs) const {
+    if (!plan_) return in_order(chained_image(pipeline_, image, inputs));
+    check(plan_->targets.back().modality == image, options_.plan, ": the last target is ",
+          plan_->targets.back().modality, ", expected ", image, ", which is measured");
+    return *plan_;
+  }
+
+  std::vector<Comparison> compare_images(const MapPredictions& maps) const {
+    std::vector<Comparison> comparisons;
+    const auto add = [&](Comparison comparison) {
+      if (comparison.model.count > 0) comparisons.push_back(std::move(comparison));
+    };
+    if (can_find_objects()) {
+      const auto generated = segment(maps.model), truth = segment(maps.ceiling);
+      add(compare_main_object(areas(generated), areas(truth), scenes(), held_.classes));
+      if (has_captions()) {
+        const auto in_generated = views(maps.model, generated), in_truth = views(maps.ceiling, truth);
+        add(compare_colours(in_generated, in_truth, captions(), held_.classes));
+        add(compare_places(in_generated, in_truth, captions(), held_.classes));
+      }
+      if (has_boxes()) add(compare_box_contents(generated, truth, boxes(), held_.classes));
     }
-    if (is_image && image_text_ && has_captions())
-      for (auto& comparison : compare_with_captions(maps)) comparisons.push_back(std::move(comparison));
+    if (!image_text_) return comparisons;
+    if (has_captions())
+      for (auto& comparison : compare_text_image(image_text_->embed(maps.model), image_text_->embed(maps.ceiling),
+                                                 image_text_->embed(captions()), captions()))
+        add(std::move(comparison));
+    add(compare_frechet(*image_text_, maps.model, maps.truth, maps.ceiling, options_.seed));
     return comparisons;
   }
 
@@ -105,11 +133,20 @@ class Evaluation {
     return std::none_of(held_.samples.begin(), held_.samples.end(), [](const auto& s) { return s.caption.empty(); });
   }
 
-  std::vector<Comparison> compare_with_captions(const MapPredictions& maps) const {
+  bool has_boxes() const {
+    return std::any_of(held_.samples.begin(), held_.samples.end(), [](const auto& s) { return !s.boxes.empty(); });
+  }
+
+  std::vector<std::string> captions() const {
     std::vector<std::string> captions;
     for (const auto& sample : held_.samples) captions.push_back(sample.caption);
-    return compare_text_image(image_text_->embed(maps.model), image_text_->embed(maps.ceiling),
-                              image_text_->embed(captions), captions);
+    return captions;
+  }
+
+  std::vector<Boxes> boxes() const {
+    std::vector<Boxes> boxes;
+    for (const auto& sample : held_.samples) boxes.push_back(sample.boxes);
+    return boxes;
   }
 
   std::vector<Comparison> compare_as_captions(const Subject& subject, const std::vector<Canvas>& predictions) const {
@@ -143,8 +180,8 @@ class Evaluation {
   }
   bool can_find_objects() const { return held_.scenes && has_segmentation() && !held_.classes.empty(); }
 
-  // The areas of the labels that the evaluated model predicts for images, one a sample.
-  Areas segment(const std::vector<StoredImage>& images) const {
+  // The labels that the evaluated model predicts for images, one a sample.
+  std::vector<Raster<uint8_t>> segment(const std::vector<StoredImage>& images) const {
     const std::string& labels = held_.output("semseg")->output;
     const auto start = [&](size_t i) {
       Canvas canvas;
@@ -154,16 +191,29 @@ class Evaluation {
     };
     const auto predictions =
         predict(pipeline_, images.size(), start, {most_likely(pipeline_.modality(labels))}, options_.seed);
-    Areas areas;
-    for (const auto& prediction : predictions)
-      areas.push_back(label_areas(std::get<Image>(pipeline_.image(prediction, labels))));
+    std::vector<Raster<uint8_t>> maps;
+    for (const auto& prediction : predictions) maps.push_back(std::get<Image>(pipeline_.image(prediction, labels)));
+    return maps;
+  }
+
+  static std::vector<std::vector<double>> areas(const std::vector<Raster<uint8_t>>& maps) {
+    std::vector<std::vector<double>> areas;
+    for (const auto& map : maps) areas.push_back(label_areas(map));
     return areas;
+  }
+
+  std::vector<SceneView> views(const std::vector<StoredImage>& images, const std::vector<Raster<uint8_t>>& maps) const {
+    std::vector<SceneView> views;
+    for (size_t i = 0; i < images.size(); ++i)
+      views.push_back(view_of(std::get<Image>(images[i]), maps[i], held_.classes));
+    return views;
   }
 
   const Pipeline& pipeline_;
   const EvaluateOptions& options_;
   HeldOut held_;
   std::optional<ImageText> image_text_;
+  std::optional<Plan> plan_;
 };
 
 }  // namespace

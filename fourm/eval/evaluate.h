@@ -11,7 +11,7 @@ struct EvaluateOptions {
   int64_t count = 200;
   uint64_t seed = 0;
   std::vector<std::string> inputs{"rgb"};
-  std::string image_text{};
+  std::string image_text{}, plan{};
 
   template <class Visitor>
   void fields(Visitor& v) {
@@ -23,6 +23,8 @@ struct EvaluateOptions {
     v("count", count, "samples, from the first; those that lack a file are left out", Range{2, 1'000'000});
     v("image_text", image_text,
       "image-text model that evaluates generated images by their captions; default MODEL/clip");
+    v("plan", plan,
+      "plan of generated images, whose last target they are (docs/generation.md); default: semantic map, depth, image");
     v("seed", seed, "of sampled images and of the bootstrap");
   }
 };

@@ -39,27 +39,36 @@ std::vector<Target> chained_image(const Pipeline& pipeline, const std::string& i
   return targets;
 }
 
-void generate_in_order(const Pipeline& pipeline, std::vector<Canvas>& canvases, const std::vector<Target>& targets,
-                       uint64_t seed) {
+Plan in_order(const std::vector<Target>& targets) {
   Plan plan;
   plan.targets = targets;
   plan.top_p = 0.8;
-  pipeline.run(canvases, plan, {seed, true, {}});
+  return plan;
+}
+
+void generate_in_order(const Pipeline& pipeline, std::vector<Canvas>& canvases, const std::vector<Target>& targets,
+                       uint64_t seed) {
+  pipeline.run(canvases, in_order(targets), {seed, true, {}});
 }
 
 std::vector<Canvas> predict(const Pipeline& pipeline, size_t n, const std::function<Canvas(size_t)>& start,
-                            const std::vector<Target>& targets, uint64_t seed) {
+                            const Plan& plan, uint64_t seed) {
   std::vector<Canvas> predictions;
   while (predictions.size() < n) {
     std::vector<Canvas> batch;
     for (size_t i = predictions.size(); i < std::min(n, predictions.size() + kBatch); ++i) batch.push_back(start(i));
-    generate_in_order(pipeline, batch, targets, seed);
+    pipeline.run(batch, plan, {seed, true, {}});
     for (auto& canvas : batch) {
-      canvas.entries = {*canvas.find(targets.back().modality)};
+      canvas.entries = {*canvas.find(plan.targets.back().modality)};
       predictions.push_back(std::move(canvas));
     }
   }
   return predictions;
+}
+
+std::vector<Canvas> predict(const Pipeline& pipeline, size_t n, const std::function<Canvas(size_t)>& start,
+                            const std::vector<Target>& targets, uint64_t seed) {
+  return predict(pipeline, n, start, in_order(targets), seed);
 }
 
 }  // namespace fourm

@@ -14,11 +14,15 @@ Target sampled(const Modality& modality);
 std::vector<Target> chained_image(const Pipeline& pipeline, const std::string& image,
                                   const std::vector<std::string>& inputs);
 
-/// Generates the targets one after the other. The targets before it are inputs of each.
+/// The targets one after the other, each from those before it too, with top-p 0.8.
+Plan in_order(const std::vector<Target>& targets);
 void generate_in_order(const Pipeline& pipeline, std::vector<Canvas>& canvases, const std::vector<Target>& targets,
                        uint64_t seed);
 
-/// Generates the targets in order on each of the n canvases that `start` returns. The result holds the last target only.
+/// Runs the plan on each of the n canvases that `start` returns. The result holds the last target only.
+std::vector<Canvas> predict(const Pipeline& pipeline, size_t n, const std::function<Canvas(size_t)>& start,
+                            const Plan& plan, uint64_t seed);
+/// The same with the targets in order.
 std::vector<Canvas> predict(const Pipeline& pipeline, size_t n, const std::function<Canvas(size_t)>& start,
                             const std::vector<Target>& targets, uint64_t seed);
 

@@ -5,13 +5,20 @@
 //   caption   for the measures of captions
 //   rgb, semseg, and the class names of its labels in dataset.yaml (semseg_classes)
 //             for "rgb: main object found"
+//   caption   in the words of Rooms ("a red chair on the left, grey walls"), for "rgb: named colour found" and
+//             "rgb: object at named place"
+//   det       for "rgb: class found in its box"
 //
+// Objects of a generated image are found by the evaluated model's own prediction of the semantic map from that image.
 // An evaluation lists these measures as not measured where the data set lacks one of them.
 #pragma once
+
+#include <map>
 
 #include "fourm/core/json.h"
 #include "fourm/eval/comparison.h"
 #include "fourm/io/image.h"
+#include "fourm/text/boxes.h"
 
 namespace fourm {
 
@@ -46,5 +53,44 @@ bool is_found(const std::vector<double>& areas, const std::string& class_name, c
 Comparison compare_main_object(const std::vector<std::vector<double>>& generated,
                                const std::vector<std::vector<double>>& truth, const std::vector<SceneObjects>& scenes,
                                const std::vector<std::string>& classes);
+
+/// What a caption says of the objects of a class, or of a surface of the room.
+struct NamedObject {
+  std::string class_name;
+  std::string colour;  ///< one of kColourNames; empty: none is named
+  std::string place;   ///< "left", "middle" or "right"; empty: none is named
+};
+
+/// The classes that the caption names in the singular or plural, with the word before ("two red chairs") as the colour if
+/// it is one, and the words after ("on the left") as the place.
+std::vector<NamedObject> named_objects(const std::string& caption, const std::vector<std::string>& classes);
+
+/// What an image shows of a class.
+struct ClassView {
+  double share = 0;  ///< of the image
+  Colour colour{};   ///< the median of each channel over its pixels
+  double x = 0;      ///< mean over its pixels, 0 left to 1 right
+};
+using SceneView = std::map<std::string, ClassView>;  ///< by class name; classes without pixels are left out
+SceneView view_of(const Image& rgb, const Raster<uint8_t>& labels, const std::vector<std::string>& classes);
+
+/// The share of the colours named in a caption that are found: the class covers half a percent of the image or more, and
+/// the colour nearest to its median pixel has that name. Captions name the colour of a surface, which the light of a room
+/// darkens by a quarter on average, so the median is multiplied by 4/3. Ceiling and baseline are as of
+/// compare_main_object. Scenes whose captions name no colour are left out.
+Comparison compare_colours(const std::vector<SceneView>& generated, const std::vector<SceneView>& truth,
+                           const std::vector<std::string>& captions, const std::vector<std::string>& classes);
+
+/// The share of the places named in a caption at which the class is found: it covers half a percent of the image or more,
+/// and the mean x of its pixels is below 0.38 (left), above 0.62 (right) or between (middle), as in the captions of Rooms.
+Comparison compare_places(const std::vector<SceneView>& generated, const std::vector<SceneView>& truth,
+                          const std::vector<std::string>& captions, const std::vector<std::string>& classes);
+
+/// The share of the scene's boxes, of those that cover 2 % of the image or more, in which their class covers a quarter of
+/// the box or more. `generated`, `truth`: the segmentations of the images.
+Comparison compare_box_contents(const std::vector<Raster<uint8_t>>& generated,
+                                const std::vector<Raster<uint8_t>>& truth,
+                                const std::vector<std::vector<LabelledBox>>& boxes,
+                                const std::vector<std::string>& classes);
 
 }  // namespace fourm

@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <functional>
 
+#include "fourm/io/colour_name.h"
+
 namespace fourm {
 namespace {
 
@@ -131,24 +133,7 @@ Vec3 random_hsv(Random& random, Span hue, Span saturation, Span value) {
 }
 
 std::string colour_name(Vec3 linear) {
-  const double r = to_srgb(linear.x) / 255.0, g = to_srgb(linear.y) / 255.0, b = to_srgb(linear.z) / 255.0;
-  const double high = std::max({r, g, b}), chroma = high - std::min({r, g, b});
-  const double saturation = high > 0 ? chroma / high : 0;
-  if (high < 0.2) return "black";
-  if (saturation < 0.14 || chroma < 0.06) return high > 0.8 ? "white" : high < 0.27 ? "black" : "grey";
-  double hue = high == r ? (g - b) / chroma : high == g ? 2 + (b - r) / chroma : 4 + (r - g) / chroma;
-  hue = hue < 0 ? 60 * hue + 360 : 60 * hue;
-  if (hue >= 12 && hue < 62) {
-    if (saturation < 0.42 && high > 0.62) return "beige";
-    if (hue < 46) return high < 0.72 || saturation < 0.5 ? "brown" : "orange";
-    return high < 0.45 ? "brown" : "yellow";
-  }
-  if (hue < 12 || hue >= 335)
-    return high > 0.65 && saturation < 0.5 ? "pink" : hue < 12 && high < 0.35 ? "brown" : "red";
-  if (hue < 165) return "green";
-  if (hue < 255) return "blue";
-  if (hue < 300) return "purple";
-  return high > 0.6 ? "pink" : "purple";
+  return std::string(colour_name(Colour{to_srgb(linear.x), to_srgb(linear.y), to_srgb(linear.z)}));
 }
 
 SurfaceFinish random_floor(Random& random, bool wet) {

@@ -19,8 +19,7 @@ std::shared_ptr<const Texture> random_painting(Random& random);
 std::shared_ptr<const Texture> random_rug(Random& random);
 std::shared_ptr<const Texture> random_outside(Random& random);
 
-/// "white", "black", "grey", "red", "orange", "brown", "beige", "yellow", "green", "blue", "purple" or "pink", of a
-/// linear colour.
+/// The name of a linear colour (io/colour_name.h).
 std::string colour_name(Vec3 linear);
 
 /// Any hue with the given sRGB saturation and value, in linear light.

@@ -7,6 +7,7 @@
 #include "fourm/eval/map_comparisons.h"
 #include "fourm/eval/scene_measures.h"
 #include "fourm/eval/text_image.h"
+#include "fourm/io/colour_name.h"
 
 namespace fourm {
 namespace {
@@ -253,6 +254,117 @@ TEST(MainObject, IsFoundByTheClassNamesOfTheDataSet) {
       compare_main_object({with_zebra, with_tent, with_zebra, with_tent}, truth, scenes, classes);
   EXPECT_EQ(follows_prompt.model.mean, 1);
   EXPECT_NEAR(follows_prompt.baseline, (1.0 / 3 + 1.0 / 3 + 1.0 / 3) / 3, 1e-12);
+}
+
+TEST(NamedObjects, AreClassesWithTheirColoursAndPlaces) {
+  const std::vector<std::string> classes{"wall", "floor", "chair", "armchair", "bed", "washing machine", "shelf"};
+  const auto found = named_objects(
+      "a bedroom with a large white bed in the middle, four blue chairs, a grey washing machine on the left and a "
+      "wooden "
+      "shelf on the right, wooden floor and green walls",
+      classes);
+  std::map<std::string, std::pair<std::string, std::string>> by_class;
+  for (const auto& object : found) by_class[object.class_name] = {object.colour, object.place};
+  const std::map<std::string, std::pair<std::string, std::string>> expected{
+      {"bed", {"white", "middle"}}, {"chair", {"blue", ""}}, {"washing machine", {"grey", "left"}},
+      {"shelf", {"", "right"}},     {"floor", {"", ""}},     {"wall", {"green", ""}}};
+  EXPECT_EQ(by_class, expected);  // a bedroom is no bed, and nothing is said of armchairs
+  EXPECT_TRUE(named_objects("", classes).empty());
+  EXPECT_EQ(named_objects("chair", classes).at(0).colour, "");
+  EXPECT_EQ(named_objects("red chair on the left", classes).at(0).place, "left");
+}
+
+// A grey room of 20 x 10 pixels with a block of class 1 in a colour, from column x on.
+struct Painted {
+  Image rgb{20, 10, 3, 128};
+  Image labels{20, 10, 1, 0};
+
+  Painted(Colour colour, int x, int width = 5) {
+    for (int row = 0; row < 10; ++row)
+      for (int column = x; column < x + width; ++column) {
+        std::copy(colour.begin(), colour.end(), rgb.at(column, row));
+        *labels.at(column, row) = 1;
+      }
+  }
+  SceneView view() const { return view_of(rgb, labels, {"wall", "chair"}); }
+};
+
+TEST(SceneViews, AreSharesMediansAndPlaces) {
+  Painted room({10, 200, 30}, 0, 4);
+  for (int row = 0; row < 4; ++row) room.rgb.at(0, row)[0] = 255;  // a tenth of the class
+  const SceneView view = room.view();
+  EXPECT_NEAR(view.at("chair").share, 0.2, 1e-12);
+  EXPECT_EQ(view.at("chair").colour, (Colour{10, 200, 30}));
+  EXPECT_NEAR(view.at("chair").x, 2.0 / 20, 1e-12);
+  EXPECT_NEAR(view.at("wall").x, 12.0 / 20, 1e-12);
+  EXPECT_FALSE(view_of(room.rgb, room.labels, {"wall", "chair", "bed"}).contains("bed"));
+  EXPECT_FALSE(view_of(room.rgb, room.labels, {"wall"}).contains("chair")) << "a label without a name";
+}
+
+// Each colour is found under its own name and under no other, in the light of a room.
+TEST(Colours, AreFoundUnderTheirNamesAlone) {
+  const std::vector<std::string> classes{"wall", "chair"};
+  const std::vector<std::pair<Colour, std::string>> paints{
+      {{180, 180, 180}, "white"}, {{8, 8, 8}, "black"},    {{96, 96, 96}, "grey"},     {{165, 15, 15}, "red"},
+      {{191, 112, 22}, "orange"}, {{90, 52, 22}, "brown"}, {{172, 161, 135}, "beige"}, {{187, 172, 30}, "yellow"},
+      {{30, 120, 45}, "green"},   {{30, 60, 150}, "blue"}, {{90, 37, 127}, "purple"},  {{187, 112, 135}, "pink"}};
+  ASSERT_EQ(paints.size(), std::size(kColourNames));
+  for (const auto& [paint, name] : paints)
+    for (const auto& other : kColourNames) {
+      const SceneView view = Painted(paint, 3).view();
+      const Comparison c = compare_colours({view}, {view}, {"a room with a " + std::string(other) + " chair"}, classes);
+      EXPECT_EQ(c.model.count, 1);
+      EXPECT_EQ(c.model.mean, other == name) << name << " called " << other;
+      EXPECT_EQ(c.ceiling, other == name);
+    }
+}
+
+TEST(Colours, BesideImagesOfOtherCaptions) {
+  const std::vector<std::string> classes{"wall", "chair"};
+  const SceneView red = Painted({165, 15, 15}, 3).view(), blue = Painted({30, 60, 150}, 3).view(), none;
+  const std::vector<std::string> captions{"a red chair, pink walls", "two blue chairs", "a wooden chair"};
+  const Comparison c = compare_colours({red, red, red}, {red, blue, red}, captions, classes);
+  EXPECT_EQ(c.model.count, 2) << "the last caption names no colour";
+  EXPECT_NEAR(c.model.mean, (0.5 + 0) / 2, 1e-12);
+  EXPECT_NEAR(c.ceiling, (0.5 + 1) / 2, 1e-12);
+  EXPECT_NEAR(c.baseline, (0.5 + 0) / 2, 1e-12) << "an image that ignores its caption is the baseline";
+  EXPECT_EQ(compare_colours({none, none}, {red, blue}, {"a red chair", "a blue chair"}, classes).model.mean, 0);
+}
+
+TEST(Places, AreLeftMiddleAndRight) {
+  const std::vector<std::string> classes{"wall", "chair"}, words{"on the left", "in the middle", "on the right"};
+  for (int x = 0; x + 5 <= 20; ++x)
+    for (size_t place = 0; place < 3; ++place) {
+      const SceneView view = Painted({0, 0, 0}, x).view();
+      const double centre = (x + 2.5) / 20;
+      const size_t stands = centre < 0.38 ? 0 : centre > 0.62 ? 2 : 1;
+      EXPECT_EQ(compare_places({view}, {view}, {"a chair " + words[place]}, classes).model.mean, stands == place) << x;
+    }
+  const SceneView left = Painted({0, 0, 0}, 0).view(), right = Painted({0, 0, 0}, 15).view();
+  const Comparison c =
+      compare_places({left, left}, {left, right}, {"a chair on the left", "a chair on the right"}, classes);
+  EXPECT_EQ(c.model.mean, 0.5);
+  EXPECT_EQ(c.ceiling, 1);
+  EXPECT_EQ(c.baseline, 0.5);
+}
+
+TEST(BoxContents, AQuarterOfALargeBoxHasItsClass) {
+  const std::vector<std::string> classes{"wall", "chair"};
+  const Image room = Painted({0, 0, 0}, 5).labels;  // columns 5 to 9
+  const auto found = [&](LabelledBox box) { return compare_box_contents({room}, {room}, {{box}}, classes).model; };
+  EXPECT_EQ(found({0.25, 0, 0.5, 1, "chair", 1}).mean, 1);
+  EXPECT_EQ(found({0.25, 0, 1, 1, "chair", 1}).mean, 1);  // 5 of 15 columns
+  EXPECT_EQ(found({0, 0, 0.3, 1, "chair", 1}).mean, 0);   // 1 of 6
+  EXPECT_EQ(found({0.5, 0, 1, 1, "chair", 1}).mean, 0);   // beside it
+  EXPECT_EQ(found({0.25, 0, 0.5, 1, "bed", 1}).mean, 0);  // no class of the data set
+  EXPECT_EQ(found({-1, -1, 2, 2, "chair", 1}).mean, 1);   // beyond the image: 5 of 20
+  EXPECT_EQ(found({0.25, 0, 0.3, 0.2, "chair", 1}).count, 0) << "a hundredth of the image";
+  const Image other = Painted({0, 0, 0}, 15).labels;
+  const std::vector<LabelledBox> left{{0.25, 0, 0.5, 1, "chair", 1}}, right{{0.75, 0, 1, 1, "chair", 1}};
+  const Comparison c = compare_box_contents({room, room}, {room, other}, {left, right}, classes);
+  EXPECT_EQ(c.model.mean, 0.5);
+  EXPECT_EQ(c.ceiling, 1);
+  EXPECT_EQ(c.baseline, 0.5);
 }
 
 }  // namespace

@@ -54,7 +54,9 @@ TEST_F(EvaluateTest, InputsAreNoTargets) {
   EXPECT_EQ(report.samples, 3);
   const std::vector<std::string> maps{"depth AbsRel", "depth delta1", "normals mean angle", "semantic mIoU",
                                       "boxes AP50"},
-      captions{"caption names large objects", "caption names the largest"}, rgb{"rgb PSNR", "rgb: main object found"};
+      captions{"caption names large objects", "caption names the largest"},
+      rgb{"rgb PSNR", "rgb: main object found", "rgb: named colour found", "rgb: object at named place",
+          "rgb: class found in its box"};
   auto of_rgb = maps, of_all = rgb;
   of_rgb.insert(of_rgb.end(), captions.begin(), captions.end());
   of_all.insert(of_all.end(), of_rgb.begin(), of_rgb.end());
@@ -66,7 +68,7 @@ TEST_F(EvaluateTest, InputsAreNoTargets) {
   for (size_t i = 0; i < maps.size(); ++i)
     for (const auto column : {&Comparison::ceiling, &Comparison::baseline}) {
       EXPECT_EQ(report.input_sets[0].measures[i].*column, report.input_sets[1].measures[i].*column);
-      EXPECT_EQ(report.input_sets[0].measures[i].*column, report.input_sets[2].measures[i + 2].*column);
+      EXPECT_EQ(report.input_sets[0].measures[i].*column, report.input_sets[2].measures[i + rgb.size()].*column);
     }
   EXPECT_EQ(to_json(evaluate(*pipeline_, options)), to_json(report));
   const std::string table = evaluation_table(report);
@@ -143,9 +145,36 @@ TEST_F(EvaluateTest, AnImageTextModelEvaluatesGeneratedImages) {
   const EvaluationResult with = evaluate(*pipeline_, {folder_, 2, 1, {"caption"}, evaluator});
   fs::remove_all(evaluator);
   auto names = measured(without.input_sets[0]);
-  for (const char* name : {"rgb: caption outranks others", "rgb: cosine to caption"})
-    names.insert(std::find(names.begin(), names.end(), "rgb: main object found") + 1, name);
+  for (const char* name : {"rgb: Frechet distance", "rgb: caption outranks others", "rgb: cosine to caption"})
+    names.insert(std::find(names.begin(), names.end(), "rgb: class found in its box") + 1, name);
   EXPECT_EQ(measured(with.input_sets[0]), names);
+}
+
+// The plan of generated images: without one they are chained.
+TEST_F(EvaluateTest, ImagesAreGeneratedByThePlan) {
+  const auto chained = chained_image(*pipeline_, "tok_rgb@128", {"caption"});
+  const auto written = [&](const std::string& name, const std::vector<Target>& targets) {
+    std::string text = "top_p: 0.8\ntargets:\n";
+    for (const auto& t : targets)
+      text += concat("  - {modality: ", t.modality, ", scheme: ", t.scheme, ", steps: ", t.steps,
+                     ", temperature_schedule: ", t.temperature_schedule, ", guidance: ", t.guidance, "}\n");
+    const std::string file = folder_.string() + "_" + name + ".yaml";
+    write_file(file, text);
+    return file;
+  };
+  const auto measured_by = [&](const std::string& plan) {
+    return to_json(evaluate(*pipeline_, {folder_, 2, 1, {"caption"}, {}, plan}));
+  };
+  EXPECT_EQ(measured_by(written("chain", chained)), measured_by(""));
+  EXPECT_NE(measured_by(written("direct", {chained.back()})), measured_by(""));
+  try {
+    measured_by(written("depth", {chained[1]}));
+    ADD_FAILURE() << "a plan without the image was taken";
+  } catch (const Error& error) {
+    EXPECT_NE(std::string(error.what()).find("the last target is tok_depth@128, expected tok_rgb@128"),
+              std::string::npos)
+        << error.what();
+  }
 }
 
 // A model folder in `root` that reads pixels and writes the modality, with its tokenizer.
@@ -535,7 +564,7 @@ TEST_F(EvaluateTest, MissingMeasuresAreListedWithReasons) {
   };
   const auto whole = reasons(evaluate(*pipeline_, {folder_, 2, 0, {"rgb"}, {}}));
   EXPECT_TRUE(whole.at("tok_clip@128").find("no folder clip") != std::string::npos);
-  EXPECT_TRUE(whole.contains("rgb: caption outranks others, cosine to caption"));
+  EXPECT_TRUE(whole.contains("rgb: caption outranks others, cosine to caption, Frechet distance"));
   EXPECT_EQ(whole.size(), 2u);
 
   const fs::path none = folder_.string() + "_none", part = folder_.string() + "_part";
