@@ -97,9 +97,9 @@ class Evaluation {
     return comparisons;
   }
 
-  // The plan of the options, or chained generation.
+  // The plan of the options, or the model's default settings.
   Plan plan_of_images(const std::string& image, const std::vector<std::string>& inputs) const {
-    if (!plan_) return in_order(chained_image(pipeline_, image, inputs));
+    if (!plan_) return pipeline_.default_plan(inputs, {image});
     check(plan_->targets.back().modality == image, options_.plan, ": the last target is ",
           plan_->targets.back().modality, ", expected ", image, ", which is measured");
     return *plan_;

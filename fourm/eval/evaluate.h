@@ -24,7 +24,7 @@ struct EvaluateOptions {
     v("image_text", image_text,
       "image-text model that evaluates generated images by their captions; default MODEL/clip");
     v("plan", plan,
-      "plan of generated images, whose last target they are (docs/generation.md); default: semantic map, depth, image");
+      "plan of generated images, whose last target they are (docs/generation.md); default: the model's default settings");
     v("seed", seed, "of sampled images and of the bootstrap");
   }
 };
