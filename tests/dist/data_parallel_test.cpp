@@ -1,0 +1,136 @@
+#include "fourm/dist/data_parallel.h"
+
+#include <gtest/gtest.h>
+
+#include <algorithm>
+#include <map>
+
+#include "fourm/core/rng.h"
+#include "fourm/nn/checkpoint.h"
+#include "tests/support/ranks.h"
+
+namespace fourm {
+namespace {
+
+constexpr int64_t kWidth = 6, kLayers = 4, kSamples = 12;
+
+// A network of several layers, of which each sample uses the first and last and one in between.
+struct Network {
+  Network() : source(7), scope(all, source) {
+    for (int64_t i = 0; i < kLayers; ++i) {
+      const Scope layer = scope["layers"][i];
+      weights.push_back(layer.parameter("weight", {kWidth, kWidth}, Init::xavier(kWidth, kWidth)));
+      biases.push_back(layer.parameter("bias", {kWidth}, Init::zeros()));
+    }
+    scope.parameter("unused", {kWidth}, Init::ones());
+    all.make_trainable();
+  }
+
+  Tensor layer(int64_t i, const Tensor& x) const { return at::tanh(at::linear(x, weights[i], biases[i])); }
+
+  // The sum over samples of a micro-batch, divided by their number in all processes.
+  Tensor loss(int64_t micro, int64_t begin, int64_t end, bool checkpointed) const {
+    Tensor sum = weights[0].sum() * 0;
+    for (int64_t s = begin; s < end; ++s) {
+      Random random(3, {static_cast<uint64_t>(micro), static_cast<uint64_t>(s)});
+      Tensor x = at::empty({2, kWidth});
+      for (int64_t i = 0; i < x.numel(); ++i) x.mutable_data_ptr<float>()[i] = static_cast<float>(random.normal());
+      const int64_t middle = 1 + (micro + s / 4) % (kLayers - 2);
+      const auto last = [&](const std::vector<Tensor>& inputs) { return layer(kLayers - 1, inputs[0]); };
+      const Tensor hidden = layer(middle, layer(0, x));
+      sum = sum + (checkpointed ? checkpoint(last, {hidden}) : last({hidden})).square().sum();
+    }
+    return sum / kSamples;
+  }
+
+  SeedSource source;
+  Parameters all;
+  Scope scope;
+  std::vector<Tensor> weights, biases;
+};
+
+// The gradients after each of some steps of two micro-batches, which the owners also subtract from the weights.
+std::vector<std::map<std::string, Tensor>> gradients(const ProcessGroup& group, Sharding sharding, bool checkpointed) {
+  Network network;
+  constexpr int64_t kBucket = 4 * kWidth * kWidth;  // about a layer
+  DataParallel parallel(network.all, group, sharding, kBucket);
+  std::vector<std::map<std::string, Tensor>> steps;
+  for (int64_t step = 0; step < 5; ++step) {
+    for (int64_t micro = 2 * step; micro < 2 * step + 2; ++micro) {
+      const Tensor loss = network.loss(micro, group.begin(kSamples), group.end(kSamples), checkpointed);
+      parallel.before_backward(loss, micro % 2 == 1);
+      loss.backward();
+    }
+    parallel.finish_gradients();
+    const NoGradGuard no_grad;
+    auto& now = steps.emplace_back();
+    std::vector<Tensor> norms;
+    for (const auto& entry : network.all.entries()) {
+      Tensor& gradient = entry.value.mutable_grad();
+      norms.push_back(gradient.defined() ? gradient.norm() : at::zeros({}));
+      if (gradient.defined()) {
+        EXPECT_TRUE(parallel.owns(entry.value)) << entry.name;
+        now[entry.name] = gradient.clone();
+        entry.value.sub_(gradient, 0.1);
+      }
+      gradient = Tensor();
+    }
+    now["norm"] = parallel.norm(at::stack(norms));
+    parallel.share_weights();
+    for (const auto& entry : network.all.entries()) now["weight " + entry.name] = entry.value.detach().clone();
+  }
+  return steps;
+}
+
+void expect_close(const std::map<std::string, Tensor>& found, const std::map<std::string, Tensor>& expected) {
+  ASSERT_EQ(found.size(), expected.size());
+  for (const auto& [name, value] : expected) {
+    ASSERT_TRUE(found.contains(name)) << name;
+    EXPECT_LE((found.at(name) - value).norm().item<double>(), 1e-6 * value.norm().item<double>()) << name;
+  }
+}
+
+TEST(DataParallel, GradientsEqualThoseOfOneProcess) {
+  for (const bool checkpointed : {false, true}) {
+    const auto expected = gradients({}, Sharding::kNone, checkpointed);
+    EXPECT_FALSE(expected[0].contains("unused"));
+    for (const int64_t size : {2, 4})
+      test::in_ranks(size, [&](const ProcessGroup& group) {
+        const auto found = gradients(group, Sharding::kNone, checkpointed);
+        for (size_t step = 0; step < expected.size(); ++step) expect_close(found[step], expected[step]);
+      });
+  }
+}
+
+// ZeRO changes where state is, and no bit of the result.
+TEST(DataParallel, ShardingIsBitEqual) {
+  for (const int64_t size : {2, 4}) {
+    std::vector<std::map<std::string, Tensor>> plain;
+    test::in_ranks(size, [&](const ProcessGroup& group) {
+      auto found = gradients(group, Sharding::kNone, false);
+      if (group.is_first()) plain = std::move(found);
+    });
+    for (const Sharding sharding : {Sharding::kOptimizer, Sharding::kGradients})
+      test::in_ranks(size, [&](const ProcessGroup& group) {
+        const auto found = gradients(group, sharding, false);
+        for (size_t step = 0; step < plain.size(); ++step)
+          for (const auto& [name, value] : found[step])
+            EXPECT_TRUE(value.equal(plain[step].at(name))) << name << ", step " << step << ", rank " << group.rank();
+      });
+  }
+}
+
+TEST(DataParallel, EachTensorHasOneOwner) {
+  test::in_ranks(3, [](const ProcessGroup& group) {
+    const Network network;
+    const DataParallel parallel(network.all, group, Sharding::kOptimizer, 4 * kWidth * kWidth);
+    std::vector<double> owners;
+    for (const auto& entry : network.all.entries()) owners.push_back(parallel.owns(entry.value));
+    const double own = std::count(owners.begin(), owners.end(), 1.0);
+    EXPECT_GT(own, 0);
+    EXPECT_EQ(group.sum(owners), std::vector<double>(owners.size(), 1.0));
+  });
+}
+
+}  // namespace
+}  // namespace fourm

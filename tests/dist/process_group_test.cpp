@@ -1,0 +1,174 @@
+#include "fourm/dist/process_group.h"
+
+#include <gtest/gtest.h>
+
+#include <atomic>
+
+#include "fourm/core/tensor.h"
+#include "tests/support/ranks.h"
+
+namespace fourm {
+namespace {
+
+using test::errors_in_ranks;
+using test::in_ranks;
+
+TEST(ProcessGroup, OneProcessKeepsWhatItHas) {
+  ProcessGroup group;
+  EXPECT_EQ(group.rank(), 0);
+  EXPECT_EQ(group.size(), 1);
+  const Tensor x = at::arange(3);
+  group.sum(x);
+  group.max(x);
+  group.start_broadcast(x, 0).wait();
+  EXPECT_TRUE(x.equal(at::arange(3)));
+  EXPECT_EQ(group.sum({1.5, 2}), (std::vector<double>{1.5, 2}));
+  EXPECT_EQ(group.gather("text"), std::vector<std::string>{"text"});
+  EXPECT_TRUE(group.any(true));
+  EXPECT_FALSE(group.any(false));
+  EXPECT_EQ(group.begin(7), 0);
+  EXPECT_EQ(group.end(7), 7);
+  group.check_same("recipe", "a");
+  group.barrier();
+  group.leave();
+}
+
+TEST(ProcessGroup, ExchangesAreThoseOfAllProcesses) {
+  for (const int64_t size : {2, 3, 4})
+    in_ranks(size, [&](const ProcessGroup& group) {
+      ASSERT_EQ(group.size(), size);
+      const int64_t rank = group.rank(), ranks = size * (size - 1) / 2;
+      for (const auto type : {at::kFloat, at::kDouble, at::kLong}) {
+        const Tensor x = at::arange(5, type) + rank;
+        group.sum(x);
+        EXPECT_TRUE(x.equal(at::arange(5, type) * size + ranks)) << type;
+      }
+      const Tensor most = at::full({2}, rank, at::kLong);
+      group.max(most);
+      EXPECT_TRUE(most.equal(at::full({2}, size - 1, at::kLong)));
+      for (int64_t owner = 0; owner < size; ++owner) {
+        const Tensor x = at::full({4}, rank + 1, at::kFloat);
+        group.start_sum_at(x, owner).wait();
+        if (rank == owner) {
+          EXPECT_TRUE(x.equal(at::full({4}, ranks + size, at::kFloat)));
+        }
+        const Tensor sent = at::full({3}, rank, at::kLong);
+        group.start_broadcast(sent, owner).wait();
+        EXPECT_TRUE(sent.equal(at::full({3}, owner, at::kLong)));
+      }
+      EXPECT_EQ(group.sum({0.5, static_cast<double>(rank)}),
+                (std::vector<double>{0.5 * static_cast<double>(size), static_cast<double>(ranks)}));
+      EXPECT_TRUE(group.any(rank == size - 1));
+      EXPECT_FALSE(group.any(false));
+      std::vector<std::string> texts;
+      for (int64_t r = 0; r < size; ++r) texts.push_back(std::string(r, 'x'));
+      EXPECT_EQ(group.gather(texts[rank]), texts);
+      group.check_same("recipe", "batch: 8\nseed: 1");
+    });
+}
+
+TEST(ProcessGroup, PartsCoverTheWhole) {
+  in_ranks(4, [&](const ProcessGroup& group) {
+    for (const int64_t n : {0, 1, 3, 4, 10, 64}) {
+      const auto sum = group.sum({static_cast<double>(group.end(n) - group.begin(n)), group.begin(n) == 0 ? 1.0 : 0.0});
+      EXPECT_EQ(sum[0], static_cast<double>(n));
+      EXPECT_GE(sum[1], 1);
+      EXPECT_LE(group.end(n) - group.begin(n), (n + 3) / 4);
+    }
+  });
+}
+
+TEST(ProcessGroup, SumsInTheBackgroundKeepTheirOrder) {
+  in_ranks(2, [](const ProcessGroup& group) {
+    std::vector<Tensor> tensors;
+    std::vector<ProcessGroup::Exchange> exchanges;
+    for (int i = 0; i < 20; ++i) {
+      tensors.push_back(at::full({1000 * (20 - i)}, i + group.rank(), at::kFloat));
+      exchanges.push_back(group.start_sum(tensors.back()));
+    }
+    for (auto& exchange : exchanges) exchange.wait();
+    for (int i = 0; i < 20; ++i) EXPECT_TRUE(tensors[i].equal(at::full_like(tensors[i], 2 * i + 1))) << i;
+  });
+}
+
+TEST(ProcessGroup, ADifferentRecipeIsNamed) {
+  const auto errors = errors_in_ranks(3, [](const ProcessGroup& group) {
+    group.check_same("recipe", group.rank() == 2 ? "seed: 1\nbatch: 16" : "seed: 1\nbatch: 8");
+  });
+  for (const auto& error : errors)
+    EXPECT_EQ(error, "rank 2 has another recipe than rank 0: 'batch: 16' instead of 'batch: 8'");
+}
+
+TEST(ProcessGroup, ADifferentBuildIsNamed) {
+  const auto errors = errors_in_ranks(
+      2, [](const ProcessGroup&) { ADD_FAILURE() << "the group should not form"; },
+      [](ProcessGroupConfig& config) { config.build = config.rank == 1 ? "fourm 2" : "fourm 1"; });
+  EXPECT_NE(errors[0].find("rank 1 belongs to a group of 2 fourm 2"), std::string::npos) << errors[0];
+  EXPECT_NE(errors[1].find("rank 0 belongs to a group of 2 fourm 1"), std::string::npos) << errors[1];
+}
+
+TEST(ProcessGroup, AMissingProcessIsNamed) {
+  for (const int64_t missing : {0, 2}) {
+    const auto errors = errors_in_ranks(
+        3, [](const ProcessGroup&) { ADD_FAILURE() << "the group should not form"; },
+        [&](ProcessGroupConfig& config) {
+          config.timeout = 2;
+          if (config.rank == missing) throw Error("does not start");
+        });
+    const std::string expected =
+        missing == 0 ? "did not reach rank 0 at 127.0.0.1:" : "rank 2 of 3 did not come within 2 s";
+    for (int64_t rank = 0; rank < 3; ++rank)
+      if (rank != missing) {
+        EXPECT_NE(errors[rank].find(expected), std::string::npos) << errors[rank];
+      }
+  }
+}
+
+TEST(ProcessGroup, TwoProcessesOfOneRankAreAnError) {
+  const auto errors = errors_in_ranks(
+      3, [](const ProcessGroup&) { ADD_FAILURE() << "the group should not form"; },
+      [](ProcessGroupConfig& config) {
+        config.timeout = 2;
+        if (config.rank == 2) config.rank = 1;
+      });
+  EXPECT_NE((errors[1] + errors[2]).find("two processes have the rank 1 of 3"), std::string::npos)
+      << errors[1] << errors[2];
+}
+
+// Why a process has failed is what the others say, whether they wait for it or not yet.
+TEST(ProcessGroup, AFailureReachesTheOthers) {
+  for (const int64_t failing : {0, 1, 3}) {
+    const auto errors = errors_in_ranks(4, [&](const ProcessGroup& group) {
+      group.barrier();
+      if (group.rank() == failing) fail("data.tar: is cut");
+      while (true) group.barrier();
+    });
+    for (int64_t rank = 0; rank < 4; ++rank)
+      EXPECT_EQ(errors[rank],
+                rank == failing ? "data.tar: is cut" : "rank " + std::to_string(failing) + ": data.tar: is cut");
+  }
+}
+
+// A process that is alive but takes part in nothing.
+TEST(ProcessGroup, AProcessThatStandsStillIsNamed) {
+  std::atomic<int> named{0};
+  const auto errors = errors_in_ranks(
+      3,
+      [&](const ProcessGroup& group) {
+        group.barrier();
+        if (group.rank() == 1)
+          while (named < 2) std::this_thread::yield();
+        try {
+          group.barrier();
+        } catch (const GroupError&) {
+          ++named;
+          throw;
+        }
+      },
+      [](ProcessGroupConfig& config) { config.timeout = 3; });
+  EXPECT_EQ(errors[0], "rank 1 stands still, and the others wait for it");
+  EXPECT_EQ(errors[2], errors[0]);
+}
+
+}  // namespace
+}  // namespace fourm

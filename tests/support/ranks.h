@@ -1,0 +1,73 @@
+// Several processes of a group as threads of a test.
+#pragma once
+
+#include <arpa/inet.h>
+#include <gtest/gtest.h>
+#include <netinet/in.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include <exception>
+#include <functional>
+#include <thread>
+#include <vector>
+
+#include "fourm/dist/process_group.h"
+
+namespace fourm::test {
+
+/// A port that nothing listens on.
+inline int free_port() {
+  const int listener = ::socket(AF_INET, SOCK_STREAM, 0);
+  sockaddr_in address{};
+  address.sin_family = AF_INET;
+  address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+  socklen_t length = sizeof address;
+  EXPECT_EQ(::bind(listener, reinterpret_cast<sockaddr*>(&address), length), 0);
+  EXPECT_EQ(::getsockname(listener, reinterpret_cast<sockaddr*>(&address), &length), 0);
+  ::close(listener);
+  return ntohs(address.sin_port);
+}
+
+/// What the ranks of a group threw, "" for those that did not.
+using RankErrors = std::vector<std::string>;
+
+/// Runs body(group) as each rank of a group of `size`, in a thread of its own. `change` may change the config of a rank.
+inline RankErrors errors_in_ranks(int64_t size, const std::function<void(const ProcessGroup&)>& body,
+                                  const std::function<void(ProcessGroupConfig&)>& change = {}) {
+  const int port = free_port();
+  RankErrors errors(size);
+  std::vector<std::thread> threads;
+  for (int64_t rank = 0; rank < size; ++rank)
+    threads.emplace_back([&, rank] {
+      ProcessGroupConfig config;
+      config.rank = config.local_rank = rank;
+      config.size = config.local_size = size;
+      config.port = port;
+      try {
+        if (change) change(config);
+        ProcessGroup group(config);
+        try {
+          body(group);
+          group.leave();
+        } catch (const GroupError&) {
+          throw;
+        } catch (const std::exception& error) {
+          group.report_failure(error.what());
+          throw;
+        }
+      } catch (const std::exception& error) {
+        errors[rank] = error.what();
+      }
+    });
+  for (auto& thread : threads) thread.join();
+  return errors;
+}
+
+/// The same where no rank should fail.
+inline void in_ranks(int64_t size, const std::function<void(const ProcessGroup&)>& body) {
+  const RankErrors errors = errors_in_ranks(size, body);
+  for (int64_t rank = 0; rank < size; ++rank) EXPECT_EQ(errors[rank], "") << "rank " << rank << " of " << size;
+}
+
+}  // namespace fourm::test
