@@ -1,4 +1,5 @@
-// fourm: the command line program. Exit codes: 0 done, 1 the request failed (one line says why), 2 wrong usage.
+// fourm: the command line program. Exit codes: 0 done, 1 the request failed (one line says why), 2 wrong usage, 75 saved on
+// SIGUSR1 and to be started again.
 #include <unistd.h>
 
 #include <algorithm>
@@ -8,12 +9,14 @@
 #include <cstring>
 #include <new>
 
+#include "cli/stop_signals.h"
 #include "cli/tensor_memory.h"
 #include "cli/terminal_log.h"
 #include "cli/usage.h"
 #include "cli/verbs.h"
 #include "fourm/core/error.h"
 #include "fourm/core/log.h"
+#include "fourm/dist/process_group.h"
 
 namespace {
 
@@ -86,6 +89,7 @@ int main(int argc, char** argv) {
   fourm::add_eval(program);
   fourm::add_generate(program);
   fourm::add_inspect(program);
+  fourm::add_launch(program);
   fourm::add_config(program);
   fourm::add_pretrain(program);
   fourm::add_replay(program);
@@ -106,6 +110,11 @@ int main(int argc, char** argv) {
     return failed(2, fourm::usage_message(program, error));
   } catch (const fourm::UsageError& error) {
     return failed(2, error.what());
+  } catch (const fourm::RequeueError& error) {
+    return failed(fourm::RequeueError::kExitCode, error.what());
+  } catch (const fourm::GroupError& error) {
+    std::fflush(stdout);
+    std::_Exit(failed(1, error.what()));  // without waiting for threads that wait for other processes
   } catch (const std::bad_alloc&) {
     return failed(1, "not enough memory for this request");
   } catch (const std::exception& error) {

@@ -5,7 +5,16 @@
 #include <atomic>
 #include <csignal>
 
+#include "fourm/core/error.h"
+
 namespace fourm {
+
+/// A batch system takes the machine back: the run is saved, and the exit code asks for another start.
+class RequeueError : public Error {
+ public:
+  using Error::Error;
+  static constexpr int kExitCode = 75;  // EX_TEMPFAIL of sysexits.h
+};
 
 /// While it lives, SIGINT (Ctrl-C), SIGTERM, SIGHUP (a closed terminal) and SIGUSR1 (a batch system's warning) make
 /// requested() true; a second signal of the same kind has its usual effect. SIGHUP stays ignored where it is (nohup).
@@ -13,9 +22,12 @@ namespace fourm {
 class StopSignals {
  public:
   StopSignals() {
-    requested_ = false;
+    requested_ = requeue_ = false;
     struct sigaction action {};
-    action.sa_handler = [](int) { requested_ = true; };
+    action.sa_handler = [](int signal) {
+      if (signal == SIGUSR1) requeue_ = true;
+      requested_ = true;
+    };
     action.sa_flags = static_cast<int>(SA_RESETHAND | SA_RESTART);
     for (size_t i = 0; i < kSignals.size(); ++i) {
       sigaction(kSignals[i], &action, &before_[i]);
@@ -29,10 +41,12 @@ class StopSignals {
   StopSignals& operator=(const StopSignals&) = delete;
 
   static bool requested() { return requested_; }
+  /// Whether SIGUSR1 was among the signals.
+  static bool requeue() { return requeue_; }
 
  private:
   static constexpr std::array<int, 4> kSignals{SIGINT, SIGTERM, SIGHUP, SIGUSR1};
-  inline static std::atomic<bool> requested_{false};  // lock-free, so a handler may set it
+  inline static std::atomic<bool> requested_{false}, requeue_{false};  // lock-free, so a handler may set them
   std::array<struct sigaction, 4> before_{};
 };
 

@@ -3,6 +3,9 @@
 
 #include "cli/bundled.h"
 #include "cli/config_options.h"
+#include "cli/processes.h"
+#include "cli/terminal_log.h"
+#include "cli/threads.h"
 #include "cli/verbs.h"
 #include "cli/worker.h"
 #include "fourm/train/pretokenize.h"
@@ -11,7 +14,7 @@ namespace fourm {
 
 void add_tokenize(CLI::App& program) {
   auto options = std::make_shared<PretokenizeOptions>();
-  auto worker = std::make_shared<std::string>("0/1");
+  auto worker = std::make_shared<std::string>();
   auto* verb = program.add_subcommand("tokenize", "Turn aligned files into shards of tokens to train on");
   verb->add_option("--data", options->data, "data set: rgb/, depth/, ..., caption/, det/ in folders or tar shards")
       ->required();
@@ -20,18 +23,25 @@ void add_tokenize(CLI::App& program) {
       ->required();
   verb->add_option("--out", options->out, "folder to write")->required();
   add_config_options(*verb, *options, "", "Options");
-  verb->add_option("--worker", *worker, "K/N: make every N-th shard from shard K on; run K = 0 to N - 1")
-      ->capture_default_str();
+  verb->add_option("--worker", *worker,
+                   "K/N: make every N-th shard from shard K on; run K = 0 to N - 1. Processes of a launcher share the "
+                   "shards without it");
   verb->footer(
       "Shards that are there are kept: the same command goes on where it stopped. When samples were added or removed, "
       "only the shards that they touch are made.\n\n"
       "Examples:\n"
       "  fourm tokenize --data rooms/train --tokenizers runs/tokenizers --out tokens/train\n"
       "  fourm tokenize --data photos --tokenizers runs/tokenizers --out tokens/photos --crops 4 --worker 0/2 &\n"
-      "  fourm tokenize --data photos --tokenizers runs/tokenizers --out tokens/photos --crops 4 --worker 1/2");
+      "  fourm tokenize --data photos --tokenizers runs/tokenizers --out tokens/photos --crops 4 --worker 1/2\n"
+      "  fourm launch -n 2 -- tokenize --data photos --tokenizers runs/tokenizers --out tokens/photos --crops 4");
   verb->callback([options, worker] {
-    std::tie(options->worker, options->workers) = parse_worker(*worker);
+    const ProcessGroupConfig processes = process_group_config(environment());
+    options->worker = processes.rank;
+    options->workers = processes.size;
+    if (!worker->empty()) std::tie(options->worker, options->workers) = parse_worker(*worker);
     check_writable_folder(options->out);
+    if (processes.size > 1) use_threads(threads_of(0, processes));
+    if (processes.rank > 0) set_log_sink(std::make_shared<QuietTerminalLog>());
     pretokenize(*options);
   });
 }

@@ -5,15 +5,18 @@
 #include <memory>
 
 #include "cli/outputs.h"
+#include "cli/processes.h"
 #include "cli/stop_signals.h"
 #include "cli/threads.h"
 #include "cli/usage.h"
 #include "fourm/core/config.h"
 #include "fourm/core/strings.h"
+#include "fourm/train/config.h"
 
 namespace fourm {
 
-/// Adds the options of a training to `verb`, and the callback that reads the Recipe and calls train(recipe, stop token).
+/// Adds the options of a training to `verb`, and the callback that reads the Recipe and calls train(recipe, stop token,
+/// group of processes).
 template <class Recipe, class Train>
 void add_training(CLI::App& verb, const std::string& recipe_help, Train train) {
   struct Options {
@@ -44,9 +47,22 @@ void add_training(CLI::App& verb, const std::string& recipe_help, Train train) {
       return;
     }
     check_run_folder(recipe.out);
-    use_threads(recipe.training.threads);
+    ProcessGroupConfig processes = process_group_config(environment());
+    processes.timeout = recipe.training.timeout;
+    use_threads(threads_of(recipe.training.threads, processes));
     const StopSignals signals;
-    train(recipe, StopSignals::requested).check_finished(recipe.out);
+    Outcome outcome{};
+    bool requeue = false;
+    in_process_group(processes, [&](const ProcessGroup& group) {
+      outcome = train(recipe, StopSignals::requested, group);
+      requeue = group.any(StopSignals::requeue());
+    });
+    try {
+      outcome.check_finished(recipe.out);
+    } catch (const Error& error) {
+      if (requeue) throw RequeueError(error.what());
+      throw;
+    }
   });
 }
 

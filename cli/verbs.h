@@ -13,6 +13,7 @@ void add_demo(CLI::App& program);
 void add_eval(CLI::App& program);
 void add_generate(CLI::App& program);
 void add_inspect(CLI::App& program);
+void add_launch(CLI::App& program);
 void add_pretrain(CLI::App& program);
 void add_replay(CLI::App& program);
 void add_rooms(CLI::App& program);

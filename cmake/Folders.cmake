@@ -95,7 +95,8 @@ function(fourm_tests)
         ${PROJECT_SOURCE_DIR}/tests/support/fake_attention.cpp)
     endif()
     if(name STREQUAL cli)  # runs the program as a user does
-      target_sources(test_cli PRIVATE ${PROJECT_SOURCE_DIR}/cli/tensor_memory.cpp ${PROJECT_SOURCE_DIR}/cli/terminal_log.cpp)
+      target_sources(test_cli PRIVATE ${PROJECT_SOURCE_DIR}/cli/tensor_memory.cpp ${PROJECT_SOURCE_DIR}/cli/terminal_log.cpp
+        ${PROJECT_SOURCE_DIR}/cli/processes.cpp)
       add_dependencies(test_cli fourm example_read_images)
       target_compile_definitions(test_cli PRIVATE FOURM_PROGRAM="$<TARGET_FILE:fourm>"
         FOURM_EXAMPLE="$<TARGET_FILE:example_read_images>")

@@ -33,7 +33,8 @@ void DataParallel::make_buckets(const Parameters& parameters, int64_t bytes) {
   for (auto entry = entries.rbegin(); entry != entries.rend(); ++entry) {
     const Tensor& tensor = entry->value;
     if (!tensor.requires_grad()) continue;
-    check(tensor.scalar_type() == at::kFloat, entry->name, ": weights that are trained should be float32");
+    check(tensor.scalar_type() == at::kFloat && tensor.is_non_overlapping_and_dense(), entry->name,
+          ": weights that are trained should be float32 and dense");
     if (buckets_.empty() || (buckets_.back().numbers + tensor.numel()) * 4 > bytes) buckets_.emplace_back();
     Bucket& bucket = buckets_.back();
     index_[tensor.unsafeGetTensorImpl()] = places_.size();
@@ -57,7 +58,7 @@ void DataParallel::make_buckets(const Parameters& parameters, int64_t bytes) {
 }
 
 Tensor DataParallel::part(const Tensor& flat, const Place& place) const {
-  return flat.slice(0, place.begin, place.begin + place.tensor.numel()).view(place.tensor.sizes());
+  return flat.as_strided(place.tensor.sizes(), place.tensor.strides(), flat.storage_offset() + place.begin);
 }
 
 bool DataParallel::owns(const Tensor& tensor) const {

@@ -4,15 +4,18 @@
 
 #include <memory>
 
+#include "fourm/dist/process_group.h"
 #include "fourm/model/decoder.h"
 
 namespace fourm {
 
+/// The loss of a batch of which each process of a group has a part: their sum over the processes is the loss of the batch, and
+/// so are the sums of gradients. One process has all of it.
 struct Loss {
   Tensor total;
   struct Part {
     Tensor loss;  ///< scalar: mean cross-entropy in nats over the modality's slots, without its graph; 0 without slots
-    int64_t slots = 0;
+    int64_t slots = 0;  ///< in all processes
   };
   std::map<std::string, Part> parts;
 };
@@ -32,7 +35,7 @@ class FourM {
   Encoder encoder;
   Decoder decoder;
 
-  Loss loss(const Batch& batch, LossKind kind = LossKind::kModality) const;
+  Loss loss(const Batch& batch, LossKind kind = LossKind::kModality, const ProcessGroup& group = {}) const;
 
   /// Whether training computes the activations inside blocks again instead of keeping them (nn/checkpoint.h).
   void checkpoint_activations(bool on) { encoder.checkpoint_activations(on), decoder.checkpoint_activations(on); }

@@ -2,6 +2,7 @@
 
 #include <cmath>
 
+#include "fourm/dist/gather.h"
 #include "fourm/tokenizer/usage.h"
 
 namespace fourm {
@@ -43,9 +44,10 @@ Tensor EmaCodebook::nearest(const Tensor& x) const {
   return kernels_->argmax_linear(x.detach(), nearness(cosine_ ? unit_rows(embed_) : embed_, cosine_));
 }
 
-void EmaCodebook::initialise(const Tensor& x, QuantizerDraws& draws) {
+void EmaCodebook::initialise(const Tensor& own, QuantizerDraws& draws) {
   if (!initialised_) initialised_ = initted_.item<float>() != 0;
   if (initialised_) return;
+  const Tensor x = gather_rows(own, group_);
   Tensor means = x.index_select(0, draws.rows(x.size(0), size()).to(x.device())), counts;
   for (int i = 0; i < kLloydIterations; ++i) {
     const Matrix to_nearness = nearness(means, cosine_);
@@ -76,6 +78,8 @@ void EmaCodebook::collect(const Tensor& x, const Tensor& codes) {
 void EmaCodebook::update(QuantizerDraws& draws) {
   if (vectors_.empty()) return;
   const NoGradGuard no_grad;
+  for (auto* collected : {&vectors_, &codes_})
+    for (Tensor& of_micro_batch : *collected) of_micro_batch = gather_rows(of_micro_batch, group_);
   const Tensor x = at::cat(vectors_), codes = at::cat(codes_);
   vectors_.clear();
   codes_.clear();

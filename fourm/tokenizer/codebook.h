@@ -3,6 +3,7 @@
 // initialisation. The original: fourm/vq/quantizers/quantize_lucid.py.
 #pragma once
 
+#include "fourm/dist/process_group.h"
 #include "fourm/nn/parameters.h"
 #include "fourm/nn/unit_rows.h"
 #include "fourm/tokenizer/config.h"
@@ -29,6 +30,9 @@ class EmaCodebook {
   /// Nothing happens when none were collected.
   void update(QuantizerDraws& draws);
 
+  /// From now on all processes of the group call initialise() and update() together, with the vectors of all of them.
+  void share_statistics(const ProcessGroup& group) { group_ = group; }
+
   int64_t size() const { return embed_.size(0); }
   /// Reproduces the original: a restarted code keeps its low usage and so is drawn again every step, copies of
   /// codes are exact duplicates, k-means leaves clusters empty. For parity only.
@@ -43,7 +47,8 @@ class EmaCodebook {
   double decay_ = 0.99, threshold_ = 0;
   Tensor embed_, cluster_size_, initted_, embed_avg_;
   std::vector<Tensor> vectors_, codes_;  // collected, a micro-batch each
-  int64_t started_rows_ = 0;             // vectors of a k-means initialisation since the last update
+  ProcessGroup group_;
+  int64_t started_rows_ = 0;  // vectors of a k-means initialisation since the last update
 };
 
 }  // namespace fourm

@@ -94,8 +94,9 @@ Tensor DiffusionDecoder::drawn_mask(const TokenGrid& grid, TrainingDraws& draws)
     dropped[i].fill_(true);
     if (!partial_dropout_) continue;
     const int64_t high = std::min(most_kept_.value_or(tokens), tokens), low = std::min(fewest_kept_, high);
-    const int64_t kept = low + draws.below(high - low + 1, 1).item<int64_t>();
-    dropped[i].index_fill_(0, draws.rows(tokens, kept), false);
+    TrainingDraws& own = draws.of_image(i);
+    const int64_t kept = low + own.below(high - low + 1, 1).item<int64_t>();
+    dropped[i].index_fill_(0, own.rows(tokens, kept), false);
   }
   return dropped.view({grid.batch, grid.h, grid.w});
 }

@@ -73,7 +73,8 @@ Quantized MemoryCodes::encode(const Tensor& latents) const {
 Quantized MemoryCodes::train(const Tensor& latents, QuantizerDraws& draws) {
   const PrecisionScope exact(Precision::kF32, latents.device());
   const Tensor score = logits(latents);
-  const Tensor gumbel = draws.uniform(score.sizes()).to(score.device()).log().neg().log().neg();
+  const Tensor drawn = draws.uniform({score.size(1), score.size(0), score.size(2)}).transpose(0, 1);
+  const Tensor gumbel = drawn.to(score.device()).log().neg().log().neg();
   const Tensor soft = (score + gumbel).softmax(2);
   const Tensor codes = soft.argmax(2, true);
   const Tensor hard = at::zeros_like(soft).scatter_(2, codes, 1) + (soft - soft.detach());

@@ -25,6 +25,8 @@ class Quantizer {
   /// One update of running statistics with all vectors of train() since the last update: once a training step, over
   /// the whole batch (paper appendix B.3: "after every iteration").
   virtual void update(QuantizerDraws&) {}
+  /// The vectors of all processes of the group count in the statistics, as if one process had them.
+  virtual void share_statistics(const ProcessGroup&) {}
   /// Long [N, h], each in [0, codebook_size) -> [N, d].
   virtual Tensor decode(const Tensor& codes) const = 0;
 };
@@ -36,6 +38,7 @@ class LucidQuantizer : public Quantizer {
   Quantized encode(const Tensor& latents) const override;
   Quantized train(const Tensor& latents, QuantizerDraws& draws) override;
   void update(QuantizerDraws& draws) override { codebook_.update(draws); }
+  void share_statistics(const ProcessGroup& group) override { codebook_.share_statistics(group); }
   Tensor decode(const Tensor& codes) const override;
   EmaCodebook& codebook() { return codebook_; }
 

@@ -11,6 +11,7 @@
 #include "fourm/data/annotation.h"
 #include "fourm/data/crop.h"
 #include "fourm/data/source.h"
+#include "fourm/dist/gather.h"
 #include "fourm/kernels/device.h"
 #include "fourm/tokenizer/image_batch.h"
 #include "fourm/train/epoch_order.h"
@@ -48,8 +49,9 @@ std::vector<Described> load_described(const std::string& data, int64_t size, int
 
 class ClipTraining : public Objective {
  public:
-  explicit ClipTraining(const ClipRecipe& recipe)
+  ClipTraining(const ClipRecipe& recipe, const ProcessGroup& group)
       : recipe_(recipe),
+        group_(group),
         model_(
             ClipModel::fresh(recipe.model, recipe.text_tokenizer, recipe.seed, parse_device(recipe.training.device))) {
     samples_ = load_described(recipe.data, recipe.model.image_size, std::numeric_limits<int64_t>::max());
@@ -57,6 +59,7 @@ class ClipTraining : public Objective {
       eval_samples_ = load_described(recipe.eval_data, recipe.model.image_size, recipe.eval_samples);
     check(static_cast<int64_t>(samples_.size()) >= recipe.batch, recipe.data, ": holds ",
           counted(samples_.size(), "described image"), ", fewer than a batch of ", recipe.batch);
+    group_.check_same("training set", concat(recipe.data, " with ", counted(samples_.size(), "described image")));
     model_.parameters().make_trainable();
     note("training on ", counted(samples_.size(), "described image"), ", ", eval_samples_.size(), " held out; ",
          counted(model_.parameters().count(), "parameter"));
@@ -64,43 +67,55 @@ class ClipTraining : public Objective {
 
   Parameters& parameters() override { return model_.parameters(); }
 
+  // The images and texts of this process are contrasted with those of all processes, so that each computes the loss of the
+  // whole micro-batch; the gradients of its own embeddings are those of that loss. The first process has the loss itself and
+  // the gradient of the temperature.
   StepResult loss(int64_t index) override {
     std::vector<const StoredImage*> images;
-    std::vector<std::string> texts;
+    std::vector<std::string> texts, own_texts;
     std::vector<bool> flips;
-    for (int64_t i = index * recipe_.batch; i < (index + 1) * recipe_.batch; ++i) {
+    const int64_t first = group_.begin(recipe_.batch), end = group_.end(recipe_.batch);
+    for (int64_t k = 0; k < recipe_.batch; ++k) {
+      const int64_t i = index * recipe_.batch + k;
       const auto key = static_cast<uint64_t>(i);
       const Described& sample = samples_[order_.sample(i, static_cast<int64_t>(samples_.size()))];
       const std::string& caption = Random(recipe_.seed, {kCaption, key}).pick(sample.captions);
-      flips.push_back(recipe_.flip && Random(recipe_.seed, {kFlip, key}).chance(0.5));
+      const bool flip = recipe_.flip && Random(recipe_.seed, {kFlip, key}).chance(0.5);
+      texts.push_back(flip ? mirror_words(caption) : caption);
+      if (k < first || k >= end) continue;
+      own_texts.push_back(texts.back());
+      flips.push_back(flip);
       images.push_back(&sample.image);
-      texts.push_back(flips.back() ? mirror_words(caption) : caption);
     }
-    const Tensor scale = model_.scale();
-    const Tensor loss = contrastive_loss(model_.embed_images(image_batch({}, images, flips)), model_.embed_texts(texts),
-                                         scale, groups_of(texts));
-    return {loss, {}, {{"scale", scale.detach()}}};
+    const auto all = [&](const Tensor& own) { return gather_rows(own, group_); };
+    const Tensor scale = group_.is_first() ? model_.scale() : model_.scale().detach();
+    const Tensor loss = contrastive_loss(all(model_.embed_images(image_batch({}, images, flips))),
+                                         all(model_.embed_texts(own_texts)), scale, groups_of(texts));
+    if (group_.is_first()) return {loss, {}, {{"scale", scale.detach()}}};
+    return {loss - loss.detach(), {}, {{"scale", at::zeros_like(scale)}}};
   }
 
   Evaluation evaluate(int64_t) override {
     if (eval_samples_.empty()) return {};
     const NoGradGuard no_grad;
     const auto n = static_cast<int64_t>(eval_samples_.size());
-    std::vector<Tensor> images, texts;
     std::vector<std::string> captions;
-    for (int64_t begin = 0; begin < n; begin += recipe_.batch) {
+    for (const Described& sample : eval_samples_)
+      captions.push_back(*std::max_element(sample.captions.begin(), sample.captions.end(),
+                                           [](const auto& a, const auto& b) { return a.size() < b.size(); }));
+    const ProcessGroup group = n < group_.size() ? ProcessGroup() : group_;  // each has a sample, or all have all
+    const int64_t first = group.begin(n), last = group.end(n);
+    std::vector<Tensor> images, texts;
+    for (int64_t begin = first; begin < last; begin += recipe_.batch) {
+      const int64_t end = std::min(last, begin + recipe_.batch);
       std::vector<const StoredImage*> batch;
-      for (int64_t i = begin; i < std::min(n, begin + recipe_.batch); ++i) {
-        const auto& all = eval_samples_[i].captions;
-        captions.push_back(*std::max_element(all.begin(), all.end(),
-                                             [](const auto& a, const auto& b) { return a.size() < b.size(); }));
-        batch.push_back(&eval_samples_[i].image);
-      }
+      for (int64_t i = begin; i < end; ++i) batch.push_back(&eval_samples_[i].image);
       images.push_back(model_.embed_images(image_batch({}, batch)));
-      texts.push_back(model_.embed_texts({captions.begin() + begin, captions.end()}));
+      texts.push_back(model_.embed_texts({captions.begin() + begin, captions.begin() + end}));
     }
+    const auto all = [&](const std::vector<Tensor>& own) { return gather_rows(at::cat(own), group); };
     const auto groups = groups_of(captions);
-    const Tensor all_images = at::cat(images), all_texts = at::cat(texts);
+    const Tensor all_images = all(images), all_texts = all(texts);
     Evaluation result{retrieval(all_images, all_texts, groups), {}, {}};
     for (const auto& [name, share] : result.metrics) {
       const double among = name.ends_with("5") ? 5 : 1;
@@ -114,6 +129,7 @@ class ClipTraining : public Objective {
 
  private:
   ClipRecipe recipe_;
+  ProcessGroup group_;
   ClipModel model_;
   std::vector<Described> samples_, eval_samples_;
   EpochOrder order_{recipe_.seed, kOrder};
@@ -135,10 +151,13 @@ ClipRecipe resolved(const ClipRecipe& recipe) {
   return recipe;
 }
 
-Outcome train_clip(const ClipRecipe& given, const StopToken& stop) {
+Outcome train_clip(const ClipRecipe& given, const StopToken& stop, const ProcessGroup& group) {
   const ClipRecipe recipe = resolved(given);
-  ClipTraining objective(recipe);
-  return train(objective, recipe, stop);
+  check_same_recipe(recipe, group);
+  check(recipe.batch >= group.size(), "batch is ", recipe.batch, ", expected at least a pair for each of the ",
+        group.size(), " processes");
+  ClipTraining objective(recipe, group);
+  return train(objective, recipe, stop, group);
 }
 
 }  // namespace fourm

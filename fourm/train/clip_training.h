@@ -2,6 +2,7 @@
 #pragma once
 
 #include "fourm/clip/config.h"
+#include "fourm/dist/process_group.h"
 #include "fourm/train/config.h"
 
 namespace fourm {
@@ -21,7 +22,9 @@ struct ClipRecipe {
     v("eval_data", eval_data, "held-out data set; empty = no evaluation", KeyRole::kChangeable);
     v("text_tokenizer", text_tokenizer, "tokenizer.json of the captions", KeyRole::kChangeable);
     v("seed", seed, "of weights, order, choice of captions and flips");
-    v("batch", batch, "pairs of image and text in a micro-batch; each is contrasted with all others", at_least(2));
+    v("batch", batch,
+      "pairs of image and text in a micro-batch; each is contrasted with all others, also where processes share them",
+      at_least(2));
     v("eval_samples", eval_samples, "samples of an evaluation, each with its longest caption", KeyRole::kChangeable,
       at_least(1));
     v("flip", flip, "mirror half of the images, and left and right in their captions");
@@ -33,7 +36,7 @@ struct ClipRecipe {
 /// The recipe, once all of it is checked that can be checked without reading data.
 ClipRecipe resolved(const ClipRecipe& recipe);
 
-/// Trains and leaves the model in OUT/model.
-Outcome train_clip(const ClipRecipe& recipe, const StopToken& stop = {});
+/// Trains and leaves the model in OUT/model. All processes of the group call it.
+Outcome train_clip(const ClipRecipe& recipe, const StopToken& stop = {}, const ProcessGroup& group = {});
 
 }  // namespace fourm

@@ -28,7 +28,10 @@ struct TrainingConfig {
   OptimizerConfig optimizer;
   double ema_decay = 0;
   bool skip_non_finite = false, checkpoint_activations = false;
-  int64_t log_every = 20, evaluate_every = 500, checkpoint_every = 500, keep_checkpoints = 2, threads = 0;
+  int64_t log_every = 20, evaluate_every = 500, checkpoint_every = 500, keep_checkpoints = 2, keep_every = 0,
+          threads = 0;
+  std::string shard = "none";
+  double timeout = 60;
 
   template <class Visitor>
   void fields(Visitor& v) {
@@ -58,9 +61,21 @@ struct TrainingConfig {
     v("checkpoint_every", checkpoint_every, "steps between checkpoints; 0 = only at the end", KeyRole::kChangeable,
       at_least(0));
     v("keep_checkpoints", keep_checkpoints, "newest checkpoints that are kept", KeyRole::kChangeable, at_least(1));
+    v("keep_every", keep_every, "checkpoints of steps that this divides are kept too; 0 = none", KeyRole::kChangeable,
+      at_least(0));
     v("threads", threads,
-      "processor threads that the program uses; 0 = all. Part of what makes a run repeatable bit for bit",
+      "processor threads that the program uses; 0 = all, shared evenly by the processes of a machine. Part of what "
+      "makes "
+      "a run repeatable bit for bit",
       KeyRole::kChangeable, at_least(0));
+    v("shard", shard,
+      "what several processes share instead of each having all of it: none; optimizer (its state and averages, "
+      "ZeRO-1); "
+      "or gradients too (ZeRO-2). No bit of the result depends on it",
+      KeyRole::kChangeable, OneOf{{"none", "optimizer", "gradients"}});
+    v("timeout", timeout,
+      "seconds after which a process of several that does not come, does not answer or stands still ends the others",
+      KeyRole::kChangeable, at_least(1));
   }
 };
 

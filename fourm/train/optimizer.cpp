@@ -19,24 +19,34 @@ void check_optimizer(const OptimizerConfig& config) {
         "training.optimizer: beta1 and beta2 should be less than 1, epsilon more than 0");
 }
 
-AdamW::AdamW(const Parameters& parameters, const OptimizerConfig& config) : config_(config) {
+AdamW::AdamW(const Parameters& parameters, const OptimizerConfig& config, const Owns& owns) : config_(config) {
   check_optimizer(config);
   for (const auto& entry : parameters.entries()) {
     if (!entry.trained || !entry.value.requires_grad()) continue;
-    const Tensor value = entry.value;
-    slots_.push_back({entry.name, value, at::zeros_like(value), at::zeros_like(value),
-                      at::zeros({}, at::TensorOptions(at::kFloat).device(value.device())),
-                      has_weight_decay(entry.name)});
+    Slot slot{entry.name, entry.value, !owns || owns(entry.value), has_weight_decay(entry.name), {}, {}, {}};
+    if (slot.owned) {
+      slot.mean = at::zeros_like(slot.value);
+      slot.square = at::zeros_like(slot.value);
+      slot.steps = at::zeros({}, at::TensorOptions(at::kFloat).device(slot.value.device()));
+    }
+    slots_.push_back(std::move(slot));
   }
   check(!slots_.empty(), "there is nothing to train: no tensor requires gradients");
 }
 
-Tensor AdamW::gradient_norm() const {
+Tensor AdamW::gradient_norms() const {
   std::vector<Tensor> gradients;
   for (const auto& slot : slots_)
     if (slot.value.grad().defined()) gradients.push_back(slot.value.grad());
-  if (gradients.empty()) return at::zeros({}, slots_[0].steps.options().dtype(at::kDouble));
-  return at::stack(at::_foreach_norm(gradients)).to(at::kDouble).norm();
+  const Tensor none = at::zeros({}, slots_[0].value.options().dtype(at::kFloat).requires_grad(false));
+  std::vector<Tensor> norms(slots_.size(), none);
+  if (!gradients.empty()) {
+    const std::vector<Tensor> present = at::_foreach_norm(gradients);
+    size_t k = 0;
+    for (size_t i = 0; i < slots_.size(); ++i)
+      if (slots_[i].value.grad().defined()) norms[i] = present[k++];
+  }
+  return at::stack(norms);
 }
 
 void AdamW::step(double lr, const Tensor& norm) {
@@ -72,6 +82,7 @@ void AdamW::clear_gradients() {
 NamedTensors AdamW::state() const {
   NamedTensors tensors;
   for (const auto& slot : slots_) {
+    if (!slot.owned) continue;
     tensors.emplace_back("mean." + slot.name, slot.mean);
     tensors.emplace_back("square." + slot.name, slot.square);
     tensors.emplace_back("steps." + slot.name, slot.steps);
@@ -81,16 +92,17 @@ NamedTensors AdamW::state() const {
 
 void AdamW::load(const SafetensorsFile& file) {
   for (const auto& slot : slots_) {
+    if (!slot.owned) continue;
     restore(file, "mean." + slot.name, slot.mean);
     restore(file, "square." + slot.name, slot.square);
     restore(file, "steps." + slot.name, slot.steps);
   }
 }
 
-WeightAverage::WeightAverage(const Parameters& parameters, double decay) : decay_(decay) {
+WeightAverage::WeightAverage(const Parameters& parameters, double decay, const Owns& owns) : decay_(decay) {
   check(decay >= 0 && decay < 1, "ema_decay is ", decay, ", expected 0 or more and less than 1");
   for (const auto& entry : parameters.entries()) {
-    if (!entry.value.is_floating_point()) continue;
+    if (!entry.value.is_floating_point() || (entry.trained && owns && !owns(entry.value))) continue;
     if (!entry.trained) buffers_.push_back(names_.size());
     names_.push_back(entry.name);
     values_.push_back(entry.value);
@@ -113,9 +125,10 @@ void WeightAverage::swap() {
   }
 }
 
-NamedTensors WeightAverage::state() const {
+NamedTensors WeightAverage::state(bool with_buffers) const {
   NamedTensors tensors;
-  for (size_t i = 0; i < names_.size(); ++i) tensors.emplace_back(names_[i], averages_[i]);
+  for (size_t i = 0; i < names_.size(); ++i)
+    if (with_buffers || std::ranges::find(buffers_, i) == buffers_.end()) tensors.emplace_back(names_[i], averages_[i]);
   return tensors;
 }
 

@@ -1,6 +1,8 @@
 // AdamW (Loshchilov and Hutter 2019) over lists of tensors, and an average of the weights.
 #pragma once
 
+#include <functional>
+
 #include "fourm/nn/parameters.h"
 #include "fourm/train/config.h"
 
@@ -13,18 +15,24 @@ bool has_weight_decay(std::string_view name);
 /// Error on values that cannot be.
 void check_optimizer(const OptimizerConfig& config);
 
+/// Which tensors this process updates; empty: all (DataParallel::owns).
+using Owns = std::function<bool(const Tensor&)>;
+
 class AdamW {
  public:
   /// Over the trained tensors that require gradients.
-  AdamW(const Parameters& parameters, const OptimizerConfig& config);
+  AdamW(const Parameters& parameters, const OptimizerConfig& config, const Owns& owns = {});
 
-  /// Length of all gradients together, before clipping: a float64 scalar on their device.
-  Tensor gradient_norm() const;
+  /// The length of each gradient, before clipping: [trained tensors] float32 on their device; 0 where there is none.
+  Tensor gradient_norms() const;
+  /// Length of all gradients together: a float64 scalar.
+  Tensor gradient_norm() const { return gradient_norms().to(at::kDouble).norm(); }
   /// One update at the rate `lr`. `norm` is gradient_norm(), for clipping; when it is not finite, nothing changes. A
   /// tensor without a gradient (its modality was not in the batch) stays as it is.
   void step(double lr, const Tensor& norm);
   void clear_gradients();
 
+  /// Of the tensors that this process updates.
   NamedTensors state() const;
   /// Error when tensors are missing or of another shape.
   void load(const SafetensorsFile& file);
@@ -32,8 +40,9 @@ class AdamW {
  private:
   struct Slot {
     std::string name;
-    Tensor value, mean, square, steps;  // steps: how many updates the tensor has had
-    bool decay;
+    Tensor value;
+    bool owned, decay;
+    Tensor mean, square, steps;  // of an owned tensor; steps: how many updates it has had
   };
   std::vector<Slot> slots_;
   OptimizerConfig config_;
@@ -44,12 +53,14 @@ class AdamW {
 /// fills a codebook in the first step.
 class WeightAverage {
  public:
-  WeightAverage(const Parameters& parameters, double decay);
+  /// Of the trained tensors that `owns` says, and of all buffers.
+  WeightAverage(const Parameters& parameters, double decay, const Owns& owns = {});
   void update();
   /// Exchanges averages and weights; called twice, all is as before.
   void swap();
 
-  NamedTensors state() const;
+  /// With the averages of buffers, or only those of trained tensors.
+  NamedTensors state(bool with_buffers = true) const;
   /// Error when tensors are missing or of another shape. Checkpoints of earlier versions hold no averages of buffers:
   /// these then begin with the present values, and a note says so.
   void load(const SafetensorsFile& file);

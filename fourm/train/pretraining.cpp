@@ -156,14 +156,16 @@ constexpr int64_t kBatchesAhead = 2;
 
 class Pretraining : public Objective {
  public:
-  explicit Pretraining(const PretrainConfig& config)
+  Pretraining(const PretrainConfig& config, const ProcessGroup& group)
       : config_(config),
+        group_(group),
         loss_(loss_kind(config.loss)),
         table_(recipe_modalities(config)),
         text_(WordPiece::load(config.text_tokenizer)),
         reader_(open_sets(), config.seed, config.repeat_buffer),
         model_(start_model(config, table_)),
         batches_([this](int64_t index) { return draw_batch(index); }, kBatchesAhead) {
+    group_.check_same("training set", contents_);
     model_.parameters().make_trainable(config.learn);
     model_.checkpoint_activations(config.training.checkpoint_activations);
     note("training on ", counted(reader_.size(), "sample"), "; ", counted(model_.parameters().count(), "parameter"),
@@ -173,14 +175,14 @@ class Pretraining : public Objective {
   Parameters& parameters() override { return model_.parameters(); }
 
   StepResult loss(int64_t index) override {
-    const Loss loss = model_.loss(pack_batch(batches_.get(index)), loss_);
+    const Loss loss = model_.loss(pack_batch(batches_.get(index)), loss_, group_);
     StepResult result{loss.total, {}};
     int64_t slots = 0;
     for (const auto& [name, part] : loss.parts) {
       if (part.slots > 0) result.scalars[name] = part.loss;
       slots += part.slots;
     }
-    result.metrics["targets"] = static_cast<double>(slots);
+    result.metrics["targets"] = group_.is_first() ? static_cast<double>(slots) : 0;  // slots are those of all processes
     return result;
   }
 
@@ -262,6 +264,14 @@ class Pretraining : public Objective {
     });
   }
 
+  // A line that two sets share only if they hold the same samples.
+  static std::string contents_of(const TokenSet& set) {
+    uint64_t names = 0;
+    for (int64_t i = 0; i < set.size(); ++i) names = mix(names ^ hash_text(set.name(i)));
+    return concat(set.path(), " with ", counted(set.size(), "sample"), " of ", join(set.modalities(), ", "), ", names ",
+                  names, "\n");
+  }
+
   // Opens the sets of the recipe, makes the masker of each, and prepares the evaluation.
   std::vector<ReaderSet> open_sets() {
     std::vector<ReaderSet> sets;
@@ -270,6 +280,7 @@ class Pretraining : public Objective {
       const MaskingConfig masking = with_names(set_masking(set.masking, config_.masking));
       TokenSet tokens =
           open_set(set.path, domains, {.aligned_captions = set.aligned_captions.value_or(config_.aligned_captions)});
+      contents_ += contents_of(tokens);
       const Domains present = domains.among(tokens.modalities());
       maskers_.push_back(masker(masking_of(set.path, masking, present), present));
       std::vector<std::string> targets = present.out;
@@ -290,9 +301,11 @@ class Pretraining : public Objective {
     return pack(samples, model_.modalities(), config_.model.decoder_causal_mask, config_.model.decoder_sep_mask);
   }
 
+  // The part of this process. Samples and masks go by their number in the run.
   std::vector<MaskedSample> draw_batch(int64_t index) {
     std::vector<MaskedSample> batch;
-    for (int64_t i = index * config_.batch; i < (index + 1) * config_.batch; ++i) {
+    for (int64_t k = group_.begin(config_.batch); k < group_.end(config_.batch); ++k) {
+      const int64_t i = index * config_.batch + k;
       const auto [set, sample] = reader_.sample(i);
       batch.push_back(maskers_[set](*sample, Random(config_.seed, {kMask, static_cast<uint64_t>(i)})));
     }
@@ -305,34 +318,46 @@ class Pretraining : public Objective {
     MaskingConfig masking = eval_masking_;
     masking.mixture = {component};
     const Masker mask = masker(masking, eval_domains_);
-    const int64_t n = std::min(config_.eval_samples, eval_data_->size());
-    std::map<std::string, std::pair<double, int64_t>> sums;
-    for (int64_t begin = 0; begin < n; begin += config_.batch) {
-      std::vector<MaskedSample> batch(std::min(config_.batch, n - begin));
+    const int64_t n = std::min(config_.eval_samples, eval_data_->size()), end = group_.end(n);
+    std::map<std::string, std::pair<double, double>> sums;  // of losses, and slots
+    for (const auto& name : model_.decoder.modalities()) sums[name] = {0, 0};
+    for (int64_t begin = group_.begin(n); begin < end; begin += config_.batch) {
+      std::vector<MaskedSample> batch(std::min(config_.batch, end - begin));
       parallel_for(static_cast<int64_t>(batch.size()), [&](int64_t j) {
         const auto key = static_cast<uint64_t>(begin + j);
         batch[j] = mask(eval_data_->sample(begin + j, Random(config_.seed, {kEvalSample, key})),
                         Random(config_.seed, {kEvalMask, key}));
       });
       for (const auto& [name, part] : model_.loss(pack_batch(batch)).parts) {
-        if (part.slots > 0) sums[name].first += part.loss.item<double>() * static_cast<double>(part.slots);
-        sums[name].second += part.slots;
+        sums[name].first += part.loss.item<double>() * static_cast<double>(part.slots);
+        sums[name].second += static_cast<double>(part.slots);
       }
     }
+    sum_over_processes(sums);
     Metrics metrics;
     double total = 0;
     for (const auto& [name, sum] : sums)
-      if (sum.second > 0) total += metrics[name] = sum.first / static_cast<double>(sum.second);
+      if (sum.second > 0) total += metrics[name] = sum.first / sum.second;
     if (!metrics.empty()) metrics["loss"] = total / static_cast<double>(metrics.size());
     return metrics;
   }
 
+  void sum_over_processes(std::map<std::string, std::pair<double, double>>& sums) const {
+    std::vector<double> values;
+    for (const auto& item : sums) values.insert(values.end(), {item.second.first, item.second.second});
+    values = group_.sum(values);
+    size_t i = 0;
+    for (auto& item : sums) item.second = {values[i], values[i + 1]}, i += 2;
+  }
+
   PretrainConfig config_;
+  ProcessGroup group_;
   LossKind loss_;
   ModalityTable table_;
   std::map<std::string, int64_t> widths_;  // of embeddings, from the data
   WordPiece text_;
   std::vector<Masker> maskers_;  // of each training set
+  std::string contents_;         // of all of them
   std::optional<TokenSet> eval_data_;
   Domains eval_domains_;
   MaskingConfig eval_masking_;
@@ -456,10 +481,13 @@ PretrainConfig resolved(const PretrainConfig& recipe) {
   return config;
 }
 
-Outcome pretrain(const PretrainConfig& recipe, const StopToken& stop) {
+Outcome pretrain(const PretrainConfig& recipe, const StopToken& stop, const ProcessGroup& group) {
   const PretrainConfig config = resolved(recipe);
-  Pretraining objective(config);
-  return train(objective, config, stop);
+  check_same_recipe(config, group);
+  check(config.batch >= group.size(), "batch is ", config.batch, ", expected at least a sample for each of the ",
+        group.size(), " processes");
+  Pretraining objective(config, group);
+  return train(objective, config, stop, group);
 }
 
 }  // namespace fourm

@@ -3,6 +3,7 @@
 #pragma once
 
 #include "fourm/data/masking.h"
+#include "fourm/dist/process_group.h"
 #include "fourm/model/config.h"
 #include "fourm/train/config.h"
 #include "fourm/train/training_set.h"
@@ -50,7 +51,7 @@ struct PretrainConfig {
       KeyRole::kChangeable, at_least(0));
     v("warmup_tokens", warmup_tokens, "billions of them in warm-up, which sets training.schedule.warmup_steps",
       at_least(0));
-    v("batch", batch, "samples a micro-batch", at_least(1));
+    v("batch", batch, "samples a micro-batch; the processes of a run share them", at_least(1));
     v("aligned_captions", aligned_captions,
       "caption (or text embedding) k belongs to crop k where a sample has as many of them as crops; false: any of "
       "them");
@@ -88,7 +89,7 @@ PretrainConfig with_steps(PretrainConfig config);
 /// data or weights: values, names of modalities, masking, and that the files are there.
 PretrainConfig resolved(const PretrainConfig& config);
 
-/// Trains and leaves the model in OUT/model.
-Outcome pretrain(const PretrainConfig& config, const StopToken& stop = {});
+/// Trains and leaves the model in OUT/model. All processes of the group call it.
+Outcome pretrain(const PretrainConfig& config, const StopToken& stop = {}, const ProcessGroup& group = {});
 
 }  // namespace fourm

@@ -135,11 +135,6 @@ std::vector<RunFolder::Checkpoint> RunFolder::checkpoints() const {
   return found;
 }
 
-std::optional<RunFolder::Checkpoint> RunFolder::latest() const {
-  const auto all = checkpoints();
-  return all.empty() ? std::nullopt : std::optional(all.back());
-}
-
 void RunFolder::begin(int64_t step) {
   write_file(folder_ / "recipe.yaml", recipe_text_);
   const fs::path file = folder_ / "metrics.jsonl";
@@ -178,7 +173,7 @@ void RunFolder::image(int64_t step, const std::string& name, std::string_view pn
   write_file(folder_ / "images" / concat(name, "-", six_digits(step), ".png"), png);
 }
 
-void RunFolder::checkpoint(int64_t step, int64_t keep, const std::function<void(const fs::path&)>& fill) {
+fs::path RunFolder::checkpoint(int64_t step, const Keep& keep, const std::function<void(const fs::path&)>& fill) {
   const fs::path all = folder_ / "checkpoints";
   const std::string digits = six_digits(step);
   const fs::path target = all / concat(kStep, digits), beside = all / concat(".", kStep, digits);
@@ -189,8 +184,10 @@ void RunFolder::checkpoint(int64_t step, int64_t keep, const std::function<void(
   fs::remove_all(target);
   fs::rename(beside, target);
   sync_folder(all);
-  auto found = checkpoints();
-  for (size_t i = 0; i + static_cast<size_t>(keep) < found.size(); ++i) fs::remove_all(found[i].folder);
+  const auto found = checkpoints();
+  for (size_t i = 0; i + static_cast<size_t>(keep.newest) < found.size(); ++i)
+    if (keep.every == 0 || found[i].step % keep.every != 0) fs::remove_all(found[i].folder);
+  return target;
 }
 
 }  // namespace fourm

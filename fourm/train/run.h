@@ -69,7 +69,7 @@ class RunFolder {
   const fs::path& path() const { return folder_; }
   /// Changeable keys whose values differ from those of the earlier part of the run.
   const std::vector<Change>& changes() const { return changes_; }
-  std::optional<Checkpoint> latest() const;
+  std::vector<Checkpoint> checkpoints() const;  ///< oldest first
 
   /// Writes the recipe and begins to record after step `step` (0: from the start): later records of an earlier attempt
   /// are dropped.
@@ -81,11 +81,14 @@ class RunFolder {
   /// For TensorBoard, and as images/NAME-000500.png.
   void image(int64_t step, const std::string& name, std::string_view png);
 
-  /// `fill` writes the files into the folder that it is given. The newest `keep` checkpoints stay.
-  void checkpoint(int64_t step, int64_t keep, const std::function<void(const fs::path&)>& fill);
+  /// Which checkpoints stay: the newest ones, and those whose step is a multiple of `every` (0: none).
+  struct Keep {
+    int64_t newest, every;
+  };
+  /// `fill` writes the files into the folder that it is given. Returns the folder of the checkpoint.
+  fs::path checkpoint(int64_t step, const Keep& keep, const std::function<void(const fs::path&)>& fill);
 
  private:
-  std::vector<Checkpoint> checkpoints() const;  // oldest first
   fs::path folder_;
   int lock_ = -1;
   std::string recipe_text_;

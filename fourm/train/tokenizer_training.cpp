@@ -105,8 +105,9 @@ TokenizerConfig resized(TokenizerConfig config, int64_t size) {
 
 class TokenizerTraining : public Objective {
  public:
-  explicit TokenizerTraining(const TokenizerRecipe& recipe)
+  TokenizerTraining(const TokenizerRecipe& recipe, const ProcessGroup& group)
       : recipe_(recipe),
+        group_(group),
         input_(*recipe.tokenizer.input),
         crop_(crop_options(recipe)),
         tokenizer_(first_tokenizer(recipe)) {
@@ -125,7 +126,9 @@ class TokenizerTraining : public Objective {
     }
     if (recipe.crops > 0) images_ = load_squares(input_, files_, recipe.size, recipe.crops, recipe.seed, crop_);
     eval_images_ = load_squares(input_, held_out, recipe.size, recipe.eval_crops, recipe.seed, crop_);
+    group_.check_same("training set", concat(recipe.data, " with ", counted(files_.size(), "file")));
     tokenizer_->parameters().make_trainable();
+    tokenizer_->quantizer().share_statistics(group_);
     note("training on ", counted(epoch_size(), recipe.crops > 0 ? "square" : "file"), ", ", eval_images_.size(),
          " held out; ", counted(tokenizer_->parameters().count(), "parameter"));
   }
@@ -133,26 +136,28 @@ class TokenizerTraining : public Objective {
   Parameters& parameters() override { return tokenizer_->parameters(); }
 
   StepResult loss(int64_t index) override {
-    const int64_t first = index * recipe_.batch;
+    const int64_t first = index * recipe_.batch + group_.begin(recipe_.batch);
+    const int64_t count = group_.end(recipe_.batch) - group_.begin(recipe_.batch);
     std::vector<StoredImage> read;
-    if (recipe_.crops == 0) read = read_batch(first, size_of(index));
+    if (recipe_.crops == 0) read = read_batch(first, count, size_of(index));
     std::vector<const StoredImage*> batch;
     std::vector<bool> flips;
-    for (int64_t i = 0; i < recipe_.batch; ++i) {
+    for (int64_t i = 0; i < count; ++i) {
       batch.push_back(read.empty() ? &images_[order_.sample(first + i, epoch_size())] : &read[i]);
       flips.push_back(recipe_.flip && Random(recipe_.seed, {kFlip, static_cast<uint64_t>(first + i)}).chance(0.5));
     }
     const Tensor x = image_batch(input_, batch, flips);
-    SeededDraws draws(recipe_.seed, static_cast<uint64_t>(index));
+    ImageDraws draws(recipe_.seed, static_cast<uint64_t>(index), first, count);
     const auto step = tokenizer_->train_forward(x, draws);
     Tensor known = known_batch(input_, batch, flips);
     if (known.defined()) known = known.to(tokenizer_->device());
-    const Tensor reconstruction = reconstruction_loss(recipe_.loss, step.output, step.target, known);
-    return {(reconstruction + recipe_.codebook_weight * step.code_loss).sum(),
+    const Tensor reconstruction = reconstruction_loss(recipe_.loss, step.output, step.target, known, group_);
+    const Tensor code_loss = step.code_loss * (static_cast<double>(count) / static_cast<double>(recipe_.batch));
+    return {(reconstruction + recipe_.codebook_weight * code_loss).sum(),
             {},
             {{"reconstruction", reconstruction.detach()},
-             {"code_loss", step.code_loss.detach().squeeze()},
-             {"perplexity", perplexity(code_counts(step.tokens, recipe_.tokenizer.codebook_size))}}};
+             {"code_loss", code_loss.detach().squeeze()},
+             {"perplexity", perplexity_of_all(step.tokens)}}};
   }
 
   void update_buffers(int64_t step) override {
@@ -163,7 +168,8 @@ class TokenizerTraining : public Objective {
   bool can_skip_steps() const override { return false; }
 
   Evaluation evaluate(int64_t) override {
-    if (eval_images_.empty()) return {};
+    if (eval_images_.empty() || !group_.is_first()) return {};
+    const ProcessGroup::Busy busy(group_);
     const auto report = evaluate_tokenizer(ImageTokenizer(tokenizer_), eval_images_);
     Evaluation result{report.measures, {}, {}};
     result.images["reconstructions"] = encode_png(comparison(input_, eval_images_, report.reconstructions));
@@ -182,11 +188,19 @@ class TokenizerTraining : public Objective {
     return Random(recipe_.seed, {kSize, static_cast<uint64_t>(index)}).pick(recipe_.sizes);
   }
 
-  std::vector<StoredImage> read_batch(int64_t first, int64_t size) {
+  // Of the tokens of all processes; the first has it.
+  Tensor perplexity_of_all(const Tensor& tokens) const {
+    const Tensor counts = code_counts(tokens, recipe_.tokenizer.codebook_size);
+    group_.sum(counts);
+    const Tensor value = perplexity(counts);
+    return group_.is_first() ? value : at::zeros_like(value);
+  }
+
+  std::vector<StoredImage> read_batch(int64_t first, int64_t count, int64_t size) {
     std::vector<fs::path> files;
-    for (int64_t i = 0; i < recipe_.batch; ++i) files.push_back(files_[order_.sample(first + i, epoch_size())]);
+    for (int64_t i = 0; i < count; ++i) files.push_back(files_[order_.sample(first + i, epoch_size())]);
     std::vector<StoredImage> images(files.size());
-    parallel_for(recipe_.batch, [&](int64_t i) {
+    parallel_for(count, [&](int64_t i) {
       images[i] = random_square(input_, read_stored_image(input_, files[i], units_), size, crop_,
                                 Random(recipe_.seed, {kCrop, static_cast<uint64_t>(first + i)}));
     });
@@ -194,6 +208,7 @@ class TokenizerTraining : public Objective {
   }
 
   TokenizerRecipe recipe_;
+  ProcessGroup group_;
   InputConfig input_;
   CropOptions crop_;
   DepthUnits units_;
@@ -395,10 +410,13 @@ TokenizerRecipe resolved(const TokenizerRecipe& given) {
   return recipe;
 }
 
-Outcome train_tokenizer(const TokenizerRecipe& given, const StopToken& stop) {
+Outcome train_tokenizer(const TokenizerRecipe& given, const StopToken& stop, const ProcessGroup& group) {
   const TokenizerRecipe recipe = resolved(given);
-  TokenizerTraining objective(recipe);
-  return train(objective, recipe, stop);
+  check_same_recipe(recipe, group);
+  check(recipe.batch >= group.size(), "batch is ", recipe.batch, ", expected at least an image for each of the ",
+        group.size(), " processes");
+  TokenizerTraining objective(recipe, group);
+  return train(objective, recipe, stop, group);
 }
 
 }  // namespace fourm

@@ -3,6 +3,7 @@
 #pragma once
 
 #include "fourm/data/crop.h"
+#include "fourm/dist/process_group.h"
 #include "fourm/tokenizer/image_tokenizer.h"
 #include "fourm/train/config.h"
 
@@ -77,8 +78,8 @@ double dead_code_threshold(const TokenizerRecipe& recipe);
 /// without reading images or weights.
 TokenizerRecipe resolved(const TokenizerRecipe& recipe);
 
-/// Trains and leaves the tokenizer in OUT/model.
-Outcome train_tokenizer(const TokenizerRecipe& recipe, const StopToken& stop = {});
+/// Trains and leaves the tokenizer in OUT/model. All processes of the group call it.
+Outcome train_tokenizer(const TokenizerRecipe& recipe, const StopToken& stop = {}, const ProcessGroup& group = {});
 
 /// Squares of `size` pixels of the image files, as TokenizerRecipe::crops (1 or more) says.
 std::vector<StoredImage> load_squares(const InputConfig& input, const std::vector<fs::path>& files, int64_t size,

@@ -8,17 +8,23 @@
 #include "fourm/core/log.h"
 #include "fourm/core/parallel.h"
 #include "fourm/core/strings.h"
+#include "fourm/dist/data_parallel.h"
 #include "fourm/kernels/device.h"
 #include "fourm/kernels/precision_scope.h"
+#include "fourm/train/checkpoint.h"
 
 namespace fourm {
 namespace {
 
-// Means between two records. Part of a checkpoint, so that a resumed run writes the same records.
+// Means between two records, of sums over the processes. Part of a checkpoint, so that a resumed run writes the same
+// records.
 class Meter {
  public:
   using Sums = std::map<std::string, std::pair<double, int64_t>>;
 
+  explicit Meter(const ProcessGroup& group) : group_(group) {}
+
+  // The share of this process.
   void add(const std::string& name, double value) {
     sums_[name].first += value;
     ++sums_[name].second;
@@ -34,9 +40,17 @@ class Meter {
     sum = sum.defined() ? sum + value : value;
     ++count;
   }
-  // All sums so far; those on a device are read together.
-  Sums& read() {
-    if (unread_.empty()) return sums_;
+  // What all processes know. That of the first counts.
+  template <class Value>
+  void add_common(const std::string& name, const Value& value) {
+    if (group_.is_first())
+      add(name, value);
+    else
+      add(name, 0.0);
+  }
+  // Reads the scalars on a device, together.
+  void read() {
+    if (unread_.empty()) return;
     std::vector<Tensor> scalars;
     for (const auto& item : unread_) scalars.push_back(item.second.first);
     const Tensor values = at::stack(scalars).to(at::kCPU);
@@ -46,16 +60,40 @@ class Meter {
       sums_[name].second += unread.second;
     }
     unread_.clear();
-    return sums_;
+  }
+  // The sums over the processes. From now on they are the share of the first.
+  Sums settle() {
+    read();
+    std::vector<double> shares;
+    for (const auto& item : sums_) shares.push_back(item.second.first);
+    const std::vector<double> totals = group_.sum(shares);
+    Sums all = sums_;
+    size_t i = 0;
+    for (auto& [name, sum] : all) sum.first = totals[i++];
+    start_with(all);
+    return all;
+  }
+  void start_with(Sums all) {
+    sums_ = std::move(all);
+    if (!group_.is_first())
+      for (auto& item : sums_) item.second.first = 0;
   }
   Metrics take() {
     Metrics means;
-    for (const auto& [name, sum] : read()) means[name] = sum.first / static_cast<double>(sum.second);
+    for (const auto& [name, sum] : settle()) means[name] = sum.first / static_cast<double>(sum.second);
     sums_.clear();
     return means;
   }
+  // The sum of a name over the processes, which the records do not have.
+  double take_out(const std::string& name) {
+    const Sums all = settle();
+    sums_.erase(name);
+    const auto found = all.find(name);
+    return found == all.end() ? 0 : found->second.first;
+  }
 
  private:
+  const ProcessGroup& group_;
   Sums sums_;
   std::map<std::string, std::pair<Tensor, int64_t>> unread_;
 };
@@ -65,44 +103,45 @@ const char* const kNotFinite = "not_finite";
 
 constexpr size_t kListed = 12;  // measures in a line
 
+Sharding parse_sharding(const std::string& name) {
+  if (name == "optimizer") return Sharding::kOptimizer;
+  return name == "gradients" ? Sharding::kGradients : Sharding::kNone;
+}
+
 class Trainer {
  public:
-  Trainer(Objective& objective, const TrainingConfig& config, const RunRecipe& recipe, const fs::path& folder)
+  Trainer(Objective& objective, const TrainingConfig& config, const RunRecipe& recipe, const fs::path& folder,
+          const ProcessGroup& group)
       : objective_(objective),
         config_(config),
+        group_(group),
+        folder_(folder),
         waits_(objective.parameters().kernels().device().is_cpu() || config.skip_non_finite),
         precision_(parse_training_precision(config.precision)),
         schedule_(config.schedule, config.steps),
-        optimizer_(objective.parameters(), config.optimizer),
-        average_(config.ema_decay == 0 ? std::nullopt
-                                       : std::optional<WeightAverage>({objective.parameters(), config.ema_decay})),
-        run_(folder, recipe) {
-    for (const auto& [key, before, now] : run_.changes())
-      note(folder.string(), ": ", key, " was '", before, "', now '", now, "'",
-           key == "training.steps" && config.schedule.decay != "constant"
-               ? "; from here on the learning rate follows the schedule of the new length"
-               : "");
-    if (const auto last = run_.latest()) load(*last);
+        sharding_(parse_sharding(config.shard)),
+        gradients_(objective.parameters(), group, sharding_),
+        optimizer_(objective.parameters(), config.optimizer, owns()),
+        meter_(group_) {
+    if (config.ema_decay > 0) average_.emplace(objective.parameters(), config.ema_decay, owns());
+    if (group_.is_first()) open_folder(recipe);
+    last_checkpoint_ = group_.gather(run_ ? newest_checkpoint().string() : "")[0];
+    if (!last_checkpoint_.empty()) load(last_checkpoint_);
     check(step_ <= config_.steps, folder.string(), ": the run has done ", step_,
           " steps, more than training.steps=", config_.steps, "; give at least ", step_);
-    run_.begin(step_);
+    if (run_) run_->begin(step_);
   }
 
   Outcome run(const StopToken& stop_requested) {
     if (step_ == config_.steps)
-      note(run_.path().string(), ": all ", step_, " steps are done; with a larger training.steps the run goes on");
-    Progress progress(run_.path().filename().string(), config_.steps, step_);
+      note(folder_.string(), ": all ", step_, " steps are done; with a larger training.steps the run goes on");
+    Progress progress(folder_.filename().string(), config_.steps, step_);
     for (bool stop = false; step_ < config_.steps && !stop;) {
       step();
-      stop = stop_requested && stop_requested();  // called once: a step that ends the run is saved below
-      const bool last = step_ == config_.steps, writes_record = last || step_ % config_.log_every == 0;
-      if (writes_record) {
-        check_finite_steps();
-        last_measures_ = meter_.take();
-        if (config_.skip_non_finite) last_measures_["skipped_steps"] = static_cast<double>(skipped_);
-        loss_ = last_measures_.contains("loss") ? last_measures_["loss"] : NAN;
-        run_.record(step_, "train", last_measures_);
-      }
+      // Called once: a step that ends the run is saved below.
+      stop = group_.any(stop_requested && stop_requested());
+      const bool last = step_ == config_.steps;
+      if (last || step_ % config_.log_every == 0) record_step();
       char text[32];
       std::snprintf(text, sizeof text, "loss %.4f", loss_);
       progress.update(step_, text);
@@ -117,46 +156,90 @@ class Trainer {
  private:
   bool due(int64_t every) const { return every > 0 && step_ % every == 0; }
 
+  void open_folder(const RunRecipe& recipe) {
+    run_.emplace(folder_, recipe);
+    for (const auto& [key, before, now] : run_->changes())
+      note(folder_.string(), ": ", key, " was '", before, "', now '", now, "'",
+           key == "training.steps" && config_.schedule.decay != "constant"
+               ? "; from here on the learning rate follows the schedule of the new length"
+               : "");
+  }
+
+  // The newest one that is whole.
+  fs::path newest_checkpoint() const {
+    const auto all = run_->checkpoints();
+    for (auto checkpoint = all.rbegin(); checkpoint != all.rend(); ++checkpoint) {
+      try {
+        check_checkpoint(checkpoint->folder);
+        return checkpoint->folder;
+      } catch (const Error& error) {
+        check(std::next(checkpoint) != all.rend(), error.what(), "; there is no earlier checkpoint");
+        warn(error.what(), "; the run goes on from the checkpoint before it");
+      }
+    }
+    return {};
+  }
+
+  Owns owns() const {
+    return [this](const Tensor& tensor) { return gradients_.owns(tensor); };
+  }
+
   // On a GPU the host does not wait for the loss and the gradient: a step that is not finite changes no weights, and the
   // host learns of it with the next record. On the CPU, and where steps are skipped, it is known at once.
   void step() {
     const Stopwatch watch;
     const double lr = schedule_(step_);
-    Tensor loss;
-    bool finite = true;
-    for (int64_t part = 0; part < config_.accumulate && finite; ++part) {
-      const StepResult result = loss_of(step_ * config_.accumulate + part);
-      const Tensor share = config_.accumulate == 1 ? result.loss : result.loss / config_.accumulate;
+    Tensor loss;  // the share of this process
+    std::vector<StepResult> results;
+    for (int64_t part = 0; part < config_.accumulate; ++part) {
+      results.push_back(loss_of(step_ * config_.accumulate + part));
+      Tensor& result = results.back().loss;
+      const Tensor share = config_.accumulate == 1 ? result : result / config_.accumulate;
       loss = loss.defined() ? loss + share.detach() : share.detach();
-      if (waits_) finite = is_finite("loss", result.loss.item<double>());
-      if (!finite) break;
+      gradients_.before_backward(share, part + 1 == config_.accumulate);
       share.backward();
-      meter_.add(result.metrics);
-      for (const auto& [name, scalar] : result.scalars) meter_.add(name, scalar);
+      result = Tensor();  // its graph goes
     }
+    gradients_.finish_gradients();
+    const Tensor whole = loss.clone();
+    group_.sum(whole);
+    const Tensor norm = gradients_.norm(optimizer_.gradient_norms());
+    const bool finite = !waits_ || (is_finite("loss", whole) && is_finite("gradient", norm));
     if (finite) {
-      const Tensor norm = optimizer_.gradient_norm();
-      if (waits_) finite = is_finite("gradient", norm.item<double>());
-      if (finite) {
-        objective_.update_buffers(step_);
-        // What the host has not seen yet must be finite too.
-        optimizer_.step(lr, waits_ ? norm : at::where(at::isfinite(loss), norm, NAN));
-        if (average_) average_->update();
-        meter_.add("loss", loss);
-        meter_.add("gradient_norm", norm);
-        if (!waits_) meter_.add(kNotFinite, at::isfinite(norm + loss).logical_not());
+      objective_.update_buffers(step_);
+      // What the host has not seen yet must be finite too.
+      optimizer_.step(lr, waits_ ? norm : at::where(at::isfinite(whole), norm, NAN));
+      gradients_.share_weights();
+      if (average_) average_->update();
+      for (const StepResult& result : results) {
+        meter_.add(result.metrics);
+        for (const auto& [name, scalar] : result.scalars) meter_.add(name, scalar);
       }
+      meter_.add("loss", loss);
+      meter_.add_common("gradient_norm", norm);
+      if (!waits_) meter_.add_common(kNotFinite, at::isfinite(norm + whole).logical_not());
+    } else {
+      ++skipped_;
     }
-    if (!finite) ++skipped_;
-    if (waits_) loss_ = loss.item<double>();
+    if (waits_) loss_ = whole.item<double>();
     optimizer_.clear_gradients();
     ++step_;
-    if (step_ % config_.log_every == 0 || step_ == config_.steps) meter_.read();
-    meter_.add({{"lr", lr}, {"seconds", watch.seconds()}});
+    if (step_ % config_.log_every == 0 || step_ == config_.steps) meter_.read();  // waits for the device
+    meter_.add_common("lr", lr);
+    meter_.add_common("seconds", watch.seconds());
+  }
+
+  void record_step() {
+    check_finite_steps();
+    last_measures_ = meter_.take();
+    if (config_.skip_non_finite) last_measures_["skipped_steps"] = static_cast<double>(skipped_);
+    loss_ = last_measures_.contains("loss") ? last_measures_["loss"] : NAN;
+    if (run_) run_->record(step_, "train", last_measures_);
   }
 
   // Whether a step may change the weights. Error unless such steps are skipped.
-  bool is_finite(const char* what, double value) const {
+  bool is_finite(const char* what, const Tensor& scalar) const {
+    const auto value = scalar.item<double>();
     if (std::isfinite(value)) return true;
     if (!config_.skip_non_finite) stop_at(concat("the ", what, " of step ", step_ + 1, " is ", value));
     return false;
@@ -164,11 +247,8 @@ class Trainer {
 
   // Error when a step since the last record was not finite, and the host has not waited for it.
   void check_finite_steps() {
-    auto& sums = meter_.read();
-    const auto found = sums.find(kNotFinite);
-    if (found == sums.end()) return;
-    const double count = found->second.first;
-    sums.erase(found);
+    if (waits_) return;
+    const double count = meter_.take_out(kNotFinite);
     if (count > 0)
       stop_at(concat("the loss or gradient of ", counted(static_cast<int64_t>(count), "step"), " up to step ", step_,
                      " is not finite"));
@@ -180,57 +260,90 @@ class Trainer {
   }
 
   [[noreturn]] void stop_at(const std::string& what) const {
-    const auto last = run_.latest();
-    fail(run_.path().string(), ": ", what, "; the last good checkpoint is ", last ? last->folder.string() : "none",
+    fail(folder_.string(), ": ", what, "; the last good checkpoint is ",
+         last_checkpoint_.empty() ? "none" : last_checkpoint_.string(),
          "; try a lower lr, more warmup_steps or a clip_norm",
          objective_.can_skip_steps() ? ", or training.skip_non_finite=true" : "");
   }
 
   void evaluate() {
     check_finite_steps();
-    if (average_) average_->swap();
+    swap_averages();
     const Evaluation result = objective_.evaluate(step_);
-    if (average_) average_->swap();
-    if (!result.metrics.empty()) run_.record(step_, "eval", result.metrics);
-    for (const auto& [name, png] : result.images) run_.image(step_, name, png);
-    run_.draw_curves();
+    swap_averages();
+    if (run_) {
+      if (!result.metrics.empty()) run_->record(step_, "eval", result.metrics);
+      for (const auto& [name, png] : result.images) run_->image(step_, name, png);
+      run_->draw_curves();
+    }
     if (!result.metrics.empty()) last_measures_ = result.metrics;
     baselines_ = result.baselines;
   }
 
-  void save() {
-    check_finite_steps();
-    run_.checkpoint(step_, config_.keep_checkpoints, [&](const fs::path& folder) {
-      save_parameters(folder / "model.safetensors", objective_.parameters());
-      save_tensors(folder / "optimizer.safetensors", optimizer_.state());
-      if (average_) save_tensors(folder / "average.safetensors", average_->state());
-      Json meter = Json::object();
-      for (const auto& [name, sum] : meter_.read()) meter[name] = {sum.first, sum.second};
-      Json state{{"step", step_}, {"meter", meter}};
-      if (skipped_ > 0) state["skipped_steps"] = skipped_;
-      write_json(folder / "state.json", state);
-    });
+  void swap_averages() {
+    if (!average_) return;
+    average_->swap();
+    gradients_.share_weights();
   }
 
-  void load(const RunFolder::Checkpoint& from) {
-    restore(SafetensorsFile::open(from.folder / "model.safetensors"), objective_.parameters());
-    optimizer_.load(SafetensorsFile::open(from.folder / "optimizer.safetensors"));
-    if (average_) average_->load(SafetensorsFile::open(from.folder / "average.safetensors"));
-    const fs::path file = from.folder / "state.json";
+  void save() {
+    check_finite_steps();
+    const Meter::Sums sums = meter_.settle();
+    if (!run_) {
+      save_share(group_.gather("")[0]);
+      group_.barrier();
+      return;
+    }
+    last_checkpoint_ =
+        run_->checkpoint(step_, {config_.keep_checkpoints, config_.keep_every}, [&](const fs::path& folder) {
+          group_.gather(folder.string());
+          save_share(folder);
+          group_.barrier();
+          const ProcessGroup::Busy busy(group_);
+          Json meter = Json::object();
+          for (const auto& [name, sum] : sums) meter[name] = {sum.first, sum.second};
+          Json state{{"step", step_}, {"meter", meter}};
+          if (skipped_ > 0) state["skipped_steps"] = skipped_;
+          state["checksums"] = checksums(folder);
+          write_json(folder / "state.json", state);
+        });
+  }
+
+  // The files of a checkpoint that this process writes.
+  void save_share(const fs::path& folder) const {
+    const ProcessGroup::Busy busy(group_);
+    const bool first = group_.is_first();
+    if (first) save_parameters(folder / "model.safetensors", objective_.parameters());
+    if (!first && sharding_ == Sharding::kNone) return;
+    const int64_t shards = sharding_ == Sharding::kNone ? 1 : group_.size();
+    save_tensors(folder / shard_name("optimizer", group_.rank(), shards), optimizer_.state());
+    if (average_) save_tensors(folder / shard_name("average", group_.rank(), shards), average_->state(first));
+  }
+
+  void load(const fs::path& from) {
+    restore(SafetensorsFile::open(from / "model.safetensors"), objective_.parameters());
+    optimizer_.load(open_shards(from, "optimizer"));
+    if (average_) average_->load(open_shards(from, "average"));
+    const fs::path file = from / "state.json";
     const Json state = read_json(file);
     step_ = json_get<int64_t>(state, "step", file.string());
-    meter_.read() = json_get<Meter::Sums>(state, "meter", file.string());
+    meter_.start_with(json_get<Meter::Sums>(state, "meter", file.string()));
     if (state.contains("skipped_steps")) skipped_ = json_get<int64_t>(state, "skipped_steps", file.string());
-    note(run_.path().string(), ": goes on from step ", step_);
+    note(folder_.string(), ": goes on from step ", step_);
   }
 
   void finish() {
-    const fs::path model = run_.path() / "model";
+    swap_averages();
+    if (run_) save_model();
+    swap_averages();
+  }
+
+  void save_model() {
+    const ProcessGroup::Busy busy(group_);
+    const fs::path model = folder_ / "model";
     make_folder(model);
-    if (average_) average_->swap();
     objective_.save(model);
-    if (average_) average_->swap();
-    run_.draw_curves();
+    run_->draw_curves();
     note(model.string(), ": the model after ", step_, " steps", listed(last_measures_));
     if (skipped_ > 0)
       warn(model.string(), ": ", skipped_, " of ", counted(step_, "step"),
@@ -261,13 +374,18 @@ class Trainer {
 
   Objective& objective_;
   TrainingConfig config_;
+  ProcessGroup group_;
+  fs::path folder_;
   bool waits_;  // for the loss and the gradient of each step
   Precision precision_;
   Schedule schedule_;
+  Sharding sharding_;
+  DataParallel gradients_;
   AdamW optimizer_;
   std::optional<WeightAverage> average_;
-  RunFolder run_;  // last: a recipe that is refused above leaves no folder
   Meter meter_;
+  std::optional<RunFolder> run_;  // of the first process; opened last: a recipe that is refused above leaves no folder
+  fs::path last_checkpoint_;
   Metrics last_measures_;
   std::map<std::string, Baseline> baselines_;
   double loss_ = NAN;  // of the last step, or the mean of the last record
@@ -301,12 +419,12 @@ void check_there(const char* key, const std::string& path) {
 }
 
 Outcome train(Objective& objective, const TrainingConfig& config, const RunRecipe& recipe, const fs::path& folder,
-              const StopToken& stop) {
+              const StopToken& stop, const ProcessGroup& group) {
   check_training(config);
   check(
       !config.skip_non_finite || objective.can_skip_steps(),
       "training.skip_non_finite: steps of this training cannot be skipped, since its codebook keeps what it has seen");
-  return Trainer(objective, config, recipe, folder).run(stop);
+  return Trainer(objective, config, recipe, folder, group).run(stop);
 }
 
 }  // namespace fourm

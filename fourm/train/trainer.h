@@ -2,8 +2,12 @@
 //
 // Bit-exact resume needs no generator state: an objective draws the batch of micro-step i from (seed, i) alone, and all
 // that changes while training is in the checkpoint (weights, buffers, optimizer, averages).
+//
+// The processes of a group each compute their part of a micro-batch. What an objective returns of it are shares, whose sums
+// over the processes are the values of the whole micro-batch. The first process alone writes the run folder.
 #pragma once
 
+#include "fourm/dist/process_group.h"
 #include "fourm/kernels/compute_config.h"
 #include "fourm/nn/parameters.h"
 #include "fourm/train/optimizer.h"
@@ -12,8 +16,9 @@
 namespace fourm {
 
 struct StepResult {
-  Tensor loss;  ///< scalar, with its graph
-  /// Averaged between records. Scalars on a device are read when a record is written.
+  Tensor loss;  ///< scalar, with its graph: the share of this process
+  /// Shares of the same names in all processes, averaged between records. Scalars on a device are read when a record is
+  /// written.
   Metrics metrics;
   std::map<std::string, Tensor> scalars{};
 };
@@ -43,7 +48,8 @@ class Objective {
   virtual void update_buffers(int64_t /*step*/) {}
   /// Whether a step may be skipped after loss() has run; false where buffers keep what a loss has seen.
   virtual bool can_skip_steps() const { return true; }
-  /// After `step` steps. The weights are the averages, if averages are kept.
+  /// After `step` steps, by all processes; the result of the first counts. The weights are the averages, if averages are
+  /// kept.
   virtual Evaluation evaluate(int64_t step) = 0;
   /// Writes the finished model into an existing folder.
   virtual void save(const fs::path& folder) = 0;
@@ -64,15 +70,23 @@ std::string resolve_precision(const std::string& requested, const std::optional<
 /// is done before `stop` ends the run. A loss or gradient that is not finite is an Error, before it reaches the weights;
 /// with skip_non_finite the step is left out and counted in the record `skipped_steps`, and a warning at the end has the
 /// count of the run.
+///
+/// All processes of `group` call it with the same objective; checkpoints are read by each.
 Outcome train(Objective& objective, const TrainingConfig& config, const RunRecipe& recipe, const fs::path& folder,
-              const StopToken& stop);
+              const StopToken& stop, const ProcessGroup& group = {});
+
+/// GroupError where a process has another recipe than the first: to be called before anything is made of it.
+template <class Recipe>
+void check_same_recipe(const Recipe& recipe, const ProcessGroup& group) {
+  group.check_same("recipe", yaml_text(to_yaml(recipe)));
+}
 
 /// The same for a recipe: a config with `out` (the run folder) and `training`. The folder records its precision.
 template <class Recipe>
-Outcome train(Objective& objective, Recipe recipe, const StopToken& stop = {}) {
+Outcome train(Objective& objective, Recipe recipe, const StopToken& stop = {}, const ProcessGroup& group = {}) {
   const auto begun = RunFolder::stored_value(recipe.out, "training.precision");
   recipe.training.precision = resolve_precision(recipe.training.precision, begun, bf16_is_fast(recipe.training.device));
-  return train(objective, recipe.training, run_recipe(recipe), recipe.out, stop);
+  return train(objective, recipe.training, run_recipe(recipe), recipe.out, stop, group);
 }
 
 }  // namespace fourm

@@ -1,0 +1,220 @@
+// fourm launch -n N -- VERB ...: the processes of a run on one machine
+#include <arpa/inet.h>
+#include <fcntl.h>
+#include <netinet/in.h>
+#include <poll.h>
+#include <sys/prctl.h>
+#include <sys/socket.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <array>
+#include <chrono>
+#include <csignal>
+#include <cstdio>
+#include <cstring>
+#include <optional>
+#include <set>
+
+#include "cli/processes.h"
+#include "cli/usage.h"
+#include "cli/verbs.h"
+#include "fourm/core/error.h"
+
+namespace fourm {
+namespace {
+
+using Clock = std::chrono::steady_clock;
+
+// After one process has failed, the others have so long to end by themselves.
+constexpr std::chrono::seconds kGrace{15};
+
+int free_port() {
+  const int listener = ::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+  sockaddr_in address{};
+  address.sin_family = AF_INET;
+  address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+  socklen_t length = sizeof address;
+  auto* any = reinterpret_cast<sockaddr*>(&address);
+  const bool found = listener >= 0 && ::bind(listener, any, length) == 0 && ::getsockname(listener, any, &length) == 0;
+  if (listener >= 0) ::close(listener);
+  check(found, "no port of this machine could be used: ", std::strerror(errno));
+  return ntohs(address.sin_port);
+}
+
+struct Child {
+  pid_t process = -1;
+  int errors = -1;     // the end of a pipe; rank 0 writes to the terminal itself
+  std::string unread;  // of a line
+  int status = 0;
+  bool running = true;
+  bool failed() const { return !running && status != 0; }
+};
+
+// Signals that are passed on.
+constexpr std::array<int, 4> kPassedOn{SIGINT, SIGTERM, SIGHUP, SIGUSR1};
+std::array<volatile std::sig_atomic_t, kPassedOn.size()> received{};
+
+class Launch {
+ public:
+  Launch(int64_t size, const std::vector<std::string>& arguments) : children_(size) {
+    struct sigaction action {};
+    action.sa_handler = [](int signal) {
+      for (size_t i = 0; i < kPassedOn.size(); ++i)
+        if (kPassedOn[i] == signal) received[i] = 1;
+    };
+    for (const int signal : kPassedOn) sigaction(signal, &action, nullptr);
+    const int port = free_port();
+    for (int64_t rank = 0; rank < size; ++rank) start(rank, port, arguments);
+  }
+
+  // Returns when all have ended: the exit code.
+  int wait() {
+    std::optional<Clock::time_point> last;
+    while (std::any_of(children_.begin(), children_.end(), [](const Child& c) { return c.running; })) {
+      forward_errors();
+      for (size_t i = 0; i < kPassedOn.size(); ++i)
+        if (received[i]) {
+          received[i] = 0;
+          send(kPassedOn[i]);
+        }
+      reap();
+      const bool failed = std::any_of(children_.begin(), children_.end(), [](const Child& c) { return c.failed(); });
+      if (failed && !last) last = Clock::now() + kGrace;
+      if (last && Clock::now() > *last) send(SIGKILL);
+    }
+    forward_errors();
+    return exit_code();
+  }
+
+ private:
+  void start(int64_t rank, int port, const std::vector<std::string>& arguments) {
+    Environment variables = environment();
+    const std::string size = std::to_string(children_.size()), place = std::to_string(rank);
+    variables["RANK"] = variables["LOCAL_RANK"] = place;
+    variables["WORLD_SIZE"] = variables["LOCAL_WORLD_SIZE"] = size;
+    variables["MASTER_ADDR"] = "127.0.0.1";
+    variables["MASTER_PORT"] = std::to_string(port);
+    for (const char* other : {"TORCHELASTIC_USE_AGENT_STORE", "TORCHELASTIC_RUN_ID", "TORCHELASTIC_RESTART_COUNT"})
+      variables.erase(other);
+    std::vector<std::string> texts{"fourm"};
+    texts.insert(texts.end(), arguments.begin(), arguments.end());
+    const size_t argument_count = texts.size();
+    for (const auto& [name, value] : variables) texts.push_back(name + "=" + value);
+    std::vector<char*> argv, envp;
+    for (size_t i = 0; i < texts.size(); ++i) (i < argument_count ? argv : envp).push_back(texts[i].data());
+    argv.push_back(nullptr);
+    envp.push_back(nullptr);
+
+    int ends[2] = {-1, -1};
+    if (rank > 0) check(::pipe2(ends, O_CLOEXEC) == 0, "no pipe to rank ", rank, ": ", std::strerror(errno));
+    const pid_t parent = ::getpid();
+    const pid_t process = ::fork();
+    check(process >= 0, "rank ", rank, " could not be started: ", std::strerror(errno));
+    if (process == 0) {
+      ::setpgid(0, 0);  // keys such as Ctrl-C reach the launcher alone, which passes them on
+      ::prctl(PR_SET_PDEATHSIG, SIGKILL);
+      if (::getppid() != parent) ::_exit(1);
+      if (rank > 0) {
+        const int nothing = ::open("/dev/null", O_RDWR);
+        ::dup2(nothing, STDIN_FILENO);
+        ::dup2(nothing, STDOUT_FILENO);
+        ::dup2(ends[1], STDERR_FILENO);
+      }
+      ::execve("/proc/self/exe", argv.data(), envp.data());
+      ::_exit(127);
+    }
+    if (rank > 0) ::close(ends[1]);
+    children_[rank].process = process;
+    children_[rank].errors = ends[0];
+  }
+
+  void send(int signal) {
+    for (const Child& child : children_)
+      if (child.running) ::kill(child.process, signal);
+  }
+
+  void reap() {
+    for (size_t rank = 0; rank < children_.size(); ++rank) {
+      Child& child = children_[rank];
+      if (!child.running || ::waitpid(child.process, &child.status, WNOHANG) != child.process) continue;
+      child.running = false;
+      if (rank > 0 && WIFSIGNALED(child.status))
+        show(rank,
+             concat("was ended by signal ", WTERMSIG(child.status), " (", strsignal(WTERMSIG(child.status)), ")"));
+    }
+  }
+
+  // What the other processes write on standard error, as it comes; returns within a fifth of a second.
+  void forward_errors() {
+    constexpr int kMilliseconds = 200;
+    std::vector<pollfd> ends;
+    std::vector<size_t> ranks;
+    for (size_t rank = 1; rank < children_.size(); ++rank)
+      if (children_[rank].errors >= 0) {
+        ends.push_back({children_[rank].errors, POLLIN, 0});
+        ranks.push_back(rank);
+      }
+    if (::poll(ends.data(), ends.size(), kMilliseconds) <= 0) return;
+    for (size_t i = 0; i < ends.size(); ++i) {
+      if (ends[i].revents == 0) continue;
+      Child& child = children_[ranks[i]];
+      char buffer[4096];
+      const ssize_t count = ::read(child.errors, buffer, sizeof buffer);
+      if (count <= 0) {
+        ::close(child.errors);
+        child.errors = -1;
+        continue;
+      }
+      child.unread.append(buffer, static_cast<size_t>(count));
+      for (size_t end; (end = child.unread.find('\n')) != std::string::npos; child.unread.erase(0, end + 1))
+        show(ranks[i], child.unread.substr(0, end));
+    }
+  }
+
+  // What several processes say is shown once; what rank 0 says of the group, it says itself.
+  void show(size_t rank, const std::string& line) {
+    if (line.starts_with("fourm: rank ") || !shown_.insert(line).second) return;
+    std::fprintf(stderr, "rank %zu: %s\n", rank, line.c_str());
+  }
+
+  int exit_code() const {
+    const Child& first = children_[0];
+    if (WIFSIGNALED(first.status))
+      fail("rank 0 was ended by signal ", WTERMSIG(first.status), " (", strsignal(WTERMSIG(first.status)), ")");
+    if (first.status != 0) return WEXITSTATUS(first.status);  // it has said why
+    for (size_t rank = 1; rank < children_.size(); ++rank) check(!children_[rank].failed(), "rank ", rank, " failed");
+    return 0;
+  }
+
+  std::vector<Child> children_;
+  std::set<std::string> shown_;
+};
+
+}  // namespace
+
+void add_launch(CLI::App& program) {
+  struct Options {
+    int64_t processes = 0;
+    std::vector<std::string> arguments;
+  };
+  auto options = std::make_shared<Options>();
+  auto* verb =
+      program.add_subcommand("launch", "Run a verb in several processes of this machine, which share its work");
+  verb->add_option("-n,--processes", options->processes, "processes; each has its share of the processors")
+      ->required()
+      ->check(CLI::Range(1, 1024));
+  verb->add_option("VERB", options->arguments, "the verb and its arguments, after --")->required();
+  verb->footer(
+      "Rank 0 writes to the terminal; errors of the others follow their rank. When one process fails, all end. On "
+      "several\n"
+      "machines torchrun or srun start the processes (docs/distributed.md).\n\n"
+      "Example:\n  fourm launch -n 2 -- pretrain configs/rooms/pretrain.yaml out=runs/try training.steps=100");
+  verb->callback([options] {
+    const int code = Launch(options->processes, options->arguments).wait();
+    if (code != 0) std::exit(code);
+  });
+}
+
+}  // namespace fourm
