@@ -13,15 +13,19 @@ namespace {
 constexpr int kGap = 8, kScale = 2, kLine = kScale * kLetterHeight + 5, kTitleScale = 3;
 constexpr Colour kPaper{250, 250, 250}, kInk{30, 30, 30}, kFaint{110, 110, 110};
 
+// Of an image on the sheet.
+int cell_height(const Image& image) {
+  return std::max(1, static_cast<int>(int64_t{image.height} * kGalleryCell / image.width));
+}
+
 // An image that grows downwards as text and images are added.
 class Sheet {
  public:
-  explicit Sheet(int width) : width_(width) { skip(kGap); }
+  explicit Sheet(int width) : width_(width), image_(width, 0, 3) { skip(kGap); }
 
   void skip(int height) {
-    Image taller(width_, image_.height + height, 3, kPaper[0]);
-    std::copy(image_.pixels.begin(), image_.pixels.end(), taller.pixels.begin());
-    image_ = std::move(taller);
+    image_.height += height;
+    image_.pixels.resize(image_.area() * 3, kPaper[0]);
   }
 
   void text(const std::string& words, Colour colour, int scale = kScale) {
@@ -33,15 +37,22 @@ class Sheet {
       }
   }
 
+  // Beside each other, with their tops in line.
   void images(const std::vector<GalleryCell>& cells) {
-    const int top = image_.height;
-    skip(kGalleryCell + kLine + kGap);
-    int x = kGap;
+    std::vector<Image> small;
+    int tallest = 0;
     for (const auto& cell : cells) {
-      const Image small = resize_bilinear(cell.image, kGalleryCell, kGalleryCell);
-      for (int y = 0; y < kGalleryCell; ++y)
-        std::copy_n(small.at(0, y), static_cast<size_t>(kGalleryCell) * 3, image_.at(x, top + y));
-      draw_text(image_, x, top + kGalleryCell + kGap / 2, cell.label, kFaint, kScale);
+      small.push_back(resize_bilinear(cell.image, kGalleryCell, cell_height(cell.image)));
+      tallest = std::max(tallest, small.back().height);
+    }
+    const int top = image_.height;
+    skip(tallest + kLine + kGap);
+    int x = kGap;
+    for (size_t i = 0; i < cells.size(); ++i) {
+      for (int y = 0; y < small[i].height; ++y)
+        std::copy_n(small[i].at(0, y), static_cast<size_t>(kGalleryCell) * 3, image_.at(x, top + y));
+      const int scale = text_width(cells[i].label, kScale) <= kGalleryCell ? kScale : 1;
+      draw_text(image_, x, top + small[i].height + kGap / 2, cells[i].label, kFaint, scale);
       x += kGalleryCell + kGap;
     }
   }
@@ -74,7 +85,7 @@ constexpr const char* kStyle = R"css(
 body { font: 15px/1.45 system-ui, sans-serif; margin: 2rem auto; max-width: 1400px; padding: 0 1rem; color: #222; background: #fafafa }
 h1 { font-size: 1.5rem } h2 { font-size: 1.05rem; margin: 1.6rem 0 .5rem }
 .row { display: flex; flex-wrap: wrap; gap: 10px }
-figure { margin: 0; width: 160px } img { width: 160px; height: 160px; border-radius: 6px; display: block }
+figure { margin: 0; width: 160px } img { width: 160px; border-radius: 6px; display: block }
 figcaption { font-size: .82rem; color: #555; padding-top: 4px }
 .words { margin: .4rem 0 0; white-space: pre-line }
 footer { margin-top: 2rem; font-size: .85rem; color: #555; white-space: pre-line }

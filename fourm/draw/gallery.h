@@ -8,10 +8,10 @@
 
 namespace fourm {
 
-inline constexpr int kGalleryCell = 160;  ///< pixels a side of an image on the sheet
+inline constexpr int kGalleryCell = 160;  ///< width of an image on the sheet, in pixels
 
 struct GalleryCell {
-  Image image;
+  Image image;        ///< 3 channels, of any shape
   std::string label;  ///< under the image: a word or two
 };
 

@@ -1,5 +1,5 @@
 // Segment-anything instances as token strings: query points, each with the outlines found there (4M-21; the
-// original's fourm/data/modality_transforms.py). Coordinates are pixels of a 224 x 224 image.
+// original's fourm/data/modality_transforms.py). Coordinates are pixels of an image of kSamSide.
 #pragma once
 
 #include <array>
@@ -8,6 +8,8 @@
 #include <vector>
 
 namespace fourm {
+
+inline constexpr int kSamSide = 224;  ///< pixels a side of the image that coordinates lie in
 
 struct SamInstance {
   std::array<double, 4> box{};       ///< xmin, ymin, xmax, ymax

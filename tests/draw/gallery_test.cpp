@@ -2,6 +2,8 @@
 
 #include <gtest/gtest.h>
 
+#include <algorithm>
+
 #include "fourm/draw/box_image.h"
 #include "fourm/draw/lettering.h"
 #include "fourm/io/image_resize.h"
@@ -90,6 +92,14 @@ TEST(Gallery, SheetShowsTheImagesBesideEachOther) {
   Gallery more = small_gallery();
   more.rows.push_back(more.rows[0]);
   EXPECT_GT(gallery_sheet(more).height, sheet.height + kGalleryCell);
+}
+
+TEST(Gallery, ImagesKeepTheirShapeOnTheSheet) {
+  Gallery tall = small_gallery();
+  tall.rows[0].cells[0].image = Image(4, 6, 3, 10);
+  const Image before = gallery_sheet(small_gallery()), sheet = gallery_sheet(tall);
+  EXPECT_EQ(sheet.height, before.height + kGalleryCell / 2);
+  EXPECT_EQ(std::count(sheet.pixels.begin(), sheet.pixels.end(), 10), 3 * kGalleryCell * kGalleryCell * 3 / 2);
 }
 
 }  // namespace
