@@ -4,6 +4,7 @@
 
 #include "fourm/core/error.h"
 #include "fourm/core/log.h"
+#include "fourm/core/stopped.h"
 #include "fourm/core/strings.h"
 #include "fourm/generate/input_value.h"
 #include "fourm/generate/keep_region.h"
@@ -43,7 +44,11 @@ class Run {
     ResultJournal journal(options_.out / concat(".manifest", part, ".jsonl"), manifest, described(),
                           options_.overwrite);
     batches_ = (samples_.size() + options_.batch - 1) / options_.batch;
-    for (int64_t b = options_.worker; b < batches_ && report_.finished; b += options_.workers) generate(b, journal);
+    try {
+      for (int64_t b = options_.worker; b < batches_ && report_.finished; b += options_.workers) generate(b, journal);
+    } catch (const Stopped&) {  // while a result was decoded
+      report_.finished = false;
+    }
     progress_.reset();
     if (!report_.finished) return std::move(report_);
     write_json(manifest, {{"settings", described()}, {"samples", report_.results}});
@@ -153,13 +158,27 @@ class Run {
 
   // False when it was stopped.
   bool run(const Stage& stage, int64_t batch, std::vector<Canvas>& canvases) {
-    const RunOptions run{settings_.seed, settings_.draw, [&](int64_t step, int64_t steps, const std::string& target) {
-                           if (!progress_) progress_.emplace("generate", steps_ * batches_);
-                           const int64_t done = stage.steps_before + (step + 1) * stage.steps / steps;
-                           progress_->update(batch * steps_ + done, target);
-                           return !options_.stop || !options_.stop();
-                         }};
+    // `done` of the stage's `steps`, which are more where canvases are run in groups.
+    const auto report = [&](int64_t done, int64_t steps, const std::string& what) {
+      if (!progress_) progress_.emplace("generate", steps_ * batches_);
+      done_ = batch * steps_ + stage.steps_before + done * stage.steps / steps;
+      say(what);
+      return goes_on();
+    };
+    RunOptions run{settings_.seed, settings_.draw, [&](int64_t step, int64_t steps, const std::string& target) {
+                     return report(step + 1, steps, target);
+                   }};
+    run.on_token = [&](const TextProgress& text) {
+      return report(text.step, text.steps, concat(text.target, ", token ", text.tokens, " of at most ", text.most));
+    };
     return stage.pipeline.run(canvases, stage.plan, run);
+  }
+
+  bool goes_on() const { return !options_.stop || !options_.stop(); }
+
+  // What is being done within a step.
+  void say(const std::string& detail) {
+    if (progress_) progress_->update(done_, detail);
   }
 
   void write(Sample& sample, const Result& result) {
@@ -186,9 +205,16 @@ class Run {
       result["text"] = pipeline.text(canvas, modality);
     try {
       const TextChunks record{{"fourm", made_from.text()}};
-      const auto decoded = stage.files.write_decoded(canvas, modality, place, record, settings_.decoding);
+      DecodeOptions decoding = settings_.decoding;
+      decoding.on_step = [&](int64_t step, int64_t steps) {
+        say(concat(modality, ", denoising step ", step, " of ", steps));
+        return goes_on();
+      };
+      const auto decoded = stage.files.write_decoded(canvas, modality, place, record, decoding);
       list(decoded);
       if (options_.paste_kept && !decoded.empty()) paste(sample, pipeline, modality, decoded[0], record);
+    } catch (const Stopped&) {
+      throw;
     } catch (const std::exception& error) {
       result["failure"] = first_line(error.what());
       sample.record["failure"] = modality + " could not be decoded";
@@ -202,7 +228,7 @@ class Run {
   // Replaces the decoded image by one of the input's resolution, with the kept part of the input.
   void paste(const Sample& sample, const Pipeline& pipeline, const std::string& modality, const fs::path& decoded,
              const TextChunks& record) const {
-    if (pipeline.input_config(modality).kind != "rgb") return;
+    if (!pipeline.has_tokenizer(modality) || pipeline.input_config(modality).kind != "rgb") return;
     for (const Input& input : sample.inputs) {
       const std::string given_as = pipeline_.input_name(input.modality);
       if (input.keep.empty() || subject_of(given_as) != subject_of(modality)) continue;
@@ -225,6 +251,7 @@ class Run {
   std::vector<Stage> stages_;
   int64_t batches_ = 0, steps_ = 0;  // steps of a batch
   std::optional<Progress> progress_;
+  int64_t done_ = 0;  // steps of all batches
   BatchReport report_;
 };
 

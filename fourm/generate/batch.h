@@ -17,7 +17,8 @@ struct BatchOptions {
   /// generates the targets of the settings' super_resolution_plan.
   const Pipeline* super_resolution = nullptr;
   const DepthUnits* units = nullptr;  ///< null: as dataset.yaml states them
-  std::function<bool()> stop{};       ///< true: ends after the present step
+  /// True: the run ends, after the present step, token of a text or denoising step. Called often.
+  std::function<bool()> stop{};
   /// Called with the canvas of each result after its files were written, in order; not for results that are kept.
   std::function<void(const Canvas&, const ResultPlace&)> on_result{};
 };

@@ -8,6 +8,7 @@
 
 #include "fourm/core/error.h"
 #include "fourm/core/parallel.h"
+#include "fourm/core/stopped.h"
 #include "fourm/generate/passes.h"
 #include "fourm/generate/sampler.h"
 #include "fourm/generate/schedule.h"
@@ -154,9 +155,13 @@ bool generate(const FourM& model, const std::vector<Step>& steps, std::vector<Ca
   const InferenceGuard inference;
   for (size_t i = 0; i < steps.size(); ++i) {
     const auto index = static_cast<int64_t>(i);
-    const auto rows = steps[i].scheme == Scheme::kAutoregressive
-                          ? sequence_step(model, steps[i], index, canvases, options)
-                          : GridStep(model, steps[i], index, canvases, options).run();
+    std::vector<StepReport::Row> rows;
+    try {
+      rows = steps[i].scheme == Scheme::kAutoregressive ? sequence_step(model, steps[i], index, canvases, options)
+                                                        : GridStep(model, steps[i], index, canvases, options).run();
+    } catch (const Stopped&) {
+      return false;
+    }
     if (options.on_step && !options.on_step({index, static_cast<int64_t>(steps.size()), steps[i], rows, canvases}))
       return false;
   }
@@ -182,10 +187,16 @@ bool generate(const std::vector<const FourM*>& replicas, const std::vector<Step>
       stopped = !options.on_step(report);
     return !stopped;
   };
+  const auto on_token = [&](int64_t step, int64_t tokens, int64_t most) {
+    const std::lock_guard lock(mutex);
+    if (!stopped) stopped = !options.on_token(step, tokens, most);
+    return !stopped;
+  };
   std::exception_ptr failure;
   const auto run = [&](int64_t d) {
     GenerateOptions own = options;
     own.on_step = on_step;
+    if (options.on_token) own.on_token = on_token;
     if (d > 0) own.draft = nullptr;  // it computes where the first model does
     try {
       generate(*replicas[d], steps, parts[d], own);

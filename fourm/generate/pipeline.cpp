@@ -64,6 +64,17 @@ std::string resolve(const std::string& name, const std::vector<std::string>& nam
        "; known: ", join(names, ", "));
 }
 
+// The folders that may hold the tokenizer of a grid, or of the tokens in the text of a sequence.
+std::vector<std::string> tokenizer_folders(const Modality& modality) {
+  const std::string& name = modality.name;
+  const std::string subject = subject_of(name);
+  if (modality.kind == ModalityKind::kTokens) return {name, name_without_size(name), subject};
+  if (modality.kind != ModalityKind::kSequence) return {};
+  if (subject == "sam_instance") return {"sam_instance", "sam_mask"};
+  if (subject == "human_poses") return {"human_poses"};
+  return {};
+}
+
 // Whether an entry has more input than the [S_1] of an empty text.
 bool has_content(const Canvas::Entry& entry, const Modality& modality, const SequenceIds& special) {
   const auto known = std::count(entry.known.begin(), entry.known.end(), true);
@@ -148,8 +159,8 @@ Pipeline Pipeline::open(const PipelineFiles& files, const ComputeConfig& config)
     std::vector<std::string> names = state.model.encoder.modalities();
     for (const auto& name : state.model.decoder.modalities()) names.push_back(name);
     for (const auto& name : names) {
-      if (state.model.modality(name).kind != ModalityKind::kTokens || state.tokenizers.contains(name)) continue;
-      for (const auto& folder : {name, name_without_size(name), subject_of(name)})
+      if (state.tokenizers.contains(name)) continue;
+      for (const auto& folder : tokenizer_folders(state.model.modality(name)))
         if (fs::is_directory(tokenizer_folder / folder, ignored)) {
           state.tokenizers.emplace(name, ImageTokenizer::open(tokenizer_folder / folder, config, name));
           break;
@@ -178,7 +189,13 @@ std::vector<std::string> Pipeline::inputs() const { return state_->model.encoder
 
 std::vector<std::string> Pipeline::outputs() const { return state_->model.decoder.modalities(); }
 
-bool Pipeline::has_tokenizer(const std::string& name) const { return state_->tokenizers.contains(name); }
+bool Pipeline::has_tokenizer(const std::string& name) const {
+  return state_->tokenizers.contains(name) && modality(name).kind == ModalityKind::kTokens;
+}
+
+bool Pipeline::has_sequence_tokenizer(const std::string& name) const {
+  return state_->tokenizers.contains(name) && modality(name).kind == ModalityKind::kSequence;
+}
 
 bool Pipeline::has_text_tokenizer() const { return state_->text_tokenizer.has_value(); }
 
@@ -488,6 +505,12 @@ bool Pipeline::run(std::vector<Canvas>& canvases, Plan plan, const RunOptions& o
       return options.on_step(static_cast<int64_t>(at) * report.steps + report.step, all * report.steps,
                              report.what.target);
     };
+  if (options.on_token)
+    generating.on_token = [&](int64_t step, int64_t tokens, int64_t most) {
+      const auto all = static_cast<int64_t>(steps.size()), each = static_cast<int64_t>(steps[at].size());
+      return options.on_token({static_cast<int64_t>(at) * each + step, all * each, tokens, most,
+                               steps[at][static_cast<size_t>(step)].target});
+    };
   bool finished = true;
   for (const auto& [conditions, members] : groups) {
     std::vector<Canvas> group;
@@ -524,8 +547,15 @@ std::vector<LabelledBox> Pipeline::boxes(const Canvas& canvas, const std::string
 }
 
 StoredImage Pipeline::image(const Canvas& canvas, const std::string& name, const DecodeOptions& decoding) const {
+  return decode(name, {tokens(canvas, name)}, decoding)[0];
+}
+
+std::vector<StoredImage> Pipeline::decode(const std::string& name, const std::vector<std::vector<int64_t>>& tokens,
+                                          const DecodeOptions& decoding) const {
   const ImageTokenizer& tokenizer = state_->tokenizer(name);
-  return tokenizer.decode({tokenizer.square_map(tokens(canvas, name))}, decoding)[0];
+  std::vector<TokenMap> maps;
+  for (const auto& ids : tokens) maps.push_back(tokenizer.square_map(ids));
+  return tokenizer.decode(maps, decoding);
 }
 
 Image Pipeline::visualize(const Canvas& canvas, const std::string& name, const DecodeOptions& decoding) const {

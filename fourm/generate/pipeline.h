@@ -37,12 +37,21 @@ struct PipelineFiles {
   fs::path modalities{};      ///< YAML with further modalities; default: MODEL/modalities.yaml where it exists
 };
 
+/// How far the step of a sequence is.
+struct TextProgress {
+  int64_t step, steps;   ///< as for RunOptions::on_step
+  int64_t tokens, most;  ///< generated so far, and at most
+  const std::string& target;
+};
+
 struct RunOptions {
   uint64_t seed = 0;
   bool draw = true;  ///< false: greedy, always the most likely token
   /// Called after each step with its index, the number of steps and its target; false stops the run. Canvases of different
   /// conditions are run in groups, each with its own steps.
   std::function<bool(int64_t step, int64_t steps, const std::string& target)> on_step{};
+  /// Called within the step of a sequence, after each token; false stops the run.
+  std::function<bool(const TextProgress& progress)> on_token{};
 };
 
 class Pipeline {
@@ -58,6 +67,9 @@ class Pipeline {
   std::string input_name(const std::string& name) const;
   std::string output_name(const std::string& name) const;
   bool has_tokenizer(const std::string& modality) const;
+  /// Whether the tokens in the text of a sequence can be decoded: outlines of sam_instance (tokenizers/sam_instance or
+  /// tokenizers/sam_mask), poses of human_poses.
+  bool has_sequence_tokenizer(const std::string& modality) const;
   bool has_text_tokenizer() const;
   const WordPiece& text_tokenizer() const;  ///< Error when there is no text tokenizer
   /// The kind of the images of the modality; Error when it has none.
@@ -109,7 +121,7 @@ class Pipeline {
   Plan default_plan(const std::vector<std::string>& inputs, const std::vector<std::string>& outputs) const;
   /// The steps of a run of the plan.
   int64_t step_count(const Plan& plan) const;
-  /// Fills the canvases; false when on_step stopped it. Without `conditions` in the plan they are, for each canvas,
+  /// Fills the canvases; false when a callback stopped it. Without `conditions` in the plan they are, for each canvas,
   /// the inputs that are known completely. Error when a target is guided by a condition of the plan that the model does not read, or that
   /// is neither known on any canvas nor an earlier target.
   bool run(std::vector<Canvas>& canvases, Plan plan, const RunOptions& options) const;
@@ -122,6 +134,9 @@ class Pipeline {
   std::vector<LabelledBox> boxes(const Canvas& canvas, const std::string& modality) const;
   /// `decoding` is for diffusion tokenizers.
   StoredImage image(const Canvas& canvas, const std::string& modality, const DecodeOptions& decoding = {}) const;
+  /// The images of lists of tokens, each on a square grid; also of those in the texts of a sequence.
+  std::vector<StoredImage> decode(const std::string& modality, const std::vector<std::vector<int64_t>>& tokens,
+                                  const DecodeOptions& decoding = {}) const;
   Image visualize(const Canvas& canvas, const std::string& modality, const DecodeOptions& decoding = {}) const;
 
   /// The encoder's output for the known tokens, in the order of the canvas.

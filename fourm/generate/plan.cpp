@@ -112,6 +112,9 @@ class Expansion {
     check(target.tokens == 0 || (target.tokens >= 2 && target.tokens <= info.max_tokens), "modality '", info.name,
           "': the plan's number of tokens is ", target.tokens, ", expected 2 to ", info.max_tokens,
           " ([S_1] is one of them)");
+    check(target.repeat == 1 || target.modality == plan_.targets.back().modality, "modality '", info.name,
+          "': only the last target of a plan can have 'repeat', since its joined results may be longer than what the "
+          "model reads");
     const auto is_same = [&](const Step& step) { return step.target == info.name; };
     check(std::none_of(steps_.begin(), steps_.end(), is_same), "modality '", info.name,
           "' is a sequence, which is generated whole: the plan names it twice");
@@ -120,11 +123,13 @@ class Expansion {
                       .temperature = target.temperature,
                       .guidance = guidance_of(target, target.guidance),
                       .filter = filter_of(target),
-                      .tokens_total = target.tokens});
+                      .tokens_total = target.tokens,
+                      .repeat = target.repeat});
   }
 
   void add_grid(const Target& target, const Modality& info) {
     const Scheme scheme = scheme_of(target, info);
+    check(target.repeat == 1, "modality '", info.name, "' is a grid: the plan's key 'repeat' is for sequences");
     int64_t& done = generated_[info.name];
     const int64_t total = info.max_tokens, left = total - done;
     check(left > 0, "modality '", info.name, "': the plan names it again after all its ", total,

@@ -58,12 +58,13 @@ struct Step {
   /// Tokens of the target. Of a sequence its slots, [S_1] included, so that one less is written; 0: all that the canvas
   /// has.
   int64_t tokens_total = 0;
+  int64_t repeat = 1;  ///< of a sequence: runs, whose results are joined
 };
 
 /// An entry of a plan. A grid may have several: some of its tokens, then those of another target, then the rest.
 struct Target {
   std::string modality{}, scheme{}, schedule{}, temperature_schedule = "constant", guidance_schedule = "constant";
-  int64_t tokens = 0, steps = 1;
+  int64_t tokens = 0, steps = 1, repeat = 1;
   double temperature = 1, guidance = 1;
   std::vector<double> weights{};  ///< weighted guidance: one a condition, finished targets being conditions too
   std::optional<int64_t> top_k{};
@@ -77,6 +78,10 @@ struct Target {
       "are "
       "left",
       at_least(0));
+    v("repeat", repeat,
+      "of a sequence, the last target: it is generated so often from different draws, and the results are joined (the "
+      "original's generate_sam_dense)",
+      Range{1, 1024});
     settings(v);
     v("weights", weights, "weighted multimodal guidance instead of a scale: one weight a condition");
   }

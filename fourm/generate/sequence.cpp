@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "fourm/core/error.h"
+#include "fourm/core/stopped.h"
 #include "fourm/generate/sampler.h"
 #include "fourm/generate/scores.h"
 
@@ -39,29 +40,29 @@ constexpr size_t kMaxDraftTokens = 4, kFewRows = 8;
 class SequenceDecoding {
  public:
   SequenceDecoding(const FourM& model, const Step& step, int64_t index, std::vector<Canvas>& canvases,
-                   const GenerateOptions& options)
+                   const GenerateOptions& options, int64_t run)
       : model_(model),
         step_(step),
         index_(index),
         canvases_(canvases),
         options_(options),
+        run_(run),
         passes_(passes_of(step.guidance)),
         rows_(canvases.size()) {
     const Modality& modality = model.decoder.embedding(step.target).modality;
     const int64_t max_slots = step.tokens_total > 0 ? step.tokens_total - 1 : modality.max_tokens;
-    int64_t longest = 1;
     for (size_t b = 0; b < canvases.size(); ++b) {
       requests_.push_back(request_of(canvases[b].at(step.target), options.sequence_ids, max_slots));
       const Request& request = requests_.back();
       if (request.slots > 0) check_token_ids({request.start}, modality);
       if (request.slots > 0 && request.start != request.stop) active_.push_back(b);
-      longest = std::max(longest, request.slots);
+      most_ = std::max(most_, request.slots);
       pointers_.push_back(&canvases[b]);
     }
     if (active_.empty()) return;
     const Views views{pointers_, passes_, options.sequence_ids};
     scores_ = model.compute().reference ? reference_sequence_scores(step.target, views)
-                                        : sequence_scores(model, step.target, views, longest);
+                                        : sequence_scores(model, step.target, views, most_);
   }
 
   std::vector<StepReport::Row> run() {
@@ -100,12 +101,12 @@ class SequenceDecoding {
 
   // Tokens at position t of the canvases, from their rows of scores.
   std::vector<Drawn> draw(const Tensor& scores, const std::vector<size_t>& canvases, int64_t t) const {
+    const uint64_t step_key = static_cast<uint64_t>(index_) | static_cast<uint64_t>(run_) << 32;
     std::vector<Random> random;
     if (options_.draw)
       for (const size_t b : canvases)
-        random.emplace_back(options_.seed,
-                            std::initializer_list<uint64_t>{canvases_[b].key, hash_text(step_.target),
-                                                            static_cast<uint64_t>(index_), static_cast<uint64_t>(t)});
+        random.emplace_back(options_.seed, std::initializer_list<uint64_t>{canvases_[b].key, hash_text(step_.target),
+                                                                           step_key, static_cast<uint64_t>(t)});
     return draw_tokens(scores, step_.temperature, step_.filter, std::move(random));
   }
 
@@ -144,6 +145,7 @@ class SequenceDecoding {
       row.confidences.push_back(drawn[k].confidence);
     }
     std::erase_if(active_, [&](size_t b) { return last(b) == requests_[b].stop || t + 1 >= requests_[b].slots; });
+    if (options_.on_token && !options_.on_token(index_, run_ * most_ + t + 1, step_.repeat * most_)) throw Stopped();
   }
 
   void merge(size_t b) {
@@ -160,19 +162,56 @@ class SequenceDecoding {
   int64_t index_;
   std::vector<Canvas>& canvases_;
   const GenerateOptions& options_;
+  int64_t run_;  // of the step's repetitions
   std::vector<const Canvas*> pointers_;
   std::vector<Pass> passes_;
   std::vector<Request> requests_;  // of each canvas
   std::vector<StepReport::Row> rows_;
   std::vector<size_t> active_;  // canvases that are not finished
+  int64_t most_ = 1;            // tokens of the longest request
   std::unique_ptr<SequenceScores> scores_;
 };
+
+template <class T>
+void append(std::vector<T>& all, const std::vector<T>& part) {
+  all.insert(all.end(), part.begin(), part.end());
+}
+
+// The tokens of several runs as one text, which ends with [EOS] where the last one does.
+std::vector<int64_t> join_texts(const std::vector<std::vector<int64_t>>& texts, int64_t eos) {
+  std::vector<int64_t> ids;
+  for (const auto& text : texts)
+    std::copy_if(text.begin(), text.end(), std::back_inserter(ids), [&](int64_t id) { return id != eos; });
+  if (!texts.back().empty() && texts.back().back() == eos) ids.push_back(eos);
+  return ids;
+}
 
 }  // namespace
 
 std::vector<StepReport::Row> sequence_step(const FourM& model, const Step& step, int64_t index,
                                            std::vector<Canvas>& canvases, const GenerateOptions& options) {
-  return SequenceDecoding(model, step, index, canvases, options).run();
+  if (step.repeat == 1) return SequenceDecoding(model, step, index, canvases, options, 0).run();
+  std::vector<Canvas::Entry> empty;
+  for (const Canvas& canvas : canvases) empty.push_back(*canvas.find(step.target));
+  std::vector<StepReport::Row> rows(canvases.size());
+  std::vector<std::vector<std::vector<int64_t>>> texts(canvases.size());  // of each canvas, those of all runs
+  for (int64_t run = 0; run < step.repeat; ++run) {
+    for (size_t b = 0; b < canvases.size(); ++b) canvases[b].at(step.target) = empty[b];
+    const auto part = SequenceDecoding(model, step, index, canvases, options, run).run();
+    for (size_t b = 0; b < canvases.size(); ++b) {
+      append(rows[b].slots, part[b].slots);
+      append(rows[b].tokens, part[b].tokens);
+      append(rows[b].confidences, part[b].confidences);
+      texts[b].push_back(canvases[b].at(step.target).data.ids);
+    }
+  }
+  for (size_t b = 0; b < canvases.size(); ++b) {
+    Canvas::Entry& entry = canvases[b].at(step.target);
+    entry.data.ids = join_texts(texts[b], options.sequence_ids.eos);
+    entry.known.assign(entry.data.ids.size(), true);
+    entry.target.assign(entry.data.ids.size(), false);
+  }
+  return rows;
 }
 
 }  // namespace fourm

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
 #include <string>
 
 #include "fourm/core/config.h"
@@ -14,6 +15,9 @@ struct DecodeOptions {
   double eta = 0;
   uint64_t seed = 0;
   int64_t tile = 0;
+  /// Called after each denoising step (1 to `steps`), by several threads where several devices decode; false ends the
+  /// decoding by throwing Stopped.
+  std::function<bool(int64_t step, int64_t steps)> on_step{};
 
   template <class V>
   void fields(V& v) {

@@ -4,6 +4,7 @@
 #include <cmath>
 
 #include "fourm/core/error.h"
+#include "fourm/core/stopped.h"
 #include "fourm/core/strings.h"
 
 namespace fourm {
@@ -151,6 +152,7 @@ Tensor denoise(const NoiseSchedule& schedule, const DecodeOptions& options, cons
     } else {
       x = ddpm_step(schedule, x, found, t, previous, t > 0 ? fresh(i) : Tensor());
     }
+    if (options.on_step && !options.on_step(i + 1, count)) throw Stopped();
   }
   return x;
 }

@@ -130,6 +130,41 @@ TEST_F(BatchTest, InterruptionsWorkersAndOrderDoNotMatter) {
   EXPECT_EQ(files(out / "whole"), expected);
 }
 
+TEST_F(BatchTest, StopsWithinATextAndWhileAResultIsDecoded) {
+  const test::TemporaryFolder out;
+  fs::copy(root_ / "model", out / "model", fs::copy_options::recursive);
+  fs::remove_all(out / "model/tokenizers/tok_rgb@32");
+  TokenizerConfig diffusion = test::small_diffusion_tokenizer();
+  diffusion.codebook_size = 16;
+  Tokenizer::create(diffusion, 2).save(out / "model/tokenizers/tok_rgb@32");
+  const Pipeline pipeline = Pipeline::open({.model = out / "model"});
+  const SampleList samples = list({"caption=a chair"});
+  GenerationSettings both = settings(samples, {"tok_rgb@32", "det"});
+  both.plan.targets[0].steps = 1;
+  both.decoding.steps = 3;
+  // The calls of stop: one after the step of the grid, one a token, one after the text, one a denoising step.
+  int64_t calls = 0;
+  const auto run = [&](const fs::path& folder, int64_t stop_at) {
+    BatchOptions o = options(folder);
+    calls = 0;
+    o.stop = [&] { return ++calls == stop_at; };
+    return generate_batches(pipeline, samples, both, o);
+  };
+  ASSERT_TRUE(run(out / "whole", 0).finished);
+  const int64_t all = calls;
+  ASSERT_GT(all, 1 + 1 + 1 + 3);
+  EXPECT_FALSE(run(out / "text", 2).finished) << "after the first token";
+  EXPECT_EQ(calls, 2);
+  EXPECT_FALSE(fs::exists(out / "text/det.txt"));
+  const BatchReport stopped = run(out / "decoding", all - 1);  // after the second of three denoising steps
+  EXPECT_FALSE(stopped.finished);
+  EXPECT_EQ(calls, all - 1);
+  EXPECT_EQ(stopped.undecoded, 0) << "nothing failed";
+  EXPECT_FALSE(fs::exists(out / "decoding/rgb.png"));
+  EXPECT_TRUE(run(out / "decoding", 0).finished);
+  EXPECT_EQ(files(out / "decoding"), files(out / "whole"));
+}
+
 TEST_F(BatchTest, ResultsOfOtherSettingsAreNotReplaced) {
   const test::TemporaryFolder out;
   generate_batches(*pipeline_, images(), settings(), options(out / "x"));

@@ -330,6 +330,63 @@ TEST_F(Generator, APlanLimitsTheTokensOfAText) {
     }
 }
 
+TEST_F(Generator, TokensOfATextAreReportedAndMayStopIt) {
+  const std::vector<Canvas> start{canvas(1, 0.4F), canvas(2, -0.3F)};
+  GenerateOptions options;
+  options.sequence_ids = ids_;
+  std::vector<int64_t> tokens;
+  options.on_token = [&](int64_t step, int64_t token, int64_t most) {
+    EXPECT_EQ(steps()[static_cast<size_t>(step)].target, "words");
+    EXPECT_EQ(most, 11);
+    tokens.push_back(token);
+    return true;
+  };
+  std::vector<Canvas> canvases = start;
+  ASSERT_TRUE(generate(model_, steps(), canvases, options));
+  ASSERT_GT(tokens.size(), 3u);
+  for (size_t i = 0; i < tokens.size(); ++i) EXPECT_EQ(tokens[i], static_cast<int64_t>(i) + 1);
+  EXPECT_EQ(ids(canvases[0], "words"), ids(run(start, steps())[0], "words")) << "reports change nothing";
+
+  const FourM second = make_model();
+  for (const bool devices : {false, true}) {
+    canvases = start;
+    int64_t reports = 0;
+    options.on_token = [&](int64_t, int64_t, int64_t) { return ++reports < 2; };
+    const std::vector<const FourM*> models{&model_, &second};
+    EXPECT_FALSE(devices ? generate(models, steps(), canvases, options) : generate(model_, steps(), canvases, options));
+    EXPECT_EQ(reports, 2) << "at once";
+    EXPECT_EQ(ids(canvases[0], "words"), ids(start[0], "words")) << "the text stays empty";
+    EXPECT_EQ(canvases[0].at("words").target, start[0].entries.back().target);
+  }
+}
+
+TEST_F(Generator, RepeatedTextsAreJoined) {
+  Plan plan;
+  plan.targets.resize(1);
+  plan.targets[0].modality = "words";
+  const auto written = [&](int64_t repeat, uint64_t key) {
+    plan.targets[0].repeat = repeat;
+    std::vector<int64_t> result =
+        ids(run({canvas(9, 0.1F), canvas(key, 0.4F)}, expand(plan, model_.modalities()))[1], "words");
+    return result;
+  };
+  const auto once = written(1, 3), twice = written(2, 3), more = written(3, 3);
+  const auto without_end = [&](std::vector<int64_t> text) {
+    std::erase(text, ids_.eos);
+    return text;
+  };
+  ASSERT_GT(without_end(once).size(), 1u);
+  const auto begins = [&](const std::vector<int64_t>& all, const std::vector<int64_t>& part) {
+    return all.size() >= part.size() && std::equal(part.begin(), part.end(), all.begin());
+  };
+  EXPECT_TRUE(begins(twice, without_end(once)));
+  EXPECT_TRUE(begins(more, without_end(twice)));
+  const std::vector<int64_t> second(twice.begin() + static_cast<std::ptrdiff_t>(without_end(once).size()), twice.end());
+  EXPECT_NE(without_end(second), without_end(once)) << "other draws";
+  EXPECT_LE(std::count(more.begin(), more.end(), ids_.eos), 1);
+  EXPECT_EQ(written(3, 3), more) << "the same seed";
+}
+
 TEST_F(Generator, ATextWithoutSlotsStaysEmpty) {
   Canvas c = canvas(1, 0.4f);
   c.entries.pop_back();

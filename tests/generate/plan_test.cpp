@@ -80,6 +80,20 @@ TEST(Plan, WeightsAreOneACondition) {
             "modality 'tok_depth@224': 1 guidance weights for 2 conditions (rgb@224, caption)");
 }
 
+TEST(Plan, OnlyTheLastTextIsRepeated) {
+  Plan plan;
+  plan.targets = {target("tok_depth@224"), target("sam_instance")};
+  plan.targets[1].repeat = 3;
+  EXPECT_EQ(expand(plan, official).back().repeat, 3);
+  std::swap(plan.targets[0], plan.targets[1]);
+  EXPECT_NE(test::message_of([&] { expand(plan, official); }).find("only the last target of a plan can have 'repeat'"),
+            std::string::npos);
+  plan.targets = {target("tok_depth@224")};
+  plan.targets[0].repeat = 3;
+  EXPECT_EQ(test::message_of([&] { expand(plan, official); }),
+            "modality 'tok_depth@224' is a grid: the plan's key 'repeat' is for sequences");
+}
+
 TEST(Plan, WhatCannotBeGeneratedIsNamed) {
   const auto refusal = [](const std::string& modality, const std::string& scheme) {
     Plan plan;

@@ -2,35 +2,19 @@
 
 #include <cmath>
 
+#include "fourm/core/stopped.h"
 #include "fourm/tokenizer/diffusion_decoder.h"
 #include "fourm/tokenizer/image_tokenizer.h"
 #include "fourm/tokenizer/losses.h"
 #include "fourm/tokenizer/tiling.h"
 #include "fourm/tokenizer/vqvae.h"
+#include "tests/support/small_tokenizers.h"
 #include "tests/support/temporary_folder.h"
 
 namespace fourm {
 namespace {
 
-TokenizerConfig small_divae() {
-  TokenizerConfig c;
-  c.image_size = 32;
-  c.patch_size = 8;
-  c.codebook_size = 32;
-  c.latent_dim = 8;
-  c.enc_type = "small_enc";
-  c.dec_type = "unet_small";
-  c.beta_schedule = "linear";
-  c.prediction_type = "sample";
-  TokenizerPreset& encoder = c.presets["small_enc"];
-  encoder.kind = "vit_encoder";
-  encoder.dim_tokens = 32, encoder.depth = 1, encoder.num_heads = 2;
-  TokenizerPreset& unet = c.presets["unet_small"];
-  unet.kind = "unet_patched";
-  unet.patch_size = 4, unet.model_channels = 64, unet.num_res_blocks = 1;
-  unet.channel_mult = {1, 1}, unet.attention_resolutions = {2};
-  return c;
-}
+TokenizerConfig small_divae() { return test::small_diffusion_tokenizer(); }
 
 // Fresh UNets give zeros (their last layers start there): here every weight says something.
 Tokenizer lively_divae(const TokenizerConfig& config = small_divae()) {
@@ -171,6 +155,27 @@ TEST(DiffusionDecoder, AImageDependsOnItsTokensAndTheSeedAlone) {
   EXPECT_TRUE(at::equal(all, tokenizer.decode_tokens(tokens, {.steps = 3, .seed = 5})));
   EXPECT_GT(largest(all - tokenizer.decode_tokens(tokens, {.steps = 3, .seed = 6})), 1e-3);
   EXPECT_GT(largest(all[0] - all[1]), 1e-3);
+}
+
+TEST(DiffusionDecoder, ReportsItsStepsAndStops) {
+  const Tokenizer tokenizer = lively_divae();
+  const Tensor tokens = some_tokens(1, 4, 4);
+  for (const char* solver : {"dpm++", "ddim", "ddpm"}) {
+    std::vector<int64_t> reported;
+    DecodeOptions options{.solver = solver, .steps = 4};
+    const Tensor silent = tokenizer.decode_tokens(tokens, options);
+    options.on_step = [&](int64_t step, int64_t steps) {
+      EXPECT_EQ(steps, 4);
+      reported.push_back(step);
+      return true;
+    };
+    EXPECT_TRUE(at::equal(tokenizer.decode_tokens(tokens, options), silent));
+    EXPECT_EQ(reported, (std::vector<int64_t>{1, 2, 3, 4})) << solver;
+    int64_t last = 0;
+    options.on_step = [&](int64_t step, int64_t) { return (last = step) < 2; };
+    EXPECT_THROW(tokenizer.decode_tokens(tokens, options), Stopped);
+    EXPECT_EQ(last, 2);
+  }
 }
 
 TEST(DiffusionDecoder, AnyGridAndAnyTile) {
