@@ -15,7 +15,9 @@
 #include "fourm/core/json.h"
 #include "fourm/core/log.h"
 #include "fourm/core/strings.h"
+#include "fourm/data/data_facts.h"
 #include "fourm/generate/batch.h"
+#include "fourm/generate/contact_sheet.h"
 #include "fourm/generate/result_files.h"
 #include "fourm/io/model_folder.h"
 #include "fourm/io/npy.h"
@@ -31,7 +33,8 @@ struct Options {
   int64_t count = 1, steps = 0, batch = 16;
   double temperature = -1, guidance = NAN, top_p = -1;
   int64_t top_k = -1;
-  bool greedy = false, json = false, features = false, print_plan = false, overwrite = false, paste_kept = false;
+  bool greedy = false, json = false, features = false, print_plan = false, overwrite = false, paste_kept = false,
+       sheet = false;
   ComputeConfig engine;
   DecodeOptions decoding;
 };
@@ -224,6 +227,15 @@ std::optional<SuperResolution> super_resolution_of(const Options& o, const Plan&
   return second;
 }
 
+// OUT/sheet.png; of one of several workers a sheet of its results.
+void write_sheet(const Options& o, const SheetSource& source) {
+  const auto [worker, workers] = parse_worker(o.worker);
+  const std::string part = workers > 1 ? concat("-", worker, "-of-", workers) : "";
+  const fs::path file = source.out / concat("sheet", part, ".png");
+  write_png(file, gallery_sheet(contact_sheet(source)));
+  note("contact sheet: ", file.string());
+}
+
 // The sample of a file that was generated before, again.
 void repeat(Options o) {
   if (!o.in.empty() || !o.outputs.empty() || !o.plan.empty() || !o.data.empty())
@@ -244,8 +256,12 @@ void repeat(Options o) {
     second = open_super_resolution(o, find_model(settings.super_resolution).string());
     options.super_resolution = &*second;
   }
-  const BatchReport report = generate_batches(pipeline, SampleList::of_record(record), settings, options);
+  const SampleList samples = SampleList::of_record(record);
+  const BatchReport report = generate_batches(pipeline, samples, settings, options);
   print(o, report, ready, watch.seconds());
+  if (o.sheet)
+    write_sheet(o, {pipeline, options.super_resolution, samples, settings, report, o.out,
+                    read_class_names(model_folder(model))});
 }
 
 void run(const Options& o) {
@@ -297,6 +313,9 @@ void run(const Options& o) {
   check(report.finished, "stopped after ", counted(static_cast<int64_t>(report.results.size()), "sample"),
         "; the same command goes on from there");
   print(o, report, ready, watch.seconds());
+  if (o.sheet)
+    write_sheet(o, {pipeline, options.super_resolution, samples, settings, report, o.out,
+                    read_class_names(model_folder(o.model)), &units});
   check(report.failed == 0, report.failed, " of ", counted(report.samples, "sample"),
         " could not be read; the warnings and ", o.out, "/manifest.json say why");
   check(report.undecoded == 0, report.undecoded, " of ",
@@ -337,6 +356,7 @@ void add_generate(CLI::App& program) {
       ->group("Super-resolution");
   verb->add_option("--sr-plan", o->sr_plan, "YAML plan of the second stage")->group("Super-resolution");
   verb->add_option("--out", o->out, "folder for the results")->capture_default_str();
+  verb->add_flag("--sheet", o->sheet, "write OUT/sheet.png: inputs and results, a row a result, at most 100 rows");
   verb->add_flag("--overwrite", o->overwrite, "replace results of other settings in that folder");
   verb->add_option("--from", o->from, "PNG file of an earlier run: repeat it");
   verb->add_option("--batch", o->batch, "samples that are generated together")

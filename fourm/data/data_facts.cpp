@@ -21,13 +21,21 @@ static std::vector<std::string> class_names(const YAML::Node& list, const std::s
   return names;
 }
 
+std::vector<std::string> read_class_names(const fs::path& folder) {
+  const fs::path file = folder / "dataset.yaml";
+  std::error_code ignored;
+  if (!fs::is_regular_file(file, ignored)) return {};
+  const YAML::Node classes = read_yaml(file)["semseg_classes"];
+  return classes.IsDefined() ? class_names(classes, file.string()) : std::vector<std::string>();
+}
+
 DataFacts DataFacts::read(const Source& source) {
   DataFacts facts;
   const fs::path root = source.root();
   if (const fs::path file = root / "dataset.yaml"; fs::exists(file)) {
-    const YAML::Node description = read_yaml(file), classes = description["semseg_classes"];
+    const YAML::Node description = read_yaml(file);
     if (description["count"] && description["count"].IsScalar()) facts.samples = description["count"].as<int64_t>(0);
-    if (classes.IsDefined()) facts.classes = class_names(classes, file.string());
+    facts.classes = read_class_names(root);
   }
   if (const fs::path file = root / "modalities.yaml"; fs::exists(file)) {
     facts.modalities.extend(file);

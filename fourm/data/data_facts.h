@@ -10,6 +10,10 @@
 
 namespace fourm {
 
+/// Names of the labels of semseg by number: semseg_classes of dataset.yaml in a folder, that of a data set or a model;
+/// empty where it states none.
+std::vector<std::string> read_class_names(const fs::path& folder);
+
 /// Read from dataset.yaml (`fourm rooms` writes one) and modalities.yaml (`fourm tokenize`), where they exist.
 struct DataFacts {
   std::vector<std::string> classes;  ///< names of the labels of semseg, by number (semseg_classes); empty: not known

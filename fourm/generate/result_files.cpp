@@ -5,14 +5,17 @@
 #include "fourm/core/json.h"
 #include "fourm/data/modality_file.h"
 #include "fourm/draw/box_image.h"
+#include "fourm/draw/mask_outline.h"
 #include "fourm/draw/palette_image.h"
+#include "fourm/draw/sam_image.h"
+#include "fourm/draw/skeleton.h"
 #include "fourm/io/npy.h"
 #include "fourm/text/structured.h"
 
 namespace fourm {
 namespace {
 
-constexpr int kBoxImageSide = 448;
+constexpr int kDrawingSide = 448;
 
 // Boxes of a file have their corners in order.
 std::vector<LabelledBox> boxes_in_order(std::vector<LabelledBox> boxes) {
@@ -52,6 +55,36 @@ Json poses_json(const std::string& text, int64_t side) {
   return people;
 }
 
+template <size_t n>
+std::vector<int64_t> token_ids(const std::array<double, n>& numbers) {
+  return {numbers.begin(), numbers.end()};
+}
+
+// The corners of the mask's outline, in pixels of the image that its box lies in.
+Json polygon_json(const Image& mask, const std::array<double, 4>& box) {
+  Json polygon = Json::array();
+  for (const auto& corner : mask_outline(mask))
+    polygon.push_back(
+        {box[0] + corner[0] / mask.width * (box[2] - box[0]), box[1] + corner[1] / mask.height * (box[3] - box[1])});
+  return polygon;
+}
+
+// `masks`: of the instances in order; empty where they are not known.
+Json sam_json(const std::vector<SamPoint>& points, const std::vector<Image>& masks) {
+  Json list = Json::array();
+  size_t number = 0;
+  for (const SamPoint& point : points) {
+    Json instances = Json::array();
+    for (const SamInstance& instance : point.instances) {
+      instances.push_back({{"box", instance.box}, {"tokens", token_ids(instance.outline)}});
+      if (!masks.empty()) instances.back()["polygon"] = polygon_json(masks[number], instance.box);
+      ++number;
+    }
+    list.push_back({{"point", {point.x, point.y}}, {"instances", instances}});
+  }
+  return {{"width", kSamSide}, {"height", kSamSide}, {"points", list}};
+}
+
 }  // namespace
 
 ResultFiles::ResultFiles(const Pipeline& pipeline, fs::path folder, const std::vector<std::string>& modalities,
@@ -83,7 +116,7 @@ std::vector<fs::path> ResultFiles::write_tokens(const Canvas& canvas, const std:
   if (subject == "det") {
     const auto boxes = boxes_in_order(pipeline_.boxes(canvas, modality));
     write_json(add(".json"), boxes_json(boxes, side));
-    write_png(add(".png"), draw_boxes(canvas_image(pipeline_, canvas), boxes, kBoxImageSide));
+    write_png(add(".png"), draw_boxes(canvas_image(pipeline_, canvas), boxes, kDrawingSide));
   } else if (subject == "metadata") {
     write_json(add(".json"), metadata_json(text));
   } else if (subject == "color_palette") {
@@ -99,7 +132,13 @@ std::vector<fs::path> ResultFiles::write_tokens(const Canvas& canvas, const std:
 std::vector<fs::path> ResultFiles::write_decoded(const Canvas& canvas, const std::string& modality,
                                                  const ResultPlace& place, const TextChunks& recipe,
                                                  const DecodeOptions& decoding) const {
-  if (pipeline_.modality(modality).kind == ModalityKind::kSequence || !pipeline_.has_tokenizer(modality)) return {};
+  if (pipeline_.modality(modality).kind == ModalityKind::kSequence) {
+    if (!pipeline_.has_text_tokenizer()) return {};
+    if (subject_of(modality) == "sam_instance") return write_sam(canvas, modality, place, decoding);
+    if (subject_of(modality) == "human_poses") return write_pose_image(canvas, modality, place, decoding);
+    return {};
+  }
+  if (!pipeline_.has_tokenizer(modality)) return {};
   const StoredImage stored = pipeline_.image(canvas, modality, decoding);
   const InputConfig input = pipeline_.input_config(modality);
   const std::string name = short_name(modality);
@@ -112,6 +151,35 @@ std::vector<fs::path> ResultFiles::write_decoded(const Canvas& canvas, const std
   files.push_back(path(what, place, extension));
   write_file(files.back(), encode_stored_image(input, stored));
   return files;
+}
+
+std::vector<fs::path> ResultFiles::write_sam(const Canvas& canvas, const std::string& modality,
+                                             const ResultPlace& place, const DecodeOptions& decoding) const {
+  const std::vector<SamPoint> points = sam_from_string(pipeline_.text(canvas, modality));
+  std::vector<std::vector<int64_t>> tokens;
+  for (const SamPoint& point : points)
+    for (const SamInstance& instance : point.instances) tokens.push_back(token_ids(instance.outline));
+  std::vector<Image> masks;
+  if (pipeline_.has_sequence_tokenizer(modality) && !tokens.empty())
+    for (const StoredImage& mask : pipeline_.decode(modality, tokens, decoding)) masks.push_back(std::get<Image>(mask));
+  const std::string name = short_name(modality);
+  const std::vector<fs::path> files{path(name, place, ".png"), path(name, place, ".json")};
+  write_png(files[0], draw_sam(canvas_image(pipeline_, canvas), points, masks, kDrawingSide));
+  write_json(files[1], sam_json(points, masks));
+  return files;
+}
+
+std::vector<fs::path> ResultFiles::write_pose_image(const Canvas& canvas, const std::string& modality,
+                                                    const ResultPlace& place, const DecodeOptions& decoding) const {
+  const std::vector<HumanPose> people = poses_from_string(pipeline_.text(canvas, modality));
+  std::vector<std::vector<float>> poses(people.size());
+  if (pipeline_.has_sequence_tokenizer(modality))
+    for (size_t i = 0; i < people.size(); ++i)
+      if (people[i].has_pose)
+        poses[i] = std::get<Raster<float>>(pipeline_.decode(modality, {token_ids(people[i].pose)}, decoding)[0]).pixels;
+  const fs::path file = path(short_name(modality), place, ".png");
+  write_png(file, draw_poses(canvas_image(pipeline_, canvas), people, poses, kDrawingSide));
+  return {file};
 }
 
 Image canvas_image(const Pipeline& pipeline, const Canvas& canvas) {

@@ -28,11 +28,16 @@ class ResultFiles {
   std::vector<fs::path> write_tokens(const Canvas& canvas, const std::string& modality, const ResultPlace& place) const;
 
   /// The decoded image, NAME.png, and where that is no data: NAME_16bit.png or NAME.npy of depth, NAME_labels.png, NAME.npy
-  /// of features. Nothing without a tokenizer. Returns the files, the one to look at first.
+  /// of features. Of SAM instances and poses a drawing, with masks and skeletons where their tokenizer is there, and of SAM
+  /// instances NAME.json (docs/generation.md). Nothing without a tokenizer. Returns the files, the one to look at first.
   std::vector<fs::path> write_decoded(const Canvas& canvas, const std::string& modality, const ResultPlace& place,
                                       const TextChunks& recipe = {}, const DecodeOptions& decoding = {}) const;
 
  private:
+  std::vector<fs::path> write_sam(const Canvas& canvas, const std::string& modality, const ResultPlace& place,
+                                  const DecodeOptions& decoding) const;
+  std::vector<fs::path> write_pose_image(const Canvas& canvas, const std::string& modality, const ResultPlace& place,
+                                         const DecodeOptions& decoding) const;
   const Pipeline& pipeline_;
   fs::path folder_;
   std::vector<std::string> modalities_;

@@ -483,6 +483,9 @@ TEST_F(Program, GeneratesFromPartsFoldersAndPrompts) {
   EXPECT_EQ(done(path("folder") + " --in rgb=" + path("images") + " --out-modality caption"),
             "2 samples in " + path("folder") + "\n");
   EXPECT_TRUE(fs::exists(folder_ / "folder/caption/a.txt") && fs::exists(folder_ / "folder/caption/b.txt"));
+  done(path("folder") + " --in rgb=" + path("images") + " --out-modality caption --sheet");
+  const Image sheet = read_image(folder_ / "folder/sheet.png");  // of results that were there already
+  EXPECT_GT(sheet.height, 2 * 160);
   write_file(folder_ / "prompts.txt", "a chair\na table\n");
   done(path("prompts") + " --in caption=@" + path("prompts.txt") + " --out-modality rgb");
   done(path("again") + " --from " + path("prompts/rgb/0001.png"));

@@ -4,6 +4,8 @@
 #include <gtest/gtest.h>
 
 #include "fourm/core/error.h"
+#include "fourm/data/data_facts.h"
+#include "fourm/rooms/classes.h"
 
 namespace fourm {
 namespace {
@@ -21,6 +23,12 @@ TEST(Demo, RowsForEachRoomAndEachWayOfGeneration) {
                                               "chained, each from all before it", "guidance 1 to 5", "in-painting"}));
   options.rooms = options.generations = 0;
   EXPECT_THROW(demo(pipeline, options), Error);
+}
+
+TEST(BundledModel, NamesTheClassesOfRooms) {
+  const std::vector<std::string> names = read_class_names(fs::path(FOURM_SOURCE_DIR) / "models/rooms-ti");
+  ASSERT_EQ(names.size(), static_cast<size_t>(kRoomClasses));
+  for (size_t c = 0; c < names.size(); ++c) EXPECT_EQ(names[c], class_name(static_cast<RoomClass>(c)));
 }
 
 }  // namespace
