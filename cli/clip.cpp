@@ -1,4 +1,4 @@
-// fourm clip train|features|score|search
+// fourm clip train|features|score
 #include <cmath>
 #include <cstdio>
 #include <numeric>
@@ -23,7 +23,6 @@ namespace {
 struct Options {
   std::string model, in, out, image, text;
   std::vector<std::string> texts;
-  int64_t top = 5;
   bool json = false;
   ComputeConfig compute;
 };
@@ -57,31 +56,11 @@ void score(const Options& options) {
   if (options.json) std::printf("%s\n", json_text(rows, 2).c_str());
 }
 
-void search(const Options& options) {
-  const ImageText model = ImageText::open(options.model, options.compute);
-  const auto files = list_images(options.in);
-  const Embedding text = model.embed(std::vector<std::string>{options.text})[0];
-  std::vector<std::pair<double, size_t>> found;  // minus the cosine, file
-  each_image_batch(files, "search", [&](const std::vector<StoredImage>& images, size_t first) {
-    for (const auto& image : model.embed(images)) found.emplace_back(-similarity(image, text), first++);
-  });
-  std::sort(found.begin(), found.end());
-  found.resize(std::min<size_t>(found.size(), options.top));
-  Json rows = Json::array();
-  for (const auto& [cosine, file] : found) {
-    if (options.json)
-      rows.push_back({{"file", files[file].string()}, {"score", -100 * cosine}});
-    else
-      std::printf("%6.2f  %s\n", -100 * cosine, files[file].c_str());
-  }
-  if (options.json) std::printf("%s\n", json_text(rows, 2).c_str());
-}
-
 }  // namespace
 
 void add_clip(CLI::App& program) {
   auto options = std::make_shared<Options>();
-  auto* verb = program.add_subcommand("clip", "an image-text model: train it; features, scores and search by text");
+  auto* verb = program.add_subcommand("clip", "an image-text model: train it; features of images, scores of texts");
   verb->require_subcommand(1);
 
   auto* train_verb = verb->add_subcommand("train", "train by contrast; the same command goes on where it stopped");
@@ -113,17 +92,12 @@ void add_clip(CLI::App& program) {
       "--text 'a kitchen with a table' 'a bathroom with a bathtub'");
   score_verb->callback([options] { score(*options); });
 
-  auto* search_verb = with_model("search", "the images of a folder that fit a text best, with 100 x cosine");
-  search_verb->add_option("--in", options->in, "folder of images")->required();
-  search_verb->add_option("--text", options->text, "what to look for")->required();
-  search_verb->add_option("--top", options->top, "how many to name")
-      ->check(CLI::Range(1, 1'000'000))
-      ->capture_default_str();
-  search_verb->add_flag("--json", options->json, "machine-readable");
-  search_verb->footer(
-      "Example:\n  fourm clip search --model runs/rooms/clip/model --in runs/rooms/val/rgb "
-      "--text 'a bedroom with a red bed' --top 3");
-  search_verb->callback([options] { search(*options); });
+  auto* search_verb = verb->add_subcommand("search", "")->group("")->allow_extras();
+  search_verb->callback([] {
+    throw UsageError(
+        "clip search is now `fourm search --model MODEL --images FOLDER --in caption=TEXT`, with a 4M model; "
+        "`fourm search --help` explains it");
+  });
 }
 
 }  // namespace fourm

@@ -92,8 +92,10 @@ int main(int argc, char** argv) {
   fourm::add_launch(program);
   fourm::add_config(program);
   fourm::add_pretrain(program);
+  fourm::add_probe(program);
   fourm::add_replay(program);
   fourm::add_rooms(program);
+  fourm::add_search(program);
   fourm::add_tokenize(program);
   fourm::add_tokenizer(program);
   fourm::add_vocab(program);

@@ -134,6 +134,21 @@ SampleList SampleList::of_data(const Pipeline& pipeline, const std::string& data
   return samples;
 }
 
+SampleList SampleList::of_variants(std::vector<std::string> names, const std::vector<std::vector<Input>>& inputs,
+                                   std::vector<std::string> description) {
+  check(!names.empty() && names.size() == inputs.size(), "[SampleList::of_variants] a name for each list of inputs");
+  SampleList samples;
+  samples.names_ = std::move(names);
+  samples.same_draws_ = true;
+  samples.made_from_ = std::move(description);
+  for (const Input& input : inputs[0]) samples.columns_.push_back({input, {}});
+  for (const auto& variant : inputs) {
+    check(variant.size() == inputs[0].size(), "[SampleList::of_variants] variants have the same inputs");
+    for (size_t i = 0; i < variant.size(); ++i) samples.columns_[i].values.push_back(variant[i].value);
+  }
+  return samples;
+}
+
 SampleList SampleList::of_record(const GenerationRecord& record) {
   SampleList samples;
   samples.names_ = {""};
@@ -154,7 +169,7 @@ SampleList SampleList::of_record(const GenerationRecord& record) {
 uint64_t SampleList::key(int64_t sample, int64_t variation) const {
   if (record_) return record_->key;
   const auto number = static_cast<uint64_t>(variation);
-  return single_ ? number : mix(hash_text(name(sample)) + number);
+  return single_ || same_draws_ ? number : mix(hash_text(name(sample)) + number);
 }
 
 std::vector<Input> SampleList::inputs(int64_t sample) const {
@@ -171,6 +186,7 @@ std::vector<Input> SampleList::inputs(int64_t sample) const {
 }
 
 std::vector<std::string> SampleList::description() const {
+  if (!made_from_.empty()) return made_from_;
   std::vector<std::string> parts;
   for (const auto& [folder, modality] : folders_) parts.push_back(concat(modality, "=", source_->path(), ":", folder));
   for (const Column& column : columns_) parts.push_back(input_text(column.input));

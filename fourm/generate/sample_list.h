@@ -24,6 +24,11 @@ class SampleList {
   static SampleList of_data(const Pipeline& pipeline, const std::string& data,
                             const std::vector<std::string>& modalities, const std::vector<Input>& constant);
 
+  /// Variants of one sample: each has its name and inputs, and all have the random numbers of a single sample. The inputs
+  /// of all are of the same modalities, parts and weights. `description` is what they were made from.
+  static SampleList of_variants(std::vector<std::string> names, const std::vector<std::vector<Input>>& inputs,
+                                std::vector<std::string> description);
+
   /// The one sample that a file was generated from.
   static SampleList of_record(const GenerationRecord& record);
 
@@ -49,6 +54,8 @@ class SampleList {
   };
   std::vector<std::string> names_;
   bool single_ = false;
+  bool same_draws_ = false;               // variants: samples have the same random numbers
+  std::vector<std::string> made_from_{};  // of variants
   std::vector<Column> columns_;
   std::optional<Source> source_{};
   std::optional<GenerationRecord> record_{};

@@ -1,0 +1,24 @@
+// The option --in of the verbs that take inputs.
+#pragma once
+
+#include "cli/usage.h"
+#include "fourm/generate/input.h"
+#include "fourm/generate/pipeline.h"
+
+namespace fourm {
+
+/// Error on a modality that the model does not read; UsageError on another form than MODALITY=VALUE.
+inline std::vector<Input> parse_inputs(const std::vector<std::string>& texts, const Pipeline& pipeline) {
+  std::vector<Input> inputs;
+  for (const auto& text : texts) {
+    try {
+      inputs.push_back(parse_input(text));
+    } catch (const Error& error) {
+      throw UsageError(std::string("--in: ") + error.what());
+    }
+    pipeline.input_name(inputs.back().modality);
+  }
+  return inputs;
+}
+
+}  // namespace fourm
