@@ -3,15 +3,18 @@
 #include "cli/bundled.h"
 #include "cli/config_options.h"
 #include "cli/text_tokenizer.h"
+#include "cli/usage.h"
 #include "cli/verbs.h"
 #include "fourm/clip/image_text.h"
+#include "fourm/eval/chains.h"
 #include "fourm/eval/report.h"
 
 namespace fourm {
 
 void add_eval(CLI::App& program) {
   struct Options {
-    std::string model, tokenizers, text_tokenizer, against;
+    std::string model, tokenizers, text_tokenizer, against, sweep, plot;
+    std::vector<std::string> chains;
     EvaluateOptions evaluate;
     ComputeConfig engine;
     bool json = false;
@@ -32,6 +35,16 @@ void add_eval(CLI::App& program) {
                    "instead of measures: the share of tokens that are equal to those computed in this precision (f32, "
                    "bf16, f16, int8)")
       ->check(CLI::IsMember({"f32", "bf16", "f16", "int8"}));
+  auto* chains = verb->add_option("--chains", o->chains,
+                                  "instead: images generated straight from the inputs (default caption) and by way of "
+                                  "other modalities; a list of direct, clip, semseg+depth, ...; default: all that are "
+                                  "usual")
+                     ->delimiter(',')
+                     ->expected(0, -1);
+  verb->add_option("--sweep", o->sweep,
+                   "KEY=VALUE,VALUE: chains with each of the values for guidance, steps or temperature of their grids; "
+                   "without --chains the direct one");
+  verb->add_option("--plot", o->plot, "SVG file: the measures over the values of --sweep");
   verb->add_flag("--json", o->json, "machine-readable");
   verb->footer(
       "Each measure has a ceiling (the score of the ground truth through the tokenizer) and a baseline (the score of\n"
@@ -42,8 +55,20 @@ void add_eval(CLI::App& program) {
       "  fourm eval --model models/rooms-ti --data rooms/val\n"
       "  fourm eval --model models/rooms-ti --data rooms/val --inputs rgb,caption,det,depth,rgb+caption,all\n"
       "  fourm eval --model models/rooms-ti --data rooms/val --inputs caption,det --plan plan.yaml\n"
+      "  fourm eval --model models/rooms-ti --data rooms/val --chains\n"
+      "  fourm eval --model models/rooms-ti --data rooms/val --chains direct,clip --sweep guidance=1,2,3 --plot g.svg\n"
       "  fourm eval --model models/rooms-ti --data rooms/val --precision int8 --against f32");
-  verb->callback([o] {
+  verb->callback([o, chains, inputs = verb->get_option("--inputs")] {
+    const bool compares_chains = chains->count() > 0 || !o->sweep.empty();
+    if (compares_chains && !o->against.empty()) throw UsageError("--against and --chains are two things to measure");
+    if (!o->plot.empty() && o->sweep.empty()) throw UsageError("--plot shows a sweep: give --sweep KEY=VALUE,VALUE");
+    if (!o->plot.empty()) check_writable_file(o->plot);
+    Sweep sweep;
+    try {
+      if (!o->sweep.empty()) sweep = Sweep::parse(o->sweep);
+    } catch (const Error& error) {
+      throw UsageError(std::string("--sweep: ") + error.what());
+    }
     const PipelineFiles files{o->model, o->tokenizers, text_tokenizer_for(o->model, o->text_tokenizer), {}};
     const Pipeline pipeline = Pipeline::open(files, o->engine);
     const auto print = [&](const auto& result, const auto& table) {
@@ -55,6 +80,15 @@ void add_eval(CLI::App& program) {
       return;
     }
     if (o->evaluate.image_text.empty()) o->evaluate.image_text = image_text_of(o->model).string();
+    if (compares_chains) {
+      if (inputs->count() == 0) o->evaluate.inputs = {"caption"};
+      std::erase(o->chains, "");
+      if (chains->count() == 0) o->chains = {"direct"};
+      const ChainsResult result = compare_chains(pipeline, o->evaluate, o->chains, sweep);
+      if (!o->plot.empty()) write_file(o->plot, sweep_svg(result));
+      print(result, chains_table);
+      return;
+    }
     print(evaluate(pipeline, o->evaluate), evaluation_table);
   });
 }

@@ -26,8 +26,7 @@ class Evaluation {
   }
 
   EvaluationResult run() const {
-    EvaluationResult result{
-        options_.data, static_cast<int64_t>(held_.samples.size()), held_.left_out, {}, not_measured()};
+    EvaluationResult result = empty_result();
     Progress progress("eval", static_cast<int64_t>(options_.inputs.size() * held_.subjects.size()));
     int64_t done = 0;
     bool is_empty = true;
@@ -47,7 +46,28 @@ class Evaluation {
     return result;
   }
 
+  EvaluationResult run(const std::vector<ImagePlan>& plans) const {
+    const Subject* image = held_.output("rgb");
+    check(image, options_.data,
+          ": images cannot be measured: the model generates none, or the data set has no folder rgb");
+    const auto inputs = held_.inputs(options_.inputs[0], image->name);
+    check(image->is_target(inputs), "the inputs ", options_.inputs[0], " leave no image to generate");
+    EvaluationResult result = empty_result();
+    Progress progress("eval", static_cast<int64_t>(plans.size()));
+    for (const auto& [name, plan] : plans) {
+      progress.update(static_cast<int64_t>(result.input_sets.size()), name);
+      const auto start = [&](size_t i) { return held_.canvas(i, inputs); };
+      result.input_sets.push_back(
+          {name, compare_as_maps(*image, predict(pipeline_, held_.samples.size(), start, plan, options_.seed))});
+    }
+    return result;
+  }
+
  private:
+  EvaluationResult empty_result() const {
+    return {options_.data, static_cast<int64_t>(held_.samples.size()), held_.left_out, {}, not_measured()};
+  }
+
   // The outputs of the model and the folders of the data set that no measure covers.
   std::vector<Unmeasured> not_measured() const {
     std::vector<Unmeasured> list = held_.not_measured;
@@ -85,6 +105,11 @@ class Evaluation {
         is_image ? plan_of_images(subject.output, inputs) : in_order({most_likely(modality)}), options_.seed);
     if (subject.name == "caption") return compare_as_captions(subject, predictions);
     if (subject.name == "det") return compare_as_boxes(subject, predictions);
+    return compare_as_maps(subject, predictions);
+  }
+
+  std::vector<Comparison> compare_as_maps(const Subject& subject, const std::vector<Canvas>& predictions) const {
+    const bool is_image = subject.name == "rgb";
     MapPredictions maps{pipeline_.input_config(subject.output), {}, {}, {}};
     for (size_t i = 0; i < predictions.size(); ++i) {
       maps.truth.push_back(held_.samples[i].images.at(subject.name));
@@ -220,6 +245,13 @@ class Evaluation {
 
 EvaluationResult evaluate(const Pipeline& pipeline, const EvaluateOptions& options) {
   return Evaluation(pipeline, options).run();
+}
+
+EvaluationResult evaluate_images(const Pipeline& pipeline, const EvaluateOptions& options,
+                                 const std::vector<ImagePlan>& plans) {
+  check(options.inputs.size() == 1, "ways to generate images are compared for one input set, got ",
+        join(options.inputs, ", "));
+  return Evaluation(pipeline, options).run(plans);
 }
 
 }  // namespace fourm

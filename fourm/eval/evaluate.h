@@ -48,4 +48,15 @@ struct EvaluationResult {
 /// are read, on an unknown input.
 EvaluationResult evaluate(const Pipeline& pipeline, const EvaluateOptions& options);
 
+/// A way to generate an image, and its name.
+struct ImagePlan {
+  std::string name;
+  Plan plan;  ///< the last target is the image
+};
+
+/// The measures of the images that each plan generates from the only input set of the options. The result has an input
+/// set for each plan, of its name. Error when there is not one input set, and when images cannot be measured.
+EvaluationResult evaluate_images(const Pipeline& pipeline, const EvaluateOptions& options,
+                                 const std::vector<ImagePlan>& plans);
+
 }  // namespace fourm

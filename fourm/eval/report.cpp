@@ -22,19 +22,6 @@ std::string format(const char* pattern, ...) {
   return text;
 }
 
-Json to_json(const Comparison& c) {
-  const std::optional<double> closed = c.gap_closed();
-  return {{"measure", c.name},
-          {"unit", c.unit},
-          {"better", c.higher ? "higher" : "lower"},
-          {"model", c.model.mean},
-          {"interval", c.model.half_width},
-          {"samples", c.model.count},
-          {"ceiling", c.ceiling},
-          {"baseline", c.baseline},
-          {"closed", closed ? Json(*closed) : Json()}};
-}
-
 std::string title(const Comparison& measure) { return measure.name + (measure.higher ? " (higher)" : " (lower)"); }
 
 std::string percent(const Comparison& measure) {
@@ -75,6 +62,19 @@ std::string overview(const std::vector<EvaluationResult::InputSet>& sets) {
 }
 
 }  // namespace
+
+Json to_json(const Comparison& c) {
+  const std::optional<double> closed = c.gap_closed();
+  return {{"measure", c.name},
+          {"unit", c.unit},
+          {"better", c.higher ? "higher" : "lower"},
+          {"model", c.model.mean},
+          {"interval", c.model.half_width},
+          {"samples", c.model.count},
+          {"ceiling", c.ceiling},
+          {"baseline", c.baseline},
+          {"closed", closed ? Json(*closed) : Json()}};
+}
 
 Json to_json(const EvaluationResult& result) {
   Json json{{"data", result.data},

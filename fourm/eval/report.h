@@ -9,6 +9,8 @@
 
 namespace fourm {
 
+/// {"measure", "unit", "better", "model", "interval", "samples", "ceiling", "baseline", "closed"}.
+Json to_json(const Comparison& measure);
 /// {"data", "samples", "left_out", "inputs": [{"given", "measures": [{"measure", "unit", "better", "model", "interval",
 /// "samples", "ceiling", "baseline", "closed"}]}], "not_measured": [{"what", "reason"}]}. "closed" is the gap closed
 /// (Comparison::gap_closed) or null.

@@ -56,8 +56,8 @@ class Program : public testing::Test {
 
 TEST_F(Program, VersionAndHelp) {
   EXPECT_EQ(run("--version").out.substr(0, 6), "fourm ");
-  for (const char* verb : {"bench", "clip", "data", "demo", "eval", "generate", "inspect", "pretrain", "replay",
-                           "rooms", "tokenize", "tokenizer", "vocab"}) {
+  for (const char* verb : {"bench", "clip", "data", "demo", "eval", "generate", "inspect", "pretrain", "probe",
+                           "replay", "rooms", "search", "tokenize", "tokenizer", "vocab"}) {
     const Outcome outcome = run(std::string(verb) + " --help");
     EXPECT_EQ(outcome.code, 0) << verb;
     EXPECT_NE(outcome.out.find("Usage"), std::string::npos) << verb;
@@ -510,6 +510,68 @@ TEST_F(Program, GeneratesFromPartsFoldersAndPrompts) {
     EXPECT_EQ(run(generate + path("refused") + wrong).code, 2) << wrong;
 }
 
+// Images by features that the model predicts from any input.
+TEST_F(Program, SearchesByAnyModalityWithAnIndex) {
+  test::write_small_model(folder_ / "model");
+  for (int i = 0; i < 6; ++i) {
+    Image image(40, 32, 3);
+    for (size_t p = 0; p < image.pixels.size(); ++p) image.pixels[p] = static_cast<uint8_t>(p * (i + 3) * 37 % 256);
+    write_file(folder_ / "images" / concat(i, ".png"), encode_png(image));
+  }
+  const auto path = [&](const std::string& name) { return (folder_ / name).string(); };
+  const std::string search = "search --model " + path("model") + " --images " + path("images/");
+  const Outcome made = run(search);
+  EXPECT_EQ(made.code, 0) << made.errors;
+  EXPECT_EQ(made.out, "") << "without a query the index is made";
+  EXPECT_NE(made.errors.find("images.index: 6 images by tok_global@32, 6 read now"), std::string::npos) << made.errors;
+  const Outcome found = run(search + " --json --top 9 --in rgb=" + path("images/3.png"));
+  const Json all = parse_json(found.out, "out");
+  EXPECT_NE(found.errors.find("0 read now"), std::string::npos) << found.errors;
+  ASSERT_EQ(all.size(), 6u);
+  EXPECT_NEAR(all[0]["score"].get<double>(), 1, 1e-5);
+  const std::string query = search + " --in caption='a chair' --in det='v0=1 v1=2 v2=9 v3=9 chair' ";
+  const Outcome lines = run(query + "--top 2 --sheet " + path("sheet.png"));
+  EXPECT_EQ(std::count(lines.out.begin(), lines.out.end(), '\n'), 2) << lines.out << lines.errors;
+  EXPECT_NE(lines.out.find("  " + path("images/")), std::string::npos) << lines.out;
+  EXPECT_GT(read_image(folder_ / "sheet.png").height, 320) << "boxes and two images";
+  EXPECT_EQ(run(query + "--features tok_global@32 --index " + path("other.index")).code, 0);
+  EXPECT_TRUE(fs::exists(folder_ / "other.index"));
+
+  expect_failure(search + " --in captoin=a", "did you mean 'caption'?");
+  expect_failure(search + " --in rgb=" + path("images"), "a search has one query");
+  expect_failure(search + " --features caption --in caption=a", "is not decoded into features");
+  expect_failure("search --model " + path("model") + " --images " + path("none") + " --in caption=a", "none");
+  for (const char* wrong : {" --in caption", " --top 0 --in caption=a", " --sheet x.png"})
+    EXPECT_EQ(run(search + wrong).code, 2) << wrong;
+}
+
+TEST_F(Program, ProbesOneInputOverValues) {
+  test::write_small_model(folder_ / "model");
+  const auto path = [&](const std::string& name) { return (folder_ / name).string(); };
+  const std::string probe = "probe --model " + path("model") + " --in caption='a chair' --out ";
+  const Outcome done = run(probe + path("words") + " --vary 'caption: chair|table|room' --out-modality rgb,det");
+  ASSERT_EQ(done.code, 0) << done.errors;
+  EXPECT_EQ(done.out, "3 variants in " + path("words") + ", together in " + path("words/probe.png") + "\n");
+  for (const char* name : {"probe.png", "rgb/0_chair.png", "rgb/2_room.png", "det/1_table.txt", "manifest.json"})
+    EXPECT_TRUE(fs::exists(folder_ / "words" / name)) << name;
+  ASSERT_EQ(run("generate --from " + path("words/rgb/1_table.png") + " --out " + path("again")).code, 0);
+  EXPECT_EQ(read_file(folder_ / "again/rgb.png"), read_file(folder_ / "words/rgb/1_table.png"));
+
+  const Outcome table = run(probe + path("table") +
+                            " --in det='v0=0 v1=0 v2=9 v3=9 chair' --vary 'det: move chair x 0.2..0.8 in 2' "
+                            "--vary 'caption=a chair|a table' --out-modality rgb --json");
+  ASSERT_EQ(table.code, 0) << table.errors;
+  EXPECT_EQ(parse_json(table.out, "out")["samples"].size(), 4u);
+  EXPECT_TRUE(fs::exists(folder_ / "table/rgb/1_a_table_0_x_0.2.png"));
+
+  expect_failure(probe + path("x") + " --vary 'caption: sofa|table' --out-modality rgb", "does not contain 'sofa'");
+  expect_failure(probe + path("x") + " --vary 'det: chair|table' --out-modality rgb", "'det' is not among the inputs");
+  expect_failure(probe + path("words") + " --vary 'caption: chair|room' --out-modality rgb", "other settings");
+  for (const char* wrong :
+       {" --out-modality rgb", " --vary 'caption: chair' --out-modality rgb", " --vary 'caption=a|b'"})
+    EXPECT_EQ(run(probe + path("x") + wrong).code, 2) << wrong;
+}
+
 // Boxes are of the image beside them, wherever it stands on the command line.
 TEST_F(Program, BoxesAreCutWithTheGivenImage) {
   test::write_small_model(folder_ / "model");
@@ -603,6 +665,19 @@ TEST_F(Program, EvalPrintsMeasuresAndAgreementAsJson) {
   ASSERT_EQ(agreement.code, 0) << agreement.errors;
   EXPECT_EQ(parse_json(agreement.out, "stdout")["outputs"][0]["predictions"], 1.0);
   EXPECT_EQ(run(eval + " --count 1").code, 2);
+
+  const std::string plot = (folder_ / "plot.svg").string();
+  const Outcome chains = run(eval + " --chains direct,depth --sweep steps=1,2 --plot " + plot);
+  ASSERT_EQ(chains.code, 0) << chains.errors;
+  const Json compared = parse_json(chains.out, "stdout");
+  ASSERT_EQ(compared["chains"].size(), 4u);
+  EXPECT_EQ(compared["given"], "caption");
+  EXPECT_EQ(compared["chains"][3]["chain"], "via depth");
+  EXPECT_EQ(compared["chains"][3]["steps"], 2);
+  EXPECT_NE(read_file(plot).find("via depth"), std::string::npos);
+  expect_failure(eval + " --chains dept", "did you mean 'depth'?");
+  for (const char* wrong : {" --sweep steps", " --plot x.svg", " --chains --against f32"})
+    EXPECT_EQ(run(eval + wrong).code, 2) << wrong;
 }
 
 TEST_F(Program, DemoTakesTheOldNameOfGenerations) {
@@ -634,7 +709,7 @@ TEST_F(Program, BenchGivesOneRecordAWorkloadAndEngine) {
   EXPECT_EQ(std::count(table.out.begin(), table.out.end(), '\n'), 2) << "heading and one engine: " << table.out;
 }
 
-TEST_F(Program, ClipTrainsScoresAndSearches) {
+TEST_F(Program, ClipTrainsAndScores) {
   const std::string data = (folder_ / "data").string(), model = (folder_ / "run/model").string();
   test::write_described_discs(data, 16);
   write_file(
@@ -658,21 +733,12 @@ TEST_F(Program, ClipTrainsScoresAndSearches) {
   }
   EXPECT_NEAR(sum, 1, 1e-9);
 
-  // Each image has the score that it has alone, and they come in order.
-  const std::string search =
-      "clip search --json --model " + model + " --in " + data + "/rgb --text 'a red disc' --top ";
-  const Json found = parse_json(run(search + "16").out, "out"), best = parse_json(run(search + "2").out, "out");
-  ASSERT_EQ(found.size(), 16u);
-  for (size_t i = 0; i < 16; ++i) {
-    EXPECT_GE(found[i ? i - 1 : 0]["score"].get<double>(), found[i]["score"].get<double>());
-    if (found[i]["file"] != image) continue;
-    EXPECT_NEAR(found[i]["score"].get<double>(), scores[0]["score"].get<double>(), 1e-3);
-  }
-  EXPECT_EQ(best, Json({found[0], found[1]}));
-
   ASSERT_EQ(run("clip features --model " + model + " --in " + data + "/rgb --out " + data + "/clip").code, 0);
   EXPECT_EQ(list_files(data + "/clip").size(), 16u);
-  EXPECT_EQ(run(search + "0").code, 2);
+  const Outcome moved = run("clip search --model " + model + " --in " + data + "/rgb --text 'a red disc' --top 3");
+  EXPECT_EQ(moved.code, 2);
+  EXPECT_EQ(moved.errors.find("fourm: clip search is now `fourm search --model MODEL --images FOLDER"), 0u);
+  EXPECT_EQ(std::count(moved.errors.begin(), moved.errors.end(), '\n'), 1) << moved.errors;
   expect_failure("clip features --model " + model + " --in " + data + "/caption --out " + data + "/clip", "caption");
   write_file(data + "/rgb/1003.png", "no image");
   expect_failure("clip features --model " + model + " --in " + data + "/rgb --out " + data + "/clip", "1003.png");
