@@ -45,9 +45,16 @@ std::string flow_text(const YAML::Node& node) {
   return out.c_str();
 }
 
+// Whole numbers without an exponent.
+static std::string bound_text(double bound) {
+  constexpr double kExact = 1e15;
+  return std::abs(bound) < kExact && bound == std::floor(bound) ? std::to_string(static_cast<int64_t>(bound))
+                                                                : concat(bound);
+}
+
 std::string allowed_text(const Range& range) {
-  if (range.most == std::numeric_limits<double>::infinity()) return concat("at least ", range.least);
-  return concat(range.least, " to ", range.most);
+  if (range.most == std::numeric_limits<double>::infinity()) return concat("at least ", bound_text(range.least));
+  return concat(bound_text(range.least), " to ", bound_text(range.most));
 }
 
 std::string allowed_text(const OneOf& texts) {
