@@ -6,8 +6,10 @@
 #include <charconv>
 #include <cstdlib>
 
+#include "fourm/core/file.h"
 #include "fourm/core/log.h"
 #include "fourm/core/parallel.h"
+#include "fourm/core/sha256.h"
 
 extern char** environ;
 
@@ -129,6 +131,7 @@ ProcessGroupConfig process_group_config(const Environment& environment) {
   config.port = static_cast<int>(variables.number("MASTER_PORT", config.port > 0 ? config.port : kPort));
   check(config.port > 0 && config.port < 65536, "MASTER_PORT is ", config.port, ", expected 1 to 65535");
   config.network_interface = variables.text("GLOO_SOCKET_IFNAME");
+  config.build = sha256_hex(read_file("/proc/self/exe"));
   return config;
 }
 
