@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cmath>
 #include <map>
+#include <set>
 
 #include "fourm/core/strings.h"
 #include "fourm/data/modality_file.h"
@@ -67,15 +68,17 @@ class SheetMaker {
   }
 
   static void say(GalleryRow& row, const std::string& what, const std::string& words) {
-    row.words += concat(row.words.empty() ? "" : "\n", what, ": ", printable(words, kMostWords));
+    const std::string quoted = printable(words, kMostWords);
+    row.words += concat(row.words.empty() ? "" : "\n", what, ": ", quoted.substr(1, quoted.size() - 2));
   }
 
   // The short name where only one modality of the results has it.
   std::string label(const std::string& modality) const {
-    int64_t same = 0;
+    std::set<std::string> same;
     for (const Plan* plan : {&source_.settings.plan, &source_.settings.super_resolution_plan})
-      for (const Target& target : plan->targets) same += subject_of(target.modality) == subject_of(modality);
-    return same > 1 ? modality : subject_of(modality);
+      for (const Target& target : plan->targets)
+        if (subject_of(target.modality) == subject_of(modality)) same.insert(target.modality);
+    return same.size() > 1 ? modality : subject_of(modality);
   }
 
   // The one that generates a modality.
