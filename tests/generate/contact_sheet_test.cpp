@@ -76,7 +76,8 @@ TEST_F(ContactSheetTest, ShowsInputsAndResultsOfEverySampleAndVariation) {
     EXPECT_NEAR(int{row.cells[0].image.pixels[0]}, static_cast<int>(60 * (i / 2) + 40), 1);
     const std::string name = concat(i / 2, "_", i % 2);
     EXPECT_EQ(row.cells[2].image,
-              draw_labels(read_labels(out / "semseg_labels" / (name + ".png")), {"sky", "grass"}, kGalleryCell));
+              draw_labels(decode_labels(read_file(out / "semseg_labels" / (name + ".png")), "labels"), {"sky", "grass"},
+                          kGalleryCell));
     const InputConfig depth = pipeline_->input_config("tok_depth@32");
     EXPECT_EQ(row.cells[3].image,
               draw_depth(depth, read_stored_image(depth, out / "depth_16bit" / (name + ".png")), kGalleryCell));
