@@ -77,7 +77,7 @@ class RecipesTest : public testing::Test {
       set.path = under_root(set.path);
     }
     for (auto* path : {&c.out, &c.data, &c.eval_data, &c.init, &c.text_tokenizer}) *path = under_root(*path);
-    trains_and_resumes(c, pretrain);
+    trains_and_resumes(c, [](const auto& config) { return pretrain(config); });
   }
 
   void run_tokenizer(const fs::path& file) {
@@ -107,7 +107,7 @@ class RecipesTest : public testing::Test {
     if (!r.start_from.empty()) t = TokenizerFiles::open(under_root(r.start_from)).config;
     for (const auto& path : {r.data, r.eval_data}) data.images(path, t);
     for (auto* path : {&r.out, &r.data, &r.eval_data, &r.start_from}) *path = under_root(*path);
-    trains_and_resumes(r, train_tokenizer);
+    trains_and_resumes(r, [](const auto& recipe) { return train_tokenizer(recipe); });
   }
 
   void run_clip(const fs::path& file) {
@@ -121,21 +121,21 @@ class RecipesTest : public testing::Test {
     data.text_tokenizer(r.text_tokenizer);
     for (const auto& path : {r.data, r.eval_data}) data.described_images(path);
     for (auto* path : {&r.out, &r.data, &r.eval_data, &r.text_tokenizer}) *path = under_root(*path);
-    trains_and_resumes(r, train_clip);
+    trains_and_resumes(r, [](const auto& recipe) { return train_clip(recipe); });
   }
 
-  template <class Recipe>
-  void trains_and_resumes(const Recipe& recipe, Outcome (*train)(const Recipe&, const StopToken&)) {
+  template <class Recipe, class Train>
+  void trains_and_resumes(const Recipe& recipe, const Train& train) {
     const fs::path out = recipe.out;
     const test::CapturedLog captured;
     std::string error;
     try {
-      EXPECT_TRUE(train(recipe, {}).finished);
+      EXPECT_TRUE(train(recipe).finished);
       const std::string weights = read_file(out / "model/model.safetensors");
       // What a run that was killed in its second step leaves.
       fs::remove_all(out / "checkpoints/step-000002");
       fs::remove_all(out / "model");
-      EXPECT_TRUE(train(recipe, {}).finished);
+      EXPECT_TRUE(train(recipe).finished);
       EXPECT_TRUE(weights == read_file(out / "model/model.safetensors")) << "resuming gives other weights";
       EXPECT_NE(read_file(out / "metrics.jsonl").find("\"eval\""), std::string::npos) << "no evaluation";
     } catch (const Error& thrown) {
