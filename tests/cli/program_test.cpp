@@ -351,7 +351,8 @@ TEST_F(Program, GenerateWritesTokenFiles) {
   EXPECT_EQ(read_file(folder_ / "one" / "tok_dinov2_global.npy"), read_file(folder_ / "two" / "tok_dinov2_global.npy"));
   expect_failure("generate --model " + model.string() + " --out-modality tok_dinov3 --out " + folder_.string(),
                  "tok_dinov3");
-  expect_failure("generate --model " + model.string() + " --in rgb@224=no.png --out-modality tok_dinov2_global",
+  expect_failure("generate --model " + model.string() + " --in rgb@224=no.png --out-modality tok_dinov2_global --out " +
+                     folder_.string(),
                  "no.png");
 }
 
@@ -675,7 +676,7 @@ TEST_F(Program, EvalPrintsMeasuresAndAgreementAsJson) {
   EXPECT_EQ(compared["chains"][3]["chain"], "via depth");
   EXPECT_EQ(compared["chains"][3]["steps"], 2);
   EXPECT_NE(read_file(plot).find("via depth"), std::string::npos);
-  expect_failure(eval + " --chains dept", "did you mean 'depth'?");
+  expect_failure(eval + " --chains dpeth", "did you mean 'depth'?");
   for (const char* wrong : {" --sweep steps", " --plot x.svg", " --chains --against f32"})
     EXPECT_EQ(run(eval + wrong).code, 2) << wrong;
 }

@@ -333,6 +333,7 @@ TEST_F(Generator, APlanLimitsTheTokensOfAText) {
 TEST_F(Generator, TokensOfATextAreReportedAndMayStopIt) {
   const std::vector<Canvas> start{canvas(1, 0.4F), canvas(2, -0.3F)};
   GenerateOptions options;
+  options.seed = 1;
   options.sequence_ids = ids_;
   std::vector<int64_t> tokens;
   options.on_token = [&](int64_t step, int64_t token, int64_t most) {

@@ -74,8 +74,7 @@ TEST_F(FeatureIndexTest, FeaturesAreThoseOfTheMostLikelyTokensInUnitLength) {
   for (const float value : decoded.pixels) square += value * value;
   const Embedding predicted = predictor_->predict(std::vector<Canvas>{canvas})[0];
   ASSERT_EQ(predicted.size(), decoded.pixels.size());
-  for (size_t i = 0; i < predicted.size(); ++i)
-    EXPECT_NEAR(predicted[i], decoded.pixels[i] / std::sqrt(square), 1e-6);
+  for (size_t i = 0; i < predicted.size(); ++i) EXPECT_NEAR(predicted[i], decoded.pixels[i] / std::sqrt(square), 1e-6);
   EXPECT_EQ(predicted, features(0)) << "an image is its pixels on a canvas";
   // Features that are given are not predicted.
   Canvas given;
@@ -89,7 +88,7 @@ TEST_F(FeatureIndexTest, OnlyFeaturesAreFeatures) {
     EXPECT_NE(test::message_of([&] { FeaturePredictor(*pipeline_, name); }).find("these are: tok_global@32"),
               std::string::npos)
         << name;
-  EXPECT_NE(test::message_of([&] { FeaturePredictor(*pipeline_, "globe"); }).find("did you mean 'global'"),
+  EXPECT_NE(test::message_of([&] { FeaturePredictor(*pipeline_, "gloabl"); }).find("did you mean 'global'"),
             std::string::npos);
 }
 
@@ -164,8 +163,8 @@ TEST_F(FeatureIndexTest, ADamagedIndexIsMadeAnewWithAWarning) {
   IndexReport report;
   update(report);
   const std::string whole = read_file(file());
-  for (const std::string& bytes : {std::string("no index"), std::string(), whole.substr(0, whole.size() / 2),
-                                   whole.substr(0, whole.size() - 1)}) {
+  for (const std::string& bytes :
+       {std::string("no index"), std::string(), whole.substr(0, whole.size() / 2), whole.substr(0, whole.size() - 1)}) {
     write_file(file(), bytes);
     const test::CapturedLog log;
     EXPECT_EQ(update(report).size(), static_cast<size_t>(kImages));

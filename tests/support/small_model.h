@@ -29,7 +29,8 @@ inline void write_small_model(const fs::path& folder) {
   write_file(folder / "modalities.yaml", table);
   Tokenizer::create(small_image_tokenizer(), 2).save(folder / "tokenizers/tok_rgb@32");
   Tokenizer::create(small_vector_tokenizer(), 3).save(folder / "tokenizers/tok_global@32");
-  WordPieceTrainer text({.vocabulary_size = 400, .sentinels = 20, .coordinates = 32, .classes = {"chair", "table"}});
+  WordPieceTrainer text(
+      {.vocabulary_size = 400, .sentinels = 20, .coordinates = 32, .classes = {"chair", "table"}, .min_frequency = 0});
   for (const char* caption : {"a room with a chair", "a table on the left"}) text.add(caption);
   write_file(folder / "tokenizer.json", text.tokenizer_json());
 }
