@@ -26,14 +26,14 @@ Image with_space(const Image& image, int width, int space) {
 
 std::string metres(double value) { return concat(std::round(value * 10) / 10, " m"); }
 
-// The colours from the nearest to the farthest depth, one a column.
-Image depth_bar(const InputConfig& input, int width) {
+// The colours from the nearest to the farthest depth, one a column. They are the same for depth without a scale.
+Image depth_bar(int width) {
+  InputConfig input;
+  input.kind = "depth";
   Raster<float> ramp(width, 1, 1);
-  for (int x = 0; x < width; ++x) {
-    const double share = width > 1 ? static_cast<double>(x) / (width - 1) : 0;
-    ramp.pixels[x] =
-        static_cast<float>(input.standardise ? 2 * share - 1 : input.near * std::pow(input.far / input.near, share));
-  }
+  for (int x = 0; x < width; ++x)
+    ramp.pixels[x] = static_cast<float>(
+        input.near * std::pow(input.far / input.near, width > 1 ? static_cast<double>(x) / (width - 1) : 0));
   return display(input, ramp);
 }
 
@@ -89,7 +89,7 @@ Image draw_labels(const Raster<uint8_t>& labels, const std::vector<std::string>&
 Image draw_depth(const InputConfig& input, const StoredImage& depth, int width) {
   Image out = with_space(display(input, depth), width, kGap + kBar + kGap + kLine);
   const int top = out.height - kLine - kGap - kBar;
-  const Image bar = depth_bar(input, width);
+  const Image bar = depth_bar(width);
   for (int y = 0; y < kBar; ++y) std::copy(bar.pixels.begin(), bar.pixels.end(), out.at(0, top + y));
   const std::string near = input.standardise ? "near" : metres(input.near),
                     middle = input.standardise ? "" : metres(std::sqrt(input.near * input.far)),

@@ -53,16 +53,15 @@ TEST(DepthScale, RunsFromNearToFar) {
   relative.standardise = true;
   Raster<float> depth(3, 1, 1);
   depth.pixels = {1, 3, 9};
-  const Image colours = display(metres, depth), image = draw_depth(metres, Raster<float>(10, 10, 1, 1), 101);
-  for (int column = 0; column < 3; ++column) {
-    int nearest = 3 * 255;  // sum of differences; the middle of the logarithmic scale is rounded
-    for (int y = 101; y < image.height; ++y) {
-      int difference = 0;
-      for (int c = 0; c < 3; ++c)
-        difference += std::abs(int{colours.at(column, 0)[c]} - int{image.at(50 * column, y)[c]});
-      nearest = std::min(nearest, difference);
+  const Image colours = display(metres, depth);
+  for (const InputConfig& input : {metres, relative}) {
+    const Image image = draw_depth(input, Raster<float>(10, 10, 1, 2), 101);
+    for (int column = 0; column < 3; ++column) {
+      bool found = false;
+      for (int y = 101; y < image.height; ++y)
+        found |= std::equal(colours.at(column, 0), colours.at(column, 0) + 3, image.at(50 * column, y));
+      EXPECT_TRUE(found) << column << input.standardise;
     }
-    EXPECT_LE(nearest, 3) << column;
   }
   EXPECT_NE(draw_depth(metres, Raster<float>(4, 4, 1, 2), 100), draw_depth(relative, Raster<float>(4, 4, 1, 2), 100));
 }

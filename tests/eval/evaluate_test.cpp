@@ -172,7 +172,7 @@ TEST_F(EvaluateTest, ImagesAreGeneratedByThePlan) {
     measured_by(written("depth", {chained[0]}));
     ADD_FAILURE() << "a plan without the image was taken";
   } catch (const Error& error) {
-    EXPECT_NE(std::string(error.what()).find("the last target is tok_depth@128, expected tok_rgb@128"),
+    EXPECT_NE(std::string(error.what()).find("the last target is tok_semseg@128, expected tok_rgb@128"),
               std::string::npos)
         << error.what();
   }

@@ -48,6 +48,7 @@ class ContactSheetTest : public testing::Test {
     const BatchReport report = generate_batches(*pipeline_, samples, settings, options);
     return contact_sheet({*pipeline_, nullptr, samples, settings, report, out, {"sky", "grass"}});
   }
+  static Raster<uint8_t> labels_in(const fs::path& png) { return decode_labels(read_file(png), png.string()); }
   static std::vector<std::string> labels(const GalleryRow& row) {
     std::vector<std::string> all;
     for (const auto& cell : row.cells) all.push_back(cell.label);
@@ -76,8 +77,7 @@ TEST_F(ContactSheetTest, ShowsInputsAndResultsOfEverySampleAndVariation) {
     EXPECT_NEAR(int{row.cells[0].image.pixels[0]}, static_cast<int>(60 * (i / 2) + 40), 1);
     const std::string name = concat(i / 2, "_", i % 2);
     EXPECT_EQ(row.cells[2].image,
-              draw_labels(decode_labels(read_file(out / "semseg_labels" / (name + ".png")), "labels"), {"sky", "grass"},
-                          kGalleryCell));
+              draw_labels(labels_in(out / "semseg_labels" / (name + ".png")), {"sky", "grass"}, kGalleryCell));
     const InputConfig depth = pipeline_->input_config("tok_depth@32");
     EXPECT_EQ(row.cells[3].image,
               draw_depth(depth, read_stored_image(depth, out / "depth_16bit" / (name + ".png")), kGalleryCell));

@@ -365,6 +365,7 @@ TEST_F(Generator, RepeatedTextsAreJoined) {
   Plan plan;
   plan.targets.resize(1);
   plan.targets[0].modality = "words";
+  plan.targets[0].temperature = 5;
   const auto written = [&](int64_t repeat, uint64_t key) {
     plan.targets[0].repeat = repeat;
     std::vector<int64_t> result =

@@ -34,7 +34,7 @@ inline DescribedDisc described_disc(int i) {
 
 /// ROOT/rgb, ROOT/caption, and ROOT/text.json, a text tokenizer.
 inline void write_described_discs(const fs::path& root, int count) {
-  WordPieceTrainer text({.vocabulary_size = 150, .sentinels = 4, .coordinates = 8, .classes = {}});
+  WordPieceTrainer text({.vocabulary_size = 150, .sentinels = 4, .coordinates = 8, .classes = {}, .min_frequency = 0});
   for (int i = 0; i < count; ++i) {
     const DescribedDisc disc = described_disc(i);
     const std::string name = std::to_string(1000 + i);

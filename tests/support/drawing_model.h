@@ -49,7 +49,11 @@ inline void write_drawing_model(const fs::path& folder) {
   poses.codebook_size = 1024;
   Tokenizer::create(poses, 3).save(folder / "tokenizers/human_poses");
 
-  WordPieceTrainer text({.vocabulary_size = 4200, .sentinels = 20, .classes = {"chair", "table"}});
+  WordPieceTrainer text({.vocabulary_size = 4200,
+                         .sentinels = 20,
+                         .coordinates = 1000,
+                         .classes = {"chair", "table"},
+                         .min_frequency = 0});
   for (const char* words : {"a room with a chair", "point polygon none", "human pose global camera shape"})
     text.add(words);
   write_file(folder / "tokenizer.json", text.tokenizer_json());

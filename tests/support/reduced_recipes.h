@@ -51,8 +51,11 @@ class MadeData {
 
   /// tokenizer.json at `path`.
   void text_tokenizer(const fs::path& path) const {
-    WordPieceTrainer text(
-        {.vocabulary_size = kTextTokens, .sentinels = 20, .coordinates = 100, .classes = {"chair", "table"}});
+    WordPieceTrainer text({.vocabulary_size = kTextTokens,
+                           .sentinels = 20,
+                           .coordinates = 100,
+                           .classes = {"chair", "table"},
+                           .min_frequency = 0});
     text.add("a room with a chair and a table");
     write_file(root_ / path, text.tokenizer_json());
   }

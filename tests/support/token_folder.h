@@ -24,7 +24,8 @@ inline const std::vector<std::string>& furniture() {
 /// Writes modalities.yaml, text.json and `samples` samples of `crops` crops under `root`.
 inline void write_token_folder(const fs::path& root, int64_t samples, int64_t crops = 1) {
   write_file(root / "modalities.yaml", kSmallModalities);
-  WordPieceTrainer text({.vocabulary_size = 400, .sentinels = 20, .coordinates = 32, .classes = furniture()});
+  WordPieceTrainer text(
+      {.vocabulary_size = 400, .sentinels = 20, .coordinates = 32, .classes = furniture(), .min_frequency = 0});
   for (const auto& name : furniture()) text.add("a room with a " + name);
   write_file(root / "text.json", text.tokenizer_json());
 
