@@ -365,18 +365,19 @@ TEST_F(Generator, RepeatedTextsAreJoined) {
   Plan plan;
   plan.targets.resize(1);
   plan.targets[0].modality = "words";
-  plan.targets[0].temperature = 5;
   const auto written = [&](int64_t repeat, uint64_t key) {
     plan.targets[0].repeat = repeat;
     std::vector<int64_t> result =
         ids(run({canvas(9, 0.1F), canvas(key, 0.4F)}, expand(plan, model_.modalities()))[1], "words");
     return result;
   };
-  const auto once = written(1, 3), twice = written(2, 3), more = written(3, 3);
   const auto without_end = [&](std::vector<int64_t> text) {
     std::erase(text, ids_.eos);
     return text;
   };
+  uint64_t key = 1;
+  while (key < 100 && without_end(written(1, key)).size() < 2) ++key;  // a canvas whose text has some tokens
+  const auto once = written(1, key), twice = written(2, key), more = written(3, key);
   ASSERT_GT(without_end(once).size(), 1u);
   const auto begins = [&](const std::vector<int64_t>& all, const std::vector<int64_t>& part) {
     return all.size() >= part.size() && std::equal(part.begin(), part.end(), all.begin());
@@ -386,7 +387,7 @@ TEST_F(Generator, RepeatedTextsAreJoined) {
   const std::vector<int64_t> second(twice.begin() + static_cast<std::ptrdiff_t>(without_end(once).size()), twice.end());
   EXPECT_NE(without_end(second), without_end(once)) << "other draws";
   EXPECT_LE(std::count(more.begin(), more.end(), ids_.eos), 1);
-  EXPECT_EQ(written(3, 3), more) << "the same seed";
+  EXPECT_EQ(written(3, key), more) << "the same seed";
 }
 
 TEST_F(Generator, ATextWithoutSlotsStaysEmpty) {
