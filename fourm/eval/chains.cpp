@@ -6,6 +6,7 @@
 #include <utility>
 
 #include "fourm/core/error.h"
+#include "fourm/core/finite_number.h"
 #include "fourm/core/strings.h"
 #include "fourm/draw/plot.h"
 #include "fourm/eval/report.h"
@@ -112,13 +113,9 @@ Sweep Sweep::parse(const std::string& text) {
   check(contains(kKeys, sweep.key), where, "unknown setting ", printable(sweep.key), did_you_mean(sweep.key, kKeys),
         "; known: ", join(kKeys, ", "));
   for (const auto& piece : split(text.substr(equals + 1), ',')) {
-    size_t used = 0;
-    double value = NAN;
-    try {
-      value = std::stod(trim(piece), &used);
-    } catch (const std::exception&) {
-    }
-    check(std::isfinite(value) && used == trim(piece).size(), where, printable(piece), " is not a number");
+    const auto number = finite_number(trim(piece));
+    check(number.has_value(), where, printable(piece), " is not a number");
+    const double value = *number;
     check(sweep.key != "steps" || (value >= 1 && value == std::floor(value) && value <= 100000), where,
           "steps are whole numbers from 1 on, got ", value);
     check(sweep.key != "temperature" || value >= 0, where, "a temperature is at least 0, got ", value);
@@ -158,12 +155,8 @@ ChainsResult compare_chains(const Pipeline& pipeline, const EvaluateOptions& opt
 }
 
 Json to_json(const ChainsResult& result) {
-  Json json{{"data", result.data},
-            {"samples", result.samples},
-            {"left_out", result.left_out},
-            {"given", result.inputs},
-            {"chains", Json::array()},
-            {"not_measured", Json::array()}};
+  Json json{{"data", result.data},    {"samples", result.samples}, {"left_out", result.left_out},
+            {"given", result.inputs}, {"chains", Json::array()},   {"not_measured", Json::array()}};
   for (const auto& chain : result.chains) {
     Json row{{"chain", chain.name}};
     if (chain.value) row[result.sweep] = *chain.value;
@@ -189,8 +182,8 @@ std::string chains_table(const ChainsResult& result) {
       const Comparison* measure = find(chain, name);
       if (!measure) continue;
       if (std::exchange(is_first, false))
-        line("\n%-40s %8s %-11s %8s %9s %9s\n", concat(name, measure->higher ? " (higher)" : " (lower)").c_str(), "model",
-             "   (95 %)", "ceiling", "baseline", "closed");
+        line("\n%-40s %8s %-11s %8s %9s %9s\n", concat(name, measure->higher ? " (higher)" : " (lower)").c_str(),
+             "model", "   (95 %)", "ceiling", "baseline", "closed");
       const int places = measure->unit.empty() ? 3 : 1;
       const auto closed = measure->gap_closed();
       line("  %-38s %8.*f +- %-8.*f %8.*f %9.*f %9s\n", title_of(result, chain).c_str(), places, measure->model.mean,
@@ -205,8 +198,11 @@ std::string chains_table(const ChainsResult& result) {
 
 std::string sweep_svg(const ChainsResult& result) {
   check(!result.sweep.empty(), "[sweep_svg] there is no sweep");
-  Plot plot{concat(result.inputs, " -> rgb"), concat(counted(result.samples, "sample"), "; bars: 95 %"), result.sweep,
-            false, {}};
+  Plot plot{concat(result.inputs, " -> rgb"),
+            concat(counted(result.samples, "sample"), "; bars: 95 %"),
+            result.sweep,
+            false,
+            {}};
   std::vector<std::string> names;
   for (const auto& chain : result.chains)
     if (!contains(names, chain.name)) names.push_back(chain.name);

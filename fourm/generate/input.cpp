@@ -1,9 +1,9 @@
 #include "fourm/generate/input.h"
 
-#include <cmath>
 #include <vector>
 
 #include "fourm/core/error.h"
+#include "fourm/core/finite_number.h"
 #include "fourm/core/strings.h"
 
 namespace fourm {
@@ -48,13 +48,9 @@ Input parse_input(const std::string& text) {
         input.keep = trim(value);
         continue;
       }
-      size_t used = 0;
-      try {
-        input.weight = std::stod(value, &used);
-      } catch (const std::exception&) {
-      }
-      check(input.weight && used == value.size() && std::isfinite(*input.weight), "the input ", printable(text),
-            ": the weight ", printable(value), " is not a number");
+      input.weight = finite_number(value);
+      check(input.weight.has_value(), "the input ", printable(text), ": the weight ", printable(value),
+            " is not a number");
     }
   }
   check(!input.modality.empty(), "the input ", printable(text), ": names no modality; ", kForm);

@@ -4,6 +4,7 @@
 #include <cmath>
 
 #include "fourm/core/error.h"
+#include "fourm/core/finite_number.h"
 #include "fourm/core/strings.h"
 #include "fourm/io/image_file.h"
 
@@ -15,13 +16,9 @@ constexpr const char* kForms =
 constexpr double kTolerance = 1e-9;  // of fractions such as 1/3
 
 double number(const std::string& text, const std::string& whole) {
-  try {
-    size_t used = 0;
-    const double value = std::stod(text, &used);
-    if (used == text.size() && std::isfinite(value)) return value;
-  } catch (const std::exception&) {
-  }
-  fail("keep ", printable(whole), ": ", printable(text), " is not a number; ", kForms);
+  const auto value = finite_number(text);
+  check(value.has_value(), "keep ", printable(whole), ": ", printable(text), " is not a number; ", kForms);
+  return *value;
 }
 
 }  // namespace

@@ -6,6 +6,7 @@
 #include <numeric>
 
 #include "fourm/core/error.h"
+#include "fourm/core/finite_number.h"
 #include "fourm/core/strings.h"
 
 namespace fourm {
@@ -20,13 +21,9 @@ void check_counts(int64_t n, int64_t steps) {
 }
 
 double number(const std::string& text, const std::string& kind) {
-  try {
-    size_t used = 0;
-    const double value = std::stod(text, &used);
-    if (used == text.size() && std::isfinite(value)) return value;
-  } catch (const std::exception&) {
-  }
-  fail("temperature schedule ", printable(kind), ": expected onex:MIN:POWER with two numbers");
+  const auto value = finite_number(text);
+  check(value.has_value(), "temperature schedule ", printable(kind), ": expected onex:MIN:POWER with two numbers");
+  return *value;
 }
 
 }  // namespace

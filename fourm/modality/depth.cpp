@@ -4,6 +4,7 @@
 #include <cmath>
 
 #include "fourm/core/config.h"
+#include "fourm/core/finite_number.h"
 #include "fourm/core/strings.h"
 #include "fourm/io/npy.h"
 
@@ -79,12 +80,7 @@ double parse_depth_unit(const std::string& text, const std::string& origin) {
   if (text == "m") return 1;
   if (text == "cm") return 0.01;
   if (text == "mm") return 0.001;
-  try {
-    size_t end = 0;
-    const double metres = std::stod(text, &end);
-    if (end == text.size() && metres > 0 && std::isfinite(metres)) return metres;
-  } catch (const std::exception&) {
-  }
+  if (const auto metres = finite_number(text); metres && *metres > 0) return *metres;
   fail(origin, ": ", printable(text), " is no unit of depth; expected m, cm, mm, or the metres of one stored number, ",
        "such as 0.0002");
 }

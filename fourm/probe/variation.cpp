@@ -6,6 +6,7 @@
 #include <regex>
 
 #include "fourm/core/error.h"
+#include "fourm/core/finite_number.h"
 #include "fourm/core/strings.h"
 
 namespace fourm {
@@ -17,15 +18,7 @@ constexpr const char* kForms =
     "expected MODALITY=VALUE|VALUE, MODALITY: OLD|NEW|NEW, det: move BOX x NUMBERS or det: resize BOX NUMBERS, with "
     "NUMBERS as 0.1..0.9 in 5 or 0.1|0.5";
 
-std::optional<double> number_of(const std::string& text) {
-  size_t used = 0;
-  try {
-    const double value = std::stod(trim(text), &used);
-    if (used == trim(text).size() && std::isfinite(value)) return value;
-  } catch (const std::exception&) {
-  }
-  return {};
-}
+std::optional<double> number_of(const std::string& text) { return finite_number(trim(text)); }
 
 // "0.1..0.9 in 5" or "0.1|0.5".
 std::vector<double> numbers_of(const std::string& text, const std::string& where) {
