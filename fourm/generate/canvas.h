@@ -2,6 +2,7 @@
 // are targets (to be generated). In-painting, chaining and super-resolution are canvases with different entries.
 #pragma once
 
+#include <algorithm>
 #include <cstdint>
 #include <optional>
 #include <string>
@@ -35,6 +36,9 @@ struct Canvas {
     std::string name = modality;
     /// The weight of a condition in weighted multimodal guidance; nothing: guidance of the target's own scale.
     std::optional<double> weight{};
+
+    bool has_targets() const { return std::find(target.begin(), target.end(), true) != target.end(); }
+    bool is_whole() const { return std::find(known.begin(), known.end(), false) == known.end(); }  ///< all is known
   };
   std::vector<Entry> entries;    ///< in the order of the encoder's input
   uint64_t key = 0;              ///< of the sample's random numbers, which do not depend on its batch

@@ -135,8 +135,7 @@ class GridStep {
       row.confidences.push_back(drawn[i].confidence);
     }
     // Tokens that weighted conditions keep are hidden while their grid is generated, and known when it is complete.
-    if (std::find(entry.target.begin(), entry.target.end(), true) == entry.target.end())
-      entry.known.assign(entry.known.size(), true);
+    if (!entry.has_targets()) entry.known.assign(entry.known.size(), true);
     return row;
   }
 

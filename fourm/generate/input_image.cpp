@@ -14,8 +14,7 @@ std::optional<Image> input_image(const Pipeline& pipeline, const Canvas& canvas,
   if (modality.kind == ModalityKind::kPixels) return patches_image(entry.data, modality);
   if (subject_of(entry.modality) == "det" && pipeline.has_text_tokenizer())
     return draw_boxes(Image(8, 8, 3, 96), pipeline.boxes(canvas, entry.name), kBoxImageSide);
-  const bool is_whole = std::find(entry.known.begin(), entry.known.end(), false) == entry.known.end();
-  if (modality.kind != ModalityKind::kTokens || !is_whole || !pipeline.has_tokenizer(entry.modality)) return {};
+  if (modality.kind != ModalityKind::kTokens || !entry.is_whole() || !pipeline.has_tokenizer(entry.modality)) return {};
   Canvas alone;
   alone.add_known(entry.modality, entry.data);
   return pipeline.visualize(alone, entry.modality);

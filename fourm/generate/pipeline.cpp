@@ -38,8 +38,7 @@ struct Conditions {
 Conditions conditions_of(const Canvas& canvas, const Plan& plan) {
   Conditions conditions{plan.conditions, {}};
   for (const auto& entry : canvas.entries) {
-    const bool is_target = std::find(entry.target.begin(), entry.target.end(), true) != entry.target.end();
-    if (plan.conditions.empty() && !is_target) conditions.names.push_back(entry.name);
+    if (plan.conditions.empty() && !entry.has_targets()) conditions.names.push_back(entry.name);
     if (entry.weight) conditions.weights[entry.name] = *entry.weight;
   }
   return conditions;
@@ -443,9 +442,6 @@ void Pipeline::add_known_from(Canvas& canvas, const Canvas& other) const {
 void Pipeline::add_target(Canvas& canvas, const std::string& name) const {
   const Modality m = state_->model.decoder.embedding(name).modality;
   const bool is_sequence = m.kind == ModalityKind::kSequence;
-  const auto is_target = [&](const Canvas::Entry& entry) {
-    return std::find(entry.target.begin(), entry.target.end(), true) != entry.target.end();
-  };
   if (!canvas.find(name)) {
     if (is_sequence)
       canvas.add_empty_text(name, m.max_tokens, state_->sequence_ids);
@@ -453,11 +449,11 @@ void Pipeline::add_target(Canvas& canvas, const std::string& name) const {
       canvas.add_target_grid(name, m.max_tokens);
   }
   Canvas::Entry& entry = canvas.at(name);
-  if (!is_target(entry) && !is_sequence) {  // an input of which a part is kept
+  if (!entry.has_targets() && !is_sequence) {  // an input of which a part is kept
     entry.target = entry.known;
     entry.target.flip();
   }
-  check(is_target(entry), "modality '", name, "' is given whole: nothing of it is left to generate");
+  check(entry.has_targets(), "modality '", name, "' is given whole: nothing of it is left to generate");
 }
 
 Plan Pipeline::default_plan(const Canvas& canvas, const std::vector<std::string>& outputs) const {

@@ -187,8 +187,7 @@ Image canvas_image(const Pipeline& pipeline, const Canvas& canvas) {
     if (pipeline.modality(entry.modality).kind == ModalityKind::kPixels)
       return patches_image(entry.data, pipeline.modality(entry.modality));
   for (const auto& entry : canvas.entries) {
-    const bool is_whole = std::find(entry.known.begin(), entry.known.end(), false) == entry.known.end();
-    if (is_whole && subject_of(entry.modality) == "rgb" && pipeline.has_tokenizer(entry.modality))
+    if (entry.is_whole() && subject_of(entry.modality) == "rgb" && pipeline.has_tokenizer(entry.modality))
       return std::get<Image>(pipeline.image(canvas, entry.name));
   }
   return Image(8, 8, 3, 96);

@@ -74,7 +74,7 @@ std::vector<Embedding> FeaturePredictor::predict(std::vector<Canvas> canvases) c
   std::vector<Canvas> open;
   for (size_t i = 0; i < canvases.size(); ++i) {
     const auto* entry = canvases[i].find(modality_);
-    if (entry && std::find(entry->known.begin(), entry->known.end(), false) == entry->known.end()) continue;
+    if (entry && entry->is_whole()) continue;
     places.push_back(i);
     open.push_back(std::move(canvases[i]));
   }
