@@ -1,8 +1,10 @@
 # The labels of the tests (ctest -L LABEL); docs/testing.md says what they mean. cmake/ListTests.cmake reads this file.
-# A test has one kind: `cli`, `parity`, `learn`, or else `unit`; a slow test that would be `unit` is `slow` alone. `threads`
-# is added to the kind.
+# A test has one kind: `cli`, `processes`, `parity`, `learn`, or else `unit`; a slow test that would be `unit` is `slow`
+# alone. `threads` is added to the kind.
 
 set(cli_tests "^Program\\." "/Documents\\.")  # run the program as a user does
+
+set(processes_tests "^(DataParallel|Processes|ProcessesTest|ProcessGroup)\\.")  # several processes that exchange data
 
 set(parity_tests  # against values computed by other code: the original, PyTorch, Pillow, Hugging Face
   "^(ForwardCase|GenerationCase|TextParity|HuggingFace)\\." "/(GradientCase|TokenizerParity)\\." "EqualsPillow$"
@@ -38,6 +40,7 @@ endfunction()
 # Sets `result` to the labels of a test, Suite.Case.
 function(labels_of result name)
   matches_one(cli "${name}" cli_tests)
+  matches_one(processes "${name}" processes_tests)
   matches_one(parity "${name}" parity_tests)
   matches_one(learn "${name}" learn_tests)
   matches_one(slow "${name}" slow_tests)
@@ -45,6 +48,8 @@ function(labels_of result name)
   set(labels)
   if(cli)
     list(APPEND labels cli)
+  elseif(processes)
+    list(APPEND labels processes)
   elseif(parity)
     list(APPEND labels parity)
   elseif(learn)
@@ -63,7 +68,7 @@ endfunction()
 # A pattern that matches nothing holds the name of a test that was renamed or removed.
 function(check_patterns)
   get_property(used GLOBAL PROPERTY used_patterns)
-  set(unused ${cli_tests} ${parity_tests} ${learn_tests} ${slow_tests} ${threads_tests})
+  set(unused ${cli_tests} ${processes_tests} ${parity_tests} ${learn_tests} ${slow_tests} ${threads_tests})
   list(REMOVE_ITEM unused ${used})
   if(unused)
     message(FATAL_ERROR "tests/labels.cmake: no test matches ${unused}")
