@@ -29,6 +29,7 @@ struct Plot {
   std::vector<PlotPanel> panels;
 };
 
+/// The panels in rows as one SVG image. A panel without points is empty.
 std::string plot_svg(const Plot& plot);
 
 }  // namespace fourm

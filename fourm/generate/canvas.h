@@ -44,8 +44,10 @@ struct Canvas {
   uint64_t key = 0;              ///< of the sample's random numbers, which do not depend on its batch
   std::optional<CropView> view;  ///< the crop of the first input image; boxes of the same image are cropped alike
 
-  Entry& at(const std::string& name);
-  const Entry* find(const std::string& name) const;
+  Entry& at(const std::string& name);                ///< Error when there is none
+  const Entry* find(const std::string& name) const;  ///< null when there is none
+
+  // What is added takes the name of its modality. Error when the canvas has an entry of that name.
 
   /// All of it known: images as patches, grids, T5 vectors.
   void add_known(const std::string& modality, ModalityData data);
@@ -55,13 +57,14 @@ struct Canvas {
   void set_weight(const std::string& name, double weight);
   /// A text is known up to and including its first [EOS]; all of it when it has none.
   void add_text(const std::string& modality, const std::vector<int64_t>& ids, const SequenceIds& special);
-  /// A text with holes: each sentinel in `ids` is a span to be generated.
+  /// A text with holes: each sentinel in `ids` is a span to be generated. `target_slots`: the length of the sequence of targets,
+  /// that is of all spans with their sentinels.
   void add_text_with_holes(const std::string& modality, const std::vector<int64_t>& ids, int64_t target_slots,
                            const SequenceIds& special);
-  /// A grid without known tokens, or with those whose `known` is set (in-painting).
+  /// A grid without known tokens, or with those whose `known` is set (in-painting). `ids` and `known` have the same length.
   void add_grid(const std::string& modality, int64_t tokens);
   void add_grid(const std::string& modality, std::vector<int64_t> ids, std::vector<bool> known);
-  /// An empty text of n slots: [S_1] is known, n - 1 slots from [S_1] to [S_2] are targets. n >= 2. That [S_1] is
+  /// An empty text of length n: [S_1] is known, the n - 1 positions after it are targets. n >= 2. That [S_1] is
   /// input of the encoder from the first step on, also while other targets are generated.
   void add_empty_text(const std::string& modality, int64_t n, const SequenceIds& special);
 

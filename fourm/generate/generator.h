@@ -14,11 +14,11 @@ namespace fourm {
 
 /// The tokens of one step; a row per canvas.
 struct StepReport {
-  int64_t step, steps;
+  int64_t step, steps;  ///< index from 0, and number of steps
   const Step& what;
   struct Row {
-    std::vector<int64_t> slots, tokens;
-    std::vector<double> confidences;
+    std::vector<int64_t> slots, tokens;  ///< [n]: positions in the target, and the ids written there
+    std::vector<double> confidences;     ///< [n], 0 to 1 (generate/sampler.h)
   };
   const std::vector<Row>& rows;
   const std::vector<Canvas>& canvases;
@@ -38,7 +38,7 @@ struct GenerateOptions {
   /// Called with the scores of a step before sampling: one tensor [n, V] a pass (conditional ones first, the base last)
   /// and the guided scores. For a sequence once per token.
   std::function<void(int64_t step, const std::vector<Tensor>& passes, const Tensor& guided)> on_scores;
-  /// The slots of a ROAR step in decoding order, instead of a random choice (parity runs).
+  /// The positions of a ROAR step in decoding order, instead of a random choice (parity runs).
   std::function<std::vector<int64_t>(int64_t step, size_t canvas)> choose_slots;
 };
 

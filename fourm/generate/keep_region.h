@@ -1,4 +1,4 @@
-// The part of an input that the model sees, or that in-painting keeps.
+// The part of an input that is given to the encoder, or that in-painting keeps.
 #pragma once
 
 #include <string>
@@ -12,7 +12,8 @@ namespace fourm {
 class KeepRegion {
  public:
   /// "all"; "left", "right", "top", "bottom" (half of the columns or rows, rounded down); "X0,Y0,X1,Y1", a rectangle in
-  /// fractions of the square; "every:N", each N-th token; or a mask: an image of which white is kept.
+  /// fractions of the square; "every:N", each N-th token; or a mask: an image of which white is kept. Error on anything
+  /// else, and on a file that cannot be read.
   static KeepRegion parse(const std::string& text);
 
   /// Whether each of n tokens is kept. On a grid of `grid` tokens a side, row by row, a token is kept where its whole
@@ -23,7 +24,7 @@ class KeepRegion {
   /// only tokens: a mask is then square. `origin` names the image.
   void check_size(int width, int height, const std::string& origin) const;
 
-  /// `generated` with the kept pixels of `square`, which has the resolution of the result. Error for "every:N".
+  /// `generated` with the kept pixels of `square`; both are [H, W, 3] of the same size, which is that of the result. Error for "every:N".
   Image paste(const Image& square, const Image& generated) const;
 
  private:

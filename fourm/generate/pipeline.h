@@ -56,12 +56,14 @@ struct RunOptions {
 
 class Pipeline {
  public:
+  /// Opens model and tokenizers. Error on files that are missing or do not fit each other, and on a device or precision that is
+  /// not available.
   static Pipeline open(const PipelineFiles& files, const ComputeConfig& config = {});
 
   const ComputeConfig& compute() const;  ///< what it was opened with
-  Modality modality(const std::string& name) const;
-  std::vector<std::string> inputs() const;
-  std::vector<std::string> outputs() const;
+  Modality modality(const std::string& name) const;  ///< Error on a name that the model does not have
+  std::vector<std::string> inputs() const;           ///< names of the modalities that it reads, in the order of its config
+  std::vector<std::string> outputs() const;          ///< and of those that it generates
   /// The input or output that a short name means: the name itself, else the one size of it ("rgb" is "rgb@128"), else that
   /// with tok_ in front ("depth" is "tok_depth@128"). Error with the nearest name, and where several sizes match.
   std::string input_name(const std::string& name) const;
@@ -122,24 +124,28 @@ class Pipeline {
   /// The steps of a run of the plan.
   int64_t step_count(const Plan& plan) const;
   /// Fills the canvases; false when a callback stopped it. Without `conditions` in the plan they are, for each canvas,
-  /// the inputs that are known completely. Error when a target is guided by a condition of the plan that the model does not read, or that
+  /// every entry without target tokens. Error when a target is guided by a condition of the plan that the model does not read, or that
   /// is neither known on any canvas nor an earlier target.
   bool run(std::vector<Canvas>& canvases, Plan plan, const RunOptions& options) const;
 
-  std::vector<int64_t> tokens(const Canvas& canvas, const std::string& modality) const;
+  // Results. Error when the canvas lacks the modality, or has unknown tokens of it where all are needed.
+
+  std::vector<int64_t> tokens(const Canvas& canvas, const std::string& modality) const;  ///< [L]; -1 unknown
   /// Those of a sequence without special tokens and counted from first_free_id(), as they are stored in files.
   std::vector<int64_t> file_tokens(const Canvas& canvas, const std::string& modality) const;
   int64_t square_size() const;  ///< pixels a side of the square image that generated boxes lie in
   std::string text(const Canvas& canvas, const std::string& modality) const;  ///< without [EOS] and padding
+  /// Corners from 0 to 1 in the square of square_size() pixels.
   std::vector<LabelledBox> boxes(const Canvas& canvas, const std::string& modality) const;
-  /// `decoding` is for diffusion tokenizers.
+  /// Of the tokenizer's size and kind. `decoding` is for diffusion tokenizers. Error when there is no tokenizer.
   StoredImage image(const Canvas& canvas, const std::string& modality, const DecodeOptions& decoding = {}) const;
   /// The images of lists of tokens, each on a square grid; also of those in the texts of a sequence.
   std::vector<StoredImage> decode(const std::string& modality, const std::vector<std::vector<int64_t>>& tokens,
                                   const DecodeOptions& decoding = {}) const;
+  /// An 8-bit image of 3 channels to look at: depth and labels in colours with a legend, boxes and poses drawn.
   Image visualize(const Canvas& canvas, const std::string& modality, const DecodeOptions& decoding = {}) const;
 
-  /// The encoder's output for the known tokens, in the order of the canvas.
+  /// The encoder's output for the known tokens, in the order of the canvas. Error when nothing is known.
   struct Features {
     std::vector<float> values;  ///< [N, D]
     int64_t width = 0;

@@ -15,21 +15,21 @@
 namespace fourm {
 
 enum class Scheme {
-  kMaskGit,        ///< every masked slot is sampled, the most confident are kept (Chang et al. 2022)
-  kRoar,           ///< a random subset of the masked slots is sampled and kept
+  kMaskGit,        ///< every masked position is sampled, the most confident are kept (Chang et al. 2022)
+  kRoar,           ///< a random subset of the masked positions is sampled and kept
   kAutoregressive  ///< left to right; for sequences
 };
-Scheme parse_scheme(const std::string& text);
+Scheme parse_scheme(const std::string& text);  ///< Error on any other name
 
 /// One step of classifier-free guidance (Ho and Salimans 2022) or of weighted multimodal guidance (paper section 4 and
 /// appendix A.3):
 /// scores = base + sum_i weight_i (scores given condition i - base).
 struct Guidance {
   /// Conditions that the base pass omits: a grid is hidden, a text is replaced by one [S_1], T5 vectors by one
-  /// zero. The only term is then the pass that sees everything, with weight `scale`.
+  /// zero. The only term is then the pass with all inputs, with weight `scale`.
   std::vector<std::string> conditions;
   double scale = 1;
-  /// Weighted: each term sees its own conditions beside what no term names; the base sees none of them.
+  /// Weighted: the inputs of a term are its own conditions and what no term names; the base pass has none of the conditions.
   struct Term {
     std::vector<std::string> conditions;
     double weight = 1;
@@ -53,9 +53,10 @@ struct Step {
   double temperature = 1;  ///< 0 takes the most likely token
   Guidance guidance{};
   Filter filter{};
-  /// Tokens that the target's steps before this one write: a target that is partly known skips that many.
+  /// Tokens that the target's steps before this one write. A partly known target starts at the step at which that many tokens
+  /// would be known.
   int64_t tokens_before = 0;
-  /// Tokens of the target. Of a sequence its slots, [S_1] included, so that one less is written; 0: all that the canvas
+  /// Tokens of the target. Of a sequence its length, [S_1] included, so that one less is written; 0: all that the canvas
   /// has.
   int64_t tokens_total = 0;
   int64_t repeat = 1;  ///< of a sequence: runs, whose results are joined
@@ -74,13 +75,12 @@ struct Target {
   void fields(Visitor& v) {
     v("modality", modality, "what to generate");
     v("tokens", tokens,
-      "of a grid: how many of its tokens this entry generates; of a sequence: its slots, [S_1] included; 0 = all that "
-      "are "
-      "left",
+      "of a grid: how many of its tokens this entry generates; of a sequence: its maximum length, [S_1] included; 0 = all "
+      "that remain",
       at_least(0));
     v("repeat", repeat,
-      "of a sequence, the last target: it is generated so often from different draws, and the results are joined (the "
-      "original's generate_sam_dense)",
+      "of a sequence, the last target: the number of independent samples, which are concatenated (the original's "
+      "generate_sam_dense)",
       Range{1, 1024});
     settings(v);
     v("weights", weights, "weighted multimodal guidance instead of a scale: one weight a condition");
@@ -106,7 +106,7 @@ struct Target {
 
 struct Plan {
   std::vector<Target> targets;
-  std::vector<std::string> conditions;  ///< inputs that guidance leaves out; default: every input
+  std::vector<std::string> conditions;  ///< what guidance leaves out; default: every entry without target tokens
   bool grow_conditions = true;          ///< finished targets become conditions of later targets
   bool grow_texts = true;               ///< finished texts do, too; the original adds grids only
   int64_t top_k = 0;
@@ -115,7 +115,7 @@ struct Plan {
   template <class Visitor>
   void fields(Visitor& v) {
     v("targets", targets, "the targets, in the order of generation");
-    v("conditions", conditions, "inputs that guidance leaves out; default: every input");
+    v("conditions", conditions, "what guidance leaves out; default: every entry without target tokens");
     v("grow_conditions", grow_conditions, "finished targets become conditions of later ones");
     v("grow_texts", grow_texts, "finished texts do, too; the original adds grids only");
     v("top_k", top_k, "sample from the k most likely tokens; 0 = all", at_least(0));
@@ -126,7 +126,7 @@ struct Plan {
   Filter filter(const Target& target) const;
 };
 
-Plan read_plan(const fs::path& yaml);
+Plan read_plan(const fs::path& yaml);  ///< Error on an unknown key or a value out of range
 
 /// The plan as single steps. `modality` returns kinds and sizes. Error on numbers that are not finite, negative
 /// temperatures, counts and filters, schedules that do not exist, settings that do not apply to the target's kind, and

@@ -15,14 +15,14 @@ struct Drawn {
   double confidence;  ///< its probability after filters and temperature; 1 at temperature 0
 };
 
-/// scores [V]; V > 0. Filters are applied before the temperature; ties at the top-k threshold all stay. Without
+/// scores [V]; V > 0; temperature 0 or more. Filters are applied before the temperature; ties at the top-k threshold all stay. Without
 /// `random` the most likely token is returned, with its probability as confidence.
 Drawn draw_token(const float* scores, int64_t vocabulary, double temperature, const Filter& filter, Random* random);
 
 /// A token for each row of scores [n, V], on their device: `random` has a stream for each row, or none for greedy choice.
 std::vector<Drawn> draw_tokens(const Tensor& scores, double temperature, const Filter& filter,
                                std::vector<Random> random);
-/// The same by tensor operations (generate/device_sampler.cpp); `seeds` are the first bits64() of the streams. The tokens are
+/// The same by tensor operations (generate/device_sampler.cpp); `seeds` [n] are the first bits64() of the streams. The tokens are
 /// the same unless scores differ by rounding.
 std::vector<Drawn> draw_on_device(const Tensor& scores, double temperature, const Filter& filter,
                                   const std::vector<uint64_t>& seeds);

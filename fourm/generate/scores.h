@@ -15,7 +15,8 @@ struct Views {
   const SequenceIds& ids;
 };
 
-/// Slots of a grid, `slots[i]` of canvas i under every pass -> [P * n, V], pass by pass.
+/// Positions of a grid, `slots[i]` of canvas i under every pass -> float32 [P * n, V], pass by pass; P passes, n positions of all
+/// canvases.
 Tensor grid_scores(const FourM& model, const std::string& target, const Views& views,
                    const std::vector<std::vector<int64_t>>& slots);
 Tensor reference_grid_scores(const FourM& model, const std::string& target, const Views& views,
@@ -31,6 +32,7 @@ class SequenceScores {
   virtual Tensor read(const FourM& model, const std::vector<int64_t>& rows, int64_t position,
                       const std::vector<int64_t>& tokens) = 0;
 };
+/// `max_tokens`: the longest row that will be read; caches have this length.
 std::unique_ptr<SequenceScores> sequence_scores(const FourM& model, const std::string& target, const Views& views,
                                                 int64_t max_tokens);
 std::unique_ptr<SequenceScores> reference_sequence_scores(const std::string& target, const Views& views);

@@ -109,7 +109,7 @@ class Kernels {
   /// The memory format of images that convolutions and group norms work best with.
   virtual at::MemoryFormat image_format() const = 0;
 
-  /// Memory for the keys or values of a KV cache, uninitialised or zero: [layers, 2, n, H, hd].
+  /// Memory for the keys and values of a KV cache, uninitialised or zero: [layers, 2, n, H, hd].
   virtual Tensor key_value_cache(int64_t layers, int64_t n, int64_t heads, int64_t head_width) const = 0;
   /// to[rows[i]] <- from[i]. from [N, H, hd], to [M, H, hd], rows [N] int64.
   virtual void write_rows(const Tensor& from, const Tensor& rows, const Tensor& to) const = 0;

@@ -11,7 +11,8 @@ namespace fourm {
 
 class EditableInput {
  public:
-  /// Of inputs[place]: boxes lie in the square that the model sees, as the other inputs determine it.
+  /// Of inputs[place], place < inputs.size(). Boxes lie in the middle square of the image, as the other inputs determine it. Error
+  /// on a file that cannot be read.
   static EditableInput read(const Pipeline& pipeline, const std::vector<Input>& inputs, size_t place,
                             const DepthUnits& units = DepthUnits());
 

@@ -19,7 +19,7 @@ class Probe {
         const DepthUnits& units = DepthUnits());
 
   /// A sample for each combination of values, the values of the first variation next to each other, named by its numbers
-  /// and values: "0_red", "1_green". Semantic maps that are changed are written to FOLDER/inputs.
+  /// and values: "0_red", "1_green"; with two variations "0_red_0_bed", the row first. Semantic maps that are changed are written to FOLDER/inputs.
   SampleList samples(const fs::path& folder, bool overwrite = false) const;
 
   /// The results as one figure: a column for each value of the first variation, rows for the changed input and each

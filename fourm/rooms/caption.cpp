@@ -27,11 +27,11 @@ std::string counted(const Group& group, const std::string& adjectives) {
 }
 
 // The look that all members share, with a space.
-std::string shared_look(const Group& group) {
-  const std::string& look = group.members[0].look;
-  const bool same =
-      std::all_of(group.members.begin(), group.members.end(), [&](const auto& m) { return m.look == look; });
-  return same ? look + " " : "";
+std::string shared_appearance(const Group& group) {
+  const std::string& appearance = group.members[0].appearance;
+  const bool same = std::all_of(group.members.begin(), group.members.end(),
+                                [&](const auto& m) { return m.appearance == appearance; });
+  return same ? appearance + " " : "";
 }
 
 std::string place(const Group& group) {
@@ -65,15 +65,15 @@ std::vector<std::string> describe(const Room& room, const std::vector<VisibleObj
   const std::string start = with_article(std::string(room_name(room.kind)));
   if (groups.empty()) return {start, start, "an empty " + std::string(room_name(room.kind))};
 
-  std::vector<std::string> looks, details;
+  std::vector<std::string> appearances, details;
   for (const Group& group : groups) {
-    if (looks.size() < 2) looks.push_back(counted(group, shared_look(group)));
+    if (appearances.size() < 2) appearances.push_back(counted(group, shared_appearance(group)));
     const bool large = group.members.size() == 1 && group.members[0].pixels > 0.15 * image_pixels;
     if (details.size() < 3)
-      details.push_back(counted(group, (large ? "large " : "") + shared_look(group)) + place(group));
+      details.push_back(counted(group, (large ? "large " : "") + shared_appearance(group)) + place(group));
   }
   return {
-      start + " with " + counted(groups[0], ""), start + " with " + listed(looks),
+      start + " with " + counted(groups[0], ""), start + " with " + listed(appearances),
       start + " with " + listed(details) + ", " + surface(room.floor, "floor") + " and " + surface(room.wall, "walls")};
 }
 

@@ -11,7 +11,7 @@ namespace fourm {
 /// A visible object.
 struct VisibleObject {
   RoomClass semantic = kOther;
-  std::string look;  ///< "wooden" or the name of a colour
+  std::string appearance;  ///< "wooden" or the name of a colour
   int pixels = 0;
   double x = 0.5;  ///< centre of its box, 0 left to 1 right
 };

@@ -99,7 +99,7 @@ std::vector<FurnitureModel> read_models(const fs::path& archive) {
     m.size = Vec3{to_number(get("width"), 0), to_number(get("height"), 0), to_number(get("depth"), 0)} * 0.01f;
     m.elevation = to_number(get("elevation"), 0) * 0.01f;
     const std::string top = get("dropOnTopElevation");
-    m.carries = top.empty() || to_number(top, -1) >= 0;
+    m.supports_objects = top.empty() || to_number(top, -1) >= 0;
     if (const auto r = split(get("modelRotation"), ' '); r.size() == 9) {
       float v[9];
       for (int k = 0; k < 9; ++k) v[k] = to_number(r[k], 0);
@@ -135,8 +135,8 @@ void fit(Mesh& mesh, const FurnitureModel& model) {
   const auto ratio = [](float wanted, float found) { return found > 1e-6f ? wanted / found : 1.0f; };
   const Vec3 scale{ratio(model.size.x, box.size().x), ratio(model.size.y, box.size().y),
                    ratio(model.size.z, box.size().z)};
-  const Vec3 foot{box.centre().x, box.low.y, box.centre().z};
-  for (Vec3& p : mesh.points) p = p - foot;
+  const Vec3 base{box.centre().x, box.low.y, box.centre().z};
+  for (Vec3& p : mesh.points) p = p - base;
   for (Vec3& n : mesh.normals) n = model.rotation * n;
   mesh = *stretched(mesh, scale);
 }

@@ -24,8 +24,8 @@ struct FurnitureModel {
   std::string entry;               ///< of the OBJ inside the archive
   Vec3 size;                       ///< metres: width (x), height (y), depth (z); the front faces +z
   Mat3 rotation;                   ///< applied to the OBJ before it is fitted into `size`
-  float elevation = 0;             ///< height of its foot above the floor
-  bool carries = false;            ///< other objects can stand on it
+  float elevation = 0;             ///< height of its base above the floor
+  bool supports_objects = false;   ///< other objects can stand on it
   RoomClass semantic = kOther;
   Split split = Split::kTrain;  ///< about 80 / 10 / 10 of each class, by a hash of the id
 };
@@ -39,7 +39,7 @@ class Catalogue {
   const std::vector<FurnitureModel>& models() const { return models_; }
   bool only_solids() const { return only_solids_; }
 
-  /// The model fitted into its size: centred in x and z, foot at y = 0, front to +z. Null when its files cannot be
+  /// The model fitted into its size: centred in x and z, base at y = 0, front to +z. Null when its files cannot be
   /// read. Safe to call from several threads.
   std::shared_ptr<const Mesh> mesh(size_t model) const;
 

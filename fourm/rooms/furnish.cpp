@@ -5,10 +5,10 @@ namespace fourm {
 void RoomBuilder::living() {
   const int sofa = at_wall("sofa");
   const int wall = last_wall_;
-  const int table = random_.chance(0.8) ? in_front("coffee table", sofa, between(random_, 0.25, 0.5), false) : kNothing;
+  const int table = random_.chance(0.8) ? in_front("coffee table", sofa, between(random_, 0.25, 0.5), false) : kNone;
   if (random_.chance(0.5)) on_top(random_.chance(0.5) ? "vase" : "small plant", table);
-  if (random_.chance(0.6)) rug(table != kNothing ? table : sofa);
-  if (sofa != kNothing && random_.chance(0.75)) {
+  if (random_.chance(0.6)) rug(table != kNone ? table : sofa);
+  if (sofa != kNone && random_.chance(0.75)) {
     if (random_.chance(0.8))
       on_top("tv", at_wall("tv stand", 0, 8, (wall + 2) % 4), 0.05f);
     else
@@ -37,7 +37,7 @@ void RoomBuilder::bedroom() {
   if (random_.chance(0.5)) on_top(random_.chance(0.5) ? "small plant" : "table lamp", at_wall("dresser"));
   if (random_.chance(0.3)) in_front("stool", at_wall("dressing table"), 0.05f, true);
   if (random_.chance(0.4)) in_front("chair", at_wall("desk"), 0.03f, true);
-  if (random_.chance(0.4)) rug(kNothing);
+  if (random_.chance(0.4)) rug(kNone);
   if (random_.chance(0.35)) at_wall("bookcase");
   if (random_.chance(0.35)) on_top("tv", at_wall("tv stand"), 0.05f);
   if (random_.chance(0.4)) free_standing("armchair", true, 0.7f);
@@ -64,7 +64,7 @@ void RoomBuilder::kitchen() {
     const float height = size.y < 0.75f ? std::max(0.0f, std::min(m.elevation, 1.0f)) : 0.0f;
     if (along + size.x > walls_[w].length - 0.02f) continue;
     const int unit = on_wall(model, w, along + size.x / 2, height);
-    if (unit == kNothing) {
+    if (unit == kNone) {
       along += 0.3f;
       continue;
     }
@@ -73,7 +73,7 @@ void RoomBuilder::kitchen() {
     if (part == "lower cabinet" && random_.chance(0.4)) on_top(random_.chance(0.3) ? "small plant" : "vase", unit);
   }
   for (int i = 0; i < 4; ++i)
-    if (random_.chance(0.6) && at_wall("upper cabinet", 1.45f, 6, w) != kNothing) room_.objects.back().tint = paint;
+    if (random_.chance(0.6) && at_wall("upper cabinet", 1.45f, 6, w) != kNone) room_.objects.back().tint = paint;
   if (random_.chance(0.75)) {
     const int table = free_standing("dining table", false, 1.0f);
     chairs_around(table, 6);
@@ -94,17 +94,16 @@ void RoomBuilder::bath() {
         const Wall& wall = walls_[random_.below(4)];
         if (wall.length < size.x + 0.1f) continue;
         const float s = random_.chance(0.5) ? size.x / 2 + 0.02f : wall.length - size.x / 2 - 0.02f;
-        if (stand(model, wall.angle, wall.start + wall.along * s + wall.inward * (size.z / 2 + 0.01f)) != kNothing)
-          break;
+        if (place(model, wall.angle, wall.start + wall.along * s + wall.inward * (size.z / 2 + 0.01f)) != kNone) break;
       }
     }
   }
-  hung("washbasin");
+  hang("washbasin");
   at_wall("toilet", 0, 12);
   if (random_.chance(0.5)) in_corner("shower");
   if (random_.chance(0.4)) at_wall("washing machine");
   if (random_.chance(0.5)) at_wall("radiator", between(random_, 0.1, 0.25));
-  if (random_.chance(0.25)) hung("washbasin");
+  if (random_.chance(0.25)) hang("washbasin");
   if (random_.chance(0.5)) free_standing("bath mat", false);
   if (random_.chance(0.35)) free_standing("stool", false, 0.3f);
   if (random_.chance(0.3)) in_corner("plant");
@@ -129,7 +128,7 @@ void RoomBuilder::office() {
   if (random_.chance(0.3)) at_wall("radiator", 0.12f);
   if (random_.chance(0.35)) chairs_around(free_standing("dining table", false, 1.0f), 4);
   if (random_.chance(0.4)) free_standing("chair", true);
-  if (random_.chance(0.3)) rug(kNothing);
+  if (random_.chance(0.3)) rug(kNone);
 }
 
 }  // namespace fourm

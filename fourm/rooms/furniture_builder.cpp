@@ -19,7 +19,7 @@ class FurnitureBuilder {
     mesh_.materials.resize(kMaterials);
     for (Material& material : mesh_.materials) {
       material.colour = random_.pick(kColours) * static_cast<float>(random_.uniform(0.7, 1.1));
-      material.gloss = static_cast<float>(random_.uniform(0, 0.3));
+      material.specular = static_cast<float>(random_.uniform(0, 0.3));
     }
     mesh_.materials[kMetal].colour = Vec3{0.6f, 0.6f, 0.62f} * between(0.3f, 1);
     mesh_.materials[kDark].colour = {0.02f, 0.02f, 0.025f};
@@ -89,8 +89,8 @@ class FurnitureBuilder {
   }
 
   void pedestal(float high) {
-    const float foot = between(0.5f, 0.9f) * std::min(w_, d_);
-    add_cylinder(mesh_, {0, 0, 0}, 0.04f * h_, foot, 0.9f * foot, kMetal);
+    const float base = between(0.5f, 0.9f) * std::min(w_, d_);
+    add_cylinder(mesh_, {0, 0, 0}, 0.04f * h_, base, 0.9f * base, kMetal);
     rod(0, 0, 0, high, between(0.02f, 0.06f), kMetal);
   }
 
@@ -184,14 +184,14 @@ class FurnitureBuilder {
   void sofa(bool wide) {
     const float seat = between(0.42f, 0.58f), back = between(0.15f, 0.35f), arm_height = between(0.6f, 0.85f);
     const float arm = std::min(0.4f, between(0.08f, 0.24f) / w_);
-    const float foot = chance(0.6) ? between(0.05f, 0.25f) : 0;
+    const float base = chance(0.6) ? between(0.05f, 0.25f) : 0;
     const bool arms = chance(0.85);
     const float inner = arms ? 1 - arm : 1.0f;
-    if (foot > 0) legs(foot);
-    box({-1, foot, -1}, {1, seat * 0.75f, 1}, kBody);
-    box({-1, foot, -1}, {1, chance(0.5) ? 1.0f : 0.9f, -1 + back}, kBody);
+    if (base > 0) legs(base);
+    box({-1, base, -1}, {1, seat * 0.75f, 1}, kBody);
+    box({-1, base, -1}, {1, chance(0.5) ? 1.0f : 0.9f, -1 + back}, kBody);
     if (arms)
-      for (const float x : {-1.0f, inner}) box({x, foot, -1}, {x + arm, arm_height, chance(0.5) ? 1.0f : 0.92f}, kBody);
+      for (const float x : {-1.0f, inner}) box({x, base, -1}, {x + arm, arm_height, chance(0.5) ? 1.0f : 0.92f}, kBody);
     const int seats = wide ? count(1, 4) : 1;
     const uint32_t cushion = chance(0.6) ? kBody : kTrim;
     for (int i = 0; i < seats; ++i) {
@@ -232,9 +232,9 @@ class FurnitureBuilder {
       const Vec3 tip{out * std::cos(angle), high, out * std::sin(angle)};
       if (blades) {
         const Vec3 side = Vec3{-std::sin(angle), 0, std::cos(angle)} * (0.12f * radius);
-        const Vec3 foot{0, pot * h_, 0};
-        add_quad(mesh_, foot - side, side * 2, tip - foot, kTrim);
-        add_quad(mesh_, foot + side, side * -2, tip - foot, kTrim);
+        const Vec3 base{0, pot * h_, 0};
+        add_quad(mesh_, base - side, side * 2, tip - base, kTrim);
+        add_quad(mesh_, base + side, side * -2, tip - base, kTrim);
       } else {
         add_sphere(mesh_, tip, between(0.12f, 0.3f) * std::min(radius, (1 - pot) * h_), kTrim, 12);
       }
@@ -243,12 +243,12 @@ class FurnitureBuilder {
   }
 
   void lamp() {
-    mesh_.materials[kTrim].glow = Vec3{0.6f, 0.5f, 0.3f} * between(0.2f, 1);
-    const float shade = between(0.2f, 0.45f), radius = std::min(w_, d_), foot = between(0.4f, 0.8f) * radius;
+    mesh_.materials[kTrim].emission = Vec3{0.6f, 0.5f, 0.3f} * between(0.2f, 1);
+    const float shade = between(0.2f, 0.45f), radius = std::min(w_, d_), base = between(0.4f, 0.8f) * radius;
     if (chance(0.3))
       add_sphere(mesh_, {0, 0.3f * (1 - shade) * h_, 0}, 0.3f * (1 - shade) * h_, kBody, 24);
     else
-      add_cylinder(mesh_, {0, 0, 0}, 0.04f * h_, foot, foot, kBody);
+      add_cylinder(mesh_, {0, 0, 0}, 0.04f * h_, base, base, kBody);
     const float pole = between(0.008f, 0.03f);
     rod(0, 0, 0, 1 - shade, pole, chance(0.5) ? kMetal : kBody);
     if (chance(0.2))
@@ -315,17 +315,17 @@ class FurnitureBuilder {
   }
 
   void television() {
-    const float foot = between(0.04f, 0.14f), frame = between(0.01f, 0.05f);
+    const float base = between(0.04f, 0.14f), frame = between(0.01f, 0.05f);
     if (chance(0.5))
-      box({-0.4f, 0, -1}, {0.4f, 0.25f * foot, 1}, kDark);
+      box({-0.4f, 0, -1}, {0.4f, 0.25f * base, 1}, kDark);
     else
-      for (const float x : {-0.7f, 0.6f}) box({x, 0, -0.9f}, {x + 0.1f, foot, 0.9f}, kDark);
-    box({-0.08f, 0, -0.3f}, {0.08f, foot + 0.05f, 0.1f}, kDark);
+      for (const float x : {-0.7f, 0.6f}) box({x, 0, -0.9f}, {x + 0.1f, base, 0.9f}, kDark);
+    box({-0.08f, 0, -0.3f}, {0.08f, base + 0.05f, 0.1f}, kDark);
     const uint32_t rim = chance(0.6) ? kDark : kMetal;
-    box({-1, foot, -0.4f}, {1, 1, 0.2f}, rim);
+    box({-1, base, -0.4f}, {1, 1, 0.2f}, rim);
     mesh_.materials[kTrim].colour = Vec3{0.02f, 0.025f, 0.03f} * between(0.5f, 3);
-    mesh_.materials[kTrim].gloss = 0.5f;
-    box({-1 + frame, foot + frame, 0.2f}, {1 - frame, 1 - frame, 0.22f}, kTrim);
+    mesh_.materials[kTrim].specular = 0.5f;
+    box({-1 + frame, base + frame, 0.2f}, {1 - frame, 1 - frame, 0.22f}, kTrim);
   }
 
   void laptop() {

@@ -59,7 +59,7 @@ static Vec3 bilinear(const Raster<float>& level, Vec2 at) {
     return Vec3{p[0], p[1], p[2]};
   };
   const int i = static_cast<int>(fx), j = static_cast<int>(fy);
-  return mix(mix(texel(i, j), texel(i + 1, j), x - fx), mix(texel(i, j + 1), texel(i + 1, j + 1), x - fx), y - fy);
+  return lerp(lerp(texel(i, j), texel(i + 1, j), x - fx), lerp(texel(i, j + 1), texel(i + 1, j + 1), x - fx), y - fy);
 }
 
 static Vec2 wrapped(Vec2 at) { return {at.u - std::floor(at.u), at.v - std::floor(at.v)}; }
@@ -70,7 +70,7 @@ Vec3 Texture::colour(Vec2 at, float level) const {
   const int fine = static_cast<int>(level);
   const float t = level - static_cast<float>(fine);
   const Vec3 a = bilinear(levels_[fine], at);
-  return t > 0 ? mix(a, bilinear(levels_[fine + 1], at), t) : a;
+  return t > 0 ? lerp(a, bilinear(levels_[fine + 1], at), t) : a;
 }
 
 float Texture::opacity(Vec2 at) const {
@@ -84,8 +84,8 @@ Box3 Mesh::bounds() const {
   Box3 box{{1e30f, 1e30f, 1e30f}, {-1e30f, -1e30f, -1e30f}};
   for (const Face& face : faces)
     for (const uint32_t p : face.point) {
-      box.low = lower(box.low, points[p]);
-      box.high = upper(box.high, points[p]);
+      box.low = elementwise_min(box.low, points[p]);
+      box.high = elementwise_max(box.high, points[p]);
     }
   return faces.empty() ? Box3{} : box;
 }
@@ -115,7 +115,7 @@ void Mesh::complete_normals() {
     }
 }
 
-std::optional<float> level_top(const Mesh& mesh, Vec3 centre, Vec3 extent) {
+std::optional<float> support_height(const Mesh& mesh, Vec3 centre, Vec3 extent) {
   constexpr int kSide = 5;
   constexpr float kLevel = 0.01f, kNone = -1e9f;
   const Vec3 low = centre - extent * 0.5f, high = centre + extent * 0.5f;

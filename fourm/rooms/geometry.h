@@ -31,9 +31,9 @@ inline Vec3 normalised(Vec3 a) {
   const float l = length(a);
   return l > 0 ? a * (1 / l) : a;
 }
-inline Vec3 mix(Vec3 a, Vec3 b, float t) { return a * (1 - t) + b * t; }
-inline Vec3 lower(Vec3 a, Vec3 b) { return {std::min(a.x, b.x), std::min(a.y, b.y), std::min(a.z, b.z)}; }
-inline Vec3 upper(Vec3 a, Vec3 b) { return {std::max(a.x, b.x), std::max(a.y, b.y), std::max(a.z, b.z)}; }
+inline Vec3 lerp(Vec3 a, Vec3 b, float t) { return a * (1 - t) + b * t; }
+inline Vec3 elementwise_min(Vec3 a, Vec3 b) { return {std::min(a.x, b.x), std::min(a.y, b.y), std::min(a.z, b.z)}; }
+inline Vec3 elementwise_max(Vec3 a, Vec3 b) { return {std::max(a.x, b.x), std::max(a.y, b.y), std::max(a.z, b.z)}; }
 
 struct Vec2 {
   float u = 0, v = 0;
@@ -52,7 +52,7 @@ struct Mat3 {
 };
 
 /// Turns +z towards +x by `angle` radians, about y.
-inline Mat3 turn(float angle) {
+inline Mat3 rotation_y(float angle) {
   const float c = std::cos(angle), s = std::sin(angle);
   return {{c, 0, s}, {0, 1, 0}, {-s, 0, c}};
 }
@@ -63,13 +63,14 @@ struct Box3 {
 
   Vec3 centre() const { return (low + high) * 0.5f; }
   Vec3 size() const { return high - low; }
+  /// `slack` in metres: boxes that overlap by less do not count.
   bool overlaps(const Box3& o, float slack = 0) const {
     return low.x < o.high.x - slack && o.low.x < high.x - slack && low.y < o.high.y - slack &&
            o.low.y < high.y - slack && low.z < o.high.z - slack && o.low.z < high.z - slack;
   }
 };
 
-/// sRGB bytes to linear light and back.
+/// sRGB bytes to linear light and back; `linear` is clamped to 0 to 1.
 float to_linear(uint8_t value);
 uint8_t to_srgb(float linear);
 inline Vec3 to_linear(Colour c) { return {to_linear(c[0]), to_linear(c[1]), to_linear(c[2])}; }
@@ -77,7 +78,7 @@ inline Vec3 to_linear(Colour c) { return {to_linear(c[0]), to_linear(c[1]), to_l
 /// A repeating texture with its mip levels, in linear light.
 class Texture {
  public:
-  /// RGBA. Sides above 256 are halved.
+  /// RGBA. An image with a side above 256 pixels is resized, so that its longer side has 256.
   explicit Texture(Image rgba);
 
   /// Trilinear; (0, 0) is the lower left corner. `level` is the log2 of texels a pixel.
@@ -97,10 +98,10 @@ class Texture {
 struct Material {
   std::string name;
   Vec3 colour{0.8f, 0.8f, 0.8f};  ///< linear; multiplies nothing when there is a texture
-  Vec3 glow;                      ///< emitted linear light
+  Vec3 emission;                  ///< emitted linear light
   float opacity = 1;
-  float gloss = 0;       ///< strength of the highlight
-  float sharpness = 20;  ///< Blinn-Phong exponent
+  float specular = 0;    ///< strength of the highlight
+  float shininess = 20;  ///< Blinn-Phong exponent
   std::shared_ptr<const Texture> texture;
   bool wood = false;  ///< by its name
 };
@@ -122,9 +123,9 @@ struct Mesh {
   void complete_normals();
 };
 
-/// The height on which something stands whose footprint has this centre and extent (x and z): that of the highest
-/// surfaces under it, where these are level; nothing where they are not.
-std::optional<float> level_top(const Mesh& mesh, Vec3 centre, Vec3 extent);
+/// The height of the surface that supports an object whose footprint has this centre and extent (x and z, metres): that of the
+/// highest faces below it. Nothing where these are not horizontal.
+std::optional<float> support_height(const Mesh& mesh, Vec3 centre, Vec3 extent);
 
 /// A copy stretched along the axes, normals included; negative factors mirror.
 std::shared_ptr<const Mesh> stretched(const Mesh& mesh, Vec3 scale);

@@ -10,19 +10,20 @@ namespace fourm {
 enum class RoomKind { kLiving, kBedroom, kKitchen, kBath, kOffice };
 std::string_view room_name(RoomKind kind);  ///< "living room"
 
-/// One object of the room. Instance numbers count from 1 in the order of Room::things.
-struct Thing {
+/// One object of the room. Instance numbers count from 1 in the order of Room::instances.
+struct ObjectInstance {
   std::string name;    ///< of the catalogue, or "picture"
   int64_t model = -1;  ///< index in the catalogue
   RoomClass semantic = kOther;
-  Box3 box;
+  Box3 box;  ///< in world space, metres
 };
 
 struct Room {
   RoomKind kind = RoomKind::kLiving;
   Vec3 size;  ///< the floor spans (0, 0, 0) to (size.x, 0, size.z)
-  std::vector<SceneObject> objects;
-  std::vector<Thing> things;
+  std::vector<SceneObject>
+      objects;  ///< all meshes; SceneObject::instance is 1 + an index into `instances`, 0 for walls
+  std::vector<ObjectInstance> instances;
   SurfaceFinish floor, wall;
   Camera camera;
   Lighting light;

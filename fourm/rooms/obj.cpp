@@ -83,12 +83,12 @@ std::map<std::string, Material> parse_mtl(std::string_view text, const FileSourc
     }
     if (!m) continue;
     if (word == "Kd") m->colour = srgb(lines.triple());
-    if (word == "Ke") m->glow = srgb(lines.triple()) * 0.5f;
+    if (word == "Ke") m->emission = srgb(lines.triple()) * 0.5f;
     if (word == "Ks") {
       const Vec3 ks = lines.triple();
-      m->gloss = std::clamp((ks.x + ks.y + ks.z) / 3, 0.0f, 1.0f);
+      m->specular = std::clamp((ks.x + ks.y + ks.z) / 3, 0.0f, 1.0f);
     }
-    if (word == "Ns") m->sharpness = std::clamp(lines.number(20), 4.0f, 400.0f);
+    if (word == "Ns") m->shininess = std::clamp(lines.number(20), 4.0f, 400.0f);
     if (word == "d") m->opacity = std::clamp(lines.number(1), 0.0f, 1.0f);
     if (word == "map_Kd") {
       const std::string name = lines.text();

@@ -91,10 +91,10 @@ View::View(std::span<const SceneObject> objects, const Camera& camera) : objects
   for (const SceneObject& object : objects) {
     auto& points = points_.emplace_back();
     points.reserve(object.mesh->points.size());
-    const Mat3 turn = camera.axes * object.turn;
+    const Mat3 rotation = camera.axes * object.rotation;
     const Vec3 offset = camera.axes * (object.offset - camera.position);
     for (const Vec3 p : object.mesh->points) {
-      const Vec3 q = turn * p + offset;
+      const Vec3 q = rotation * p + offset;
       points.push_back({q.x, q.y, -q.z});
     }
   }
@@ -191,13 +191,14 @@ Fragment View::fragment(const Hit& hit, Vec3 ray, int width) const {
   out.point = to_world * Vec3{ray.x * depth, ray.y * depth, -depth} + camera_.position;
   const Vec3 view = normalised(camera_.position - out.point);
   const Vec3 across = fourm::cross(b - a, c - a);  // in camera space with z ahead: a mirrored frame
-  out.flat = normalised(to_world * Vec3{across.x, across.y, -across.z});
-  if (fourm::dot(out.flat, view) < 0) out.flat = -out.flat;
+  out.geometric_normal = normalised(to_world * Vec3{across.x, across.y, -across.z});
+  if (fourm::dot(out.geometric_normal, view) < 0) out.geometric_normal = -out.geometric_normal;
   Vec3 smooth;
   for (int k = 0; k < 3; ++k) smooth += mesh.normals[face.normal[k]] * static_cast<float>(share[k]);
-  out.normal = normalised(object.turn * smooth);
-  if (fourm::dot(out.normal, out.flat) < 0) out.normal = -out.normal;
-  if (fourm::dot(out.normal, view) <= 0 || !(fourm::dot(out.normal, out.normal) > 0.5f)) out.normal = out.flat;
+  out.normal = normalised(object.rotation * smooth);
+  if (fourm::dot(out.normal, out.geometric_normal) < 0) out.normal = -out.normal;
+  if (fourm::dot(out.normal, view) <= 0 || !(fourm::dot(out.normal, out.normal) > 0.5f))
+    out.normal = out.geometric_normal;
 
   out.uv = uv_at(mesh, face, share);
   out.level = 0;
@@ -206,7 +207,7 @@ Fragment View::fragment(const Hit& hit, Vec3 ray, int width) const {
     const float texels =
         std::abs((q.u - p.u) * (r.v - p.v) - (q.v - p.v) * (r.u - p.u)) * texture->width() * texture->height();
     const float area = length(across), pixel = 2 * camera_.tangent * depth / width;
-    const float facing = std::max(0.1f, fourm::dot(out.flat, view));
+    const float facing = std::max(0.1f, fourm::dot(out.geometric_normal, view));
     if (area > 0) out.level = std::max(0.0f, 0.5f * std::log2(std::max(texels / area * pixel * pixel / facing, 1.0f)));
   }
   return out;

@@ -11,10 +11,10 @@
 
 namespace fourm {
 
-/// A mesh in the world: point = turn * p + offset.
+/// A mesh in the world: point = rotation * p + offset.
 struct SceneObject {
   std::shared_ptr<const Mesh> mesh;
-  Mat3 turn;
+  Mat3 rotation;
   Vec3 offset;
   RoomClass semantic = kOther;
   uint16_t instance = 0;  ///< 0 for walls, floor and ceiling
@@ -47,14 +47,15 @@ struct Fragment {
   const SceneObject* object;
   const Material* material;
   Vec3 point;
-  Vec3 normal;  ///< smooth, unit length, turned toward the viewer
-  Vec3 flat;    ///< of the triangle, turned toward the viewer
+  Vec3 normal;            ///< smooth, unit length, turned toward the viewer
+  Vec3 geometric_normal;  ///< of the triangle, turned toward the viewer
   Vec2 uv;
   float level;  ///< mip level
 };
 
 enum class Layer { kAll, kSolid, kGlass, kShadowCasters };
 
+/// A camera and the objects that it sees. It keeps the span: the objects must live longer.
 class View {
  public:
   View(std::span<const SceneObject> objects, const Camera& camera);
@@ -62,6 +63,7 @@ class View {
   const Camera& camera() const { return camera_; }
   /// The nearest surface of a layer at each pixel centre, row by row.
   std::vector<Hit> trace(int width, int height, Layer layer) const;
+  /// `ray` is that of the pixel (Camera::ray); `width` of the image in pixels selects the mip level.
   Fragment fragment(const Hit& hit, Vec3 ray, int width) const;
   /// World to camera: x right, y up, z ahead.
   Vec3 to_camera(Vec3 world) const;

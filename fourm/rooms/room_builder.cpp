@@ -20,8 +20,8 @@ Room RoomBuilder::build() {
       &RoomBuilder::living, &RoomBuilder::bedroom, &RoomBuilder::kitchen, &RoomBuilder::bath, &RoomBuilder::office};
   const auto kind = random_.below(std::size(kFurnish));
   room_.kind = static_cast<RoomKind>(kind);
-  shell();
-  openings();
+  build_walls();
+  add_windows_and_doors();
   (this->*kFurnish[kind])();
   pictures();
   lights();
@@ -29,7 +29,7 @@ Room RoomBuilder::build() {
   return std::move(room_);
 }
 
-void RoomBuilder::shell() {
+void RoomBuilder::build_walls() {
   const bool wet = room_.kind == RoomKind::kBath || room_.kind == RoomKind::kKitchen;
   const bool small = room_.kind == RoomKind::kBath;
   room_.size = {between(random_, small ? 2.2 : 3.0, small ? 3.6 : 5.5), between(random_, 2.4, 2.95),
@@ -79,10 +79,10 @@ void RoomBuilder::structure(Mesh mesh, RoomClass semantic) {
   room_.objects.push_back(std::move(object));
 }
 
-Box3 RoomBuilder::box_of(Vec3 size, float angle, Vec3 foot) {
+Box3 RoomBuilder::box_of(Vec3 size, float angle, Vec3 base) {
   const float c = std::abs(std::cos(angle)), s = std::abs(std::sin(angle));
   const Vec3 half{(size.x * c + size.z * s) / 2, 0, (size.x * s + size.z * c) / 2};
-  return {foot - half, foot + half + Vec3{0, size.y, 0}};
+  return {base - half, base + half + Vec3{0, size.y, 0}};
 }
 
 bool RoomBuilder::is_free(const Box3& box) const {
@@ -91,15 +91,16 @@ bool RoomBuilder::is_free(const Box3& box) const {
                       box.high.z <= room_.size.z + kSlack && box.high.y <= room_.size.y - 0.02f;
   const auto hit = [&](const Box3& other) { return other.overlaps(box, kTouch); };
   return inside && std::none_of(reserved_.begin(), reserved_.end(), hit) &&
-         std::none_of(room_.things.begin(), room_.things.end(), [&](const Thing& t) { return hit(t.box); });
+         std::none_of(room_.instances.begin(), room_.instances.end(),
+                      [&](const ObjectInstance& t) { return hit(t.box); });
 }
 
-int RoomBuilder::add_thing(std::string name, int64_t model, SceneObject object, const Box3& box, float angle) {
-  room_.things.push_back({std::move(name), model, object.semantic, box});
+int RoomBuilder::add_instance(std::string name, int64_t model, SceneObject object, const Box3& box, float angle) {
+  room_.instances.push_back({std::move(name), model, object.semantic, box});
   angles_.push_back(angle);
-  object.instance = static_cast<uint16_t>(room_.things.size());
+  object.instance = static_cast<uint16_t>(room_.instances.size());
   room_.objects.push_back(std::move(object));
-  return static_cast<int>(room_.things.size()) - 1;
+  return static_cast<int>(room_.instances.size()) - 1;
 }
 
 Vec3 RoomBuilder::stretch(int64_t model) {
@@ -119,19 +120,19 @@ Vec3 RoomBuilder::size_of(int64_t model) {
   return catalogue_.models()[model].size * Vec3{std::abs(scale.x), scale.y, scale.z};
 }
 
-int RoomBuilder::stand(int64_t model, float angle, Vec3 foot) {
+int RoomBuilder::place(int64_t model, float angle, Vec3 base) {
   const auto& m = catalogue_.models()[model];
-  const Box3 box = box_of(size_of(model), angle, foot);
-  if (!is_free(box)) return kNothing;
+  const Box3 box = box_of(size_of(model), angle, base);
+  if (!is_free(box)) return kNone;
   const auto mesh = catalogue_.mesh(static_cast<size_t>(model));
-  if (!mesh) return kNothing;
+  if (!mesh) return kNone;
   SceneObject object;
   object.mesh = stretched(*mesh, stretch(model));
-  object.turn = turn(angle);
-  object.offset = foot;
+  object.rotation = rotation_y(angle);
+  object.offset = base;
   object.semantic = m.semantic;
   object.tint = tint(m.semantic);
-  return add_thing(m.name, model, std::move(object), box, angle);
+  return add_instance(m.name, model, std::move(object), box, angle);
 }
 
 Vec3 RoomBuilder::tint(RoomClass c) {
@@ -139,134 +140,136 @@ Vec3 RoomBuilder::tint(RoomClass c) {
                     c == kCabinet || c == kLamp;
   const bool painted = c == kTable || c == kDesk || c == kWardrobe || c == kShelf;
   if (!random_.chance(dyed ? 0.45 : painted ? 0.3 : 0.0)) return {1, 1, 1};
-  return mix({1, 1, 1}, random_hsv(random_, {0, 360}, {0.3, 0.8}, {1, 1}), 0.9f);
+  return lerp({1, 1, 1}, random_hsv(random_, {0, 360}, {0.3, 0.8}, {1, 1}), 0.9f);
 }
 
 int RoomBuilder::at_wall(const std::string& part, float height, int tries, int only_wall) {
   for (int i = 0; i < tries; ++i) {
     const int64_t model = draw(part);
-    if (model < 0) return kNothing;
+    if (model < 0) return kNone;
     const Vec3 size = size_of(model);
     const int w = only_wall >= 0 ? only_wall : static_cast<int>(random_.below(4));
     const float room = walls_[w].length - size.x;
     if (room < 0.02f) continue;
     const float s = between(random_, 0.01, room - 0.01) + size.x / 2;
-    if (const int thing = on_wall(model, w, s, height); thing != kNothing) return thing;
+    if (const int instance = on_wall(model, w, s, height); instance != kNone) return instance;
   }
-  return kNothing;
+  return kNone;
 }
 
 int RoomBuilder::on_wall(int64_t model, int w, float along, float height) {
   const Wall& wall = walls_[w];
-  const Vec3 foot =
+  const Vec3 base =
       wall.start + wall.along * along + wall.inward * (size_of(model).z / 2 + 0.015f) + Vec3{0, height, 0};
-  const int thing = stand(model, wall.angle, foot);
-  if (thing != kNothing) last_wall_ = w;
-  return thing;
+  const int instance = place(model, wall.angle, base);
+  if (instance != kNone) last_wall_ = w;
+  return instance;
 }
 
-int RoomBuilder::hung(const std::string& part) {
+int RoomBuilder::hang(const std::string& part) {
   for (int i = 0; i < 8; ++i) {
     const int64_t model = draw(part);
-    if (model < 0) return kNothing;
+    if (model < 0) return kNone;
     const Vec3 size = size_of(model);
     const int w = static_cast<int>(random_.below(4));
     if (walls_[w].length < size.x + 0.1f) continue;
     const float s = between(random_, 0.05, walls_[w].length - size.x - 0.05) + size.x / 2;
-    if (const int thing = on_wall(model, w, s, catalogue_.models()[model].elevation); thing != kNothing) return thing;
+    if (const int instance = on_wall(model, w, s, catalogue_.models()[model].elevation); instance != kNone)
+      return instance;
   }
-  return kNothing;
+  return kNone;
 }
 
 int RoomBuilder::in_corner(const std::string& part) {
   for (int i = 0; i < 8; ++i) {
     const int64_t model = draw(part);
-    if (model < 0) return kNothing;
+    if (model < 0) return kNone;
     const Vec3 size = size_of(model);
     const float r = std::max(size.x, size.z) / 2 + 0.06f;
-    const Vec3 foot{random_.chance(0.5) ? r : room_.size.x - r, 0, random_.chance(0.5) ? r : room_.size.z - r};
-    if (const int thing = stand(model, random_.below(4) * kPi / 2, foot); thing != kNothing) return thing;
+    const Vec3 base{random_.chance(0.5) ? r : room_.size.x - r, 0, random_.chance(0.5) ? r : room_.size.z - r};
+    if (const int instance = place(model, random_.below(4) * kPi / 2, base); instance != kNone) return instance;
   }
-  return kNothing;
+  return kNone;
 }
 
-int RoomBuilder::free_standing(const std::string& part, bool askew, float margin) {
+int RoomBuilder::free_standing(const std::string& part, bool rotated, float margin) {
   for (int i = 0; i < 12; ++i) {
     const int64_t model = draw(part);
-    if (model < 0) return kNothing;
-    const Vec3 foot{between(random_, margin, room_.size.x - margin), 0,
+    if (model < 0) return kNone;
+    const Vec3 base{between(random_, margin, room_.size.x - margin), 0,
                     between(random_, margin, room_.size.z - margin)};
-    const float angle = askew ? between(random_, 0, 2 * kPi) : random_.below(4) * kPi / 2;
-    if (const int thing = stand(model, angle, foot); thing != kNothing) return thing;
+    const float angle = rotated ? between(random_, 0, 2 * kPi) : random_.below(4) * kPi / 2;
+    if (const int instance = place(model, angle, base); instance != kNone) return instance;
   }
-  return kNothing;
+  return kNone;
 }
 
-Vec3 RoomBuilder::forward(int thing) const { return {std::sin(angles_[thing]), 0, std::cos(angles_[thing])}; }
+Vec3 RoomBuilder::forward(int instance) const { return {std::sin(angles_[instance]), 0, std::cos(angles_[instance])}; }
 
 int RoomBuilder::in_front(const std::string& part, int of, float gap, bool facing_it) {
-  if (of == kNothing) return kNothing;
+  if (of == kNone) return kNone;
   for (int i = 0; i < 4; ++i) {
     const int64_t model = draw(part);
-    if (model < 0) return kNothing;
+    if (model < 0) return kNone;
     const Vec3 ahead = forward(of);
-    const Box3& box = room_.things[of].box;
+    const Box3& box = room_.instances[of].box;
     const float reach = std::abs(dot(box.size(), ahead)) / 2 + size_of(model).z / 2 + gap;
-    const Vec3 foot = Vec3{box.centre().x, 0, box.centre().z} + ahead * reach;
-    if (const int thing = stand(model, angles_[of] + (facing_it ? kPi : 0), foot); thing != kNothing) return thing;
+    const Vec3 base = Vec3{box.centre().x, 0, box.centre().z} + ahead * reach;
+    if (const int instance = place(model, angles_[of] + (facing_it ? kPi : 0), base); instance != kNone)
+      return instance;
   }
-  return kNothing;
+  return kNone;
 }
 
 int RoomBuilder::beside(const std::string& part, int of, bool right, float gap) {
-  if (of == kNothing) return kNothing;
+  if (of == kNone) return kNone;
   for (int i = 0; i < 3; ++i) {
     const int64_t model = draw(part);
-    if (model < 0) return kNothing;
+    if (model < 0) return kNone;
     const Vec3 size = size_of(model);
     const Vec3 ahead = forward(of), side = Vec3{ahead.z, 0, -ahead.x} * (right ? 1.0f : -1.0f);
-    const Box3& box = room_.things[of].box;
+    const Box3& box = room_.instances[of].box;
     const float reach = std::abs(dot(box.size(), side)) / 2 + size.x / 2 + gap;
     const float back = size.z / 2 - std::abs(dot(box.size(), ahead)) / 2;
-    const Vec3 foot = Vec3{box.centre().x, 0, box.centre().z} + side * reach + ahead * back;
-    if (const int thing = stand(model, angles_[of], foot); thing != kNothing) return thing;
+    const Vec3 base = Vec3{box.centre().x, 0, box.centre().z} + side * reach + ahead * back;
+    if (const int instance = place(model, angles_[of], base); instance != kNone) return instance;
   }
-  return kNothing;
+  return kNone;
 }
 
 int RoomBuilder::on_top(const std::string& part, int of, float spread) {
-  if (of == kNothing || !catalogue_.models()[room_.things[of].model].carries) return kNothing;
-  const auto base = std::find_if(room_.objects.begin(), room_.objects.end(),
-                                 [&](const SceneObject& object) { return object.instance == of + 1; });
-  const std::shared_ptr<const Mesh> mesh = base->mesh;
-  const Vec3 extent = size_of(room_.things[of].model);
+  if (of == kNone || !catalogue_.models()[room_.instances[of].model].supports_objects) return kNone;
+  const auto support = std::find_if(room_.objects.begin(), room_.objects.end(),
+                                    [&](const SceneObject& object) { return object.instance == of + 1; });
+  const std::shared_ptr<const Mesh> mesh = support->mesh;
+  const Vec3 extent = size_of(room_.instances[of].model);
   const Vec3 ahead = forward(of), side{ahead.z, 0, -ahead.x};
   for (int i = 0; i < 6; ++i) {
     const int64_t model = draw(part);
-    if (model < 0) return kNothing;
+    if (model < 0) return kNone;
     const Vec3 size = size_of(model);
     if (size.x > 0.95f * extent.x || size.z > 1.1f * extent.z) continue;
     const float a = between(random_, -spread, spread) * std::max(0.0f, extent.x - size.x);
     const float b = between(random_, -spread, spread) * std::max(0.0f, extent.z - size.z);
-    const auto top = level_top(*mesh, {a, 0, b}, size * kFootprint);
+    const auto top = support_height(*mesh, {a, 0, b}, size * kFootprint);
     if (!top) continue;
-    const Box3 own = room_.things[of].box;
-    const Vec3 foot{own.centre().x, own.low.y + *top + 1e-3f, own.centre().z};
-    // The base's box reaches up to its highest point, which may be above the top: look only at other things.
-    room_.things[of].box.high.y = std::min(own.high.y, foot.y);
-    const int thing = stand(model, angles_[of], foot + side * a + ahead * b);
-    room_.things[of].box = own;
-    if (thing != kNothing) return thing;
+    const Box3 own = room_.instances[of].box;
+    const Vec3 base{own.centre().x, own.low.y + *top + 1e-3f, own.centre().z};
+    // The box of the supporting object reaches up to its highest point, which may be above its top surface: test the others only.
+    room_.instances[of].box.high.y = std::min(own.high.y, base.y);
+    const int instance = place(model, angles_[of], base + side * a + ahead * b);
+    room_.instances[of].box = own;
+    if (instance != kNone) return instance;
   }
-  return kNothing;
+  return kNone;
 }
 
 void RoomBuilder::chairs_around(int table, int most) {
-  if (table == kNothing) return;
+  if (table == kNone) return;
   const int64_t model = draw("chair");
   if (model < 0) return;
   const Vec3 chair = size_of(model);
-  const Box3 box = room_.things[table].box;
+  const Box3 box = room_.instances[table].box;
   const Vec3 dye = tint(kChair);
   for (int side = 0; side < 4 && most > 0; ++side) {
     const float angle = side * kPi / 2;
@@ -277,8 +280,8 @@ void RoomBuilder::chairs_around(int table, int most) {
       if (random_.chance(0.2)) continue;
       const float shift = seats == 1 ? 0 : (k - 0.5f) * length / 2;
       const float reach = std::abs(dot(box.size(), out)) / 2 + chair.z / 2 + between(random_, 0.01, 0.12);
-      const Vec3 foot = Vec3{box.centre().x, 0, box.centre().z} + out * reach + along * shift;
-      if (stand(model, angle + kPi, foot) == kNothing) continue;
+      const Vec3 base = Vec3{box.centre().x, 0, box.centre().z} + out * reach + along * shift;
+      if (place(model, angle + kPi, base) == kNone) continue;
       room_.objects.back().tint = dye;
       --most;
     }

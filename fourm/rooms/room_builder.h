@@ -26,35 +26,35 @@ class RoomBuilder {
     Vec3 start, along, inward;
     float length, angle;  ///< the angle turns +z to `inward`
   };
-  static constexpr int kNothing = -1;
+  static constexpr int kNone = -1;
   static constexpr float kFootprint = 0.8f;  // share of an object's box that it stands on
 
   // The empty room (room_builder.cpp).
-  void shell();
+  void build_walls();
   void structure(Mesh mesh, RoomClass semantic);
 
-  // Placement. Each function samples models for a part until one fits. It returns its index in Room::things or kNothing.
+  // Placement. Each function samples models for a part until one fits. It returns its index in Room::instances or kNone.
   int64_t draw(const std::string& part) { return part_models_.draw(part, random_); }
-  /// The box of an object of the given size, rotated, with its foot at `foot`.
-  static Box3 box_of(Vec3 size, float angle, Vec3 foot);
+  /// The box of an object of the given size, rotated, with its base at `base`.
+  static Box3 box_of(Vec3 size, float angle, Vec3 base);
   bool is_free(const Box3& box) const;
   /// The scale of a model in this room, along each axis; a negative factor mirrors it.
   Vec3 stretch(int64_t model);
   Vec3 size_of(int64_t model);
-  int add_thing(std::string name, int64_t model, SceneObject object, const Box3& box, float angle);
+  int add_instance(std::string name, int64_t model, SceneObject object, const Box3& box, float angle);
   /// Places a model there if the place is free.
-  int stand(int64_t model, float angle, Vec3 foot);
+  int place(int64_t model, float angle, Vec3 base);
   /// A random colour factor for upholstery and painted wood.
   Vec3 tint(RoomClass c);
   /// With its back to a random wall, at a random place along it, at a height above the floor.
   int at_wall(const std::string& part, float height = 0, int tries = 10, int only_wall = -1);
   int on_wall(int64_t model, int wall, float along, float height);
   /// At a wall, at the height that the catalogue states.
-  int hung(const std::string& part);
+  int hang(const std::string& part);
   int in_corner(const std::string& part);
   /// At a random place on the floor.
-  int free_standing(const std::string& part, bool askew, float margin = 0.5f);
-  Vec3 forward(int thing) const;
+  int free_standing(const std::string& part, bool rotated, float margin = 0.5f);
+  Vec3 forward(int instance) const;
   /// In front of an object, facing it or with the same orientation.
   int in_front(const std::string& part, int of, float gap, bool facing_it);
   /// Beside an object, with the same orientation and the backs aligned.
@@ -64,14 +64,14 @@ class RoomBuilder {
   void chairs_around(int table, int most);
 
   // Objects other than furniture (decoration.cpp).
-  struct Spot {
+  struct WallPlacement {
     const Wall* wall;
-    Vec3 foot;
+    Vec3 base;
     Box3 box;
   };
-  std::optional<Spot> spot_on_wall(Vec3 size, float height);
-  void openings();
-  void opening(const std::string& part, RoomClass semantic);
+  std::optional<WallPlacement> placement_on_wall(Vec3 size, float height);
+  void add_windows_and_doors();
+  void add_opening(const std::string& part, RoomClass semantic);
   void curtains(int window, const Wall& wall);
   void rug(int under);
   void pictures();
@@ -94,7 +94,7 @@ class RoomBuilder {
   Room room_;
   std::vector<Wall> walls_;
   std::vector<Box3> reserved_;  // free space before doors
-  std::vector<float> angles_;   // of Room::things
+  std::vector<float> angles_;   // of Room::instances
   std::map<int64_t, Vec3> stretches_;
   int last_wall_ = 0;
 };

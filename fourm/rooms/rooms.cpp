@@ -15,20 +15,20 @@ uint8_t to_byte(float n) { return static_cast<uint8_t>(std::clamp((n + 1) * 127.
 // Statistics over the pixels of one instance.
 struct Extent {
   int pixels = 0, x0 = 1 << 30, y0 = 1 << 30, x1 = -1, y1 = -1;
-  std::map<std::string, int> looks;
+  std::map<std::string, int> appearances;
 
-  void add(int x, int y, const std::string& look) {
+  void add(int x, int y, const std::string& appearance) {
     ++pixels;
-    ++looks[look];
+    ++appearances[appearance];
     x0 = std::min(x0, x);
     y0 = std::min(y0, y);
     x1 = std::max(x1, x);
     y1 = std::max(y1, y);
   }
-  std::string look() const {
-    const auto most =
-        std::max_element(looks.begin(), looks.end(), [](const auto& a, const auto& b) { return a.second < b.second; });
-    return most == looks.end() ? "grey" : most->first;
+  std::string appearance() const {
+    const auto most = std::max_element(appearances.begin(), appearances.end(),
+                                       [](const auto& a, const auto& b) { return a.second < b.second; });
+    return most == appearances.end() ? "grey" : most->first;
   }
 };
 
@@ -54,10 +54,10 @@ double view_penalty(const RoomSample& sample) {
   }
   int pieces = 0;
   double largest = 0;
-  for (const Json& thing : sample.scene["things"])
-    if (thing["furniture"].get<bool>() && thing["pixels"].get<int>() >= least_pixels(sample.semseg.width)) {
+  for (const Json& instance : sample.scene["things"])
+    if (instance["furniture"].get<bool>() && instance["pixels"].get<int>() >= least_pixels(sample.semseg.width)) {
       ++pieces;
-      largest = std::max(largest, thing["pixels"].get<int>() / all);
+      largest = std::max(largest, instance["pixels"].get<int>() / all);
     }
   return std::max(0.0, 0.15 - furniture / all) + std::max(0.0, furniture / all - 0.85) +
          std::max(0.0, near / all - 0.1) + std::max(0.0, 0.05 - largest) + std::max(0.0, largest - 0.6) +
@@ -72,7 +72,7 @@ std::vector<Extent> draw_maps(const Room& room, int size, RoomSample& sample) {
   sample.instance = Raster<uint16_t>(size, size, 1);
   const View view(room.objects, room.camera);
   const auto hits = view.trace(size, size, Layer::kAll);
-  std::vector<Extent> extents(room.things.size() + 1);
+  std::vector<Extent> extents(room.instances.size() + 1);
   for (int y = 0; y < size; ++y)
     for (int x = 0; x < size; ++x) {
       const Hit& hit = hits[static_cast<size_t>(y) * size + x];
@@ -102,26 +102,26 @@ std::vector<size_t> by_size(const std::vector<Extent>& extents) {
   return order;
 }
 
-Json describe_thing(const Thing& thing, size_t instance, const Extent& extent) {
-  return {{"instance", instance},
-          {"class_name", class_name(thing.semantic)},
-          {"name", thing.name},
-          {"look", extent.look()},
-          {"furniture", is_furniture(thing.semantic)},
+Json describe_instance(const ObjectInstance& instance, size_t number, const Extent& extent) {
+  return {{"instance", number},
+          {"class_name", class_name(instance.semantic)},
+          {"name", instance.name},
+          {"look", extent.appearance()},
+          {"furniture", is_furniture(instance.semantic)},
           {"pixels", extent.pixels},
-          {"low", to_json(thing.box.low)},
-          {"high", to_json(thing.box.high)}};
+          {"low", to_json(instance.box.low)},
+          {"high", to_json(instance.box.high)}};
 }
 
-Json describe_box(const Thing& thing, const Extent& e, double size) {
+Json describe_box(const ObjectInstance& instance, const Extent& e, double size) {
   return {{"boxes",
            {rounded(e.x0 / size, 1e6), rounded(e.y0 / size, 1e6), rounded((e.x1 + 1) / size, 1e6),
             rounded((e.y1 + 1) / size, 1e6)}},
-          {"class_name", class_name(thing.semantic)},
+          {"class_name", class_name(instance.semantic)},
           {"score", 1.0}};
 }
 
-Json describe_scene(const Room& room, const std::string& largest, Json things) {
+Json describe_scene(const Room& room, const std::string& largest, Json instances) {
   return {{"room", room_name(room.kind)},
           {"largest", largest},
           {"size", to_json(room.size)},
@@ -133,7 +133,7 @@ Json describe_scene(const Room& room, const std::string& largest, Json things) {
             {"up", to_json(room.camera.axes.y)},
             {"back", to_json(room.camera.axes.z)},
             {"tangent", rounded(room.camera.tangent, 1e6)}}},
-          {"things", std::move(things)}};
+          {"things", std::move(instances)}};
 }
 
 }  // namespace
@@ -141,23 +141,23 @@ Json describe_scene(const Room& room, const std::string& largest, Json things) {
 RoomSample render_maps(const Room& room, int size) {
   RoomSample sample;
   const std::vector<Extent> extents = draw_maps(room, size, sample);
-  Json boxes = Json::array(), things = Json::array();
+  Json boxes = Json::array(), instances = Json::array();
   std::vector<VisibleObject> visible;
   for (const size_t i : by_size(extents)) {
     const Extent& e = extents[i];
-    const Thing& thing = room.things[i - 1];
-    things.push_back(describe_thing(thing, i, e));
+    const ObjectInstance& instance = room.instances[i - 1];
+    instances.push_back(describe_instance(instance, i, e));
     if (e.pixels < least_pixels(size)) continue;
-    if (thing.semantic != kOther) boxes.push_back(describe_box(thing, e, size));
-    if (is_furniture(thing.semantic))
-      visible.push_back({thing.semantic, e.look(), e.pixels, (e.x0 + e.x1 + 1) / (2.0 * size)});
+    if (instance.semantic != kOther) boxes.push_back(describe_box(instance, e, size));
+    if (is_furniture(instance.semantic))
+      visible.push_back({instance.semantic, e.appearance(), e.pixels, (e.x0 + e.x1 + 1) / (2.0 * size)});
   }
   sample.det = {{"instances", std::move(boxes)}};
   sample.captions = describe(room, visible, size * size);
-  sample.scene =
-      describe_scene(room, visible.empty() ? "none" : std::string(class_name(visible[0].semantic)), std::move(things));
-  for (const Thing& thing : room.things)
-    if (thing.model >= 0) sample.models.push_back(static_cast<size_t>(thing.model));
+  sample.scene = describe_scene(room, visible.empty() ? "none" : std::string(class_name(visible[0].semantic)),
+                                std::move(instances));
+  for (const ObjectInstance& instance : room.instances)
+    if (instance.model >= 0) sample.models.push_back(static_cast<size_t>(instance.model));
   return sample;
 }
 

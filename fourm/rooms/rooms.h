@@ -28,8 +28,8 @@ struct RoomSample {
   Raster<uint16_t> instance;          ///< 0 = walls, floor and ceiling
   Json det;                           ///< {"instances": [{"boxes": [x0, y0, x1, y1], "class_name", "score"}]}
   std::vector<std::string> captions;  ///< three, of increasing detail
-  Json scene;                         ///< camera, things, and as "largest" the class of the largest piece of furniture
-  std::vector<size_t> models;         ///< catalogue indices of the models in the room
+  Json scene;                  ///< camera, instances, and as "largest" the class of the largest piece of furniture
+  std::vector<size_t> models;  ///< catalogue indices of the models in the room
 };
 
 class RoomMaker {

@@ -18,7 +18,7 @@ class Shadows {
     static constexpr float kDisc[12][2] = {{0.1f, 0.2f},   {-0.7f, 0.5f}, {0.6f, -0.7f}, {-0.2f, -0.4f},
                                            {0.9f, 0.3f},   {-0.4f, 0.9f}, {0.4f, 0.1f},  {-0.9f, -0.3f},
                                            {0.2f, -0.95f}, {-0.1f, 0.5f}, {0.5f, 0.8f},  {-0.5f, -0.8f}};
-    const Vec3 p = view_.to_camera(f.point + f.flat * 0.012f);
+    const Vec3 p = view_.to_camera(f.point + f.geometric_normal * 0.012f);
     const float scale = kSide / (2 * view_.camera().tangent) / p.z;
     float lit = 0;
     for (int k = pattern; k < 12; k += 4) {
@@ -51,7 +51,7 @@ float openness(const View& view, const std::vector<Hit>& hits, int width, const 
     Vec3 d{r * std::cos(angle), y, r * std::sin(angle)};
     if (dot(d, f.normal) < 0) d = -d;
     d = normalised(d + f.normal * 0.5f) * (kReach * (0.2f + 0.8f * static_cast<float>(n * 7 % 24) / 24));
-    const Vec3 p = view.to_camera(f.point + f.flat * 0.01f + d);
+    const Vec3 p = view.to_camera(f.point + f.geometric_normal * 0.01f + d);
     if (p.z < 0.05f) {
       open += 1;
       continue;
@@ -86,16 +86,16 @@ Image render_colour(const View& view, std::span<const SceneObject> objects, cons
   const auto solid = view.trace(fine, fine, Layer::kSolid), glass = view.trace(fine, fine, Layer::kGlass);
   const auto shade = [&](const Fragment& f, int pattern, float open) {
     const Vec3 n = f.normal, base = albedo(f), to_eye = normalised(view.camera().position - f.point);
-    const Vec3 fill = mix(light.below, light.above, 0.5f + 0.5f * n.y) * open;
+    const Vec3 fill = lerp(light.ambient_floor, light.ambient_ceiling, 0.5f + 0.5f * n.y) * open;
     const float facing = std::max(0.0f, dot(n, light.key_from));
     const float reach = facing > 0 ? shadows.reach(f, pattern) : 0;
     const Vec3 to_lamp = light.lamp_at - f.point;
     const float far = dot(to_lamp, to_lamp);
     const Vec3 lamp = light.lamp * (std::max(0.0f, dot(n, normalised(to_lamp))) / (0.6f + far) * (0.5f + 0.5f * open));
-    Vec3 out = base * (fill + light.key * (facing * reach) + lamp) + f.material->glow;
-    if (f.material->gloss > 0 && reach > 0) {
-      const float peak = std::pow(std::max(0.0f, dot(n, normalised(light.key_from + to_eye))), f.material->sharpness);
-      out += light.key * (0.35f * f.material->gloss * peak * reach);
+    Vec3 out = base * (fill + light.key * (facing * reach) + lamp) + f.material->emission;
+    if (f.material->specular > 0 && reach > 0) {
+      const float peak = std::pow(std::max(0.0f, dot(n, normalised(light.key_from + to_eye))), f.material->shininess);
+      out += light.key * (0.35f * f.material->specular * peak * reach);
     }
     return out;
   };
@@ -112,7 +112,7 @@ Image render_colour(const View& view, std::span<const SceneObject> objects, cons
       }
       if (glass[i].inverse_depth > solid[i].inverse_depth) {
         const Fragment f = view.fragment(glass[i], ray, fine);
-        colour = mix(colour, shade(f, pattern, 1), f.material->opacity);
+        colour = lerp(colour, shade(f, pattern, 1), f.material->opacity);
       }
       sum[static_cast<size_t>(y / 2) * size + x / 2] += colour * 0.25f;
     }

@@ -6,9 +6,10 @@
 namespace fourm {
 
 struct Lighting {
-  Vec3 key_from{0.3f, 0.9f, 0.3f};                             ///< unit vector toward the light
-  Vec3 key{0.6f, 0.57f, 0.52f};                                ///< linear colours
-  Vec3 above{0.42f, 0.43f, 0.45f}, below{0.22f, 0.2f, 0.18f};  ///< fill from the ceiling and from the floor
+  Vec3 key_from{0.3f, 0.9f, 0.3f};  ///< unit vector toward the light
+  Vec3 key{0.6f, 0.57f, 0.52f};     ///< linear colours
+  Vec3 ambient_ceiling{0.42f, 0.43f, 0.45f},
+      ambient_floor{0.22f, 0.2f, 0.18f};  ///< fill from the ceiling and from the floor
   Vec3 lamp_at;
   Vec3 lamp;               ///< falls off with the distance in metres
   float softness = 0.05f;  ///< radius of shadow edges in metres

@@ -10,7 +10,7 @@ struct Kind {
   const char* name;
   const char* category;
   Vec3 size;
-  bool carries;
+  bool supports_objects;
 };
 
 const Kind kKinds[] = {
@@ -59,7 +59,7 @@ std::vector<FurnitureModel> solid_models() {
       Random random(0, {hash_text(m.id)});
       const auto vary = [&] { return static_cast<float>(random.uniform(0.75, 1.25)); };
       m.size = {kind.size.x * vary(), kind.size.y * vary(), kind.size.z * vary()};
-      m.carries = kind.carries;
+      m.supports_objects = kind.supports_objects;
       m.semantic = class_of_name(m.name);
       models.push_back(std::move(m));
     }

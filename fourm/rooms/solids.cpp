@@ -35,8 +35,8 @@ void add_box(Mesh& mesh, Vec3 a, Vec3 b, uint32_t m) {
   add_quad(mesh, a, x, z, m);
 }
 
-void add_cylinder(Mesh& mesh, Vec3 foot, float height, float r0, float r1, uint32_t m, int sides) {
-  const Vec3 top = foot + Vec3{0, height, 0}, up{0, 1, 0};
+void add_cylinder(Mesh& mesh, Vec3 base, float height, float r0, float r1, uint32_t m, int sides) {
+  const Vec3 top = base + Vec3{0, height, 0}, up{0, 1, 0};
   const float slope = (r0 - r1) / height;
   for (int i = 0; i < sides; ++i) {
     const auto ring = [&](int k) {
@@ -46,11 +46,11 @@ void add_cylinder(Mesh& mesh, Vec3 foot, float height, float r0, float r1, uint3
     const Vec3 a = ring(i), b = ring((i + 1) % sides);
     const Vec3 na = normalised(a + up * slope), nb = normalised(b + up * slope);
     const float u0 = static_cast<float>(i) / sides, u1 = static_cast<float>(i + 1) / sides;
-    add_triangle(mesh, {foot + a * r0, foot + b * r0, top + b * r1}, {na, nb, nb}, {{u0, 0}, {u1, 0}, {u1, 1}}, m);
+    add_triangle(mesh, {base + a * r0, base + b * r0, top + b * r1}, {na, nb, nb}, {{u0, 0}, {u1, 0}, {u1, 1}}, m);
     if (r1 > 0)
-      add_triangle(mesh, {foot + a * r0, top + b * r1, top + a * r1}, {na, nb, na}, {{u0, 0}, {u1, 1}, {u0, 1}}, m);
+      add_triangle(mesh, {base + a * r0, top + b * r1, top + a * r1}, {na, nb, na}, {{u0, 0}, {u1, 1}, {u0, 1}}, m);
     if (r1 > 0) add_triangle(mesh, {top, top + a * r1, top + b * r1}, {up, up, up}, {{0, 0}, {0, 0}, {0, 0}}, m);
-    add_triangle(mesh, {foot, foot + b * r0, foot + a * r0}, {-up, -up, -up}, {{0, 0}, {0, 0}, {0, 0}}, m);
+    add_triangle(mesh, {base, base + b * r0, base + a * r0}, {-up, -up, -up}, {{0, 0}, {0, 0}, {0, 0}}, m);
   }
 }
 

@@ -9,8 +9,9 @@ namespace fourm {
 /// `repeat`.
 void add_quad(Mesh& mesh, Vec3 corner, Vec3 right, Vec3 up, uint32_t material, Vec2 repeat = {1, 1});
 void add_box(Mesh& mesh, Vec3 low, Vec3 high, uint32_t material);
-/// Upright, between y0 and y1, of the given radii; smooth sides. A radius of 0 makes a cone.
-void add_cylinder(Mesh& mesh, Vec3 foot, float height, float radius, float top_radius, uint32_t material,
+/// Upright, with the centre of its lower end at `base`, of the given height and radii in metres; smooth sides. A radius of 0 makes
+/// a cone. `material` is an index into mesh.materials, here and below.
+void add_cylinder(Mesh& mesh, Vec3 base, float height, float radius, float top_radius, uint32_t material,
                   int sides = 32);
 void add_sphere(Mesh& mesh, Vec3 centre, float radius, uint32_t material, int sides = 48);
 

@@ -69,7 +69,7 @@ SurfaceFinish planks(Random& random) {
     const float gap = edge < 0.04f || std::min(along, 1 - along) < 0.006f ? 0.55f : 1.0f;
     return base * (shade[row] * gap * (1 + 0.13f * grain.at(along, v) + 0.06f * tone.at(u, v)));
   });
-  finish.material.gloss = static_cast<float>(random.uniform(0, 0.3));
+  finish.material.specular = static_cast<float>(random.uniform(0, 0.3));
   finish.material.wood = true;
   return finish;
 }
@@ -88,7 +88,7 @@ SurfaceFinish tiles(Random& random, bool floor) {
     const bool odd = (static_cast<int>(x) + static_cast<int>(y)) & 1;
     return (odd ? other : base) * (1 + 0.05f * tone.at(u, v));
   });
-  finish.material.gloss = 0.3f;
+  finish.material.specular = 0.3f;
   return finish;
 }
 
@@ -213,7 +213,7 @@ std::shared_ptr<const Texture> random_outside(Random& random) {
   const float horizon = static_cast<float>(random.uniform(0.55, 0.85));
   return paint([&](float u, float v) {
     if (v > horizon + 0.08f * hill.at(u, 0)) return ground * (1 + 0.3f * leaves.at(u, v));
-    return mix(sky, {1, 1, 1}, std::clamp(0.35f + 0.5f * v + 0.5f * cloud.at(u, v), 0.0f, 1.0f));
+    return lerp(sky, {1, 1, 1}, std::clamp(0.35f + 0.5f * v + 0.5f * cloud.at(u, v), 0.0f, 1.0f));
   });
 }
 

@@ -15,6 +15,7 @@ struct SurfaceFinish {
 
 SurfaceFinish random_floor(Random& random, bool wet);  ///< wet: tiles, for kitchens and bathrooms
 SurfaceFinish random_wall(Random& random, bool wet);
+// Textures of 256 x 256 texels at most.
 std::shared_ptr<const Texture> random_painting(Random& random);
 std::shared_ptr<const Texture> random_rug(Random& random);
 std::shared_ptr<const Texture> random_outside(Random& random);

@@ -16,7 +16,7 @@ void RoomBuilder::lights() {
   if (const int64_t model = draw("ceiling lamp"); model >= 0 && random_.chance(0.5)) {
     const float x = between(random_, 0.4, 0.6) * room_.size.x, z = between(random_, 0.4, 0.6) * room_.size.z;
     const float y = room_.size.y - size_of(model).y - 0.021f;
-    if (y > 1.7f) stand(model, 0, {x, y, z});
+    if (y > 1.7f) place(model, 0, {x, y, z});
   }
   Lighting& light = room_.light;
   const float azimuth = between(random_, 0, 2 * kPi), height = between(random_, 0.75, 1.25);
@@ -24,8 +24,8 @@ void RoomBuilder::lights() {
   const float warmth = between(random_, -0.08, 0.14), strength = between(random_, 0.4, 0.75);
   light.key = Vec3{1 + warmth, 1, 1 - warmth} * strength;
   const float fill = between(random_, 0.42, 0.62);
-  light.above = Vec3{0.98f, 1, 1.03f} * fill;
-  light.below = Vec3{1.05f, 1, 0.94f} * (fill * between(random_, 0.55, 0.8));
+  light.ambient_ceiling = Vec3{0.98f, 1, 1.03f} * fill;
+  light.ambient_floor = Vec3{1.05f, 1, 0.94f} * (fill * between(random_, 0.55, 0.8));
   light.lamp_at = {between(random_, 0.25, 0.75) * room_.size.x, between(random_, 1.6, room_.size.y - 0.2),
                    between(random_, 0.25, 0.75) * room_.size.z};
   light.lamp = Vec3{1.1f, 0.98f, 0.8f} * between(random_, 0, 0.6);
@@ -35,17 +35,17 @@ void RoomBuilder::lights() {
 void RoomBuilder::camera() {
   std::vector<SceneObject> boxes;
   std::vector<Vec3> targets;
-  for (size_t i = 0; i < room_.things.size(); ++i) {
-    const Thing& thing = room_.things[i];
-    if (!is_furniture(thing.semantic)) continue;
+  for (size_t i = 0; i < room_.instances.size(); ++i) {
+    const ObjectInstance& instance = room_.instances[i];
+    if (!is_furniture(instance.semantic)) continue;
     Mesh mesh;
     mesh.materials.resize(1);
-    add_box(mesh, thing.box.low, thing.box.high, 0);
+    add_box(mesh, instance.box.low, instance.box.high, 0);
     SceneObject object;
     object.mesh = std::make_shared<Mesh>(std::move(mesh));
     object.instance = static_cast<uint16_t>(i + 1);
     boxes.push_back(std::move(object));
-    targets.push_back(thing.box.centre());
+    targets.push_back(instance.box.centre());
   }
   float best = -1e9f;
   for (int i = 0; i < 24; ++i) {
@@ -56,7 +56,7 @@ void RoomBuilder::camera() {
     Vec3 to{room_.size.x / 2, 0.6f, room_.size.z / 2};
     if (!targets.empty()) {
       const Vec3 one = random_.pick(targets), other = random_.pick(targets);
-      to = mix(mix(one, other, 0.4f), to, between(random_, 0, 0.5));
+      to = lerp(lerp(one, other, 0.4f), to, between(random_, 0, 0.5));
       to.y = std::clamp(to.y, 0.4f, 1.3f) + between(random_, -0.05, 0.4);
       to.y = std::max(to.y, from.y - 0.55f * std::hypot(to.x - from.x, to.z - from.z));  // not at the feet
     }
@@ -72,8 +72,8 @@ void RoomBuilder::camera() {
 float RoomBuilder::view_score(const Camera& camera, const std::vector<SceneObject>& boxes) const {
   const Vec3 p = camera.position;
   const Box3 head{p - Vec3{0.3f, 0.3f, 0.3f}, p + Vec3{0.3f, 0.3f, 0.3f}};
-  for (const Thing& thing : room_.things)
-    if (thing.box.overlaps(head)) return -1e6f;
+  for (const ObjectInstance& instance : room_.instances)
+    if (instance.box.overlaps(head)) return -1e6f;
   constexpr int kSide = 32;
   const auto hits = View(boxes, camera).trace(kSide, kSide, Layer::kAll);
   std::vector<int> area(boxes.size());

@@ -36,9 +36,9 @@ TEST(Describe, CaptionsGrowInDetail) {
 }
 
 TEST(Describe, ThingsOfOneClassAreCounted) {
-  const auto described = [](const std::vector<std::string>& looks) {
+  const auto described = [](const std::vector<std::string>& appearances) {
     std::vector<VisibleObject> visible;
-    for (const auto& look : looks) visible.push_back({kChair, look, 10, 0.1});
+    for (const auto& appearance : appearances) visible.push_back({kChair, appearance, 10, 0.1});
     const std::string caption = describe(office(), visible, 4000)[1];
     return caption.substr(caption.find(" with ") + 6);
   };

@@ -56,8 +56,8 @@ TEST(Catalogue, PropertiesOfAFurnitureFileAreRead) {
   EXPECT_EQ(bench.semantic, kStool);
   EXPECT_FLOAT_EQ(bench.size.y, 0.455f);
   EXPECT_FLOAT_EQ(bench.elevation, 0.1f);
-  EXPECT_FALSE(bench.carries);
-  EXPECT_TRUE(catalogue.models()[1].carries) << "unless the file says otherwise";
+  EXPECT_FALSE(bench.supports_objects);
+  EXPECT_TRUE(catalogue.models()[1].supports_objects) << "unless the file says otherwise";
 }
 
 TEST(Catalogue, MeshesAreTurnedAndFittedIntoTheirSize) {

@@ -15,11 +15,11 @@ TEST(Decoration, FlatThingsLieAtWallsAndOnTheFloor) {
   for (uint64_t seed = 0; seed < 40; ++seed) {
     Random random(seed);
     const Room room = make_room(catalogue, part_models, random);
-    for (const Thing& thing : room.things) {
-      SCOPED_TRACE(thing.name);
-      const auto& [low, high] = thing.box;
+    for (const ObjectInstance& instance : room.instances) {
+      SCOPED_TRACE(instance.name);
+      const auto& [low, high] = instance.box;
       const float to_wall = std::min({low.x, low.z, room.size.x - high.x, room.size.z - high.z});
-      switch (thing.semantic) {
+      switch (instance.semantic) {
         case kDoor: EXPECT_NEAR(low.y, 0, 1e-3); [[fallthrough]];
         case kWindow:
         case kPicture:
@@ -33,7 +33,7 @@ TEST(Decoration, FlatThingsLieAtWallsAndOnTheFloor) {
           break;
         default: continue;
       }
-      ++found[thing.semantic];
+      ++found[instance.semantic];
     }
   }
   for (const RoomClass c : {kDoor, kWindow, kPicture, kCurtain, kRug}) EXPECT_GT(found[c], 5) << class_name(c);

@@ -12,13 +12,13 @@ namespace {
 void expect_near(Vec3 a, Vec3 b, float tolerance = 1e-5f) { EXPECT_LE(length(a - b), tolerance); }
 
 TEST(Geometry, TurnsAreRotations) {
-  expect_near(turn(static_cast<float>(std::numbers::pi) / 2) * Vec3{0, 0, 1}, {1, 0, 0});
+  expect_near(rotation_y(static_cast<float>(std::numbers::pi) / 2) * Vec3{0, 0, 1}, {1, 0, 0});
   for (const float angle : {-2.0f, 0.3f, 1.1f}) {
-    const Mat3 m = turn(angle);
+    const Mat3 m = rotation_y(angle);
     const Vec3 v{1, 2, -3};
     EXPECT_NEAR(length(m * v), length(v), 1e-5);
     expect_near(m.transposed() * (m * v), v);
-    expect_near((m * turn(0.5f)) * v, turn(angle + 0.5f) * v);
+    expect_near((m * rotation_y(0.5f)) * v, rotation_y(angle + 0.5f) * v);
   }
   expect_near(cross({1, 0, 0}, {0, 1, 0}), {0, 0, 1});
   expect_near(normalised({}), {});
@@ -74,12 +74,12 @@ TEST(Geometry, StretchedNormalsStayPerpendicular) {
 TEST(Geometry, ThingsStandOnLevelSurfacesOnly) {
   Mesh table;
   add_box(table, {0, 0, 0}, {1, 0.75f, 1}, 0);
-  EXPECT_EQ(level_top(table, {0.5f, 0, 0.5f}, {0.4f, 0, 0.4f}), 0.75f);
-  EXPECT_EQ(level_top(table, {1, 0, 0.5f}, {0.4f, 0, 0.4f}), std::nullopt) << "half of it is beyond the edge";
-  EXPECT_EQ(level_top(table, {5, 0, 5}, {0.4f, 0, 0.4f}), std::nullopt);
+  EXPECT_EQ(support_height(table, {0.5f, 0, 0.5f}, {0.4f, 0, 0.4f}), 0.75f);
+  EXPECT_EQ(support_height(table, {1, 0, 0.5f}, {0.4f, 0, 0.4f}), std::nullopt) << "half of it is beyond the edge";
+  EXPECT_EQ(support_height(table, {5, 0, 5}, {0.4f, 0, 0.4f}), std::nullopt);
   Mesh slope;
   add_quad(slope, {0, 0, 1}, {1, 0, 0}, {0, 0.5f, -1}, 0);
-  EXPECT_EQ(level_top(slope, {0.5f, 0, 0.5f}, {0.4f, 0, 0.4f}), std::nullopt);
+  EXPECT_EQ(support_height(slope, {0.5f, 0, 0.5f}, {0.4f, 0, 0.4f}), std::nullopt);
 }
 
 }  // namespace

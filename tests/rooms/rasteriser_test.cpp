@@ -135,7 +135,7 @@ TEST(Rasteriser, MapsOfAKnownRoom) {
   room.objects[0].semantic = kWall;
   room.objects[1].semantic = kTable;
   room.objects[1].instance = 1;
-  room.things = {{"table", -1, kTable, {{0.5f, -0.5f, 0.5f}, {1.5f, 0.5f, 1}}}};
+  room.instances = {{"table", -1, kTable, {{0.5f, -0.5f, 0.5f}, {1.5f, 0.5f, 1}}}};
   room.camera = Camera::look({0, 0, 4}, {0, 0, 0}, 1);
   const RoomSample sample = render_maps(room, 128);
   EXPECT_EQ(*sample.depth_mm.at(10, 10), 4000);

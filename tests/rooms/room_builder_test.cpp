@@ -23,11 +23,11 @@ TEST_F(RoomBuilding, TheSeedDecides) {
   std::set<float> widths;
   for (uint64_t seed = 0; seed < 20; ++seed) {
     const Room one = room(seed), two = room(seed);
-    ASSERT_EQ(one.things.size(), two.things.size());
-    for (size_t i = 0; i < one.things.size(); ++i) {
-      EXPECT_EQ(one.things[i].name, two.things[i].name);
-      EXPECT_EQ(length(one.things[i].box.low - two.things[i].box.low), 0);
-      EXPECT_EQ(length(one.things[i].box.high - two.things[i].box.high), 0);
+    ASSERT_EQ(one.instances.size(), two.instances.size());
+    for (size_t i = 0; i < one.instances.size(); ++i) {
+      EXPECT_EQ(one.instances[i].name, two.instances[i].name);
+      EXPECT_EQ(length(one.instances[i].box.low - two.instances[i].box.low), 0);
+      EXPECT_EQ(length(one.instances[i].box.high - two.instances[i].box.high), 0);
     }
     EXPECT_EQ(length(one.camera.position - two.camera.position), 0);
     widths.insert(one.size.x);
@@ -40,22 +40,22 @@ TEST_F(RoomBuilding, ObjectsBelongToTheirThings) {
     const Room made = room(seed);
     std::set<int> shown;
     for (const SceneObject& object : made.objects) {
-      ASSERT_LE(object.instance, made.things.size());
+      ASSERT_LE(object.instance, made.instances.size());
       if (object.instance == 0) {
         EXPECT_TRUE(object.semantic == kWall || object.semantic == kFloor || object.semantic == kCeiling);
         continue;
       }
-      const Thing& thing = made.things[object.instance - 1u];
-      EXPECT_EQ(object.semantic, thing.semantic) << thing.name;
+      const ObjectInstance& instance = made.instances[object.instance - 1u];
+      EXPECT_EQ(object.semantic, instance.semantic) << instance.name;
       shown.insert(object.instance);
-      const Vec3 slack{0.02f, 0.02f, 0.02f}, low = thing.box.low - slack, high = thing.box.high + slack;
+      const Vec3 slack{0.02f, 0.02f, 0.02f}, low = instance.box.low - slack, high = instance.box.high + slack;
       for (const Vec3 point : object.mesh->points) {
-        const Vec3 p = object.turn * point + object.offset;
+        const Vec3 p = object.rotation * point + object.offset;
         ASSERT_TRUE(low.x <= p.x && low.y <= p.y && low.z <= p.z && p.x <= high.x && p.y <= high.y && p.z <= high.z)
-            << thing.name << " reaches out of its box";
+            << instance.name << " reaches out of its box";
       }
     }
-    EXPECT_EQ(shown.size(), made.things.size());
+    EXPECT_EQ(shown.size(), made.instances.size());
   }
 }
 
@@ -66,7 +66,7 @@ TEST_F(RoomBuilding, WallsFloorAndCeilingFaceTheRoom) {
   for (const SceneObject& object : made.objects) {
     if (object.instance != 0) continue;
     for (const Face& face : object.mesh->faces) {
-      const auto point = [&](int k) { return object.turn * object.mesh->points[face.point[k]] + object.offset; };
+      const auto point = [&](int k) { return object.rotation * object.mesh->points[face.point[k]] + object.offset; };
       const Vec3 normal = cross(point(1) - point(0), point(2) - point(0));
       EXPECT_GT(dot(normal, middle - point(0)), 0) << class_name(object.semantic);
       ++faces;
@@ -83,7 +83,7 @@ TEST_F(RoomBuilding, EachKindOfRoomHasItsFurniture) {
     const Room made = room(seed);
     ++rooms[made.kind];
     std::set<RoomClass> classes;
-    for (const Thing& thing : made.things) classes.insert(thing.semantic);
+    for (const ObjectInstance& instance : made.instances) classes.insert(instance.semantic);
     for (const RoomClass c : classes) ++with[made.kind][c];
   }
   EXPECT_EQ(rooms.size(), 5u);

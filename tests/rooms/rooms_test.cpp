@@ -97,7 +97,7 @@ TEST_P(Rooms, EveryPixelIsSeenAndInstancesHaveOneClass) {
   }
 }
 
-// Where one thing is flat over 9 x 9 pixels (one normal, and depth as on a plane), the plane through its depths must
+// Where one instance is flat over 9 x 9 pixels (one normal, and depth as on a plane), the plane through its depths must
 // have the stored normal: floor, walls and ceiling everywhere, furniture but for models that bring crooked normals.
 TEST_P(Rooms, NormalsAgreeWithDepth) {
   RoomOptions o = options();
@@ -173,7 +173,7 @@ Item parse_item(std::string words) {
   EXPECT_FALSE(noun.empty()) << words;
   words.resize(words.size() - noun.size());
   item.large = words.starts_with(" large");
-  item.look = trim(item.large ? words.substr(6) : words);
+  item.appearance = trim(item.large ? words.substr(6) : words);
   return item;
 }
 
@@ -189,8 +189,8 @@ TEST_P(Rooms, CaptionsSayOnlyWhatIsThereAndWhere) {
     const auto seen = seen_in(s);
     for (const auto& [instance, e] : seen)
       if (is_furniture(e.semantic)) members[e.semantic].push_back(instance);
-    std::map<int, std::string> looks;
-    for (const Json& thing : s.scene["things"]) looks[thing["instance"]] = thing["look"];
+    std::map<int, std::string> appearances;
+    for (const Json& instance : s.scene["things"]) appearances[instance["instance"]] = instance["look"];
 
     const auto surface = [&](const char* name) {
       const std::string kind = s.scene[name]["kind"];
@@ -225,8 +225,8 @@ TEST_P(Rooms, CaptionsSayOnlyWhatIsThereAndWhere) {
         const char* counts[] = {"", "a", "two", "three", "four"};
         EXPECT_EQ(item.count, group.size() < 5 ? counts[group.size()] : "several");
         for (const int instance : group)
-          if (!item.look.empty()) {
-            EXPECT_EQ(item.look, looks[instance]);
+          if (!item.appearance.empty()) {
+            EXPECT_EQ(item.appearance, appearances[instance]);
           }
         const Seen& one = seen.at(group[0]);
         const bool alone = group.size() == 1;
@@ -285,44 +285,45 @@ TEST_P(Rooms, FurnitureNeverOverlaps) {
   for (uint64_t i = 0; i < 60; ++i) {
     Random random(3, {i});
     const Room room = make_room(catalogue, part_models, random);
-    for (size_t a = 0; a < room.things.size(); ++a) {
-      const Box3& box = room.things[a].box;
+    for (size_t a = 0; a < room.instances.size(); ++a) {
+      const Box3& box = room.instances[a].box;
       EXPECT_GE(box.low.y, -1e-4f);
       EXPECT_LE(box.high.y, room.size.y);
       EXPECT_GE(std::min(box.low.x, box.low.z), -2e-3f);
       EXPECT_LE(box.high.x, room.size.x + 2e-3f);
       EXPECT_LE(box.high.z, room.size.z + 2e-3f);
       for (size_t b = 0; b < a; ++b) {
-        // A thing on another may dip below its highest point (a table's lamp beside its raised back), not into its top.
-        const Box3& other = room.things[b].box;
-        const bool on_top = box.low.y > other.low.y + 0.1f && room.things[b].model >= 0;
+        // A instance on another may dip below its highest point (a table's lamp beside its raised back), not into its top.
+        const Box3& other = room.instances[b].box;
+        const bool on_top = box.low.y > other.low.y + 0.1f && room.instances[b].model >= 0;
         if (!on_top) {
-          EXPECT_FALSE(box.overlaps(other, 5e-3f)) << room.things[a].name << " in " << room.things[b].name;
+          EXPECT_FALSE(box.overlaps(other, 5e-3f)) << room.instances[a].name << " in " << room.instances[b].name;
         }
       }
     }
   }
 }
 
-// On the floor, at a wall, under the ceiling, or on a surface of something lower: of twenty-five places under its foot
+// On the floor, at a wall, under the ceiling, or on a surface of something lower: of twenty-five places under its base
 // one touches.
 TEST_P(Rooms, NothingFloats) {
   const Catalogue catalogue(options().catalogue, options().solids);
   const PartModels part_models(catalogue, Split::kAll);
-  int things = 0, on_others = 0, floating = 0;
+  int instances = 0, on_others = 0, floating = 0;
   for (uint64_t i = 0; i < 100; ++i) {
     Random random(3, {i});
     const Room room = make_room(catalogue, part_models, random);
-    for (const Thing& thing : room.things) {
-      ++things;
-      const auto& [low, high] = thing.box;
+    for (const ObjectInstance& instance : room.instances) {
+      ++instances;
+      const auto& [low, high] = instance.box;
       if (low.y < 0.02f || room.size.y - high.y < 0.03f ||
           std::min({low.x, low.z, room.size.x - high.x, room.size.z - high.z}) < 0.03f)
         continue;
       ++on_others;
       std::vector<SceneObject> below;
       for (const auto& object : room.objects)
-        if (object.instance > 0 && room.things[object.instance - 1].box.low.y < low.y - 0.05f) below.push_back(object);
+        if (object.instance > 0 && room.instances[object.instance - 1].box.low.y < low.y - 0.05f)
+          below.push_back(object);
       bool rests = false;
       for (int k = 0; k < 25 && !rests; ++k) {
         constexpr float kAbove = 0.5f;
@@ -335,7 +336,7 @@ TEST_P(Rooms, NothingFloats) {
     }
   }
   EXPECT_GT(on_others, 30);
-  EXPECT_EQ(floating, 0) << "of " << things;
+  EXPECT_EQ(floating, 0) << "of " << instances;
 }
 
 TEST_P(Rooms, SplitsShareNeitherRoomsNorModels) {

@@ -27,7 +27,7 @@ Lighting only_key(Vec3 from) {
   Lighting light;
   light.key_from = normalised(from);
   light.key = {0.5f, 0.5f, 0.5f};
-  light.above = light.below = light.lamp = {};
+  light.ambient_ceiling = light.ambient_floor = light.lamp = {};
   return light;
 }
 
@@ -71,7 +71,7 @@ TEST(Shading, GlowAndTintNeedNoShadows) {
   EXPECT_EQ(tinted.at(5, 5)[2], 0);
 
   Mesh glowing = *floor.mesh;
-  glowing.materials[0].glow = {0.2f, 0.3f, 0.4f};
+  glowing.materials[0].emission = {0.2f, 0.3f, 0.4f};
   floor.mesh = std::make_shared<Mesh>(std::move(glowing));
   dark.key = {};
   EXPECT_EQ(render({floor}, dark).at(9, 20)[2], to_srgb(0.4f));
@@ -81,11 +81,11 @@ TEST(Shading, GlassMixesWithWhatIsBehindIt) {
   Mesh pane;
   pane.materials.resize(1);
   pane.materials[0].opacity = 0.25f;
-  pane.materials[0].glow = {0.4f, 0.4f, 0.4f};
+  pane.materials[0].emission = {0.4f, 0.4f, 0.4f};
   add_quad(pane, {-3, 1, 3}, {6, 0, 0}, {0, 0, -6}, 0);
   SceneObject floor = floor_of({0, 0, 0});
   Mesh glowing = *floor.mesh;
-  glowing.materials[0].glow = {0.2f, 0.2f, 0.2f};
+  glowing.materials[0].emission = {0.2f, 0.2f, 0.2f};
   floor.mesh = std::make_shared<Mesh>(std::move(glowing));
   Lighting dark = only_key({0, 1, 0});
   dark.key = {};

@@ -25,8 +25,8 @@ TEST(SolidFurniture, EachKindHasTwentyDifferentPieces) {
 
 TEST(SolidFurniture, WhatCarriesThingsHasALevelTop) {
   for (const FurnitureModel& model : solid_models()) {
-    if (!model.carries) continue;
-    const auto top = level_top(solid_mesh(model), {}, model.size * 0.2f);
+    if (!model.supports_objects) continue;
+    const auto top = support_height(solid_mesh(model), {}, model.size * 0.2f);
     ASSERT_TRUE(top) << model.id;
     EXPECT_NEAR(*top, model.size.y, 0.1 * model.size.y) << model.id;
   }

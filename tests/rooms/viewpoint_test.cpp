@@ -24,8 +24,8 @@ TEST(Viewpoint, TheCameraStandsUprightInTheRoomAndSeesFurniture) {
     EXPECT_LT(length(cross(axes.x, axes.y) - axes.z), 1e-5f) << "right-handed";
     EXPECT_EQ(axes.x.y, 0) << "the horizon is level";
     EXPECT_GT(axes.y.y, 0);
-    for (const Thing& thing : room.things)
-      EXPECT_FALSE(thing.box.overlaps({position, position + Vec3{1e-3f, 1e-3f, 1e-3f}})) << thing.name;
+    for (const ObjectInstance& instance : room.instances)
+      EXPECT_FALSE(instance.box.overlaps({position, position + Vec3{1e-3f, 1e-3f, 1e-3f}})) << instance.name;
     int furniture = 0;
     for (const Hit& hit : View(room.objects, room.camera).trace(24, 24, Layer::kAll))
       furniture += hit && is_furniture(room.objects[hit.object].semantic);
@@ -42,7 +42,7 @@ TEST(Viewpoint, LightComesFromAboveAndTheLampHangsInTheRoom) {
     const Lighting& light = room.light;
     EXPECT_NEAR(length(light.key_from), 1, 1e-5);
     EXPECT_GT(light.key_from.y, 0.6f);
-    EXPECT_GT(std::min({light.key.x, light.key.y, light.key.z, light.above.x, light.below.x}), 0);
+    EXPECT_GT(std::min({light.key.x, light.key.y, light.key.z, light.ambient_ceiling.x, light.ambient_floor.x}), 0);
     EXPECT_TRUE(light.lamp_at.x > 0 && light.lamp_at.x < room.size.x && light.lamp_at.z > 0 &&
                 light.lamp_at.z < room.size.z);
     EXPECT_TRUE(light.lamp_at.y >= 1.6f && light.lamp_at.y < room.size.y);
