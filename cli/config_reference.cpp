@@ -10,6 +10,7 @@
 #include "fourm/data/check.h"
 #include "fourm/demo/demo.h"
 #include "fourm/eval/evaluate.h"
+#include "fourm/experiments/ablation.h"
 #include "fourm/generate/defaults.h"
 #include "fourm/modality/modality.h"
 #include "fourm/rooms/dataset.h"
@@ -33,6 +34,12 @@ std::string table(const std::vector<FieldDescription>& fields) {
                    cell(initial), " | ", field.allowed, " |\n");
   }
   return text + "\n";
+}
+
+// The fields whose paths do not begin so.
+std::vector<FieldDescription> without(std::vector<FieldDescription> fields, const std::string& prefix) {
+  std::erase_if(fields, [&](const FieldDescription& field) { return field.path.starts_with(prefix); });
+  return fields;
 }
 
 // Options of a command, as add_config_options() names them.
@@ -61,6 +68,12 @@ std::string config_reference() {
       table(describe_fields(TokenizerRecipe())),
       "## Image-text models\n\n`fourm clip train RECIPE.yaml` ([training.md](training.md)).\n\n",
       table(describe_fields(ClipRecipe())),
+      "## Token benchmark\n\n`fourm transfer-benchmark RECIPE.yaml` ([experiments.md](experiments.md)). `recipe.` has "
+      "the keys of "
+      "pre-training.\n\n",
+      table(without(describe_fields(TokenBenchmarkConfig()), "recipe.")),
+      "## Ablations\n\n`fourm ablate RECIPE.yaml` ([experiments.md](experiments.md)).\n\n",
+      table(describe_fields(AblationConfig())),
       "## Plans\n\n`fourm generate --plan FILE` ([generation.md](generation.md)).\n\n", table(describe_fields(Plan())),
       "## Default settings of targets\n\n`generation.yaml` in a model folder "
       "([generation.md](generation.md#defaults)).\n\n",

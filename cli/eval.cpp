@@ -2,18 +2,20 @@
 
 #include "cli/bundled.h"
 #include "cli/config_options.h"
+#include "cli/outputs.h"
 #include "cli/text_tokenizer.h"
 #include "cli/usage.h"
 #include "cli/verbs.h"
 #include "fourm/clip/image_text.h"
 #include "fourm/eval/chains.h"
+#include "fourm/eval/inpainting.h"
 #include "fourm/eval/report.h"
 
 namespace fourm {
 
 void add_eval(CLI::App& program) {
   struct Options {
-    std::string model, tokenizers, text_tokenizer, against, sweep, plot;
+    std::string model, tokenizers, text_tokenizer, against, sweep, plot, in_painting;
     std::vector<std::string> chains;
     EvaluateOptions evaluate;
     ComputeConfig engine;
@@ -45,6 +47,10 @@ void add_eval(CLI::App& program) {
                    "KEY=VALUE,VALUE: chains with each of the values for guidance, steps or temperature of their grids; "
                    "without --chains the direct one");
   verb->add_option("--plot", o->plot, "SVG file: the measures over the values of --sweep");
+  verb->add_option("--in-painting", o->in_painting,
+                   "instead: images of which this region is kept, as of generate --keep (left, X0,Y0,X1,Y1, ...), with "
+                   "--inputs beside "
+                   "it (default none), and images generated from nothing");
   verb->add_flag("--json", o->json, "machine-readable");
   verb->footer(
       "Each measure has a ceiling (the score of the ground truth through the tokenizer) and a baseline (the score of\n"
@@ -57,12 +63,14 @@ void add_eval(CLI::App& program) {
       "  fourm eval --model models/rooms-ti --data rooms/val --inputs caption,det --plan plan.yaml\n"
       "  fourm eval --model models/rooms-ti --data rooms/val --chains\n"
       "  fourm eval --model models/rooms-ti --data rooms/val --chains direct,clip --sweep guidance=1,2,3 --plot g.svg\n"
+      "  fourm eval --model models/rooms-ti --data rooms/val --in-painting left\n"
       "  fourm eval --model models/rooms-ti --data rooms/val --precision int8 --against f32");
   verb->callback([o, chains, inputs = verb->get_option("--inputs")] {
     const bool compares_chains = chains->count() > 0 || !o->sweep.empty();
-    if (compares_chains && !o->against.empty()) throw UsageError("--against and --chains are two things to measure");
+    if (compares_chains + !o->against.empty() + !o->in_painting.empty() > 1)
+      throw UsageError("--against, --chains and --in-painting are different things to measure");
     if (!o->plot.empty() && o->sweep.empty()) throw UsageError("--plot shows a sweep: give --sweep KEY=VALUE,VALUE");
-    if (!o->plot.empty()) check_writable_file(o->plot);
+    if (!o->plot.empty()) check_writable_file(o->plot, "--plot", ".svg");
     Sweep sweep;
     try {
       if (!o->sweep.empty()) sweep = Sweep::parse(o->sweep);
@@ -87,6 +95,11 @@ void add_eval(CLI::App& program) {
       const ChainsResult result = compare_chains(pipeline, o->evaluate, o->chains, sweep);
       if (!o->plot.empty()) write_file(o->plot, sweep_svg(result));
       print(result, chains_table);
+      return;
+    }
+    if (!o->in_painting.empty()) {
+      if (inputs->count() == 0) o->evaluate.inputs.clear();
+      print(evaluate_inpainting(pipeline, o->evaluate, o->in_painting), evaluation_table);
       return;
     }
     print(evaluate(pipeline, o->evaluate), evaluation_table);

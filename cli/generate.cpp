@@ -49,11 +49,16 @@ std::vector<std::string> names_in(const std::vector<std::string>& lists) {
 Plan make_plan(const Options& o, const Pipeline& pipeline, const std::vector<Input>& inputs) {
   Plan plan;
   if (!o.plan.empty()) {
+    if (!o.outputs.empty()) throw UsageError("--plan names what is generated; leave out --out-modality");
     plan = read_plan(o.plan);
     for (auto& target : plan.targets) target.modality = pipeline.output_name(target.modality);
   } else {
     std::vector<std::string> names;
-    for (const auto& name : names_in(o.outputs)) names.push_back(pipeline.output_name(name));
+    for (const auto& name : names_in(o.outputs)) {
+      const std::string output = pipeline.output_name(name);
+      if (contains(names, output)) throw UsageError("--out-modality names '" + output + "' twice");
+      names.push_back(output);
+    }
     if (names.empty()) throw UsageError("say what to generate: --out-modality NAME,... or --plan FILE");
     std::vector<std::string> given;
     for (const Input& input : inputs) given.push_back(pipeline.input_name(input.modality));
@@ -85,6 +90,10 @@ std::vector<Input> read_inputs(const Options& o, const Pipeline& pipeline) {
       throw UsageError(std::string("--in: ") + error.what());
     }
     pipeline.input_name(inputs.back().modality);  // an unknown one is an Error
+    for (const auto& name : pipeline.inputs())
+      if (inputs.back().value.find("," + name + "=") != std::string::npos ||
+          inputs.back().value.find("," + subject_of(name) + "=") != std::string::npos)
+        warn("--in ", printable(text), " is one value; give --in once for each input");
   }
   for (const auto& text : o.keep) {
     const size_t equals = text.find('=');
@@ -154,7 +163,7 @@ void print(const Options& o, const BatchReport& report, double ready, double sec
     return;
   }
   if (report.results.size() != 1 || !report.results[0].contains("results")) {
-    std::cout << counted(report.samples, "sample") << " in " << o.out;
+    std::cout << counted(report.samples - report.failed, "sample") << " in " << o.out;
     if (report.kept > 0) std::cout << ", " << report.kept << " of them from an earlier run";
     std::cout << "\n";
     return;
@@ -211,6 +220,9 @@ std::optional<SuperResolution> super_resolution_of(const Options& o, const Plan&
     if (!o.sr_outputs.empty() || !o.sr_plan.empty()) throw UsageError("--sr-modality and --sr-plan need --sr MODEL");
     return {};
   }
+  std::error_code ignored;
+  check(fs::exists(o.super_resolution, ignored), o.super_resolution,
+        ": there is no super-resolution model; name one with --sr MODEL");
   SuperResolution second{open_super_resolution(o, o.super_resolution), {}};
   std::vector<std::string> read;
   for (const Input& input : inputs) read.push_back(pipeline.input_name(input.modality));
@@ -236,6 +248,17 @@ void write_sheet(const Options& o, const SheetSource& source) {
   note("contact sheet: ", file.string());
 }
 
+// The plans of both stages as YAML. Weights of inputs are no part of a plan: they are comments.
+void print_plan(const GenerationSettings& settings, const std::vector<Input>& inputs) {
+  for (const Input& input : inputs)
+    if (input.weight)
+      std::cout << "# input " << input.modality << " with the weight " << *input.weight
+                << ": guidance is weighted, and the guidance of targets below is the weight of finished targets\n";
+  std::cout << yaml_text(to_yaml(settings.plan)) << "\n";
+  if (!settings.super_resolution_plan.targets.empty())
+    std::cout << "\n# --sr-plan\n" << yaml_text(to_yaml(settings.super_resolution_plan)) << "\n";
+}
+
 // The sample of a file that was generated before, again.
 void repeat(Options o) {
   if (!o.in.empty() || !o.outputs.empty() || !o.plan.empty() || !o.data.empty())
@@ -243,6 +266,7 @@ void repeat(Options o) {
         "--from repeats what a file was generated from: --in, --data, --out-modality and --plan do not apply");
   const GenerationRecord record = GenerationRecord::read(o.from);
   const GenerationSettings& settings = record.settings;
+  if (o.print_plan) return print_plan(settings, {});
   const Stopwatch watch;
   const std::string model = o.model.empty() ? find_model(settings.model).string() : o.model;
   o.engine.precision = settings.precision;
@@ -271,6 +295,10 @@ void run(const Options& o) {
   if (o.in.empty() && o.data.empty() && o.plan.empty() && o.outputs.empty())
     throw UsageError("nothing to do: give --in and --out-modality");
   const auto [worker, workers] = parse_worker(o.worker);
+  if (o.paste_kept && o.keep.empty() && std::none_of(o.in.begin(), o.in.end(), [](const std::string& text) {
+        return text.substr(0, text.find('=')).find('[') != std::string::npos;
+      }))
+    throw UsageError("--paste-kept copies what is kept of an image: give --keep, or keep=REGION in --in");
   if (!o.print_plan) check_writable_folder(o.out);
   const Stopwatch watch;
   const Pipeline pipeline =
@@ -293,9 +321,9 @@ void run(const Options& o) {
   const auto second = super_resolution_of(o, settings.plan, samples.inputs(0), pipeline);
   if (second) settings.super_resolution_plan = second->plan;
   if (o.print_plan) {
-    std::cout << yaml_text(to_yaml(settings.plan)) << "\n";
-    if (second) std::cout << "\n# --sr-plan\n" << yaml_text(to_yaml(second->plan)) << "\n";
-    return;
+    Canvas canvas = samples.canvas(pipeline, 0, units);  // inputs that cannot be read are an Error here too
+    for (const Target& target : settings.plan.targets) pipeline.add_target(canvas, target.modality);
+    return print_plan(settings, samples.inputs(0));
   }
   const StopSignals stop;
   BatchOptions options{.out = o.out,

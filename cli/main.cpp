@@ -3,7 +3,9 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <charconv>
 #include <cmath>
+#include <cstdint>
 #include <cstdio>
 #include <cstdlib>
 #include <cstring>
@@ -42,16 +44,28 @@ void bound_waiting(int, char** arguments, char** environment) {
 __attribute__((section(".preinit_array"), used)) void (*const before_libraries)(int, char**, char**) = bound_waiting;
 #endif
 
-// "nan" passes every range and "inf" most: no option that is a number takes them.
-void refuse_infinite_numbers(CLI::App& verb) {
+// "nan" passes every range and "inf" most: no option that is a number takes them. Seeds that are negative or too large would be
+// cut to another seed.
+void refuse_other_numbers(CLI::App& verb) {
   const CLI::Validator finite(
       [](std::string& text) {
         return std::isfinite(std::strtod(text.c_str(), nullptr)) ? "" : text + " is not a finite number";
       },
       "");
-  for (CLI::Option* option : verb.get_options())
+  const CLI::Validator seed(
+      [](std::string& text) {
+        uint64_t value = 0;
+        const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), value);
+        return error == std::errc() && end == text.data() + text.size()
+                   ? ""
+                   : text + " is not a whole number from 0 to 2^64 - 1";
+      },
+      "");
+  for (CLI::Option* option : verb.get_options()) {
     if (option->get_type_name().starts_with("FLOAT")) option->check(finite);
-  for (CLI::App* nested : verb.get_subcommands(nullptr)) refuse_infinite_numbers(*nested);
+    if (option->get_type_name().starts_with("UINT")) option->check(seed);
+  }
+  for (CLI::App* nested : verb.get_subcommands(nullptr)) refuse_other_numbers(*nested);
 }
 
 // --quiet may stand before or after a verb.
@@ -81,7 +95,8 @@ int main(int argc, char** argv) {
       "fourm"};
   program.set_version_flag("--version", "fourm " FOURM_VERSION);
   program.require_subcommand(1);
-  program.footer("fourm VERB --help explains a verb.");
+  program.footer("fourm COMMAND --help explains a command.");
+  fourm::add_ablate(program);
   fourm::add_data(program);
   fourm::add_bench(program);
   fourm::add_clip(program);
@@ -98,9 +113,10 @@ int main(int argc, char** argv) {
   fourm::add_search(program);
   fourm::add_tokenize(program);
   fourm::add_tokenizer(program);
+  fourm::add_transfer_benchmark(program);
   fourm::add_vocab(program);
   add_quiet(program);
-  refuse_infinite_numbers(program);
+  refuse_other_numbers(program);
   try {
     program.parse(argc, argv);
     std::fflush(stdout);  // std::cout goes through it too

@@ -5,14 +5,23 @@
 #include <string>
 #include <vector>
 
+#include "cli/usage.h"
 #include "fourm/core/error.h"
 #include "fourm/core/file.h"
+#include "fourm/core/strings.h"
 
 namespace fourm {
 
 /// Error when a training cannot write into the folder that its recipe names; an empty name is for the training to refuse.
 inline void check_run_folder(const std::string& out) {
   if (!out.empty()) check_writable_folder(out);
+}
+
+/// UsageError naming the option when the file, which may be replaced, has another extension; Error when it cannot be written.
+inline void check_writable_file(const fs::path& file, const std::string& option, const std::string& extension) {
+  if (file.extension() != extension)
+    throw UsageError(concat(option, " writes a file ", extension, ", got ", printable(file.string())));
+  check_writable_file(file);
 }
 
 /// FOLDER/NAME.EXTENSION of each input; the folder is made. NAME is the input's path within the one of `given` that is a

@@ -5,6 +5,7 @@
 #include "cli/bundled.h"
 #include "cli/config_options.h"
 #include "cli/inputs.h"
+#include "cli/outputs.h"
 #include "cli/stop_signals.h"
 #include "cli/text_tokenizer.h"
 #include "cli/usage.h"
@@ -73,7 +74,7 @@ void print(const Options& o, const std::vector<FeatureIndex::Match>& matches) {
 void run(const Options& o) {
   const fs::path file = index_file(o);
   check_writable_file(file);
-  if (!o.sheet.empty()) check_writable_file(o.sheet);
+  if (!o.sheet.empty()) check_writable_file(o.sheet, "--sheet", ".png");
   if (!o.sheet.empty() && o.in.empty()) throw UsageError("--sheet shows the results of a query: give --in");
   const PipelineFiles files{o.model, o.tokenizers, text_tokenizer_for(o.model, o.text_tokenizer), {}};
   const Pipeline pipeline = Pipeline::open(files, o.engine);

@@ -5,6 +5,7 @@
 
 namespace fourm {
 
+void add_ablate(CLI::App& program);
 void add_data(CLI::App& program);
 void add_bench(CLI::App& program);
 void add_clip(CLI::App& program);
@@ -21,6 +22,7 @@ void add_rooms(CLI::App& program);
 void add_search(CLI::App& program);
 void add_tokenize(CLI::App& program);
 void add_tokenizer(CLI::App& program);
+void add_transfer_benchmark(CLI::App& program);
 void add_vocab(CLI::App& program);
 
 }  // namespace fourm

@@ -114,13 +114,16 @@ void make_folder(const fs::path& path) {
 }
 
 void check_writable_folder(const fs::path& folder) {
+  check(!folder.empty(), "the name of a folder to write is empty");
   std::error_code ignored;
   fs::path there = fs::absolute(folder);
   while (!fs::exists(there, ignored) && there.has_relative_path()) there = there.parent_path();
   check(fs::is_directory(there, ignored), folder.string(), ": cannot be a folder, because ", there.string(),
         " is a file");
   std::string trial = (there / ".fourm-XXXXXX").string();
-  check(::mkdtemp(trial.data()) != nullptr, folder.string(), ": cannot be written (", std::strerror(errno), ")");
+  const bool is_made = ::mkdtemp(trial.data()) != nullptr;
+  const int reason = errno;
+  check(is_made, folder.string(), ": cannot be written (", std::strerror(reason), ")");
   ::rmdir(trial.c_str());
 }
 

@@ -43,6 +43,7 @@ class Run {
     const fs::path manifest = options_.out / concat("manifest", part, ".json");
     ResultJournal journal(options_.out / concat(".manifest", part, ".jsonl"), manifest, described(),
                           options_.overwrite);
+    if (journal.is_new() && !options_.overwrite && !has_other_workers()) refuse_foreign_files();
     batches_ = (samples_.size() + options_.batch - 1) / options_.batch;
     try {
       for (int64_t b = options_.worker; b < batches_ && report_.finished; b += options_.workers) generate(b, journal);
@@ -85,6 +86,25 @@ class Run {
     steps_ += steps;
   }
 
+  // Whether a worker of the same run has begun or finished.
+  bool has_other_workers() const {
+    std::error_code error;
+    for (const auto& entry : fs::directory_iterator(options_.out, error)) {
+      const std::string name = entry.path().filename().string();
+      if (options_.workers > 1 && (name.starts_with("manifest-") || name.starts_with(".manifest-"))) return true;
+    }
+    return false;
+  }
+
+  void refuse_foreign_files() const {
+    for (const Stage& stage : stages_)
+      for (const auto& modality : stage.targets) {
+        const fs::path file = stage.files.existing(modality, samples_.is_single());
+        check(file.empty(), file.string(), ": is no result of this command, and results of '", modality,
+              "' would replace such files; give another --out, or --overwrite to replace them");
+      }
+  }
+
   Json described() const {
     Json json = settings_json(settings_);
     json["variations"] = options_.variations;
@@ -111,12 +131,13 @@ class Run {
     std::vector<std::vector<Canvas>> by_stage;
     for (const Stage& stage : stages_) {
       if (stage.steps_before > 0) canvases = next_stage(stage.pipeline, canvases);
-      if (!canvases.empty() && !run(stage, b, canvases)) {
+      if (!run(stage, b, canvases)) {
         report_.finished = false;
         return;
       }
       by_stage.push_back(canvases);
     }
+    journal.begin();
     size_t next = 0;
     for (Sample& sample : batch) {
       for (int64_t v = 0; sample.record.contains("results") && v < options_.variations; ++v, ++next) {
@@ -156,13 +177,26 @@ class Run {
     return next;
   }
 
-  // False when it was stopped.
+  // All variations of a batch, at most options.batch canvases at a time. False when it was stopped.
   bool run(const Stage& stage, int64_t batch, std::vector<Canvas>& canvases) {
+    const auto n = static_cast<int64_t>(canvases.size()), parts = (n + options_.batch - 1) / options_.batch;
+    for (int64_t k = 0; k < parts; ++k) {
+      const int64_t begin = k * options_.batch, end = std::min(n, begin + options_.batch);
+      std::vector<Canvas> part(std::make_move_iterator(canvases.begin() + begin),
+                               std::make_move_iterator(canvases.begin() + end));
+      if (!run(stage, batch, k, parts, part)) return false;
+      std::move(part.begin(), part.end(), canvases.begin() + begin);
+    }
+    return true;
+  }
+
+  // Part `k` of `parts` of a batch.
+  bool run(const Stage& stage, int64_t batch, int64_t k, int64_t parts, std::vector<Canvas>& canvases) {
     // `done` of the stage's `steps`, which are more where canvases are run in groups.
     const auto report = [&](int64_t done, int64_t steps, const std::string& what) {
       if (!progress_) progress_.emplace("generate", steps_ * batches_);
-      done_ = batch * steps_ + stage.steps_before + done * stage.steps / steps;
-      say(what);
+      done_ = batch * steps_ + stage.steps_before + (k * steps + done) * stage.steps / (parts * steps);
+      say(parts > 1 ? concat(what, ", part ", k + 1, " of ", parts) : what);
       return goes_on();
     };
     RunOptions run{settings_.seed, settings_.draw, [&](int64_t step, int64_t steps, const std::string& target) {

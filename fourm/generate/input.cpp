@@ -44,6 +44,8 @@ Input parse_input(const std::string& text) {
       check(contains(kOptions, key), "the input ", printable(text), ": unknown option ", printable(key),
             did_you_mean(key, kOptions), "; known: keep, weight");
       check(!trim(value).empty(), "the input ", printable(text), ": '", key, "' has no value");
+      check(key == "keep" ? input.keep.empty() : !input.weight, "the input ", printable(text), ": '", key,
+            "' is given twice");
       if (key == "keep") {
         input.keep = trim(value);
         continue;
@@ -54,6 +56,8 @@ Input parse_input(const std::string& text) {
     }
   }
   check(!input.modality.empty(), "the input ", printable(text), ": names no modality; ", kForm);
+  check(!trim(input.value).empty(), "the input ", printable(text),
+        ": has no value; leave it out to generate without it");
   return input;
 }
 

@@ -20,6 +20,7 @@
 #include "fourm/io/npy.h"
 #include "fourm/kernels/compute.h"
 #include "fourm/modality/text_warnings.h"
+#include "fourm/text/unicode.h"
 #include "fourm/tokenizer/image_tokenizer.h"
 
 namespace fourm {
@@ -82,6 +83,17 @@ bool has_content(const Canvas::Entry& entry, const Modality& modality, const Seq
   return known > 0 && !is_empty_text;
 }
 
+// Warnings that a text deserves wherever it is from.
+bool is_of_ids(const TextWarning& warning) { return warning.topic == "cut" || warning.topic == "unknown"; }
+
+// The names of weighted conditions of the modality, as the end of a message.
+std::string weighted_names(const std::vector<Canvas>& canvases, const std::string& modality) {
+  std::vector<std::string> names;
+  for (const auto& entry : canvases[0].entries)
+    if (entry.modality == modality && entry.weight) names.push_back(entry.name);
+  return names.empty() ? "" : concat("; conditions with a weight have the names ", join(names, ", "));
+}
+
 // Guidance compares scores with and without a condition, so the condition must have content.
 void check_conditions(const FourM& model, const Plan& plan, const std::vector<Canvas>& canvases,
                       const SequenceIds& special) {
@@ -99,7 +111,8 @@ void check_conditions(const FourM& model, const Plan& plan, const std::vector<Ca
       const bool is_generated = std::any_of(plan.targets.begin(), plan.targets.begin() + static_cast<int64_t>(t),
                                             [&](const Target& earlier) { return earlier.modality == name; });
       check(is_given || is_generated, where,
-            "is neither given nor generated before; give it, or take it out of the plan's conditions");
+            "is neither given nor generated before; give it, or take it out of the plan's conditions",
+            weighted_names(canvases, name));
     }
   }
 }
@@ -246,6 +259,8 @@ void Pipeline::add_input(Canvas& canvas, const Input& input, const DepthUnits& u
     try {
       const std::vector<bool> kept = region.tokens(static_cast<int64_t>(entry.known.size()), m.grid());
       for (size_t i = 0; i < kept.size(); ++i) entry.known[i] = entry.known[i] && kept[i];
+      if (std::find(kept.begin(), kept.end(), true) == kept.end())
+        warn("modality '", m.name, "': keep=", input.keep, " keeps no whole token");
     } catch (const Error& error) {
       fail("modality '", m.name, "': ", error.what());
     }
@@ -281,8 +296,10 @@ ImageSize Pipeline::add_value(Canvas& canvas, const Modality& m, const std::stri
   if (!given.marked && fs::is_regular_file(given.text, ignored))
     warn("modality '", name, "': ", printable(given.text), " is read as a text, although a file has this name");
   const auto ids = text_tokenizer().encode(given.text);
+  check(to_valid_utf8(given.text) == given.text, "modality '", name, "': ", printable(given.text),
+        " is no text in UTF-8");
   for (const auto& warning : warnings_of_text(given.text, ids, text_tokenizer(), name, m.max_tokens))
-    if (warning.topic != "cut") warn("modality '", name, "': ", warning.message);  // set_text warns of that
+    if (!is_of_ids(warning)) warn("modality '", name, "': ", warning.message);  // of those add_text warns
   add_text(canvas, name, given.text);
   return {};
 }
@@ -365,8 +382,8 @@ std::vector<int64_t> Pipeline::tokenize(const std::string& name, const StoredIma
 void Pipeline::add_text(Canvas& canvas, const std::string& name, const std::string& text, const Warn& warn) const {
   const Modality m = state_->model.encoder.embedding(name).modality;
   auto ids = text_tokenizer().encode(text);
-  for (const auto& warning : warnings_of_ids(ids, text_tokenizer(), name, m.max_tokens))
-    if (warning.topic == "cut") {
+  for (const auto& warning : warnings_of_text(text, ids, text_tokenizer(), name, m.max_tokens))
+    if (is_of_ids(warning)) {
       const std::string message = concat("modality '", name, "': the text ", warning.message);
       warn ? warn(warning.topic, message) : fourm::warn(message);
     }
@@ -454,6 +471,9 @@ void Pipeline::add_target(Canvas& canvas, const std::string& name) const {
     entry.target.flip();
   }
   check(entry.has_targets(), "modality '", name, "' is given whole: nothing of it is left to generate");
+  for (const auto& other : canvas.entries)
+    check(!is_sequence || other.modality != name || !other.weight, "modality '", name,
+          "' is given with a weight and generated too; texts are either");
 }
 
 Plan Pipeline::default_plan(const Canvas& canvas, const std::vector<std::string>& outputs) const {

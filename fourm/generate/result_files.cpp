@@ -102,6 +102,19 @@ std::string ResultFiles::short_name(const std::string& modality) const {
   return std::count_if(modalities_.begin(), modalities_.end(), same) > 1 ? modality : subject;
 }
 
+fs::path ResultFiles::existing(const std::string& modality, bool is_single) const {
+  std::error_code error;
+  for (const std::string& name : {short_name(modality), modality}) {
+    const fs::path folder = is_single ? folder_ : folder_ / name;
+    for (const auto& entry : fs::directory_iterator(folder, error)) {
+      const std::string file = entry.path().filename().string();
+      if (!is_single) return entry.path();
+      if (file.starts_with(name + ".") || file.starts_with(name + "_")) return entry.path();
+    }
+  }
+  return {};
+}
+
 std::vector<fs::path> ResultFiles::write_tokens(const Canvas& canvas, const std::string& modality,
                                                 const ResultPlace& place) const {
   const auto ids = pipeline_.file_tokens(canvas, modality);

@@ -22,6 +22,10 @@ class ResultFiles {
   /// "depth" of "tok_depth@128" where it is unique among the modalities, else the whole name.
   std::string short_name(const std::string& modality) const;
 
+  /// A file that results of the modality would replace or stand beside: of many samples any in FOLDER/WHAT, of the only
+  /// sample FOLDER/WHAT.* and FOLDER/WHAT_*. Empty when there is none.
+  fs::path existing(const std::string& modality, bool is_single) const;
+
   /// MODALITY.npy, the token ids [L]. Of a sequence with a text tokenizer also NAME.txt, and NAME.json as a data set has it
   /// (docs/data.md): of boxes, metadata, palettes and poses. Boxes whose corners are in the wrong order are left out; they
   /// lie in the square that the file states. Palettes and boxes have an image NAME.png. Returns the files.

@@ -25,6 +25,8 @@ ResultJournal::ResultJournal(fs::path file, const fs::path& manifest, const Json
     for (const Json& sample : json_get<Json>(json, "samples", manifest.string())) add(sample);
   } else if (fs::exists(file_, ignored)) {
     read();
+  } else {
+    is_new_ = true;
   }
 }
 
@@ -33,14 +35,18 @@ const Json* ResultJournal::find(const std::string& sample) const {
   return found == samples_.end() ? nullptr : &found->second;
 }
 
-void ResultJournal::append(const Json& sample) {
-  std::string text;
-  if (!is_open_) {
-    text = json_text(settings_) + "\n";
-    for (const auto& [name, done] : samples_) text += json_text(done) + "\n";
-  }
-  write(text + json_text(sample) + "\n", is_open_ ? std::ios::app : std::ios::trunc);
+// Anew, and so without a line that an interruption cut.
+void ResultJournal::begin() {
+  if (is_open_) return;
+  std::string text = json_text(settings_) + "\n";
+  for (const auto& [name, done] : samples_) text += json_text(done) + "\n";
+  write(text, std::ios::trunc);
   is_open_ = true;
+}
+
+void ResultJournal::append(const Json& sample) {
+  begin();
+  write(json_text(sample) + "\n", std::ios::app);
   add(sample);
 }
 

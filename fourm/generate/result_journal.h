@@ -16,9 +16,12 @@ class ResultJournal {
   /// Reads the manifest, else the journal `file`; `overwrite` removes both. Error when they are of other settings.
   ResultJournal(fs::path file, const fs::path& manifest, const Json& settings, bool overwrite);
 
+  /// Whether there was neither: nothing in the folder is known to be of these settings.
+  bool is_new() const { return is_new_; }
+  /// Makes the file, so that what is written from now on is known to be of this run.
+  void begin();
   /// The sample's record; null when it is not finished. A record with a "failure" is not: it is tried again.
   const Json* find(const std::string& sample) const;
-  /// The file is made with the first sample, and without a line that an interruption cut.
   void append(const Json& sample);
   void remove() const;  ///< when the manifest is written
 
@@ -30,7 +33,7 @@ class ResultJournal {
   fs::path file_;
   Json settings_;
   std::map<std::string, Json> samples_{};
-  bool is_open_ = false;
+  bool is_open_ = false, is_new_ = false;
 };
 
 }  // namespace fourm

@@ -1,11 +1,13 @@
 #include "fourm/generate/sample_list.h"
 
 #include <algorithm>
+#include <map>
 
 #include "fourm/core/error.h"
 #include "fourm/core/rng.h"
 #include "fourm/core/strings.h"
 #include "fourm/io/image_file.h"
+#include "fourm/text/unicode.h"
 
 namespace fourm {
 namespace {
@@ -20,13 +22,31 @@ struct List {
   std::vector<std::string> names, values;
 };
 
-List list_folder(const fs::path& folder, const std::vector<std::string>& extensions, const std::string& modality) {
+// Of files of one name the first of JSON, text and tokens, as `fourm generate` writes texts.
+std::vector<fs::path> one_of_each_text(std::vector<fs::path> files) {
+  const auto order = [](const fs::path& file) {
+    const std::string extension = lower_extension(file);
+    return extension == ".json" ? 0 : extension == ".txt" ? 1 : 2;
+  };
+  std::map<fs::path, fs::path> chosen;
+  for (const auto& file : files) {
+    const auto [place, is_new] = chosen.try_emplace(fs::path(file).replace_extension(), file);
+    if (!is_new && order(file) < order(place->second)) place->second = file;
+  }
+  std::erase_if(files, [&](const fs::path& file) { return chosen.at(fs::path(file).replace_extension()) != file; });
+  return files;
+}
+
+List list_folder(const fs::path& folder, const std::vector<std::string>& extensions, const Modality& modality) {
   List list;
-  for (const auto& file : list_files_below(folder, extensions)) {
+  std::vector<fs::path> files = list_files_below(folder, extensions);
+  if (modality.kind == ModalityKind::kSequence) files = one_of_each_text(std::move(files));
+  for (const auto& file : files) {
     list.names.push_back(file.lexically_relative(folder).replace_extension().string());
     list.values.push_back(file.string());
   }
-  check(!list.names.empty(), folder.string(), ": holds no file for '", modality, "' (", join(extensions, ", "), ")");
+  check(!list.names.empty(), folder.string(), ": holds no file for '", modality.name, "' (", join(extensions, ", "),
+        ")");
   for (size_t i = 1; i < list.names.size(); ++i)
     check(list.names[i] != list.names[i - 1], list.values[i - 1], " and ", list.values[i],
           " are of the same name; keep one of them");
@@ -72,20 +92,32 @@ List list_lines(const fs::path& file) {
   return list;
 }
 
+// The first name that only one of two lists has.
+std::string difference(const std::vector<std::string>& first, const std::vector<std::string>& second) {
+  for (const auto& name : first)
+    if (!contains(second, name)) return concat("only the second has no ", printable(name));
+  for (const auto& name : second)
+    if (!contains(first, name)) return concat("only the first has no ", printable(name));
+  return "they are in another order";
+}
+
 // Nothing for an input that is the same for all samples.
 std::optional<List> list_of(const Pipeline& pipeline, const Input& input) {
   const std::string modality = pipeline.input_name(input.modality);
   std::error_code ignored;
   const bool marked = input.value.starts_with('@');
   const fs::path path = marked ? input.value.substr(1) : input.value;
-  if (fs::is_directory(path, ignored)) return list_folder(path, pipeline.input_extensions(modality), modality);
+  if (fs::is_directory(path, ignored))
+    return list_folder(path, pipeline.input_extensions(modality), pipeline.modality(modality));
   const bool is_text = pipeline.modality(modality).kind == ModalityKind::kSequence;
   if (!is_text || !marked || !fs::is_regular_file(path, ignored)) return {};
   const std::string extension = lower_extension(path);
   if (extension == ".tsv") return list_lines(path);
   if (extension == ".json" || extension == ".npy") return {};
-  const std::string text = trim(read_file(path));
-  if (text.find('\n') == std::string::npos) return {};
+  check(extension != ".csv", path.string(), ": lists are .tsv files with a header, or text files with a prompt a line");
+  const std::string bytes = read_file(path);
+  check(to_valid_utf8(bytes) == bytes && bytes.find('\0') == std::string::npos, path.string(), ": is no text in UTF-8");
+  if (trim(bytes).find('\n') == std::string::npos) return {};
   return list_lines(path);
 }
 
@@ -103,7 +135,8 @@ SampleList SampleList::of_inputs(const Pipeline& pipeline, const std::vector<Inp
       samples.names_ = list->names;
     }
     check(list->names == samples.names_, input.value, " and ", first->value,
-          " do not hold the same samples; make their names (or numbers of lines) equal");
+          " do not hold the same samples: ", difference(samples.names_, list->names),
+          "; make their names (or numbers of lines) equal");
     samples.columns_.back().values = std::move(list->values);
   }
   samples.single_ = !first;

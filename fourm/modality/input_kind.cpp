@@ -10,10 +10,11 @@ namespace {
 
 const std::map<std::string, std::string, std::less<>>& kinds_of_words() {
   static const std::map<std::string, std::string, std::less<>> kinds{
-      {"rgb", "rgb"},       {"grey", "grey"},       {"canny", "grey"},         {"edge", "grey"},
-      {"edges", "grey"},    {"normal", "normal"},   {"normals", "normal"},     {"depth", "depth"},
-      {"semseg", "semseg"}, {"mask", "mask"},       {"instance", "mask"},      {"features", "features"},
-      {"clip", "features"}, {"dinov2", "features"}, {"imagebind", "features"}, {"poses", "features"}};
+      {"rgb", "rgb"},        {"grey", "grey"},        {"canny", "grey"},         {"edge", "grey"},
+      {"edges", "grey"},     {"normal", "normal"},    {"normals", "normal"},     {"depth", "depth"},
+      {"semseg", "semseg"},  {"mask", "mask"},        {"instance", "mask"},      {"features", "features"},
+      {"reshading", "grey"}, {"keypoints2d", "grey"}, {"keypoints3d", "grey"},   {"curvature", "rgb"},
+      {"clip", "features"},  {"dinov2", "features"},  {"imagebind", "features"}, {"poses", "features"}};
   return kinds;
 }
 

@@ -57,7 +57,7 @@ void set_subject(Variation& variation, const std::string& text, const std::strin
 }  // namespace
 
 Variation Variation::parse(const std::string& text) {
-  static const std::regex move(R"(move (.+) ([xy]) (\S+( in \S+)?))"), resize(R"(resize (.+?) (\S+( in \S+)?))");
+  static const std::regex move(R"(move (.+) (\S+) (\S+( in \S+)?))"), resize(R"(resize (.+?) (\S+( in \S+)?))");
   const std::string where = concat("the variation ", printable(text), ": ");
   const size_t colon = text.find(':'), equals = text.find('=');
   check(colon != equals, where, kForms);  // neither
@@ -73,6 +73,7 @@ Variation Variation::parse(const std::string& text) {
   } else if (std::regex_match(edit, part, move)) {
     variation.kind = Kind::kMove;
     set_subject(variation, part[1], where);
+    check(part[2] == "x" || part[2] == "y", where, "a box is moved along x or y, got ", printable(part[2].str()));
     variation.axis = part[2].str()[0];
     variation.numbers = numbers_of(part[3], where);
     for (const double n : variation.numbers) check(n >= 0 && n <= 1, where, "the centre of a box is 0 to 1, got ", n);

@@ -12,6 +12,7 @@
 #include "fourm/core/parallel.h"
 #include "fourm/core/strings.h"
 #include "fourm/io/tar.h"
+#include "fourm/rooms/derived_maps.h"
 
 namespace fourm {
 namespace {
@@ -24,15 +25,24 @@ std::string number(int64_t i) {
 // Folder -> ending and bytes.
 using SampleFiles = std::map<std::string, std::pair<std::string, std::string>>;
 
-SampleFiles encode_sample(const RoomSample& sample) {
-  return {{"rgb", {".png", encode_png(sample.rgb)}},
-          {"depth", {".png", encode_png16(sample.depth_mm)}},
-          {"normal", {".png", encode_png(sample.normal)}},
-          {"semseg", {".png", encode_label_png(sample.semseg, class_colours())}},
-          {"instance", {".png", encode_png16(sample.instance)}},
-          {"det", {".json", sample.det.dump() + "\n"}},
-          {"caption", {".json", Json(sample.captions).dump() + "\n"}},
-          {"scene", {".json", sample.scene.dump() + "\n"}}};
+SampleFiles encode_sample(const RoomSample& sample, bool with_derived_maps) {
+  SampleFiles files{{"rgb", {".png", encode_png(sample.rgb)}},
+                    {"depth", {".png", encode_png16(sample.depth_mm)}},
+                    {"normal", {".png", encode_png(sample.normal)}},
+                    {"semseg", {".png", encode_label_png(sample.semseg, class_colours())}},
+                    {"instance", {".png", encode_png16(sample.instance)}},
+                    {"det", {".json", sample.det.dump() + "\n"}},
+                    {"caption", {".json", Json(sample.captions).dump() + "\n"}},
+                    {"scene", {".json", sample.scene.dump() + "\n"}}};
+  if (!with_derived_maps) return files;
+  const DerivedMaps maps = derive_maps(sample);
+  files["edge_texture"] = {".png", encode_png(maps.edge_texture)};
+  files["edge_occlusion"] = {".png", encode_png(maps.edge_occlusion)};
+  files["principal_curvature"] = {".png", encode_png(maps.principal_curvature)};
+  files["reshading"] = {".png", encode_png(maps.reshading)};
+  files["keypoints2d"] = {".png", encode_png(maps.keypoints2d)};
+  files["keypoints3d"] = {".png", encode_png(maps.keypoints3d)};
+  return files;
 }
 
 // Into folders, or a shard of each folder.
@@ -56,7 +66,8 @@ std::string description(const RoomMaker& maker, int64_t count, int64_t shard_siz
       concat("name: rooms\nseed: ", o.seed, "\nsplit: ", split_name(o.split),
              "\nfurniture: ", maker.catalogue().only_solids() ? "solids" : split_name(o.furniture.value_or(o.split)),
              o.solids && !maker.catalogue().only_solids() ? " and solids" : "", "\ncount: ", count, "\nsize: ", o.size,
-             "\nshard_size: ", shard_size, "\ndepth: {unit: mm}\nsemseg_classes:\n");
+             "\nshard_size: ", shard_size, "\nderived_maps: ", o.derived_maps ? "true" : "false",
+             "\ndepth: {unit: mm}\nsemseg_classes:\n");
   for (int c = 0; c < kRoomClasses; ++c) {
     const Colour& k = class_colours()[c];
     text += concat("  - {id: ", c, ", name: ", class_name(static_cast<RoomClass>(c)), ", colour: [", int{k[0]}, ", ",
@@ -79,8 +90,8 @@ void check_folder(const fs::path& out, const fs::path& unfinished, const std::st
   const auto text = [](const YAML::Node& node) {
     return node && node.IsScalar() ? node.Scalar() : std::string("none");
   };
-  for (const char* key : {"name", "seed", "split", "furniture", "size", "shard_size"}) {
-    if (key == std::string("shard_size") && !before[key]) continue;  // of an older version
+  for (const std::string key : {"name", "seed", "split", "furniture", "size", "shard_size", "derived_maps"}) {
+    if (!before[key] && (key == "shard_size" || key == "derived_maps")) continue;  // of an older version
     check(text(before[key]) == text(now[key]), record.string(), ": the samples there have the ", key, " ",
           printable(text(before[key])), ", not ", text(now[key]), "; remove the folder or choose another one");
   }
@@ -110,6 +121,7 @@ RoomOptions RoomSetOptions::room_options() const {
   options.split = parse_split(split);
   if (!furniture.empty()) options.furniture = parse_split(furniture);
   options.solids = solids;
+  options.derived_maps = derived_maps;
   return options;
 }
 
@@ -137,7 +149,7 @@ RoomsReport write_rooms(const RoomMaker& maker, int64_t count, const fs::path& o
                  std::vector<std::pair<std::string, SampleFiles>> samples;
                  for (int64_t i = k * part; i < std::min((k + 1) * part, count); ++i) {
                    const RoomSample sample = maker.make(static_cast<uint64_t>(i));
-                   samples.emplace_back(number(i), encode_sample(sample));
+                   samples.emplace_back(number(i), encode_sample(sample, maker.options().derived_maps));
                    const std::lock_guard lock(mutex);
                    used.insert(sample.models.begin(), sample.models.end());
                    if (i < shown)

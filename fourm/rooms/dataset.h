@@ -12,7 +12,7 @@ struct RoomSetOptions {
   int size = 128;
   uint64_t seed = 0;
   std::string split = "train", furniture;
-  bool solids = false, preview = false;
+  bool solids = false, derived_maps = false, preview = false;
   int64_t shard_size = 0;
   int threads = 0;
 
@@ -25,6 +25,10 @@ struct RoomSetOptions {
     v("furniture", furniture, "furniture of another split; default: that of the rooms",
       OneOf{{"", "train", "val", "test", "all"}});
     v("solids", solids, "also use furniture built from solids, each piece with random parts");
+    v("derived_maps", derived_maps,
+      "also write edge_texture, edge_occlusion, principal_curvature, reshading, keypoints2d and keypoints3d, the "
+      "further "
+      "tasks of Taskonomy");
     v("threads", threads, "0: one for each processor", Range{0, 4096});
     v("shards", shard_size, "write tar shards of so many samples; 0: folders", Range{0, 1'000'000});
     v("preview", preview, "also write preview.png, a sheet of up to 64 samples");
@@ -40,7 +44,7 @@ struct RoomsReport {
 };
 
 /// Samples 0 to count - 1 into `out`: rgb, depth, normal, semseg, instance (PNG), det, caption, scene (JSON), all named
-/// 000000 and up, dataset.yaml and CREDITS.txt; with `preview` a contact sheet of up to 64 samples, preview.png.
+/// 000000 and up; with RoomOptions::derived_maps those maps too (PNG); dataset.yaml and CREDITS.txt; with `preview` a contact sheet of up to 64 samples, preview.png.
 /// A `shard_size` above 0 puts the files of so many samples into one shard: rgb/shard-00000.tar, ... Error, before anything is
 /// written, when `out` holds samples of other settings (as its dataset.yaml, or that of an unfinished run, says), more of
 /// them, or of settings that no file names.

@@ -17,6 +17,7 @@ struct RoomOptions {
   Split split = Split::kTrain;     ///< splits share no rooms
   std::optional<Split> furniture;  ///< split of the furniture models; default: that of the rooms
   bool solids = false;             ///< also use furniture built from solids
+  bool derived_maps = false;       ///< data sets also have the maps of rooms/derived_maps.h
   fs::path catalogue = kFurnitureFolder;
 };
 

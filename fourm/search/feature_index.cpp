@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cstring>
+#include <fstream>
 #include <map>
 #include <optional>
 
@@ -54,6 +55,12 @@ Json index_identity(const PipelineFiles& files, const Pipeline& pipeline, const 
 FeatureIndex::File FeatureIndex::state_of(const fs::path& file) const {
   return {file.lexically_relative(folder_).string(), fs::file_size(file),
           fs::last_write_time(file).time_since_epoch().count()};
+}
+
+// Whether the file begins like one, even if it is cut: 8 bytes of a length, then JSON.
+static bool is_safetensors(const fs::path& file) {
+  char start[9] = {};
+  return std::ifstream(file, std::ios::binary).read(start, sizeof start) && start[8] == '{';
 }
 
 void FeatureIndex::read(const fs::path& file, const Json& identity) {
@@ -158,6 +165,8 @@ FeatureIndex FeatureIndex::update(const FeaturePredictor& predictor, const Json&
   FeatureIndex index(folder);
   std::error_code ignored;
   if (fs::exists(file, ignored)) {
+    check(file.extension() == ".index" || is_safetensors(file), file.string(),
+          ": is no index of images; give another file for the index");
     try {
       index.read(file, identity);
     } catch (const Error& error) {

@@ -120,6 +120,14 @@ std::optional<std::string> RunFolder::stored_value(const fs::path& folder, const
   return found == values.end() ? std::nullopt : std::optional(found->second);
 }
 
+bool RunFolder::is_open_elsewhere(const fs::path& folder) {
+  const int lock = ::open((folder / ".lock").c_str(), O_RDWR | O_CLOEXEC);
+  if (lock < 0) return false;
+  const bool free = ::flock(lock, LOCK_EX | LOCK_NB) == 0;
+  ::close(lock);
+  return !free;
+}
+
 RunFolder::~RunFolder() { ::close(lock_); }
 
 std::vector<RunFolder::Checkpoint> RunFolder::checkpoints() const {

@@ -66,6 +66,9 @@ class RunFolder {
   /// The value of a scalar key ("training.precision") in the recipe that a folder holds; nothing without it.
   static std::optional<std::string> stored_value(const fs::path& folder, const std::string& key);
 
+  /// Whether another process has the run of the folder open.
+  static bool is_open_elsewhere(const fs::path& folder);
+
   const fs::path& path() const { return folder_; }
   /// Changeable keys whose values differ from those of the earlier part of the run.
   const std::vector<Change>& changes() const { return changes_; }

@@ -182,6 +182,74 @@ TEST_F(BatchTest, ResultsOfOtherSettingsAreNotReplaced) {
   EXPECT_NE(files(out / "x"), before);
 }
 
+// Files that the program did not write.
+TEST_F(BatchTest, OtherFilesAreNotReplaced) {
+  const test::TemporaryFolder out;
+  const auto failure = [&](const SampleList& samples, const fs::path& folder) {
+    return test::message_of(
+        [&] { generate_batches(*pipeline_, samples, settings(samples, {"tok_rgb@32"}), options(folder)); });
+  };
+  const SampleList one = list({"caption=a chair"});
+  write_file(out / "set/rgb/a0.png", "mine");
+  EXPECT_NE(failure(images(), out / "set").find("set/rgb/a0.png: is no result of this command"), std::string::npos);
+  EXPECT_EQ(failure(one, out / "set"), "no error") << "other names";
+  write_file(out / "single/rgb.jpg", "mine");
+  EXPECT_NE(failure(one, out / "single").find("single/rgb.jpg"), std::string::npos);
+  EXPECT_EQ(read_file(out / "set/rgb/a0.png"), "mine");
+  EXPECT_FALSE(fs::exists(out / "single/manifest.json"));
+  BatchOptions o = options(out / "set");
+  o.overwrite = true;
+  EXPECT_EQ(generate_batches(*pipeline_, images(), settings(), o).samples, kImages);
+}
+
+// More variations than a batch: they are generated in parts, and stopping does not wait for all of them.
+TEST_F(BatchTest, VariationsCountInTheBatch) {
+  const test::TemporaryFolder out;
+  const SampleList one = list({"caption=a chair"});
+  const auto steps_until_stopped = [&](int64_t variations) {
+    BatchOptions o = options(out / "stopped");
+    o.variations = variations;
+    int64_t canvases = 0;
+    o.stop = [&] { return ++canvases > 1; };
+    EXPECT_FALSE(generate_batches(*pipeline_, one, settings(one, {"tok_rgb@32"}), o).finished);
+    return canvases;
+  };
+  EXPECT_EQ(steps_until_stopped(5), 2);
+  BatchOptions few = options(out / "few"), many = options(out / "many");
+  few.variations = many.variations = 5;
+  few.batch = 2;
+  many.batch = 5;
+  generate_batches(*pipeline_, one, settings(one, {"tok_rgb@32"}), few);
+  generate_batches(*pipeline_, one, settings(one, {"tok_rgb@32"}), many);
+  for (int v = 0; v < 5; ++v)
+    EXPECT_EQ(read_file(out / concat("few/tok_rgb@32_", v, ".npy")),
+              read_file(out / concat("many/tok_rgb@32_", v, ".npy")));
+}
+
+TEST_F(BatchTest, TextsThatWereGeneratedAreInputs) {
+  const test::TemporaryFolder out;
+  generate_batches(*pipeline_, images(), settings(images(), {"caption"}), options(out / "texts"));
+  const SampleList texts = list({concat("caption=", (out / "texts/caption").string())});
+  EXPECT_EQ(texts.size(), kImages);
+  EXPECT_TRUE(texts.inputs(0)[0].value.ends_with(".txt"));
+}
+
+TEST_F(BatchTest, ListsAreTextsInUtf8) {
+  const test::TemporaryFolder out;
+  const auto failure = [&](const std::string& name, const std::string& bytes) {
+    write_file(out / name, bytes);
+    return test::message_of([&] { list({concat("caption=@", (out / name).string())}); });
+  };
+  EXPECT_NE(failure("latin.txt", "a bed\na caf\xe9\n").find("latin.txt: is no text in UTF-8"), std::string::npos);
+  EXPECT_NE(failure("image.png", encode_png(Image(4, 4, 3))).find("is no text in UTF-8"), std::string::npos);
+  EXPECT_NE(failure("table.csv", "prompt\na bed\n").find("lists are .tsv files"), std::string::npos);
+  write_file(out / "other/a0.txt", "a chair");
+  EXPECT_NE(test::message_of([&] {
+              list({concat("rgb=", (root_ / "images").string()), concat("caption=", (out / "other").string())});
+            }).find("only the second has no 'a1'"),
+            std::string::npos);
+}
+
 TEST_F(BatchTest, ABadFileIsReportedAndTheRestGoesOn) {
   const test::TemporaryFolder out;
   fs::copy(root_ / "images", out / "images", fs::copy_options::recursive);

@@ -20,7 +20,6 @@ TEST(Input, NamesModalityValueAndOptions) {
   EXPECT_EQ(part.modality, "tok_rgb@128");
   EXPECT_EQ(part.keep, "0,0.25,1,1/x") << "commas within a value";
   EXPECT_EQ(part.weight, 2);
-  EXPECT_EQ(parse_input("caption=").value, "");
 }
 
 TEST(Input, TheTextFormIsReadBack) {
@@ -38,6 +37,10 @@ TEST(Input, MistakesAreNamed) {
   for (const char* weight : {"two", "2x", "nan", "inf"})
     EXPECT_NE(message(concat("caption[weight=", weight, "]=x").c_str()).find("is not a number"), std::string::npos);
   EXPECT_NE(message("=x").find("names no modality"), std::string::npos);
+  for (const char* empty : {"caption=", "caption=  ", "rgb[keep=left]="})
+    EXPECT_NE(message(empty).find("has no value; leave it out"), std::string::npos) << empty;
+  EXPECT_NE(message("caption[weight=2,weight=3]=x").find("'weight' is given twice"), std::string::npos);
+  EXPECT_NE(message("rgb[keep=left,keep=top]=x").find("'keep' is given twice"), std::string::npos);
 }
 
 }  // namespace

@@ -61,6 +61,7 @@ TEST(Variation, OtherFormsAreRefusedInOneLine) {
       {"det: move bed x 0..1 in 1", "2 to 100 values, got 1"},
       {"det: move bed x 0..1 in 101", "2 to 100 values, got 101"},
       {"det: move bed x 0..far in 3", "a range is A..B in N"},
+      {"det: move bed z 0.2|0.8", "a box is moved along x or y, got 'z'"},
       {"det: move bed x left", "numbers are a range A..B in N or a list A|B"},
       {"det: move bed x 0.5|1.5", "the centre of a box is 0 to 1, got 1.5"},
       {"det: resize bed 0..1 in 3", "a positive factor, got 0"},

@@ -71,7 +71,7 @@ TEST(Geometry, StretchedNormalsStayPerpendicular) {
   }
 }
 
-TEST(Geometry, ThingsStandOnLevelSurfacesOnly) {
+TEST(Geometry, ObjectsStandOnHorizontalSurfacesOnly) {
   Mesh table;
   add_box(table, {0, 0, 0}, {1, 0.75f, 1}, 0);
   EXPECT_EQ(support_height(table, {0.5f, 0, 0.5f}, {0.4f, 0, 0.4f}), 0.75f);

@@ -35,7 +35,7 @@ TEST_F(RoomBuilding, TheSeedDecides) {
   EXPECT_EQ(widths.size(), 20u);
 }
 
-TEST_F(RoomBuilding, ObjectsBelongToTheirThings) {
+TEST_F(RoomBuilding, ObjectsBelongToTheirInstances) {
   for (uint64_t seed = 0; seed < 20; ++seed) {
     const Room made = room(seed);
     std::set<int> shown;

@@ -145,7 +145,7 @@ TEST_P(Rooms, NormalsAgreeWithDepth) {
 
 // One item of a caption: "two wooden chairs", "a large red sofa on the left".
 struct Item {
-  std::string count, look, place;
+  std::string count, appearance, place;
   bool large = false;
   RoomClass semantic = kOther;
 };

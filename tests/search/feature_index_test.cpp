@@ -180,6 +180,16 @@ TEST_F(FeatureIndexTest, ADamagedIndexIsMadeAnewWithAWarning) {
   EXPECT_NE(log.warnings().find("holds no features"), std::string::npos) << log.warnings();
 }
 
+TEST_F(FeatureIndexTest, AnotherFileIsNotReplaced) {
+  const fs::path notes = file().parent_path() / "notes.txt";
+  write_file(notes, "what I wrote");
+  const std::string message = test::message_of([&] {
+    FeatureIndex::update(*predictor_, {{"model", "1"}}, folder_ / "images", notes);
+  });
+  EXPECT_NE(message.find("notes.txt: is no index of images"), std::string::npos) << message;
+  EXPECT_EQ(read_file(notes), "what I wrote");
+}
+
 TEST_F(FeatureIndexTest, AnImageThatCannotBeReadIsLeftOut) {
   write_file(image(3), "no image");
   const test::CapturedLog log;

@@ -1,0 +1,63 @@
+// What the commands that run many trainings have in common.
+#pragma once
+
+#include <iostream>
+#include <memory>
+
+#include "cli/outputs.h"
+#include "cli/processes.h"
+#include "cli/stop_signals.h"
+#include "cli/threads.h"
+#include "cli/usage.h"
+#include "cli/verbs.h"
+#include "fourm/core/config.h"
+#include "fourm/core/json.h"
+#include "fourm/core/strings.h"
+
+namespace fourm {
+
+/// Adds the options of an experiment to `verb`, and the callback that reads the Config, checks and runs it, and prints its
+/// table. `threads(config)`: the threads that it asks for, 0 all.
+template <class Config, class Check, class Run, class Table, class Threads>
+void add_experiment(CLI::App& verb, const std::string& help, Check check_config, Run run, Table table,
+                    Threads threads) {
+  struct Options {
+    std::string recipe;
+    std::vector<std::string> overrides;
+    int64_t threads = 0;
+    bool print_config = false, dry_run = false, json = false;
+  };
+  const auto o = std::make_shared<Options>();
+  verb.add_option("RECIPE.yaml", o->recipe, help)->required();
+  verb.add_option("key=value", o->overrides, "changes to it, such as out=runs/other");
+  verb.add_option("--threads", o->threads, "processor threads; default: those of the recipe, else all")
+      ->check(CLI::Range(1, 4096));
+  verb.add_flag("--print-config", o->print_config, "print the recipe with every key, and do nothing else");
+  verb.add_flag("--dry-run", o->dry_run, "check all recipes without reading data or weights, and do nothing else");
+  verb.add_flag("--json", o->json, "machine-readable");
+  verb.callback([=] {
+    for (const auto& assignment : o->overrides)
+      if (assignment.find('=') == std::string::npos || assignment.starts_with('='))
+        throw UsageError("expected key=value, got " + printable(assignment));
+    Config config;
+    load_config(o->recipe, o->overrides, config);
+    if (o->print_config) {
+      std::cout << yaml_text(to_yaml(config)) << "\n";
+      return;
+    }
+    if (o->dry_run) {
+      check_config(config);
+      std::cout << o->recipe << ": the recipes are valid\n";
+      return;
+    }
+    check_run_folder(config.out);
+    use_threads(threads_of(o->threads > 0 ? o->threads : threads(config), ProcessGroupConfig{}));
+    const StopSignals signals;
+    const auto result = run(config, StopSignals::requested);
+    std::cout << (o->json ? json_text(to_json(result)) + "\n" : table(result));
+    check(!StopSignals::requested() || result.missing == 0, config.out,
+          ": stopped and saved; the same command resumes");
+  });
+}
+
+}  // namespace fourm

@@ -1,0 +1,161 @@
+#include "fourm/eval/inpainting.h"
+
+#include <algorithm>
+
+#include "fourm/core/error.h"
+#include "fourm/core/strings.h"
+#include "fourm/eval/held_out.h"
+#include "fourm/eval/predict.h"
+#include "fourm/generate/keep_region.h"
+
+namespace fourm {
+namespace {
+
+constexpr uint8_t kNotCompared = 255;  // a label
+
+class Inpainting {
+ public:
+  Inpainting(const Pipeline& pipeline, const EvaluateOptions& options, const std::string& keep)
+      : pipeline_(pipeline),
+        options_(options),
+        held_(HeldOut::read(pipeline, options.data, options.count)),
+        image_(image_tokens()) {
+    const Modality modality = pipeline.modality(image_);
+    kept_ = KeepRegion::parse(keep).tokens(modality.max_tokens, modality.grid());
+    const auto kept = std::count(kept_.begin(), kept_.end(), true);
+    check(kept > 0 && kept < modality.max_tokens, "--in-painting ", keep, " keeps ", kept, " of ", modality.max_tokens,
+          " tokens; choose a region that keeps some of them");
+    hidden_ = hidden_pixels(static_cast<int>(modality.grid()));
+    for (const auto& sample : held_.samples) {
+      truth_.push_back(std::get<Image>(sample.images.at("rgb")));
+      ceiling_.push_back(std::get<Image>(pipeline.image(sample.ceiling, image_)));
+    }
+    if (segments()) true_maps_ = segment(ceiling_);
+  }
+
+  EvaluationResult run(const std::string& keep) const {
+    std::vector<std::string> inputs;
+    for (const auto& set : options_.inputs) {
+      const auto more = held_.inputs(set, "rgb");
+      inputs.insert(inputs.end(), more.begin(), more.end());
+    }
+    EvaluationResult result{options_.data, static_cast<int64_t>(held_.samples.size()), held_.left_out, {}, {}};
+    const std::vector<Image> without = generate({}, false), with = generate(inputs, true);
+    result.input_sets.push_back(
+        {concat("kept ", keep, inputs.empty() ? "" : " and " + join(inputs, ", ")), compare(with, without)});
+    result.input_sets.push_back({"nothing", compare(without, without)});
+    if (!segments())
+      result.not_measured.push_back({"rgb: hidden part, mIoU", "it takes a model that reads rgb and writes semseg"});
+    return result;
+  }
+
+ private:
+  std::string image_tokens() const {
+    const Subject* image = held_.output("rgb");
+    check(image, options_.data,
+          ": images cannot be measured: the model generates none, or the data set has no folder rgb");
+    check(contains(pipeline_.inputs(), image->output),
+          "in-painting gives tokens of the image, and the model does not read '", image->output, "'");
+    return image->output;
+  }
+
+  bool segments() const {
+    const Subject* image = held_.output("rgb");
+    return held_.output("semseg") && image && !image->input.empty();
+  }
+
+  // 1 where no kept token covers the pixel.
+  KnownPixels hidden_pixels(int grid) const {
+    const auto& image = std::get<Image>(held_.samples[0].images.at("rgb"));
+    KnownPixels hidden(image.area());
+    for (int y = 0; y < image.height; ++y)
+      for (int x = 0; x < image.width; ++x)
+        hidden[static_cast<size_t>(y) * image.width + x] =
+            !kept_[(y * grid / image.height) * grid + x * grid / image.width];
+    return hidden;
+  }
+
+  std::vector<Image> generate(const std::vector<std::string>& inputs, bool keep) const {
+    std::vector<std::string> given = inputs;
+    if (keep) given.push_back(image_);
+    const auto start = [&](size_t i) {
+      Canvas canvas = held_.canvas(i, inputs);
+      if (!keep) return canvas;
+      std::vector<int64_t> tokens = pipeline_.tokens(held_.samples[i].ceiling, image_);
+      for (size_t t = 0; t < tokens.size(); ++t)
+        if (!kept_[t]) tokens[t] = kUnknownToken;
+      pipeline_.add_tokens(canvas, image_, tokens);
+      return canvas;
+    };
+    const auto canvases =
+        predict(pipeline_, held_.samples.size(), start, pipeline_.default_plan(given, {image_}), options_.seed);
+    std::vector<Image> images;
+    for (const Canvas& canvas : canvases) images.push_back(std::get<Image>(pipeline_.image(canvas, image_)));
+    return images;
+  }
+
+  // The model's labels of the images.
+  std::vector<Raster<uint8_t>> segment(const std::vector<Image>& images) const {
+    const std::string& labels = held_.output("semseg")->output;
+    const auto start = [&](size_t i) {
+      Canvas canvas;
+      canvas.key = i;
+      pipeline_.add_image(canvas, held_.subject("rgb").input, images[i]);
+      return canvas;
+    };
+    std::vector<Raster<uint8_t>> maps;
+    for (const auto& canvas :
+         predict(pipeline_, images.size(), start, {most_likely(pipeline_.modality(labels))}, options_.seed))
+      maps.push_back(std::get<Image>(pipeline_.image(canvas, labels)));
+    return maps;
+  }
+
+  std::vector<double> psnr_of(const std::vector<Image>& images) const {
+    std::vector<double> values;
+    for (size_t i = 0; i < images.size(); ++i) values.push_back(bounded_psnr(images[i], truth_[i], hidden_));
+    return values;
+  }
+
+  double mean_iou(const std::vector<Raster<uint8_t>>& maps, const std::vector<size_t>& samples) const {
+    Confusion confusion(256, kNotCompared);
+    for (const size_t i : samples) {
+      Raster<uint8_t> truth = true_maps_[i];
+      for (size_t p = 0; p < truth.area(); ++p)
+        if (!hidden_[p]) truth.pixels[p] = kNotCompared;
+      confusion.add(maps[i], truth);
+    }
+    return confusion.mean_iou();
+  }
+
+  std::vector<Comparison> compare(const std::vector<Image>& images, const std::vector<Image>& baseline) const {
+    std::vector<Comparison> comparisons{
+        fourm::compare("rgb: hidden part, PSNR", "dB", true, psnr_of(images), psnr_of(ceiling_), psnr_of(baseline))};
+    if (!segments()) return comparisons;
+    const auto maps = segment(images), of_baseline = segment(baseline);
+    std::vector<size_t> all(images.size());
+    for (size_t i = 0; i < all.size(); ++i) all[i] = i;
+    comparisons.push_back(
+        {"rgb: hidden part, mIoU", "", true,
+         bootstrap(images.size(), options_.seed, [&](const auto& samples) { return mean_iou(maps, samples); }), 1,
+         mean_iou(of_baseline, all)});
+    return comparisons;
+  }
+
+  const Pipeline& pipeline_;
+  const EvaluateOptions& options_;
+  HeldOut held_;
+  std::string image_;       // "tok_rgb@128"
+  std::vector<bool> kept_;  // [L]
+  KnownPixels hidden_;
+  std::vector<Image> truth_, ceiling_;
+  std::vector<Raster<uint8_t>> true_maps_;
+};
+
+}  // namespace
+
+EvaluationResult evaluate_inpainting(const Pipeline& pipeline, const EvaluateOptions& options,
+                                     const std::string& keep) {
+  return Inpainting(pipeline, options, keep).run(keep);
+}
+
+}  // namespace fourm

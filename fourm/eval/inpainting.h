@@ -1,0 +1,15 @@
+// In-painting measured: of each image a part is kept, the rest is generated and compared with the true rest (paper section 4).
+#pragma once
+
+#include "fourm/eval/evaluate.h"
+
+namespace fourm {
+
+/// Images of which the region `keep` (generate/keep_region.h) is given as tokens, with the inputs of the options beside it, and
+/// images generated without anything, as the two input sets "kept ..." and "nothing". Measures, of the pixels that no kept token
+/// covers: PSNR, and mIoU of the model's own semantic maps of the images where the data set has them. The ceiling is the true image
+/// through its tokenizer, the baseline the mean of "nothing". Error when the model neither reads nor generates RGB tokens, and on a
+/// region that keeps all or nothing.
+EvaluationResult evaluate_inpainting(const Pipeline& pipeline, const EvaluateOptions& options, const std::string& keep);
+
+}  // namespace fourm

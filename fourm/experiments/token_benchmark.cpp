@@ -1,0 +1,166 @@
+#include "fourm/experiments/token_benchmark.h"
+
+#include <algorithm>
+#include <cstdio>
+
+#include "fourm/core/error.h"
+#include "fourm/core/json.h"
+#include "fourm/core/log.h"
+#include "fourm/core/strings.h"
+
+namespace fourm {
+namespace {
+
+std::string fixed(double value, int places) {
+  char text[32];
+  std::snprintf(text, sizeof text, "%.*f", places, value);
+  return text;
+}
+
+// All tokens of the inputs are given, and all of the target are predicted.
+MaskingConfig whole_modalities(const PretrainConfig& recipe, const TransferTask& task) {
+  const ModalityTable table = recipe_modalities(recipe);
+  const auto tokens = [&](const std::string& name) { return recipe.model.modality(name, table).max_tokens; };
+  MaskingConfig masking = recipe.masking;
+  MaskingComponent component;
+  component.name = "transfer";
+  int64_t inputs = 0;
+  for (const auto& name : task.input) {
+    inputs += tokens(name);
+    component.input[name] = 1;
+    if (recipe.model.modality(name, table).kind == ModalityKind::kSequence) component.keep[name] = "all";
+  }
+  component.target[task.target] = 1;
+  masking.input_tokens = {inputs, inputs};
+  masking.target_tokens = {tokens(task.target), tokens(task.target)};
+  masking.mixture = {component};
+  return masking;
+}
+
+template <class Items>
+double mean_loss(const Items& items) {
+  double sum = 0;
+  for (const auto& item : items) sum += item;
+  return sum / static_cast<double>(items.size());
+}
+
+}  // namespace
+
+std::vector<std::pair<std::string, double>> BenchmarkResult::groups() const {
+  std::vector<std::pair<std::string, std::vector<double>>> losses;
+  for (const auto& task : tasks) {
+    if (contains(unfinished_groups, task.group)) continue;
+    auto group = std::find_if(losses.begin(), losses.end(), [&](const auto& item) { return item.first == task.group; });
+    if (group == losses.end()) group = losses.insert(losses.end(), {task.group, {}});
+    group->second.push_back(task.result.loss);
+  }
+  std::vector<std::pair<std::string, double>> means;
+  for (const auto& [name, values] : losses) means.emplace_back(name, mean_loss(values));
+  return means;
+}
+
+double BenchmarkResult::average() const {
+  check(missing == 0 && !tasks.empty(), "[BenchmarkResult] ", counted(missing, "task"), " not finished");
+  std::vector<double> means;
+  for (const auto& [name, mean] : groups()) means.push_back(mean);
+  return mean_loss(means);
+}
+
+TokenBenchmarkConfig with_tasks(TokenBenchmarkConfig config, const std::vector<std::string>& only) {
+  if (only.empty()) return config;
+  std::vector<std::string> names;
+  for (const auto& task : config.tasks) names.push_back(task.name);
+  for (const auto& name : only)
+    check(contains(names, name), "the benchmark has no task ", printable(name), did_you_mean(name, names),
+          "; its tasks: ", join(names, ", "));
+  std::erase_if(config.tasks, [&](const TransferTask& task) { return !contains(only, task.name); });
+  std::erase_if(config.groups, [&](const auto& group) {
+    return std::none_of(config.tasks.begin(), config.tasks.end(),
+                        [&](const auto& task) { return task.group == group.first; });
+  });
+  return config;
+}
+
+PretrainConfig recipe_of(const TokenBenchmarkConfig& config, const TransferTask& task) {
+  const std::string where = concat("task ", printable(task.name));
+  std::vector<std::string> changes;
+  if (const auto group = config.groups.find(task.group); group != config.groups.end()) changes = group->second;
+  changes.insert(changes.end(), task.set.begin(), task.set.end());
+  PretrainConfig recipe = with_changes(config.recipe, changes, where);
+  if (!recipe.init.empty()) recipe.model = {};  // that of init
+  recipe = with_model(recipe);
+  recipe.out = (fs::path(config.out) / task.name).string();
+  recipe.model.domains_in = task.input;
+  recipe.model.domains_out = {task.target};
+  recipe.masking = whole_modalities(recipe, task);
+  return recipe;
+}
+
+void check_benchmark(const TokenBenchmarkConfig& config) {
+  check(!config.tasks.empty(), "the benchmark has no tasks");
+  check(!config.out.empty(), "the benchmark has no folder for its runs: set 'out'");
+  std::vector<std::string> names;
+  for (const auto& task : config.tasks) {
+    check(!task.name.empty() && task.name.find('/') == std::string::npos && !task.name.starts_with('.'),
+          "a task has the name ", printable(task.name), ", which cannot be the name of a folder");
+    check(!contains(names, task.name), "two tasks have the name ", printable(task.name));
+    check(!task.input.empty() && !task.target.empty(), "task ", printable(task.name), ": input or target is missing");
+    names.push_back(task.name);
+    resolved(recipe_of(config, task));
+  }
+  for (const auto& [group, changes] : config.groups)
+    check(std::any_of(config.tasks.begin(), config.tasks.end(), [&](const auto& task) { return task.group == group; }),
+          "groups: no task is of the group ", printable(group));
+}
+
+BenchmarkResult run_token_benchmark(const TokenBenchmarkConfig& config, const StopToken& stop) {
+  check_benchmark(config);
+  BenchmarkResult result;
+  for (size_t i = 0; i < config.tasks.size(); ++i) {
+    const TransferTask& task = config.tasks[i];
+    const bool stopped = stop && stop();
+    if (!stopped && !read_result(fs::path(config.out) / task.name))
+      note("task ", i + 1, " of ", config.tasks.size(), ": ", task.name);
+    const auto done = stopped ? read_result(fs::path(config.out) / task.name)
+                              : run_experiment(recipe_of(config, task), Keep::kRecords, stop);
+    if (done) {
+      result.tasks.push_back({task.name, task.group, *done});
+    } else {
+      ++result.missing;
+      result.unfinished_groups.push_back(task.group);
+    }
+  }
+  if (result.missing == 0) {
+    write_json(fs::path(config.out) / "benchmark.json", to_json(result));
+    write_file(fs::path(config.out) / "benchmark.md", benchmark_table(result));
+  }
+  return result;
+}
+
+std::string benchmark_table(const BenchmarkResult& result) {
+  std::string text = "| task | group | loss | best step | minutes |\n|---|---|---|---|---|\n";
+  for (const auto& [name, group, run] : result.tasks)
+    text += concat("| ", name, " | ", group, " | ", fixed(run.loss, 4), " | ", run.step, " | ",
+                   fixed(run.seconds / 60, 1), " |\n");
+  text += "\n| group | mean loss |\n|---|---|\n";
+  for (const auto& [name, mean] : result.groups()) text += concat("| ", name, " | ", fixed(mean, 4), " |\n");
+  if (result.missing == 0) text += concat("| mean of the groups | ", fixed(result.average(), 4), " |\n");
+  if (result.missing > 0) text += concat("\n", counted(result.missing, "task"), " not finished\n");
+  return text;
+}
+
+Json to_json(const BenchmarkResult& result) {
+  Json json{{"tasks", Json::array()}, {"groups", Json::object()}, {"missing", result.missing}};
+  for (const auto& [name, group, run] : result.tasks)
+    json["tasks"].push_back({{"name", name},
+                             {"group", group},
+                             {"loss", run.loss},
+                             {"step", run.step},
+                             {"evaluations", run.evaluations},
+                             {"seconds", run.seconds}});
+  for (const auto& [name, mean] : result.groups()) json["groups"][name] = mean;
+  if (result.missing == 0) json["average"] = result.average();
+  return json;
+}
+
+}  // namespace fourm

@@ -1,0 +1,100 @@
+#include "fourm/experiments/token_benchmark.h"
+
+#include <gtest/gtest.h>
+
+#include "fourm/core/error.h"
+#include "fourm/core/json.h"
+#include "fourm/train/run.h"
+#include "tests/support/captured_log.h"
+#include "tests/support/message_of.h"
+#include "tests/support/small_benchmark.h"
+#include "tests/support/temporary_folder.h"
+
+namespace fourm {
+namespace {
+
+class TokenBenchmark : public testing::Test {
+ protected:
+  test::TemporaryFolder temporary_;
+  fs::path root_ = temporary_.path();
+  TokenBenchmarkConfig config_ = test::small_benchmark(root_);
+  test::CapturedLog log_;
+};
+
+TEST_F(TokenBenchmark, ATaskGivesAllInputsAndPredictsAllOfItsTarget) {
+  config_.tasks[2].input = {"rgb@64", "caption"};
+  const PretrainConfig recipe = recipe_of(config_, config_.tasks[2]);
+  EXPECT_EQ(recipe.out, (root_ / "benchmark/text_to_depth").string());
+  EXPECT_EQ(recipe.model.domains_in, (std::vector<std::string>{"rgb@64", "caption"}));
+  EXPECT_EQ(recipe.model.domains_out, (std::vector<std::string>{"tok_depth@64"}));
+  EXPECT_EQ(recipe.masking.input_tokens, (std::vector<int64_t>{16 + 16, 16 + 16}));
+  EXPECT_EQ(recipe.masking.target_tokens, (std::vector<int64_t>{16, 16}));
+  EXPECT_EQ(recipe.training.schedule.lr, 0.02) << "of the group";
+  EXPECT_EQ(recipe_of(config_, config_.tasks[1]).training.steps, 4) << "of the task";
+}
+
+TEST_F(TokenBenchmark, TheBestEvaluationCounts) {
+  const BenchmarkResult result = run_token_benchmark(config_);
+  ASSERT_EQ(result.tasks.size(), 3u);
+  EXPECT_EQ(result.missing, 0);
+  for (const auto& task : result.tasks) {
+    double best = 1e9;
+    int64_t evaluations = 0;
+    std::istringstream lines(read_file(root_ / "benchmark" / task.name / "metrics.jsonl"));
+    for (std::string line; std::getline(lines, line);)
+      if (const Json record = Json::parse(line); record.contains("eval")) {
+        best = std::min(best, record["eval"]["loss"].get<double>());
+        ++evaluations;
+      }
+    EXPECT_EQ(task.result.loss, best) << task.name;
+    EXPECT_EQ(task.result.evaluations, evaluations) << task.name;
+    EXPECT_FALSE(fs::exists(root_ / "benchmark" / task.name / "checkpoints")) << "only records are left";
+    EXPECT_FALSE(fs::exists(root_ / "benchmark" / task.name / "model"));
+  }
+  const auto groups = result.groups();
+  ASSERT_EQ(groups.size(), 2u);
+  EXPECT_EQ(groups[0].first, "RGB -> X");
+  EXPECT_DOUBLE_EQ(groups[0].second, (result.tasks[0].result.loss + result.tasks[1].result.loss) / 2);
+  EXPECT_DOUBLE_EQ(result.average(), (groups[0].second + groups[1].second) / 2) << "groups count alike, not tasks";
+  EXPECT_TRUE(fs::exists(root_ / "benchmark/benchmark.md"));
+  EXPECT_EQ(read_json(root_ / "benchmark/benchmark.json")["average"], result.average());
+}
+
+TEST_F(TokenBenchmark, ResumesToTheSameResult) {
+  TokenBenchmarkConfig other = config_;
+  other.out = (root_ / "stopped").string();
+  int64_t steps = 0;
+  const BenchmarkResult part = run_token_benchmark(other, [&] { return ++steps > 8; });
+  EXPECT_GT(part.missing, 0);
+  EXPECT_FALSE(fs::exists(root_ / "stopped/benchmark.md"));
+  const BenchmarkResult resumed = run_token_benchmark(other), whole = run_token_benchmark(config_);
+  for (size_t i = 0; i < whole.tasks.size(); ++i) EXPECT_EQ(resumed.tasks[i].result.loss, whole.tasks[i].result.loss);
+}
+
+TEST_F(TokenBenchmark, ARunOfAnotherProcessIsPassedOver) {
+  const PretrainConfig recipe = recipe_of(config_, config_.tasks[0]);
+  const RunFolder elsewhere(recipe.out, run_recipe(recipe));
+  const BenchmarkResult result = run_token_benchmark(config_);
+  EXPECT_EQ(result.missing, 1);
+  EXPECT_EQ(result.tasks.size(), 2u);
+  EXPECT_EQ(result.groups().size(), 1u) << "a group with an unfinished task has no mean";
+  EXPECT_THROW(result.average(), Error);
+}
+
+TEST_F(TokenBenchmark, ErrorsNameTheTask) {
+  const auto failure = [&](const auto& change) {
+    TokenBenchmarkConfig broken = config_;
+    change(broken);
+    return test::message_of([&] { check_benchmark(broken); });
+  };
+  EXPECT_NE(failure([](auto& c) { c.tasks[0].set = {"steps"}; }).find("'depth'"), std::string::npos);
+  EXPECT_NE(failure([](auto& c) { c.tasks[0].set = {"training.stepz=3"}; }).find("stepz"), std::string::npos);
+  EXPECT_NE(failure([](auto& c) { c.tasks[0].target = "tok_depht@64"; }).find("tok_depth@64"), std::string::npos);
+  EXPECT_NE(failure([](auto& c) { c.tasks[1].name = "depth"; }).find("two tasks"), std::string::npos);
+  EXPECT_NE(failure([](auto& c) { c.tasks[1].name = "../x"; }).find("name"), std::string::npos);
+  EXPECT_NE(failure([](auto& c) { c.groups["RGB"] = {}; }).find("RGB"), std::string::npos);
+  EXPECT_NE(test::message_of([&] { with_tasks(config_, {"depht"}); }).find("depth"), std::string::npos);
+}
+
+}  // namespace
+}  // namespace fourm
