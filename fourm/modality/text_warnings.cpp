@@ -83,7 +83,7 @@ std::vector<TextWarning> warnings_of_text(const std::string& text, const std::ve
   for (TextWarning& warning : warnings) {
     if (warning.topic != "unknown") continue;
     if (const auto unknown = unknown_words(text, words); !unknown.empty())
-      warning.message = concat("the vocabulary does not know ", join(unknown, ", "), ": read as [UNK]");
+      warning.message = concat("has words that the vocabulary does not know, read as [UNK]: ", join(unknown, ", "));
   }
   if (name_without_size(modality) != "det" || trim(text).empty()) return warnings;
   const int64_t bins = coordinate_bins(words);

@@ -57,7 +57,7 @@ void set_subject(Variation& variation, const std::string& text, const std::strin
 }  // namespace
 
 Variation Variation::parse(const std::string& text) {
-  static const std::regex move(R"(move (.+) (\S+) (\S+( in \S+)?))"), resize(R"(resize (.+?) (\S+( in \S+)?))");
+  static const std::regex move(R"(move (.+) ([A-Za-z]) (\S+( in \S+)?))"), resize(R"(resize (.+?) (\S+( in \S+)?))");
   const std::string where = concat("the variation ", printable(text), ": ");
   const size_t colon = text.find(':'), equals = text.find('=');
   check(colon != equals, where, kForms);  // neither

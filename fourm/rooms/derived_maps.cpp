@@ -82,7 +82,7 @@ Image keypoints_of(const Plane& grey) {
         *strongest.at(x, y) = std::max(*strongest.at(x, y), hessian_determinant(smooth, sigma, x, y));
   }
   Image keypoints(grey.width, grey.height, 1);
-  for (size_t i = 0; i < keypoints.area(); ++i) keypoints.pixels[i] = to_byte(std::sqrt(strongest.pixels[i]) / 64);
+  for (size_t i = 0; i < keypoints.area(); ++i) keypoints.pixels[i] = to_byte(std::sqrt(strongest.pixels[i]) / 32);
   return keypoints;
 }
 
@@ -173,7 +173,9 @@ Image curvature_image(const Surface& surface) {
 
 Image surface_corners(const Surface& surface) {
   const auto component = [&](float Vec3::*axis) {
-    return make_plane(surface.width(), surface.height(), [&](int x, int y) { return surface.normal(x, y).*axis; });
+    return blurred(
+        make_plane(surface.width(), surface.height(), [&](int x, int y) { return surface.normal(x, y).*axis; }),
+        1);  // the steps of a slanted edge are no corners
   };
   const Plane normals[] = {component(&Vec3::x), component(&Vec3::y), component(&Vec3::z)};
   const auto products = [&](const auto& first, const auto& second) {
@@ -189,7 +191,7 @@ Image surface_corners(const Surface& surface) {
   return strengths(surface, [&](int x, int y) {
     const double a = at(xx, x, y), b = at(xy, x, y), c = at(yy, x, y);
     const double smaller = (a + c) / 2 - std::sqrt((a - c) * (a - c) / 4 + b * b);
-    return std::sqrt(std::max(0.0, smaller)) / 0.3;
+    return std::sqrt(std::max(0.0, smaller)) / 0.2;
   });
 }
 

@@ -52,12 +52,12 @@ TEST_F(TextWarnings, WordsInSingleLetters) {
 }
 
 TEST_F(TextWarnings, UnknownWordsAreNamed) {
-  const std::string text = "a room with a \u4e00 and a \u4e8c";
+  const std::string text = "a room with a \u4e00 bed \u4e8c";
   const auto warnings = warnings_of_text(text, words->encode(text), *words, "caption", 16);
   ASSERT_EQ(warnings.size(), 1u);
   EXPECT_EQ(warnings[0].topic, "unknown");
   EXPECT_NE(warnings[0].message.find("\u4e00, \u4e8c"), std::string::npos) << warnings[0].message;
-  EXPECT_EQ(topics("v0=1 v1=2 v2=3 v3=400 bed", "det"), "unknown boxes ") << "a coordinate beyond the bins";
+  EXPECT_EQ(topics("v0=1 v1=2 v2=3 v3=400 bed", "det"), "unknown ") << "a coordinate beyond the bins";
 }
 
 TEST_F(TextWarnings, ReversedCorners) {
