@@ -9,7 +9,7 @@
 namespace fourm {
 
 struct OptimizerConfig {
-  double beta1 = 0.9, beta2 = 0.95, epsilon = 1e-8, weight_decay = 0.05, clip_norm = 0;
+  double beta1 = 0.9, beta2 = 0.95, epsilon = 1e-8, weight_decay = 0.05, clip_norm = 0, skip_norm = 0, layer_decay = 1;
 
   template <class Visitor>
   void fields(Visitor& v) {
@@ -18,6 +18,14 @@ struct OptimizerConfig {
     v("epsilon", epsilon, "added to the root of the latter", at_least(0));
     v("weight_decay", weight_decay, "decoupled weight decay; norms, biases and layer scales have none", at_least(0));
     v("clip_norm", clip_norm, "gradients longer than this in all are scaled down to it; 0 = never", at_least(0));
+    v("skip_norm", skip_norm,
+      "a step whose gradients are at least as long as this in all is skipped, before any are scaled; 0 = never",
+      at_least(0));
+    v("layer_decay", layer_decay,
+      "each block of a 4M model learns at this multiple of the rate of the block above it, the heads at the full rate; "
+      "1 "
+      "= all alike",
+      Range{0, 1});
   }
 };
 
@@ -27,9 +35,9 @@ struct TrainingConfig {
   ScheduleConfig schedule;
   OptimizerConfig optimizer;
   double ema_decay = 0;
-  bool skip_non_finite = false, checkpoint_activations = false;
-  int64_t log_every = 20, evaluate_every = 500, checkpoint_every = 500, keep_checkpoints = 2, keep_every = 0,
-          threads = 0;
+  bool checkpoint_activations = false;
+  int64_t max_skipped = 100, log_every = 20, evaluate_every = 500, checkpoint_every = 500, keep_checkpoints = 2,
+          keep_every = 0, threads = 0;
   std::string shard = "none";
   double timeout = 60;
 
@@ -47,9 +55,10 @@ struct TrainingConfig {
     v("optimizer", optimizer, "AdamW");
     v("ema_decay", ema_decay,
       "keep an average of weights and codebooks, which is evaluated and saved as the model; 0 = none", Range{0, 1});
-    v("skip_non_finite", skip_non_finite,
-      "a step whose loss or gradient is not finite changes no weights, and the run goes on; false: it is an error",
-      KeyRole::kChangeable);
+    v("max_skipped", max_skipped,
+      "steps of the whole run that may be skipped because their loss or gradient is not finite or reaches "
+      "optimizer.skip_norm; one more ends the run. Steps of tokenizers cannot be skipped",
+      KeyRole::kChangeable, at_least(0));
     v("checkpoint_activations", checkpoint_activations,
       "compute the activations inside Transformer blocks again in the backward pass instead of keeping them: less "
       "memory "
@@ -77,6 +86,8 @@ struct TrainingConfig {
       "seconds after which a process of several that does not come, does not answer or stands still ends the others",
       KeyRole::kChangeable, at_least(1));
   }
+  /// skip_non_finite of earlier versions: false is max_skipped = 0.
+  static void migrate(YAML::Node& node, const std::string& origin);
 };
 
 /// Asks a training to stop: it is called once after each step, and when it returns true the step is saved and the run
