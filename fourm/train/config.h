@@ -38,7 +38,7 @@ struct TrainingConfig {
   bool checkpoint_activations = false;
   int64_t max_skipped = 100, log_every = 20, evaluate_every = 500, checkpoint_every = 500, keep_checkpoints = 2,
           keep_every = 0, threads = 0;
-  std::string shard = "none";
+  std::string shard = "none", gradient_precision = "f32";
   double timeout = 60;
 
   template <class Visitor>
@@ -82,6 +82,10 @@ struct TrainingConfig {
       "ZeRO-1); "
       "or gradients too (ZeRO-2). No bit of the result depends on it",
       KeyRole::kChangeable, OneOf{{"none", "optimizer", "gradients"}});
+    v("gradient_precision", gradient_precision,
+      "f32, or bf16: what gradients are rounded to before they are sent to other processes, which then takes half the "
+      "time",
+      OneOf{{"f32", "bf16"}});
     v("timeout", timeout,
       "seconds after which a process of several that does not come, does not answer or stands still ends the others",
       KeyRole::kChangeable, at_least(1));

@@ -126,7 +126,7 @@ class Trainer {
         precision_(parse_training_precision(config.precision)),
         schedule_(config.schedule, config.steps),
         sharding_(parse_sharding(config.shard)),
-        gradients_(objective.parameters(), group, sharding_),
+        gradients_(objective.parameters(), group, sharding_, config.gradient_precision == "bf16"),
         optimizer_(objective.parameters(), config.optimizer, owns()),
         meter_(group_) {
     if (config.ema_decay > 0) average_.emplace(objective.parameters(), config.ema_decay, owns());
