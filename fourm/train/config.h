@@ -29,10 +29,28 @@ struct OptimizerConfig {
   }
 };
 
+/// A stretch at the beginning of a run.
+struct PhaseConfig {
+  int64_t steps = 0;
+  std::vector<std::string> learn;
+  ScheduleConfig schedule;
+
+  template <class Visitor>
+  void fields(Visitor& v) {
+    v("steps", steps, "optimizer steps of the phase", at_least(1));
+    v("learn", learn,
+      "names of the tensors that learn in it, with * for any characters; the others stay as they are; empty = those "
+      "that "
+      "learn after the phases");
+    v("schedule", schedule, "its learning rate; its steps are counted from the beginning of the phase");
+  }
+};
+
 struct TrainingConfig {
   int64_t steps = 1000, accumulate = 1;
   std::string precision = "auto", device = "cpu";
   ScheduleConfig schedule;
+  std::vector<PhaseConfig> phases;
   OptimizerConfig optimizer;
   double ema_decay = 0;
   bool checkpoint_activations = false;
@@ -52,6 +70,9 @@ struct TrainingConfig {
       OneOf{{"auto", "f32", "bf16"}});
     v("device", device, "cpu, cuda, cuda:N, or auto: a GPU where there is one", KeyRole::kChangeable);
     v("schedule", schedule, "learning rate");
+    v("phases", phases,
+      "stretches at the beginning of the run with a learning rate and learning tensors of their own; what is left of "
+      "training.steps follows training.schedule");
     v("optimizer", optimizer, "AdamW");
     v("ema_decay", ema_decay,
       "keep an average of weights and codebooks, which is evaluated and saved as the model; 0 = none", Range{0, 1});

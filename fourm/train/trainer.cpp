@@ -12,6 +12,7 @@
 #include "fourm/kernels/device.h"
 #include "fourm/kernels/precision_scope.h"
 #include "fourm/train/checkpoint.h"
+#include "fourm/train/phases.h"
 
 namespace fourm {
 namespace {
@@ -124,7 +125,7 @@ class Trainer {
         waits_(objective.parameters().kernels().device().is_cpu()),
         can_skip_(objective.can_skip_steps()),
         precision_(parse_training_precision(config.precision)),
-        schedule_(config.schedule, config.steps),
+        phases_(objective.parameters(), config),
         sharding_(parse_sharding(config.shard)),
         gradients_(objective.parameters(), group, sharding_, config.gradient_precision == "bf16"),
         optimizer_(objective.parameters(), config.optimizer, owns()),
@@ -136,6 +137,7 @@ class Trainer {
     check(step_ <= config_.steps, folder.string(), ": the run has done ", step_,
           " steps, more than training.steps=", config_.steps, "; give at least ", step_);
     if (run_) run_->begin(step_);
+    if (step_ < config_.steps) enter_phase();
   }
 
   Outcome run(const StopToken& stop_requested) {
@@ -195,7 +197,8 @@ class Trainer {
   // changes, and the host learns of it with the next record.
   void step() {
     const Stopwatch watch;
-    const double lr = schedule_(step_);
+    if (phases_.begins_at(step_) && step_ > 0) enter_phase();
+    const double lr = phases_.rate(step_);
     Tensor loss;  // the share of this process
     std::vector<StepResult> results;
     for (int64_t part = 0; part < config_.accumulate; ++part) {
@@ -204,7 +207,7 @@ class Trainer {
       const Tensor share = config_.accumulate == 1 ? result : result / config_.accumulate;
       loss = loss.defined() ? loss + share.detach() : share.detach();
       gradients_.before_backward(share, part + 1 == config_.accumulate);
-      share.backward();
+      if (share.requires_grad()) share.backward();  // not where nothing that learns was used
       result = Tensor();                            // its graph goes
     }
     gradients_.finish_gradients();
@@ -284,6 +287,12 @@ class Trainer {
     if (skipped_ > 0) last_measures_["skipped_steps"] = static_cast<double>(skipped_);
     loss_ = last_measures_.contains("loss") ? last_measures_["loss"] : NAN;
     if (run_) run_->record(step_, "train", last_measures_);
+  }
+
+  void enter_phase() {
+    phases_.enter(step_);
+    gradients_.learning_changed();
+    if (!config_.phases.empty()) note(folder_.string(), ": step ", step_ + 1, " is in ", phases_.text(step_));
   }
 
   StepResult loss_of(int64_t index) {
@@ -410,7 +419,7 @@ class Trainer {
   bool waits_;  // for the loss and the gradient of each step
   bool can_skip_;
   Precision precision_;
-  Schedule schedule_;
+  Phases phases_;  // before what is made for all tensors that learn in any of them
   Sharding sharding_;
   DataParallel gradients_;
   AdamW optimizer_;
@@ -441,7 +450,7 @@ void check_training(const TrainingConfig& config) {
     fail("training.device: ", error.what());
   }
   check_optimizer(config.optimizer);
-  Schedule(config.schedule, config.steps);
+  check_phases(config);
 }
 
 void check_there(const char* key, const std::string& path) {
