@@ -46,13 +46,29 @@ struct PhaseConfig {
   }
 };
 
+/// Low-rank adapters (Hu et al. 2021, "LoRA: low-rank adaptation of large language models").
+struct LoraConfig {
+  int64_t rank = 0;
+  double alpha = 8;
+  std::vector<std::string> matrices{"*attn.*"};
+
+  template <class Visitor>
+  void fields(Visitor& v) {
+    v("rank", rank, "of the change of each matrix; 0 = none, the weights themselves learn", at_least(0));
+    v("alpha", alpha, "the change is multiplied by alpha / rank", at_least(0));
+    v("matrices", matrices,
+      "which matrices of blocks change, with * for any characters: *attn.*, *mlp.*, encoder.*, *.qkv, ...");
+  }
+};
+
 struct TrainingConfig {
   int64_t steps = 1000, accumulate = 1;
   std::string precision = "auto", device = "cpu";
   ScheduleConfig schedule;
   std::vector<PhaseConfig> phases;
   OptimizerConfig optimizer;
-  double ema_decay = 0;
+  LoraConfig lora;
+  double ema_decay = 0, drop_path = 0;
   bool checkpoint_activations = false;
   int64_t max_skipped = 100, log_every = 20, evaluate_every = 500, checkpoint_every = 500, keep_checkpoints = 2,
           keep_every = 0, threads = 0;
@@ -74,6 +90,12 @@ struct TrainingConfig {
       "stretches at the beginning of the run with a learning rate and learning tensors of their own; what is left of "
       "training.steps follows training.schedule");
     v("optimizer", optimizer, "AdamW");
+    v("lora", lora, "low-rank adapters learn instead of the weights; for pre-training");
+    v("drop_path", drop_path,
+      "stochastic depth: the probability with which each residual branch of the last block is left out, for each "
+      "sample; "
+      "that of the first block is 0, and it rises evenly between them; for pre-training",
+      Range{0, 0.99});
     v("ema_decay", ema_decay,
       "keep an average of weights and codebooks, which is evaluated and saved as the model; 0 = none", Range{0, 1});
     v("max_skipped", max_skipped,
