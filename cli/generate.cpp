@@ -7,8 +7,11 @@
 
 #include "cli/bundled.h"
 #include "cli/config_options.h"
+#include "cli/processes.h"
 #include "cli/stop_signals.h"
+#include "cli/terminal_log.h"
 #include "cli/text_tokenizer.h"
+#include "cli/threads.h"
 #include "cli/usage.h"
 #include "cli/verbs.h"
 #include "cli/worker.h"
@@ -27,7 +30,7 @@ namespace {
 
 struct Options {
   std::string model, tokenizers, text_tokenizer, modalities, plan, depth_unit, data, from, super_resolution, sr_plan,
-      worker = "0/1", out = "out/generate";
+      worker, out = "out/generate";
   std::vector<std::string> in, keep, inputs, outputs, sr_outputs;
   uint64_t seed = 0;
   int64_t count = 1, steps = 0, batch = 16;
@@ -390,8 +393,10 @@ void add_generate(CLI::App& program) {
   verb->add_option("--batch", o->batch, "samples that are generated together")
       ->check(CLI::Range(1, 1 << 16))
       ->capture_default_str();
-  verb->add_option("--worker", o->worker, "K/N: every N-th batch from batch K on; run K = 0 to N - 1")
-      ->capture_default_str();
+  verb->add_option(
+      "--worker", o->worker,
+      "K/N: every N-th batch from batch K on; run K = 0 to N - 1. Processes of a launcher share the batches "
+      "without it");
   verb->add_flag("--print-plan", o->print_plan, "print what would be generated and how, as a plan file, and stop");
   verb->add_option("--tokenizers", o->tokenizers,
                    "folder with a tokenizer folder for each modality; default MODEL/tokenizers");
@@ -426,6 +431,8 @@ void add_generate(CLI::App& program) {
       "--out-modality rgb\n"
       "  fourm generate --model models/rooms-ti --in rgb=FOLDER --out-modality caption,depth --out captions\n"
       "  fourm generate --model models/rooms-ti --in caption=@prompts.txt --out-modality rgb --out images\n"
+      "  fourm launch -n 2 -- generate --model models/rooms-ti --in caption=@prompts.txt --out-modality rgb --out "
+      "images\n"
       "  fourm generate --from images/rgb/0003.png --out again\n"
       "  fourm generate --model models/rooms-ti --in rgb@128=room.png --features --out features");
   verb->callback([o, sr = verb->get_option("--sr")] {
@@ -433,6 +440,10 @@ void add_generate(CLI::App& program) {
       o->super_resolution = o->super_resolution.empty() || o->super_resolution == "superres"
                                 ? (model_folder(o->model) / "superres").string()
                                 : find_model(o->super_resolution).string();
+    const ProcessGroupConfig processes = process_group_config(environment());
+    if (o->worker.empty()) o->worker = concat(processes.rank, "/", processes.size);
+    if (processes.size > 1) use_threads(threads_of(0, processes));
+    if (processes.rank > 0) set_log_sink(std::make_shared<QuietTerminalLog>());
     run(*o);
   });
 }

@@ -106,6 +106,7 @@ int main(int argc, char** argv) {
   fourm::add_inspect(program);
   fourm::add_launch(program);
   fourm::add_config(program);
+  fourm::add_monitor(program);
   fourm::add_pretrain(program);
   fourm::add_probe(program);
   fourm::add_replay(program);

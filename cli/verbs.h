@@ -15,6 +15,7 @@ void add_eval(CLI::App& program);
 void add_generate(CLI::App& program);
 void add_inspect(CLI::App& program);
 void add_launch(CLI::App& program);
+void add_monitor(CLI::App& program);
 void add_pretrain(CLI::App& program);
 void add_probe(CLI::App& program);
 void add_replay(CLI::App& program);

@@ -8,6 +8,21 @@
 
 namespace fourm {
 
+std::vector<BucketPlan> plan_buckets(const std::vector<int64_t>& numbers, int64_t processes, int64_t bytes) {
+  std::vector<BucketPlan> buckets;
+  for (size_t i = 0; i < numbers.size(); ++i) {
+    if (buckets.empty() || (buckets.back().numbers + numbers[i]) * 4 > bytes) buckets.emplace_back();
+    buckets.back().tensors.push_back(i);
+    buckets.back().numbers += numbers[i];
+  }
+  std::vector<int64_t> owned(processes);
+  for (BucketPlan& bucket : buckets) {
+    bucket.owner = std::min_element(owned.begin(), owned.end()) - owned.begin();
+    owned[bucket.owner] += bucket.numbers;
+  }
+  return buckets;
+}
+
 struct DataParallel::Hook : torch::autograd::PostAccumulateGradHook {
   Hook(DataParallel& o, size_t i) : owner(o), index(i) {}
   void operator()(const torch::autograd::Variable&) override { owner.collect(index); }
@@ -15,9 +30,9 @@ struct DataParallel::Hook : torch::autograd::PostAccumulateGradHook {
   size_t index;
 };
 
-DataParallel::DataParallel(const Parameters& parameters, const ProcessGroup& group, Sharding sharding,
+DataParallel::DataParallel(const Parameters& parameters, const ProcessGroup& group, Sharding sharding, bool in_bf16,
                            int64_t bucket_bytes)
-    : group_(group), sharding_(sharding) {
+    : group_(group), sharding_(sharding), in_bf16_(in_bf16) {
   if (group_.size() == 1) return;
   make_buckets(parameters, bucket_bytes);
   for (size_t i = 0; i < places_.size(); ++i)
@@ -30,24 +45,28 @@ DataParallel::~DataParallel() {
 
 void DataParallel::make_buckets(const Parameters& parameters, int64_t bytes) {
   const auto& entries = parameters.entries();
+  std::vector<int64_t> numbers;
   for (auto entry = entries.rbegin(); entry != entries.rend(); ++entry) {
     const Tensor& tensor = entry->value;
     if (!tensor.requires_grad()) continue;
     check(tensor.scalar_type() == at::kFloat && tensor.is_non_overlapping_and_dense(), entry->name,
           ": weights that are trained should be float32 and dense");
-    if (buckets_.empty() || (buckets_.back().numbers + tensor.numel()) * 4 > bytes) buckets_.emplace_back();
-    Bucket& bucket = buckets_.back();
     index_[tensor.unsafeGetTensorImpl()] = places_.size();
-    bucket.tensors.push_back(places_.size());
-    places_.push_back({tensor, buckets_.size() - 1, bucket.numbers});
-    bucket.numbers += tensor.numel();
+    places_.push_back({tensor, 0, 0});
+    numbers.push_back(tensor.numel());
+  }
+  for (const BucketPlan& plan : plan_buckets(numbers, group_.size(), bytes)) {
+    int64_t begin = 0;
+    for (const size_t i : plan.tensors) {
+      places_[i].bucket = buckets_.size();
+      places_[i].begin = begin;
+      begin += numbers[i];
+    }
+    buckets_.emplace_back().BucketPlan::operator=(plan);
   }
   if (sharding_ == Sharding::kNone) return;
-  std::vector<int64_t> owned(group_.size());
   const NoGradGuard no_grad;
   for (Bucket& bucket : buckets_) {
-    bucket.owner = std::min_element(owned.begin(), owned.end()) - owned.begin();
-    owned[bucket.owner] += bucket.numbers;
     bucket.values = at::empty({bucket.numbers}, places_[bucket.tensors[0]].tensor.options().requires_grad(false));
     for (const size_t i : bucket.tensors) {
       const Tensor home = part(bucket.values, places_[i]);
@@ -82,6 +101,14 @@ std::unordered_set<size_t> DataParallel::in_graph(const Tensor& loss) const {
     for (const auto& edge : node->next_edges()) open.push_back(edge.function.get());
   }
   return found;
+}
+
+void DataParallel::learning_changed() {
+  for (Bucket& bucket : buckets_)
+    bucket.learns = std::any_of(bucket.tensors.begin(), bucket.tensors.end(),
+                                [&](size_t i) { return places_[i].tensor.requires_grad(); });
+  for (Place& place : places_) place.hidden = place.times = 0;
+  passes_ = 0;
 }
 
 void DataParallel::before_backward(const Tensor& loss, bool last) {
@@ -128,12 +155,14 @@ void DataParallel::send_complete(bool all) {
   const NoGradGuard no_grad;
   for (; sent_ < buckets_.size() && (all || buckets_[sent_].missing == 0); ++sent_) {
     Bucket& bucket = buckets_[sent_];
+    if (!bucket.learns) continue;
     if (!bucket.gradients.defined())
       bucket.gradients = at::empty({bucket.numbers}, places_[bucket.tensors[0]].tensor.options().requires_grad(false));
     for (const size_t i : bucket.tensors)
       if (!places_[i].computed) part(bucket.gradients, places_[i]).zero_();
-    bucket.exchange = sharding_ == Sharding::kNone ? group_.start_sum(bucket.gradients)
-                                                   : group_.start_sum_at(bucket.gradients, bucket.owner);
+    if (in_bf16_) bucket.rounded = bucket.gradients.to(at::kBFloat16);
+    const Tensor& sent = in_bf16_ ? bucket.rounded : bucket.gradients;
+    bucket.exchange = sharding_ == Sharding::kNone ? group_.start_sum(sent) : group_.start_sum_at(sent, bucket.owner);
   }
 }
 
@@ -147,6 +176,8 @@ void DataParallel::finish_gradients() {
   for (Bucket& bucket : buckets_) {
     bucket.exchange.wait();
     const bool owned = sharding_ == Sharding::kNone || bucket.owner == group_.rank();
+    if (owned && bucket.rounded.defined()) bucket.gradients.copy_(bucket.rounded);
+    bucket.rounded = Tensor();
     for (const size_t i : bucket.tensors) {
       places_[i].tensor.mutable_grad() = owned && flags[i] ? part(bucket.gradients, places_[i]) : Tensor();
       places_[i].computed = false;

@@ -24,19 +24,35 @@ enum class Sharding {
   kGradients,  ///< and so are summed gradients
 };
 
+/// Tensors whose gradients are sent together.
+struct BucketPlan {
+  std::vector<size_t> tensors;  ///< by their place in the list
+  int64_t numbers = 0;
+  int64_t owner = 0;  ///< the process that updates them, where something is spread
+};
+
+constexpr int64_t kBucketBytes = int64_t{16} << 20;
+
+/// Float32 tensors of so many numbers, in the order in which they are sent. A bucket is closed before it has more than
+/// `bytes`; owners get about as much each.
+std::vector<BucketPlan> plan_buckets(const std::vector<int64_t>& numbers, int64_t processes,
+                                     int64_t bytes = kBucketBytes);
+
 class DataParallel {
  public:
-  static constexpr int64_t kBucketBytes = int64_t{16} << 20;
-
   /// Over the tensors that require gradients, which must be the same in all processes. With a group of one, it does nothing.
+  /// `in_bf16`: gradients are rounded to bfloat16 before they are sent, and so are their sums.
   DataParallel(const Parameters& parameters, const ProcessGroup& group, Sharding sharding = Sharding::kNone,
-               int64_t bucket_bytes = kBucketBytes);
+               bool in_bf16 = false, int64_t bucket_bytes = kBucketBytes);
   ~DataParallel();
   DataParallel(const DataParallel&) = delete;
   DataParallel& operator=(const DataParallel&) = delete;
 
   /// Whether this process updates the tensor; of tensors that are not trained, all do.
   bool owns(const Tensor& tensor) const;
+  /// After the tensors that require gradients have changed: of those of the constructor some may no longer, and may do so again.
+  /// Buckets of tensors of which none does are not sent.
+  void learning_changed();
   /// Before the backward pass of a loss; during the last one of a step, buckets are sent.
   void before_backward(const Tensor& loss, bool last);
   /// After the last backward pass: gradients are summed over the processes. A tensor that has no gradient in any process has
@@ -48,11 +64,10 @@ class DataParallel {
   void share_weights();
 
  private:
-  struct Bucket {
-    std::vector<size_t> tensors;  // indices
-    int64_t numbers = 0;
-    int64_t owner = 0;
+  struct Bucket : BucketPlan {
+    bool learns = true;        // any of its tensors
     Tensor values, gradients;  // [numbers]; values only where they are sent
+    Tensor rounded;            // the gradients in bfloat16, while they are sent so
     int64_t missing = 0;       // times that gradients are to come before it is sent
     ProcessGroup::Exchange exchange;
   };
@@ -76,6 +91,7 @@ class DataParallel {
 
   ProcessGroup group_;
   Sharding sharding_;
+  bool in_bf16_;
   std::vector<Place> places_;
   std::vector<Bucket> buckets_;
   std::unordered_map<const at::TensorImpl*, size_t> index_;

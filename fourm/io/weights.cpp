@@ -5,6 +5,7 @@
 #include "fourm/core/error.h"
 #include "fourm/core/json.h"
 #include "fourm/core/strings.h"
+#include "fourm/io/adapter.h"
 #include "fourm/io/image_file.h"
 #include "fourm/io/torch_file.h"
 
@@ -48,6 +49,7 @@ fs::path index_of(const fs::path& path) {
 }  // namespace
 
 std::vector<fs::path> weight_files(const fs::path& path) {
+  if (is_adapter(path)) return {path / "adapter.safetensors"};
   if (const fs::path index = index_of(path); !index.empty()) {
     std::set<fs::path> files;
     for (const auto& item : weight_map(index)) files.insert(path / item.second);
@@ -69,6 +71,7 @@ bool has_weights(const fs::path& folder) {
 }
 
 SafetensorsFile open_weights(const fs::path& path) {
+  if (is_adapter(path)) return open_adapter(path);
   const fs::path index = index_of(path);
   if (index.empty()) return open_file(weight_files(path).front());
   std::vector<SafetensorsFile> shards;

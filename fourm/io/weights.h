@@ -6,7 +6,8 @@
 namespace fourm {
 
 /// The files that hold the weights of a folder: model.safetensors, else the shards that model.safetensors.index.json names,
-/// else pytorch_model.bin, else the shards of pytorch_model.bin.index.json. A path that is a file is that file.
+/// else pytorch_model.bin, else the shards of pytorch_model.bin.index.json. A path that is a file is that file. Of the folder
+/// of an adapter (io/adapter.h): its own file.
 std::vector<fs::path> weight_files(const fs::path& path);
 
 /// Whether a file's name says that it holds weights: .safetensors, or .pth, .pt, .bin and .ckpt of PyTorch, in any case.
@@ -15,7 +16,7 @@ bool is_weight_file(const fs::path& path);
 /// Whether the folder holds weights that weight_files() names, or the index of some.
 bool has_weights(const fs::path& folder);
 
-/// The tensors of weight_files() as one. Error naming file and tensor when a shard or one of its tensors is missing.
+/// The tensors of weight_files() as one; of an adapter, those of the model that it stands for. Error naming file and tensor when a shard or one of its tensors is missing.
 SafetensorsFile open_weights(const fs::path& path);
 
 }  // namespace fourm

@@ -13,6 +13,7 @@
 #include "fourm/data/sample.h"
 #include "fourm/kernels/kernels.h"
 #include "fourm/modality/modality.h"
+#include "fourm/nn/drop_path.h"
 
 namespace fourm {
 
@@ -30,6 +31,7 @@ struct EncoderBatch {
   std::vector<int64_t> lengths;  ///< [B] tokens per sample
   /// Attention within samples. Encoder::prepare() sets it and adds the register tokens to `order` and `lengths`.
   std::optional<AttentionLayout> within;
+  std::optional<DropPath> drop_path;  ///< for training
 };
 
 struct DecoderBatch {
@@ -45,6 +47,7 @@ struct DecoderBatch {
   std::vector<int64_t> lengths;
   AttentionLayout within;                 ///< by sample and modality: a grid sees all of itself, a sequence is causal
   std::optional<AttentionLayout> across;  ///< attention to the context; Decoder::prepare() sets it
+  std::optional<DropPath> drop_path;      ///< for training
 };
 
 /// Error naming the modality and the id when an id is outside 0..vocab_size - 1.

@@ -2,6 +2,7 @@
 
 #include "fourm/core/error.h"
 #include "fourm/core/strings.h"
+#include "fourm/kernels/upload.h"
 #include "fourm/nn/checkpoint.h"
 
 namespace fourm {
@@ -76,13 +77,21 @@ Decoded Decoder::operator()(const DecoderBatch& packed, const Encoded& encoded) 
   std::shared_ptr<const PreparedContext> prepared;
   if (!blocks_.empty() && blocks_.front().cross_attn.prefers_prepared(across))
     prepared = kernels_->prepare_context(memory, blocks_.front().context_norm.epsilon, across);
-  const auto run = [prepared, within = batch.within, across](const DecoderBlock& block, const Tensor& rows,
-                                                             const Tensor& context) {
-    return block(rows, prepared ? CrossAttention::Keys{{}, {}, prepared} : block.keys(context), within, across);
-  };
-  for (const auto& block : blocks_)
-    y = checkpoint_ ? checkpoint([&block, run](const auto& in) { return run(block, in[0], in[1]); }, {y, memory})
-                    : run(block, y, memory);
+  Tensor factors;  // of the branches
+  if (batch.drop_path) {
+    factors = drop_path_factors(*batch.drop_path, DropPathStack::kDecoder, static_cast<int64_t>(blocks_.size()), 3,
+                                batch.lengths);
+    upload({&factors}, kernels_->device());
+  }
+  for (size_t i = 0; i < blocks_.size(); ++i) {
+    const Tensor own = factors.defined() ? factors[static_cast<int64_t>(i)] : Tensor();
+    const auto run = [&block = blocks_[i], prepared, within = batch.within, across, own](const auto& in) {
+      const auto keys = prepared ? CrossAttention::Keys{{}, {}, prepared} : block.keys(in[1]);
+      return own.defined() ? with_drop_path(block, in[0], keys, within, across, own)
+                           : block(in[0], keys, within, across);
+    };
+    y = checkpoint_ ? checkpoint(run, {y, memory}) : run(std::vector<Tensor>{y, memory});
+  }
   result.out = norm_(y);
   return result;
 }

@@ -2,6 +2,7 @@
 
 #include "fourm/core/error.h"
 #include "fourm/core/strings.h"
+#include "fourm/kernels/upload.h"
 #include "fourm/nn/checkpoint.h"
 
 namespace fourm {
@@ -113,11 +114,21 @@ Encoded Encoder::operator()(const EncoderBatch& packed) const {
   }
   result.tokens = concatenated(tokens).index_select(0, batch.order);
   result.positions = concatenated(positions).index_select(0, batch.order);
+  Tensor factors;  // of the branches
+  if (batch.drop_path) {
+    factors = drop_path_factors(*batch.drop_path, DropPathStack::kEncoder, static_cast<int64_t>(blocks_.size()), 2,
+                                batch.lengths);
+    upload({&factors}, kernels_->device());
+  }
   const auto encode = [&](int64_t begin, int64_t end, const AttentionLayout& layout) {
     Tensor x = result.tokens.slice(0, begin, end) + result.positions.slice(0, begin, end);  // [N, D]
-    for (const auto& block : blocks_)
-      x = checkpoint_ ? checkpoint([&block, layout](const auto& in) { return block(in[0], layout); }, {x})
-                      : block(x, layout);
+    for (size_t i = 0; i < blocks_.size(); ++i) {
+      const Tensor own = factors.defined() ? factors[static_cast<int64_t>(i)].slice(1, begin, end) : Tensor();
+      const auto run = [&block = blocks_[i], layout, own](const auto& in) {
+        return own.defined() ? with_drop_path(block, in[0], layout, own) : block(in[0], layout);
+      };
+      x = checkpoint_ ? checkpoint(run, {x}) : run(std::vector<Tensor>{x});
+    }
     return norm_(x);
   };
   const int64_t together = kernels_->rows_together();

@@ -35,7 +35,7 @@ EncoderModel load_encoder(const fs::path& path, ModalityTable table, const Compu
   return model;
 }
 
-void save_model(const FourM& model, const fs::path& folder, at::ScalarType dtype) {
+void save_model_config(const FourM& model, const fs::path& folder) {
   make_folder(folder);
   write_model_config(folder / "config.json", model.config());
   std::vector<std::string> own;
@@ -44,6 +44,10 @@ void save_model(const FourM& model, const fs::path& folder, at::ScalarType dtype
     for (const auto& name : *domains)
       if (!official.contains(name) || official.yaml({name}) != model.table().yaml({name})) own.push_back(name);
   if (!own.empty()) write_file(folder / "modalities.yaml", model.table().yaml(own));
+}
+
+void save_model(const FourM& model, const fs::path& folder, at::ScalarType dtype) {
+  save_model_config(model, folder);
   save_parameters(folder / "model.safetensors", model.parameters(), dtype);
 }
 

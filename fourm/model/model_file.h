@@ -36,6 +36,8 @@ struct EncoderModel {
 EncoderModel load_encoder(const fs::path& path, ModalityTable table = ModalityTable::official(),
                           const Compute& compute = {});
 
+/// Writes config.json and, for modalities beyond the official ones, modalities.yaml.
+void save_model_config(const FourM& model, const fs::path& folder);
 /// Writes config.json, model.safetensors and, for modalities beyond the official ones, modalities.yaml.
 void save_model(const FourM& model, const fs::path& folder, at::ScalarType dtype = at::kFloat);
 

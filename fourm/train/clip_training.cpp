@@ -141,6 +141,8 @@ ClipRecipe resolved(const ClipRecipe& recipe) {
   check_fields(recipe, "the recipe");
   check_training(recipe.training);
   check(!recipe.training.checkpoint_activations, "training.checkpoint_activations is for pre-training");
+  check(recipe.training.drop_path == 0, "training.drop_path is for pre-training");
+  check(recipe.training.lora.rank == 0, "training.lora is for pre-training");
   check(!recipe.out.empty(), "the recipe names no run folder: set 'out'");
   check(!recipe.data.empty(), "the recipe names no data set: set 'data'");
   check(!recipe.text_tokenizer.empty(), "the recipe names no text tokenizer: set 'text_tokenizer'");

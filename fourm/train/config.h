@@ -9,7 +9,7 @@
 namespace fourm {
 
 struct OptimizerConfig {
-  double beta1 = 0.9, beta2 = 0.95, epsilon = 1e-8, weight_decay = 0.05, clip_norm = 0;
+  double beta1 = 0.9, beta2 = 0.95, epsilon = 1e-8, weight_decay = 0.05, clip_norm = 0, skip_norm = 0, layer_decay = 1;
 
   template <class Visitor>
   void fields(Visitor& v) {
@@ -18,6 +18,46 @@ struct OptimizerConfig {
     v("epsilon", epsilon, "added to the root of the latter", at_least(0));
     v("weight_decay", weight_decay, "decoupled weight decay; norms, biases and layer scales have none", at_least(0));
     v("clip_norm", clip_norm, "gradients longer than this in all are scaled down to it; 0 = never", at_least(0));
+    v("skip_norm", skip_norm,
+      "a step whose gradients are at least as long as this in all is skipped, before any are scaled; 0 = never",
+      at_least(0));
+    v("layer_decay", layer_decay,
+      "each block of a 4M model learns at this multiple of the rate of the block above it, the heads at the full rate; "
+      "1 "
+      "= all alike",
+      Range{0, 1});
+  }
+};
+
+/// A stretch at the beginning of a run.
+struct PhaseConfig {
+  int64_t steps = 0;
+  std::vector<std::string> learn;
+  ScheduleConfig schedule;
+
+  template <class Visitor>
+  void fields(Visitor& v) {
+    v("steps", steps, "optimizer steps of the phase", at_least(1));
+    v("learn", learn,
+      "names of the tensors that learn in it, with * for any characters; the others stay as they are; empty = those "
+      "that "
+      "learn after the phases");
+    v("schedule", schedule, "its learning rate; its steps are counted from the beginning of the phase");
+  }
+};
+
+/// Low-rank adapters (Hu et al. 2021, "LoRA: low-rank adaptation of large language models").
+struct LoraConfig {
+  int64_t rank = 0;
+  double alpha = 8;
+  std::vector<std::string> matrices{"*attn.*"};
+
+  template <class Visitor>
+  void fields(Visitor& v) {
+    v("rank", rank, "of the change of each matrix; 0 = none, the weights themselves learn", at_least(0));
+    v("alpha", alpha, "the change is multiplied by alpha / rank", at_least(0));
+    v("matrices", matrices,
+      "which matrices of blocks change, with * for any characters: *attn.*, *mlp.*, encoder.*, *.qkv, ...");
   }
 };
 
@@ -25,12 +65,14 @@ struct TrainingConfig {
   int64_t steps = 1000, accumulate = 1;
   std::string precision = "auto", device = "cpu";
   ScheduleConfig schedule;
+  std::vector<PhaseConfig> phases;
   OptimizerConfig optimizer;
-  double ema_decay = 0;
-  bool skip_non_finite = false, checkpoint_activations = false;
-  int64_t log_every = 20, evaluate_every = 500, checkpoint_every = 500, keep_checkpoints = 2, keep_every = 0,
-          threads = 0;
-  std::string shard = "none";
+  LoraConfig lora;
+  double ema_decay = 0, drop_path = 0;
+  bool checkpoint_activations = false;
+  int64_t max_skipped = 100, log_every = 20, evaluate_every = 500, checkpoint_every = 500, keep_checkpoints = 2,
+          keep_every = 0, threads = 0;
+  std::string shard = "none", gradient_precision = "f32";
   double timeout = 60;
 
   template <class Visitor>
@@ -44,12 +86,22 @@ struct TrainingConfig {
       OneOf{{"auto", "f32", "bf16"}});
     v("device", device, "cpu, cuda, cuda:N, or auto: a GPU where there is one", KeyRole::kChangeable);
     v("schedule", schedule, "learning rate");
+    v("phases", phases,
+      "stretches at the beginning of the run with a learning rate and learning tensors of their own; what is left of "
+      "training.steps follows training.schedule");
     v("optimizer", optimizer, "AdamW");
+    v("lora", lora, "low-rank adapters learn instead of the weights; for pre-training");
+    v("drop_path", drop_path,
+      "stochastic depth: the probability with which each residual branch of the last block is left out, for each "
+      "sample; "
+      "that of the first block is 0, and it rises evenly between them; for pre-training",
+      Range{0, 0.99});
     v("ema_decay", ema_decay,
       "keep an average of weights and codebooks, which is evaluated and saved as the model; 0 = none", Range{0, 1});
-    v("skip_non_finite", skip_non_finite,
-      "a step whose loss or gradient is not finite changes no weights, and the run goes on; false: it is an error",
-      KeyRole::kChangeable);
+    v("max_skipped", max_skipped,
+      "steps of the whole run that may be skipped because their loss or gradient is not finite or reaches "
+      "optimizer.skip_norm; one more ends the run. Steps of tokenizers cannot be skipped",
+      KeyRole::kChangeable, at_least(0));
     v("checkpoint_activations", checkpoint_activations,
       "compute the activations inside Transformer blocks again in the backward pass instead of keeping them: less "
       "memory "
@@ -73,10 +125,16 @@ struct TrainingConfig {
       "ZeRO-1); "
       "or gradients too (ZeRO-2). No bit of the result depends on it",
       KeyRole::kChangeable, OneOf{{"none", "optimizer", "gradients"}});
+    v("gradient_precision", gradient_precision,
+      "f32, or bf16: what gradients are rounded to before they are sent to other processes, which then takes half the "
+      "time",
+      OneOf{{"f32", "bf16"}});
     v("timeout", timeout,
       "seconds after which a process of several that does not come, does not answer or stands still ends the others",
       KeyRole::kChangeable, at_least(1));
   }
+  /// skip_non_finite of earlier versions: false is max_skipped = 0.
+  static void migrate(YAML::Node& node, const std::string& origin);
 };
 
 /// Asks a training to stop: it is called once after each step, and when it returns true the step is saved and the run

@@ -1,32 +1,66 @@
 #include "fourm/train/curves.h"
 
 #include <map>
-#include <set>
 
 #include "fourm/core/json.h"
 #include "fourm/core/strings.h"
 #include "fourm/draw/plot.h"
 
 namespace fourm {
+namespace {
 
-std::string curves_svg(std::string_view metrics_jsonl, const std::string& title) {
-  static const std::set<std::string> kLeftOut{"lr", "seconds", "gradient_norm", "targets"};
-  std::map<std::string, PlotPanel> panels;
+using Panels = std::map<std::string, PlotPanel>;
+
+// What progress_svg() shows: by the names of records.
+const std::map<std::string, std::string>& progress_names() {
+  static const std::map<std::string, std::string> kNames{{"lr", "learning rate"},
+                                                         {"gradient_norm", "length of the gradient"},
+                                                         {"seconds", "samples a second"},
+                                                         {"wait_seconds", "seconds waited for a micro-batch"},
+                                                         {"skipped_steps", "skipped steps"}};
+  return kNames;
+}
+
+// A panel for each name of the records: a line of training, dots of evaluations.
+Panels panels_of(std::string_view metrics_jsonl) {
+  Panels panels;
   for (const auto& line : split(std::string(metrics_jsonl), '\n')) {
     const Json record = Json::parse(line, nullptr, /*allow_exceptions=*/false);
     if (!record.is_object() || !record.contains("step") || !record["step"].is_number()) continue;
     for (const char* kind : {"train", "eval"}) {
       if (!record.contains(kind) || !record[kind].is_object()) continue;
       for (const auto& [name, value] : record[kind].items()) {
-        if (!value.is_number() || kLeftOut.contains(name)) continue;
+        if (!value.is_number()) continue;
         PlotPanel& panel = panels[name];
         if (panel.series.empty()) panel = {name, {{.has_dots = false}, {.has_line = false}}};
         panel.series[kind[0] == 't' ? 0 : 1].points.push_back({record["step"].get<double>(), value.get<double>()});
       }
     }
   }
+  return panels;
+}
+
+}  // namespace
+
+std::string curves_svg(std::string_view metrics_jsonl, const std::string& title) {
   Plot plot{title, "line: training, dots: evaluation", "step", true, {}};
-  for (auto& [name, panel] : panels) plot.panels.push_back(std::move(panel));
+  for (auto& [name, panel] : panels_of(metrics_jsonl))
+    if (name != "targets" && !progress_names().contains(name)) plot.panels.push_back(std::move(panel));
+  return plot_svg(plot);
+}
+
+std::string progress_svg(std::string_view metrics_jsonl, const std::string& title, double samples) {
+  Plot plot{title, "", "step", true, {}};
+  Panels panels = panels_of(metrics_jsonl);
+  for (const auto& [name, shown] : progress_names()) {
+    const auto found = panels.find(name);
+    if (found == panels.end()) continue;
+    PlotPanel& panel = found->second;
+    panel.name = shown;
+    if (name == "seconds")
+      for (PlotPoint& point : panel.series[0].points) point.y = samples / point.y;
+    plot.panels.push_back(std::move(panel));
+  }
   return plot_svg(plot);
 }
 

@@ -7,7 +7,11 @@
 namespace fourm {
 
 /// An SVG image of a metrics.jsonl: a panel a measure, with what was measured in training (a line) and in evaluations
-/// (dots). The learning rate, times and the like are left to TensorBoard. Lines that are no records are passed over.
+/// (dots). The learning rate, times and the like are in progress_svg(). Lines that are no records are passed over.
 std::string curves_svg(std::string_view metrics_jsonl, const std::string& title);
+
+/// How the run goes: learning rate, length of the gradient, samples a second, seconds that a micro-batch was waited for, and
+/// skipped steps, where the records have them. `samples` a step.
+std::string progress_svg(std::string_view metrics_jsonl, const std::string& title, double samples);
 
 }  // namespace fourm

@@ -1,7 +1,9 @@
 #include "fourm/train/optimizer.h"
 
 #include <algorithm>
+#include <charconv>
 #include <cmath>
+#include <map>
 
 #include "fourm/core/error.h"
 #include "fourm/core/log.h"
@@ -13,17 +15,58 @@ bool has_weight_decay(std::string_view name) {
          !name.ends_with(".gamma") && name != "logit_scale";
 }
 
+// Of "encoder.7.mlp.fc1.weight" after "encoder.": 7. Nothing for other names.
+static std::optional<int64_t> block_of(std::string_view name, std::string_view prefix) {
+  if (!name.starts_with(prefix)) return std::nullopt;
+  int64_t block = 0;
+  const auto [end, error] = std::from_chars(name.data() + prefix.size(), name.data() + name.size(), block);
+  if (error != std::errc() || end == name.data() + name.size() || *end != '.') return std::nullopt;
+  return block;
+}
+
+std::vector<double> layer_rates(const std::vector<std::string>& names, double decay) {
+  int64_t encoder = 0, decoder = 0;
+  for (const auto& name : names) {
+    encoder = std::max(encoder, block_of(name, "encoder.").value_or(-1) + 1);
+    decoder = std::max(decoder, block_of(name, "decoder.").value_or(-1) + 1);
+  }
+  check(encoder > 0 || decay == 1, "training.optimizer.layer_decay is for models with the encoder of 4M");
+  const int64_t last = encoder + decoder + 1;
+  const auto layer = [&](std::string_view name) {
+    if (name.starts_with("encoder_embeddings.") || name == "register_tokens") return int64_t{0};
+    if (const auto block = block_of(name, "encoder.")) return *block + 1;
+    if (const auto block = block_of(name, "decoder.")) return encoder + *block + 1;
+    const bool begins_decoder = name.starts_with("encoder_norm.") || name.starts_with("decoder_proj_context.") ||
+                                name == "mask_token" ||
+                                (name.starts_with("decoder_embeddings.") && name.ends_with(".mod_emb"));
+    return begins_decoder && decoder > 0 ? encoder : last;
+  };
+  std::vector<double> rates;
+  for (const auto& name : names) rates.push_back(std::pow(decay, static_cast<double>(last - layer(name))));
+  return rates;
+}
+
 void check_optimizer(const OptimizerConfig& config) {
   check_fields(config, "training.optimizer");
   check(config.beta1 < 1 && config.beta2 < 1 && config.epsilon > 0,
         "training.optimizer: beta1 and beta2 should be less than 1, epsilon more than 0");
+  check(config.layer_decay > 0, "training.optimizer: layer_decay should be more than 0");
 }
 
 AdamW::AdamW(const Parameters& parameters, const OptimizerConfig& config, const Owns& owns) : config_(config) {
   check_optimizer(config);
-  for (const auto& entry : parameters.entries()) {
+  // The layers are those of the model, whatever learns of it.
+  std::vector<std::string> names;
+  for (const auto& entry : parameters.entries()) names.push_back(entry.name);
+  const std::vector<double> rates = layer_rates(names, config.layer_decay);
+  for (size_t i = 0; i < names.size(); ++i) {
+    const auto& entry = parameters.entries()[i];
     if (!entry.trained || !entry.value.requires_grad()) continue;
-    Slot slot{entry.name, entry.value, !owns || owns(entry.value), has_weight_decay(entry.name), {}, {}, {}};
+    const bool decay = has_weight_decay(entry.name);
+    auto group = std::ranges::find_if(groups_, [&](const Group& g) { return g.decay == decay && g.rate == rates[i]; });
+    if (group == groups_.end()) group = groups_.insert(group, Group{decay, rates[i], {}});
+    group->slots.push_back(slots_.size());
+    Slot slot{entry.name, entry.value, !owns || owns(entry.value), {}, {}, {}};
     if (slot.owned) {
       slot.mean = at::zeros_like(slot.value);
       slot.square = at::zeros_like(slot.value);
@@ -57,10 +100,11 @@ void AdamW::step(double lr, const Tensor& norm) {
   if (divisor && norm.is_cpu() && divisor->item<float>() == 1)
     divisor.reset();  // the CPU kernel is slower with a divisor
   const Tensor done = at::isfinite(norm).to(at::kFloat), skipped = 1 - done;
-  for (const bool decay : {true, false}) {
+  for (const Group& group : groups_) {
     std::vector<Tensor> values, gradients, means, squares, steps;
-    for (auto& slot : slots_) {
-      if (slot.decay != decay || !slot.value.grad().defined()) continue;
+    for (const size_t i : group.slots) {
+      const Slot& slot = slots_[i];
+      if (!slot.value.grad().defined()) continue;
       values.push_back(slot.value);
       gradients.push_back(slot.value.grad());
       means.push_back(slot.mean);
@@ -69,8 +113,8 @@ void AdamW::step(double lr, const Tensor& norm) {
     }
     if (values.empty()) continue;
     at::_foreach_add_(steps, done);
-    at::_fused_adamw_(values, gradients, means, squares, {}, steps, lr, config_.beta1, config_.beta2,
-                      decay ? config_.weight_decay : 0.0, config_.epsilon, /*amsgrad=*/false, /*maximize=*/false,
+    at::_fused_adamw_(values, gradients, means, squares, {}, steps, lr * group.rate, config_.beta1, config_.beta2,
+                      group.decay ? config_.weight_decay : 0.0, config_.epsilon, /*amsgrad=*/false, /*maximize=*/false,
                       divisor, skipped);
   }
 }
@@ -115,6 +159,15 @@ void WeightAverage::update() {
   if (!started_) start_buffers();
   started_ = true;
   at::_foreach_lerp_(averages_, values_, 1 - decay_);
+}
+
+void WeightAverage::update_where(const Tensor& keep) {
+  const NoGradGuard no_grad;
+  if (!started_) start_buffers();
+  started_ = true;
+  const Tensor share = keep.to(at::kFloat) * (1 - decay_);
+  for (size_t i = 0; i < values_.size(); ++i)
+    averages_[i].lerp_(values_[i].detach(), share.to(averages_[i].scalar_type()));
 }
 
 void WeightAverage::swap() {

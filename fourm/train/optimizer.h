@@ -12,6 +12,13 @@ namespace fourm {
 /// fourm/utils/optim_factory.py).
 bool has_weight_decay(std::string_view name);
 
+/// What the rate of a tensor of a 4M model is multiplied by: decay^k for a tensor k layers below the output (the original's
+/// get_num_layer_for_fm, fourm/utils/optim_factory.py). The layers are the encoder's embeddings (with the register tokens),
+/// its blocks, the decoder's blocks, and the heads with all else. What the decoder begins with (norm and projection of the
+/// encoder's output, mask token, modality embeddings) is in the layer of the encoder's last block; without a decoder it is in
+/// the last layer. Error when none of the names is that of an encoder block.
+std::vector<double> layer_rates(const std::vector<std::string>& names, double decay);
+
 /// Error on values that cannot be.
 void check_optimizer(const OptimizerConfig& config);
 
@@ -28,7 +35,8 @@ class AdamW {
   /// Length of all gradients together: a float64 scalar.
   Tensor gradient_norm() const { return gradient_norms().to(at::kDouble).norm(); }
   /// One update at the rate `lr`. `norm` is gradient_norm(), for clipping; when it is not finite, nothing changes. A
-  /// tensor without a gradient (its modality was not in the batch) stays as it is.
+  /// tensor without a gradient (its modality was not in the batch) stays as it is. The rate of a tensor is that of its layer
+  /// (layer_decay).
   void step(double lr, const Tensor& norm);
   void clear_gradients();
 
@@ -41,10 +49,17 @@ class AdamW {
   struct Slot {
     std::string name;
     Tensor value;
-    bool owned, decay;
+    bool owned;
     Tensor mean, square, steps;  // of an owned tensor; steps: how many updates it has had
   };
+  // Slots of the same weight decay and rate.
+  struct Group {
+    bool decay;
+    double rate;  // a multiple of that of the schedule
+    std::vector<size_t> slots;
+  };
   std::vector<Slot> slots_;
+  std::vector<Group> groups_;
   OptimizerConfig config_;
 };
 
@@ -56,6 +71,8 @@ class WeightAverage {
   /// Of the trained tensors that `owns` says, and of all buffers.
   WeightAverage(const Parameters& parameters, double decay, const Owns& owns = {});
   void update();
+  /// The same where `keep` [] is true, and nothing where it is false; without waiting for its device.
+  void update_where(const Tensor& keep);
   /// Exchanges averages and weights; called twice, all is as before.
   void swap();
 

@@ -10,11 +10,13 @@
 #include "fourm/core/strings.h"
 #include "fourm/data/prefetch.h"
 #include "fourm/data/reader.h"
+#include "fourm/io/adapter.h"
 #include "fourm/io/model_folder.h"
 #include "fourm/kernels/device.h"
 #include "fourm/model/model_file.h"
 #include "fourm/model/stored_config.h"
 #include "fourm/train/initial_weights.h"
+#include "fourm/train/lora.h"
 #include "fourm/train/trainer.h"
 
 namespace fourm {
@@ -34,10 +36,26 @@ LossKind loss_kind(const std::string& name) {
   return LossKind::kTokenByVocab;
 }
 
-FourM start_model(const PretrainConfig& config, const ModalityTable& table) {
+// The model that a run begins with. With adapters, they are new and change a model of `init`.
+FourM start_model(const PretrainConfig& config, const ModalityTable& table, const WordPiece& text) {
   const at::Device device = parse_device(config.training.device);
   if (config.init.empty()) return create_model(config.model, table, config.seed, at::kFloat, device);
-  return model_from(config.init, config.model, table, config.seed, device);
+  if (config.training.lora.rank == 0) return model_from(config.init, config.model, table, config.seed, device, &text);
+  config.model.validate("the recipe's 'model'");
+  SeedSource seeds(config.seed, at::kFloat, Compute::for_training(device));
+  LoraSource source(seeds, config.training.lora, config.seed);
+  FourM model(config.model, table, source, /*tie_heads=*/true);
+  take_weights(model, config.init, &text);
+  source.add_to(model.parameters());
+  return model;
+}
+
+// The names of the tensors that learn; empty: all.
+std::vector<std::string> learning(const PretrainConfig& config) {
+  std::vector<std::string> names = config.learn;
+  if (config.training.lora.rank > 0)
+    for (const auto& pattern : lora_patterns()) names.push_back(pattern);
+  return names;
 }
 
 std::vector<TrainingSet> training_sets(const PretrainConfig& config) {
@@ -163,10 +181,10 @@ class Pretraining : public Objective {
         table_(recipe_modalities(config)),
         text_(WordPiece::load(config.text_tokenizer)),
         reader_(open_sets(), config.seed, config.repeat_buffer),
-        model_(start_model(config, table_)),
+        model_(start_model(config, table_, text_)),
         batches_([this](int64_t index) { return draw_batch(index); }, kBatchesAhead) {
     group_.check_same("training set", contents_);
-    model_.parameters().make_trainable(config.learn);
+    model_.parameters().make_trainable(learning(config));
     model_.checkpoint_activations(config.training.checkpoint_activations);
     note("training on ", counted(reader_.size(), "sample"), "; ", counted(model_.parameters().count(), "parameter"),
          ", ", model_.parameters().learning(), " of them learn");
@@ -175,13 +193,19 @@ class Pretraining : public Objective {
   Parameters& parameters() override { return model_.parameters(); }
 
   StepResult loss(int64_t index) override {
-    const Loss loss = model_.loss(pack_batch(batches_.get(index)), loss_, group_);
+    const Stopwatch waiting;
+    const std::vector<MaskedSample> samples = batches_.get(index);
+    const double waited = waiting.seconds() / static_cast<double>(group_.size());  // the mean over the processes
+    Batch batch = pack_batch(samples);
+    if (config_.training.drop_path > 0) batch.inputs.drop_path = batch.targets.drop_path = drop_path(index);
+    const Loss loss = model_.loss(batch, loss_, group_);
     StepResult result{loss.total, {}};
     int64_t slots = 0;
     for (const auto& [name, part] : loss.parts) {
       if (part.slots > 0) result.scalars[name] = part.loss;
       slots += part.slots;
     }
+    result.metrics["wait_seconds"] = waited;
     result.metrics["targets"] = group_.is_first() ? static_cast<double>(slots) : 0;  // slots are those of all processes
     return result;
   }
@@ -216,7 +240,10 @@ class Pretraining : public Objective {
   }
 
   void save(const fs::path& folder) override {
-    save_model(model_, folder);
+    if (config_.training.lora.rank > 0)
+      save_adapter(model_, config_.training.lora, config_.init, folder);
+    else
+      save_model(model_, folder);
     write_file(folder / "tokenizer.json", read_file(config_.text_tokenizer));
   }
 
@@ -299,6 +326,14 @@ class Pretraining : public Objective {
 
   Batch pack_batch(const std::vector<MaskedSample>& samples) const {
     return pack(samples, model_.modalities(), config_.model.decoder_causal_mask, config_.model.decoder_sep_mask);
+  }
+
+  // Of the samples of draw_batch(index).
+  DropPath drop_path(int64_t index) const {
+    DropPath drop{config_.training.drop_path, config_.seed, {}};
+    for (int64_t k = group_.begin(config_.batch); k < group_.end(config_.batch); ++k)
+      drop.samples.push_back(static_cast<uint64_t>(index * config_.batch + k));
+    return drop;
   }
 
   // The part of this process. Samples and masks go by their number in the run.
@@ -459,6 +494,12 @@ PretrainConfig resolved(const PretrainConfig& recipe) {
   check_there("init", config.init);
   config.model.validate("the recipe's 'model'");
   check_training(config.training);
+  if (config.training.lora.rank > 0) {
+    check(!config.init.empty(), "training.lora changes an existing model: set 'init'");
+    check(!is_adapter(model_folder(config.init)), config.init,
+          ": is an adapter; write the model that it stands for with `fourm inspect ", config.init,
+          " --convert FOLDER` and give that as 'init'");
+  }
   const ModalityTable table = recipe_modalities(config);
   const auto check_masking = [&](const SetRecipe& set) {
     Masker(set.masking, table, set.inputs, set.targets, {}, config.model.image_size, config.model.patch_size);

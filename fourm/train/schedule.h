@@ -1,4 +1,4 @@
-// Learning rate by step: linear warm-up, a steady stretch, then decay to a floor.
+// Learning rate by step: linear warm-up, a steady stretch, then decay to a floor, or a slow one with a cooldown at the end.
 #pragma once
 
 #include <cstdint>
@@ -13,26 +13,40 @@ struct ScheduleConfig {
   double lr_end = 0;
   int64_t warmup_steps = 0;
   int64_t hold_steps = 0;
+  int64_t cooldown_steps = 0;
+  double timescale = 10000;
   std::string decay = "cosine";
 
   template <class Visitor>
   void fields(Visitor& v) {
     v("lr", lr, "peak learning rate", at_least(0));
-    v("lr_end", lr_end, "learning rate that the decay leads to", at_least(0));
+    v("lr_end", lr_end, "learning rate that the decay or the cooldown leads to", at_least(0));
     v("warmup_steps", warmup_steps, "steps of linear warm-up; the last of them has the peak rate", at_least(0));
     v("hold_steps", hold_steps, "steps at the peak rate between warm-up and decay", at_least(0));
-    v("decay", decay, "how the rate falls; constant: it does not", OneOf{{"cosine", "linear", "constant"}});
+    v("decay", decay,
+      "how the rate falls; constant: it does not; inverse_sqrt: by 1 / sqrt(1 + steps / timescale), which does not "
+      "depend "
+      "on the length of the run",
+      OneOf{{"cosine", "linear", "constant", "inverse_sqrt"}});
+    v("timescale", timescale, "steps after which the rate of inverse_sqrt has fallen by a factor of sqrt(2)",
+      at_least(1));
+    v("cooldown_steps", cooldown_steps,
+      "the last steps, in which the rate falls evenly to lr_end; with decay constant or inverse_sqrt",
+      KeyRole::kChangeable, at_least(0));
   }
 };
 
 class Schedule {
  public:
-  /// Error on negative numbers, an unknown decay, or warm-up and hold longer than `steps`.
+  /// Error on negative numbers, an unknown decay, a cooldown after a decay that leads to lr_end itself, or parts that are
+  /// longer than `steps` together.
   Schedule(const ScheduleConfig& config, int64_t steps);
   /// The rate of step `step`, counted from 0.
   double operator()(int64_t step) const;
 
  private:
+  double before_cooldown(int64_t step) const;
+
   ScheduleConfig config_;
   int64_t steps_;
 };

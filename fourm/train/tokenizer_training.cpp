@@ -379,8 +379,8 @@ TokenizerRecipe resolved(const TokenizerRecipe& given) {
   check_fields(given, "the recipe");
   check_training(given.training);
   check(!given.training.checkpoint_activations, "training.checkpoint_activations is for pre-training");
-  check(!given.training.skip_non_finite,
-        "training.skip_non_finite: steps of a tokenizer cannot be skipped, since its codebook keeps what it has seen");
+  check(given.training.drop_path == 0, "training.drop_path is for pre-training");
+  check(given.training.lora.rank == 0, "training.lora is for pre-training");
   check_there("start_from", given.start_from);
   TokenizerRecipe recipe = given;
   if (!recipe.start_from.empty()) {

@@ -12,6 +12,7 @@
 #include "fourm/kernels/device.h"
 #include "fourm/kernels/precision_scope.h"
 #include "fourm/train/checkpoint.h"
+#include "fourm/train/phases.h"
 
 namespace fourm {
 namespace {
@@ -32,32 +33,29 @@ class Meter {
   void add(const Metrics& metrics) {
     for (const auto& [name, value] : metrics) add(name, value);
   }
-  // A scalar on a device is not read yet.
-  void add(const std::string& name, const Tensor& scalar) {
+  // A scalar on a device is not read yet. With `keep` [] only where it is true.
+  void add(const std::string& name, const Tensor& scalar, const Tensor& keep = {}) {
     if (scalar.is_cpu()) return add(name, scalar.item<double>());
-    auto& [sum, count] = unread_[name];
-    const Tensor value = scalar.detach().to(at::kDouble).reshape({});
-    sum = sum.defined() ? sum + value : value;
-    ++count;
+    Unread& unread = unread_[name];
+    const Tensor value = scalar.detach().to(at::kDouble).reshape({}), one = at::ones_like(value);
+    unread.add(keep.defined() ? at::where(keep, value, 0) : value, keep.defined() ? at::where(keep, one, 0) : one);
   }
   // What all processes know. That of the first counts.
-  template <class Value>
-  void add_common(const std::string& name, const Value& value) {
-    if (group_.is_first())
-      add(name, value);
-    else
-      add(name, 0.0);
+  void add_common(const std::string& name, double value) { add(name, group_.is_first() ? value : 0.0); }
+  void add_common(const std::string& name, const Tensor& value, const Tensor& keep = {}) {
+    add(name, group_.is_first() ? value : at::zeros_like(value), keep);
   }
   // Reads the scalars on a device, together.
   void read() {
     if (unread_.empty()) return;
     std::vector<Tensor> scalars;
-    for (const auto& item : unread_) scalars.push_back(item.second.first);
+    for (const auto& item : unread_) scalars.insert(scalars.end(), {item.second.sum, item.second.count});
     const Tensor values = at::stack(scalars).to(at::kCPU);
     int64_t i = 0;
-    for (const auto& [name, unread] : unread_) {
-      sums_[name].first += values[i++].item<double>();
-      sums_[name].second += unread.second;
+    for (const auto& item : unread_) {
+      auto& [sum, count] = sums_[item.first];
+      sum += values[i++].item<double>();
+      count += static_cast<int64_t>(values[i++].item<double>());
     }
     unread_.clear();
   }
@@ -80,7 +78,8 @@ class Meter {
   }
   Metrics take() {
     Metrics means;
-    for (const auto& [name, sum] : settle()) means[name] = sum.first / static_cast<double>(sum.second);
+    for (const auto& [name, sum] : settle())
+      if (sum.second > 0) means[name] = sum.first / static_cast<double>(sum.second);
     sums_.clear();
     return means;
   }
@@ -93,13 +92,20 @@ class Meter {
   }
 
  private:
+  struct Unread {
+    Tensor sum, count;
+    void add(const Tensor& value, const Tensor& times) {
+      sum = sum.defined() ? sum + value : value;
+      count = count.defined() ? count + times : times;
+    }
+  };
   const ProcessGroup& group_;
   Sums sums_;
-  std::map<std::string, std::pair<Tensor, int64_t>> unread_;
+  std::map<std::string, Unread> unread_;
 };
 
-// The sum over the steps since the last record whose loss or gradient was not finite. Not part of a record.
-const char* const kNotFinite = "not_finite";
+// The number of steps since the last record that the device has skipped. Not part of a record.
+const char* const kSkipped = "skipped";
 
 constexpr size_t kListed = 12;  // measures in a line
 
@@ -116,11 +122,12 @@ class Trainer {
         config_(config),
         group_(group),
         folder_(folder),
-        waits_(objective.parameters().kernels().device().is_cpu() || config.skip_non_finite),
+        waits_(objective.parameters().kernels().device().is_cpu()),
+        can_skip_(objective.can_skip_steps()),
         precision_(parse_training_precision(config.precision)),
-        schedule_(config.schedule, config.steps),
+        phases_(objective.parameters(), config),
         sharding_(parse_sharding(config.shard)),
-        gradients_(objective.parameters(), group, sharding_),
+        gradients_(objective.parameters(), group, sharding_, config.gradient_precision == "bf16"),
         optimizer_(objective.parameters(), config.optimizer, owns()),
         meter_(group_) {
     if (config.ema_decay > 0) average_.emplace(objective.parameters(), config.ema_decay, owns());
@@ -130,6 +137,7 @@ class Trainer {
     check(step_ <= config_.steps, folder.string(), ": the run has done ", step_,
           " steps, more than training.steps=", config_.steps, "; give at least ", step_);
     if (run_) run_->begin(step_);
+    if (step_ < config_.steps) enter_phase();
   }
 
   Outcome run(const StopToken& stop_requested) {
@@ -184,11 +192,13 @@ class Trainer {
     return [this](const Tensor& tensor) { return gradients_.owns(tensor); };
   }
 
-  // On a GPU the host does not wait for the loss and the gradient: a step that is not finite changes no weights, and the
-  // host learns of it with the next record. On the CPU, and where steps are skipped, it is known at once.
+  // A step whose loss or gradient is not finite, or whose gradient is too long, is skipped: it changes nothing. All processes
+  // find the same, since loss and norm are those of all. On a GPU the host does not wait for them: the device leaves out the
+  // changes, and the host learns of it with the next record.
   void step() {
     const Stopwatch watch;
-    const double lr = schedule_(step_);
+    if (phases_.begins_at(step_) && step_ > 0) enter_phase();
+    const double lr = phases_.rate(step_);
     Tensor loss;  // the share of this process
     std::vector<StepResult> results;
     for (int64_t part = 0; part < config_.accumulate; ++part) {
@@ -197,31 +207,26 @@ class Trainer {
       const Tensor share = config_.accumulate == 1 ? result : result / config_.accumulate;
       loss = loss.defined() ? loss + share.detach() : share.detach();
       gradients_.before_backward(share, part + 1 == config_.accumulate);
-      share.backward();
-      result = Tensor();  // its graph goes
+      if (share.requires_grad()) share.backward();  // not where nothing that learns was used
+      result = Tensor();                            // its graph goes
     }
     gradients_.finish_gradients();
     const Tensor whole = loss.clone();
     group_.sum(whole);
     const Tensor norm = gradients_.norm(optimizer_.gradient_norms());
-    const bool finite = !waits_ || (is_finite("loss", whole) && is_finite("gradient", norm));
-    if (finite) {
-      objective_.update_buffers(step_);
-      // What the host has not seen yet must be finite too.
-      optimizer_.step(lr, waits_ ? norm : at::where(at::isfinite(whole), norm, NAN));
-      gradients_.share_weights();
-      if (average_) average_->update();
-      for (const StepResult& result : results) {
-        meter_.add(result.metrics);
-        for (const auto& [name, scalar] : result.scalars) meter_.add(name, scalar);
-      }
-      meter_.add("loss", loss);
-      meter_.add_common("gradient_norm", norm);
-      if (!waits_) meter_.add_common(kNotFinite, at::isfinite(norm + whole).logical_not());
+    if (waits_) {
+      loss_ = whole.item<double>();
+      const std::string fault = fault_of(loss_, norm.item<double>());
+      if (fault.empty())
+        update(lr, results, loss, norm, {});
+      else
+        skip(1, concat("the ", fault, " of step ", step_ + 1));
     } else {
-      ++skipped_;
+      Tensor keep = at::isfinite(norm) & at::isfinite(whole);
+      if (const double most = config_.optimizer.skip_norm; most > 0) keep = keep & (norm < most);
+      update(lr, results, loss, norm, keep);
+      meter_.add_common(kSkipped, keep.logical_not());
     }
-    if (waits_) loss_ = whole.item<double>();
     optimizer_.clear_gradients();
     ++step_;
     if (step_ % config_.log_every == 0 || step_ == config_.steps) meter_.read();  // waits for the device
@@ -229,29 +234,65 @@ class Trainer {
     meter_.add_common("seconds", watch.seconds());
   }
 
+  // Changes the weights and all that follows them; where `keep` is given, the device does so only if it is true.
+  void update(double lr, const std::vector<StepResult>& results, const Tensor& loss, const Tensor& norm,
+              const Tensor& keep) {
+    objective_.update_buffers(step_);
+    optimizer_.step(lr, keep.defined() ? at::where(keep, norm, NAN) : norm);
+    gradients_.share_weights();
+    if (average_ && keep.defined())
+      average_->update_where(keep);
+    else if (average_)
+      average_->update();
+    for (const StepResult& result : results) {
+      meter_.add(result.metrics);
+      for (const auto& [name, scalar] : result.scalars) meter_.add(name, scalar, keep);
+    }
+    meter_.add("loss", loss, keep);
+    meter_.add_common("gradient_norm", norm, keep);
+  }
+
+  // What is wrong with a step of this loss and gradient; "": nothing.
+  std::string fault_of(double loss, double norm) const {
+    const auto text = [](double value) { return std::isnan(value) ? "nan" : concat(value); };  // without a sign
+    if (!std::isfinite(loss)) return concat("loss (", text(loss), ")");
+    if (!std::isfinite(norm)) return concat("gradient (of length ", text(norm), ")");
+    const double most = config_.optimizer.skip_norm;
+    return most > 0 && norm >= most ? concat("gradient (of length ", norm, ", skip_norm is ", most, ")") : "";
+  }
+
+  // Counts steps that were skipped because of `fault`. Error when they are too many.
+  void skip(int64_t count, const std::string& fault) {
+    if (!can_skip_) stop_at(concat(fault, " cannot be used"));
+    skipped_ += count;
+    const int64_t most = config_.max_skipped;
+    if (skipped_ > most)
+      stop_at(concat(fault, " cannot be used, ",
+                     most == 0 ? "and training.max_skipped is 0"
+                               : concat("and that makes ", counted(skipped_, "skipped step"),
+                                        ", more than training.max_skipped (", most, ")")));
+    warn(folder_.string(), ": ", fault, " cannot be used: the step is skipped (", skipped_, " of at most ", most, ")");
+  }
+
+  // The same for steps that the device has skipped since the last record.
+  void count_skipped() {
+    if (waits_) return;
+    const auto count = static_cast<int64_t>(meter_.take_out(kSkipped));
+    if (count > 0) skip(count, concat("the loss or gradient of ", counted(count, "step"), " up to step ", step_));
+  }
+
   void record_step() {
-    check_finite_steps();
+    count_skipped();
     last_measures_ = meter_.take();
-    if (config_.skip_non_finite) last_measures_["skipped_steps"] = static_cast<double>(skipped_);
+    if (skipped_ > 0) last_measures_["skipped_steps"] = static_cast<double>(skipped_);
     loss_ = last_measures_.contains("loss") ? last_measures_["loss"] : NAN;
     if (run_) run_->record(step_, "train", last_measures_);
   }
 
-  // Whether a step may change the weights. Error unless such steps are skipped.
-  bool is_finite(const char* what, const Tensor& scalar) const {
-    const auto value = scalar.item<double>();
-    if (std::isfinite(value)) return true;
-    if (!config_.skip_non_finite) stop_at(concat("the ", what, " of step ", step_ + 1, " is ", value));
-    return false;
-  }
-
-  // Error when a step since the last record was not finite, and the host has not waited for it.
-  void check_finite_steps() {
-    if (waits_) return;
-    const double count = meter_.take_out(kNotFinite);
-    if (count > 0)
-      stop_at(concat("the loss or gradient of ", counted(static_cast<int64_t>(count), "step"), " up to step ", step_,
-                     " is not finite"));
+  void enter_phase() {
+    phases_.enter(step_);
+    gradients_.learning_changed();
+    if (!config_.phases.empty()) note(folder_.string(), ": step ", step_ + 1, " is in ", phases_.text(step_));
   }
 
   StepResult loss_of(int64_t index) {
@@ -262,12 +303,11 @@ class Trainer {
   [[noreturn]] void stop_at(const std::string& what) const {
     fail(folder_.string(), ": ", what, "; the last good checkpoint is ",
          last_checkpoint_.empty() ? "none" : last_checkpoint_.string(),
-         "; try a lower lr, more warmup_steps or a clip_norm",
-         objective_.can_skip_steps() ? ", or training.skip_non_finite=true" : "");
+         "; try a lower lr, more warmup_steps or a clip_norm", can_skip_ ? ", or a larger training.max_skipped" : "");
   }
 
   void evaluate() {
-    check_finite_steps();
+    count_skipped();
     swap_averages();
     const Evaluation result = objective_.evaluate(step_);
     swap_averages();
@@ -287,7 +327,7 @@ class Trainer {
   }
 
   void save() {
-    check_finite_steps();
+    count_skipped();
     const Meter::Sums sums = meter_.settle();
     if (!run_) {
       save_share(group_.gather("")[0]);
@@ -347,7 +387,7 @@ class Trainer {
     note(model.string(), ": the model after ", step_, " steps", listed(last_measures_));
     if (skipped_ > 0)
       warn(model.string(), ": ", skipped_, " of ", counted(step_, "step"),
-           " had a loss or gradient that is not finite and were skipped");
+           " had a loss or gradient that could not be used and were skipped");
     std::vector<std::string> worse;
     for (const auto& [name, baseline] : baselines_) {
       const auto measure = last_measures_.find(name);
@@ -377,8 +417,9 @@ class Trainer {
   ProcessGroup group_;
   fs::path folder_;
   bool waits_;  // for the loss and the gradient of each step
+  bool can_skip_;
   Precision precision_;
-  Schedule schedule_;
+  Phases phases_;  // before what is made for all tensors that learn in any of them
   Sharding sharding_;
   DataParallel gradients_;
   AdamW optimizer_;
@@ -409,7 +450,7 @@ void check_training(const TrainingConfig& config) {
     fail("training.device: ", error.what());
   }
   check_optimizer(config.optimizer);
-  Schedule(config.schedule, config.steps);
+  check_phases(config);
 }
 
 void check_there(const char* key, const std::string& path) {
@@ -421,9 +462,9 @@ void check_there(const char* key, const std::string& path) {
 Outcome train(Objective& objective, const TrainingConfig& config, const RunRecipe& recipe, const fs::path& folder,
               const StopToken& stop, const ProcessGroup& group) {
   check_training(config);
-  check(
-      !config.skip_non_finite || objective.can_skip_steps(),
-      "training.skip_non_finite: steps of this training cannot be skipped, since its codebook keeps what it has seen");
+  check(config.optimizer.skip_norm == 0 || objective.can_skip_steps(),
+        "training.optimizer.skip_norm: steps of this training cannot be skipped, since its codebook keeps what it has "
+        "seen");
   return Trainer(objective, config, recipe, folder, group).run(stop);
 }
 

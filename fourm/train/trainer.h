@@ -46,7 +46,8 @@ class Objective {
   /// Updates buffers (codebook statistics), once a step: after the losses of all its micro-batches, before the optimizer
   /// changes the weights. `step` counts from 0.
   virtual void update_buffers(int64_t /*step*/) {}
-  /// Whether a step may be skipped after loss() has run; false where buffers keep what a loss has seen.
+  /// Whether a step may be skipped after loss() has run; false where buffers keep what a loss has seen, or learn on a
+  /// device that the host does not wait for.
   virtual bool can_skip_steps() const { return true; }
   /// After `step` steps, by all processes; the result of the first counts. The weights are the averages, if averages are
   /// kept.
@@ -67,9 +68,9 @@ std::string resolve_precision(const std::string& requested, const std::optional<
 
 /// Trains, or goes on from the newest checkpoint of the folder. At the end `folder`/model holds the finished model; a
 /// line names it and its last measures, and a warning those that are no better than their baselines. At least one step
-/// is done before `stop` ends the run. A loss or gradient that is not finite is an Error, before it reaches the weights;
-/// with skip_non_finite the step is left out and counted in the record `skipped_steps`, and a warning at the end has the
-/// count of the run.
+/// is done before `stop` ends the run. A step whose loss or gradient is not finite, or whose gradient reaches skip_norm,
+/// changes neither weights nor optimizer nor averages. It is counted in the record `skipped_steps` with a warning, and is an
+/// Error where the run has skipped more than max_skipped, or the objective cannot skip steps.
 ///
 /// All processes of `group` call it with the same objective; checkpoints are read by each.
 Outcome train(Objective& objective, const TrainingConfig& config, const RunRecipe& recipe, const fs::path& folder,

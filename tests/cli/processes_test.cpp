@@ -255,6 +255,42 @@ TEST_F(Processes, LaunchedProcessesEqualOne) {
   expect_close("both", "one");
 }
 
+// Each generates its batches; together they have all results of one.
+TEST_F(Processes, GenerationIsShared) {
+  write_file(root_ / "prompts.txt", "a bedroom with a bed\nan office with a desk\na bathroom\n");
+  const auto generate = [&](const std::string& out) -> std::vector<std::string> {
+    return {"generate",
+            "--model",
+            (fs::path(FOURM_SOURCE_DIR) / "models/rooms-ti").string(),
+            "--in",
+            "caption=@" + (root_ / "prompts.txt").string(),
+            "--out-modality",
+            "tok_depth@128",
+            "--steps",
+            "1",
+            "--batch",
+            "1",
+            "--out",
+            (root_ / out).string()};
+  };
+  std::vector<std::string> launch{"launch", "-n", "2", "--"};
+  for (const auto& word : generate("both")) launch.push_back(word);
+  for (const auto& [name, words] : {std::pair{"one", generate("one")}, std::pair{"both", launch}}) {
+    const Ended ended = end_of(name, start(name, words));
+    EXPECT_EQ(ended.code(), 0) << ended.errors;
+  }
+  int results = 0;
+  for (const auto& entry : fs::recursive_directory_iterator(root_ / "one")) {
+    const fs::path name = entry.path().lexically_relative(root_ / "one");
+    if (entry.path().extension() != ".png") continue;
+    ASSERT_TRUE(fs::exists(root_ / "both" / name)) << name;
+    EXPECT_TRUE(read_file(entry.path()) == read_file(root_ / "both" / name)) << name;
+    ++results;
+  }
+  EXPECT_GE(results, 3);
+  EXPECT_TRUE(fs::exists(root_ / "both/manifest-1-of-2.json"));
+}
+
 // The process that is left says which one is gone, in one line.
 TEST_F(Processes, AKilledProcessIsNamed) {
   for (const int killed : {1, 0}) {

@@ -50,10 +50,11 @@ struct Network {
 };
 
 // The gradients after each of some steps of two micro-batches, which the owners also subtract from the weights.
-std::vector<std::map<std::string, Tensor>> gradients(const ProcessGroup& group, Sharding sharding, bool checkpointed) {
+std::vector<std::map<std::string, Tensor>> gradients(const ProcessGroup& group, Sharding sharding, bool checkpointed,
+                                                     bool in_bf16 = false) {
   Network network;
   constexpr int64_t kBucket = 4 * kWidth * kWidth;  // about a layer
-  DataParallel parallel(network.all, group, sharding, kBucket);
+  DataParallel parallel(network.all, group, sharding, in_bf16, kBucket);
   std::vector<std::map<std::string, Tensor>> steps;
   for (int64_t step = 0; step < 5; ++step) {
     for (int64_t micro = 2 * step; micro < 2 * step + 2; ++micro) {
@@ -120,10 +121,69 @@ TEST(DataParallel, ShardingIsBitEqual) {
   }
 }
 
+// Two gradients rounded to eight bits, and their sum: all processes have the same, wherever it is.
+TEST(DataParallel, GradientsMayBeSentInBfloat16) {
+  const auto expected = gradients({}, Sharding::kNone, false);
+  std::vector<std::map<std::string, Tensor>> plain;
+  for (const Sharding sharding : {Sharding::kNone, Sharding::kGradients})
+    test::in_ranks(2, [&](const ProcessGroup& group) {
+      auto found = gradients(group, sharding, false, /*in_bf16=*/true);
+      double difference = 0;
+      for (const auto& [name, value] : found[0]) {
+        const Tensor& exact = expected[0].at(name);
+        EXPECT_LE((value - exact).norm().item<double>(), 0.01 * exact.norm().item<double>() + 1e-3) << name;
+        difference += (value - exact).norm().item<double>();
+      }
+      EXPECT_GT(difference, 1e-6);
+      if (sharding == Sharding::kNone) {
+        if (group.is_first()) plain = std::move(found);
+        return;
+      }
+      for (size_t step = 0; step < plain.size(); ++step)
+        for (const auto& [name, value] : found[step]) EXPECT_TRUE(value.equal(plain[step].at(name))) << name;
+    });
+}
+
+// Tensors that stop learning are not sent, and learn again as if they had not.
+TEST(DataParallel, WhatLearnsMayChange) {
+  for (const Sharding sharding : {Sharding::kNone, Sharding::kGradients})
+    for (const bool checkpointed : {false, true})
+      test::in_ranks(2, [&](const ProcessGroup& group) {
+        const auto expected = gradients(group, sharding, checkpointed);
+        const Network network;
+        DataParallel parallel(network.all, group, sharding, false, 4 * kWidth * kWidth);
+        const auto step = [&](int64_t micro) {
+          const Tensor loss = network.loss(micro, group.begin(kSamples), group.end(kSamples), checkpointed);
+          parallel.before_backward(loss, micro % 2 == 1);
+          loss.backward();
+        };
+        const auto learn = [&](bool on) {
+          for (const Tensor& weight : network.weights) weight.set_requires_grad(on);
+          parallel.learning_changed();
+        };
+        learn(false);
+        step(0), step(1);
+        parallel.finish_gradients();
+        for (const auto& entry : network.all.entries()) {
+          const auto known = expected[0].find(entry.name);
+          const bool is_bias = entry.name.ends_with("bias");
+          if (!is_bias) EXPECT_FALSE(entry.value.grad().defined()) << entry.name;
+          if (is_bias && known != expected[0].end()) EXPECT_TRUE(entry.value.grad().equal(known->second)) << entry.name;
+          entry.value.mutable_grad() = Tensor();
+        }
+        learn(true);
+        step(0), step(1);
+        parallel.finish_gradients();
+        for (const auto& entry : network.all.entries())
+          if (const auto known = expected[0].find(entry.name); known != expected[0].end())
+            EXPECT_TRUE(entry.value.grad().equal(known->second)) << entry.name;
+      });
+}
+
 TEST(DataParallel, EachTensorHasOneOwner) {
   test::in_ranks(3, [](const ProcessGroup& group) {
     const Network network;
-    const DataParallel parallel(network.all, group, Sharding::kOptimizer, 4 * kWidth * kWidth);
+    const DataParallel parallel(network.all, group, Sharding::kOptimizer, false, 4 * kWidth * kWidth);
     std::vector<double> owners;
     for (const auto& entry : network.all.entries()) owners.push_back(parallel.owns(entry.value));
     const double own = std::count(owners.begin(), owners.end(), 1.0);

@@ -107,6 +107,66 @@ TEST(Optimizer, AStepWhoseGradientIsNotFiniteChangesNothing) {
   EXPECT_FALSE(at::equal(step(0.5), before));
 }
 
+// As get_num_layer_for_fm of the original counts them.
+TEST(Optimizer, LayersBelowLearnMoreSlowly) {
+  const std::vector<std::string> names{"encoder_embeddings.rgb@224.proj.weight",
+                                       "register_tokens",
+                                       "encoder.0.norm1.weight",
+                                       "encoder.1.mlp.fc1.weight",
+                                       "encoder_norm.weight",
+                                       "decoder_proj_context.weight",
+                                       "mask_token",
+                                       "decoder_embeddings.det.mod_emb",
+                                       "decoder.0.norm1.weight",
+                                       "decoder.2.mlp.fc1.weight",
+                                       "decoder_norm.weight",
+                                       "decoder_embeddings.det.to_logits.weight",
+                                       "head.weight"};
+  const std::vector<int> below{6, 6, 5, 4, 4, 4, 4, 4, 3, 1, 0, 0, 0};
+  const auto rates = layer_rates(names, 0.5);
+  for (size_t i = 0; i < names.size(); ++i) EXPECT_DOUBLE_EQ(rates[i], std::pow(0.5, below[i])) << names[i];
+  // An encoder with a head: its norm is above its blocks.
+  EXPECT_EQ(
+      layer_rates({"encoder_embeddings.a", "encoder.0.x", "encoder.1.x", "encoder_norm.weight", "head.bias"}, 0.5),
+      (std::vector<double>{0.125, 0.25, 0.5, 1, 1}));
+  EXPECT_EQ(layer_rates({"encoder.blocks.0.x", "decoder.x"}, 1), (std::vector<double>{1, 1}));
+  EXPECT_THROW(layer_rates({"encoder.blocks.0.x", "decoder.x"}, 0.5), Error);
+}
+
+// With a decay, each tensor moves as a model at its own rate does.
+TEST(Optimizer, EachLayerHasItsRate) {
+  const auto moved = [](double decay, double lr, const std::string& name) {
+    SeedSource source(7);
+    Parameters parameters;
+    const Scope scope(parameters, source);
+    for (const char* each : {"encoder.0.fc1.weight", "encoder.1.fc1.weight", "head.bias"})
+      scope.parameter(each, {3}, Init::normal(1));
+    parameters.make_trainable();
+    AdamW optimizer(parameters, {.weight_decay = 0.1, .layer_decay = decay});
+    for (int step = 0; step < 3; ++step) {
+      for (const auto& entry : parameters.entries()) Tensor(entry.value).mutable_grad() = entry.value.detach().sin();
+      optimizer.step(lr, optimizer.gradient_norm());
+    }
+    return parameters.find(name).detach().clone();
+  };
+  EXPECT_TRUE(at::equal(moved(0.5, 0.4, "encoder.0.fc1.weight"), moved(1, 0.1, "encoder.0.fc1.weight")));
+  EXPECT_TRUE(at::equal(moved(0.5, 0.4, "encoder.1.fc1.weight"), moved(1, 0.2, "encoder.1.fc1.weight")));
+  EXPECT_TRUE(at::equal(moved(0.5, 0.4, "head.bias"), moved(1, 0.4, "head.bias")));
+}
+
+TEST(Optimizer, AnAverageMayStay) {
+  SeedSource source(7);
+  Parameters parameters;
+  const Tensor w = Scope(parameters, source).parameter("w", {1}, Init::ones());
+  parameters.make_trainable();
+  WeightAverage average(parameters, 0.75);
+  w.detach().fill_(5);
+  average.update_where(at::zeros({}, at::kBool));
+  EXPECT_EQ(average.state()[0].second.item<double>(), 1);
+  average.update_where(at::ones({}, at::kBool));
+  EXPECT_EQ(average.state()[0].second.item<double>(), 2);
+}
+
 TEST(Optimizer, AverageIsExponential) {
   SeedSource source(7, at::kDouble);
   Parameters parameters;

@@ -114,7 +114,12 @@ training: {threads: 1, precision: f32, accumulate: 2, ema_decay: 0.9, optimizer:
     training.threads = 1;
   }
 
-  std::string weights(const std::string& out) const { return read_file(root_ / out / "model" / "model.safetensors"); }
+  // Of a run with adapters the model is one.
+  fs::path model_file(const std::string& out) const {
+    const fs::path adapter = root_ / out / "model" / "adapter.safetensors";
+    return fs::exists(adapter) ? adapter : root_ / out / "model" / "model.safetensors";
+  }
+  std::string weights(const std::string& out) const { return read_file(model_file(out)); }
 
   // Without times.
   std::vector<Json> records(const std::string& out) const {
@@ -122,14 +127,14 @@ training: {threads: 1, precision: f32, accumulate: 2, ema_decay: 0.9, optimizer:
     std::istringstream lines(read_file(root_ / out / "metrics.jsonl"));
     for (std::string line; std::getline(lines, line);) {
       all.push_back(Json::parse(line));
-      if (all.back().contains("train")) all.back()["train"].erase("seconds");
+      if (all.back().contains("train"))
+        for (const char* name : {"seconds", "wait_seconds"}) all.back()["train"].erase(name);
     }
     return all;
   }
 
   void expect_close(const std::string& found, const std::string& expected) const {
-    const auto a = SafetensorsFile::open(root_ / found / "model" / "model.safetensors");
-    const auto b = SafetensorsFile::open(root_ / expected / "model" / "model.safetensors");
+    const auto a = SafetensorsFile::open(model_file(found)), b = SafetensorsFile::open(model_file(expected));
     ASSERT_EQ(a.tensors().size(), b.tensors().size());
     double difference = 0, length = 0;
     for (const auto& tensor : b.tensors()) {
@@ -268,6 +273,107 @@ TEST_F(ProcessesTest, TheImageTextModelEqualsThatOfOneProcess) {
     in_processes(processes,
                  [&](const ProcessGroup& group) { train_clip(clip_recipe(concat("clip", processes)), {}, group); });
   for (const int64_t processes : {2, 4}) expect_close(concat("clip", processes), "clip1");
+}
+
+// Phases, adapters, stochastic depth and layers' rates: as one process does, wherever state and gradients are, and stopped
+// and gone on as never stopped.
+TEST_F(ProcessesTest, WaysOfTrainingEqualOneProcess) {
+  std::map<std::string, std::function<void(PretrainConfig&)>> ways;
+  ways["phases"] = [](PretrainConfig& c) {
+    c.training.phases = {{7, {"*_embeddings.*", "mask_token"}, {.lr = 0.01, .decay = "constant"}},
+                         {4, {"decoder.*"}, {.lr = 0.002, .warmup_steps = 2}}};
+  };
+  ways["phases, activations computed again"] = [&](PretrainConfig& c) {
+    ways["phases"](c);
+    c.training.checkpoint_activations = true;
+  };
+  ways["lora"] = [](PretrainConfig& c) {
+    c.init = c.out.substr(0, c.out.rfind('/')) + "/base/model";
+    c.training.lora = {2, 4, {"*attn.*", "decoder.*.fc?"}};
+  };
+  ways["drop path"] = [](PretrainConfig& c) {
+    c.model.encoder_depth = c.model.decoder_depth = 2;
+    c.training.drop_path = 0.5;
+  };
+  ways["layer decay"] = [](PretrainConfig& c) {
+    c.training.optimizer.layer_decay = 0.6;
+    c.training.schedule.decay = "inverse_sqrt";
+    c.training.schedule.timescale = 5;
+    c.training.schedule.cooldown_steps = 6;
+  };
+  PretrainConfig base = recipe("base");
+  base.training.steps = 5;
+  train(base, 1);
+  for (const auto& [name, change] : ways) {
+    const auto changed = [&, &apply = change](const std::string& out) {
+      PretrainConfig c = recipe(out);
+      c.training.optimizer.epsilon = 1e-3;  // see set()
+      apply(c);
+      return c;
+    };
+    const std::string one = name + " 1", two = name + " 2", sharded = name + " sharded", stopped = name + " stopped";
+    train(changed(one), 1);
+    train(changed(two), 2);
+    expect_close(two, one);
+    PretrainConfig c = changed(sharded);
+    c.training.shard = "gradients";
+    train(c, 2);
+    EXPECT_TRUE(weights(sharded) == weights(two)) << name;
+    for (const int64_t steps : {7, 3}) train(changed(stopped), 1, steps);
+    train(changed(stopped), 1);
+    EXPECT_TRUE(weights(stopped) == weights(one)) << name;
+    EXPECT_EQ(records(stopped), records(one)) << name;
+  }
+}
+
+// What is frozen in a phase stays bit for bit.
+TEST_F(ProcessesTest, AFrozenPhaseChangesWhatLearnsAlone) {
+  PretrainConfig c = recipe("run");
+  c.training.phases = {{6, {"*_embeddings.*"}, {.lr = 0.01, .decay = "constant"}}};
+  c.training.steps = 8;
+  c.training.schedule.warmup_steps = 0;
+  c.training.checkpoint_every = 2;
+  c.training.keep_checkpoints = 4;
+  train(c, 1);
+  const auto changed = [&](const char* before, const char* after) {
+    const auto a = SafetensorsFile::open(root_ / "run/checkpoints" / before / "model.safetensors"),
+               b = SafetensorsFile::open(root_ / "run/checkpoints" / after / "model.safetensors");
+    std::pair<int, int> counts;  // of embeddings, and of others
+    for (const auto& t : a.tensors())
+      if (!at::equal(read_tensor(a, t.name), read_tensor(b, t.name)))
+        ++(t.name.find("_embeddings.") == std::string::npos ? counts.second : counts.first);
+    return counts;
+  };
+  EXPECT_GT(changed("step-000002", "step-000006").first, 5);
+  EXPECT_EQ(changed("step-000002", "step-000006").second, 0);
+  EXPECT_GT(changed("step-000006", "step-000008").second, 5);
+}
+
+// All processes skip the same steps.
+TEST_F(ProcessesTest, LongGradientsAreSkippedByAll) {
+  train(recipe("all"), 1);
+  std::vector<double> norms;
+  for (const Json& record : records("all"))
+    if (record.contains("train")) norms.push_back(record["train"]["gradient_norm"].get<double>());
+  std::sort(norms.begin(), norms.end());
+  const double most = (norms[norms.size() / 2 - 1] + norms[norms.size() / 2]) / 2;
+  const auto skipping = [&](const std::string& out, const char* shard, int64_t processes) {
+    PretrainConfig c = recipe(out);
+    c.training.optimizer.skip_norm = most;
+    c.training.shard = shard;
+    train(c, processes);
+    double skipped = 0;
+    for (const Json& record : records(out))
+      if (record.contains("train")) skipped = record["train"].value("skipped_steps", skipped);
+    return skipped;
+  };
+  const double skipped = skipping("one", "none", 1);
+  EXPECT_GT(skipped, 0);
+  EXPECT_LT(skipped, kSteps);
+  EXPECT_EQ(skipping("two", "none", 2), skipped);
+  EXPECT_EQ(skipping("sharded", "gradients", 2), skipped);
+  expect_close("two", "one");
+  EXPECT_TRUE(weights("two") == weights("sharded"));
 }
 
 // The newest checkpoint that is whole is taken, whatever is wrong with a later

@@ -358,7 +358,7 @@ TEST_F(TokenizerTraining, TheRestartThresholdIsThatOfTheCoefficient) {
   const test::CapturedLog captured_again;
   EXPECT_EQ(train_tokenizer(recipe).step, 2);
   EXPECT_EQ(captured_again.text().find("threshold_ema_dead_code"), std::string::npos);
-  recipe.training.skip_non_finite = true;
+  recipe.training.optimizer.skip_norm = 1;
   EXPECT_THROW(train_tokenizer(recipe), Error);
 }
 

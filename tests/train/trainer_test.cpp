@@ -11,6 +11,7 @@
 #include "fourm/core/config.h"
 #include "fourm/core/error.h"
 #include "fourm/core/rng.h"
+#include "fourm/core/strings.h"
 #include "tests/support/captured_log.h"
 #include "tests/support/small_recipe.h"
 #include "tests/support/temporary_folder.h"
@@ -93,11 +94,10 @@ TrainingConfig config() {
   return c;
 }
 
-Outcome run(const fs::path& folder, int64_t kill_at = -1, int64_t stop_at = -1, int64_t nan_at = -1) {
+Outcome run(const fs::path& folder, int64_t kill_at = -1, int64_t stop_at = -1) {
   Line line;
   line.kill_at = kill_at;
   line.stop_at = stop_at;
-  line.nan_at = nan_at;
   return train(line, Recipe{folder.string(), config()}, [&] { return line.stop; });
 }
 
@@ -156,29 +156,117 @@ TEST(Trainer, KilledRunsEndBitEqual) {
   expect_same_run(undisturbed.path, killed.path);
 }
 
-// Steps whose loss or gradient is not finite change nothing where they may be skipped; they are counted over the whole run.
-TEST(Trainer, StepsThatAreNotFiniteMayBeSkipped) {
+// The second micro-batch of step 4 and the first of step 31 cannot be used.
+void break_two_steps(Line& line) {
+  line.nan_at = 2 * 3 + 1;
+  line.infinite_gradient_at = 2 * 30;
+}
+
+// They change nothing, and are counted over the whole run.
+TEST(Trainer, StepsThatAreNotFiniteAreSkipped) {
   const Scratch scratch, stopped;
-  const auto run_with = [](const fs::path& folder, bool skip, int64_t stop_at) {
+  const auto run_with = [](const fs::path& folder, int64_t stop_at) {
     Line line;
-    line.nan_at = 2 * 3 + 1;  // the second micro-batch of step 4
-    line.infinite_gradient_at = 2 * 30;
+    break_two_steps(line);
     line.stop_at = stop_at;
-    Recipe recipe{folder.string(), config()};
-    recipe.training.skip_non_finite = skip;
-    return train(line, recipe, [&] { return line.stop; });
+    return train(line, Recipe{folder.string(), config()}, [&] { return line.stop; });
   };
-  EXPECT_THROW(run_with(scratch.path, false, -1), Error);
   const test::CapturedLog captured;
-  EXPECT_TRUE(run_with(scratch.path, true, -1).finished);
-  EXPECT_NE(captured.warnings().find("2 of 60 steps had a loss or gradient that is not finite and were skipped"),
-            std::string::npos);
-  EXPECT_FALSE(run_with(stopped.path, true, 2 * 20).finished);
-  EXPECT_TRUE(run_with(stopped.path, true, -1).finished);
+  EXPECT_TRUE(run_with(scratch.path, -1).finished);
+  for (const char* expected :
+       {"the loss (nan) of step 4 cannot be used: the step is skipped (1 of at most 100)",
+        "the gradient (of length nan) of step 31 cannot be used: the step is skipped (2 of at most 100)",
+        "2 of 60 steps had a loss or gradient that could not be used and were skipped"})
+    EXPECT_NE(captured.warnings().find(expected), std::string::npos) << captured.warnings();
+  EXPECT_FALSE(run_with(stopped.path, 2 * 20).finished);
+  EXPECT_TRUE(run_with(stopped.path, -1).finished);
   expect_same_run(scratch.path, stopped.path);
   EXPECT_NE(records(scratch.path).find("\"skipped_steps\":1.0"), std::string::npos);
   EXPECT_NE(records(scratch.path).find("\"skipped_steps\":2.0"), std::string::npos);
   EXPECT_EQ(records(scratch.path).find("null"), std::string::npos);
+}
+
+// Weights, optimizer and averages after a skipped step are those before it.
+TEST(Trainer, ASkippedStepChangesNothing) {
+  const Scratch scratch;
+  TrainingConfig c = config();
+  c.steps = 8;
+  c.checkpoint_every = 1;
+  c.keep_checkpoints = 8;
+  Line line;
+  line.nan_at = 2 * 5;  // of step 6
+  train(line, Recipe{scratch.path.string(), c});
+  const auto file = [&](int step, const std::string& name) {
+    return read_file(scratch.path / "checkpoints" / concat("step-00000", step) / name);
+  };
+  for (const char* name : {"model.safetensors", "optimizer.safetensors", "average.safetensors"}) {
+    EXPECT_TRUE(file(5, name) == file(6, name)) << name;
+    EXPECT_FALSE(file(6, name) == file(7, name)) << name;
+  }
+}
+
+TEST(Trainer, TooManySkippedStepsEndTheRun) {
+  const auto failure = [](const fs::path& folder, int64_t most) -> std::string {
+    Line line;
+    break_two_steps(line);
+    Recipe recipe{folder.string(), config()};
+    recipe.training.max_skipped = most;
+    try {
+      train(line, recipe);
+    } catch (const Error& error) {
+      return error.what();
+    }
+    return "";
+  };
+  const Scratch none, one, undisturbed;
+  const std::string first = failure(none.path, 0);
+  EXPECT_NE(first.find("the loss (nan) of step 4 cannot be used, and training.max_skipped is 0"), first.npos) << first;
+  // The count is that of the run, which a checkpoint keeps: the second attempt ends where the first has.
+  for (int attempt = 0; attempt < 2; ++attempt) {
+    const std::string second = failure(one.path, 1);
+    EXPECT_NE(
+        second.find("of step 31 cannot be used, and that makes 2 skipped steps, more than training.max_skipped (1)"),
+        second.npos)
+        << second;
+    EXPECT_NE(second.find("step-000030"), second.npos) << second;
+  }
+  EXPECT_EQ(failure(one.path, 2), "");
+  EXPECT_EQ(failure(undisturbed.path, 2), "");
+  expect_same_run(undisturbed.path, one.path);
+}
+
+// A step is skipped exactly where the gradient of the record is at least skip_norm.
+TEST(Trainer, StepsWithLongGradientsAreSkipped) {
+  const Scratch all, skipping;
+  TrainingConfig c = config();
+  c.steps = 1;
+  c.schedule.warmup_steps = 0;
+  c.log_every = 1;
+  Line line;
+  train(line, Recipe{all.path.string(), c});
+  const Json first =
+      Json::parse(read_file(all.path / "metrics.jsonl").substr(0, read_file(all.path / "metrics.jsonl").find('\n')));
+  const auto norm = first["train"]["gradient_norm"].get<double>();
+  for (const auto& [most, skips] : {std::pair{norm, true}, std::pair{norm * 1.001, false}}) {
+    const Scratch scratch;
+    c.optimizer.skip_norm = most;
+    Line again;
+    const test::CapturedLog captured;
+    train(again, Recipe{scratch.path.string(), c});
+    EXPECT_EQ(captured.warnings().find("skip_norm is") != std::string::npos, skips) << captured.warnings();
+    EXPECT_EQ(read_file(scratch.path / "model/model.safetensors") == read_file(all.path / "model/model.safetensors"),
+              !skips);
+  }
+}
+
+TEST(Trainer, TheFormerKeyIsRead) {
+  for (const auto& [value, most] : {std::pair{"true", TrainingConfig().max_skipped}, {"false", int64_t{0}}}) {
+    const test::CapturedLog captured;
+    TrainingConfig c;
+    read_config(parse_yaml(concat("skip_non_finite: ", value), "recipe.yaml"), c, "recipe.yaml");
+    EXPECT_EQ(c.max_skipped, most);
+    EXPECT_NE(captured.warnings().find("recipe.yaml: 'training.skip_non_finite' is read as"), std::string::npos);
+  }
 }
 
 TEST(Trainer, StopRequestSavesAndGoesOn) {
@@ -253,10 +341,14 @@ TEST(Trainer, LearnsAndAverages) {
   EXPECT_FALSE(at::equal(buffer("model/model.safetensors"), buffer("checkpoints/step-000060/model.safetensors")));
 }
 
-TEST(Trainer, StopsAtNanAndNamesStepAndCheckpoint) {
+TEST(Trainer, AnErrorNamesStepAndCheckpoint) {
   const Scratch scratch;
+  Line line;
+  line.nan_at = 2 * 33;
+  Recipe recipe{scratch.path.string(), config()};
+  recipe.training.max_skipped = 0;
   try {
-    run(scratch.path, -1, -1, 2 * 33);
+    train(line, recipe);
     FAIL();
   } catch (const Error& error) {
     EXPECT_NE(std::string(error.what()).find("step 34"), std::string::npos) << error.what();
@@ -321,6 +413,26 @@ TEST(Trainer, ARunIsLengthenedMovedAndRecordedOtherwise) {
   const YAML::Node stored = read_yaml(moved.path / "recipe.yaml");
   EXPECT_EQ(stored["training"]["steps"].as<int64_t>(), 80);
   EXPECT_EQ(stored["out"].as<std::string>(), moved.path.string());
+}
+
+// A cooldown may be asked for while the run lives: all before it is as without.
+TEST(Trainer, ASteadyRunIsBroughtToItsEnd) {
+  const Scratch whole, later;
+  const auto run_to = [](const fs::path& folder, int64_t steps, int64_t cooldown) {
+    TrainingConfig c = config();
+    c.schedule.decay = "inverse_sqrt";
+    c.schedule.timescale = 30;
+    c.steps = steps;
+    c.schedule.cooldown_steps = cooldown;
+    Line line;
+    train(line, Recipe{folder.string(), c});
+  };
+  run_to(whole.path, 70, 10);
+  run_to(later.path, 60, 0);
+  run_to(later.path, 70, 10);
+  EXPECT_TRUE(read_file(whole.path / "model/model.safetensors") == read_file(later.path / "model/model.safetensors"));
+  run_to(later.path, 80, 0);
+  EXPECT_FALSE(read_file(whole.path / "model/model.safetensors") == read_file(later.path / "model/model.safetensors"));
 }
 
 TEST(Trainer, ADecayFollowsTheNewLengthAndSaysSo) {

@@ -1,0 +1,55 @@
+// The cost model of pre-training: memory, time and communication of a step for any size of model on any number of processes.
+// docs/distributed.md has the formulae.
+#pragma once
+
+#include "fourm/core/config.h"
+#include "fourm/core/json.h"
+#include "fourm/model/config.h"
+
+namespace fourm {
+
+struct EstimateConfig {
+  int64_t processes = 1, per_machine = 8, batch = 256, accumulate = 1, input_tokens = 128, target_tokens = 128;
+  std::string shard = "none";
+  bool averages = false, checkpoint_activations = false, bf16_gradients = false;
+  double tflops = 400, machine_bandwidth = 300, network_bandwidth = 50;
+
+  template <class Visitor>
+  void fields(Visitor& v) {
+    v("processes", processes, "of --estimate: processes, one for each GPU", Range{1, 1 << 20});
+    v("per_machine", per_machine, "of --estimate: processes of a machine", Range{1, 1024});
+    v("batch", batch, "of --estimate: samples a micro-batch of all processes together", at_least(1));
+    v("accumulate", accumulate, "of --estimate: micro-batches a step", at_least(1));
+    v("input_tokens", input_tokens, "of --estimate: input tokens a sample", at_least(1));
+    v("target_tokens", target_tokens, "of --estimate: target tokens a sample", at_least(1));
+    v("shard", shard, "of --estimate: as training.shard", OneOf{{"none", "optimizer", "gradients"}});
+    v("averages", averages, "of --estimate: averages of the weights are kept (training.ema_decay)");
+    v("checkpoint_activations", checkpoint_activations, "of --estimate: as training.checkpoint_activations");
+    v("bf16_gradients", bf16_gradients, "of --estimate: training.gradient_precision is bf16");
+    v("tflops", tflops, "of --estimate: TFLOP/s that a process reaches in matrix products", Range{1e-3, 1e6});
+    v("machine_bandwidth", machine_bandwidth, "of --estimate: GB/s that a process sends inside its machine",
+      Range{1e-3, 1e6});
+    v("network_bandwidth", network_bandwidth, "of --estimate: GB/s that a process sends to another machine",
+      Range{1e-3, 1e6});
+  }
+};
+
+/// Of one process; where they differ, of the one that has most. Bytes, seconds.
+struct Estimate {
+  int64_t block_parameters = 0;  ///< numbers that learn in the blocks, norms and the context projection
+  int64_t table_parameters = 0;  ///< and in embeddings and heads
+  double weights = 0, gradients = 0, optimizer = 0, averages = 0, activations = 0;  ///< bytes
+  double memory() const { return weights + gradients + optimizer + averages + activations; }
+  double tflop_per_sample = 0;            ///< of matrix products and attention, forward and backward
+  double sent = 0;                        ///< bytes that it sends for them, the mean over the processes
+  double compute = 0, communication = 0;  ///< seconds, each alone
+  double step = 0;                        ///< seconds, with the sums of gradients behind the last backward pass
+};
+
+/// `bf16`: matrix products and activations inside blocks are bfloat16. Error when a process would have no sample.
+Estimate estimate(const EstimateConfig& config, const ModelConfig& model, bool bf16);
+
+/// {"block_parameters", ..., "samples_per_s"}: the fields above, bytes as "..._gib" of GiB.
+Json to_json(const Estimate& estimate, const EstimateConfig& config);
+
+}  // namespace fourm
