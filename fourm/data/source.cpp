@@ -8,8 +8,11 @@
 #include <cctype>
 #include <cerrno>
 #include <charconv>
+#include <cmath>
+#include <numeric>
 
 #include "fourm/core/error.h"
+#include "fourm/core/rng.h"
 #include "fourm/core/strings.h"
 #include "fourm/data/member_name.h"
 #include "fourm/io/gzip.h"
@@ -479,6 +482,34 @@ std::string Source::expected(int64_t sample, const std::string& modality) const 
     if (path.filename() == shard && (together_ || path.parent_path().filename() == modality)) return file;
   }
   return (root / modality / shard).string();
+}
+
+void Source::keep_fraction(double fraction) {
+  check(fraction > 0 && fraction <= 1, path_, ": the fraction of its samples is above 0 to 1, got ", fraction);
+  std::vector<size_t> kept(names_.size());
+  std::iota(kept.begin(), kept.end(), size_t{0});
+  std::stable_sort(kept.begin(), kept.end(),
+                   [&](size_t a, size_t b) { return mix(hash_text(names_[a])) < mix(hash_text(names_[b])); });
+  kept.resize(static_cast<size_t>(std::ceil(fraction * static_cast<double>(names_.size()))));
+  std::sort(kept.begin(), kept.end());
+
+  std::vector<int64_t> shards;
+  std::vector<std::string> shard_names;
+  for (size_t k = 0; k < kept.size(); ++k) {
+    const size_t shard = shard_of(static_cast<int64_t>(kept[k]));
+    if (k > 0 && shard == shard_of(static_cast<int64_t>(kept[k - 1]))) continue;
+    shards.push_back(static_cast<int64_t>(k));
+    shard_names.push_back(shard_names_[shard]);
+  }
+  const auto take = [&](auto& items) {
+    for (size_t k = 0; k < kept.size(); ++k)
+      if (k != kept[k]) items[k] = std::move(items[kept[k]]);
+    items.resize(kept.size());
+  };
+  take(names_);
+  for (auto& [modality, members] : members_) take(members);
+  shards_ = std::move(shards);
+  shard_names_ = std::move(shard_names);
 }
 
 }  // namespace fourm

@@ -41,6 +41,10 @@ class Source {
   /// thrown.
   static Source open(const std::string& path, std::vector<Fault>* faults = nullptr);
 
+  /// Keeps a fraction of the samples, above 0 to 1, rounded up: always the same ones, by their names, and those of a smaller
+  /// fraction are among those of a larger one.
+  void keep_fraction(double fraction);
+
   const std::string& path() const { return path_; }
   /// The folder of the set, which may hold files that describe it (dataset.yaml); of a pattern that of its first shard.
   fs::path root() const;

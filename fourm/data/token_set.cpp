@@ -66,6 +66,7 @@ TokenSet::TokenSet(const std::string& path, const std::vector<Modality>& modalit
       bins_(coordinate_bins(text)),
       reported_(std::make_shared<Reported>()) {
   check_finished(source_);
+  if (options.fraction < 1) source_.keep_fraction(options.fraction);
   whole_image_texts_ = has_whole_image_texts(source_);
   std::vector<std::string> lacking;
   for (const Modality& modality : modalities) {

@@ -25,6 +25,8 @@ struct TokenSetOptions {
   bool aligned_captions = true;
   /// Draws one of the crops. False: crop 0, which the original evaluates on.
   bool random_crop = true;
+  /// Of the samples, which are the same ones whenever they are read (Source::keep_fraction).
+  double fraction = 1;
 };
 
 /// The files of a sample, read but not yet drawn from. The set that read them must outlive them.

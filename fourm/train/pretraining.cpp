@@ -305,8 +305,9 @@ class Pretraining : public Objective {
     for (const TrainingSet& set : training_sets(config_)) {
       const Domains domains = set_domains(set, config_.model);
       const MaskingConfig masking = with_names(set_masking(set.masking, config_.masking));
-      TokenSet tokens =
-          open_set(set.path, domains, {.aligned_captions = set.aligned_captions.value_or(config_.aligned_captions)});
+      TokenSet tokens = open_set(
+          set.path, domains,
+          {.aligned_captions = set.aligned_captions.value_or(config_.aligned_captions), .fraction = config_.fraction});
       contents_ += contents_of(tokens);
       const Domains present = domains.among(tokens.modalities());
       maskers_.push_back(masker(masking_of(set.path, masking, present), present));

@@ -14,7 +14,7 @@ struct PretrainConfig {
   std::string out, data, eval_data, text_tokenizer, modalities, init, loss = "modality";
   std::vector<std::string> learn;
   uint64_t seed = 0;
-  double tokens = 0, warmup_tokens = 0;
+  double tokens = 0, warmup_tokens = 0, fraction = 1;
   int64_t batch = 64, eval_samples = 256, repeats = 1, repeat_buffer = 1000;
   ModelConfig model;
   std::vector<TrainingSet> mixture;
@@ -55,6 +55,9 @@ struct PretrainConfig {
     v("aligned_captions", aligned_captions,
       "caption (or text embedding) k belongs to crop k where a sample has as many of them as crops; false: any of "
       "them");
+    v("fraction", fraction,
+      "of the samples of each training set that is used, above 0 to 1: always the same samples, by their names",
+      Range{1e-9, 1});
     v("repeats", repeats, "times that a sample is used while it is in memory, each with other masks", at_least(1));
     v("repeat_buffer", repeat_buffer, "samples in memory at a time, where they are used more than once", at_least(1));
     v("eval_samples", eval_samples, "samples of an evaluation, with fixed masks", KeyRole::kChangeable, at_least(1));

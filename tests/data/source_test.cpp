@@ -164,5 +164,43 @@ TEST_F(SourceTest, AFolderOfSplitsIsNotASet) {
   EXPECT_EQ(faults(root / "train"), "");
 }
 
+// In folders, and in shards, of which some may be left without samples.
+TEST_F(SourceTest, AFractionHasTheSameSamplesWhereverTheyAre) {
+  std::vector<std::string> all;
+  for (int shard = 0; shard < 10; ++shard) {
+    std::vector<std::string> names;
+    for (int i = 0; i < 10; ++i) {
+      names.push_back(concat("room", shard, i, ".png"));
+      write_file(root / "folders/rgb" / names.back(), content(names.back()));
+      if (i % 2) write_file(root / "folders/caption" / concat("room", shard, i, ".txt"), "a");
+    }
+    tar(concat("shards/rgb/shard-0", shard, ".tar"), names);
+  }
+  const auto kept = [&](const char* folder, double fraction) {
+    Source source = Source::open((root / folder).string());
+    source.keep_fraction(fraction);
+    std::vector<std::string> names;
+    for (int64_t i = 0; i < source.size(); ++i) {
+      names.push_back(source.name(i));
+      EXPECT_EQ(source.read(i, "rgb"), content(names.back() + ".png"));
+      EXPECT_EQ(source.has(i, "caption"), folder == std::string("folders") && (names.back().back() - '0') % 2 == 1);
+    }
+    EXPECT_EQ(source.shards()[0], 0);
+    EXPECT_TRUE(std::is_sorted(source.shards().begin(), source.shards().end(), std::less_equal<>()));
+    EXPECT_LT(source.shards().back(), source.size()) << "no shard is empty";
+    return names;
+  };
+  EXPECT_EQ(kept("folders", 1).size(), 100u);
+  EXPECT_EQ(kept("folders", 0.001).size(), 1u);
+  const auto few = kept("folders", 0.05), more = kept("folders", 0.245);
+  EXPECT_EQ(few.size(), 5u);
+  EXPECT_EQ(more.size(), 25u) << "rounded up";
+  for (const auto& name : few) EXPECT_TRUE(contains(more, name)) << name;
+  EXPECT_EQ(kept("shards", 0.05), few);
+  EXPECT_EQ(kept("shards", 0.245), more);
+  Source source = Source::open((root / "folders").string());
+  EXPECT_THROW(source.keep_fraction(0), Error);
+}
+
 }  // namespace
 }  // namespace fourm
