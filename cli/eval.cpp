@@ -2,6 +2,7 @@
 
 #include "cli/bundled.h"
 #include "cli/config_options.h"
+#include "cli/evaluate_head.h"
 #include "cli/text_tokenizer.h"
 #include "cli/usage.h"
 #include "cli/verbs.h"
@@ -16,6 +17,7 @@ void add_eval(CLI::App& program) {
     std::string model, tokenizers, text_tokenizer, against, sweep, plot;
     std::vector<std::string> chains;
     EvaluateOptions evaluate;
+    HeadEvaluation head;
     ComputeConfig engine;
     bool json = false;
   };
@@ -46,6 +48,7 @@ void add_eval(CLI::App& program) {
                    "without --chains the direct one");
   verb->add_option("--plot", o->plot, "SVG file: the measures over the values of --sweep");
   verb->add_flag("--json", o->json, "machine-readable");
+  add_head_options(*verb, o->head);
   verb->footer(
       "Each measure has a ceiling (the score of the ground truth through the tokenizer) and a baseline (the score of\n"
       "predictions that ignore the input). 'closed' is the gap closed, (model - baseline) / (ceiling - baseline).\n"
@@ -57,8 +60,14 @@ void add_eval(CLI::App& program) {
       "  fourm eval --model models/rooms-ti --data rooms/val --inputs caption,det --plan plan.yaml\n"
       "  fourm eval --model models/rooms-ti --data rooms/val --chains\n"
       "  fourm eval --model models/rooms-ti --data rooms/val --chains direct,clip --sweep guidance=1,2,3 --plot g.svg\n"
-      "  fourm eval --model models/rooms-ti --data rooms/val --precision int8 --against f32");
-  verb->callback([o, chains, inputs = verb->get_option("--inputs")] {
+      "  fourm eval --model models/rooms-ti --data rooms/val --precision int8 --against f32\n"
+      "  fourm eval --model runs/semseg --data ADEChallengeData2016 --split validation --by-class");
+  verb->callback([o, chains, inputs = verb->get_option("--inputs"), count = verb->get_option("--count")] {
+    if (is_transfer_model(o->model)) {
+      o->head.measures.count = count->count() > 0 ? o->evaluate.count : 0;
+      evaluate_head(o->model, o->evaluate.data, o->engine, o->head, o->json);
+      return;
+    }
     const bool compares_chains = chains->count() > 0 || !o->sweep.empty();
     if (compares_chains && !o->against.empty()) throw UsageError("--against and --chains are two things to measure");
     if (!o->plot.empty() && o->sweep.empty()) throw UsageError("--plot shows a sweep: give --sweep KEY=VALUE,VALUE");
