@@ -67,9 +67,11 @@ LabelledSet training_set(const FinetuneRecipe& recipe) {
 // Mean and standard deviation over the known pixels of the first maps.
 void measure_depths(const LabelledSet& set, TransferConfig& config) {
   double sum = 0, squares = 0, count = 0;
-  for (int64_t i = 0; i < std::min(kDepthSamples, set.size()); ++i)
-    for (const float metres : std::get<Raster<float>>(*set.load(i).map).pixels)
+  for (int64_t i = 0; i < std::min(kDepthSamples, set.size()); ++i) {
+    const LabelledSample sample = set.load(i);
+    for (const float metres : std::get<Raster<float>>(*sample.map).pixels)
       if (metres > 0) sum += metres, squares += double{metres} * metres, count += 1;
+  }
   check(count > 0, set.path(), ": no depth is known in its first ",
         counted(std::min(kDepthSamples, set.size()), "map"));
   config.depth_mean = sum / count;

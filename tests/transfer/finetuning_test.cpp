@@ -3,6 +3,8 @@
 
 #include <gtest/gtest.h>
 
+#include <fstream>
+
 #include "fourm/core/config.h"
 #include "fourm/io/safetensors.h"
 #include "fourm/nn/parameters.h"

@@ -5,6 +5,7 @@
 
 #include <cmath>
 
+#include "fourm/core/rng.h"
 #include "tests/support/compare.h"
 
 namespace fourm {

@@ -107,7 +107,7 @@ TEST_F(LabelledSetTest, DepthOfScenesAndOfADataSet) {
   const LabelledSet scenes = LabelledSet::open(data("nyu"), Task::kDepth);
   ASSERT_EQ(scenes.size(), 4);
   EXPECT_EQ(scenes.name(0), "kitchen_0/rgb_00000");
-  const auto& depth = std::get<Raster<float>>(*scenes.load(0).map);
+  const auto depth = std::get<Raster<float>>(*scenes.load(0).map);
   EXPECT_EQ(depth.pixels[0], 0);  // unknown
   EXPECT_FLOAT_EQ(depth.pixels[1], 1);
   test::write_labelled_rooms(root / "rooms", 3);
