@@ -29,7 +29,7 @@ Tensor rows(const Layer& layer, const Tensor& x) {
 LinearHead::LinearHead(const Scope& scope, int64_t width, int64_t count)
     : classes(small_linear(scope["classes"], width, count)) {}
 
-Tensor LinearHead::operator()(const TokenGrid& tokens) const { return classes(tokens.mean({1, 2})).to(at::kFloat); }
+Tensor LinearHead::operator()(const Tensor& tokens) const { return classes(tokens.mean({1, 2})).to(at::kFloat); }
 
 AttentiveHead::AttentiveHead(const Scope& scope, int64_t width, int64_t attention_heads, int64_t count)
     : query(scope.parameter("query", {1, width}, Init::normal(kSmallDeviation))),
@@ -38,7 +38,7 @@ AttentiveHead::AttentiveHead(const Scope& scope, int64_t width, int64_t attentio
       classes(small_linear(scope["classes"], width, count)),
       heads(attention_heads) {}
 
-Tensor AttentiveHead::operator()(const TokenGrid& tokens) const {
+Tensor AttentiveHead::operator()(const Tensor& tokens) const {
   const int64_t batch = tokens.size(0), n = tokens.size(1) * tokens.size(2), width = tokens.size(3);
   const Tensor x = rows(kv, norm(tokens)).to(at::kFloat).reshape({batch, n, 2, heads, width / heads});
   const Tensor keys = x.select(2, 0), values = x.select(2, 1);  // [B, n, H, hd]
@@ -56,31 +56,15 @@ NeighbourHead::NeighbourHead(const Scope& scope, int64_t width, int64_t stored, 
       count(classes),
       temperature(config.temperature) {}
 
-Tensor NeighbourHead::features_of(const TokenGrid& tokens) { return unit_rows(tokens.mean({1, 2}).to(at::kFloat)); }
+Tensor NeighbourHead::features_of(const Tensor& tokens) { return unit_rows(tokens.mean({1, 2}).to(at::kFloat)); }
 
-Tensor NeighbourHead::operator()(const TokenGrid& tokens) const {
+Tensor NeighbourHead::operator()(const Tensor& tokens) const {
   const Tensor cosines = features_of(tokens).matmul(features.t());  // [B, N]
   const auto [nearest, index] = cosines.topk(std::min(neighbours, features.size(0)), 1);
   const Tensor votes = at::zeros({cosines.size(0), count}, cosines.options());
   votes.scatter_add_(1, labels.to(at::kLong).index_select(0, index.flatten()).view_as(index),
                      (nearest / temperature).softmax(1));
   return votes.clamp_min(1e-12).log();
-}
-
-ConvNextBlock::ConvNextBlock(const Scope& scope, int64_t width)
-    : depthwise(scope["depthwise"].parameter("weight", {width, 1, 7, 7}, Init::normal(kSmallDeviation))),
-      depthwise_bias(scope["depthwise"].parameter("bias", {width}, Init::zeros())),
-      norm(scope["norm"], width, true),
-      expand(scope["expand"], width, 4 * width, true),
-      contract(scope["contract"], 4 * width, width, true) {}
-
-Tensor ConvNextBlock::operator()(const Tensor& x) const {
-  // Channels last in memory, as x is.
-  const Tensor mixed = at::conv2d(x.permute({0, 3, 1, 2}), depthwise.to(at::kFloat), depthwise_bias.to(at::kFloat), 1,
-                                  3, 1, depthwise.size(0));
-  const Tensor normed = norm(mixed.permute({0, 2, 3, 1}).contiguous());
-  const Tensor flat = normed.view({-1, normed.size(3)});
-  return x + contract(expand(flat, Activation::kGelu)).to(at::kFloat).view_as(x);
 }
 
 ConvNextHead::ConvNextHead(const Scope& scope, int64_t token_width, int64_t count, const HeadConfig& config)
@@ -91,12 +75,12 @@ ConvNextHead::ConvNextHead(const Scope& scope, int64_t token_width, int64_t coun
   for (int64_t i = 0; i < config.depth; ++i) blocks.emplace_back(scope["blocks"][i], config.width);
 }
 
-Tensor ConvNextHead::operator()(const TokenGrid& tokens, int64_t size) const {
+Tensor ConvNextHead::operator()(const Tensor& tokens, int64_t size) const {
   const int64_t batch = tokens.size(0), h = tokens.size(1), w = tokens.size(2), u = upsampling;
   Tensor x = rows(unfold, tokens).to(at::kFloat).view({batch, h, w, u, u, width});
-  x = x.permute({0, 1, 3, 2, 4, 5}).reshape({batch, h * u, w * u, width});
+  x = x.permute({0, 5, 1, 3, 2, 4}).reshape({batch, width, h * u, w * u});
   for (const auto& block : blocks) x = block(x);
-  const Tensor maps = rows(out, x).to(at::kFloat).permute({0, 3, 1, 2});
+  const Tensor maps = rows(out, x.permute({0, 2, 3, 1})).to(at::kFloat).permute({0, 3, 1, 2});
   return at::upsample_bilinear2d(maps, {size, size}, /*align_corners=*/false);
 }
 

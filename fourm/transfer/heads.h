@@ -1,21 +1,19 @@
-// What turns the tokens of an encoder into predictions.
+// What turns the tokens of an encoder, [B, h, w, D] for B images, into predictions.
 #pragma once
 
 #include "fourm/model/encoder.h"
 #include "fourm/nn/layers.h"
+#include "fourm/tokenizer/vit.h"
 #include "fourm/transfer/config.h"
 
 namespace fourm {
-
-/// Tokens of B images, row by row of a grid: [B, h, w, D].
-using TokenGrid = Tensor;
 
 /// Class logits [B, K] of the mean over tokens (paper section 3).
 struct LinearHead {
   Linear classes;
   LinearHead() = default;
   LinearHead(const Scope& scope, int64_t width, int64_t count);
-  Tensor operator()(const TokenGrid& tokens) const;
+  Tensor operator()(const Tensor& tokens) const;
 };
 
 /// Class logits [B, K] of a mean over tokens that one learned query weights in each attention head (attentive probing, Chen
@@ -27,7 +25,7 @@ struct AttentiveHead {
   int64_t heads = 1;
   AttentiveHead() = default;
   AttentiveHead(const Scope& scope, int64_t width, int64_t attention_heads, int64_t count);
-  Tensor operator()(const TokenGrid& tokens) const;
+  Tensor operator()(const Tensor& tokens) const;
 };
 
 /// Votes of the nearest of stored features (Wu et al. 2018): logits [B, K] are logarithms of the shares of the votes.
@@ -37,19 +35,9 @@ struct NeighbourHead {
   double temperature = 0.07;
   NeighbourHead() = default;
   NeighbourHead(const Scope& scope, int64_t width, int64_t stored, int64_t classes, const HeadConfig& config);
-  Tensor operator()(const TokenGrid& tokens) const;
+  Tensor operator()(const Tensor& tokens) const;
   /// The features that are compared: means over tokens, of unit length [B, D].
-  static Tensor features_of(const TokenGrid& tokens);
-};
-
-/// x + pointwise(GELU(pointwise(norm(depthwise 7 x 7 x)))) (Liu et al. 2022), channels last [B, H, W, C].
-struct ConvNextBlock {
-  Tensor depthwise, depthwise_bias;  // [C, 1, 7, 7], [C]
-  LayerNorm norm;
-  Linear expand, contract;
-  ConvNextBlock() = default;
-  ConvNextBlock(const Scope& scope, int64_t width);
-  Tensor operator()(const Tensor& x) const;
+  static Tensor features_of(const Tensor& tokens);
 };
 
 /// Maps [B, K, S, S]: each token becomes u x u positions of `width` channels, blocks follow, then a linear map to K and
@@ -60,7 +48,7 @@ struct ConvNextHead {
   int64_t upsampling = 4, width = 0;
   ConvNextHead() = default;
   ConvNextHead(const Scope& scope, int64_t token_width, int64_t count, const HeadConfig& config);
-  Tensor operator()(const TokenGrid& tokens, int64_t size) const;
+  Tensor operator()(const Tensor& tokens, int64_t size) const;
 };
 
 }  // namespace fourm

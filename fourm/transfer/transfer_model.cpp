@@ -97,14 +97,15 @@ void TransferModel::take_weights(const fs::path& start, bool with_head) {
     }
     if (!trained) continue;  // fixed tables are those of the new size
     check(of_head || stored, start.string(), ": lacks ", name, ", which the encoder has");
-    check(of_head, start.string(), ": ", name, " has another shape than in the model: ", view_of(file, *stored).sizes(),
-          " and ", value.sizes());
+    if (!of_head)
+      fail(start.string(), ": ", name, " has another shape than in the model: ", at::IntArrayRef(stored->shape), " and ",
+           value.sizes());
     fresh.push_back(name);
   }
   note(start.string(), ": ", counted(taken, "tensor"), " taken; ", fresh.size(), " of the head start fresh");
 }
 
-TokenGrid TransferModel::tokens(const Tensor& images) const {
+Tensor TransferModel::tokens(const Tensor& images) const {
   const Modality modality = config_.encoder.modality(config_.input, table_);
   const int64_t batch = images.size(0), size = images.size(1), patch = modality.patch_size, grid = size / patch;
   check(images.dim() == 4 && images.size(2) == size && images.size(3) == 3 && size == modality.image_size,
@@ -124,7 +125,7 @@ TokenGrid TransferModel::tokens(const Tensor& images) const {
   return out.view({batch, registers + grid * grid, -1}).slice(1, registers).reshape({batch, grid, grid, -1});
 }
 
-Tensor TransferModel::predict(const TokenGrid& tokens) const {
+Tensor TransferModel::predict(const Tensor& tokens) const {
   if (const auto* head = std::get_if<ConvNextHead>(&head_)) {
     const Tensor maps = (*head)(tokens, config_.size());
     return config_.kind() == Task::kDepth ? maps * config_.depth_deviation + config_.depth_mean : maps;

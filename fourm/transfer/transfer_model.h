@@ -39,10 +39,10 @@ class TransferModel {
   void freeze(bool on) { frozen_ = on; }
 
   /// RGB in bytes [B, S, S, 3], or floats 0 to 255 of the same shape -> tokens [B, h, w, D], float32.
-  TokenGrid tokens(const Tensor& images) const;
+  Tensor tokens(const Tensor& images) const;
   /// Class logits [B, K]; of semseg [B, K, S, S]; of depth metres [B, 1, S, S], not clamped.
   Tensor operator()(const Tensor& images) const { return predict(tokens(images)); }
-  Tensor predict(const TokenGrid& tokens) const;
+  Tensor predict(const Tensor& tokens) const;
   /// The head of detection, which predicts boxes instead; null for other tasks.
   const DetectionHead* detection() const { return std::get_if<DetectionHead>(&head_); }
   NeighbourHead& neighbours() { return std::get<NeighbourHead>(head_); }

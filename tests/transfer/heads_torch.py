@@ -9,18 +9,19 @@ from torch.nn import functional as F
 
 
 class Block(nn.Module):
-    """The block of ConvNeXt (Liu et al. 2022) without layer scale, as in MultiMAE's ConvNeXtAdapter."""
+    """The block of ConvNeXt (Liu et al. 2022)."""
 
     def __init__(self, dim):
         super().__init__()
-        self.depthwise = nn.Conv2d(dim, dim, kernel_size=7, padding=3, groups=dim)
+        self.dwconv = nn.Conv2d(dim, dim, kernel_size=7, padding=3, groups=dim)
         self.norm = nn.LayerNorm(dim, eps=1e-6)
-        self.expand = nn.Linear(dim, 4 * dim)
-        self.contract = nn.Linear(4 * dim, dim)
+        self.pwconv1 = nn.Linear(dim, 4 * dim)
+        self.pwconv2 = nn.Linear(4 * dim, dim)
+        self.gamma = nn.Parameter(torch.ones(dim))
 
     def forward(self, x):  # [B, C, H, W]
-        y = self.depthwise(x).permute(0, 2, 3, 1)
-        y = self.contract(F.gelu(self.expand(self.norm(y))))
+        y = self.dwconv(x).permute(0, 2, 3, 1)
+        y = self.gamma * self.pwconv2(F.gelu(self.pwconv1(self.norm(y))))
         return x + y.permute(0, 3, 1, 2)
 
 
