@@ -19,6 +19,7 @@
 #include "fourm/train/pretokenize.h"
 #include "fourm/train/pretraining.h"
 #include "fourm/train/tokenizer_training.h"
+#include "fourm/transfer/finetuning.h"
 
 namespace fourm {
 namespace {
@@ -64,6 +65,8 @@ std::string config_reference() {
       "name of your choice. `--print-config` prints a recipe with every key, `--dry-run` checks it.\n\n"
       "## Pre-training\n\n`fourm pretrain RECIPE.yaml` ([training.md](training.md)).\n\n",
       table(describe_fields(PretrainConfig())),
+      "## Fine-tuning\n\n`fourm finetune RECIPE.yaml` ([finetuning.md](finetuning.md)).\n\n",
+      table(describe_fields(FinetuneRecipe())),
       "## Tokenizers\n\n`fourm tokenizer train RECIPE.yaml` ([tokenizers.md](tokenizers.md)).\n\n",
       table(describe_fields(TokenizerRecipe())),
       "## Image-text models\n\n`fourm clip train RECIPE.yaml` ([training.md](training.md)).\n\n",

@@ -15,12 +15,15 @@
 #include "fourm/data/stats.h"
 #include "fourm/draw/gallery.h"
 #include "fourm/train/pretraining.h"
+#include "fourm/transfer/labelled_set.h"
 
 namespace fourm {
 namespace {
 
 struct Options {
   std::string path, out, to = "shards", text_tokenizer, modalities, recipe;
+  std::string task;
+  LabelledData labelled;
   CheckOptions check;
   int64_t shard_size = 1000, preview = 12;
   bool json = false, speed = false, transparency = false;
@@ -28,6 +31,11 @@ struct Options {
 
 // What --recipe, --modalities and --text-tokenizer say about the files of the set.
 CheckReport checked(const Options& o) {
+  if (!o.task.empty()) {
+    LabelledData data = o.labelled;
+    data.path = o.path;
+    return check_labelled(data, parse_task(o.task), o.check.threads);
+  }
   PretrainConfig recipe;
   if (!o.recipe.empty()) load_config(o.recipe, {}, recipe);
   if (!o.modalities.empty()) recipe.modalities = o.modalities;
@@ -156,9 +164,19 @@ void add_data(CLI::App& program) {
   check_verb->add_option("--text-tokenizer", o->text_tokenizer, "tokenizer.json that texts should fit");
   add_config_options(*check_verb, o->check);
   check_verb->add_flag("--json", o->json, "machine-readable");
+  check_verb->add_option("--task", o->task, "as `fourm finetune` reads the set (docs/finetuning.md)")
+      ->check(CLI::IsMember({"classification", "semseg", "depth", "detection"}));
+  const auto labelled = [&](const char* name, std::string& value, const char* help) {
+    check_verb->add_option(name, value, help)->needs("--task");
+  };
+  labelled("--split", o->labelled.split, "folder of the split, as in ADE20K");
+  labelled("--coco", o->labelled.annotations, "COCO JSON of the images");
+  labelled("--labels", o->labelled.labels, "where the class is: folder, NAME or NAME.KEY");
   check_verb->footer(
       "Examples:\n  fourm data check rooms/train\n"
       "  fourm data check tokens/train --recipe pretrain.yaml\n"
+      "  fourm data check imagenet/train --task classification\n"
+      "  fourm data check ADEChallengeData2016 --task semseg --split training\n"
       "  fourm data check 'cc12m/[rgb,caption]/{00000..00099}.tar' --missing-ok");
   check_verb->callback([o] { run_check(*o); });
 

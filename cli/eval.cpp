@@ -2,6 +2,7 @@
 
 #include "cli/bundled.h"
 #include "cli/config_options.h"
+#include "cli/evaluate_head.h"
 #include "cli/outputs.h"
 #include "cli/text_tokenizer.h"
 #include "cli/usage.h"
@@ -18,6 +19,7 @@ void add_eval(CLI::App& program) {
     std::string model, tokenizers, text_tokenizer, against, sweep, plot, in_painting;
     std::vector<std::string> chains;
     EvaluateOptions evaluate;
+    HeadEvaluation head;
     ComputeConfig engine;
     bool json = false;
   };
@@ -52,6 +54,7 @@ void add_eval(CLI::App& program) {
                    "--inputs beside "
                    "it (default none), and images generated from nothing");
   verb->add_flag("--json", o->json, "machine-readable");
+  add_head_options(*verb, o->head);
   verb->footer(
       "Each measure has a ceiling (the score of the ground truth through the tokenizer) and a baseline (the score of\n"
       "predictions that ignore the input). 'closed' is the gap closed, (model - baseline) / (ceiling - baseline).\n"
@@ -64,8 +67,14 @@ void add_eval(CLI::App& program) {
       "  fourm eval --model models/rooms-ti --data rooms/val --chains\n"
       "  fourm eval --model models/rooms-ti --data rooms/val --chains direct,clip --sweep guidance=1,2,3 --plot g.svg\n"
       "  fourm eval --model models/rooms-ti --data rooms/val --in-painting left\n"
-      "  fourm eval --model models/rooms-ti --data rooms/val --precision int8 --against f32");
-  verb->callback([o, chains, inputs = verb->get_option("--inputs")] {
+      "  fourm eval --model models/rooms-ti --data rooms/val --precision int8 --against f32\n"
+      "  fourm eval --model runs/semseg --data ADEChallengeData2016 --split validation --by-class");
+  verb->callback([o, chains, inputs = verb->get_option("--inputs"), count = verb->get_option("--count")] {
+    if (is_transfer_model(o->model)) {
+      o->head.measures.count = count->count() > 0 ? o->evaluate.count : 0;
+      evaluate_head(o->model, o->evaluate.data, o->engine, o->head, o->json);
+      return;
+    }
     const bool compares_chains = chains->count() > 0 || !o->sweep.empty();
     if (compares_chains + !o->against.empty() + !o->in_painting.empty() > 1)
       throw UsageError("--against, --chains and --in-painting are different things to measure");

@@ -102,11 +102,13 @@ int main(int argc, char** argv) {
   fourm::add_clip(program);
   fourm::add_demo(program);
   fourm::add_eval(program);
+  fourm::add_finetune(program);
   fourm::add_generate(program);
   fourm::add_inspect(program);
   fourm::add_launch(program);
   fourm::add_config(program);
   fourm::add_monitor(program);
+  fourm::add_predict(program);
   fourm::add_pretrain(program);
   fourm::add_probe(program);
   fourm::add_replay(program);

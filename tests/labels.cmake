@@ -12,7 +12,7 @@ set(parity_tests  # against values computed by other code: the original, PyTorch
   "HuggingFaceReads")
 
 set(learn_tests  # train a model, or run models over whole files and data sets
-  "^(ClipTrainingTest|PipelineTest|PretrainingTest|PretokenizeTest|RecipesTest|TokenizerTraining|Trainer)\\."
+  "^(ClipTrainingTest|FinetuningTest|PipelineTest|PretrainingTest|PretokenizeTest|RecipesTest|TokenizerTraining|Trainer)\\."
   "^Evaluate[A-Za-z]*\\." "LearnsTo")
 
 set(slow_tests  # more than about five seconds each, or together many

@@ -69,7 +69,7 @@ struct TrainingConfig {
   OptimizerConfig optimizer;
   LoraConfig lora;
   double ema_decay = 0, drop_path = 0;
-  bool checkpoint_activations = false;
+  bool checkpoint_activations = false, keep_best = false;
   int64_t max_skipped = 100, log_every = 20, evaluate_every = 500, checkpoint_every = 500, keep_checkpoints = 2,
           keep_every = 0, threads = 0;
   std::string shard = "none", gradient_precision = "f32";
@@ -106,6 +106,10 @@ struct TrainingConfig {
       "compute the activations inside Transformer blocks again in the backward pass instead of keeping them: less "
       "memory "
       "for one more forward pass; for pre-training",
+      KeyRole::kChangeable);
+    v("keep_best", keep_best,
+      "the finished model is that of the best evaluation (by top1, mIoU, delta1, AP or the loss), which is in best/ "
+      "during the run; false: that of the last step",
       KeyRole::kChangeable);
     v("log_every", log_every, "steps between records of the training loss", KeyRole::kChangeable, at_least(1));
     v("evaluate_every", evaluate_every, "steps between evaluations; 0 = only at the end", KeyRole::kChangeable,

@@ -6,6 +6,7 @@
 //   events.out.tfevents.*         the same for TensorBoard, with images
 //   images/NAME-000500.png      what an evaluation shows
 //   checkpoints/step-000500/      written beside, synced and renamed: there whole or not at all
+//   best/                         the model of the best evaluation so far (training.keep_best)
 //   model/                        the finished model
 #pragma once
 

@@ -310,6 +310,7 @@ class Trainer {
     count_skipped();
     swap_averages();
     const Evaluation result = objective_.evaluate(step_);
+    if (config_.keep_best) keep_best(result);
     swap_averages();
     if (run_) {
       if (!result.metrics.empty()) run_->record(step_, "eval", result.metrics);
@@ -318,6 +319,23 @@ class Trainer {
     }
     if (!result.metrics.empty()) last_measures_ = result.metrics;
     baselines_ = result.baselines;
+  }
+
+  // Saves the model, whose averages are its weights now, if it is better than all before.
+  void keep_best(const Evaluation& result) {
+    const auto measure = result.metrics.find(result.main);
+    if (measure == result.metrics.end() || std::isnan(measure->second)) return;
+    const double value = result.higher_is_better ? measure->second : -measure->second;
+    if (best_ && value <= best_->value) return;
+    best_ = {step_, value, concat(result.main, " ", measure->second)};
+    if (!run_) return;
+    const ProcessGroup::Busy busy(group_);
+    const fs::path beside = folder_ / ".best", target = folder_ / "best";
+    fs::remove_all(beside);  // of an attempt that was killed
+    make_folder(beside);
+    objective_.save(beside);
+    fs::remove_all(target);
+    fs::rename(beside, target);
   }
 
   void swap_averages() {
@@ -344,6 +362,7 @@ class Trainer {
           for (const auto& [name, sum] : sums) meter[name] = {sum.first, sum.second};
           Json state{{"step", step_}, {"meter", meter}};
           if (skipped_ > 0) state["skipped_steps"] = skipped_;
+          if (best_) state["best"] = {{"step", best_->step}, {"value", best_->value}, {"measure", best_->measure}};
           state["checksums"] = checksums(folder);
           write_json(folder / "state.json", state);
         });
@@ -369,6 +388,11 @@ class Trainer {
     step_ = json_get<int64_t>(state, "step", file.string());
     meter_.start_with(json_get<Meter::Sums>(state, "meter", file.string()));
     if (state.contains("skipped_steps")) skipped_ = json_get<int64_t>(state, "skipped_steps", file.string());
+    if (state.contains("best")) {
+      const Json& best = state["best"];
+      best_ = {json_get<int64_t>(best, "step", file.string()), json_get<double>(best, "value", file.string()),
+               json_get<std::string>(best, "measure", file.string())};
+    }
     note(folder_.string(), ": goes on from step ", step_);
   }
 
@@ -381,10 +405,20 @@ class Trainer {
   void save_model() {
     const ProcessGroup::Busy busy(group_);
     const fs::path model = folder_ / "model";
-    make_folder(model);
-    objective_.save(model);
+    const bool has_best = config_.keep_best && best_ && fs::exists(folder_ / "best");
+    if (has_best) {
+      const fs::path beside = folder_ / ".model";
+      fs::remove_all(beside);
+      fs::copy(folder_ / "best", beside, fs::copy_options::recursive);
+      fs::remove_all(model);
+      fs::rename(beside, model);
+    } else {
+      make_folder(model);
+      objective_.save(model);
+    }
     run_->draw_curves();
     note(model.string(), ": the model after ", step_, " steps", listed(last_measures_));
+    if (has_best) note(model.string(), ": holds the best one, of step ", best_->step, " (", best_->measure, ")");
     if (skipped_ > 0)
       warn(model.string(), ": ", skipped_, " of ", counted(step_, "step"),
            " had a loss or gradient that could not be used and were skipped");
@@ -429,6 +463,13 @@ class Trainer {
   fs::path last_checkpoint_;
   Metrics last_measures_;
   std::map<std::string, Baseline> baselines_;
+  // The best evaluation so far; a higher value is better.
+  struct Best {
+    int64_t step;
+    double value;
+    std::string measure;
+  };
+  std::optional<Best> best_;
   double loss_ = NAN;  // of the last step, or the mean of the last record
   int64_t step_ = 0, skipped_ = 0;
 };

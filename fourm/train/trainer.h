@@ -34,6 +34,8 @@ struct Evaluation {
   Metrics metrics;
   std::map<std::string, std::string> images;  ///< name -> PNG file
   std::map<std::string, Baseline> baselines;  ///< measure -> what it should be better than
+  std::string main = "loss";                  ///< the measure by which training.keep_best chooses
+  bool higher_is_better = false;
 };
 
 class Objective {

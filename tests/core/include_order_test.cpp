@@ -12,9 +12,9 @@
 namespace fourm {
 namespace {
 
-const std::vector<std::string> kOrder{
-    "core", "io",    "text",     "modality", "draw",  "rooms", "data", "kernels", "nn",          "dist",  "tokenizer",
-    "clip", "model", "generate", "search",   "probe", "eval",  "demo", "train",   "experiments", "bench", "parity"};
+const std::vector<std::string> kOrder{"core", "io",   "text",      "modality", "draw",  "rooms",    "data",   "kernels",
+                                      "nn",   "dist", "tokenizer", "clip",     "model", "generate", "search", "probe",
+                                      "eval", "demo", "train",     "transfer", "experiments", "bench", "parity"};
 
 // Folders that are not part of the library, and the folders that include each.
 const std::map<std::string, std::vector<std::string>> kApart{{"rooms", {"demo"}}, {"demo", {}}, {"parity", {}}};

@@ -3,7 +3,9 @@
 
 #include <filesystem>
 
+#include "fourm/transfer/finetuning.h"
 #include "tests/support/captured_log.h"
+#include "tests/support/labelled_data.h"
 #include "tests/support/reduced_recipes.h"
 #include "tests/support/temporary_folder.h"
 #include "tests/support/warnings.h"
@@ -30,6 +32,8 @@ class RecipesTest : public testing::Test {
     const YAML::Node yaml = read_yaml(file);
     if (yaml["modalities"].IsDefined() && yaml["modalities"].IsMap()) {
       ModalityTable().extend(file);
+    } else if (yaml["task"].IsDefined()) {
+      run_finetuning(file);
     } else if (yaml["masking"].IsDefined()) {
       run_pretraining(file);
     } else if (yaml["tokenizer"].IsDefined() || yaml["start_from"].IsDefined()) {
@@ -39,12 +43,12 @@ class RecipesTest : public testing::Test {
     }
   }
 
-  // The run whose model a recipe starts from.
+  // The run whose model a recipe starts from. Models that come with the program are there.
   void run_first(const std::string& model) {
-    if (model.empty()) return;
+    if (model.empty() || fs::exists(fs::path(FOURM_SOURCE_DIR) / model / "config.json")) return;
     for (const fs::path& file : recipe_files())
       if (const YAML::Node yaml = read_yaml(file); yaml["out"].IsDefined())
-        if (yaml["out"].as<std::string>() + "/model" == model) return run(file);
+        if (const auto out = yaml["out"].as<std::string>(); out == model || out + "/model" == model) return run(file);
     ADD_FAILURE() << model << ": no recipe makes it";
   }
 
@@ -78,6 +82,35 @@ class RecipesTest : public testing::Test {
     }
     for (auto* path : {&c.out, &c.data, &c.eval_data, &c.init, &c.text_tokenizer}) *path = under_root(*path);
     trains_and_resumes(c, [](const auto& config) { return pretrain(config); });
+  }
+
+  void run_finetuning(const fs::path& file) {
+    FinetuneRecipe r;
+    load_config(file, {}, r);
+    EXPECT_GT(r.epochs > 0 ? r.epochs : static_cast<double>(r.training.steps), 0);
+    run_first(r.init);
+    test::reduce(r.training);
+    r.epochs = r.warmup_epochs = 0;
+    r.batch = r.evaluation.batch = 2;
+    r.head.width = 8;
+    for (const LabelledData& set : {r.data, r.eval_data}) labelled_set(r.task, set);
+    r.init = fs::exists(root / r.init) ? under_root(r.init) : (fs::path(FOURM_SOURCE_DIR) / r.init).string();
+    if (!r.modalities.empty()) r.modalities = (fs::path(FOURM_SOURCE_DIR) / r.modalities).string();
+    for (auto* path : {&r.out, &r.data.path, &r.eval_data.path}) *path = under_root(*path);
+    trains_and_resumes(r, [](const auto& recipe) { return finetune(recipe); });
+  }
+
+  // In the layout that the recipe expects.
+  void labelled_set(const std::string& task, const LabelledData& set) const {
+    const fs::path path = root / set.path;
+    if (!set.split.empty())
+      test::write_ade20k(path, set.split, 3);
+    else if (set.path.find("rooms") != std::string::npos)
+      test::write_labelled_rooms(path, 3);
+    else if (task == "depth")
+      test::write_nyu(path, 3);
+    else
+      test::write_class_folders(path, 3, 1);
   }
 
   void run_tokenizer(const fs::path& file) {
@@ -153,7 +186,7 @@ class RecipesTest : public testing::Test {
 
 TEST_F(RecipesTest, EachTrainsEvaluatesAndResumes) {
   const std::vector<fs::path> files = recipe_files();
-  ASSERT_GE(files.size(), 35u);
+  ASSERT_GE(files.size(), 50u);
   for (const fs::path& file : files) run(file);
 }
 

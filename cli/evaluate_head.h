@@ -1,0 +1,24 @@
+// `fourm eval` of a model with a head.
+#pragma once
+
+#include "cli/verbs.h"
+#include "fourm/kernels/compute_config.h"
+#include "fourm/transfer/config.h"
+#include "fourm/transfer/predict.h"
+
+namespace fourm {
+
+struct HeadEvaluation {
+  LabelledData data;
+  MeasureOptions measures;
+  bool by_class = false;
+};
+
+/// Adds the options that only models with a head have.
+void add_head_options(CLI::App& verb, HeadEvaluation& options);
+
+/// Prints the measures of the labelled set `data`.
+void evaluate_head(const std::string& model, const std::string& data, const ComputeConfig& compute,
+                   const HeadEvaluation& options, bool json);
+
+}  // namespace fourm

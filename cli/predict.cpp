@@ -1,0 +1,60 @@
+// fourm predict
+#include "fourm/transfer/predict.h"
+#include "cli/bundled.h"
+#include "cli/config_options.h"
+#include "cli/outputs.h"
+#include "cli/verbs.h"
+#include "fourm/core/log.h"
+#include "fourm/core/strings.h"
+#include "fourm/io/image_file.h"
+
+namespace fourm {
+
+void add_predict(CLI::App& program) {
+  struct Options {
+    std::string model, out;
+    std::vector<std::string> in;
+    bool flip = false;
+    PredictionFiles files;
+    ComputeConfig compute;
+  };
+  const auto o = std::make_shared<Options>();
+  auto* verb = program.add_subcommand("predict", "Classes, maps or boxes of images by a fine-tuned model");
+  verb->add_option("--model", o->model, "model folder, or folder of a finished run of `fourm finetune`")
+      ->transform(model_path())
+      ->required();
+  verb->add_option("--in", o->in, "images, or folders of images")->required();
+  verb->add_option("--out", o->out, "folder to write")->required();
+  verb->add_flag("--flip", o->flip, "the mean of the predictions of an image and its mirror image");
+  verb->add_option("--format", o->files.format, "of tables")
+      ->check(CLI::IsMember({"csv", "json"}))
+      ->capture_default_str();
+  verb->add_option("--top", o->files.top, "classes of an image in a table")
+      ->check(CLI::Range(1, 1'000'000))
+      ->capture_default_str();
+  add_config_options(*verb, o->compute, "", "Engine");
+  verb->footer(
+      "Classes are written as a table, semantic maps as palette PNGs with a view that has a legend, depth as 16-bit "
+      "PNGs in\n"
+      "millimetres with a view in colours, boxes as COCO JSON.\n\n"
+      "Examples:\n"
+      "  fourm predict --model runs/class --in photos --out classes --format json\n"
+      "  fourm predict --model runs/semseg --in photos/kitchen.jpg --out maps");
+  verb->callback([o] {
+    check_writable_folder(o->out);
+    const Predictor predictor = Predictor::open(o->model, o->compute);
+    std::vector<fs::path> files;
+    for (const auto& path : o->in) {
+      if (!fs::is_directory(path)) {
+        files.emplace_back(path);
+        continue;
+      }
+      const auto images = list_images(path);
+      files.insert(files.end(), images.begin(), images.end());
+    }
+    write_predictions(predictor, files, outputs_of(files, o->in, o->out, ".png"), o->out, o->flip, o->files);
+    note(o->out, ": predictions of ", counted(static_cast<int64_t>(files.size()), "image"));
+  });
+}
+
+}  // namespace fourm

@@ -1,0 +1,285 @@
+#include "fourm/transfer/measure.h"
+
+#include <algorithm>
+#include <cmath>
+#include <cstring>
+
+#include "fourm/core/json.h"
+#include "fourm/core/parallel.h"
+#include "fourm/core/strings.h"
+#include "fourm/eval/average_precision.h"
+
+namespace fourm {
+namespace {
+
+using Sums = std::vector<double>;
+
+struct ViewedBatch {
+  std::vector<StoredImage> images, maps;
+  std::vector<int64_t> labels;
+  std::vector<std::vector<LabelledObject>> objects;
+};
+
+InputConfig input_kind(const char* kind) {
+  InputConfig config;
+  config.kind = kind;
+  return config;
+}
+
+ViewedBatch load_batch(const TransferConfig& config, const LabelledSet& set, int64_t begin, int64_t end,
+                       const MeasureOptions& options) {
+  const auto n = static_cast<size_t>(end - begin);
+  const bool has_map = config.kind() == Task::kSemseg || config.kind() == Task::kDepth;
+  ViewedBatch batch{std::vector<StoredImage>(n), std::vector<StoredImage>(has_map ? n : 0), std::vector<int64_t>(n),
+                    std::vector<std::vector<LabelledObject>>(n)};
+  parallel_for(end - begin, [&](int64_t k) {
+    LabelledSample sample = set.load(begin + k);
+    const int size = static_cast<int>(config.size());
+    const CropView view =
+        fitted_view(width_of(sample.image), height_of(sample.image), parse_fit(config.fit), config.crop_share);
+    batch.images[k] = show(input_kind("rgb"), sample.image, view, size);
+    batch.labels[k] = sample.label;
+    batch.objects[k] = seen_objects(sample.objects, view);
+    if (!has_map) return;
+    const bool depth = config.kind() == Task::kDepth;
+    if (depth && options.eigen_crop) apply_eigen_crop(std::get<Raster<float>>(*sample.map));
+    batch.maps[k] = show(input_kind(depth ? "depth" : "semseg"), *sample.map, view, size);
+  });
+  return batch;
+}
+
+// Adds to {top1, top5, loss, count}.
+void add_classes(const Tensor& shares, const std::vector<int64_t>& labels, Sums& sums) {
+  sums.resize(4);
+  const Tensor truth = at::tensor(labels, at::kLong).unsqueeze(1);
+  const Tensor own = shares.gather(1, truth);
+  // Classes that are as likely as the true one count before it half of the time; none of an untrained model is right.
+  const Tensor before = (shares > own).sum(1).to(at::kDouble) + ((shares == own).sum(1).to(at::kDouble) - 1) / 2;
+  sums[0] += (before < 1).sum().item<double>();
+  sums[1] += (before < 5).sum().item<double>();
+  sums[2] -= own.clamp_min(1e-12).log().sum().item<double>();
+  sums[3] += static_cast<double>(labels.size());
+}
+
+// Adds to [classes, classes] counts by truth and prediction, then the loss.
+void add_labels(const Tensor& shares, const Tensor& truth, Sums& sums) {
+  const int64_t classes = shares.size(1);
+  sums.resize(classes * classes + 1);
+  const Tensor known = truth != 255, labels = truth.masked_select(known);
+  if (labels.numel() == 0) return;
+  const Tensor predicted = shares.argmax(1).masked_select(known);
+  const Tensor counts = at::bincount(labels * classes + predicted, {}, classes * classes).to(at::kDouble).contiguous();
+  for (int64_t i = 0; i < classes * classes; ++i) sums[i] += counts.data_ptr<double>()[i];
+  const Tensor own = shares.gather(1, at::where(known, truth, 0).unsqueeze(1)).squeeze(1);
+  sums.back() -= own.clamp_min(1e-12).log().masked_select(known).sum().item<double>();
+}
+
+// Adds to {delta1, delta2, delta3, abs_rel, rmse, log10, images}.
+void add_depths(const Tensor& metres, const Tensor& truth, const MeasureOptions& options, Sums& sums) {
+  sums.resize(7);
+  for (int64_t i = 0; i < truth.size(0); ++i) {
+    const Tensor known = at::logical_and(truth[i] > 0, truth[i] <= options.most_depth);
+    const Tensor t = truth[i].masked_select(known).to(at::kDouble);
+    if (t.numel() == 0) continue;
+    const Tensor p = metres[i][0].clamp(options.least_depth, options.most_depth).masked_select(known).to(at::kDouble);
+    const Tensor ratio = at::max(p / t, t / p);
+    for (int k = 0; k < 3; ++k) sums[k] += (ratio < std::pow(1.25, k + 1)).to(at::kDouble).mean().item<double>();
+    sums[3] += ((p - t).abs() / t).mean().item<double>();
+    sums[4] += (p - t).square().mean().sqrt().item<double>();
+    sums[5] += (p.log10() - t.log10()).abs().mean().item<double>();
+    sums[6] += 1;
+  }
+}
+
+std::map<std::string, double> segmentation(const Sums& sums, const TransferConfig& config, bool by_class) {
+  const auto n = static_cast<int64_t>(config.classes.size());
+  std::map<std::string, double> result;
+  double correct = 0, total = 0, iou = 0, accuracy = 0, occurring = 0;
+  for (int64_t c = 0; c < n; ++c) {
+    double truth = 0, predicted = 0;
+    for (int64_t k = 0; k < n; ++k) truth += sums[c * n + k], predicted += sums[k * n + c];
+    const double hit = sums[c * n + c];
+    correct += hit, total += truth;
+    if (truth == 0) continue;
+    occurring += 1;
+    iou += hit / (truth + predicted - hit);
+    accuracy += hit / truth;
+    if (by_class) result["IoU " + config.classes[c]] = hit / (truth + predicted - hit);
+  }
+  check(total > 0, "no pixel of the set has a label, so that nothing can be measured");
+  result["mIoU"] = iou / occurring;
+  result["mAcc"] = accuracy / occurring;
+  result["pixel_accuracy"] = correct / total;
+  result["loss"] = sums.back() / total;
+  return result;
+}
+
+Json boxes_json(const std::vector<LabelledBox>& boxes) {
+  Json list = Json::array();
+  for (const auto& b : boxes) list.push_back({b.xmin, b.ymin, b.xmax, b.ymax, b.class_name, b.score});
+  return list;
+}
+
+std::vector<LabelledBox> boxes_from(const Json& list) {
+  std::vector<LabelledBox> boxes;
+  const auto number = [](const Json& value) { return value.get<double>(); };
+  for (const auto& b : list)
+    boxes.push_back({number(b[0]), number(b[1]), number(b[2]), number(b[3]), b[4].get<std::string>(), number(b[5])});
+  return boxes;
+}
+
+std::map<std::string, double> measure_objects(const TransferModel& model, const LabelledSet& set,
+                                              const MeasureOptions& options, int64_t n, const ProcessGroup& group) {
+  Json own = Json::array();
+  for (int64_t begin = group.begin(n), end = group.end(n); begin < end; begin += options.batch) {
+    const ViewedBatch batch = load_batch(model.config(), set, begin, std::min(end, begin + options.batch), options);
+    const auto found = found_objects(model, byte_batch(batch.images));
+    for (size_t i = 0; i < found.size(); ++i) {
+      std::vector<LabelledBox> truth;
+      for (const auto& object : batch.objects[i])
+        if (!object.crowd) truth.push_back(object.box);
+      own.push_back({boxes_json(found[i]), boxes_json(truth)});
+    }
+  }
+  std::map<std::string, double> result{{"AP", 0}};
+  std::vector<std::pair<std::vector<LabelledBox>, std::vector<LabelledBox>>> images;
+  for (const auto& text : group.gather(own.dump()))
+    for (const auto& image : parse_json(text, "the boxes"))
+      images.emplace_back(boxes_from(image[0]), boxes_from(image[1]));
+  for (int k = 0; k < 10; ++k) {
+    std::vector<BoxMatches> matches;
+    for (const auto& [found, truth] : images) matches.push_back(match_boxes(found, truth, 0.5 + 0.05 * k));
+    std::vector<const BoxMatches*> all;
+    for (const auto& m : matches) all.push_back(&m);
+    const double precision = average_precision(all);
+    result["AP"] += precision / 10;
+    if (k == 0) result["AP50"] = precision;
+  }
+  return result;
+}
+
+}  // namespace
+
+ObjectTargets object_targets(const std::vector<LabelledObject>& objects, int64_t size, int64_t sample) {
+  ObjectTargets targets{{}, {}, static_cast<uint64_t>(sample)};
+  std::vector<float> corners;
+  for (const auto& object : objects) {
+    if (object.crowd) continue;
+    const LabelledBox& b = object.box;
+    for (const double value : {b.xmin, b.ymin, b.xmax, b.ymax})
+      corners.push_back(static_cast<float>(value * static_cast<double>(size)));
+    targets.labels.push_back(object.label);
+  }
+  targets.boxes = at::tensor(corners, at::kFloat).view({-1, 4});
+  return targets;
+}
+
+std::vector<std::vector<LabelledBox>> found_objects(const TransferModel& model, const Tensor& images) {
+  const auto size = static_cast<double>(model.config().size());
+  std::vector<std::vector<LabelledBox>> results;
+  for (const auto& image : model.detection()->detect(model.tokens(images), model.config().size())) {
+    std::vector<LabelledBox> found;
+    const Tensor corners = image.boxes.to(at::kDouble) / size;
+    for (size_t i = 0; i < image.scores.size(); ++i) {
+      const Tensor c = corners[static_cast<int64_t>(i)];
+      found.push_back({c[0].item<double>(), c[1].item<double>(), c[2].item<double>(), c[3].item<double>(),
+                       model.config().classes[image.labels[i]], image.scores[i]});
+    }
+    results.push_back(std::move(found));
+  }
+  return results;
+}
+
+MainMeasure main_measure(Task task) {
+  switch (task) {
+    case Task::kClassification: return {"top1", true};
+    case Task::kSemseg: return {"mIoU", true};
+    case Task::kDepth: return {"delta1", true};
+    case Task::kDetection: return {"AP", true};
+  }
+  fail("[main_measure] unknown task");
+}
+
+Tensor byte_batch(const std::vector<StoredImage>& images) {
+  const int64_t size = width_of(images[0]);
+  Tensor batch = at::empty({static_cast<int64_t>(images.size()), size, size, 3}, at::kByte);
+  auto* out = batch.data_ptr<uint8_t>();
+  for (const auto& image : images) {
+    const Image& rgb = std::get<Image>(image);
+    std::memcpy(out, rgb.pixels.data(), rgb.pixels.size());
+    out += rgb.pixels.size();
+  }
+  return batch;
+}
+
+Tensor map_batch(const std::vector<StoredImage>& maps) {
+  std::vector<Tensor> rows;
+  for (const auto& map : maps)
+    std::visit(
+        [&](const auto& raster) {
+          using Value = typename std::decay_t<decltype(raster.pixels)>::value_type;
+          constexpr auto kType = std::is_same_v<Value, float> ? at::kFloat : at::kByte;
+          Tensor row = at::empty({raster.height, raster.width}, kType);
+          std::memcpy(row.data_ptr(), raster.pixels.data(), raster.pixels.size() * sizeof(Value));
+          rows.push_back(kType == at::kFloat ? row : row.to(at::kLong));
+        },
+        map);
+  return at::stack(rows);
+}
+
+Tensor prediction(const TransferModel& model, const Tensor& images, bool flip) {
+  const bool depth = model.config().kind() == Task::kDepth;
+  const auto shares = [&](const Tensor& batch) {
+    const Tensor out = model(batch);
+    return depth ? out : out.softmax(1);
+  };
+  Tensor result = shares(images);
+  if (flip) {
+    const Tensor mirrored = shares(images.flip({2}));
+    result = (result + (mirrored.dim() == 4 ? mirrored.flip({3}) : mirrored)) / 2;
+  }
+  return result.to(at::kCPU);
+}
+
+void apply_eigen_crop(Raster<float>& depth) {
+  const auto part = [](int extent, double of) { return static_cast<int>(std::lround(extent * of)); };
+  const int top = part(depth.height, 45.0 / 480), bottom = part(depth.height, 471.0 / 480);
+  const int left = part(depth.width, 41.0 / 640), right = part(depth.width, 601.0 / 640);
+  for (int y = 0; y < depth.height; ++y)
+    for (int x = 0; x < depth.width; ++x)
+      if (y < top || y >= bottom || x < left || x >= right) *depth.at(x, y) = 0;
+}
+
+std::map<std::string, double> measure(const TransferModel& model, const LabelledSet& set, const MeasureOptions& options,
+                                      const ProcessGroup& group, bool by_class) {
+  const NoGradGuard no_grad;
+  const TransferConfig& config = model.config();
+  const Task task = config.kind();
+  const int64_t n = options.count > 0 ? std::min(options.count, set.size()) : set.size();
+  if (task == Task::kDetection) return measure_objects(model, set, options, n, group);
+  Sums sums(task == Task::kClassification ? 4
+            : task == Task::kDepth        ? 7
+                                          : config.classes.size() * config.classes.size() + 1);
+  for (int64_t begin = group.begin(n), end = group.end(n); begin < end; begin += options.batch) {
+    const ViewedBatch batch = load_batch(config, set, begin, std::min(end, begin + options.batch), options);
+    const Tensor predicted = prediction(model, byte_batch(batch.images), options.flip);
+    if (task == Task::kClassification)
+      add_classes(predicted, batch.labels, sums);
+    else if (task == Task::kSemseg)
+      add_labels(predicted, map_batch(batch.maps), sums);
+    else
+      add_depths(predicted, map_batch(batch.maps), options, sums);
+  }
+  sums = group.sum(sums);
+  if (task == Task::kSemseg) return segmentation(sums, config, by_class);
+  check(sums.back() > 0, set.path(), ": holds nothing that can be measured");
+  const std::vector<std::string> names =
+      task == Task::kClassification
+          ? std::vector<std::string>{"top1", "top5", "loss"}
+          : std::vector<std::string>{"delta1", "delta2", "delta3", "abs_rel", "rmse", "log10"};
+  std::map<std::string, double> result;
+  for (size_t i = 0; i < names.size(); ++i) result[names[i]] = sums[i] / sums.back();
+  return result;
+}
+
+}  // namespace fourm

@@ -1,0 +1,50 @@
+// How well a model with a head predicts the labels of a set.
+#pragma once
+
+#include <functional>
+#include <map>
+#include <string>
+
+#include "fourm/dist/process_group.h"
+#include "fourm/transfer/labelled_set.h"
+#include "fourm/transfer/measure_options.h"
+#include "fourm/transfer/transfer_model.h"
+
+namespace fourm {
+
+/// Measures by name, of the squares that the model sees:
+///
+///   classification   top1, top5 (shares), loss
+///   semseg           mIoU (over the classes that occur), mAcc, pixel_accuracy, loss; "IoU CLASS" with `by_class`
+///   detection        AP (mean over thresholds of overlap from 0.5 to 0.95), AP50; crowds are left out
+///   depth            delta1, delta2, delta3, abs_rel, rmse, log10; each the mean over images of the mean over known pixels
+///
+/// Each process of the group measures a part; the result is that of all.
+std::map<std::string, double> measure(const TransferModel& model, const LabelledSet& set, const MeasureOptions& options,
+                                      const ProcessGroup& group = {}, bool by_class = false);
+
+/// The measure that decides which of two models is better, and whether higher is.
+struct MainMeasure {
+  std::string name;
+  bool higher_is_better;
+};
+MainMeasure main_measure(Task task);
+
+/// Images of one size in bytes [B, S, S, 3].
+Tensor byte_batch(const std::vector<StoredImage>& images);
+/// Label maps [B, S, S] int64, or depth [B, S, S] float32.
+Tensor map_batch(const std::vector<StoredImage>& maps);
+
+/// Objects that are no crowds, in pixels of a square.
+ObjectTargets object_targets(const std::vector<LabelledObject>& objects, int64_t size, int64_t sample);
+/// What detection finds in images [B, S, S, 3], in shares of the square, best first.
+std::vector<std::vector<LabelledBox>> found_objects(const TransferModel& model, const Tensor& images);
+
+/// The prediction of images [B, S, S, 3], with `flip` the mean with that of their mirror images: probabilities of classes,
+/// metres of depth.
+Tensor prediction(const TransferModel& model, const Tensor& images, bool flip);
+
+/// Depth outside the part that measures of NYUv2 count becomes 0.
+void apply_eigen_crop(Raster<float>& depth);
+
+}  // namespace fourm
