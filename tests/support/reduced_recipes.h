@@ -19,9 +19,13 @@ constexpr int64_t kTokens = 32;       // vocabulary of grids
 constexpr int64_t kTextTokens = 700;  // of texts
 constexpr int64_t kVectorWidth = 8;   // of embeddings
 
-/// Two steps with a checkpoint after each, on one thread in float32.
+/// Two steps, and one for each phase, with a checkpoint after each, on one thread in float32.
 inline void reduce(TrainingConfig& training) {
-  training.steps = 2;
+  training.steps = 2 + static_cast<int64_t>(training.phases.size());
+  for (PhaseConfig& phase : training.phases) {
+    phase.steps = 1;
+    phase.schedule.warmup_steps = phase.schedule.hold_steps = 0;
+  }
   training.accumulate = 1;
   training.precision = "f32";
   training.schedule.warmup_steps = training.schedule.hold_steps = 0;

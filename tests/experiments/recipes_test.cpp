@@ -3,9 +3,11 @@
 
 #include <filesystem>
 
+#include "fourm/experiments/ablation.h"
 #include "fourm/transfer/finetuning.h"
 #include "tests/support/captured_log.h"
 #include "tests/support/labelled_data.h"
+#include "tests/support/message_of.h"
 #include "tests/support/reduced_recipes.h"
 #include "tests/support/temporary_folder.h"
 #include "tests/support/warnings.h"
@@ -34,6 +36,10 @@ class RecipesTest : public testing::Test {
       ModalityTable().extend(file);
     } else if (yaml["task"].IsDefined()) {
       run_finetuning(file);
+    } else if (yaml["tasks"].IsDefined()) {
+      run_benchmark(file);
+    } else if (yaml["values"].IsDefined()) {
+      run_ablation(file);
     } else if (yaml["masking"].IsDefined()) {
       run_pretraining(file);
     } else if (yaml["tokenizer"].IsDefined() || yaml["start_from"].IsDefined()) {
@@ -57,6 +63,12 @@ class RecipesTest : public testing::Test {
     load_config(file, {}, c);
     EXPECT_GT(with_steps(c).training.steps, 0);
     run_first(c.init);
+    if (c.out.empty()) c.out = file.stem().string();  // of ablations, which give each run a folder
+    trains_and_resumes(reduced(c, file.stem().string()), [](const auto& config) { return pretrain(config); });
+  }
+
+  // The recipe at a reduced size, with its data below the root; `name` is that of its modalities file.
+  PretrainConfig reduced(PretrainConfig c, const std::string& name) const {
     test::reduce(c.training);
     c.tokens = c.warmup_tokens = 0;
     c.batch = 4;
@@ -67,7 +79,7 @@ class RecipesTest : public testing::Test {
 
     ModalityTable table = ModalityTable::official();
     if (!c.modalities.empty()) table.extend(fs::path(FOURM_SOURCE_DIR) / c.modalities);
-    c.modalities = under_root(file.stem().string() + "_modalities.yaml");
+    c.modalities = under_root(name + "_modalities.yaml");
     write_file(c.modalities, test::reduced_modalities(c.model, table));
     table.extend(fs::path(c.modalities));
     data.text_tokenizer(c.text_tokenizer);
@@ -81,7 +93,40 @@ class RecipesTest : public testing::Test {
       set.path = under_root(set.path);
     }
     for (auto* path : {&c.out, &c.data, &c.eval_data, &c.init, &c.text_tokenizer}) *path = under_root(*path);
-    trains_and_resumes(c, [](const auto& config) { return pretrain(config); });
+    return c;
+  }
+
+  // Each task, from new weights: the model that is measured is not part of a benchmark.
+  void run_benchmark(const fs::path& file) {
+    TokenBenchmarkConfig benchmark;
+    load_config(file, {}, benchmark);
+    benchmark.out = file.stem().string();
+    benchmark.recipe.init.clear();
+    benchmark.recipe.modalities = (fs::path(FOURM_SOURCE_DIR) / benchmark.recipe.modalities).string();
+    if (benchmark.recipe.model.dim == ModelConfig().dim) benchmark.recipe.model.image_size = 128;
+    for (const TransferTask& task : benchmark.tasks) trains(recipe_of(benchmark, task), task.name);
+  }
+
+  // The pre-training of each value.
+  void run_ablation(const fs::path& file) {
+    AblationConfig ablation;
+    load_config(file, {}, ablation);
+    EXPECT_EQ(ablation.name, file.stem().string());
+    EXPECT_GE(ablation.seeds.size(), 3u);
+    for (auto* path : {&ablation.recipe, &ablation.benchmark}) *path = (fs::path(FOURM_SOURCE_DIR) / *path).string();
+    for (const AblationValue& value : ablation.values) {
+      const AblationRun run = run_of(ablation, value, 0);
+      if (value.pretrain) trains(run.pretraining, value.name);
+    }
+  }
+
+  // One run at a reduced size, without resuming.
+  void trains(const PretrainConfig& recipe, const std::string& name) {
+    SCOPED_TRACE(name);
+    const test::CapturedLog captured;
+    const std::string error = test::message_of([&] { EXPECT_TRUE(pretrain(reduced(recipe, "one")).finished); });
+    EXPECT_EQ(error, "no error");
+    EXPECT_EQ(test::without_baseline_warnings(captured.warnings()), "");
   }
 
   void run_finetuning(const fs::path& file) {
