@@ -1,7 +1,10 @@
+#include <algorithm>
 #include <iostream>
+#include <tuple>
 
 #include "cli/bundled.h"
 #include "cli/config_options.h"
+#include "cli/eval_files.h"
 #include "cli/evaluate_head.h"
 #include "cli/outputs.h"
 #include "cli/text_tokenizer.h"
@@ -14,22 +17,52 @@
 
 namespace fourm {
 
+namespace {
+
+// What is measured: a model, or files that it takes all options of.
+enum class Measured { kModel, kPredictions, kImages };
+
+Measured measured_by(const CLI::App& verb) {
+  const std::vector<std::pair<Measured, std::vector<const char*>>> modes{
+      {Measured::kPredictions, {"--annotations", "--predictions"}},
+      {Measured::kImages, {"--generated", "--real", "--inception"}},
+      {Measured::kModel, {"--model", "--data"}}};
+  for (const auto& [mode, needed] : modes) {
+    const auto given = std::find_if(needed.begin(), needed.end(), [&](const char* o) { return verb.count(o) > 0; });
+    if (given == needed.end() && mode != Measured::kModel) continue;
+    for (const char* option : needed)
+      if (verb.count(option) == 0)
+        throw UsageError(given == needed.end() ? concat("eval: ", option, " is required")
+                                               : concat("eval: ", *given, " goes with ", option));
+    for (const auto& [other, options] : modes)
+      for (const char* option : options)
+        if (other != mode && verb.count(option) > 0)
+          throw UsageError(concat("eval: ", *given, " and ", option, " are two things to measure"));
+    if (mode != Measured::kPredictions && verb.count("--kind") > 0)
+      throw UsageError("eval: --kind goes with --annotations and --predictions");
+    if (mode != Measured::kImages && verb.count("--store") > 0) throw UsageError("eval: --store goes with --generated");
+    return mode;
+  }
+  fail("[eval] unreachable");
+}
+
+}  // namespace
+
 void add_eval(CLI::App& program) {
   struct Options {
     std::string model, tokenizers, text_tokenizer, against, sweep, plot, in_painting;
     std::vector<std::string> chains;
     EvaluateOptions evaluate;
     HeadEvaluation head;
+    PredictionFiles files;
+    ImageFiles images;
     ComputeConfig engine;
     bool json = false;
   };
   auto o = std::make_shared<Options>();
   auto* verb = program.add_subcommand("eval", "Measure a model's predictions on held-out samples");
-  verb->add_option("--model", o->model, "model folder, or folder of a finished run")
-      ->transform(model_path())
-      ->required();
+  verb->add_option("--model", o->model, "model folder, or folder of a finished run")->transform(model_path());
   add_config_options(*verb, o->evaluate);
-  verb->get_option("--data")->required();
   verb->get_option("--inputs")->delimiter(',');
   verb->add_option("--tokenizers", o->tokenizers, "tokenizer folders; default MODEL/tokenizers");
   verb->add_option("--text-tokenizer", o->text_tokenizer,
@@ -53,6 +86,20 @@ void add_eval(CLI::App& program) {
                    "instead: images of which this region is kept, as of generate --keep (left, X0,Y0,X1,Y1, ...), with "
                    "--inputs beside "
                    "it (default none), and images generated from nothing");
+  verb->add_option("--annotations", o->files.annotations, "instead of a model: COCO's ground truth, a JSON file")
+      ->group("Files of predictions");
+  verb->add_option("--predictions", o->files.predictions, "COCO's predictions, a JSON file")
+      ->group("Files of predictions");
+  verb->add_option("--kind", o->files.kind, "what they hold: boxes, masks or captions")
+      ->check(CLI::IsMember({"bbox", "segm", "caption"}))
+      ->capture_default_str()
+      ->group("Files of predictions");
+  for (const auto& [option, value, help] :
+       {std::tuple{"--generated", &o->images.generated, "instead of a model: a folder of generated images"},
+        std::tuple{"--real", &o->images.real, "folder of true images"},
+        std::tuple{"--inception", &o->images.inception, "Inception weights: pt_inception-2015-12-05-6726825d.pth"},
+        std::tuple{"--store", &o->images.store, "folder that keeps their features, from which a run goes on"}})
+    verb->add_option(option, *value, help)->group("Folders of images");
   verb->add_flag("--json", o->json, "machine-readable");
   add_head_options(*verb, o->head);
   verb->footer(
@@ -68,8 +115,16 @@ void add_eval(CLI::App& program) {
       "  fourm eval --model models/rooms-ti --data rooms/val --chains direct,clip --sweep guidance=1,2,3 --plot g.svg\n"
       "  fourm eval --model models/rooms-ti --data rooms/val --in-painting left\n"
       "  fourm eval --model models/rooms-ti --data rooms/val --precision int8 --against f32\n"
-      "  fourm eval --model runs/semseg --data ADEChallengeData2016 --split validation --by-class");
-  verb->callback([o, chains, inputs = verb->get_option("--inputs"), count = verb->get_option("--count")] {
+      "  fourm eval --model runs/semseg --data ADEChallengeData2016 --split validation --by-class\n"
+      "  fourm eval --annotations instances_val2017.json --predictions predictions.json --kind segm\n"
+      "  fourm eval --generated out/images --real coco/val2017 --inception pt_inception-2015-12-05-6726825d.pth");
+  verb->callback([o, verb, chains, inputs = verb->get_option("--inputs"), count = verb->get_option("--count")] {
+    const Measured measured = measured_by(*verb);
+    if (measured != Measured::kModel) {
+      std::cout << (measured == Measured::kPredictions ? measure_files(o->files, o->json)
+                                                       : measure_images(o->images, o->engine.first_device(), o->json));
+      return;
+    }
     if (is_transfer_model(o->model)) {
       o->head.measures.count = count->count() > 0 ? o->evaluate.count : 0;
       evaluate_head(o->model, o->evaluate.data, o->engine, o->head, o->json);

@@ -1,26 +1,60 @@
 #include "fourm/eval/box_comparison.h"
 
 #include <map>
+#include <numeric>
 
-#include "fourm/eval/average_precision.h"
+#include "fourm/coco/average_precision.h"
+#include "fourm/coco/rle_mask.h"
 
 namespace fourm {
 namespace {
 
-std::vector<BoxMatches> match_all(const std::vector<Boxes>& predicted, const std::vector<Boxes>& truth) {
-  std::vector<BoxMatches> matches;
-  for (size_t i = 0; i < truth.size(); ++i) {
-    Boxes scored = predicted[i];
-    for (auto& box : scored) box.score = area(box);
-    matches.push_back(match_boxes(std::move(scored), truth[i]));
+using ImageMatches = std::map<std::string, ObjectMatches>;  // by class
+
+// Shares of the image in place of pixels: what COCO makes of sizes does not matter here.
+PixelBox as_pixels(const LabelledBox& box) { return {box.xmin, box.ymin, box.xmax - box.xmin, box.ymax - box.ymin}; }
+
+ImageMatches match(const Boxes& predicted, const Boxes& truth) {
+  std::map<std::string, std::pair<Boxes, Boxes>> classes;
+  for (const auto& box : predicted) classes[box.class_name].first.push_back(box);
+  for (const auto& box : truth) classes[box.class_name].second.push_back(box);
+  ImageMatches matches;
+  for (const auto& [name, boxes] : classes) {
+    const auto& [guesses, truths] = boxes;
+    ClassObjects objects;
+    std::vector<double> scores;
+    for (const auto& box : guesses) scores.push_back(area(box));
+    for (const auto& box : truths) objects.truths.push_back({area(box)});
+    for (const size_t i : best_predictions(scores)) {
+      objects.predictions.push_back({scores[i], scores[i]});
+      for (const auto& box : truths)
+        objects.overlaps.push_back(intersection_over_union(as_pixels(guesses[i]), as_pixels(box)));
+    }
+    matches.emplace(name, ObjectMatches(objects));
   }
   return matches;
 }
 
-double precision_of(const std::vector<BoxMatches>& matches) {
-  std::vector<const BoxMatches*> all;
-  for (const auto& m : matches) all.push_back(&m);
-  return average_precision(all);
+std::vector<ImageMatches> match_all(const std::vector<Boxes>& predicted, const std::vector<Boxes>& truth) {
+  std::vector<ImageMatches> matches;
+  for (size_t i = 0; i < truth.size(); ++i) matches.push_back(match(predicted[i], truth[i]));
+  return matches;
+}
+
+// Of the chosen images: the mean over the classes in their truth. With `any_overlap` over the thresholds, else at 0.5.
+double precision_of(const std::vector<ImageMatches>& matches, const std::vector<size_t>& images, bool any_overlap) {
+  std::map<std::string, std::vector<const ObjectMatches*>> classes;
+  for (const size_t i : images)
+    for (const auto& [name, of_class] : matches[i]) classes[name].push_back(&of_class);
+  double sum = 0, defined = 0;
+  for (const auto& [name, of_class] : classes) {
+    const PrecisionRecall found(of_class, ObjectSize::kAll);
+    if (!found.defined) continue;
+    const auto& precision = found.precision;
+    sum += any_overlap ? std::accumulate(precision.begin(), precision.end(), 0.0) / kOverlaps : precision[0];
+    ++defined;
+  }
+  return defined > 0 ? sum / defined : 0;
 }
 
 Boxes mean_boxes(const std::vector<Boxes>& truth) {
@@ -41,20 +75,24 @@ Boxes mean_boxes(const std::vector<Boxes>& truth) {
 
 }  // namespace
 
-Comparison compare_boxes(const std::vector<Boxes>& model, const std::vector<Boxes>& ceiling,
-                         const std::vector<Boxes>& truth, uint64_t seed) {
-  const std::vector<BoxMatches> matches = match_all(model, truth);
-  const Summary of_model = bootstrap(truth.size(), seed, [&](const std::vector<size_t>& samples) {
-    std::vector<const BoxMatches*> chosen;
-    for (const size_t i : samples) chosen.push_back(&matches[i]);
-    return average_precision(chosen);
-  });
-  return {"boxes AP50",
-          "",
-          true,
-          of_model,
-          precision_of(match_all(ceiling, truth)),
-          precision_of(match_all(std::vector<Boxes>(truth.size(), mean_boxes(truth)), truth))};
+std::vector<Comparison> compare_boxes(const std::vector<Boxes>& model, const std::vector<Boxes>& ceiling,
+                                      const std::vector<Boxes>& truth, uint64_t seed) {
+  const size_t n = truth.size();
+  const auto of_model = match_all(model, truth), of_ceiling = match_all(ceiling, truth),
+             of_baseline = match_all(std::vector<Boxes>(n, mean_boxes(truth)), truth);
+  std::vector<size_t> all(n);
+  std::iota(all.begin(), all.end(), size_t{0});
+  std::vector<Comparison> comparisons;
+  for (const bool any_overlap : {true, false}) {
+    Comparison comparison;
+    comparison.name = any_overlap ? "boxes AP" : "boxes AP50";
+    comparison.model = bootstrap(
+        n, seed, [&](const std::vector<size_t>& samples) { return precision_of(of_model, samples, any_overlap); });
+    comparison.ceiling = precision_of(of_ceiling, all, any_overlap);
+    comparison.baseline = precision_of(of_baseline, all, any_overlap);
+    comparisons.push_back(comparison);
+  }
+  return comparisons;
 }
 
 }  // namespace fourm

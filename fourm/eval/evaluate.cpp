@@ -5,6 +5,7 @@
 #include "fourm/clip/image_text.h"
 #include "fourm/core/log.h"
 #include "fourm/core/strings.h"
+#include "fourm/eval/caption_comparison.h"
 #include "fourm/eval/frechet.h"
 #include "fourm/eval/held_out.h"
 #include "fourm/eval/map_comparisons.h"
@@ -72,8 +73,8 @@ class Evaluation {
   std::vector<Unmeasured> not_measured() const {
     std::vector<Unmeasured> list = held_.not_measured;
     if (held_.output("caption") && !held_.scenes)
-      list.push_back(
-          {held_.output("caption")->output, "the data set has no folder scene, which says what a caption should name"});
+      list.push_back({held_.output("caption")->output + ": objects named",
+                      "the data set has no folder scene, which says what a caption should name"});
     if (!held_.output("rgb")) return list;
     if (!can_find_objects())
       list.push_back({"rgb: main object, colours, places and boxes found",
@@ -97,7 +98,6 @@ class Evaluation {
   }
 
   std::vector<Comparison> compare_subject(const Subject& subject, const std::vector<std::string>& inputs) const {
-    if (subject.name == "caption" && !held_.scenes) return {};
     const bool is_image = subject.name == "rgb";
     const Modality modality = pipeline_.modality(subject.output);
     const auto predictions = predict(
@@ -110,7 +110,7 @@ class Evaluation {
 
   std::vector<Comparison> compare_as_maps(const Subject& subject, const std::vector<Canvas>& predictions) const {
     const bool is_image = subject.name == "rgb";
-    MapPredictions maps{pipeline_.input_config(subject.output), {}, {}, {}};
+    MapPredictions maps{pipeline_.input_config(subject.output), {}, {}, {}, options_.align_depth};
     for (size_t i = 0; i < predictions.size(); ++i) {
       maps.truth.push_back(held_.samples[i].images.at(subject.name));
       maps.model.push_back(pipeline_.image(predictions[i], subject.output));
@@ -175,12 +175,20 @@ class Evaluation {
   }
 
   std::vector<Comparison> compare_as_captions(const Subject& subject, const std::vector<Canvas>& predictions) const {
-    std::vector<std::string> model, truth;
+    const WordPiece& words = pipeline_.text_tokenizer();
+    std::vector<std::string> model, ceiling, captions;
+    std::vector<std::vector<std::string>> truth;
     for (size_t i = 0; i < predictions.size(); ++i) {
+      const HeldOutSample& sample = held_.samples[i];
       model.push_back(pipeline_.text(predictions[i], subject.output));
-      truth.push_back(held_.samples[i].caption);
+      ceiling.push_back(words.decode(words.encode(sample.caption), true));
+      captions.push_back(sample.caption);
+      truth.push_back(sample.captions);
     }
-    return compare_captions(model, truth, scenes());
+    auto comparisons = compare_caption_words(model, ceiling, truth, options_.seed);
+    if (held_.scenes)
+      for (auto& comparison : compare_captions(model, captions, scenes())) comparisons.push_back(std::move(comparison));
+    return comparisons;
   }
 
   std::vector<Comparison> compare_as_boxes(const Subject& subject, const std::vector<Canvas>& predictions) const {
@@ -190,7 +198,7 @@ class Evaluation {
       ceiling.push_back(pipeline_.boxes(held_.samples[i].ceiling, subject.output));
       truth.push_back(held_.samples[i].boxes);
     }
-    return {compare_boxes(model, ceiling, truth, options_.seed)};
+    return compare_boxes(model, ceiling, truth, options_.seed);
   }
 
   std::vector<SceneObjects> scenes() const {

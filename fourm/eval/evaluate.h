@@ -12,6 +12,7 @@ struct EvaluateOptions {
   uint64_t seed = 0;
   std::vector<std::string> inputs{"rgb"};
   std::string image_text{}, plan{};
+  bool align_depth = false;
 
   template <class Visitor>
   void fields(Visitor& v) {
@@ -24,7 +25,9 @@ struct EvaluateOptions {
     v("image_text", image_text,
       "image-text model that evaluates generated images by their captions; default MODEL/clip");
     v("plan", plan,
-      "plan of generated images, whose last target they are (docs/generation.md); default: the model's default settings");
+      "plan of generated images, whose last target they are (docs/generation.md); default: the model's default "
+      "settings");
+    v("align_depth", align_depth, "measure depth after the scale and shift that fit each image best");
     v("seed", seed, "of sampled images and of the bootstrap");
   }
 };

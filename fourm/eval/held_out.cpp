@@ -140,6 +140,7 @@ HeldOutSample read_sample(const Pipeline& pipeline, const Source& source, const 
       }
     } else {
       check(!annotation.texts.empty(), origin, ": expected captions, found boxes");
+      sample.captions = annotation.texts;
       sample.caption = annotation.texts.back();
       if (!input.empty())
         pipeline.add_text(sample.inputs, input, sample.caption, [&](const std::string& topic, const std::string& text) {

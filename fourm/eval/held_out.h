@@ -21,8 +21,9 @@ struct HeldOutSample {
   Canvas inputs;   ///< what the model reads
   Canvas ceiling;  ///< the ground truth as tokens of what the model writes: what a perfect model generates
   std::map<std::string, StoredImage> images;  ///< ground truth by subject, at the model's size
-  Boxes boxes;          ///< ground truth: those of score 0.6 or more inside the square that the model sees, cut to it
-  std::string caption;  ///< the last of its captions: in Rooms the most detailed
+  Boxes boxes;  ///< ground truth: those of score 0.6 or more inside the square that the model sees, cut to it
+  std::vector<std::string> captions;  ///< all of them
+  std::string caption;                ///< the last one: in Rooms the most detailed
   SceneObjects scene;
 };
 

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <numeric>
 #include <type_traits>
 
 #include "fourm/core/error.h"
@@ -17,18 +18,40 @@ using Images = std::vector<StoredImage>;
 
 const Image& bytes_of(const StoredImage& image) { return std::get<Image>(image); }
 
-// The scores of the model, the ceiling and one constant prediction against the ground truth.
-template <class Score>
-Comparison compare_each(const std::string& name, const std::string& unit, bool higher, const MapPredictions& a,
-                        const StoredImage& constant, const Score& score) {
-  std::vector<double> model, ceiling, baseline;
+// One number of the errors of an image.
+template <class Errors>
+struct Measure {
+  std::string name, unit;
+  bool higher;
+  double Errors::*value;
+};
+
+// The measures of the model, the ceiling and one constant prediction against the ground truth. errors_of(prediction, truth).
+template <class Errors, class ErrorsOf>
+std::vector<Comparison> compare_each(const std::vector<Measure<Errors>>& measures, const MapPredictions& a,
+                                     const StoredImage& constant, const ErrorsOf& errors_of) {
+  std::vector<Errors> model, ceiling, baseline;
   for (size_t i = 0; i < a.truth.size(); ++i) {
-    model.push_back(score(a.model[i], a.truth[i]));
-    ceiling.push_back(score(a.ceiling[i], a.truth[i]));
-    baseline.push_back(score(constant, a.truth[i]));
+    model.push_back(errors_of(a.model[i], a.truth[i]));
+    ceiling.push_back(errors_of(a.ceiling[i], a.truth[i]));
+    baseline.push_back(errors_of(constant, a.truth[i]));
   }
-  return compare(name, unit, higher, model, ceiling, baseline);
+  std::vector<Comparison> comparisons;
+  for (const auto& [name, unit, higher, value] : measures) {
+    const auto of = [member = value](const std::vector<Errors>& errors) {
+      std::vector<double> values;
+      for (const auto& e : errors) values.push_back(e.*member);
+      return values;
+    };
+    comparisons.push_back(compare(name, unit, higher, of(model), of(ceiling), of(baseline)));
+  }
+  return comparisons;
 }
+
+// A score that is one number.
+struct Score {
+  double value;
+};
 
 // Over the images in which the pixel is known.
 template <class T>
@@ -64,10 +87,10 @@ StoredImage most_frequent(const Images& images) {
   return frequent;
 }
 
-double mean_iou(const Images& predicted, const Images& truth, const std::vector<size_t>& samples) {
-  Confusion confusion(kLabels, kNoLabel);
-  for (const size_t i : samples) confusion.add(bytes_of(predicted[i]), bytes_of(truth[i]));
-  return confusion.mean_iou();
+Confusion confusion(const Images& predicted, const Images& truth, const std::vector<size_t>& samples) {
+  Confusion counts(kLabels, kNoLabel);
+  for (const size_t i : samples) counts.add(bytes_of(predicted[i]), bytes_of(truth[i]));
+  return counts;
 }
 
 // For tokenizers that standardise depth: their outputs have no unit.
@@ -91,34 +114,55 @@ std::vector<Comparison> compare_standardised_depth(const MapPredictions& a) {
 }
 
 std::vector<Comparison> compare_depth(const MapPredictions& a) {
-  const StoredImage constant = pixel_mean<float>(a.kind, a.truth);
-  const auto errors = [&](const StoredImage& p, const StoredImage& t) {
-    return depth_errors(std::get<Raster<float>>(p), std::get<Raster<float>>(t));
-  };
-  return {compare_each("depth AbsRel", "", false, a, constant,
-                       [&](const auto& p, const auto& t) { return errors(p, t).abs_rel; }),
-          compare_each("depth delta1", "", true, a, constant,
-                       [&](const auto& p, const auto& t) { return errors(p, t).delta1; })};
+  const std::string aligned = a.align_depth ? " (aligned)" : "";
+  const std::vector<Measure<DepthErrors>> measures{{"depth AbsRel" + aligned, "", false, &DepthErrors::abs_rel},
+                                                   {"depth delta1" + aligned, "", true, &DepthErrors::delta1},
+                                                   {"depth delta2" + aligned, "", true, &DepthErrors::delta2},
+                                                   {"depth delta3" + aligned, "", true, &DepthErrors::delta3},
+                                                   {"depth RMSE" + aligned, "m", false, &DepthErrors::rmse}};
+  return compare_each(measures, a, pixel_mean<float>(a.kind, a.truth), [&](const auto& p, const auto& t) {
+    const auto& predicted = std::get<Raster<float>>(p);
+    const auto& truth = std::get<Raster<float>>(t);
+    return depth_errors(a.align_depth ? aligned_depth(predicted, truth) : predicted, truth);
+  });
 }
 
-Comparison compare_labels(const MapPredictions& a, uint64_t seed) {
+std::vector<Comparison> compare_normals(const MapPredictions& a) {
+  const std::vector<Measure<NormalErrors>> measures{
+      {"normals mean angle", "degrees", false, &NormalErrors::mean},
+      {"normals median angle", "degrees", false, &NormalErrors::median},
+      {"normals within 11.25 degrees", "", true, &NormalErrors::within_11},
+      {"normals within 22.5 degrees", "", true, &NormalErrors::within_22},
+      {"normals within 30 degrees", "", true, &NormalErrors::within_30}};
+  return compare_each(measures, a, pixel_mean<uint8_t>(a.kind, a.truth), [&](const auto& p, const auto& t) {
+    return normal_errors(bytes_of(p), bytes_of(t), known_pixels(a.kind, t));
+  });
+}
+
+std::vector<Comparison> compare_labels(const MapPredictions& a, uint64_t seed) {
   const size_t n = a.truth.size();
-  const auto of = [&](const Images& predicted) {
-    return [&](const std::vector<size_t>& samples) { return mean_iou(predicted, a.truth, samples); };
-  };
   std::vector<size_t> all(n);
-  for (size_t i = 0; i < n; ++i) all[i] = i;
-  return {"semantic mIoU",
-          "",
-          true,
-          bootstrap(n, seed, of(a.model)),
-          mean_iou(a.ceiling, a.truth, all),
-          mean_iou(Images(n, most_frequent(a.truth)), a.truth, all)};
+  std::iota(all.begin(), all.end(), size_t{0});
+  const Images constant(n, most_frequent(a.truth));
+  std::vector<Comparison> comparisons;
+  for (const auto& [name, measure] :
+       {std::pair{"semantic mIoU", &Confusion::mean_iou}, std::pair{"semantic accuracy", &Confusion::accuracy}}) {
+    const auto of = [&, score = measure](const Images& predicted, const std::vector<size_t>& samples) {
+      return (confusion(predicted, a.truth, samples).*score)();
+    };
+    Comparison comparison;
+    comparison.name = name;
+    comparison.model = bootstrap(n, seed, [&](const std::vector<size_t>& samples) { return of(a.model, samples); });
+    comparison.ceiling = of(a.ceiling, all);
+    comparison.baseline = of(constant, all);
+    comparisons.push_back(comparison);
+  }
+  return comparisons;
 }
 
 // The samples whose ground truth has a known pixel.
 MapPredictions with_known_pixels(const MapPredictions& all) {
-  MapPredictions some{all.kind, {}, {}, {}};
+  MapPredictions some{all.kind, {}, {}, {}, all.align_depth};
   for (size_t i = 0; i < all.truth.size(); ++i) {
     if (!any_known(known_pixels(all.kind, all.truth[i]))) continue;
     some.truth.push_back(all.truth[i]);
@@ -138,19 +182,17 @@ std::vector<Comparison> compare_maps(const MapPredictions& predictions, uint64_t
   }
   if (a.kind.standardise) return compare_standardised_depth(a);
   if (a.kind.kind == "depth") return compare_depth(a);
-  if (a.kind.has_labels()) return {compare_labels(a, seed)};
+  if (a.kind.has_labels()) return compare_labels(a, seed);
+  if (a.kind.kind == "normal") return compare_normals(a);
   if (a.kind.has_features())
-    return {compare_each(
-        "features cosine", "", true, a, pixel_mean<float>(a.kind, a.truth), [&](const auto& p, const auto& t) {
-          return mean_cosine(std::get<Raster<float>>(p).pixels, std::get<Raster<float>>(t).pixels, a.kind.features);
-        })};
-  const StoredImage constant = pixel_mean<uint8_t>(a.kind, a.truth);
-  if (a.kind.kind == "normal")
-    return {compare_each("normals mean angle", "degrees", false, a, constant, [&](const auto& p, const auto& t) {
-      return mean_angle(bytes_of(p), bytes_of(t), known_pixels(a.kind, t));
-    })};
-  return {compare_each("rgb PSNR", "dB", true, a, constant,
-                       [](const auto& p, const auto& t) { return bounded_psnr(bytes_of(p), bytes_of(t)); })};
+    return compare_each<Score>({{"features cosine", "", true, &Score::value}}, a, pixel_mean<float>(a.kind, a.truth),
+                               [&](const auto& p, const auto& t) {
+                                 return Score{mean_cosine(std::get<Raster<float>>(p).pixels,
+                                                          std::get<Raster<float>>(t).pixels, a.kind.features)};
+                               });
+  return compare_each<Score>(
+      {{"rgb PSNR", "dB", true, &Score::value}}, a, pixel_mean<uint8_t>(a.kind, a.truth),
+      [](const auto& p, const auto& t) { return Score{bounded_psnr(bytes_of(p), bytes_of(t))}; });
 }
 
 }  // namespace fourm

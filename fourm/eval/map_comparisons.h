@@ -10,10 +10,12 @@ namespace fourm {
 struct MapPredictions {
   InputConfig kind;
   std::vector<StoredImage> truth, model, ceiling;  ///< ceiling: the ground truth through the tokenizer
+  bool align_depth = false;                        ///< after scale and shift (aligned_depth)
 };
 
-/// Measures by kind: depth AbsRel and delta1 (L1 where the tokenizer standardises depth), mean angle of normals, mIoU of
-/// labels, cosine of features, PSNR of RGB. The baseline is one prediction for all samples, computed from the ground
+/// Measures by kind: AbsRel, delta1 to delta3 and RMSE of depth (L1 where the tokenizer standardises depth); mean and median
+/// angle of normals and the shares within 11.25, 22.5 and 30 degrees; mIoU and accuracy of labels; cosine of features; PSNR of
+/// RGB. The baseline is one prediction for all samples, computed from the ground
 /// truth: the most frequent class of each pixel for labels, the mean of each pixel otherwise. Unknown pixels of the ground
 /// truth (known_pixels) are ignored, and so are samples without a known pixel. Returns nothing, with a warning, when no
 /// sample has one.

@@ -67,14 +67,39 @@ DepthErrors depth_errors(const Raster<float>& predicted, const Raster<float>& tr
   for (size_t i = 0; i < truth.pixels.size(); ++i) {
     const double t = truth.pixels[i], p = std::max<double>(predicted.pixels[i], 1e-6);
     if (!(t > 0)) continue;
+    const double ratio = std::max(p / t, t / p);
     errors.abs_rel += std::abs(p - t) / t;
-    errors.delta1 += std::max(p / t, t / p) < 1.25;
+    errors.rmse += (p - t) * (p - t);
+    errors.delta1 += ratio < 1.25;
+    errors.delta2 += ratio < 1.25 * 1.25;
+    errors.delta3 += ratio < 1.25 * 1.25 * 1.25;
     ++n;
   }
   check(n > 0, "[depth_errors] no pixel of the truth is known");
-  errors.abs_rel /= static_cast<double>(n);
-  errors.delta1 /= static_cast<double>(n);
+  for (double* sum : {&errors.abs_rel, &errors.rmse, &errors.delta1, &errors.delta2, &errors.delta3})
+    *sum /= static_cast<double>(n);
+  errors.rmse = std::sqrt(errors.rmse);
   return errors;
+}
+
+Raster<float> aligned_depth(const Raster<float>& predicted, const Raster<float>& truth) {
+  check_same_size(predicted, truth, "[aligned_depth]");
+  double n = 0, mean_p = 0, mean_t = 0, variance = 0, covariance = 0;
+  const auto each_known = [&](const auto& use) {
+    for (size_t i = 0; i < truth.pixels.size(); ++i)
+      if (truth.pixels[i] > 0) use(double{predicted.pixels[i]}, double{truth.pixels[i]});
+  };
+  each_known([&](double p, double t) { ++n, mean_p += p, mean_t += t; });
+  check(n > 0, "[aligned_depth] no pixel of the truth is known");
+  mean_p /= n, mean_t /= n;
+  each_known([&](double p, double t) {
+    variance += (p - mean_p) * (p - mean_p);
+    covariance += (p - mean_p) * (t - mean_t);
+  });
+  const double factor = variance > 0 ? covariance / variance : 0;
+  Raster<float> aligned = predicted;
+  for (float& depth : aligned.pixels) depth = static_cast<float>(mean_t + factor * (depth - mean_p));
+  return aligned;
 }
 
 double standardised_l1(const Raster<float>& predicted, const Raster<float>& truth, const KnownPixels& known) {
@@ -87,14 +112,12 @@ double standardised_l1(const Raster<float>& predicted, const Raster<float>& trut
   return sum / static_cast<double>(n);
 }
 
-double mean_angle(const Image& predicted, const Image& truth, const KnownPixels& known) {
-  check_same_size(predicted, truth, "[mean_angle]");
-  check(predicted.channels == 3, "[mean_angle] normals have 3 channels, got ", predicted.channels);
-  double sum = 0;
-  int64_t n = 0;
+NormalErrors normal_errors(const Image& predicted, const Image& truth, const KnownPixels& known) {
+  check_same_size(predicted, truth, "[normal_errors]");
+  check(predicted.channels == 3, "[normal_errors] normals have 3 channels, got ", predicted.channels);
+  std::vector<double> angles;
   for (size_t i = 0; i < predicted.pixels.size(); i += 3) {
     if (!is_known(known, i / 3)) continue;
-    ++n;
     double dot = 0, a = 0, b = 0;
     for (size_t c = 0; c < 3; ++c) {
       const double x = predicted.pixels[i + c] / 127.5 - 1, y = truth.pixels[i + c] / 127.5 - 1;
@@ -102,10 +125,19 @@ double mean_angle(const Image& predicted, const Image& truth, const KnownPixels&
       a += x * x;
       b += y * y;
     }
-    sum += std::acos(std::clamp(dot / std::sqrt(std::max(a * b, 1e-12)), -1.0, 1.0));
+    const double cosine = std::clamp(dot / std::sqrt(std::max(a * b, 1e-12)), -1.0, 1.0);
+    angles.push_back(std::acos(cosine) * 180 / std::numbers::pi);
   }
-  check(n > 0, "[mean_angle] no pixel of the truth is known");
-  return sum / static_cast<double>(n) * 180 / std::numbers::pi;
+  check(!angles.empty(), "[normal_errors] no pixel of the truth is known");
+  std::sort(angles.begin(), angles.end());
+  const auto n = static_cast<double>(angles.size());
+  const auto below = [&](double limit) {
+    return static_cast<double>(std::lower_bound(angles.begin(), angles.end(), limit) - angles.begin()) / n;
+  };
+  const size_t middle = angles.size() / 2;
+  return {std::accumulate(angles.begin(), angles.end(), 0.0) / n,
+          angles.size() % 2 ? angles[middle] : (angles[middle - 1] + angles[middle]) / 2, below(11.25), below(22.5),
+          below(30)};
 }
 
 void Confusion::add(const Raster<uint8_t>& predicted, const Raster<uint8_t>& truth) {

@@ -19,19 +19,31 @@ Summary summarise(const std::vector<double>& values);
 
 /// Of one image, over the pixels whose true depth is known (more than 0). Depths in metres. Error when none is known.
 struct DepthErrors {
-  double abs_rel = 0;  ///< mean |p - t| / t
-  double delta1 = 0;   ///< share of pixels with max(p / t, t / p) < 1.25
+  double abs_rel = 0;                         ///< mean |p - t| / t
+  double rmse = 0;                            ///< root of the mean (p - t)^2, in metres
+  double delta1 = 0, delta2 = 0, delta3 = 0;  ///< shares of pixels with max(p / t, t / p) < 1.25, 1.25^2, 1.25^3
 };
 DepthErrors depth_errors(const Raster<float>& predicted, const Raster<float>& truth);
+
+/// The predicted depth times a factor plus an offset, those of the least squares to the truth over its known pixels: for
+/// predictions without a scale. A constant prediction becomes the mean of the truth. Error when none is known.
+Raster<float> aligned_depth(const Raster<float>& predicted, const Raster<float>& truth);
 
 /// Mean |p - t| of two standardised depth maps (standardised_depth), in standard deviations, over the known pixels of the
 /// truth: the "standardized L1 error" of the paper's Table 31, which does not define it further. Both are standardised,
 /// so that scale and offset do not matter. Error when no pixel is known.
 double standardised_l1(const Raster<float>& predicted, const Raster<float>& truth, const KnownPixels& known = {});
 
-/// Mean angle in degrees between the normals that two 8-bit images encode ((n + 1) / 2 * 255), over the known pixels of
-/// the truth. Error when none is known.
-double mean_angle(const Image& predicted, const Image& truth, const KnownPixels& known = {});
+/// Angles in degrees between the normals that two 8-bit images encode ((n + 1) / 2 * 255), over the known pixels of the
+/// truth. Error when none is known.
+struct NormalErrors {
+  double mean = 0, median = 0;
+  double within_11 = 0, within_22 = 0, within_30 = 0;  ///< shares of pixels below 11.25, 22.5 and 30 degrees
+};
+NormalErrors normal_errors(const Image& predicted, const Image& truth, const KnownPixels& known = {});
+inline double mean_angle(const Image& predicted, const Image& truth, const KnownPixels& known = {}) {
+  return normal_errors(predicted, truth, known).mean;
+}
 
 /// Counts over all images of a data set.
 class Confusion {

@@ -34,7 +34,7 @@ std::string block(const EvaluationResult::InputSet& set) {
   if (set.measures.empty()) out += "  nothing: every modality that can be measured is an input\n";
   for (const auto& m : set.measures) {
     // Degrees and decibels have two figures before the point.
-    const int places = m.unit.empty() ? 3 : 1;
+    const int places = m.unit == "degrees" || m.unit == "dB" ? 1 : 3;
     out += format("  %-38s %8.*f +- %-8.*f %8.*f %9.*f %9s\n", title(m).c_str(), places, m.model.mean, places,
                   m.model.half_width, places, m.ceiling, places, m.baseline, percent(m).c_str());
   }

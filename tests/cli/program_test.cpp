@@ -653,6 +653,24 @@ TEST_F(Program, TheExampleReadsImagesAtTheSameTime) {
   EXPECT_EQ(run(FOURM_EXAMPLE, "none out a.png").code, 1);
 }
 
+TEST_F(Program, EvalMeasuresFilesOfPredictions) {
+  const std::string truth = (folder_ / "truth.json").string(), found = (folder_ / "found.json").string();
+  write_file(truth, R"({"images": [{"id": 1}], "categories": [{"id": 1}],
+                        "annotations": [{"id": 1, "image_id": 1, "category_id": 1, "bbox": [0, 0, 40, 40]}]})");
+  write_file(found, R"([{"image_id": 1, "category_id": 1, "bbox": [0, 0, 40, 28], "score": 0.5}])");
+  const std::string eval = "eval --annotations " + truth + " --predictions ";
+  const Outcome measures = run(eval + found + " --kind bbox --json");
+  ASSERT_EQ(measures.code, 0) << measures.errors;
+  EXPECT_NEAR(parse_json(measures.out, "stdout")["AP"], 0.5, 1e-9);
+  EXPECT_EQ(parse_json(measures.out, "stdout")["APl"], -1);
+  EXPECT_NE(run(eval + found).out.find("AP50             1.000\n"), std::string::npos);
+  expect_failure(eval + found + " --kind segm", "the key 'segmentation' is missing");
+  expect_failure(eval + truth, "expected a list of predictions");
+  for (const std::string wrong : {"eval --annotations " + truth, eval + found + " --model rooms-ti",
+                                  eval + found + " --kind boxes", std::string("eval --model rooms-ti")})
+    EXPECT_EQ(run(wrong).code, 2) << wrong;
+}
+
 TEST_F(Program, EvalPrintsMeasuresAndAgreementAsJson) {
   const std::string data = (folder_ / "rooms").string();
   ASSERT_EQ(run("rooms --count 2 --size 128 --seed 5 --solids --out " + data).code, 0);

@@ -12,9 +12,10 @@
 namespace fourm {
 namespace {
 
-const std::vector<std::string> kOrder{"core", "io",   "text",      "modality", "draw",  "rooms",    "data",   "kernels",
-                                      "nn",   "dist", "tokenizer", "clip",     "model", "generate", "search", "probe",
-                                      "eval", "demo", "train",     "transfer", "experiments", "bench", "parity"};
+const std::vector<std::string> kOrder{"core", "io",    "text",     "modality",    "draw",  "rooms",
+                                      "coco", "data",  "kernels",  "nn",          "dist",  "tokenizer",
+                                      "clip", "model", "generate", "search",      "probe", "eval",
+                                      "demo", "train", "transfer", "experiments", "bench", "parity"};
 
 // Folders that are not part of the library, and the folders that include each.
 const std::map<std::string, std::vector<std::string>> kApart{{"rooms", {"demo"}}, {"demo", {}}, {"parity", {}}};
@@ -52,7 +53,7 @@ TEST(IncludeOrder, FoldersIncludeOnlyThoseBefore) {
 }
 
 TEST(IncludeOrder, PlainFoldersHaveNoTensorHeaders) {
-  for (const char* folder : {"core", "io", "text", "modality", "draw", "rooms", "data"})
+  for (const char* folder : {"core", "io", "text", "modality", "draw", "rooms", "coco", "data"})
     for (const auto& file : list_files(fs::path(FOURM_SOURCE_DIR) / "fourm" / folder, {".h", ".cpp"})) {
       if (file.filename() == "tensor.h") continue;
       const std::string text = read_file(file);

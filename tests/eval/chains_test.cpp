@@ -16,10 +16,10 @@ TEST(Sweep, ReadsAKeyAndValues) {
   EXPECT_EQ(sweep.key, "guidance");
   EXPECT_EQ(sweep.values, (std::vector<double>{1, 2.5, -3}));
   const std::vector<std::pair<std::string, std::string>> cases{
-      {"guidance", "expected KEY=VALUE,VALUE"},     {"guidence=1", "did you mean 'guidance'"},
-      {"steps=1,", "'' is not a number"},           {"steps=2.5", "whole numbers from 1 on"},
-      {"steps=0", "whole numbers from 1 on"},       {"temperature=-1", "at least 0"},
-      {"guidance=inf", "'inf' is not a number"},    {"guidance=1x", "'1x' is not a number"}};
+      {"guidance", "expected KEY=VALUE,VALUE"},  {"guidence=1", "did you mean 'guidance'"},
+      {"steps=1,", "'' is not a number"},        {"steps=2.5", "whole numbers from 1 on"},
+      {"steps=0", "whole numbers from 1 on"},    {"temperature=-1", "at least 0"},
+      {"guidance=inf", "'inf' is not a number"}, {"guidance=1x", "'1x' is not a number"}};
   for (const auto& [text, message] : cases)
     EXPECT_NE(test::message_of([&] { Sweep::parse(text); }).find(message), std::string::npos) << text;
 }
@@ -53,8 +53,8 @@ class EvaluateChains : public testing::Test {
 };
 
 TEST_F(EvaluateChains, EachChainIsMeasuredAndTheTruthIsTheSame) {
-  const ChainsResult result = compare_chains(*pipeline_, options("caption"), {"direct", "semseg+depth"},
-                                             Sweep{"steps", {1, 2}});
+  const ChainsResult result =
+      compare_chains(*pipeline_, options("caption"), {"direct", "semseg+depth"}, Sweep{"steps", {1, 2}});
   ASSERT_EQ(result.chains.size(), 4u);
   EXPECT_EQ(result.samples, 2);
   EXPECT_EQ(result.chains[1].name, "direct");
@@ -75,7 +75,8 @@ TEST_F(EvaluateChains, EachChainIsMeasuredAndTheTruthIsTheSame) {
   EXPECT_EQ(json["chains"][3]["steps"], 2);
   EXPECT_EQ(json["chains"][3]["measures"][0]["measure"], "rgb PSNR");
   const std::string table = chains_table(result), plot = sweep_svg(result);
-  for (const char* text : {"2 samples", "caption -> rgb", "rgb PSNR (higher)", "direct, steps 1", "via semseg+depth, steps 2"})
+  for (const char* text :
+       {"2 samples", "caption -> rgb", "rgb PSNR (higher)", "direct, steps 1", "via semseg+depth, steps 2"})
     EXPECT_NE(table.find(text), std::string::npos) << table;
   EXPECT_NE(plot.find("via semseg+depth"), std::string::npos);
 }

@@ -65,13 +65,20 @@ TEST(CompareMaps, DepthBesideThePixelMean) {
   a.model = {depth(1, 4), depth(3, 2)};
   a.ceiling = a.truth;
   const auto c = compare_maps(a, 0);
-  ASSERT_EQ(c.size(), 2u);
+  ASSERT_EQ(c.size(), 5u);
   EXPECT_NEAR(c[0].model.mean, (0 + 0.25) / 2, 1e-6);
   EXPECT_NEAR(c[0].ceiling, 0, 1e-9);
   EXPECT_NEAR(c[0].baseline, (0.5 + (1.0 / 3) / 2) / 2, 1e-6);  // the mean is 2 m and 4 m
   EXPECT_NEAR(c[1].model.mean, 0.75, 1e-9);
   EXPECT_NEAR(c[1].baseline, 0.5, 1e-9);
   EXPECT_TRUE(!c[0].higher && c[1].higher);
+  EXPECT_EQ(c[4].name, "depth RMSE");
+  EXPECT_NEAR(c[4].model.mean, std::sqrt(2.0) / 2, 1e-6);
+  EXPECT_FALSE(c[4].higher);
+  a.align_depth = true;
+  const auto aligned = compare_maps(a, 0);
+  EXPECT_EQ(aligned[0].name, "depth AbsRel (aligned)");
+  EXPECT_NEAR(aligned[0].model.mean, 0, 1e-6) << "two points are on a line";
 }
 
 // Holes, and a sample of holes alone, leave the measures of the known pixels as they are.
@@ -80,7 +87,7 @@ TEST(CompareMaps, UnknownDepthCountsNowhere) {
   a.model = {depth(2, 9), depth(3, 2), depth(5, 5)};
   a.ceiling = {depth(1, 7), depth(3, 4), depth(8, 8)};
   const auto c = compare_maps(a, 0);
-  ASSERT_EQ(c.size(), 2u);
+  ASSERT_EQ(c.size(), 5u);
   EXPECT_NEAR(c[0].model.mean, (1 + 0.25) / 2, 1e-6);
   EXPECT_EQ(c[0].model.count, 2);
   EXPECT_NEAR(c[0].ceiling, 0, 1e-9);
@@ -131,7 +138,12 @@ TEST(CompareMaps, LabelsBesideTheMostFrequent) {
   MapPredictions a{{.kind = "semseg"}, {labels({1, 2}), labels({1, 2}), labels({1, 1})}, {}, {}};
   a.model = a.ceiling = a.truth;
   a.model[2] = labels({2, 2});
-  const auto c = compare_maps(a, 0)[0];
+  const auto all = compare_maps(a, 0);
+  const auto& c = all[0];
+  ASSERT_EQ(all.size(), 2u);
+  EXPECT_EQ(all[1].name, "semantic accuracy");
+  EXPECT_NEAR(all[1].model.mean, 4.0 / 6, 1e-12);
+  EXPECT_NEAR(all[1].baseline, 5.0 / 6, 1e-12);
   EXPECT_NEAR(c.model.mean, (2.0 / 4 + 2.0 / 4) / 2, 1e-12);
   EXPECT_EQ(c.ceiling, 1);
   EXPECT_NEAR(c.baseline, (3.0 / 4 + 2.0 / 3) / 2, 1e-12);  // 1 2 everywhere
@@ -182,18 +194,31 @@ TEST(Boxes, LargerOnesHaveHigherScores) {
   const LabelledBox large{0, 0, 0.8, 1, "bed", 1}, small{0.9, 0, 1, 1, "bed", 1}, wrong{0.85, 0, 0.88, 0.1, "bed", 1};
   const std::vector<Boxes> truth{{large, small}};
   // Correct, correct, wrong in the order of areas, whatever the order of the boxes.
-  EXPECT_EQ(compare_boxes({{wrong, small, large}}, truth, truth, 0).model.mean, 1);
+  const auto found = compare_boxes({{wrong, small, large}}, truth, truth, 0);
+  ASSERT_EQ(found.size(), 2u);
+  EXPECT_NEAR(found[0].model.mean, 1, 1e-12);
+  EXPECT_NEAR(found[1].model.mean, 1, 1e-12);
   const LabelledBox huge{0, 0, 1, 0.1, "bed", 1};
-  EXPECT_NEAR(compare_boxes({{large, huge}}, truth, truth, 0).model.mean, 0.5, 1e-12);
+  EXPECT_NEAR(compare_boxes({{large, huge}}, truth, truth, 0)[1].model.mean, 51.0 / 101, 1e-12);
+}
+
+TEST(Boxes, TheMeanOverThresholdsIsAp) {
+  // Seven tenths of the object: found at 0.5, 0.55 ... 0.7.
+  const std::vector<Boxes> truth{{{0, 0, 0.5, 1, "bed", 1}}};
+  const auto found = compare_boxes({{{0, 0, 0.35, 1, "bed", 1}}}, truth, truth, 0);
+  EXPECT_NEAR(found[0].model.mean, 0.5, 1e-12);
+  EXPECT_NEAR(found[1].model.mean, 1, 1e-12);
 }
 
 TEST(Boxes, TheBaselineFindsMeanBoxesEverywhere) {
   // The mean bed is 0.1 to 0.9: found in both images. The lamp is there once, at its own mean place, predicted twice.
   const std::vector<Boxes> truth{{{0, 0, 0.8, 1, "bed", 1}, {0, 0, 0.2, 0.2, "lamp", 1}}, {{0.2, 0, 1, 1, "bed", 1}}};
   const auto c = compare_boxes({{}, {}}, truth, truth, 0);
-  EXPECT_NEAR(c.baseline, (1 + 0.5) / 2, 1e-12);
-  EXPECT_EQ(c.ceiling, 1);
-  EXPECT_EQ(c.model.mean, 0);
+  EXPECT_EQ(c[1].name, "boxes AP50");
+  EXPECT_NEAR(c[1].baseline, 1, 1e-12) << "the lamp of the first image precedes that of the second";
+  EXPECT_NEAR(c[1].ceiling, 1, 1e-12);
+  EXPECT_EQ(c[1].model.mean, 0);
+  EXPECT_EQ(compare_boxes({{}}, {{}}, {{}}, 0)[0].ceiling, 0) << "no object";
 }
 
 TEST(CompareMaps, FeaturesByTheirCosine) {

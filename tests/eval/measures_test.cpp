@@ -3,6 +3,7 @@
 
 #include <gtest/gtest.h>
 
+#include <array>
 #include <cmath>
 #include <numbers>
 
@@ -78,8 +79,29 @@ TEST(DepthErrors, RelativeErrorOverKnownPixels) {
   const DepthErrors errors = depth_errors(predicted, truth);
   EXPECT_NEAR(errors.abs_rel, (0.5 + 0.1) / 2, 1e-6);
   EXPECT_NEAR(errors.delta1, 0.5, 1e-12);
+  EXPECT_NEAR(errors.rmse, std::sqrt((1 + 0.16) / 2), 1e-6);
+  predicted.pixels = {2 * 1.5F, 4 * 1.9F, 9};  // below 1.25^2, below 1.25^3
+  EXPECT_EQ(depth_errors(predicted, truth).delta1, 0);
+  EXPECT_EQ(depth_errors(predicted, truth).delta2, 0.5);
+  EXPECT_EQ(depth_errors(predicted, truth).delta3, 1);
   truth.pixels = {0, 0, 0};
   EXPECT_THROW(depth_errors(predicted, truth), Error);  // not 0
+}
+
+TEST(DepthErrors, AlignmentFindsScaleAndShift) {
+  Raster<float> truth(4, 1, 1), predicted(4, 1, 1);
+  truth.pixels = {1, 2, 5, 0};
+  for (int i = 0; i < 4; ++i) predicted.pixels[i] = -3 * truth.pixels[i] + 7;
+  predicted.pixels[3] = 1000;  // unknown
+  const Raster<float> aligned = aligned_depth(predicted, truth);
+  for (int i = 0; i < 3; ++i) EXPECT_NEAR(aligned.pixels[i], truth.pixels[i], 1e-5);
+  predicted.pixels = {1, 2, 2, 0};  // least squares: the first fits, the others meet in the middle
+  EXPECT_NEAR(aligned_depth(predicted, truth).pixels[0], 1, 1e-5);
+  EXPECT_NEAR(aligned_depth(predicted, truth).pixels[1], 3.5, 1e-5);
+  predicted.pixels = {4, 4, 4, 4};
+  EXPECT_NEAR(aligned_depth(predicted, truth).pixels[3], 8.0 / 3, 1e-5);
+  truth.pixels = {0, 0, 0, 0};
+  EXPECT_THROW(aligned_depth(predicted, truth), Error);
 }
 
 // The values of unknown pixels change no measure.
@@ -115,6 +137,26 @@ TEST(MeanAngle, RightAnglesAndOpposites) {
   EXPECT_NEAR(mean_angle(up, up), 0, 1e-6);
   EXPECT_NEAR(mean_angle(up, right), 90, 0.5);
   EXPECT_NEAR(mean_angle(up, down), 180, 0.7);
+}
+
+TEST(NormalErrors, MedianAndShares) {
+  const std::vector<double> degrees{2, 5, 15, 25, 80};
+  Image truth(5, 1, 3), predicted(5, 1, 3);
+  for (size_t i = 0; i < degrees.size(); ++i) {
+    const double angle = degrees[i] * std::numbers::pi / 180;
+    const std::array<double, 3> up{0, 0, 1}, turned{std::sin(angle), 0, std::cos(angle)};
+    for (size_t c = 0; c < 3; ++c) {
+      truth.pixels[3 * i + c] = static_cast<uint8_t>(std::lround((up[c] + 1) * 127.5));
+      predicted.pixels[3 * i + c] = static_cast<uint8_t>(std::lround((turned[c] + 1) * 127.5));
+    }
+  }
+  const NormalErrors errors = normal_errors(predicted, truth);
+  EXPECT_NEAR(errors.mean, 127.0 / 5, 0.6);  // 8 bits
+  EXPECT_NEAR(errors.median, 15, 0.6);
+  EXPECT_EQ(errors.within_11, 0.4);
+  EXPECT_EQ(errors.within_22, 0.6);
+  EXPECT_EQ(errors.within_30, 0.8);
+  EXPECT_NEAR(normal_errors(predicted, truth, {1, 0, 1, 0, 0}).median, (2 + 15) / 2.0, 0.6) << "of an even number";
 }
 
 TEST(MeanIou, OverClassesOfTheTruth) {

@@ -1,0 +1,43 @@
+#include "cli/eval_files.h"
+
+#include <cstdio>
+
+#include "fourm/coco/caption_files.h"
+#include "fourm/coco/evaluation.h"
+#include "fourm/eval/generation_scores.h"
+
+namespace fourm {
+namespace {
+
+// "AP      0.412"; "-" for -1, which is not defined.
+std::string table(const Json& numbers) {
+  std::string text;
+  for (const auto& [name, value] : numbers.items()) {
+    char line[64];
+    if (value < 0)
+      std::snprintf(line, sizeof line, "%-12s %9s\n", name.c_str(), "-");
+    else
+      std::snprintf(line, sizeof line, "%-12s %9.*f\n", name.c_str(), value.is_number_float() ? 3 : 0,
+                    value.get<double>());
+    text += line;
+  }
+  return text;
+}
+
+std::string print(const Json& numbers, bool json) { return json ? json_text(numbers) + "\n" : table(numbers); }
+
+Json measure(const PredictionFiles& files) {
+  if (files.kind == "caption") return to_json(score_captions(read_captions(files.annotations, files.predictions)));
+  const CocoTruth truth = CocoTruth::read(files.annotations, parse_coco_kind(files.kind));
+  return to_json(evaluate_detections(truth, read_coco_predictions(files.predictions, truth)));
+}
+
+}  // namespace
+
+std::string measure_files(const PredictionFiles& files, bool json) { return print(measure(files), json); }
+
+std::string measure_images(const ImageFiles& files, const std::string& device, bool json) {
+  return print(to_json(score_generation({files.generated, files.real, files.inception, files.store, device})), json);
+}
+
+}  // namespace fourm

@@ -1,0 +1,22 @@
+// `fourm eval` of predictions that are files already, without a model.
+#pragma once
+
+#include <string>
+
+namespace fourm {
+
+struct PredictionFiles {
+  std::string annotations, predictions, kind = "bbox";
+};
+
+struct ImageFiles {
+  std::string generated, real, inception, store;
+};
+
+/// FID, Inception score, precision and recall, as a table or as JSON.
+std::string measure_images(const ImageFiles& files, const std::string& device, bool json);
+
+/// COCO's measures as a table, or as JSON.
+std::string measure_files(const PredictionFiles& files, bool json);
+
+}  // namespace fourm

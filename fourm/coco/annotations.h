@@ -1,0 +1,54 @@
+// COCO's files of annotations and of predictions (cocodataset.org), read as pycocotools reads them.
+#pragma once
+
+#include <filesystem>
+#include <map>
+#include <string>
+#include <variant>
+
+#include "fourm/coco/rle_mask.h"
+
+namespace fourm {
+
+/// Whole numbers or texts, of one kind in a file.
+using CocoId = std::variant<int64_t, std::string>;
+
+enum class CocoKind { kBoxes, kMasks };
+/// "bbox" or "segm".
+CocoKind parse_coco_kind(const std::string& name);
+
+/// An object in the ground truth, or one that was predicted.
+struct CocoObject {
+  size_t image = 0, category = 0;  ///< places in CocoTruth
+  PixelBox box{};                  ///< for boxes
+  RleMask mask;                    ///< for masks
+  double area = 0;
+  double score = 1;          ///< of a prediction
+  bool crowd = false;        ///< of the ground truth
+  bool never_found = false;  ///< ground truth of id 0, which pycocotools takes for no match
+};
+
+struct CocoTruth {
+  struct Image {
+    CocoId id;
+    int64_t height = 0, width = 0;  ///< 0: not known
+  };
+  CocoKind kind = CocoKind::kBoxes;
+  std::vector<Image> images;                 ///< by id
+  std::map<CocoId, size_t> image_places;     ///< in `images`
+  std::map<CocoId, size_t> category_places;  ///< 0 ... n - 1 by id
+  std::vector<CocoObject> objects;           ///< in the order of the file
+
+  /// "images", "annotations" and "categories". An annotation has "id", "image_id", "category_id" and "bbox" or "segmentation":
+  /// polygons or run lengths, compressed or not; "iscrowd" is 0 and "area" that of the box or mask where they are missing.
+  /// Annotations of images or categories that the file does not list are passed over, with a warning.
+  static CocoTruth read(const std::filesystem::path& file, CocoKind kind);
+};
+
+/// A list of {"image_id", "category_id", "score", and "bbox", "segmentation" or both}. As in pycocotools the first prediction
+/// decides: where it has a box, all need one, whose area is that of the object, and masks that are missing are the boxes;
+/// otherwise all need a mask, whose area counts. Predictions of categories that the truth does not list are passed over. Error
+/// on an image that it does not list.
+std::vector<CocoObject> read_coco_predictions(const std::filesystem::path& file, const CocoTruth& truth);
+
+}  // namespace fourm

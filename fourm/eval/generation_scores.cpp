@@ -1,0 +1,170 @@
+#include "fourm/eval/generation_scores.h"
+
+#include <algorithm>
+#include <cmath>
+
+#include "fourm/core/error.h"
+#include "fourm/core/log.h"
+#include "fourm/core/sha256.h"
+#include "fourm/core/strings.h"
+#include "fourm/eval/frechet.h"
+#include "fourm/eval/inception.h"
+#include "fourm/io/image_file.h"
+#include "fourm/kernels/device.h"
+
+namespace fourm {
+namespace {
+
+constexpr size_t kPart = 500, kBatch = 16;
+constexpr int64_t kRowsTogether = 1024;  // of a table of distances
+
+Tensor table_of(const std::vector<Embedding>& rows) {
+  check(!rows.empty(), "[generation_scores] no vectors");
+  const auto width = static_cast<int64_t>(rows[0].size());
+  Tensor table = at::empty({static_cast<int64_t>(rows.size()), width}, at::kFloat);
+  for (size_t i = 0; i < rows.size(); ++i) {
+    check(rows[i].size() == rows[0].size(), "[generation_scores] vectors of two lengths");
+    std::copy(rows[i].begin(), rows[i].end(), table.data_ptr<float>() + static_cast<int64_t>(i) * width);
+  }
+  return table.to(at::kDouble);
+}
+
+// The distance of each vector to its k-th nearest other one.
+Tensor radii(const Tensor& table, int64_t k) {
+  std::vector<Tensor> parts;
+  for (const Tensor& rows : table.split(kRowsTogether))
+    parts.push_back(std::get<0>(at::cdist(rows, table).kthvalue(k + 1, 1)));  // the first is the vector itself
+  return at::cat(parts);
+}
+
+// The share of the vectors that lie in one of the balls or more.
+double share_inside(const Tensor& vectors, const Tensor& centres, const Tensor& radius) {
+  double inside = 0;
+  for (const Tensor& rows : vectors.split(kRowsTogether))
+    inside += at::cdist(rows, centres).le(radius.unsqueeze(0)).any(1).sum().item<double>();
+  return inside / static_cast<double>(vectors.size(0));
+}
+
+std::vector<Embedding> rows_of(const NpyArray& array, int64_t from, int64_t to) {
+  const std::vector<float> values = npy_floats(array);
+  const int64_t width = array.shape[1];
+  std::vector<Embedding> rows;
+  for (int64_t i = 0; i < array.shape[0]; ++i)
+    rows.emplace_back(values.begin() + i * width + from, values.begin() + i * width + to);
+  return rows;
+}
+
+// Features of the images of a folder, part by part.
+class FeatureStore {
+ public:
+  FeatureStore(const Inception& network, const std::string& label, const fs::path& images, const std::string& weights,
+               const std::string& store)
+      : network_(network), label_(label), files_(list_images(images)) {
+    check(files_.size() >= 10, images.string(), ": holds ", counted(static_cast<int64_t>(files_.size()), "image"),
+          ", expected ten or more");
+    if (store.empty()) return;
+    folder_ = fs::path(store) / label;
+    make_folder(folder_);
+    std::string names;
+    for (const auto& file : files_)
+      names += concat(fs::relative(file, images).string(), " ", fs::file_size(file), "\n");
+    const Json facts{{"images", sha256_hex(names)},
+                     {"weights", concat(fs::path(weights).filename().string(), " ", fs::file_size(weights))}};
+    const fs::path manifest = folder_ / "manifest.json";
+    if (!fs::exists(manifest)) write_json(manifest, facts);
+    check(read_json(manifest) == facts, folder_.string(),
+          ": holds features of other images or weights; remove it or name another folder");
+  }
+
+  ImageFeatures read() const {
+    ImageFeatures all;
+    Progress progress(label_, static_cast<int64_t>(files_.size()));
+    for (size_t first = 0; first < files_.size(); first += kPart) {
+      const NpyArray part = read_part(first, std::min(first + kPart, files_.size()));
+      for (auto& row : rows_of(part, 0, Inception::kFeatures)) all.features.push_back(std::move(row));
+      for (auto& row : rows_of(part, Inception::kFeatures, part.shape[1])) all.logits.push_back(std::move(row));
+      progress.update(static_cast<int64_t>(all.features.size()));
+    }
+    return all;
+  }
+
+ private:
+  NpyArray read_part(size_t first, size_t end) const {
+    const fs::path file = folder_ / concat(first / kPart, ".npy");
+    const auto n = static_cast<int64_t>(end - first), width = Inception::kFeatures + Inception::kClasses;
+    if (!folder_.empty() && fs::exists(file)) {
+      NpyArray stored = read_npy(file);
+      check(stored.shape == std::vector<int64_t>{n, width}, file.string(), ": is not an array of ", n, " x ", width);
+      return stored;
+    }
+    std::vector<float> values;
+    for (size_t i = first; i < end; i += kBatch) {
+      std::vector<Image> batch;
+      for (size_t k = i; k < std::min(i + kBatch, end); ++k) batch.push_back(read_image(files_[k]));
+      const auto [features, logits] = network_(batch);
+      const Tensor rows = at::cat({features, logits}, 1).to(at::kFloat).contiguous();
+      values.insert(values.end(), rows.data_ptr<float>(), rows.data_ptr<float>() + rows.numel());
+    }
+    const NpyArray part = npy_from_floats(values, {n, width});
+    if (!folder_.empty()) write_npy(file, part);
+    return part;
+  }
+
+  const Inception& network_;
+  std::string label_;
+  std::vector<fs::path> files_;
+  fs::path folder_;
+};
+
+}  // namespace
+
+InceptionScore inception_score(const std::vector<Embedding>& logits, int64_t splits) {
+  const Tensor table = table_of(logits);
+  const int64_t n = table.size(0);
+  check(splits > 0 && n >= splits, "[inception_score] ", n, " images in ", splits, " parts");
+  const Tensor log_classes = table.log_softmax(1), classes = log_classes.exp();
+  std::vector<double> scores;
+  for (int64_t part = 0; part < splits; ++part) {
+    const int64_t begin = part * n / splits, end = (part + 1) * n / splits;
+    const Tensor p = classes.slice(0, begin, end), marginal = p.mean(0, /*keepdim=*/true).log();
+    scores.push_back(std::exp((p * (log_classes.slice(0, begin, end) - marginal)).sum(1).mean().item<double>()));
+  }
+  InceptionScore score;
+  for (const double s : scores) score.mean += s / static_cast<double>(splits);
+  for (const double s : scores) score.deviation += (s - score.mean) * (s - score.mean) / static_cast<double>(splits);
+  score.deviation = std::sqrt(score.deviation);
+  return score;
+}
+
+PrecisionAndRecall precision_and_recall(const std::vector<Embedding>& generated, const std::vector<Embedding>& real,
+                                        int64_t k) {
+  const Tensor of_generated = table_of(generated), of_real = table_of(real);
+  check(of_generated.size(1) == of_real.size(1), "[precision_and_recall] vectors of two lengths");
+  check(k > 0 && std::min(of_generated.size(0), of_real.size(0)) > k, "[precision_and_recall] ", of_generated.size(0),
+        " and ", of_real.size(0), " vectors, expected more than ", k);
+  return {share_inside(of_generated, of_real, radii(of_real, k)),
+          share_inside(of_real, of_generated, radii(of_generated, k))};
+}
+
+GenerationScores score_generation(const GenerationOptions& options) {
+  const Inception network = Inception::open(options.inception, parse_device(options.device));
+  const auto read = [&](const std::string& label, const std::string& images) {
+    return FeatureStore(network, label, images, options.inception, options.store).read();
+  };
+  const ImageFeatures generated = read("generated", options.generated), real = read("real", options.real);
+  return {static_cast<int64_t>(generated.features.size()), static_cast<int64_t>(real.features.size()),
+          frechet_distance(generated.features, real.features), inception_score(generated.logits),
+          precision_and_recall(generated.features, real.features)};
+}
+
+Json to_json(const GenerationScores& scores) {
+  return {{"generated", scores.generated},
+          {"real", scores.real},
+          {"FID", scores.frechet},
+          {"IS", scores.inception.mean},
+          {"IS_deviation", scores.inception.deviation},
+          {"precision", scores.manifold.precision},
+          {"recall", scores.manifold.recall}};
+}
+
+}  // namespace fourm

@@ -1,0 +1,51 @@
+// Measures of a set of generated images beside a set of true ones, from the outputs of Inception (inception.h).
+#pragma once
+
+#include "fourm/clip/image_text.h"
+#include "fourm/core/json.h"
+
+namespace fourm {
+
+/// The outputs for a set of images, one row an image.
+struct ImageFeatures {
+  std::vector<Embedding> features;  ///< for the distance, precision and recall
+  std::vector<Embedding> logits;    ///< for the Inception score
+};
+
+/// exp of the mean divergence of the classes of an image from those of all (Salimans et al. 2016): the mean over `splits` equal
+/// parts of the set, and its deviation. Error on fewer images than parts.
+struct InceptionScore {
+  double mean = 0, deviation = 0;
+};
+InceptionScore inception_score(const std::vector<Embedding>& logits, int64_t splits = 10);
+
+/// The shares of generated images in the manifold of the true ones, and of true ones in that of the generated (Kynkäänniemi et
+/// al. 2019). The manifold of a set is the union of balls around its vectors that reach to their k-th nearest neighbours.
+struct PrecisionAndRecall {
+  double precision = 0, recall = 0;
+};
+PrecisionAndRecall precision_and_recall(const std::vector<Embedding>& generated, const std::vector<Embedding>& real,
+                                        int64_t k = 3);
+
+struct GenerationOptions {
+  std::string generated, real;  ///< folders of images
+  std::string inception;        ///< file of weights
+  std::string store;            ///< folder for features, which a later run reuses; empty: they are not stored
+  std::string device = "cpu";
+};
+
+struct GenerationScores {
+  int64_t generated = 0, real = 0;  ///< images
+  double frechet = 0;
+  InceptionScore inception;
+  PrecisionAndRecall manifold;
+};
+
+/// Features are stored in parts of 500 images, so that a run that was interrupted goes on after the last whole part. Error where
+/// the stored ones are of other images or weights, and on fewer than ten images.
+GenerationScores score_generation(const GenerationOptions& options);
+
+/// {"generated", "real", "FID", "IS", "IS_deviation", "precision", "recall"}.
+Json to_json(const GenerationScores& scores);
+
+}  // namespace fourm
