@@ -54,7 +54,7 @@ void add_eval(CLI::App& program) {
     std::vector<std::string> chains;
     EvaluateOptions evaluate;
     HeadEvaluation head;
-    PredictionFiles files;
+    CocoFiles files;
     ImageFiles images;
     ComputeConfig engine;
     bool json = false;

@@ -26,7 +26,7 @@ std::string table(const Json& numbers) {
 
 std::string print(const Json& numbers, bool json) { return json ? json_text(numbers) + "\n" : table(numbers); }
 
-Json measure(const PredictionFiles& files) {
+Json measure(const CocoFiles& files) {
   if (files.kind == "caption") return to_json(score_captions(read_captions(files.annotations, files.predictions)));
   const CocoTruth truth = CocoTruth::read(files.annotations, parse_coco_kind(files.kind));
   return to_json(evaluate_detections(truth, read_coco_predictions(files.predictions, truth)));
@@ -34,7 +34,7 @@ Json measure(const PredictionFiles& files) {
 
 }  // namespace
 
-std::string measure_files(const PredictionFiles& files, bool json) { return print(measure(files), json); }
+std::string measure_files(const CocoFiles& files, bool json) { return print(measure(files), json); }
 
 std::string measure_images(const ImageFiles& files, const std::string& device, bool json) {
   return print(to_json(score_generation({files.generated, files.real, files.inception, files.store, device})), json);

@@ -5,7 +5,7 @@
 
 namespace fourm {
 
-struct PredictionFiles {
+struct CocoFiles {
   std::string annotations, predictions, kind = "bbox";
 };
 
@@ -17,6 +17,6 @@ struct ImageFiles {
 std::string measure_images(const ImageFiles& files, const std::string& device, bool json);
 
 /// COCO's measures as a table, or as JSON.
-std::string measure_files(const PredictionFiles& files, bool json);
+std::string measure_files(const CocoFiles& files, bool json);
 
 }  // namespace fourm

@@ -14,7 +14,9 @@ using ImageMatches = std::map<std::string, ObjectMatches>;  // by class
 // Shares of the image in place of pixels: what COCO makes of sizes does not matter here.
 PixelBox as_pixels(const LabelledBox& box) { return {box.xmin, box.ymin, box.xmax - box.xmin, box.ymax - box.ymin}; }
 
-ImageMatches match(const Boxes& predicted, const Boxes& truth) {
+// `score` of a predicted box.
+template <class Score>
+ImageMatches match(const Boxes& predicted, const Boxes& truth, const Score& score) {
   std::map<std::string, std::pair<Boxes, Boxes>> classes;
   for (const auto& box : predicted) classes[box.class_name].first.push_back(box);
   for (const auto& box : truth) classes[box.class_name].second.push_back(box);
@@ -23,10 +25,10 @@ ImageMatches match(const Boxes& predicted, const Boxes& truth) {
     const auto& [guesses, truths] = boxes;
     ClassObjects objects;
     std::vector<double> scores;
-    for (const auto& box : guesses) scores.push_back(area(box));
+    for (const auto& box : guesses) scores.push_back(score(box));
     for (const auto& box : truths) objects.truths.push_back({area(box)});
     for (const size_t i : best_predictions(scores)) {
-      objects.predictions.push_back({scores[i], scores[i]});
+      objects.predictions.push_back({scores[i], area(guesses[i])});
       for (const auto& box : truths)
         objects.overlaps.push_back(intersection_over_union(as_pixels(guesses[i]), as_pixels(box)));
     }
@@ -35,9 +37,11 @@ ImageMatches match(const Boxes& predicted, const Boxes& truth) {
   return matches;
 }
 
-std::vector<ImageMatches> match_all(const std::vector<Boxes>& predicted, const std::vector<Boxes>& truth) {
+template <class Score>
+std::vector<ImageMatches> match_all(const std::vector<Boxes>& predicted, const std::vector<Boxes>& truth,
+                                    const Score& score) {
   std::vector<ImageMatches> matches;
-  for (size_t i = 0; i < truth.size(); ++i) matches.push_back(match(predicted[i], truth[i]));
+  for (size_t i = 0; i < truth.size(); ++i) matches.push_back(match(predicted[i], truth[i], score));
   return matches;
 }
 
@@ -55,6 +59,12 @@ double precision_of(const std::vector<ImageMatches>& matches, const std::vector<
     ++defined;
   }
   return defined > 0 ? sum / defined : 0;
+}
+
+std::vector<size_t> numbers_to(size_t n) {
+  std::vector<size_t> numbers(n);
+  std::iota(numbers.begin(), numbers.end(), size_t{0});
+  return numbers;
 }
 
 Boxes mean_boxes(const std::vector<Boxes>& truth) {
@@ -78,10 +88,12 @@ Boxes mean_boxes(const std::vector<Boxes>& truth) {
 std::vector<Comparison> compare_boxes(const std::vector<Boxes>& model, const std::vector<Boxes>& ceiling,
                                       const std::vector<Boxes>& truth, uint64_t seed) {
   const size_t n = truth.size();
-  const auto of_model = match_all(model, truth), of_ceiling = match_all(ceiling, truth),
-             of_baseline = match_all(std::vector<Boxes>(n, mean_boxes(truth)), truth);
-  std::vector<size_t> all(n);
-  std::iota(all.begin(), all.end(), size_t{0});
+  const auto match_by_area = [&](const std::vector<Boxes>& boxes) {
+    return match_all(boxes, truth, [](const LabelledBox& box) { return area(box); });
+  };
+  const auto of_model = match_by_area(model), of_ceiling = match_by_area(ceiling),
+             of_baseline = match_by_area(std::vector<Boxes>(n, mean_boxes(truth)));
+  const std::vector<size_t> all = numbers_to(n);
   std::vector<Comparison> comparisons;
   for (const bool any_overlap : {true, false}) {
     Comparison comparison;
@@ -93,6 +105,12 @@ std::vector<Comparison> compare_boxes(const std::vector<Boxes>& model, const std
     comparisons.push_back(comparison);
   }
   return comparisons;
+}
+
+BoxPrecision box_precision(const std::vector<Boxes>& predicted, const std::vector<Boxes>& truth) {
+  const auto matches = match_all(predicted, truth, [](const LabelledBox& box) { return box.score; });
+  const std::vector<size_t> all = numbers_to(truth.size());
+  return {precision_of(matches, all, true), precision_of(matches, all, false)};
 }
 
 }  // namespace fourm

@@ -7,7 +7,7 @@
 #include "fourm/core/json.h"
 #include "fourm/core/parallel.h"
 #include "fourm/core/strings.h"
-#include "fourm/eval/average_precision.h"
+#include "fourm/eval/box_comparison.h"
 
 namespace fourm {
 namespace {
@@ -141,21 +141,14 @@ std::map<std::string, double> measure_objects(const TransferModel& model, const 
       own.push_back({boxes_json(found[i]), boxes_json(truth)});
     }
   }
-  std::map<std::string, double> result{{"AP", 0}};
-  std::vector<std::pair<std::vector<LabelledBox>, std::vector<LabelledBox>>> images;
+  std::vector<Boxes> predicted, truth;
   for (const auto& text : group.gather(own.dump()))
-    for (const auto& image : parse_json(text, "the boxes"))
-      images.emplace_back(boxes_from(image[0]), boxes_from(image[1]));
-  for (int k = 0; k < 10; ++k) {
-    std::vector<BoxMatches> matches;
-    for (const auto& [found, truth] : images) matches.push_back(match_boxes(found, truth, 0.5 + 0.05 * k));
-    std::vector<const BoxMatches*> all;
-    for (const auto& m : matches) all.push_back(&m);
-    const double precision = average_precision(all);
-    result["AP"] += precision / 10;
-    if (k == 0) result["AP50"] = precision;
-  }
-  return result;
+    for (const auto& image : parse_json(text, "the boxes")) {
+      predicted.push_back(boxes_from(image[0]));
+      truth.push_back(boxes_from(image[1]));
+    }
+  const BoxPrecision precision = box_precision(predicted, truth);
+  return {{"AP", precision.ap}, {"AP50", precision.ap50}};
 }
 
 }  // namespace
