@@ -144,8 +144,9 @@ class Finetuning : public Objective {
   StepResult loss(int64_t index) override {
     const TrainingBatch batch = batches_.get(index);
     const Tensor images = mixed_images(batch);
-    if (task_ == Task::kDetection) return object_losses(images, batch.objects);
-    const Tensor out = model_(images);
+    const Tensor tokens = model_.tokens(images, drop_path(index));
+    if (task_ == Task::kDetection) return object_losses(tokens, batch.objects);
+    const Tensor out = model_.predict(tokens);
     const auto device = out.device();
     if (task_ == Task::kClassification) {
       const Tensor targets = class_targets(batch).to(device);
@@ -173,10 +174,19 @@ class Finetuning : public Objective {
   void save(const fs::path& folder) override { model_.save(folder); }
 
  private:
-  StepResult object_losses(const Tensor& images, const std::vector<ObjectTargets>& objects) const {
+  // Draws of a sample go by its number in the run.
+  std::optional<DropPath> drop_path(int64_t index) const {
+    if (recipe_.training.drop_path == 0) return std::nullopt;
+    DropPath drop{recipe_.training.drop_path, recipe_.seed, {}};
+    for (int64_t k = group_.begin(recipe_.batch); k < group_.end(recipe_.batch); ++k)
+      drop.samples.push_back(static_cast<uint64_t>(index * recipe_.batch + k));
+    return drop;
+  }
+
+  StepResult object_losses(const Tensor& tokens, const std::vector<ObjectTargets>& objects) const {
     StepResult result;
     for (const auto& [name, loss] :
-         model_.detection()->losses(model_.tokens(images), size(), objects, recipe_.seed, group_)) {
+         model_.detection()->losses(tokens, size(), objects, recipe_.seed, group_)) {
       result.loss = result.loss.defined() ? result.loss + loss : loss;
       result.scalars[name] = loss.detach();
     }
@@ -350,6 +360,7 @@ FinetuneRecipe resolved(const FinetuneRecipe& recipe) {
   check_there("init", recipe.init);
   check_there("modalities", recipe.modalities);
   check_there("class_titles", recipe.class_titles);
+  check(recipe.training.lora.rank == 0, "training.lora is for pre-training");
   recipe.augment.validate("augment");
   const Task task = parse_task(recipe.task);
   const bool classifies = task == Task::kClassification;

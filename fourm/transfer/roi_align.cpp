@@ -19,48 +19,51 @@ struct Place {
   int64_t first, height, width;
 };
 
-// Adds the bilinear value at (x, y) of a map, times `weight`. Beyond a pixel outside the map it is 0.
-void add_sample(Bags& bags, int64_t first, const Place& place, double y, double x, double weight) {
-  const auto height = static_cast<double>(place.height), width = static_cast<double>(place.width);
-  if (y < -1 || y > height || x < -1 || x > width) return;
-  y = std::max(0.0, y), x = std::max(0.0, x);
-  auto y0 = static_cast<int64_t>(y), x0 = static_cast<int64_t>(x);
-  int64_t y1 = y0 + 1, x1 = x0 + 1;
-  if (y0 >= place.height - 1) y0 = y1 = place.height - 1, y = static_cast<double>(y0);
-  if (x0 >= place.width - 1) x0 = x1 = place.width - 1, x = static_cast<double>(x0);
-  const double dy = y - static_cast<double>(y0), dx = x - static_cast<double>(x0);
-  const auto add = [&](int64_t row, int64_t column, double share) {
-    if (share == 0) return;
-    bags.rows.push_back(first + row * place.width + column);
-    bags.weights.push_back(static_cast<float>(share * weight));
-  };
-  add(y0, x0, (1 - dy) * (1 - dx));
-  add(y0, x1, (1 - dy) * dx);
-  add(y1, x0, dy * (1 - dx));
-  add(y1, x1, dy * dx);
+// A bin along one axis: positions of the map and what each weighs in the mean over the samples. Those of a bin of a box are the
+// products of its rows and columns.
+using AxisBin = std::vector<std::pair<int64_t, double>>;
+
+// The bins of [begin, end) on an axis of `extent` positions. A sample more than a position outside the map counts 0.
+std::vector<AxisBin> axis_bins(double begin, double end, int64_t extent, int64_t bins, int64_t samples) {
+  const double length = (end - begin) / static_cast<double>(bins);
+  const int64_t n = samples > 0 ? samples : std::max<int64_t>(0, static_cast<int64_t>(std::ceil(length)));
+  std::vector<AxisBin> result(static_cast<size_t>(bins));
+  for (int64_t bin = 0; bin < bins; ++bin) {
+    AxisBin& own = result[bin];
+    const auto add = [&](int64_t position, double weight) {
+      if (weight == 0) return;
+      if (own.empty() || own.back().first < position)
+        own.emplace_back(position, weight);
+      else  // positions rise by at most one from sample to sample, and fall back by one
+        own[own.size() - (own.back().first == position ? 1 : 2)].second += weight;
+    };
+    for (int64_t i = 0; i < n; ++i) {
+      const double at =
+          begin + static_cast<double>(bin) * length + (static_cast<double>(i) + 0.5) * length / static_cast<double>(n);
+      if (at < -1 || at > static_cast<double>(extent)) continue;
+      const double inside = std::clamp(at, 0.0, static_cast<double>(extent - 1));
+      const auto low = std::min(static_cast<int64_t>(inside), extent - 1);
+      const double rest = inside - static_cast<double>(low);
+      add(low, (1 - rest) / static_cast<double>(n));
+      add(low + 1, rest / static_cast<double>(n));
+    }
+  }
+  return result;
 }
 
 void add_box(Bags& bags, const float* box, double stride, int64_t first, const Place& place, int64_t bins,
              int64_t samples) {
-  const double left = box[0] / stride - 0.5, top = box[1] / stride - 0.5;
-  const double bin_width = (box[2] - box[0]) / stride / static_cast<double>(bins);
-  const double bin_height = (box[3] - box[1]) / stride / static_cast<double>(bins);
-  const auto count = [&](double extent) {
-    return samples > 0 ? samples : std::max<int64_t>(0, static_cast<int64_t>(std::ceil(extent)));
+  const auto bins_of = [&](float begin, float end, int64_t extent) {
+    return axis_bins(begin / stride - 0.5, end / stride - 0.5, extent, bins, samples);
   };
-  const int64_t down = count(bin_height), across = count(bin_width);
-  const double weight = 1.0 / static_cast<double>(std::max<int64_t>(1, down * across));
-  for (int64_t by = 0; by < bins; ++by)
-    for (int64_t bx = 0; bx < bins; ++bx) {
+  const auto rows = bins_of(box[1], box[3], place.height), columns = bins_of(box[0], box[2], place.width);
+  for (const AxisBin& row : rows)
+    for (const AxisBin& column : columns) {
       bags.offsets.push_back(static_cast<int64_t>(bags.rows.size()));
-      for (int64_t iy = 0; iy < down; ++iy)
-        for (int64_t ix = 0; ix < across; ++ix) {
-          const auto at = [](double begin, int64_t bin, double extent, int64_t i, int64_t n) {
-            return begin + static_cast<double>(bin) * extent +
-                   (static_cast<double>(i) + 0.5) * extent / static_cast<double>(n);
-          };
-          add_sample(bags, first, place, at(top, by, bin_height, iy, down), at(left, bx, bin_width, ix, across),
-                     weight);
+      for (const auto& [y, weight_y] : row)
+        for (const auto& [x, weight_x] : column) {
+          bags.rows.push_back(first + y * place.width + x);
+          bags.weights.push_back(static_cast<float>(weight_y * weight_x));
         }
     }
 }

@@ -105,7 +105,7 @@ void TransferModel::take_weights(const fs::path& start, bool with_head) {
   note(start.string(), ": ", counted(taken, "tensor"), " taken; ", fresh.size(), " of the head start fresh");
 }
 
-Tensor TransferModel::tokens(const Tensor& images) const {
+Tensor TransferModel::tokens(const Tensor& images, const std::optional<DropPath>& drop) const {
   const Modality modality = config_.encoder.modality(config_.input, table_);
   const int64_t batch = images.size(0), size = images.size(1), patch = modality.patch_size, grid = size / patch;
   check(images.dim() == 4 && images.size(2) == size && images.size(3) == 3 && size == modality.image_size,
@@ -120,6 +120,7 @@ Tensor TransferModel::tokens(const Tensor& images) const {
                            at::arange(grid * grid, at::kLong).repeat({batch})});
   packed.order = at::arange(batch * grid * grid, at::kLong);
   packed.lengths.assign(batch, grid * grid);
+  packed.drop_path = drop;
   const int64_t registers = encoder_.register_tokens();
   const Tensor out = encoder_(packed).out.to(at::kFloat);
   return out.view({batch, registers + grid * grid, -1}).slice(1, registers).reshape({batch, grid, grid, -1});

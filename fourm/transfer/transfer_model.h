@@ -39,7 +39,8 @@ class TransferModel {
   void freeze(bool on) { frozen_ = on; }
 
   /// RGB in bytes [B, S, S, 3], or floats 0 to 255 of the same shape -> tokens [B, h, w, D], float32.
-  Tensor tokens(const Tensor& images) const;
+  /// `drop`: stochastic depth, in training.
+  Tensor tokens(const Tensor& images, const std::optional<DropPath>& drop = {}) const;
   /// Class logits [B, K]; of semseg [B, K, S, S]; of depth metres [B, 1, S, S], not clamped.
   Tensor operator()(const Tensor& images) const { return predict(tokens(images)); }
   Tensor predict(const Tensor& tokens) const;

@@ -220,7 +220,8 @@ TEST_F(FinetuningTest, MistakesAreNamedBeforeDataAreRead) {
     return test::message_of([&] { resolved(r); });
   };
   EXPECT_EQ(refused([](auto&) {}), "no error");
-  EXPECT_NE(refused([](auto& r) { r.task = "segmentation"; }).find("task is segmentation"), std::string::npos);
+  EXPECT_NE(refused([](auto& r) { r.task = "segmentation"; }).find("task is 'segmentation', expected"),
+            std::string::npos);
   EXPECT_EQ(refused([](auto& r) { r.task = "semseg", r.augment.mixup = 1; }).find("augment.mixup"), 0u);
   EXPECT_NE(
       refused([](auto& r) { r.head.kind = "convnext"; }).find("head.kind is convnext, expected linear or attentive"),
