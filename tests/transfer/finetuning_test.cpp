@@ -109,6 +109,8 @@ TEST_F(FinetuningTest, ResumesExactlyWithEveryAugmentation) {
   r.augment.brightness = r.augment.contrast = r.augment.saturation = 0.4;
   r.label_smoothing = 0.1;
   r.training.ema_decay = 0.9;
+  r.training.drop_path = 0.3;
+  r.training.optimizer.layer_decay = 0.7;
   r.training.keep_best = true;
   EXPECT_TRUE(finetune(r).finished);
   r.out = path("parts");
@@ -124,6 +126,7 @@ TEST_F(FinetuningTest, ResumesExactlyWithEveryAugmentation) {
 TEST_F(FinetuningTest, TwoProcessesAreOne) {
   FinetuneRecipe r = classes("one");
   r.augment.mixup = 0.8;  // partners of other processes
+  r.training.drop_path = 0.3;
   r.batch = 5;
   EXPECT_TRUE(finetune(r).finished);
   r.out = path("two");
