@@ -666,8 +666,8 @@ TEST_F(Program, EvalMeasuresFilesOfPredictions) {
   EXPECT_NE(run(eval + found).out.find("AP50             1.000\n"), std::string::npos);
   expect_failure(eval + found + " --kind segm", "the key 'segmentation' is missing");
   expect_failure(eval + truth, "expected a list of predictions");
-  for (const std::string wrong : {"eval --annotations " + truth, eval + found + " --model rooms-ti",
-                                  eval + found + " --kind boxes", std::string("eval --model rooms-ti")})
+  for (const std::string& wrong : {"eval --annotations " + truth, eval + found + " --model rooms-ti",
+                                   eval + found + " --kind boxes", std::string("eval --model rooms-ti")})
     EXPECT_EQ(run(wrong).code, 2) << wrong;
 }
 
