@@ -83,8 +83,11 @@ bool has_content(const Canvas::Entry& entry, const Modality& modality, const Seq
   return known > 0 && !is_empty_text;
 }
 
-// Warnings that a text deserves wherever it is from.
-bool is_of_ids(const TextWarning& warning) { return warning.topic == "cut" || warning.topic == "unknown"; }
+void warn_of_unknown_words(const std::string& origin, const std::string& text, const WordPiece& words) {
+  if (const auto unknown = unknown_words(text, words); !unknown.empty())
+    warn("modality '", origin, "': the vocabulary does not know ", join(unknown, ", "),
+         ", which the model reads as [UNK]");
+}
 
 // The names of weighted conditions of the modality, as the end of a message.
 std::string weighted_names(const std::vector<Canvas>& canvases, const std::string& modality) {
@@ -299,7 +302,8 @@ ImageSize Pipeline::add_value(Canvas& canvas, const Modality& m, const std::stri
   check(to_valid_utf8(given.text) == given.text, "modality '", name, "': ", printable(given.text),
         " is no text in UTF-8");
   for (const auto& warning : warnings_of_text(given.text, ids, text_tokenizer(), name, m.max_tokens))
-    if (!is_of_ids(warning)) warn("modality '", name, "': ", warning.message);  // of those add_text warns
+    if (warning.topic != "cut") warn("modality '", name, "': ", warning.message);  // add_text warns of that
+  warn_of_unknown_words(name, given.text, text_tokenizer());
   add_text(canvas, name, given.text);
   return {};
 }
@@ -312,6 +316,7 @@ ImageSize Pipeline::add_file(Canvas& canvas, const Modality& m, const InputValue
   if (m.kind == ModalityKind::kSequence && extension != "json" && extension != "npy") {
     extension = "txt";
     if (given.marked) bytes = only_line(given.file, bytes);
+    warn_of_unknown_words(m.name, to_valid_utf8(bytes), text_tokenizer());
   }
   return add_bytes(canvas, m.name, std::move(bytes), extension, given.file.string(), units.of(given.file));
 }
@@ -382,8 +387,8 @@ std::vector<int64_t> Pipeline::tokenize(const std::string& name, const StoredIma
 void Pipeline::add_text(Canvas& canvas, const std::string& name, const std::string& text, const Warn& warn) const {
   const Modality m = state_->model.encoder.embedding(name).modality;
   auto ids = text_tokenizer().encode(text);
-  for (const auto& warning : warnings_of_text(text, ids, text_tokenizer(), name, m.max_tokens))
-    if (is_of_ids(warning)) {
+  for (const auto& warning : warnings_of_ids(ids, text_tokenizer(), name, m.max_tokens))
+    if (warning.topic == "cut") {
       const std::string message = concat("modality '", name, "': the text ", warning.message);
       warn ? warn(warning.topic, message) : fourm::warn(message);
     }

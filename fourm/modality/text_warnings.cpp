@@ -41,18 +41,6 @@ std::string spelled_word(const std::vector<int64_t>& ids, const WordPiece& words
   return is_found() ? word : "";
 }
 
-// The words of the text that the vocabulary cannot write, each once.
-std::vector<std::string> unknown_words(const std::string& text, const WordPiece& words) {
-  std::vector<std::string> unknown;
-  std::istringstream stream(text);
-  for (std::string word; stream >> word;) {
-    const std::vector<int64_t> ids = words.encode(word);
-    if (std::find(ids.begin(), ids.end(), words.unk()) != ids.end() && !contains(unknown, word))
-      unknown.push_back(word);
-  }
-  return unknown;
-}
-
 bool is_reversed(const LabelledBox& box) { return box.xmin > box.xmax || box.ymin > box.ymax; }
 
 }  // namespace
@@ -67,9 +55,6 @@ std::vector<TextWarning> warnings_of_ids(const std::vector<int64_t>& ids, const 
     warnings.push_back({"cut", concat("has ", length + 1, " tokens, ", modality, " keeps the first ", max_tokens,
                                       ", which end in ", printable(end), "; raise max_tokens or shorten it")});
   }
-  if (const auto unknown = std::count(ids.begin(), ids.end(), words.unk()); unknown > 0)
-    warnings.push_back(
-        {"unknown", concat("has ", counted(unknown, "word"), " that the vocabulary does not know, read as [UNK]")});
   if (const std::string word = spelled_word(ids, words); !word.empty())
     warnings.push_back({"letters", concat("the text tokenizer knows ", printable(word),
                                           " only letter by letter; a vocabulary trained on such texts (`fourm vocab "
@@ -80,11 +65,6 @@ std::vector<TextWarning> warnings_of_ids(const std::vector<int64_t>& ids, const 
 std::vector<TextWarning> warnings_of_text(const std::string& text, const std::vector<int64_t>& ids,
                                           const WordPiece& words, const std::string& modality, int64_t max_tokens) {
   std::vector<TextWarning> warnings = warnings_of_ids(ids, words, modality, max_tokens);
-  for (TextWarning& warning : warnings) {
-    if (warning.topic != "unknown") continue;
-    if (const auto unknown = unknown_words(text, words); !unknown.empty())
-      warning.message = concat("has words that the vocabulary does not know, read as [UNK]: ", join(unknown, ", "));
-  }
   if (name_without_size(modality) != "det" || trim(text).empty()) return warnings;
   const int64_t bins = coordinate_bins(words);
   const std::vector<LabelledBox> boxes = bins < 2 ? std::vector<LabelledBox>() : boxes_from_string(text, bins);
@@ -95,6 +75,17 @@ std::vector<TextWarning> warnings_of_text(const std::string& text, const std::ve
     warnings.push_back({"boxes", concat("the box of ", printable(box->class_name),
                                         " has its corners in the wrong order; write v0=XMIN v1=YMIN v2=XMAX v3=YMAX")});
   return warnings;
+}
+
+std::vector<std::string> unknown_words(const std::string& text, const WordPiece& words) {
+  std::vector<std::string> unknown;
+  std::istringstream stream(text);
+  for (std::string word; stream >> word;) {
+    const std::vector<int64_t> ids = words.encode(word);
+    if (std::find(ids.begin(), ids.end(), words.unk()) != ids.end() && !contains(unknown, word))
+      unknown.push_back(word);
+  }
+  return unknown;
 }
 
 }  // namespace fourm

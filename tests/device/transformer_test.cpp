@@ -4,8 +4,10 @@
 #include "fourm/model/model_file.h"
 #include "fourm/train/initial_weights.h"
 #include "fourm/train/trainer.h"
+#include "tests/support/captured_log.h"
 #include "tests/support/compare.h"
 #include "tests/support/fake_device.h"
+#include "tests/support/message_of.h"
 #include "tests/support/small_model.h"
 #include "tests/support/small_recipe.h"
 #include "tests/support/small_transformer.h"
@@ -205,28 +207,44 @@ TEST(DeviceTraining, TheHostWaitsForRecordsAlone) {
   }
 }
 
-TEST(DeviceTraining, LossesThatAreNotFiniteEndItWithTheNextRecord) {
-  class Diverging : public SmallTraining {
-   public:
-    StepResult loss(int64_t index) override {
-      StepResult result = SmallTraining::loss(index);
-      if (index == 1) result.loss = result.loss * NAN;
-      return result;
-    }
-  };
-  const test::TemporaryFolder temporary;
+// The loss of one step is not finite. The host learns of it with the next record, and the step changes nothing.
+class Diverging : public SmallTraining {
+ public:
+  StepResult loss(int64_t index) override {
+    StepResult result = SmallTraining::loss(index);
+    if (index == 1) result.loss = result.loss * NAN;
+    return result;
+  }
+};
+
+TrainingConfig eight_steps() {
   TrainingConfig config;
   config.steps = 8;
   config.precision = "f32";
   config.log_every = 4;
+  return config;
+}
+
+TEST(DeviceTraining, StepsThatAreNotFiniteAreSkipped) {
+  const test::TemporaryFolder temporary;
   Diverging objective;
-  std::string message;
-  try {
-    train(objective, Recipe{(temporary / "run").string(), config});
-  } catch (const Error& error) {
-    message = error.what();
-  }
-  EXPECT_NE(message.find("the loss or gradient of 1 step up to step 4 is not finite"), std::string::npos) << message;
+  const test::CapturedLog log;
+  EXPECT_TRUE(train(objective, Recipe{(temporary / "run").string(), eight_steps()}).finished);
+  EXPECT_EQ(objective.steps.size(), 8);
+  EXPECT_NE(log.warnings().find("1 of 8 steps had a loss or gradient that could not be used"), std::string::npos)
+      << log.warnings();
+  for (const auto& entry : objective.parameters().entries())
+    EXPECT_TRUE(at::isfinite(entry.value).all().item<bool>()) << entry.name;
+}
+
+TEST(DeviceTraining, MoreOfThemThanAllowedEndItWithTheNextRecord) {
+  const test::TemporaryFolder temporary;
+  TrainingConfig config = eight_steps();
+  config.max_skipped = 0;
+  Diverging objective;
+  const std::string message = test::message_of([&] { train(objective, Recipe{(temporary / "run").string(), config}); });
+  EXPECT_NE(message.find("up to step 4"), std::string::npos) << message;
+  EXPECT_NE(message.find("training.max_skipped is 0"), std::string::npos) << message;
   EXPECT_EQ(objective.steps.size(), 4);
   for (const auto& entry : objective.parameters().entries())
     EXPECT_TRUE(at::isfinite(entry.value).all().item<bool>()) << entry.name;
