@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # The token benchmark on Rooms from nothing: rooms with derived maps, tokenizers, tokens, all transfers, the table. Each part is
 # skipped or resumed when run again. MODEL is the model that is measured (empty: without pre-training), NAME the folder of its
-# runs below RUNS; arguments change the recipe (key=value).
+# runs below RUNS; arguments change the recipe (key=value). With the argument `data` it ends before the transfers.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 runs=${RUNS:-runs/transfer}
@@ -41,6 +41,8 @@ for split in train val; do
     ln -sfn "$(realpath "$folder")" "$runs/tokens/$split/$modality"
   done
 done
+
+[ "${1:-}" != data ] || exit 0
 
 $fourm transfer-benchmark configs/transfer/rooms.yaml out="$runs/$name" recipe.data="$runs/tokens/train" \
   recipe.eval_data="$runs/tokens/val" recipe.init="$model" recipe.training.threads="$threads" "$@"
