@@ -6,6 +6,7 @@
 
 #include "cli/outputs.h"
 #include "cli/processes.h"
+#include "cli/recipe_options.h"
 #include "cli/stop_signals.h"
 #include "cli/threads.h"
 #include "cli/usage.h"
@@ -21,30 +22,18 @@ namespace fourm {
 template <class Config, class Check, class Run, class Table, class Threads>
 void add_experiment(CLI::App& verb, const std::string& help, Check check_config, Run run, Table table,
                     Threads threads) {
-  struct Options {
-    std::string recipe;
-    std::vector<std::string> overrides;
+  struct Options : RecipeOptions {
     int64_t threads = 0;
-    bool print_config = false, dry_run = false, json = false;
+    bool json = false;
   };
   const auto o = std::make_shared<Options>();
-  verb.add_option("RECIPE.yaml", o->recipe, help)->required();
-  verb.add_option("key=value", o->overrides, "changes to it, such as out=runs/other");
+  o->add_to(verb, help, "out=runs/other", "check all recipes without reading data or weights, and do nothing else");
   verb.add_option("--threads", o->threads, "processor threads; default: those of the recipe, else all")
       ->check(CLI::Range(1, 4096));
-  verb.add_flag("--print-config", o->print_config, "print the recipe with every key, and do nothing else");
-  verb.add_flag("--dry-run", o->dry_run, "check all recipes without reading data or weights, and do nothing else");
   verb.add_flag("--json", o->json, "machine-readable");
   verb.callback([=] {
-    for (const auto& assignment : o->overrides)
-      if (assignment.find('=') == std::string::npos || assignment.starts_with('='))
-        throw UsageError("expected key=value, got " + printable(assignment));
-    Config config;
-    load_config(o->recipe, o->overrides, config);
-    if (o->print_config) {
-      std::cout << yaml_text(to_yaml(config)) << "\n";
-      return;
-    }
+    const Config config = o->template load<Config>();
+    if (o->print_config) return print_recipe(config);
     if (o->dry_run) {
       check_config(config);
       std::cout << o->recipe << ": the recipes are valid\n";

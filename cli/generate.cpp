@@ -114,6 +114,8 @@ std::vector<Input> read_inputs(const Options& o, const Pipeline& pipeline) {
     check(kept->keep.empty(), "--keep ", printable(text), ": '", name, "' has a region in --in already");
     kept->keep = text.substr(equals + 1);
   }
+  if (o.paste_kept && std::all_of(inputs.begin(), inputs.end(), [](const Input& input) { return input.keep.empty(); }))
+    throw UsageError("--paste-kept copies what is kept of an image: give --keep, or keep=REGION in --in");
   return inputs;
 }
 
@@ -298,10 +300,6 @@ void run(const Options& o) {
   if (o.in.empty() && o.data.empty() && o.plan.empty() && o.outputs.empty())
     throw UsageError("nothing to do: give --in and --out-modality");
   const auto [worker, workers] = parse_worker(o.worker);
-  if (o.paste_kept && o.keep.empty() && std::none_of(o.in.begin(), o.in.end(), [](const std::string& text) {
-        return text.substr(0, text.find('=')).find('[') != std::string::npos;
-      }))
-    throw UsageError("--paste-kept copies what is kept of an image: give --keep, or keep=REGION in --in");
   if (!o.print_plan) check_writable_folder(o.out);
   const Stopwatch watch;
   const Pipeline pipeline =

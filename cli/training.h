@@ -6,6 +6,7 @@
 
 #include "cli/outputs.h"
 #include "cli/processes.h"
+#include "cli/recipe_options.h"
 #include "cli/stop_signals.h"
 #include "cli/threads.h"
 #include "cli/usage.h"
@@ -19,27 +20,12 @@ namespace fourm {
 /// group of processes).
 template <class Recipe, class Train>
 void add_training(CLI::App& verb, const std::string& recipe_help, Train train) {
-  struct Options {
-    std::string recipe;
-    std::vector<std::string> overrides;
-    bool print_config = false, dry_run = false;
-  };
-  const auto options = std::make_shared<Options>();
-  verb.add_option("RECIPE.yaml", options->recipe, recipe_help)->required();
-  verb.add_option("key=value", options->overrides, "changes to it, such as training.steps=100");
-  verb.add_flag("--print-config", options->print_config, "print the recipe with every key, and do nothing else");
-  verb.add_flag("--dry-run", options->dry_run,
-                "check the whole recipe without reading data or weights, and do nothing else");
+  const auto options = std::make_shared<RecipeOptions>();
+  options->add_to(verb, recipe_help, "training.steps=100",
+                  "check the whole recipe without reading data or weights, and do nothing else");
   verb.callback([options, train] {
-    for (const auto& assignment : options->overrides)
-      if (assignment.find('=') == std::string::npos || assignment.starts_with('='))
-        throw UsageError("expected key=value, got " + printable(assignment));
-    Recipe recipe;
-    load_config(options->recipe, options->overrides, recipe);
-    if (options->print_config) {
-      std::cout << yaml_text(to_yaml(recipe)) << "\n";
-      return;
-    }
+    Recipe recipe = options->template load<Recipe>();
+    if (options->print_config) return print_recipe(recipe);
     if (options->dry_run) {
       recipe = resolved(recipe);
       std::cout << options->recipe << ": the recipe is valid: " << counted(recipe.training.steps, "step")

@@ -79,7 +79,7 @@ class Evaluation {
     if (!can_find_objects())
       list.push_back({"rgb: main object, colours, places and boxes found",
                       !held_.scenes ? "the data set has no folder scene"
-                      : !has_segmentation()
+                      : !held_.has_segmentation()
                           ? "it takes a model that reads rgb and writes semseg, and both in the data set"
                           : "the data set has no dataset.yaml with semseg_classes, the names of its labels"});
     if (!image_text_)
@@ -207,26 +207,10 @@ class Evaluation {
     return scenes;
   }
 
-  bool has_segmentation() const {
-    const Subject* image = held_.output("rgb");
-    return held_.output("semseg") && image && !image->input.empty();
-  }
-  bool can_find_objects() const { return held_.scenes && has_segmentation() && !held_.classes.empty(); }
+  bool can_find_objects() const { return held_.scenes && held_.has_segmentation() && !held_.classes.empty(); }
 
-  // The labels that the evaluated model predicts for images, one a sample.
   std::vector<Raster<uint8_t>> segment(const std::vector<StoredImage>& images) const {
-    const std::string& labels = held_.output("semseg")->output;
-    const auto start = [&](size_t i) {
-      Canvas canvas;
-      canvas.key = i;
-      pipeline_.add_image(canvas, held_.subject("rgb").input, images[i]);
-      return canvas;
-    };
-    const auto predictions =
-        predict(pipeline_, images.size(), start, {most_likely(pipeline_.modality(labels))}, options_.seed);
-    std::vector<Raster<uint8_t>> maps;
-    for (const auto& prediction : predictions) maps.push_back(std::get<Image>(pipeline_.image(prediction, labels)));
-    return maps;
+    return fourm::segment(pipeline_, held_.subject("rgb").input, held_.output("semseg")->output, images, options_.seed);
   }
 
   static std::vector<std::vector<double>> areas(const std::vector<Raster<uint8_t>>& maps) {

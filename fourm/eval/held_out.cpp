@@ -177,6 +177,11 @@ bool Subject::is_target(const std::vector<std::string>& inputs) const {
   return !output.empty() && !inputs.empty() && !contains(inputs, input);
 }
 
+bool HeldOut::has_segmentation() const {
+  const Subject* image = output("rgb");
+  return output("semseg") && image && !image->input.empty();
+}
+
 std::vector<std::string> HeldOut::inputs(const std::string& set, const std::string& target) const {
   std::vector<std::string> inputs;
   if (set != "all")

@@ -38,6 +38,9 @@ struct HeldOut {
   const Subject& subject(const std::string& name) const;  ///< of an input; Error naming the inputs on an unknown name
   const Subject* output(const std::string& name) const;   ///< null when the model does not write it
 
+  /// Whether the model reads the images and writes semantic maps, both of the data set.
+  bool has_segmentation() const;
+
   /// The input modalities for the target: subjects joined by '+', or "all" but the target. Error on an unknown subject.
   std::vector<std::string> inputs(const std::string& set, const std::string& target) const;
   /// Sample i with those modalities only.

@@ -28,9 +28,9 @@ class Inpainting {
     hidden_ = hidden_pixels(static_cast<int>(modality.grid()));
     for (const auto& sample : held_.samples) {
       truth_.push_back(std::get<Image>(sample.images.at("rgb")));
-      ceiling_.push_back(std::get<Image>(pipeline.image(sample.ceiling, image_)));
+      ceiling_.push_back(pipeline.image(sample.ceiling, image_));
     }
-    if (segments()) true_maps_ = segment(ceiling_);
+    if (held_.has_segmentation()) true_maps_ = segment(ceiling_);
   }
 
   EvaluationResult run(const std::string& keep) const {
@@ -40,11 +40,11 @@ class Inpainting {
       inputs.insert(inputs.end(), more.begin(), more.end());
     }
     EvaluationResult result{options_.data, static_cast<int64_t>(held_.samples.size()), held_.left_out, {}, {}};
-    const std::vector<Image> without = generate({}, false), with = generate(inputs, true);
+    const std::vector<StoredImage> without = generate({}, false), with = generate(inputs, true);
     result.input_sets.push_back(
         {concat("kept ", keep, inputs.empty() ? "" : " and " + join(inputs, ", ")), compare(with, without)});
     result.input_sets.push_back({"nothing", compare(without, without)});
-    if (!segments())
+    if (!held_.has_segmentation())
       result.not_measured.push_back({"rgb: hidden part, mIoU", "it takes a model that reads rgb and writes semseg"});
     return result;
   }
@@ -59,11 +59,6 @@ class Inpainting {
     return image->output;
   }
 
-  bool segments() const {
-    const Subject* image = held_.output("rgb");
-    return held_.output("semseg") && image && !image->input.empty();
-  }
-
   // 1 where no kept token covers the pixel.
   KnownPixels hidden_pixels(int grid) const {
     const auto& image = std::get<Image>(held_.samples[0].images.at("rgb"));
@@ -75,7 +70,7 @@ class Inpainting {
     return hidden;
   }
 
-  std::vector<Image> generate(const std::vector<std::string>& inputs, bool keep) const {
+  std::vector<StoredImage> generate(const std::vector<std::string>& inputs, bool keep) const {
     std::vector<std::string> given = inputs;
     if (keep) given.push_back(image_);
     const auto start = [&](size_t i) {
@@ -89,30 +84,19 @@ class Inpainting {
     };
     const auto canvases =
         predict(pipeline_, held_.samples.size(), start, pipeline_.default_plan(given, {image_}), options_.seed);
-    std::vector<Image> images;
-    for (const Canvas& canvas : canvases) images.push_back(std::get<Image>(pipeline_.image(canvas, image_)));
+    std::vector<StoredImage> images;
+    for (const Canvas& canvas : canvases) images.push_back(pipeline_.image(canvas, image_));
     return images;
   }
 
-  // The model's labels of the images.
-  std::vector<Raster<uint8_t>> segment(const std::vector<Image>& images) const {
-    const std::string& labels = held_.output("semseg")->output;
-    const auto start = [&](size_t i) {
-      Canvas canvas;
-      canvas.key = i;
-      pipeline_.add_image(canvas, held_.subject("rgb").input, images[i]);
-      return canvas;
-    };
-    std::vector<Raster<uint8_t>> maps;
-    for (const auto& canvas :
-         predict(pipeline_, images.size(), start, {most_likely(pipeline_.modality(labels))}, options_.seed))
-      maps.push_back(std::get<Image>(pipeline_.image(canvas, labels)));
-    return maps;
+  std::vector<Raster<uint8_t>> segment(const std::vector<StoredImage>& images) const {
+    return fourm::segment(pipeline_, held_.subject("rgb").input, held_.output("semseg")->output, images, options_.seed);
   }
 
-  std::vector<double> psnr_of(const std::vector<Image>& images) const {
+  std::vector<double> psnr_of(const std::vector<StoredImage>& images) const {
     std::vector<double> values;
-    for (size_t i = 0; i < images.size(); ++i) values.push_back(bounded_psnr(images[i], truth_[i], hidden_));
+    for (size_t i = 0; i < images.size(); ++i)
+      values.push_back(bounded_psnr(std::get<Image>(images[i]), truth_[i], hidden_));
     return values;
   }
 
@@ -127,10 +111,11 @@ class Inpainting {
     return confusion.mean_iou();
   }
 
-  std::vector<Comparison> compare(const std::vector<Image>& images, const std::vector<Image>& baseline) const {
+  std::vector<Comparison> compare(const std::vector<StoredImage>& images,
+                                  const std::vector<StoredImage>& baseline) const {
     std::vector<Comparison> comparisons{
         fourm::compare("rgb: hidden part, PSNR", "dB", true, psnr_of(images), psnr_of(ceiling_), psnr_of(baseline))};
-    if (!segments()) return comparisons;
+    if (!held_.has_segmentation()) return comparisons;
     const auto maps = segment(images), of_baseline = segment(baseline);
     std::vector<size_t> all(images.size());
     for (size_t i = 0; i < all.size(); ++i) all[i] = i;
@@ -147,7 +132,8 @@ class Inpainting {
   std::string image_;       // "tok_rgb@128"
   std::vector<bool> kept_;  // [L]
   KnownPixels hidden_;
-  std::vector<Image> truth_, ceiling_;
+  std::vector<Image> truth_;
+  std::vector<StoredImage> ceiling_;
   std::vector<Raster<uint8_t>> true_maps_;
 };
 

@@ -71,4 +71,18 @@ std::vector<Canvas> predict(const Pipeline& pipeline, size_t n, const std::funct
   return predict(pipeline, n, start, in_order(targets), seed);
 }
 
+std::vector<Raster<uint8_t>> segment(const Pipeline& pipeline, const std::string& input, const std::string& labels,
+                                     const std::vector<StoredImage>& images, uint64_t seed) {
+  const auto start = [&](size_t i) {
+    Canvas canvas;
+    canvas.key = i;
+    pipeline.add_image(canvas, input, images[i]);
+    return canvas;
+  };
+  std::vector<Raster<uint8_t>> maps;
+  for (const auto& prediction : predict(pipeline, images.size(), start, {most_likely(pipeline.modality(labels))}, seed))
+    maps.push_back(std::get<Image>(pipeline.image(prediction, labels)));
+  return maps;
+}
+
 }  // namespace fourm

@@ -19,6 +19,10 @@ Plan in_order(const std::vector<Target>& targets);
 void generate_in_order(const Pipeline& pipeline, std::vector<Canvas>& canvases, const std::vector<Target>& targets,
                        uint64_t seed);
 
+/// The labels that the model predicts, one map an image: the most likely `labels`, given the image as `input` (both modalities).
+std::vector<Raster<uint8_t>> segment(const Pipeline& pipeline, const std::string& input, const std::string& labels,
+                                     const std::vector<StoredImage>& images, uint64_t seed);
+
 /// Runs the plan on each of the n canvases that `start` returns. The result holds the last target only.
 std::vector<Canvas> predict(const Pipeline& pipeline, size_t n, const std::function<Canvas(size_t)>& start,
                             const Plan& plan, uint64_t seed);

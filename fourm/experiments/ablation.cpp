@@ -2,7 +2,6 @@
 
 #include <algorithm>
 #include <cmath>
-#include <cstdio>
 
 #include "fourm/core/error.h"
 #include "fourm/core/json.h"
@@ -19,12 +18,6 @@ std::string hash_of(const PretrainConfig& recipe, const std::string& what) {
   PretrainConfig plain = recipe;
   plain.out.clear();
   return sha256_hex(what + yaml_text(to_yaml(plain))).substr(0, 12);
-}
-
-std::string fixed(double value, int places) {
-  char text[32];
-  std::snprintf(text, sizeof text, "%.*f", places, value);
-  return text;
 }
 
 std::vector<double> averages_of(const AblationResult::Value& value) {

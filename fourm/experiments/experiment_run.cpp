@@ -1,6 +1,7 @@
 #include "fourm/experiments/experiment_run.h"
 
 #include <chrono>
+#include <cstdio>
 
 #include "fourm/core/error.h"
 #include "fourm/core/json.h"
@@ -68,6 +69,12 @@ std::optional<RunResult> run_experiment(const PretrainConfig& recipe, Keep keep,
       {{"loss", result.loss}, {"step", result.step}, {"evaluations", result.evaluations}, {"seconds", result.seconds}});
   fs::remove(folder / kSeconds);
   return result;
+}
+
+std::string fixed(double value, int decimals) {
+  char text[32];
+  std::snprintf(text, sizeof text, "%.*f", decimals, value);
+  return text;
 }
 
 PretrainConfig with_changes(const PretrainConfig& recipe, const std::vector<std::string>& changes,

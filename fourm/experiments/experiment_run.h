@@ -27,6 +27,9 @@ enum class Keep { kModel, kRecords };  ///< what a finished run leaves: its mode
 /// ended it, or when another process trains it. Error when the recipe has no eval_data.
 std::optional<RunResult> run_experiment(const PretrainConfig& recipe, Keep keep, const StopToken& stop);
 
+/// A number with so many decimals, for the tables of experiments.
+std::string fixed(double value, int decimals);
+
 /// The recipe with `key=value` changes, validated.
 PretrainConfig with_changes(const PretrainConfig& recipe, const std::vector<std::string>& changes,
                             const std::string& origin);

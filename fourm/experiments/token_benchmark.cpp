@@ -1,7 +1,7 @@
 #include "fourm/experiments/token_benchmark.h"
 
 #include <algorithm>
-#include <cstdio>
+#include <numeric>
 
 #include "fourm/core/error.h"
 #include "fourm/core/json.h"
@@ -10,12 +10,6 @@
 
 namespace fourm {
 namespace {
-
-std::string fixed(double value, int places) {
-  char text[32];
-  std::snprintf(text, sizeof text, "%.*f", places, value);
-  return text;
-}
 
 // All tokens of the inputs are given, and all of the target are predicted.
 MaskingConfig whole_modalities(const PretrainConfig& recipe, const TransferTask& task) {
@@ -37,11 +31,8 @@ MaskingConfig whole_modalities(const PretrainConfig& recipe, const TransferTask&
   return masking;
 }
 
-template <class Items>
-double mean_loss(const Items& items) {
-  double sum = 0;
-  for (const auto& item : items) sum += item;
-  return sum / static_cast<double>(items.size());
+double mean_of(const std::vector<double>& losses) {
+  return std::accumulate(losses.begin(), losses.end(), 0.0) / static_cast<double>(losses.size());
 }
 
 }  // namespace
@@ -55,7 +46,7 @@ std::vector<std::pair<std::string, double>> BenchmarkResult::groups() const {
     group->second.push_back(task.result.loss);
   }
   std::vector<std::pair<std::string, double>> means;
-  for (const auto& [name, values] : losses) means.emplace_back(name, mean_loss(values));
+  for (const auto& [name, values] : losses) means.emplace_back(name, mean_of(values));
   return means;
 }
 
@@ -63,7 +54,7 @@ double BenchmarkResult::average() const {
   check(missing == 0 && !tasks.empty(), "[BenchmarkResult] ", counted(missing, "task"), " not finished");
   std::vector<double> means;
   for (const auto& [name, mean] : groups()) means.push_back(mean);
-  return mean_loss(means);
+  return mean_of(means);
 }
 
 TokenBenchmarkConfig with_tasks(TokenBenchmarkConfig config, const std::vector<std::string>& only) {
@@ -118,11 +109,11 @@ BenchmarkResult run_token_benchmark(const TokenBenchmarkConfig& config, const St
   BenchmarkResult result;
   for (size_t i = 0; i < config.tasks.size(); ++i) {
     const TransferTask& task = config.tasks[i];
-    const bool stopped = stop && stop();
-    if (!stopped && !read_result(fs::path(config.out) / task.name))
+    std::optional<RunResult> done = read_result(fs::path(config.out) / task.name);
+    if (!done && !(stop && stop())) {
       note("task ", i + 1, " of ", config.tasks.size(), ": ", task.name);
-    const auto done = stopped ? read_result(fs::path(config.out) / task.name)
-                              : run_experiment(recipe_of(config, task), Keep::kRecords, stop);
+      done = run_experiment(recipe_of(config, task), Keep::kRecords, stop);
+    }
     if (done) {
       result.tasks.push_back({task.name, task.group, *done});
     } else {

@@ -88,10 +88,11 @@ class Run {
 
   // Whether a worker of the same run has begun or finished.
   bool has_other_workers() const {
+    if (options_.workers == 1) return false;
     std::error_code error;
     for (const auto& entry : fs::directory_iterator(options_.out, error)) {
       const std::string name = entry.path().filename().string();
-      if (options_.workers > 1 && (name.starts_with("manifest-") || name.starts_with(".manifest-"))) return true;
+      if (name.starts_with("manifest-") || name.starts_with(".manifest-")) return true;
     }
     return false;
   }

@@ -3,10 +3,11 @@
 
 #include <gtest/gtest.h>
 
+#include <gtest/gtest.h>
 #include "fourm/core/error.h"
-#include "fourm/rooms/dataset.h"
+
+#include "tests/support/evaluated_rooms.h"
 #include "tests/support/message_of.h"
-#include "tests/support/temporary_folder.h"
 
 namespace fourm {
 namespace {
@@ -24,19 +25,8 @@ TEST(Sweep, ReadsAKeyAndValues) {
     EXPECT_NE(test::message_of([&] { Sweep::parse(text); }).find(message), std::string::npos) << text;
 }
 
-class EvaluateChains : public testing::Test {
+class EvaluateChains : public test::EvaluatedRooms {
  protected:
-  static void SetUpTestSuite() {
-    temporary_ = std::make_unique<test::TemporaryFolder>();
-    RoomOptions world;
-    world.split = Split::kVal;
-    write_rooms(RoomMaker(world), 3, *temporary_ / "rooms", 1, false, 0);
-    pipeline_ = std::make_unique<Pipeline>(Pipeline::open({.model = fs::path(FOURM_SOURCE_DIR) / "models/rooms-ti"}));
-  }
-  static void TearDownTestSuite() {
-    pipeline_.reset();
-    temporary_.reset();
-  }
   static EvaluateOptions options(const std::string& inputs) {
     EvaluateOptions options;
     options.data = (*temporary_ / "rooms").string();
@@ -47,9 +37,6 @@ class EvaluateChains : public testing::Test {
   static std::string refusal(const std::string& inputs, const std::vector<std::string>& chains) {
     return test::message_of([&] { compare_chains(*pipeline_, options(inputs), chains); });
   }
-
-  static inline std::unique_ptr<test::TemporaryFolder> temporary_;
-  static inline std::unique_ptr<Pipeline> pipeline_;
 };
 
 TEST_F(EvaluateChains, EachChainIsMeasuredAndTheTruthIsTheSame) {

@@ -3,26 +3,14 @@
 
 #include <gtest/gtest.h>
 
-#include "fourm/rooms/dataset.h"
+#include "tests/support/evaluated_rooms.h"
 #include "tests/support/message_of.h"
-#include "tests/support/temporary_folder.h"
 
 namespace fourm {
 namespace {
 
-class EvaluateInpainting : public testing::Test {
+class EvaluateInpainting : public test::EvaluatedRooms {
  protected:
-  static void SetUpTestSuite() {
-    temporary_ = std::make_unique<test::TemporaryFolder>();
-    RoomOptions world;
-    world.split = Split::kVal;
-    write_rooms(RoomMaker(world), 3, *temporary_ / "rooms", 1, false, 0);
-    pipeline_ = std::make_unique<Pipeline>(Pipeline::open({.model = fs::path(FOURM_SOURCE_DIR) / "models/rooms-ti"}));
-  }
-  static void TearDownTestSuite() {
-    pipeline_.reset();
-    temporary_.reset();
-  }
   static EvaluationResult run(const std::string& keep, const std::vector<std::string>& inputs = {}, uint64_t seed = 0) {
     EvaluateOptions options;
     options.data = (*temporary_ / "rooms").string();
@@ -31,9 +19,6 @@ class EvaluateInpainting : public testing::Test {
     options.seed = seed;
     return evaluate_inpainting(*pipeline_, options, keep);
   }
-
-  static inline std::unique_ptr<test::TemporaryFolder> temporary_;
-  static inline std::unique_ptr<Pipeline> pipeline_;
 };
 
 TEST_F(EvaluateInpainting, TheRestIsComparedWithImagesFromNothing) {

@@ -1,0 +1,44 @@
+// The options of commands that read a recipe.
+#pragma once
+
+#include <iostream>
+#include <string>
+#include <vector>
+
+#include "cli/usage.h"
+#include "fourm/core/config.h"
+
+namespace fourm {
+
+struct RecipeOptions {
+  std::string recipe;
+  std::vector<std::string> overrides;
+  bool print_config = false, dry_run = false;
+
+  /// `dry_run_help`: what is checked without being done.
+  void add_to(CLI::App& verb, const std::string& recipe_help, const std::string& example,
+              const std::string& dry_run_help) {
+    verb.add_option("RECIPE.yaml", recipe, recipe_help)->required();
+    verb.add_option("key=value", overrides, "changes to it, such as " + example);
+    verb.add_flag("--print-config", print_config, "print the recipe with every key, and do nothing else");
+    verb.add_flag("--dry-run", dry_run, dry_run_help);
+  }
+
+  template <class Recipe>
+  Recipe load() const {
+    for (const auto& assignment : overrides)
+      if (assignment.find('=') == std::string::npos || assignment.starts_with('='))
+        throw UsageError("expected key=value, got " + printable(assignment));
+    Recipe config;
+    load_config(recipe, overrides, config);
+    return config;
+  }
+};
+
+/// --print-config.
+template <class Recipe>
+void print_recipe(const Recipe& recipe) {
+  std::cout << yaml_text(to_yaml(recipe)) << "\n";
+}
+
+}  // namespace fourm
