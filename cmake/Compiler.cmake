@@ -1,4 +1,6 @@
 # How our own code is compiled. Hot loops choose their instruction set at run time (core/simd.h), so one build serves all x86-64.
+# Folders of such loops are compiled with -O3 (HOT in fourm_folder), the rest with -O2 and tests with -O1: most of the
+# time of a build is optimisation.
 # As a subproject only the targets have flags: C++20 as a compile feature, and warnings, which their users do not inherit.
 set(CMAKE_POSITION_INDEPENDENT_CODE ON)
 
@@ -7,7 +9,7 @@ if(PROJECT_IS_TOP_LEVEL)
   set(CMAKE_CXX_STANDARD_REQUIRED ON)
   set(CMAKE_CXX_EXTENSIONS OFF)
   set(CMAKE_EXPORT_COMPILE_COMMANDS ON)
-  set(CMAKE_CXX_FLAGS_RELEASE "-O3 -DNDEBUG")
+  set(CMAKE_CXX_FLAGS_RELEASE "-O2 -DNDEBUG")
   if(NOT CMAKE_BUILD_TYPE)
     set(CMAKE_BUILD_TYPE Release)
   endif()

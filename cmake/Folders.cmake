@@ -1,11 +1,11 @@
-# fourm_folder(NAME PLAIN|TENSOR [APART] [USES NAME...]): one library a folder, linked to every folder before it. TENSOR
-# folders include ATen, whose headers take seconds to parse: they share one precompiled header. APART: not part of the
-# library, linked only by the program and where it is named; USES names such folders.
+# fourm_folder(NAME PLAIN|TENSOR [HOT] [APART] [USES NAME...]): one library a folder, linked to every folder before it. TENSOR
+# folders include ATen, whose headers take seconds to parse: they share one precompiled header. HOT: compiled with -O3.
+# APART: not part of the library, linked only by the program and where it is named; USES names such folders.
 set_property(GLOBAL PROPERTY FOURM_FOLDERS "")
 set_property(GLOBAL PROPERTY FOURM_APART "")
 
 function(fourm_folder name kind)
-  cmake_parse_arguments(PARSE_ARGV 2 folder "APART" "" "USES")
+  cmake_parse_arguments(PARSE_ARGV 2 folder "APART;HOT" "" "USES")
   list(TRANSFORM folder_USES PREPEND fourm_)
   get_property(before GLOBAL PROPERTY FOURM_FOLDERS)
   file(GLOB sources CONFIGURE_DEPENDS ${PROJECT_SOURCE_DIR}/fourm/${name}/*.cpp
@@ -14,6 +14,9 @@ function(fourm_folder name kind)
   if(sources)
     add_library(${target} STATIC ${sources})
     target_link_libraries(${target} PRIVATE fourm_flags)
+    if(folder_HOT)
+      target_compile_options(${target} PRIVATE $<$<CONFIG:Release>:-O3>)
+    endif()
     target_link_libraries(${target} PUBLIC fourm_headers fourm_plain_deps ${folder_USES} ${before})
     if(kind STREQUAL TENSOR)
       target_link_libraries(${target} PUBLIC fourm_torch)
@@ -86,6 +89,7 @@ function(fourm_tests)
       target_link_libraries(test_${name} PRIVATE ${all} fourm_torch)
     endif()
     target_link_libraries(test_${name} PRIVATE fourm_flags fourm_plain_deps GTest::gtest GTest::gtest_main)
+    target_compile_options(test_${name} PRIVATE $<$<CONFIG:Release>:-O1>)
     target_compile_definitions(test_${name} PRIVATE FOURM_SOURCE_DIR="${PROJECT_SOURCE_DIR}")
     if(name STREQUAL eval)
       target_link_libraries(test_eval PRIVATE fourm_rooms)

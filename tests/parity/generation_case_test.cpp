@@ -1,4 +1,4 @@
-// Greedy generations equal the original's (fixture: transformer/generate_greedy_7), run by run.
+// Greedy generations equal the original's, run by run (fixtures: transformer/generate_greedy_7 and tests/fixtures/generation).
 #include "fourm/parity/cases.h"
 
 #include "fourm/core/json.h"
@@ -33,11 +33,13 @@ void expect_texts(const Tensor& found, const Tensor& expected, int64_t stop) {
     }
 }
 
-void expect_gated_runs(const ComputeConfig& engine) {
-  const fs::path folder = test::fixture_root() / "transformer" / "generate_greedy_7";
+fs::path greedy_7() { return test::fixture_root() / "transformer" / "generate_greedy_7"; }
+const fs::path kGuidedCaptions = fs::path(FOURM_SOURCE_DIR) / "tests" / "fixtures" / "generation" / "guided_captions";
+
+void expect_gated_runs(const fs::path& folder, int runs, const ComputeConfig& engine) {
   FOURM_NEEDS(folder / "expected.safetensors");
-  FOURM_NEEDS(folder.parent_path() / "forward_7" / "model.safetensors");
   const Json info = read_json(folder / "case.json");
+  FOURM_NEEDS(folder / info["model_dir"].get<std::string>() / "model.safetensors");
   const auto found = test::to_map(run_generation_case(folder, engine));
   const auto expected = test::read_all(folder / "expected.safetensors");
   int gated = 0;
@@ -82,11 +84,16 @@ void expect_gated_runs(const ComputeConfig& engine) {
       }
     }
   }
-  EXPECT_EQ(gated, 17);
+  EXPECT_EQ(gated, runs);
 }
 
-TEST(GenerationCase, GatedRunsEqualTheOriginal) { expect_gated_runs({"fast", "f32"}); }
-TEST(GenerationCase, GatedRunsEqualTheOriginalOnTheReferenceEngine) { expect_gated_runs({"reference", "f32"}); }
+TEST(GenerationCase, GatedRunsEqualTheOriginal) { expect_gated_runs(greedy_7(), 17, {"fast", "f32"}); }
+TEST(GenerationCase, GatedRunsEqualTheOriginalOnTheReferenceEngine) {
+  expect_gated_runs(greedy_7(), 17, {"reference", "f32"});
+}
+TEST(GenerationCase, SeveralCaptionsWithWeightsEqualTheOriginal) {
+  for (const char* engine : {"fast", "reference"}) expect_gated_runs(kGuidedCaptions, 3, {engine, "f32"});
+}
 
 }  // namespace
 }  // namespace fourm
