@@ -20,14 +20,14 @@
 namespace fourm {
 namespace {
 
-struct Options {
+struct ClipOptions {
   std::string model, in, out, image, text;
   std::vector<std::string> texts;
   bool json = false;
   ComputeConfig compute;
 };
 
-void features(const Options& options) {
+void features(const ClipOptions& options) {
   check_writable_folder(options.out);
   const ImageText model = ImageText::open(options.model, options.compute);
   const auto files = list_images(options.in);
@@ -38,7 +38,7 @@ void features(const Options& options) {
   });
 }
 
-void score(const Options& options) {
+void score(const ClipOptions& options) {
   const ImageText model = ImageText::open(options.model, options.compute);
   const Embedding image = model.embed(std::vector<StoredImage>{read_stored_image({}, options.image)})[0];
   std::vector<double> cosines, shares;
@@ -59,7 +59,7 @@ void score(const Options& options) {
 }  // namespace
 
 void add_clip(CLI::App& program) {
-  auto options = std::make_shared<Options>();
+  auto options = std::make_shared<ClipOptions>();
   auto* verb = program.add_subcommand("clip", "an image-text model: train it; features of images, scores of texts");
   verb->require_subcommand(1);
 

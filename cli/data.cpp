@@ -20,7 +20,7 @@
 namespace fourm {
 namespace {
 
-struct Options {
+struct DataOptions {
   std::string path, out, to = "shards", text_tokenizer, modalities, recipe;
   std::string task;
   LabelledData labelled;
@@ -30,7 +30,7 @@ struct Options {
 };
 
 // What --recipe, --modalities and --text-tokenizer say about the files of the set.
-CheckReport checked(const Options& o) {
+CheckReport checked(const DataOptions& o) {
   if (!o.task.empty()) {
     LabelledData data = o.labelled;
     data.path = o.path;
@@ -62,7 +62,7 @@ CheckReport checked(const Options& o) {
   return check_data(o.path, options);
 }
 
-void run_check(const Options& o) {
+void run_check(const DataOptions& o) {
   const CheckReport report = checked(o);
   const std::string faults_found = counted(static_cast<int64_t>(report.faults.size()), "fault");
   if (o.json) {
@@ -106,7 +106,7 @@ std::string described(const std::string& modality, const Json& tally) {
   return line + "\n";
 }
 
-void run_stats(const Options& o) {
+void run_stats(const DataOptions& o) {
   if (o.speed) {
     if (o.text_tokenizer.empty()) throw UsageError("--speed needs --text-tokenizer FILE");
     const double speed = reading_speed(o.path, o.text_tokenizer, 3);
@@ -138,7 +138,7 @@ void run_stats(const Options& o) {
   note("the preview page is ", (fs::path(o.out) / "index.html").string());
 }
 
-void run_convert(const Options& o) {
+void run_convert(const DataOptions& o) {
   check_writable_folder(o.out);
   const int64_t samples =
       o.to == "shards" ? convert_to_shards(o.path, o.out, o.shard_size) : convert_to_folders(o.path, o.out);
@@ -148,7 +148,7 @@ void run_convert(const Options& o) {
 }  // namespace
 
 void add_data(CLI::App& program) {
-  auto o = std::make_shared<Options>();
+  auto o = std::make_shared<DataOptions>();
   auto* verb = program.add_subcommand("data", "check, describe and convert data sets");
   verb->require_subcommand(1);
   const auto add = [&](const char* name, const char* help) {

@@ -28,7 +28,7 @@
 namespace fourm {
 namespace {
 
-struct Options {
+struct GenerateOptions {
   std::string model, tokenizers, text_tokenizer, modalities, plan, depth_unit, data, from, super_resolution, sr_plan,
       worker, out = "out/generate";
   std::vector<std::string> in, keep, inputs, outputs, sr_outputs;
@@ -49,7 +49,7 @@ std::vector<std::string> names_in(const std::vector<std::string>& lists) {
   return names;
 }
 
-Plan make_plan(const Options& o, const Pipeline& pipeline, const std::vector<Input>& inputs) {
+Plan make_plan(const GenerateOptions& o, const Pipeline& pipeline, const std::vector<Input>& inputs) {
   Plan plan;
   if (!o.plan.empty()) {
     if (!o.outputs.empty()) throw UsageError("--plan names what is generated; leave out --out-modality");
@@ -84,7 +84,7 @@ Plan make_plan(const Options& o, const Pipeline& pipeline, const std::vector<Inp
 }
 
 // The inputs of --in, with what --keep says of them.
-std::vector<Input> read_inputs(const Options& o, const Pipeline& pipeline) {
+std::vector<Input> read_inputs(const GenerateOptions& o, const Pipeline& pipeline) {
   std::vector<Input> inputs;
   for (const auto& text : o.in) {
     try {
@@ -119,7 +119,7 @@ std::vector<Input> read_inputs(const Options& o, const Pipeline& pipeline) {
   return inputs;
 }
 
-SampleList samples_of(const Options& o, const Pipeline& pipeline) {
+SampleList samples_of(const GenerateOptions& o, const Pipeline& pipeline) {
   const std::vector<Input> inputs = read_inputs(o, pipeline);
   if (o.data.empty()) {
     if (!o.inputs.empty()) throw UsageError("--inputs names the modalities of a data set: give --data");
@@ -130,7 +130,7 @@ SampleList samples_of(const Options& o, const Pipeline& pipeline) {
 }
 
 // OUT/features.npy [N, D], and which rows are whose.
-void write_features(const Options& o, const Pipeline& pipeline, const Canvas& canvas) {
+void write_features(const GenerateOptions& o, const Pipeline& pipeline, const Canvas& canvas) {
   const auto features = pipeline.features(canvas);
   const auto rows = static_cast<int64_t>(features.modalities.size());
   const fs::path file = fs::path(o.out) / "features.npy", names = fs::path(o.out) / "features.json";
@@ -143,7 +143,7 @@ void write_features(const Options& o, const Pipeline& pipeline, const Canvas& ca
 }
 
 // The results by variation: {MODALITY: {"files", "text", "failure"}}, of one of many samples with its "name".
-Json results_json(const Options& o, const BatchReport& report) {
+Json results_json(const GenerateOptions& o, const BatchReport& report) {
   Json list = Json::array();
   for (const Json& sample : report.results) {
     const std::string name = sample.value("name", "");
@@ -161,7 +161,7 @@ Json results_json(const Options& o, const BatchReport& report) {
 }
 
 // A line a result; of many samples their number.
-void print(const Options& o, const BatchReport& report, double ready, double seconds) {
+void print(const GenerateOptions& o, const BatchReport& report, double ready, double seconds) {
   if (o.json) {
     const Json samples = results_json(o, report);
     std::cout << json_text({{"seed", o.seed}, {"ready_s", ready}, {"seconds", seconds}, {"samples", samples}}) << "\n";
@@ -195,7 +195,7 @@ struct SuperResolution {
 };
 
 // Without a text tokenizer of its own it has that of the first stage.
-Pipeline open_super_resolution(const Options& o, const std::string& model) {
+Pipeline open_super_resolution(const GenerateOptions& o, const std::string& model) {
   fs::path text_tokenizer = o.text_tokenizer;
   std::error_code ignored;
   for (const auto& folder : {model, o.model})
@@ -206,7 +206,7 @@ Pipeline open_super_resolution(const Options& o, const std::string& model) {
 }
 
 // By default the targets of the first stage in the sizes that the second generates.
-std::vector<std::string> fine_targets(const Options& o, const Plan& first, const Pipeline& second) {
+std::vector<std::string> fine_targets(const GenerateOptions& o, const Plan& first, const Pipeline& second) {
   std::vector<std::string> targets;
   for (const auto& name : names_in(o.sr_outputs)) targets.push_back(second.output_name(name));
   if (!targets.empty()) return targets;
@@ -219,7 +219,7 @@ std::vector<std::string> fine_targets(const Options& o, const Plan& first, const
   return targets;
 }
 
-std::optional<SuperResolution> super_resolution_of(const Options& o, const Plan& first,
+std::optional<SuperResolution> super_resolution_of(const GenerateOptions& o, const Plan& first,
                                                    const std::vector<Input>& inputs, const Pipeline& pipeline) {
   if (o.super_resolution.empty()) {
     if (!o.sr_outputs.empty() || !o.sr_plan.empty()) throw UsageError("--sr-modality and --sr-plan need --sr MODEL");
@@ -245,7 +245,7 @@ std::optional<SuperResolution> super_resolution_of(const Options& o, const Plan&
 }
 
 // OUT/sheet.png; of one of several workers a sheet of its results.
-void write_sheet(const Options& o, const SheetSource& source) {
+void write_sheet(const GenerateOptions& o, const SheetSource& source) {
   const auto [worker, workers] = parse_worker(o.worker);
   const std::string part = workers > 1 ? concat("-", worker, "-of-", workers) : "";
   const fs::path file = source.out / concat("sheet", part, ".png");
@@ -265,7 +265,7 @@ void print_plan(const GenerationSettings& settings, const std::vector<Input>& in
 }
 
 // The sample of a file that was generated before, again.
-void repeat(Options o) {
+void repeat(GenerateOptions o) {
   if (!o.in.empty() || !o.outputs.empty() || !o.plan.empty() || !o.data.empty())
     throw UsageError(
         "--from repeats what a file was generated from: --in, --data, --out-modality and --plan do not apply");
@@ -293,7 +293,7 @@ void repeat(Options o) {
                     read_class_names(model_folder(model))});
 }
 
-void run(const Options& o) {
+void run(const GenerateOptions& o) {
   if (!o.from.empty()) return repeat(o);
   if (o.model.empty()) throw UsageError("generate: --model is required; `fourm generate --help` explains the verb");
   if (o.features && o.in.empty()) throw UsageError("--features are those of an input: give --in");
@@ -356,7 +356,7 @@ void run(const Options& o) {
 }  // namespace
 
 void add_generate(CLI::App& program) {
-  auto o = std::make_shared<Options>();
+  auto o = std::make_shared<GenerateOptions>();
   auto* verb = program.add_subcommand("generate", "Generate any modalities from any others");
   verb->add_option("--model", o->model, "model folder, folder of a finished run, or one safetensors file")
       ->transform(model_path());

@@ -16,7 +16,7 @@
 namespace fourm {
 namespace {
 
-struct Options {
+struct ProbeOptions {
   std::string model, tokenizers, text_tokenizer, plan, depth_unit, out = "out/probe";
   std::vector<std::string> in, vary, outputs;
   uint64_t seed = 0;
@@ -26,7 +26,7 @@ struct Options {
   DecodeOptions decoding;
 };
 
-std::vector<Variation> parse_variations(const Options& o) {
+std::vector<Variation> parse_variations(const ProbeOptions& o) {
   if (o.vary.size() > 2) throw UsageError("--vary is given once, or twice for a table");
   std::vector<Variation> variations;
   for (const auto& text : o.vary) try {
@@ -37,7 +37,7 @@ std::vector<Variation> parse_variations(const Options& o) {
   return variations;
 }
 
-Plan plan_of(const Options& o, const Pipeline& pipeline, const std::vector<Input>& inputs) {
+Plan plan_of(const ProbeOptions& o, const Pipeline& pipeline, const std::vector<Input>& inputs) {
   if (!o.plan.empty()) {
     Plan plan = read_plan(o.plan);
     for (auto& target : plan.targets) target.modality = pipeline.output_name(target.modality);
@@ -50,7 +50,7 @@ Plan plan_of(const Options& o, const Pipeline& pipeline, const std::vector<Input
   return pipeline.default_plan(given, targets);
 }
 
-void run(const Options& o) {
+void run(const ProbeOptions& o) {
   if (o.outputs.empty() == o.plan.empty()) throw UsageError("say what to generate: --out-modality NAME,... or --plan");
   const std::vector<Variation> variations = parse_variations(o);
   check_writable_folder(o.out);
@@ -88,7 +88,7 @@ void run(const Options& o) {
 }  // namespace
 
 void add_probe(CLI::App& program) {
-  auto o = std::make_shared<Options>();
+  auto o = std::make_shared<ProbeOptions>();
   auto* verb = program.add_subcommand("probe", "Change one input over values and see what the model makes of it");
   verb->add_option("--model", o->model, "model folder, folder of a finished run, or one safetensors file")
       ->transform(model_path())

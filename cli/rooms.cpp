@@ -11,13 +11,13 @@
 namespace fourm {
 namespace {
 
-struct Options {
+struct RoomsOptions {
   std::string out;
   RoomSetOptions set;
   bool json = false;
 };
 
-void run_rooms(const Options& o) {
+void run_rooms(const RoomsOptions& o) {
   const RoomSetOptions& set = o.set;
   const RoomOptions options = set.room_options();
   check_writable_folder(o.out);
@@ -46,7 +46,7 @@ void run_rooms(const Options& o) {
 
 void add_rooms(CLI::App& program) {
   auto* verb = program.add_subcommand("rooms", "Generate aligned images of furnished rooms");
-  const auto o = std::make_shared<Options>();
+  const auto o = std::make_shared<RoomsOptions>();
   verb->add_option("--out", o->out, "folder to write: rgb, depth, normal, semseg, instance, det, caption, scene")
       ->required();
   add_config_options(*verb, o->set);

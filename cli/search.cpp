@@ -23,7 +23,7 @@ namespace {
 
 constexpr size_t kSheetColumns = 5;
 
-struct Options {
+struct SearchOptions {
   std::string model, tokenizers, text_tokenizer, images, features, index, sheet, depth_unit;
   std::vector<std::string> in;
   int64_t top = 5, batch = 32;
@@ -32,14 +32,14 @@ struct Options {
 };
 
 // FOLDER.index beside the folder.
-fs::path index_file(const Options& o) {
+fs::path index_file(const SearchOptions& o) {
   if (!o.index.empty()) return o.index;
   fs::path folder = fs::absolute(o.images).lexically_normal();
   if (folder.filename().empty()) folder = folder.parent_path();  // of "images/"
   return folder.concat(".index");
 }
 
-Gallery sheet_of(const Options& o, const Pipeline& pipeline, const Canvas& query,
+Gallery sheet_of(const SearchOptions& o, const Pipeline& pipeline, const Canvas& query,
                  const std::vector<FeatureIndex::Match>& matches) {
   GalleryRow asked{"query", {}, ""};
   for (const auto& entry : query.entries) {
@@ -60,7 +60,7 @@ Gallery sheet_of(const Options& o, const Pipeline& pipeline, const Canvas& query
   return gallery;
 }
 
-void print(const Options& o, const std::vector<FeatureIndex::Match>& matches) {
+void print(const SearchOptions& o, const std::vector<FeatureIndex::Match>& matches) {
   Json rows = Json::array();
   for (const auto& match : matches) {
     if (o.json)
@@ -71,7 +71,7 @@ void print(const Options& o, const std::vector<FeatureIndex::Match>& matches) {
   if (o.json) std::printf("%s\n", json_text(rows, 2).c_str());
 }
 
-void run(const Options& o) {
+void run(const SearchOptions& o) {
   const fs::path file = index_file(o);
   check_writable_file(file);
   if (!o.sheet.empty()) check_writable_file(o.sheet, "--sheet", ".png");
@@ -103,7 +103,7 @@ void run(const Options& o) {
 }  // namespace
 
 void add_search(CLI::App& program) {
-  auto o = std::make_shared<Options>();
+  auto o = std::make_shared<SearchOptions>();
   auto* verb = program.add_subcommand("search", "Find the images of a folder that are nearest to any inputs");
   verb->add_option("--model", o->model, "model folder, folder of a finished run, or one safetensors file")
       ->transform(model_path())

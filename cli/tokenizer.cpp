@@ -19,7 +19,7 @@
 namespace fourm {
 namespace {
 
-struct Options {
+struct TokenizerOptions {
   std::string tokenizer, kind, out, depth_unit;
   std::vector<std::string> inputs;
   int64_t size = 0, limit = 0, crops = 1;
@@ -60,7 +60,7 @@ auto naming(const fs::path& file, const Body& body) {
   }
 }
 
-ImageTokenizer open(const Options& options) {
+ImageTokenizer open(const TokenizerOptions& options) {
   if (!options.kind.empty())
     check(kind_in_name(options.kind).has_value(), "--kind ", printable(options.kind),
           ": expected rgb, grey (edges), normal, depth, semseg, mask, features or the name of a modality");
@@ -71,7 +71,7 @@ ImageTokenizer open(const Options& options) {
   return tokenizer;
 }
 
-void encode(const Options& options) {
+void encode(const TokenizerOptions& options) {
   check_writable_folder(options.out);
   const ImageTokenizer tokenizer = open(options);
   const auto files = listed(options.inputs, {});
@@ -88,7 +88,7 @@ void encode(const Options& options) {
   }
 }
 
-void decode(const Options& options) {
+void decode(const TokenizerOptions& options) {
   check_writable_folder(options.out);
   const ImageTokenizer tokenizer = open(options);
   const auto files = listed(options.inputs, {".npy"});
@@ -108,7 +108,7 @@ void decode(const Options& options) {
   }
 }
 
-void evaluate(const Options& options) {
+void evaluate(const TokenizerOptions& options) {
   const ImageTokenizer tokenizer = open(options);
   auto files = listed(options.inputs, {});
   if (options.limit > 0) files.resize(std::min<size_t>(files.size(), options.limit));
@@ -126,7 +126,7 @@ void evaluate(const Options& options) {
   for (const auto& [name, value] : report.measures) std::printf("%-16s %.4f\n", name.c_str(), value);
 }
 
-void solvers(const Options& options) {
+void solvers(const TokenizerOptions& options) {
   const ImageTokenizer tokenizer = open(options);
   auto files = listed(options.inputs, {});
   if (options.limit > 0) files.resize(std::min<size_t>(files.size(), options.limit));
@@ -154,7 +154,7 @@ void solvers(const Options& options) {
 }  // namespace
 
 void add_tokenizer(CLI::App& program) {
-  auto options = std::make_shared<Options>();
+  auto options = std::make_shared<TokenizerOptions>();
   auto* verb = program.add_subcommand("tokenizer", "train tokenizers; images to tokens and back; measure them");
   verb->require_subcommand(1);
 

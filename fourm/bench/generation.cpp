@@ -9,21 +9,22 @@ namespace {
 
 constexpr int64_t kSeveral = 0;  // as many samples as the setting says
 
-struct Task {
+struct GenerationTask {
   std::string input, target, scheme;
   int64_t count, steps;
   double temperature, guidance;
 };
 
-const std::map<std::string, Task> kTasks{{"roar1", {"rgb@224", "tok_depth@224", "roar", 1, 1, 0.01, 2}},
-                                         {"maskgit8", {"rgb@224", "tok_normal@224", "maskgit", 1, 8, 1, 2}},
-                                         {"caption", {"rgb@224", "caption", "autoregressive", 1, 1, 1, 1}},
-                                         {"caption8", {"rgb@224", "caption", "autoregressive", kSeveral, 1, 1, 1}},
-                                         {"t2i", {"caption", "tok_rgb@224", "roar", 1, 25, 1, 3}}};
+const std::map<std::string, GenerationTask> kGenerationTasks{
+    {"roar1", {"rgb@224", "tok_depth@224", "roar", 1, 1, 0.01, 2}},
+    {"maskgit8", {"rgb@224", "tok_normal@224", "maskgit", 1, 8, 1, 2}},
+    {"caption", {"rgb@224", "caption", "autoregressive", 1, 1, 1, 1}},
+    {"caption8", {"rgb@224", "caption", "autoregressive", kSeveral, 1, 1, 1}},
+    {"t2i", {"caption", "tok_rgb@224", "roar", 1, 25, 1, 3}}};
 
 constexpr int64_t kCaptionSlots = 40;
 
-std::vector<Canvas> canvases_of(const Task& w, int64_t count, const FourM& model, const SequenceIds& ids) {
+std::vector<Canvas> canvases_of(const GenerationTask& w, int64_t count, const FourM& model, const SequenceIds& ids) {
   std::vector<Canvas> canvases(static_cast<size_t>(count));
   for (size_t i = 0; i < canvases.size(); ++i) {
     Canvas& canvas = canvases[i];
@@ -51,7 +52,7 @@ std::vector<Canvas> canvases_of(const Task& w, int64_t count, const FourM& model
   return canvases;
 }
 
-std::vector<Step> steps_of(const Task& w, const FourM& model) {
+std::vector<Step> steps_of(const GenerationTask& w, const FourM& model) {
   Plan plan;
   Target target;
   target.modality = w.target, target.scheme = w.scheme, target.steps = w.steps;
@@ -62,7 +63,7 @@ std::vector<Step> steps_of(const Task& w, const FourM& model) {
   return expand(plan, model.modalities());
 }
 
-std::vector<Workload> workloads_of(const BenchSetting& setting, const std::vector<std::string>& names) {
+std::vector<Workload> generation_workloads(const BenchSetting& setting, const std::vector<std::string>& names) {
   const fs::path folder = setting.model.empty() ? random_model(setting) : setting.model;
   if (names.empty()) return {};
   const Stopwatch watch;
@@ -73,7 +74,7 @@ std::vector<Workload> workloads_of(const BenchSetting& setting, const std::vecto
   options.draft = draft_model(files, setting.compute);
   std::vector<Workload> workloads;
   for (const auto& name : names) {
-    const Task& task = kTasks.at(name);
+    const GenerationTask& task = kGenerationTasks.at(name);
     const int64_t count = task.count == kSeveral ? setting.samples : task.count;
     const std::vector<Canvas> empty = canvases_of(task, count, *model, options.sequence_ids);
     const std::vector<Step> steps = steps_of(task, *model);
@@ -93,6 +94,6 @@ std::vector<Workload> workloads_of(const BenchSetting& setting, const std::vecto
 
 }  // namespace
 
-Family generation_family() { return {names_of(kTasks), workloads_of}; }
+Family generation_family() { return {names_of(kGenerationTasks), generation_workloads}; }
 
 }  // namespace fourm

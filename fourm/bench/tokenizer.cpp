@@ -37,13 +37,13 @@ std::function<void()> denoise(const Opened& tokenizer, int64_t) {
   };
 }
 
-const std::map<std::string, std::function<void()> (*)(const Opened&, int64_t samples)> kTasks{
+const std::map<std::string, std::function<void()> (*)(const Opened&, int64_t samples)> kTokenizerTasks{
     {"tok_encode", encode},
     {"tok_decode", [](const Opened& tokenizer, int64_t) { return decode(tokenizer, {.solver = "ddim", .steps = 25}); }},
     {"tok_decode8", [](const Opened& tokenizer, int64_t) { return decode(tokenizer, {}); }},
     {"tok_step", denoise}};
 
-std::vector<Workload> workloads_of(const BenchSetting& setting, const std::vector<std::string>& names) {
+std::vector<Workload> tokenizer_workloads(const BenchSetting& setting, const std::vector<std::string>& names) {
   const fs::path folder = random_tokenizer(setting);
   if (names.empty()) return {};
   const Stopwatch watch;
@@ -53,12 +53,12 @@ std::vector<Workload> workloads_of(const BenchSetting& setting, const std::vecto
   std::vector<Workload> workloads;
   for (const auto& name : names)
     workloads.push_back({name, name == "tok_encode" ? setting.samples : 1, ready, vit.dim_tokens, 4 * vit.dim_tokens, 1,
-                         [task = kTasks.at(name)(tokenizer, setting.samples)](const auto&) { task(); }});
+                         [task = kTokenizerTasks.at(name)(tokenizer, setting.samples)](const auto&) { task(); }});
   return workloads;
 }
 
 }  // namespace
 
-Family tokenizer_family() { return {names_of(kTasks), workloads_of}; }
+Family tokenizer_family() { return {names_of(kTokenizerTasks), tokenizer_workloads}; }
 
 }  // namespace fourm

@@ -62,7 +62,7 @@ struct TrainingState {
   }
 };
 
-std::vector<Workload> workloads_of(const BenchSetting& setting, const std::vector<std::string>& names) {
+std::vector<Workload> training_workloads(const BenchSetting& setting, const std::vector<std::string>& names) {
   const fs::path folder = setting.model.empty() ? random_model(setting) : setting.model;
   std::vector<Workload> workloads;
   for (const auto& name : names) {
@@ -80,6 +80,6 @@ std::vector<Workload> workloads_of(const BenchSetting& setting, const std::vecto
 
 }  // namespace
 
-Family training_family() { return {{"train"}, workloads_of}; }
+Family training_family() { return {{"train"}, training_workloads}; }
 
 }  // namespace fourm

@@ -94,6 +94,23 @@ std::string counted(int64_t n, std::string_view noun, std::string_view plural) {
   return n == 1 ? out : out + "s";
 }
 
+std::string html_escaped(std::string_view text) {
+  std::string out;
+  for (const char c : text) {
+    if (c == '<')
+      out += "&lt;";
+    else if (c == '>')
+      out += "&gt;";
+    else if (c == '&')
+      out += "&amp;";
+    else if (c == '"')
+      out += "&quot;";
+    else
+      out += c;
+  }
+  return out;
+}
+
 std::string duration(double seconds) {
   char out[64];
   if (seconds < 60) {

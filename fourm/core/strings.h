@@ -24,6 +24,9 @@ std::string did_you_mean(std::string_view name, const std::vector<std::string>& 
 /// line breaks and bytes that are not UTF-8 become '?'; text is cut after `limit` characters.
 std::string printable(std::string_view text, size_t limit = 80);
 
+/// For the text and the attributes of HTML and SVG.
+std::string html_escaped(std::string_view text);
+
 /// "1 sample", "2 samples", "0 samples". `plural` where it is not the noun with an "s": counted(2, "index", "indices").
 std::string counted(int64_t n, std::string_view noun, std::string_view plural = "");
 

@@ -10,7 +10,7 @@
 namespace fourm {
 namespace {
 
-constexpr int kLine = 2, kMargin = 2;
+constexpr int kOutline = 2, kMargin = 2;
 
 }  // namespace
 
@@ -21,7 +21,7 @@ Image draw_boxes(const Image& image, std::vector<LabelledBox> boxes, int side) {
     const auto pixel = [&](double at) { return static_cast<int>(std::lround(at * side)); };
     const int left = pixel(box.xmin), top = pixel(box.ymin), right = pixel(box.xmax), bottom = pixel(box.ymax);
     const Colour colour = bright_colour(box.class_name);
-    draw_rectangle(out, left, top, right, bottom, kLine, colour);
+    draw_rectangle(out, left, top, right, bottom, kOutline, colour);
     fill_rectangle(out, left, top, left + text_width(box.class_name, 1) + 2 * kMargin, top + kLetterHeight + kMargin,
                    colour);
     draw_text(out, left + kMargin, top + kMargin, box.class_name, {0, 0, 0}, 1);

@@ -64,23 +64,6 @@ class Sheet {
   Image image_;
 };
 
-std::string escaped(const std::string& text) {
-  std::string out;
-  for (const char c : text) {
-    if (c == '<')
-      out += "&lt;";
-    else if (c == '>')
-      out += "&gt;";
-    else if (c == '&')
-      out += "&amp;";
-    else if (c == '"')
-      out += "&quot;";
-    else
-      out += c;
-  }
-  return out;
-}
-
 constexpr const char* kStyle = R"css(
 body { font: 15px/1.45 system-ui, sans-serif; margin: 2rem auto; max-width: 1400px; padding: 0 1rem; color: #222; background: #fafafa }
 h1 { font-size: 1.5rem } h2 { font-size: 1.05rem; margin: 1.6rem 0 .5rem }
@@ -116,17 +99,18 @@ std::string gallery_page(const Gallery& gallery) {
   std::ostringstream page;
   page << "<!doctype html>\n<html lang=\"en\"><meta charset=\"utf-8\"><meta name=\"viewport\" "
           "content=\"width=device-width\">"
-       << "<title>" << escaped(gallery.title) << "</title><style>" << kStyle << "</style>\n<h1>"
-       << escaped(gallery.title) << "</h1>\n<p>" << escaped(gallery.introduction) << "</p>\n";
+       << "<title>" << html_escaped(gallery.title) << "</title><style>" << kStyle << "</style>\n<h1>"
+       << html_escaped(gallery.title) << "</h1>\n<p>" << html_escaped(gallery.introduction) << "</p>\n";
   for (const auto& row : gallery.rows) {
-    page << "<h2>" << escaped(row.title) << "</h2>\n<div class=\"row\">\n";
+    page << "<h2>" << html_escaped(row.title) << "</h2>\n<div class=\"row\">\n";
     for (const auto& cell : row.cells)
-      page << "<figure><img alt=\"" << escaped(cell.label) << "\" src=\"data:image/png;base64,"
-           << base64(encode_png(cell.image)) << "\"><figcaption>" << escaped(cell.label) << "</figcaption></figure>\n";
+      page << "<figure><img alt=\"" << html_escaped(cell.label) << "\" src=\"data:image/png;base64,"
+           << base64(encode_png(cell.image)) << "\"><figcaption>" << html_escaped(cell.label)
+           << "</figcaption></figure>\n";
     page << "</div>\n";
-    if (!row.words.empty()) page << "<p class=\"words\">" << escaped(row.words) << "</p>\n";
+    if (!row.words.empty()) page << "<p class=\"words\">" << html_escaped(row.words) << "</p>\n";
   }
-  page << "<footer>" << escaped(gallery.closing) << "</footer>\n</html>\n";
+  page << "<footer>" << html_escaped(gallery.closing) << "</footer>\n</html>\n";
   return page.str();
 }
 

@@ -11,15 +11,15 @@
 namespace fourm {
 namespace {
 
-constexpr uint8_t kPaper = 250;
-constexpr Colour kInk{30, 30, 30};
-constexpr int kGap = 3, kSwatch = kLetterHeight, kLine = kLetterHeight + kGap, kBar = 10;
+constexpr uint8_t kLegendPaper = 250;
+constexpr Colour kLegendInk{30, 30, 30};
+constexpr int kLegendGap = 3, kSwatch = kLetterHeight, kLegendLine = kLetterHeight + kLegendGap, kBar = 10;
 
 // The image at this width, with space below it.
 Image with_space(const Image& image, int width, int space) {
   const int height = std::max(1, static_cast<int>(int64_t{image.height} * width / image.width));
   const Image resized = resize_bilinear(image, width, height);
-  Image out(width, height + space, 3, kPaper);
+  Image out(width, height + space, 3, kLegendPaper);
   std::copy(resized.pixels.begin(), resized.pixels.end(), out.pixels.begin());
   return out;
 }
@@ -64,17 +64,17 @@ Image draw_legend(const Image& image, const std::vector<LegendEntry>& entries, i
   std::vector<Place> places;
   int x = 0, line = 0;
   for (const auto& entry : entries) {
-    const int wide = kSwatch + kGap + text_width(entry.name, 1) + 2 * kGap;
+    const int wide = kSwatch + kLegendGap + text_width(entry.name, 1) + 2 * kLegendGap;
     if (x > 0 && x + wide > width) x = 0, ++line;
     places.push_back({x, line});
     x += wide;
   }
-  Image out = with_space(image, width, entries.empty() ? 0 : kGap + (line + 1) * kLine);
-  const int top = out.height - (entries.empty() ? 0 : (line + 1) * kLine);
+  Image out = with_space(image, width, entries.empty() ? 0 : kLegendGap + (line + 1) * kLegendLine);
+  const int top = out.height - (entries.empty() ? 0 : (line + 1) * kLegendLine);
   for (size_t i = 0; i < entries.size(); ++i) {
-    const int left = places[i].x, y = top + places[i].line * kLine;
+    const int left = places[i].x, y = top + places[i].line * kLegendLine;
     fill_rectangle(out, left, y, left + kSwatch, y + kSwatch, entries[i].colour);
-    draw_text(out, left + kSwatch + kGap, y, entries[i].name, kInk, 1);
+    draw_text(out, left + kSwatch + kLegendGap, y, entries[i].name, kLegendInk, 1);
   }
   return out;
 }
@@ -87,17 +87,17 @@ Image draw_labels(const Raster<uint8_t>& labels, const std::vector<std::string>&
 }
 
 Image draw_depth(const InputConfig& input, const StoredImage& depth, int width) {
-  Image out = with_space(display(input, depth), width, kGap + kBar + kGap + kLine);
-  const int top = out.height - kLine - kGap - kBar;
+  Image out = with_space(display(input, depth), width, kLegendGap + kBar + kLegendGap + kLegendLine);
+  const int top = out.height - kLegendLine - kLegendGap - kBar;
   const Image bar = depth_bar(width);
   for (int y = 0; y < kBar; ++y) std::copy(bar.pixels.begin(), bar.pixels.end(), out.at(0, top + y));
   const std::string near = input.standardise ? "near" : metres(input.near),
                     middle = input.standardise ? "" : metres(std::sqrt(input.near * input.far)),
                     far = input.standardise ? "far" : metres(input.far);
-  const int y = top + kBar + kGap;
-  draw_text(out, 0, y, near, kInk, 1);
-  draw_text(out, (width - text_width(middle, 1)) / 2, y, middle, kInk, 1);
-  draw_text(out, width - text_width(far, 1), y, far, kInk, 1);
+  const int y = top + kBar + kLegendGap;
+  draw_text(out, 0, y, near, kLegendInk, 1);
+  draw_text(out, (width - text_width(middle, 1)) / 2, y, middle, kLegendInk, 1);
+  draw_text(out, width - text_width(far, 1), y, far, kLegendInk, 1);
   return out;
 }
 

@@ -5,12 +5,15 @@
 #include <cstdio>
 #include <sstream>
 
+#include "fourm/core/strings.h"
+
 namespace fourm {
 namespace {
 
 constexpr int kColumns = 3, kWidth = 300, kHeight = 190, kLeft = 58, kRight = 12, kTop = 30, kBottom = 26, kTitle = 34,
               kLegend = 20, kLegendWidth = 110;
-constexpr const char* kColours[] = {"#3b76c4", "#d9662b", "#3c9a4e", "#9457b0", "#b58a1b", "#3aa6a6", "#c4476f", "#666666"};
+constexpr const char* kColours[] = {"#3b76c4", "#d9662b", "#3c9a4e", "#9457b0",
+                                    "#b58a1b", "#3aa6a6", "#c4476f", "#666666"};
 constexpr size_t kColourCount = std::size(kColours);
 
 struct Extent {
@@ -25,12 +28,6 @@ std::string number(double value) {
   char text[32];
   std::snprintf(text, sizeof text, "%.3g", value);
   return text;
-}
-
-std::string escaped(const std::string& text) {
-  std::string out;
-  for (const char c : text) out += c == '<' ? "&lt;" : c == '&' ? "&amp;" : std::string(1, c);
-  return out;
 }
 
 // One panel with its corner at (x, y).
@@ -48,7 +45,7 @@ void draw(std::ostream& out, const Plot& plot, const PlotPanel& panel, const Ext
   const auto label = [&](double px, double py, const char* anchor, const std::string& text) {
     out << "<text x=\"" << px << "\" y=\"" << py << "\" text-anchor=\"" << anchor << "\">" << text << "</text>\n";
   };
-  out << "<text class=\"name\" x=\"" << x + kLeft << "\" y=\"" << y + kTop - 10 << "\">" << escaped(panel.name)
+  out << "<text class=\"name\" x=\"" << x + kLeft << "\" y=\"" << y + kTop - 10 << "\">" << html_escaped(panel.name)
       << "</text>\n";
   out << "<path class=\"axis\" d=\"M" << x + kLeft << " " << y + kTop << "V" << y + kHeight - kBottom << "H"
       << x + kWidth - kRight << "\"/>\n";
@@ -104,11 +101,11 @@ std::string plot_svg(const Plot& plot) {
       << "\" height=\"" << height << "\">\n";
   draw_style(out);
   out << "<rect width=\"100%\" height=\"100%\" fill=\"#fff\"/>\n<text class=\"title\" x=\"12\" y=\"23\">"
-      << escaped(plot.title) << "</text><text x=\"" << width - 12 << "\" y=\"23\" text-anchor=\"end\">"
-      << escaped(plot.note) << "</text>\n";
+      << html_escaped(plot.title) << "</text><text x=\"" << width - 12 << "\" y=\"23\" text-anchor=\"end\">"
+      << html_escaped(plot.note) << "</text>\n";
   for (size_t i = 0; has_legend && i < names.size(); ++i)
     out << "<text class=\"c" << i % kColourCount << " dot\" x=\"" << 12 + kLegendWidth * static_cast<int>(i)
-        << "\" y=\"" << kTitle + 8 << "\">" << escaped(names[i]) << "</text>\n";
+        << "\" y=\"" << kTitle + 8 << "\">" << html_escaped(names[i]) << "</text>\n";
   for (size_t i = 0; i < plot.panels.size(); ++i) {
     const int at = static_cast<int>(i);
     draw(out, plot, plot.panels[i], over, at % kColumns * kWidth, top + at / kColumns * kHeight);

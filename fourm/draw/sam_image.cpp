@@ -10,7 +10,7 @@
 namespace fourm {
 namespace {
 
-constexpr int kLine = 2, kCross = 4;
+constexpr int kBoxWidth = 2, kCross = 4;
 
 struct PixelBox {
   int left, top, right, bottom;
@@ -51,7 +51,7 @@ Image draw_sam(const Image& image, const std::vector<SamPoint>& points, const st
       const Colour colour = bright_colour(number);
       check(masks.empty() || number < masks.size(), "[draw_sam] there are fewer masks than instances");
       if (masks.empty())
-        draw_rectangle(out, box.left, box.top, box.right, box.bottom, kLine, colour);
+        draw_rectangle(out, box.left, box.top, box.right, box.bottom, kBoxWidth, colour);
       else
         draw_mask(out, box, masks[number], colour);
       ++number;

@@ -10,7 +10,7 @@
 namespace fourm {
 namespace {
 
-constexpr int kLine = 2, kBone = 3;
+constexpr int kBoneWidth = 2, kBone = 3;
 constexpr Colour kHead{90, 160, 255}, kFront{255, 90, 80};
 
 // Where a joint lies from the one it hangs on, of a standing body with arms stretched out: x to its left, y up, z to its
@@ -149,7 +149,7 @@ Image draw_poses(const Image& image, const std::vector<HumanPose>& people, const
     const auto pixel = [&](double at) { return static_cast<int>(std::lround(std::clamp(at, -1.0, 2.0) * side)); };
     const auto& box = people[i].box;
     const Colour colour = bright_colour(i);
-    draw_rectangle(out, pixel(box[0]), pixel(box[1]), pixel(box[2]), pixel(box[3]), kLine, colour);
+    draw_rectangle(out, pixel(box[0]), pixel(box[1]), pixel(box[2]), pixel(box[3]), kBoneWidth, colour);
     if (poses[i].empty())
       draw_orientation(out, people[i]);
     else

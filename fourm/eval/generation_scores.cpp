@@ -15,7 +15,7 @@
 namespace fourm {
 namespace {
 
-constexpr size_t kPart = 500, kBatch = 16;
+constexpr size_t kPart = 500, kImagesAtOnce = 16;
 constexpr int64_t kRowsTogether = 1024;  // of a table of distances
 
 Tensor table_of(const std::vector<Embedding>& rows) {
@@ -98,9 +98,9 @@ class FeatureStore {
       return stored;
     }
     std::vector<float> values;
-    for (size_t i = first; i < end; i += kBatch) {
+    for (size_t i = first; i < end; i += kImagesAtOnce) {
       std::vector<Image> batch;
-      for (size_t k = i; k < std::min(i + kBatch, end); ++k) batch.push_back(read_image(files_[k]));
+      for (size_t k = i; k < std::min(i + kImagesAtOnce, end); ++k) batch.push_back(read_image(files_[k]));
       const auto [features, logits] = network_(batch);
       const Tensor rows = at::cat({features, logits}, 1).to(at::kFloat).contiguous();
       values.insert(values.end(), rows.data_ptr<float>(), rows.data_ptr<float>() + rows.numel());

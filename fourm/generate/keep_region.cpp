@@ -15,7 +15,7 @@ constexpr const char* kForms =
     "expected all, left, right, top, bottom, X0,Y0,X1,Y1 in fractions, every:N, or a mask image";
 constexpr double kTolerance = 1e-9;  // of fractions such as 1/3
 
-double number(const std::string& text, const std::string& whole) {
+double region_number(const std::string& text, const std::string& whole) {
   const auto value = finite_number(text);
   check(value.has_value(), "keep ", printable(whole), ": ", printable(text), " is not a number; ", kForms);
   return *value;
@@ -30,7 +30,7 @@ KeepRegion KeepRegion::parse(const std::string& text) {
   if (text == "top") return KeepRegion(Rectangle{0, 0, 1, 0.5});
   if (text == "bottom") return KeepRegion(Rectangle{0, 0.5, 1, 1});
   if (text.starts_with("every:")) {
-    const double n = number(text.substr(6), text);
+    const double n = region_number(text.substr(6), text);
     check(n >= 1 && n <= 1 << 24 && n == std::floor(n), "keep ", printable(text),
           ": expected every:N with a whole number from 1 on");
     return KeepRegion(Every{static_cast<int64_t>(n)});
@@ -38,7 +38,8 @@ KeepRegion KeepRegion::parse(const std::string& text) {
   if (is_image_file(text)) return KeepRegion(Mask{text, read_image(text)});
   const std::vector<std::string> parts = split(text, ',');
   check(parts.size() == 4, "keep ", printable(text), ": ", kForms);
-  const Rectangle r{number(parts[0], text), number(parts[1], text), number(parts[2], text), number(parts[3], text)};
+  const Rectangle r{region_number(parts[0], text), region_number(parts[1], text), region_number(parts[2], text),
+                    region_number(parts[3], text)};
   check(r.left >= 0 && r.left < r.right && r.right <= 1 && r.top >= 0 && r.top < r.bottom && r.bottom <= 1, "keep ",
         printable(text), ": expected 0 <= X0 < X1 <= 1 and 0 <= Y0 < Y1 <= 1");
   return KeepRegion(r);

@@ -20,7 +20,7 @@ void check_counts(int64_t n, int64_t steps) {
   check(n <= 1 << 24 && steps <= 1 << 24, "a schedule of ", n, " tokens in ", steps, " steps is too long");
 }
 
-double number(const std::string& text, const std::string& kind) {
+double schedule_number(const std::string& text, const std::string& kind) {
   const auto value = finite_number(text);
   check(value.has_value(), "temperature schedule ", printable(kind), ": expected onex:MIN:POWER with two numbers");
   return *value;
@@ -77,7 +77,7 @@ std::vector<double> temperatures(const std::string& kind, double temperature, co
   } else if (kind.starts_with("onex:")) {
     const auto parts = split(kind, ':');
     check(parts.size() == 3, "temperature schedule ", printable(kind), ": expected onex:MIN:POWER");
-    const double lowest = number(parts[1], kind), power = number(parts[2], kind);
+    const double lowest = schedule_number(parts[1], kind), power = schedule_number(parts[2], kind);
     // x^-power on n points from 1 to 100, moved and scaled to run from 1 to 0.
     const double end = std::pow(100.0, -power);
     for (size_t j = 0; j < tokens.size(); ++j) {

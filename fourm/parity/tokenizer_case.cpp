@@ -164,7 +164,7 @@ NamedTensors run_schedulers(const fs::path& folder, const Json& json, const std:
       const auto steps = json_get<int64_t>(step, "N", origin);
       check(steps >= 1, origin, ": N is ", steps, ", expected at least 1");
       const int64_t previous = now - total / steps;
-      Estimate found = estimate(schedule, prediction, clipping, noisy, output, now);
+      Denoised found = estimate(schedule, prediction, clipping, noisy, output, now);
       if (step.value("use_clipped", false)) found.noise = noise_of(schedule, noisy, found.x0, now);
       const std::string name = prefix + json_get<std::string>(step, "key", origin);
       out.emplace_back(name + ".x0", found.x0);

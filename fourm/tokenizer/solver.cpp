@@ -49,7 +49,7 @@ Tensor noise_of(const NoiseSchedule& schedule, const Tensor& noisy, const Tensor
   return (noisy - now.signal * x0) / now.noise;
 }
 
-Estimate estimate(const NoiseSchedule& schedule, Prediction prediction, const Clipping& clipping, const Tensor& noisy,
+Denoised estimate(const NoiseSchedule& schedule, Prediction prediction, const Clipping& clipping, const Tensor& noisy,
                   const Tensor& output, int64_t t) {
   const Level now(schedule, t);
   switch (prediction) {
@@ -61,7 +61,7 @@ Estimate estimate(const NoiseSchedule& schedule, Prediction prediction, const Cl
   }
 }
 
-Tensor ddim_step(const NoiseSchedule& schedule, const Estimate& estimate, int64_t t, int64_t previous, double eta,
+Tensor ddim_step(const NoiseSchedule& schedule, const Denoised& estimate, int64_t t, int64_t previous, double eta,
                  const Tensor& fresh) {
   // In float32, like the original: at pure noise the share of the estimated noise is the root of a rounding error.
   const auto now = static_cast<float>(schedule.alpha_bar(t)), then = static_cast<float>(schedule.alpha_bar(previous));
@@ -72,7 +72,7 @@ Tensor ddim_step(const NoiseSchedule& schedule, const Estimate& estimate, int64_
   return sigma > 0 ? next + sigma * fresh : next;
 }
 
-Tensor ddpm_step(const NoiseSchedule& schedule, const Tensor& noisy, const Estimate& estimate, int64_t t,
+Tensor ddpm_step(const NoiseSchedule& schedule, const Tensor& noisy, const Denoised& estimate, int64_t t,
                  int64_t previous, const Tensor& fresh) {
   const double now = schedule.alpha_bar(t), then = schedule.alpha_bar(previous), alpha = now / then;
   const Tensor mean =
@@ -133,7 +133,7 @@ std::vector<int64_t> time_steps(const NoiseSchedule& schedule, const DecodeOptio
 }
 
 Tensor denoise(const NoiseSchedule& schedule, const DecodeOptions& options, const Tensor& noise,
-               const std::function<Estimate(const Tensor& noisy, int64_t i)>& predict,
+               const std::function<Denoised(const Tensor& noisy, int64_t i)>& predict,
                const std::function<Tensor(int64_t i)>& fresh) {
   const std::vector<int64_t> times = time_steps(schedule, options);
   const auto count = static_cast<int64_t>(times.size());
@@ -144,7 +144,7 @@ Tensor denoise(const NoiseSchedule& schedule, const DecodeOptions& options, cons
   Tensor x = noise;
   for (int64_t i = 0; i < count; ++i) {
     const int64_t t = times[i], previous = !takes_next ? t - stride : i + 1 < count ? times[i + 1] : -1;
-    const Estimate found = predict(x, i);
+    const Denoised found = predict(x, i);
     if (options.solver == "dpm++") {
       x = dpm.step(x, found.x0, t, previous);
     } else if (options.solver == "ddim") {

@@ -26,21 +26,21 @@ struct Clipping {
 };
 
 /// The denoiser's estimate of the image and the noise in a noisy image.
-struct Estimate {
+struct Denoised {
   Tensor x0, noise;
 };
 /// Of the network's output at step t; x0 is clipped, the noise is not.
-Estimate estimate(const NoiseSchedule& schedule, Prediction prediction, const Clipping& clipping, const Tensor& noisy,
+Denoised estimate(const NoiseSchedule& schedule, Prediction prediction, const Clipping& clipping, const Tensor& noisy,
                   const Tensor& output, int64_t t);
 /// The noise that follows from x0.
 Tensor noise_of(const NoiseSchedule& schedule, const Tensor& noisy, const Tensor& x0, int64_t t);
 
 // One step from t to `previous` (negative: the image itself).
 /// `fresh` is used when eta > 0.
-Tensor ddim_step(const NoiseSchedule& schedule, const Estimate& estimate, int64_t t, int64_t previous, double eta,
+Tensor ddim_step(const NoiseSchedule& schedule, const Denoised& estimate, int64_t t, int64_t previous, double eta,
                  const Tensor& fresh);
 /// `fresh` is used when t > 0.
-Tensor ddpm_step(const NoiseSchedule& schedule, const Tensor& noisy, const Estimate& estimate, int64_t t,
+Tensor ddpm_step(const NoiseSchedule& schedule, const Tensor& noisy, const Denoised& estimate, int64_t t,
                  int64_t previous, const Tensor& fresh);
 
 /// DPM-Solver++(2M): keeps the last x0 and extrapolates in half the log of the signal-to-noise ratio.
@@ -64,7 +64,7 @@ std::vector<int64_t> time_steps(const NoiseSchedule& schedule, const DecodeOptio
 /// Runs the solver from `noise` [B, C, H, W]. predict(noisy, i) is the estimate at the i-th of time_steps(schedule, options);
 /// fresh(i) is the random draw of that step.
 Tensor denoise(const NoiseSchedule& schedule, const DecodeOptions& options, const Tensor& noise,
-               const std::function<Estimate(const Tensor& noisy, int64_t i)>& predict,
+               const std::function<Denoised(const Tensor& noisy, int64_t i)>& predict,
                const std::function<Tensor(int64_t i)>& fresh);
 
 }  // namespace fourm

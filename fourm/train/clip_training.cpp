@@ -20,7 +20,7 @@
 namespace fourm {
 namespace {
 
-enum Purpose : uint64_t { kOrder, kCaption, kFlip };
+enum ClipPurpose : uint64_t { kClipOrder, kClipCaption, kClipFlip };
 
 struct Described {
   StoredImage image;
@@ -79,8 +79,8 @@ class ClipTraining : public Objective {
       const int64_t i = index * recipe_.batch + k;
       const auto key = static_cast<uint64_t>(i);
       const Described& sample = samples_[order_.sample(i, static_cast<int64_t>(samples_.size()))];
-      const std::string& caption = Random(recipe_.seed, {kCaption, key}).pick(sample.captions);
-      const bool flip = recipe_.flip && Random(recipe_.seed, {kFlip, key}).chance(0.5);
+      const std::string& caption = Random(recipe_.seed, {kClipCaption, key}).pick(sample.captions);
+      const bool flip = recipe_.flip && Random(recipe_.seed, {kClipFlip, key}).chance(0.5);
       texts.push_back(flip ? mirror_words(caption) : caption);
       if (k < first || k >= end) continue;
       own_texts.push_back(texts.back());
@@ -132,7 +132,7 @@ class ClipTraining : public Objective {
   ProcessGroup group_;
   ClipModel model_;
   std::vector<Described> samples_, eval_samples_;
-  EpochOrder order_{recipe_.seed, kOrder};
+  EpochOrder order_{recipe_.seed, kClipOrder};
 };
 
 }  // namespace

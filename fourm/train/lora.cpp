@@ -14,15 +14,16 @@
 #include "fourm/model/model_file.h"
 
 namespace fourm {
-namespace {
 
-struct Adapter {
+struct LoraAdapter {
   Tensor down, up;
 };
 
+namespace {
+
 class LoraLinear : public LinearKernel {
  public:
-  LoraLinear(const Kernels& kernels, const Matrix& matrix, const Adapter& adapter, double scale)
+  LoraLinear(const Kernels& kernels, const Matrix& matrix, const LoraAdapter& adapter, double scale)
       : matrix_(kernels.linear(matrix)),
         down_(kernels.linear({adapter.down, {}})),
         up_(kernels.linear({adapter.up, {}})),
@@ -45,15 +46,17 @@ class LoraKernels : public Kernels {
       : Kernels(base->compute()), base_(std::move(base)), scale_(scale) {}
 
   // From now on linear maps by this matrix, once it is placed, have the adapter.
-  void adapt(const Tensor& weight, Adapter adapter) { adapters_[weight.unsafeGetTensorImpl()] = std::move(adapter); }
+  void adapt(const Tensor& weight, LoraAdapter adapter) {
+    adapters_[weight.unsafeGetTensorImpl()] = std::move(adapter);
+  }
 
   Tensor place(const Tensor& parameter) const override {
     Tensor placed = base_->place(parameter);
-    if (const Adapter* adapter = find(parameter)) adapters_[placed.unsafeGetTensorImpl()] = *adapter;
+    if (const LoraAdapter* adapter = find(parameter)) adapters_[placed.unsafeGetTensorImpl()] = *adapter;
     return placed;
   }
   std::shared_ptr<const LinearKernel> linear(const Matrix& matrix) const override {
-    const Adapter* adapter = find(matrix.weight);
+    const LoraAdapter* adapter = find(matrix.weight);
     return adapter ? std::make_shared<LoraLinear>(*base_, matrix, *adapter, scale_) : base_->linear(matrix);
   }
   std::shared_ptr<const LinearKernel> gated_linear(const Matrix& activated, const Matrix& factor,
@@ -89,14 +92,14 @@ class LoraKernels : public Kernels {
   Tensor argmax_linear(const Tensor& x, const Matrix& matrix) const override { return base_->argmax_linear(x, matrix); }
 
  private:
-  const Adapter* find(const Tensor& weight) const {
+  const LoraAdapter* find(const Tensor& weight) const {
     const auto found = adapters_.find(weight.unsafeGetTensorImpl());
     return found == adapters_.end() ? nullptr : &found->second;
   }
 
   std::shared_ptr<const Kernels> base_;
   double scale_;
-  mutable std::unordered_map<const at::TensorImpl*, Adapter> adapters_;  // by matrix
+  mutable std::unordered_map<const at::TensorImpl*, LoraAdapter> adapters_;  // by matrix
 };
 
 LoraSource::LoraSource(ParameterSource& base, const LoraConfig& config, uint64_t seed)

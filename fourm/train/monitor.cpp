@@ -16,12 +16,6 @@ namespace {
 
 constexpr size_t kImages = 6;
 
-std::string escaped(const std::string& text) {
-  std::string out;
-  for (const char c : text) out += c == '<' ? "&lt;" : c == '&' ? "&amp;" : c == '"' ? "&quot;" : std::string(1, c);
-  return out;
-}
-
 std::string number(double value) {
   char text[32];
   std::snprintf(text, sizeof text, "%.4g", value);
@@ -81,8 +75,8 @@ void write_state(std::ostream& out, const fs::path& run, const Recipe& recipe, c
     if (!finished && recipe.steps > last.step) out << ", " << duration(seconds * (recipe.steps - last.step)) << " left";
   }
   const std::string checkpoint = newest_checkpoint(run);
-  out << (finished ? ". Finished" : "") << (checkpoint.empty() ? "" : ". Newest checkpoint: " + escaped(checkpoint))
-      << ".</p>\n";
+  out << (finished ? ". Finished" : "")
+      << (checkpoint.empty() ? "" : ". Newest checkpoint: " + html_escaped(checkpoint)) << ".</p>\n";
   if (recipe.steps > 0) out << "<progress max=\"" << recipe.steps << "\" value=\"" << last.step << "\"></progress>\n";
 }
 
@@ -93,7 +87,7 @@ void write_measures(std::ostream& out, const LastRecords& last) {
     out << "<table><caption>Last measures of the " << title << "</caption>\n";
     for (const auto& [name, value] : found->second.items())
       if (value.is_number())
-        out << "<tr><td>" << escaped(name) << "</td><td>" << number(value.get<double>()) << "</td></tr>\n";
+        out << "<tr><td>" << html_escaped(name) << "</td><td>" << number(value.get<double>()) << "</td></tr>\n";
     out << "</table>\n";
   }
 }
@@ -113,7 +107,7 @@ void write_images(std::ostream& out, const fs::path& folder) {
   size_t shown = 0;
   for (const auto& item : newest) {
     if (++shown > kImages) break;
-    const std::string name = escaped(item.second.stem().string());
+    const std::string name = html_escaped(item.second.stem().string());
     out << "<figure><img alt=\"" << name << "\" src=\"data:image/png;base64," << base64(read_file(item.second))
         << "\"><figcaption>" << name << "</figcaption></figure>\n";
   }
@@ -139,9 +133,10 @@ RunPage run_page(const fs::path& run, int refresh) {
   RunPage page;
   page.finished = fs::exists(run / "model" / "config.json", ignored) && last.step >= recipe.steps;
   std::ostringstream out;
-  out << "<!DOCTYPE html>\n<html lang=\"en\"><head><meta charset=\"utf-8\"><title>" << escaped(name) << "</title>\n";
+  out << "<!DOCTYPE html>\n<html lang=\"en\"><head><meta charset=\"utf-8\"><title>" << html_escaped(name)
+      << "</title>\n";
   if (refresh > 0 && !page.finished) out << "<meta http-equiv=\"refresh\" content=\"" << refresh << "\">\n";
-  out << "<style>" << kStyle << "</style></head><body>\n<h1>" << escaped(name) << "</h1>\n";
+  out << "<style>" << kStyle << "</style></head><body>\n<h1>" << html_escaped(name) << "</h1>\n";
   write_state(out, run, recipe, last, page.finished);
   if (metrics.empty()) out << "<p>There are no records yet.</p>\n";
   write_measures(out, last);

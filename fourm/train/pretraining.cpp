@@ -24,7 +24,7 @@ namespace {
 
 // What a random stream is for.
 // The reader has its own: order, samples and turns of a mixture.
-enum Purpose : uint64_t { kMask = 3, kEvalSample, kEvalMask };
+enum PretrainingPurpose : uint64_t { kMask = 3, kEvalSample, kEvalMask };
 
 LossKind loss_kind(const std::string& name) {
   if (name == "modality") return LossKind::kModality;

@@ -20,7 +20,7 @@
 namespace fourm {
 namespace {
 
-enum Purpose : uint64_t { kOrder, kFlip, kCrop, kSize };
+enum TokenizerPurpose : uint64_t { kTokenizerOrder, kTokenizerFlip, kTokenizerCrop, kTokenizerSize };
 
 constexpr int kShownImages = 8;
 constexpr int64_t kEvalImages = 256;  // default of TokenizerRecipe::eval_images
@@ -144,7 +144,8 @@ class TokenizerTraining : public Objective {
     std::vector<bool> flips;
     for (int64_t i = 0; i < count; ++i) {
       batch.push_back(read.empty() ? &images_[order_.sample(first + i, epoch_size())] : &read[i]);
-      flips.push_back(recipe_.flip && Random(recipe_.seed, {kFlip, static_cast<uint64_t>(first + i)}).chance(0.5));
+      flips.push_back(recipe_.flip &&
+                      Random(recipe_.seed, {kTokenizerFlip, static_cast<uint64_t>(first + i)}).chance(0.5));
     }
     const Tensor x = image_batch(input_, batch, flips);
     ImageDraws draws(recipe_.seed, static_cast<uint64_t>(index), first, count);
@@ -185,7 +186,7 @@ class TokenizerTraining : public Objective {
 
   int64_t size_of(int64_t index) const {
     if (recipe_.sizes.empty()) return recipe_.size;
-    return Random(recipe_.seed, {kSize, static_cast<uint64_t>(index)}).pick(recipe_.sizes);
+    return Random(recipe_.seed, {kTokenizerSize, static_cast<uint64_t>(index)}).pick(recipe_.sizes);
   }
 
   // Of the tokens of all processes; the first has it.
@@ -202,7 +203,7 @@ class TokenizerTraining : public Objective {
     std::vector<StoredImage> images(files.size());
     parallel_for(count, [&](int64_t i) {
       images[i] = random_square(input_, read_stored_image(input_, files[i], units_), size, crop_,
-                                Random(recipe_.seed, {kCrop, static_cast<uint64_t>(first + i)}));
+                                Random(recipe_.seed, {kTokenizerCrop, static_cast<uint64_t>(first + i)}));
     });
     return images;
   }
@@ -215,7 +216,7 @@ class TokenizerTraining : public Objective {
   std::shared_ptr<Tokenizer> tokenizer_;
   std::vector<fs::path> files_;
   std::vector<StoredImage> images_, eval_images_;
-  EpochOrder order_{recipe_.seed, kOrder};
+  EpochOrder order_{recipe_.seed, kTokenizerOrder};
 };
 
 }  // namespace
@@ -320,8 +321,9 @@ std::vector<StoredImage> load_squares(const InputConfig& input, const std::vecto
     const int64_t shorter = std::min(width_of(image), height_of(image));
     const auto count = std::max<int64_t>(1, crops * shorter / size);
     for (int64_t c = 0; c < count; ++c)
-      squares[i].push_back(random_square(input, image, size, crop,
-                                         Random(seed, {kCrop, static_cast<uint64_t>(i), static_cast<uint64_t>(c)})));
+      squares[i].push_back(
+          random_square(input, image, size, crop,
+                        Random(seed, {kTokenizerCrop, static_cast<uint64_t>(i), static_cast<uint64_t>(c)})));
   });
   std::vector<StoredImage> all;
   for (auto& of_file : squares) std::move(of_file.begin(), of_file.end(), std::back_inserter(all));

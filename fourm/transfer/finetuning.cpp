@@ -25,12 +25,6 @@ constexpr int64_t kBatchesAhead = 2;
 constexpr int64_t kDepthSamples = 200;  // whose mean and deviation scale the outputs
 constexpr int64_t kIgnored = 255;
 
-InputConfig input_kind(const char* kind) {
-  InputConfig config;
-  config.kind = kind;
-  return config;
-}
-
 EncoderPart start_of(const FinetuneRecipe& recipe) {
   if (!recipe.init.empty()) return encoder_part(fs::path(recipe.init), recipe.input, recipe.image_size);
   ModalityTable table = ModalityTable::official();
@@ -185,8 +179,7 @@ class Finetuning : public Objective {
 
   StepResult object_losses(const Tensor& tokens, const std::vector<ObjectTargets>& objects) const {
     StepResult result;
-    for (const auto& [name, loss] :
-         model_.detection()->losses(tokens, size(), objects, recipe_.seed, group_)) {
+    for (const auto& [name, loss] : model_.detection()->losses(tokens, size(), objects, recipe_.seed, group_)) {
       result.loss = result.loss.defined() ? result.loss + loss : loss;
       result.scalars[name] = loss.detach();
     }

@@ -20,12 +20,6 @@ struct ViewedBatch {
   std::vector<std::vector<LabelledObject>> objects;
 };
 
-InputConfig input_kind(const char* kind) {
-  InputConfig config;
-  config.kind = kind;
-  return config;
-}
-
 ViewedBatch load_batch(const TransferConfig& config, const LabelledSet& set, int64_t begin, int64_t end,
                        const MeasureOptions& options) {
   const auto n = static_cast<size_t>(end - begin);

@@ -85,6 +85,12 @@ CropView rectangle(int width, int height, int64_t left, int64_t top, int64_t cro
 
 }  // namespace
 
+InputConfig input_kind(const char* kind) {
+  InputConfig config;
+  config.kind = kind;
+  return config;
+}
+
 Fit parse_fit(const std::string& name) {
   if (name == "crop") return Fit::kCrop;
   if (name == "pad") return Fit::kPad;

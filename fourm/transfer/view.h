@@ -27,6 +27,9 @@ CropView jittered_view(int width, int height, double least, double most, Random&
 /// A square as long as the shorter side of the image times `share`, anywhere in the image.
 CropView random_square(int width, int height, double share, Random& random);
 
+/// The input of a modality whose images hold `kind` (modality/input_kind.h).
+InputConfig input_kind(const char* kind);
+
 /// The view as size x size pixels. RGB: antialiased bilinear, padded with the mean colour of ImageNet; labels and masks:
 /// nearest, padded with 255 and 0; depth: over known pixels, padded with 0, metres stay metres whatever the scale. Error when
 /// the view has no pixel of the image.

@@ -17,7 +17,7 @@ namespace {
 
 using test::message_of;
 
-const std::string kHere = std::string(FOURM_SOURCE_DIR) + "/tests/coco/";
+const std::string kCaptionFiles = std::string(FOURM_SOURCE_DIR) + "/tests/coco/";
 
 std::vector<std::string> random_words(SharedRandom& random) {
   std::vector<std::string> words(static_cast<size_t>(random.below(12)));
@@ -29,7 +29,7 @@ std::vector<std::string> random_words(SharedRandom& random) {
 }
 
 TEST(Captions, ScoresEqualThoseOfPycocoevalcap) {
-  std::ifstream expected(kHere + "pycocoevalcap_scores.txt");
+  std::ifstream expected(kCaptionFiles + "pycocoevalcap_scores.txt");
   int64_t positive = 0;
   for (uint64_t seed = 0; seed < 50; ++seed) {
     SharedRandom random(seed);
@@ -56,7 +56,7 @@ TEST(Captions, ScoresEqualThoseOfPycocoevalcap) {
 }
 
 TEST(Captions, WordsEqualThoseOfPycocoevalcap) {
-  std::ifstream captions(kHere + "captions.txt"), expected(kHere + "captions_words.txt");
+  std::ifstream captions(kCaptionFiles + "captions.txt"), expected(kCaptionFiles + "captions_words.txt");
   int64_t lines = 0;
   for (std::string caption, words; std::getline(captions, caption); ++lines) {
     ASSERT_TRUE(std::getline(expected, words));

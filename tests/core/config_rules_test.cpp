@@ -6,7 +6,7 @@
 namespace fourm {
 namespace {
 
-struct Inner {
+struct RuledInner {
   std::vector<int64_t> sizes{32};
   std::optional<double> share;
   template <class V>
@@ -16,12 +16,12 @@ struct Inner {
   }
 };
 
-struct Outer {
+struct RuledOuter {
   std::string kind = "plain";
   int64_t steps = 3, width = 0;
-  Inner inner;
-  std::vector<Inner> list;
-  std::map<std::string, Inner> named;
+  RuledInner inner;
+  std::vector<RuledInner> list;
+  std::map<std::string, RuledInner> named;
   template <class V>
   void fields(V& v) {
     v("kind", kind, "what it is", OneOf{{"plain", "wide"}});
@@ -34,7 +34,7 @@ struct Outer {
 };
 
 std::string failure(const std::string& yaml) {
-  Outer outer;
+  RuledOuter outer;
   try {
     read_config(parse_yaml(yaml, "x.yaml"), outer, "x.yaml");
   } catch (const Error& error) {
@@ -51,7 +51,7 @@ TEST(ConfigRules, ValuesThatBreakARuleAreNamed) {
   EXPECT_EQ(failure("list: [{}, {share: 2}]"), "x.yaml: list[1].share is 2, expected 0 to 1");
   EXPECT_EQ(failure("named: {a: {sizes: [0]}}"), "x.yaml: named.a.sizes is 0, expected 1 to 64");
   EXPECT_NE(failure("width: 4").find("unknown key 'width'"), std::string::npos) << "a plain one has no width";
-  Outer outer;
+  RuledOuter outer;
   outer.list.resize(2);
   outer.list[0].sizes = {65};
   EXPECT_THROW(check_fields(outer, "the test"), Error) << "also of values that were not read";
@@ -59,7 +59,7 @@ TEST(ConfigRules, ValuesThatBreakARuleAreNamed) {
 
 TEST(ConfigRules, DescriptionsHaveEveryFieldAndItsRules) {
   std::map<std::string, FieldDescription> found;
-  for (const auto& field : describe_fields(Outer())) found[field.path] = field;
+  for (const auto& field : describe_fields(RuledOuter())) found[field.path] = field;
   EXPECT_EQ(found.at("kind").allowed, "plain or wide");
   EXPECT_EQ(found.at("kind").initial, "plain");
   EXPECT_FALSE(found.at("kind").changeable);

@@ -12,7 +12,7 @@
 namespace fourm {
 namespace {
 
-constexpr SentinelRange kSentinels{4, 200};
+constexpr SentinelRange kWideSentinels{4, 200};
 constexpr int64_t kBudget = 256;
 constexpr double kDraws = 1000;
 
@@ -90,7 +90,7 @@ Filled measure(const Component& component, bool redistribute) {
                                 redistribute ? "true" : "false", ", mixture: [", component.yaml, "]}"),
                          "the test"),
               config, "the test");
-  const Masker masker(config, ModalityTable::official(), read_modalities(), kWritten, kSentinels);
+  const Masker masker(config, ModalityTable::official(), read_modalities(), kWritten, kWideSentinels);
   const TokenSample sample = full_sample();
   Filled filled;
   for (uint64_t n = 0; n < kDraws; ++n) {

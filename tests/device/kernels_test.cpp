@@ -145,16 +145,16 @@ TEST(DeviceKernels, MatricesForInferenceAreStoredInItsPrecision) {
   EXPECT_EQ(training->place(at::ones({4, 4})).device(), fake_device());
 }
 
-struct Case {
+struct LayoutCase {
   std::string name;
   AttentionLayout layout;
   int64_t queries, keys;
 };
 
 // A decoder's self-attention: runs that see all of themselves and what is before them in the sample, and causal ones.
-Case mixed(uint64_t seed) {
+LayoutCase mixed(uint64_t seed) {
   Random random(seed);
-  Case c{"mixed " + std::to_string(seed), {}, 0, 0};
+  LayoutCase c{"mixed " + std::to_string(seed), {}, 0, 0};
   const bool separate = random.chance(0.5);
   for (int64_t sample = 0; sample < random.between(1, 5); ++sample) {
     int64_t begin = c.queries;
@@ -172,28 +172,28 @@ Case mixed(uint64_t seed) {
   return c;
 }
 
-std::vector<Case> cases() {
-  std::vector<Case> all;
+std::vector<LayoutCase> layout_cases() {
+  std::vector<LayoutCase> all;
   all.push_back({"encoder", AttentionLayout::within({5, 1, 9}), 15, 15});
   all.push_back({"equal lengths", AttentionLayout::within({6, 6, 6}), 18, 18});
   all.push_back({"cross", AttentionLayout::across({3, 1, 6}, {7, 4, 2}), 10, 13});
   all.push_back({"an empty context", AttentionLayout::across({3, 2, 6}, {7, 0, 2}), 11, 9});
   all.push_back({"no context at all", AttentionLayout::across({3, 2}, {0, 0}), 5, 0});
-  Case causal{"causal", AttentionLayout::within({7, 5}), 12, 12};
+  LayoutCase causal{"causal", AttentionLayout::within({7, 5}), 12, 12};
   for (const int n : {7, 5})
     for (int i = 0; i < n; ++i) causal.layout.visible.push_back(i + 1);
   all.push_back(causal);
-  Case prefix{"prefix", AttentionLayout::within({8}), 8, 8};
+  LayoutCase prefix{"prefix", AttentionLayout::within({8}), 8, 8};
   for (int i = 0; i < 8; ++i) prefix.layout.visible.push_back(std::max(4, i + 1));
   all.push_back(prefix);
   for (uint64_t seed = 0; seed < 40; ++seed) all.push_back(mixed(seed));
-  std::erase_if(all, [](const Case& c) { return c.queries == 0; });
+  std::erase_if(all, [](const LayoutCase& c) { return c.queries == 0; });
   return all;
 }
 
 TEST(DeviceKernels, AttentionOfAllLayouts) {
   int64_t flash = 0, efficient = 0;  // layouts that they compute; the others have equal lengths
-  for (const Case& c : cases()) {
+  for (const LayoutCase& c : layout_cases()) {
     SCOPED_TRACE(c.name);
     take_counts();
     expect_as_on_cpu("attention",

@@ -72,7 +72,7 @@ TokenizerConfig diffusion_tokenizer(const std::string& prediction = "v_predictio
   return c;
 }
 
-struct Case {
+struct TokenizerCase {
   const char* name;
   TokenizerConfig (*config)();
 };
@@ -97,19 +97,19 @@ Tensor loss_of(const TokenizerConfig& c, const Tokenizer::Training& step) {
   return (reconstruction_loss(c.n_labels ? "cross_entropy" : "mse", step.output, step.target) + step.code_loss).sum();
 }
 
-struct Trained {
+struct TrainedTokenizer {
   std::vector<double> losses;
   Tensor tokens;
   std::map<std::string, Tensor> weights;
   test::DeviceCounts last_step;
 };
 
-Trained train(const TokenizerConfig& config, at::Device device, Precision precision = Precision::kF32) {
+TrainedTokenizer train(const TokenizerConfig& config, at::Device device, Precision precision = Precision::kF32) {
   Tokenizer tokenizer = Tokenizer::create(config, 1, device);
   enliven(tokenizer);
   tokenizer.parameters().make_trainable();
   AdamW optimizer(tokenizer.parameters(), {.epsilon = 1e-3});  // see transformer_test.cpp
-  Trained trained;
+  TrainedTokenizer trained;
   for (uint64_t step = 0; step < 3; ++step) {
     take_counts();
     SeededDraws draws(3, step), restarts(3, step, "codebook");
@@ -132,7 +132,7 @@ Trained train(const TokenizerConfig& config, at::Device device, Precision precis
   return trained;
 }
 
-class DeviceTokenizer : public testing::TestWithParam<Case> {
+class DeviceTokenizer : public testing::TestWithParam<TokenizerCase> {
  protected:
   TokenizerConfig config = GetParam().config();
 };
@@ -164,7 +164,7 @@ TEST_P(DeviceTokenizer, EncodesAndDecodesAsOnTheCpu) {
 }
 
 TEST_P(DeviceTokenizer, LearnsAsOnTheCpu) {
-  const Trained found = train(config, fake_device()), expected = train(config, at::kCPU);
+  const TrainedTokenizer found = train(config, fake_device()), expected = train(config, at::kCPU);
   for (size_t i = 0; i < expected.losses.size(); ++i)
     EXPECT_NEAR(found.losses[i], expected.losses[i], 1e-5 * std::max(1.0, expected.losses[i])) << "loss " << i;
   test::expect_equal("tokens", found.tokens, expected.tokens);
@@ -173,28 +173,29 @@ TEST_P(DeviceTokenizer, LearnsAsOnTheCpu) {
 }
 
 TEST_P(DeviceTokenizer, LearnsInBfloat16) {
-  const Trained found = train(config, fake_device(), Precision::kBf16), expected = train(config, at::kCPU);
+  const TrainedTokenizer found = train(config, fake_device(), Precision::kBf16), expected = train(config, at::kCPU);
   EXPECT_NEAR(found.losses[0], expected.losses[0], 5e-2 * std::max(1.0, expected.losses[0]));
 }
 
 // Only the number of codes that are restarted is read.
 TEST_P(DeviceTokenizer, TheHostHardlyWaitsInTraining) {
-  const Trained trained = train(config, fake_device());
+  const TrainedTokenizer trained = train(config, fake_device());
   EXPECT_LE(trained.last_step.waits, config.quant_type == "lucid" ? 1 : 0);
   EXPECT_EQ(trained.last_step.downloads, 0);
   EXPECT_EQ(trained.last_step.scalar_reads, 0);
 }
 
-INSTANTIATE_TEST_SUITE_P(All, DeviceTokenizer,
-                         testing::Values(Case{"Images", image_tokenizer}, Case{"Labels", label_tokenizer},
-                                         Case{"Codebooks", codebooks_tokenizer}, Case{"Distance", distance_tokenizer},
-                                         Case{"Splitting", splitting_tokenizer}, Case{"Vectors", vector_tokenizer},
-                                         Case{"Diffusion", [] { return diffusion_tokenizer(); }},
-                                         Case{"DiffusionOfImages", [] { return diffusion_tokenizer("sample"); }},
-                                         Case{"DiffusionOfNoise", [] { return diffusion_tokenizer("epsilon"); }},
-                                         Case{"DiffusionOfNoiseByVelocity",
-                                              [] { return diffusion_tokenizer("v_prediction-epsilon_loss"); }}),
-                         [](const auto& kind) { return kind.param.name; });
+INSTANTIATE_TEST_SUITE_P(
+    All, DeviceTokenizer,
+    testing::Values(TokenizerCase{"Images", image_tokenizer}, TokenizerCase{"Labels", label_tokenizer},
+                    TokenizerCase{"Codebooks", codebooks_tokenizer}, TokenizerCase{"Distance", distance_tokenizer},
+                    TokenizerCase{"Splitting", splitting_tokenizer}, TokenizerCase{"Vectors", vector_tokenizer},
+                    TokenizerCase{"Diffusion", [] { return diffusion_tokenizer(); }},
+                    TokenizerCase{"DiffusionOfImages", [] { return diffusion_tokenizer("sample"); }},
+                    TokenizerCase{"DiffusionOfNoise", [] { return diffusion_tokenizer("epsilon"); }},
+                    TokenizerCase{"DiffusionOfNoiseByVelocity",
+                                  [] { return diffusion_tokenizer("v_prediction-epsilon_loss"); }}),
+    [](const auto& kind) { return kind.param.name; });
 
 TEST(DeviceDiffusion, AllSolversAndTilesAsOnTheCpu) {
   const auto run = [](at::Device device, const DecodeOptions& options) {

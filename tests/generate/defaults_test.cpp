@@ -8,7 +8,7 @@
 namespace fourm {
 namespace {
 
-using Names = std::vector<std::string>;
+using NameList = std::vector<std::string>;
 
 TEST(GenerationDefaults, NamesMatchWithOrWithoutSize) {
   for (const char* pattern : {"tok_depth", "tok_depth@224", "tok_*", "*", "tok_*@224", "*depth*"})
@@ -18,7 +18,7 @@ TEST(GenerationDefaults, NamesMatchWithOrWithoutSize) {
 }
 
 TEST(GenerationDefaults, ThePresetHasTheSettingsOfTheAuthors) {
-  const auto target = [](const char* name, const Names& inputs) {
+  const auto target = [](const char* name, const NameList& inputs) {
     return GenerationDefaults::preset(true).plan({name}, inputs, {}).targets.at(0);
   };
   const Target pixels = target("tok_depth@224", {"caption", "rgb@224"});
@@ -44,7 +44,7 @@ TEST(GenerationDefaults, ThePresetHasTheSettingsOfTheAuthors) {
 TEST(GenerationDefaults, EveryOfficialTargetHasARule) {
   const ModalityTable table = ModalityTable::official();
   for (const auto& name : table.names())
-    for (const Names& inputs : {Names{}, Names{"rgb@224"}}) {
+    for (const NameList& inputs : {NameList{}, NameList{"rgb@224"}}) {
       if (table.at(name).kind != ModalityKind::kTokens && table.at(name).kind != ModalityKind::kSequence) continue;
       const Plan plan = GenerationDefaults::preset(true).plan({name}, inputs, {});
       EXPECT_FALSE(plan.targets.at(0).scheme.empty()) << name;
@@ -60,19 +60,19 @@ TEST(GenerationDefaults, AFileMaySendATargetThroughOthers) {
              "  - {targets: [tok_rgb], inputs: [caption], via: [tok_semseg, tok_clip], steps: 12}\n"
              "  - {targets: [\"*\"], steps: 3}\n");
   const GenerationDefaults defaults = GenerationDefaults::read(file);
-  const auto names = [&](const Names& targets, const Names& inputs) {
-    Names found;
+  const auto names = [&](const NameList& targets, const NameList& inputs) {
+    NameList found;
     for (const Target& t :
          defaults.plan(targets, inputs, {"caption", "tok_clip@128", "tok_rgb@128", "tok_semseg@128"}).targets)
       found.push_back(t.modality);
     return found;
   };
-  EXPECT_EQ(names({"tok_rgb@128"}, {"caption"}), (Names{"tok_semseg@128", "tok_clip@128", "tok_rgb@128"}));
-  EXPECT_EQ(names({"tok_rgb@128"}, {"caption", "tok_semseg@128"}), (Names{"tok_clip@128", "tok_rgb@128"}));
+  EXPECT_EQ(names({"tok_rgb@128"}, {"caption"}), (NameList{"tok_semseg@128", "tok_clip@128", "tok_rgb@128"}));
+  EXPECT_EQ(names({"tok_rgb@128"}, {"caption", "tok_semseg@128"}), (NameList{"tok_clip@128", "tok_rgb@128"}));
   EXPECT_EQ(names({"tok_rgb@128", "tok_clip@128"}, {"caption"}),
-            (Names{"tok_semseg@128", "tok_rgb@128", "tok_clip@128"}))
+            (NameList{"tok_semseg@128", "tok_rgb@128", "tok_clip@128"}))
       << "the order of the user stays";
-  EXPECT_EQ(names({"tok_rgb@128"}, {"det"}), Names{"tok_rgb@128"});
+  EXPECT_EQ(names({"tok_rgb@128"}, {"det"}), NameList{"tok_rgb@128"});
   write_file(file, "rules: [{steps: 3}]\n");
   EXPECT_EQ(test::message_of([&] { GenerationDefaults::read(file); }), file.string() + ": rules[0] has no 'targets'");
   write_file(file, "rules: [{targets: [a], stesp: 3}]\n");

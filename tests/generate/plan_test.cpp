@@ -46,7 +46,7 @@ TEST(Plan, StepsOfAGridWriteAllItsTokensOnce) {
 }
 
 TEST(Plan, FinishedTargetsBecomeConditionsOfLaterTargets) {
-  using Names = std::vector<std::string>;
+  using Conditions = std::vector<std::string>;
   for (const bool grow : {true, false}) {
     Plan plan;
     plan.conditions = {"rgb@224"};
@@ -55,12 +55,12 @@ TEST(Plan, FinishedTargetsBecomeConditionsOfLaterTargets) {
     for (Target& t : plan.targets) t.guidance = 2;
     const auto steps = expand(plan, official);
     ASSERT_EQ(steps.size(), 3u);
-    EXPECT_EQ(steps[0].guidance.conditions, (Names{"rgb@224"}));
-    const Names later = grow ? Names{"rgb@224", "tok_depth@224"} : Names{"rgb@224"};
+    EXPECT_EQ(steps[0].guidance.conditions, (Conditions{"rgb@224"}));
+    const Conditions later = grow ? Conditions{"rgb@224", "tok_depth@224"} : Conditions{"rgb@224"};
     EXPECT_EQ(steps[1].guidance.conditions, later);
     plan.grow_texts = false;
     EXPECT_EQ(expand(plan, official)[2].guidance.conditions, later) << "as in the original";
-    const Names all = grow ? Names{"rgb@224", "tok_depth@224", "caption"} : later;
+    const Conditions all = grow ? Conditions{"rgb@224", "tok_depth@224", "caption"} : later;
     EXPECT_EQ(steps[2].guidance.conditions, all) << "as in the paper";
   }
 }

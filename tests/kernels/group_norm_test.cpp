@@ -10,7 +10,7 @@ using test::wave;
 
 TEST(GroupNorm, EqualsThePlainSteps) {
   const NoGradGuard no_grad;
-  constexpr double kEpsilon = 1e-5;
+  constexpr double kGroupNormEpsilon = 1e-5;
   for (const auto& [channels, groups, side] : {std::tuple{64, 32, 9}, {96, 32, 14}, {40, 8, 1}, {12, 3, 20}}) {
     const Tensor weight = wave({channels}, 0.9) + 1, bias = wave({channels}, 0.4);
     // Far from zero beside how much it varies, as activations can be.
@@ -19,9 +19,9 @@ TEST(GroupNorm, EqualsThePlainSteps) {
       for (const bool then_silu : {false, true}) {
         Tensor expected = x.to(at::kDouble);
         if (shift.defined()) expected = expected + shift.to(at::kDouble).unsqueeze(2).unsqueeze(3);
-        expected = at::group_norm(expected, groups, weight.to(at::kDouble), bias.to(at::kDouble), kEpsilon);
+        expected = at::group_norm(expected, groups, weight.to(at::kDouble), bias.to(at::kDouble), kGroupNormEpsilon);
         if (then_silu) expected = at::silu(expected);
-        const Tensor y = cpu_group_norm(x, shift, groups, weight, bias, kEpsilon, then_silu);
+        const Tensor y = cpu_group_norm(x, shift, groups, weight, bias, kGroupNormEpsilon, then_silu);
         EXPECT_LE(test::largest_difference(y, expected), 2e-5) << channels << " " << side << " " << then_silu;
       }
   }

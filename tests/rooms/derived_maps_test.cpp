@@ -12,7 +12,7 @@ namespace {
 constexpr int kSize = 96;
 
 // A grey image of the surfaces that `hit` returns for the ray (x, y, -1): point and normal in the camera's frame, in metres.
-struct Hit {
+struct SurfacePoint {
   Vec3 point, normal;
 };
 template <class Surface>
@@ -24,7 +24,7 @@ RoomSample sample_of(const Surface& hit) {
   sample.scene = {{"camera", {{"tangent", 0.5}}}};
   for (int y = 0; y < kSize; ++y)
     for (int x = 0; x < kSize; ++x) {
-      const std::optional<Hit> found =
+      const std::optional<SurfacePoint> found =
           hit(Vec3{((2 * x + 1.0f) / kSize - 1) * 0.5f, (1 - (2 * y + 1.0f) / kSize) * 0.5f, -1});
       if (!found) continue;
       *sample.depth_mm.at(x, y) = static_cast<uint16_t>(std::lround(-1000 * found->point.z));
@@ -35,15 +35,15 @@ RoomSample sample_of(const Surface& hit) {
 }
 
 // The plane z = -depth, seen from the front.
-std::optional<Hit> wall(Vec3 ray, float depth) { return Hit{ray * depth, {0, 0, 1}}; }
+std::optional<SurfacePoint> wall(Vec3 ray, float depth) { return SurfacePoint{ray * depth, {0, 0, 1}}; }
 
 RoomSample sphere(float radius) {
-  return sample_of([&](Vec3 ray) -> std::optional<Hit> {
+  return sample_of([&](Vec3 ray) -> std::optional<SurfacePoint> {
     const Vec3 centre{0, 0, -3};
     const float a = dot(ray, ray), b = dot(ray, centre), root = b * b - a * (dot(centre, centre) - radius * radius);
     if (root < 0) return {};
     const Vec3 point = ray * ((b - std::sqrt(root)) / a);
-    return Hit{point, normalised(point - centre)};
+    return SurfacePoint{point, normalised(point - centre)};
   });
 }
 
@@ -93,7 +93,7 @@ TEST(DerivedMaps, OcclusionEdgesAreWhereTheSurfaceJumps) {
 RoomSample corner() {
   return sample_of([](Vec3 ray) {
     const Vec3 normal = normalised({ray.x < 0 ? 1.0f : -1.0f, 0, 1});
-    return std::optional(Hit{ray * (-3 * normal.z / dot(normal, ray)), normal});
+    return std::optional(SurfacePoint{ray * (-3 * normal.z / dot(normal, ray)), normal});
   });
 }
 

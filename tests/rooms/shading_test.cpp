@@ -7,7 +7,7 @@
 namespace fourm {
 namespace {
 
-SceneObject object_of(Mesh mesh) {
+SceneObject shaded_object(Mesh mesh) {
   SceneObject object;
   object.mesh = std::make_shared<Mesh>(std::move(mesh));
   return object;
@@ -18,7 +18,7 @@ SceneObject floor_of(Vec3 colour) {
   mesh.materials.resize(1);
   mesh.materials[0].colour = colour;
   add_quad(mesh, {-3, 0, 3}, {6, 0, 0}, {0, 0, -6}, 0);
-  SceneObject floor = object_of(std::move(mesh));
+  SceneObject floor = shaded_object(std::move(mesh));
   floor.casts_shadow = false;
   return floor;
 }
@@ -31,12 +31,12 @@ Lighting only_key(Vec3 from) {
   return light;
 }
 
-constexpr int kSide = 32;
+constexpr int kImageSide = 32;
 
 // Seen from above: x grows to the right, z downward.
 Image render(const std::vector<SceneObject>& objects, const Lighting& light) {
   const View view(objects, Camera::look({0, 6, 1e-3f}, {0, 0, 0}, 0.4f));
-  return render_colour(view, objects, light, {0, 0.5f, 0}, 2, kSide);
+  return render_colour(view, objects, light, {0, 0.5f, 0}, 2, kImageSide);
 }
 
 TEST(Shading, KeyLightFollowsTheCosine) {
@@ -45,7 +45,8 @@ TEST(Shading, KeyLightFollowsTheCosine) {
     const Image image = render(objects, only_key({std::sin(angle), std::cos(angle), 0}));
     const float expected[] = {0.6f, 0.3f, 0.9f};
     for (int c = 0; c < 3; ++c)
-      EXPECT_NEAR(image.at(kSide / 2, kSide / 2)[c], to_srgb(0.5f * expected[c] * std::cos(angle)), 1) << angle;
+      EXPECT_NEAR(image.at(kImageSide / 2, kImageSide / 2)[c], to_srgb(0.5f * expected[c] * std::cos(angle)), 1)
+          << angle;
   }
 }
 
@@ -53,9 +54,11 @@ TEST(Shading, ABoxCastsItsShadowAwayFromTheLight) {
   Mesh box;
   box.materials.resize(1);
   add_box(box, {-0.3f, 0, -0.3f}, {0.3f, 1, 0.3f}, 0);
-  const std::vector<SceneObject> objects{floor_of({0.8f, 0.8f, 0.8f}), object_of(std::move(box))};
+  const std::vector<SceneObject> objects{floor_of({0.8f, 0.8f, 0.8f}), shaded_object(std::move(box))};
   const Image image = render(objects, only_key({1, 1, 0}));  // the shadow reaches to x = -1.3
-  const auto at = [&](float x) { return int{*image.at(static_cast<int>((x / 2.4f + 1) * kSide / 2), kSide / 2)}; };
+  const auto at = [&](float x) {
+    return int{*image.at(static_cast<int>((x / 2.4f + 1) * kImageSide / 2), kImageSide / 2)};
+  };
   EXPECT_EQ(at(-0.9f), 0);
   EXPECT_GT(at(0.9f), 100);
   EXPECT_EQ(at(-1.8f), at(0.9f)) << "beyond its end";
@@ -89,7 +92,8 @@ TEST(Shading, GlassMixesWithWhatIsBehindIt) {
   floor.mesh = std::make_shared<Mesh>(std::move(glowing));
   Lighting dark = only_key({0, 1, 0});
   dark.key = {};
-  EXPECT_NEAR(*render({floor, object_of(std::move(pane))}, dark).at(16, 16), to_srgb(0.75f * 0.2f + 0.25f * 0.4f), 1);
+  EXPECT_NEAR(*render({floor, shaded_object(std::move(pane))}, dark).at(16, 16), to_srgb(0.75f * 0.2f + 0.25f * 0.4f),
+              1);
 }
 
 }  // namespace

@@ -9,7 +9,7 @@
 namespace fourm::test {
 namespace {
 
-bool is_here(const Tensor& tensor) { return tensor.defined() && tensor.is_privateuseone(); }
+bool is_fake(const Tensor& tensor) { return tensor.defined() && tensor.is_privateuseone(); }
 
 // q [N, H, hd], k and v [M, H, hd]; query run i sees key run i.
 struct Runs {
@@ -19,7 +19,7 @@ struct Runs {
   double scale;
 
   void check() const {
-    TORCH_CHECK(is_here(q) && is_here(k) && is_here(v) && is_here(q_ends) && is_here(k_ends),
+    TORCH_CHECK(is_fake(q) && is_fake(k) && is_fake(v) && is_fake(q_ends) && is_fake(k_ends),
                 "Expected all tensors of attention to be on the same device");
     TORCH_CHECK(q.scalar_type() == k.scalar_type() && k.scalar_type() == v.scalar_type(),
                 "Expected q, k and v to have the same type");

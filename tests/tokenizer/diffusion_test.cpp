@@ -67,7 +67,7 @@ double error_on_gaussian(const DecodeOptions& options, double s) {
   const auto predict = [&](const Tensor& noisy, int64_t i) {
     const double a = schedule.alpha_bar(visited[i]);
     const Tensor x0 = std::sqrt(a) * s * s / (a * s * s + 1 - a) * noisy;
-    return Estimate{x0, noise_of(schedule, noisy, x0, visited[i])};
+    return Denoised{x0, noise_of(schedule, noisy, x0, visited[i])};
   };
   const Tensor noise = at::ones({1, 1, 1, 1});
   return std::abs(denoise(schedule, options, noise, predict, [](int64_t) { return Tensor(); }).item<double>() / s - 1);
@@ -95,7 +95,7 @@ TEST(Solvers, AnExactEstimateGivesTheImageInOneStepOrMany) {
       const Tensor found = denoise(
           schedule, options, noise,
           [&](const Tensor& noisy, int64_t i) {
-            return Estimate{image, noise_of(schedule, noisy, image, visited[i])};
+            return Denoised{image, noise_of(schedule, noisy, image, visited[i])};
           },
           [&](int64_t) { return noise; });
       EXPECT_LT(largest(found - image), 1e-5) << solver << steps;
@@ -112,12 +112,12 @@ TEST(Solvers, PredictionsOfOneTruthAgree) {
     for (const auto& [prediction, output] : {std::pair(Prediction::kSample, x0),
                                              {Prediction::kNoise, noise},
                                              {Prediction::kVelocity, schedule.velocity(x0, noise, at_t)}}) {
-      const Estimate found = estimate(schedule, prediction, {}, noisy, output, t);
+      const Denoised found = estimate(schedule, prediction, {}, noisy, output, t);
       EXPECT_LT(largest(found.x0 - x0), 2e-2) << t;  // at t = 998 the image is a thousandth of what is seen
       EXPECT_LT(largest(found.noise - noise), 2e-2) << t;
     }
   }
-  const Estimate of_pure_noise = estimate(schedule, Prediction::kNoise, {}, noise, noise, 999);
+  const Denoised of_pure_noise = estimate(schedule, Prediction::kNoise, {}, noise, noise, 999);
   EXPECT_EQ(largest(of_pure_noise.x0), 0);
 }
 

@@ -101,12 +101,12 @@ AttentionPlan plan_of(const AttentionLayout& layout, int64_t queries, int64_t ke
 
 Tensor chosen(const Tensor& x, const Tensor& rows) { return rows.defined() ? x.index_select(0, rows) : x; }
 
-enum class Kernel { kFlash, kEfficient };
+enum class FusedKernel { kFlash, kEfficient };
 
 using Call = AttentionPlan::Call;
 
-Tensor run_call(Kernel kernel, const Call& call, const Tensor& q, const Tensor& k, const Tensor& v) {
-  if (kernel == Kernel::kFlash)
+Tensor run_call(FusedKernel kernel, const Call& call, const Tensor& q, const Tensor& k, const Tensor& v) {
+  if (kernel == FusedKernel::kFlash)
     return std::get<0>(at::_flash_attention_forward(q, k, v, call.q_ends, call.k_ends, call.longest_q, call.longest_k,
                                                     /*dropout_p=*/0.0, call.causal, /*return_debug_mask=*/false));
   constexpr int64_t kNoMask = 0, kCausalFromBottomRight = 2;
@@ -118,9 +118,9 @@ Tensor run_call(Kernel kernel, const Call& call, const Tensor& q, const Tensor& 
 }
 
 // Whether the kernel runs on the device with this type: old GPUs lack some, and LibTorch's operators for them are private.
-bool works(Kernel kernel, at::Device device, at::ScalarType type) {
+bool works(FusedKernel kernel, at::Device device, at::ScalarType type) {
   static std::mutex mutex;
-  static std::map<std::tuple<Kernel, at::DeviceType, int, at::ScalarType>, bool> known;
+  static std::map<std::tuple<FusedKernel, at::DeviceType, int, at::ScalarType>, bool> known;
   const std::lock_guard lock(mutex);
   const auto [found, added] = known.try_emplace({kernel, device.type(), device.index(), type}, false);
   if (!added) return found->second;
@@ -137,20 +137,21 @@ bool works(Kernel kernel, at::Device device, at::ScalarType type) {
   }
   if (!found->second)
     note(device_name(device), ": LibTorch's ",
-         kernel == Kernel::kFlash ? "FlashAttention" : "memory-efficient attention", " does not work with ",
+         kernel == FusedKernel::kFlash ? "FlashAttention" : "memory-efficient attention", " does not work with ",
          at::toString(type), "; another kernel is used");
   return found->second;
 }
 
-std::optional<Kernel> kernel_for(const Tensor& q) {
+std::optional<FusedKernel> kernel_for(const Tensor& q) {
   if (q.is_cpu()) return std::nullopt;
   const at::ScalarType type = q.scalar_type();
   const bool narrow = type == at::kBFloat16 || type == at::kHalf;
   const int64_t width = q.size(2);
-  if (narrow && width % 8 == 0 && width <= 256 && works(Kernel::kFlash, q.device(), type)) return Kernel::kFlash;
+  if (narrow && width % 8 == 0 && width <= 256 && works(FusedKernel::kFlash, q.device(), type))
+    return FusedKernel::kFlash;
   const int64_t aligned = narrow ? 8 : 4;
-  if ((narrow || type == at::kFloat) && width % aligned == 0 && works(Kernel::kEfficient, q.device(), type))
-    return Kernel::kEfficient;
+  if ((narrow || type == at::kFloat) && width % aligned == 0 && works(FusedKernel::kEfficient, q.device(), type))
+    return FusedKernel::kEfficient;
   return std::nullopt;
 }
 

@@ -7,7 +7,7 @@ namespace {
 constexpr int64_t kTypicalRows = 256;
 
 // Compares one small multiplication with at::linear.
-bool works(at::ScalarType type) {
+bool matmul_works(at::ScalarType type) {
   try {
     const Tensor w = at::linspace(-1, 1, 32 * 16).view({32, 16}), x = at::linspace(1, -2, 3 * 16).view({3, 16});
     const Tensor expected = at::linear(x, w);
@@ -22,7 +22,7 @@ bool works(at::ScalarType type) {
 }  // namespace
 
 bool onednn_has_linear(at::ScalarType type) {
-  static const bool wide = works(at::kFloat), narrow = works(at::kBFloat16);
+  static const bool wide = matmul_works(at::kFloat), narrow = matmul_works(at::kBFloat16);
   return type == at::kFloat ? wide : narrow;
 }
 

@@ -29,7 +29,7 @@ Tensor convolve_plus(const Tensor& x, const Tensor& packed, const Tensor& bias, 
 }
 
 // One small convolution by each operator, held against the plain one.
-bool works(at::ScalarType type) {
+bool conv2d_works(at::ScalarType type) {
   try {
     const Tensor w = at::linspace(-1, 1, 32 * 16 * 9).view({32, 16, 3, 3}), bias = at::linspace(-1, 1, 32);
     const Tensor x = channels_last(at::linspace(1, -2, 16 * 16).view({1, 16, 4, 4}));
@@ -46,7 +46,7 @@ bool works(at::ScalarType type) {
 }
 
 bool available(at::ScalarType type) {
-  static const bool wide = works(at::kFloat), narrow = works(at::kBFloat16);
+  static const bool wide = conv2d_works(at::kFloat), narrow = conv2d_works(at::kBFloat16);
   return type == at::kFloat ? wide : narrow;
 }
 

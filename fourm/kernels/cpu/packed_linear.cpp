@@ -21,9 +21,9 @@ Tensor finish(Tensor y, const Epilogue& e) {
 // float32 copies of a large head would be most of the process's memory.
 template <class Body>
 void for_some_rows(const Tensor& weight, const Packing& packing, const Body& body) {
-  constexpr int64_t kRowsAtOnce = 1024;
-  for (int64_t row = 0; row < weight.size(0); row += kRowsAtOnce) {
-    const Tensor stored = weight.slice(0, row, row + kRowsAtOnce);
+  constexpr int64_t kRowsPerChunk = 1024;
+  for (int64_t row = 0; row < weight.size(0); row += kRowsPerChunk) {
+    const Tensor stored = weight.slice(0, row, row + kRowsPerChunk);
     body(stored, row);
     if (packing.release_pages) packing.release_pages(stored);
   }
