@@ -67,7 +67,7 @@ Estimate estimate(const EstimateConfig& config, const ModelConfig& c, bool bf16)
   const double numbers = static_cast<double>(parts.blocks + parts.tables);
   std::vector<double> owned(config.processes);
   for (const BucketPlan& bucket : plan_buckets(parts.sent, config.processes))
-    owned[bucket.owner] += static_cast<double>(bucket.numbers);
+    owned[bucket.owner] += static_cast<double>(bucket.numel);
   const bool spread = config.shard != "none" && config.processes > 1;
   const double share = spread ? *std::ranges::max_element(owned) : numbers;
 

@@ -64,7 +64,7 @@ class Meter {
     read();
     std::vector<double> shares;
     for (const auto& item : sums_) shares.push_back(item.second.first);
-    const std::vector<double> totals = group_.sum(shares);
+    const std::vector<double> totals = group_.all_reduce(shares);
     Sums all = sums_;
     size_t i = 0;
     for (auto& [name, sum] : all) sum.first = totals[i++];
@@ -132,7 +132,7 @@ class Trainer {
         meter_(group_) {
     if (config.ema_decay > 0) average_.emplace(objective.parameters(), config.ema_decay, owns());
     if (group_.is_first()) open_folder(recipe);
-    last_checkpoint_ = group_.gather(run_ ? newest_checkpoint().string() : "")[0];
+    last_checkpoint_ = group_.all_gather(run_ ? newest_checkpoint().string() : "")[0];
     if (!last_checkpoint_.empty()) load(last_checkpoint_);
     check(step_ <= config_.steps, folder.string(), ": the run has done ", step_,
           " steps, more than training.steps=", config_.steps, "; give at least ", step_);
@@ -206,13 +206,13 @@ class Trainer {
       Tensor& result = results.back().loss;
       const Tensor share = config_.accumulate == 1 ? result : result / config_.accumulate;
       loss = loss.defined() ? loss + share.detach() : share.detach();
-      gradients_.before_backward(share, part + 1 == config_.accumulate);
+      gradients_.prepare_for_backward(share, part + 1 == config_.accumulate);
       if (share.requires_grad()) share.backward();  // not where nothing that learns was used
       result = Tensor();                            // its graph goes
     }
-    gradients_.finish_gradients();
+    gradients_.wait_for_gradients();
     const Tensor whole = loss.clone();
-    group_.sum(whole);
+    group_.all_reduce(whole);
     const Tensor norm = gradients_.norm(optimizer_.gradient_norms());
     if (waits_) {
       loss_ = whole.item<double>();
@@ -239,7 +239,7 @@ class Trainer {
               const Tensor& keep) {
     objective_.update_buffers(step_);
     optimizer_.step(lr, keep.defined() ? at::where(keep, norm, NAN) : norm);
-    gradients_.share_weights();
+    gradients_.broadcast_weights();
     if (average_ && keep.defined())
       average_->update_where(keep);
     else if (average_)
@@ -291,7 +291,7 @@ class Trainer {
 
   void enter_phase() {
     phases_.enter(step_);
-    gradients_.learning_changed();
+    gradients_.trainable_changed();
     if (!config_.phases.empty()) note(folder_.string(), ": step ", step_ + 1, " is in ", phases_.text(step_));
   }
 
@@ -341,20 +341,20 @@ class Trainer {
   void swap_averages() {
     if (!average_) return;
     average_->swap();
-    gradients_.share_weights();
+    gradients_.broadcast_weights();
   }
 
   void save() {
     count_skipped();
     const Meter::Sums sums = meter_.settle();
     if (!run_) {
-      save_share(group_.gather("")[0]);
+      save_share(group_.all_gather("")[0]);
       group_.barrier();
       return;
     }
     last_checkpoint_ =
         run_->checkpoint(step_, {config_.keep_checkpoints, config_.keep_every}, [&](const fs::path& folder) {
-          group_.gather(folder.string());
+          group_.all_gather(folder.string());
           save_share(folder);
           group_.barrier();
           const ProcessGroup::Busy busy(group_);

@@ -66,10 +66,10 @@ TEST_P(EstimateOfRanks, StateAndTrafficAreAsPredicted) {
     group.barrier();
     const double before = written();
     group.barrier();
-    parallel.before_backward(loss, true);
+    parallel.prepare_for_backward(loss, true);
     loss.backward();
-    parallel.finish_gradients();
-    parallel.share_weights();
+    parallel.wait_for_gradients();
+    parallel.broadcast_weights();
     group.barrier();
     if (group.is_first()) sent = (written() - before) / static_cast<double>(n);
   });

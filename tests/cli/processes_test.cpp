@@ -27,9 +27,9 @@ TEST(ProcessGroupConfig, OneProcessWithoutALauncher) {
   for (const Environment& variables :
        {Environment{}, {{"RANK", "0"}, {"WORLD_SIZE", "1"}}, {{"SLURM_PROCID", "0"}, {"SLURM_NTASKS", "4"}}}) {
     const ProcessGroupConfig config = process_group_config(variables);
-    EXPECT_EQ(config.size, 1);
+    EXPECT_EQ(config.world_size, 1);
     EXPECT_EQ(config.rank, 0);
-    EXPECT_EQ(config.local_size, 1);
+    EXPECT_EQ(config.local_world_size, 1);
   }
 }
 
@@ -45,12 +45,12 @@ TEST(ProcessGroupConfig, Torchrun) {
                                                           {"TORCHELASTIC_RESTART_COUNT", "2"},
                                                           {"GLOO_SOCKET_IFNAME", "ib0"}});
   EXPECT_EQ(config.rank, 5);
-  EXPECT_EQ(config.size, 8);
+  EXPECT_EQ(config.world_size, 8);
   EXPECT_EQ(config.local_rank, 1);
-  EXPECT_EQ(config.local_size, 4);
-  EXPECT_EQ(config.address, "node7");
-  EXPECT_EQ(config.port, 1234);
-  EXPECT_TRUE(config.store_runs);
+  EXPECT_EQ(config.local_world_size, 4);
+  EXPECT_EQ(config.master_addr, "node7");
+  EXPECT_EQ(config.master_port, 1234);
+  EXPECT_TRUE(config.use_agent_store);
   EXPECT_EQ(config.attempt, "job.2");
   EXPECT_EQ(config.network_interface, "ib0");
 }
@@ -66,11 +66,11 @@ TEST(ProcessGroupConfig, Slurm) {
                         {"SLURM_STEP_ID", "0"}};
   const ProcessGroupConfig config = process_group_config(variables);
   EXPECT_EQ(config.rank, 9);
-  EXPECT_EQ(config.size, 11);
+  EXPECT_EQ(config.world_size, 11);
   EXPECT_EQ(config.local_rank, 1);
-  EXPECT_EQ(config.local_size, 3);
-  EXPECT_EQ(config.address, "gpu07");
-  EXPECT_EQ(config.port, 20700);
+  EXPECT_EQ(config.local_world_size, 3);
+  EXPECT_EQ(config.master_addr, "gpu07");
+  EXPECT_EQ(config.master_port, 20700);
   variables["SLURM_NODEID"] = "1";
   variables["SLURM_STEP_NODELIST"] = "login,gpu3";
   EXPECT_EQ(process_group_config(variables).local_size, 4);
@@ -114,9 +114,9 @@ TEST(ProcessGroupConfig, WhatIsMissingOrWrongIsNamed) {
 TEST(ProcessGroupConfig, ProcessorsAreShared) {
   ProcessGroupConfig config;
   const int64_t all = threads_of(0, config);
-  config.local_size = 2;
+  config.local_world_size = 2;
   EXPECT_EQ(threads_of(0, config), std::max<int64_t>(1, all / 2));
-  config.local_size = 100000;
+  config.local_world_size = 100000;
   EXPECT_EQ(threads_of(0, config), 1);
   EXPECT_EQ(threads_of(3, config), 3);
 }
@@ -324,11 +324,11 @@ TEST_F(Processes, AStoppedProcessIsNamed) {
   }
 }
 
-TEST_F(Processes, AProcessThatDoesNotComeIsNamed) {
+TEST_F(Processes, AProcessThatDoesNotJoinIsNamed) {
   const pid_t first = start_rank(0, 2, test::free_port(), {run_folder("late"), "training.timeout=1"});
   const Ended alone = end_of("rank0", first);
   EXPECT_EQ(alone.code(), 1);
-  EXPECT_EQ(alone.errors, "fourm: rank 1 of 2 did not come within 1 s\n");
+  EXPECT_EQ(alone.errors, "fourm: rank 1 of 2 did not join within 1 s\n");
 }
 
 // Under the launcher one line in all, and nothing is left running.
