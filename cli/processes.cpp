@@ -10,6 +10,7 @@
 #include "fourm/core/log.h"
 #include "fourm/core/parallel.h"
 #include "fourm/core/sha256.h"
+#include "fourm/core/strings.h"
 
 extern char** environ;
 
@@ -141,9 +142,23 @@ int64_t threads_of(int64_t requested, const ProcessGroupConfig& config) {
   return requested > 0 ? requested : std::max<int64_t>(1, processor_count() / config.local_world_size);
 }
 
+std::string gpu_of(const std::string& visible, const ProcessGroupConfig& config) {
+  if (visible.empty()) return std::to_string(config.local_rank);
+  const auto gpus = split(visible, ',');
+  return gpus.size() == 1 ? visible : gpus[static_cast<size_t>(config.local_rank) % gpus.size()];
+}
+
+void use_own_gpu(const ProcessGroupConfig& config) {
+  constexpr const char* kVariable = "CUDA_VISIBLE_DEVICES";
+  if (config.local_world_size == 1) return;
+  const char* visible = std::getenv(kVariable);
+  ::setenv(kVariable, gpu_of(visible ? visible : "", config).c_str(), 1);
+}
+
 void in_process_group(const ProcessGroupConfig& config, const std::function<void(const ProcessGroup&)>& body) {
   if (config.world_size > 1) FLAGS_caffe2_log_level = c10::GLOG_FATAL;  // this program says what went wrong
   if (config.rank > 0) set_log_sink(nullptr);
+  use_own_gpu(config);
   ProcessGroup group(config);
   try {
     body(group);

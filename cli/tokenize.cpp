@@ -41,6 +41,7 @@ void add_tokenize(CLI::App& program) {
     if (!worker->empty()) std::tie(options->worker, options->workers) = parse_worker(*worker);
     check_writable_folder(options->out);
     if (processes.world_size > 1) use_threads(threads_of(0, processes));
+    use_own_gpu(processes);
     if (processes.rank > 0) set_log_sink(std::make_shared<QuietTerminalLog>());
     pretokenize(*options);
   });

@@ -104,6 +104,7 @@ struct ProcessGroupState {
 
 struct ProcessGroup::Work::State {
   std::shared_ptr<ProcessGroupState> group;
+  Tensor tensor, on_host;  // the same, but for a tensor of a device
   c10::intrusive_ptr<c10d::Work> work;
 };
 
@@ -146,67 +147,52 @@ void ProcessGroup::Work::wait() {
       if (const auto failure = group.monitor->failure()) group.throw_error(*failure);
     }
   }
+  if (!state_->tensor.is_cpu()) {
+    const NoGradGuard no_grad;
+    state_->tensor.copy_(state_->on_host);
+  }
   state_ = nullptr;
 }
 
-namespace {
-
-// Starts a collective operation of the tensor in the backend.
-template <class Start>
-c10::intrusive_ptr<c10d::Work> start(ProcessGroupState& group, const Tensor& x, const Start& operation) {
-  check(x.is_cpu(), "this build has no collective operations of GPUs; train on one, or with training.device=cpu");
+// Starts operation(backend, tensors) of the tensor. Gloo takes tensors in the memory of the host: one of a device is copied.
+template <class Operation>
+ProcessGroup::Work ProcessGroup::start(const Tensor& x, const Operation& operation) const {
+  Work work;
+  if (!state_) return work;
   check(x.is_contiguous(), "[ProcessGroup] the tensor is not contiguous");
-  group.monitor->count_collective();
-  std::vector<Tensor> tensors{x.detach()};
+  state_->monitor->count_collective();
+  const Tensor tensor = x.detach(), on_host = tensor.to(at::kCPU);
+  std::vector<Tensor> tensors{on_host};
   try {
-    return operation(*group.backend, tensors);
+    work.state_ = std::make_shared<Work::State>(state_, tensor, on_host, operation(*state_->backend, tensors));
   } catch (const std::exception& error) {
-    group.throw_failure(error);
+    state_->throw_failure(error);
   }
+  return work;
 }
-
-c10::intrusive_ptr<c10d::Work> start_all_reduce(ProcessGroupState& group, const Tensor& x,
-                                                const c10d::AllreduceOptions& options = {}) {
-  return start(group, x, [&](auto& backend, auto& tensors) { return backend.allreduce(tensors, options); });
-}
-
-}  // namespace
 
 ProcessGroup::Work ProcessGroup::all_reduce_async(const Tensor& x) const {
-  Work work;
-  if (state_) work.state_ = std::make_shared<Work::State>(state_, start_all_reduce(*state_, x));
-  return work;
+  return start(x, [](auto& backend, auto& tensors) { return backend.allreduce(tensors); });
 }
 
 ProcessGroup::Work ProcessGroup::reduce_async(const Tensor& x, int64_t root) const {
-  Work work;
   c10d::ReduceOptions options;
   options.rootRank = root;
-  if (state_)
-    work.state_ = std::make_shared<Work::State>(
-        state_, start(*state_, x, [&](auto& backend, auto& tensors) { return backend.reduce(tensors, options); }));
-  return work;
+  return start(x, [&](auto& backend, auto& tensors) { return backend.reduce(tensors, options); });
 }
 
 ProcessGroup::Work ProcessGroup::broadcast_async(const Tensor& x, int64_t root) const {
-  Work work;
   c10d::BroadcastOptions options;
   options.rootRank = root;
-  if (state_)
-    work.state_ = std::make_shared<Work::State>(
-        state_, start(*state_, x, [&](auto& backend, auto& tensors) { return backend.broadcast(tensors, options); }));
-  return work;
+  return start(x, [&](auto& backend, auto& tensors) { return backend.broadcast(tensors, options); });
 }
 
 void ProcessGroup::all_reduce(const Tensor& x) const { all_reduce_async(x).wait(); }
 
 void ProcessGroup::all_reduce_max(const Tensor& x) const {
-  if (!state_) return;
   c10d::AllreduceOptions options;
   options.reduceOp = c10d::ReduceOp::MAX;
-  Work work;
-  work.state_ = std::make_shared<Work::State>(state_, start_all_reduce(*state_, x, options));
-  work.wait();
+  start(x, [&](auto& backend, auto& tensors) { return backend.allreduce(tensors, options); }).wait();
 }
 
 bool ProcessGroup::any(bool value) const {

@@ -104,6 +104,9 @@ class ProcessGroup {
   void report_failure(const std::string& message) const;
 
  private:
+  template <class Operation>
+  Work start(const at::Tensor& x, const Operation& operation) const;
+
   std::shared_ptr<struct ProcessGroupState> state_;  // null: one process
 };
 
