@@ -7,7 +7,9 @@
 #include "cli/eval_files.h"
 #include "cli/evaluate_head.h"
 #include "cli/outputs.h"
+#include "cli/processes.h"
 #include "cli/text_tokenizer.h"
+#include "cli/threads.h"
 #include "cli/usage.h"
 #include "cli/verbs.h"
 #include "fourm/clip/image_text.h"
@@ -46,19 +48,75 @@ Measured measured_by(const CLI::App& verb) {
   fail("[eval] unreachable");
 }
 
+struct Options {
+  std::string model, tokenizers, text_tokenizer, against, sweep, plot, in_painting;
+  std::vector<std::string> chains;
+  bool compares_chains = false;
+  EvaluateOptions evaluate;
+  HeadEvaluation head;
+  CocoFiles files;
+  ImageFiles images;
+  ComputeConfig engine;
+  bool json = false;
+};
+
+// The measures of a model as text.
+std::string measure_model(const Options& o, const Sweep& sweep, const ProcessGroup& group) {
+  const auto text = [&](const auto& result, const auto& table) {
+    return o.json ? json_text(to_json(result)) + "\n" : table(result);
+  };
+  const PipelineFiles files{o.model, o.tokenizers, text_tokenizer_for(o.model, o.text_tokenizer), {}};
+  const Pipeline pipeline = Pipeline::open(files, o.engine);
+  if (!o.against.empty()) {
+    const Pipeline other = Pipeline::open(files, {o.engine.engine, o.against, o.engine.device});
+    return text(agreement(pipeline, other, o.evaluate, group), agreement_table);
+  }
+  EvaluateOptions options = o.evaluate;
+  if (options.image_text.empty()) options.image_text = image_text_of(o.model).string();
+  if (o.compares_chains) {
+    const ChainsResult result = compare_chains(pipeline, options, o.chains, sweep, group);
+    if (!o.plot.empty() && group.is_first()) write_file(o.plot, sweep_svg(result));
+    return text(result, chains_table);
+  }
+  if (!o.in_painting.empty())
+    return text(evaluate_inpainting(pipeline, options, o.in_painting, group), evaluation_table);
+  return text(evaluate(pipeline, options, group), evaluation_table);
+}
+
+// Inputs and chains that were not given. UsageError where options exclude each other.
+void resolve(Options& o, bool inputs_given, bool chains_given) {
+  o.compares_chains = chains_given || !o.sweep.empty();
+  if (o.compares_chains + !o.against.empty() + !o.in_painting.empty() > 1)
+    throw UsageError("--against, --chains and --in-painting are different things to measure");
+  if (!o.plot.empty() && o.sweep.empty()) throw UsageError("--plot shows a sweep: give --sweep KEY=VALUE,VALUE");
+  if (!o.plot.empty()) check_writable_file(o.plot, "--plot", ".svg");
+  std::erase(o.chains, "");
+  if (!chains_given) o.chains = {"direct"};
+  if (!inputs_given && o.compares_chains) o.evaluate.inputs = {"caption"};
+  if (!inputs_given && !o.in_painting.empty()) o.evaluate.inputs.clear();
+}
+
+Sweep parse_sweep(const std::string& text) {
+  try {
+    return text.empty() ? Sweep() : Sweep::parse(text);
+  } catch (const Error& error) {
+    throw UsageError(std::string("--sweep: ") + error.what());
+  }
+}
+
+// Prints what measure(group of processes) returns.
+void print_measures(const std::function<std::string(const ProcessGroup&)>& measure) {
+  const ProcessGroupConfig processes = process_group_config(environment());
+  if (processes.world_size > 1) use_threads(threads_of(0, processes));
+  in_process_group(processes, [&](const ProcessGroup& group) {
+    const std::string text = measure(group);
+    if (group.is_first()) std::cout << text;
+  });
+}
+
 }  // namespace
 
 void add_eval(CLI::App& program) {
-  struct Options {
-    std::string model, tokenizers, text_tokenizer, against, sweep, plot, in_painting;
-    std::vector<std::string> chains;
-    EvaluateOptions evaluate;
-    HeadEvaluation head;
-    CocoFiles files;
-    ImageFiles images;
-    ComputeConfig engine;
-    bool json = false;
-  };
   auto o = std::make_shared<Options>();
   auto* verb = program.add_subcommand("eval", "Measure a model's predictions on held-out samples");
   verb->add_option("--model", o->model, "model folder, or folder of a finished run")->transform(model_path());
@@ -115,58 +173,27 @@ void add_eval(CLI::App& program) {
       "  fourm eval --model models/rooms-ti --data rooms/val --chains direct,clip --sweep guidance=1,2,3 --plot g.svg\n"
       "  fourm eval --model models/rooms-ti --data rooms/val --in-painting left\n"
       "  fourm eval --model models/rooms-ti --data rooms/val --precision int8 --against f32\n"
+      "  fourm launch -n 4 -- eval --model models/rooms-ti --data rooms/val\n"
       "  fourm eval --model runs/semseg --data ADEChallengeData2016 --split validation --by-class\n"
       "  fourm eval --annotations instances_val2017.json --predictions predictions.json --kind segm\n"
       "  fourm eval --generated out/images --real coco/val2017 --inception pt_inception-2015-12-05-6726825d.pth");
   verb->callback([o, verb, chains, inputs = verb->get_option("--inputs"), count = verb->get_option("--count")] {
     const Measured measured = measured_by(*verb);
-    if (measured != Measured::kModel) {
-      std::cout << (measured == Measured::kPredictions ? measure_files(o->files, o->json)
-                                                       : measure_images(o->images, o->engine.first_device(), o->json));
-      return;
-    }
+    if (measured == Measured::kPredictions)
+      return print_measures([&](const ProcessGroup&) { return measure_files(o->files, o->json); });
+    if (measured == Measured::kImages)
+      return print_measures([&](const ProcessGroup& group) {
+        return measure_images(o->images, o->engine.first_device(), o->json, group);
+      });
     if (is_transfer_model(o->model)) {
       o->head.measures.count = count->count() > 0 ? o->evaluate.count : 0;
-      evaluate_head(o->model, o->evaluate.data, o->engine, o->head, o->json);
-      return;
+      return print_measures([&](const ProcessGroup& group) {
+        return measure_head(o->model, o->evaluate.data, o->engine, o->head, o->json, group);
+      });
     }
-    const bool compares_chains = chains->count() > 0 || !o->sweep.empty();
-    if (compares_chains + !o->against.empty() + !o->in_painting.empty() > 1)
-      throw UsageError("--against, --chains and --in-painting are different things to measure");
-    if (!o->plot.empty() && o->sweep.empty()) throw UsageError("--plot shows a sweep: give --sweep KEY=VALUE,VALUE");
-    if (!o->plot.empty()) check_writable_file(o->plot, "--plot", ".svg");
-    Sweep sweep;
-    try {
-      if (!o->sweep.empty()) sweep = Sweep::parse(o->sweep);
-    } catch (const Error& error) {
-      throw UsageError(std::string("--sweep: ") + error.what());
-    }
-    const PipelineFiles files{o->model, o->tokenizers, text_tokenizer_for(o->model, o->text_tokenizer), {}};
-    const Pipeline pipeline = Pipeline::open(files, o->engine);
-    const auto print = [&](const auto& result, const auto& table) {
-      std::cout << (o->json ? json_text(to_json(result)) + "\n" : table(result));
-    };
-    if (!o->against.empty()) {
-      print(agreement(pipeline, Pipeline::open(files, {o->engine.engine, o->against, o->engine.device}), o->evaluate),
-            agreement_table);
-      return;
-    }
-    if (o->evaluate.image_text.empty()) o->evaluate.image_text = image_text_of(o->model).string();
-    if (compares_chains) {
-      if (inputs->count() == 0) o->evaluate.inputs = {"caption"};
-      std::erase(o->chains, "");
-      if (chains->count() == 0) o->chains = {"direct"};
-      const ChainsResult result = compare_chains(pipeline, o->evaluate, o->chains, sweep);
-      if (!o->plot.empty()) write_file(o->plot, sweep_svg(result));
-      print(result, chains_table);
-      return;
-    }
-    if (!o->in_painting.empty()) {
-      if (inputs->count() == 0) o->evaluate.inputs.clear();
-      print(evaluate_inpainting(pipeline, o->evaluate, o->in_painting), evaluation_table);
-      return;
-    }
-    print(evaluate(pipeline, o->evaluate), evaluation_table);
+    resolve(*o, inputs->count() > 0, chains->count() > 0);
+    const Sweep sweep = parse_sweep(o->sweep);
+    print_measures([&](const ProcessGroup& group) { return measure_model(*o, sweep, group); });
   });
 }
 

@@ -36,8 +36,9 @@ Json measure(const CocoFiles& files) {
 
 std::string measure_files(const CocoFiles& files, bool json) { return print(measure(files), json); }
 
-std::string measure_images(const ImageFiles& files, const std::string& device, bool json) {
-  return print(to_json(score_generation({files.generated, files.real, files.inception, files.store, device})), json);
+std::string measure_images(const ImageFiles& files, const std::string& device, bool json, const ProcessGroup& group) {
+  return print(to_json(score_generation({files.generated, files.real, files.inception, files.store, device}, group)),
+               json);
 }
 
 }  // namespace fourm

@@ -3,6 +3,8 @@
 
 #include <string>
 
+#include "fourm/dist/process_group.h"
+
 namespace fourm {
 
 struct CocoFiles {
@@ -14,7 +16,7 @@ struct ImageFiles {
 };
 
 /// FID, Inception score, precision and recall, as a table or as JSON.
-std::string measure_images(const ImageFiles& files, const std::string& device, bool json);
+std::string measure_images(const ImageFiles& files, const std::string& device, bool json, const ProcessGroup& group);
 
 /// COCO's measures as a table, or as JSON.
 std::string measure_files(const CocoFiles& files, bool json);

@@ -1,7 +1,5 @@
 #include "cli/evaluate_head.h"
 
-#include <iostream>
-
 #include "fourm/core/json.h"
 
 namespace fourm {
@@ -19,12 +17,12 @@ void add_head_options(CLI::App& verb, HeadEvaluation& options) {
   group(verb.add_flag("--by-class", options.by_class, "semseg: the IoU of each class too"));
 }
 
-void evaluate_head(const std::string& model, const std::string& data, const ComputeConfig& compute,
-                   const HeadEvaluation& options, bool json) {
+std::string measure_head(const std::string& model, const std::string& data, const ComputeConfig& compute,
+                         const HeadEvaluation& options, bool json, const ProcessGroup& group) {
   LabelledData set = options.data;
   set.path = data;
-  const auto measures = Predictor::open(model, compute).evaluate(set, options.measures, options.by_class);
-  std::cout << (json ? json_text(Json(measures), 2) + "\n" : measures_table(measures));
+  const auto measures = Predictor::open(model, compute).evaluate(set, options.measures, options.by_class, group);
+  return json ? json_text(Json(measures), 2) + "\n" : measures_table(measures);
 }
 
 }  // namespace fourm

@@ -17,8 +17,8 @@ struct HeadEvaluation {
 /// Adds the options that only models with a head have.
 void add_head_options(CLI::App& verb, HeadEvaluation& options);
 
-/// Prints the measures of the labelled set `data`.
-void evaluate_head(const std::string& model, const std::string& data, const ComputeConfig& compute,
-                   const HeadEvaluation& options, bool json);
+/// The measures of the labelled set `data`, as a table or as JSON.
+std::string measure_head(const std::string& model, const std::string& data, const ComputeConfig& compute,
+                         const HeadEvaluation& options, bool json, const ProcessGroup& group);
 
 }  // namespace fourm

@@ -439,8 +439,9 @@ void add_generate(CLI::App& program) {
                                 ? (model_folder(o->model) / "superres").string()
                                 : find_model(o->super_resolution).string();
     const ProcessGroupConfig processes = process_group_config(environment());
-    if (o->worker.empty()) o->worker = concat(processes.rank, "/", processes.size);
-    if (processes.size > 1) use_threads(threads_of(0, processes));
+    if (o->worker.empty()) o->worker = concat(processes.rank, "/", processes.world_size);
+    if (processes.world_size > 1) use_threads(threads_of(0, processes));
+    use_own_gpu(processes);
     if (processes.rank > 0) set_log_sink(std::make_shared<QuietTerminalLog>());
     run(*o);
   });

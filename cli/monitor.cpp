@@ -1,5 +1,8 @@
 // fourm monitor RUN
+#include <httplib.h>
+
 #include <chrono>
+#include <future>
 #include <iostream>
 #include <thread>
 
@@ -8,38 +11,81 @@
 #include "fourm/train/monitor.h"
 
 namespace fourm {
+namespace {
+
+// Serves the page, made anew for each request, to browsers of this machine until a signal.
+void serve(const std::string& run, int refresh, int port) {
+  constexpr const char* kThisMachine = "127.0.0.1";
+  httplib::Server server;
+  server.Get("/", [&](const httplib::Request&, httplib::Response& response) {
+    try {
+      response.set_content(run_page(run, refresh).html, "text/html; charset=utf-8");
+    } catch (const Error& error) {
+      response.status = 500;
+      response.set_content(concat("fourm: ", error.what(), "\n"), "text/plain; charset=utf-8");
+    }
+  });
+  run_page(run, refresh);  // an Error where the folder is none of a run
+  if (port == 0)
+    port = server.bind_to_any_port(kThisMachine);
+  else if (!server.bind_to_port(kThisMachine, port))
+    fail(kThisMachine, ":", port, ": the port cannot be used; choose another one with --port, or 0 for a free one");
+  std::cout << "http://" << kThisMachine << ":" << port << "/" << std::endl;
+  const auto listening = std::async(std::launch::async, [&] { return server.listen_after_bind(); });
+  while (listening.wait_for(std::chrono::milliseconds(100)) != std::future_status::ready)
+    if (StopSignals::requested()) server.stop();
+}
+
+// Writes the page, again every so many seconds until the run is finished or a signal; 0: once.
+void write(const std::string& run, int every, const fs::path& out) {
+  for (bool first = true;; first = false) {
+    const RunPage page = run_page(run, every);
+    write_file(out, page.html);
+    if (first) std::cout << out.string() << std::endl;
+    if (every == 0 || page.finished) return;
+    for (int tenths = 0; tenths < 10 * every; ++tenths) {
+      if (StopSignals::requested()) return;
+      std::this_thread::sleep_for(std::chrono::milliseconds(100));
+    }
+  }
+}
+
+}  // namespace
 
 void add_monitor(CLI::App& program) {
   struct Options {
     std::string run, out;
-    int every = 0;
+    int every = 0, port = 8080;
+    bool serve = false;
   };
   auto options = std::make_shared<Options>();
-  auto* verb = program.add_subcommand("monitor", "Write one HTML page of a training run: losses, speed, samples");
+  auto* verb = program.add_subcommand("monitor", "Show a training run as one HTML page: losses, speed, samples");
   verb->add_option("RUN", options->run, "folder of a training run")->required();
-  verb->add_option("--out", options->out, "the page; default: RUN/monitor.html");
+  auto* out = verb->add_option("--out", options->out, "the page; default: RUN/monitor.html");
   verb->add_option("--every", options->every,
                    "write it again after so many seconds, until the run is finished or Ctrl-C; browsers then load it "
-                   "again too; 0 = once")
+                   "again too; 0 = once. With --serve: browsers load it again after so many seconds; 0 = 10")
       ->check(CLI::Range(0, 86400))
       ->capture_default_str();
+  auto* serves = verb->add_flag("--serve", options->serve, "serve the page to browsers of this machine until Ctrl-C")
+                     ->excludes(out);
+  verb->add_option("--port", options->port, "of --serve; 0 = any that is free")
+      ->check(CLI::Range(0, 65535))
+      ->capture_default_str()
+      ->needs(serves);
   verb->footer(
       "Examples:\n"
       "  fourm monitor runs/rooms/pretrain\n"
-      "  fourm monitor runs/rooms/pretrain --every 30 --out page.html");
+      "  fourm monitor runs/rooms/pretrain --every 30 --out page.html\n"
+      "  fourm monitor runs/rooms/pretrain --serve");
   verb->callback([options] {
-    const fs::path out = options->out.empty() ? fs::path(options->run) / "monitor.html" : fs::path(options->out);
     const StopSignals signals;
-    for (bool first = true;; first = false) {
-      const RunPage page = run_page(options->run, options->every);
-      write_file(out, page.html);
-      if (first) std::cout << out.string() << std::endl;
-      if (options->every == 0 || page.finished) return;
-      for (int tenths = 0; tenths < 10 * options->every; ++tenths) {
-        if (StopSignals::requested()) return;
-        std::this_thread::sleep_for(std::chrono::milliseconds(100));
-      }
+    if (options->serve) {
+      constexpr int kRefresh = 10;
+      return serve(options->run, options->every > 0 ? options->every : kRefresh, options->port);
     }
+    write(options->run, options->every,
+          options->out.empty() ? fs::path(options->run) / "monitor.html" : fs::path(options->out));
   });
 }
 

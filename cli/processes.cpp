@@ -10,6 +10,7 @@
 #include "fourm/core/log.h"
 #include "fourm/core/parallel.h"
 #include "fourm/core/sha256.h"
+#include "fourm/core/strings.h"
 
 extern char** environ;
 
@@ -41,9 +42,9 @@ class Variables {
   ProcessGroupConfig places(const char* rank, const char* size, const char* local_rank, const char* local_size) const {
     ProcessGroupConfig config;
     config.rank = number(rank);
-    config.size = number(size);
+    config.world_size = number(size);
     config.local_rank = number(local_rank, config.rank);
-    config.local_size = number(local_size, config.size);
+    config.local_world_size = number(local_size, config.world_size);
     return config;
   }
 
@@ -76,13 +77,13 @@ std::string first_machine(const std::string& list) {
 ProcessGroupConfig of_slurm(const Variables& variables) {
   ProcessGroupConfig config =
       variables.places("SLURM_PROCID", "SLURM_STEP_NUM_TASKS", "SLURM_LOCALID", "SLURM_STEP_NUM_TASKS");
-  config.local_size =
+  config.local_world_size =
       tasks_of_machine(variables.text("SLURM_STEP_TASKS_PER_NODE"), variables.number("SLURM_NODEID", 0));
-  config.address = first_machine(variables.text("SLURM_STEP_NODELIST"));
+  config.master_addr = first_machine(variables.text("SLURM_STEP_NODELIST"));
   // Jobs that share a machine get different ports.
   constexpr int kFirstPort = 20000, kPorts = 12000;
   const int64_t step = 7 * variables.number("SLURM_JOB_ID", 0) + variables.number("SLURM_STEP_ID", 0);
-  config.port = kFirstPort + static_cast<int>(step % kPorts);
+  config.master_port = kFirstPort + static_cast<int>(step % kPorts);
   config.attempt = variables.text("SLURM_JOB_ID") + "." + variables.text("SLURM_STEP_ID") + "." +
                    variables.text("SLURM_RESTART_COUNT");
   return config;
@@ -111,7 +112,7 @@ ProcessGroupConfig process_group_config(const Environment& environment) {
   if (variables.has("RANK") || variables.has("WORLD_SIZE")) {
     config = variables.places("RANK", "WORLD_SIZE", "LOCAL_RANK", "LOCAL_WORLD_SIZE");
     config.attempt = variables.text("TORCHELASTIC_RUN_ID") + "." + variables.text("TORCHELASTIC_RESTART_COUNT");
-    config.store_runs = variables.text("TORCHELASTIC_USE_AGENT_STORE") == "True";
+    config.use_agent_store = variables.text("TORCHELASTIC_USE_AGENT_STORE") == "True";
   } else if (describes(variables, "OMPI_COMM_WORLD_RANK", "OMPI_COMM_WORLD_SIZE")) {
     config = variables.places("OMPI_COMM_WORLD_RANK", "OMPI_COMM_WORLD_SIZE", "OMPI_COMM_WORLD_LOCAL_RANK",
                               "OMPI_COMM_WORLD_LOCAL_SIZE");
@@ -120,39 +121,55 @@ ProcessGroupConfig process_group_config(const Environment& environment) {
   } else if (describes(variables, "SLURM_PROCID", "SLURM_STEP_NUM_TASKS")) {
     config = of_slurm(variables);
   }
-  if (config.size == 1) return {};
-  check(config.rank >= 0 && config.rank < config.size, "rank ", config.rank, " of ", config.size,
+  if (config.world_size == 1) return {};
+  check(config.rank >= 0 && config.rank < config.world_size, "rank ", config.rank, " of ", config.world_size,
         " processes: ranks count from 0 (environment variables of the launcher)");
-  const bool one_machine = config.local_size == config.size;
-  if (config.address.empty() || variables.has("MASTER_ADDR")) config.address = variables.text("MASTER_ADDR");
-  check(one_machine || variables.has("MASTER_ADDR") || config.port > 0,
+  const bool one_machine = config.local_world_size == config.world_size;
+  if (config.master_addr.empty() || variables.has("MASTER_ADDR")) config.master_addr = variables.text("MASTER_ADDR");
+  check(one_machine || variables.has("MASTER_ADDR") || config.master_port > 0,
         "the processes are on several machines: set MASTER_ADDR to that of rank 0");
-  if (config.address.empty()) config.address = "127.0.0.1";
-  config.port = static_cast<int>(variables.number("MASTER_PORT", config.port > 0 ? config.port : kPort));
-  check(config.port > 0 && config.port < 65536, "MASTER_PORT is ", config.port, ", expected 1 to 65535");
+  if (config.master_addr.empty()) config.master_addr = "127.0.0.1";
+  config.master_port =
+      static_cast<int>(variables.number("MASTER_PORT", config.master_port > 0 ? config.master_port : kPort));
+  check(config.master_port > 0 && config.master_port < 65536, "MASTER_PORT is ", config.master_port,
+        ", expected 1 to 65535");
   config.network_interface = variables.text("GLOO_SOCKET_IFNAME");
   config.build = sha256_hex(read_file("/proc/self/exe"));
   return config;
 }
 
 int64_t threads_of(int64_t requested, const ProcessGroupConfig& config) {
-  return requested > 0 ? requested : std::max<int64_t>(1, processor_count() / config.local_size);
+  return requested > 0 ? requested : std::max<int64_t>(1, processor_count() / config.local_world_size);
+}
+
+std::string gpu_of(const std::string& visible, const ProcessGroupConfig& config) {
+  if (visible.empty()) return std::to_string(config.local_rank);
+  const auto gpus = split(visible, ',');
+  return gpus.size() == 1 ? visible : gpus[static_cast<size_t>(config.local_rank) % gpus.size()];
+}
+
+void use_own_gpu(const ProcessGroupConfig& config) {
+  constexpr const char* kVariable = "CUDA_VISIBLE_DEVICES";
+  if (config.local_world_size == 1) return;
+  const char* visible = std::getenv(kVariable);
+  ::setenv(kVariable, gpu_of(visible ? visible : "", config).c_str(), 1);
 }
 
 void in_process_group(const ProcessGroupConfig& config, const std::function<void(const ProcessGroup&)>& body) {
-  if (config.size > 1) FLAGS_caffe2_log_level = c10::GLOG_FATAL;  // this program says what went wrong
+  if (config.world_size > 1) FLAGS_caffe2_log_level = c10::GLOG_FATAL;  // this program says what went wrong
   if (config.rank > 0) set_log_sink(nullptr);
+  use_own_gpu(config);
   ProcessGroup group(config);
   try {
     body(group);
   } catch (const GroupError&) {
     throw;
   } catch (const std::exception& error) {
-    if (config.size == 1) throw;
+    if (config.world_size == 1) throw;
     group.report_failure(error.what());
     throw GroupError(error.what());
   }
-  group.leave();
+  group.shutdown();
 }
 
 }  // namespace fourm

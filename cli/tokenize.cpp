@@ -37,10 +37,11 @@ void add_tokenize(CLI::App& program) {
   verb->callback([options, worker] {
     const ProcessGroupConfig processes = process_group_config(environment());
     options->worker = processes.rank;
-    options->workers = processes.size;
+    options->workers = processes.world_size;
     if (!worker->empty()) std::tie(options->worker, options->workers) = parse_worker(*worker);
     check_writable_folder(options->out);
-    if (processes.size > 1) use_threads(threads_of(0, processes));
+    if (processes.world_size > 1) use_threads(threads_of(0, processes));
+    use_own_gpu(processes);
     if (processes.rank > 0) set_log_sink(std::make_shared<QuietTerminalLog>());
     pretokenize(*options);
   });

@@ -50,9 +50,10 @@ function(fourm_program)
   file(GLOB sources CONFIGURE_DEPENDS ${PROJECT_SOURCE_DIR}/cli/*.cpp)
   if(sources)
     find_package(CLI11 REQUIRED)
+    pkg_check_modules(HTTPLIB REQUIRED IMPORTED_TARGET cpp-httplib)
     add_executable(fourm ${sources})
     set_target_properties(fourm PROPERTIES RUNTIME_OUTPUT_DIRECTORY ${PROJECT_BINARY_DIR})
-    target_link_libraries(fourm PRIVATE CLI11::CLI11 ${apart} fourm_flags fourm_plain_deps fourm_torch ${folders})
+    target_link_libraries(fourm PRIVATE CLI11::CLI11 PkgConfig::HTTPLIB ${apart} fourm_flags fourm_plain_deps fourm_torch ${folders})
     target_compile_definitions(fourm PRIVATE FOURM_VERSION="${PROJECT_VERSION}")
     target_precompile_headers(fourm PRIVATE ${PROJECT_SOURCE_DIR}/cli/verbs.h)  # CLI11 takes seconds to parse
     set_target_properties(fourm PROPERTIES INSTALL_RPATH_USE_LINK_PATH ON)
@@ -101,6 +102,7 @@ function(fourm_tests)
     if(name STREQUAL cli)  # runs the program as a user does
       target_sources(test_cli PRIVATE ${PROJECT_SOURCE_DIR}/cli/tensor_memory.cpp ${PROJECT_SOURCE_DIR}/cli/terminal_log.cpp
         ${PROJECT_SOURCE_DIR}/cli/processes.cpp)
+      target_link_libraries(test_cli PRIVATE PkgConfig::HTTPLIB)
       add_dependencies(test_cli fourm example_read_images)
       target_compile_definitions(test_cli PRIVATE FOURM_PROGRAM="$<TARGET_FILE:fourm>"
         FOURM_EXAMPLE="$<TARGET_FILE:example_read_images>")

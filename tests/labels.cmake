@@ -4,7 +4,7 @@
 
 set(cli_tests "^Program\\." "/Documents\\.")  # run the program as a user does
 
-set(processes_tests "^(DataParallel|Processes|ProcessesTest|ProcessGroup)\\.")  # several processes that exchange data
+set(processes_tests "^(CheckpointWriterTest|DataParallel|DeviceProcesses|EvaluateInProcesses|Processes|ProcessesTest|ProcessGroup|Recovery)\\.")  # several processes
 
 set(parity_tests  # against values computed by other code: the original, PyTorch, Pillow, Hugging Face
   "^(ForwardCase|GenerationCase|TextParity|HuggingFace)\\." "/(GradientCase|TokenizerParity)\\." "EqualsPillow$"
@@ -20,7 +20,7 @@ set(slow_tests  # more than about five seconds each, or together many
   "^CheckTest\\.FindsEachFault$" "^Masking\\.HoldsForManySamples$" "^WideMixture\\.WhatIsUsed$"
   "^PretrainingTest\\.LearnsInBfloat16$" "^DiffusionDecoder\\.LearnsToDecodeABatch$"
   "^GenerationScores\\.ARunGoesOn" "^EvaluateTest\\.(InputsAreNoTargets|AnImageTextModel|SamplesThatLackASubject)"
-  "^Program\\.(BenchGivesOneRecord|TokenFilesAreTheSameEverywhere)")
+  "^Recovery\\.ThirtyKills" "^Program\\.(BenchGivesOneRecord|TokenFilesAreTheSameEverywhere)")
 
 set(threads_tests  # several threads at once, run by the tsan preset
   "^(Lazy|Log|Parallel|PipelineThreads|PrefetcherTest)\\." "^PageCache\\.ThreadsShareIt$" "^ReaderTest\\.SeveralThreads"

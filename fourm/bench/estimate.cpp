@@ -1,6 +1,7 @@
 #include "fourm/bench/estimate.h"
 
 #include <algorithm>
+#include <cmath>
 
 #include "fourm/dist/data_parallel.h"
 #include "fourm/model/fourm.h"
@@ -55,6 +56,14 @@ double kept_widths(const ModelConfig& c, bool decoder) {
   return decoder ? encoder + 2 /* query_norm, its input */ + 1 /* q */ + 1 /* attention */ : encoder;
 }
 
+// Bytes that a process sends for a sum at an owner, the mean over n processes. Gloo passes a tensor round a ring in segments of at
+// most 1 MiB, at least two for each process; a process sends all but two. Then the parts of the sum are sent to the owner.
+double sent_for_reduce(double bytes, double n) {
+  constexpr double kSegment = 1 << 20;
+  const double segments = n * std::max(2.0, std::ceil(bytes / (n * kSegment)));
+  return bytes * ((segments - 2) / segments + (n - 1) / (n * n));
+}
+
 }  // namespace
 
 Estimate estimate(const EstimateConfig& config, const ModelConfig& c, bool bf16) {
@@ -65,9 +74,13 @@ Estimate estimate(const EstimateConfig& config, const ModelConfig& c, bool bf16)
   const Parts parts(model);
   const auto n = static_cast<double>(config.processes);
   const double numbers = static_cast<double>(parts.blocks + parts.tables);
+  const double gradient_bytes = config.bf16_gradients ? 2 : 4;
   std::vector<double> owned(config.processes);
-  for (const BucketPlan& bucket : plan_buckets(parts.sent, config.processes))
-    owned[bucket.owner] += static_cast<double>(bucket.numbers);
+  double sent_for_owners = 0;
+  for (const BucketPlan& bucket : plan_buckets(parts.sent, config.processes)) {
+    owned[bucket.owner] += static_cast<double>(bucket.numel);
+    sent_for_owners += sent_for_reduce(gradient_bytes * static_cast<double>(bucket.numel), n);
+  }
   const bool spread = config.shard != "none" && config.processes > 1;
   const double share = spread ? *std::ranges::max_element(owned) : numbers;
 
@@ -102,9 +115,8 @@ Estimate estimate(const EstimateConfig& config, const ModelConfig& c, bool bf16)
   e.activations =
       samples * width * (config.checkpoint_activations ? 4 * borders + bytes * one_block : bytes * of_blocks);
 
-  // A sum for all goes round a ring twice; a sum for an owner goes round once and its parts to the owner, and weights come back.
-  const double gradient_bytes = config.bf16_gradients ? 2 : 4;
-  const double of_gradients = (n - 1) / n * (spread ? 1 + 1 / n : 2) * gradient_bytes * numbers;
+  // A sum for all goes round a ring twice. The new weights of owners are broadcast.
+  const double of_gradients = spread ? sent_for_owners : (n - 1) / n * 2 * gradient_bytes * numbers;
   e.sent = of_gradients + (spread ? (n - 1) / n * 4 * numbers : 0);
   const double bandwidth = config.processes > config.per_machine
                                ? std::min(config.network_bandwidth, config.machine_bandwidth)

@@ -9,7 +9,7 @@
 #include "fourm/core/strings.h"
 #include "fourm/core/tensor.h"
 #include "fourm/dist/gloo_backend.h"
-#include "fourm/dist/watch.h"
+#include "fourm/dist/heartbeat_monitor.h"
 
 namespace fourm {
 namespace {
@@ -24,14 +24,14 @@ std::chrono::milliseconds milliseconds(double seconds) {
 
 Store connect_to_store(const ProcessGroupConfig& config) {
   c10d::TCPStoreOptions options;
-  options.port = static_cast<uint16_t>(config.port);
-  options.isServer = config.rank == 0 && !config.store_runs;
-  options.numWorkers = config.size;
+  options.port = static_cast<uint16_t>(config.master_port);
+  options.isServer = config.rank == 0 && !config.use_agent_store;
+  options.numWorkers = config.world_size;
   options.waitWorkers = false;
   options.timeout = milliseconds(config.timeout);
-  const std::string where = concat(config.address, ":", config.port);
+  const std::string where = concat(config.master_addr, ":", config.master_port);
   try {
-    Store store = c10::make_intrusive<c10d::TCPStore>(config.address, options);
+    Store store = c10::make_intrusive<c10d::TCPStore>(config.master_addr, options);
     store = c10::make_intrusive<c10d::PrefixStore>("fourm/" + config.attempt, store);
     store->setTimeout(options.timeout);
     return store;
@@ -39,7 +39,7 @@ Store connect_to_store(const ProcessGroupConfig& config) {
     if (options.isServer)
       throw GroupError(concat("rank 0 cannot listen at ", where, " (", first_line(error),
                               "); another run may use the port: set MASTER_PORT to another one"));
-    throw GroupError(concat("rank ", config.rank, " did not reach ", config.store_runs ? "the launcher" : "rank 0",
+    throw GroupError(concat("rank ", config.rank, " did not reach ", config.use_agent_store ? "the launcher" : "rank 0",
                             " at ", where, " within ", config.timeout, " s; did it start, and is the address right?"));
   }
 }
@@ -47,28 +47,28 @@ Store connect_to_store(const ProcessGroupConfig& config) {
 std::string joined_key(int64_t rank) { return concat("joined/", rank); }
 
 // Returns when all ranks have joined with the same build.
-void meet(c10d::Store& store, const ProcessGroupConfig& config) {
+void rendezvous(c10d::Store& store, const ProcessGroupConfig& config) {
   if (store.add(concat("processes/", config.rank), 1) > 1)
-    throw GroupError(concat("two processes have the rank ", config.rank, " of ", config.size));
-  Watch::first_sign(store, config.rank);
-  store.set(joined_key(config.rank), concat(config.size, " ", config.build));
+    throw GroupError(concat("two processes have the rank ", config.rank, " of ", config.world_size));
+  HeartbeatMonitor::write_first_heartbeat(store, config.rank);
+  store.set(joined_key(config.rank), concat(config.world_size, " ", config.build));
   std::vector<std::string> keys;
-  for (int64_t rank = 0; rank < config.size; ++rank) keys.push_back(joined_key(rank));
+  for (int64_t rank = 0; rank < config.world_size; ++rank) keys.push_back(joined_key(rank));
   try {
     store.wait(keys, milliseconds(config.timeout));
   } catch (const std::exception&) {
     std::vector<std::string> missing;
     try {
-      for (int64_t rank = 0; rank < config.size; ++rank)
+      for (int64_t rank = 0; rank < config.world_size; ++rank)
         if (!store.check({keys[rank]})) missing.push_back(std::to_string(rank));
     } catch (const std::exception&) {
-      missing = {"0"};  // whose store has gone
+      missing = {"0"};  // whose store has ended
     }
-    throw GroupError(concat(missing.size() == 1 ? "rank " : "ranks ", join(missing, ", "), " of ", config.size,
-                            " did not come within ", config.timeout, " s"));
+    throw GroupError(concat(missing.size() == 1 ? "rank " : "ranks ", join(missing, ", "), " of ", config.world_size,
+                            " did not join within ", config.timeout, " s"));
   }
-  const std::string own = concat(config.size, " ", config.build);
-  for (int64_t rank = 0; rank < config.size; ++rank) {
+  const std::string own = concat(config.world_size, " ", config.build);
+  for (int64_t rank = 0; rank < config.world_size; ++rank) {
     const std::string other = store.get_to_str(keys[rank]);
     if (other != own)
       throw GroupError(concat("rank ", rank, " belongs to a group of ", other, ", rank ", config.rank, " to one of ",
@@ -82,45 +82,51 @@ struct ProcessGroupState {
   ProcessGroupConfig config;
   Store store;
   c10::intrusive_ptr<c10d::Backend> backend;
-  std::unique_ptr<Watch> watch;
-  bool has_left = false;
+  std::unique_ptr<HeartbeatMonitor> monitor;
+  bool is_shut_down = false;
 
   // Threads of a broken group may wait for a process that is gone: they are left to the end of the program.
   ~ProcessGroupState() {
-    if (has_left) return;
-    watch.release();
+    if (is_shut_down) return;
+    monitor.release();
     backend.release();
     store.release();
   }
-  [[noreturn]] void fail_with(const std::string& message) {
-    watch->await_readers();
+  [[noreturn]] void throw_error(const std::string& message) {
+    monitor->wait_until_reported();
     throw GroupError(message);
+  }
+  // After an error of the backend, which rarely says which process has failed.
+  [[noreturn]] void throw_failure(const std::exception& error) {
+    throw_error(monitor->explain_failure(concat("rank ", config.rank, ": ", first_line(error))));
   }
 };
 
-struct ProcessGroup::Exchange::Work {
-  std::shared_ptr<ProcessGroupState> state;
+struct ProcessGroup::Work::State {
+  std::shared_ptr<ProcessGroupState> group;
+  Tensor tensor, on_host;  // the same, but for a tensor of a device
   c10::intrusive_ptr<c10d::Work> work;
 };
 
 ProcessGroup::ProcessGroup(const ProcessGroupConfig& config) {
-  check(config.size >= 1 && config.rank >= 0 && config.rank < config.size, "rank ", config.rank, " of a group of ",
-        config.size, ": the rank should be at least 0 and less than the number of processes");
-  if (config.size == 1) return;
+  check(config.world_size >= 1 && config.rank >= 0 && config.rank < config.world_size, "rank ", config.rank,
+        " of a group of ", config.world_size, ": the rank should be at least 0 and less than the number of processes");
+  if (config.world_size == 1) return;
   state_ = std::make_shared<ProcessGroupState>();
   state_->config = config;
   state_->store = connect_to_store(config);
-  meet(*state_->store, config);
-  // Exchanges end when the watch finds something wrong. The backend's own limit is for what the watch does not see.
+  rendezvous(*state_->store, config);
+  // Collective operations end when the monitor finds a failure. The backend's own limit is for what it does not find.
   constexpr double kLongest = 24 * 3600;
-  const bool one_machine = config.local_size == config.size;
+  const bool one_machine = config.local_world_size == config.world_size;
   try {
     state_->backend = gloo_backend(c10::make_intrusive<c10d::PrefixStore>("gloo", state_->store),
-                                   static_cast<int>(config.rank), static_cast<int>(config.size),
+                                   static_cast<int>(config.rank), static_cast<int>(config.world_size),
                                    one_machine ? "127.0.0.1" : "", config.network_interface, milliseconds(kLongest));
-    const Watch::Place place{config.rank, config.size, config.rank == 0 && !config.store_runs,
-                             config.store_runs ? "the launcher" : "rank 0, which keeps the store of the group,"};
-    state_->watch = std::make_unique<Watch>(state_->store->clone(), place, config.timeout);
+    const HeartbeatMonitor::Member member{
+        config.rank, config.world_size, config.rank == 0 && !config.use_agent_store,
+        config.use_agent_store ? "the launcher" : "rank 0, which hosts the store of the group,"};
+    state_->monitor = std::make_unique<HeartbeatMonitor>(state_->store->clone(), member, config.timeout);
   } catch (const std::exception& error) {
     throw GroupError(concat("rank ", config.rank, " cannot connect to the other processes: ", first_line(error)));
   }
@@ -128,114 +134,98 @@ ProcessGroup::ProcessGroup(const ProcessGroupConfig& config) {
 }
 
 int64_t ProcessGroup::rank() const { return state_ ? state_->config.rank : 0; }
-int64_t ProcessGroup::size() const { return state_ ? state_->config.size : 1; }
+int64_t ProcessGroup::size() const { return state_ ? state_->config.world_size : 1; }
 
-void ProcessGroup::Exchange::wait() {
-  if (!work_) return;
-  ProcessGroupState& state = *work_->state;
+void ProcessGroup::Work::wait() {
+  if (!state_) return;
+  ProcessGroupState& group = *state_->group;
   for (bool done = false; !done;) {
     try {
-      done = work_->work->wait(Watch::kInterval);
+      done = state_->work->wait(HeartbeatMonitor::kInterval);
     } catch (const std::exception& error) {
-      if (work_->work->isCompleted())
-        state.fail_with(state.watch->explain(concat("rank ", state.config.rank, ": ", first_line(error))));
-      if (const auto failure = state.watch->failure()) state.fail_with(*failure);
+      if (state_->work->isCompleted()) group.throw_failure(error);
+      if (const auto failure = group.monitor->failure()) group.throw_error(*failure);
     }
   }
-  work_ = nullptr;
-}
-
-namespace {
-
-// Begins an exchange of the tensor through the backend.
-template <class Start>
-c10::intrusive_ptr<c10d::Work> begin(ProcessGroupState& state, const Tensor& x, const Start& start) {
-  check(x.is_cpu(), "this build has no exchange between GPUs; train on one, or with training.device=cpu");
-  check(x.is_contiguous(), "[ProcessGroup] the tensor is not contiguous");
-  state.watch->count_exchange();
-  std::vector<Tensor> tensors{x.detach()};
-  try {
-    return start(*state.backend, tensors);
-  } catch (const std::exception& error) {
-    state.fail_with(state.watch->explain(concat("rank ", state.config.rank, ": ", first_line(error))));
+  if (!state_->tensor.is_cpu()) {
+    const NoGradGuard no_grad;
+    state_->tensor.copy_(state_->on_host);
   }
+  state_ = nullptr;
 }
 
-}  // namespace
-
-ProcessGroup::Exchange ProcessGroup::start_sum(const Tensor& x) const {
-  Exchange exchange;
-  if (state_)
-    exchange.work_ = std::make_shared<Exchange::Work>(
-        state_, fourm::begin(*state_, x, [](auto& backend, auto& tensors) { return backend.allreduce(tensors); }));
-  return exchange;
+// Starts operation(backend, tensors) of the tensor. Gloo takes tensors in the memory of the host: one of a device is copied.
+template <class Operation>
+ProcessGroup::Work ProcessGroup::start(const Tensor& x, const Operation& operation) const {
+  Work work;
+  if (!state_) return work;
+  check(x.is_contiguous(), "[ProcessGroup] the tensor is not contiguous");
+  state_->monitor->count_collective();
+  const Tensor tensor = x.detach(), on_host = tensor.to(at::kCPU);
+  std::vector<Tensor> tensors{on_host};
+  try {
+    work.state_ = std::make_shared<Work::State>(state_, tensor, on_host, operation(*state_->backend, tensors));
+  } catch (const std::exception& error) {
+    state_->throw_failure(error);
+  }
+  return work;
 }
 
-ProcessGroup::Exchange ProcessGroup::start_sum_at(const Tensor& x, int64_t owner) const {
-  Exchange exchange;
+ProcessGroup::Work ProcessGroup::all_reduce_async(const Tensor& x) const {
+  return start(x, [](auto& backend, auto& tensors) { return backend.allreduce(tensors); });
+}
+
+ProcessGroup::Work ProcessGroup::reduce_async(const Tensor& x, int64_t root) const {
   c10d::ReduceOptions options;
-  options.rootRank = owner;
-  if (state_)
-    exchange.work_ = std::make_shared<Exchange::Work>(
-        state_,
-        fourm::begin(*state_, x, [&](auto& backend, auto& tensors) { return backend.reduce(tensors, options); }));
-  return exchange;
+  options.rootRank = root;
+  return start(x, [&](auto& backend, auto& tensors) { return backend.reduce(tensors, options); });
 }
 
-ProcessGroup::Exchange ProcessGroup::start_broadcast(const Tensor& x, int64_t from) const {
-  Exchange exchange;
+ProcessGroup::Work ProcessGroup::broadcast_async(const Tensor& x, int64_t root) const {
   c10d::BroadcastOptions options;
-  options.rootRank = from;
-  if (state_)
-    exchange.work_ = std::make_shared<Exchange::Work>(
-        state_,
-        fourm::begin(*state_, x, [&](auto& backend, auto& tensors) { return backend.broadcast(tensors, options); }));
-  return exchange;
+  options.rootRank = root;
+  return start(x, [&](auto& backend, auto& tensors) { return backend.broadcast(tensors, options); });
 }
 
-void ProcessGroup::sum(const Tensor& x) const { start_sum(x).wait(); }
+void ProcessGroup::all_reduce(const Tensor& x) const { all_reduce_async(x).wait(); }
 
-void ProcessGroup::max(const Tensor& x) const {
-  if (!state_) return;
+void ProcessGroup::all_reduce_max(const Tensor& x) const {
   c10d::AllreduceOptions options;
   options.reduceOp = c10d::ReduceOp::MAX;
-  Exchange exchange;
-  exchange.work_ = std::make_shared<Exchange::Work>(state_, fourm::begin(*state_, x, [&](auto& backend, auto& tensors) {
-                                                      return backend.allreduce(tensors, options);
-                                                    }));
-  exchange.wait();
+  start(x, [&](auto& backend, auto& tensors) { return backend.allreduce(tensors, options); }).wait();
 }
 
 bool ProcessGroup::any(bool value) const {
   if (!state_) return value;
   const Tensor x = at::full({1}, value ? 1 : 0, at::kInt);
-  max(x);
+  all_reduce_max(x);
   return x.item<int>() != 0;
 }
 
-std::vector<double> ProcessGroup::sum(std::vector<double> values) const {
-  if (state_ && !values.empty()) sum(at::from_blob(values.data(), {static_cast<int64_t>(values.size())}, at::kDouble));
+std::vector<double> ProcessGroup::all_reduce(std::vector<double> values) const {
+  if (state_ && !values.empty())
+    all_reduce(at::from_blob(values.data(), {static_cast<int64_t>(values.size())}, at::kDouble));
   return values;
 }
 
-std::vector<std::string> ProcessGroup::gather(const std::string& text) const {
+std::vector<std::string> ProcessGroup::all_gather(const std::string& text) const {
   if (!state_) return {text};
   const Tensor lengths = at::zeros({size()}, at::kLong);
   lengths[rank()] = static_cast<int64_t>(text.size());
-  sum(lengths);
+  all_reduce(lengths);
   const Tensor bytes = at::zeros({std::max<int64_t>(1, lengths.sum().item<int64_t>())}, at::kByte);
   const Tensor ends = lengths.cumsum(0);
   const auto* end = ends.const_data_ptr<int64_t>();
   auto* all = bytes.mutable_data_ptr<uint8_t>();
   std::copy(text.begin(), text.end(), all + end[rank()] - static_cast<int64_t>(text.size()));
-  sum(bytes);
+  all_reduce(bytes);
   std::vector<std::string> texts;
   for (int64_t i = 0; i < size(); ++i) texts.emplace_back(all + (i == 0 ? 0 : end[i - 1]), all + end[i]);
   return texts;
 }
 
 void ProcessGroup::check_same(const std::string& what, const std::string& text) const {
-  const auto texts = gather(text);
+  const auto texts = all_gather(text);
   for (size_t i = 1; i < texts.size(); ++i) {
     if (texts[i] == texts[0]) continue;
     const auto first = split(texts[0], '\n'), other = split(texts[i], '\n');
@@ -252,38 +242,38 @@ void ProcessGroup::check_same(const std::string& what, const std::string& text) 
 void ProcessGroup::barrier() const { any(false); }
 
 ProcessGroup::Busy::Busy(const ProcessGroup& group) : state_(group.state_) {
-  if (state_) state_->watch->begin_busy();
+  if (state_) state_->monitor->begin_busy();
 }
 
 ProcessGroup::Busy::~Busy() {
-  if (state_) state_->watch->end_busy();
+  if (state_) state_->monitor->end_busy();
 }
 
-void ProcessGroup::leave() {
+void ProcessGroup::shutdown() {
   if (!state_) return;
   barrier();
   ProcessGroupState& state = *state_;
-  state.watch.reset();
+  state.monitor.reset();
   state.backend.reset();
-  // The store ends with rank 0, which therefore leaves last.
-  constexpr std::chrono::seconds kLast{5};
+  // The store ends with rank 0, which therefore ends last.
+  constexpr std::chrono::seconds kLongest{5};
   try {
-    state.store->set(concat("left/", rank()), std::string());
+    state.store->set(concat("shutdown/", rank()), std::string());
     std::vector<std::string> all;
-    for (int64_t r = 0; r < size(); ++r) all.push_back(concat("left/", r));
-    if (is_first()) state.store->wait(all, kLast);
+    for (int64_t r = 0; r < size(); ++r) all.push_back(concat("shutdown/", r));
+    if (is_first()) state.store->wait(all, kLongest);
   } catch (const std::exception&) {
     // All work is done: nothing is lost.
   }
   state.store.reset();
-  state.has_left = true;
+  state.is_shut_down = true;
   state_ = nullptr;
 }
 
 void ProcessGroup::report_failure(const std::string& message) const {
-  if (!state_ || !state_->watch) return;
-  state_->watch->report(message);
-  state_->watch->await_readers();
+  if (!state_ || !state_->monitor) return;
+  state_->monitor->report_failure(message);
+  state_->monitor->wait_until_reported();
 }
 
 }  // namespace fourm

@@ -1,5 +1,5 @@
-// The processes of a run, and what they exchange. One process is a group of one, in which every exchange leaves its tensors
-// as they are: code that works for many processes needs no other path for one.
+// The processes of a run and their collective operations. One process is a group of one, in which every operation leaves its
+// tensors as they are: code for many processes needs no other path for one.
 //
 // All processes of a group call the same functions in the same order, with tensors of the same shape and type.
 #pragma once
@@ -17,17 +17,17 @@ class Tensor;
 
 namespace fourm {
 
-/// Where a process stands in its group, and how it finds the others. Programs read it from their environment.
+/// The process in its group, and how it finds the others. Programs read it from their environment.
 struct ProcessGroupConfig {
-  int64_t rank = 0, size = 1;              ///< of all processes
-  int64_t local_rank = 0, local_size = 1;  ///< of those on this machine
-  std::string address = "127.0.0.1";       ///< of the machine of rank 0
-  int port = 0;                            ///< of the key-value store there
-  bool store_runs = false;                 ///< the launcher serves the store; otherwise rank 0 does
-  std::string attempt;                     ///< separates attempts and jobs that share a store
-  std::string network_interface;           ///< between machines; empty: that of the host name
-  std::string build;                       ///< what all processes must run, such as a version
-  double timeout = 60;                     ///< seconds after which a process that gives no sign is given up
+  int64_t rank = 0, world_size = 1;              ///< of all processes
+  int64_t local_rank = 0, local_world_size = 1;  ///< of those on this machine
+  std::string master_addr = "127.0.0.1";         ///< the machine of rank 0
+  int master_port = 0;                           ///< of the key-value store there
+  bool use_agent_store = false;                  ///< the launcher hosts the store; otherwise rank 0 does
+  std::string attempt;                           ///< separates attempts and jobs that share a store
+  std::string network_interface;                 ///< between machines; empty: that of the host name
+  std::string build;                             ///< what all processes must run, such as a version
+  double timeout = 60;                           ///< seconds after which a process that does not respond has failed
 };
 
 /// A process of the group ended, does not answer, failed or differs; the message names its rank. The group cannot be used
@@ -42,48 +42,51 @@ class ProcessGroup {
  public:
   /// This process alone.
   ProcessGroup() = default;
-  /// Waits for all processes. GroupError naming the rank that does not come within the timeout or runs another build.
+  /// Waits for all processes. GroupError naming the rank that does not join within the timeout or runs another build.
   explicit ProcessGroup(const ProcessGroupConfig& config);
 
   int64_t rank() const;
   int64_t size() const;
   bool is_first() const { return rank() == 0; }
-  /// The first of n things that are spread over the processes, in order and as evenly as possible, that this process has; end(n) is
+  /// The first of n items that are split over the processes, in order and as evenly as possible, that this process has; end(n) is
   /// one past its last.
   int64_t begin(int64_t n) const { return n * rank() / size(); }
   int64_t end(int64_t n) const { return n * (rank() + 1) / size(); }
 
-  /// An exchange in the background. The tensor may not be used before wait(), which throws GroupError.
-  class Exchange {
+  /// A collective operation in the background. The tensor may not be used before wait(), which throws GroupError.
+  class Work {
    public:
-    Exchange() = default;
+    Work() = default;
     void wait();
 
    private:
     friend class ProcessGroup;
-    struct Work;
-    std::shared_ptr<Work> work_;
+    struct State;
+    std::shared_ptr<State> state_;
   };
-  Exchange start_sum(const at::Tensor& x) const;
-  /// Only the process `owner` gets the sum; x is undefined in the others.
-  Exchange start_sum_at(const at::Tensor& x, int64_t owner) const;
-  Exchange start_broadcast(const at::Tensor& x, int64_t from) const;
+  /// x becomes the elementwise sum over the processes.
+  Work all_reduce_async(const at::Tensor& x) const;
+  /// Only the process `root` gets the sum; x is undefined in the others.
+  Work reduce_async(const at::Tensor& x, int64_t root) const;
+  /// x becomes that of the process `root`.
+  Work broadcast_async(const at::Tensor& x, int64_t root) const;
 
-  /// x becomes the elementwise sum, or the largest, over the processes.
-  void sum(const at::Tensor& x) const;
-  void max(const at::Tensor& x) const;
+  /// x becomes the elementwise sum, or the maximum, over the processes.
+  void all_reduce(const at::Tensor& x) const;
+  void all_reduce_max(const at::Tensor& x) const;
+  /// The elementwise sum over the processes.
+  std::vector<double> all_reduce(std::vector<double> values) const;
   /// Whether it is true in any process.
   bool any(bool value) const;
-  std::vector<double> sum(std::vector<double> values) const;
   /// The texts of all processes, by rank.
-  std::vector<std::string> gather(const std::string& text) const;
+  std::vector<std::string> all_gather(const std::string& text) const;
   /// GroupError naming the first rank whose text, of lines, differs from that of rank 0, and how. `what`: "recipe".
   void check_same(const std::string& what, const std::string& text) const;
   /// Returns when all processes have called it.
   void barrier() const;
 
-  /// While it lives, the others wait for this process for as long as it gives signs of life: for what one process does
-  /// alone, such as writing files.
+  /// While it lives, the others wait for this process as long as it sends heartbeats: for what one process does alone, such
+  /// as writing files.
   class Busy {
    public:
     explicit Busy(const ProcessGroup& group);
@@ -96,11 +99,14 @@ class ProcessGroup {
   };
 
   /// Ends the group in good order, when all processes have called it.
-  void leave();
-  /// Tells the others why this process ends: their next exchange throws this message.
+  void shutdown();
+  /// Tells the others why this process ends: their next collective operation throws this message.
   void report_failure(const std::string& message) const;
 
  private:
+  template <class Operation>
+  Work start(const at::Tensor& x, const Operation& operation) const;
+
   std::shared_ptr<struct ProcessGroupState> state_;  // null: one process
 };
 

@@ -18,7 +18,8 @@ std::vector<int64_t> tokens_of(const Pipeline& pipeline, const Canvas& predictio
 
 }  // namespace
 
-AgreementResult agreement(const Pipeline& one, const Pipeline& other, const EvaluateOptions& options) {
+AgreementResult agreement(const Pipeline& one, const Pipeline& other, const EvaluateOptions& options,
+                          const ProcessGroup& group) {
   check(options.inputs.size() == 1, "name one input set, for example rgb");
   const std::string& set = options.inputs[0];
   const HeldOut held = HeldOut::read(one, options.data, options.count, options.inputs);
@@ -32,8 +33,8 @@ AgreementResult agreement(const Pipeline& one, const Pipeline& other, const Eval
     const auto start = [&](size_t i) { return held.canvas(i, inputs); };
     const Modality modality = one.modality(subject.output);
     const std::vector<Target> target{most_likely(modality)};
-    const auto first = predict(one, held.samples.size(), start, target, options.seed);
-    const auto second = predict(other, held.samples.size(), start, target, options.seed);
+    const auto first = predict(one, held.samples.size(), start, target, options.seed, group);
+    const auto second = predict(other, held.samples.size(), start, target, options.seed, group);
     int64_t tokens = 0, equal_tokens = 0, equal_predictions = 0;
     for (size_t i = 0; i < first.size(); ++i) {
       const auto a = tokens_of(one, first[i], modality), b = tokens_of(other, second[i], modality);

@@ -18,7 +18,9 @@ struct AgreementResult {
   std::vector<Output> outputs;
 };
 
-/// Compares the most likely predictions of both pipelines. Error unless `options.inputs` is one input set.
-AgreementResult agreement(const Pipeline& one, const Pipeline& other, const EvaluateOptions& options);
+/// Compares the most likely predictions of both pipelines, split over the processes of the group. Error unless
+/// `options.inputs` is one input set.
+AgreementResult agreement(const Pipeline& one, const Pipeline& other, const EvaluateOptions& options,
+                          const ProcessGroup& group = {});
 
 }  // namespace fourm

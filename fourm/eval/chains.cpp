@@ -125,7 +125,7 @@ Sweep Sweep::parse(const std::string& text) {
 }
 
 ChainsResult compare_chains(const Pipeline& pipeline, const EvaluateOptions& options,
-                            const std::vector<std::string>& chains, const Sweep& sweep) {
+                            const std::vector<std::string>& chains, const Sweep& sweep, const ProcessGroup& group) {
   check(options.inputs.size() == 1, "chains are compared for one input set, got ", join(options.inputs, ", "));
   const std::string image = image_of(pipeline), &set_of_inputs = options.inputs[0];
   std::vector<std::string> given;
@@ -145,7 +145,7 @@ ChainsResult compare_chains(const Pipeline& pipeline, const EvaluateOptions& opt
       add(chain, plan, value);
     }
   }
-  EvaluationResult measured = evaluate_images(pipeline, options, plans);
+  EvaluationResult measured = evaluate_images(pipeline, options, plans, group);
   for (size_t i = 0; i < plans.size(); ++i) result.chains[i].measures = std::move(measured.input_sets[i].measures);
   result.samples = measured.samples;
   result.left_out = measured.left_out;

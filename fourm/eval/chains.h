@@ -33,7 +33,8 @@ struct ChainsResult {
 /// input. Settings are the model's defaults (generate/defaults.h), changed by the sweep; modalities that the defaults would
 /// add are left out. Error naming a chain that the model cannot generate.
 ChainsResult compare_chains(const Pipeline& pipeline, const EvaluateOptions& options,
-                            const std::vector<std::string>& chains = {}, const Sweep& sweep = {});
+                            const std::vector<std::string>& chains = {}, const Sweep& sweep = {},
+                            const ProcessGroup& group = {});
 
 /// {"data", "samples", "left_out", "given", "chains": [{"chain", KEY OF THE SWEEP, "measures": as in fourm/eval/report.h}],
 /// "not_measured"}.

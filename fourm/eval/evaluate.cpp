@@ -17,9 +17,10 @@ namespace {
 
 class Evaluation {
  public:
-  Evaluation(const Pipeline& pipeline, const EvaluateOptions& options)
+  Evaluation(const Pipeline& pipeline, const EvaluateOptions& options, const ProcessGroup& group)
       : pipeline_(pipeline),
         options_(options),
+        group_(group),
         held_(HeldOut::read(pipeline, options.data, options.count, options.inputs)) {
     if (!options.image_text.empty())
       image_text_ = ImageText::open(options.image_text, {.device = pipeline.compute().first_device()});
@@ -58,8 +59,8 @@ class Evaluation {
     for (const auto& [name, plan] : plans) {
       progress.update(static_cast<int64_t>(result.input_sets.size()), name);
       const auto start = [&](size_t i) { return held_.canvas(i, inputs); };
-      result.input_sets.push_back(
-          {name, compare_as_maps(*image, predict(pipeline_, held_.samples.size(), start, plan, options_.seed))});
+      result.input_sets.push_back({name, compare_as_maps(*image, predict(pipeline_, held_.samples.size(), start, plan,
+                                                                         options_.seed, group_))});
     }
     return result;
   }
@@ -102,7 +103,7 @@ class Evaluation {
     const Modality modality = pipeline_.modality(subject.output);
     const auto predictions = predict(
         pipeline_, held_.samples.size(), [&](size_t i) { return held_.canvas(i, inputs); },
-        is_image ? plan_of_images(subject.output, inputs) : in_order({most_likely(modality)}), options_.seed);
+        is_image ? plan_of_images(subject.output, inputs) : in_order({most_likely(modality)}), options_.seed, group_);
     if (subject.name == "caption") return compare_as_captions(subject, predictions);
     if (subject.name == "det") return compare_as_boxes(subject, predictions);
     return compare_as_maps(subject, predictions);
@@ -111,11 +112,13 @@ class Evaluation {
   std::vector<Comparison> compare_as_maps(const Subject& subject, const std::vector<Canvas>& predictions) const {
     const bool is_image = subject.name == "rgb";
     MapPredictions maps{pipeline_.input_config(subject.output), {}, {}, {}, options_.align_depth};
-    for (size_t i = 0; i < predictions.size(); ++i) {
-      maps.truth.push_back(held_.samples[i].images.at(subject.name));
-      maps.model.push_back(pipeline_.image(predictions[i], subject.output));
-      maps.ceiling.push_back(pipeline_.image(held_.samples[i].ceiling, subject.output));
-    }
+    const size_t n = predictions.size();
+    for (size_t i = 0; i < n; ++i) maps.truth.push_back(held_.samples[i].images.at(subject.name));
+    const auto decode = [&](const std::function<const Canvas&(size_t)>& canvas) {
+      return decode_images(pipeline_, n, canvas, subject.output, group_);
+    };
+    maps.model = decode([&](size_t i) -> const Canvas& { return predictions[i]; });
+    maps.ceiling = decode([&](size_t i) -> const Canvas& { return held_.samples[i].ceiling; });
     auto comparisons = compare_maps(maps, options_.seed);
     if (is_image)
       for (auto& comparison : compare_images(maps)) comparisons.push_back(std::move(comparison));
@@ -210,7 +213,8 @@ class Evaluation {
   bool can_find_objects() const { return held_.scenes && held_.has_segmentation() && !held_.classes.empty(); }
 
   std::vector<Raster<uint8_t>> segment(const std::vector<StoredImage>& images) const {
-    return fourm::segment(pipeline_, held_.subject("rgb").input, held_.output("semseg")->output, images, options_.seed);
+    return fourm::segment(pipeline_, held_.subject("rgb").input, held_.output("semseg")->output, images, options_.seed,
+                          group_);
   }
 
   static std::vector<std::vector<double>> areas(const std::vector<Raster<uint8_t>>& maps) {
@@ -228,6 +232,7 @@ class Evaluation {
 
   const Pipeline& pipeline_;
   const EvaluateOptions& options_;
+  ProcessGroup group_;
   HeldOut held_;
   std::optional<ImageText> image_text_;
   std::optional<Plan> plan_;
@@ -235,15 +240,15 @@ class Evaluation {
 
 }  // namespace
 
-EvaluationResult evaluate(const Pipeline& pipeline, const EvaluateOptions& options) {
-  return Evaluation(pipeline, options).run();
+EvaluationResult evaluate(const Pipeline& pipeline, const EvaluateOptions& options, const ProcessGroup& group) {
+  return Evaluation(pipeline, options, group).run();
 }
 
 EvaluationResult evaluate_images(const Pipeline& pipeline, const EvaluateOptions& options,
-                                 const std::vector<ImagePlan>& plans) {
+                                 const std::vector<ImagePlan>& plans, const ProcessGroup& group) {
   check(options.inputs.size() == 1, "ways to generate images are compared for one input set, got ",
         join(options.inputs, ", "));
-  return Evaluation(pipeline, options).run(plans);
+  return Evaluation(pipeline, options, group).run(plans);
 }
 
 }  // namespace fourm

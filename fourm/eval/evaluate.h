@@ -1,6 +1,7 @@
 // `fourm eval`: how well a model predicts each modality of a held-out data set from others.
 #pragma once
 
+#include "fourm/dist/process_group.h"
 #include "fourm/eval/comparison.h"
 #include "fourm/generate/pipeline.h"
 
@@ -49,7 +50,10 @@ struct EvaluationResult {
 /// Evaluates each input set. Maps, boxes and captions are the most likely predictions; images are sampled. An empty
 /// `image_text` means that no image-text model evaluates images. Error when nothing can be measured, and, before samples
 /// are read, on an unknown input.
-EvaluationResult evaluate(const Pipeline& pipeline, const EvaluateOptions& options);
+///
+/// With a group of several processes, predictions of samples are split over them; all get the result, which is that of one
+/// process.
+EvaluationResult evaluate(const Pipeline& pipeline, const EvaluateOptions& options, const ProcessGroup& group = {});
 
 /// A way to generate an image, and its name.
 struct ImagePlan {
@@ -60,6 +64,6 @@ struct ImagePlan {
 /// The measures of the images that each plan generates from the only input set of the options. The result has an input
 /// set for each plan, of its name. Error when there is not one input set, and when images cannot be measured.
 EvaluationResult evaluate_images(const Pipeline& pipeline, const EvaluateOptions& options,
-                                 const std::vector<ImagePlan>& plans);
+                                 const std::vector<ImagePlan>& plans, const ProcessGroup& group = {});
 
 }  // namespace fourm

@@ -7,6 +7,7 @@
 #include "fourm/core/log.h"
 #include "fourm/core/sha256.h"
 #include "fourm/core/strings.h"
+#include "fourm/dist/all_gather.h"
 #include "fourm/eval/frechet.h"
 #include "fourm/eval/inception.h"
 #include "fourm/io/image_file.h"
@@ -45,12 +46,12 @@ double share_inside(const Tensor& vectors, const Tensor& centres, const Tensor& 
   return inside / static_cast<double>(vectors.size(0));
 }
 
-std::vector<Embedding> rows_of(const NpyArray& array, int64_t from, int64_t to) {
-  const std::vector<float> values = npy_floats(array);
-  const int64_t width = array.shape[1];
+std::vector<Embedding> rows_of(const Tensor& table, int64_t from, int64_t to) {
   std::vector<Embedding> rows;
-  for (int64_t i = 0; i < array.shape[0]; ++i)
-    rows.emplace_back(values.begin() + i * width + from, values.begin() + i * width + to);
+  for (int64_t i = 0; i < table.size(0); ++i) {
+    const float* row = table.const_data_ptr<float>() + i * table.size(1);
+    rows.emplace_back(row + from, row + to);
+  }
   return rows;
 }
 
@@ -58,8 +59,8 @@ std::vector<Embedding> rows_of(const NpyArray& array, int64_t from, int64_t to) 
 class FeatureStore {
  public:
   FeatureStore(const Inception& network, const std::string& label, const fs::path& images, const std::string& weights,
-               const std::string& store)
-      : network_(network), label_(label), files_(list_images(images)) {
+               const std::string& store, const ProcessGroup& group)
+      : network_(network), group_(group), label_(label), files_(list_images(images)) {
     check(files_.size() >= 10, images.string(), ": holds ", counted(static_cast<int64_t>(files_.size()), "image"),
           ", expected ten or more");
     if (store.empty()) return;
@@ -77,24 +78,28 @@ class FeatureStore {
   }
 
   ImageFeatures read() const {
-    ImageFeatures all;
-    Progress progress(label_, static_cast<int64_t>(files_.size()));
-    for (size_t first = 0; first < files_.size(); first += kPart) {
-      const NpyArray part = read_part(first, std::min(first + kPart, files_.size()));
-      for (auto& row : rows_of(part, 0, Inception::kFeatures)) all.features.push_back(std::move(row));
-      for (auto& row : rows_of(part, Inception::kFeatures, part.shape[1])) all.logits.push_back(std::move(row));
-      progress.update(static_cast<int64_t>(all.features.size()));
+    const auto parts = static_cast<int64_t>((files_.size() + kPart - 1) / kPart);
+    std::vector<Tensor> own{at::empty({0, kWidth}, at::kFloat)};
+    Progress progress(label_, group_.end(parts) - group_.begin(parts));
+    for (int64_t part = group_.begin(parts); part < group_.end(parts); ++part) {
+      const size_t first = static_cast<size_t>(part) * kPart;
+      const NpyArray rows = read_part(first, std::min(first + kPart, files_.size()));
+      own.push_back(at::tensor(npy_floats(rows)).view({-1, kWidth}));
+      progress.update(part + 1 - group_.begin(parts));
     }
-    return all;
+    const Tensor all = all_gather_rows(at::cat(own), group_);
+    return {rows_of(all, 0, Inception::kFeatures), rows_of(all, Inception::kFeatures, kWidth)};
   }
 
  private:
+  static constexpr int64_t kWidth = Inception::kFeatures + Inception::kClasses;
+
   NpyArray read_part(size_t first, size_t end) const {
     const fs::path file = folder_ / concat(first / kPart, ".npy");
-    const auto n = static_cast<int64_t>(end - first), width = Inception::kFeatures + Inception::kClasses;
+    const auto n = static_cast<int64_t>(end - first);
     if (!folder_.empty() && fs::exists(file)) {
       NpyArray stored = read_npy(file);
-      check(stored.shape == std::vector<int64_t>{n, width}, file.string(), ": is not an array of ", n, " x ", width);
+      check(stored.shape == std::vector<int64_t>{n, kWidth}, file.string(), ": is not an array of ", n, " x ", kWidth);
       return stored;
     }
     std::vector<float> values;
@@ -105,12 +110,13 @@ class FeatureStore {
       const Tensor rows = at::cat({features, logits}, 1).to(at::kFloat).contiguous();
       values.insert(values.end(), rows.data_ptr<float>(), rows.data_ptr<float>() + rows.numel());
     }
-    const NpyArray part = npy_from_floats(values, {n, width});
+    const NpyArray part = npy_from_floats(values, {n, kWidth});
     if (!folder_.empty()) write_npy(file, part);
     return part;
   }
 
   const Inception& network_;
+  const ProcessGroup& group_;
   std::string label_;
   std::vector<fs::path> files_;
   fs::path folder_;
@@ -146,10 +152,10 @@ PrecisionAndRecall precision_and_recall(const std::vector<Embedding>& generated,
           share_inside(of_real, of_generated, radii(of_generated, k))};
 }
 
-GenerationScores score_generation(const GenerationOptions& options) {
+GenerationScores score_generation(const GenerationOptions& options, const ProcessGroup& group) {
   const Inception network = Inception::open(options.inception, parse_device(options.device));
   const auto read = [&](const std::string& label, const std::string& images) {
-    return FeatureStore(network, label, images, options.inception, options.store).read();
+    return FeatureStore(network, label, images, options.inception, options.store, group).read();
   };
   const ImageFeatures generated = read("generated", options.generated), real = read("real", options.real);
   return {static_cast<int64_t>(generated.features.size()), static_cast<int64_t>(real.features.size()),

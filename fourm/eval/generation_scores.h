@@ -3,6 +3,7 @@
 
 #include "fourm/clip/image_text.h"
 #include "fourm/core/json.h"
+#include "fourm/dist/process_group.h"
 
 namespace fourm {
 
@@ -42,8 +43,9 @@ struct GenerationScores {
 };
 
 /// Features are stored in parts of 500 images, so that a run that was interrupted goes on after the last whole part. Error where
-/// the stored ones are of other images or weights, and on fewer than ten images.
-GenerationScores score_generation(const GenerationOptions& options);
+/// the stored ones are of other images or weights, and on fewer than ten images. The parts are split over the processes of the
+/// group; all get the result.
+GenerationScores score_generation(const GenerationOptions& options, const ProcessGroup& group = {});
 
 /// {"generated", "real", "FID", "IS", "IS_deviation", "precision", "recall"}.
 Json to_json(const GenerationScores& scores);

@@ -15,9 +15,11 @@ constexpr uint8_t kNotCompared = 255;  // a label
 
 class Inpainting {
  public:
-  Inpainting(const Pipeline& pipeline, const EvaluateOptions& options, const std::string& keep)
+  Inpainting(const Pipeline& pipeline, const EvaluateOptions& options, const std::string& keep,
+             const ProcessGroup& group)
       : pipeline_(pipeline),
         options_(options),
+        group_(group),
         held_(HeldOut::read(pipeline, options.data, options.count)),
         image_(image_tokens()) {
     const Modality modality = pipeline.modality(image_);
@@ -26,10 +28,9 @@ class Inpainting {
     check(kept > 0 && kept < modality.max_tokens, "--in-painting ", keep, " keeps ", kept, " of ", modality.max_tokens,
           " tokens; choose a region that keeps some of them");
     hidden_ = hidden_pixels(static_cast<int>(modality.grid()));
-    for (const auto& sample : held_.samples) {
-      truth_.push_back(std::get<Image>(sample.images.at("rgb")));
-      ceiling_.push_back(pipeline.image(sample.ceiling, image_));
-    }
+    for (const auto& sample : held_.samples) truth_.push_back(std::get<Image>(sample.images.at("rgb")));
+    ceiling_ = decode_images(
+        pipeline, truth_.size(), [&](size_t i) -> const Canvas& { return held_.samples[i].ceiling; }, image_, group_);
     if (held_.has_segmentation()) true_maps_ = segment(ceiling_);
   }
 
@@ -83,14 +84,14 @@ class Inpainting {
       return canvas;
     };
     const auto canvases =
-        predict(pipeline_, held_.samples.size(), start, pipeline_.default_plan(given, {image_}), options_.seed);
-    std::vector<StoredImage> images;
-    for (const Canvas& canvas : canvases) images.push_back(pipeline_.image(canvas, image_));
-    return images;
+        predict(pipeline_, held_.samples.size(), start, pipeline_.default_plan(given, {image_}), options_.seed, group_);
+    return decode_images(
+        pipeline_, canvases.size(), [&](size_t i) -> const Canvas& { return canvases[i]; }, image_, group_);
   }
 
   std::vector<Raster<uint8_t>> segment(const std::vector<StoredImage>& images) const {
-    return fourm::segment(pipeline_, held_.subject("rgb").input, held_.output("semseg")->output, images, options_.seed);
+    return fourm::segment(pipeline_, held_.subject("rgb").input, held_.output("semseg")->output, images, options_.seed,
+                          group_);
   }
 
   std::vector<double> psnr_of(const std::vector<StoredImage>& images) const {
@@ -128,6 +129,7 @@ class Inpainting {
 
   const Pipeline& pipeline_;
   const EvaluateOptions& options_;
+  ProcessGroup group_;
   HeldOut held_;
   std::string image_;       // "tok_rgb@128"
   std::vector<bool> kept_;  // [L]
@@ -139,9 +141,9 @@ class Inpainting {
 
 }  // namespace
 
-EvaluationResult evaluate_inpainting(const Pipeline& pipeline, const EvaluateOptions& options,
-                                     const std::string& keep) {
-  return Inpainting(pipeline, options, keep).run(keep);
+EvaluationResult evaluate_inpainting(const Pipeline& pipeline, const EvaluateOptions& options, const std::string& keep,
+                                     const ProcessGroup& group) {
+  return Inpainting(pipeline, options, keep, group).run(keep);
 }
 
 }  // namespace fourm

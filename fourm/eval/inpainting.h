@@ -10,6 +10,7 @@ namespace fourm {
 /// covers: PSNR, and mIoU of the model's own semantic maps of the images where the data set has them. The ceiling is the true image
 /// through its tokenizer, the baseline the mean of "nothing". Error when the model neither reads nor generates RGB tokens, and on a
 /// region that keeps all or nothing.
-EvaluationResult evaluate_inpainting(const Pipeline& pipeline, const EvaluateOptions& options, const std::string& keep);
+EvaluationResult evaluate_inpainting(const Pipeline& pipeline, const EvaluateOptions& options, const std::string& keep,
+                                     const ProcessGroup& group = {});
 
 }  // namespace fourm

@@ -21,7 +21,7 @@ class TargetCounts {
       counts_.at(decoder.embedding(part.modality).modality.name).own += part.targets.size(0);
     auto* slots = slots_.mutable_data_ptr<int64_t>();
     for (const auto& item : counts_) *slots++ = item.second.own;
-    summing_ = group.start_sum(slots_);
+    summing_ = group.all_reduce_async(slots_);
   }
   std::map<std::string, Count> get() {
     summing_.wait();
@@ -33,7 +33,7 @@ class TargetCounts {
  private:
   std::map<std::string, Count> counts_;
   Tensor slots_;  // [modalities]
-  ProcessGroup::Exchange summing_;
+  ProcessGroup::Work summing_;
 };
 
 // Of the mean loss of a modality.

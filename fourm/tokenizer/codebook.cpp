@@ -2,7 +2,7 @@
 
 #include <cmath>
 
-#include "fourm/dist/gather.h"
+#include "fourm/dist/all_gather.h"
 #include "fourm/tokenizer/usage.h"
 
 namespace fourm {
@@ -47,7 +47,7 @@ Tensor EmaCodebook::nearest(const Tensor& x) const {
 void EmaCodebook::initialise(const Tensor& own, QuantizerDraws& draws) {
   if (!initialised_) initialised_ = initted_.item<float>() != 0;
   if (initialised_) return;
-  const Tensor x = gather_rows(own, group_);
+  const Tensor x = all_gather_rows(own, group_);
   Tensor means = x.index_select(0, draws.rows(x.size(0), size()).to(x.device())), counts;
   for (int i = 0; i < kLloydIterations; ++i) {
     const Matrix to_nearness = nearness(means, cosine_);
@@ -79,7 +79,7 @@ void EmaCodebook::update(QuantizerDraws& draws) {
   if (vectors_.empty()) return;
   const NoGradGuard no_grad;
   for (auto* collected : {&vectors_, &codes_})
-    for (Tensor& of_micro_batch : *collected) of_micro_batch = gather_rows(of_micro_batch, group_);
+    for (Tensor& of_micro_batch : *collected) of_micro_batch = all_gather_rows(of_micro_batch, group_);
   const Tensor x = at::cat(vectors_), codes = at::cat(codes_);
   vectors_.clear();
   codes_.clear();

@@ -12,7 +12,7 @@ Tensor known_mean(const Tensor& losses, const Tensor& known, const ProcessGroup&
   const Tensor sum = known.defined() ? losses.masked_fill(counted.logical_not(), 0).sum() : losses.sum();
   const Tensor count =
       known.defined() ? counted.sum() : at::full({}, losses.numel(), losses.options().dtype(at::kLong));
-  group.sum(count);
+  group.all_reduce(count);
   return sum / count.clamp_min(1);
 }
 

@@ -12,6 +12,8 @@ namespace {
 
 constexpr const char* kExtension = ".safetensors";
 
+}  // namespace
+
 // Four independent chains of multiplications, so that memory sets the speed.
 std::string checksum(const fs::path& path) {
   constexpr size_t kLanes = 4;
@@ -30,8 +32,6 @@ std::string checksum(const fs::path& path) {
   std::snprintf(text, sizeof text, "%016llx", static_cast<unsigned long long>(all));
   return text;
 }
-
-}  // namespace
 
 std::string shard_name(const std::string& name, int64_t rank, int64_t ranks) {
   if (ranks == 1) return name + kExtension;
@@ -54,12 +54,6 @@ SafetensorsFile open_shards(const fs::path& checkpoint, const std::string& name)
     check(shards[rank].path() == expected, expected.string(), ": is missing");
   }
   return SafetensorsFile::joined(whole, std::move(shards));
-}
-
-Json checksums(const fs::path& checkpoint) {
-  Json sums = Json::object();
-  for (const fs::path& file : list_files(checkpoint, {kExtension})) sums[file.filename().string()] = checksum(file);
-  return sums;
 }
 
 void check_checkpoint(const fs::path& checkpoint) {

@@ -18,8 +18,8 @@ std::string shard_name(const std::string& name, int64_t rank, int64_t ranks);
 /// The tensors of optimizer.safetensors, or of all its shards. Error when a shard is missing.
 SafetensorsFile open_shards(const fs::path& checkpoint, const std::string& name);
 
-/// The checksums of the safetensors files of a folder, by name.
-Json checksums(const fs::path& checkpoint);
+/// Of the bytes of a file; not cryptographic.
+std::string checksum(const fs::path& path);
 
 /// Error naming the file that is missing or is not what was written. Checkpoints of earlier versions have no checksums: their
 /// files are opened only.

@@ -11,7 +11,7 @@
 #include "fourm/data/annotation.h"
 #include "fourm/data/crop.h"
 #include "fourm/data/source.h"
-#include "fourm/dist/gather.h"
+#include "fourm/dist/all_gather.h"
 #include "fourm/kernels/device.h"
 #include "fourm/tokenizer/image_batch.h"
 #include "fourm/train/epoch_order.h"
@@ -87,7 +87,7 @@ class ClipTraining : public Objective {
       flips.push_back(flip);
       images.push_back(&sample.image);
     }
-    const auto all = [&](const Tensor& own) { return gather_rows(own, group_); };
+    const auto all = [&](const Tensor& own) { return all_gather_rows(own, group_); };
     const Tensor scale = group_.is_first() ? model_.scale() : model_.scale().detach();
     const Tensor loss = contrastive_loss(all(model_.embed_images(image_batch({}, images, flips))),
                                          all(model_.embed_texts(own_texts)), scale, groups_of(texts));
@@ -113,7 +113,7 @@ class ClipTraining : public Objective {
       images.push_back(model_.embed_images(image_batch({}, batch)));
       texts.push_back(model_.embed_texts({captions.begin() + begin, captions.begin() + end}));
     }
-    const auto all = [&](const std::vector<Tensor>& own) { return gather_rows(at::cat(own), group); };
+    const auto all = [&](const std::vector<Tensor>& own) { return all_gather_rows(at::cat(own), group); };
     const auto groups = groups_of(captions);
     const Tensor all_images = all(images), all_texts = all(texts);
     Evaluation result{retrieval(all_images, all_texts, groups), {}, {}};

@@ -134,7 +134,8 @@ struct TrainingConfig {
       "time",
       OneOf{{"f32", "bf16"}});
     v("timeout", timeout,
-      "seconds after which a process of several that does not come, does not answer or stands still ends the others",
+      "seconds after which a process of several that does not join, does not answer or makes no progress ends the "
+      "others",
       KeyRole::kChangeable, at_least(1));
   }
   /// skip_non_finite of earlier versions: false is max_skipped = 0.

@@ -381,7 +381,7 @@ class Pretraining : public Objective {
   void sum_over_processes(std::map<std::string, std::pair<double, double>>& sums) const {
     std::vector<double> values;
     for (const auto& item : sums) values.insert(values.end(), {item.second.first, item.second.second});
-    values = group_.sum(values);
+    values = group_.all_reduce(values);
     size_t i = 0;
     for (auto& item : sums) item.second = {values[i], values[i + 1]}, i += 2;
   }

@@ -13,7 +13,7 @@
 namespace fourm {
 namespace {
 
-constexpr std::string_view kStep = "step-";
+constexpr std::string_view kStep = "step-", kIncomplete = ".step-";
 
 void sync_folder(const fs::path& folder) {
   const int fd = ::open(folder.c_str(), O_RDONLY | O_DIRECTORY);
@@ -144,6 +144,10 @@ std::vector<RunFolder::Checkpoint> RunFolder::checkpoints() const {
 }
 
 void RunFolder::begin(int64_t step) {
+  std::vector<fs::path> incomplete;  // checkpoints of an attempt that was killed
+  for (const auto& entry : fs::directory_iterator(folder_ / "checkpoints"))
+    if (entry.path().filename().string().starts_with(kIncomplete)) incomplete.push_back(entry.path());
+  for (const auto& folder : incomplete) fs::remove_all(folder);
   write_file(folder_ / "recipe.yaml", recipe_text_);
   const fs::path file = folder_ / "metrics.jsonl";
   if (fs::exists(file)) {
@@ -181,13 +185,16 @@ void RunFolder::image(int64_t step, const std::string& name, std::string_view pn
   write_file(folder_ / "images" / concat(name, "-", six_digits(step), ".png"), png);
 }
 
-fs::path RunFolder::checkpoint(int64_t step, const Keep& keep, const std::function<void(const fs::path&)>& fill) {
-  const fs::path all = folder_ / "checkpoints";
-  const std::string digits = six_digits(step);
-  const fs::path target = all / concat(kStep, digits), beside = all / concat(".", kStep, digits);
-  fs::remove_all(beside);  // of an attempt that was killed
-  make_folder(beside);
-  fill(beside);
+fs::path RunFolder::begin_checkpoint(int64_t step) {
+  const fs::path folder = folder_ / "checkpoints" / concat(kIncomplete, six_digits(step));
+  fs::remove_all(folder);
+  make_folder(folder);
+  return folder;
+}
+
+fs::path RunFolder::complete_checkpoint(int64_t step, const Keep& keep) {
+  const fs::path all = folder_ / "checkpoints", beside = all / concat(kIncomplete, six_digits(step)),
+                 target = all / concat(kStep, six_digits(step));
   sync_folder(beside);
   fs::remove_all(target);
   fs::rename(beside, target);

@@ -89,8 +89,10 @@ class RunFolder {
   struct Keep {
     int64_t newest, every;
   };
-  /// `fill` writes the files into the folder that it is given. Returns the folder of the checkpoint.
-  fs::path checkpoint(int64_t step, const Keep& keep, const std::function<void(const fs::path&)>& fill);
+  /// A new empty folder for the files of a checkpoint.
+  fs::path begin_checkpoint(int64_t step);
+  /// The files in that folder are written and synced. Returns the folder of the checkpoint.
+  fs::path complete_checkpoint(int64_t step, const Keep& keep);
 
  private:
   fs::path folder_;

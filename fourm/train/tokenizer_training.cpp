@@ -192,7 +192,7 @@ class TokenizerTraining : public Objective {
   // Of the tokens of all processes; the first has it.
   Tensor perplexity_of_all(const Tensor& tokens) const {
     const Tensor counts = code_counts(tokens, recipe_.tokenizer.codebook_size);
-    group_.sum(counts);
+    group_.all_reduce(counts);
     const Tensor value = perplexity(counts);
     return group_.is_first() ? value : at::zeros_like(value);
   }

@@ -12,6 +12,7 @@
 #include "fourm/kernels/device.h"
 #include "fourm/kernels/precision_scope.h"
 #include "fourm/train/checkpoint.h"
+#include "fourm/train/checkpoint_writer.h"
 #include "fourm/train/phases.h"
 
 namespace fourm {
@@ -64,7 +65,7 @@ class Meter {
     read();
     std::vector<double> shares;
     for (const auto& item : sums_) shares.push_back(item.second.first);
-    const std::vector<double> totals = group_.sum(shares);
+    const std::vector<double> totals = group_.all_reduce(shares);
     Sums all = sums_;
     size_t i = 0;
     for (auto& [name, sum] : all) sum.first = totals[i++];
@@ -132,11 +133,13 @@ class Trainer {
         meter_(group_) {
     if (config.ema_decay > 0) average_.emplace(objective.parameters(), config.ema_decay, owns());
     if (group_.is_first()) open_folder(recipe);
-    last_checkpoint_ = group_.gather(run_ ? newest_checkpoint().string() : "")[0];
-    if (!last_checkpoint_.empty()) load(last_checkpoint_);
+    first_checkpoint_ = group_.all_gather(run_ ? newest_checkpoint().string() : "")[0];
+    if (!first_checkpoint_.empty()) load(first_checkpoint_);
     check(step_ <= config_.steps, folder.string(), ": the run has done ", step_,
           " steps, more than training.steps=", config_.steps, "; give at least ", step_);
     if (run_) run_->begin(step_);
+    checkpoints_.emplace(group_, run_ ? &*run_ : nullptr,
+                         RunFolder::Keep{config_.keep_checkpoints, config_.keep_every});
     if (step_ < config_.steps) enter_phase();
   }
 
@@ -154,8 +157,10 @@ class Trainer {
       std::snprintf(text, sizeof text, "loss %.4f", loss_);
       progress.update(step_, text);
       if (last || due(config_.evaluate_every)) evaluate();
+      checkpoints_->poll();
       if (last || due(config_.checkpoint_every) || stop) save();
     }
+    checkpoints_->wait();
     const bool finished = step_ == config_.steps;
     if (finished) finish();
     return {step_, finished};
@@ -206,13 +211,13 @@ class Trainer {
       Tensor& result = results.back().loss;
       const Tensor share = config_.accumulate == 1 ? result : result / config_.accumulate;
       loss = loss.defined() ? loss + share.detach() : share.detach();
-      gradients_.before_backward(share, part + 1 == config_.accumulate);
+      gradients_.prepare_for_backward(share, part + 1 == config_.accumulate);
       if (share.requires_grad()) share.backward();  // not where nothing that learns was used
       result = Tensor();                            // its graph goes
     }
-    gradients_.finish_gradients();
+    gradients_.wait_for_gradients();
     const Tensor whole = loss.clone();
-    group_.sum(whole);
+    group_.all_reduce(whole);
     const Tensor norm = gradients_.norm(optimizer_.gradient_norms());
     if (waits_) {
       loss_ = whole.item<double>();
@@ -239,7 +244,7 @@ class Trainer {
               const Tensor& keep) {
     objective_.update_buffers(step_);
     optimizer_.step(lr, keep.defined() ? at::where(keep, norm, NAN) : norm);
-    gradients_.share_weights();
+    gradients_.broadcast_weights();
     if (average_ && keep.defined())
       average_->update_where(keep);
     else if (average_)
@@ -291,7 +296,7 @@ class Trainer {
 
   void enter_phase() {
     phases_.enter(step_);
-    gradients_.learning_changed();
+    gradients_.trainable_changed();
     if (!config_.phases.empty()) note(folder_.string(), ": step ", step_ + 1, " is in ", phases_.text(step_));
   }
 
@@ -300,9 +305,11 @@ class Trainer {
     return objective_.loss(index);
   }
 
-  [[noreturn]] void stop_at(const std::string& what) const {
-    fail(folder_.string(), ": ", what, "; the last good checkpoint is ",
-         last_checkpoint_.empty() ? "none" : last_checkpoint_.string(),
+  // By all processes.
+  [[noreturn]] void stop_at(const std::string& what) {
+    checkpoints_->wait();
+    const fs::path& newest = checkpoints_->newest().empty() ? first_checkpoint_ : checkpoints_->newest();
+    fail(folder_.string(), ": ", what, "; the last good checkpoint is ", newest.empty() ? "none" : newest.string(),
          "; try a lower lr, more warmup_steps or a clip_norm", can_skip_ ? ", or a larger training.max_skipped" : "");
   }
 
@@ -341,42 +348,35 @@ class Trainer {
   void swap_averages() {
     if (!average_) return;
     average_->swap();
-    gradients_.share_weights();
+    gradients_.broadcast_weights();
   }
 
   void save() {
     count_skipped();
-    const Meter::Sums sums = meter_.settle();
-    if (!run_) {
-      save_share(group_.gather("")[0]);
-      group_.barrier();
-      return;
-    }
-    last_checkpoint_ =
-        run_->checkpoint(step_, {config_.keep_checkpoints, config_.keep_every}, [&](const fs::path& folder) {
-          group_.gather(folder.string());
-          save_share(folder);
-          group_.barrier();
-          const ProcessGroup::Busy busy(group_);
-          Json meter = Json::object();
-          for (const auto& [name, sum] : sums) meter[name] = {sum.first, sum.second};
-          Json state{{"step", step_}, {"meter", meter}};
-          if (skipped_ > 0) state["skipped_steps"] = skipped_;
-          if (best_) state["best"] = {{"step", best_->step}, {"value", best_->value}, {"measure", best_->measure}};
-          state["checksums"] = checksums(folder);
-          write_json(folder / "state.json", state);
-        });
+    Json meter = Json::object();
+    for (const auto& [name, sum] : meter_.settle()) meter[name] = {sum.first, sum.second};
+    Json state{{"step", step_}, {"meter", meter}};
+    if (skipped_ > 0) state["skipped_steps"] = skipped_;
+    if (best_) state["best"] = {{"step", best_->step}, {"value", best_->value}, {"measure", best_->measure}};
+    checkpoints_->start(step_, own_files(), state);
   }
 
   // The files of a checkpoint that this process writes.
-  void save_share(const fs::path& folder) const {
-    const ProcessGroup::Busy busy(group_);
+  std::vector<CheckpointFile> own_files() const {
+    std::vector<CheckpointFile> files;
     const bool first = group_.is_first();
-    if (first) save_parameters(folder / "model.safetensors", objective_.parameters());
-    if (!first && sharding_ == Sharding::kNone) return;
-    const int64_t shards = sharding_ == Sharding::kNone ? 1 : group_.size();
-    save_tensors(folder / shard_name("optimizer", group_.rank(), shards), optimizer_.state());
-    if (average_) save_tensors(folder / shard_name("average", group_.rank(), shards), average_->state(first));
+    if (first) {
+      const Parameters& parameters = objective_.parameters();
+      CheckpointFile& model = files.emplace_back(CheckpointFile{"model.safetensors", {}, parameters.aliases()});
+      for (const auto& entry : parameters.entries())
+        model.tensors.emplace_back(entry.name,
+                                   entry.value.is_floating_point() ? entry.value.to(at::kFloat) : entry.value);
+    }
+    if (!first && sharding_ == Sharding::kNone) return files;
+    const int64_t rank = group_.rank(), shards = sharding_ == Sharding::kNone ? 1 : group_.size();
+    files.push_back({shard_name("optimizer", rank, shards), optimizer_.state()});
+    if (average_) files.push_back({shard_name("average", rank, shards), average_->state(first)});
+    return files;
   }
 
   void load(const fs::path& from) {
@@ -460,7 +460,8 @@ class Trainer {
   std::optional<WeightAverage> average_;
   Meter meter_;
   std::optional<RunFolder> run_;  // of the first process; opened last: a recipe that is refused above leaves no folder
-  fs::path last_checkpoint_;
+  fs::path first_checkpoint_;     // from which this process goes on; empty: none
+  std::optional<CheckpointWriter> checkpoints_;
   Metrics last_measures_;
   std::map<std::string, Baseline> baselines_;
   // The best evaluation so far; a higher value is better.

@@ -67,7 +67,9 @@ Drawn draw(const Tensor& labels, int64_t count, double share, Random random) {
 }
 
 // The sum over processes, as a number.
-double whole(double own, const ProcessGroup& group) { return std::max(1.0, group.sum(std::vector<double>{own})[0]); }
+double whole(double own, const ProcessGroup& group) {
+  return std::max(1.0, group.all_reduce(std::vector<double>{own})[0]);
+}
 
 }  // namespace
 

@@ -6,7 +6,7 @@ namespace {
 // The number of true values in all processes, at least 1.
 Tensor count_of(const Tensor& known, const ProcessGroup& group) {
   const Tensor count = known.sum().to(at::kDouble);
-  group.sum(count);
+  group.all_reduce(count);
   return count.clamp_min(1).to(at::kFloat);
 }
 
@@ -23,7 +23,7 @@ Tensor depth_loss(const Tensor& metres, const Tensor& truth, double deviation, b
   Tensor error = ((metres - truth) / deviation).abs() * known;
   if (berhu) {
     Tensor largest = error.detach().max();
-    group.max(largest);
+    group.all_reduce_max(largest);
     const Tensor bound = (largest / 5).clamp_min(1e-6);
     error = at::where(error <= bound, error, (error.square() + bound.square()) / (2 * bound));
   }

@@ -136,7 +136,7 @@ std::map<std::string, double> measure_objects(const TransferModel& model, const 
     }
   }
   std::vector<Boxes> predicted, truth;
-  for (const auto& text : group.gather(own.dump()))
+  for (const auto& text : group.all_gather(own.dump()))
     for (const auto& image : parse_json(text, "the boxes")) {
       predicted.push_back(boxes_from(image[0]));
       truth.push_back(boxes_from(image[1]));
@@ -257,7 +257,7 @@ std::map<std::string, double> measure(const TransferModel& model, const Labelled
     else
       add_depths(predicted, map_batch(batch.maps), options, sums);
   }
-  sums = group.sum(sums);
+  sums = group.all_reduce(sums);
   if (task == Task::kSemseg) return segmentation(sums, config, by_class);
   check(sums.back() > 0, set.path(), ": holds nothing that can be measured");
   const std::vector<std::string> names =

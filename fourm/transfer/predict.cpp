@@ -184,9 +184,9 @@ std::vector<TransferPrediction> Predictor::operator()(const std::vector<StoredIm
 }
 
 std::map<std::string, double> Predictor::evaluate(const LabelledData& data, const MeasureOptions& options,
-                                                  bool by_class) const {
+                                                  bool by_class, const ProcessGroup& group) const {
   const LabelledSet set = LabelledSet::open(data, config().kind(), config().classes);
-  return measure(*model_, set, options, {}, by_class);
+  return measure(*model_, set, options, group, by_class);
 }
 
 void write_predictions(const Predictor& predictor, const std::vector<fs::path>& files,

@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "fourm/core/json.h"
+#include "fourm/dist/process_group.h"
 #include "fourm/kernels/compute_config.h"
 #include "fourm/transfer/labelled_set.h"
 #include "fourm/transfer/measure_options.h"
@@ -37,8 +38,9 @@ class Predictor {
   const TransferConfig& config() const;
   /// RGB images of any sizes. `flip`: the mean with the prediction of the mirror image.
   std::vector<TransferPrediction> operator()(const std::vector<StoredImage>& images, bool flip = false) const;
-  /// The measures of a labelled set (transfer/measure.h).
-  std::map<std::string, double> evaluate(const LabelledData& data, const MeasureOptions& options, bool by_class) const;
+  /// The measures of a labelled set, split over the processes of the group (transfer/measure.h).
+  std::map<std::string, double> evaluate(const LabelledData& data, const MeasureOptions& options, bool by_class,
+                                         const ProcessGroup& group = {}) const;
 
  private:
   explicit Predictor(std::shared_ptr<const TransferModel> model) : model_(std::move(model)) {}

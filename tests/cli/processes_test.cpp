@@ -1,35 +1,25 @@
 // Several processes of the program as one run: what the environment says of them, and how they end.
 #include "cli/processes.h"
 
-#include <fcntl.h>
 #include <gtest/gtest.h>
-#include <spawn.h>
-#include <sys/wait.h>
-#include <unistd.h>
+#include <httplib.h>
 
-#include <algorithm>
 #include <array>
-#include <csignal>
-#include <sstream>
-#include <thread>
 
-#include "fourm/core/config.h"
-#include "fourm/core/file.h"
-#include "fourm/io/safetensors.h"
-#include "tests/support/ranks.h"
-#include "tests/support/temporary_folder.h"
-#include "tests/support/token_folder.h"
+#include "tests/support/program_runs.h"
 
 namespace fourm {
 namespace {
+
+using Processes = test::ProgramRuns;
 
 TEST(ProcessGroupConfig, OneProcessWithoutALauncher) {
   for (const Environment& variables :
        {Environment{}, {{"RANK", "0"}, {"WORLD_SIZE", "1"}}, {{"SLURM_PROCID", "0"}, {"SLURM_NTASKS", "4"}}}) {
     const ProcessGroupConfig config = process_group_config(variables);
-    EXPECT_EQ(config.size, 1);
+    EXPECT_EQ(config.world_size, 1);
     EXPECT_EQ(config.rank, 0);
-    EXPECT_EQ(config.local_size, 1);
+    EXPECT_EQ(config.local_world_size, 1);
   }
 }
 
@@ -45,12 +35,12 @@ TEST(ProcessGroupConfig, Torchrun) {
                                                           {"TORCHELASTIC_RESTART_COUNT", "2"},
                                                           {"GLOO_SOCKET_IFNAME", "ib0"}});
   EXPECT_EQ(config.rank, 5);
-  EXPECT_EQ(config.size, 8);
+  EXPECT_EQ(config.world_size, 8);
   EXPECT_EQ(config.local_rank, 1);
-  EXPECT_EQ(config.local_size, 4);
-  EXPECT_EQ(config.address, "node7");
-  EXPECT_EQ(config.port, 1234);
-  EXPECT_TRUE(config.store_runs);
+  EXPECT_EQ(config.local_world_size, 4);
+  EXPECT_EQ(config.master_addr, "node7");
+  EXPECT_EQ(config.master_port, 1234);
+  EXPECT_TRUE(config.use_agent_store);
   EXPECT_EQ(config.attempt, "job.2");
   EXPECT_EQ(config.network_interface, "ib0");
 }
@@ -66,11 +56,11 @@ TEST(ProcessGroupConfig, Slurm) {
                         {"SLURM_STEP_ID", "0"}};
   const ProcessGroupConfig config = process_group_config(variables);
   EXPECT_EQ(config.rank, 9);
-  EXPECT_EQ(config.size, 11);
+  EXPECT_EQ(config.world_size, 11);
   EXPECT_EQ(config.local_rank, 1);
-  EXPECT_EQ(config.local_size, 3);
-  EXPECT_EQ(config.address, "gpu07");
-  EXPECT_EQ(config.port, 20700);
+  EXPECT_EQ(config.local_world_size, 3);
+  EXPECT_EQ(config.master_addr, "gpu07");
+  EXPECT_EQ(config.master_port, 20700);
   variables["SLURM_NODEID"] = "1";
   variables["SLURM_STEP_NODELIST"] = "login,gpu3";
   EXPECT_EQ(process_group_config(variables).local_size, 4);
@@ -111,135 +101,25 @@ TEST(ProcessGroupConfig, WhatIsMissingOrWrongIsNamed) {
             std::string::npos);
 }
 
+TEST(ProcessGroupConfig, EachProcessHasItsGpu) {
+  ProcessGroupConfig config;
+  config.local_rank = 2;
+  config.local_world_size = 4;
+  EXPECT_EQ(gpu_of("", config), "2");
+  EXPECT_EQ(gpu_of("4,5,6,7", config), "6");
+  EXPECT_EQ(gpu_of("4,5", config), "4");
+  EXPECT_EQ(gpu_of("GPU-8932f937", config), "GPU-8932f937");
+}
+
 TEST(ProcessGroupConfig, ProcessorsAreShared) {
   ProcessGroupConfig config;
   const int64_t all = threads_of(0, config);
-  config.local_size = 2;
+  config.local_world_size = 2;
   EXPECT_EQ(threads_of(0, config), std::max<int64_t>(1, all / 2));
-  config.local_size = 100000;
+  config.local_world_size = 100000;
   EXPECT_EQ(threads_of(0, config), 1);
   EXPECT_EQ(threads_of(3, config), 3);
 }
-
-class Processes : public testing::Test {
- protected:
-  struct Ended {
-    int status;
-    std::string errors;
-    int code() const { return WIFEXITED(status) ? WEXITSTATUS(status) : 128 + WTERMSIG(status); }
-    int lines(const std::string& beginning) const {
-      std::istringstream in(errors);
-      int count = 0;
-      for (std::string line; std::getline(in, line);) count += line.starts_with(beginning);
-      return count;
-    }
-    std::string last_line() const {
-      std::istringstream in(errors);
-      std::string line, last;
-      while (std::getline(in, line)) last = line;
-      return last;
-    }
-  };
-
-  void SetUp() override {
-    test::write_token_folder(root_ / "data", 8);
-    const std::string data = (root_ / "data").string();
-    write_file(root_ / "recipe.yaml", R"(
-batch: 8
-seed: 4
-model: {domains_in: [rgb@64, tok_depth@64, caption, det], domains_out: [tok_depth@64, caption, det], dim: 32,
-        encoder_depth: 1, decoder_depth: 1, num_heads: 2, gated_mlp: true, qkv_bias: false, proj_bias: false,
-        mlp_bias: false}
-masking:
-  input_tokens: [8, 24]
-  target_tokens: [24, 24]
-  mixture: [{name: all2all, input_others: 0.5, target_others: 0.5}]
-training: {threads: 1, precision: f32, accumulate: 2, optimizer: {clip_norm: 0.5}, steps: 1000000,
-           schedule: {lr: 0.005, warmup_steps: 5, decay: constant}, log_every: 1, checkpoint_every: 10, evaluate_every: 0}
-data: )" + data + "\ntext_tokenizer: " + data +
-                                          "/text.json\nmodalities: " + data + "/modalities.yaml\n");
-  }
-
-  void TearDown() override {
-    for (const pid_t process : running_) {
-      ::kill(process, SIGKILL);
-      ::waitpid(process, nullptr, 0);
-    }
-  }
-
-  pid_t start(const std::string& name, const std::vector<std::string>& arguments, Environment variables = {}) {
-    for (const auto& [key, value] : environment()) variables.emplace(key, value);
-    std::vector<std::string> texts{FOURM_PROGRAM};
-    texts.insert(texts.end(), arguments.begin(), arguments.end());
-    std::vector<std::string> settings;
-    for (const auto& [key, value] : variables) settings.push_back(key + "=" + value);
-    std::vector<char*> argv, envp;
-    for (auto& text : texts) argv.push_back(text.data());
-    for (auto& text : settings) envp.push_back(text.data());
-    argv.push_back(nullptr);
-    envp.push_back(nullptr);
-    posix_spawn_file_actions_t files;
-    posix_spawn_file_actions_init(&files);
-    const std::string errors = errors_of(name).string();
-    posix_spawn_file_actions_addopen(&files, STDERR_FILENO, errors.c_str(), O_WRONLY | O_CREAT | O_TRUNC, 0644);
-    pid_t process = 0;
-    EXPECT_EQ(posix_spawn(&process, FOURM_PROGRAM, &files, nullptr, argv.data(), envp.data()), 0);
-    posix_spawn_file_actions_destroy(&files);
-    running_.push_back(process);
-    return process;
-  }
-
-  // Rank `rank` of `size`, as a launcher would start it.
-  pid_t start_rank(int rank, int size, int port, const std::vector<std::string>& changes) {
-    std::vector<std::string> arguments{"pretrain", (root_ / "recipe.yaml").string()};
-    arguments.insert(arguments.end(), changes.begin(), changes.end());
-    const std::string r = std::to_string(rank), n = std::to_string(size);
-    return start("rank" + r, arguments,
-                 {{"RANK", r},
-                  {"WORLD_SIZE", n},
-                  {"LOCAL_RANK", r},
-                  {"LOCAL_WORLD_SIZE", n},
-                  {"MASTER_ADDR", "127.0.0.1"},
-                  {"MASTER_PORT", std::to_string(port)}});
-  }
-
-  Ended end_of(const std::string& name, pid_t process) {
-    Ended ended{};
-    EXPECT_EQ(::waitpid(process, &ended.status, 0), process);
-    std::erase(running_, process);
-    ended.errors = read_file(errors_of(name));
-    return ended;
-  }
-
-  // Returns when the run has done some steps.
-  void await_steps(const std::string& out) const {
-    const fs::path first = root_ / out / "checkpoints" / "step-000010";
-    while (!fs::exists(first)) std::this_thread::sleep_for(std::chrono::milliseconds(20));
-  }
-
-  std::string run_folder(const std::string& out) const { return "out=" + (root_ / out).string(); }
-  fs::path errors_of(const std::string& name) const { return root_ / (name + ".stderr"); }
-
-  void expect_close(const std::string& found, const std::string& expected) const {
-    const auto a = SafetensorsFile::open(root_ / found / "model/model.safetensors");
-    const auto b = SafetensorsFile::open(root_ / expected / "model/model.safetensors");
-    for (const auto& tensor : b.tensors()) {
-      if (tensor.dtype != DType::kF32) continue;
-      const auto *x = reinterpret_cast<const float*>(a.find(tensor.name)->data),
-                 *y = reinterpret_cast<const float*>(tensor.data);
-      double difference = 0, length = 0;
-      for (size_t i = 0; i < tensor.bytes / sizeof(float); ++i) {
-        difference += (x[i] - y[i]) * (x[i] - y[i]);
-        length += y[i] * y[i];
-      }
-      EXPECT_LE(difference, 1e-10 * length) << tensor.name;
-    }
-  }
-
-  test::TemporaryFolder temporary_;
-  fs::path root_ = temporary_.path();
-  std::vector<pid_t> running_;
-};
 
 TEST_F(Processes, LaunchedProcessesEqualOne) {
   const std::string recipe = (root_ / "recipe.yaml").string();
@@ -291,6 +171,25 @@ TEST_F(Processes, GenerationIsShared) {
   EXPECT_TRUE(fs::exists(root_ / "both/manifest-1-of-2.json"));
 }
 
+// Rank 0 prints the measures, which are those of one process.
+TEST_F(Processes, EvaluationIsShared) {
+  const std::string rooms = (root_ / "rooms").string();
+  EXPECT_EQ(end_of("rooms", start("rooms", {"rooms", "--count", "3", "--size", "128", "--out", rooms})).code(), 0);
+  const std::vector<std::string> eval{"eval",   "--model",  (fs::path(FOURM_SOURCE_DIR) / "models/rooms-ti").string(),
+                                      "--data", rooms,      "--count",
+                                      "3",      "--inputs", "rgb,caption",
+                                      "--json"};
+  std::vector<std::string> launch{"launch", "-n", "2", "--"};
+  launch.insert(launch.end(), eval.begin(), eval.end());
+  for (const auto& [name, words] : {std::pair{"one", eval}, std::pair{"both", launch}}) {
+    const Ended ended = end_of(name, start(name, words));
+    EXPECT_EQ(ended.code(), 0) << ended.errors;
+  }
+  const std::string one = read_file(output_of("one"));
+  EXPECT_NE(one.find("\"measures\""), std::string::npos) << one;
+  EXPECT_EQ(read_file(output_of("both")), one);
+}
+
 // The process that is left says which one is gone, in one line.
 TEST_F(Processes, AKilledProcessIsNamed) {
   for (const int killed : {1, 0}) {
@@ -324,11 +223,11 @@ TEST_F(Processes, AStoppedProcessIsNamed) {
   }
 }
 
-TEST_F(Processes, AProcessThatDoesNotComeIsNamed) {
+TEST_F(Processes, AProcessThatDoesNotJoinIsNamed) {
   const pid_t first = start_rank(0, 2, test::free_port(), {run_folder("late"), "training.timeout=1"});
   const Ended alone = end_of("rank0", first);
   EXPECT_EQ(alone.code(), 1);
-  EXPECT_EQ(alone.errors, "fourm: rank 1 of 2 did not come within 1 s\n");
+  EXPECT_EQ(alone.errors, "fourm: rank 1 of 2 did not join within 1 s\n");
 }
 
 // Under the launcher one line in all, and nothing is left running.
@@ -352,6 +251,33 @@ TEST_F(Processes, SignalsReachAll) {
   EXPECT_EQ(ended.lines("fourm:"), 1) << ended.errors;
   EXPECT_NE(ended.errors.find("and saved; the same command goes on from there"), std::string::npos) << ended.errors;
   EXPECT_EQ(ended.errors.find("signal"), std::string::npos) << ended.errors;
+}
+
+TEST_F(Processes, TheMonitorServesThePageOfARun) {
+  const std::string run = (root_ / "run").string();
+  EXPECT_EQ(end_of("train", start("train", {"pretrain", (root_ / "recipe.yaml").string(), run_folder("run"),
+                                            "training.steps=3"}))
+                .code(),
+            0);
+  const pid_t monitor = start("monitor", {"monitor", run, "--serve", "--port", "0"});
+  std::string url;
+  while (url.find('\n') == std::string::npos) {
+    std::this_thread::sleep_for(std::chrono::milliseconds(20));
+    url = read_file(output_of("monitor"));
+  }
+  ASSERT_TRUE(url.starts_with("http://127.0.0.1:")) << url;
+  httplib::Client client(url.substr(0, url.rfind('/')));
+  const auto page = client.Get("/");
+  ASSERT_TRUE(page);
+  EXPECT_EQ(page->status, 200);
+  EXPECT_NE(page->body.find("step 3 of 3"), std::string::npos) << page->body;
+  EXPECT_EQ(client.Get("/other")->status, 404);
+  fs::rename(root_ / "run", root_ / "moved");
+  const auto gone = client.Get("/");
+  EXPECT_EQ(gone->status, 500);
+  EXPECT_NE(gone->body.find("is no folder of a training run"), std::string::npos) << gone->body;
+  ::kill(monitor, SIGTERM);
+  EXPECT_EQ(end_of("monitor", monitor).code(), 0);
 }
 
 }  // namespace

@@ -59,10 +59,10 @@ std::vector<std::map<std::string, Tensor>> gradients(const ProcessGroup& group, 
   for (int64_t step = 0; step < 5; ++step) {
     for (int64_t micro = 2 * step; micro < 2 * step + 2; ++micro) {
       const Tensor loss = network.loss(micro, group.begin(kSamples), group.end(kSamples), checkpointed);
-      parallel.before_backward(loss, micro % 2 == 1);
+      parallel.prepare_for_backward(loss, micro % 2 == 1);
       loss.backward();
     }
-    parallel.finish_gradients();
+    parallel.wait_for_gradients();
     const NoGradGuard no_grad;
     auto& now = steps.emplace_back();
     std::vector<Tensor> norms;
@@ -77,7 +77,7 @@ std::vector<std::map<std::string, Tensor>> gradients(const ProcessGroup& group, 
       gradient = Tensor();
     }
     now["norm"] = parallel.norm(at::stack(norms));
-    parallel.share_weights();
+    parallel.broadcast_weights();
     for (const auto& entry : network.all.entries()) now["weight " + entry.name] = entry.value.detach().clone();
   }
   return steps;
@@ -154,16 +154,16 @@ TEST(DataParallel, WhatLearnsMayChange) {
         DataParallel parallel(network.all, group, sharding, false, 4 * kWidth * kWidth);
         const auto step = [&](int64_t micro) {
           const Tensor loss = network.loss(micro, group.begin(kSamples), group.end(kSamples), checkpointed);
-          parallel.before_backward(loss, micro % 2 == 1);
+          parallel.prepare_for_backward(loss, micro % 2 == 1);
           loss.backward();
         };
         const auto learn = [&](bool on) {
           for (const Tensor& weight : network.weights) weight.set_requires_grad(on);
-          parallel.learning_changed();
+          parallel.trainable_changed();
         };
         learn(false);
         step(0), step(1);
-        parallel.finish_gradients();
+        parallel.wait_for_gradients();
         for (const auto& entry : network.all.entries()) {
           const auto known = expected[0].find(entry.name);
           const bool is_bias = entry.name.ends_with("bias");
@@ -176,7 +176,7 @@ TEST(DataParallel, WhatLearnsMayChange) {
         }
         learn(true);
         step(0), step(1);
-        parallel.finish_gradients();
+        parallel.wait_for_gradients();
         for (const auto& entry : network.all.entries())
           if (const auto known = expected[0].find(entry.name); known != expected[0].end()) {
             EXPECT_TRUE(entry.value.grad().equal(known->second)) << entry.name;
@@ -192,7 +192,7 @@ TEST(DataParallel, EachTensorHasOneOwner) {
     for (const auto& entry : network.all.entries()) owners.push_back(parallel.owns(entry.value));
     const double own = std::count(owners.begin(), owners.end(), 1.0);
     EXPECT_GT(own, 0);
-    EXPECT_EQ(group.sum(owners), std::vector<double>(owners.size(), 1.0));
+    EXPECT_EQ(group.all_reduce(owners), std::vector<double>(owners.size(), 1.0));
   });
 }
 

@@ -18,51 +18,51 @@ TEST(ProcessGroup, OneProcessKeepsWhatItHas) {
   EXPECT_EQ(group.rank(), 0);
   EXPECT_EQ(group.size(), 1);
   const Tensor x = at::arange(3);
-  group.sum(x);
-  group.max(x);
-  group.start_broadcast(x, 0).wait();
+  group.all_reduce(x);
+  group.all_reduce_max(x);
+  group.broadcast_async(x, 0).wait();
   EXPECT_TRUE(x.equal(at::arange(3)));
-  EXPECT_EQ(group.sum({1.5, 2}), (std::vector<double>{1.5, 2}));
-  EXPECT_EQ(group.gather("text"), std::vector<std::string>{"text"});
+  EXPECT_EQ(group.all_reduce({1.5, 2}), (std::vector<double>{1.5, 2}));
+  EXPECT_EQ(group.all_gather("text"), std::vector<std::string>{"text"});
   EXPECT_TRUE(group.any(true));
   EXPECT_FALSE(group.any(false));
   EXPECT_EQ(group.begin(7), 0);
   EXPECT_EQ(group.end(7), 7);
   group.check_same("recipe", "a");
   group.barrier();
-  group.leave();
+  group.shutdown();
 }
 
-TEST(ProcessGroup, ExchangesAreThoseOfAllProcesses) {
+TEST(ProcessGroup, CollectivesAreThoseOfAllProcesses) {
   for (const int64_t size : {2, 3, 4})
     in_ranks(size, [&](const ProcessGroup& group) {
       ASSERT_EQ(group.size(), size);
       const int64_t rank = group.rank(), ranks = size * (size - 1) / 2;
       for (const auto type : {at::kFloat, at::kDouble, at::kLong}) {
         const Tensor x = at::arange(5, type) + rank;
-        group.sum(x);
+        group.all_reduce(x);
         EXPECT_TRUE(x.equal(at::arange(5, type) * size + ranks)) << type;
       }
       const Tensor most = at::full({2}, rank, at::kLong);
-      group.max(most);
+      group.all_reduce_max(most);
       EXPECT_TRUE(most.equal(at::full({2}, size - 1, at::kLong)));
       for (int64_t owner = 0; owner < size; ++owner) {
         const Tensor x = at::full({4}, rank + 1, at::kFloat);
-        group.start_sum_at(x, owner).wait();
+        group.reduce_async(x, owner).wait();
         if (rank == owner) {
           EXPECT_TRUE(x.equal(at::full({4}, ranks + size, at::kFloat)));
         }
         const Tensor sent = at::full({3}, rank, at::kLong);
-        group.start_broadcast(sent, owner).wait();
+        group.broadcast_async(sent, owner).wait();
         EXPECT_TRUE(sent.equal(at::full({3}, owner, at::kLong)));
       }
-      EXPECT_EQ(group.sum({0.5, static_cast<double>(rank)}),
+      EXPECT_EQ(group.all_reduce({0.5, static_cast<double>(rank)}),
                 (std::vector<double>{0.5 * static_cast<double>(size), static_cast<double>(ranks)}));
       EXPECT_TRUE(group.any(rank == size - 1));
       EXPECT_FALSE(group.any(false));
       std::vector<std::string> texts;
       for (int64_t r = 0; r < size; ++r) texts.push_back(std::string(r, 'x'));
-      EXPECT_EQ(group.gather(texts[rank]), texts);
+      EXPECT_EQ(group.all_gather(texts[rank]), texts);
       group.check_same("recipe", "batch: 8\nseed: 1");
     });
 }
@@ -70,7 +70,8 @@ TEST(ProcessGroup, ExchangesAreThoseOfAllProcesses) {
 TEST(ProcessGroup, PartsCoverTheWhole) {
   in_ranks(4, [&](const ProcessGroup& group) {
     for (const int64_t n : {0, 1, 3, 4, 10, 64}) {
-      const auto sum = group.sum({static_cast<double>(group.end(n) - group.begin(n)), group.begin(n) == 0 ? 1.0 : 0.0});
+      const auto sum =
+          group.all_reduce({static_cast<double>(group.end(n) - group.begin(n)), group.begin(n) == 0 ? 1.0 : 0.0});
       EXPECT_EQ(sum[0], static_cast<double>(n));
       EXPECT_GE(sum[1], 1);
       EXPECT_LE(group.end(n) - group.begin(n), (n + 3) / 4);
@@ -81,12 +82,12 @@ TEST(ProcessGroup, PartsCoverTheWhole) {
 TEST(ProcessGroup, SumsInTheBackgroundKeepTheirOrder) {
   in_ranks(2, [](const ProcessGroup& group) {
     std::vector<Tensor> tensors;
-    std::vector<ProcessGroup::Exchange> exchanges;
+    std::vector<ProcessGroup::Work> works;
     for (int i = 0; i < 20; ++i) {
       tensors.push_back(at::full({1000 * (20 - i)}, i + group.rank(), at::kFloat));
-      exchanges.push_back(group.start_sum(tensors.back()));
+      works.push_back(group.all_reduce_async(tensors.back()));
     }
-    for (auto& exchange : exchanges) exchange.wait();
+    for (auto& work : works) work.wait();
     for (int i = 0; i < 20; ++i) EXPECT_TRUE(tensors[i].equal(at::full_like(tensors[i], 2 * i + 1))) << i;
   });
 }
@@ -116,7 +117,7 @@ TEST(ProcessGroup, AMissingProcessIsNamed) {
           if (config.rank == missing) throw Error("does not start");
         });
     const std::string expected =
-        missing == 0 ? "did not reach rank 0 at 127.0.0.1:" : "rank 2 of 3 did not come within 2 s";
+        missing == 0 ? "did not reach rank 0 at 127.0.0.1:" : "rank 2 of 3 did not join within 2 s";
     for (int64_t rank = 0; rank < 3; ++rank)
       if (rank != missing) {
         EXPECT_NE(errors[rank].find(expected), std::string::npos) << errors[rank];
@@ -150,7 +151,7 @@ TEST(ProcessGroup, AFailureReachesTheOthers) {
 }
 
 // A process that is alive but takes part in nothing.
-TEST(ProcessGroup, AProcessThatStandsStillIsNamed) {
+TEST(ProcessGroup, AProcessWithoutProgressIsNamed) {
   std::atomic<int> named{0};
   const auto errors = errors_in_ranks(
       3,
@@ -166,7 +167,7 @@ TEST(ProcessGroup, AProcessThatStandsStillIsNamed) {
         }
       },
       [](ProcessGroupConfig& config) { config.timeout = 3; });
-  EXPECT_EQ(errors[0], "rank 1 stands still, and the others wait for it");
+  EXPECT_EQ(errors[0], "rank 1 makes no progress, and the others wait for it");
   EXPECT_EQ(errors[2], errors[0]);
 }
 

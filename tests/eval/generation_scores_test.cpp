@@ -10,6 +10,7 @@
 #include "fourm/eval/frechet.h"
 #include "fourm/eval/inception.h"
 #include "tests/support/message_of.h"
+#include "tests/support/ranks.h"
 #include "tests/support/temporary_folder.h"
 
 namespace fourm {
@@ -146,6 +147,9 @@ TEST(GenerationScores, ARunGoesOnFromStoredFeatures) {
   EXPECT_GE(first.manifold.precision, 0.9) << "nine of ten images are in both sets";
   fs::remove(folder / "store/real/0.npy");
   EXPECT_EQ(to_json(score_generation(options)), to_json(first));
+  fs::remove(folder / "store/generated/0.npy");
+  test::in_ranks(
+      2, [&](const ProcessGroup& group) { EXPECT_EQ(to_json(score_generation(options, group)), to_json(first)); });
   fs::remove(folder / "real/9.png");
   write_png(folder / "real/z.png", random_image(99, 9, 9));
   EXPECT_NE(test::message_of([&] { score_generation(options); }).find("features of other images or weights"),

@@ -42,14 +42,14 @@ inline RankErrors errors_in_ranks(int64_t size, const std::function<void(const P
     threads.emplace_back([&, rank] {
       ProcessGroupConfig config;
       config.rank = config.local_rank = rank;
-      config.size = config.local_size = size;
-      config.port = port;
+      config.world_size = config.local_world_size = size;
+      config.master_port = port;
       try {
         if (change) change(config);
         ProcessGroup group(config);
         try {
           body(group);
-          group.leave();
+          group.shutdown();
         } catch (const GroupError&) {
           throw;
         } catch (const std::exception& error) {

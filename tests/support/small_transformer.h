@@ -34,11 +34,11 @@ inline ModelConfig small_transformer() {
   return c;
 }
 
-/// Samples of random modalities and lengths. The second one is given no input.
-inline Batch random_batch(const ModelConfig& config, uint64_t seed, int64_t samples) {
+/// Samples first to samples - 1, of random modalities and lengths. Sample 1 is given no input.
+inline Batch random_batch(const ModelConfig& config, uint64_t seed, int64_t samples, int64_t first = 0) {
   constexpr int64_t kSlots = 16, kPatchNumbers = 48;
   std::vector<MaskedSample> batch;
-  for (int64_t s = 0; s < samples; ++s) {
+  for (int64_t s = first; s < samples; ++s) {
     Random random(seed, {static_cast<uint64_t>(s)});
     const auto ids = [&](int64_t n, int64_t vocabulary) {
       std::vector<int64_t> values;

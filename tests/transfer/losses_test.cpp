@@ -49,8 +49,8 @@ TEST(MapLosses, SharesOfProcessesSumToTheWhole) {
     const int64_t r = group.rank();
     const Tensor depth = depth_loss(metres.slice(0, r, r + 1), truth.slice(0, r, r + 1), 1.5, true, group).clone();
     const Tensor label = label_loss(logits().slice(0, r, r + 1), labels().slice(0, r, r + 1), 255, group).clone();
-    group.sum(depth);
-    group.sum(label);
+    group.all_reduce(depth);
+    group.all_reduce(label);
     EXPECT_NEAR(depth.item<double>(), whole, 1e-5);
     EXPECT_NEAR(label.item<double>(), labelled, 1e-5);
   });

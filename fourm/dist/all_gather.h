@@ -7,6 +7,6 @@
 namespace fourm {
 
 /// The rows [n, ...] of all processes, those of rank 0 first. Gradients reach the rows of this process alone.
-Tensor gather_rows(const Tensor& own, const ProcessGroup& group);
+Tensor all_gather_rows(const Tensor& own, const ProcessGroup& group);
 
 }  // namespace fourm
