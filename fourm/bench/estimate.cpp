@@ -96,7 +96,7 @@ Estimate estimate(const EstimateConfig& config, const ModelConfig& c, bool bf16)
   const auto width = static_cast<double>(c.dim);
   const auto encoder_blocks = static_cast<double>(c.encoder_depth),
              decoder_blocks = static_cast<double>(c.decoder_depth);
-  // Attention: scores and their sums with values. Targets see targets of their own modality, at most all.
+  // Attention: scores and the weighted sums of values. Targets see targets of their own modality, at most all.
   const double attention =
       4 * width * (encoder_blocks * inputs * inputs + decoder_blocks * targets * (targets + inputs));
   const double heads =

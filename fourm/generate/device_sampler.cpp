@@ -1,4 +1,4 @@
-// The draws of generate/sampler.cpp as tensor operations, so that scores need not be copied to the host. The random
+// The draws of generate/sampler.cpp as tensor operations, so that logits need not be copied to the host. The random
 // numbers are the same; exponentials and sums may differ in their last bits.
 #include <algorithm>
 #include <cmath>
@@ -23,13 +23,13 @@ Tensor mixed(Tensor x) {
   return at::bitwise_xor(x, shifted_right(x, 31));
 }
 
-// The scores with -infinity where the filters drop a token. scores [n, V].
-Tensor filtered(const Tensor& scores, const Filter& filter) {
+// The logits with -infinity where the filters drop a token. logits [n, V].
+Tensor filtered(const Tensor& logits, const Filter& filter) {
   constexpr double kDropped = -std::numeric_limits<double>::infinity();
-  Tensor kept = scores;
-  if (const int64_t k = kept_by_rank(filter, scores.size(1)); k < scores.size(1)) {
-    const Tensor least = std::get<0>(scores.topk(k, 1)).select(1, k - 1).unsqueeze(1);
-    kept = scores.masked_fill(scores < least, kDropped);
+  Tensor kept = logits;
+  if (const int64_t k = kept_by_rank(filter, logits.size(1)); k < logits.size(1)) {
+    const Tensor least = std::get<0>(logits.topk(k, 1)).select(1, k - 1).unsqueeze(1);
+    kept = logits.masked_fill(logits < least, kDropped);
   }
   if (filter.top_p <= 0) return kept;
   const auto [sorted, order] = kept.sort(/*stable=*/true, 1, /*descending=*/true);
@@ -41,17 +41,17 @@ Tensor filtered(const Tensor& scores, const Filter& filter) {
 
 }  // namespace
 
-std::vector<Drawn> draw_on_device(const Tensor& scores, double temperature, const Filter& filter,
+std::vector<Drawn> draw_on_device(const Tensor& logits, double temperature, const Filter& filter,
                                   const std::vector<uint64_t>& seeds) {
-  const int64_t n = scores.size(0), vocabulary = scores.size(1);
-  const auto [best, best_token] = scores.max(1, /*keepdim=*/true);
-  Tensor token = best_token, confidence = at::ones({n, 1}, scores.options().dtype(at::kDouble));
+  const int64_t n = logits.size(0), vocabulary = logits.size(1);
+  const auto [best, best_token] = logits.max(1, /*keepdim=*/true);
+  Tensor token = best_token, confidence = at::ones({n, 1}, logits.options().dtype(at::kDouble));
   if (!is_greedy(temperature)) {
-    const Tensor weights = ((filtered(scores, filter) - best) * (1 / temperature)).exp();
+    const Tensor weights = ((filtered(logits, filter) - best) * (1 / temperature)).exp();
     if (!seeds.empty()) {
       Tensor seed = at::empty({n, 1}, at::kLong);
       std::copy(seeds.begin(), seeds.end(), reinterpret_cast<uint64_t*>(seed.data_ptr<int64_t>()));
-      upload({&seed}, scores.device());
+      upload({&seed}, logits.device());
       const Tensor bits = mixed(seed + at::arange(vocabulary, seed.options()));
       const Tensor uniform = shifted_right(bits, 11).to(at::kDouble) * 0x1p-53;
       // A token of weight 0 is never drawn. Its time would be infinite, or NaN where the uniform number is 0.

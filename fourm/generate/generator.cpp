@@ -9,10 +9,10 @@
 #include "fourm/core/error.h"
 #include "fourm/core/parallel.h"
 #include "fourm/core/stopped.h"
+#include "fourm/generate/logits.h"
 #include "fourm/generate/passes.h"
 #include "fourm/generate/sampler.h"
 #include "fourm/generate/schedule.h"
-#include "fourm/generate/scores.h"
 #include "fourm/generate/sequence.h"
 
 namespace fourm {
@@ -41,7 +41,7 @@ class GridStep {
     std::vector<StepReport::Row> rows(canvases_.size());
     const std::vector<Part> parts = choose_parts();
     if (parts.empty()) return rows;
-    const std::vector<Drawn> drawn = sample(parts, guided_scores(parts));
+    const std::vector<Drawn> drawn = sample(parts, guided_logits(parts));
     auto next = drawn.begin();
     for (const Part& part : parts) {
       const auto end = next + static_cast<std::ptrdiff_t>(part.slots.size());
@@ -86,7 +86,7 @@ class GridStep {
     slots.resize(static_cast<size_t>(count));
   }
 
-  Tensor guided_scores(const std::vector<Part>& parts) const {
+  Tensor guided_logits(const std::vector<Part>& parts) const {
     std::vector<const Canvas*> canvases;
     std::vector<std::vector<int64_t>> slots;
     for (const Part& part : parts) {
@@ -94,16 +94,16 @@ class GridStep {
       slots.push_back(part.slots);
     }
     const auto passes = passes_of(step_.guidance);
-    const auto score = model_.compute().reference ? reference_grid_scores : grid_scores;
-    const auto scores =
-        split_passes(score(model_, step_.target, {canvases, passes, options_.sequence_ids}, slots), passes.size());
-    Tensor guided = combine(scores, passes, step_.target);
-    if (options_.on_scores) options_.on_scores(index_, scores, guided);
+    const auto logits_of = model_.compute().reference ? reference_grid_logits : grid_logits;
+    const auto logits =
+        split_passes(logits_of(model_, step_.target, {canvases, passes, options_.sequence_ids}, slots), passes.size());
+    Tensor guided = combine(logits, passes, step_.target);
+    if (options_.on_logits) options_.on_logits(index_, logits, guided);
     return guided;
   }
 
-  // A token for each slot of all parts. scores [n, V].
-  std::vector<Drawn> sample(const std::vector<Part>& parts, const Tensor& scores) const {
+  // A token for each slot of all parts. logits [n, V].
+  std::vector<Drawn> sample(const std::vector<Part>& parts, const Tensor& logits) const {
     std::vector<Random> random;
     if (options_.draw)
       for (const Part& part : parts)
@@ -111,7 +111,7 @@ class GridStep {
           random.emplace_back(options_.seed, std::initializer_list<uint64_t>{canvases_[part.canvas].key, target_key_,
                                                                              static_cast<uint64_t>(index_),
                                                                              static_cast<uint64_t>(slot) + 1});
-    return draw_tokens(scores, step_.temperature, step_.filter, std::move(random));
+    return draw_tokens(logits, step_.temperature, step_.filter, std::move(random));
   }
 
   // Writes the tokens to the canvas; of MaskGIT the most confident ones.
@@ -171,7 +171,7 @@ bool generate(const std::vector<const FourM*>& replicas, const std::vector<Step>
               const GenerateOptions& options) {
   const size_t devices = std::min(replicas.size(), canvases.size());
   if (devices <= 1) return generate(*replicas.front(), steps, canvases, options);
-  check(!options.on_scores && !options.choose_slots, "[generate] on_scores and choose_slots are for one device");
+  check(!options.on_logits && !options.choose_slots, "[generate] on_logits and choose_slots are for one device");
   std::vector<std::vector<Canvas>> parts(devices);
   const auto first = [&](size_t d) { return static_cast<std::ptrdiff_t>(canvases.size() * d / devices); };
   for (size_t d = 0; d < devices; ++d)

@@ -74,33 +74,33 @@ EncoderBatch pack_inputs(const FourM& model, const std::vector<const Canvas*>& c
   return packer.finish();
 }
 
-std::vector<Tensor> split_passes(const Tensor& scores, size_t passes) {
-  return scores.chunk(static_cast<int64_t>(passes), 0);
+std::vector<Tensor> split_passes(const Tensor& logits, size_t passes) {
+  return logits.chunk(static_cast<int64_t>(passes), 0);
 }
 
 namespace {
 
-Tensor combine_on_device(const std::vector<Tensor>& scores, const std::vector<Pass>& passes) {
-  const Tensor& base = scores.back();
+Tensor combine_on_device(const std::vector<Tensor>& logits, const std::vector<Pass>& passes) {
+  const Tensor& base = logits.back();
   Tensor result = base;
-  for (size_t i = 0; i + 1 < scores.size(); ++i) result = result + (scores[i] - base) * passes[i].weight;
+  for (size_t i = 0; i + 1 < logits.size(); ++i) result = result + (logits[i] - base) * passes[i].weight;
   return result;
 }
 
-void check_scores(bool finite, const std::string& target) {
-  check(finite, "the scores of '", target, "' are not finite: the weights or an input hold NaN or infinite numbers");
+void check_logits(bool finite, const std::string& target) {
+  check(finite, "the logits of '", target, "' are not finite: the weights or an input hold NaN or infinite numbers");
 }
 
 }  // namespace
 
-Tensor combine(const std::vector<Tensor>& scores, const std::vector<Pass>& passes, const std::string& target) {
-  if (!scores.back().is_cpu()) {
-    const Tensor result = combine_on_device(scores, passes);
-    check_scores(at::isfinite(result).all().item<bool>(), target);
+Tensor combine(const std::vector<Tensor>& logits, const std::vector<Pass>& passes, const std::string& target) {
+  if (!logits.back().is_cpu()) {
+    const Tensor result = combine_on_device(logits, passes);
+    check_logits(at::isfinite(result).all().item<bool>(), target);
     return result;
   }
   std::vector<Tensor> rows;
-  for (const Tensor& pass : scores) rows.push_back(pass.contiguous());
+  for (const Tensor& pass : logits) rows.push_back(pass.contiguous());
   const Tensor base = rows.back();
   Tensor result = rows.size() == 1 ? base : at::empty_like(base);
   std::atomic<bool> finite = true;
@@ -109,15 +109,15 @@ Tensor combine(const std::vector<Tensor>& scores, const std::vector<Pass>& passe
     float* to = result.data_ptr<float>();
     if (rows.size() > 1) std::copy(from + begin, from + end, to + begin);
     for (size_t i = 0; i + 1 < rows.size(); ++i) {
-      const float* scored = rows[i].data_ptr<float>();
+      const float* conditional = rows[i].data_ptr<float>();
       const auto weight = static_cast<float>(passes[i].weight);
-      for (int64_t k = begin; k < end; ++k) to[k] += weight * (scored[k] - from[k]);
+      for (int64_t k = begin; k < end; ++k) to[k] += weight * (conditional[k] - from[k]);
     }
     bool all = true;
     for (int64_t k = begin; k < end; ++k) all &= std::isfinite(to[k]);
     if (!all) finite = false;
   });
-  check_scores(finite, target);
+  check_logits(finite, target);
   return result;
 }
 

@@ -1,4 +1,4 @@
-// The forward passes of a guided step: the inputs of each pass, and the combination of their scores (paper appendix A.3;
+// The forward passes of a guided step: the inputs of each pass, and the combination of their logits (paper appendix A.3;
 // the original's fourm/models/generate.py, guided_*_step_batched).
 #pragma once
 
@@ -21,10 +21,10 @@ std::vector<Pass> passes_of(const Guidance& guidance);
 EncoderBatch pack_inputs(const FourM& model, const std::vector<const Canvas*>& canvases,
                          const std::vector<Pass>& passes, const SequenceIds& ids);
 
-/// scores [P * n, V], pass by pass -> one tensor [n, V] a pass.
-std::vector<Tensor> split_passes(const Tensor& scores, size_t passes);
+/// logits [P * n, V], pass by pass -> one tensor [n, V] a pass.
+std::vector<Tensor> split_passes(const Tensor& logits, size_t passes);
 
-/// base + sum_i weight_i (scores_i - base); the scores themselves for a single pass. Error when they are not finite.
-Tensor combine(const std::vector<Tensor>& scores, const std::vector<Pass>& passes, const std::string& target);
+/// base + sum_i weight_i (logits_i - base); the logits themselves for a single pass. Error when they are not finite.
+Tensor combine(const std::vector<Tensor>& logits, const std::vector<Pass>& passes, const std::string& target);
 
 }  // namespace fourm

@@ -97,7 +97,7 @@ std::string weighted_names(const std::vector<Canvas>& canvases, const std::strin
   return names.empty() ? "" : concat("; conditions with a weight have the names ", join(names, ", "));
 }
 
-// Guidance compares scores with and without a condition, so the condition must have content.
+// Guidance compares logits with and without a condition, so the condition must have content.
 void check_conditions(const FourM& model, const Plan& plan, const std::vector<Canvas>& canvases,
                       const SequenceIds& special) {
   for (size_t t = 0; t < plan.targets.size(); ++t) {

@@ -23,7 +23,7 @@ Scheme parse_scheme(const std::string& text);  ///< Error on any other name
 
 /// One step of classifier-free guidance (Ho and Salimans 2022) or of weighted multimodal guidance (paper section 4 and
 /// appendix A.3):
-/// scores = base + sum_i weight_i (scores given condition i - base).
+/// logits = base + sum_i weight_i (logits given condition i - base).
 struct Guidance {
   /// Conditions that the base pass omits: a grid is hidden, a text is replaced by one [S_1], T5 vectors by one
   /// zero. The only term is then the pass with all inputs, with weight `scale`.
@@ -75,7 +75,8 @@ struct Target {
   void fields(Visitor& v) {
     v("modality", modality, "what to generate");
     v("tokens", tokens,
-      "of a grid: how many of its tokens this entry generates; of a sequence: its maximum length, [S_1] included; 0 = all "
+      "of a grid: how many of its tokens this entry generates; of a sequence: its maximum length, [S_1] included; 0 = "
+      "all "
       "that remain",
       at_least(0));
     v("repeat", repeat,

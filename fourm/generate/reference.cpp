@@ -1,26 +1,26 @@
-// The reference of generate/scores.h: each pass and canvas alone, without caches.
+// The reference of generate/logits.h: each pass and canvas alone, without caches.
 #include <map>
 #include <numeric>
 
-#include "fourm/generate/scores.h"
+#include "fourm/generate/logits.h"
 
 namespace fourm {
 namespace {
 
-Tensor scores_of(const FourM& model, const std::string& target, const Views& views, size_t pass, size_t canvas,
+Tensor logits_of(const FourM& model, const std::string& target, const Views& views, size_t pass, size_t canvas,
                  const DecoderBatch& slots) {
   const Encoded encoded = model.encoder(pack_inputs(model, {views.canvases[canvas]}, {views.passes[pass]}, views.ids));
   return model.decoder.logits(target, model.decoder(slots, encoded).out).to(at::kFloat);
 }
 
 // Decodes the whole prefix for each token.
-class ReferenceScores : public SequenceScores {
+class ReferenceLogits : public SequenceLogits {
  public:
-  ReferenceScores(std::string target, const Views& views) : target_(std::move(target)), views_(views) {}
+  ReferenceLogits(std::string target, const Views& views) : target_(std::move(target)), views_(views) {}
 
   Tensor read(const FourM& model, const std::vector<int64_t>& rows, int64_t position,
               const std::vector<int64_t>& tokens) override {
-    std::vector<Tensor> scores;
+    std::vector<Tensor> logits;
     const auto canvases = views_.canvases.size(), each = tokens.size() / rows.size();
     for (size_t i = 0; i < rows.size(); ++i) {
       const auto row = static_cast<size_t>(rows[i]);
@@ -32,10 +32,10 @@ class ReferenceScores : public SequenceScores {
       DecoderPacker packer(model.modalities());
       packer.begin_sample();
       packer.add_sequence(target_, read, positions, {});
-      scores.push_back(
-          scores_of(model, target_, views_, row / canvases, row % canvases, packer.finish()).slice(0, position));
+      logits.push_back(
+          logits_of(model, target_, views_, row / canvases, row % canvases, packer.finish()).slice(0, position));
     }
-    return at::cat(scores);
+    return at::cat(logits);
   }
 
  private:
@@ -46,21 +46,21 @@ class ReferenceScores : public SequenceScores {
 
 }  // namespace
 
-Tensor reference_grid_scores(const FourM& model, const std::string& target, const Views& views,
+Tensor reference_grid_logits(const FourM& model, const std::string& target, const Views& views,
                              const std::vector<std::vector<int64_t>>& slots) {
-  std::vector<Tensor> scores;
+  std::vector<Tensor> logits;
   for (size_t p = 0; p < views.passes.size(); ++p)
     for (size_t i = 0; i < slots.size(); ++i) {
       DecoderPacker packer(model.modalities());
       packer.begin_sample();
       packer.add_grid(target, slots[i], {});
-      scores.push_back(scores_of(model, target, views, p, i, packer.finish()));
+      logits.push_back(logits_of(model, target, views, p, i, packer.finish()));
     }
-  return at::cat(scores);
+  return at::cat(logits);
 }
 
-std::unique_ptr<SequenceScores> reference_sequence_scores(const std::string& target, const Views& views) {
-  return std::make_unique<ReferenceScores>(target, views);
+std::unique_ptr<SequenceLogits> reference_sequence_logits(const std::string& target, const Views& views) {
+  return std::make_unique<ReferenceLogits>(target, views);
 }
 
 }  // namespace fourm

@@ -28,13 +28,13 @@ namespace {
 
 // The filters keep whatever is not worse than this token.
 struct Cutoff {
-  float score = -std::numeric_limits<float>::infinity();
+  float logit = -std::numeric_limits<float>::infinity();
   int64_t id = std::numeric_limits<int64_t>::max();
-  bool keeps(float s, int64_t i) const { return s > score || (s == score && i <= id); }
+  bool keeps(float value, int64_t i) const { return value > logit || (value == logit && i <= id); }
 };
 
 // An exponential race (equivalent to the Gumbel-max trick): token i arrives after a time of mean 1 / weights[i], and the first one is drawn with
-// probability weights[i] / total. Its time depends on its own weight alone: nearly the same scores draw the same token nearly
+// probability weights[i] / total. Its time depends on its own weight alone: nearly the same logits draw the same token nearly
 // always, unlike a draw from the cumulative sum of the weights.
 int64_t race(const std::vector<float>& weights, int64_t best, uint64_t seed) {
   int64_t winner = best;
@@ -50,18 +50,18 @@ int64_t race(const std::vector<float>& weights, int64_t best, uint64_t seed) {
 }
 
 // The best tokens until their probability passes p, among those that `kept` keeps. Weights are summed in bins of nearby
-// scores, best bin first; only the bin in which p is passed is sorted.
-Cutoff passing(double p, const float* scores, int64_t vocabulary, float best, const Cutoff& kept,
+// logits, best bin first; only the bin in which p is passed is sorted.
+Cutoff passing(double p, const float* logits, int64_t vocabulary, float best, const Cutoff& kept,
                std::vector<float>& weights) {
   constexpr int64_t kBins = 4096;
   constexpr float kBinsANat = 192;
   const auto bin = [&](int64_t i) {
-    return static_cast<int64_t>(std::min((best - scores[i]) * kBinsANat, static_cast<float>(kBins - 1)));
+    return static_cast<int64_t>(std::min((best - logits[i]) * kBinsANat, static_cast<float>(kBins - 1)));
   };
-  exponentials(scores, vocabulary, best, 1, weights.data());
+  exponentials(logits, vocabulary, best, 1, weights.data());
   std::vector<double> sums(kBins, 0.0);
   for (int64_t i = 0; i < vocabulary; ++i)
-    if (kept.keeps(scores[i], i)) sums[bin(i)] += weights[i];
+    if (kept.keeps(logits[i], i)) sums[bin(i)] += weights[i];
   double total = 0;
   for (const double sum : sums) total += sum;
   double before = 0;  // probability of everything better
@@ -69,48 +69,48 @@ Cutoff passing(double p, const float* scores, int64_t vocabulary, float best, co
   while (last + 1 < kBins && before + sums[last] / total <= p) before += sums[last++] / total;
   std::vector<int64_t> ids;
   for (int64_t i = 0; i < vocabulary; ++i)
-    if (bin(i) == last && kept.keeps(scores[i], i)) ids.push_back(i);
+    if (bin(i) == last && kept.keeps(logits[i], i)) ids.push_back(i);
   std::sort(ids.begin(), ids.end(),
-            [&](int64_t a, int64_t b) { return scores[a] > scores[b] || (scores[a] == scores[b] && a < b); });
+            [&](int64_t a, int64_t b) { return logits[a] > logits[b] || (logits[a] == logits[b] && a < b); });
   Cutoff cutoff = kept;
   for (const int64_t i : ids) {
-    cutoff = {scores[i], i};
+    cutoff = {logits[i], i};
     if ((before += weights[i] / total) > p) break;
   }
   return cutoff;
 }
 
-Cutoff cutoff_of(const float* scores, int64_t vocabulary, float best, const Filter& filter,
+Cutoff cutoff_of(const float* logits, int64_t vocabulary, float best, const Filter& filter,
                  std::vector<float>& scratch) {
   Cutoff cutoff;
   if (const int64_t k = kept_by_rank(filter, vocabulary); k < vocabulary) {
-    std::copy_n(scores, vocabulary, scratch.begin());
+    std::copy_n(logits, vocabulary, scratch.begin());
     std::nth_element(scratch.begin(), scratch.begin() + (k - 1), scratch.end(), std::greater<>());
-    cutoff.score = scratch[k - 1];
+    cutoff.logit = scratch[k - 1];
   }
-  return filter.top_p > 0 ? passing(filter.top_p, scores, vocabulary, best, cutoff, scratch) : cutoff;
+  return filter.top_p > 0 ? passing(filter.top_p, logits, vocabulary, best, cutoff, scratch) : cutoff;
 }
 
 }  // namespace
 
-std::vector<int64_t> kept_tokens(const float* scores, int64_t vocabulary, const Filter& filter) {
+std::vector<int64_t> kept_tokens(const float* logits, int64_t vocabulary, const Filter& filter) {
   std::vector<float> scratch(static_cast<size_t>(vocabulary));
-  const Cutoff cutoff = cutoff_of(scores, vocabulary, *std::max_element(scores, scores + vocabulary), filter, scratch);
+  const Cutoff cutoff = cutoff_of(logits, vocabulary, *std::max_element(logits, logits + vocabulary), filter, scratch);
   std::vector<int64_t> kept;
   for (int64_t i = 0; i < vocabulary; ++i)
-    if (cutoff.keeps(scores[i], i)) kept.push_back(i);
+    if (cutoff.keeps(logits[i], i)) kept.push_back(i);
   return kept;
 }
 
-Drawn draw_token(const float* scores, int64_t vocabulary, double temperature, const Filter& filter, Random* random) {
-  const int64_t best = std::max_element(scores, scores + vocabulary) - scores;
+Drawn draw_token(const float* logits, int64_t vocabulary, double temperature, const Filter& filter, Random* random) {
+  const int64_t best = std::max_element(logits, logits + vocabulary) - logits;
   if (is_greedy(temperature)) return {best, 1};
   std::vector<float> weights(static_cast<size_t>(vocabulary));
-  const Cutoff cutoff = cutoff_of(scores, vocabulary, scores[best], filter, weights);
-  exponentials(scores, vocabulary, scores[best], static_cast<float>(1 / temperature), weights.data());
+  const Cutoff cutoff = cutoff_of(logits, vocabulary, logits[best], filter, weights);
+  exponentials(logits, vocabulary, logits[best], static_cast<float>(1 / temperature), weights.data());
   double total = 0;
   for (int64_t i = 0; i < vocabulary; ++i) {
-    if (!cutoff.keeps(scores[i], i)) weights[i] = 0;
+    if (!cutoff.keeps(logits[i], i)) weights[i] = 0;
     total += weights[i];
   }
   if (!random) return {best, 1 / total};
@@ -118,18 +118,18 @@ Drawn draw_token(const float* scores, int64_t vocabulary, double temperature, co
   return {winner, weights[winner] / total};
 }
 
-std::vector<Drawn> draw_tokens(const Tensor& scores, double temperature, const Filter& filter,
+std::vector<Drawn> draw_tokens(const Tensor& logits, double temperature, const Filter& filter,
                                std::vector<Random> random) {
-  if (!scores.is_cpu()) {
+  if (!logits.is_cpu()) {
     std::vector<uint64_t> seeds;
     for (auto& stream : random) seeds.push_back(stream.bits64());
-    return draw_on_device(scores, temperature, filter, seeds);
+    return draw_on_device(logits, temperature, filter, seeds);
   }
-  std::vector<Drawn> drawn(static_cast<size_t>(scores.size(0)));
-  const Tensor rows = scores.contiguous();
+  std::vector<Drawn> drawn(static_cast<size_t>(logits.size(0)));
+  const Tensor rows = logits.contiguous();
   const float* data = rows.const_data_ptr<float>();
-  const int64_t vocabulary = scores.size(1);
-  at::parallel_for(0, scores.size(0), 4, [&](int64_t begin, int64_t end) {
+  const int64_t vocabulary = logits.size(1);
+  at::parallel_for(0, logits.size(0), 4, [&](int64_t begin, int64_t end) {
     for (int64_t i = begin; i < end; ++i)
       drawn[i] =
           draw_token(data + i * vocabulary, vocabulary, temperature, filter, random.empty() ? nullptr : &random[i]);

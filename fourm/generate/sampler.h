@@ -1,4 +1,4 @@
-// Sampling one token from a row of scores (paper appendix A.3; the original's fourm/models/generate.py).
+// Sampling one token from a row of logits (paper appendix A.3; the original's fourm/models/generate.py).
 #pragma once
 
 #include <cstdint>
@@ -15,16 +15,16 @@ struct Drawn {
   double confidence;  ///< its probability after filters and temperature; 1 at temperature 0
 };
 
-/// scores [V]; V > 0; temperature 0 or more. Filters are applied before the temperature; ties at the top-k threshold all stay. Without
+/// logits [V]; V > 0; temperature 0 or more. Filters are applied before the temperature; ties at the top-k threshold all stay. Without
 /// `random` the most likely token is returned, with its probability as confidence.
-Drawn draw_token(const float* scores, int64_t vocabulary, double temperature, const Filter& filter, Random* random);
+Drawn draw_token(const float* logits, int64_t vocabulary, double temperature, const Filter& filter, Random* random);
 
-/// A token for each row of scores [n, V], on their device: `random` has a stream for each row, or none for greedy choice.
-std::vector<Drawn> draw_tokens(const Tensor& scores, double temperature, const Filter& filter,
+/// A token for each row of logits [n, V], on their device: `random` has a stream for each row, or none for greedy choice.
+std::vector<Drawn> draw_tokens(const Tensor& logits, double temperature, const Filter& filter,
                                std::vector<Random> random);
 /// The same by tensor operations (generate/device_sampler.cpp); `seeds` [n] are the first bits64() of the streams. The tokens are
-/// the same unless scores differ by rounding.
-std::vector<Drawn> draw_on_device(const Tensor& scores, double temperature, const Filter& filter,
+/// the same unless logits differ by rounding.
+std::vector<Drawn> draw_on_device(const Tensor& logits, double temperature, const Filter& filter,
                                   const std::vector<uint64_t>& seeds);
 
 /// Whether sampling at the temperature is greedy.
@@ -33,6 +33,6 @@ bool is_greedy(double temperature);
 int64_t kept_by_rank(const Filter& filter, int64_t vocabulary);
 
 /// The ids that the filters keep, ascending; for tests and inspection.
-std::vector<int64_t> kept_tokens(const float* scores, int64_t vocabulary, const Filter& filter);
+std::vector<int64_t> kept_tokens(const float* logits, int64_t vocabulary, const Filter& filter);
 
 }  // namespace fourm

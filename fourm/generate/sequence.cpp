@@ -4,8 +4,8 @@
 
 #include "fourm/core/error.h"
 #include "fourm/core/stopped.h"
+#include "fourm/generate/logits.h"
 #include "fourm/generate/sampler.h"
-#include "fourm/generate/scores.h"
 
 namespace fourm {
 namespace {
@@ -36,7 +36,7 @@ constexpr size_t kMaxDraftTokens = 4, kFewRows = 8;
 // Decodes the sequences of a step, token by token on all canvases together. One sequence alone is bound by memory
 // bandwidth, since each token reads all matrices of the decoder. It is decoded speculatively (Leviathan et al. 2023): the
 // draft model proposes tokens, the model verifies them in one pass and accepts those that it would have sampled itself.
-// Random draws depend on scores and positions only, so the accepted tokens are the same as without a draft model.
+// Random draws depend on logits and positions only, so the accepted tokens are the same as without a draft model.
 class SequenceDecoding {
  public:
   SequenceDecoding(const FourM& model, const Step& step, int64_t index, std::vector<Canvas>& canvases,
@@ -61,8 +61,8 @@ class SequenceDecoding {
     }
     if (active_.empty()) return;
     const Views views{pointers_, passes_, options.sequence_ids};
-    scores_ = model.compute().reference ? reference_sequence_scores(step.target, views)
-                                        : sequence_scores(model, step.target, views, most_);
+    logits_ = model.compute().reference ? reference_sequence_logits(step.target, views)
+                                        : sequence_logits(model, step.target, views, most_);
   }
 
   std::vector<StepReport::Row> run() {
@@ -76,11 +76,11 @@ class SequenceDecoding {
           tokens.push_back(last(b));
           tokens.insert(tokens.end(), draft.begin(), draft.end());
         }
-      const auto scores = split_passes(scores_->read(model_, decoder_rows(), t, tokens), passes_.size());
-      const Tensor guided = combine(scores, passes_, step_.target);  // [active * each, V]
+      const auto logits = split_passes(logits_->read(model_, decoder_rows(), t, tokens), passes_.size());
+      const Tensor guided = combine(logits, passes_, step_.target);  // [active * each, V]
       size_t accepted = 0;
       for (;; ++accepted) {
-        append(scores, guided, static_cast<int64_t>(accepted), static_cast<int64_t>(each), t++);
+        append(logits, guided, static_cast<int64_t>(accepted), static_cast<int64_t>(each), t++);
         if (active_.empty() || accepted == draft.size() || draft[accepted] != last(active_.front())) break;
       }
       draft_length = std::min(accepted + 1, kMaxDraftTokens);
@@ -99,15 +99,15 @@ class SequenceDecoding {
     return rows;
   }
 
-  // Tokens at position t of the canvases, from their rows of scores.
-  std::vector<Drawn> draw(const Tensor& scores, const std::vector<size_t>& canvases, int64_t t) const {
+  // Tokens at position t of the canvases, from their rows of logits.
+  std::vector<Drawn> draw(const Tensor& logits, const std::vector<size_t>& canvases, int64_t t) const {
     const uint64_t step_key = static_cast<uint64_t>(index_) | static_cast<uint64_t>(run_) << 32;
     std::vector<Random> random;
     if (options_.draw)
       for (const size_t b : canvases)
         random.emplace_back(options_.seed, std::initializer_list<uint64_t>{canvases_[b].key, hash_text(step_.target),
                                                                            step_key, static_cast<uint64_t>(t)});
-    return draw_tokens(scores, step_.temperature, step_.filter, std::move(random));
+    return draw_tokens(logits, step_.temperature, step_.filter, std::move(random));
   }
 
   // At most `limit` tokens that the draft model proposes from position t on; none while several sequences are active.
@@ -120,9 +120,9 @@ class SequenceDecoding {
     int64_t token = last(b);
     while (tokens.size() < limit) {
       const auto position = t + static_cast<int64_t>(tokens.size());
-      const Tensor scores =
-          scores_->read(options_.draft->get(), decoder_rows(), position, std::vector<int64_t>(passes_.size(), token));
-      const Tensor guided = combine(split_passes(scores, passes_.size()), passes_, step_.target);  // [1, V]
+      const Tensor logits =
+          logits_->read(options_.draft->get(), decoder_rows(), position, std::vector<int64_t>(passes_.size(), token));
+      const Tensor guided = combine(split_passes(logits, passes_.size()), passes_, step_.target);  // [1, V]
       token = draw(guided, {b}, position)[0].token;
       if (token == requests_[b].stop) break;
       tokens.push_back(token);
@@ -131,11 +131,11 @@ class SequenceDecoding {
   }
 
   // Samples the token at position t of every active canvas, from row i of the `each` rows of a canvas.
-  void append(const std::vector<Tensor>& scores, const Tensor& guided, int64_t i, int64_t each, int64_t t) {
-    if (options_.on_scores) {
+  void append(const std::vector<Tensor>& logits, const Tensor& guided, int64_t i, int64_t each, int64_t t) {
+    if (options_.on_logits) {
       std::vector<Tensor> parts;
-      for (const Tensor& pass : scores) parts.push_back(pass.slice(0, i, {}, each));
-      options_.on_scores(index_, parts, guided.slice(0, i, {}, each));
+      for (const Tensor& pass : logits) parts.push_back(pass.slice(0, i, {}, each));
+      options_.on_logits(index_, parts, guided.slice(0, i, {}, each));
     }
     const std::vector<Drawn> drawn = draw(guided.slice(0, i, {}, each), active_, t);
     for (size_t k = 0; k < active_.size(); ++k) {
@@ -169,7 +169,7 @@ class SequenceDecoding {
   std::vector<StepReport::Row> rows_;
   std::vector<size_t> active_;  // canvases that are not finished
   int64_t most_ = 1;            // tokens of the longest request
-  std::unique_ptr<SequenceScores> scores_;
+  std::unique_ptr<SequenceLogits> logits_;
 };
 
 template <class T>

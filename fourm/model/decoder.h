@@ -40,7 +40,7 @@ class Decoder {
   Decoded operator()(const DecoderBatch& batch, const Encoded& encoded) const;
   Tensor logits(const std::string& modality, const Tensor& out) const;  ///< [n, D] -> [n, V]
 
-  // The parts, for decoding with caches (generate/scores.cpp).
+  // The parts, for decoding with caches (generate/logits.cpp).
   const std::vector<DecoderBlock>& blocks() const { return blocks_; }
   const LayerNorm& norm() const { return norm_; }
 

@@ -41,8 +41,8 @@ class Run {
     options.seed = json_.contains("seed") && json_["seed"].is_number() ? json_["seed"].get<uint64_t>() : 0;
     options.draw = json_.value("draw", "argmax") != "argmax";
     options.draft = draft_;
-    options.on_scores = [&](int64_t step, const std::vector<Tensor>& passes, const Tensor& guided) {
-      record_scores(step, passes, guided, results);
+    options.on_logits = [&](int64_t step, const std::vector<Tensor>& passes, const Tensor& guided) {
+      record_logits(step, passes, guided, results);
     };
     options.on_step = [&](const StepReport& report) {
       record_step(report, results);
@@ -159,14 +159,14 @@ class Run {
     for (auto& step : steps_) step.tokens_total = totals[step.target];
   }
 
-  void record_scores(int64_t step, const std::vector<Tensor>& passes, const Tensor& guided, NamedTensors& results) {
+  void record_logits(int64_t step, const std::vector<Tensor>& passes, const Tensor& guided, NamedTensors& results) {
     const std::string strided = ".logits_stride" + std::to_string(stride_);
     if (steps_[step].scheme == Scheme::kAutoregressive) {
       if (text_started_) return;
       text_started_ = true;
-      const auto record = [&](const std::string& at, const Tensor& scores) {
-        results.emplace_back(name_ + at + strided, scores.slice(1, 0, {}, stride_));
-        results.emplace_back(name_ + at + ".logsumexp", at::logsumexp(scores, 1));
+      const auto record = [&](const std::string& at, const Tensor& logits) {
+        results.emplace_back(name_ + at + strided, logits.slice(1, 0, {}, stride_));
+        results.emplace_back(name_ + at + ".logsumexp", at::logsumexp(logits, 1));
       };
       record(".ar_step0", passes[0]);
       if (passes.size() > 1) record(".ar_step0.uncond", passes.back());
@@ -176,10 +176,10 @@ class Run {
     const auto by_canvas = [&](const Tensor& rows) {
       return rows.view({static_cast<int64_t>(canvases_.size()), -1, rows.size(1)});
     };
-    const Tensor scores = by_canvas(guided);  // [B, slots, V]
-    results.emplace_back(name_ + ".step0" + strided, scores.slice(2, 0, {}, stride_));
-    results.emplace_back(name_ + ".step0.logsumexp", at::logsumexp(scores, 2));
-    results.emplace_back(name_ + ".step0.argmax", scores.argmax(2));
+    const Tensor logits = by_canvas(guided);  // [B, slots, V]
+    results.emplace_back(name_ + ".step0" + strided, logits.slice(2, 0, {}, stride_));
+    results.emplace_back(name_ + ".step0.logsumexp", at::logsumexp(logits, 2));
+    results.emplace_back(name_ + ".step0.argmax", logits.argmax(2));
     if (passes.size() == 1) return;
     std::vector<std::vector<int64_t>> slots;
     for (size_t b = 0; b < canvases_.size(); ++b) {

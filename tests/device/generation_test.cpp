@@ -22,7 +22,7 @@ class DeviceGeneration : public testing::Test {
   static FourM make_model(const Compute& compute) {
     SeedSource source(5, at::kFloat, compute);
     FourM model(test::small_transformer(), test::small_table(), source, /*tie_heads=*/true);
-    // Fresh weights give nearly equal scores: make them differ.
+    // Fresh weights give nearly equal logits: make them differ.
     for (const auto& entry : model.parameters().entries())
       if (entry.trained && entry.value.dim() > 1) Tensor(entry.value).mul_(1.4);
     return model;
@@ -109,8 +109,8 @@ TEST_F(DeviceGeneration, InNarrowTypes) {
     }
 }
 
-// The host reads whether scores are finite, and the tokens: of a grid for each canvas, of a sequence for all of them.
-TEST_F(DeviceGeneration, ScoresStayOnTheDevice) {
+// The host reads whether logits are finite, and the tokens: of a grid for each canvas, of a sequence for all of them.
+TEST_F(DeviceGeneration, LogitsStayOnTheDevice) {
   const FourM model = make_model(Compute::for_inference(Precision::kF32, fake_device()));
   std::vector<Canvas> canvases{canvas(1, -0.2f), canvas(3, 0.4f)};
   GenerateOptions options;
@@ -132,7 +132,7 @@ TEST_F(DeviceGeneration, ScoresStayOnTheDevice) {
   }
 }
 
-TEST_F(DeviceGeneration, ScoresThatAreNotFiniteAreRefused) {
+TEST_F(DeviceGeneration, LogitsThatAreNotFiniteAreRefused) {
   const FourM model = make_model(Compute::for_inference(Precision::kF32, fake_device()));
   Tensor(model.parameters().find("decoder_norm.weight")).fill_(NAN);
   std::vector<Canvas> canvases{canvas(1, 1)};
@@ -142,11 +142,11 @@ TEST_F(DeviceGeneration, ScoresThatAreNotFiniteAreRefused) {
             std::string::npos);
 }
 
-// Each draw alone: rows of scores with ties, and all filters.
+// Each draw alone: rows of logits with ties, and all filters.
 TEST(DeviceSampler, DrawsTheTokensOfTheCpu) {
   constexpr int64_t kRows = 64, kVocabulary = 300;
-  Tensor scores = test::wave({kRows, kVocabulary}, 1.7) * 4;
-  scores.slice(1, 0, 40).copy_(scores.slice(1, 40, 80));  // ties
+  Tensor logits = test::wave({kRows, kVocabulary}, 1.7) * 4;
+  logits.slice(1, 0, 40).copy_(logits.slice(1, 40, 80));  // ties
   std::vector<Random> random;
   for (uint64_t i = 0; i < kRows; ++i) random.emplace_back(7, std::initializer_list<uint64_t>{i});
   for (const Filter& filter : {Filter{}, Filter{.top_k = 1}, Filter{.top_k = 17}, Filter{.top_k_share = 0.1},
@@ -154,8 +154,8 @@ TEST(DeviceSampler, DrawsTheTokensOfTheCpu) {
     for (const double temperature : {0.0, 0.2, 1.0, 3.0})
       for (const bool draw : {true, false}) {
         const auto streams = draw ? random : std::vector<Random>();
-        const auto expected = draw_tokens(scores, temperature, filter, streams);
-        const auto found = draw_tokens(scores.to(fake_device()), temperature, filter, streams);
+        const auto expected = draw_tokens(logits, temperature, filter, streams);
+        const auto found = draw_tokens(logits.to(fake_device()), temperature, filter, streams);
         ASSERT_EQ(found.size(), expected.size());
         for (size_t i = 0; i < found.size(); ++i) {
           EXPECT_EQ(found[i].token, expected[i].token)

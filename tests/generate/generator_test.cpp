@@ -42,7 +42,7 @@ class Generator : public testing::Test {
     c.num_heads = 2;
     c.gated_mlp = true;
     FourM model = create_model(c, small_table(), 5);
-    // Fresh weights give nearly equal scores: make them differ.
+    // Fresh weights give nearly equal logits: make them differ.
     for (const auto& entry : model.parameters().entries())
       if (entry.trained && entry.value.dim() > 1) Tensor(entry.value).mul_(1.4);
     return model;
@@ -155,15 +155,15 @@ TEST_F(Generator, HolesOfATextAreFilledInPlace) {
   EXPECT_TRUE(std::none_of(words.begin(), words.end(), [&](int64_t id) { return ids_.sentinels.contains(id); }));
 }
 
-// The cached decoder reads one token at a time; training reads the whole text at once: the same scores.
+// The cached decoder reads one token at a time; training reads the whole text at once: the same logits.
 TEST_F(Generator, CachedTextEqualsTheWholeTextAtOnce) {
   std::vector<Tensor> stepwise;
   std::vector<int64_t> written;
   GenerateOptions options;
   options.sequence_ids = ids_;
   options.draw = false;
-  options.on_scores = [&](int64_t, const std::vector<Tensor>&, const Tensor& scores) {
-    stepwise.push_back(scores.clone());
+  options.on_logits = [&](int64_t, const std::vector<Tensor>&, const Tensor& logits) {
+    stepwise.push_back(logits.clone());
   };
   options.on_step = [&](const StepReport& report) {
     written = report.rows[0].tokens;
@@ -197,21 +197,21 @@ TEST_F(Generator, CachedTextEqualsTheWholeTextAtOnce) {
 }
 
 TEST_F(Generator, GuidanceZeroForgetsTheConditions) {
-  const auto first_scores = [&](double scale, float tone) {
-    Tensor scores;
+  const auto first_logits = [&](double scale, float tone) {
+    Tensor logits;
     GenerateOptions options;
     options.sequence_ids = ids_;
-    options.on_scores = [&](int64_t, const std::vector<Tensor>&, const Tensor& guided) { scores = guided.clone(); };
+    options.on_logits = [&](int64_t, const std::vector<Tensor>&, const Tensor& guided) { logits = guided.clone(); };
     options.on_step = [](const StepReport&) { return false; };
     std::vector<Canvas> canvases{canvas(1, tone)};
     EXPECT_FALSE(generate(model_, steps(1, scale), canvases, options));  // on_step stops the run
-    return scores;
+    return logits;
   };
-  EXPECT_LE(test::largest_difference(first_scores(0, 0.4f), first_scores(0, -0.7f)), 1e-5);
-  EXPECT_GT(test::largest_difference(first_scores(1, 0.4f), first_scores(1, -0.7f)), 1e-2);
-  const Tensor c = first_scores(1, 0.4f), u = first_scores(0, 0.4f);
-  EXPECT_LE(test::largest_difference(first_scores(3, 0.4f), u + 3 * (c - u)), 1e-4);
-  EXPECT_LE(test::largest_difference(first_scores(-1, 0.4f), u - (c - u)), 1e-4);
+  EXPECT_LE(test::largest_difference(first_logits(0, 0.4f), first_logits(0, -0.7f)), 1e-5);
+  EXPECT_GT(test::largest_difference(first_logits(1, 0.4f), first_logits(1, -0.7f)), 1e-2);
+  const Tensor c = first_logits(1, 0.4f), u = first_logits(0, 0.4f);
+  EXPECT_LE(test::largest_difference(first_logits(3, 0.4f), u + 3 * (c - u)), 1e-4);
+  EXPECT_LE(test::largest_difference(first_logits(-1, 0.4f), u - (c - u)), 1e-4);
 }
 
 TEST_F(Generator, MaskGitWritesWhatIsMostCertain) {
@@ -219,7 +219,7 @@ TEST_F(Generator, MaskGitWritesWhatIsMostCertain) {
   options.sequence_ids = ids_;
   options.draw = false;
   std::vector<double> confidences;  // of all open slots, the largest first
-  options.on_scores = [&](int64_t, const std::vector<Tensor>&, const Tensor& guided) {
+  options.on_logits = [&](int64_t, const std::vector<Tensor>&, const Tensor& guided) {
     const Tensor sorted = std::get<0>(at::softmax(guided, 1).amax(1).sort(0, true));
     confidences.assign(sorted.data_ptr<float>(), sorted.data_ptr<float>() + sorted.numel());
   };

@@ -38,10 +38,10 @@ TEST(Passes, ATermSeesItsOwnConditionsAndTheBaseNone) {
   for (const Pass& pass : passes) EXPECT_TRUE(pass.emptied.empty());
 }
 
-TEST(Passes, ScoresAreTheBasePlusTheWeightedDifferences) {
+TEST(Passes, LogitsAreTheBasePlusTheWeightedDifferences) {
   const NoGradGuard no_grad;
-  const Tensor scores = test::wave({3 * 4, 50}, 0.7);
-  const auto parts = split_passes(scores, 3);
+  const Tensor logits = test::wave({3 * 4, 50}, 0.7);
+  const auto parts = split_passes(logits, 3);
   ASSERT_EQ(parts.size(), 3u);
   const std::vector<Pass> passes{{{}, {}, 2}, {{}, {}, -0.5}, {}};
   const Tensor wanted = parts[2] + 2 * (parts[0] - parts[2]) - 0.5 * (parts[1] - parts[2]);
@@ -52,17 +52,17 @@ TEST(Passes, ScoresAreTheBasePlusTheWeightedDifferences) {
   EXPECT_TRUE(at::equal(combine({parts[0], parts[2]}, {{{}, {}, 0}, {}}, "depth"), parts[2]));
 }
 
-TEST(Passes, ScoresThatAreNotFiniteNameTheTarget) {
+TEST(Passes, LogitsThatAreNotFiniteNameTheTarget) {
   const NoGradGuard no_grad;
   for (const double bad : {std::nan(""), HUGE_VAL, -HUGE_VAL})
     for (const bool guided : {false, true}) {
-      Tensor scores = at::zeros({2, 5});
-      scores[1][4] = bad;
+      Tensor logits = at::zeros({2, 5});
+      logits[1][4] = bad;
       const std::vector<Tensor> all =
-          guided ? std::vector<Tensor>{at::zeros({2, 5}), scores} : std::vector<Tensor>{scores};
+          guided ? std::vector<Tensor>{at::zeros({2, 5}), logits} : std::vector<Tensor>{logits};
       EXPECT_NE(test::message_of([&] {
                   combine(all, std::vector<Pass>(all.size()), "tok_depth");
-                }).find("the scores of 'tok_depth' are not finite"),
+                }).find("the logits of 'tok_depth' are not finite"),
                 std::string::npos)
           << bad;
     }

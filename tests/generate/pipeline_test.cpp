@@ -569,7 +569,7 @@ TEST_F(PipelineInputs, WeightedInputsHaveNamesOfTheirOwn) {
     return pipeline_->tokens(generated({from}, {"tok_rgb@32"})[0], "tok_rgb@32");
   };
   EXPECT_NE(ids(canvas), ids(canvas_of({captions[0]}))) << "the second caption counts";
-  // Weight 0 is no condition: the scores are those of the base.
+  // Weight 0 is no condition: the logits are those of the base.
   EXPECT_EQ(ids(canvas_of({"caption[weight=0]=a chair"})), ids(canvas_of({"caption[weight=0]=a table"})));
 }
 

@@ -13,12 +13,12 @@ namespace {
 
 using Ids = std::vector<int64_t>;
 
-const std::vector<float> kScores{1, 3, 2, 3, 0};
+const std::vector<float> kLogits{1, 3, 2, 3, 0};
 
-Ids kept(const Filter& filter) { return kept_tokens(kScores.data(), static_cast<int64_t>(kScores.size()), filter); }
+Ids kept(const Filter& filter) { return kept_tokens(kLogits.data(), static_cast<int64_t>(kLogits.size()), filter); }
 
 Drawn drawn(double temperature, const Filter& filter, Random* random) {
-  return draw_token(kScores.data(), static_cast<int64_t>(kScores.size()), temperature, filter, random);
+  return draw_token(kLogits.data(), static_cast<int64_t>(kLogits.size()), temperature, filter, random);
 }
 
 TEST(DrawToken, TemperatureZeroTakesTheFirstOfTheBest) {
@@ -33,11 +33,11 @@ TEST(DrawToken, WithoutRandomNumbersTheBestTokenKeepsItsProbability) {
   const Drawn best = drawn(1, {}, nullptr);
   EXPECT_EQ(best.token, 1);
   double total = 0;
-  for (const float score : kScores) total += std::exp(score);
+  for (const float logit : kLogits) total += std::exp(logit);
   EXPECT_NEAR(best.confidence, std::exp(3.0) / total, 1e-6);
 }
 
-TEST(DrawToken, ALongRowOfEqualScoresIsDrawnEvenly) {
+TEST(DrawToken, ALongRowOfEqualLogitsIsDrawnEvenly) {
   const std::vector<float> equal(8, -2.5f);
   std::vector<int> counts(8);
   for (uint64_t d = 0; d < 8000; ++d) {
@@ -70,7 +70,7 @@ TEST(KeptTokens, TiesAtTheThresholdAllStay) {
 }
 
 TEST(KeptTokens, TopPKeepsTheTokenThatPassesItAndAtLeastOne) {
-  EXPECT_EQ(kept({.top_p = 1e-9}), (Ids{1})) << "of equal scores the first";
+  EXPECT_EQ(kept({.top_p = 1e-9}), (Ids{1})) << "of equal logits the first";
   EXPECT_EQ(kept({.top_p = 0.5}), (Ids{1, 3}));
   EXPECT_EQ(kept({.top_p = 1}), (Ids{0, 1, 2, 3, 4}));
   EXPECT_EQ(kept({.top_k = 3, .top_p = 0.99}), (Ids{1, 2, 3})) << "the probability is that of all tokens kept by rank";
@@ -132,19 +132,19 @@ TEST(Sampler, DrawsFollowTheFilteredDistribution) {
 }
 
 // Draft tokens are accepted often only then (generate/sequence.h), and precisions can be compared with the same seed.
-TEST(Sampler, NearlyTheSameScoresDrawTheSameToken) {
+TEST(Sampler, NearlyTheSameLogitsDrawTheSameToken) {
   constexpr int64_t kVocabulary = 2000;
   constexpr int kDraws = 300;
-  std::vector<float> scores(kVocabulary), near(kVocabulary);
+  std::vector<float> logits(kVocabulary), near(kVocabulary);
   int same = 0;
   for (uint64_t d = 0; d < kDraws; ++d) {
     Random noise(5, {d});
     for (int64_t i = 0; i < kVocabulary; ++i) {
-      scores[i] = static_cast<float>(noise.normal());
-      near[i] = scores[i] + 0.01f * static_cast<float>(noise.normal());
+      logits[i] = static_cast<float>(noise.normal());
+      near[i] = logits[i] + 0.01f * static_cast<float>(noise.normal());
     }
     Random one(3, {d}), other(3, {d});
-    same += draw_token(scores.data(), kVocabulary, 1, {}, &one).token ==
+    same += draw_token(logits.data(), kVocabulary, 1, {}, &one).token ==
             draw_token(near.data(), kVocabulary, 1, {}, &other).token;
   }
   EXPECT_GE(same, 0.95 * kDraws);
@@ -152,19 +152,19 @@ TEST(Sampler, NearlyTheSameScoresDrawTheSameToken) {
 
 // Powers of two keep the closed form short: 2^(i / temperature), over their sum.
 TEST(Sampler, ConfidenceIsTheTemperedProbability) {
-  const float scores[] = {0, std::log(2.0f), std::log(4.0f), std::log(8.0f)};
+  const float logits[] = {0, std::log(2.0f), std::log(4.0f), std::log(8.0f)};
   for (const double temperature : {0.5, 1.0, 2.0})
     for (const int64_t kept : {4, 2}) {
       Filter filter;
       filter.top_k = kept;
       double total = 0;
       for (int64_t i = 4 - kept; i < 4; ++i) total += std::exp2(i / temperature);
-      const Drawn best = draw_token(scores, 4, temperature, filter, nullptr);
+      const Drawn best = draw_token(logits, 4, temperature, filter, nullptr);
       EXPECT_EQ(best.token, 3);
       EXPECT_NEAR(best.confidence, std::exp2(3 / temperature) / total, 1e-6) << temperature;
       for (uint64_t d = 0; d < 50; ++d) {
         Random random(3, {d});
-        const Drawn drawn = draw_token(scores, 4, temperature, filter, &random);
+        const Drawn drawn = draw_token(logits, 4, temperature, filter, &random);
         EXPECT_GE(drawn.token, 4 - kept);
         EXPECT_NEAR(drawn.confidence, std::exp2(static_cast<double>(drawn.token) / temperature) / total, 1e-6);
       }

@@ -1,6 +1,6 @@
-// The fast engine against the reference: the same scores and tokens on random plans over random small models, whatever the
+// The fast engine against the reference: the same logits and tokens on random plans over random small models, whatever the
 // options of the architecture; and nearly the same in bfloat16 and int8.
-#include "fourm/generate/scores.h"
+#include "fourm/generate/logits.h"
 
 #include "fourm/core/error.h"
 #include "fourm/core/rng.h"
@@ -109,7 +109,7 @@ Plan random_plan(Random& random) {
 
 struct Result {
   std::vector<Canvas> canvases;
-  std::vector<Tensor> scores;
+  std::vector<Tensor> logits;
 };
 
 Result run(const FourM& model, const Plan& plan, std::vector<Canvas> canvases, const SequenceIds& ids,
@@ -118,15 +118,15 @@ Result run(const FourM& model, const Plan& plan, std::vector<Canvas> canvases, c
   GenerateOptions options;
   options.sequence_ids = ids;
   options.draft = std::move(draft);
-  options.on_scores = [&](int64_t, const std::vector<Tensor>&, const Tensor& guided) {
-    result.scores.push_back(guided.clone());
+  options.on_logits = [&](int64_t, const std::vector<Tensor>&, const Tensor& guided) {
+    result.logits.push_back(guided.clone());
   };
   generate(model, expand(plan, model.modalities()), canvases, options);
   result.canvases = std::move(canvases);
   return result;
 }
 
-TEST(Scores, FastAndReferenceGiveTheSameOnRandomPlans) {
+TEST(Logits, FastAndReferenceGiveTheSameOnRandomPlans) {
   SequenceIds ids;
   ids.sentinels = {4, 10};
   for (uint64_t seed = 0; seed < 24; ++seed) {
@@ -137,9 +137,9 @@ TEST(Scores, FastAndReferenceGiveTheSameOnRandomPlans) {
     const auto canvases = random_canvases(random, ids);
     const Result plain = run(models.reference, plan, canvases, ids),
                  fast = run(models.fast, plan, canvases, ids, models.draft);
-    ASSERT_EQ(plain.scores.size(), fast.scores.size());
-    for (size_t i = 0; i < plain.scores.size(); ++i)
-      EXPECT_LE(test::largest_difference(plain.scores[i], fast.scores[i]), 2e-4) << "step " << i;
+    ASSERT_EQ(plain.logits.size(), fast.logits.size());
+    for (size_t i = 0; i < plain.logits.size(); ++i)
+      EXPECT_LE(test::largest_difference(plain.logits[i], fast.logits[i]), 2e-4) << "step " << i;
     for (size_t i = 0; i < canvases.size(); ++i)
       for (const char* name : {"a", "b", "words"})
         EXPECT_EQ(plain.canvases[i].find(name)->data.ids, fast.canvases[i].find(name)->data.ids) << name;
@@ -148,7 +148,7 @@ TEST(Scores, FastAndReferenceGiveTheSameOnRandomPlans) {
 
 // The draft model proposes tokens of the last active sequence. The result does not depend on what it proposes: it is the
 // same without a draft model and with one of other weights.
-TEST(Scores, SpeculativeDecodingChangesNoToken) {
+TEST(Logits, SpeculativeDecodingChangesNoToken) {
   SequenceIds ids;
   ids.sentinels = {4, 10};
   for (uint64_t seed = 0; seed < 24; ++seed) {
@@ -165,16 +165,16 @@ TEST(Scores, SpeculativeDecodingChangesNoToken) {
     const Result expected = run(models.fast, plan, canvases, ids);
     for (const auto& draft : {models.draft, wrong_draft}) {
       const Result speculative = run(models.fast, plan, canvases, ids, draft);
-      ASSERT_EQ(speculative.scores.size(), expected.scores.size());
-      for (size_t i = 0; i < expected.scores.size(); ++i)
-        EXPECT_TRUE(speculative.scores[i].equal(expected.scores[i])) << "token " << i;
+      ASSERT_EQ(speculative.logits.size(), expected.logits.size());
+      for (size_t i = 0; i < expected.logits.size(); ++i)
+        EXPECT_TRUE(speculative.logits[i].equal(expected.logits[i])) << "token " << i;
       for (size_t i = 0; i < canvases.size(); ++i)
         EXPECT_EQ(speculative.canvases[i].find("words")->data.ids, expected.canvases[i].find("words")->data.ids);
     }
   }
 }
 
-TEST(Scores, OnlyInferenceInFloat32HasADraftModel) {
+TEST(Logits, OnlyInferenceInFloat32HasADraftModel) {
   EXPECT_TRUE(open_both(1, Precision::kF32).draft);
   EXPECT_FALSE(open_both(1, Precision::kBf16).draft);
   EXPECT_FALSE(open_both(1, Precision::kInt8).draft);
@@ -182,7 +182,7 @@ TEST(Scores, OnlyInferenceInFloat32HasADraftModel) {
 }
 
 // Nearly all draft tokens are accepted, so few passes of the model generate a sequence.
-TEST(Scores, MostDraftTokensAreAccepted) {
+TEST(Logits, MostDraftTokensAreAccepted) {
   SequenceIds ids;
   ids.sentinels = {4, 10};
   int accepted = 0, all = 0;
@@ -193,11 +193,11 @@ TEST(Scores, MostDraftTokensAreAccepted) {
     const std::vector<const Canvas*> pointers{&canvases[0]};
     const auto passes = passes_of({});
     const InferenceGuard inference;
-    const auto scores = sequence_scores(models.fast, "words", {pointers, passes, ids}, 12);
+    const auto logits = sequence_logits(models.fast, "words", {pointers, passes, ids}, 12);
     std::vector<int64_t> text{ids.start()};
     for (int64_t t = 0; t < 11; ++t, ++all) {
-      const Tensor draft = scores->read(models.draft->get(), {0}, t, {text.back()}),
-                   own = scores->read(models.fast, {0}, t, {text.back()});
+      const Tensor draft = logits->read(models.draft->get(), {0}, t, {text.back()}),
+                   own = logits->read(models.fast, {0}, t, {text.back()});
       EXPECT_FALSE(draft.equal(own)) << "the draft model is the model itself";
       text.push_back(own.argmax().item<int64_t>());
       accepted += draft.argmax().item<int64_t>() == text.back();
@@ -206,8 +206,8 @@ TEST(Scores, MostDraftTokensAreAccepted) {
   EXPECT_GE(accepted, 0.9 * all);
 }
 
-// Several tokens in one pass have the scores of one token after the other, and a row can continue from an earlier position.
-TEST(Scores, TokensCanBeReadTogetherAndReplaced) {
+// Several tokens in one pass have the logits of one token after the other, and a row can continue from an earlier position.
+TEST(Logits, TokensCanBeReadTogetherAndReplaced) {
   SequenceIds ids;
   ids.sentinels = {4, 10};
   for (uint64_t seed = 0; seed < 6; ++seed) {
@@ -220,9 +220,9 @@ TEST(Scores, TokensCanBeReadTogetherAndReplaced) {
     const auto passes = passes_of({});
     const Views views{pointers, passes, ids};
     const InferenceGuard inference;
-    const auto one = sequence_scores(models.fast, "words", views, 6),
-               other = sequence_scores(models.fast, "words", views, 6),
-               plain = reference_sequence_scores("words", views);
+    const auto one = sequence_logits(models.fast, "words", views, 6),
+               other = sequence_logits(models.fast, "words", views, 6),
+               plain = reference_sequence_logits("words", views);
     one->read(models.fast, {0, 1}, 0, {4, 4});
     other->read(models.fast, {0, 1}, 0, {4, 20, 21, 22, 4, 23, 24, 25});  // all but the first are replaced below
     plain->read(models.reference, {0, 1}, 0, {4, 20, 21, 22, 4, 23, 24, 25});
@@ -234,7 +234,7 @@ TEST(Scores, TokensCanBeReadTogetherAndReplaced) {
   }
 }
 
-TEST(Scores, NarrowPrecisionsStayNear) {
+TEST(Logits, NarrowPrecisionsStayNear) {
   SequenceIds ids;
   ids.sentinels = {4, 10};
   for (const Precision precision : {Precision::kBf16, Precision::kInt8}) {
@@ -243,15 +243,15 @@ TEST(Scores, NarrowPrecisionsStayNear) {
     const auto canvases = random_canvases(random, ids);
     Plan plan;
     plan.targets = {Target{.modality = "a", .scheme = "roar", .schedule = "linear"}};
-    const Tensor plain = run(models.reference, plan, canvases, ids).scores[0],
-                 fast = run(models.fast, plan, canvases, ids).scores[0];
+    const Tensor plain = run(models.reference, plan, canvases, ids).logits[0],
+                 fast = run(models.fast, plan, canvases, ids).logits[0];
     const double change = ((fast - plain).norm() / plain.norm()).item<double>();
     EXPECT_LE(change, 0.05) << precision_name(precision);
     EXPECT_GT(change, 0) << precision_name(precision) << " is not in use";
   }
 }
 
-TEST(Scores, APackedModelCannotBeTrained) {
+TEST(Logits, APackedModelCannotBeTrained) {
   auto models = open_both(1, Precision::kF32);
   EXPECT_THROW(models.fast.parameters().make_trainable(), Error);
   EXPECT_THROW(models.reference.parameters().make_trainable(), Error);

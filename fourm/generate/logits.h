@@ -1,4 +1,4 @@
-// The scores (logits) that a step samples from, computed with packed batches and caches. The reference computes each pass
+// The logits that a step samples from, computed with packed batches and caches. The reference computes each pass
 // and canvas alone and without caches; tests and `fourm bench` compare the two.
 #pragma once
 
@@ -17,24 +17,24 @@ struct Views {
 
 /// Positions of a grid, `slots[i]` of canvas i under every pass -> float32 [P * n, V], pass by pass; P passes, n positions of all
 /// canvases.
-Tensor grid_scores(const FourM& model, const std::string& target, const Views& views,
+Tensor grid_logits(const FourM& model, const std::string& target, const Views& views,
                    const std::vector<std::vector<int64_t>>& slots);
-Tensor reference_grid_scores(const FourM& model, const std::string& target, const Views& views,
+Tensor reference_grid_logits(const FourM& model, const std::string& target, const Views& views,
                              const std::vector<std::vector<int64_t>>& slots);
 
-/// Scores of a sequence, left to right. Rows are numbered pass * canvases + canvas.
-class SequenceScores {
+/// Logits of a sequence, left to right. Rows are numbered pass * canvases + canvas.
+class SequenceLogits {
  public:
-  virtual ~SequenceScores() = default;
+  virtual ~SequenceLogits() = default;
   /// Appends `tokens` to the rows, equally many each and row by row, at `position`; what the rows held from there on is
-  /// replaced. Returns the scores of the next token after each of them [n, V], computed by the model itself or by its
+  /// replaced. Returns the logits of the next token after each of them [n, V], computed by the model itself or by its
   /// draft model on the same caches.
   virtual Tensor read(const FourM& model, const std::vector<int64_t>& rows, int64_t position,
                       const std::vector<int64_t>& tokens) = 0;
 };
 /// `max_tokens`: the longest row that will be read; caches have this length.
-std::unique_ptr<SequenceScores> sequence_scores(const FourM& model, const std::string& target, const Views& views,
+std::unique_ptr<SequenceLogits> sequence_logits(const FourM& model, const std::string& target, const Views& views,
                                                 int64_t max_tokens);
-std::unique_ptr<SequenceScores> reference_sequence_scores(const std::string& target, const Views& views);
+std::unique_ptr<SequenceLogits> reference_sequence_logits(const std::string& target, const Views& views);
 
 }  // namespace fourm

@@ -1,4 +1,4 @@
-#include "fourm/generate/scores.h"
+#include "fourm/generate/logits.h"
 
 #include "fourm/kernels/upload.h"
 
@@ -6,9 +6,9 @@ namespace fourm {
 namespace {
 
 // The decoder with a KV cache: keys and values of cross-attention are computed once, those of the tokens are kept.
-class CachedScores : public SequenceScores {
+class CachedLogits : public SequenceLogits {
  public:
-  CachedScores(const FourM& model, const std::string& target, const Encoded& encoded, int64_t max_tokens)
+  CachedLogits(const FourM& model, const std::string& target, const Encoded& encoded, int64_t max_tokens)
       : target_(target), max_tokens_(max_tokens) {
     int64_t begin = 0;
     for (const int64_t n : encoded.lengths) {
@@ -67,7 +67,7 @@ class CachedScores : public SequenceScores {
 
 }  // namespace
 
-Tensor grid_scores(const FourM& model, const std::string& target, const Views& views,
+Tensor grid_logits(const FourM& model, const std::string& target, const Views& views,
                    const std::vector<std::vector<int64_t>>& slots) {
   const Encoded encoded = model.encoder(pack_inputs(model, views.canvases, views.passes, views.ids));
   DecoderPacker packer(model.modalities());
@@ -79,10 +79,10 @@ Tensor grid_scores(const FourM& model, const std::string& target, const Views& v
   return model.decoder.logits(target, model.decoder(packer.finish(), encoded).out).to(at::kFloat);
 }
 
-std::unique_ptr<SequenceScores> sequence_scores(const FourM& model, const std::string& target, const Views& views,
+std::unique_ptr<SequenceLogits> sequence_logits(const FourM& model, const std::string& target, const Views& views,
                                                 int64_t max_tokens) {
   const Encoded encoded = model.encoder(pack_inputs(model, views.canvases, views.passes, views.ids));
-  return std::make_unique<CachedScores>(model, target, encoded, max_tokens);
+  return std::make_unique<CachedLogits>(model, target, encoded, max_tokens);
 }
 
 }  // namespace fourm
