@@ -61,7 +61,8 @@ std::string config_reference() {
       "# Configuration\n\n"
       "Every key of every file that the program reads, as `fourm config` prints it. Keys in a recipe may also be given "
       "after it on the command line: `fourm pretrain RECIPE.yaml training.steps=100`. A key marked * may have another "
-      "value when a run goes on; any other change needs a new run folder. `mixture[]` is an item of a list, `NAME` a "
+      "value when a run is resumed; any other change needs a new run folder. `mixture[]` is an item of a list, `NAME` "
+      "a "
       "name of your choice. `--print-config` prints a recipe with every key, `--dry-run` checks it.\n\n"
       "## Pre-training\n\n`fourm pretrain RECIPE.yaml` ([training.md](training.md)).\n\n",
       table(describe_fields(PretrainConfig())),

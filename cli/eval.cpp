@@ -156,7 +156,8 @@ void add_eval(CLI::App& program) {
        {std::tuple{"--generated", &o->images.generated, "instead of a model: a folder of generated images"},
         std::tuple{"--real", &o->images.real, "folder of true images"},
         std::tuple{"--inception", &o->images.inception, "Inception weights: pt_inception-2015-12-05-6726825d.pth"},
-        std::tuple{"--store", &o->images.store, "folder that keeps their features, from which a run goes on"}})
+        std::tuple{"--store", &o->images.store,
+                   "folder that keeps their features, so that an interrupted run is resumed"}})
     verb->add_option(option, *value, help)->group("Folders of images");
   verb->add_flag("--json", o->json, "machine-readable");
   add_head_options(*verb, o->head);

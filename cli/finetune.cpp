@@ -7,7 +7,8 @@ namespace fourm {
 
 void add_finetune(CLI::App& program) {
   auto* verb = program.add_subcommand(
-      "finetune", "Train an encoder with a head for classes, maps or boxes; the same command goes on where it stopped");
+      "finetune",
+      "Train an encoder with a head for classes, maps or boxes; the same command resumes an interrupted run");
   verb->footer(
       "Examples:\n"
       "  fourm rooms --count 200 --size 128 --seed 3 --out rooms/labelled\n"

@@ -340,7 +340,7 @@ void run(const GenerateOptions& o) {
                        .on_result = {}};
   const BatchReport report = generate_batches(pipeline, samples, settings, options);
   check(report.finished, "stopped after ", counted(static_cast<int64_t>(report.results.size()), "sample"),
-        "; the same command goes on from there");
+        "; the same command resumes the run");
   print(o, report, ready, watch.seconds());
   if (o.sheet)
     write_sheet(o, {pipeline, options.super_resolution, samples, settings, report, o.out,

@@ -7,7 +7,7 @@ namespace fourm {
 
 void add_pretrain(CLI::App& program) {
   auto* verb =
-      program.add_subcommand("pretrain", "Train a 4M by masked modeling; the same command goes on where it stopped");
+      program.add_subcommand("pretrain", "Train a 4M by masked modeling; the same command resumes an interrupted run");
   verb->footer(
       "Examples:\n"
       "  fourm pretrain configs/rooms/pretrain.yaml out=runs/try training.steps=100\n"

@@ -74,7 +74,7 @@ void run(const ProbeOptions& o) {
                                                .units = &units,
                                                .stop = StopSignals::requested,
                                                .on_result = {}});
-  check(report.finished, "stopped; the same command goes on from there");
+  check(report.finished, "stopped; the same command resumes the run");
   const fs::path figure = fs::path(o.out) / "probe.png";
   write_png(figure, gallery_sheet(probe.figure(samples, report, o.out)));
   if (o.json)

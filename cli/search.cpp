@@ -90,7 +90,7 @@ void run(const SearchOptions& o) {
   const FeatureIndex index = FeatureIndex::update(predictor, index_identity(files, pipeline, predictor), o.images, file,
                                                   {.batch = o.batch, .stop = StopSignals::requested}, &report);
   check(report.finished, "stopped; ", counted(static_cast<int64_t>(index.size()), "image"), " of ", o.images,
-        " are in ", file.string(), ", and the same command goes on from there");
+        " are in ", file.string(), ", and the same command resumes the run");
   note(file.string(), ": ", counted(static_cast<int64_t>(index.size()), "image"), " by ", predictor.modality(), ", ",
        report.added, " read now, ", report.removed, " removed");
   check(index.size() > 0, o.images, ": none of the images can be read");

@@ -27,7 +27,7 @@ void add_tokenize(CLI::App& program) {
                    "K/N: make every N-th shard from shard K on; run K = 0 to N - 1. Processes of a launcher share the "
                    "shards without it");
   verb->footer(
-      "Shards that are there are kept: the same command goes on where it stopped. When samples were added or removed, "
+      "Existing shards are kept: the same command resumes an interrupted run. When samples were added or removed, "
       "only the shards that they touch are made.\n\n"
       "Examples:\n"
       "  fourm tokenize --data rooms/train --tokenizers runs/tokenizers --out tokens/train\n"

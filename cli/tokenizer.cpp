@@ -158,7 +158,7 @@ void add_tokenizer(CLI::App& program) {
   auto* verb = program.add_subcommand("tokenizer", "train tokenizers; images to tokens and back; measure them");
   verb->require_subcommand(1);
 
-  auto* train_verb = verb->add_subcommand("train", "train a tokenizer; the same command goes on where it stopped");
+  auto* train_verb = verb->add_subcommand("train", "train a tokenizer; the same command resumes an interrupted run");
   add_training<TokenizerRecipe>(*train_verb, "the recipe (configs/rooms, configs/photos, configs/tokenizers)",
                                 train_tokenizer);
 

@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # Trains the bundled model from nothing: rooms, vocabulary, tokenizers, tokens, pre-training, bundle. Each part is skipped
-# or goes on where it stopped when run again. RUNS names the working folder (default runs/rooms), OUT the model folder.
+# and resumes when it is run again. RUNS names the working folder (default runs/rooms), OUT the model folder.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 runs=${RUNS:-runs/rooms}

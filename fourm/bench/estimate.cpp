@@ -24,7 +24,7 @@ class ShapeSource : public ParameterSource {
   std::shared_ptr<const Kernels> kernels_ = make_kernels(Compute::for_training());
 };
 
-// The numbers of a model that learn, in the order in which their gradients are sent.
+// The trainable parameters of a model, in the order in which their gradients are sent.
 struct Parts {
   std::vector<int64_t> sent;
   int64_t blocks = 0, tables = 0, encoder = 0, decoder = 0, across = 0, heads = 0;

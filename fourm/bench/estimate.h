@@ -36,7 +36,7 @@ struct EstimateConfig {
 
 /// Of one process; where they differ, of the one that has most. Bytes, seconds.
 struct Estimate {
-  int64_t block_parameters = 0;  ///< numbers that learn in the blocks, norms and the context projection
+  int64_t block_parameters = 0;  ///< trainable parameters of the blocks, norms and the context projection
   int64_t table_parameters = 0;  ///< and in embeddings and heads
   double weights = 0, gradients = 0, optimizer = 0, averages = 0, activations = 0;  ///< bytes
   double memory() const { return weights + gradients + optimizer + averages + activations; }

@@ -386,7 +386,7 @@ struct FieldDescription {
   std::string initial;  ///< the default as YAML
   std::string allowed;  ///< "0 to 1", "cosine or constant"; "" where nothing restricts it
   std::string help;
-  bool changeable = false;  ///< may differ when a run goes on (KeyRole)
+  bool changeable = false;  ///< may differ when a run is resumed (KeyRole)
 };
 
 namespace config_detail {

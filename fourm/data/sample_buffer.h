@@ -2,7 +2,7 @@
 // so that reading them costs less.
 //
 // A buffer is filled with new samples, its samples are returned in random order, each `repeats` times, then it is filled
-// again. The sample at an index is a function of the index alone, so that a run can go on anywhere.
+// again. The sample at an index is a function of the index alone, so that a run can resume at any index.
 #pragma once
 
 #include <cstdint>

@@ -1,5 +1,5 @@
 // Writes a token set (data/token_set.h) as tar shards, OUT/MODALITY/shard-00000.tar. Shards that are complete are kept, so
-// that a run can go on where another one stopped.
+// that a run can resume an interrupted one.
 #pragma once
 
 #include "fourm/core/json.h"

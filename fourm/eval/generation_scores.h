@@ -42,7 +42,7 @@ struct GenerationScores {
   PrecisionAndRecall manifold;
 };
 
-/// Features are stored in parts of 500 images, so that a run that was interrupted goes on after the last whole part. Error where
+/// Features are stored in parts of 500 images, so that an interrupted run resumes after the last whole part. Error where
 /// the stored ones are of other images or weights, and on fewer than ten images. The parts are split over the processes of the
 /// group; all get the result.
 GenerationScores score_generation(const GenerationOptions& options, const ProcessGroup& group = {});

@@ -35,7 +35,7 @@ struct BatchReport {
 
 /// The settings' plan is run on each sample. Results are written as they are ready. OUT/manifest.json (of several workers
 /// manifest-K-of-N.json) lists settings and results at the end. Until then a journal beside it does, from which the same
-/// call goes on. Batches are the same in every run, so that results are, too. A sample whose input cannot be read is a
+/// call resumes. Batches are the same in every run, so that results are, too. A sample whose input cannot be read is a
 /// warning and has the reason in "failure"; of a single sample it is an Error.
 BatchReport generate_batches(const Pipeline& pipeline, const SampleList& samples, const GenerationSettings& settings,
                              const BatchOptions& options);

@@ -1,4 +1,4 @@
-// The finished samples of a run on disk, so that an interrupted run goes on.
+// The finished samples of a run on disk, so that an interrupted run can be resumed.
 #pragma once
 
 #include <ios>

@@ -30,7 +30,7 @@ struct JpegReader {
       common->err->format_message(common, self->message);
       std::longjmp(self->back, 1);
     };
-    // Level -1 is a warning: libjpeg fills what is missing with grey and goes on, we do not.
+    // Level -1 is a warning: libjpeg fills what is missing with grey and continues; here it is an error.
     errors.emit_message = [](j_common_ptr common, int level) {
       const int code = common->err->msg_code;
       if (level < 0 && (code == JWRN_JPEG_EOF || code == JWRN_HIT_MARKER))

@@ -11,7 +11,7 @@ void upload(const std::vector<Tensor*>& tensors, at::Device device) {
   for (const auto& [type, group] : by_type) {
     int64_t total = 0;
     for (const Tensor* tensor : group) total += tensor->numel();
-    // Pinned memory is copied while the host goes on.
+    // Pinned memory is copied while the host continues.
     Tensor joined = at::empty({total}, at::TensorOptions(type).pinned_memory(device.is_cuda()));
     int64_t begin = 0;
     for (const Tensor* tensor : group) {

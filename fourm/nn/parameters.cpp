@@ -211,7 +211,7 @@ void Parameters::make_trainable(const std::vector<std::string>& only) {
   }
 }
 
-int64_t Parameters::learning() const {
+int64_t Parameters::trainable_count() const {
   int64_t n = 0;
   for (const auto& entry : entries_)
     if (entry.value.requires_grad()) n += entry.value.numel();

@@ -100,8 +100,8 @@ class Parameters {
   /// Copies the trained tensors out of mapped memory and turns their gradients on: of those whose names match one of the
   /// patterns ('*': any characters), or of all without patterns. Error when a pattern matches none.
   void make_trainable(const std::vector<std::string>& only = {});
-  int64_t count() const;     ///< numbers in trained tensors
-  int64_t learning() const;  ///< numbers in tensors whose gradients are on
+  int64_t count() const;            ///< elements of all parameters
+  int64_t trainable_count() const;  ///< elements of the parameters that require gradients
 
  private:
   friend class Scope;

@@ -17,7 +17,7 @@ struct ClipRecipe {
 
   template <class Visitor>
   void fields(Visitor& v) {
-    v("out", out, "the run folder; the same command goes on where a run stopped", KeyRole::kChangeable);
+    v("out", out, "the run folder; the same command resumes an interrupted run", KeyRole::kChangeable);
     v("data", data, "data set with rgb/ and caption/; images are held in memory", KeyRole::kChangeable);
     v("eval_data", eval_data, "held-out data set; empty = no evaluation", KeyRole::kChangeable);
     v("text_tokenizer", text_tokenizer, "tokenizer.json of the captions", KeyRole::kChangeable);

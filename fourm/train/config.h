@@ -39,9 +39,8 @@ struct PhaseConfig {
   void fields(Visitor& v) {
     v("steps", steps, "optimizer steps of the phase", at_least(1));
     v("learn", learn,
-      "names of the tensors that learn in it, with * for any characters; the others stay as they are; empty = those "
-      "that "
-      "learn after the phases");
+      "names of the tensors that are trainable in it, with * for any characters; the others are frozen; empty = those "
+      "that are trainable after the phases");
     v("schedule", schedule, "its learning rate; its steps are counted from the beginning of the phase");
   }
 };
@@ -54,7 +53,7 @@ struct LoraConfig {
 
   template <class Visitor>
   void fields(Visitor& v) {
-    v("rank", rank, "of the change of each matrix; 0 = none, the weights themselves learn", at_least(0));
+    v("rank", rank, "of the change of each matrix; 0 = none, the weights themselves are trained", at_least(0));
     v("alpha", alpha, "the change is multiplied by alpha / rank", at_least(0));
     v("matrices", matrices,
       "which matrices of blocks change, with * for any characters: *attn.*, *mlp.*, encoder.*, *.qkv, ...");
@@ -90,7 +89,7 @@ struct TrainingConfig {
       "stretches at the beginning of the run with a learning rate and learning tensors of their own; what is left of "
       "training.steps follows training.schedule");
     v("optimizer", optimizer, "AdamW");
-    v("lora", lora, "low-rank adapters learn instead of the weights; for pre-training");
+    v("lora", lora, "low-rank adapters are trained instead of the weights; for pre-training");
     v("drop_path", drop_path,
       "stochastic depth: the probability with which each residual branch of the last block is left out, for each "
       "sample; "
@@ -148,11 +147,11 @@ using StopToken = std::function<bool()>;
 
 struct Outcome {
   int64_t step;   ///< steps done
-  bool finished;  ///< false: the stop token ended the run, which is saved and goes on with the same command
+  bool finished;  ///< false: the stop token ended the run, which is saved; the same command resumes it
 
   /// Error naming the run folder unless it finished.
   void check_finished(const std::string& folder) const {
-    check(finished, folder, ": stopped at step ", step, " and saved; the same command goes on from there");
+    check(finished, folder, ": stopped at step ", step, " and saved; the same command resumes the run");
   }
 };
 

@@ -94,8 +94,7 @@ std::string Phases::text(int64_t step) const {
   int64_t numbers = 0;
   for (size_t i = 0; i < tensors_.size(); ++i)
     if (phases_[phase].learns[i]) numbers += tensors_[i].numel();
-  return concat("phase ", phase + 1, " of ", phases_.size(), ": ",
-                counted(numbers, "parameter learns", "parameters learn"));
+  return concat("phase ", phase + 1, " of ", phases_.size(), ": ", counted(numbers, "trainable parameter"));
 }
 
 }  // namespace fourm

@@ -1,4 +1,4 @@
-// The phases of a run: which tensors learn in a step, and how fast. A phase that trains the embeddings alone before the whole
+// The phases of a run: which tensors are trainable in a step, and their learning rate. A phase that trains the embeddings alone before the whole
 // model is the original's frozen stage (frozen_model_tokens in run_training_4m.py).
 #pragma once
 
@@ -12,15 +12,16 @@ void check_phases(const TrainingConfig& config);
 
 class Phases {
  public:
-  /// Tensors that require gradients now learn after the phases. From now on all that learn in any phase require gradients.
+  /// Tensors that require gradients now are trainable after the phases. From now on all that are trainable in any phase
+  /// require gradients.
   /// Error when a pattern matches no tensor.
   Phases(const Parameters& parameters, const TrainingConfig& config);
   /// The learning rate of step `step`, counted from 0.
   double rate(int64_t step) const;
   bool begins_at(int64_t step) const;
-  /// The tensors that learn in the phase of `step` require gradients, the others do not.
+  /// Lets the trainable tensors of the phase of `step` require gradients, and no others.
   void enter(int64_t step) const;
-  /// "phase 2 of 3: 1200 parameters learn".
+  /// "phase 2 of 3: 1200 trainable parameters".
   std::string text(int64_t step) const;
 
  private:

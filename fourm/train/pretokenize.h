@@ -40,8 +40,8 @@ struct PretokenizeOptions {
 /// a tokenizer's name decides (tok_depth@256). A sample's images share its crops, which come from its crop_settings if
 /// it has some, else from seed and name; a vector of a whole image belongs to every crop.
 /// A sample of which a crop has no known pixel (known_pixels) gets no tokens of that modality; a warning counts them.
-/// Warns of what is not carried over. Shards that are there are kept, so that the same command goes on where it
-/// stopped; the bytes do not depend on that or on the workers. When samples were added or removed since, new ones go
+/// Warns of what is not carried over. Existing shards are kept, so that the same command resumes an interrupted
+/// run; the bytes do not depend on that or on the workers. When samples were added or removed since, new ones go
 /// into new shards, and only shards that lost a sample, or whose samples gained or lost a file, are made again.
 /// Error when OUT holds shards of other settings, and, without skip_broken, on the first broken file and when the
 /// images of a sample differ in size.

@@ -50,8 +50,8 @@ FourM start_model(const PretrainConfig& config, const ModalityTable& table, cons
   return model;
 }
 
-// The names of the tensors that learn; empty: all.
-std::vector<std::string> learning(const PretrainConfig& config) {
+// The names of the trainable tensors; empty: all.
+std::vector<std::string> trainable_names(const PretrainConfig& config) {
   std::vector<std::string> names = config.learn;
   if (config.training.lora.rank > 0)
     for (const auto& pattern : lora_patterns()) names.push_back(pattern);
@@ -184,10 +184,10 @@ class Pretraining : public Objective {
         model_(start_model(config, table_, text_)),
         batches_([this](int64_t index) { return draw_batch(index); }, kBatchesAhead) {
     group_.check_same("training set", contents_);
-    model_.parameters().make_trainable(learning(config));
+    model_.parameters().make_trainable(trainable_names(config));
     model_.checkpoint_activations(config.training.checkpoint_activations);
     note("training on ", counted(reader_.size(), "sample"), "; ", counted(model_.parameters().count(), "parameter"),
-         ", ", model_.parameters().learning(), " of them learn");
+         ", ", model_.parameters().trainable_count(), " trainable");
   }
 
   Parameters& parameters() override { return model_.parameters(); }

@@ -24,7 +24,7 @@ struct PretrainConfig {
 
   template <class Visitor>
   void fields(Visitor& v) {
-    v("out", out, "the run folder; the same command goes on where a run stopped", KeyRole::kChangeable);
+    v("out", out, "the run folder; the same command resumes an interrupted run", KeyRole::kChangeable);
     v("data", data, "training set: a folder or shards written by `fourm tokenize`", KeyRole::kChangeable);
     v("mixture", mixture,
       "instead of data, several sets: path -> weight, or path -> a mapping of weight, domains, masking and repeats; or "
@@ -38,7 +38,7 @@ struct PretrainConfig {
       "empty = new weights",
       KeyRole::kChangeable);
     v("learn", learn,
-      "names of the tensors that learn, with * for any characters; the others stay as they are; empty = all learn");
+      "names of the trainable tensors, with * for any characters; the others are frozen; empty = all are trainable");
     v("loss", loss,
       "modality (mean over the output modalities of their mean losses), present (over those in the batch), token (mean "
       "over target tokens) or token_weighted_by_vocab (the original's token loss: by tokens x vocabulary size)",

@@ -76,7 +76,7 @@ std::vector<RunFolder::Change> changes_of(const fs::path& file, const YAML::Node
   }
   if (other.size() > 5) other.resize(5);
   check(other.empty(), file.string(), ": the folder holds a run of another recipe (", join(other, "; "),
-        "); to go on with that run give its values", hint, ", and for another run another folder");
+        "); to resume that run give its values", hint, ", and for another run another folder");
   return changes;
 }
 

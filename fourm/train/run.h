@@ -35,7 +35,7 @@ struct RunRecipe {
 ///
 ///   void migrate_run(YAML::Node& stored, const std::string& origin, int format) const;  // or static
 ///
-/// which rewrites it, or throws an Error that says why the run cannot go on with this recipe.
+/// which rewrites it, or throws an Error that says why the run cannot be resumed with this recipe.
 template <class Recipe>
 RunRecipe run_recipe(const Recipe& recipe) {
   const auto read = [recipe](YAML::Node stored, const std::string& origin, int format) {

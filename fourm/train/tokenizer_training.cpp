@@ -264,7 +264,7 @@ void TokenizerRecipe::migrate_run(YAML::Node& stored, const std::string& origin,
     const auto before = config["image_size"].as<int64_t>(tokenizer.image_size);
     check(start_from.empty() || before == tokenizer.image_size, origin, ": the run began with position tables of ",
           before, " pixels, those of 'start_from'; tables are now those of the size of training, ",
-          tokenizer.image_size, ". It cannot go on: begin a run in another folder");
+          tokenizer.image_size, ". It cannot be resumed: begin a run in another folder");
   }
   if (format > 1) return;
   TokenizerRecipe recipe;
@@ -277,7 +277,7 @@ void TokenizerRecipe::migrate_run(YAML::Node& stored, const std::string& origin,
   const bool memory_codes = stored["tokenizer"]["quant_type"].as<std::string>("lucid") == "memcodes";
   check(memory_codes || stored["training"]["accumulate"].as<int64_t>(1) == 1, origin,
         ": the run began when each micro-batch updated the codebook; its statistics do not fit today's, which are per "
-        "step. With training.accumulate above 1 it cannot go on: begin a run in another folder");
+        "step. With training.accumulate above 1 it cannot be resumed: begin a run in another folder");
 }
 
 // Positions of the token grid of an image, the mean over the sizes. Feature maps are not resized: all of a batch have the

@@ -23,7 +23,7 @@ struct TokenizerRecipe {
 
   template <class V>
   void fields(V& v) {
-    v("out", out, "the run folder; the same command goes on where a run stopped", KeyRole::kChangeable);
+    v("out", out, "the run folder; the same command resumes an interrupted run", KeyRole::kChangeable);
     v("data", data, "folder of images of one kind", KeyRole::kChangeable);
     v("eval_data", eval_data, "folder of held-out images; empty: the last ones of 'data' are held out",
       KeyRole::kChangeable);
@@ -64,7 +64,7 @@ struct TokenizerRecipe {
   /// smallest_crop, a share of a side, becomes crop_scale and crop_ratio. tokenizer.threshold_ema_dead_code is left out
   /// with a warning: the threshold of training follows from dead_code_coef.
   static void migrate(YAML::Node& node, const std::string& origin);
-  /// Runs begun before codebooks were updated once a step go on where that is the same (train/run.h). Error where
+  /// Runs begun before codebooks were updated once a step are resumed where that is the same (train/run.h). Error where
   /// start_from gave position tables of another size.
   void migrate_run(YAML::Node& stored, const std::string& origin, int format) const;
 };

@@ -145,7 +145,7 @@ class Trainer {
 
   Outcome run(const StopToken& stop_requested) {
     if (step_ == config_.steps)
-      note(folder_.string(), ": all ", step_, " steps are done; with a larger training.steps the run goes on");
+      note(folder_.string(), ": all ", step_, " steps are done; a larger training.steps continues the run");
     Progress progress(folder_.filename().string(), config_.steps, step_);
     for (bool stop = false; step_ < config_.steps && !stop;) {
       step();
@@ -187,7 +187,7 @@ class Trainer {
         return checkpoint->folder;
       } catch (const Error& error) {
         check(std::next(checkpoint) != all.rend(), error.what(), "; there is no earlier checkpoint");
-        warn(error.what(), "; the run goes on from the checkpoint before it");
+        warn(error.what(), "; the run resumes from the checkpoint before it");
       }
     }
     return {};
@@ -212,7 +212,7 @@ class Trainer {
       const Tensor share = config_.accumulate == 1 ? result : result / config_.accumulate;
       loss = loss.defined() ? loss + share.detach() : share.detach();
       gradients_.prepare_for_backward(share, part + 1 == config_.accumulate);
-      if (share.requires_grad()) share.backward();  // not where nothing that learns was used
+      if (share.requires_grad()) share.backward();  // not where no trainable tensor was used
       result = Tensor();                            // its graph goes
     }
     gradients_.wait_for_gradients();
@@ -393,7 +393,7 @@ class Trainer {
       best_ = {json_get<int64_t>(best, "step", file.string()), json_get<double>(best, "value", file.string()),
                json_get<std::string>(best, "measure", file.string())};
     }
-    note(folder_.string(), ": goes on from step ", step_);
+    note(folder_.string(), ": resumes from step ", step_);
   }
 
   void finish() {
@@ -453,7 +453,7 @@ class Trainer {
   bool waits_;  // for the loss and the gradient of each step
   bool can_skip_;
   Precision precision_;
-  Phases phases_;  // before what is made for all tensors that learn in any of them
+  Phases phases_;  // before what is made for all tensors that are trainable in any of them
   Sharding sharding_;
   DataParallel gradients_;
   AdamW optimizer_;

@@ -68,7 +68,7 @@ void check_there(const char* key, const std::string& path);
 /// new run bf16 where the processor is fast at it (`bf16_fast`), else f32. Warns of bf16 where it is slow.
 std::string resolve_precision(const std::string& requested, const std::optional<std::string>& begun, bool bf16_fast);
 
-/// Trains, or goes on from the newest checkpoint of the folder. At the end `folder`/model holds the finished model; a
+/// Trains, or resumes from the newest checkpoint of the folder. At the end `folder`/model holds the finished model; a
 /// line names it and its last measures, and a warning those that are no better than their baselines. At least one step
 /// is done before `stop` ends the run. A step whose loss or gradient is not finite, or whose gradient reaches skip_norm,
 /// changes neither weights nor optimizer nor averages. It is counted in the record `skipped_steps` with a warning, and is an

@@ -130,7 +130,7 @@ class Finetuning : public Objective {
     note("training on ", counted(set_.size(), "sample"),
          set_.classes().empty() ? "" : concat(" of ", counted(set_.classes().size(), "class", "classes")), ", ",
          eval_set_ ? eval_set_->size() : 0, " held out; ", counted(model_.parameters().count(), "parameter"), ", ",
-         model_.parameters().learning(), " of them learn");
+         model_.parameters().trainable_count(), " trainable");
   }
 
   Parameters& parameters() override { return model_.parameters(); }

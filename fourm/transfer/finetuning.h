@@ -27,7 +27,7 @@ struct FinetuneRecipe {
 
   template <class Visitor>
   void fields(Visitor& v) {
-    v("out", out, "the run folder; the same command goes on where a run stopped", KeyRole::kChangeable);
+    v("out", out, "the run folder; the same command resumes an interrupted run", KeyRole::kChangeable);
     v("task", task, "what to learn", OneOf{{"classification", "semseg", "depth", "detection"}});
     v("init", init,
       "model whose encoder is the start: a 4M, or a model that was fine-tuned before (its head too where the classes "

@@ -249,7 +249,7 @@ TEST_F(Processes, SignalsReachAll) {
   const Ended ended = end_of("all", launcher);
   EXPECT_EQ(ended.code(), 1);
   EXPECT_EQ(ended.lines("fourm:"), 1) << ended.errors;
-  EXPECT_NE(ended.errors.find("and saved; the same command goes on from there"), std::string::npos) << ended.errors;
+  EXPECT_NE(ended.errors.find("and saved; the same command resumes the run"), std::string::npos) << ended.errors;
   EXPECT_EQ(ended.errors.find("signal"), std::string::npos) << ended.errors;
 }
 

@@ -271,7 +271,7 @@ TEST_F(Program, FailuresAreOneLine) {
   expect_failure("pretrain " + (folder_ / "recipe.yaml").string(), "did you mean 'batch'");
 }
 
-// Each of the signals that ask for a stop ends a training at a saved step, from which the same command goes on.
+// Each of the signals that ask for a stop ends a training at a saved step, from which the same command resumes.
 TEST_F(Program, SignalsSaveATraining) {
   ASSERT_EQ(run("rooms --count 12 --size 32 --seed 5 --out " + (folder_ / "rooms").string()).code, 0);
   write_file(folder_ / "recipe.yaml", R"(
@@ -310,7 +310,7 @@ training: {steps: 1000000, log_every: 1, evaluate_every: 0, checkpoint_every: 0,
     const std::string message = read_file(errors);
     ASSERT_TRUE(WIFEXITED(status)) << "signal " << signal << " killed it: " << message;
     EXPECT_EQ(WEXITSTATUS(status), signal == SIGUSR1 ? 75 : 1) << message;  // 75: to be started again
-    EXPECT_NE(message.find("the same command goes on"), std::string::npos) << message;
+    EXPECT_NE(message.find("the same command resumes"), std::string::npos) << message;
     int64_t step = 0;
     for (const auto& entry : fs::directory_iterator(out / "checkpoints"))
       step = std::max<int64_t>(step, std::atoll(entry.path().filename().string().substr(5).c_str()));

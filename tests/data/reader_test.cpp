@@ -369,7 +369,7 @@ TEST_F(ReaderTest, EachRepeatDrawsCropAndCaptionAnew) {
   size_t both = 0;
   for (const auto& [index, seen] : crops) both += seen.size() == 2;
   EXPECT_GE(both, 8u);
-  // A run that goes on from any index draws the same.
+  // A run that resumes at any index draws the same.
   const TokenReader later = repeated(8);
   for (int64_t index = 33; index < 80; ++index)
     EXPECT_TRUE(same(*later.sample(index).sample, *r.sample(index).sample)) << index;

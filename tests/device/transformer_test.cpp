@@ -327,7 +327,7 @@ TEST_F(DeviceModelFile, StartsANewModel) {
     test::expect_close(entry.name, found.parameters().find(entry.name).detach().cpu(), entry.value, 0);
 }
 
-// A run goes on from the checkpoint of the other device.
+// A run resumes from the checkpoint of the other device.
 TEST(DeviceTraining, CheckpointsFitBothDevices) {
   const test::TemporaryFolder temporary;
   const ModelConfig config = small_transformer();

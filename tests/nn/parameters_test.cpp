@@ -76,7 +76,7 @@ TEST(Parameters, PatternsChooseWhatLearns) {
             "no tensor that is trained has a name like 'head.*'");
   EXPECT_NE(test::message_of([&] { parameters.make_trainable({"decoder.table"}); }), "no error") << "a buffer";
   parameters.make_trainable({"encoder.*"});
-  EXPECT_EQ(parameters.learning(), 6);
+  EXPECT_EQ(parameters.trainable_count(), 6);
   EXPECT_EQ(parameters.count(), 10);
   EXPECT_FALSE(parameters.find("decoder.weight").requires_grad());
 }

@@ -59,7 +59,7 @@ TEST_F(LoraTest, BeginsAsTheModelThatItChanges) {
   model.parameters().make_trainable(lora_patterns());
   // qkv and proj of 2 + 2 self-attentions, q, kv and proj of 2 cross-attentions, fc1 of 2 encoder blocks.
   const int64_t d = config_.dim, hidden = config_.mlp_hidden();
-  EXPECT_EQ(model.parameters().learning(),
+  EXPECT_EQ(model.parameters().trainable_count(),
             3 * (4 * ((d + 3 * d) + (d + d)) + 2 * ((d + d) + (d + 2 * d) + (d + d)) + 2 * (d + hidden)));
   model.loss(test::random_batch(config_, 6, 4)).total.backward();
   for (const auto& entry : model.parameters().entries())

@@ -40,7 +40,7 @@ TEST_F(PhasesTest, EachHasItsTensorsAndItsRate) {
     phases.enter(step);
     EXPECT_EQ(learning(), step < 10 ? "encoder_embeddings.a " : "encoder_embeddings.a encoder.0 head ") << step;
   }
-  EXPECT_EQ(phases.text(12), "phase 2 of 3: 6 parameters learn");
+  EXPECT_EQ(phases.text(12), "phase 2 of 3: 6 trainable parameters");
 }
 
 // What learns in one phase alone has gradients when the run is made.

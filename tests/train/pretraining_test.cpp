@@ -294,7 +294,7 @@ TEST_F(PretrainingTest, LearnsInBfloat16) {
   EXPECT_THROW(run("typo", 12, "bf61"), Error);
 }
 
-// "token" of earlier recipe files is today's token_weighted_by_vocab: such a run goes on under that name only.
+// "token" of earlier recipe files is today's token_weighted_by_vocab: such a run is resumed under that name only.
 TEST_F(PretrainingTest, ARunKeepsTheLossItBeganWith) {
   PretrainConfig c = config("run", 12);
   c.loss = "token_weighted_by_vocab";

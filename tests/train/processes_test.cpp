@@ -393,7 +393,7 @@ TEST_F(ProcessesTest, ADamagedCheckpointIsPassedOver) {
     const test::CapturedLog captured;
     train(config, 1);
     EXPECT_NE(captured.warnings().find(path.filename().string()), std::string::npos) << captured.warnings();
-    EXPECT_NE(captured.warnings().find("the run goes on from the checkpoint before it"), std::string::npos);
+    EXPECT_NE(captured.warnings().find("the run resumes from the checkpoint before it"), std::string::npos);
     EXPECT_TRUE(weights(out) == weights("whole")) << out;
   };
   damage("bit", "optimizer.safetensors", [](std::string& bytes) { bytes[bytes.size() / 2] ^= 4; });

@@ -328,7 +328,7 @@ TEST_F(TokenizerTraining, TrainingGoesOnFromATokenizer) {
   EXPECT_EQ(table.sizes(), (std::vector<int64_t>{1, width.size(1), 6, 6}));
   EXPECT_TRUE(table.equal(sincos_2d(6, 6, width.size(1)).t().reshape(table.sizes())));
 
-  // A run that began with the tables of its start says why it cannot go on.
+  // A run that began with the tables of its start says why it cannot be resumed.
   const std::string file = second.out + "/recipe.yaml";
   YAML::Node stored = read_yaml(file);
   stored["tokenizer"]["image_size"] = 32;

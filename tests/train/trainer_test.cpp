@@ -408,7 +408,7 @@ TEST(Trainer, ARunIsLengthenedMovedAndRecordedOtherwise) {
   EXPECT_EQ(outcome.step, 80);
   EXPECT_TRUE(read_file(whole.path / "model/model.safetensors") == read_file(moved.path / "model/model.safetensors"));
   EXPECT_NE(said.find("training.steps was '60', now '80'"), std::string::npos) << said;
-  EXPECT_NE(said.find("goes on from step 60"), std::string::npos) << said;
+  EXPECT_NE(said.find("resumes from step 60"), std::string::npos) << said;
   EXPECT_EQ(said.find("learning rate"), std::string::npos) << said;
   const YAML::Node stored = read_yaml(moved.path / "recipe.yaml");
   EXPECT_EQ(stored["training"]["steps"].as<int64_t>(), 80);
@@ -457,7 +457,7 @@ TEST(Trainer, EndsNameTheModelAndItsMeasures) {
   EXPECT_NE(said.find(model + ": the model after 60 steps; size "), std::string::npos) << said;
   EXPECT_EQ(said.find("warning:"), std::string::npos) << said;
   const std::string finished = messages([&] { train(again, Recipe{scratch.path.string(), config()}); });
-  EXPECT_NE(finished.find("all 60 steps are done; with a larger training.steps the run goes on"), std::string::npos)
+  EXPECT_NE(finished.find("all 60 steps are done; a larger training.steps continues the run"), std::string::npos)
       << finished;
   EXPECT_NE(finished.find(model), std::string::npos) << finished;
   for (const bool higher : {true, false}) {
