@@ -95,7 +95,7 @@ std::vector<Input> read_inputs(const GenerateOptions& o, const Pipeline& pipelin
     pipeline.input_name(inputs.back().modality);  // an unknown one is an Error
     for (const auto& name : pipeline.inputs())
       if (inputs.back().value.find("," + name + "=") != std::string::npos ||
-          inputs.back().value.find("," + subject_of(name) + "=") != std::string::npos)
+          inputs.back().value.find("," + base_name(name) + "=") != std::string::npos)
         warn("--in ", printable(text), " is one value; give --in once for each input");
   }
   for (const auto& text : o.keep) {

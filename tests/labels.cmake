@@ -19,7 +19,7 @@ set(slow_tests  # more than about five seconds each, or together many
   "^Agreement\\." "^Demo\\." "^RecipesTest\\." "/Rooms\\.(AtMostThreeViews|.*/(Package|Both)$)"
   "^CheckTest\\.FindsEachFault$" "^Masking\\.HoldsForManySamples$" "^WideMixture\\.WhatIsUsed$"
   "^PretrainingTest\\.LearnsInBfloat16$" "^DiffusionDecoder\\.LearnsToDecodeABatch$"
-  "^GenerationScores\\.ARunGoesOn" "^EvaluateTest\\.(InputsAreNoTargets|AnImageTextModel|SamplesThatLackASubject)"
+  "^GenerationScores\\.ARunGoesOn" "^EvaluateTest\\.(InputsAreNoTargets|AnImageTextModel|SamplesThatLackAModality)"
   "^Recovery\\.ThirtyKills" "^Program\\.(BenchGivesOneRecord|TokenFilesAreTheSameEverywhere)")
 
 set(threads_tests  # several threads at once, run by the tsan preset

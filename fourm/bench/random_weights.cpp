@@ -31,10 +31,10 @@ fs::path random_super_resolution_model(const BenchSetting& setting) {
   config.image_size = 448;
   config.domains_in = {"caption", "det"};
   config.domains_out.clear();
-  for (const char* subject : {"clip", "depth", "normal", "rgb", "semseg"}) {
-    config.domains_in.push_back(concat("tok_", subject, "@224"));
-    config.domains_in.push_back(concat("tok_", subject, "@448"));
-    config.domains_out.push_back(concat("tok_", subject, "@448"));
+  for (const char* name : {"clip", "depth", "normal", "rgb", "semseg"}) {
+    config.domains_in.push_back(concat("tok_", name, "@224"));
+    config.domains_in.push_back(concat("tok_", name, "@448"));
+    config.domains_out.push_back(concat("tok_", name, "@448"));
   }
   return random_weights(config, setting.scratch / (setting.size + "-sr-" + setting.dtype), setting.dtype);
 }

@@ -17,8 +17,8 @@ namespace {
 constexpr size_t kVariations = 4;
 
 std::string name_of_map(const std::string& modality) {
-  const std::string subject = subject_of(modality);
-  return subject == "semseg" ? "classes" : subject == "normal" ? "normals" : subject;
+  const std::string base = base_name(modality);
+  return base == "semseg" ? "classes" : base == "normal" ? "normals" : base;
 }
 
 class Demo {
@@ -67,13 +67,13 @@ class Demo {
     for (const auto& name : pipeline_.inputs())
       if (pipeline_.modality(name).kind == ModalityKind::kPixels) pixels_ = name;
     for (const auto& name : pipeline_.outputs()) {
-      const std::string subject = subject_of(name);
-      if (subject == "caption") caption_ = name;
-      if (subject == "det") boxes_ = name;
+      const std::string base = base_name(name);
+      if (base == "caption") caption_ = name;
+      if (base == "det") boxes_ = name;
       if (!pipeline_.has_tokenizer(name)) continue;
-      if (subject == "rgb") image_ = name;
-      if (subject == "depth") depth_ = name;
-      if (subject == "depth" || subject == "normal" || subject == "semseg") maps_.push_back(name);
+      if (base == "rgb") image_ = name;
+      if (base == "depth") depth_ = name;
+      if (base == "depth" || base == "normal" || base == "semseg") maps_.push_back(name);
       if (pipeline_.input_config(name).has_features()) features_ = name;
     }
     check(!pixels_.empty() && !caption_.empty() && !depth_.empty() && !image_.empty(),
@@ -91,9 +91,9 @@ class Demo {
     return display(kind, centre_square(kind, image, pipeline_.image_size(modality)));
   }
 
-  static StoredImage truth(const RoomSample& room, const std::string& subject) {
-    if (subject == "depth") return depth_in_metres(room.depth_mm);
-    return subject == "normal" ? room.normal : room.semseg;
+  static StoredImage truth(const RoomSample& room, const std::string& base) {
+    if (base == "depth") return depth_in_metres(room.depth_mm);
+    return base == "normal" ? room.normal : room.semseg;
   }
 
   static std::vector<LabelledBox> boxes_of(const RoomSample& room) {
@@ -130,7 +130,7 @@ class Demo {
       for (size_t i = 0; i < rows.size(); ++i) {
         rows[i].cells.push_back({pipeline_.visualize(predictions[i], map), name_of_map(map)});
         if (i < static_cast<size_t>(options_.rooms))
-          rows[i].cells.push_back({shown(map, truth(rooms_[i], subject_of(map))), "true " + name_of_map(map)});
+          rows[i].cells.push_back({shown(map, truth(rooms_[i], base_name(map))), "true " + name_of_map(map)});
       }
     }
     if (!features_.empty() && !options_.image_text.empty()) {
@@ -243,7 +243,7 @@ class Demo {
     if (!boxes_.empty()) targets.push_back(likely(boxes_));
     for (const auto& map : {"semseg", "depth", "normal"})
       for (const auto& name : maps_)
-        if (subject_of(name) == map) targets.push_back(sampled(pipeline_.modality(name)));
+        if (base_name(name) == map) targets.push_back(sampled(pipeline_.modality(name)));
     targets.push_back(sampled_image());
     if (!boxes_.empty()) targets[0].temperature = 0.7;
     std::vector<Canvas> canvases{with_caption(0, key(5, 0))};

@@ -17,29 +17,29 @@ namespace {
 const std::vector<std::string> kKeys{"guidance", "steps", "temperature"};
 constexpr const char* kUsualSteps[] = {"clip", "semseg", "depth", "det"};
 
-// The model's output of a subject; of several sizes that of the image, else the first. Empty: none.
-std::string output_of(const Pipeline& pipeline, const std::string& subject, const std::string& image) {
+// The model's output of a base name; of several sizes that of the image, else the first. Empty: none.
+std::string output_of(const Pipeline& pipeline, const std::string& base, const std::string& image) {
   std::string found;
   for (const auto& output : pipeline.outputs())
-    if (subject_of(output) == subject && (found.empty() || size_in_name(output) == size_in_name(image))) found = output;
+    if (base_name(output) == base && (found.empty() || size_in_name(output) == size_in_name(image))) found = output;
   return found;
 }
 
 std::string image_of(const Pipeline& pipeline) {
   for (const auto& output : pipeline.outputs())
-    if (subject_of(output) == "rgb" && pipeline.has_tokenizer(output)) return output;
+    if (base_name(output) == "rgb" && pipeline.has_tokenizer(output)) return output;
   fail("the model generates no images that a tokenizer decodes");
 }
 
-// The subjects of a sum; "all" is everything but the image.
-bool is_input(const std::string& subject, const std::string& set) {
-  return set == "all" || contains(split(set, '+'), subject);
+// Whether a sum of names has the input; "all" is everything but the image.
+bool is_input(const std::string& base, const std::string& set) {
+  return set == "all" || contains(split(set, '+'), base);
 }
 
 std::vector<std::string> usual_chains(const Pipeline& pipeline, const std::string& image, const std::string& set) {
   std::vector<std::string> chains{"direct"};
-  for (const std::string subject : kUsualSteps)
-    if (!output_of(pipeline, subject, image).empty() && !is_input(subject, set)) chains.push_back(subject);
+  for (const std::string base : kUsualSteps)
+    if (!output_of(pipeline, base, image).empty() && !is_input(base, set)) chains.push_back(base);
   return chains;
 }
 
@@ -48,14 +48,13 @@ std::vector<std::string> targets_of(const Pipeline& pipeline, const std::string&
                                     const std::string& set) {
   std::vector<std::string> targets;
   if (chain != "direct")
-    for (const auto& subject : split(chain, '+')) {
-      const std::string output = output_of(pipeline, subject_of(trim(subject)), image);
-      std::vector<std::string> subjects{"direct"};
-      for (const auto& name : pipeline.outputs()) subjects.push_back(subject_of(name));
+    for (const auto& base : split(chain, '+')) {
+      const std::string output = output_of(pipeline, base_name(trim(base)), image);
+      std::vector<std::string> names{"direct"};
+      for (const auto& name : pipeline.outputs()) names.push_back(base_name(name));
       check(!output.empty() && output != image, "the chain ", printable(chain), ": the model does not generate ",
-            printable(subject), did_you_mean(subject, subjects), "; a chain is direct or a sum of ",
-            join(subjects, ", "));
-      check(!is_input(subject_of(output), set), "the chain ", printable(chain), ": ", printable(subject),
+            printable(base), did_you_mean(base, names), "; a chain is direct or a sum of ", join(names, ", "));
+      check(!is_input(base_name(output), set), "the chain ", printable(chain), ": ", printable(base),
             " is an input already");
       targets.push_back(output);
     }
@@ -130,7 +129,7 @@ ChainsResult compare_chains(const Pipeline& pipeline, const EvaluateOptions& opt
   const std::string image = image_of(pipeline), &set_of_inputs = options.inputs[0];
   std::vector<std::string> given;
   if (set_of_inputs != "all")
-    for (const auto& subject : split(set_of_inputs, '+')) given.push_back(pipeline.input_name(subject));
+    for (const auto& base : split(set_of_inputs, '+')) given.push_back(pipeline.input_name(base));
   ChainsResult result{options.data, set_of_inputs, sweep.key, 0, 0, {}, {}};
   std::vector<ImagePlan> plans;
   const auto add = [&](const std::string& chain, const Plan& plan, std::optional<double> value) {

@@ -28,7 +28,7 @@ struct ChainsResult {
   std::vector<Unmeasured> not_measured;
 };
 
-/// `chains`: "direct", or what is generated before the image, as subjects joined by "+" ("clip", "semseg+depth"). Empty:
+/// `chains`: "direct", or what is generated before the image, as base names joined by "+" ("clip", "semseg+depth"). Empty:
 /// direct, and by way of each of CLIP features, semantic map, depth and boxes that the model generates and that is no
 /// input. Settings are the model's defaults (generate/defaults.h), changed by the sweep; modalities that the defaults would
 /// add are left out. Error naming a chain that the model cannot generate.

@@ -6,8 +6,8 @@
 #include "fourm/core/log.h"
 #include "fourm/core/strings.h"
 #include "fourm/eval/caption_comparison.h"
+#include "fourm/eval/evaluation_set.h"
 #include "fourm/eval/frechet.h"
-#include "fourm/eval/held_out.h"
 #include "fourm/eval/map_comparisons.h"
 #include "fourm/eval/predict.h"
 #include "fourm/eval/text_image.h"
@@ -21,7 +21,7 @@ class Evaluation {
       : pipeline_(pipeline),
         options_(options),
         group_(group),
-        held_(HeldOut::read(pipeline, options.data, options.count, options.inputs)) {
+        set_(EvaluationSet::read(pipeline, options.data, options.count, options.inputs)) {
     if (!options.image_text.empty())
       image_text_ = ImageText::open(options.image_text, {.device = pipeline.compute().first_device()});
     if (!options.plan.empty()) plan_ = read_plan(options.plan);
@@ -29,17 +29,17 @@ class Evaluation {
 
   EvaluationResult run() const {
     EvaluationResult result = empty_result();
-    Progress progress("eval", static_cast<int64_t>(options_.inputs.size() * held_.subjects.size()));
+    Progress progress("eval", static_cast<int64_t>(options_.inputs.size() * set_.modalities.size()));
     int64_t done = 0;
     bool is_empty = true;
     for (const auto& set : options_.inputs) {
       result.input_sets.push_back({set, {}});
       auto& measures = result.input_sets.back().measures;
-      for (const auto& subject : held_.subjects) {
-        const auto inputs = held_.inputs(set, subject.name);
-        if (subject.is_target(inputs))
-          for (auto& comparison : compare_subject(subject, inputs)) measures.push_back(std::move(comparison));
-        progress.update(++done, set + " -> " + subject.name);
+      for (const auto& evaluated : set_.modalities) {
+        const auto inputs = set_.inputs(set, evaluated.name);
+        if (evaluated.is_target(inputs))
+          for (auto& comparison : compare_modality(evaluated, inputs)) measures.push_back(std::move(comparison));
+        progress.update(++done, set + " -> " + evaluated.name);
       }
       is_empty = is_empty && measures.empty();
     }
@@ -49,38 +49,38 @@ class Evaluation {
   }
 
   EvaluationResult run(const std::vector<ImagePlan>& plans) const {
-    const Subject* image = held_.output("rgb");
+    const EvaluatedModality* image = set_.output("rgb");
     check(image, options_.data,
           ": images cannot be measured: the model generates none, or the data set has no folder rgb");
-    const auto inputs = held_.inputs(options_.inputs[0], image->name);
+    const auto inputs = set_.inputs(options_.inputs[0], image->name);
     check(image->is_target(inputs), "the inputs ", options_.inputs[0], " leave no image to generate");
     EvaluationResult result = empty_result();
     Progress progress("eval", static_cast<int64_t>(plans.size()));
     for (const auto& [name, plan] : plans) {
       progress.update(static_cast<int64_t>(result.input_sets.size()), name);
-      const auto start = [&](size_t i) { return held_.canvas(i, inputs); };
-      result.input_sets.push_back({name, compare_as_maps(*image, predict(pipeline_, held_.samples.size(), start, plan,
-                                                                         options_.seed, group_))});
+      const auto start = [&](size_t i) { return set_.canvas(i, inputs); };
+      result.input_sets.push_back(
+          {name, compare_as_maps(*image, predict(pipeline_, set_.samples.size(), start, plan, options_.seed, group_))});
     }
     return result;
   }
 
  private:
   EvaluationResult empty_result() const {
-    return {options_.data, static_cast<int64_t>(held_.samples.size()), held_.left_out, {}, not_measured()};
+    return {options_.data, static_cast<int64_t>(set_.samples.size()), set_.left_out, {}, not_measured()};
   }
 
   // The outputs of the model and the folders of the data set that no measure covers.
   std::vector<Unmeasured> not_measured() const {
-    std::vector<Unmeasured> list = held_.not_measured;
-    if (held_.output("caption") && !held_.scenes)
-      list.push_back({held_.output("caption")->output + ": objects named",
+    std::vector<Unmeasured> list = set_.not_measured;
+    if (set_.output("caption") && !set_.scenes)
+      list.push_back({set_.output("caption")->output + ": objects named",
                       "the data set has no folder scene, which says what a caption should name"});
-    if (!held_.output("rgb")) return list;
+    if (!set_.output("rgb")) return list;
     if (!can_find_objects())
       list.push_back({"rgb: main object, colours, places and boxes found",
-                      !held_.scenes ? "the data set has no folder scene"
-                      : !held_.has_segmentation()
+                      !set_.scenes ? "the data set has no folder scene"
+                      : !set_.has_segmentation()
                           ? "it takes a model that reads rgb and writes semseg, and both in the data set"
                           : "the data set has no dataset.yaml with semseg_classes, the names of its labels"});
     if (!image_text_)
@@ -98,27 +98,29 @@ class Evaluation {
     return text;
   }
 
-  std::vector<Comparison> compare_subject(const Subject& subject, const std::vector<std::string>& inputs) const {
-    const bool is_image = subject.name == "rgb";
-    const Modality modality = pipeline_.modality(subject.output);
+  std::vector<Comparison> compare_modality(const EvaluatedModality& evaluated,
+                                           const std::vector<std::string>& inputs) const {
+    const bool is_image = evaluated.name == "rgb";
+    const Modality modality = pipeline_.modality(evaluated.output);
     const auto predictions = predict(
-        pipeline_, held_.samples.size(), [&](size_t i) { return held_.canvas(i, inputs); },
-        is_image ? plan_of_images(subject.output, inputs) : in_order({most_likely(modality)}), options_.seed, group_);
-    if (subject.name == "caption") return compare_as_captions(subject, predictions);
-    if (subject.name == "det") return compare_as_boxes(subject, predictions);
-    return compare_as_maps(subject, predictions);
+        pipeline_, set_.samples.size(), [&](size_t i) { return set_.canvas(i, inputs); },
+        is_image ? plan_of_images(evaluated.output, inputs) : in_order({most_likely(modality)}), options_.seed, group_);
+    if (evaluated.name == "caption") return compare_as_captions(evaluated, predictions);
+    if (evaluated.name == "det") return compare_as_boxes(evaluated, predictions);
+    return compare_as_maps(evaluated, predictions);
   }
 
-  std::vector<Comparison> compare_as_maps(const Subject& subject, const std::vector<Canvas>& predictions) const {
-    const bool is_image = subject.name == "rgb";
-    MapPredictions maps{pipeline_.input_config(subject.output), {}, {}, {}, options_.align_depth};
+  std::vector<Comparison> compare_as_maps(const EvaluatedModality& evaluated,
+                                          const std::vector<Canvas>& predictions) const {
+    const bool is_image = evaluated.name == "rgb";
+    MapPredictions maps{pipeline_.input_config(evaluated.output), {}, {}, {}, options_.align_depth};
     const size_t n = predictions.size();
-    for (size_t i = 0; i < n; ++i) maps.truth.push_back(held_.samples[i].images.at(subject.name));
+    for (size_t i = 0; i < n; ++i) maps.truth.push_back(set_.samples[i].images.at(evaluated.name));
     const auto decode = [&](const std::function<const Canvas&(size_t)>& canvas) {
-      return decode_images(pipeline_, n, canvas, subject.output, group_);
+      return decode_images(pipeline_, n, canvas, evaluated.output, group_);
     };
     maps.model = decode([&](size_t i) -> const Canvas& { return predictions[i]; });
-    maps.ceiling = decode([&](size_t i) -> const Canvas& { return held_.samples[i].ceiling; });
+    maps.ceiling = decode([&](size_t i) -> const Canvas& { return set_.samples[i].ceiling; });
     auto comparisons = compare_maps(maps, options_.seed);
     if (is_image)
       for (auto& comparison : compare_images(maps)) comparisons.push_back(std::move(comparison));
@@ -140,13 +142,13 @@ class Evaluation {
     };
     if (can_find_objects()) {
       const auto generated = segment(maps.model), truth = segment(maps.ceiling);
-      add(compare_main_object(areas(generated), areas(truth), scenes(), held_.classes));
+      add(compare_main_object(areas(generated), areas(truth), scenes(), set_.classes));
       if (has_captions()) {
         const auto in_generated = views(maps.model, generated), in_truth = views(maps.ceiling, truth);
-        add(compare_colours(in_generated, in_truth, captions(), held_.classes));
-        add(compare_places(in_generated, in_truth, captions(), held_.classes));
+        add(compare_colours(in_generated, in_truth, captions(), set_.classes));
+        add(compare_places(in_generated, in_truth, captions(), set_.classes));
       }
-      if (has_boxes()) add(compare_box_contents(generated, truth, boxes(), held_.classes));
+      if (has_boxes()) add(compare_box_contents(generated, truth, boxes(), set_.classes));
     }
     if (!image_text_) return comparisons;
     if (has_captions())
@@ -158,62 +160,64 @@ class Evaluation {
   }
 
   bool has_captions() const {
-    return std::none_of(held_.samples.begin(), held_.samples.end(), [](const auto& s) { return s.caption.empty(); });
+    return std::none_of(set_.samples.begin(), set_.samples.end(), [](const auto& s) { return s.caption.empty(); });
   }
 
   bool has_boxes() const {
-    return std::any_of(held_.samples.begin(), held_.samples.end(), [](const auto& s) { return !s.boxes.empty(); });
+    return std::any_of(set_.samples.begin(), set_.samples.end(), [](const auto& s) { return !s.boxes.empty(); });
   }
 
   std::vector<std::string> captions() const {
     std::vector<std::string> captions;
-    for (const auto& sample : held_.samples) captions.push_back(sample.caption);
+    for (const auto& sample : set_.samples) captions.push_back(sample.caption);
     return captions;
   }
 
   std::vector<Boxes> boxes() const {
     std::vector<Boxes> boxes;
-    for (const auto& sample : held_.samples) boxes.push_back(sample.boxes);
+    for (const auto& sample : set_.samples) boxes.push_back(sample.boxes);
     return boxes;
   }
 
-  std::vector<Comparison> compare_as_captions(const Subject& subject, const std::vector<Canvas>& predictions) const {
+  std::vector<Comparison> compare_as_captions(const EvaluatedModality& evaluated,
+                                              const std::vector<Canvas>& predictions) const {
     const WordPiece& words = pipeline_.text_tokenizer();
     std::vector<std::string> model, ceiling, captions;
     std::vector<std::vector<std::string>> truth;
     for (size_t i = 0; i < predictions.size(); ++i) {
-      const HeldOutSample& sample = held_.samples[i];
-      model.push_back(pipeline_.text(predictions[i], subject.output));
+      const EvaluationSample& sample = set_.samples[i];
+      model.push_back(pipeline_.text(predictions[i], evaluated.output));
       ceiling.push_back(words.decode(words.encode(sample.caption), true));
       captions.push_back(sample.caption);
       truth.push_back(sample.captions);
     }
     auto comparisons = compare_caption_words(model, ceiling, truth, options_.seed);
-    if (held_.scenes)
+    if (set_.scenes)
       for (auto& comparison : compare_captions(model, captions, scenes())) comparisons.push_back(std::move(comparison));
     return comparisons;
   }
 
-  std::vector<Comparison> compare_as_boxes(const Subject& subject, const std::vector<Canvas>& predictions) const {
+  std::vector<Comparison> compare_as_boxes(const EvaluatedModality& evaluated,
+                                           const std::vector<Canvas>& predictions) const {
     std::vector<Boxes> model, ceiling, truth;
     for (size_t i = 0; i < predictions.size(); ++i) {
-      model.push_back(pipeline_.boxes(predictions[i], subject.output));
-      ceiling.push_back(pipeline_.boxes(held_.samples[i].ceiling, subject.output));
-      truth.push_back(held_.samples[i].boxes);
+      model.push_back(pipeline_.boxes(predictions[i], evaluated.output));
+      ceiling.push_back(pipeline_.boxes(set_.samples[i].ceiling, evaluated.output));
+      truth.push_back(set_.samples[i].boxes);
     }
     return compare_boxes(model, ceiling, truth, options_.seed);
   }
 
   std::vector<SceneObjects> scenes() const {
     std::vector<SceneObjects> scenes;
-    for (const auto& sample : held_.samples) scenes.push_back(sample.scene);
+    for (const auto& sample : set_.samples) scenes.push_back(sample.scene);
     return scenes;
   }
 
-  bool can_find_objects() const { return held_.scenes && held_.has_segmentation() && !held_.classes.empty(); }
+  bool can_find_objects() const { return set_.scenes && set_.has_segmentation() && !set_.classes.empty(); }
 
   std::vector<Raster<uint8_t>> segment(const std::vector<StoredImage>& images) const {
-    return fourm::segment(pipeline_, held_.subject("rgb").input, held_.output("semseg")->output, images, options_.seed,
+    return fourm::segment(pipeline_, set_.input("rgb").input, set_.output("semseg")->output, images, options_.seed,
                           group_);
   }
 
@@ -226,14 +230,14 @@ class Evaluation {
   std::vector<SceneView> views(const std::vector<StoredImage>& images, const std::vector<Raster<uint8_t>>& maps) const {
     std::vector<SceneView> views;
     for (size_t i = 0; i < images.size(); ++i)
-      views.push_back(view_of(std::get<Image>(images[i]), maps[i], held_.classes));
+      views.push_back(view_of(std::get<Image>(images[i]), maps[i], set_.classes));
     return views;
   }
 
   const Pipeline& pipeline_;
   const EvaluateOptions& options_;
   ProcessGroup group_;
-  HeldOut held_;
+  EvaluationSet set_;
   std::optional<ImageText> image_text_;
   std::optional<Plan> plan_;
 };

@@ -1,4 +1,4 @@
-// `fourm eval`: how well a model predicts each modality of a held-out data set from others.
+// `fourm eval`: how well a model predicts each modality of a set-out data set from others.
 #pragma once
 
 #include "fourm/dist/process_group.h"

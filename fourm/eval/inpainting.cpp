@@ -4,7 +4,7 @@
 
 #include "fourm/core/error.h"
 #include "fourm/core/strings.h"
-#include "fourm/eval/held_out.h"
+#include "fourm/eval/evaluation_set.h"
 #include "fourm/eval/predict.h"
 #include "fourm/generate/keep_region.h"
 
@@ -20,7 +20,7 @@ class Inpainting {
       : pipeline_(pipeline),
         options_(options),
         group_(group),
-        held_(HeldOut::read(pipeline, options.data, options.count)),
+        set_(EvaluationSet::read(pipeline, options.data, options.count)),
         image_(image_tokens()) {
     const Modality modality = pipeline.modality(image_);
     kept_ = KeepRegion::parse(keep).tokens(modality.max_tokens, modality.grid());
@@ -28,31 +28,31 @@ class Inpainting {
     check(kept > 0 && kept < modality.max_tokens, "--in-painting ", keep, " keeps ", kept, " of ", modality.max_tokens,
           " tokens; choose a region that keeps some of them");
     hidden_ = hidden_pixels(static_cast<int>(modality.grid()));
-    for (const auto& sample : held_.samples) truth_.push_back(std::get<Image>(sample.images.at("rgb")));
+    for (const auto& sample : set_.samples) truth_.push_back(std::get<Image>(sample.images.at("rgb")));
     ceiling_ = decode_images(
-        pipeline, truth_.size(), [&](size_t i) -> const Canvas& { return held_.samples[i].ceiling; }, image_, group_);
-    if (held_.has_segmentation()) true_maps_ = segment(ceiling_);
+        pipeline, truth_.size(), [&](size_t i) -> const Canvas& { return set_.samples[i].ceiling; }, image_, group_);
+    if (set_.has_segmentation()) true_maps_ = segment(ceiling_);
   }
 
   EvaluationResult run(const std::string& keep) const {
     std::vector<std::string> inputs;
     for (const auto& set : options_.inputs) {
-      const auto more = held_.inputs(set, "rgb");
+      const auto more = set_.inputs(set, "rgb");
       inputs.insert(inputs.end(), more.begin(), more.end());
     }
-    EvaluationResult result{options_.data, static_cast<int64_t>(held_.samples.size()), held_.left_out, {}, {}};
+    EvaluationResult result{options_.data, static_cast<int64_t>(set_.samples.size()), set_.left_out, {}, {}};
     const std::vector<StoredImage> without = generate({}, false), with = generate(inputs, true);
     result.input_sets.push_back(
         {concat("kept ", keep, inputs.empty() ? "" : " and " + join(inputs, ", ")), compare(with, without)});
     result.input_sets.push_back({"nothing", compare(without, without)});
-    if (!held_.has_segmentation())
+    if (!set_.has_segmentation())
       result.not_measured.push_back({"rgb: hidden part, mIoU", "it takes a model that reads rgb and writes semseg"});
     return result;
   }
 
  private:
   std::string image_tokens() const {
-    const Subject* image = held_.output("rgb");
+    const EvaluatedModality* image = set_.output("rgb");
     check(image, options_.data,
           ": images cannot be measured: the model generates none, or the data set has no folder rgb");
     check(contains(pipeline_.inputs(), image->output),
@@ -62,7 +62,7 @@ class Inpainting {
 
   // 1 where no kept token covers the pixel.
   KnownPixels hidden_pixels(int grid) const {
-    const auto& image = std::get<Image>(held_.samples[0].images.at("rgb"));
+    const auto& image = std::get<Image>(set_.samples[0].images.at("rgb"));
     KnownPixels hidden(image.area());
     for (int y = 0; y < image.height; ++y)
       for (int x = 0; x < image.width; ++x)
@@ -75,22 +75,22 @@ class Inpainting {
     std::vector<std::string> given = inputs;
     if (keep) given.push_back(image_);
     const auto start = [&](size_t i) {
-      Canvas canvas = held_.canvas(i, inputs);
+      Canvas canvas = set_.canvas(i, inputs);
       if (!keep) return canvas;
-      std::vector<int64_t> tokens = pipeline_.tokens(held_.samples[i].ceiling, image_);
+      std::vector<int64_t> tokens = pipeline_.tokens(set_.samples[i].ceiling, image_);
       for (size_t t = 0; t < tokens.size(); ++t)
         if (!kept_[t]) tokens[t] = kUnknownToken;
       pipeline_.add_tokens(canvas, image_, tokens);
       return canvas;
     };
     const auto canvases =
-        predict(pipeline_, held_.samples.size(), start, pipeline_.default_plan(given, {image_}), options_.seed, group_);
+        predict(pipeline_, set_.samples.size(), start, pipeline_.default_plan(given, {image_}), options_.seed, group_);
     return decode_images(
         pipeline_, canvases.size(), [&](size_t i) -> const Canvas& { return canvases[i]; }, image_, group_);
   }
 
   std::vector<Raster<uint8_t>> segment(const std::vector<StoredImage>& images) const {
-    return fourm::segment(pipeline_, held_.subject("rgb").input, held_.output("semseg")->output, images, options_.seed,
+    return fourm::segment(pipeline_, set_.input("rgb").input, set_.output("semseg")->output, images, options_.seed,
                           group_);
   }
 
@@ -116,7 +116,7 @@ class Inpainting {
                                   const std::vector<StoredImage>& baseline) const {
     std::vector<Comparison> comparisons{
         fourm::compare("rgb: hidden part, PSNR", "dB", true, psnr_of(images), psnr_of(ceiling_), psnr_of(baseline))};
-    if (!held_.has_segmentation()) return comparisons;
+    if (!set_.has_segmentation()) return comparisons;
     const auto maps = segment(images), of_baseline = segment(baseline);
     std::vector<size_t> all(images.size());
     for (size_t i = 0; i < all.size(); ++i) all[i] = i;
@@ -130,7 +130,7 @@ class Inpainting {
   const Pipeline& pipeline_;
   const EvaluateOptions& options_;
   ProcessGroup group_;
-  HeldOut held_;
+  EvaluationSet set_;
   std::string image_;       // "tok_rgb@128"
   std::vector<bool> kept_;  // [L]
   KnownPixels hidden_;

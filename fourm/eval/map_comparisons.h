@@ -6,7 +6,7 @@
 
 namespace fourm {
 
-/// One subject, as stored images of one size, one a sample.
+/// One modality, as stored images of one size, one a sample.
 struct MapPredictions {
   InputConfig kind;
   std::vector<StoredImage> truth, model, ceiling;  ///< ceiling: the ground truth through the tokenizer

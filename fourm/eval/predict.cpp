@@ -28,14 +28,13 @@ Target sampled(const Modality& modality) {
 
 std::vector<Target> chained_image(const Pipeline& pipeline, const std::string& image,
                                   const std::vector<std::string>& inputs) {
-  const auto of_subject = [](const std::vector<std::string>& names, const std::string& subject) {
-    return std::find_if(names.begin(), names.end(), [&](const auto& name) { return subject_of(name) == subject; });
+  const auto of_name = [](const std::vector<std::string>& names, const std::string& base) {
+    return std::find_if(names.begin(), names.end(), [&](const auto& name) { return base_name(name) == base; });
   };
   const std::vector<std::string> outputs = pipeline.outputs();
   std::vector<Target> targets;
-  for (const std::string subject : {"semseg", "depth"})
-    if (const auto map = of_subject(outputs, subject);
-        map != outputs.end() && of_subject(inputs, subject) == inputs.end())
+  for (const std::string base : {"semseg", "depth"})
+    if (const auto map = of_name(outputs, base); map != outputs.end() && of_name(inputs, base) == inputs.end())
       targets.push_back(sampled(pipeline.modality(*map)));
   targets.push_back(sampled(pipeline.modality(image)));
   return targets;

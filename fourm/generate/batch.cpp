@@ -266,7 +266,7 @@ class Run {
     if (!pipeline.has_tokenizer(modality) || pipeline.input_config(modality).kind != "rgb") return;
     for (const Input& input : sample.inputs) {
       const std::string given_as = pipeline_.input_name(input.modality);
-      if (input.keep.empty() || subject_of(given_as) != subject_of(modality)) continue;
+      if (input.keep.empty() || base_name(given_as) != base_name(modality)) continue;
       const fs::path file = parse_input_value(input.value, pipeline_.input_extensions(given_as)).file;
       if (!is_image_file(file)) continue;
       const Image given = read_image(file);

@@ -77,8 +77,8 @@ class SheetMaker {
     std::set<std::string> same;
     for (const Plan* plan : {&source_.settings.plan, &source_.settings.super_resolution_plan})
       for (const Target& target : plan->targets)
-        if (subject_of(target.modality) == subject_of(modality)) same.insert(target.modality);
-    return same.size() > 1 ? modality : subject_of(modality);
+        if (base_name(target.modality) == base_name(modality)) same.insert(target.modality);
+    return same.size() > 1 ? modality : base_name(modality);
   }
 
   // The one that generates a modality.
@@ -96,15 +96,15 @@ class SheetMaker {
 
   // The drawing of a text, of those that have one.
   std::optional<Image> text_image(const std::string& modality, const std::string& text, const Image& behind) const {
-    const std::string subject = subject_of(modality);
-    if (subject == "det")
+    const std::string base = base_name(modality);
+    if (base == "det")
       return draw_boxes(behind, boxes_from_string(text, coordinate_bins(pipeline_.text_tokenizer())), kGalleryCell);
-    if (subject == "sam_instance") return draw_sam(behind, sam_from_string(text), {}, kGalleryCell);
-    if (subject == "human_poses") {
+    if (base == "sam_instance") return draw_sam(behind, sam_from_string(text), {}, kGalleryCell);
+    if (base == "human_poses") {
       const auto people = poses_from_string(text);
       return draw_poses(behind, people, std::vector<std::vector<float>>(people.size()), kGalleryCell);
     }
-    if (const auto colours = palette_from_string(text); subject == "color_palette" && !colours.empty())
+    if (const auto colours = palette_from_string(text); base == "color_palette" && !colours.empty())
       return draw_palette(colours);
     return std::nullopt;
   }
@@ -167,7 +167,7 @@ class SheetMaker {
     const auto picture =
         std::find_if(files.begin(), files.end(), [](const auto& f) { return f.extension() == ".png"; });
     const bool is_sequence = pipeline_of(modality).modality(modality).kind == ModalityKind::kSequence;
-    const bool is_small = subject_of(modality) == "det" || subject_of(modality) == "color_palette";
+    const bool is_small = base_name(modality) == "det" || base_name(modality) == "color_palette";
     if (result.contains("failure")) {
       say(row, label(modality), "could not be decoded");
     } else if (is_sequence && result.contains("text") && (is_small || picture == files.end())) {
@@ -200,7 +200,7 @@ class SheetMaker {
       for (const Json& file : result["files"]) {
         const fs::path path = source_.out / file.get<std::string>();
         std::error_code ignored;
-        if (subject_of(modality) == "rgb" && path.extension() == ".png" && fs::exists(path, ignored))
+        if (base_name(modality) == "rgb" && path.extension() == ".png" && fs::exists(path, ignored))
           return read_image(path);
       }
     return Image(8, 8, 3, 96);

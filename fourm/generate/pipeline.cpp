@@ -58,7 +58,7 @@ std::string resolve(const std::string& name, const std::vector<std::string>& nam
   std::vector<std::string> spellings = names;  // short ones, too
   for (const auto& candidate : names) {
     spellings.push_back(name_without_size(candidate));
-    spellings.push_back(subject_of(candidate));
+    spellings.push_back(base_name(candidate));
   }
   fail("the model does not ", verb, " ", printable(name), did_you_mean(name, spellings),
        "; known: ", join(names, ", "));
@@ -67,11 +67,11 @@ std::string resolve(const std::string& name, const std::vector<std::string>& nam
 // The folders that may hold the tokenizer of a grid, or of the tokens in the text of a sequence.
 std::vector<std::string> tokenizer_folders(const Modality& modality) {
   const std::string& name = modality.name;
-  const std::string subject = subject_of(name);
-  if (modality.kind == ModalityKind::kTokens) return {name, name_without_size(name), subject};
+  const std::string base = base_name(name);
+  if (modality.kind == ModalityKind::kTokens) return {name, name_without_size(name), base};
   if (modality.kind != ModalityKind::kSequence) return {};
-  if (subject == "sam_instance") return {"sam_instance", "sam_mask"};
-  if (subject == "human_poses") return {"human_poses"};
+  if (base == "sam_instance") return {"sam_instance", "sam_mask"};
+  if (base == "human_poses") return {"human_poses"};
   return {};
 }
 

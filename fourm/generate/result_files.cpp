@@ -97,9 +97,9 @@ fs::path ResultFiles::path(const std::string& what, const ResultPlace& place, co
 }
 
 std::string ResultFiles::short_name(const std::string& modality) const {
-  const std::string subject = subject_of(modality);
-  const auto same = [&](const std::string& other) { return subject_of(other) == subject; };
-  return std::count_if(modalities_.begin(), modalities_.end(), same) > 1 ? modality : subject;
+  const std::string base = base_name(modality);
+  const auto same = [&](const std::string& other) { return base_name(other) == base; };
+  return std::count_if(modalities_.begin(), modalities_.end(), same) > 1 ? modality : base;
 }
 
 fs::path ResultFiles::existing(const std::string& modality, bool is_single) const {
@@ -121,22 +121,21 @@ std::vector<fs::path> ResultFiles::write_tokens(const Canvas& canvas, const std:
   std::vector<fs::path> files{path(modality, place, ".npy")};
   write_npy(files[0], npy_from_integers(ids, {static_cast<int64_t>(ids.size())}));
   if (pipeline_.modality(modality).kind != ModalityKind::kSequence || !pipeline_.has_text_tokenizer()) return files;
-  const std::string name = short_name(modality), subject = subject_of(modality),
-                    text = pipeline_.text(canvas, modality);
+  const std::string name = short_name(modality), base = base_name(modality), text = pipeline_.text(canvas, modality);
   const auto add = [&](const std::string& extension) { return files.emplace_back(path(name, place, extension)); };
   write_file(add(".txt"), text + "\n");
   const int64_t side = pipeline_.square_size();
-  if (subject == "det") {
+  if (base == "det") {
     const auto boxes = boxes_in_order(pipeline_.boxes(canvas, modality));
     write_json(add(".json"), boxes_json(boxes, side));
     write_png(add(".png"), draw_boxes(canvas_image(pipeline_, canvas), boxes, kDrawingSide));
-  } else if (subject == "metadata") {
+  } else if (base == "metadata") {
     write_json(add(".json"), metadata_json(text));
-  } else if (subject == "color_palette") {
+  } else if (base == "color_palette") {
     const auto colours = palette_from_string(text);
     write_json(add(".json"), palette_json(colours));
     if (!colours.empty()) write_png(add(".png"), draw_palette(colours));
-  } else if (subject == "human_poses") {
+  } else if (base == "human_poses") {
     write_json(add(".json"), poses_json(text, side));
   }
   return files;
@@ -147,8 +146,8 @@ std::vector<fs::path> ResultFiles::write_decoded(const Canvas& canvas, const std
                                                  const DecodeOptions& decoding) const {
   if (pipeline_.modality(modality).kind == ModalityKind::kSequence) {
     if (!pipeline_.has_text_tokenizer()) return {};
-    if (subject_of(modality) == "sam_instance") return write_sam(canvas, modality, place, decoding);
-    if (subject_of(modality) == "human_poses") return write_pose_image(canvas, modality, place, decoding);
+    if (base_name(modality) == "sam_instance") return write_sam(canvas, modality, place, decoding);
+    if (base_name(modality) == "human_poses") return write_pose_image(canvas, modality, place, decoding);
     return {};
   }
   if (!pipeline_.has_tokenizer(modality)) return {};
@@ -200,7 +199,7 @@ Image canvas_image(const Pipeline& pipeline, const Canvas& canvas) {
     if (pipeline.modality(entry.modality).kind == ModalityKind::kPixels)
       return patches_image(entry.data, pipeline.modality(entry.modality));
   for (const auto& entry : canvas.entries) {
-    if (entry.is_whole() && subject_of(entry.modality) == "rgb" && pipeline.has_tokenizer(entry.modality))
+    if (entry.is_whole() && base_name(entry.modality) == "rgb" && pipeline.has_tokenizer(entry.modality))
       return std::get<Image>(pipeline.image(canvas, entry.name));
   }
   return Image(8, 8, 3, 96);

@@ -150,9 +150,9 @@ SampleList SampleList::of_data(const Pipeline& pipeline, const std::string& data
   samples.source_ = Source::open(data);
   for (const auto& name : modalities) {
     const std::string input = pipeline.input_name(name);
-    const std::string short_name = name_without_size(name), subject = subject_of(name);
+    const std::string short_name = name_without_size(name), base = base_name(name);
     std::string folder;
-    for (const auto& candidate : {name, input, short_name, subject})
+    for (const auto& candidate : {name, input, short_name, base})
       if (folder.empty() && samples.source_->has(candidate)) folder = candidate;
     check(!folder.empty(), data, ": holds no ", printable(name), did_you_mean(name, samples.source_->modalities()),
           "; it holds ", join(samples.source_->modalities(), ", "));

@@ -6,7 +6,7 @@ namespace fourm {
 
 std::string name_without_size(std::string_view modality) { return std::string(modality.substr(0, modality.find('@'))); }
 
-std::string subject_of(std::string_view modality) {
+std::string base_name(std::string_view modality) {
   if (modality.starts_with("tok_")) modality.remove_prefix(4);
   return name_without_size(modality);
 }

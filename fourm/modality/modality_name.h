@@ -1,4 +1,4 @@
-// The parts of a modality's name: "tok_depth@128" has the subject "depth" and the size 128.
+// The parts of a modality's name: "tok_depth@128" has the base name "depth" and the size 128.
 #pragma once
 
 #include <cstdint>
@@ -12,7 +12,7 @@ namespace fourm {
 std::string name_without_size(std::string_view modality);
 
 /// "tok_depth@128" -> "depth": the source of the tokens.
-std::string subject_of(std::string_view modality);
+std::string base_name(std::string_view modality);
 
 /// Pixels a side: 256 for "tok_depth@256". Nothing without "@" and a number.
 std::optional<int64_t> size_in_name(std::string_view modality);

@@ -110,7 +110,7 @@ EditableInput EditableInput::read(const Pipeline& pipeline, const std::vector<In
   Canvas canvas;
   pipeline.add_inputs(canvas, inputs, units);
   const std::string entry = canvas.entries[place].name;
-  if (subject_of(modality.name) == "det") {
+  if (base_name(modality.name) == "det") {
     editable.content_ = Boxes{pipeline.boxes(canvas, entry)};
   } else if (modality.kind == ModalityKind::kSequence) {
     const InputValue value = parse_input_value(input.value, pipeline.input_extensions(modality.name));

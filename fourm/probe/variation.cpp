@@ -42,7 +42,7 @@ std::vector<double> numbers_of(const std::string& text, const std::string& where
 }
 
 // "bed#2" -> "bed" and 2.
-void set_subject(Variation& variation, const std::string& text, const std::string& where) {
+void set_object(Variation& variation, const std::string& text, const std::string& where) {
   variation.what = trim(text);
   if (const size_t sign = variation.what.rfind('#'); sign != std::string::npos) {
     const auto number = number_of(variation.what.substr(sign + 1));
@@ -72,21 +72,21 @@ Variation Variation::parse(const std::string& text) {
     variation.values = split(edit, '|');
   } else if (std::regex_match(edit, part, move)) {
     variation.kind = Kind::kMove;
-    set_subject(variation, part[1], where);
+    set_object(variation, part[1], where);
     check(part[2] == "x" || part[2] == "y", where, "a box is moved along x or y, got ", printable(part[2].str()));
     variation.axis = part[2].str()[0];
     variation.numbers = numbers_of(part[3], where);
     for (const double n : variation.numbers) check(n >= 0 && n <= 1, where, "the centre of a box is 0 to 1, got ", n);
   } else if (std::regex_match(edit, part, resize)) {
     variation.kind = Kind::kResize;
-    set_subject(variation, part[1], where);
+    set_object(variation, part[1], where);
     variation.numbers = numbers_of(part[2], where);
     for (const double n : variation.numbers) check(n > 0, where, "a box is resized by a positive factor, got ", n);
   } else {
     variation.kind = Kind::kReplace;
     variation.values = split(edit, '|');
     check(variation.values.size() > 1, where, kForms);
-    set_subject(variation, variation.values[0], where);
+    set_object(variation, variation.values[0], where);
     variation.values[0] = variation.what;
   }
   for (auto& value : variation.values) {

@@ -43,7 +43,7 @@ Json index_identity(const PipelineFiles& files, const Pipeline& pipeline, const 
   const fs::path tokenizers = files.tokenizers.empty() ? folder / "tokenizers" : files.tokenizers;
   const std::string& name = predictor.modality();
   std::string tokenizer;
-  for (const auto& candidate : {name, name_without_size(name), subject_of(name)})
+  for (const auto& candidate : {name, name_without_size(name), base_name(name)})
     if (tokenizer.empty() && fs::is_directory(tokenizers / candidate, ignored))
       tokenizer = weights_digest(tokenizers / candidate);
   return {{"model", weights_digest(model)},

@@ -16,11 +16,11 @@ bool has_features(const Pipeline& pipeline, const std::string& modality) {
 
 // Smaller is preferred.
 int rank_of(const std::string& modality) {
-  const std::string subject = subject_of(modality);
-  if (subject == "imagebind_global") return 0;
-  if (subject == "dinov2_global") return 1;
-  if (subject == "global" || subject.ends_with("_global")) return 2;
-  return subject == "clip" ? 3 : 4;
+  const std::string base = base_name(modality);
+  if (base == "imagebind_global") return 0;
+  if (base == "dinov2_global") return 1;
+  if (base == "global" || base.ends_with("_global")) return 2;
+  return base == "clip" ? 3 : 4;
 }
 
 std::string features_of(const Pipeline& pipeline, const std::string& name) {
@@ -44,7 +44,7 @@ std::string image_input_of(const Pipeline& pipeline) {
   std::string found;
   for (const auto& input : pipeline.inputs()) {
     const bool is_pixels = pipeline.modality(input).kind == ModalityKind::kPixels;
-    const bool is_image = subject_of(input) == "rgb" && (is_pixels || pipeline.has_tokenizer(input));
+    const bool is_image = base_name(input) == "rgb" && (is_pixels || pipeline.has_tokenizer(input));
     if (is_image && (is_pixels || found.empty())) found = input;
   }
   check(!found.empty(), "the model reads no images: it has neither pixels nor tokens of rgb with a tokenizer");

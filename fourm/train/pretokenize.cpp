@@ -131,7 +131,7 @@ class Pretokenizer {
     check(!found.empty(), o_.tokenizers.string(),
           ": holds no tokenizers; they should stand in folders named after their modality, such as tok_depth@128");
     for (const auto& folder : found) {
-      const std::string modality = folder.filename().string(), from = subject_of(modality);
+      const std::string modality = folder.filename().string(), from = base_name(modality);
       if (!source_.has(from)) {
         warn(o_.data, ": has no ", from, " for the tokenizer ", modality);
         continue;

@@ -5,7 +5,7 @@
 #include "fourm/clip/clip_model.h"
 #include "fourm/core/error.h"
 #include "fourm/data/source.h"
-#include "fourm/eval/held_out.h"
+#include "fourm/eval/evaluation_set.h"
 #include "fourm/eval/predict.h"
 #include "fourm/eval/report.h"
 #include "fourm/generate/result_files.h"
@@ -105,14 +105,14 @@ TEST(Report, JsonKeepsItsKeysInOrder) {
 }
 
 TEST_F(EvaluateTest, TruthIsReadAsStored) {
-  const HeldOut held = HeldOut::read(*pipeline_, folder_, 2);
-  ASSERT_EQ(held.samples.size(), 2u);
-  EXPECT_EQ(held.subject("rgb").input, "rgb@128");
-  EXPECT_EQ(held.subject("rgb").output, "tok_rgb@128");
+  const EvaluationSet set = EvaluationSet::read(*pipeline_, folder_, 2);
+  ASSERT_EQ(set.samples.size(), 2u);
+  EXPECT_EQ(set.input("rgb").input, "rgb@128");
+  EXPECT_EQ(set.input("rgb").output, "tok_rgb@128");
   RoomOptions world;
   world.split = Split::kVal;
   const RoomSample room = RoomMaker(world).make(1);
-  const HeldOutSample& sample = held.samples[1];
+  const EvaluationSample& sample = set.samples[1];
   EXPECT_EQ(std::get<Raster<float>>(sample.images.at("depth")), depth_in_metres(room.depth_mm));
   EXPECT_EQ(std::get<Image>(sample.images.at("semseg")), room.semseg);
   EXPECT_EQ(sample.boxes.size(), room.det["instances"].size());
@@ -120,7 +120,7 @@ TEST_F(EvaluateTest, TruthIsReadAsStored) {
   EXPECT_EQ(sample.scene.largest, room.scene["largest"].get<std::string>());
 }
 
-TEST_F(EvaluateTest, SamplesThatLackASubjectOrAreBrokenAreLeftOut) {
+TEST_F(EvaluateTest, SamplesThatLackAModalityOrAreBrokenAreLeftOut) {
   const fs::path part = folder_.string() + "_part";
   fs::remove_all(part);
   write_rooms(RoomMaker(RoomOptions{}), 5, part, 1, false, 0);
@@ -129,12 +129,12 @@ TEST_F(EvaluateTest, SamplesThatLackASubjectOrAreBrokenAreLeftOut) {
   write_file(source.file(2, "rgb"), "no image");
   const std::string missing = source.name(0);
   const test::CapturedLog captured;
-  const HeldOut held = HeldOut::read(*pipeline_, part, 2);
+  const EvaluationSet set = EvaluationSet::read(*pipeline_, part, 2);
   const std::string warnings = captured.warnings();
-  ASSERT_EQ(held.samples.size(), 2u);
-  EXPECT_EQ(held.left_out, 2);
-  EXPECT_EQ(held.samples[0].inputs.key, 1u);
-  EXPECT_EQ(held.samples[1].inputs.key, 3u);
+  ASSERT_EQ(set.samples.size(), 2u);
+  EXPECT_EQ(set.left_out, 2);
+  EXPECT_EQ(set.samples[0].inputs.key, 1u);
+  EXPECT_EQ(set.samples[1].inputs.key, 3u);
   EXPECT_NE(warnings.find("warning: " + part.string() + ": 2 samples are left out; the first: '" + missing + "': "),
             std::string::npos)
       << warnings;
@@ -317,7 +317,8 @@ TEST_F(EvaluateTest, BoxesLieInTheMiddleSquareOfWideImages) {
     fs::copy(folder_ / folder, square / folder, fs::copy_options::recursive);
   }
   write_wide_copy(folder_, wide);
-  const HeldOut expected = HeldOut::read(*pipeline_, square, 3), found = HeldOut::read(*pipeline_, wide, 3);
+  const EvaluationSet expected = EvaluationSet::read(*pipeline_, square, 3),
+                      found = EvaluationSet::read(*pipeline_, wide, 3);
   for (size_t i = 0; i < 3; ++i) {
     const auto &a = expected.samples[i], &b = found.samples[i];
     ASSERT_EQ(a.boxes.size(), b.boxes.size());
@@ -341,7 +342,7 @@ TEST_F(EvaluateTest, BoxesLieInTheMiddleSquareOfWideImages) {
     json["width"] = 256, json["height"] = 128;
     write_json(file, json);
   }
-  EXPECT_EQ(HeldOut::read(*pipeline_, wide, 2).samples[1].inputs.find("det")->data.ids,
+  EXPECT_EQ(EvaluationSet::read(*pipeline_, wide, 2).samples[1].inputs.find("det")->data.ids,
             expected.samples[1].inputs.find("det")->data.ids);
   fs::remove_all(wide);
   fs::remove_all(square);
@@ -358,7 +359,7 @@ TEST_F(EvaluateTest, BoxesOfLowScoreAreLeftOut) {
     write_json(data / "det" / concat(i, ".json"), {{"instances", instances}});
     write_file(data / "rgb" / concat(i, ".png"), encode_png(Image(128, 128, 3, 80)));
   }
-  for (const auto& sample : HeldOut::read(*pipeline_, data, 2).samples) {
+  for (const auto& sample : EvaluationSet::read(*pipeline_, data, 2).samples) {
     EXPECT_EQ(sample.boxes.size(), 2u);
     EXPECT_EQ(pipeline_->boxes(sample.inputs, "det").size(), 2u);
     EXPECT_EQ(pipeline_->boxes(sample.ceiling, "det").size(), 2u);
@@ -437,11 +438,12 @@ TEST_F(EvaluateTest, ClassNamesAreComparedAsTheTextTokenizerWritesThem) {
     }
     write_json(file, json);
   }
-  const HeldOut held = HeldOut::read(*pipeline_, folder_, 3), found = HeldOut::read(*pipeline_, capitals, 3);
+  const EvaluationSet set = EvaluationSet::read(*pipeline_, folder_, 3),
+                      found = EvaluationSet::read(*pipeline_, capitals, 3);
   int64_t boxes = 0;
   for (size_t i = 0; i < 3; ++i)
-    for (size_t k = 0; k < held.samples[i].boxes.size(); ++k, ++boxes)
-      EXPECT_EQ(found.samples[i].boxes.at(k).class_name, held.samples[i].boxes[k].class_name);
+    for (size_t k = 0; k < set.samples[i].boxes.size(); ++k, ++boxes)
+      EXPECT_EQ(found.samples[i].boxes.at(k).class_name, set.samples[i].boxes[k].class_name);
   EXPECT_GT(boxes, 0);
   fs::remove_all(capitals);
 }
@@ -494,12 +496,12 @@ TEST_F(EvaluateTest, ClassNamesAreThoseOfTheDataSet) {
       small_pipeline(root / "model", {"rgb@32", "caption"}, {"tok_rgb@32", "tok_semseg@32", "caption"});
 
   // What the model itself predicts on the true images. The largest object of a scene is what it finds there.
-  const HeldOut held = HeldOut::read(pipeline, data, 3);
-  EXPECT_EQ(held.classes, classes);
+  const EvaluationSet set = EvaluationSet::read(pipeline, data, 3);
+  EXPECT_EQ(set.classes, classes);
   const auto start = [&](size_t i) {
     Canvas canvas;
     canvas.key = i;
-    pipeline.add_image(canvas, "rgb@32", pipeline.image(held.samples[i].ceiling, "tok_rgb@32"));
+    pipeline.add_image(canvas, "rgb@32", pipeline.image(set.samples[i].ceiling, "tok_rgb@32"));
     return canvas;
   };
   const auto predicted = predict(pipeline, 3, start, {most_likely(pipeline.modality("tok_semseg@32"))}, 0);
@@ -544,8 +546,8 @@ TEST_F(EvaluateTest, SeveralCodebooksAreMeasuredAtTheSizeOfTheirTokenizer) {
   const fs::path root = folder_.string() + "_codebooks";
   write_small_data(root / "data", "a chair");
   const Pipeline pipeline = small_pipeline(root / "model", {"caption", "tok_rgb@32"}, {"tok_rgb@32"}, 2);
-  const HeldOut held = HeldOut::read(pipeline, root / "data", 3);
-  for (const auto& sample : held.samples) {
+  const EvaluationSet set = EvaluationSet::read(pipeline, root / "data", 3);
+  for (const auto& sample : set.samples) {
     EXPECT_EQ(width_of(sample.images.at("rgb")), 32);
     EXPECT_EQ(sample.ceiling.find("tok_rgb@32")->data.ids.size(), 32u);
     EXPECT_EQ(sample.inputs.find("tok_rgb@32")->data.ids, sample.ceiling.find("tok_rgb@32")->data.ids);
@@ -562,13 +564,13 @@ TEST_F(EvaluateTest, TextsThatAreCutAreOneWarning) {
   write_small_data(root / "data", caption);
   const Pipeline pipeline = small_pipeline(root / "model", {"rgb@32", "caption"}, {"det"});
   const test::CapturedLog captured;
-  const HeldOut held = HeldOut::read(pipeline, root / "data", 3);
+  const EvaluationSet set = EvaluationSet::read(pipeline, root / "data", 3);
   const std::string warnings = captured.warnings();
   const size_t first = warnings.find("caption keeps the first 24");
   EXPECT_NE(first, std::string::npos) << warnings;
   EXPECT_EQ(warnings.find("caption keeps the first 24", first + 1), std::string::npos) << warnings;
   EXPECT_NE(warnings.find("0.txt: modality 'caption'"), std::string::npos) << warnings;
-  EXPECT_EQ(held.samples[2].inputs.find("caption")->data.ids.size(), 24u);
+  EXPECT_EQ(set.samples[2].inputs.find("caption")->data.ids.size(), 24u);
   fs::remove_all(root);
 }
 

@@ -6,10 +6,10 @@ namespace fourm {
 namespace {
 
 TEST(ModalityName, HasASubjectAndPerhapsASize) {
-  EXPECT_EQ(subject_of("tok_depth@128"), "depth");
-  EXPECT_EQ(subject_of("tok_sam_edge@224"), "sam_edge");
-  EXPECT_EQ(subject_of("rgb@448"), "rgb");
-  EXPECT_EQ(subject_of("caption"), "caption");
+  EXPECT_EQ(base_name("tok_depth@128"), "depth");
+  EXPECT_EQ(base_name("tok_sam_edge@224"), "sam_edge");
+  EXPECT_EQ(base_name("rgb@448"), "rgb");
+  EXPECT_EQ(base_name("caption"), "caption");
   EXPECT_EQ(name_without_size("tok_depth@128"), "tok_depth");
   EXPECT_EQ(name_without_size("caption"), "caption");
   EXPECT_EQ(size_in_name("tok_depth@256"), 256);

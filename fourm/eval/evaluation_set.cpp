@@ -1,4 +1,4 @@
-#include "fourm/eval/held_out.h"
+#include "fourm/eval/evaluation_set.h"
 
 #include <algorithm>
 #include <functional>
@@ -18,11 +18,9 @@ namespace fourm {
 namespace {
 
 constexpr const char* kMaps[] = {"rgb", "depth", "normal", "semseg", "clip"};
-constexpr const char* kSubjects[] = {"rgb", "depth", "normal", "semseg", "clip", "det", "caption"};
+constexpr const char* kMeasured[] = {"rgb", "depth", "normal", "semseg", "clip", "det", "caption"};
 
-bool is_map(const std::string& subject) {
-  return std::find(std::begin(kMaps), std::end(kMaps), subject) != std::end(kMaps);
-}
+bool is_map(const std::string& name) { return std::find(std::begin(kMaps), std::end(kMaps), name) != std::end(kMaps); }
 
 // What the pipeline lacks to decode the tokens of the modality; "" when it lacks nothing.
 std::string lacking(const Pipeline& pipeline, const std::string& modality) {
@@ -34,42 +32,42 @@ std::string lacking(const Pipeline& pipeline, const std::string& modality) {
   }
 }
 
-std::vector<Subject> common_subjects(const Pipeline& pipeline, const Source& source) {
-  std::vector<Subject> subjects;
-  for (const std::string name : kSubjects) {
+std::vector<EvaluatedModality> common_modalities(const Pipeline& pipeline, const Source& source) {
+  std::vector<EvaluatedModality> modalities;
+  for (const std::string name : kMeasured) {
     if (!source.has(name)) continue;
     const auto usable = [&](const std::string& modality) {
-      return subject_of(modality) == name && lacking(pipeline, modality).empty();
+      return base_name(modality) == name && lacking(pipeline, modality).empty();
     };
-    Subject subject{name, "", ""};
+    EvaluatedModality evaluated{name, "", ""};
     for (const auto& modality : pipeline.inputs())
-      if (usable(modality) && (subject.input.empty() || pipeline.modality(modality).kind == ModalityKind::kPixels))
-        subject.input = modality;
+      if (usable(modality) && (evaluated.input.empty() || pipeline.modality(modality).kind == ModalityKind::kPixels))
+        evaluated.input = modality;
     for (const auto& modality : pipeline.outputs())
-      if (usable(modality)) subject.output = modality;
-    if (!subject.input.empty() || !subject.output.empty()) subjects.push_back(subject);
+      if (usable(modality)) evaluated.output = modality;
+    if (!evaluated.input.empty() || !evaluated.output.empty()) modalities.push_back(evaluated);
   }
-  return subjects;
+  return modalities;
 }
 
-std::vector<Unmeasured> find_not_measured(const Pipeline& pipeline, const Source& source, const HeldOut& held) {
+std::vector<Unmeasured> find_not_measured(const Pipeline& pipeline, const Source& source, const EvaluationSet& set) {
   std::vector<Unmeasured> list;
   std::vector<std::string> outputs;
   for (const auto& modality : pipeline.outputs()) {
-    const std::string name = subject_of(modality);
+    const std::string name = base_name(modality);
     outputs.push_back(name);
-    const Subject* subject = held.output(name);
-    if (subject && subject->output == modality) continue;
-    if (std::find(std::begin(kSubjects), std::end(kSubjects), name) == std::end(kSubjects))
+    const EvaluatedModality* evaluated = set.output(name);
+    if (evaluated && evaluated->output == modality) continue;
+    if (std::find(std::begin(kMeasured), std::end(kMeasured), name) == std::end(kMeasured))
       list.push_back({modality, "there is no measure of it"});
     else if (!source.has(name))
       list.push_back({modality, "the data set has no folder " + name});
     else if (const std::string reason = lacking(pipeline, modality); !reason.empty())
       list.push_back({modality, reason});
     else
-      list.push_back({modality, subject->output + " is measured instead"});
+      list.push_back({modality, evaluated->output + " is measured instead"});
   }
-  for (const std::string name : kSubjects)
+  for (const std::string name : kMeasured)
     if (source.has(name) && !contains(outputs, name)) list.push_back({name, "the model does not write it"});
   return list;
 }
@@ -101,13 +99,14 @@ Boxes visible_boxes(const Annotation& annotation, const std::optional<CropView>&
 
 using WarnOfSample = std::function<void(const std::string& topic, const std::string& message)>;
 
-HeldOutSample read_sample(const Pipeline& pipeline, const Source& source, const std::vector<Subject>& subjects,
-                          const DepthUnits& units, int64_t i, const WarnOfSample& warn) {
-  HeldOutSample sample;
+EvaluationSample read_sample(const Pipeline& pipeline, const Source& source,
+                             const std::vector<EvaluatedModality>& modalities, const DepthUnits& units, int64_t i,
+                             const WarnOfSample& warn) {
+  EvaluationSample sample;
   sample.inputs.key = static_cast<uint64_t>(i);
   double pixels = 0;             // of the image as stored
   std::optional<CropView> view;  // its middle square
-  for (const auto& [name, input, output] : subjects) {
+  for (const auto& [name, input, output] : modalities) {
     const std::string origin = source.origin(i, name);
     const std::string bytes = source.read(i, name);
     if (is_map(name)) {
@@ -157,9 +156,9 @@ HeldOutSample read_sample(const Pipeline& pipeline, const Source& source, const 
 
 }  // namespace
 
-const Subject& HeldOut::subject(const std::string& name) const {
+const EvaluatedModality& EvaluationSet::input(const std::string& name) const {
   std::vector<std::string> names;
-  for (const auto& s : subjects) {
+  for (const auto& s : modalities) {
     if (s.name == name && !s.input.empty()) return s;
     if (!s.input.empty()) names.push_back(s.name);
   }
@@ -167,50 +166,50 @@ const Subject& HeldOut::subject(const std::string& name) const {
        did_you_mean(name, names));
 }
 
-const Subject* HeldOut::output(const std::string& name) const {
-  for (const auto& s : subjects)
+const EvaluatedModality* EvaluationSet::output(const std::string& name) const {
+  for (const auto& s : modalities)
     if (s.name == name && !s.output.empty()) return &s;
   return nullptr;
 }
 
-bool Subject::is_target(const std::vector<std::string>& inputs) const {
+bool EvaluatedModality::is_target(const std::vector<std::string>& inputs) const {
   return !output.empty() && !inputs.empty() && !contains(inputs, input);
 }
 
-bool HeldOut::has_segmentation() const {
-  const Subject* image = output("rgb");
+bool EvaluationSet::has_segmentation() const {
+  const EvaluatedModality* image = output("rgb");
   return output("semseg") && image && !image->input.empty();
 }
 
-std::vector<std::string> HeldOut::inputs(const std::string& set, const std::string& target) const {
+std::vector<std::string> EvaluationSet::inputs(const std::string& input_set, const std::string& target) const {
   std::vector<std::string> inputs;
-  if (set != "all")
-    for (const auto& name : split(set, '+')) inputs.push_back(subject(name).input);
+  if (input_set != "all")
+    for (const auto& name : split(input_set, '+')) inputs.push_back(input(name).input);
   else
-    for (const auto& s : subjects)
+    for (const auto& s : modalities)
       if (s.name != target && !s.input.empty()) inputs.push_back(s.input);
   return inputs;
 }
 
-Canvas HeldOut::canvas(size_t i, const std::vector<std::string>& inputs) const {
+Canvas EvaluationSet::canvas(size_t i, const std::vector<std::string>& inputs) const {
   Canvas canvas;
   canvas.key = i;
   for (const auto& name : inputs) canvas.entries.push_back(*samples[i].inputs.find(name));
   return canvas;
 }
 
-HeldOut HeldOut::read(const Pipeline& pipeline, const fs::path& data, int64_t count,
-                      const std::vector<std::string>& sets) {
+EvaluationSet EvaluationSet::read(const Pipeline& pipeline, const fs::path& data, int64_t count,
+                                  const std::vector<std::string>& input_sets) {
   const Source source = Source::open(data.string());
-  HeldOut held;
-  held.subjects = common_subjects(pipeline, source);
-  held.scenes = source.has("scene");
-  held.classes = DataFacts::read(source).classes;
-  check(!held.subjects.empty(), data.string(),
+  EvaluationSet set;
+  set.modalities = common_modalities(pipeline, source);
+  set.scenes = source.has("scene");
+  set.classes = DataFacts::read(source).classes;
+  check(!set.modalities.empty(), data.string(),
         ": holds none of the folders rgb, depth, normal, semseg, clip, caption and det that the model knows");
   const DepthUnits units;
-  held.not_measured = find_not_measured(pipeline, source, held);
-  for (const auto& set : sets) held.inputs(set, "");  // an unknown name is an Error
+  set.not_measured = find_not_measured(pipeline, source, set);
+  for (const auto& inputs : input_sets) set.inputs(inputs, "");  // an unknown name is an Error
   count = std::min(count, source.size());
   check(count >= 2, data.string(), ": fewer than two samples to evaluate; it holds ", counted(source.size(), "sample"));
   std::set<std::string> topics;
@@ -219,20 +218,20 @@ HeldOut HeldOut::read(const Pipeline& pipeline, const fs::path& data, int64_t co
   };
   Progress progress("reading", count);
   std::string first_left_out;
-  for (int64_t i = 0; i < source.size() && static_cast<int64_t>(held.samples.size()) < count; ++i) {
+  for (int64_t i = 0; i < source.size() && static_cast<int64_t>(set.samples.size()) < count; ++i) {
     try {
-      held.samples.push_back(read_sample(pipeline, source, held.subjects, units, i, warn_once));
-      progress.update(static_cast<int64_t>(held.samples.size()));
+      set.samples.push_back(read_sample(pipeline, source, set.modalities, units, i, warn_once));
+      progress.update(static_cast<int64_t>(set.samples.size()));
     } catch (const Error& error) {
-      if (held.left_out++ == 0) first_left_out = concat(printable(source.name(i)), ": ", error.what());
+      if (set.left_out++ == 0) first_left_out = concat(printable(source.name(i)), ": ", error.what());
     }
   }
-  check(held.samples.size() >= 2, data.string(), ": fewer than two of its ", counted(source.size(), "sample"),
+  check(set.samples.size() >= 2, data.string(), ": fewer than two of its ", counted(source.size(), "sample"),
         " can be evaluated; the first that was left out: ", first_left_out);
-  if (held.left_out > 0)
-    warn(data.string(), ": ", counted(held.left_out, "sample is", "samples are"),
+  if (set.left_out > 0)
+    warn(data.string(), ": ", counted(set.left_out, "sample is", "samples are"),
          " left out; the first: ", first_left_out);
-  return held;
+  return set;
 }
 
 }  // namespace fourm
