@@ -58,7 +58,7 @@ void refuse_other_numbers(CLI::App& verb) {
         const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), value);
         return error == std::errc() && end == text.data() + text.size()
                    ? ""
-                   : text + " is not a whole number from 0 to 2^64 - 1";
+                   : text + " is not an integer from 0 to 2^64 - 1";
       },
       "");
   for (CLI::Option* option : verb.get_options()) {

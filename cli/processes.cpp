@@ -33,7 +33,7 @@ class Variables {
     int64_t result = 0;
     const auto [end, error] = std::from_chars(value.data(), value.data() + value.size(), result);
     check(error == std::errc() && end == value.data() + value.size(), "the environment variable ", name, " is '", value,
-          "', expected a whole number");
+          "', expected an integer");
     return result;
   }
   int64_t number(const std::string& name, int64_t otherwise) const { return has(name) ? number(name) : otherwise; }

@@ -27,14 +27,14 @@ PixelBox box_of(const Json& object, const std::string& origin) {
 RleMask run_lengths(const Json& value, const std::string& origin) {
   const std::vector<double> size = numbers(member(value, "size", origin), "size", origin);
   check(size.size() == 2, origin, ": 'size' is not height and width");
-  const int64_t height = whole_number_of(value["size"][0], "size", origin),
-                width = whole_number_of(value["size"][1], "size", origin);
+  const int64_t height = integer_of(value["size"][0], "size", origin),
+                width = integer_of(value["size"][1], "size", origin);
   const Json& counts = member(value, "counts", origin);
   if (counts.is_string()) return RleMask::parse(height, width, counts.get_ref<const std::string&>());
   check(counts.is_array(), origin, ": 'counts' is neither a text nor a list of numbers");
   std::vector<uint32_t> lengths;
   for (const auto& count : counts) {
-    const int64_t length = whole_number_of(count, "counts", origin);
+    const int64_t length = integer_of(count, "counts", origin);
     check(length >= 0 && length <= UINT32_MAX, origin, ": 'counts' holds ", length);
     lengths.push_back(static_cast<uint32_t>(length));
   }
@@ -77,8 +77,8 @@ void read_images(CocoTruth& truth, const Json& images, const std::string& file) 
     const std::string origin = place_in(file, "images", i);
     CocoTruth::Image image{id_member(images[i], "id", origin)};
     if (images[i].contains("height") && images[i].contains("width")) {
-      image.height = whole_number_of(images[i]["height"], "height", origin);
-      image.width = whole_number_of(images[i]["width"], "width", origin);
+      image.height = integer_of(images[i]["height"], "height", origin);
+      image.width = integer_of(images[i]["width"], "width", origin);
       check(image.height > 0 && image.width > 0, origin, ": 'height' and 'width' are not positive");
     }
     ids.insert(image.id);

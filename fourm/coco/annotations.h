@@ -10,7 +10,7 @@
 
 namespace fourm {
 
-/// Whole numbers or texts, of one kind in a file.
+/// Integers or texts, of one kind in a file.
 using CocoId = std::variant<int64_t, std::string>;
 
 enum class CocoKind { kBoxes, kMasks };

@@ -25,17 +25,17 @@ double number_of(const Json& value, std::string_view key, const std::string& ori
   return value.get<double>();
 }
 
-int64_t whole_number_of(const Json& value, std::string_view key, const std::string& origin) {
+int64_t integer_of(const Json& value, std::string_view key, const std::string& origin) {
   const double as_number = number_of(value, key, origin);
   check(std::abs(as_number) < 9e15 && as_number == static_cast<double>(static_cast<int64_t>(as_number)), origin,
-        ": the key '", key, "' is not a whole number in range");
+        ": the key '", key, "' is not an integer in range");
   return value.is_number_float() ? static_cast<int64_t>(as_number) : value.get<int64_t>();
 }
 
 CocoId id_member(const Json& object, std::string_view key, const std::string& origin) {
   const Json& value = member(object, key, origin);
   if (value.is_string()) return value.get<std::string>();
-  return whole_number_of(value, key, origin);
+  return integer_of(value, key, origin);
 }
 
 std::string text_of(const CocoId& id) {

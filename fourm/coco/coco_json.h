@@ -10,7 +10,7 @@ const Json& member(const Json& object, std::string_view key, const std::string& 
 const Json& list_member(const Json& object, std::string_view key, const std::string& origin);
 /// The number `value` of a key.
 double number_of(const Json& value, std::string_view key, const std::string& origin);
-int64_t whole_number_of(const Json& value, std::string_view key, const std::string& origin);
+int64_t integer_of(const Json& value, std::string_view key, const std::string& origin);
 CocoId id_member(const Json& object, std::string_view key, const std::string& origin);
 std::string text_of(const CocoId& id);
 /// "FILE: annotations[3]".

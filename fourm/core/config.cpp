@@ -4,6 +4,7 @@
 #include <charconv>
 
 #include "fourm/core/file.h"
+#include "fourm/core/log.h"
 #include "fourm/core/strings.h"
 
 namespace fourm {
@@ -33,6 +34,16 @@ void apply_override(YAML::Node root, const std::string& assignment) {
   node[keys.back()] = parse_yaml("v: " + assignment.substr(equals + 1), assignment)["v"];
 }
 
+void rename_key(YAML::Node& node, const std::string& from, const std::string& to, const std::string& origin) {
+  const YAML::Node& given = node;
+  const YAML::Node value = given[from];
+  if (!value.IsDefined()) return;
+  check(!given[to].IsDefined(), origin, ": '", from, "' is the former name of '", to, "'; give one of them");
+  warn(origin, ": '", from, "' is read as '", to, "'; the next version no longer reads it");
+  node[to] = value;
+  node.remove(from);
+}
+
 std::string yaml_text(const YAML::Node& node) {
   YAML::Emitter out;
   out << node;
@@ -45,7 +56,7 @@ std::string flow_text(const YAML::Node& node) {
   return out.c_str();
 }
 
-// Whole numbers without an exponent.
+// Integers without an exponent.
 static std::string bound_text(double bound) {
   constexpr double kExact = 1e15;
   return std::abs(bound) < kExact && bound == std::floor(bound) ? std::to_string(static_cast<int64_t>(bound))

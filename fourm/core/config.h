@@ -42,6 +42,9 @@ std::string flow_text(const YAML::Node& node);
 /// Sets `a.b.c=value` (the value parsed as YAML) in a mapping.
 void apply_override(YAML::Node root, const std::string& assignment);
 
+/// Renames a key of an earlier version, with a warning. Error naming `origin` where both names are given.
+void rename_key(YAML::Node& node, const std::string& from, const std::string& to, const std::string& origin);
+
 /// Whether a training run keeps the value of a key for all its life, or may be continued with another one.
 enum class KeyRole {
   kFixed,       ///< the value is part of what the run computes
@@ -94,10 +97,18 @@ concept HasShortForm = Config<T> && requires(T& t) {
 
 template <class T>
 const char* type_name() {
+  if constexpr (std::is_same_v<T, bool>) return "boolean";
+  if constexpr (std::is_integral_v<T>) return "integer";
+  if constexpr (std::is_floating_point_v<T>) return "number";
+  return "string";
+}
+
+template <class T>
+const char* expected_text() {
   if constexpr (std::is_same_v<T, bool>) return "true or false";
-  if constexpr (std::is_integral_v<T>) return "a whole number";
+  if constexpr (std::is_integral_v<T>) return "an integer";
   if constexpr (std::is_floating_point_v<T>) return "a number";
-  return "text";
+  return "a string";
 }
 
 template <class T>
@@ -196,7 +207,7 @@ void read(const YAML::Node& node, T& value, const std::string& origin, const std
     try {
       value = node.as<T>();
     } catch (const YAML::Exception&) {
-      bad_value(origin, path, node, type_name<T>());
+      bad_value(origin, path, node, expected_text<T>());
     }
     if constexpr (std::is_floating_point_v<T>)
       if (!std::isfinite(value)) bad_value(origin, path, node, "a finite number");
@@ -382,7 +393,7 @@ std::vector<std::string> config_keys(const T& config) {
 /// A field as its declaration describes it.
 struct FieldDescription {
   std::string path;     ///< "training.steps", "mixture[].weight", "presets.NAME.depth"
-  std::string type;     ///< "a number", "list of text"; "" for a group of fields
+  std::string type;     ///< "number", "list of strings"; "" for a group of fields
   std::string initial;  ///< the default as YAML
   std::string allowed;  ///< "0 to 1", "cosine or constant"; "" where nothing restricts it
   std::string help;
@@ -415,14 +426,14 @@ struct Describer {
         typename T::value_type item{};
         describe(item, path + "[]", row);
       } else {
-        set(row, std::string("list of ") + plural_name<typename T::value_type>(), value);
+        set(row, concat("list of ", type_name<typename T::value_type>(), "s"), value);
       }
     } else if constexpr (is_map<T>::value) {
       typename T::mapped_type item{};
       if constexpr (Config<typename T::mapped_type>)
         describe(item, path + ".NAME", row);
       else
-        set(row, std::string("mapping of names to ") + plural_name<typename T::mapped_type>(), value);
+        set(row, concat("mapping of strings to ", type_name<typename T::mapped_type>(), "s"), value);
     } else if constexpr (is_optional<T>::value) {
       typename T::value_type item{};
       describe(item, path, row);
@@ -433,12 +444,6 @@ struct Describer {
   }
 
  private:
-  template <class T>
-  static const char* plural_name() {
-    if constexpr (std::is_integral_v<T>) return "whole numbers";
-    if constexpr (std::is_floating_point_v<T>) return "numbers";
-    return "texts";
-  }
   template <class T>
   void set(size_t row, const std::string& type, const T& value) {
     found[row].type = type;

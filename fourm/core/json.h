@@ -42,7 +42,7 @@ T json_get(const AnyJson& object, std::string_view key, std::string_view origin)
     const bool fits = found->is_number_unsigned()
                           ? std::in_range<T>(found->template get<uint64_t>())
                           : found->is_number_integer() && std::in_range<T>(found->template get<int64_t>());
-    check(fits, origin, ": the key '", key, "' is not a whole number in range");
+    check(fits, origin, ": the key '", key, "' is not an integer in range");
   }
   try {
     return found->template get<T>();

@@ -15,7 +15,7 @@ enum Purpose : uint64_t { kOrder, kSample, kTurns };
 constexpr int64_t kBlock = 1000;  // samples in which every set has its share
 constexpr int64_t kWindow = 16;   // shards whose samples are mixed
 
-// Whole numbers that sum to kBlock, nearest to the weights.
+// Integers that sum to kBlock, nearest to the weights.
 std::vector<int64_t> shares(const std::vector<ReaderSet>& sets) {
   double total = 0;
   for (const ReaderSet& set : sets) {

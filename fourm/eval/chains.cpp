@@ -116,7 +116,7 @@ Sweep Sweep::parse(const std::string& text) {
     check(number.has_value(), where, printable(piece), " is not a number");
     const double value = *number;
     check(sweep.key != "steps" || (value >= 1 && value == std::floor(value) && value <= 100000), where,
-          "steps are whole numbers from 1 on, got ", value);
+          "steps are integers from 1 on, got ", value);
     check(sweep.key != "temperature" || value >= 0, where, "a temperature is at least 0, got ", value);
     sweep.values.push_back(value);
   }

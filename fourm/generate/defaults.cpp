@@ -16,7 +16,7 @@ rules:
   - {targets: [caption, det], scheme: autoregressive, temperature: 0.3}
   - {targets: [metadata, human_poses, color_palette], scheme: autoregressive, temperature: 0.1}
   - {targets: [sam_instance], scheme: autoregressive, temperature: 0.01}
-  - {targets: [tok_rgb@448], via: [tok_clip@448], scheme: maskgit, steps: 8, schedule: cosine, guidance: 2}
+  - {targets: [tok_rgb@448], chain: [tok_clip@448], scheme: maskgit, steps: 8, schedule: cosine, guidance: 2}
   - {targets: ["*@448"], scheme: maskgit, steps: 8, schedule: cosine, guidance: 2}
   - {targets: ["tok_*"], inputs: [rgb], scheme: roar, steps: 1, temperature: 0.01, guidance: 2}
   - {targets: ["tok_dinov2*", "tok_imagebind*"], scheme: roar, steps: 8, temperature: 0.01, guidance: 2}
@@ -42,10 +42,16 @@ bool matches_modality(const std::string& pattern, const std::string& modality) {
   return matches(pattern, modality) || matches(pattern, name_without_size(modality));
 }
 
+void GenerationRule::migrate(YAML::Node& node, const std::string& origin) { rename_key(node, "via", "chain", origin); }
+
+void GenerationDefaults::migrate(YAML::Node& node, const std::string& origin) {
+  rename_key(node, "grow_texts", "grow_text_conditions", origin);
+}
+
 GenerationDefaults GenerationDefaults::preset(bool is_official) {
   GenerationDefaults defaults;
   read_config(parse_yaml(kPreset, "the preset"), defaults, "the preset");
-  defaults.grow_texts = !is_official;
+  defaults.grow_text_conditions = !is_official;
   return defaults;
 }
 
@@ -61,7 +67,7 @@ Plan GenerationDefaults::plan(const std::vector<std::string>& targets, const std
                               const std::vector<std::string>& outputs) const {
   Plan plan;
   plan.grow_conditions = grow_conditions;
-  plan.grow_texts = grow_texts;
+  plan.grow_text_conditions = grow_text_conditions;
   plan.top_k = top_k;
   plan.top_p = top_p;
   const auto rule_of = [&](const std::string& modality) -> const GenerationRule* {
@@ -84,7 +90,7 @@ Plan GenerationDefaults::plan(const std::vector<std::string>& targets, const std
   };
   for (const auto& name : targets) {
     if (const auto* rule = rule_of(name))
-      for (const auto& pattern : rule->via)
+      for (const auto& pattern : rule->chain)
         for (const auto& output : outputs)
           if (matches_modality(pattern, output) && !contains(inputs, output) && !contains(targets, output) &&
               !is_planned(output))

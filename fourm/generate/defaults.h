@@ -13,21 +13,22 @@ struct GenerationRule {
   /// The rule applies where one of these is among the inputs, complete or in part (names as in `targets`). Empty: always.
   std::vector<std::string> inputs{};
   /// Targets that are generated before this one, where the model generates them and they are neither inputs nor targets.
-  std::vector<std::string> via{};
+  std::vector<std::string> chain{};
   Target settings{};
 
   template <class Visitor>
   void fields(Visitor& v) {
     v("targets", targets, "names of modalities, with or without size; * stands for any characters");
     v("inputs", inputs, "the rule applies where one of these is among the inputs; empty: always");
-    v("via", via, "modalities that are generated before the target, where they are neither inputs nor targets");
+    v("chain", chain, "modalities that are generated before the target, where they are neither inputs nor targets");
     settings.settings(v);
   }
+  static void migrate(YAML::Node& node, const std::string& origin);
 };
 
 struct GenerationDefaults {
   std::vector<GenerationRule> rules{};
-  bool grow_conditions = true, grow_texts = true;
+  bool grow_conditions = true, grow_text_conditions = true;
   int64_t top_k = 0;
   double top_p = 0;
 
@@ -35,10 +36,11 @@ struct GenerationDefaults {
   void fields(Visitor& v) {
     v("rules", rules, "settings of targets; the first rule that applies is used");
     v("grow_conditions", grow_conditions, "finished targets become conditions of later ones");
-    v("grow_texts", grow_texts, "finished texts do, too; the original adds grids only");
+    v("grow_text_conditions", grow_text_conditions, "finished texts do, too; the original adds grids only");
     v("top_k", top_k, "sample from the k most likely tokens; 0 = all", at_least(0));
     v("top_p", top_p, "sample from the most likely tokens until their probability exceeds p; 0 = all", at_least(0));
   }
+  static void migrate(YAML::Node& node, const std::string& origin);
 
   /// Settings of the authors. `is_official`: of a model of official modalities; texts then are no conditions of later
   /// targets.

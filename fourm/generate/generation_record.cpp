@@ -59,6 +59,16 @@ GenerationSettings settings_from_json(const Json& json, const std::string& origi
   return settings;
 }
 
+Json migrated_settings(Json stored, const std::string& origin) {
+  for (const char* key : {"plan", "super_resolution_plan"}) {
+    if (!stored.contains(key)) continue;
+    Plan plan;
+    read_config(parse_yaml(json_get<std::string>(stored, key, origin), origin), plan, origin);
+    stored[key] = flow_text(to_yaml(plan));
+  }
+  return stored;
+}
+
 Json inputs_json(const Pipeline& pipeline, const Canvas& canvas, const std::vector<Input>& inputs) {
   Json list = Json::array();
   check(inputs.size() <= canvas.entries.size(), "[inputs_json] the canvas has fewer entries than inputs");

@@ -21,6 +21,8 @@ struct GenerationSettings {
 };
 Json settings_json(const GenerationSettings& settings);
 GenerationSettings settings_from_json(const Json& json, const std::string& origin);
+/// Stored settings with the keys that this version writes.
+Json migrated_settings(Json stored, const std::string& origin);
 
 /// The inputs of a canvas: tokens and texts whole; pixels and vectors by file and SHA-256. `inputs`: as they were given, in
 /// the order of the canvas.

@@ -32,7 +32,7 @@ KeepRegion KeepRegion::parse(const std::string& text) {
   if (text.starts_with("every:")) {
     const double n = region_number(text.substr(6), text);
     check(n >= 1 && n <= 1 << 24 && n == std::floor(n), "keep ", printable(text),
-          ": expected every:N with a whole number from 1 on");
+          ": expected every:N with an integer from 1 on");
     return KeepRegion(Every{static_cast<int64_t>(n)});
   }
   if (is_image_file(text)) return KeepRegion(Mask{text, read_image(text)});

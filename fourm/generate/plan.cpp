@@ -63,7 +63,7 @@ class Expansion {
       const bool is_sequence = info.kind == ModalityKind::kSequence;
       check(is_sequence || info.kind == ModalityKind::kTokens, "modality '", info.name, "' cannot be generated");
       is_sequence ? add_sequence(target, info) : add_grid(target, info);
-      const bool grows = plan_.grow_conditions && (plan_.grow_texts || !is_sequence);
+      const bool grows = plan_.grow_conditions && (plan_.grow_text_conditions || !is_sequence);
       if (grows && !contains(conditions_, target.modality)) conditions_.push_back(target.modality);
     }
     for (const auto& [name, done] : generated_)
@@ -171,6 +171,10 @@ Scheme parse_scheme(const std::string& text) {
   if (text == "roar") return Scheme::kRoar;
   if (text == "autoregressive") return Scheme::kAutoregressive;
   fail("unknown scheme ", printable(text), "; known: maskgit, roar, autoregressive");
+}
+
+void Plan::migrate(YAML::Node& node, const std::string& origin) {
+  rename_key(node, "grow_texts", "grow_text_conditions", origin);
 }
 
 Plan read_plan(const fs::path& yaml) {

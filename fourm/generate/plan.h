@@ -109,7 +109,7 @@ struct Plan {
   std::vector<Target> targets;
   std::vector<std::string> conditions;  ///< what guidance leaves out; default: every entry without target tokens
   bool grow_conditions = true;          ///< finished targets become conditions of later targets
-  bool grow_texts = true;               ///< finished texts do, too; the original adds grids only
+  bool grow_text_conditions = true;     ///< finished texts do, too; the original adds grids only
   int64_t top_k = 0;
   double top_k_share = 0, top_p = 0;
 
@@ -118,11 +118,12 @@ struct Plan {
     v("targets", targets, "the targets, in the order of generation");
     v("conditions", conditions, "what guidance leaves out; default: every entry without target tokens");
     v("grow_conditions", grow_conditions, "finished targets become conditions of later ones");
-    v("grow_texts", grow_texts, "finished texts do, too; the original adds grids only");
+    v("grow_text_conditions", grow_text_conditions, "finished texts do, too; the original adds grids only");
     v("top_k", top_k, "sample from the k most likely tokens; 0 = all", at_least(0));
     v("top_k_share", top_k_share, "instead of top_k: sample from this share of the vocabulary; 0 = all", at_least(0));
     v("top_p", top_p, "sample from the most likely tokens until their probability exceeds p; 0 = all", at_least(0));
   }
+  static void migrate(YAML::Node& node, const std::string& origin);
   /// Of a target: its own where it has one.
   Filter filter(const Target& target) const;
 };

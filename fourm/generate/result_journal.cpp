@@ -4,11 +4,12 @@
 
 #include "fourm/core/error.h"
 #include "fourm/core/strings.h"
+#include "fourm/generate/generation_record.h"
 
 namespace fourm {
 
 static void check_settings(const Json& found, const Json& expected, const fs::path& file) {
-  check(found == expected, file.string(),
+  check(migrated_settings(found, file.string()) == expected, file.string(),
         ": the folder holds results of other settings; give another --out, or --overwrite to replace them");
 }
 

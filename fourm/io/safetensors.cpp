@@ -43,9 +43,9 @@ StoredTensor read_entry(const std::string& where, const std::string& name, const
   const auto offsets = json_get<nlohmann::json>(entry, "data_offsets", at);
   const auto natural = [](const nlohmann::json& j) { return j.is_number_unsigned(); };
   check(shape_json.is_array() && shape_json.size() <= 16 && std::all_of(shape_json.begin(), shape_json.end(), natural),
-        at, ": the shape is not a list of at most 16 whole numbers");
+        at, ": the shape is not a list of at most 16 integers");
   check(offsets.is_array() && offsets.size() == 2 && std::all_of(offsets.begin(), offsets.end(), natural), at,
-        ": data_offsets is not a pair of whole numbers");
+        ": data_offsets is not a pair of integers");
   const uint64_t begin = offsets[0].get<uint64_t>(), end = offsets[1].get<uint64_t>();
   check(begin <= end && end <= data_size, at, ": bytes ", begin, " to ", end, " are outside the file's ", data_size,
         " bytes of data; is the download complete?");

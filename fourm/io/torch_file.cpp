@@ -125,7 +125,7 @@ class TorchReader {
           ": its shape is no tuple of at most 16 numbers");
     std::vector<int64_t> numbers;
     for (const auto* item : value.items) {
-      check(item->is(PickleValue::kInt) && item->integer >= 0, at, ": its shape or strides are not whole numbers");
+      check(item->is(PickleValue::kInt) && item->integer >= 0, at, ": its shape or strides are not integers");
       numbers.push_back(item->integer);
     }
     return numbers;

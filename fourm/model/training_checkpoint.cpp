@@ -26,7 +26,7 @@ int64_t argument(const SafetensorsFile& file, const std::string& key, int64_t ot
   int64_t value = 0;
   const char* end = found->second.data() + found->second.size();
   check(std::from_chars(found->second.data(), end, value).ptr == end, file.path().string(), ": the argument ", key,
-        " is ", printable(found->second, 40), ", expected a whole number");
+        " is ", printable(found->second, 40), ", expected an integer");
   return value;
 }
 

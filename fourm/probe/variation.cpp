@@ -47,7 +47,7 @@ void set_object(Variation& variation, const std::string& text, const std::string
   if (const size_t sign = variation.what.rfind('#'); sign != std::string::npos) {
     const auto number = number_of(variation.what.substr(sign + 1));
     check(number && *number >= 1 && *number == std::floor(*number) && *number < 1e6, where,
-          "a whole number from 1 on follows #, got ", printable(variation.what));
+          "an integer from 1 on follows #, got ", printable(variation.what));
     variation.number = static_cast<int64_t>(*number);
     variation.what = trim(variation.what.substr(0, sign));
   }

@@ -1,4 +1,4 @@
-// The words "v0=17" that every token string is made of: v0 to v3, each with a whole number.
+// The words "v0=17" that every token string is made of: v0 to v3, each with an integer.
 #pragma once
 
 #include <cstdint>

@@ -40,11 +40,10 @@ const std::string& text(const Table& object, const char* key, const std::string&
   return value.get_ref<const std::string&>();
 }
 
-/// A whole number in [0, end).
+/// An integer in [0, end).
 int64_t index(const Table& value, int64_t end, const std::string& origin, const std::string& what) {
   const bool fits = value.is_number_unsigned() && value.get<uint64_t>() < static_cast<uint64_t>(end);
-  check(fits, origin, ": ", what, " must be a whole number from 0 to ", end - 1, ", found ",
-        printable(value.dump(), 30));
+  check(fits, origin, ": ", what, " must be an integer from 0 to ", end - 1, ", found ", printable(value.dump(), 30));
   return static_cast<int64_t>(value.get<uint64_t>());
 }
 

@@ -228,12 +228,7 @@ static void rename_eval_images(YAML::Node& node) {
 }
 
 void TokenizerRecipe::migrate(YAML::Node& node, const std::string& origin) {
-  if (const YAML::Node images = node["eval_pictures"]; images.IsDefined()) {
-    check(!node["eval_images"].IsDefined(), origin,
-          ": eval_pictures is the former name of eval_images; give one of them");
-    warn(origin, ": 'eval_pictures' is read as 'eval_images'; the next version no longer reads it");
-    rename_eval_images(node);
-  }
+  rename_key(node, "eval_pictures", "eval_images", origin);
   const char* threshold = "threshold_ema_dead_code";
   if (YAML::Node tokenizer = node["tokenizer"];
       tokenizer.IsDefined() && tokenizer.IsMap() && tokenizer.remove(threshold))

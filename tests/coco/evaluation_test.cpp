@@ -192,7 +192,7 @@ TEST_F(CocoEvaluation, BrokenFilesGiveOneLine) {
   EXPECT_EQ(with("bbox", {1, 2, 3}), here + "'bbox' has 3 numbers, expected x, y, width and height");
   EXPECT_EQ(with("bbox", {1, 2, 3, "4"}), here + "the key 'bbox' holds something that is no number");
   EXPECT_EQ(with("area", Json()), here + "the key 'area' holds something that is no number");
-  EXPECT_EQ(with("id", 1.5), here + "the key 'id' is not a whole number in range");
+  EXPECT_EQ(with("id", 1.5), here + "the key 'id' is not an integer in range");
   EXPECT_EQ(with("bbox", Json::array()), here + "'bbox' has 0 numbers, expected x, y, width and height");
   EXPECT_EQ(with("segmentation", Json::array(), CocoKind::kMasks),
             here + "'segmentation': expected polygons or run lengths");

@@ -63,7 +63,7 @@ TEST(ConfigRules, DescriptionsHaveEveryFieldAndItsRules) {
   EXPECT_EQ(found.at("kind").allowed, "plain or wide");
   EXPECT_EQ(found.at("kind").initial, "plain");
   EXPECT_FALSE(found.at("kind").changeable);
-  EXPECT_EQ(found.at("steps").type, "a whole number");
+  EXPECT_EQ(found.at("steps").type, "integer");
   EXPECT_EQ(found.at("steps").allowed, "at least 1");
   EXPECT_TRUE(found.at("steps").changeable);
   EXPECT_TRUE(found.contains("width")) << "also fields of other values";

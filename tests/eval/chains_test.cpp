@@ -18,8 +18,8 @@ TEST(Sweep, ReadsAKeyAndValues) {
   EXPECT_EQ(sweep.values, (std::vector<double>{1, 2.5, -3}));
   const std::vector<std::pair<std::string, std::string>> cases{
       {"guidance", "expected KEY=VALUE,VALUE"},  {"guidence=1", "did you mean 'guidance'"},
-      {"steps=1,", "'' is not a number"},        {"steps=2.5", "whole numbers from 1 on"},
-      {"steps=0", "whole numbers from 1 on"},    {"temperature=-1", "at least 0"},
+      {"steps=1,", "'' is not a number"},        {"steps=2.5", "integers from 1 on"},
+      {"steps=0", "integers from 1 on"},         {"temperature=-1", "at least 0"},
       {"guidance=inf", "'inf' is not a number"}, {"guidance=1x", "'1x' is not a number"}};
   for (const auto& [text, message] : cases)
     EXPECT_NE(test::message_of([&] { Sweep::parse(text); }).find(message), std::string::npos) << text;

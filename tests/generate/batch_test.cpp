@@ -182,6 +182,18 @@ TEST_F(BatchTest, ResultsOfOtherSettingsAreNotReplaced) {
   EXPECT_NE(files(out / "x"), before);
 }
 
+// A manifest of an earlier version has former keys in its plan.
+TEST_F(BatchTest, ResultsOfAnEarlierVersionAreKept) {
+  const test::TemporaryFolder out;
+  const BatchReport first = generate_batches(*pipeline_, images(), settings(), options(out / "x"));
+  std::string manifest = read_file(out / "x/manifest.json");
+  const std::string key = "grow_text_conditions";
+  ASSERT_NE(manifest.find(key), std::string::npos);
+  manifest.replace(manifest.find(key), key.size(), "grow_texts");
+  write_file(out / "x/manifest.json", manifest);
+  EXPECT_EQ(generate_batches(*pipeline_, images(), settings(), options(out / "x")).kept, first.samples);
+}
+
 // Files that the program did not write.
 TEST_F(BatchTest, OtherFilesAreNotReplaced) {
   const test::TemporaryFolder out;

@@ -2,6 +2,7 @@
 
 #include <gtest/gtest.h>
 
+#include "tests/support/captured_log.h"
 #include "tests/support/message_of.h"
 #include "tests/support/temporary_folder.h"
 
@@ -37,8 +38,8 @@ TEST(GenerationDefaults, ThePresetHasTheSettingsOfTheAuthors) {
   EXPECT_EQ(target("sam_instance", {}).temperature, 0.01);
   const Plan plan = GenerationDefaults::preset(true).plan({"caption"}, {}, {});
   EXPECT_EQ(plan.top_p, 0.8);
-  EXPECT_TRUE(plan.grow_conditions && !plan.grow_texts);
-  EXPECT_TRUE(GenerationDefaults::preset(false).plan({"caption"}, {}, {}).grow_texts);
+  EXPECT_TRUE(plan.grow_conditions && !plan.grow_text_conditions);
+  EXPECT_TRUE(GenerationDefaults::preset(false).plan({"caption"}, {}, {}).grow_text_conditions);
 }
 
 TEST(GenerationDefaults, EveryOfficialTargetHasARule) {
@@ -57,7 +58,7 @@ TEST(GenerationDefaults, AFileMaySendATargetThroughOthers) {
   const fs::path file = folder / "generation.yaml";
   write_file(file,
              "rules:\n"
-             "  - {targets: [tok_rgb], inputs: [caption], via: [tok_semseg, tok_clip], steps: 12}\n"
+             "  - {targets: [tok_rgb], inputs: [caption], chain: [tok_semseg, tok_clip], steps: 12}\n"
              "  - {targets: [\"*\"], steps: 3}\n");
   const GenerationDefaults defaults = GenerationDefaults::read(file);
   const auto names = [&](const NameList& targets, const NameList& inputs) {
@@ -77,6 +78,21 @@ TEST(GenerationDefaults, AFileMaySendATargetThroughOthers) {
   EXPECT_EQ(test::message_of([&] { GenerationDefaults::read(file); }), file.string() + ": rules[0] has no 'targets'");
   write_file(file, "rules: [{targets: [a], stesp: 3}]\n");
   EXPECT_NE(test::message_of([&] { GenerationDefaults::read(file); }).find("did you mean 'steps'?"), std::string::npos);
+}
+
+TEST(GenerationDefaults, FormerKeysAreReadWithAWarning) {
+  const test::TemporaryFolder folder;
+  const fs::path file = folder / "generation.yaml";
+  write_file(file, "grow_texts: false\nrules: [{targets: [tok_rgb], via: [tok_semseg]}]\n");
+  const test::CapturedLog captured;
+  const GenerationDefaults defaults = GenerationDefaults::read(file);
+  EXPECT_EQ(defaults.rules.at(0).chain, Names{"tok_semseg"});
+  EXPECT_FALSE(defaults.grow_text_conditions);
+  EXPECT_NE(captured.warnings().find("'via' is read as 'chain'"), std::string::npos) << captured.warnings();
+  EXPECT_NE(captured.warnings().find("'grow_texts' is read as 'grow_text_conditions'"), std::string::npos);
+  write_file(file, "rules: [{targets: [tok_rgb], via: [a], chain: [b]}]\n");
+  EXPECT_NE(test::message_of([&] { GenerationDefaults::read(file); }).find("'via' is the former name of 'chain'"),
+            std::string::npos);
 }
 
 }  // namespace

@@ -4,6 +4,7 @@
 
 #include <cmath>
 
+#include "tests/support/captured_log.h"
 #include "tests/support/message_of.h"
 #include "tests/support/schedule_tables.h"
 #include "tests/support/temporary_folder.h"
@@ -58,7 +59,7 @@ TEST(Plan, FinishedTargetsBecomeConditionsOfLaterTargets) {
     EXPECT_EQ(steps[0].guidance.conditions, (Conditions{"rgb@224"}));
     const Conditions later = grow ? Conditions{"rgb@224", "tok_depth@224"} : Conditions{"rgb@224"};
     EXPECT_EQ(steps[1].guidance.conditions, later);
-    plan.grow_texts = false;
+    plan.grow_text_conditions = false;
     EXPECT_EQ(expand(plan, official)[2].guidance.conditions, later) << "as in the original";
     const Conditions all = grow ? Conditions{"rgb@224", "tok_depth@224", "caption"} : later;
     EXPECT_EQ(steps[2].guidance.conditions, all) << "as in the paper";
@@ -199,7 +200,7 @@ TEST(Plan, PlansExpandLikeTheOriginal) {
     Plan plan;
     plan.conditions = a["cond_domains"].get<std::vector<std::string>>();
     plan.grow_conditions = a["cfg_grow_conditioning"].get<bool>();
-    plan.grow_texts = false;
+    plan.grow_text_conditions = false;
     for (size_t i = 0; i < a["target_domains"].size(); ++i) {
       Target t;
       t.modality = a["target_domains"][i].get<std::string>();
@@ -288,6 +289,14 @@ TEST(Plan, SettingsThatDoNotApplyAreRefused) {
       refusal("tok_depth@224", [](Plan& p) { p.targets[0].weights = {2}, p.targets[0].guidance_schedule = "cosine"; }),
       "not both");
   expect(refusal("caption", [](Plan& p) { p.top_k = 5, p.top_k_share = 0.5; }), "top_k is 5 and top_k_share 0.5");
+}
+
+TEST(Plan, TheFormerKeyOfTextConditionsIsReadWithAWarning) {
+  const test::CapturedLog captured;
+  Plan plan;
+  read_config(parse_yaml("{targets: [{modality: caption}], grow_texts: false}", "plan.yaml"), plan, "plan.yaml");
+  EXPECT_FALSE(plan.grow_text_conditions);
+  EXPECT_NE(captured.warnings().find("plan.yaml: 'grow_texts' is read as 'grow_text_conditions'"), std::string::npos);
 }
 
 }  // namespace

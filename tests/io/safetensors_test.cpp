@@ -69,8 +69,8 @@ TEST_F(Safetensors, BrokenFilesAreRefused) {
   EXPECT_SAYS(refusal(R"({"a":{"dtype":"F32","shape":[2],"data_offsets":[0,4]}})", "1234"), "another number of bytes");
   EXPECT_SAYS(refusal(R"({"a":{"dtype":"F32","shape":[1],"data_offsets":[0,4]}})", "12"), "outside the file");
   EXPECT_SAYS(refusal(R"({"a":{"dtype":"F32","shape":[1],"data_offsets":[4,0]}})", "12345678"), "outside the file");
-  EXPECT_SAYS(refusal(R"({"a":{"dtype":"F32","shape":[-1],"data_offsets":[0,4]}})", "1234"), "whole numbers");
-  EXPECT_SAYS(refusal(R"({"a":{"dtype":"F32","shape":[1.5],"data_offsets":[0,4]}})", "1234"), "whole numbers");
+  EXPECT_SAYS(refusal(R"({"a":{"dtype":"F32","shape":[-1],"data_offsets":[0,4]}})", "1234"), "integers");
+  EXPECT_SAYS(refusal(R"({"a":{"dtype":"F32","shape":[1.5],"data_offsets":[0,4]}})", "1234"), "integers");
   EXPECT_SAYS(refusal(R"({"a":{"dtype":"F32","shape":[1]}})", "1234"), "'data_offsets' is missing");
   EXPECT_SAYS(refusal(R"({"a":{"dtype":"F32","shape":[1],"data_offsets":[0,4]},)"
                       R"("b":{"dtype":"F32","shape":[1],"data_offsets":[2,6]}})",

@@ -167,7 +167,7 @@ TEST_F(TorchFile, TensorsThatDoNotFitTheirStorage) {
   EXPECT_SAYS(refusal_of_tensor(0, {int64_t{1} << 40, int64_t{1} << 40}, {0, 0}), "beyond its storage");
   EXPECT_SAYS(refusal_of_tensor(0, {int64_t{1} << 40}, {0}), "repeats");
   EXPECT_SAYS(refusal_of_tensor(-1, {1}, {1}), "beyond its storage");
-  EXPECT_SAYS(refusal_of_tensor(0, {-2}, {1}), "not whole numbers");
+  EXPECT_SAYS(refusal_of_tensor(0, {-2}, {1}), "not integers");
   EXPECT_SAYS(refusal_of_tensor(0, {2}, {1, 1}), "2 strides");
   EXPECT_SAYS(refusal_of_tensor(0, {2}, {1}, "ComplexFloatStorage"), "not read");
   EXPECT_SAYS(refusal_of_tensor(0, {2}, {1}, "FloatStorage", "7"), "not in the file");

@@ -57,7 +57,7 @@ TEST(Variation, OtherFormsAreRefusedInOneLine) {
       {"caption:", "expected MODALITY"},
       {"caption: red||blue", "one of its values is empty"},
       {"caption: #2|blue", "expected MODALITY"},
-      {"caption: red#0|blue", "a whole number from 1 on follows #"},
+      {"caption: red#0|blue", "an integer from 1 on follows #"},
       {"det: move bed x 0..1 in 1", "2 to 100 values, got 1"},
       {"det: move bed x 0..1 in 101", "2 to 100 values, got 101"},
       {"det: move bed x 0..far in 3", "a range is A..B in N"},

@@ -234,10 +234,10 @@ TEST(WordPieceFile, HostileVocabulariesAreRefused) {
   expect_refused([](Json& j) { j["model"]["vocab"] = Json::object(); }, "'vocab'");
   expect_refused([](Json& j) { j["model"]["vocab"] = {{"a", 0}, {"b", 1}}; }, "it should have 2");
   expect_refused([](Json& j) { j["model"]["vocab"]["cat"] = 0; }, "both have the id 0");
-  expect_refused([](Json& j) { j["model"]["vocab"]["cat"] = 1000000000000; }, "must be a whole number from 0 to 189");
-  expect_refused([](Json& j) { j["model"]["vocab"]["cat"] = -1; }, "must be a whole number");
-  expect_refused([](Json& j) { j["model"]["vocab"]["cat"] = 1.5; }, "must be a whole number");
-  expect_refused([](Json& j) { j["model"]["vocab"]["cat"] = "7"; }, "must be a whole number");
+  expect_refused([](Json& j) { j["model"]["vocab"]["cat"] = 1000000000000; }, "must be an integer from 0 to 189");
+  expect_refused([](Json& j) { j["model"]["vocab"]["cat"] = -1; }, "must be an integer");
+  expect_refused([](Json& j) { j["model"]["vocab"]["cat"] = 1.5; }, "must be an integer");
+  expect_refused([](Json& j) { j["model"]["vocab"]["cat"] = "7"; }, "must be an integer");
   expect_refused([](Json& j) { j["added_tokens"][5]["id"] = 190; }, "added_tokens[5]");
   expect_refused([](Json& j) { j["added_tokens"][5]["id"] = 6; }, "in the model's vocabulary");
   expect_refused([](Json& j) { j["added_tokens"][0]["content"] = nullptr; }, "'content' must be text");

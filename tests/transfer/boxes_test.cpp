@@ -15,7 +15,7 @@ SafetensorsFile expected() {
   return SafetensorsFile::open(fs::path(FOURM_SOURCE_DIR) / "tests/fixtures/transfer/boxes.safetensors");
 }
 
-std::vector<int64_t> whole_numbers(const Tensor& x) {
+std::vector<int64_t> integers(const Tensor& x) {
   std::vector<int64_t> values;
   for (int64_t i = 0; i < x.size(0); ++i) values.push_back(static_cast<int64_t>(x[i].item<double>()));
   return values;
@@ -23,7 +23,7 @@ std::vector<int64_t> whole_numbers(const Tensor& x) {
 
 TEST(RoiAlign, ValuesAndGradientsEqualTheTables) {
   const auto file = expected();
-  const std::vector<int64_t> images = whole_numbers(read_tensor(file, "images"));
+  const std::vector<int64_t> images = integers(read_tensor(file, "images"));
   for (const auto& [name, bins, samples] : {std::tuple{"adaptive", 7, 0}, {"two", 5, 2}}) {
     const Tensor maps = read_tensor(file, "maps").clone().requires_grad_();
     const Tensor pooled = roi_align({{maps, 8}}, read_tensor(file, "rois"), images,
@@ -58,7 +58,7 @@ TEST(NonMaximumSuppression, KeptBoxesEqualTheTables) {
                                      read_tensor(file, "overlaps")),
             1e-6);
   for (const int tenths : {3, 5, 7}) {
-    const auto kept = whole_numbers(read_tensor(file, "kept_" + std::to_string(tenths)));
+    const auto kept = integers(read_tensor(file, "kept_" + std::to_string(tenths)));
     EXPECT_GT(kept.size(), 10u);
     EXPECT_EQ(non_maximum_suppression(boxes, scores, tenths / 10.0), kept);
   }
