@@ -60,23 +60,24 @@ Summary summarise(const std::vector<double>& values) {
   return s;
 }
 
-DepthErrors depth_errors(const Raster<float>& predicted, const Raster<float>& truth) {
+DepthErrors depth_errors(const Raster<float>& predicted, const Raster<float>& truth, const DepthRange& range) {
   check_same_size(predicted, truth, "[depth_errors]");
   DepthErrors errors;
   int64_t n = 0;
   for (size_t i = 0; i < truth.pixels.size(); ++i) {
-    const double t = truth.pixels[i], p = std::max<double>(predicted.pixels[i], 1e-6);
-    if (!(t > 0)) continue;
+    if (!range.is_known(truth.pixels[i])) continue;
+    const double t = truth.pixels[i], p = std::clamp<double>(predicted.pixels[i], range.least, range.most);
     const double ratio = std::max(p / t, t / p);
     errors.abs_rel += std::abs(p - t) / t;
     errors.rmse += (p - t) * (p - t);
+    errors.log10 += std::abs(std::log10(p) - std::log10(t));
     errors.delta1 += ratio < 1.25;
     errors.delta2 += ratio < 1.25 * 1.25;
     errors.delta3 += ratio < 1.25 * 1.25 * 1.25;
     ++n;
   }
   check(n > 0, "[depth_errors] no pixel of the truth is known");
-  for (double* sum : {&errors.abs_rel, &errors.rmse, &errors.delta1, &errors.delta2, &errors.delta3})
+  for (double* sum : {&errors.abs_rel, &errors.rmse, &errors.log10, &errors.delta1, &errors.delta2, &errors.delta3})
     *sum /= static_cast<double>(n);
   errors.rmse = std::sqrt(errors.rmse);
   return errors;
@@ -142,29 +143,50 @@ NormalErrors normal_errors(const Image& predicted, const Image& truth, const Kno
 
 void Confusion::add(const Raster<uint8_t>& predicted, const Raster<uint8_t>& truth) {
   check_same_size(predicted, truth, "[Confusion]");
-  for (size_t i = 0; i < truth.pixels.size(); ++i) {
-    const int64_t t = truth.pixels[i], p = predicted.pixels[i];
-    if (ignored_ && t == *ignored_) continue;
-    check(t < classes_ && p < classes_, "[Confusion] label ", std::max(t, p), " of ", classes_, " classes");
-    ++counts_[static_cast<size_t>(t * classes_ + p)];
+  for (size_t i = 0; i < truth.pixels.size(); ++i) add(predicted.pixels[i], truth.pixels[i]);
+}
+
+void Confusion::add(int64_t predicted, int64_t truth) {
+  if (ignored_ && truth == *ignored_) return;
+  check(truth < classes_ && predicted < classes_, "[Confusion] label ", std::max(truth, predicted), " of ", classes_,
+        " classes");
+  ++counts_[static_cast<size_t>(truth * classes_ + predicted)];
+}
+
+Confusion::Class Confusion::count(int64_t c) const {
+  Class of{0, 0, counts_[static_cast<size_t>(c * classes_ + c)]};
+  for (int64_t k = 0; k < classes_; ++k) {
+    of.truth += counts_[static_cast<size_t>(c * classes_ + k)];
+    of.predicted += counts_[static_cast<size_t>(k * classes_ + c)];
   }
+  return of;
+}
+
+std::optional<double> Confusion::iou(int64_t c) const {
+  const auto [truth, predicted, both] = count(c);
+  if (truth == 0) return std::nullopt;
+  return static_cast<double>(both) / static_cast<double>(truth + predicted - both);
+}
+
+template <class Score>
+double Confusion::mean(const Score& score) const {
+  double sum = 0;
+  int64_t occurring = 0;
+  for (int64_t c = 0; c < classes_; ++c)
+    if (const std::optional<double> value = score(c)) sum += *value, ++occurring;
+  return occurring ? sum / static_cast<double>(occurring) : 0;
 }
 
 double Confusion::mean_iou() const {
-  double sum = 0;
-  int64_t occurring = 0;
-  for (int64_t c = 0; c < classes_; ++c) {
-    int64_t truth = 0, predicted = 0;
-    for (int64_t k = 0; k < classes_; ++k) {
-      truth += counts_[static_cast<size_t>(c * classes_ + k)];
-      predicted += counts_[static_cast<size_t>(k * classes_ + c)];
-    }
-    if (truth == 0) continue;
-    const int64_t both = counts_[static_cast<size_t>(c * classes_ + c)];
-    sum += static_cast<double>(both) / static_cast<double>(truth + predicted - both);
-    ++occurring;
-  }
-  return occurring ? sum / static_cast<double>(occurring) : 0;
+  return mean([this](int64_t c) { return iou(c); });
+}
+
+double Confusion::mean_accuracy() const {
+  return mean([this](int64_t c) -> std::optional<double> {
+    const auto [truth, predicted, both] = count(c);
+    if (truth == 0) return std::nullopt;
+    return static_cast<double>(both) / static_cast<double>(truth);
+  });
 }
 
 double Confusion::accuracy() const {

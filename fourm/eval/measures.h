@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstdint>
+#include <limits>
 #include <optional>
 #include <string>
 #include <vector>
@@ -17,13 +18,21 @@ struct Summary {
 };
 Summary summarise(const std::vector<double>& values);
 
-/// Of one image, over the pixels whose true depth is known (more than 0). Depths in metres. Error when none is known.
+/// The depths that count, in metres: the truth is known above 0 and up to `most`; predictions are clamped to the range.
+struct DepthRange {
+  double least = 1e-6, most = std::numeric_limits<double>::infinity();
+  bool is_known(float truth) const { return truth > 0 && truth <= most; }
+};
+
+/// Errors of one image, over the pixels of known depth (Eigen et al. 2014). Depths in metres.
 struct DepthErrors {
   double abs_rel = 0;                         ///< mean |p - t| / t
   double rmse = 0;                            ///< root of the mean (p - t)^2, in metres
+  double log10 = 0;                           ///< mean |log10 p - log10 t|
   double delta1 = 0, delta2 = 0, delta3 = 0;  ///< shares of pixels with max(p / t, t / p) < 1.25, 1.25^2, 1.25^3
 };
-DepthErrors depth_errors(const Raster<float>& predicted, const Raster<float>& truth);
+/// Error when no pixel is known.
+DepthErrors depth_errors(const Raster<float>& predicted, const Raster<float>& truth, const DepthRange& range = {});
 
 /// The predicted depth times a factor plus an offset, those of the least squares to the truth over its known pixels: for
 /// predictions without a scale. A constant prediction becomes the mean of the truth. Error when none is known.
@@ -45,20 +54,32 @@ inline double mean_angle(const Image& predicted, const Image& truth, const Known
   return normal_errors(predicted, truth, known).mean;
 }
 
-/// Counts over all images of a data set.
+/// The confusion matrix of labels, over all images of a data set.
 class Confusion {
  public:
   /// Pixels whose true label is `ignored` are not counted.
   explicit Confusion(int64_t classes, std::optional<uint8_t> ignored = {})
       : classes_(classes), ignored_(ignored), counts_(static_cast<size_t>(classes * classes)) {}
   void add(const Raster<uint8_t>& predicted, const Raster<uint8_t>& truth);
+  void add(int64_t predicted, int64_t truth);  ///< one pixel
+  /// Intersection over union of a class; nothing where the class does not occur in the truth.
+  std::optional<double> iou(int64_t c) const;
   /// Mean over the classes that occur in the truth, so that all predictions of one set are averaged over the same
   /// classes. Pixels of a class that is only predicted lower the IoU of their true class.
   double mean_iou() const;
-  double accuracy() const;  ///< share of pixels
-  int64_t pixels() const;   ///< that were counted
+  double mean_accuracy() const;  ///< mean over the classes that occur of the share of their pixels that is right
+  double accuracy() const;       ///< share of pixels that is right
+  int64_t pixels() const;        ///< that were counted
+  /// [classes, classes] by truth and prediction; to be summed over processes.
+  std::vector<int64_t>& counts() { return counts_; }
 
  private:
+  struct Class {
+    int64_t truth, predicted, both;
+  };
+  Class count(int64_t c) const;
+  template <class Score>
+  double mean(const Score& score) const;  // over the classes that occur
   int64_t classes_;
   std::optional<uint8_t> ignored_;
   std::vector<int64_t> counts_;  // [truth, predicted]

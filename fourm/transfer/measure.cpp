@@ -3,22 +3,31 @@
 #include <algorithm>
 #include <cmath>
 #include <cstring>
+#include <iterator>
+#include <utility>
 
 #include "fourm/core/json.h"
 #include "fourm/core/parallel.h"
 #include "fourm/core/strings.h"
 #include "fourm/eval/box_comparison.h"
+#include "fourm/eval/measures.h"
 
 namespace fourm {
 namespace {
 
 using Sums = std::vector<double>;
 
+constexpr int64_t kNoLabel = 255;
+
 struct ViewedBatch {
   std::vector<StoredImage> images, maps;
   std::vector<int64_t> labels;
   std::vector<std::vector<LabelledObject>> objects;
 };
+
+int64_t sample_count(const LabelledSet& set, const MeasureOptions& options) {
+  return options.count > 0 ? std::min(options.count, set.size()) : set.size();
+}
 
 ViewedBatch load_batch(const TransferConfig& config, const LabelledSet& set, int64_t begin, int64_t end,
                        const MeasureOptions& options) {
@@ -44,7 +53,6 @@ ViewedBatch load_batch(const TransferConfig& config, const LabelledSet& set, int
 
 // Adds to {top1, top5, loss, count}.
 void add_classes(const Tensor& shares, const std::vector<int64_t>& labels, Sums& sums) {
-  sums.resize(4);
   const Tensor truth = at::tensor(labels, at::kLong).unsqueeze(1);
   const Tensor own = shares.gather(1, truth);
   // Classes that are as likely as the true one count before it half of the time; none of an untrained model is right.
@@ -55,57 +63,35 @@ void add_classes(const Tensor& shares, const std::vector<int64_t>& labels, Sums&
   sums[3] += static_cast<double>(labels.size());
 }
 
-// Adds to [classes, classes] counts by truth and prediction, then the loss.
-void add_labels(const Tensor& shares, const Tensor& truth, Sums& sums) {
-  const int64_t classes = shares.size(1);
-  sums.resize(classes * classes + 1);
-  const Tensor known = truth != 255, labels = truth.masked_select(known);
-  if (labels.numel() == 0) return;
+constexpr std::pair<const char*, double DepthErrors::*> kDepthMeasures[] = {
+    {"delta1", &DepthErrors::delta1},   {"delta2", &DepthErrors::delta2}, {"delta3", &DepthErrors::delta3},
+    {"abs_rel", &DepthErrors::abs_rel}, {"rmse", &DepthErrors::rmse},     {"log10", &DepthErrors::log10}};
+
+// Adds the errors of images with known depth, in the order of kDepthMeasures, then their number. metres [B, 1, S, S].
+void add_depths(const Tensor& metres, const std::vector<StoredImage>& maps, const DepthRange& range, Sums& sums) {
+  const Tensor contiguous = metres.contiguous();
+  const auto* next = contiguous.const_data_ptr<float>();
+  for (const auto& map : maps) {
+    const auto& truth = std::get<Raster<float>>(map);
+    Raster<float> predicted(truth.width, truth.height, 1);
+    std::copy_n(next, predicted.pixels.size(), predicted.pixels.begin());
+    next += predicted.pixels.size();
+    if (std::none_of(truth.pixels.begin(), truth.pixels.end(), [&](float t) { return range.is_known(t); })) continue;
+    const DepthErrors errors = depth_errors(predicted, truth, range);
+    for (size_t i = 0; i < std::size(kDepthMeasures); ++i) sums[i] += errors.*kDepthMeasures[i].second;
+    sums.back() += 1;
+  }
+}
+
+// Adds to the confusion matrix; returns the sum of the losses of the labelled pixels. shares [B, classes, S, S], truth
+// [B, S, S].
+double add_labels(const Tensor& shares, const Tensor& truth, Confusion& confusion) {
+  const Tensor known = truth != kNoLabel, labels = truth.masked_select(known);
   const Tensor predicted = shares.argmax(1).masked_select(known);
-  const Tensor counts = at::bincount(labels * classes + predicted, {}, classes * classes).to(at::kDouble).contiguous();
-  for (int64_t i = 0; i < classes * classes; ++i) sums[i] += counts.data_ptr<double>()[i];
+  const auto *p = predicted.const_data_ptr<int64_t>(), *l = labels.const_data_ptr<int64_t>();
+  for (int64_t i = 0; i < labels.numel(); ++i) confusion.add(p[i], l[i]);
   const Tensor own = shares.gather(1, at::where(known, truth, 0).unsqueeze(1)).squeeze(1);
-  sums.back() -= own.clamp_min(1e-12).log().masked_select(known).sum().item<double>();
-}
-
-// Adds to {delta1, delta2, delta3, abs_rel, rmse, log10, images}.
-void add_depths(const Tensor& metres, const Tensor& truth, const MeasureOptions& options, Sums& sums) {
-  sums.resize(7);
-  for (int64_t i = 0; i < truth.size(0); ++i) {
-    const Tensor known = at::logical_and(truth[i] > 0, truth[i] <= options.most_depth);
-    const Tensor t = truth[i].masked_select(known).to(at::kDouble);
-    if (t.numel() == 0) continue;
-    const Tensor p = metres[i][0].clamp(options.least_depth, options.most_depth).masked_select(known).to(at::kDouble);
-    const Tensor ratio = at::max(p / t, t / p);
-    for (int k = 0; k < 3; ++k) sums[k] += (ratio < std::pow(1.25, k + 1)).to(at::kDouble).mean().item<double>();
-    sums[3] += ((p - t).abs() / t).mean().item<double>();
-    sums[4] += (p - t).square().mean().sqrt().item<double>();
-    sums[5] += (p.log10() - t.log10()).abs().mean().item<double>();
-    sums[6] += 1;
-  }
-}
-
-std::map<std::string, double> segmentation(const Sums& sums, const TransferConfig& config, bool by_class) {
-  const auto n = static_cast<int64_t>(config.classes.size());
-  std::map<std::string, double> result;
-  double correct = 0, total = 0, iou = 0, accuracy = 0, occurring = 0;
-  for (int64_t c = 0; c < n; ++c) {
-    double truth = 0, predicted = 0;
-    for (int64_t k = 0; k < n; ++k) truth += sums[c * n + k], predicted += sums[k * n + c];
-    const double hit = sums[c * n + c];
-    correct += hit, total += truth;
-    if (truth == 0) continue;
-    occurring += 1;
-    iou += hit / (truth + predicted - hit);
-    accuracy += hit / truth;
-    if (by_class) result["IoU " + config.classes[c]] = hit / (truth + predicted - hit);
-  }
-  check(total > 0, "no pixel of the set has a label, so that nothing can be measured");
-  result["mIoU"] = iou / occurring;
-  result["mAcc"] = accuracy / occurring;
-  result["pixel_accuracy"] = correct / total;
-  result["loss"] = sums.back() / total;
-  return result;
+  return -own.clamp_min(1e-12).log().masked_select(known).sum().item<double>();
 }
 
 Json boxes_json(const std::vector<LabelledBox>& boxes) {
@@ -123,8 +109,9 @@ std::vector<LabelledBox> boxes_from(const Json& list) {
 }
 
 std::map<std::string, double> measure_objects(const TransferModel& model, const LabelledSet& set,
-                                              const MeasureOptions& options, int64_t n, const ProcessGroup& group) {
+                                              const MeasureOptions& options, const ProcessGroup& group) {
   Json own = Json::array();
+  const int64_t n = sample_count(set, options);
   for (int64_t begin = group.begin(n), end = group.end(n); begin < end; begin += options.batch) {
     const ViewedBatch batch = load_batch(model.config(), set, begin, std::min(end, begin + options.batch), options);
     const auto found = found_objects(model, byte_batch(batch.images));
@@ -143,6 +130,66 @@ std::map<std::string, double> measure_objects(const TransferModel& model, const 
     }
   const BoxPrecision precision = box_precision(predicted, truth);
   return {{"AP", precision.ap}, {"AP50", precision.ap50}};
+}
+
+// Calls use(predictions, batch) for the batches of this process.
+template <class Use>
+void predict_batches(const TransferModel& model, const LabelledSet& set, const MeasureOptions& options,
+                     const ProcessGroup& group, const Use& use) {
+  const int64_t n = sample_count(set, options);
+  for (int64_t begin = group.begin(n), end = group.end(n); begin < end; begin += options.batch) {
+    const ViewedBatch batch = load_batch(model.config(), set, begin, std::min(end, begin + options.batch), options);
+    use(prediction(model, byte_batch(batch.images), options.flip), batch);
+  }
+}
+
+// Sums divided by the last of them, which counts what was measured.
+std::map<std::string, double> means(const Sums& sums, const std::vector<std::string>& names, const LabelledSet& set) {
+  check(sums.back() > 0, set.path(), ": holds nothing that can be measured");
+  std::map<std::string, double> result;
+  for (size_t i = 0; i < names.size(); ++i) result[names[i]] = sums[i] / sums.back();
+  return result;
+}
+
+std::map<std::string, double> measure_classes(const TransferModel& model, const LabelledSet& set,
+                                              const MeasureOptions& options, const ProcessGroup& group) {
+  Sums sums(4);
+  predict_batches(model, set, options, group,
+                  [&](const Tensor& shares, const ViewedBatch& batch) { add_classes(shares, batch.labels, sums); });
+  return means(group.all_reduce(sums), {"top1", "top5", "loss"}, set);
+}
+
+std::map<std::string, double> measure_depths(const TransferModel& model, const LabelledSet& set,
+                                             const MeasureOptions& options, const ProcessGroup& group) {
+  Sums sums(std::size(kDepthMeasures) + 1);
+  predict_batches(model, set, options, group, [&](const Tensor& metres, const ViewedBatch& batch) {
+    add_depths(metres, batch.maps, {options.least_depth, options.most_depth}, sums);
+  });
+  std::vector<std::string> names;
+  for (const auto& [name, value] : kDepthMeasures) names.emplace_back(name);
+  return means(group.all_reduce(sums), names, set);
+}
+
+std::map<std::string, double> measure_labels(const TransferModel& model, const LabelledSet& set,
+                                             const MeasureOptions& options, const ProcessGroup& group, bool by_class) {
+  const std::vector<std::string>& classes = model.config().classes;
+  Confusion confusion(static_cast<int64_t>(classes.size()));
+  double loss = 0;
+  predict_batches(model, set, options, group, [&](const Tensor& shares, const ViewedBatch& batch) {
+    loss += add_labels(shares, map_batch(batch.maps), confusion);
+  });
+  Sums sums(confusion.counts().begin(), confusion.counts().end());
+  sums.push_back(loss);
+  sums = group.all_reduce(sums);
+  std::transform(sums.begin(), sums.end() - 1, confusion.counts().begin(), [](double n) { return std::llround(n); });
+  check(confusion.pixels() > 0, "no pixel of the set has a label, so that nothing can be measured");
+  std::map<std::string, double> result{{"mIoU", confusion.mean_iou()},
+                                       {"mAcc", confusion.mean_accuracy()},
+                                       {"pixel_accuracy", confusion.accuracy()},
+                                       {"loss", sums.back() / static_cast<double>(confusion.pixels())}};
+  for (size_t c = 0; by_class && c < classes.size(); ++c)
+    if (const auto iou = confusion.iou(static_cast<int64_t>(c))) result["IoU " + classes[c]] = *iou;
+  return result;
 }
 
 }  // namespace
@@ -240,33 +287,13 @@ void apply_eigen_crop(Raster<float>& depth) {
 std::map<std::string, double> measure(const TransferModel& model, const LabelledSet& set, const MeasureOptions& options,
                                       const ProcessGroup& group, bool by_class) {
   const NoGradGuard no_grad;
-  const TransferConfig& config = model.config();
-  const Task task = config.kind();
-  const int64_t n = options.count > 0 ? std::min(options.count, set.size()) : set.size();
-  if (task == Task::kDetection) return measure_objects(model, set, options, n, group);
-  Sums sums(task == Task::kClassification ? 4
-            : task == Task::kDepth        ? 7
-                                          : config.classes.size() * config.classes.size() + 1);
-  for (int64_t begin = group.begin(n), end = group.end(n); begin < end; begin += options.batch) {
-    const ViewedBatch batch = load_batch(config, set, begin, std::min(end, begin + options.batch), options);
-    const Tensor predicted = prediction(model, byte_batch(batch.images), options.flip);
-    if (task == Task::kClassification)
-      add_classes(predicted, batch.labels, sums);
-    else if (task == Task::kSemseg)
-      add_labels(predicted, map_batch(batch.maps), sums);
-    else
-      add_depths(predicted, map_batch(batch.maps), options, sums);
+  switch (model.config().kind()) {
+    case Task::kClassification: return measure_classes(model, set, options, group);
+    case Task::kSemseg: return measure_labels(model, set, options, group, by_class);
+    case Task::kDepth: return measure_depths(model, set, options, group);
+    case Task::kDetection: return measure_objects(model, set, options, group);
   }
-  sums = group.all_reduce(sums);
-  if (task == Task::kSemseg) return segmentation(sums, config, by_class);
-  check(sums.back() > 0, set.path(), ": holds nothing that can be measured");
-  const std::vector<std::string> names =
-      task == Task::kClassification
-          ? std::vector<std::string>{"top1", "top5", "loss"}
-          : std::vector<std::string>{"delta1", "delta2", "delta3", "abs_rel", "rmse", "log10"};
-  std::map<std::string, double> result;
-  for (size_t i = 0; i < names.size(); ++i) result[names[i]] = sums[i] / sums.back();
-  return result;
+  fail("[measure] unknown task");
 }
 
 }  // namespace fourm

@@ -80,12 +80,24 @@ TEST(DepthErrors, RelativeErrorOverKnownPixels) {
   EXPECT_NEAR(errors.abs_rel, (0.5 + 0.1) / 2, 1e-6);
   EXPECT_NEAR(errors.delta1, 0.5, 1e-12);
   EXPECT_NEAR(errors.rmse, std::sqrt((1 + 0.16) / 2), 1e-6);
+  EXPECT_NEAR(errors.log10, (std::log10(2) + std::log10(1.1)) / 2, 1e-6);
   predicted.pixels = {2 * 1.5F, 4 * 1.9F, 9};  // below 1.25^2, below 1.25^3
   EXPECT_EQ(depth_errors(predicted, truth).delta1, 0);
   EXPECT_EQ(depth_errors(predicted, truth).delta2, 0.5);
   EXPECT_EQ(depth_errors(predicted, truth).delta3, 1);
   truth.pixels = {0, 0, 0};
   EXPECT_THROW(depth_errors(predicted, truth), Error);  // not 0
+}
+
+TEST(DepthErrors, ARangeClampsPredictionsAndLeavesOutFartherTruth) {
+  Raster<float> truth(3, 1, 1), predicted(3, 1, 1);
+  truth.pixels = {2, 4, 11};  // the last is farther than 10
+  predicted.pixels = {-1, 40, 11};
+  const DepthErrors errors = depth_errors(predicted, truth, {1, 10});
+  EXPECT_NEAR(errors.abs_rel, (0.5 + 1.5) / 2, 1e-6);
+  EXPECT_NEAR(errors.rmse, std::sqrt((1 + 36) / 2.0), 1e-6);
+  truth.pixels = {11, 11, 11};
+  EXPECT_THROW(depth_errors(predicted, truth, {1, 10}), Error);
 }
 
 TEST(DepthErrors, AlignmentFindsScaleAndShift) {
@@ -167,6 +179,9 @@ TEST(MeanIou, OverClassesOfTheTruth) {
   confusion.add(predicted, truth);
   EXPECT_NEAR(confusion.mean_iou(), (1.0 / 2 + 2.0 / 3) / 2, 1e-12);
   EXPECT_NEAR(confusion.accuracy(), 0.75, 1e-12);
+  EXPECT_NEAR(confusion.mean_accuracy(), (1.0 / 2 + 1) / 2, 1e-12);
+  EXPECT_NEAR(confusion.iou(1).value(), 2.0 / 3, 1e-12);
+  EXPECT_FALSE(confusion.iou(2).has_value()) << "not in the truth";
   // A class that is only predicted takes from the class whose place it has, and is none of its own.
   Confusion invented(5);
   predicted.pixels = {0, 4, 1, 1};

@@ -68,6 +68,10 @@ TEST_F(MeasureTest, LabelsOfOneClassEverywhere) {
   EXPECT_NEAR(measures.at("mAcc"), 1 / 3.0, 1e-9);
   EXPECT_NEAR(measures.at("IoU table"), 1 / 3.0, 1e-9);
   EXPECT_EQ(measures.at("IoU wall"), 0);
+  test::in_ranks(2, [&](const ProcessGroup& group) {
+    for (const auto& [name, value] : measure(one, set, {.batch = 2}, group, /*by_class=*/true))
+      EXPECT_NEAR(value, measures.at(name), 1e-5) << name;
+  });
   for (int i = 0; i < 6; ++i)
     write_png(root / "rooms/semseg" / ("00000" + std::to_string(i) + ".png"), Image(40, 36, 1, 255));
   EXPECT_NE(test::message_of([&] { measure(one, set, {}); }).find("no pixel of the set has a label"),
@@ -84,6 +88,11 @@ TEST_F(MeasureTest, DepthOfTheMeanEverywhere) {
   EXPECT_NEAR(measures.at("abs_rel"), (1 + 0 + 1 / 3.0) / 3, 1e-6);
   EXPECT_NEAR(measures.at("rmse"), 2 / 3.0, 1e-6);
   EXPECT_NEAR(measures.at("log10"), (std::log10(2) + std::log10(1.5)) / 3, 1e-6);
+  const TransferModel untrained = model("depth", {});
+  test::in_ranks(2, [&](const ProcessGroup& group) {
+    for (const auto& [name, value] : measure(untrained, set, {.batch = 2}, group))
+      EXPECT_NEAR(value, measures.at(name), 1e-6) << name;
+  });
   EXPECT_NEAR(measure(model("depth", {}), set, {.most_depth = 2.5}).at("rmse"), 0.5, 1e-6);  // 3 m is not counted
 }
 
