@@ -29,7 +29,7 @@ class EvaluateChains : public test::EvaluatedRooms {
  protected:
   static EvaluateOptions options(const std::string& inputs) {
     EvaluateOptions options;
-    options.data = (*temporary_ / "rooms").string();
+    options.data = folder_.string();
     options.count = 2;
     options.inputs = {inputs};
     return options;

@@ -2,6 +2,7 @@
 #include "fourm/eval/evaluate.h"
 
 #include <gtest/gtest.h>
+
 #include "fourm/clip/clip_model.h"
 #include "fourm/core/error.h"
 #include "fourm/data/source.h"
@@ -15,37 +16,20 @@
 #include "fourm/tokenizer/image_tokenizer.h"
 #include "fourm/tokenizer/vqvae.h"
 #include "tests/support/captured_log.h"
+#include "tests/support/evaluated_rooms.h"
 #include "tests/support/small_model.h"
 #include "tests/support/temporary_folder.h"
 
 namespace fourm {
 namespace {
 
-class EvaluateTest : public testing::Test {
+class EvaluateTest : public test::EvaluatedRooms {
  protected:
-  static void SetUpTestSuite() {
-    temporary_ = std::make_unique<test::TemporaryFolder>();
-    folder_ = *temporary_ / "files";
-    RoomOptions world;
-    world.split = Split::kVal;
-    write_rooms(RoomMaker(world), 3, folder_, 1, false, 0);
-    pipeline_ =
-        std::make_unique<Pipeline>(Pipeline::open({fs::path(FOURM_SOURCE_DIR) / "models/rooms-ti", {}, {}, {}}));
-  }
-  static void TearDownTestSuite() {
-    pipeline_.reset();
-    temporary_.reset();
-  }
-
   static std::vector<std::string> measured(const EvaluationResult::InputSet& set) {
     std::vector<std::string> names;
     for (const auto& m : set.measures) names.push_back(m.name);
     return names;
   }
-
-  static inline std::unique_ptr<test::TemporaryFolder> temporary_;
-  static inline fs::path folder_;
-  static inline std::unique_ptr<Pipeline> pipeline_;
 };
 
 TEST_F(EvaluateTest, InputsAreNoTargets) {

@@ -13,7 +13,7 @@ class EvaluateInpainting : public test::EvaluatedRooms {
  protected:
   static EvaluationResult run(const std::string& keep, const std::vector<std::string>& inputs = {}, uint64_t seed = 0) {
     EvaluateOptions options;
-    options.data = (*temporary_ / "rooms").string();
+    options.data = folder_.string();
     options.count = 3;
     options.inputs = inputs;
     options.seed = seed;

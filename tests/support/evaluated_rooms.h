@@ -17,7 +17,8 @@ class EvaluatedRooms : public testing::Test {
     temporary_ = std::make_unique<TemporaryFolder>();
     RoomOptions world;
     world.split = Split::kVal;
-    write_rooms(RoomMaker(world), kRooms, *temporary_ / "rooms", 1, false, 0);
+    folder_ = *temporary_ / "rooms";
+    write_rooms(RoomMaker(world), kRooms, folder_, 1, false, 0);
     pipeline_ = std::make_unique<Pipeline>(Pipeline::open({.model = fs::path(FOURM_SOURCE_DIR) / "models/rooms-ti"}));
   }
   static void TearDownTestSuite() {
@@ -26,6 +27,7 @@ class EvaluatedRooms : public testing::Test {
   }
 
   static inline std::unique_ptr<TemporaryFolder> temporary_;
+  static inline fs::path folder_;  // the data set
   static inline std::unique_ptr<Pipeline> pipeline_;
 };
 
