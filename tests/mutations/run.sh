@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Do the tests notice mistakes? Each NAME.patch here is one mistake, with its name in the first line and the test
+# Do the tests notice mistakes? Each NAME.patch here (README.md lists them) is one mistake, with its name in the first line and the test
 # programs to try in the second. Each is put into a scratch clone of the last commit, built and tested, with all parity
 # cases and with the committed ones; a mistake that no test notices is a failure. Arguments choose patches by name.
 set -uo pipefail
