@@ -78,9 +78,10 @@ std::string config_reference() {
       table(without(describe_fields(TokenBenchmarkConfig()), "recipe.")),
       "## Ablations\n\n`fourm ablate RECIPE.yaml` ([experiments.md](experiments.md)).\n\n",
       table(describe_fields(AblationConfig())),
-      "## Plans\n\n`fourm generate --plan FILE` ([generation.md](generation.md)).\n\n", table(describe_fields(Plan())),
+      "## Plans\n\n`fourm generate --plan FILE` ([generation-settings.md](generation-settings.md#plans)).\n\n",
+      table(describe_fields(Plan())),
       "## Default settings of targets\n\n`generation.yaml` in a model folder "
-      "([generation.md](generation.md#defaults)).\n\n",
+      "([generation-settings.md](generation-settings.md#defaults)).\n\n",
       table(describe_fields(GenerationDefaults())),
       "## Modalities\n\nThe keys of a modality in `modalities.yaml` ([modalities.md](modalities.md)).\n\n",
       table(describe_modality_keys()),

@@ -401,7 +401,7 @@ void add_generate(CLI::App& program) {
   verb->add_option("--text-tokenizer", o->text_tokenizer,
                    "tokenizer.json; default MODEL/tokenizer.json, then $FOURM_TOKENIZER");
   verb->add_option("--modalities", o->modalities, "YAML with further modalities");
-  verb->add_option("--plan", o->plan, "YAML plan: targets, steps, temperatures, guidance (docs/generation.md)");
+  verb->add_option("--plan", o->plan, "YAML plan: targets, steps, temperatures, guidance (docs/generation-settings.md)");
   verb->add_option("--seed", o->seed, "same seed, same result")->capture_default_str();
   verb->add_option("--count", o->count, "variations to draw")->check(CLI::Range(1, 4096))->capture_default_str();
   verb->add_option("--steps", o->steps, "decoding steps of each grid target")->check(CLI::Range(1, 100000));

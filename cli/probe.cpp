@@ -100,7 +100,7 @@ void add_probe(CLI::App& program) {
                    "values); given twice for a table")
       ->required();
   verb->add_option("--out-modality", o->outputs, "what to generate, in this order, separated by commas");
-  verb->add_option("--plan", o->plan, "instead: YAML plan (docs/generation.md)");
+  verb->add_option("--plan", o->plan, "instead: YAML plan (docs/generation-settings.md)");
   verb->add_option("--out", o->out, "folder for the results; the figure is probe.png")->capture_default_str();
   verb->add_flag("--overwrite", o->overwrite, "replace results of other settings in that folder");
   verb->add_option("--seed", o->seed, "of the draws, which are the same for all values")->capture_default_str();
