@@ -56,8 +56,9 @@ TEST(DocumentLinks, LeadToFilesAndHeadings) {
         const fs::path target = path.empty() ? page : page.parent_path() / path;
         ++count;
         EXPECT_TRUE(fs::exists(target)) << page << ": " << match->str();
-        if (!heading.empty() && target.extension() == ".md" && fs::exists(target))
+        if (!heading.empty() && target.extension() == ".md" && fs::exists(target)) {
           EXPECT_TRUE(headings(target).contains(heading)) << page << ": " << match->str();
+        }
       }
   EXPECT_GT(count, 100);
 }
