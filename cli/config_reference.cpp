@@ -43,6 +43,25 @@ std::vector<FieldDescription> without(std::vector<FieldDescription> fields, cons
   return fields;
 }
 
+std::vector<FieldDescription> training_fields() {
+  std::vector<FieldDescription> fields = describe_fields(PretrainConfig());
+  std::erase_if(fields, [](const FieldDescription& field) { return !field.path.starts_with("training."); });
+  return fields;
+}
+
+// The keys of a recipe. A section of its own has those of the training loop, which are the same in all recipes.
+template <class Recipe>
+std::string recipe_table(const Recipe& recipe) {
+  const std::vector<FieldDescription> training = training_fields();
+  std::vector<FieldDescription> fields = describe_fields(recipe);
+  std::erase_if(fields, [&](const FieldDescription& field) {
+    return std::find(training.begin(), training.end(), field) != training.end();
+  });
+  for (auto& field : fields)
+    if (field.path == "training") field.help += ": [its keys](#the-training-loop)";
+  return table(fields);
+}
+
 // Options of a command, as add_config_options() names them.
 template <class Config>
 std::string options(const char* command, const Config& config) {
@@ -59,22 +78,24 @@ std::string options(const char* command, const Config& config) {
 std::string config_reference() {
   return concat(
       "# Configuration\n\n"
-      "Every key of every file that the program reads, as `fourm config` prints it. Keys in a recipe may also be given "
-      "after it on the command line: `fourm pretrain RECIPE.yaml training.steps=100`. A key marked * may have another "
-      "value when a run is resumed; any other change needs a new run folder. `mixture[]` is an item of a list, `NAME` "
-      "a "
-      "name of your choice. `--print-config` prints a recipe with every key, `--dry-run` checks it.\n\n"
+      "This page lists every key of every file that the program reads, as `fourm config` prints it.\n\n"
+      "- Keys of a recipe may also be given after it on the command line: `fourm pretrain RECIPE.yaml "
+      "training.steps=100`.\n"
+      "- A key marked * may have another value when a run is resumed. A change of any other key needs a new run "
+      "folder.\n"
+      "- `mixture[]` is an item of a list, `NAME` a name of your choice.\n"
+      "- `--print-config` prints a recipe with every key, and `--dry-run` checks it.\n\n"
       "## Pre-training\n\n`fourm pretrain RECIPE.yaml` ([training.md](training.md)).\n\n",
-      table(describe_fields(PretrainConfig())),
+      recipe_table(PretrainConfig()),
       "## Fine-tuning\n\n`fourm finetune RECIPE.yaml` ([finetuning.md](finetuning.md)).\n\n",
-      table(describe_fields(FinetuneRecipe())),
+      recipe_table(FinetuneRecipe()),
       "## Tokenizers\n\n`fourm tokenizer train RECIPE.yaml` ([tokenizers.md](tokenizers.md)).\n\n",
-      table(describe_fields(TokenizerRecipe())),
-      "## Image-text models\n\n`fourm clip train RECIPE.yaml` ([training.md](training.md)).\n\n",
-      table(describe_fields(ClipRecipe())),
+      recipe_table(TokenizerRecipe()),
+      "## Image-text models\n\n`fourm clip train RECIPE.yaml` ([training.md](training.md#the-image-text-model)).\n\n",
+      recipe_table(ClipRecipe()), "## The training loop\n\nKeys of all recipes above ([training.md](training.md)).\n\n",
+      table(training_fields()),
       "## Token benchmark\n\n`fourm transfer-benchmark RECIPE.yaml` ([experiments.md](experiments.md)). `recipe.` has "
-      "the keys of "
-      "pre-training.\n\n",
+      "the keys of pre-training.\n\n",
       table(without(describe_fields(TokenBenchmarkConfig()), "recipe.")),
       "## Ablations\n\n`fourm ablate RECIPE.yaml` ([experiments.md](experiments.md)).\n\n",
       table(describe_fields(AblationConfig())),

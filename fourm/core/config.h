@@ -398,6 +398,7 @@ struct FieldDescription {
   std::string allowed;  ///< "0 to 1", "cosine or constant"; "" where nothing restricts it
   std::string help;
   bool changeable = false;  ///< may differ when a run is resumed (KeyRole)
+  bool operator==(const FieldDescription&) const = default;
 };
 
 namespace config_detail {

@@ -29,7 +29,7 @@ struct ClipRecipe {
       at_least(1));
     v("flip", flip, "mirror half of the images, and left and right in their captions");
     v("model", model, "image and text encoder");
-    v("training", training, "the loop");
+    v("training", training, "the training loop");
   }
 };
 

@@ -63,7 +63,7 @@ struct PretrainConfig {
     v("eval_samples", eval_samples, "samples of an evaluation, with fixed masks", KeyRole::kChangeable, at_least(1));
     v("model", model, "the Transformer; may be left out with init, whose model it is then");
     v("masking", masking, "input and target budgets");
-    v("training", training, "the loop");
+    v("training", training, "the training loop");
   }
   /// A mapping `mixture` becomes a list. Error where tokens and steps both say how long the run or its warm-up is.
   static void migrate(YAML::Node& node, const std::string& origin);

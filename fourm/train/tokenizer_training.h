@@ -59,7 +59,7 @@ struct TokenizerRecipe {
     v("dead_code_coef", dead_code_coef, "a code used less than 1/coef of its even share is restarted; 0: never",
       at_least(0));
     v("tokenizer", tokenizer, "encoder, quantiser, decoder and input");
-    v("training", training, "the loop");
+    v("training", training, "the training loop");
   }
   /// smallest_crop, a share of a side, becomes crop_scale and crop_ratio. tokenizer.threshold_ema_dead_code is left out
   /// with a warning: the threshold of training follows from dead_code_coef.

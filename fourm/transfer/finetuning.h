@@ -63,7 +63,7 @@ struct FinetuneRecipe {
     v("encoder", encoder, "the encoder where init is empty; domains_in names its pixels, such as [rgb@224]");
     v("augment", augment, "random changes of training samples");
     v("evaluation", evaluation, "how the held-out set is measured");
-    v("training", training, "the loop");
+    v("training", training, "the training loop");
   }
 };
 
