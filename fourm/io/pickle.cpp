@@ -63,6 +63,11 @@ class Machine {
     v->integer = value;
     push(v);
   }
+  void push_float() {
+    Value* v = make(Value::kFloat);
+    v->real = std::bit_cast<double>(__builtin_bswap64(number(8)));  // big-endian
+    push(v);
+  }
   void push_text(Value::Kind kind, std::string_view text) {
     Value* v = make(kind);
     v->text = text;
@@ -132,102 +137,134 @@ class Machine {
     push_int(Value::kInt, value);
   }
 
+  // Executes one operation. Names and codes are those of Python's Lib/pickle.py.
   void step(uint8_t opcode) {
+    if (push_scalar(opcode) || build_container(opcode) || use_memo(opcode) || build_object(opcode)) return;
     switch (opcode) {
       case 0x80: {  // PROTO
         const uint64_t protocol = number(1);
         require(protocol >= 2 && protocol <= 5, "has a protocol other than 2 to 5");
         return;
       }
-      case 0x95: number(8); return;                                              // FRAME
-      case '(': marks_.push_back(stack_.size()); return;                         // MARK
-      case '0': pop(); return;                                                   // POP
-      case '1': pop_to_mark(); return;                                           // POP_MARK
-      case '2': push(top()); return;                                             // DUP
-      case 'N': push(make(Value::kNone)); return;                                // NONE
-      case 0x88: push_int(Value::kBool, 1); return;                              // NEWTRUE
-      case 0x89: push_int(Value::kBool, 0); return;                              // NEWFALSE
-      case 'J': push_int(Value::kInt, static_cast<int32_t>(number(4))); return;  // BININT
-      case 'K': push_int(Value::kInt, static_cast<int64_t>(number(1))); return;  // BININT1
-      case 'M': push_int(Value::kInt, static_cast<int64_t>(number(2))); return;  // BININT2
-      case 0x8a: push_long(number(1)); return;                                   // LONG1
-      case 0x8b: push_long(number(4)); return;                                   // LONG4
-      case 'G': {                                                                // BINFLOAT, big-endian
-        Value* v = make(Value::kFloat);
-        v->real = std::bit_cast<double>(__builtin_bswap64(number(8)));
-        return push(v);
-      }
-      case 'X': push_text(Value::kText, take(number(4))); return;    // BINUNICODE
-      case 0x8c: push_text(Value::kText, take(number(1))); return;   // SHORT_BINUNICODE
-      case 0x8d: push_text(Value::kText, take(number(8))); return;   // BINUNICODE8
-      case 'T': push_text(Value::kText, take(number(4))); return;    // BINSTRING
-      case 'U': push_text(Value::kText, take(number(1))); return;    // SHORT_BINSTRING
-      case 'B': push_text(Value::kBytes, take(number(4))); return;   // BINBYTES
-      case 'C': push_text(Value::kBytes, take(number(1))); return;   // SHORT_BINBYTES
-      case 0x8e: push_text(Value::kBytes, take(number(8))); return;  // BINBYTES8
-      case ']':
-      case 0x8f: push(make(Value::kList)); return;  // EMPTY_LIST, EMPTY_SET
-      case ')': push(make(Value::kTuple)); return;  // EMPTY_TUPLE
-      case '}': push(make(Value::kDict)); return;   // EMPTY_DICT
-      case 'l':
-      case 0x91: {  // LIST, FROZENSET
-        const auto items = pop_to_mark();
-        push(make(Value::kList));
-        return append(items);
-      }
-      case 'd': {  // DICT
-        const auto items = pop_to_mark();
-        push(make(Value::kDict));
-        return set_items(items);
-      }
-      case 't': push_tuple(pop_to_mark()); return;  // TUPLE
-      case 0x85: push_tuple(1); return;
-      case 0x86: push_tuple(2); return;
-      case 0x87: push_tuple(3); return;
-      case 'a': {  // APPEND
-        Value* item = pop();
-        return append({item});
-      }
-      case 'e':
-      case 0x90: append(pop_to_mark()); return;  // APPENDS, ADDITEMS
-      case 's': {                                // SETITEM
-        Value* value = pop();
-        Value* key = pop();
-        return set_items({key, value});
-      }
-      case 'u': set_items(pop_to_mark()); return;  // SETITEMS
-      case 'q': remember(number(1)); return;       // BINPUT
-      case 'r': remember(number(4)); return;       // LONG_BINPUT
-      case 0x94: remember(memo_.size()); return;   // MEMOIZE
-      case 'h': recall(number(1)); return;         // BINGET
-      case 'j': recall(number(4)); return;         // LONG_BINGET
-      case 'c': {                                  // GLOBAL
-        const std::string module(line());
-        return push_global(module + "." + std::string(line()));
-      }
-      case 0x93: {  // STACK_GLOBAL
-        Value* name = pop();
-        Value* module = pop();
-        require(name->is(Value::kText) && module->is(Value::kText), "names a class by what is no text");
-        return push_global(module->text + "." + name->text);
-      }
-      case 'R':
-      case 0x81: call(); return;  // REDUCE, NEWOBJ
-      case 'b': {                 // BUILD
-        Value* state = pop();
-        top()->state = state;
-        return;
-      }
-      case 'Q': {  // BINPERSID
-        Value* v = make(Value::kPersistent);
-        v->items.push_back(pop());
-        return push(v);
-      }
+      case 0x95: number(8); return;                       // FRAME
+      case '(': marks_.push_back(stack_.size()); return;  // MARK
+      case '0': pop(); return;                            // POP
+      case '1': pop_to_mark(); return;                    // POP_MARK
+      case '2': push(top()); return;                      // DUP
       default: break;
     }
     static constexpr char kHex[] = "0123456789abcdef";
     fail(origin_, ": the pickle has the operation 0x", kHex[opcode >> 4], kHex[opcode & 15], " at byte ", at_ - 1,
          ", which checkpoints of weights do not need");
+  }
+
+  // Numbers, strings and bytes. Like the functions below, false for other operations.
+  bool push_scalar(uint8_t opcode) {
+    switch (opcode) {
+      case 'N': push(make(Value::kNone)); return true;                                // NONE
+      case 0x88: push_int(Value::kBool, 1); return true;                              // NEWTRUE
+      case 0x89: push_int(Value::kBool, 0); return true;                              // NEWFALSE
+      case 'J': push_int(Value::kInt, static_cast<int32_t>(number(4))); return true;  // BININT
+      case 'K': push_int(Value::kInt, static_cast<int64_t>(number(1))); return true;  // BININT1
+      case 'M': push_int(Value::kInt, static_cast<int64_t>(number(2))); return true;  // BININT2
+      case 0x8a: push_long(number(1)); return true;                                   // LONG1
+      case 0x8b: push_long(number(4)); return true;                                   // LONG4
+      case 'G': push_float(); return true;                                            // BINFLOAT
+      case 'X': push_text(Value::kText, take(number(4))); return true;                // BINUNICODE
+      case 0x8c: push_text(Value::kText, take(number(1))); return true;               // SHORT_BINUNICODE
+      case 0x8d: push_text(Value::kText, take(number(8))); return true;               // BINUNICODE8
+      case 'T': push_text(Value::kText, take(number(4))); return true;                // BINSTRING
+      case 'U': push_text(Value::kText, take(number(1))); return true;                // SHORT_BINSTRING
+      case 'B': push_text(Value::kBytes, take(number(4))); return true;               // BINBYTES
+      case 'C': push_text(Value::kBytes, take(number(1))); return true;               // SHORT_BINBYTES
+      case 0x8e: push_text(Value::kBytes, take(number(8))); return true;              // BINBYTES8
+      default: return false;
+    }
+  }
+
+  // Lists (sets too), tuples and dicts.
+  bool build_container(uint8_t opcode) {
+    switch (opcode) {
+      case ']':                                          // EMPTY_LIST
+      case 0x8f: push(make(Value::kList)); return true;  // EMPTY_SET
+      case ')': push(make(Value::kTuple)); return true;  // EMPTY_TUPLE
+      case '}': push(make(Value::kDict)); return true;   // EMPTY_DICT
+      case 't': push_tuple(pop_to_mark()); return true;  // TUPLE
+      case 0x85: push_tuple(1); return true;             // TUPLE1
+      case 0x86: push_tuple(2); return true;             // TUPLE2
+      case 0x87: push_tuple(3); return true;             // TUPLE3
+      case 'e':                                          // APPENDS
+      case 0x90: append(pop_to_mark()); return true;     // ADDITEMS
+      case 'u': set_items(pop_to_mark()); return true;   // SETITEMS
+      case 'l':                                          // LIST
+      case 0x91: {                                       // FROZENSET
+        const auto items = pop_to_mark();
+        push(make(Value::kList));
+        append(items);
+        return true;
+      }
+      case 'd': {  // DICT
+        const auto items = pop_to_mark();
+        push(make(Value::kDict));
+        set_items(items);
+        return true;
+      }
+      case 'a': {  // APPEND
+        Value* item = pop();
+        append({item});
+        return true;
+      }
+      case 's': {  // SETITEM
+        Value* value = pop();
+        Value* key = pop();
+        set_items({key, value});
+        return true;
+      }
+      default: return false;
+    }
+  }
+
+  bool use_memo(uint8_t opcode) {
+    switch (opcode) {
+      case 'q': remember(number(1)); return true;      // BINPUT
+      case 'r': remember(number(4)); return true;      // LONG_BINPUT
+      case 0x94: remember(memo_.size()); return true;  // MEMOIZE
+      case 'h': recall(number(1)); return true;        // BINGET
+      case 'j': recall(number(4)); return true;        // LONG_BINGET
+      default: return false;
+    }
+  }
+
+  // Classes, functions and what they would be called with.
+  bool build_object(uint8_t opcode) {
+    switch (opcode) {
+      case 'c': {  // GLOBAL
+        const std::string module(line());
+        push_global(module + "." + std::string(line()));
+        return true;
+      }
+      case 0x93: {  // STACK_GLOBAL
+        Value* name = pop();
+        Value* module = pop();
+        require(name->is(Value::kText) && module->is(Value::kText), "names a class by what is no text");
+        push_global(module->text + "." + name->text);
+        return true;
+      }
+      case 'R':                        // REDUCE
+      case 0x81: call(); return true;  // NEWOBJ
+      case 'b': {                      // BUILD
+        Value* state = pop();
+        top()->state = state;
+        return true;
+      }
+      case 'Q': {  // BINPERSID
+        Value* v = make(Value::kPersistent);
+        v->items.push_back(pop());
+        push(v);
+        return true;
+      }
+      default: return false;
+    }
   }
 
   std::string_view bytes_;
