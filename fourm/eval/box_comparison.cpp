@@ -22,15 +22,15 @@ ImageMatches match(const Boxes& predicted, const Boxes& truth, const Score& scor
   for (const auto& box : truth) classes[box.class_name].second.push_back(box);
   ImageMatches matches;
   for (const auto& [name, boxes] : classes) {
-    const auto& [guesses, truths] = boxes;
+    const auto& [predictions, truths] = boxes;
     ClassObjects objects;
     std::vector<double> scores;
-    for (const auto& box : guesses) scores.push_back(score(box));
+    for (const auto& box : predictions) scores.push_back(score(box));
     for (const auto& box : truths) objects.truths.push_back({area(box)});
     for (const size_t i : best_predictions(scores)) {
-      objects.predictions.push_back({scores[i], area(guesses[i])});
+      objects.predictions.push_back({scores[i], area(predictions[i])});
       for (const auto& box : truths)
-        objects.overlaps.push_back(intersection_over_union(as_pixels(guesses[i]), as_pixels(box)));
+        objects.overlaps.push_back(intersection_over_union(as_pixels(predictions[i]), as_pixels(box)));
     }
     matches.emplace(name, ObjectMatches(objects));
   }

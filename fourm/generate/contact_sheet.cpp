@@ -164,32 +164,32 @@ class SheetMaker {
   void add_result(GalleryRow& row, const std::string& modality, const Json& result, const Image& behind) const {
     std::vector<fs::path> files;
     for (const Json& file : result["files"]) files.push_back(source_.out / file.get<std::string>());
-    const auto picture =
+    const auto shown =
         std::find_if(files.begin(), files.end(), [](const auto& f) { return f.extension() == ".png"; });
     const bool is_sequence = pipeline_of(modality).modality(modality).kind == ModalityKind::kSequence;
     const bool is_small = base_name(modality) == "det" || base_name(modality) == "color_palette";
     if (result.contains("failure")) {
       say(row, label(modality), "could not be decoded");
-    } else if (is_sequence && result.contains("text") && (is_small || picture == files.end())) {
+    } else if (is_sequence && result.contains("text") && (is_small || shown == files.end())) {
       const auto text = result["text"].get<std::string>();
       if (auto image = text_image(modality, text, behind))
         row.cells.push_back({std::move(*image), label(modality)});
       else
         say(row, label(modality), text);
-    } else if (picture == files.end()) {
+    } else if (shown == files.end()) {
       say(row, label(modality), "tokens only, there is no tokenizer");
     } else {
-      row.cells.push_back({result_image(modality, *picture, files.back()), label(modality)});
+      row.cells.push_back({result_image(modality, *shown, files.back()), label(modality)});
     }
   }
 
-  // Of a result in `picture`, whose data are in `data`.
-  Image result_image(const std::string& modality, const fs::path& picture, const fs::path& data) const {
+  // Of a result in `shown`, whose data are in `data`.
+  Image result_image(const std::string& modality, const fs::path& shown, const fs::path& data) const {
     if (const Pipeline& pipeline = pipeline_of(modality); pipeline.has_tokenizer(modality)) {
       const InputConfig input = pipeline.input_config(modality);
       if (input.has_labels() || input.kind == "depth") return map_image(input, read_stored_image(input, data));
     }
-    return resize_bilinear(read_image(picture), kGalleryCell, kGalleryCell);
+    return resize_bilinear(read_image(shown), kGalleryCell, kGalleryCell);
   }
 
   // What boxes are drawn on: an image that was given or generated, or grey.

@@ -8,19 +8,19 @@
 namespace fourm {
 namespace {
 
-struct Guess {
+struct Scored {
   PixelBox box;
   double score = 1;
 };
 
-ObjectMatches matches(const std::vector<Guess>& guesses, const std::vector<PixelBox>& truths) {
+ObjectMatches matches(const std::vector<Scored>& predictions, const std::vector<PixelBox>& truths) {
   ClassObjects objects;
   std::vector<double> scores;
-  for (const auto& guess : guesses) scores.push_back(guess.score);
+  for (const auto& prediction : predictions) scores.push_back(prediction.score);
   for (const auto& truth : truths) objects.truths.push_back({truth[2] * truth[3]});
   for (const size_t i : best_predictions(scores)) {
-    const PixelBox& box = guesses[i].box;
-    objects.predictions.push_back({guesses[i].score, box[2] * box[3]});
+    const PixelBox& box = predictions[i].box;
+    objects.predictions.push_back({predictions[i].score, box[2] * box[3]});
     for (const auto& truth : truths) objects.overlaps.push_back(intersection_over_union(box, truth));
   }
   return ObjectMatches(objects);
@@ -33,7 +33,7 @@ PrecisionRecall of(const std::vector<ObjectMatches>& images, ObjectSize size = O
 }
 
 // Boxes side by side that share nothing.
-Guess place(int i, double score = 1) { return {{40.0 * i, 0, 40, 40}, score}; }
+Scored place(int i, double score = 1) { return {{40.0 * i, 0, 40, 40}, score}; }
 
 TEST(AveragePrecision, AreaUnderTheEnvelope) {
   // Over two images, highest score first: correct (precision 1, recall 1/3), wrong, correct (2/3, 2/3). One of three is

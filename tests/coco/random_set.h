@@ -79,11 +79,11 @@ struct RandomSet {
 
   // A prediction near an object.
   Object moved(const Object& found) {
-    Object guess{random_.below(8) ? found.category : 1 + random_.below(categories_), found.box};
+    Object prediction{random_.below(8) ? found.category : 1 + random_.below(categories_), found.box};
     for (const size_t axis : {0u, 1u})
-      guess.box[axis] += found.box[axis + 2] * static_cast<double>(random_.below(9) - 4) / 32;
-    for (const size_t side : {2u, 3u}) guess.box[side] *= static_cast<double>(28 + random_.below(9)) / 32;
-    return guess;
+      prediction.box[axis] += found.box[axis + 2] * static_cast<double>(random_.below(9) - 4) / 32;
+    for (const size_t side : {2u, 3u}) prediction.box[side] *= static_cast<double>(28 + random_.below(9)) / 32;
+    return prediction;
   }
 
   Json shape(const PixelBox& box, int64_t height, int64_t width) {
@@ -111,11 +111,11 @@ struct RandomSet {
     const int64_t id = 100 - 7 * i, height = 60 + random_.below(200), width = 60 + random_.below(200);
     truth["images"].push_back({{"id", id}, {"height", height}, {"width", width}});
     const std::vector<Object> known = objects(height, width, random_.below(6));
-    std::vector<Object> guesses;
+    std::vector<Object> predictions;
     for (const auto& object : known)
-      for (int64_t n = random_.below(3); n > 0; --n) guesses.push_back(moved(object));
+      for (int64_t n = random_.below(3); n > 0; --n) predictions.push_back(moved(object));
     const int64_t more = random_.below(40) == 0 ? 130 : random_.below(4) + (i == 0);
-    for (const auto& object : objects(height, width, more)) guesses.push_back(object);
+    for (const auto& object : objects(height, width, more)) predictions.push_back(object);
     for (const auto& [category, box] : known) {
       Json annotation{
           {"id", truth["annotations"].size() + 1}, {"image_id", id}, {"category_id", category}, {"bbox", box}};
@@ -124,12 +124,12 @@ struct RandomSet {
       annotation["area"] = box[2] * box[3] * static_cast<double>(1 + random_.below(4)) / 4;
       truth["annotations"].push_back(annotation);
     }
-    for (const auto& [category, box] : guesses) {
-      Json guess{{"image_id", id}, {"category_id", category}};
-      guess["score"] = static_cast<double>(random_.below(16)) / 16;
-      boxes.push_back(guess);
+    for (const auto& [category, box] : predictions) {
+      Json prediction{{"image_id", id}, {"category_id", category}};
+      prediction["score"] = static_cast<double>(random_.below(16)) / 16;
+      boxes.push_back(prediction);
       boxes.back()["bbox"] = box;
-      masks.push_back(guess);
+      masks.push_back(prediction);
       masks.back()["segmentation"] = predicted_shape(box, height, width);
     }
   }

@@ -22,7 +22,7 @@ Result run(bool ours, at::IntArrayRef shape, at::ScalarType type, bool with_bias
   return {y.detach(), x.grad(), weight.grad(), with_bias ? bias.grad() : at::zeros({1})};
 }
 
-TEST(Affine, ValuesAndGradientsEqualPlainProducts) {
+TEST(DifferentiableLinear, ValuesAndGradientsEqualPlainMultiplications) {
   const auto expect = [](const Tensor& found, const Tensor& wanted, const char* name) {
     EXPECT_EQ(found.sizes(), wanted.sizes()) << name;
     EXPECT_LE(test::largest_difference(found, wanted), 5e-6 * wanted.abs().max().item<double>()) << name;
@@ -37,7 +37,7 @@ TEST(Affine, ValuesAndGradientsEqualPlainProducts) {
     }
 }
 
-TEST(Affine, TransposedInputsAndFrozenWeights) {
+TEST(DifferentiableLinear, TransposedInputsAndFrozenWeights) {
   Tensor wide = wave({64, 30}, 2.1).requires_grad_();
   const Tensor weight = wave({8, 64}, 0.7);
   const Tensor y = differentiable_linear(wide.t(), weight, {});
@@ -46,7 +46,7 @@ TEST(Affine, TransposedInputsAndFrozenWeights) {
   EXPECT_LE(test::largest_difference(wide.grad(), weight.sum(0).unsqueeze(1).expand({64, 30})), 2e-5);
 }
 
-TEST(Affine, NarrowScopesAndNoRowsStayWithLibTorch) {
+TEST(DifferentiableLinear, NarrowScopesAndNoRowsStayWithLibTorch) {
   Tensor weight = wave({8, 16}, 0.7).requires_grad_();
   {
     const PrecisionScope scope(Precision::kBf16);

@@ -55,7 +55,7 @@ TEST_F(ClipTrainingTest, ImagesAndTextsFindEachOther) {
   r.training.steps = 500;
   train_clip(r);
   const Json before = last_evaluation("short"), after = last_evaluation("long");
-  // A guess finds one in eight, without regard to sides one in two. Half are mirrored: the words follow.
+  // A random choice finds one in eight, without regard to sides one in two. Half are mirrored: the words follow.
   for (const char* measure : {"text_at_1", "image_at_1"}) {
     EXPECT_LT(before[measure].get<double>(), 0.5) << measure;
     EXPECT_GT(after[measure].get<double>(), 0.8) << measure;
