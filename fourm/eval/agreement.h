@@ -8,8 +8,8 @@ namespace fourm {
 struct AgreementResult {
   struct Output {
     std::string modality;
-    double tokens = 0;       ///< share of equal tokens; those of a text up to the end of the longer one
-    double predictions = 0;  ///< share of predictions that are equal in all tokens
+    double tokens = 0;       ///< fraction of equal tokens; those of a text up to the end of the longer one
+    double predictions = 0;  ///< fraction of predictions that are equal in all tokens
   };
 
   std::string data, inputs;

@@ -20,7 +20,7 @@ struct InceptionScore {
 };
 InceptionScore inception_score(const std::vector<Embedding>& logits, int64_t splits = 10);
 
-/// The shares of generated images in the manifold of the true ones, and of true ones in that of the generated (Kynkäänniemi et
+/// The fractions of generated images in the manifold of the true ones, and of true ones in that of the generated (Kynkäänniemi et
 /// al. 2019). The manifold of a set is the union of balls around its vectors that reach to their k-th nearest neighbours.
 struct PrecisionAndRecall {
   double precision = 0, recall = 0;

@@ -14,7 +14,7 @@ struct MapPredictions {
 };
 
 /// Measures by kind: AbsRel, delta1 to delta3 and RMSE of depth (L1 where the tokenizer standardises depth); mean and median
-/// angle of normals and the shares within 11.25, 22.5 and 30 degrees; mIoU and accuracy of labels; cosine of features; PSNR of
+/// angle of normals and the fractions within 11.25, 22.5 and 30 degrees; mIoU and accuracy of labels; cosine of features; PSNR of
 /// RGB. The baseline is one prediction for all samples, computed from the ground
 /// truth: the most frequent class of each pixel for labels, the mean of each pixel otherwise. Unknown pixels of the ground
 /// truth (known_pixels) are ignored, and so are samples without a known pixel. Returns nothing, with a warning, when no

@@ -29,7 +29,7 @@ struct DepthErrors {
   double abs_rel = 0;                         ///< mean |p - t| / t
   double rmse = 0;                            ///< root of the mean (p - t)^2, in metres
   double log10 = 0;                           ///< mean |log10 p - log10 t|
-  double delta1 = 0, delta2 = 0, delta3 = 0;  ///< shares of pixels with max(p / t, t / p) < 1.25, 1.25^2, 1.25^3
+  double delta1 = 0, delta2 = 0, delta3 = 0;  ///< fractions of pixels with max(p / t, t / p) < 1.25, 1.25^2, 1.25^3
 };
 /// Error when no pixel is known.
 DepthErrors depth_errors(const Raster<float>& predicted, const Raster<float>& truth, const DepthRange& range = {});
@@ -47,7 +47,7 @@ double standardised_l1(const Raster<float>& predicted, const Raster<float>& trut
 /// truth. Error when none is known.
 struct NormalErrors {
   double mean = 0, median = 0;
-  double within_11 = 0, within_22 = 0, within_30 = 0;  ///< shares of pixels below 11.25, 22.5 and 30 degrees
+  double within_11 = 0, within_22 = 0, within_30 = 0;  ///< fractions of pixels below 11.25, 22.5 and 30 degrees
 };
 NormalErrors normal_errors(const Image& predicted, const Image& truth, const KnownPixels& known = {});
 inline double mean_angle(const Image& predicted, const Image& truth, const KnownPixels& known = {}) {
@@ -67,8 +67,8 @@ class Confusion {
   /// Mean over the classes that occur in the truth, so that all predictions of one set are averaged over the same
   /// classes. Pixels of a class that is only predicted lower the IoU of their true class.
   double mean_iou() const;
-  double mean_accuracy() const;  ///< mean over the classes that occur of the share of their pixels that is right
-  double accuracy() const;       ///< share of pixels that is right
+  double mean_accuracy() const;  ///< mean over the classes that occur of the fraction of their pixels that is right
+  double accuracy() const;       ///< fraction of pixels that is right
   int64_t pixels() const;        ///< that were counted
   /// [classes, classes] by truth and prediction; to be summed over processes.
   std::vector<int64_t>& counts() { return counts_; }
@@ -93,7 +93,7 @@ double bounded_psnr(const Image& a, const Image& b, const KnownPixels& known = {
 /// Structural similarity of 8-bit images (Wang et al. 2004): windows of 11 pixels weighted by a Gaussian of deviation
 /// 1.5, constants 0.01 and 0.03, mean over the windows inside the image and over channels. At most 1, for equal
 /// images. Images smaller than a window are one window, evenly weighted. Within a window only known pixels count;
-/// windows are weighted by their known share.
+/// windows are weighted by their known fraction.
 double ssim(const Image& a, const Image& b, const KnownPixels& known = {});
 
 /// Each block of side x side pixels (less at the right and lower edge) in the mean colour of its known pixels; a block

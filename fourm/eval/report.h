@@ -15,7 +15,7 @@ Json to_json(const Comparison& measure);
 /// "samples", "ceiling", "baseline", "closed"}]}], "not_measured": [{"what", "reason"}]}. "closed" is the gap closed
 /// (Comparison::gap_closed) or null.
 Json to_json(const EvaluationResult& result);
-/// {"data", "samples", "left_out", "given", "outputs": [{"modality", "tokens", "predictions"}]}: shares of
+/// {"data", "samples", "left_out", "given", "outputs": [{"modality", "tokens", "predictions"}]}: fractions of
 /// equal tokens and of equal predictions.
 Json to_json(const AgreementResult& result);
 

@@ -34,21 +34,21 @@ SceneObjects scene_objects(const Json& scene, double image_pixels, const std::st
 /// Whether the caption contains the class name as whole words, in the singular or the plural.
 bool names_object(const std::string& caption, const std::string& class_name);
 
-/// The share of the scene's large objects that the caption names, and whether it names the largest one. The ceiling is
+/// The fraction of the scene's large objects that the caption names, and whether it names the largest one. The ceiling is
 /// the ground-truth caption. The baseline is one caption for all samples that names the three classes that are most often
 /// large: a caption of Rooms names three at most. Scenes without large objects, or without any, are left out.
 std::vector<Comparison> compare_captions(const std::vector<std::string>& model, const std::vector<std::string>& truth,
                                          const std::vector<SceneObjects>& scenes);
 
-/// The share of the image that each label covers. [256]
+/// The fraction of the image that each label covers. [256]
 std::vector<double> label_areas(const Raster<uint8_t>& labels);
 
 /// Whether the class covers 2 to 75 % of the image. `classes`: the class name of each label.
 bool is_found(const std::vector<double>& areas, const std::string& class_name, const std::vector<std::string>& classes);
 
-/// The share of the generated images in which the largest object of their scene is found. `generated`, `truth`:
-/// label_areas of one segmentation model on the generated and on the true images. The ceiling is the share of the true
-/// images; the baseline is the share of the images that were generated for the other scenes, as for a generator that
+/// The fraction of the generated images in which the largest object of their scene is found. `generated`, `truth`:
+/// label_areas of one segmentation model on the generated and on the true images. The ceiling is the fraction of the true
+/// images; the baseline is the fraction of the images that were generated for the other scenes, as for a generator that
 /// ignores its prompt or a segmentation model that predicts the same everywhere. Scenes without objects are left out.
 Comparison compare_main_object(const std::vector<std::vector<double>>& generated,
                                const std::vector<std::vector<double>>& truth, const std::vector<SceneObjects>& scenes,
@@ -74,19 +74,19 @@ struct ClassView {
 using SceneView = std::map<std::string, ClassView>;  ///< by class name; classes without pixels are left out
 SceneView view_of(const Image& rgb, const Raster<uint8_t>& labels, const std::vector<std::string>& classes);
 
-/// The share of the colours named in a caption that are found: the class covers half a percent of the image or more, and
+/// The fraction of the colours named in a caption that are found: the class covers half a percent of the image or more, and
 /// the colour nearest to its median pixel has that name. Captions name the colour of a surface, which the light of a room
 /// darkens by a quarter on average, so the median is multiplied by 4/3. Ceiling and baseline are as of
 /// compare_main_object. Scenes whose captions name no colour are left out.
 Comparison compare_colours(const std::vector<SceneView>& generated, const std::vector<SceneView>& truth,
                            const std::vector<std::string>& captions, const std::vector<std::string>& classes);
 
-/// The share of the places named in a caption at which the class is found: it covers half a percent of the image or more,
+/// The fraction of the places named in a caption at which the class is found: it covers half a percent of the image or more,
 /// and the mean x of its pixels is below 0.38 (left), above 0.62 (right) or between (middle), as in the captions of Rooms.
 Comparison compare_places(const std::vector<SceneView>& generated, const std::vector<SceneView>& truth,
                           const std::vector<std::string>& captions, const std::vector<std::string>& classes);
 
-/// The share of the scene's boxes, of those that cover 2 % of the image or more, in which their class covers a quarter of
+/// The fraction of the scene's boxes, of those that cover 2 % of the image or more, in which their class covers a quarter of
 /// the box or more. `generated`, `truth`: the segmentations of the images.
 Comparison compare_box_contents(const std::vector<Raster<uint8_t>>& generated,
                                 const std::vector<Raster<uint8_t>>& truth,

@@ -257,14 +257,14 @@ Mix draw_mix(const AugmentConfig& config, int size, Random& random) {
   Mix mix;
   if ((config.mixup == 0 && config.cutmix == 0) || !random.chance(config.mix_chance)) return mix;
   const bool cuts = config.mixup == 0 || (config.cutmix > 0 && random.chance(0.5));
-  mix.share = beta_draw(cuts ? config.cutmix : config.mixup, random);
+  mix.lambda = beta_draw(cuts ? config.cutmix : config.mixup, random);
   if (!cuts) return mix;
-  const double side = size * std::sqrt(1 - mix.share);
+  const double side = size * std::sqrt(1 - mix.lambda);
   const auto x = static_cast<double>(random.below(size)), y = static_cast<double>(random.below(size));
   const auto edge = [size](double value) { return static_cast<int>(std::clamp(value, 0.0, double(size))); };
   mix.left = edge(x - side / 2), mix.top = edge(y - side / 2);
   mix.width = edge(x + side / 2) - mix.left, mix.height = edge(y + side / 2) - mix.top;
-  mix.share = 1 - static_cast<double>(mix.width) * mix.height / (static_cast<double>(size) * size);
+  mix.lambda = 1 - static_cast<double>(mix.width) * mix.height / (static_cast<double>(size) * size);
   return mix;
 }
 

@@ -68,9 +68,10 @@ Image adjust_contrast(Image image, double factor);    ///< about the mean grey
 Image adjust_saturation(Image image, double factor);  ///< about each pixel's grey
 Image adjust_hue(Image image, double turns);
 
-/// How two images become one: `share` of the first stays. With a rectangle (cutmix) that is its complement's area.
+/// How two images become one: lambda times the first plus 1 - lambda times the other (mixup), or a rectangle of the other in
+/// the first (cutmix), whose complement has lambda of the area.
 struct Mix {
-  double share = 1;
+  double lambda = 1;                             ///< 0 to 1
   int left = 0, top = 0, width = 0, height = 0;  ///< rectangle of the other image; empty: blended
   bool cuts() const { return width > 0 && height > 0; }
 };

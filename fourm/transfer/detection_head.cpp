@@ -117,7 +117,7 @@ DetectionHead::DetectionHead(const Scope& scope, int64_t width, int64_t classes,
   const auto small = [](const Scope& at, int64_t in, int64_t out) {
     return Linear::convolution(at, {out, in}, /*zero=*/true);
   };
-  rpn_scores_ = small(scope["rpn_scores"], channels, kRatioCount);
+  rpn_objectness_ = small(scope["rpn_scores"], channels, kRatioCount);
   rpn_deltas_ = small(scope["rpn_deltas"], channels, 4 * kRatioCount);
   for (size_t s = 0; s < kStages; ++s) {
     const Scope stage = scope["stages"][static_cast<int64_t>(s)];
@@ -149,32 +149,32 @@ DetectionHead::Anchors DetectionHead::anchors(const std::vector<PyramidLevel>& p
   return result;
 }
 
-DetectionHead::Rated DetectionHead::rate(const std::vector<PyramidLevel>& pyramid) const {
-  std::vector<Tensor> scores, deltas;
+DetectionHead::RpnOutput DetectionHead::region_proposals(const std::vector<PyramidLevel>& pyramid) const {
+  std::vector<Tensor> objectness, deltas;
   for (const auto& level : pyramid) {
     Tensor x = level.map;
     for (const auto& conv : rpn_) x = conv(x).relu();
     const int64_t batch = x.size(0);
-    scores.push_back(positions(rpn_scores_, x).reshape({batch, -1}));
+    objectness.push_back(positions(rpn_objectness_, x).reshape({batch, -1}));
     deltas.push_back(positions(rpn_deltas_, x).reshape({batch, -1, 4}));
   }
-  return {at::cat(scores, 1), at::cat(deltas, 1)};
+  return {at::cat(objectness, 1), at::cat(deltas, 1)};
 }
 
 // The best of each level, decoded; of these the best that do not overlap.
-std::vector<Tensor> DetectionHead::proposals(const Rated& rated, const Anchors& anchors, int64_t size) const {
+std::vector<Tensor> DetectionHead::proposals(const RpnOutput& rpn, const Anchors& anchors, int64_t size) const {
   const NoGradGuard no_grad;
   std::vector<Tensor> all;
-  for (int64_t b = 0; b < rated.scores.size(0); ++b) {
+  for (int64_t b = 0; b < rpn.objectness.size(0); ++b) {
     std::vector<Tensor> boxes, scores, levels;
     int64_t first = 0;
     for (size_t level = 0; level < anchors.counts.size(); first += anchors.counts[level], ++level) {
       const int64_t count = anchors.counts[level];
       const auto [best, index] =
-          rated.scores[b].slice(0, first, first + count).topk(std::min(kBeforeSuppression, count), 0);
+          rpn.objectness[b].slice(0, first, first + count).topk(std::min(kBeforeSuppression, count), 0);
       const Tensor rows = index + first;
       boxes.push_back(clipped_boxes(
-          decode_boxes(anchors.boxes.index_select(0, rows), rated.deltas[b].index_select(0, rows), kAnchorWeights),
+          decode_boxes(anchors.boxes.index_select(0, rows), rpn.deltas[b].index_select(0, rows), kAnchorWeights),
           static_cast<double>(size)));
       scores.push_back(best);
       levels.push_back(at::full({best.size(0)}, static_cast<int64_t>(level), index.options()));
@@ -204,9 +204,9 @@ std::map<std::string, Tensor> DetectionHead::losses(const Tensor& tokens, int64_
   const auto patch = static_cast<double>(size / tokens.size(1));
   const std::vector<PyramidLevel> pyramid = pyramid_(tokens, patch);
   const Anchors all = anchors(pyramid);
-  const Rated rated = rate(pyramid);
+  const RpnOutput rpn = region_proposals(pyramid);
   const auto batch = static_cast<int64_t>(targets.size());
-  const Tensor zero = (rated.scores.sum() + rated.deltas.sum()) * 0;  // each tensor has a gradient
+  const Tensor zero = (rpn.objectness.sum() + rpn.deltas.sum()) * 0;  // each tensor has a gradient
   std::map<std::string, Tensor> losses{{"rpn_class", zero}, {"rpn_box", zero}};
   const double anchors_of_loss = kAnchorsOfLoss * whole(static_cast<double>(batch), group);
   for (int64_t b = 0; b < batch; ++b) {
@@ -224,16 +224,16 @@ std::map<std::string, Tensor> DetectionHead::losses(const Tensor& tokens, int64_
     }
     const Drawn drawn = draw(labels, kAnchorsOfLoss, kPositiveAnchors, Random(seed, {target.sample, 0}));
     const auto bce = [&](const std::vector<int64_t>& rows, double sign) {
-      return rows.empty() ? zero : at::softplus(at_rows(rated.scores[b], rows) * -sign).sum();
+      return rows.empty() ? zero : at::softplus(at_rows(rpn.objectness[b], rows) * -sign).sum();
     };
     losses["rpn_class"] = losses["rpn_class"] + (bce(drawn.positive, 1) + bce(drawn.negative, -1)) / anchors_of_loss;
     if (drawn.positive.empty()) continue;
     const Tensor matched = target.boxes.to(all.boxes.device()).index_select(0, at_rows(match, drawn.positive));
     const Tensor wanted = encode_boxes(at_rows(all.boxes, drawn.positive), matched, kAnchorWeights);
     losses["rpn_box"] =
-        losses["rpn_box"] + (at_rows(rated.deltas[b], drawn.positive) - wanted).abs().sum() / anchors_of_loss;
+        losses["rpn_box"] + (at_rows(rpn.deltas[b], drawn.positive) - wanted).abs().sum() / anchors_of_loss;
   }
-  std::vector<Tensor> boxes = proposals(rated, all, size);
+  std::vector<Tensor> boxes = proposals(rpn, all, size);
   for (int64_t b = 0; b < batch; ++b) boxes[b] = at::cat({boxes[b], targets[b].boxes.to(boxes[b].device())});
   for (size_t stage = 0; stage < kStages; ++stage) {
     // Boxes of each image with their labels (classes_: none) and the objects that they should be.
@@ -288,23 +288,23 @@ std::map<std::string, Tensor> DetectionHead::losses(const Tensor& tokens, int64_
 std::vector<DetectedObjects> DetectionHead::detect(const Tensor& tokens, int64_t size) const {
   const NoGradGuard no_grad;
   const std::vector<PyramidLevel> pyramid = pyramid_(tokens, static_cast<double>(size / tokens.size(1)));
-  const std::vector<Tensor> start = proposals(rate(pyramid), anchors(pyramid), size);
+  const std::vector<Tensor> start = proposals(region_proposals(pyramid), anchors(pyramid), size);
   std::vector<DetectedObjects> results;
   for (size_t b = 0; b < start.size(); ++b) {
-    Tensor boxes = start[b], shares;
+    Tensor boxes = start[b], probabilities;
     const std::vector<int64_t> images(static_cast<size_t>(boxes.size(0)), static_cast<int64_t>(b));
     DetectedObjects found{at::zeros({0, 4}), {}, {}};
     if (!images.empty()) {
       for (size_t stage = 0; stage < kStages; ++stage) {
         const auto [logits, deltas] = classify(stage, pyramid, boxes, images);
         const Tensor own = logits.softmax(1) / static_cast<double>(kStages);
-        shares = shares.defined() ? shares + own : own;
+        probabilities = probabilities.defined() ? probabilities + own : own;
         boxes = clipped_boxes(decode_boxes(boxes, deltas, kStageWeights[stage]), static_cast<double>(size));
       }
-      const Tensor places = (shares.slice(1, 0, classes_) > kLeastScore).nonzero();  // [n, 2]: box and class
+      const Tensor places = (probabilities.slice(1, 0, classes_) > kLeastScore).nonzero();  // [n, 2]: box and class
       const Tensor rows = places.select(1, 0), labels = places.select(1, 1);
       const Tensor candidates = boxes.index_select(0, rows);
-      const Tensor scores = shares.index({rows, labels});
+      const Tensor scores = probabilities.index({rows, labels});
       auto kept = non_maximum_suppression(candidates, scores, labels, kFinalOverlap);
       if (static_cast<int64_t>(kept.size()) > kMostDetections) kept.resize(kMostDetections);
       found.boxes = at_rows(candidates, kept).to(at::kCPU);

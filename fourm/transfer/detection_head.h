@@ -68,13 +68,13 @@ class DetectionHead {
     std::vector<NormedConv> convs;
     Linear hidden, classes, deltas;
   };
-  // What the proposal network says of each anchor: [B, A] and [B, A, 4].
-  struct Rated {
-    Tensor scores, deltas;
+  // Of each anchor: objectness logits [B, A] and box deltas [B, A, 4].
+  struct RpnOutput {
+    Tensor objectness, deltas;
   };
   Anchors anchors(const std::vector<PyramidLevel>& pyramid) const;
-  Rated rate(const std::vector<PyramidLevel>& pyramid) const;
-  std::vector<Tensor> proposals(const Rated& rated, const Anchors& anchors, int64_t size) const;
+  RpnOutput region_proposals(const std::vector<PyramidLevel>& pyramid) const;
+  std::vector<Tensor> proposals(const RpnOutput& rpn, const Anchors& anchors, int64_t size) const;
   // Class logits [N, K + 1] (the last is none) and deltas [N, 4] of boxes of images.
   std::pair<Tensor, Tensor> classify(size_t stage, const std::vector<PyramidLevel>& pyramid, const Tensor& boxes,
                                      const std::vector<int64_t>& images) const;
@@ -83,7 +83,7 @@ class DetectionHead {
   double anchor_size_ = 8;
   FeaturePyramid pyramid_;
   std::vector<NormedConv> rpn_;
-  Linear rpn_scores_, rpn_deltas_;
+  Linear rpn_objectness_, rpn_deltas_;
   std::vector<BoxHead> stages_;
 };
 

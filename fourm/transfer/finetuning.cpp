@@ -208,7 +208,7 @@ class Finetuning : public Objective {
       batch.images[k] = std::move(sample.image);
       if (has_map) batch.maps[k] = std::move(*sample.map);
       if (task_ == Task::kDetection) batch.objects[k] = object_targets(sample.objects, size(), i);
-      if (batch.mixes[k].share == 1) return;
+      if (batch.mixes[k].lambda == 1) return;
       const int64_t partner = index * recipe_.batch + ((first + k) ^ 1);
       LabelledSample other = draw_sample(partner);
       batch.partners[k] = std::move(other.image);
@@ -246,10 +246,10 @@ class Finetuning : public Objective {
     const Tensor out = images.to(at::kFloat);
     for (size_t k = 0; k < batch.mixes.size(); ++k) {
       const Mix& mix = batch.mixes[k];
-      if (mix.share == 1) continue;
+      if (mix.lambda == 1) continue;
       const Tensor other = byte_batch({batch.partners[k]})[0].to(at::kFloat), own = out[static_cast<int64_t>(k)];
       if (!mix.cuts()) {
-        own.mul_(mix.share).add_(other, 1 - mix.share);
+        own.mul_(mix.lambda).add_(other, 1 - mix.lambda);
         continue;
       }
       const auto part = [&](const Tensor& x) {
@@ -266,7 +266,7 @@ class Finetuning : public Objective {
     Tensor targets = at::zeros({n, classes});
     auto* row = targets.data_ptr<float>();
     for (int64_t k = 0; k < n; ++k, row += classes) {
-      const double share = batch.mixes[k].share;
+      const double share = batch.mixes[k].lambda;
       row[batch.labels[k]] += static_cast<float>(share);
       if (share < 1) row[batch.partner_labels[k]] += static_cast<float>(1 - share);
     }

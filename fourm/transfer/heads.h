@@ -28,7 +28,7 @@ struct AttentiveHead {
   Tensor operator()(const Tensor& tokens) const;
 };
 
-/// Votes of the nearest of stored features (Wu et al. 2018): logits [B, K] are logarithms of the shares of the votes.
+/// Votes of the nearest of stored features (Wu et al. 2018): logits [B, K] are logarithms of the fractions of the votes.
 struct NeighbourHead {
   Tensor features, labels;  // [N, D] of unit length, [N]; buffers
   int64_t neighbours = 20, count = 0;

@@ -52,11 +52,12 @@ ViewedBatch load_batch(const TransferConfig& config, const LabelledSet& set, int
 }
 
 // Adds to {top1, top5, loss, count}.
-void add_classes(const Tensor& shares, const std::vector<int64_t>& labels, Sums& sums) {
+void add_classes(const Tensor& probabilities, const std::vector<int64_t>& labels, Sums& sums) {
   const Tensor truth = at::tensor(labels, at::kLong).unsqueeze(1);
-  const Tensor own = shares.gather(1, truth);
+  const Tensor own = probabilities.gather(1, truth);
   // Classes that are as likely as the true one count before it half of the time; none of an untrained model is right.
-  const Tensor before = (shares > own).sum(1).to(at::kDouble) + ((shares == own).sum(1).to(at::kDouble) - 1) / 2;
+  const Tensor before =
+      (probabilities > own).sum(1).to(at::kDouble) + ((probabilities == own).sum(1).to(at::kDouble) - 1) / 2;
   sums[0] += (before < 1).sum().item<double>();
   sums[1] += (before < 5).sum().item<double>();
   sums[2] -= own.clamp_min(1e-12).log().sum().item<double>();
@@ -83,14 +84,14 @@ void add_depths(const Tensor& metres, const std::vector<StoredImage>& maps, cons
   }
 }
 
-// Adds to the confusion matrix; returns the sum of the losses of the labelled pixels. shares [B, classes, S, S], truth
+// Adds to the confusion matrix; returns the sum of the losses of the labelled pixels. probabilities [B, classes, S, S], truth
 // [B, S, S].
-double add_labels(const Tensor& shares, const Tensor& truth, Confusion& confusion) {
+double add_labels(const Tensor& probabilities, const Tensor& truth, Confusion& confusion) {
   const Tensor known = truth != kNoLabel, labels = truth.masked_select(known);
-  const Tensor predicted = shares.argmax(1).masked_select(known);
+  const Tensor predicted = probabilities.argmax(1).masked_select(known);
   const auto *p = predicted.const_data_ptr<int64_t>(), *l = labels.const_data_ptr<int64_t>();
   for (int64_t i = 0; i < labels.numel(); ++i) confusion.add(p[i], l[i]);
-  const Tensor own = shares.gather(1, at::where(known, truth, 0).unsqueeze(1)).squeeze(1);
+  const Tensor own = probabilities.gather(1, at::where(known, truth, 0).unsqueeze(1)).squeeze(1);
   return -own.clamp_min(1e-12).log().masked_select(known).sum().item<double>();
 }
 
@@ -154,8 +155,9 @@ std::map<std::string, double> means(const Sums& sums, const std::vector<std::str
 std::map<std::string, double> measure_classes(const TransferModel& model, const LabelledSet& set,
                                               const MeasureOptions& options, const ProcessGroup& group) {
   Sums sums(4);
-  predict_batches(model, set, options, group,
-                  [&](const Tensor& shares, const ViewedBatch& batch) { add_classes(shares, batch.labels, sums); });
+  predict_batches(model, set, options, group, [&](const Tensor& probabilities, const ViewedBatch& batch) {
+    add_classes(probabilities, batch.labels, sums);
+  });
   return means(group.all_reduce(sums), {"top1", "top5", "loss"}, set);
 }
 
@@ -175,8 +177,8 @@ std::map<std::string, double> measure_labels(const TransferModel& model, const L
   const std::vector<std::string>& classes = model.config().classes;
   Confusion confusion(static_cast<int64_t>(classes.size()));
   double loss = 0;
-  predict_batches(model, set, options, group, [&](const Tensor& shares, const ViewedBatch& batch) {
-    loss += add_labels(shares, map_batch(batch.maps), confusion);
+  predict_batches(model, set, options, group, [&](const Tensor& probabilities, const ViewedBatch& batch) {
+    loss += add_labels(probabilities, map_batch(batch.maps), confusion);
   });
   Sums sums(confusion.counts().begin(), confusion.counts().end());
   sums.push_back(loss);
@@ -263,13 +265,13 @@ Tensor map_batch(const std::vector<StoredImage>& maps) {
 
 Tensor prediction(const TransferModel& model, const Tensor& images, bool flip) {
   const bool depth = model.config().kind() == Task::kDepth;
-  const auto shares = [&](const Tensor& batch) {
+  const auto predict = [&](const Tensor& batch) {
     const Tensor out = model(batch);
     return depth ? out : out.softmax(1);
   };
-  Tensor result = shares(images);
+  Tensor result = predict(images);
   if (flip) {
-    const Tensor mirrored = shares(images.flip({2}));
+    const Tensor mirrored = predict(images.flip({2}));
     result = (result + (mirrored.dim() == 4 ? mirrored.flip({3}) : mirrored)) / 2;
   }
   return result.to(at::kCPU);

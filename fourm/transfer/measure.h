@@ -14,7 +14,7 @@ namespace fourm {
 
 /// Measures by name, of the squares that the model sees:
 ///
-///   classification   top1, top5 (shares), loss
+///   classification   top1, top5 (0 to 1), loss
 ///   semseg           mIoU (over the classes that occur), mAcc, pixel_accuracy, loss; "IoU CLASS" with `by_class`
 ///   detection        AP (mean over thresholds of overlap from 0.5 to 0.95), AP50; crowds are left out
 ///   depth            delta1, delta2, delta3, abs_rel, rmse, log10; each the mean over images of the mean over known pixels
@@ -37,7 +37,7 @@ Tensor map_batch(const std::vector<StoredImage>& maps);
 
 /// Objects that are no crowds, in pixels of a square.
 ObjectTargets object_targets(const std::vector<LabelledObject>& objects, int64_t size, int64_t sample);
-/// What detection finds in images [B, S, S, 3], in shares of the square, best first.
+/// Detected objects of images [B, S, S, 3], normalised by the square (0 to 1), best first.
 std::vector<std::vector<LabelledBox>> found_objects(const TransferModel& model, const Tensor& images);
 
 /// The prediction of images [B, S, S, 3], with `flip` the mean with that of their mirror images: probabilities of classes,

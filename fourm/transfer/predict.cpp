@@ -29,8 +29,8 @@ Raster<float> raster_of_depth(const Tensor& metres) {  // [H, W]
   return map;
 }
 
-std::vector<TransferPrediction::Class> ranked(const Tensor& shares) {  // [K]
-  const auto [values, order] = shares.to(at::kDouble).sort(0, /*descending=*/true);
+std::vector<TransferPrediction::Class> ranked(const Tensor& probabilities) {  // [K]
+  const auto [values, order] = probabilities.to(at::kDouble).sort(0, /*descending=*/true);
   std::vector<TransferPrediction::Class> classes;
   for (int64_t i = 0; i < values.size(0); ++i) classes.push_back({order[i].item<int64_t>(), values[i].item<double>()});
   return classes;
@@ -76,7 +76,7 @@ class ClassTable {
   Json json_ = Json::array();
 };
 
-// Boxes in shares of a view as those of the image.
+// Boxes normalised by a view as boxes normalised by the image.
 std::vector<LabelledBox> unshown_boxes(std::vector<LabelledBox> boxes, const CropView& view) {
   const auto x = [&](double v) { return std::clamp((view.left + v * view.crop_width) / view.width, 0.0, 1.0); };
   const auto y = [&](double v) { return std::clamp((view.top + v * view.crop_height) / view.height, 0.0, 1.0); };

@@ -27,7 +27,7 @@ struct TransferPrediction {
   };
   std::vector<Class> classes;             ///< classification: all, the most likely first
   std::optional<Raster<uint8_t>> labels;  ///< semseg, of the size of the image; 255 where the model does not see it
-  std::vector<LabelledBox> boxes;         ///< detection, in shares of the image, best first
+  std::vector<LabelledBox> boxes;         ///< detection, normalised by the image (0 to 1), best first
   std::optional<Raster<float>> depth;     ///< metres, 0 where the model does not see the image
 };
 

@@ -110,7 +110,7 @@ TEST(Mix, SharesAreBetaDrawsAndAreas) {
     Random random(2, {i});
     const Mix mix = draw_mix(config, 64, random);
     EXPECT_FALSE(mix.cuts());
-    sum += mix.share, squares += mix.share * mix.share;
+    sum += mix.lambda, squares += mix.lambda * mix.lambda;
   }
   const double mean = sum / kDraws, variance = squares / kDraws - mean * mean;
   EXPECT_NEAR(mean, 0.5, 0.03);
@@ -122,7 +122,7 @@ TEST(Mix, SharesAreBetaDrawsAndAreas) {
     const Mix mix = draw_mix(config, 64, random);
     if (!mix.cuts()) continue;
     ++cuts;
-    EXPECT_DOUBLE_EQ(mix.share, 1 - mix.width * mix.height / 4096.0);
+    EXPECT_DOUBLE_EQ(mix.lambda, 1 - mix.width * mix.height / 4096.0);
     EXPECT_GE(mix.left, 0);
     EXPECT_LE(mix.left + mix.width, 64);
     EXPECT_LE(mix.top + mix.height, 64);
@@ -130,7 +130,7 @@ TEST(Mix, SharesAreBetaDrawsAndAreas) {
   EXPECT_NEAR(static_cast<double>(cuts) / kDraws, 0.5, 0.05);
   config.mix_chance = 0;
   Random random(4);
-  EXPECT_EQ(draw_mix(config, 64, random).share, 1);
+  EXPECT_EQ(draw_mix(config, 64, random).lambda, 1);
 }
 
 }  // namespace
