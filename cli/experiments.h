@@ -18,7 +18,7 @@
 namespace fourm {
 
 /// Adds the options of an experiment to `verb`, and the callback that reads the Config, checks and runs it, and prints its
-/// table. `threads(config)`: the threads that it asks for, 0 all.
+/// table. `threads(config)`: the number of threads in the recipe, 0 = all processors.
 template <class Config, class Check, class Run, class Table, class Threads>
 void add_experiment(CLI::App& verb, const std::string& help, Check check_config, Run run, Table table,
                     Threads threads) {

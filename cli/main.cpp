@@ -22,11 +22,11 @@
 
 namespace {
 
-// Threads that wait for work look out for it some tens of microseconds, then sleep, unless the user says otherwise: between
-// the products of a network work comes at once, and waking a thread costs as much as a small product. OpenMP's own bound
-// is a hundred times longer: on a machine that has other work, or in a container with less than its processors, that
+// Threads that wait for work spin for some tens of microseconds, then sleep, unless the user says otherwise. Between two
+// matrix multiplications of a network new work comes at once, and waking a thread costs as much as a small multiplication.
+// OpenMP's own limit is a hundred times longer: on a machine with other work, or in a container with fewer processors, that
 // makes two threads many times slower than one. OpenMP reads its variables once, when its library is loaded, and the
-// environment cannot be changed before that: the program starts itself anew instead, before libraries are set up.
+// environment cannot be changed before that. So the program restarts itself before libraries are initialised.
 #ifndef __SANITIZE_ADDRESS__  // whose own set-up comes later
 void bound_waiting(int, char** arguments, char** environment) {
   size_t count = 0;

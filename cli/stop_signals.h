@@ -9,14 +9,14 @@
 
 namespace fourm {
 
-/// A batch system takes the machine back: the run is saved, and the exit code asks for another start.
+/// A batch system stops the run, which is saved. The exit code requests that the system starts it again.
 class RequeueError : public Error {
  public:
   using Error::Error;
   static constexpr int kExitCode = 75;  // EX_TEMPFAIL of sysexits.h
 };
 
-/// While it lives, SIGINT (Ctrl-C), SIGTERM, SIGHUP (a closed terminal) and SIGUSR1 (a batch system's warning) make
+/// During its lifetime SIGINT (Ctrl-C), SIGTERM, SIGHUP (a closed terminal) and SIGUSR1 (a batch system's warning) make
 /// requested() true; a second signal of the same kind has its usual effect. SIGHUP stays ignored where it is (nohup).
 /// One at a time.
 class StopSignals {

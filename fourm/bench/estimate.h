@@ -26,7 +26,7 @@ struct EstimateConfig {
     v("averages", averages, "of --estimate: averages of the weights are kept (training.ema_decay)");
     v("checkpoint_activations", checkpoint_activations, "of --estimate: as training.checkpoint_activations");
     v("bf16_gradients", bf16_gradients, "of --estimate: training.gradient_precision is bf16");
-    v("tflops", tflops, "of --estimate: TFLOP/s that a process reaches in matrix products", Range{1e-3, 1e6});
+    v("tflops", tflops, "of --estimate: TFLOP/s that a process reaches in matrix multiplications", Range{1e-3, 1e6});
     v("machine_bandwidth", machine_bandwidth, "of --estimate: GB/s that a process sends inside its machine",
       Range{1e-3, 1e6});
     v("network_bandwidth", network_bandwidth, "of --estimate: GB/s that a process sends to another machine",
@@ -40,13 +40,13 @@ struct Estimate {
   int64_t table_parameters = 0;  ///< and in embeddings and heads
   double weights = 0, gradients = 0, optimizer = 0, averages = 0, activations = 0;  ///< bytes
   double memory() const { return weights + gradients + optimizer + averages + activations; }
-  double tflop_per_sample = 0;            ///< of matrix products and attention, forward and backward
+  double tflop_per_sample = 0;            ///< of matrix multiplications and attention, forward and backward
   double sent = 0;                        ///< bytes that it sends for them, the mean over the processes
   double compute = 0, communication = 0;  ///< seconds, each alone
   double step = 0;                        ///< seconds, with the sums of gradients behind the last backward pass
 };
 
-/// `bf16`: matrix products and activations inside blocks are bfloat16. Error when a process would have no sample.
+/// `bf16`: matrix multiplications and activations inside blocks are bfloat16. Error when a process would have no sample.
 Estimate estimate(const EstimateConfig& config, const ModelConfig& model, bool bf16);
 
 /// {"block_parameters", ..., "samples_per_s"}: the fields above, bytes as "..._gib" of GiB.

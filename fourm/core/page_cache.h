@@ -20,7 +20,7 @@ class PageCache {
   void* take(size_t bytes);
   /// Takes room back; false where it is not from here.
   bool keep(void* data);
-  /// What is kept goes back to the system, and the most used at once is counted anew.
+  /// Returns the cached memory to the system, and counts the most used at once from now on.
   void clear();
   /// Bytes used or kept, and the most that were used at once.
   size_t held() const;

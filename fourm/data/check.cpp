@@ -335,7 +335,7 @@ void check_recipe(const Source& source, const CheckOptions& options, CheckReport
   const std::string without = join({lacking.begin(), lacking.end()}, ", "), found = join(source.modalities(), ", ");
   if (present.inputs.empty() && present.targets.empty())
     return fault(concat("has none of the modalities ", without, "; it has ", found));
-  if (!lacking.empty()) warning(concat("has no ", without, " (it has ", found, "); its samples go without"));
+  if (!lacking.empty()) warning(concat("has no ", without, " (it has ", found, "); its samples are used without"));
   try {
     if (!present.masking.mixture.empty())  // else the recipe is not whole
       masking_of_set(present, *options.table, options.image_size, options.patch_size, warning);

@@ -65,7 +65,7 @@ class TokenReader {
     std::vector<bool> left_out;                         // by sample; empty: none
     int64_t samples;                                    // of an epoch
     int64_t share = 0;                                  // samples in a block
-    std::unique_ptr<SampleBuffer<SampleFiles>> buffer;  // of files, so that each use draws anew
+    std::unique_ptr<SampleBuffer<SampleFiles>> buffer;  // of files, so that each use has random draws of its own
     std::map<int64_t, Order> orders;                    // by epoch
   };
 

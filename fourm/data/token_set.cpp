@@ -82,7 +82,8 @@ TokenSet::TokenSet(const std::string& path, const std::vector<Modality>& modalit
   }
   const std::string found = join(source_.modalities(), ", ");
   check(!parts_.empty(), path, ": has none of the modalities ", join(lacking, ", "), "; it has ", found);
-  if (!lacking.empty()) warn(path, ": has no ", join(lacking, ", "), " (it has ", found, "); its samples go without");
+  if (!lacking.empty())
+    warn(path, ": has no ", join(lacking, ", "), " (it has ", found, "); its samples are used without");
   std::sort(parts_.begin(), parts_.end(),
             [](const Part& a, const Part& b) { return a.modality.name < b.modality.name; });
 }
@@ -170,7 +171,7 @@ TokenSample TokenSet::draw(const SampleFiles& read, Random random) const {
     choice.view = views ? std::optional((*views)[choice.crop]) : file.needs_image_size() ? default_view : std::nullopt;
     if (choice.view && choice.view->flip && file.has_poses()) {
       if (first_time(name + " mirrored"))
-        warn(file.where(), ": poses cannot be mirrored, so mirrored crops go without ", name,
+        warn(file.where(), ": poses cannot be mirrored, so mirrored crops are used without ", name,
              " (other samples of this kind are not named)");
       continue;
     }

@@ -43,7 +43,7 @@ class TokenWriter {
     int64_t number_;
     std::map<std::string, TarFile> files_;  // by modality
   };
-  /// Begins a shard anew.
+  /// Begins a new shard.
   Shard begin(int64_t shard) const;
 
  private:

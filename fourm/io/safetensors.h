@@ -18,7 +18,7 @@ enum class DType { kF64, kF32, kF16, kBF16, kI64, kI32, kI16, kI8, kU8, kBool };
 std::string_view dtype_name(DType dtype);  ///< as in the file: "F32", "I64", "BOOL"
 size_t dtype_size(DType dtype);            ///< bytes per element
 
-/// A tensor inside a mapped file; valid while some SafetensorsFile (or its mapping()) lives.
+/// A tensor inside a mapped file; valid as long as a SafetensorsFile of the file (or its mapping()) exists.
 struct StoredTensor {
   std::string name;
   DType dtype;

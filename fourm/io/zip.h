@@ -25,7 +25,7 @@ class ZipArchive {
 
   const std::vector<Entry>& entries() const { return entries_; }
   const Entry* find(const std::string& name) const;  ///< null when absent
-  /// Valid while mapping() lives.
+  /// Valid as long as mapping() exists.
   std::string_view bytes(const Entry& entry) const { return bytes_.substr(entry.offset, entry.size); }
   std::shared_ptr<const void> mapping() const { return mapping_; }
 

@@ -71,7 +71,7 @@ void FeatureIndex::read(const fs::path& file, const Json& identity) {
     return parse_json(found->second, file.string());
   };
   if (text("identity") != identity) {
-    note(file.string(), ": the index is of another model, precision or features, and is made anew");
+    note(file.string(), ": the index is of another model, precision or features, and is rebuilt");
     return;
   }
   const Json files = text("files");
@@ -170,7 +170,7 @@ FeatureIndex FeatureIndex::update(const FeaturePredictor& predictor, const Json&
     try {
       index.read(file, identity);
     } catch (const Error& error) {
-      warn("the index is made anew, since it cannot be read: ", error.what());
+      warn("the index is rebuilt, since it cannot be read: ", error.what());
       index = FeatureIndex(folder);
     }
   }

@@ -29,7 +29,7 @@ struct OptimizerConfig {
   }
 };
 
-/// A stretch at the beginning of a run.
+/// A phase at the beginning of a run.
 struct PhaseConfig {
   int64_t steps = 0;
   std::vector<std::string> learn;
@@ -79,14 +79,15 @@ struct TrainingConfig {
     v("steps", steps, "optimizer steps of the run", KeyRole::kChangeable, at_least(1));
     v("accumulate", accumulate, "micro-batches a step", at_least(1));
     v("precision", precision,
-      "of matrix products: f32, bf16 (weights stay float32), or auto: that of the run so far; in a new run bf16 where "
+      "of matrix multiplications: f32, bf16 (weights stay float32), or auto: that of the run so far; in a new run bf16 "
+      "where "
       "the "
       "device is fast at it, else f32",
       OneOf{{"auto", "f32", "bf16"}});
     v("device", device, "cpu, cuda, cuda:N, or auto: a GPU where there is one", KeyRole::kChangeable);
     v("schedule", schedule, "learning rate");
     v("phases", phases,
-      "stretches at the beginning of the run with a learning rate and learning tensors of their own; what is left of "
+      "phases at the beginning of the run with a learning rate and trainable tensors of their own; what is left of "
       "training.steps follows training.schedule");
     v("optimizer", optimizer, "AdamW");
     v("lora", lora, "low-rank adapters are trained instead of the weights; for pre-training");

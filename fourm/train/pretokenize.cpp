@@ -92,7 +92,7 @@ class Pretokenizer {
     for (const Decoding& d : decodings_) used.insert(d.folder);
     for (const auto& [modality, row] : layout_.rows)
       if (used.insert(modality).second && source_.has(modality))
-        warn(modality, " of ", o_.data, " is not carried over: the tokenizers make it anew");
+        warn(modality, " of ", o_.data, " is not copied: the tokenizers make it from the images");
     CarryOver carry = plan_carry_over(source_, used, o_.crops);
     layout_.copied = std::move(carry.copied);
     for (const auto& [modality, reason] : carry.left_out)

@@ -223,7 +223,7 @@ class Pretraining : public Objective {
       if (losses.empty()) {
         if (without_targets_.insert(name).second)
           warn(config_.eval_data, ": the masking component ", printable(name),
-               " leaves no target in the samples of the evaluation, which goes without it");
+               " leaves no target in the samples of the evaluation, which leaves it out");
         continue;
       }
       for (const auto& [modality, value] : losses) {
@@ -397,7 +397,7 @@ class Pretraining : public Objective {
   std::optional<TokenSet> eval_data_;
   Domains eval_domains_;
   MaskingConfig eval_masking_;
-  std::set<std::string> without_targets_;  // components that the evaluation goes without, each warned of once
+  std::set<std::string> without_targets_;  // components that the evaluation leaves out, each warned of once
   TokenReader reader_;
   FourM model_;
   Prefetcher<std::vector<MaskedSample>> batches_;  // last: its threads use the others

@@ -2,7 +2,7 @@
 //
 //   recipe.yaml                   the recipe with every key, as the run last used it
 //   metrics.jsonl                 a line a record, in the order of steps
-//   curves.svg                    the same as curves, drawn anew after each evaluation
+//   curves.svg                    the same as curves, updated after each evaluation
 //   events.out.tfevents.*         the same for TensorBoard, with images
 //   images/NAME-000500.png      what an evaluation shows
 //   checkpoints/step-000500/      written beside, synced and renamed: there whole or not at all
@@ -26,7 +26,7 @@ using Metrics = std::map<std::string, double>;
 struct RunRecipe {
   YAML::Node values;  ///< every key
   std::vector<std::string>
-      changeable;  ///< paths of the keys that may change while the run lives (KeyRole::kChangeable)
+      changeable;  ///< paths of the keys that may change when the run is resumed (KeyRole::kChangeable)
   /// The values of a stored recipe in today's keys. `format`: that of the file, 1 before files said it.
   std::function<YAML::Node(YAML::Node stored, const std::string& origin, int format)> read;
 };

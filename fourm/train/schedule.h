@@ -1,4 +1,4 @@
-// Learning rate by step: linear warm-up, a steady stretch, then decay to a floor, or a slow one with a cooldown at the end.
+// Learning rate by step: linear warm-up, a constant peak rate, then decay to a minimum, or a slow decay with a cooldown at the end.
 #pragma once
 
 #include <cstdint>

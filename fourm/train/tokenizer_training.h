@@ -29,7 +29,8 @@ struct TokenizerRecipe {
       KeyRole::kChangeable);
     v("start_from", start_from,
       "a tokenizer whose config and weights training begins with; of 'tokenizer' only 'input' is read then, where that "
-      "tokenizer does not say what it reads. Position tables are made anew where the size of training (the largest of "
+      "tokenizer does not say what it reads. Position tables are computed again where the size of training (the "
+      "largest of "
       "`sizes`) is not its image_size, but for features",
       KeyRole::kChangeable);
     v("loss", loss,

@@ -169,7 +169,7 @@ TEST_F(FeatureIndexTest, ADamagedIndexIsMadeAnewWithAWarning) {
     const test::CapturedLog log;
     EXPECT_EQ(update(report).size(), static_cast<size_t>(kImages));
     EXPECT_EQ(report.added, kImages);
-    EXPECT_NE(log.warnings().find("the index is made anew, since it cannot be read: "), std::string::npos);
+    EXPECT_NE(log.warnings().find("the index is rebuilt, since it cannot be read: "), std::string::npos);
     EXPECT_EQ(read_file(file()), whole);
   }
   // A file of tensors, but no index.

@@ -65,7 +65,7 @@ class MadeData {
   }
 
   /// A token set: files of these modalities for each sample, of two crops. The second is mirrored, but not where there are
-  /// poses, which mirrored crops go without.
+  /// poses, which mirrored crops lack.
   void token_set(const fs::path& path, const std::vector<std::string>& names, const ModalityTable& table) const {
     for (const auto& name : names) {
       const Modality m = table.at(name);

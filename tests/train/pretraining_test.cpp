@@ -167,7 +167,7 @@ TEST_F(PretrainingTest, SetsOfAMixtureMayHaveDifferentModalitiesAndMasking) {
   const std::string warnings = test::without_baseline_warnings(run("whole")), images = (root / "images").string();
   EXPECT_EQ(warnings,
             "warning: " + images +
-                ": has no caption, det (it has crop_settings, rgb@64, tok_depth@64); its samples go without\n");
+                ": has no caption, det (it has crop_settings, rgb@64, tok_depth@64); its samples are used without\n");
   EXPECT_GT(last_evaluation("whole").at("all2all/caption").get<double>(), 0);
   run("cut");
   fs::remove_all(root / "cut" / "checkpoints" / "step-000008");
