@@ -10,7 +10,7 @@
 
 namespace fourm {
 
-/// A number for each text; equal texts have the same one.
+/// A group number for each text; equal texts have the same number.
 std::vector<int64_t> groups_of(const std::vector<std::string>& texts);
 
 /// Symmetric InfoNCE over pairs: unit vectors [B, D] of images and of their texts, `scale` as of ClipModel. The mean
@@ -19,7 +19,7 @@ std::vector<int64_t> groups_of(const std::vector<std::string>& texts);
 Tensor contrastive_loss(const Tensor& images, const Tensor& texts, const Tensor& scale,
                         const std::vector<int64_t>& groups);
 
-/// Recall of text_at_1, text_at_5 (texts found for an image) and image_at_1, image_at_5: the share of queries with
+/// Recall of text_at_1, text_at_5 (texts found for an image) and image_at_1, image_at_5: the fraction of queries with
 /// one of their group among the nearest; ties count as wrong.
 std::map<std::string, double> retrieval(const Tensor& images, const Tensor& texts, const std::vector<int64_t>& groups);
 

@@ -1,4 +1,4 @@
-// Whole files, written so that a reader never meets half of one.
+// Reading and writing of whole files. A reader finds the old or the new content of a file, never a part of it.
 #pragma once
 
 #include <filesystem>

@@ -1,4 +1,4 @@
-// JSON read from files that may be hostile.
+// JSON, read from files that may be malformed.
 #pragma once
 
 #include <nlohmann/json.hpp>

@@ -1,4 +1,4 @@
-// Memory that comes and goes in large pieces.
+// A cache of large allocations.
 #pragma once
 
 #include <cstddef>
@@ -10,15 +10,15 @@
 
 namespace fourm {
 
-/// Keeps pages that are given back for the next request of about their size: fresh ones are cleared by the system, which takes
-/// longer than much that is done with them. A heap would keep them too, but small things that last would pin the gaps
-/// between. Used and kept together are never more than was used at once, and kSpare. Safe for use by several threads.
+/// Keeps freed pages for the next request of about their size. The system clears new pages, which takes longer than much of
+/// the work that is done with them. A heap would keep pages too, but small allocations between them would fragment it. The
+/// bytes in use and those kept are together at most the largest number in use at once, plus kSpare. Thread-safe.
 class PageCache {
  public:
   static constexpr size_t kSpare = 32 << 20;
-  /// Room of any contents, from a multiple of kLargePage on; throws std::bad_alloc.
+  /// Memory of any contents that begins at a multiple of kLargePage; throws std::bad_alloc.
   void* take(size_t bytes);
-  /// Takes room back; false where it is not from here.
+  /// Frees memory; false where this cache did not allocate it.
   bool keep(void* data);
   /// Returns the cached memory to the system, and counts the most used at once from now on.
   void clear();

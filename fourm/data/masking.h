@@ -1,5 +1,5 @@
 // Masking of a sample to an input and a target budget (paper section 2.3 and appendices C.1, E.4; the original's
-// fourm/data/masking.py). Grids give random slots; sequences are span-masked with sentinels. Inputs and targets of a
+// fourm/data/masking.py). Grids are masked at random positions, sequences in spans with sentinels. Inputs and targets of a
 // modality are disjoint.
 #pragma once
 

@@ -81,7 +81,7 @@ class Evaluation {
       list.push_back({"rgb: main object, colours, places and boxes found",
                       !set_.scenes ? "the data set has no folder scene"
                       : !set_.has_segmentation()
-                          ? "it takes a model that reads rgb and writes semseg, and both in the data set"
+                          ? "it takes a model that reads rgb and generates semseg, and both in the data set"
                           : "the data set has no dataset.yaml with semseg_classes, the names of its labels"});
     if (!image_text_)
       list.push_back({"rgb: caption outranks others, cosine to caption, Frechet distance",

@@ -68,7 +68,7 @@ std::vector<Unmeasured> find_not_measured(const Pipeline& pipeline, const Source
       list.push_back({modality, evaluated->output + " is measured instead"});
   }
   for (const std::string name : kMeasured)
-    if (source.has(name) && !contains(outputs, name)) list.push_back({name, "the model does not write it"});
+    if (source.has(name) && !contains(outputs, name)) list.push_back({name, "the model does not generate it"});
   return list;
 }
 

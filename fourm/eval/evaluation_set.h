@@ -19,7 +19,7 @@ struct EvaluatedModality {
 
 struct EvaluationSample {
   Canvas inputs;   ///< what the model reads
-  Canvas ceiling;  ///< the ground truth as tokens of what the model writes: what a perfect model generates
+  Canvas ceiling;  ///< the ground truth as tokens of the outputs: what a perfect model generates
   std::map<std::string, StoredImage> images;  ///< ground truth by name, at the model's size
   Boxes boxes;  ///< ground truth: those of score 0.6 or more inside the square that the model reads, cut to it
   std::vector<std::string> captions;  ///< all of them
@@ -38,7 +38,7 @@ struct EvaluationSet {
   const EvaluatedModality& input(const std::string& name) const;   ///< Error naming the inputs on an unknown name
   const EvaluatedModality* output(const std::string& name) const;  ///< null when the model does not generate it
 
-  /// Whether the model reads the images and writes semantic maps, both of the data set.
+  /// Whether the model reads the images and generates semantic maps, both of the data set.
   bool has_segmentation() const;
 
   /// The input modalities for the target: names joined by '+', or "all" but the target. Error on an unknown name.

@@ -46,7 +46,7 @@ class Inpainting {
         {concat("kept ", keep, inputs.empty() ? "" : " and " + join(inputs, ", ")), compare(with, without)});
     result.input_sets.push_back({"nothing", compare(without, without)});
     if (!set_.has_segmentation())
-      result.not_measured.push_back({"rgb: hidden part, mIoU", "it takes a model that reads rgb and writes semseg"});
+      result.not_measured.push_back({"rgb: hidden part, mIoU", "it takes a model that reads rgb and generates semseg"});
     return result;
   }
 

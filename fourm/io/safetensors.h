@@ -29,7 +29,7 @@ struct StoredTensor {
 
 class SafetensorsFile {
  public:
-  /// Error naming file, tensor and offset on anything that does not add up.
+  /// Error naming file, tensor and offset on lengths, offsets and shapes that are not consistent.
   static SafetensorsFile open(const fs::path& path);
   /// What another format holds, in the same form: tensors in `memory`, which may overlap.
   static SafetensorsFile of(const fs::path& path, std::shared_ptr<const void> memory, std::vector<StoredTensor> tensors,
@@ -44,7 +44,7 @@ class SafetensorsFile {
   const std::map<std::string, std::string>& metadata() const { return metadata_; }
   /// Keeps the mapped pages alive beyond this object.
   std::shared_ptr<const void> mapping() const { return mapping_; }
-  /// The memory of these bytes, if they are the file's, may go: reading them again reads the file.
+  /// Releases the memory of these bytes, if they are the file's: reading them again reads the file.
   void release_pages(const std::byte* data, size_t bytes) const;
 
  private:

@@ -1,4 +1,4 @@
-// The weights of a model folder, in whichever of the known ways they are stored.
+// The weights of a model folder, in any of the known layouts.
 #pragma once
 
 #include "fourm/io/safetensors.h"

@@ -31,7 +31,7 @@ struct InputConfig {
       v("standardise", standardise, "instead: minus mean, over deviation, of the middle 80 % of each image");
     }
     if (v.applies(kind == "semseg")) v("label_offset", label_offset, "added to stored labels, modulo 256 (COCO: 1)");
-    if (v.applies(kind == "features")) v("features", features, "numbers a position", Range{0, 1 << 16});
+    if (v.applies(kind == "features")) v("features", features, "channels of a position", Range{0, 1 << 16});
   }
   bool operator==(const InputConfig&) const = default;
   bool has_labels() const { return kind == "semseg"; }

@@ -27,7 +27,7 @@ Decoder::Decoder(const Scope& root, const ModelConfig& config, const ModalityTab
 
 const DecoderEmbedding& Decoder::embedding(const std::string& name) const {
   const auto found = embeddings_.find(name);
-  check(found != embeddings_.end(), "the model does not write ", printable(name), "; it writes ",
+  check(found != embeddings_.end(), "the model does not generate ", printable(name), "; it generates ",
         join(modalities(), ", "));
   return found->second;
 }

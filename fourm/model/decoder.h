@@ -28,8 +28,9 @@ class Decoder {
 
   /// By modality.
   const std::map<std::string, DecoderEmbedding>& embeddings() const { return embeddings_; }
-  const DecoderEmbedding& embedding(const std::string& modality) const;  ///< Error when the decoder does not write it
-  std::vector<std::string> modalities() const;                           ///< names, sorted
+  const DecoderEmbedding& embedding(
+      const std::string& modality) const;       ///< Error when the decoder does not generate it
+  std::vector<std::string> modalities() const;  ///< names, sorted
 
   Tensor context(const Encoded& encoded) const;               ///< [N, D] the input of cross-attention
   void checkpoint_activations(bool on) { checkpoint_ = on; }  ///< FourM::checkpoint_activations

@@ -1,5 +1,5 @@
-// How a modality enters the encoder and the decoder, and leaves it (paper section 2.2, appendix C.1). Token embeddings
-// and position embeddings stay apart, since the context of the decoder adds the position embeddings a second time.
+// The embeddings of a modality in the encoder and the decoder, and its output head (paper section 2.2, appendix C.1). Token
+// embeddings and position embeddings are separate, since the context of the decoder adds the position embeddings a second time.
 #pragma once
 
 #include "fourm/modality/modality.h"

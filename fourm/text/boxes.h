@@ -17,7 +17,7 @@ struct LabelledBox {
   std::string class_name;
   double score = 1;
 };
-/// Share of the image; 0 for corners that are the wrong way round.
+/// Fraction of the image; 0 for corners that are the wrong way round.
 double area(const LabelledBox& box);
 
 /// What of an image is shown: a crop in pixels of the original, then perhaps mirrored left to right.
@@ -49,7 +49,7 @@ std::vector<LabelledBox> view_boxes(const std::vector<LabelledBox>& boxes, const
 /// Coordinates are rounded half to even to 0..bins-1. No boxes give "".
 std::string boxes_to_string(const std::vector<LabelledBox>& boxes, int64_t bins = 1000);
 
-/// The well-formed boxes of any text; the rest is passed over. A box is "v0=" and three more words with "=" and a number
+/// The well-formed boxes of any text; the rest is ignored. A box is "v0=" and three more words with "=" and a number
 /// (read_decimal), then its class. Class names are taken as they stand; scores are 1.
 std::vector<LabelledBox> boxes_from_string(std::string_view text, int64_t bins = 1000);
 

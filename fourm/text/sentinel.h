@@ -25,8 +25,8 @@ struct SpanMasked {
 /// needs at least three sentinels.
 SpanMasked mask_spans(const std::vector<int64_t>& ids, const std::vector<bool>& keep, SentinelRange sentinels);
 
-/// The inverse: each sentinel of `input` is replaced by the ids that follow the same sentinel in `output`. What the
-/// input does not ask for is dropped; sentinels without an answer vanish. A repeated sentinel extends its run.
+/// The inverse: each sentinel of `input` is replaced by the ids that follow the same sentinel in `output`. Spans whose
+/// sentinel is not in `input` are dropped, and so are sentinels without a span. A repeated sentinel extends its span.
 std::vector<int64_t> merge_spans(const std::vector<int64_t>& input, const std::vector<int64_t>& output,
                                  SentinelRange sentinels);
 

@@ -30,7 +30,7 @@ class WordPiece {
   /// Nothing is added: no [SOS], no [EOS]. Bytes that are not UTF-8 are dropped. Cut as the file's truncation says.
   std::vector<int64_t> encode(std::string_view text) const;
 
-  /// Ids outside the vocabulary are passed over. `skip_special` also drops coordinates and class names.
+  /// Ids outside the vocabulary are ignored. `skip_special` also drops coordinates and class names.
   std::string decode(const std::vector<int64_t>& ids, bool skip_special) const;
 
   /// The entries as they stand in the vocabulary ("##ing"); Error on an id outside it.

@@ -79,23 +79,23 @@ NoiseSchedule::NoiseSchedule(const std::string& betas, int64_t steps, bool zero_
 
 double NoiseSchedule::alpha_bar(int64_t t) const { return t < 0 ? 1 : alpha_bar_[t].item<float>(); }
 
-NoiseSchedule::Shares NoiseSchedule::shares(const Tensor& t, at::Device device) const {
+NoiseSchedule::Factors NoiseSchedule::factors(const Tensor& t, at::Device device) const {
   const Tensor kept = alpha_bar_.index_select(0, t.cpu()).view({-1, 1, 1, 1}).to(device);
   return {kept.sqrt(), (1 - kept).sqrt()};
 }
 
 Tensor NoiseSchedule::add_noise(const Tensor& x0, const Tensor& noise, const Tensor& t) const {
-  const Shares s = shares(t, x0.device());
+  const Factors s = factors(t, x0.device());
   return s.signal * x0 + s.noise * noise;
 }
 
 Tensor NoiseSchedule::velocity(const Tensor& x0, const Tensor& noise, const Tensor& t) const {
-  const Shares s = shares(t, x0.device());
+  const Factors s = factors(t, x0.device());
   return s.signal * noise - s.noise * x0;
 }
 
 Tensor NoiseSchedule::noise_of_velocity(const Tensor& noisy, const Tensor& velocity, const Tensor& t) const {
-  const Shares s = shares(t, noisy.device());
+  const Factors s = factors(t, noisy.device());
   return s.signal * velocity + s.noise * noisy;
 }
 

@@ -25,10 +25,10 @@ class NoiseSchedule {
   Tensor noise_of_velocity(const Tensor& noisy, const Tensor& velocity, const Tensor& t) const;
 
  private:
-  struct Shares {
-    Tensor signal, noise;  // square roots of the shares, [B, 1, 1, 1]
+  struct Factors {
+    Tensor signal, noise;  // sqrt(alpha_bar) and sqrt(1 - alpha_bar), [B, 1, 1, 1]
   };
-  Shares shares(const Tensor& t, at::Device device) const;
+  Factors factors(const Tensor& t, at::Device device) const;
 
   Tensor alpha_bar_;
 };

@@ -1,5 +1,4 @@
-// Solvers of the reverse diffusion process: DDPM (Ho et al. 2020), DDIM (Song et al.
-// 2021) as in the original
+// Solvers of the reverse diffusion process: DDPM (Ho et al. 2020) and DDIM (Song et al. 2021) as in the original
 // (fourm/vq/scheduling), and the second-order multistep DPM-Solver++ (Lu et al. 2022).
 #pragma once
 
@@ -57,8 +56,8 @@ class DpmSolver {
 
 /// Time steps of the original, largest first. trailing may return more than `count` when `count` does not divide `steps`.
 std::vector<int64_t> time_steps(int64_t steps, int64_t count, const std::string& spacing);
-/// The time steps of a solver. logsnr: from the last one, then evenly in the log of the signal-to-noise ratio from
-/// where an image begins to show to where noise is no longer seen; at most options.steps.
+/// The time steps of a solver, at most options.steps. logsnr: the last one, then steps evenly spaced in half the log of the
+/// signal-to-noise ratio, from -2.5 (noise 12 times the image) to 3 (a 20th of it).
 std::vector<int64_t> time_steps(const NoiseSchedule& schedule, const DecodeOptions& options);
 
 /// Runs the solver from `noise` [B, C, H, W]. predict(noisy, i) is the estimate at the i-th of time_steps(schedule, options);

@@ -11,7 +11,7 @@ namespace fourm {
 /// How often each of `size` codes occurs in Long codes of any shape: float32 [size].
 Tensor code_counts(const Tensor& codes, int64_t size);
 
-/// exp of the entropy of the shares of counts [K]: K when all are equal. A scalar of double.
+/// exp of the entropy of the frequencies of counts [K]: K when all are equal. A scalar of double.
 Tensor perplexity(const Tensor& counts);
 
 class CodeUsage {

@@ -146,9 +146,9 @@ ClipRecipe resolved(const ClipRecipe& recipe) {
   check(!recipe.out.empty(), "the recipe names no run folder: set 'out'");
   check(!recipe.data.empty(), "the recipe names no data set: set 'data'");
   check(!recipe.text_tokenizer.empty(), "the recipe names no text tokenizer: set 'text_tokenizer'");
-  check_there("data", recipe.data);
-  check_there("eval_data", recipe.eval_data);
-  check_there("text_tokenizer", recipe.text_tokenizer);
+  check_exists("data", recipe.data);
+  check_exists("eval_data", recipe.eval_data);
+  check_exists("text_tokenizer", recipe.text_tokenizer);
   recipe.model.validate("the recipe's 'model'");
   return recipe;
 }

@@ -1,5 +1,5 @@
 // Low-rank adapters in training (Hu et al. 2021, "LoRA"; the original's fourm/models/lora_utils.py): a matrix W of a block
-// computes W x + alpha / rank * up (down x), where only `down` [rank, in] and `up` [out, rank] learn. `up` begins with zeros, so
+// computes W x + alpha / rank * up (down x), where only `down` [rank, in] and `up` [out, rank] are trained. `up` begins with zeros, so
 // that training begins with the model as it is. io/adapter.h says how they are stored.
 #pragma once
 

@@ -55,7 +55,7 @@ void check_optimizer(const OptimizerConfig& config) {
 
 AdamW::AdamW(const Parameters& parameters, const OptimizerConfig& config, const Owns& owns) : config_(config) {
   check_optimizer(config);
-  // The layers are those of the model, whatever learns of it.
+  // The layers are those of the model, whatever part of it is trainable.
   std::vector<std::string> names;
   for (const auto& entry : parameters.entries()) names.push_back(entry.name);
   const std::vector<double> rates = layer_rates(names, config.layer_decay);

@@ -19,7 +19,7 @@ bool has_weight_decay(std::string_view name);
 /// the last layer. Error when none of the names is that of an encoder block.
 std::vector<double> layer_rates(const std::vector<std::string>& names, double decay);
 
-/// Error on values that cannot be.
+/// Error on invalid values.
 void check_optimizer(const OptimizerConfig& config);
 
 /// Which tensors this process updates; empty: all (DataParallel::owns).

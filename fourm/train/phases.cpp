@@ -17,17 +17,17 @@ int64_t steps_of_phases(const TrainingConfig& config) {
 
 std::vector<bool> matching(const Parameters& parameters, const std::vector<std::string>& patterns,
                            const std::string& where) {
-  std::vector<bool> learns(parameters.entries().size());
+  std::vector<bool> trainable(parameters.entries().size());
   for (const auto& pattern : patterns) {
     bool any = false;
-    for (size_t i = 0; i < learns.size(); ++i) {
+    for (size_t i = 0; i < trainable.size(); ++i) {
       const auto& entry = parameters.entries()[i];
       if (!entry.trained || fnmatch(pattern.c_str(), entry.name.c_str(), 0) != 0) continue;
-      learns[i] = any = true;
+      trainable[i] = any = true;
     }
     check(any, where, ": no tensor that is trained has a name like ", printable(pattern));
   }
-  return learns;
+  return trainable;
 }
 
 }  // namespace
@@ -57,10 +57,10 @@ Phases::Phases(const Parameters& parameters, const TrainingConfig& config) {
   int64_t begin = 0;
   for (size_t i = 0; i < config.phases.size(); ++i) {
     const PhaseConfig& phase = config.phases[i];
-    const auto learns =
+    const auto trainable =
         phase.learn.empty() ? last : matching(parameters, phase.learn, concat("training.phases[", i, "].learn"));
-    for (size_t k = 0; k < any.size(); ++k) any[k] = any[k] || learns[k];
-    phases_.push_back({begin, Schedule(phase.schedule, phase.steps), learns});
+    for (size_t k = 0; k < any.size(); ++k) any[k] = any[k] || trainable[k];
+    phases_.push_back({begin, Schedule(phase.schedule, phase.steps), trainable});
     begin += phase.steps;
   }
   phases_.push_back({begin, Schedule(config.schedule, config.steps - begin), last});
@@ -84,16 +84,16 @@ bool Phases::begins_at(int64_t step) const {
 }
 
 void Phases::enter(int64_t step) const {
-  const auto& learns = phases_[at(step)].learns;
+  const auto& trainable = phases_[at(step)].trainable;
   for (size_t i = 0; i < tensors_.size(); ++i)
-    if (tensors_[i].requires_grad() != learns[i]) tensors_[i].set_requires_grad(learns[i]);
+    if (tensors_[i].requires_grad() != trainable[i]) tensors_[i].set_requires_grad(trainable[i]);
 }
 
 std::string Phases::text(int64_t step) const {
   const size_t phase = at(step);
   int64_t numbers = 0;
   for (size_t i = 0; i < tensors_.size(); ++i)
-    if (phases_[phase].learns[i]) numbers += tensors_[i].numel();
+    if (phases_[phase].trainable[i]) numbers += tensors_[i].numel();
   return concat("phase ", phase + 1, " of ", phases_.size(), ": ", counted(numbers, "trainable parameter"));
 }
 

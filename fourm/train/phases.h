@@ -28,7 +28,7 @@ class Phases {
   struct Phase {
     int64_t begin;
     Schedule schedule;
-    std::vector<bool> learns;  // [entries]
+    std::vector<bool> trainable;  // [entries]
   };
   size_t at(int64_t step) const;
 

@@ -488,11 +488,11 @@ PretrainConfig resolved(const PretrainConfig& recipe) {
   const PretrainConfig config = with_model(with_steps(recipe));
   check(!config.out.empty(), "the recipe names no run folder: set 'out'");
   check(!config.text_tokenizer.empty(), "the recipe names no text tokenizer: set 'text_tokenizer'");
-  check_there("text_tokenizer", config.text_tokenizer);
+  check_exists("text_tokenizer", config.text_tokenizer);
   const std::vector<TrainingSet> sets = training_sets(config);
-  for (const TrainingSet& set : sets) check_there(config.mixture.empty() ? "data" : "mixture", set.path);
-  check_there("eval_data", config.eval_data);
-  check_there("init", config.init);
+  for (const TrainingSet& set : sets) check_exists(config.mixture.empty() ? "data" : "mixture", set.path);
+  check_exists("eval_data", config.eval_data);
+  check_exists("init", config.init);
   config.model.validate("the recipe's 'model'");
   check_training(config.training);
   if (config.training.lora.rank > 0) {

@@ -378,7 +378,7 @@ TokenizerRecipe resolved(const TokenizerRecipe& given) {
   check(!given.training.checkpoint_activations, "training.checkpoint_activations is for pre-training");
   check(given.training.drop_path == 0, "training.drop_path is for pre-training");
   check(given.training.lora.rank == 0, "training.lora is for pre-training");
-  check_there("start_from", given.start_from);
+  check_exists("start_from", given.start_from);
   TokenizerRecipe recipe = given;
   if (!recipe.start_from.empty()) {
     const auto stated = recipe.tokenizer.input;
@@ -392,8 +392,8 @@ TokenizerRecipe resolved(const TokenizerRecipe& given) {
       recipe.tokenizer.image_input(recipe.start_from.empty() ? "" : name_in_path(recipe.start_from));
   check(!recipe.out.empty(), "the recipe names no run folder: set 'out'");
   check(!recipe.data.empty(), "the recipe names no images: set 'data'");
-  check_there("data", recipe.data);
-  check_there("eval_data", recipe.eval_data);
+  check_exists("data", recipe.data);
+  check_exists("eval_data", recipe.eval_data);
   crop_options(recipe);
   std::vector<int64_t> sizes = recipe.sizes;
   check(sizes.empty() || recipe.crops == 0, "several 'sizes' need crops = 0: squares are then cut at each use");

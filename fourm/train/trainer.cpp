@@ -495,7 +495,7 @@ void check_training(const TrainingConfig& config) {
   check_phases(config);
 }
 
-void check_there(const char* key, const std::string& path) {
+void check_exists(const char* key, const std::string& path) {
   std::error_code ignored;
   check(path.empty() || path.find_first_of("{[") != std::string::npos || fs::exists(path, ignored), path,
         ": no such file or folder; it is '", key, "' of the recipe");

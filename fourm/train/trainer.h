@@ -23,7 +23,7 @@ struct StepResult {
   std::map<std::string, Tensor> scalars{};
 };
 
-/// What a measure is worth when nothing was learned.
+/// The value of a measure without learning.
 struct Baseline {
   double value;
   bool higher_is_better;
@@ -58,11 +58,11 @@ class Objective {
   virtual void save(const fs::path& folder) = 0;
 };
 
-/// Error on values of the training options that cannot be.
+/// Error on invalid values of the training options.
 void check_training(const TrainingConfig& config);
 
-/// Error where the path of a recipe's key leads nowhere. Empty paths and patterns of shards pass.
-void check_there(const char* key, const std::string& path);
+/// Error where the path of a recipe's key does not exist. Empty paths and patterns of shards pass.
+void check_exists(const char* key, const std::string& path);
 
 /// The precision that `training.precision` of a recipe means: for "auto" that which the run began with (`begun`), for a
 /// new run bf16 where the processor is fast at it (`bf16_fast`), else f32. Warns of bf16 where it is slow.

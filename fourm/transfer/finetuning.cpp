@@ -224,11 +224,11 @@ class Finetuning : public Objective {
     Random random(recipe_.seed, {kAugment, static_cast<uint64_t>(index)});
     const CropView view = draw_view(recipe_.augment, width_of(sample.image), height_of(sample.image),
                                     parse_fit(config.fit), config.crop_share, random);
-    const Image square = std::get<Image>(show(input_kind("rgb"), sample.image, view, size()));
+    const Image square = std::get<Image>(apply_view(input_kind("rgb"), sample.image, view, size()));
     sample.image = draw_colours(recipe_.augment, square, random);
-    sample.objects = seen_objects(sample.objects, view);
+    sample.objects = visible_objects(sample.objects, view);
     if (sample.map)
-      sample.map = show(input_kind(task_ == Task::kDepth ? "depth" : "semseg"), *sample.map, view, size());
+      sample.map = apply_view(input_kind(task_ == Task::kDepth ? "depth" : "semseg"), *sample.map, view, size());
     return sample;
   }
 
@@ -310,7 +310,7 @@ Outcome store_neighbours(const FinetuneRecipe& recipe, const LabelledSet& set, c
         const LabelledSample sample = set.load(begin + k);
         const CropView view =
             fitted_view(width_of(sample.image), height_of(sample.image), parse_fit(config.fit), config.crop_share);
-        images[k] = show(input_kind("rgb"), sample.image, view, static_cast<int>(config.size()));
+        images[k] = apply_view(input_kind("rgb"), sample.image, view, static_cast<int>(config.size()));
       });
       head.features.slice(0, begin, end).copy_(NeighbourHead::features_of(model.tokens(byte_batch(images))));
       for (int64_t i = begin; i < end; ++i) head.labels[i].fill_(static_cast<double>(set.label(i)));
@@ -346,13 +346,13 @@ FinetuneRecipe resolved(const FinetuneRecipe& recipe) {
   check_training(with_steps(recipe, 1 << 30).training);
   check(!recipe.out.empty(), "the recipe names no run folder: set 'out'");
   check(!recipe.data.path.empty(), "the recipe names no data set: set 'data'");
-  check_there("data", recipe.data.path);
-  check_there("eval_data", recipe.eval_data.path);
-  check_there("data.annotations", recipe.data.annotations);
-  check_there("eval_data.annotations", recipe.eval_data.annotations);
-  check_there("init", recipe.init);
-  check_there("modalities", recipe.modalities);
-  check_there("class_titles", recipe.class_titles);
+  check_exists("data", recipe.data.path);
+  check_exists("eval_data", recipe.eval_data.path);
+  check_exists("data.annotations", recipe.data.annotations);
+  check_exists("eval_data.annotations", recipe.eval_data.annotations);
+  check_exists("init", recipe.init);
+  check_exists("modalities", recipe.modalities);
+  check_exists("class_titles", recipe.class_titles);
   check(recipe.training.lora.rank == 0, "training.lora is for pre-training");
   recipe.augment.validate("augment");
   const Task task = parse_task(recipe.task);

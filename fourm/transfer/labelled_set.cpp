@@ -305,7 +305,7 @@ class LabelledSetReader {
   bool is_folder_ = false;
 };
 
-std::vector<LabelledObject> seen_objects(const std::vector<LabelledObject>& objects, const CropView& view) {
+std::vector<LabelledObject> visible_objects(const std::vector<LabelledObject>& objects, const CropView& view) {
   std::vector<LabelledObject> seen;
   for (const auto& object : objects)
     if (const auto box = view_box(object.box, view)) seen.push_back({*box, object.label, object.crowd});

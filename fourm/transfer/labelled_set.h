@@ -1,4 +1,4 @@
-// Labelled images in the layouts that people have:
+// Labelled images in common layouts:
 //
 //   classification   PATH/[SPLIT/]CLASS/NAME.jpg                              ImageNet
 //                    a data set with rgb/, the class from `labels`            docs/data.md
@@ -47,8 +47,8 @@ struct LabelledObject {
   bool crowd = false;
 };
 
-/// The objects of which a view shows a part.
-std::vector<LabelledObject> seen_objects(const std::vector<LabelledObject>& objects, const CropView& view);
+/// The objects of which a part is inside the view.
+std::vector<LabelledObject> visible_objects(const std::vector<LabelledObject>& objects, const CropView& view);
 
 struct LabelledSample {
   std::string name;

@@ -40,13 +40,13 @@ ViewedBatch load_batch(const TransferConfig& config, const LabelledSet& set, int
     const int size = static_cast<int>(config.size());
     const CropView view =
         fitted_view(width_of(sample.image), height_of(sample.image), parse_fit(config.fit), config.crop_share);
-    batch.images[k] = show(input_kind("rgb"), sample.image, view, size);
+    batch.images[k] = apply_view(input_kind("rgb"), sample.image, view, size);
     batch.labels[k] = sample.label;
-    batch.objects[k] = seen_objects(sample.objects, view);
+    batch.objects[k] = visible_objects(sample.objects, view);
     if (!has_map) return;
     const bool depth = config.kind() == Task::kDepth;
     if (depth && options.eigen_crop) apply_eigen_crop(std::get<Raster<float>>(*sample.map));
-    batch.maps[k] = show(input_kind(depth ? "depth" : "semseg"), *sample.map, view, size);
+    batch.maps[k] = apply_view(input_kind(depth ? "depth" : "semseg"), *sample.map, view, size);
   });
   return batch;
 }

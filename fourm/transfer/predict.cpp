@@ -162,7 +162,7 @@ std::vector<TransferPrediction> Predictor::operator()(const std::vector<StoredIm
   std::vector<StoredImage> squares;
   for (const auto& image : images) {
     views.push_back(fitted_view(width_of(image), height_of(image), parse_fit(c.fit), c.crop_share));
-    squares.push_back(show(rgb, image, views.back(), static_cast<int>(c.size())));
+    squares.push_back(apply_view(rgb, image, views.back(), static_cast<int>(c.size())));
   }
   std::vector<TransferPrediction> results(images.size());
   if (c.kind() == Task::kDetection) {
@@ -175,8 +175,10 @@ std::vector<TransferPrediction> Predictor::operator()(const std::vector<StoredIm
     const Tensor one = predicted[static_cast<int64_t>(i)];
     switch (c.kind()) {
       case Task::kClassification: results[i].classes = ranked(one); break;
-      case Task::kSemseg: results[i].labels = unshow(raster_of_labels(one.argmax(0)), views[i], uint8_t{255}); break;
-      case Task::kDepth: results[i].depth = unshow(raster_of_depth(one[0]), views[i], 0.0F); break;
+      case Task::kSemseg:
+        results[i].labels = invert_view(raster_of_labels(one.argmax(0)), views[i], uint8_t{255});
+        break;
+      case Task::kDepth: results[i].depth = invert_view(raster_of_depth(one[0]), views[i], 0.0F); break;
       case Task::kDetection: break;
     }
   }

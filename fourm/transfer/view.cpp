@@ -25,7 +25,7 @@ Placed place(const CropView& view, int size) {
   const int x0 = std::max(0, left), y0 = std::max(0, top);
   const int x1 = std::min(static_cast<int>(view.width), left + static_cast<int>(view.crop_width));
   const int y1 = std::min(static_cast<int>(view.height), top + static_cast<int>(view.crop_height));
-  check(x1 > x0 && y1 > y0, "[show] the view of ", view.crop_width, "x", view.crop_height, " at ", left, ",", top,
+  check(x1 > x0 && y1 > y0, "[apply_view] the view of ", view.crop_width, "x", view.crop_height, " at ", left, ",", top,
         " shows nothing of an image of ", view.width, "x", view.height);
   const auto scaled = [size](int offset, double extent) {
     return static_cast<int>(std::lround(offset * static_cast<double>(size) / extent));
@@ -54,8 +54,8 @@ void paste(const Raster<T>& part, int left, int top, Raster<T>& into) {
 
 template <class T, class Resize>
 Raster<T> shown(const Raster<T>& image, const CropView& view, Raster<T> square, const Resize& resize) {
-  check(image.width == view.width && image.height == view.height, "[show] a view of ", view.width, "x", view.height,
-        " for an image of ", image.width, "x", image.height);
+  check(image.width == view.width && image.height == view.height, "[apply_view] a view of ", view.width, "x",
+        view.height, " for an image of ", image.width, "x", image.height);
   const Placed at = place(view, square.width);
   const Raster<T> part = crop(image, at.from.left, at.from.top, at.from.width, at.from.height);
   const bool same = part.width == at.to.width && part.height == at.to.height;
@@ -120,7 +120,7 @@ CropView random_square(int width, int height, double share, Random& random) {
   return rectangle(width, height, left, top, side, side);
 }
 
-StoredImage show(const InputConfig& config, const StoredImage& image, const CropView& view, int size) {
+StoredImage apply_view(const InputConfig& config, const StoredImage& image, const CropView& view, int size) {
   if (config.kind == "depth") {
     const auto resize = [&](const Raster<float>& part, int width, int height) {
       return resize_known(part, known_pixels(config, part), width, height, 0);
@@ -132,19 +132,19 @@ StoredImage show(const InputConfig& config, const StoredImage& image, const Crop
     const auto nearest = [](const Image& part, int width, int height) { return resize_nearest(part, width, height); };
     return shown(stored, view, Image(size, size, stored.channels, config.has_labels() ? 255 : 0), nearest);
   }
-  check(config.kind == "rgb", "[show] images of kind ", config.kind, " are not shown in views");
+  check(config.kind == "rgb", "[apply_view] images of kind ", config.kind, " are not shown in views");
   Image square(size, size, 3);
   for (size_t i = 0; i < square.pixels.size(); ++i) square.pixels[i] = kPadding[i % 3];
   return shown(stored, view, std::move(square),
                [](const Image& part, int width, int height) { return resize_bilinear(part, width, height); });
 }
 
-Raster<float> unshow(const Raster<float>& map, const CropView& view, float unknown) {
+Raster<float> invert_view(const Raster<float>& map, const CropView& view, float unknown) {
   return unshown(map, view, unknown,
                  [](const Raster<float>& part, int width, int height) { return resize_bilinear(part, width, height); });
 }
 
-Raster<uint8_t> unshow(const Raster<uint8_t>& map, const CropView& view, uint8_t unknown) {
+Raster<uint8_t> invert_view(const Raster<uint8_t>& map, const CropView& view, uint8_t unknown) {
   return unshown(map, view, unknown,
                  [](const Image& part, int width, int height) { return resize_nearest(part, width, height); });
 }

@@ -31,9 +31,9 @@ TEST(View, FittedViewsAreAsDocumented) {
 
 TEST(View, PaddingIsNoLabelAndNoDepth) {
   const CropView pad = fitted_view(8, 4, Fit::kPad);
-  const auto labels = std::get<Image>(show(kind("semseg"), Image(8, 4, 1, 3), pad, 8));
-  const auto depth = std::get<Raster<float>>(show(kind("depth"), Raster<float>(8, 4, 1, 2.5F), pad, 8));
-  const auto rgb = std::get<Image>(show(kind("rgb"), Image(8, 4, 3, 9), pad, 8));
+  const auto labels = std::get<Image>(apply_view(kind("semseg"), Image(8, 4, 1, 3), pad, 8));
+  const auto depth = std::get<Raster<float>>(apply_view(kind("depth"), Raster<float>(8, 4, 1, 2.5F), pad, 8));
+  const auto rgb = std::get<Image>(apply_view(kind("rgb"), Image(8, 4, 3, 9), pad, 8));
   for (int y = 0; y < 8; ++y)
     for (int x = 0; x < 8; ++x) {
       EXPECT_EQ(*labels.at(x, y), y < 4 ? 3 : 255);
@@ -61,9 +61,9 @@ TEST(View, ImagesMapsAndBoxesMoveTogether) {
     CropView view =
         i % 2 ? jittered_view(kWidth, kHeight, 0.4, 2, random) : random_square(kWidth, kHeight, 0.7, random);
     view.flip = random.chance(0.5);
-    const auto image = std::get<Image>(show(kind("rgb"), rgb, view, kSize));
-    const auto map = std::get<Image>(show(kind("semseg"), labels, view, kSize));
-    const auto metres = std::get<Raster<float>>(show(kind("depth"), depth, view, kSize));
+    const auto image = std::get<Image>(apply_view(kind("rgb"), rgb, view, kSize));
+    const auto map = std::get<Image>(apply_view(kind("semseg"), labels, view, kSize));
+    const auto metres = std::get<Raster<float>>(apply_view(kind("depth"), depth, view, kSize));
     int x0 = kSize, y0 = kSize, x1 = 0, y1 = 0, disagree = 0, inside = 0;
     for (int y = 0; y < kSize; ++y)
       for (int x = 0; x < kSize; ++x) {
@@ -92,10 +92,10 @@ TEST(View, UnshowPutsAMapBack) {
     for (int x = 0; x < 30; ++x) *labels.at(x, y) = static_cast<uint8_t>((x * 7 + y * 3) % 11);
   CropView view = fitted_view(30, 20, Fit::kPad);
   view.flip = true;
-  const auto shown = std::get<Image>(show(kind("semseg"), labels, view, 30));
-  EXPECT_TRUE(unshow(shown, view, uint8_t{255}) == labels);
+  const auto shown = std::get<Image>(apply_view(kind("semseg"), labels, view, 30));
+  EXPECT_TRUE(invert_view(shown, view, uint8_t{255}) == labels);
   const CropView crop = fitted_view(30, 20, Fit::kCrop);
-  const auto back = unshow(std::get<Image>(show(kind("semseg"), labels, crop, 20)), crop, uint8_t{255});
+  const auto back = invert_view(std::get<Image>(apply_view(kind("semseg"), labels, crop, 20)), crop, uint8_t{255});
   for (int y = 0; y < 20; ++y)
     for (int x = 0; x < 30; ++x) EXPECT_EQ(*back.at(x, y), x >= 5 && x < 25 ? *labels.at(x, y) : 255);
 }
