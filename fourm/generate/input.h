@@ -9,7 +9,7 @@ namespace fourm {
 struct Input {
   std::string modality{};          ///< "caption", "rgb@128" or a short name (Pipeline::input_name)
   std::string value{};             ///< a file or the text itself (generate/input_value.h)
-  std::string keep{};              ///< the part that the model sees (generate/keep_region.h); empty: all
+  std::string keep{};              ///< the part that the model reads (generate/keep_region.h); empty: all
   std::optional<double> weight{};  ///< in weighted multimodal guidance, negative too
 };
 

@@ -60,10 +60,10 @@ class Pipeline {
   /// not available.
   static Pipeline open(const PipelineFiles& files, const ComputeConfig& config = {});
 
-  const ComputeConfig& compute() const;  ///< what it was opened with
+  const ComputeConfig& compute() const;              ///< what it was opened with
   Modality modality(const std::string& name) const;  ///< Error on a name that the model does not have
-  std::vector<std::string> inputs() const;           ///< names of the modalities that it reads, in the order of its config
-  std::vector<std::string> outputs() const;          ///< and of those that it generates
+  std::vector<std::string> inputs() const;   ///< names of the modalities that it reads, in the order of its config
+  std::vector<std::string> outputs() const;  ///< and of those that it generates
   /// The input or output that a short name means: the name itself, else the one size of it ("rgb" is "rgb@128"), else that
   /// with tok_ in front ("depth" is "tok_depth@128"). Error with the nearest name, and where several sizes match.
   std::string input_name(const std::string& name) const;
@@ -105,7 +105,7 @@ class Pipeline {
   /// [EOS] is added; what is beyond max_tokens is cut, with a warning. A text with sentinels ([S_1] ...) has holes that a
   /// plan can fill.
   void add_text(Canvas& canvas, const std::string& modality, const std::string& text, const Warn& warn = {}) const;
-  /// Boxes as the text of a detection modality. Their corners lie in the square that the model sees, as in boxes().
+  /// Boxes as the text of a detection modality. Their corners lie in the square that the model reads, as in boxes().
   void add_boxes(Canvas& canvas, const std::string& modality, const std::vector<LabelledBox>& boxes) const;
   /// -1 in a grid is an unknown token.
   void add_tokens(Canvas& canvas, const std::string& modality, const std::vector<int64_t>& tokens) const;

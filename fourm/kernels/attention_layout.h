@@ -1,7 +1,6 @@
-// Packed, padding-free batches (docs/design.md). All tokens of all samples stand in one list [N, D]; a layout says which
-// key rows each query row sees. Within 4M a row always sees a run of consecutive keys, so one table covers encoder and
-// cross-attention (by sample), decoder self-attention (by sample and modality, causal in sequences) and prefix
-// visibility.
+// Packed, padding-free batches (docs/design.md). All tokens of all samples are in one list [N, D]. A layout says to which key
+// rows each query row attends. In 4M a row always attends to consecutive keys, so one table covers encoder and
+// cross-attention (by sample), decoder self-attention (by sample and modality, causal in sequences) and prefix masks.
 #pragma once
 
 #include <cstdint>
@@ -19,20 +18,20 @@ struct AttentionLayout {
     int64_t q_begin, q_end, k_begin, k_end;
   };
   std::vector<Segment> segments;
-  /// Per query row: how many keys of its segment, from k_begin, it sees. Empty: all of them.
+  /// Per query row: the number of keys of its segment, from k_begin on, to which it attends. Empty: all of them.
   std::vector<int32_t> visible;
   /// The layout in the form of LibTorch's variable-length kernels, made once for all layers (kernels/aten/attention.h).
   /// Attention writes it, so that a layout without a plan must not be shared between threads.
   mutable std::shared_ptr<const AttentionPlan> plan;
 
-  /// Every sample sees itself: rows in runs of `lengths`.
+  /// Self-attention within samples of `lengths` rows.
   static AttentionLayout within(const std::vector<int64_t>& lengths);
-  /// Sample i's queries see sample i's keys.
+  /// Cross-attention: the queries of sample i attend to the keys of sample i.
   static AttentionLayout across(const std::vector<int64_t>& query_lengths, const std::vector<int64_t>& key_lengths);
 };
 
 /// Floating-point operations of the two matrix multiplications of attention over `width` numbers a row (H hd). A row that
-/// sees only some keys is counted with all.
+/// attends to some keys only is counted with all.
 double attention_operations(const AttentionLayout& layout, int64_t width);
 
 }  // namespace fourm

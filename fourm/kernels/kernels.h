@@ -81,7 +81,7 @@ class Kernels {
   virtual Tensor group_norm(const Tensor& x, const Tensor& shift, int64_t groups, const Tensor& weight,
                             const Tensor& bias, double epsilon, bool then_silu) const = 0;
   /// softmax(q k^T / sqrt(hd)) v per head. q [N, H, hd], k and v [M, H, hd], of any row stride -> [N, H, hd]. A query
-  /// that sees no key gives 0. Differentiable.
+  /// without keys gives 0. Differentiable.
   virtual Tensor attention(const Tensor& q, const Tensor& k, const Tensor& v, const AttentionLayout& layout) const = 0;
 
   /// Prepares attention in a layout with `queries` query rows and `keys` key rows on the CPU, and adds the tensors that it

@@ -45,7 +45,7 @@ struct DecoderBatch {
   std::vector<Group> groups;
   Tensor order;
   std::vector<int64_t> lengths;
-  AttentionLayout within;                 ///< by sample and modality: a grid sees all of itself, a sequence is causal
+  AttentionLayout within;                 ///< by sample and modality: full attention in grids, causal in sequences
   std::optional<AttentionLayout> across;  ///< attention to the context; Decoder::prepare() sets it
   std::optional<DropPath> drop_path;      ///< for training
 };

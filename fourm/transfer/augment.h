@@ -22,7 +22,7 @@ struct AugmentConfig {
   template <class Visitor>
   void fields(Visitor& v) {
     v("crop", crop,
-      "what of an image is seen: none (as in evaluation), resized (random resized crop, made square), jitter "
+      "the view of an image: none (as in evaluation), resized (random resized crop, made square), jitter "
       "(large-scale jitter: scaled, then cut or padded) or square (a random square)",
       OneOf{{"none", "resized", "jitter", "square"}});
     v("scale", scale,

@@ -12,7 +12,7 @@
 
 namespace fourm {
 
-/// Measures by name, of the squares that the model sees:
+/// Measures by name, of the squares that the model reads:
 ///
 ///   classification   top1, top5 (0 to 1), loss
 ///   semseg           mIoU (over the classes that occur), mAcc, pixel_accuracy, loss; "IoU CLASS" with `by_class`

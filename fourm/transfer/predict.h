@@ -26,9 +26,9 @@ struct TransferPrediction {
     double probability;
   };
   std::vector<Class> classes;             ///< classification: all, the most likely first
-  std::optional<Raster<uint8_t>> labels;  ///< semseg, of the size of the image; 255 where the model does not see it
+  std::optional<Raster<uint8_t>> labels;  ///< semseg, of the size of the image; 255 where the model does not read it
   std::vector<LabelledBox> boxes;         ///< detection, normalised by the image (0 to 1), best first
-  std::optional<Raster<float>> depth;     ///< metres, 0 where the model does not see the image
+  std::optional<Raster<float>> depth;     ///< metres, 0 where the model does not read the image
 };
 
 class Predictor {

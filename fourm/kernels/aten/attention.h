@@ -9,17 +9,17 @@
 
 namespace fourm {
 
-/// One call of a variable-length kernel: query run i sees key run i, all of it, or, when causal, the last row of a run
-/// sees all keys and each row before it one less.
+/// One call of a variable-length kernel: the queries of sequence i attend to the keys of sequence i. When causal, the last query
+/// attends to all of them, and each query before it to one less.
 struct AttentionCall {
   bool causal = false;
-  std::vector<int32_t> q_ends{0}, k_ends{0};  ///< running totals of the lengths of the runs
-  std::vector<int64_t> q_rows, k_rows;        ///< of all runs
+  std::vector<int32_t> q_ends{0}, k_ends{0};  ///< cumulative sequence lengths (cu_seqlens)
+  std::vector<int64_t> q_rows, k_rows;        ///< of all sequences
   int64_t longest_q = 0, longest_k = 0;
 };
 
-/// The layout as at most two calls. Rows of which each sees as many keys as the one before it are a run that sees all of
-/// them; rows of which each sees one more are a causal run.
+/// The layout as at most two calls. Consecutive rows that attend to equally many keys are a sequence without a mask; rows of which
+/// each attends to one more key than the row before are a causal sequence.
 std::vector<AttentionCall> attention_calls(const AttentionLayout& layout);
 
 /// Makes the plan of a layout with `queries` query rows and `keys` key rows, on the CPU, and adds its tensors to
@@ -28,7 +28,7 @@ std::vector<AttentionCall> attention_calls(const AttentionLayout& layout);
 void plan_attention(AttentionLayout& layout, int64_t queries, int64_t keys, std::vector<Tensor*>& uploads);
 
 /// softmax(q k^T / sqrt(hd)) v per head, computed in `type`. q [N, H, hd], k and v [M, H, hd] -> [N, H, hd].
-/// A query that sees no key gives 0. Differentiable.
+/// A query without keys gives 0. Differentiable.
 Tensor aten_attention(const Tensor& q, const Tensor& k, const Tensor& v, const AttentionLayout& layout,
                       at::ScalarType type);
 

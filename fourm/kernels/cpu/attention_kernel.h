@@ -14,7 +14,7 @@ struct HeadRows {
   T* row(int64_t i) const { return data + i * stride; }
 };
 
-/// `width` = head width hd; query row i sees the first visible[i] keys (null: all of them). A row that sees none gives 0.
+/// `width` = head width hd; query row i attends to the first visible[i] keys (null: all of them). A row without keys gives 0.
 struct HeadShape {
   int64_t queries, keys, width;
   const int32_t* visible;
