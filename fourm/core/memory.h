@@ -1,4 +1,4 @@
-// Pages from the system.
+// Memory pages of the operating system.
 #pragma once
 
 #include <cstddef>
@@ -8,9 +8,8 @@ namespace fourm {
 
 constexpr size_t kLargePage = 2 << 20;
 
-/// Zeros in pages of their own, from a multiple of kLargePage on: large ones where the system provides them, since
-/// reading a network's matrices end to end meets hundreds of small ones a millisecond. Without their owner they go back.
-/// Throws std::bad_alloc.
+/// Zeroed memory that begins at a multiple of kLargePage, in huge pages where the system provides them: reading the matrices of
+/// a network passes hundreds of small pages a millisecond. Released with the last owner. Throws std::bad_alloc.
 std::shared_ptr<void> own_pages(size_t bytes);
 
 }  // namespace fourm

@@ -24,7 +24,7 @@ struct MaskingComponent {
 
   template <class Visitor>
   void fields(Visitor& v) {
-    v("name", name, "what evaluations call it; empty = its number in the mixture", KeyRole::kChangeable);
+    v("name", name, "its name in evaluations; empty = its number in the mixture", KeyRole::kChangeable);
     v("weight", weight, "how often this component is drawn, relative to the others", at_least(0));
     v("input", input, "modality -> Dirichlet alpha of its part of the input; 0 = never");
     v("input_others", input_others, "alpha of the input modalities that are not named", at_least(0));

@@ -14,7 +14,7 @@ struct AblationValue {
 
   template <class Visitor>
   void fields(Visitor& v) {
-    v("name", name, "what tables call it");
+    v("name", name, "its name in tables");
     v("set", set, "changes to the recipe of the pre-training: key=value; empty = the reference setting");
     v("x", x, "the value as a number, for the plot; default: its place in the list");
     v("paper", paper, "the average loss that the paper reports for it");
@@ -33,7 +33,7 @@ struct AblationConfig {
     v("out", out, "folder of the runs and the tables; ablations that share it share equal runs", KeyRole::kChangeable);
     v("name", name, "of the files OUT/NAME.md, .json and .svg");
     v("title", title, "what is varied: input tokens");
-    v("source", source, "where the paper has it: Table 18");
+    v("source", source, "its place in the paper: Table 18");
     v("recipe", recipe, "recipe of the reference pre-training, without out");
     v("benchmark", benchmark, "recipe of the token benchmark, without out and init");
     v("tasks", tasks, "tasks of the benchmark that are measured; empty = all");
@@ -74,7 +74,7 @@ void check_ablation(const AblationConfig& config);
 AblationResult run_ablation(const AblationConfig& config, const StopToken& stop = {});
 
 /// A Markdown table: the mean loss of each group and their average over seeds with its standard deviation, beside the paper's,
-/// and both orders.
+/// and the rankings of the values by both.
 std::string ablation_table(const AblationResult& result);
 Json to_json(const AblationResult& result);
 /// The losses over the values: a panel for the average, one for each group, one for the paper.

@@ -15,7 +15,7 @@ struct TransferTask {
 
   template <class Visitor>
   void fields(Visitor& v) {
-    v("name", name, "what tables call it; its run folder is OUT/NAME");
+    v("name", name, "its name in tables; its run folder is OUT/NAME");
     v("group", group, "tasks of a group are averaged, such as RGB -> X");
     v("input", input, "modalities that are given, all of their tokens");
     v("target", target, "the modality that is predicted, all of its tokens");

@@ -16,7 +16,8 @@ bool is_weight_file(const fs::path& path);
 /// Whether the folder holds weights that weight_files() names, or the index of some.
 bool has_weights(const fs::path& folder);
 
-/// The tensors of weight_files() as one; of an adapter, those of the model that it stands for. Error naming file and tensor when a shard or one of its tensors is missing.
+/// The tensors of weight_files() as one file; of an adapter, those of the model that it stands for. Error naming file and
+/// tensor when a shard or one of its tensors is missing.
 SafetensorsFile open_weights(const fs::path& path);
 
 }  // namespace fourm

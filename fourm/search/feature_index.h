@@ -32,8 +32,9 @@ class FeatureIndex {
 
   /// Brings the index in `file` up to date with the images of the folder and the folders below it. An image whose size or
   /// time of change differs is read again. An index of other weights or features is rebuilt, with a note; one that
-  /// cannot be read, with a warning. Error when the file is neither a safetensors file nor NAME.index. The file is written beside and renamed, once a minute and at the end. It is a
-  /// safetensors file: "features" [N, D], and in its metadata "identity" and "files" ([{"path", "size", "time"}]).
+  /// cannot be read, with a warning. Error when the file is neither a safetensors file nor NAME.index. The file is written
+  /// under a temporary name and renamed, once a minute and at the end. It is a safetensors file: "features" [N, D] of unit
+  /// length, and in its metadata "identity" and "files" ([{"path", "size", "time"}]).
   static FeatureIndex update(const FeaturePredictor& predictor, const Json& identity, const fs::path& folder,
                              const fs::path& file, const IndexOptions& options = {}, IndexReport* report = nullptr);
 

@@ -1,5 +1,5 @@
-// The phases of a run: which tensors are trainable in a step, and their learning rate. A phase that trains the embeddings alone before the whole
-// model is the original's frozen stage (frozen_model_tokens in run_training_4m.py).
+// The phases of a run: which tensors are trainable in a step, and their learning rate. A phase that trains the embeddings
+// alone before the whole model is the original's frozen stage (frozen_model_tokens in run_training_4m.py).
 #pragma once
 
 #include "fourm/nn/parameters.h"

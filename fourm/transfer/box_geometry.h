@@ -20,12 +20,12 @@ std::vector<int64_t> non_maximum_suppression(const Tensor& boxes, const Tensor& 
 
 /// The weights of the four numbers of a box regression: x, y, width, height (Girshick 2015).
 using BoxWeights = std::array<double, 4>;
-/// What leads from `anchors` to `boxes` [N, 4].
+/// The deltas [N, 4] of `boxes` relative to `anchors`, both [N, 4]: the targets of box regression.
 Tensor encode_boxes(const Tensor& anchors, const Tensor& boxes, const BoxWeights& weights);
-/// The boxes that `deltas` [N, 4] make of `anchors`; widths and heights grow by a factor of at most 62.5.
+/// The boxes of `deltas` [N, 4] relative to `anchors`: the inverse of encode_boxes; widths and heights grow by a factor of at most 62.5.
 Tensor decode_boxes(const Tensor& anchors, const Tensor& deltas, const BoxWeights& weights);
 
-/// Corners moved into an image of size x size pixels.
+/// Boxes clipped to an image of size x size pixels.
 Tensor clipped_boxes(const Tensor& boxes, double size);
 
 }  // namespace fourm

@@ -19,7 +19,7 @@ namespace fourm {
 
 class TransferModel;
 
-/// What a model says of one image.
+/// The prediction for one image.
 struct TransferPrediction {
   struct Class {
     int64_t label;
