@@ -51,7 +51,7 @@ void expect_gated_runs(const fs::path& folder, int runs, const ComputeConfig& en
     const auto limit = [&](const char* key, double least) {
       return 4 * (noise.contains(key) && noise[key].is_number() ? noise[key].get<double>() : 0.0) + least;
     };
-    const double scores = limit("step0_logits_max_abs", 2.5e-4), confidence = limit("conf_max_abs", 1e-6);
+    const double logits = limit("step0_logits_max_abs", 2.5e-4), confidence = limit("conf_max_abs", 1e-6);
     for (const auto& [key, want] : expected) {
       if (!key.starts_with(name + ".") || key.ends_with("_mask")) continue;
       ASSERT_TRUE(found.contains(key)) << key;
@@ -80,7 +80,7 @@ void expect_gated_runs(const fs::path& folder, int runs, const ComputeConfig& en
         if (!key.ends_with(".positions") || key.find(".pass") != std::string::npos)
           test::expect_equal(key, value, want);
       } else {
-        test::expect_close(key, value, want, scores);
+        test::expect_close(key, value, want, logits);
       }
     }
   }
