@@ -34,8 +34,7 @@ struct TokenBenchmarkConfig {
     v("out", out, "folder of the runs and the results; the same command resumes", KeyRole::kChangeable);
     v("recipe", recipe,
       "what all tasks have in common: a pre-training recipe without out, masking and domains; init is the model that "
-      "is "
-      "measured, empty = without pre-training: new weights of recipe.model");
+      "is measured, empty = without pre-training: new weights of recipe.model");
     v("groups", groups, "group -> changes to the recipe for its tasks: key=value");
     v("tasks", tasks, "the tasks");
   }

@@ -23,8 +23,7 @@ struct OptimizerConfig {
       at_least(0));
     v("layer_decay", layer_decay,
       "each block of a 4M model learns at this multiple of the rate of the block above it, the heads at the full rate; "
-      "1 "
-      "= all alike",
+      "1 = all alike",
       Range{0, 1});
   }
 };
@@ -80,21 +79,18 @@ struct TrainingConfig {
     v("accumulate", accumulate, "micro-batches a step", at_least(1));
     v("precision", precision,
       "of matrix multiplications: f32, bf16 (weights stay float32), or auto: that of the run so far; in a new run bf16 "
-      "where "
-      "the "
-      "device is fast at it, else f32",
+      "where the device is fast at it, else f32",
       OneOf{{"auto", "f32", "bf16"}});
     v("device", device, "cpu, cuda, cuda:N, or auto: a GPU where there is one", KeyRole::kChangeable);
     v("schedule", schedule, "learning rate");
     v("phases", phases,
-      "phases at the beginning of the run with a learning rate and trainable tensors of their own; what is left of "
+      "phases at the beginning of the run with a learning rate and trainable tensors of their own; the rest of "
       "training.steps follows training.schedule");
     v("optimizer", optimizer, "AdamW");
     v("lora", lora, "low-rank adapters are trained instead of the weights; for pre-training");
     v("drop_path", drop_path,
       "stochastic depth: the probability with which each residual branch of the last block is left out, for each "
-      "sample; "
-      "that of the first block is 0, and it rises evenly between them; for pre-training",
+      "sample; that of the first block is 0, and it rises evenly between them; for pre-training",
       Range{0, 0.99});
     v("ema_decay", ema_decay,
       "keep an average of weights and codebooks, which is evaluated and saved as the model; 0 = none", Range{0, 1});
@@ -104,8 +100,7 @@ struct TrainingConfig {
       KeyRole::kChangeable, at_least(0));
     v("checkpoint_activations", checkpoint_activations,
       "compute the activations inside Transformer blocks again in the backward pass instead of keeping them: less "
-      "memory "
-      "for one more forward pass; for pre-training",
+      "memory for one more forward pass; for pre-training",
       KeyRole::kChangeable);
     v("keep_best", keep_best,
       "the finished model is that of the best evaluation (by top1, mIoU, delta1, AP or the loss), which is in best/ "
@@ -121,21 +116,18 @@ struct TrainingConfig {
       at_least(0));
     v("threads", threads,
       "processor threads that the program uses; 0 = all, shared evenly by the processes of a machine. Part of what "
-      "makes "
-      "a run repeatable bit for bit",
+      "makes a run repeatable bit for bit",
       KeyRole::kChangeable, at_least(0));
     v("shard", shard,
-      "what several processes share instead of each having all of it: none; optimizer (its state and averages, "
-      "ZeRO-1); "
-      "or gradients too (ZeRO-2). No bit of the result depends on it",
+      "what is sharded over the processes instead of replicated in each: none; optimizer (its state and averages, "
+      "ZeRO-1); or gradients too (ZeRO-2). No bit of the result depends on it",
       KeyRole::kChangeable, OneOf{{"none", "optimizer", "gradients"}});
     v("gradient_precision", gradient_precision,
       "f32, or bf16: what gradients are rounded to before they are sent to other processes, which then takes half the "
       "time",
       OneOf{{"f32", "bf16"}});
     v("timeout", timeout,
-      "seconds after which a process of several that does not join, does not answer or makes no progress ends the "
-      "others",
+      "seconds after which the run ends when one of its processes has not joined, does not respond or hangs",
       KeyRole::kChangeable, at_least(1));
   }
   /// skip_non_finite of earlier versions: false is max_skipped = 0.

@@ -30,8 +30,7 @@ struct TokenizerRecipe {
     v("start_from", start_from,
       "a tokenizer whose config and weights training begins with; of 'tokenizer' only 'input' is read then, where that "
       "tokenizer does not say what it reads. Position tables are computed again where the size of training (the "
-      "largest of "
-      "`sizes`) is not its image_size, but for features",
+      "largest of `sizes`) is not its image_size, but for features",
       KeyRole::kChangeable);
     v("loss", loss,
       "reconstruction loss; cross_entropy is for labels, cosine and cosine_1d for features, binary_cross_entropy for "
@@ -42,8 +41,8 @@ struct TokenizerRecipe {
       Range{1, 4096});
     v("sizes", sizes, "several resolutions: each micro-batch has one of these sizes; needs crops = 0", Range{1, 4096});
     v("crops", crops,
-      "1: the middle square of each image; more: random crops, that many for each `size` pixels of its shorter "
-      "side; 0: a new random crop at each use, read from the file every time",
+      "1: the middle square of each image; more: random crops, that many for each `size` pixels of its shorter side; "
+      "0: a new random crop at each use, read from the file every time",
       at_least(0));
     v("crop_scale", crop_scale,
       "least and most area of a random crop, over the area of the image (paper Table 3: 0.8 and 1)", Range{0, 1});

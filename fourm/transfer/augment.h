@@ -22,8 +22,8 @@ struct AugmentConfig {
   template <class Visitor>
   void fields(Visitor& v) {
     v("crop", crop,
-      "the view of an image: none (as in evaluation), resized (random resized crop, made square), jitter "
-      "(large-scale jitter: scaled, then cut or padded) or square (a random square)",
+      "the view of an image: none (as in evaluation), resized (random resized crop, made square), jitter (large-scale "
+      "jitter: scaled, then cut or padded) or square (a random square)",
       OneOf{{"none", "resized", "jitter", "square"}});
     v("scale", scale,
       "least and most; resized: of the area of the image; jitter: of its longer side to the side of the input; square: "

@@ -31,8 +31,7 @@ struct FinetuneRecipe {
     v("task", task, "what to learn", OneOf{{"classification", "semseg", "depth", "detection"}});
     v("init", init,
       "model whose encoder is the start: a 4M, or a model that was fine-tuned before (its head too where the classes "
-      "are "
-      "the same); empty = new weights",
+      "are the same); empty = new weights",
       KeyRole::kChangeable);
     v("input", input, "modality of pixels that the encoder reads; empty = its only one");
     v("modalities", modalities, "YAML file of modalities beyond the official ones, for an encoder with new weights",
@@ -50,8 +49,7 @@ struct FinetuneRecipe {
       Range{0, 1 << 13});
     v("fit", fit,
       "how evaluation makes an image square: crop (the square in its middle), pad (its lower or right edge) or "
-      "stretch; "
-      "auto: crop, for semseg and detection pad",
+      "stretch; auto: crop, for semseg and detection pad",
       OneOf{{"auto", "crop", "pad", "stretch"}});
     v("crop_share", crop_share, "crop: side of the square over the shorter side of the image", Range{0.01, 1});
     v("label_smoothing", label_smoothing, "classification: probability that the target spreads over all classes",
