@@ -126,13 +126,14 @@ void add_eval(CLI::App& program) {
   verb->add_option("--text-tokenizer", o->text_tokenizer,
                    "tokenizer.json; default MODEL/tokenizer.json, then $FOURM_TOKENIZER");
   add_config_options(*verb, o->engine, "", "Engine");
-  verb->add_option("--against", o->against,
-                   "instead of measures: the share of tokens that are equal to those computed in this precision (f32, "
-                   "bf16, f16, int8)")
+  verb->add_option(
+          "--against", o->against,
+          "instead of measures: the fraction of tokens that are equal to those computed in this precision (f32, "
+          "bf16, f16, int8)")
       ->check(CLI::IsMember({"f32", "bf16", "f16", "int8"}));
   auto* chains = verb->add_option("--chains", o->chains,
-                                  "instead: images generated straight from the inputs (default caption) and by way of "
-                                  "other modalities; a list of direct, clip, semseg+depth, ...; default: all that are "
+                                  "instead: compare direct with chained generation of images from the inputs (default "
+                                  "caption); a list of direct, clip, semseg+depth, ...; default: all that are "
                                   "usual")
                      ->delimiter(',')
                      ->expected(0, -1);
@@ -156,8 +157,7 @@ void add_eval(CLI::App& program) {
        {std::tuple{"--generated", &o->images.generated, "instead of a model: a folder of generated images"},
         std::tuple{"--real", &o->images.real, "folder of true images"},
         std::tuple{"--inception", &o->images.inception, "Inception weights: pt_inception-2015-12-05-6726825d.pth"},
-        std::tuple{"--store", &o->images.store,
-                   "folder that keeps their features, so that an interrupted run is resumed"}})
+        std::tuple{"--store", &o->images.store, "folder of their features, from which an interrupted run is resumed"}})
     verb->add_option(option, *value, help)->group("Folders of images");
   verb->add_flag("--json", o->json, "machine-readable");
   add_head_options(*verb, o->head);

@@ -401,7 +401,8 @@ void add_generate(CLI::App& program) {
   verb->add_option("--text-tokenizer", o->text_tokenizer,
                    "tokenizer.json; default MODEL/tokenizer.json, then $FOURM_TOKENIZER");
   verb->add_option("--modalities", o->modalities, "YAML with further modalities");
-  verb->add_option("--plan", o->plan, "YAML plan: targets, steps, temperatures, guidance (docs/generation-settings.md)");
+  verb->add_option("--plan", o->plan,
+                   "YAML plan: targets, steps, temperatures, guidance (docs/generation-settings.md)");
   verb->add_option("--seed", o->seed, "same seed, same result")->capture_default_str();
   verb->add_option("--count", o->count, "variations to draw")->check(CLI::Range(1, 4096))->capture_default_str();
   verb->add_option("--steps", o->steps, "decoding steps of each grid target")->check(CLI::Range(1, 100000));
@@ -414,7 +415,7 @@ void add_generate(CLI::App& program) {
   verb->add_option("--top-p", o->top_p, "draw from the best tokens until their probability passes p")
       ->check(CLI::Range(0.0, 1.0));
   add_config_options(*verb, o->engine, "", "Engine");
-  verb->add_flag("--features", o->features, "write what the encoder makes of the inputs to OUT/features.npy");
+  verb->add_flag("--features", o->features, "write the output of the encoder to OUT/features.npy");
   add_config_options(*verb, o->decoding, "decode-", "Diffusion decoders");
   verb->add_flag("--greedy", o->greedy, "take the most likely token everywhere");
   verb->add_flag("--json", o->json, "machine-readable results");

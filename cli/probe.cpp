@@ -89,7 +89,7 @@ void run(const ProbeOptions& o) {
 
 void add_probe(CLI::App& program) {
   auto o = std::make_shared<ProbeOptions>();
-  auto* verb = program.add_subcommand("probe", "Change one input over values and see what the model makes of it");
+  auto* verb = program.add_subcommand("probe", "Generate with one input changed over a list of values");
   verb->add_option("--model", o->model, "model folder, folder of a finished run, or one safetensors file")
       ->transform(model_path())
       ->required();

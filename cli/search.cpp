@@ -111,8 +111,10 @@ void add_search(CLI::App& program) {
   verb->add_option("--images", o->images, "folder of images; those in folders below it, too")->required();
   verb->add_option("--in", o->in,
                    "the query: MODALITY=FILE or MODALITY=TEXT, several of them for one query, as for generate; without "
-                   "it the index is made and nothing is looked for");
-  verb->add_option("--top", o->top, "how many images to name")->check(CLI::Range(1, 1 << 24))->capture_default_str();
+                   "it the index is made and nothing is searched");
+  verb->add_option("--top", o->top, "number of images that are listed")
+      ->check(CLI::Range(1, 1 << 24))
+      ->capture_default_str();
   verb->add_option("--features", o->features,
                    "output of the model by which images are compared; default: global features of ImageBind or DINOv2, "
                    "else CLIP features");

@@ -27,8 +27,8 @@ struct DecodeOptions {
       "of time steps: trailing, leading or linspace in time, logsnr in the signal-to-noise ratio; auto: dpm++ logsnr, "
       "ddim trailing, ddpm leading",
       OneOf{{"auto", "trailing", "leading", "linspace", "logsnr"}});
-    v("eta", eta, "ddim: share of fresh noise in each step", Range{0, 1});
-    v("seed", seed, "of the noise; the image follows from tokens and seed");
+    v("eta", eta, "ddim: factor of the fresh noise of each step", Range{0, 1});
+    v("seed", seed, "of the noise; the same tokens and seed give the same image");
     v("tile", tile, "pixels a side of overlapping tiles; 0: whole images up to a megapixel, above in tiles of 512",
       Range{0, 65536});
   }
