@@ -45,7 +45,7 @@ void add_bench(CLI::App& program) {
   add_config_options(*verb, o->bench, "", "", {{"workloads", "WORKLOAD"}, {"engines", "--engine"}});
   verb->add_flag(
       "--estimate", o->only_estimate,
-      "time nothing: memory, time and communication of a training step by the cost model (docs/distributed.md)");
+      "instead: estimate memory, time and communication of a training step by the cost model (docs/distributed.md)");
   add_config_options(*verb, o->estimate, "", "Cost model");
   auto* model = verb->get_option("--model")->transform(model_path());
   verb->get_option("--size")->excludes(model);

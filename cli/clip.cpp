@@ -63,7 +63,8 @@ void add_clip(CLI::App& program) {
   auto* verb = program.add_subcommand("clip", "an image-text model: train it; features of images, scores of texts");
   verb->require_subcommand(1);
 
-  auto* train_verb = verb->add_subcommand("train", "train by contrast; the same command resumes an interrupted run");
+  auto* train_verb =
+      verb->add_subcommand("train", "train with a contrastive loss; the same command resumes an interrupted run");
   train_verb->footer("Example:\n  fourm clip train configs/rooms/clip.yaml out=runs/try training.steps=100");
   add_training<ClipRecipe>(*train_verb, "the recipe (configs/rooms/clip.yaml)", train_clip);
 

@@ -19,7 +19,7 @@ void add_predict(CLI::App& program) {
     ComputeConfig compute;
   };
   const auto o = std::make_shared<Options>();
-  auto* verb = program.add_subcommand("predict", "Classes, maps or boxes of images by a fine-tuned model");
+  auto* verb = program.add_subcommand("predict", "Predict classes, maps or boxes of images with a fine-tuned model");
   verb->add_option("--model", o->model, "model folder, or folder of a finished run of `fourm finetune`")
       ->transform(model_path())
       ->required();
