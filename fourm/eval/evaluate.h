@@ -26,7 +26,8 @@ struct EvaluateOptions {
     v("image_text", image_text,
       "image-text model that evaluates generated images by their captions; default MODEL/clip");
     v("plan", plan,
-      "plan of generated images, whose last target they are (docs/generation-settings.md); default: the model's default "
+      "plan of generated images, whose last target they are (docs/generation-settings.md); default: the model's "
+      "default "
       "settings");
     v("align_depth", align_depth, "measure depth after the scale and shift that fit each image best");
     v("seed", seed, "of sampled images and of the bootstrap");

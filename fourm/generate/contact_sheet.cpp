@@ -164,8 +164,7 @@ class SheetMaker {
   void add_result(GalleryRow& row, const std::string& modality, const Json& result, const Image& behind) const {
     std::vector<fs::path> files;
     for (const Json& file : result["files"]) files.push_back(source_.out / file.get<std::string>());
-    const auto shown =
-        std::find_if(files.begin(), files.end(), [](const auto& f) { return f.extension() == ".png"; });
+    const auto shown = std::find_if(files.begin(), files.end(), [](const auto& f) { return f.extension() == ".png"; });
     const bool is_sequence = pipeline_of(modality).modality(modality).kind == ModalityKind::kSequence;
     const bool is_small = base_name(modality) == "det" || base_name(modality) == "color_palette";
     if (result.contains("failure")) {

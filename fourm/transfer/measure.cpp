@@ -152,8 +152,8 @@ std::map<std::string, double> means(const Sums& sums, const std::vector<std::str
   return result;
 }
 
-std::map<std::string, double> measure_classes(const TransferModel& model, const LabelledSet& set,
-                                              const MeasureOptions& options, const ProcessGroup& group) {
+std::map<std::string, double> class_measures(const TransferModel& model, const LabelledSet& set,
+                                             const MeasureOptions& options, const ProcessGroup& group) {
   Sums sums(4);
   predict_batches(model, set, options, group, [&](const Tensor& probabilities, const ViewedBatch& batch) {
     add_classes(probabilities, batch.labels, sums);
@@ -161,7 +161,7 @@ std::map<std::string, double> measure_classes(const TransferModel& model, const 
   return means(group.all_reduce(sums), {"top1", "top5", "loss"}, set);
 }
 
-std::map<std::string, double> measure_depths(const TransferModel& model, const LabelledSet& set,
+std::map<std::string, double> depth_measures(const TransferModel& model, const LabelledSet& set,
                                              const MeasureOptions& options, const ProcessGroup& group) {
   Sums sums(std::size(kDepthMeasures) + 1);
   predict_batches(model, set, options, group, [&](const Tensor& metres, const ViewedBatch& batch) {
@@ -172,7 +172,7 @@ std::map<std::string, double> measure_depths(const TransferModel& model, const L
   return means(group.all_reduce(sums), names, set);
 }
 
-std::map<std::string, double> measure_labels(const TransferModel& model, const LabelledSet& set,
+std::map<std::string, double> label_measures(const TransferModel& model, const LabelledSet& set,
                                              const MeasureOptions& options, const ProcessGroup& group, bool by_class) {
   const std::vector<std::string>& classes = model.config().classes;
   Confusion confusion(static_cast<int64_t>(classes.size()));
@@ -290,9 +290,9 @@ std::map<std::string, double> measure(const TransferModel& model, const Labelled
                                       const ProcessGroup& group, bool by_class) {
   const NoGradGuard no_grad;
   switch (model.config().kind()) {
-    case Task::kClassification: return measure_classes(model, set, options, group);
-    case Task::kSemseg: return measure_labels(model, set, options, group, by_class);
-    case Task::kDepth: return measure_depths(model, set, options, group);
+    case Task::kClassification: return class_measures(model, set, options, group);
+    case Task::kSemseg: return label_measures(model, set, options, group, by_class);
+    case Task::kDepth: return depth_measures(model, set, options, group);
     case Task::kDetection: return measure_objects(model, set, options, group);
   }
   fail("[measure] unknown task");
