@@ -1,4 +1,4 @@
-// Writes the checkpoints of a run while the training goes on, one at a time.
+// Writes the checkpoints of a run while the training continues, one at a time.
 //
 // start() copies the tensors and returns; a thread of each process writes them to its files. When all processes have written
 // theirs, the first process adds state.json with the checksums and renames the folder: the checkpoint is there whole or not at

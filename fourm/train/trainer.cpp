@@ -460,7 +460,7 @@ class Trainer {
   std::optional<WeightAverage> average_;
   Meter meter_;
   std::optional<RunFolder> run_;  // of the first process; opened last: a recipe that is refused above leaves no folder
-  fs::path first_checkpoint_;     // from which this process goes on; empty: none
+  fs::path first_checkpoint_;     // from which this process resumes; empty: none
   std::optional<CheckpointWriter> checkpoints_;
   Metrics last_measures_;
   std::map<std::string, Baseline> baselines_;

@@ -77,7 +77,7 @@ class ClassTable {
 };
 
 // Boxes normalised by a view as boxes normalised by the image.
-std::vector<LabelledBox> unshown_boxes(std::vector<LabelledBox> boxes, const CropView& view) {
+std::vector<LabelledBox> inverted_boxes(std::vector<LabelledBox> boxes, const CropView& view) {
   const auto x = [&](double v) { return std::clamp((view.left + v * view.crop_width) / view.width, 0.0, 1.0); };
   const auto y = [&](double v) { return std::clamp((view.top + v * view.crop_height) / view.height, 0.0, 1.0); };
   for (auto& b : boxes) b.xmin = x(b.xmin), b.xmax = x(b.xmax), b.ymin = y(b.ymin), b.ymax = y(b.ymax);
@@ -167,7 +167,7 @@ std::vector<TransferPrediction> Predictor::operator()(const std::vector<StoredIm
   std::vector<TransferPrediction> results(images.size());
   if (c.kind() == Task::kDetection) {
     const auto found = found_objects(*model_, byte_batch(squares));
-    for (size_t i = 0; i < images.size(); ++i) results[i].boxes = unshown_boxes(found[i], views[i]);
+    for (size_t i = 0; i < images.size(); ++i) results[i].boxes = inverted_boxes(found[i], views[i]);
     return results;
   }
   const Tensor predicted = prediction(*model_, byte_batch(squares), flip);

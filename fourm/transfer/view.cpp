@@ -65,7 +65,7 @@ Raster<T> shown(const Raster<T>& image, const CropView& view, Raster<T> square, 
 }
 
 template <class T, class Resize>
-Raster<T> unshown(Raster<T> map, const CropView& view, T unknown, const Resize& resize) {
+Raster<T> inverted(Raster<T> map, const CropView& view, T unknown, const Resize& resize) {
   if (view.flip) mirror(map);
   const Placed at = place(view, map.width);
   const Raster<T> part = crop(map, at.to.left, at.to.top, at.to.width, at.to.height);
@@ -140,12 +140,12 @@ StoredImage apply_view(const InputConfig& config, const StoredImage& image, cons
 }
 
 Raster<float> invert_view(const Raster<float>& map, const CropView& view, float unknown) {
-  return unshown(map, view, unknown,
+  return inverted(map, view, unknown,
                  [](const Raster<float>& part, int width, int height) { return resize_bilinear(part, width, height); });
 }
 
 Raster<uint8_t> invert_view(const Raster<uint8_t>& map, const CropView& view, uint8_t unknown) {
-  return unshown(map, view, unknown,
+  return inverted(map, view, unknown,
                  [](const Image& part, int width, int height) { return resize_nearest(part, width, height); });
 }
 

@@ -136,7 +136,7 @@ int64_t Recovery::disturb(const std::string& out, int size, int kills, const std
     slowest = std::max(slowest, Clock::now() - since);
     if (stops) ::kill(ranks[victim], SIGKILL);
     end_of(rank_name(victim), ranks[victim]);
-    // The run goes on from the newest checkpoint that was there: what was done since is repeated.
+    // The run resumes from the newest checkpoint that was there: what was done since is repeated.
     EXPECT_GE(newest_checkpoint(out), before);
     const int64_t repeated = std::max<int64_t>(0, recorded_step(out) - newest_checkpoint(out));
     most_repeated = std::max(most_repeated, repeated);

@@ -1,4 +1,4 @@
-// Checkpoints that are written while the training goes on.
+// Checkpoints that are written while the training continues.
 #include "fourm/train/checkpoint_writer.h"
 
 #include <gtest/gtest.h>
