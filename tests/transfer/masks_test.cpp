@@ -12,7 +12,7 @@
 namespace fourm {
 namespace {
 
-TEST(PastedMask, EqualsTheTables) {
+TEST(PastedMask, PixelsEqualTheTables) {
   const auto file = SafetensorsFile::open(fs::path(FOURM_SOURCE_DIR) / "tests/fixtures/transfer/masks.safetensors");
   const Tensor boxes = read_tensor(file, "boxes"), small = read_tensor(file, "small").contiguous();
   const Tensor expected = read_tensor(file, "pasted").to(at::kByte);
