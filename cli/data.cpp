@@ -26,7 +26,7 @@ struct DataOptions {
   LabelledData labelled;
   CheckOptions check;
   int64_t shard_size = 1000, preview = 12;
-  bool json = false, speed = false, transparency = false;
+  bool json = false, speed = false, transparency = false, masks = false;
 };
 
 // What --recipe, --modalities and --text-tokenizer say about the files of the set.
@@ -34,7 +34,7 @@ CheckReport checked(const DataOptions& o) {
   if (!o.task.empty()) {
     LabelledData data = o.labelled;
     data.path = o.path;
-    return check_labelled(data, parse_task(o.task), o.check.threads);
+    return check_labelled(data, parse_task(o.task), o.check.threads, o.masks);
   }
   PretrainConfig recipe;
   if (!o.recipe.empty()) load_config(o.recipe, {}, recipe);
@@ -172,6 +172,7 @@ void add_data(CLI::App& program) {
   labelled("--split", o->labelled.split, "folder of the split, as in ADE20K");
   labelled("--coco", o->labelled.annotations, "COCO JSON of the images");
   labelled("--labels", o->labelled.labels, "where the class is: folder, NAME or NAME.KEY");
+  check_verb->add_flag("--masks", o->masks, "detection: objects need masks, as for head.masks")->needs("--task");
   check_verb->footer(
       "Examples:\n  fourm data check rooms/train\n"
       "  fourm data check tokens/train --recipe pretrain.yaml\n"

@@ -10,11 +10,13 @@ find_package(OpenSSL REQUIRED COMPONENTS Crypto)
 pkg_check_modules(WEBP REQUIRED IMPORTED_TARGET libwebp libwebpdemux)
 pkg_check_modules(LCMS REQUIRED IMPORTED_TARGET lcms2)
 find_package(ICU REQUIRED COMPONENTS uc i18n)
+pkg_check_modules(MATIO REQUIRED matio)  # and HDF5, which it reads with; only fourm/io includes them
 
 add_library(fourm_plain_deps INTERFACE)
 target_link_libraries(fourm_plain_deps INTERFACE
   Threads::Threads nlohmann_json::nlohmann_json yaml-cpp JPEG::JPEG PNG::PNG LibArchive::LibArchive
-  PkgConfig::WEBP PkgConfig::LCMS OpenSSL::Crypto ICU::uc ICU::i18n)
+  PkgConfig::WEBP PkgConfig::LCMS OpenSSL::Crypto ICU::uc ICU::i18n
+  ${MATIO_LINK_LIBRARIES})
 
 # LibTorch: from CMAKE_PREFIX_PATH, else from the local virtual environment that scripts/install.sh makes. Only its
 # libraries and headers are needed, so the CPU wheel is found without a CUDA toolkit.

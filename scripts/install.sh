@@ -15,7 +15,7 @@ if $cuda && [ -n "${CMAKE_PREFIX_PATH:-}" ]; then
 fi
 
 packages=(ca-certificates ccache cmake g++ libarchive-dev libcli11-dev libcpp-httplib-dev libgtest-dev
-  libicu-dev libjpeg62-turbo-dev liblcms2-dev libpng-dev libssl-dev libwebp-dev libyaml-cpp-dev mold ninja-build nlohmann-json3-dev
+  libicu-dev libjpeg62-turbo-dev liblcms2-dev libmatio-dev libpng-dev libssl-dev libwebp-dev libyaml-cpp-dev mold ninja-build nlohmann-json3-dev
   pkg-config python3-venv sweethome3d-furniture)
 missing=()
 for package in "${packages[@]}"; do

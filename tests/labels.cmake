@@ -18,7 +18,7 @@ set(learn_tests  # train a model, or run models over whole files and data sets
 set(slow_tests  # more than about five seconds each, or together many
   "^Agreement\\." "^Demo\\." "^RecipesTest\\." "/Rooms\\.(AtMostThreeViews|.*/(Package|Both)$)"
   "^CheckTest\\.FindsEachFault$" "^Masking\\.HoldsForManySamples$" "^WideMixture\\.WhatIsUsed$"
-  "^PretrainingTest\\.LearnsInBfloat16$" "^DiffusionDecoder\\.LearnsToDecodeABatch$"
+  "^PretrainingTest\\.LearnsInBfloat16$" "^FinetuningTest\\.LearnsToFindObjects" "^DiffusionDecoder\\.LearnsToDecodeABatch$"
   "^GenerationScores\\.ARunGoesOn" "^EvaluateTest\\.(InputsAreNoTargets|AnImageTextModel|SamplesThatLackAModality)"
   "^Recovery\\.ThirtyKills" "^Program\\.(BenchGivesOneRecord|TokenFilesAreTheSameEverywhere)")
 

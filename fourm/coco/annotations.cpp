@@ -70,12 +70,22 @@ std::map<CocoId, size_t> numbered(const std::set<CocoId>& ids, const std::string
   return places;
 }
 
+// Text of a key, or nothing.
+std::string text_member(const Json& object, const char* key, const std::string& origin) {
+  const auto found = object.find(key);
+  if (found == object.end()) return "";
+  check(found->is_string(), origin, ": the key '", key, "' holds no text");
+  return found->get<std::string>();
+}
+
 void read_images(CocoTruth& truth, const Json& images, const std::string& file) {
   std::map<CocoId, CocoTruth::Image> by_id;
   std::set<CocoId> ids;
   for (size_t i = 0; i < images.size(); ++i) {
     const std::string origin = place_in(file, "images", i);
-    CocoTruth::Image image{id_member(images[i], "id", origin)};
+    CocoTruth::Image image;
+    image.id = id_member(images[i], "id", origin);
+    image.file_name = text_member(images[i], "file_name", origin);
     if (images[i].contains("height") && images[i].contains("width")) {
       image.height = integer_of(images[i]["height"], "height", origin);
       image.width = integer_of(images[i]["width"], "width", origin);
@@ -86,6 +96,19 @@ void read_images(CocoTruth& truth, const Json& images, const std::string& file) 
   }
   truth.image_places = numbered(ids, file, "images");
   for (auto& [id, image] : by_id) truth.images.push_back(std::move(image));
+}
+
+void read_categories(CocoTruth& truth, const Json& categories, const std::string& file) {
+  std::map<CocoId, CocoTruth::Category> by_id;
+  std::set<CocoId> ids;
+  for (size_t i = 0; i < categories.size(); ++i) {
+    const std::string origin = place_in(file, "categories", i);
+    const CocoId id = id_member(categories[i], "id", origin);
+    ids.insert(id);
+    by_id[id] = {id, text_member(categories[i], "name", origin)};
+  }
+  truth.category_places = numbered(ids, file, "categories");
+  for (auto& [id, category] : by_id) truth.categories.push_back(std::move(category));
 }
 
 void read_shape(CocoObject& object, const Json& annotation, const CocoTruth& truth, const std::string& origin) {
@@ -118,11 +141,8 @@ CocoTruth CocoTruth::read(const fs::path& file, CocoKind kind) {
   CocoTruth truth;
   truth.kind = kind;
   read_images(truth, list_member(json, "images", name), name);
-  std::set<CocoId> categories, annotations;
-  const Json& listed = list_member(json, "categories", name);
-  for (size_t i = 0; i < listed.size(); ++i)
-    categories.insert(id_member(listed[i], "id", place_in(name, "categories", i)));
-  truth.category_places = numbered(categories, name, "categories");
+  read_categories(truth, list_member(json, "categories", name), name);
+  std::set<CocoId> annotations;
   int64_t unknown = 0;
   const Json& all = list_member(json, "annotations", name);
   for (size_t i = 0; i < all.size(); ++i) {

@@ -32,11 +32,17 @@ struct CocoTruth {
   struct Image {
     CocoId id;
     int64_t height = 0, width = 0;  ///< 0: not known
+    std::string file_name;          ///< empty: not known
+  };
+  struct Category {
+    CocoId id;
+    std::string name;  ///< empty: not known
   };
   CocoKind kind = CocoKind::kBoxes;
   std::vector<Image> images;                 ///< by id
   std::map<CocoId, size_t> image_places;     ///< in `images`
-  std::map<CocoId, size_t> category_places;  ///< 0 ... n - 1 by id
+  std::vector<Category> categories;          ///< by id
+  std::map<CocoId, size_t> category_places;  ///< in `categories`
   std::vector<CocoObject> objects;           ///< in the order of the file
 
   /// "images", "annotations" and "categories". An annotation has "id", "image_id", "category_id" and "bbox" or "segmentation":

@@ -14,9 +14,8 @@ using ImageMatches = std::map<std::string, ObjectMatches>;  // by class
 // Shares of the image in place of pixels: what COCO makes of sizes does not matter here.
 PixelBox as_pixels(const LabelledBox& box) { return {box.xmin, box.ymin, box.xmax - box.xmin, box.ymax - box.ymin}; }
 
-// `score` of a predicted box.
-template <class Score>
-ImageMatches match(const Boxes& predicted, const Boxes& truth, const Score& score) {
+// The score of a predicted box is its area.
+ImageMatches match(const Boxes& predicted, const Boxes& truth) {
   std::map<std::string, std::pair<Boxes, Boxes>> classes;
   for (const auto& box : predicted) classes[box.class_name].first.push_back(box);
   for (const auto& box : truth) classes[box.class_name].second.push_back(box);
@@ -25,10 +24,10 @@ ImageMatches match(const Boxes& predicted, const Boxes& truth, const Score& scor
     const auto& [predictions, truths] = boxes;
     ClassObjects objects;
     std::vector<double> scores;
-    for (const auto& box : predictions) scores.push_back(score(box));
+    for (const auto& box : predictions) scores.push_back(area(box));
     for (const auto& box : truths) objects.truths.push_back({area(box)});
     for (const size_t i : best_predictions(scores)) {
-      objects.predictions.push_back({scores[i], area(predictions[i])});
+      objects.predictions.push_back({scores[i], scores[i]});
       for (const auto& box : truths)
         objects.overlaps.push_back(intersection_over_union(as_pixels(predictions[i]), as_pixels(box)));
     }
@@ -37,11 +36,9 @@ ImageMatches match(const Boxes& predicted, const Boxes& truth, const Score& scor
   return matches;
 }
 
-template <class Score>
-std::vector<ImageMatches> match_all(const std::vector<Boxes>& predicted, const std::vector<Boxes>& truth,
-                                    const Score& score) {
+std::vector<ImageMatches> match_all(const std::vector<Boxes>& predicted, const std::vector<Boxes>& truth) {
   std::vector<ImageMatches> matches;
-  for (size_t i = 0; i < truth.size(); ++i) matches.push_back(match(predicted[i], truth[i], score));
+  for (size_t i = 0; i < truth.size(); ++i) matches.push_back(match(predicted[i], truth[i]));
   return matches;
 }
 
@@ -88,11 +85,8 @@ Boxes mean_boxes(const std::vector<Boxes>& truth) {
 std::vector<Comparison> compare_boxes(const std::vector<Boxes>& model, const std::vector<Boxes>& ceiling,
                                       const std::vector<Boxes>& truth, uint64_t seed) {
   const size_t n = truth.size();
-  const auto match_by_area = [&](const std::vector<Boxes>& boxes) {
-    return match_all(boxes, truth, [](const LabelledBox& box) { return area(box); });
-  };
-  const auto of_model = match_by_area(model), of_ceiling = match_by_area(ceiling),
-             of_baseline = match_by_area(std::vector<Boxes>(n, mean_boxes(truth)));
+  const auto of_model = match_all(model, truth), of_ceiling = match_all(ceiling, truth),
+             of_baseline = match_all(std::vector<Boxes>(n, mean_boxes(truth)), truth);
   const std::vector<size_t> all = numbers_to(n);
   std::vector<Comparison> comparisons;
   for (const bool any_overlap : {true, false}) {
@@ -105,12 +99,6 @@ std::vector<Comparison> compare_boxes(const std::vector<Boxes>& model, const std
     comparisons.push_back(comparison);
   }
   return comparisons;
-}
-
-BoxPrecision box_precision(const std::vector<Boxes>& predicted, const std::vector<Boxes>& truth) {
-  const auto matches = match_all(predicted, truth, [](const LabelledBox& box) { return box.score; });
-  const std::vector<size_t> all = numbers_to(truth.size());
-  return {precision_of(matches, all, true), precision_of(matches, all, false)};
 }
 
 }  // namespace fourm

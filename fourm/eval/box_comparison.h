@@ -15,10 +15,4 @@ using Boxes = std::vector<LabelledBox>;
 std::vector<Comparison> compare_boxes(const std::vector<Boxes>& model, const std::vector<Boxes>& ceiling,
                                       const std::vector<Boxes>& truth, uint64_t seed);
 
-/// COCO's AP and AP50 of boxes with scores; 0 without ground truth. [images] each.
-struct BoxPrecision {
-  double ap = 0, ap50 = 0;
-};
-BoxPrecision box_precision(const std::vector<Boxes>& predicted, const std::vector<Boxes>& truth);
-
 }  // namespace fourm

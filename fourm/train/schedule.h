@@ -1,8 +1,10 @@
-// Learning rate by step: linear warm-up, a constant peak rate, then decay to a minimum, or a slow decay with a cooldown at the end.
+// Learning rate by step: linear warm-up, a constant peak rate, then decay to a minimum, at milestones, or a slow decay with a
+// cooldown at the end.
 #pragma once
 
 #include <cstdint>
 #include <string>
+#include <vector>
 
 #include "fourm/core/config.h"
 
@@ -15,6 +17,8 @@ struct ScheduleConfig {
   int64_t hold_steps = 0;
   int64_t cooldown_steps = 0;
   double timescale = 10000;
+  std::vector<double> milestones{};
+  double factor = 0.1;
   std::string decay = "cosine";
 
   template <class Visitor>
@@ -24,10 +28,15 @@ struct ScheduleConfig {
     v("warmup_steps", warmup_steps, "steps of linear warm-up; the last of them has the peak rate", at_least(0));
     v("hold_steps", hold_steps, "steps at the peak rate between warm-up and decay", at_least(0));
     v("decay", decay,
-      "how the rate falls; constant: it does not; inverse_sqrt: by 1 / sqrt(1 + steps / timescale), which does not "
-      "depend "
-      "on the length of the run",
-      OneOf{{"cosine", "linear", "constant", "inverse_sqrt"}});
+      "how the rate falls; constant: it does not; multistep: by a factor at each milestone; inverse_sqrt: by 1 / "
+      "sqrt(1 "
+      "+ steps / timescale), which does not depend on the length of the run",
+      OneOf{{"cosine", "linear", "constant", "multistep", "inverse_sqrt"}});
+    v("milestones", milestones,
+      "multistep: shares of the run after which the rate is multiplied by `factor`, such as "
+      "[0.89, 0.96]",
+      Range{0, 1});
+    v("factor", factor, "multistep: what the rate is multiplied by at each milestone", Range{0, 1});
     v("timescale", timescale, "steps after which the rate of inverse_sqrt has fallen by a factor of sqrt(2)",
       at_least(1));
     v("cooldown_steps", cooldown_steps,
@@ -38,7 +47,7 @@ struct ScheduleConfig {
 
 class Schedule {
  public:
-  /// Error on negative numbers, an unknown decay, a cooldown after a decay that leads to lr_end itself, or parts that are
+  /// Error on negative numbers, an unknown decay, milestones that are missing or do not rise, a cooldown after a decay that leads to lr_end itself, or parts that are
   /// longer than `steps` together.
   Schedule(const ScheduleConfig& config, int64_t steps);
   /// The rate of step `step`, counted from 0.

@@ -34,6 +34,7 @@ void TransferConfig::validate(const std::string& origin) const {
                                                                       : std::vector<std::string>{"convnext"};
   check(contains(heads, c.head.kind), origin, ": head.kind is ", c.head.kind, ", expected ", join(heads, " or "),
         " for ", task);
+  check(!c.head.masks || kind() == Task::kDetection, origin, ": head.masks is for detection");
   check(kind() == Task::kDepth || !classes.empty(), origin, ": classes is empty");
   check(kind() != Task::kSemseg || classes.size() <= 255, origin, ": has ", classes.size(),
         " classes, expected at most 255, since the label 255 is none");

@@ -21,6 +21,8 @@ struct HeadConfig {
   int64_t depth = 0, width = 0, upsampling = 4, hidden = 1024;
   int64_t neighbours = 20;
   double temperature = 0.07, anchor_size = 8;
+  int64_t proposals = 1000, sampled_boxes = 512;
+  bool masks = false;
 
   template <class Visitor>
   void fields(Visitor& v) {
@@ -37,6 +39,12 @@ struct HeadConfig {
       Range{1, 1 << 6});
     v("hidden", hidden, "cascade: width of the hidden layer of a box head", Range{1, 1 << 14});
     v("anchor_size", anchor_size, "cascade: side of anchors over the stride of their map", Range{0.5, 64});
+    v("proposals", proposals,
+      "cascade: how many boxes the proposal network passes on, of each of its maps and then of an image",
+      Range{1, 1 << 14});
+    v("sampled_boxes", sampled_boxes, "cascade: boxes of an image that the box heads are trained on",
+      Range{1, 1 << 14});
+    v("masks", masks, "cascade: predict the mask of each object too (Cascade Mask R-CNN)");
     v("neighbours", neighbours, "knn: how many vote", Range{1, 1 << 16});
     v("temperature", temperature, "knn: a vote weighs exp(cosine / temperature)", Range{1e-3, 1e3});
   }

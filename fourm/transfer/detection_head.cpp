@@ -2,10 +2,11 @@
 
 #include <algorithm>
 #include <cmath>
-#include <tuple>
+#include <numeric>
 
 #include "fourm/core/error.h"
 #include "fourm/core/rng.h"
+#include "fourm/core/strings.h"
 
 namespace fourm {
 namespace {
@@ -13,9 +14,8 @@ namespace {
 // Numbers of ViTDet's configuration in Detectron2.
 constexpr double kRatios[] = {0.5, 1, 2};  // of height to width of anchors
 constexpr int64_t kRatioCount = 3;
-constexpr int64_t kBeforeSuppression = 1000, kProposals = 1000;  // of a level, and of an image
 constexpr double kProposalOverlap = 0.7, kForeground = 0.7, kBackground = 0.3;
-constexpr int64_t kAnchorsOfLoss = 256, kBoxesOfLoss = 512;  // of an image
+constexpr int64_t kAnchorsOfLoss = 256;  // of an image
 constexpr double kPositiveAnchors = 0.5, kPositiveBoxes = 0.25;
 constexpr double kStageOverlaps[] = {0.5, 0.6, 0.7};
 constexpr size_t kStages = 3;
@@ -24,21 +24,6 @@ constexpr int64_t kMostDetections = 100;
 constexpr int64_t kBins = 7;
 constexpr BoxWeights kAnchorWeights{1, 1, 1, 1};
 constexpr BoxWeights kStageWeights[] = {{10, 10, 5, 5}, {20, 20, 10, 10}, {30, 30, 15, 15}};
-
-// Norm over the channels of [B, C, H, W].
-Tensor channel_norm(const LayerNorm& norm, const Tensor& x) {
-  return norm(x.permute({0, 2, 3, 1}).contiguous()).permute({0, 3, 1, 2});
-}
-
-Tensor doubled(const Tensor& x, const Tensor& weight, const Tensor& bias) {
-  return at::conv_transpose2d(x, weight.to(at::kFloat), bias.to(at::kFloat), 2);
-}
-
-// A layer applied to the positions of [B, C, H, W]: rows [B, H W, out].
-Tensor positions(const Linear& layer, const Tensor& x) {
-  const Tensor rows = x.permute({0, 2, 3, 1}).reshape({-1, x.size(1)});
-  return layer(rows).to(at::kFloat).view({x.size(0), x.size(2) * x.size(3), -1});
-}
 
 Tensor at_rows(const Tensor& x, const std::vector<int64_t>& rows) {
   return x.index_select(0, at::tensor(rows, at::kLong).to(x.device()));
@@ -73,45 +58,8 @@ double whole(double own, const ProcessGroup& group) {
 
 }  // namespace
 
-NormedConv::NormedConv(const Scope& scope, int64_t in, int64_t out, int64_t kernel)
-    : weight(scope.parameter("weight", {out, in, kernel, kernel},
-                             Init::normal(std::sqrt(2.0 / static_cast<double>(out * kernel * kernel))))),
-      norm(scope["norm"], out, true) {}
-
-Tensor NormedConv::operator()(const Tensor& x) const {
-  return channel_norm(norm, at::conv2d(x, weight.to(at::kFloat), {}, 1, weight.size(2) / 2));
-}
-
-FeaturePyramid::FeaturePyramid(const Scope& scope, int64_t width, int64_t channels) {
-  const auto up = [&](const char* name, int64_t in, int64_t out) {
-    const double deviation = std::sqrt(1.0 / static_cast<double>(in));
-    return std::pair{scope[name].parameter("weight", {in, out, 2, 2}, Init::normal(deviation)),
-                     scope[name].parameter("bias", {out}, Init::zeros())};
-  };
-  std::tie(up2, up2_bias) = up("up2", width, width / 2);
-  std::tie(up4, up4_bias) = up("up4", width, width / 2);
-  std::tie(up4_again, up4_again_bias) = up("up4_again", width / 2, width / 4);
-  up4_norm = LayerNorm(scope["up4_norm"], width / 2, true);
-  const int64_t widths[] = {width / 4, width / 2, width, width};
-  for (int64_t i = 0; i < 4; ++i) {
-    reduce.emplace_back(scope["reduce"][i], widths[i], channels, 1);
-    smooth.emplace_back(scope["smooth"][i], channels, channels, 3);
-  }
-}
-
-std::vector<PyramidLevel> FeaturePyramid::operator()(const Tensor& tokens, double patch) const {
-  const Tensor x = tokens.permute({0, 3, 1, 2}).contiguous();
-  const Tensor four = doubled(at::gelu(channel_norm(up4_norm, doubled(x, up4, up4_bias))), up4_again, up4_again_bias);
-  const Tensor maps[] = {four, doubled(x, up2, up2_bias), x, at::max_pool2d(x, 2, 2, 0, 1, /*ceil_mode=*/true)};
-  std::vector<PyramidLevel> levels;
-  for (size_t i = 0; i < 4; ++i)
-    levels.push_back({smooth[i](reduce[i](maps[i])), patch / 4 * static_cast<double>(1 << i)});
-  levels.push_back({at::max_pool2d(levels[3].map, 1, 2, 0, 1, true), patch * 4});
-  return levels;
-}
-
 DetectionHead::DetectionHead(const Scope& scope, int64_t width, int64_t classes, const HeadConfig& config)
-    : classes_(classes), anchor_size_(config.anchor_size), pyramid_(scope["pyramid"], width, config.width) {
+    : classes_(classes), config_(config), pyramid_(scope["pyramid"], width, config.width) {
   const int64_t channels = config.width;
   for (int64_t i = 0; i < 2; ++i) rpn_.emplace_back(scope["rpn"][i], channels, channels, 3);
   const auto small = [](const Scope& at, int64_t in, int64_t out) {
@@ -128,6 +76,7 @@ DetectionHead::DetectionHead(const Scope& scope, int64_t width, int64_t classes,
     head.deltas = small(stage["deltas"], config.hidden, 4);
     stages_.push_back(std::move(head));
   }
+  if (config.masks) masks_.emplace(scope["masks"], channels, classes);
 }
 
 DetectionHead::Anchors DetectionHead::anchors(const std::vector<PyramidLevel>& pyramid) const {
@@ -138,7 +87,7 @@ DetectionHead::Anchors DetectionHead::anchors(const std::vector<PyramidLevel>& p
     for (int64_t y = 0; y < h; ++y)
       for (int64_t x = 0; x < w; ++x)
         for (const double ratio : kRatios) {
-          const double width = anchor_size_ * level.stride / std::sqrt(ratio), height = width * ratio;
+          const double width = config_.anchor_size * level.stride / std::sqrt(ratio), height = width * ratio;
           const double cx = static_cast<double>(x) * level.stride, cy = static_cast<double>(y) * level.stride;
           for (const double value : {cx - width / 2, cy - height / 2, cx + width / 2, cy + height / 2})
             corners.push_back(static_cast<float>(value));
@@ -155,8 +104,8 @@ DetectionHead::RpnOutput DetectionHead::region_proposals(const std::vector<Pyram
     Tensor x = level.map;
     for (const auto& conv : rpn_) x = conv(x).relu();
     const int64_t batch = x.size(0);
-    objectness.push_back(positions(rpn_objectness_, x).reshape({batch, -1}));
-    deltas.push_back(positions(rpn_deltas_, x).reshape({batch, -1, 4}));
+    objectness.push_back(each_position(rpn_objectness_, x).reshape({batch, -1}));
+    deltas.push_back(each_position(rpn_deltas_, x).reshape({batch, -1, 4}));
   }
   return {at::cat(objectness, 1), at::cat(deltas, 1)};
 }
@@ -171,7 +120,7 @@ std::vector<Tensor> DetectionHead::proposals(const RpnOutput& rpn, const Anchors
     for (size_t level = 0; level < anchors.counts.size(); first += anchors.counts[level], ++level) {
       const int64_t count = anchors.counts[level];
       const auto [best, index] =
-          rpn.objectness[b].slice(0, first, first + count).topk(std::min(kBeforeSuppression, count), 0);
+          rpn.objectness[b].slice(0, first, first + count).topk(std::min(config_.proposals, count), 0);
       const Tensor rows = index + first;
       boxes.push_back(clipped_boxes(
           decode_boxes(anchors.boxes.index_select(0, rows), rpn.deltas[b].index_select(0, rows), kAnchorWeights),
@@ -181,7 +130,7 @@ std::vector<Tensor> DetectionHead::proposals(const RpnOutput& rpn, const Anchors
     }
     const Tensor candidates = at::cat(boxes);
     auto kept = non_maximum_suppression(candidates, at::cat(scores), at::cat(levels), kProposalOverlap);
-    if (static_cast<int64_t>(kept.size()) > kProposals) kept.resize(kProposals);
+    if (static_cast<int64_t>(kept.size()) > config_.proposals) kept.resize(static_cast<size_t>(config_.proposals));
     const Tensor chosen = at_rows(candidates, kept), sides = chosen.slice(1, 2) - chosen.slice(1, 0, 2);
     all.push_back(chosen.index_select(0, (sides > 0).all(1).nonzero().flatten()));
   }
@@ -198,22 +147,23 @@ std::pair<Tensor, Tensor> DetectionHead::classify(size_t stage, const std::vecto
   return {head.classes(hidden).to(at::kFloat), head.deltas(hidden).to(at::kFloat)};
 }
 
-std::map<std::string, Tensor> DetectionHead::losses(const Tensor& tokens, int64_t size,
-                                                    const std::vector<ObjectTargets>& targets, uint64_t seed,
-                                                    const ProcessGroup& group) const {
-  const auto patch = static_cast<double>(size / tokens.size(1));
-  const std::vector<PyramidLevel> pyramid = pyramid_(tokens, patch);
-  const Anchors all = anchors(pyramid);
-  const RpnOutput rpn = region_proposals(pyramid);
-  const auto batch = static_cast<int64_t>(targets.size());
+Tensor DetectionHead::mask_logits(const std::vector<PyramidLevel>& pyramid, const Tensor& boxes,
+                                  const std::vector<int64_t>& images, const Tensor& labels) const {
+  const std::vector<PyramidLevel> four(pyramid.begin(), pyramid.begin() + 4);
+  const Tensor all = (*masks_)(roi_align(four, boxes, images, pyramid_levels(boxes, four), kMaskBins));
+  return all.index({at::arange(all.size(0), labels.options()), labels});
+}
+
+void DetectionHead::add_proposal_losses(Losses& losses, const RpnOutput& rpn, const Anchors& all,
+                                        const std::vector<ObjectTargets>& targets, uint64_t seed,
+                                        const ProcessGroup& group) const {
   const Tensor zero = (rpn.objectness.sum() + rpn.deltas.sum()) * 0;  // each tensor has a gradient
-  std::map<std::string, Tensor> losses{{"rpn_class", zero}, {"rpn_box", zero}};
-  const double anchors_of_loss = kAnchorsOfLoss * whole(static_cast<double>(batch), group);
-  for (int64_t b = 0; b < batch; ++b) {
+  Tensor class_loss = zero, box_loss = zero;
+  for (size_t b = 0; b < targets.size(); ++b) {
     const ObjectTargets& target = targets[b];
-    const bool any = target.boxes.size(0) > 0;
+    const Tensor objectness = rpn.objectness[static_cast<int64_t>(b)], deltas = rpn.deltas[static_cast<int64_t>(b)];
     Tensor labels = at::zeros({all.boxes.size(0)}, at::kLong), match;
-    if (any) {
+    if (target.boxes.size(0) > 0) {
       const Tensor overlaps = box_overlaps(target.boxes.to(all.boxes.device()), all.boxes);  // [n, A]
       const auto [best, of] = overlaps.max(0);
       match = of;
@@ -224,61 +174,111 @@ std::map<std::string, Tensor> DetectionHead::losses(const Tensor& tokens, int64_
     }
     const Drawn drawn = draw(labels, kAnchorsOfLoss, kPositiveAnchors, Random(seed, {target.sample, 0}));
     const auto bce = [&](const std::vector<int64_t>& rows, double sign) {
-      return rows.empty() ? zero : at::softplus(at_rows(rpn.objectness[b], rows) * -sign).sum();
+      return rows.empty() ? zero : at::softplus(at_rows(objectness, rows) * -sign).sum();
     };
-    losses["rpn_class"] = losses["rpn_class"] + (bce(drawn.positive, 1) + bce(drawn.negative, -1)) / anchors_of_loss;
+    class_loss = class_loss + bce(drawn.positive, 1) + bce(drawn.negative, -1);
     if (drawn.positive.empty()) continue;
     const Tensor matched = target.boxes.to(all.boxes.device()).index_select(0, at_rows(match, drawn.positive));
     const Tensor wanted = encode_boxes(at_rows(all.boxes, drawn.positive), matched, kAnchorWeights);
-    losses["rpn_box"] =
-        losses["rpn_box"] + (at_rows(rpn.deltas[b], drawn.positive) - wanted).abs().sum() / anchors_of_loss;
+    box_loss = box_loss + (at_rows(deltas, drawn.positive) - wanted).abs().sum();
   }
-  std::vector<Tensor> boxes = proposals(rpn, all, size);
-  for (int64_t b = 0; b < batch; ++b) boxes[b] = at::cat({boxes[b], targets[b].boxes.to(boxes[b].device())});
-  for (size_t stage = 0; stage < kStages; ++stage) {
-    // Boxes of each image with their labels (classes_: none) and the objects that they should be.
-    std::vector<Tensor> chosen, labels, wanted;
-    std::vector<int64_t> images;
-    for (int64_t b = 0; b < batch; ++b) {
-      const ObjectTargets& target = targets[b];
-      const Tensor own = boxes[b];
-      Tensor label = at::full({own.size(0)}, classes_, at::kLong), object = own;
-      if (target.boxes.size(0) > 0 && own.size(0) > 0) {
-        const auto [best, of] = box_overlaps(target.boxes.to(own.device()), own).max(0);
-        const Tensor found = (best >= kStageOverlaps[stage]).to(at::kCPU);
-        label = at::where(found, at::tensor(target.labels, at::kLong).index_select(0, of.to(at::kCPU)), classes_);
-        object = target.boxes.to(own.device()).index_select(0, of);
-      }
-      std::vector<int64_t> rows(static_cast<size_t>(own.size(0)));
-      for (size_t i = 0; i < rows.size(); ++i) rows[i] = static_cast<int64_t>(i);
-      if (stage == 0) {
-        const Drawn drawn =
-            draw((label < classes_).to(at::kLong), kBoxesOfLoss, kPositiveBoxes, Random(seed, {target.sample, 1}));
-        rows = drawn.positive;
-        rows.insert(rows.end(), drawn.negative.begin(), drawn.negative.end());
-      }
-      chosen.push_back(at_rows(own, rows));
-      labels.push_back(at_rows(label, rows));
-      wanted.push_back(at_rows(object, rows));
-      images.insert(images.end(), rows.size(), b);
+  const double count = kAnchorsOfLoss * whole(static_cast<double>(targets.size()), group);
+  losses["rpn_class"] = class_loss / count;
+  losses["rpn_box"] = box_loss / count;
+}
+
+DetectionHead::StageBoxes DetectionHead::stage_boxes(size_t stage, const std::vector<Tensor>& boxes,
+                                                     const std::vector<ObjectTargets>& targets, uint64_t seed) const {
+  std::vector<Tensor> chosen, labels, wanted;
+  StageBoxes result;
+  for (size_t b = 0; b < targets.size(); ++b) {
+    const ObjectTargets& target = targets[b];
+    const Tensor own = boxes[b];
+    Tensor label = at::full({own.size(0)}, classes_, at::kLong), match = at::zeros({own.size(0)}, at::kLong);
+    Tensor object = own;
+    if (target.boxes.size(0) > 0 && own.size(0) > 0) {
+      const auto [best, of] = box_overlaps(target.boxes.to(own.device()), own).max(0);
+      const Tensor found = (best >= kStageOverlaps[stage]).to(at::kCPU);
+      match = of.to(at::kCPU);
+      label = at::where(found, at::tensor(target.labels, at::kLong).index_select(0, match), classes_);
+      object = target.boxes.to(own.device()).index_select(0, of);
     }
-    const Tensor in = at::cat(chosen).detach(), label = at::cat(labels), object = at::cat(wanted);
-    const double count = whole(static_cast<double>(in.size(0)), group);
-    const auto [logits, deltas] = classify(stage, pyramid, in, images);
-    const std::string name = "stage" + std::to_string(stage);
-    const Tensor truth = label.to(logits.device());
+    std::vector<int64_t> rows(static_cast<size_t>(own.size(0)));
+    std::iota(rows.begin(), rows.end(), int64_t{0});
+    if (stage == 0) {
+      const Drawn drawn = draw((label < classes_).to(at::kLong), config_.sampled_boxes, kPositiveBoxes,
+                               Random(seed, {target.sample, 1}));
+      rows = drawn.positive;
+      rows.insert(rows.end(), drawn.negative.begin(), drawn.negative.end());
+    }
+    chosen.push_back(at_rows(own, rows));
+    labels.push_back(at_rows(label, rows));
+    wanted.push_back(at_rows(object, rows));
+    for (const int64_t row : rows) result.objects.push_back(match[row].item<int64_t>());
+    result.images.insert(result.images.end(), rows.size(), static_cast<int64_t>(b));
+    result.counts.push_back(static_cast<int64_t>(rows.size()));
+  }
+  result.boxes = at::cat(chosen).detach(), result.labels = at::cat(labels), result.wanted = at::cat(wanted);
+  return result;
+}
+
+// Of the boxes of the first stage that are objects, as in Detectron2: the cascade refines boxes only.
+Tensor DetectionHead::mask_loss(const std::vector<PyramidLevel>& pyramid, const StageBoxes& in,
+                                const std::vector<ObjectTargets>& targets, const ProcessGroup& group) const {
+  std::vector<int64_t> rows;
+  std::vector<Tensor> truth;
+  const auto* label = in.labels.data_ptr<int64_t>();
+  for (int64_t first = 0, b = 0; b < static_cast<int64_t>(targets.size()); first += in.counts[b], ++b) {
+    std::vector<int64_t> own, objects;
+    for (int64_t i = first; i < first + in.counts[b]; ++i)
+      if (label[i] < classes_) own.push_back(i), objects.push_back(in.objects[i]);
+    if (own.empty()) continue;
+    check(targets[b].masks.defined(), "[DetectionHead] objects without masks");
+    truth.push_back(crop_masks(targets[b].masks, at_rows(in.boxes, own), objects, kMaskSide));
+    rows.insert(rows.end(), own.begin(), own.end());
+  }
+  const double count = kMaskSide * kMaskSide * whole(static_cast<double>(rows.size()), group);
+  const bool any = !rows.empty();
+  if (!any) rows = {0};  // each tensor has a gradient
+  std::vector<int64_t> images;
+  for (const int64_t row : rows) images.push_back(in.images[row]);
+  const Tensor boxes = at_rows(in.boxes, rows);
+  const Tensor labels = at_rows(in.labels, rows).clamp_max(classes_ - 1).to(boxes.device());
+  const Tensor logits = mask_logits(pyramid, boxes, images, labels);
+  if (!any) return logits.sum() * 0;
+  const Tensor wanted = at::cat(truth).to(logits.device());
+  return (at::softplus(logits) - logits * wanted).sum() / count;  // binary cross-entropy
+}
+
+std::map<std::string, Tensor> DetectionHead::losses(const Tensor& tokens, int64_t size,
+                                                    const std::vector<ObjectTargets>& targets, uint64_t seed,
+                                                    const ProcessGroup& group) const {
+  const std::vector<PyramidLevel> pyramid = pyramid_(tokens, static_cast<double>(size / tokens.size(1)));
+  const Anchors all = anchors(pyramid);
+  const RpnOutput rpn = region_proposals(pyramid);
+  Losses losses;
+  add_proposal_losses(losses, rpn, all, targets, seed, group);
+  std::vector<Tensor> boxes = proposals(rpn, all, size);
+  for (size_t b = 0; b < targets.size(); ++b) boxes[b] = at::cat({boxes[b], targets[b].boxes.to(boxes[b].device())});
+  for (size_t stage = 0; stage < kStages; ++stage) {
+    const StageBoxes in = stage_boxes(stage, boxes, targets, seed);
+    if (stage == 0 && masks_) losses["mask"] = mask_loss(pyramid, in, targets, group);
+    const double count = whole(static_cast<double>(in.boxes.size(0)), group);
+    const auto [logits, deltas] = classify(stage, pyramid, in.boxes, in.images);
+    const std::string name = concat("stage", stage);
+    const Tensor truth = in.labels.to(logits.device());
     losses[name + "_class"] = -logits.log_softmax(1).gather(1, truth.unsqueeze(1)).sum() / count;
     const Tensor positive = (truth < classes_).nonzero().flatten();
     const Tensor errors =
         deltas.index_select(0, positive) -
-        encode_boxes(in.index_select(0, positive), object.index_select(0, positive), kStageWeights[stage]);
+        encode_boxes(in.boxes.index_select(0, positive), in.wanted.index_select(0, positive), kStageWeights[stage]);
     losses[name + "_box"] = errors.abs().sum() / count;
     // The next stage starts from the refined boxes that are not empty.
     const Tensor refined =
-        clipped_boxes(decode_boxes(in, deltas.detach(), kStageWeights[stage]), static_cast<double>(size));
+        clipped_boxes(decode_boxes(in.boxes, deltas.detach(), kStageWeights[stage]), static_cast<double>(size));
     int64_t first = 0;
-    for (int64_t b = 0; b < batch; first += chosen[b].size(0), ++b) {
-      const Tensor own = refined.slice(0, first, first + chosen[b].size(0));
+    for (size_t b = 0; b < targets.size(); first += in.counts[b], ++b) {
+      const Tensor own = refined.slice(0, first, first + in.counts[b]);
       boxes[b] = own.index_select(0, (own.slice(1, 2) > own.slice(1, 0, 2)).all(1).nonzero().flatten());
     }
   }
@@ -293,7 +293,7 @@ std::vector<DetectedObjects> DetectionHead::detect(const Tensor& tokens, int64_t
   for (size_t b = 0; b < start.size(); ++b) {
     Tensor boxes = start[b], probabilities;
     const std::vector<int64_t> images(static_cast<size_t>(boxes.size(0)), static_cast<int64_t>(b));
-    DetectedObjects found{at::zeros({0, 4}), {}, {}};
+    DetectedObjects found{at::zeros({0, 4}), {}, {}, masks_ ? at::zeros({0, kMaskSide, kMaskSide}) : Tensor()};
     if (!images.empty()) {
       for (size_t stage = 0; stage < kStages; ++stage) {
         const auto [logits, deltas] = classify(stage, pyramid, boxes, images);
@@ -311,6 +311,10 @@ std::vector<DetectedObjects> DetectionHead::detect(const Tensor& tokens, int64_t
       for (const int64_t i : kept) {
         found.scores.push_back(scores[i].item<double>());
         found.labels.push_back(labels[i].item<int64_t>());
+      }
+      if (masks_ && !kept.empty()) {
+        const std::vector<int64_t> of(kept.size(), static_cast<int64_t>(b));
+        found.masks = mask_logits(pyramid, at_rows(candidates, kept), of, at_rows(labels, kept)).sigmoid().to(at::kCPU);
       }
     }
     results.push_back(std::move(found));

@@ -1,18 +1,18 @@
-// Detection on the tokens of a plain encoder, as ViTDet has it (Li et al. 2022; paper D.3): a simple feature pyramid, a region
-// proposal network and a cascade of three box heads (Cai and Vasconcelos 2018).
+// Detection and instance segmentation on the tokens of a plain encoder, as ViTDet has them (Li et al. 2022; paper D.3): a simple
+// feature pyramid, a region proposal network, a cascade of three box heads (Cai and Vasconcelos 2018) and a mask head.
 //
-//   tokens [B, h, w, D] -> maps of strides 4, 8, 16, 32, 64 -> proposals -> boxes and classes, refined three times
+//   tokens [B, h, w, D] -> maps of strides 4, 8, 16, 32, 64 -> proposals -> boxes and classes, refined three times -> masks
 #pragma once
 
-#include <functional>
 #include <map>
+#include <optional>
 #include <vector>
 
 #include "fourm/dist/process_group.h"
 #include "fourm/nn/layers.h"
 #include "fourm/transfer/box_geometry.h"
 #include "fourm/transfer/config.h"
-#include "fourm/transfer/roi_align.h"
+#include "fourm/transfer/mask_head.h"
 
 namespace fourm {
 
@@ -21,31 +21,14 @@ struct ObjectTargets {
   Tensor boxes;                 ///< [n, 4]
   std::vector<int64_t> labels;  ///< [n]
   uint64_t sample = 0;          ///< number in the run, by which proposals are drawn
+  Tensor masks{};               ///< [n, size, size] bytes, 1 inside; for a head that predicts masks
 };
 
 struct DetectedObjects {
   Tensor boxes;                ///< [n, 4], best first
   std::vector<double> scores;  ///< [n]
   std::vector<int64_t> labels;
-};
-
-/// A convolution with a norm over channels. [B, C, H, W]
-struct NormedConv {
-  Tensor weight;  // [out, in, k, k]
-  LayerNorm norm;
-  NormedConv() = default;
-  NormedConv(const Scope& scope, int64_t in, int64_t out, int64_t kernel);
-  Tensor operator()(const Tensor& x) const;
-};
-
-/// Maps of strides 4 to 64 from the one map of the encoder.
-struct FeaturePyramid {
-  Tensor up2, up2_bias, up4, up4_bias, up4_again, up4_again_bias;  // transposed convolutions
-  LayerNorm up4_norm;
-  std::vector<NormedConv> reduce, smooth;
-  FeaturePyramid() = default;
-  FeaturePyramid(const Scope& scope, int64_t width, int64_t channels);
-  std::vector<PyramidLevel> operator()(const Tensor& tokens, double patch) const;
+  Tensor masks{};  ///< [n, kMaskSide, kMaskSide] probabilities over the boxes; undefined without a mask head
 };
 
 class DetectionHead {
@@ -72,19 +55,38 @@ class DetectionHead {
   struct RpnOutput {
     Tensor objectness, deltas;
   };
+  // The boxes that a stage is trained on, image after image.
+  struct StageBoxes {
+    Tensor boxes, labels, wanted;          // [N, 4]; [N], the number of classes for none; [N, 4], of the objects
+    std::vector<int64_t> images, objects;  // [N]; an object of the image
+    std::vector<int64_t> counts;           // of each image
+  };
+  using Losses = std::map<std::string, Tensor>;
+
   Anchors anchors(const std::vector<PyramidLevel>& pyramid) const;
   RpnOutput region_proposals(const std::vector<PyramidLevel>& pyramid) const;
   std::vector<Tensor> proposals(const RpnOutput& rpn, const Anchors& anchors, int64_t size) const;
   // Class logits [N, K + 1] (the last is none) and deltas [N, 4] of boxes of images.
   std::pair<Tensor, Tensor> classify(size_t stage, const std::vector<PyramidLevel>& pyramid, const Tensor& boxes,
                                      const std::vector<int64_t>& images) const;
+  // Mask logits [N, kMaskSide, kMaskSide] of the given classes.
+  Tensor mask_logits(const std::vector<PyramidLevel>& pyramid, const Tensor& boxes, const std::vector<int64_t>& images,
+                     const Tensor& labels) const;
+
+  void add_proposal_losses(Losses& losses, const RpnOutput& rpn, const Anchors& all,
+                           const std::vector<ObjectTargets>& targets, uint64_t seed, const ProcessGroup& group) const;
+  StageBoxes stage_boxes(size_t stage, const std::vector<Tensor>& boxes, const std::vector<ObjectTargets>& targets,
+                         uint64_t seed) const;
+  Tensor mask_loss(const std::vector<PyramidLevel>& pyramid, const StageBoxes& in,
+                   const std::vector<ObjectTargets>& targets, const ProcessGroup& group) const;
 
   int64_t classes_ = 0;
-  double anchor_size_ = 8;
+  HeadConfig config_;
   FeaturePyramid pyramid_;
   std::vector<NormedConv> rpn_;
   Linear rpn_objectness_, rpn_deltas_;
   std::vector<BoxHead> stages_;
+  std::optional<MaskHead> masks_;
 };
 
 }  // namespace fourm

@@ -48,7 +48,7 @@ std::vector<std::string> titles_of(const std::vector<std::string>& classes, cons
 }
 
 LabelledSet training_set(const FinetuneRecipe& recipe) {
-  LabelledSet set = LabelledSet::open(recipe.data, parse_task(recipe.task));
+  LabelledSet set = LabelledSet::open(recipe.data, parse_task(recipe.task), {}, nullptr, recipe.head.masks);
   if (recipe.fraction < 1) {
     std::vector<int64_t> chosen = Random(recipe.seed, {kFraction}).permutation(set.size());
     chosen.resize(std::max<int64_t>(1, std::llround(recipe.fraction * static_cast<double>(set.size()))));
@@ -123,7 +123,8 @@ class Finetuning : public Objective {
         model_(start_model(recipe, set_, 0)),
         batches_([this](int64_t index) { return draw_batch(index); }, kBatchesAhead) {
     group_.check_same("training set", concat(recipe.data.path, " with ", counted(set_.size(), "sample")));
-    if (!recipe.eval_data.path.empty()) eval_set_.emplace(LabelledSet::open(recipe.eval_data, task_, set_.classes()));
+    if (!recipe.eval_data.path.empty())
+      eval_set_.emplace(LabelledSet::open(recipe.eval_data, task_, set_.classes(), nullptr, recipe.head.masks));
     model_.parameters().make_trainable(recipe.frozen ? std::vector<std::string>{"head.*"} : std::vector<std::string>{});
     model_.freeze(recipe.frozen);
     model_.checkpoint_activations(recipe.training.checkpoint_activations);
@@ -226,7 +227,7 @@ class Finetuning : public Objective {
                                     parse_fit(config.fit), config.crop_share, random);
     const Image square = std::get<Image>(apply_view(input_kind("rgb"), sample.image, view, size()));
     sample.image = draw_colours(recipe_.augment, square, random);
-    sample.objects = visible_objects(sample.objects, view);
+    sample.objects = visible_objects(sample.objects, view, size());
     if (sample.map)
       sample.map = apply_view(input_kind(task_ == Task::kDepth ? "depth" : "semseg"), *sample.map, view, size());
     return sample;

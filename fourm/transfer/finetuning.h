@@ -30,8 +30,8 @@ struct FinetuneRecipe {
     v("out", out, "the run folder; the same command resumes an interrupted run", KeyRole::kChangeable);
     v("task", task, "what to learn", OneOf{{"classification", "semseg", "depth", "detection"}});
     v("init", init,
-      "model whose encoder is the start: a 4M, or a model that was fine-tuned before (its head too where the classes "
-      "are the same); empty = new weights",
+      "model whose encoder is the start: a 4M, a model that was fine-tuned before (its head too where the classes are "
+      "the same), or a plain ViT of timm, MAE, DeiT or Hugging Face; empty = new weights",
       KeyRole::kChangeable);
     v("input", input, "modality of pixels that the encoder reads; empty = its only one");
     v("modalities", modalities, "YAML file of modalities beyond the official ones, for an encoder with new weights",

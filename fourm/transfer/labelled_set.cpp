@@ -1,9 +1,12 @@
 #include "fourm/transfer/labelled_set.h"
 
 #include <algorithm>
+#include <cmath>
 #include <mutex>
+#include <numeric>
 #include <set>
 
+#include "fourm/coco/annotations.h"
 #include "fourm/core/json.h"
 #include "fourm/core/parallel.h"
 #include "fourm/core/strings.h"
@@ -58,8 +61,8 @@ std::vector<std::string> ade20k_classes(const fs::path& root) {
 class LabelledSetReader {
  public:
   LabelledSetReader(LabelledSet& set, const LabelledData& data, std::vector<std::string> classes,
-                    std::vector<Fault>* faults)
-      : set_(set), data_(data), given_(std::move(classes)), faults_(faults) {
+                    std::vector<Fault>* faults, bool masks)
+      : set_(set), data_(data), given_(std::move(classes)), faults_(faults), masks_(masks) {
     std::error_code ignored;
     root_ = fs::path(data.path);
     is_folder_ = fs::is_directory(root_, ignored);
@@ -68,6 +71,7 @@ class LabelledSetReader {
   }
 
   void read() {
+    if (root_.extension() == ".mat") return nyu_mat();
     switch (set_.task_) {
       case Task::kClassification: has("rgb") || !is_folder_ ? class_source() : class_folders(); break;
       case Task::kSemseg: is_folder_&& has("annotations") ? ade20k() : map_source("semseg"); break;
@@ -220,7 +224,72 @@ class LabelledSetReader {
     }
   }
 
+  // nyu_depth_v2_labeled.mat: images [H, W, 3, N], depths and labels [H, W, N].
+  void nyu_mat() {
+    check(set_.task_ == Task::kDepth || set_.task_ == Task::kSemseg, data_.path,
+          ": a .mat file has depth and labels, for the tasks depth and semseg");
+    set_.mat_ = MatFile::open(root_);
+    const MatFile& mat = *set_.mat_;
+    const std::vector<int64_t> images = mat.shape("images");
+    check(images.size() == 4 && images[2] == 3, data_.path, ": images: has ", images.size(),
+          " dimensions, expected height, width, 3 and a number of images (nyu_depth_v2_labeled.mat)");
+    const char* name = set_.task_ == Task::kDepth ? "depths" : "labels";
+    const std::vector<int64_t> maps = mat.shape(name);
+    check(maps == std::vector<int64_t>({images[0], images[1], images[3]}), data_.path, ": ", name,
+          ": is not of the height, width and number of the images");
+    if (set_.task_ == Task::kSemseg) nyu_classes();
+    for (const int64_t i : nyu_split(images[3]))
+      set_.items_.push_back({"nyu_" + std::to_string(i + 1), {}, {}, i, -1, {}});
+    check(!set_.items_.empty(), data_.path, ": holds no image");
+  }
+
+  // Which of the images, counted from 0.
+  std::vector<int64_t> nyu_split(int64_t count) const {
+    std::vector<int64_t> chosen;
+    if (data_.split.empty()) {
+      for (int64_t i = 0; i < count; ++i) chosen.push_back(i);
+      return chosen;
+    }
+    check(data_.split == "train" || data_.split == "test", data_.path, ": the split is ", printable(data_.split),
+          ", expected train or test");
+    const MatFile splits = MatFile::open(root_.parent_path() / "splits.mat");
+    for (const double number : splits.numbers(data_.split + "Ndxs")) {
+      check(number >= 1 && number <= static_cast<double>(count) && number == std::floor(number), splits.path().string(),
+            ": names image ", number, " of ", count);
+      chosen.push_back(static_cast<int64_t>(number) - 1);
+    }
+    return chosen;
+  }
+
+  // Label k of the file has name k; 0 is none. The usual 40 classes are given by another file.
+  void nyu_classes() {
+    const fs::path mapping = root_.parent_path() / "classMapping40.mat";
+    std::error_code ignored;
+    const bool mapped = fs::exists(mapping, ignored);
+    std::vector<std::string> names = set_.mat_->texts("names");
+    std::vector<double> classes(names.size());
+    std::iota(classes.begin(), classes.end(), 1.0);
+    if (mapped) {
+      const MatFile file = MatFile::open(mapping);
+      classes = file.numbers("mapClass");
+      check(classes.size() == names.size(), mapping.string(), ": mapClass has ", classes.size(), " labels, expected ",
+            names.size());
+      names = file.texts("className");
+    }
+    check(names.size() <= 255, data_.path, ": names ", names.size(),
+          " classes, expected at most 255; put classMapping40.mat, which makes 40 classes of them, beside it");
+    const auto numbers = use_classes(names);
+    set_.nyu_labels_ = {kNone};
+    for (const double number : classes) {
+      check(number >= 0 && number <= static_cast<double>(names.size()), mapping.string(), ": mapClass names class ",
+            number, " of ", names.size());
+      const auto k = static_cast<size_t>(number);
+      set_.nyu_labels_.push_back(k == 0 ? kNone : static_cast<uint8_t>(number_of(numbers, names[k - 1], mapping)));
+    }
+  }
+
   void box_source() {
+    check(!masks_, data_.path, ": has boxes without masks; set head.masks to false, or name 'annotations' (COCO JSON)");
     const Source& source = *open_source("det");
     std::vector<std::pair<int64_t, std::vector<LabelledBox>>> found;
     std::set<std::string> names;
@@ -236,7 +305,7 @@ class LabelledSetReader {
       LabelledSet::Item item{source.name(i), {}, {}, i, -1, {}};
       for (const auto& box : boxes) {
         const int64_t label = number_of(numbers, box.class_name, source.origin(i, "det"));
-        if (label >= 0) item.objects.push_back({box, label, false});
+        if (label >= 0) item.objects.push_back({box, label, false, {}});
       }
       set_.items_.push_back(std::move(item));
     }
@@ -244,56 +313,51 @@ class LabelledSetReader {
 
   void coco() {
     const std::string& origin = data_.annotations;
-    const nlohmann::json json = parse_table(read_file(origin), origin);
-    const auto list = [&](const char* key) {
-      check(json.is_object() && json.contains(key) && json[key].is_array(), origin, ": the list '", key,
-            "' is missing");
-      return json[key];
-    };
-    std::map<int64_t, std::string> categories;
-    for (const auto& c : list("categories"))
-      categories[json_get<int64_t>(c, "id", origin)] = json_get<std::string>(c, "name", origin);
+    CocoTruth truth = CocoTruth::read(origin, masks_ ? CocoKind::kMasks : CocoKind::kBoxes);
     std::vector<std::string> names;
-    for (const auto& [id, name] : categories) {
+    for (const auto& [id, name] : truth.categories) {
+      check(!name.empty() && std::holds_alternative<int64_t>(id), origin, ": a category has no 'name', or no number");
       names.push_back(name);
-      set_.category_ids_.push_back(id);
+      set_.category_ids_.push_back(std::get<int64_t>(id));
     }
     const auto numbers = use_classes(names);
     const fs::path root = with_split(root_);
-    std::map<int64_t, size_t> images;
-    std::vector<std::pair<double, double>> sizes;
-    for (const auto& image : list("images")) {
-      const fs::path file = root / json_get<std::string>(image, "file_name", origin);
+    std::vector<int64_t> items(truth.images.size(), -1);  // by image
+    for (size_t i = 0; i < items.size(); ++i) {
+      const CocoTruth::Image& image = truth.images[i];
+      check(!image.file_name.empty() && image.width > 0, origin, ": an image has no 'file_name', 'width' or 'height'");
+      const fs::path file = root / image.file_name;
       if (!fs::exists(file)) {
         fault(file, "is missing, and " + origin + " names it", "restore it from its source");
         continue;
       }
-      sizes.emplace_back(json_get<double>(image, "width", origin), json_get<double>(image, "height", origin));
-      check(sizes.back().first > 0 && sizes.back().second > 0, origin, ": ", file.filename().string(),
-            " has no width or height");
-      images[json_get<int64_t>(image, "id", origin)] = set_.items_.size();
+      items[i] = set_.size();
       set_.items_.push_back({below(file, root), file, {}, -1, -1, {}});
     }
-    for (const auto& object : list("annotations")) {
-      const auto image = images.find(json_get<int64_t>(object, "image_id", origin));
-      if (image == images.end()) continue;
-      const auto category = json_get<int64_t>(object, "category_id", origin);
-      check(categories.contains(category), origin, ": an annotation has the category ", category,
-            ", which 'categories' does not name");
-      const auto box = json_get<std::vector<double>>(object, "bbox", origin);
-      check(box.size() == 4, origin, ": a 'bbox' has ", box.size(), " numbers, expected x, y, width, height");
-      const auto [width, height] = sizes[image->second];
-      const auto relative = [](double value, double extent) { return std::clamp(value / extent, 0.0, 1.0); };
-      const std::string& name = categories[category];
-      const LabelledBox corners{relative(box[0], width),
-                                relative(box[1], height),
-                                relative(box[0] + box[2], width),
-                                relative(box[1] + box[3], height),
-                                name,
-                                1};
-      const int64_t label = number_of(numbers, name, origin);
-      const bool crowd = object.contains("iscrowd") && object["iscrowd"] == 1;
-      if (label >= 0 && area(corners) > 0) set_.items_[image->second].objects.push_back({corners, label, crowd});
+    for (auto& object : truth.objects) {
+      if (items[object.image] < 0) continue;
+      const CocoTruth::Image& image = truth.images[object.image];
+      const auto [x, y, width, height] = masks_ ? object.mask.bounding_box() : object.box;
+      const auto relative = [](double value, int64_t extent) {
+        return std::clamp(value / static_cast<double>(extent), 0.0, 1.0);
+      };
+      const std::string& name = names[object.category];
+      LabelledObject labelled;
+      labelled.box = {relative(x, image.width),
+                      relative(y, image.height),
+                      relative(x + width, image.width),
+                      relative(y + height, image.height),
+                      name,
+                      1};
+      labelled.label = number_of(numbers, name, origin);
+      labelled.crowd = object.crowd;
+      if (masks_) {
+        check(object.mask.width == image.width && object.mask.height == image.height, origin, ": a mask is ",
+              object.mask.width, "x", object.mask.height, ", its image ", image.width, "x", image.height);
+        labelled.mask = std::move(object.mask);
+      }
+      if (labelled.label >= 0 && area(labelled.box) > 0)
+        set_.items_[items[object.image]].objects.push_back(std::move(labelled));
     }
   }
 
@@ -301,38 +365,92 @@ class LabelledSetReader {
   const LabelledData& data_;
   std::vector<std::string> given_;
   std::vector<Fault>* faults_;
+  bool masks_;
   fs::path root_;
   bool is_folder_ = false;
 };
 
-std::vector<LabelledObject> visible_objects(const std::vector<LabelledObject>& objects, const CropView& view) {
+std::vector<LabelledObject> visible_objects(const std::vector<LabelledObject>& objects, const CropView& view, int size) {
   std::vector<LabelledObject> seen;
-  for (const auto& object : objects)
-    if (const auto box = view_box(object.box, view)) seen.push_back({*box, object.label, object.crowd});
+  for (const auto& object : objects) {
+    if (!object.mask) {
+      if (const auto box = view_box(object.box, view)) seen.push_back({*box, object.label, object.crowd, {}});
+      continue;
+    }
+    Image mask(static_cast<int>(object.mask->width), static_cast<int>(object.mask->height), 1);
+    mask.pixels = object.mask->pixels();
+    const RleMask part =
+        RleMask::of_pixels(size, size, std::get<Image>(show(input_of("mask"), mask, view, size)).pixels);
+    if (part.area() == 0) continue;
+    const auto [x, y, width, height] = part.bounding_box();
+    const LabelledBox box{x / size,        y / size, (x + width) / size, (y + height) / size, object.box.class_name,
+                          object.box.score};
+    seen.push_back({box, object.label, object.crowd, part});
+  }
   return seen;
 }
 
 LabelledSet LabelledSet::open(const LabelledData& data, Task task, const std::vector<std::string>& classes,
-                              std::vector<Fault>* faults) {
+                              std::vector<Fault>* faults, bool masks) {
   LabelledSet set;
   set.path_ = data.path;
   set.task_ = task;
-  LabelledSetReader(set, data, classes, faults).read();
+  LabelledSetReader(set, data, classes, faults, masks).read();
   return set;
 }
 
 std::string LabelledSet::origin(int64_t sample) const {
   const Item& item = items_[sample];
+  if (mat_) return concat(path_, ": image ", item.source + 1);
   return item.source >= 0 ? source_->origin(item.source, "rgb") : item.image.string();
+}
+
+// Height, width and image are the last of MATLAB's indices to change.
+LabelledSample LabelledSet::load_nyu(const Item& item) const {
+  const std::vector<int64_t> sizes = mat_->shape("images");
+  const auto height = static_cast<int>(sizes[0]), width = static_cast<int>(sizes[1]);
+  const auto each = [&](const char* name, int channels, const auto& put) {
+    const std::vector<double> values = mat_->slice(name, item.source);
+    size_t at = 0;
+    for (int c = 0; c < channels; ++c)
+      for (int x = 0; x < width; ++x)
+        for (int y = 0; y < height; ++y) put(x, y, c, values[at++]);
+  };
+  LabelledSample out{item.name, {}, -1, {}, {}};
+  Image image(width, height, 3);
+  each("images", 3, [&](int x, int y, int c, double value) { image.at(x, y)[c] = static_cast<uint8_t>(value); });
+  out.image = std::move(image);
+  if (task_ == Task::kDepth) {
+    Raster<float> depth(width, height, 1);
+    each("depths", 1, [&](int x, int y, int, double metres) {
+      check(std::isfinite(metres) && metres >= 0, path_, ": depths of image ", item.source + 1, " hold ", metres);
+      *depth.at(x, y) = static_cast<float>(metres);
+    });
+    out.map = std::move(depth);
+    return out;
+  }
+  Image labels(width, height, 1);
+  each("labels", 1, [&](int x, int y, int, double label) {
+    check(label >= 0 && label < static_cast<double>(nyu_labels_.size()), path_, ": labels of image ", item.source + 1,
+          " hold ", label, ", expected at most ", nyu_labels_.size() - 1);
+    *labels.at(x, y) = nyu_labels_[static_cast<size_t>(label)];
+  });
+  out.map = std::move(labels);
+  return out;
 }
 
 LabelledSample LabelledSet::load(int64_t sample) const {
   const Item& item = items_[sample];
+  if (mat_) return load_nyu(item);
   const InputConfig rgb = input_of("rgb");
   LabelledSample out{item.name, {}, item.label, {}, item.objects};
   const bool from_source = item.source >= 0;
   out.image =
       decode_stored_image(rgb, from_source ? source_->read(item.source, "rgb") : read_file(item.image), origin(sample));
+  for (const auto& object : out.objects)
+    check(!object.mask || (object.mask->width == width_of(out.image) && object.mask->height == height_of(out.image)),
+          origin(sample), ": is ", width_of(out.image), "x", height_of(out.image), ", its annotations are of ",
+          object.mask->width, "x", object.mask->height);
   if (task_ != Task::kSemseg && task_ != Task::kDepth) return out;
   const char* modality = task_ == Task::kDepth ? "depth" : "semseg";
   const std::string file = from_source ? source_->origin(item.source, modality) : item.map.string();
@@ -356,9 +474,9 @@ void LabelledSet::keep(const std::vector<int64_t>& samples) {
   items_ = std::move(kept);
 }
 
-CheckReport check_labelled(const LabelledData& data, Task task, int threads) {
+CheckReport check_labelled(const LabelledData& data, Task task, int threads, bool masks) {
   CheckReport result;
-  const LabelledSet set = LabelledSet::open(data, task, {}, &result.faults);
+  const LabelledSet set = LabelledSet::open(data, task, {}, &result.faults, masks);
   result.samples = set.size();
   result.files = set.size() * (task == Task::kSemseg || task == Task::kDepth ? 2 : 1);
   std::mutex mutex;

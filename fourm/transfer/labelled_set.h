@@ -3,10 +3,12 @@
 //   classification   PATH/[SPLIT/]CLASS/NAME.jpg                              ImageNet
 //                    a data set with rgb/, the class from `labels`            docs/data.md
 //   semseg           PATH/images/[SPLIT/]NAME.jpg + PATH/annotations/[SPLIT/]NAME.png   ADE20K (0 = none, 1 is class 0)
+//                    NYUv2's labelled .mat file, with classMapping40.mat beside it the 40 classes
 //                    a data set with rgb/ and semseg/
 //   depth            PATH/[SPLIT/]SCENE/rgb_00045.jpg + sync_depth_00045.png  NYUv2 as folders of scenes (millimetres)
+//                    NYUv2's labelled .mat file (`split` train or test: by splits.mat beside it)
 //                    a data set with rgb/ and depth/
-//   detection        COCO JSON (`annotations`) of images in PATH/[SPLIT/]
+//   detection        COCO JSON (`annotations`) of images in PATH/[SPLIT/]; with masks: polygons or run lengths
 //                    a data set with rgb/ and det/
 //
 // Files are listed when a set is opened and read when a sample is loaded.
@@ -18,7 +20,9 @@
 #include <string>
 #include <vector>
 
+#include "fourm/coco/rle_mask.h"
 #include "fourm/data/check.h"
+#include "fourm/io/mat_file.h"
 #include "fourm/transfer/config.h"
 #include "fourm/transfer/view.h"
 
@@ -32,7 +36,9 @@ struct LabelledData {
   template <class Visitor>
   void fields(Visitor& v) {
     v("path", path, "folder or shards (docs/finetuning.md)", KeyRole::kChangeable);
-    v("split", split, "folder of the split, as in ADE20K (training, validation); empty = none", KeyRole::kChangeable);
+    v("split", split,
+      "folder of the split, as in ADE20K (training, validation); of NYUv2's .mat file train or test; empty = none",
+      KeyRole::kChangeable);
     v("annotations", annotations, "detection: COCO JSON; empty = the folder det of the data set", KeyRole::kChangeable);
     v("labels", labels,
       "classification: where the class is. folder: the folder of the image; NAME: a text file of that modality; "
@@ -40,15 +46,17 @@ struct LabelledData {
   }
 };
 
-/// An object of an image. Boxes are relative to the image, as are the corners of its outline.
+/// An object of an image. Boxes are relative to the image.
 struct LabelledObject {
   LabelledBox box;
   int64_t label = 0;
-  bool crowd = false;
+  bool crowd = false;             ///< a group of objects: not learned, and neither right nor wrong to find
+  std::optional<RleMask> mask{};  ///< of the size of the image
 };
 
-/// The objects of which a part is inside the view.
-std::vector<LabelledObject> visible_objects(const std::vector<LabelledObject>& objects, const CropView& view);
+/// The objects of which a view shows a part, in its square of `size` pixels a side. The box of an object with a mask is that of
+/// the part of the mask.
+std::vector<LabelledObject> visible_objects(const std::vector<LabelledObject>& objects, const CropView& view, int size);
 
 struct LabelledSample {
   std::string name;
@@ -61,9 +69,10 @@ struct LabelledSample {
 class LabelledSet {
  public:
   /// `classes`: their names by number, which the set must not exceed; empty: those of the set, in the order of the layout.
-  /// Faults of the layout go to `faults` where it is given, and the first is thrown otherwise.
+  /// Faults of the layout go to `faults` where it is given, and the first is thrown otherwise. `masks`: objects have masks; Error
+  /// when the set has none.
   static LabelledSet open(const LabelledData& data, Task task, const std::vector<std::string>& classes = {},
-                          std::vector<Fault>* faults = nullptr);
+                          std::vector<Fault>* faults = nullptr, bool masks = false);
 
   int64_t size() const { return static_cast<int64_t>(items_.size()); }
   const std::vector<std::string>& classes() const { return classes_; }
@@ -85,21 +94,25 @@ class LabelledSet {
   struct Item {
     std::string name;
     fs::path image, map;
-    int64_t source = -1, label = -1;
+    int64_t source = -1, label = -1;  // `source`: a sample of source_, or an image of mat_
     std::vector<LabelledObject> objects;
   };
+  LabelledSample load_nyu(const Item& item) const;
+
   std::string path_;
   Task task_ = Task::kClassification;
   std::vector<std::string> classes_;
   std::vector<int64_t> category_ids_;
   std::shared_ptr<const Source> source_;
   std::shared_ptr<const DepthUnits> units_ = std::make_shared<const DepthUnits>();
+  std::optional<MatFile> mat_;
+  std::vector<uint8_t> nyu_labels_;  // the class of each label of mat_, 255 for none
   std::vector<Item> items_;
   bool zero_is_none_ = false;  // labels of ADE20K
 };
 
 /// Reads the whole set. Faults: broken files, labels out of range, maps of another size than their images; warnings: classes
 /// without samples.
-CheckReport check_labelled(const LabelledData& data, Task task, int threads = 0);
+CheckReport check_labelled(const LabelledData& data, Task task, int threads = 0, bool masks = false);
 
 }  // namespace fourm

@@ -6,6 +6,7 @@
 #include <iterator>
 #include <utility>
 
+#include "fourm/coco/evaluation.h"
 #include "fourm/core/json.h"
 #include "fourm/core/parallel.h"
 #include "fourm/core/strings.h"
@@ -42,7 +43,7 @@ ViewedBatch load_batch(const TransferConfig& config, const LabelledSet& set, int
         fitted_view(width_of(sample.image), height_of(sample.image), parse_fit(config.fit), config.crop_share);
     batch.images[k] = apply_view(input_kind("rgb"), sample.image, view, size);
     batch.labels[k] = sample.label;
-    batch.objects[k] = visible_objects(sample.objects, view);
+    batch.objects[k] = visible_objects(sample.objects, view, size);
     if (!has_map) return;
     const bool depth = config.kind() == Task::kDepth;
     if (depth && options.eigen_crop) apply_eigen_crop(std::get<Raster<float>>(*sample.map));
@@ -95,42 +96,82 @@ double add_labels(const Tensor& probabilities, const Tensor& truth, Confusion& c
   return -own.clamp_min(1e-12).log().masked_select(known).sum().item<double>();
 }
 
-Json boxes_json(const std::vector<LabelledBox>& boxes) {
-  Json list = Json::array();
-  for (const auto& b : boxes) list.push_back({b.xmin, b.ymin, b.xmax, b.ymax, b.class_name, b.score});
-  return list;
+// Objects as text, which processes exchange: their boxes in pixels of the square, and masks.
+Json object_json(const LabelledBox& box, int64_t label, int64_t size, const RleMask* mask) {
+  const auto side = static_cast<double>(size);
+  const double left = box.xmin * side, top = box.ymin * side;
+  Json json{
+      {"label", label}, {"score", box.score}, {"box", {left, top, box.xmax * side - left, box.ymax * side - top}}};
+  if (mask) json["mask"] = mask->text();
+  return json;
 }
 
-std::vector<LabelledBox> boxes_from(const Json& list) {
-  std::vector<LabelledBox> boxes;
-  const auto number = [](const Json& value) { return value.get<double>(); };
-  for (const auto& b : list)
-    boxes.push_back({number(b[0]), number(b[1]), number(b[2]), number(b[3]), b[4].get<std::string>(), number(b[5])});
-  return boxes;
+CocoObject object_from(const Json& json, size_t image, int64_t size) {
+  CocoObject object;
+  object.image = image;
+  object.category = json["label"].get<size_t>();
+  object.score = json["score"].get<double>();
+  object.crowd = json.value("crowd", false);
+  object.box = json["box"].get<PixelBox>();
+  if (json.contains("mask")) object.mask = RleMask::parse(size, size, json["mask"].get<std::string>());
+  return object;
+}
+
+// An image as text: {"found": [...], "truth": [...]}.
+Json image_json(const std::vector<FoundObject>& found, const std::vector<LabelledObject>& truth, int64_t size) {
+  Json json{{"found", Json::array()}, {"truth", Json::array()}};
+  for (const auto& object : found) {
+    std::optional<RleMask> mask;
+    const auto corner = [size](double share) { return share * static_cast<double>(size); };
+    const LabelledBox& b = object.box;
+    if (!object.mask.empty())
+      mask = pasted_mask(object.mask.data(), kMaskSide,
+                         {corner(b.xmin), corner(b.ymin), corner(b.xmax), corner(b.ymax)}, size, size);
+    json["found"].push_back(object_json(b, object.label, size, mask ? &*mask : nullptr));
+  }
+  for (const auto& object : truth) {
+    json["truth"].push_back(object_json(object.box, object.label, size, object.mask ? &*object.mask : nullptr));
+    json["truth"].back()["crowd"] = object.crowd;
+  }
+  return json;
 }
 
 std::map<std::string, double> measure_objects(const TransferModel& model, const LabelledSet& set,
                                               const MeasureOptions& options, const ProcessGroup& group) {
+  const TransferConfig& config = model.config();
   Json own = Json::array();
   const int64_t n = sample_count(set, options);
   for (int64_t begin = group.begin(n), end = group.end(n); begin < end; begin += options.batch) {
-    const ViewedBatch batch = load_batch(model.config(), set, begin, std::min(end, begin + options.batch), options);
+    const ViewedBatch batch = load_batch(config, set, begin, std::min(end, begin + options.batch), options);
     const auto found = found_objects(model, byte_batch(batch.images));
-    for (size_t i = 0; i < found.size(); ++i) {
-      std::vector<LabelledBox> truth;
-      for (const auto& object : batch.objects[i])
-        if (!object.crowd) truth.push_back(object.box);
-      own.push_back({boxes_json(found[i]), boxes_json(truth)});
-    }
+    for (size_t i = 0; i < found.size(); ++i) own.push_back(image_json(found[i], batch.objects[i], config.size()));
   }
-  std::vector<Boxes> predicted, truth;
+  CocoTruth truth;
+  for (size_t k = 0; k < config.classes.size(); ++k) truth.category_places.emplace(static_cast<int64_t>(k), k);
+  std::vector<CocoObject> found;
+  size_t image_number = 0;
   for (const auto& text : group.all_gather(own.dump()))
-    for (const auto& image : parse_json(text, "the boxes")) {
-      predicted.push_back(boxes_from(image[0]));
-      truth.push_back(boxes_from(image[1]));
+    for (const auto& image : parse_json(text, "the objects")) {
+      for (const auto& object : image["found"]) found.push_back(object_from(object, image_number, config.size()));
+      for (const auto& object : image["truth"])
+        truth.objects.push_back(object_from(object, image_number, config.size()));
+      ++image_number;
     }
-  const BoxPrecision precision = box_precision(predicted, truth);
-  return {{"AP", precision.ap}, {"AP50", precision.ap50}};
+  std::map<std::string, double> measures;
+  for (const CocoKind kind : {CocoKind::kBoxes, CocoKind::kMasks}) {
+    if (kind == CocoKind::kMasks && !config.head.masks) continue;
+    truth.kind = kind;
+    for (auto* objects : {&truth.objects, &found})
+      for (auto& object : *objects)
+        object.area =
+            kind == CocoKind::kBoxes ? object.box[2] * object.box[3] : static_cast<double>(object.mask.area());
+    const DetectionScores scores = evaluate_detections(truth, found);
+    const std::string prefix = kind == CocoKind::kBoxes ? "" : "mask_";
+    measures[prefix + "AP"] = std::max(0.0, scores.ap);
+    measures[prefix + "AP50"] = std::max(0.0, scores.ap50);
+    measures[prefix + "AP75"] = std::max(0.0, scores.ap75);
+  }
+  return measures;
 }
 
 // Calls use(predictions, batch) for the batches of this process.
@@ -197,29 +238,44 @@ std::map<std::string, double> label_measures(const TransferModel& model, const L
 }  // namespace
 
 ObjectTargets object_targets(const std::vector<LabelledObject>& objects, int64_t size, int64_t sample) {
-  ObjectTargets targets{{}, {}, static_cast<uint64_t>(sample)};
+  ObjectTargets targets{{}, {}, static_cast<uint64_t>(sample), {}};
   std::vector<float> corners;
+  std::vector<Tensor> masks;
   for (const auto& object : objects) {
     if (object.crowd) continue;
     const LabelledBox& b = object.box;
     for (const double value : {b.xmin, b.ymin, b.xmax, b.ymax})
       corners.push_back(static_cast<float>(value * static_cast<double>(size)));
     targets.labels.push_back(object.label);
+    if (object.mask) masks.push_back(at::tensor(object.mask->pixels(), at::kByte).view({size, size}));
   }
   targets.boxes = at::tensor(corners, at::kFloat).view({-1, 4});
+  if (!masks.empty()) targets.masks = at::stack(masks);
   return targets;
 }
 
-std::vector<std::vector<LabelledBox>> found_objects(const TransferModel& model, const Tensor& images) {
+std::vector<std::vector<FoundObject>> found_objects(const TransferModel& model, const Tensor& images) {
   const auto size = static_cast<double>(model.config().size());
-  std::vector<std::vector<LabelledBox>> results;
+  std::vector<std::vector<FoundObject>> results;
   for (const auto& image : model.detection()->detect(model.tokens(images), model.config().size())) {
-    std::vector<LabelledBox> found;
+    std::vector<FoundObject> found;
     const Tensor corners = image.boxes.to(at::kDouble) / size;
     for (size_t i = 0; i < image.scores.size(); ++i) {
-      const Tensor c = corners[static_cast<int64_t>(i)];
-      found.push_back({c[0].item<double>(), c[1].item<double>(), c[2].item<double>(), c[3].item<double>(),
-                       model.config().classes[image.labels[i]], image.scores[i]});
+      const auto row = static_cast<int64_t>(i);
+      const Tensor c = corners[row];
+      FoundObject object;
+      object.box = {c[0].item<double>(),
+                    c[1].item<double>(),
+                    c[2].item<double>(),
+                    c[3].item<double>(),
+                    model.config().classes[image.labels[i]],
+                    image.scores[i]};
+      object.label = image.labels[i];
+      if (image.masks.defined()) {
+        const Tensor mask = image.masks[row].contiguous();
+        object.mask.assign(mask.data_ptr<float>(), mask.data_ptr<float>() + mask.numel());
+      }
+      found.push_back(std::move(object));
     }
     results.push_back(std::move(found));
   }

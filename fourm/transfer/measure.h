@@ -16,7 +16,8 @@ namespace fourm {
 ///
 ///   classification   top1, top5 (0 to 1), loss
 ///   semseg           mIoU (over the classes that occur), mAcc, pixel_accuracy, loss; "IoU CLASS" with `by_class`
-///   detection        AP (mean over thresholds of overlap from 0.5 to 0.95), AP50; crowds are left out
+///   detection        AP (mean over thresholds of overlap from 0.5 to 0.95), AP50, AP75 of boxes, as COCO defines them;
+///                    of a model with a mask head mask_AP, mask_AP50, mask_AP75 too; 0 where there is nothing to find
 ///   depth            delta1, delta2, delta3, abs_rel, rmse, log10; each the mean over images of the mean over known pixels
 ///
 /// Each process of the group measures a part; the result is that of all.
@@ -37,8 +38,14 @@ Tensor map_batch(const std::vector<StoredImage>& maps);
 
 /// Objects that are no crowds, in pixels of a square.
 ObjectTargets object_targets(const std::vector<LabelledObject>& objects, int64_t size, int64_t sample);
-/// Detected objects of images [B, S, S, 3], normalised by the square (0 to 1), best first.
-std::vector<std::vector<LabelledBox>> found_objects(const TransferModel& model, const Tensor& images);
+/// What detection finds in an image.
+struct FoundObject {
+  LabelledBox box;  ///< normalised by the square (0 to 1)
+  int64_t label = 0;
+  std::vector<float> mask{};  ///< probabilities over the box [kMaskSide, kMaskSide]; empty without a mask head
+};
+/// In each of the images [B, S, S, 3], best first.
+std::vector<std::vector<FoundObject>> found_objects(const TransferModel& model, const Tensor& images);
 
 /// The prediction of images [B, S, S, 3], with `flip` the mean with that of their mirror images: probabilities of classes,
 /// metres of depth.

@@ -7,6 +7,7 @@
 #include "fourm/core/strings.h"
 #include "fourm/draw/box_image.h"
 #include "fourm/draw/legend.h"
+#include "fourm/draw/strokes.h"
 #include "fourm/transfer/measure.h"
 
 namespace fourm {
@@ -76,13 +77,22 @@ class ClassTable {
   Json json_ = Json::array();
 };
 
-// Boxes normalised by a view as boxes normalised by the image.
-std::vector<LabelledBox> inverted_boxes(std::vector<LabelledBox> boxes, const CropView& view) {
-  const auto x = [&](double v) { return std::clamp((view.left + v * view.crop_width) / view.width, 0.0, 1.0); };
-  const auto y = [&](double v) { return std::clamp((view.top + v * view.crop_height) / view.height, 0.0, 1.0); };
-  for (auto& b : boxes) b.xmin = x(b.xmin), b.xmax = x(b.xmax), b.ymin = y(b.ymin), b.ymax = y(b.ymax);
-  std::erase_if(boxes, [](const LabelledBox& b) { return area(b) <= 0; });
-  return boxes;
+// What was found in a view, as objects of the image.
+void add_inverted_objects(const std::vector<FoundObject>& found, const CropView& view, TransferPrediction& into) {
+  for (const auto& object : found) {
+    const LabelledBox& b = object.box;
+    const BoxCorners corners{view.left + b.xmin * view.crop_width, view.top + b.ymin * view.crop_height,
+                             view.left + b.xmax * view.crop_width, view.top + b.ymax * view.crop_height};
+    const auto share = [](double at, double extent) { return std::clamp(at / extent, 0.0, 1.0); };
+    LabelledBox box = b;
+    box.xmin = share(corners[0], view.width), box.xmax = share(corners[2], view.width);
+    box.ymin = share(corners[1], view.height), box.ymax = share(corners[3], view.height);
+    if (area(box) <= 0) continue;
+    into.boxes.push_back(box);
+    if (!object.mask.empty())
+      into.masks.push_back(pasted_mask(object.mask.data(), kMaskSide, corners, static_cast<int64_t>(view.height),
+                                       static_cast<int64_t>(view.width)));
+  }
 }
 
 // COCO's list of results.
@@ -93,16 +103,20 @@ class BoxList {
       ids_[config.classes[i]] = config.category_ids.empty() ? static_cast<int64_t>(i) + 1 : config.category_ids[i];
   }
 
-  void add(const fs::path& file, const Image& image, const std::vector<LabelledBox>& boxes) {
+  void add(const fs::path& file, const Image& image, const TransferPrediction& found) {
     const std::string stem = file.stem().string();
     const bool number = !stem.empty() && stem.size() < 18 && stem.find_first_not_of("0123456789") == std::string::npos;
     const Json id = number ? Json(std::stoll(stem)) : Json(file.filename().string());
-    for (const auto& b : boxes) {
+    for (size_t i = 0; i < found.boxes.size(); ++i) {
+      const LabelledBox& b = found.boxes[i];
       const double w = image.width, h = image.height;
       list_.push_back({{"image_id", id},
                        {"category_id", ids_.at(b.class_name)},
                        {"bbox", {b.xmin * w, b.ymin * h, (b.xmax - b.xmin) * w, (b.ymax - b.ymin) * h}},
                        {"score", b.score}});
+      if (found.masks.empty()) continue;
+      const RleMask& mask = found.masks[i];
+      list_.back()["segmentation"] = {{"size", {mask.height, mask.width}}, {"counts", mask.text()}};
     }
   }
   void write(const fs::path& out) const { write_json(out / "predictions.json", list_); }
@@ -112,8 +126,21 @@ class BoxList {
   Json list_ = Json::array();
 };
 
-void write_box_view(const Image& image, std::vector<LabelledBox> boxes, const fs::path& file) {
-  std::erase_if(boxes, [](const LabelledBox& b) { return b.score < kShownScore; });
+// Half of the colour of each pixel inside becomes `colour`.
+void tint(Image& image, const RleMask& mask, const Colour& colour) {
+  const std::vector<uint8_t> inside = mask.pixels();
+  for (size_t i = 0; i < inside.size(); ++i)
+    for (size_t c = 0; c < 3 && inside[i]; ++c)
+      image.pixels[3 * i + c] = static_cast<uint8_t>((image.pixels[3 * i + c] + colour[c]) / 2);
+}
+
+void write_box_view(Image image, const TransferPrediction& found, const fs::path& file) {
+  std::vector<LabelledBox> boxes;
+  for (size_t i = 0; i < found.boxes.size(); ++i) {
+    if (found.boxes[i].score < kShownScore) continue;
+    boxes.push_back(found.boxes[i]);
+    if (!found.masks.empty()) tint(image, found.masks[i], bright_colour(boxes.back().class_name));
+  }
   make_folder(file.parent_path());
   fs::path view = file;
   view.replace_filename(file.stem().string() + "_view.png");
@@ -167,7 +194,7 @@ std::vector<TransferPrediction> Predictor::operator()(const std::vector<StoredIm
   std::vector<TransferPrediction> results(images.size());
   if (c.kind() == Task::kDetection) {
     const auto found = found_objects(*model_, byte_batch(squares));
-    for (size_t i = 0; i < images.size(); ++i) results[i].boxes = inverted_boxes(found[i], views[i]);
+    for (size_t i = 0; i < images.size(); ++i) add_inverted_objects(found[i], views[i], results[i]);
     return results;
   }
   const Tensor predicted = prediction(*model_, byte_batch(squares), flip);
@@ -187,7 +214,7 @@ std::vector<TransferPrediction> Predictor::operator()(const std::vector<StoredIm
 
 std::map<std::string, double> Predictor::evaluate(const LabelledData& data, const MeasureOptions& options,
                                                   bool by_class, const ProcessGroup& group) const {
-  const LabelledSet set = LabelledSet::open(data, config().kind(), config().classes);
+  const LabelledSet set = LabelledSet::open(data, config().kind(), config().classes, nullptr, config().head.masks);
   return measure(*model_, set, options, group, by_class);
 }
 
@@ -205,8 +232,8 @@ void write_predictions(const Predictor& predictor, const std::vector<fs::path>& 
         table.add(file, predictions[i]);
       } else if (config.kind() == Task::kDetection) {
         const Image& image = std::get<Image>(images[i]);
-        boxes.add(file, image, predictions[i].boxes);
-        write_box_view(image, predictions[i].boxes, outputs[first + i]);
+        boxes.add(file, image, predictions[i]);
+        write_box_view(image, predictions[i], outputs[first + i]);
       } else {
         write_maps(config, predictions[i], outputs[first + i]);
       }

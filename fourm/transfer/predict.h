@@ -28,6 +28,7 @@ struct TransferPrediction {
   std::vector<Class> classes;             ///< classification: all, the most likely first
   std::optional<Raster<uint8_t>> labels;  ///< semseg, of the size of the image; 255 where the model does not read it
   std::vector<LabelledBox> boxes;         ///< detection, normalised by the image (0 to 1), best first
+  std::vector<RleMask> masks;             ///< of the boxes, of the size of the image; empty without a mask head
   std::optional<Raster<float>> depth;     ///< metres, 0 where the model does not read the image
 };
 
@@ -57,7 +58,8 @@ struct PredictionFiles {
 ///
 ///   classification   predictions.csv or predictions.json
 ///   semseg           NAME.png (labels as a palette PNG), NAME_view.png (with a legend), dataset.yaml (names of the classes)
-///   detection        predictions.json (COCO's list of results; a name of digits is the number of the image), NAME_view.png
+///   detection        predictions.json (COCO's list of results, with masks as run lengths; a name of digits is the number of the
+///                    image), NAME_view.png
 ///   depth            NAME.png (16 bits, millimetres), NAME_view.png (colours, with a scale)
 ///
 /// `outputs`: NAME.png of each file. Returns how many images there were.

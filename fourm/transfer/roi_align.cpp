@@ -4,6 +4,7 @@
 #include <cmath>
 
 #include "fourm/core/error.h"
+#include "fourm/core/parallel.h"
 
 namespace fourm {
 namespace {
@@ -98,6 +99,29 @@ Tensor roi_align(const std::vector<PyramidLevel>& pyramid, const Tensor& boxes, 
                                                     /*scale_grad_by_freq=*/false, /*mode=*/0, /*sparse=*/false,
                                                     to_device(at::tensor(bags.weights)).to(options.dtype())));
   return sums.view({n, bins, bins, channels}).permute({0, 3, 1, 2});
+}
+
+Tensor crop_masks(const Tensor& masks, const Tensor& boxes, const std::vector<int64_t>& objects, int64_t bins) {
+  const int64_t height = masks.size(1), width = masks.size(2), n = boxes.size(0);
+  const Tensor corners = boxes.detach().to(at::kCPU, at::kFloat).contiguous(), bytes = masks.contiguous();
+  Tensor cropped = at::empty({n, bins, bins}, at::kFloat);
+  const auto* pixels = bytes.data_ptr<uint8_t>();
+  auto* out = cropped.data_ptr<float>();
+  const auto* box = corners.data_ptr<float>();
+  parallel_for(n, [&](int64_t i) {
+    const float* b = box + 4 * i;
+    const auto rows = axis_bins(b[1] - 0.5, b[3] - 0.5, height, bins, 0);
+    const auto columns = axis_bins(b[0] - 0.5, b[2] - 0.5, width, bins, 0);
+    const uint8_t* mask = pixels + objects[i] * height * width;
+    for (int64_t r = 0; r < bins; ++r)
+      for (int64_t c = 0; c < bins; ++c) {
+        double sum = 0;
+        for (const auto& [y, weight_y] : rows[r])
+          for (const auto& [x, weight_x] : columns[c]) sum += weight_y * weight_x * mask[y * width + x];
+        out[(i * bins + r) * bins + c] = sum >= 0.5 ? 1 : 0;
+      }
+  });
+  return cropped;
 }
 
 std::vector<int64_t> pyramid_levels(const Tensor& boxes, const std::vector<PyramidLevel>& pyramid, double canonical) {

@@ -19,6 +19,10 @@ struct PyramidLevel {
 Tensor roi_align(const std::vector<PyramidLevel>& pyramid, const Tensor& boxes, const std::vector<int64_t>& images,
                  const std::vector<int64_t>& levels, int64_t bins, int64_t samples = 0);
 
+/// The masks [n, H, W] of bytes, 0 or 1, over N boxes in pixels [N, 4], `objects` [N] of them: [N, bins, bins], 1 where roi_align
+/// of the mask is at least one half.
+Tensor crop_masks(const Tensor& masks, const Tensor& boxes, const std::vector<int64_t>& objects, int64_t bins);
+
 /// The level of each box: that of the stride 16 for a box as large as `canonical` pixels, one level lower for half of the size (Lin
 /// et al. 2017, "Feature pyramid networks").
 std::vector<int64_t> pyramid_levels(const Tensor& boxes, const std::vector<PyramidLevel>& pyramid,

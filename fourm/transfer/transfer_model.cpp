@@ -6,6 +6,7 @@
 #include "fourm/io/weights.h"
 #include "fourm/modality/imagenet.h"
 #include "fourm/model/stored_config.h"
+#include "fourm/transfer/plain_vit.h"
 
 namespace fourm {
 namespace {
@@ -24,7 +25,26 @@ Tensor resized_positions(const Tensor& stored, int64_t count) {
   return at::upsample_bicubic2d(map, {to, to}, /*align_corners=*/false).flatten(2).transpose(1, 2);
 }
 
-SafetensorsFile weights_of(const fs::path& model) { return open_weights(model_folder(model)); }
+// The tensors that a model starts from, by their names in a 4M.
+class StartTensors {
+ public:
+  explicit StartTensors(const fs::path& start) {
+    if (is_plain_vit(start))
+      vit_ = PlainVit::open(start).tensors;
+    else
+      file_ = open_weights(model_folder(start));
+  }
+  /// Undefined when there is none.
+  Tensor find(const std::string& name) const {
+    if (!file_) return vit_.contains(name) ? vit_.at(name) : Tensor();
+    const StoredTensor* stored = file_->find(name);
+    return stored ? view_of(*file_, *stored) : Tensor();
+  }
+
+ private:
+  std::optional<SafetensorsFile> file_;
+  std::map<std::string, Tensor> vit_;
+};
 
 }  // namespace
 
@@ -76,18 +96,16 @@ void TransferModel::save(const fs::path& folder) const {
 
 void TransferModel::take_weights(const fs::path& start, bool with_head) {
   const NoGradGuard no_grad;
-  const SafetensorsFile file = weights_of(start);
+  const StartTensors tensors(start);
   int64_t taken = 0;
   std::vector<std::string> fresh;
   for (const auto& [name, value, trained] : parameters_->entries()) {
     const bool of_head = name.starts_with("head.");
-    const StoredTensor* stored = of_head && !with_head ? nullptr : file.find(name);
+    Tensor found = of_head && !with_head ? Tensor() : tensors.find(name);
     // A modality embedding that encoder and decoder share is stored under the decoder's name.
-    if (!stored && name.ends_with(".mod_emb")) {
-      const std::string other = "decoder_embeddings" + name.substr(name.find('.'));
-      stored = file.find(other);
-    }
-    Tensor known = stored ? view_of(file, *stored) : Tensor();
+    if (!found.defined() && name.ends_with(".mod_emb"))
+      found = tensors.find("decoder_embeddings" + name.substr(name.find('.')));
+    Tensor known = found;
     if (known.defined() && known.sizes() != value.sizes() && name.ends_with(".pos_emb"))
       known = trained ? resized_positions(known, value.size(1)) : Tensor();
     if (known.defined() && known.sizes() == value.sizes()) {
@@ -96,10 +114,9 @@ void TransferModel::take_weights(const fs::path& start, bool with_head) {
       continue;
     }
     if (!trained) continue;  // fixed tables are those of the new size
-    check(of_head || stored, start.string(), ": lacks ", name, ", which the encoder has");
+    check(of_head || found.defined(), start.string(), ": lacks ", name, ", which the encoder has");
     if (!of_head)
-      fail(start.string(), ": ", name, " has another shape than in the model: ", at::IntArrayRef(stored->shape), " and ",
-           value.sizes());
+      fail(start.string(), ": ", name, " has another shape than in the model: ", found.sizes(), " and ", value.sizes());
     fresh.push_back(name);
   }
   note(start.string(), ": ", counted(taken, "tensor"), " taken; ", fresh.size(), " of the head start fresh");
@@ -163,6 +180,10 @@ EncoderPart encoder_part(const ModelConfig& given, ModalityTable table, const st
 }
 
 EncoderPart encoder_part(const fs::path& given, const std::string& input, int64_t size) {
+  if (is_plain_vit(given)) {
+    PlainVit vit = PlainVit::open(given);
+    return encoder_part(vit.encoder, std::move(vit.table), input, size);
+  }
   const fs::path model = model_folder(given);
   ModalityTable table = ModalityTable::official();
   if (fs::is_directory(model) && fs::exists(model / "modalities.yaml")) table.extend(model / "modalities.yaml");

@@ -27,7 +27,7 @@ class TransferModel {
                              const Compute& compute = {}, int64_t stored = 0);
   void save(const fs::path& folder) const;
 
-  /// Copies the weights of the encoder out of a 4M, or out of another model with a head; those of the head too where
+  /// Copies the weights of the encoder out of a 4M, of another model with a head or of a plain ViT; those of the head too where
   /// `with_head`, names and shapes are the same. A note says what is taken. Error when a tensor is missing or has another shape.
   void take_weights(const fs::path& start, bool with_head = true);
 

@@ -138,17 +138,24 @@ class RecipesTest : public testing::Test {
     r.epochs = r.warmup_epochs = 0;
     r.batch = r.evaluation.batch = 2;
     r.head.width = 8;
+    if (r.task == "detection") {  // without full image sizes and proposals
+      r.image_size = std::min<int64_t>(r.image_size, 64);
+      r.head.hidden = 16, r.head.proposals = 20, r.head.sampled_boxes = 16;
+    }
     for (const LabelledData& set : {r.data, r.eval_data}) labelled_set(r.task, set);
     r.init = fs::exists(root / r.init) ? under_root(r.init) : (fs::path(FOURM_SOURCE_DIR) / r.init).string();
     if (!r.modalities.empty()) r.modalities = (fs::path(FOURM_SOURCE_DIR) / r.modalities).string();
-    for (auto* path : {&r.out, &r.data.path, &r.eval_data.path}) *path = under_root(*path);
+    for (auto* path : {&r.out, &r.data.path, &r.eval_data.path, &r.data.annotations, &r.eval_data.annotations})
+      *path = under_root(*path);
     trains_and_resumes(r, [](const auto& recipe) { return finetune(recipe); });
   }
 
   // In the layout that the recipe expects.
   void labelled_set(const std::string& task, const LabelledData& set) const {
     const fs::path path = root / set.path;
-    if (!set.split.empty())
+    if (!set.annotations.empty())
+      test::write_coco(path, set.split, 3, set.split.find("val") == std::string::npos ? 1 : 101);
+    else if (!set.split.empty())
       test::write_ade20k(path, set.split, 3);
     else if (set.path.find("rooms") != std::string::npos)
       test::write_labelled_rooms(path, 3);

@@ -2,6 +2,9 @@
 // mean colour says so, the label of a pixel and its depth follow from its colour too.
 #pragma once
 
+#include <cmath>
+
+#include "fourm/coco/rle_mask.h"
 #include "fourm/core/json.h"
 #include "fourm/core/rng.h"
 #include "fourm/io/image.h"
@@ -96,6 +99,64 @@ inline void write_labelled_rooms(const fs::path& root, int count) {
                R"({"instances": [{"boxes": [0.1, 0.2, 0.5, 0.75], "class_name": "chair", "score": 1}]})");
     write_json(root / "scene" / (name + ".json"), {{"room", rooms[i % 3]}, {"largest", "chair"}});
   }
+}
+
+inline constexpr int kShapesSide = 64;
+
+/// The corners of a shape about a centre: a square, a triangle or a disc of as many corners.
+inline std::vector<double> shape_corners(int kind, double x, double y, double radius) {
+  const int n = kind == 0 ? 4 : kind == 1 ? 3 : 24;
+  std::vector<double> corners;
+  for (int i = 0; i < n; ++i) {
+    const double angle = 2 * M_PI * i / n + (kind == 0 ? M_PI / 4 : -M_PI / 2);
+    corners.push_back(x + radius * std::cos(angle));
+    corners.push_back(y + radius * std::sin(angle));
+  }
+  return corners;
+}
+
+/// An image of one or two shapes (none where `number` is a multiple of 8), each kind in a colour of its own, with COCO's annotations.
+inline Image shapes_image(int number, Json& annotations) {
+  Random random(21, {static_cast<uint64_t>(number)});
+  Image image(kShapesSide, kShapesSide, 3);
+  for (auto& value : image.pixels) value = static_cast<uint8_t>(40 + random.below(40));
+  const int64_t count = number % 8 == 0 ? 0 : 1 + number % 2;
+  for (int64_t k = 0; k < count; ++k) {
+    const int kind = static_cast<int>(random.below(3));
+    const double radius = random.uniform(8, 14), x = random.uniform(14, 18) + 32.0 * k, y = random.uniform(14, 50);
+    const std::vector<double> corners = shape_corners(kind, x, y, radius);
+    const RleMask mask = RleMask::of_polygon(kShapesSide, kShapesSide, corners);
+    const std::vector<uint8_t> inside = mask.pixels();
+    for (size_t i = 0; i < inside.size(); ++i)
+      if (inside[i]) image.pixels[3 * i + kind] = static_cast<uint8_t>(190 + random.below(40));
+    // Polygons, and run lengths as text.
+    Json outline = Json::array({corners});
+    if (kind == 1) outline = Json{{"size", {mask.height, mask.width}}, {"counts", mask.text()}};
+    annotations.push_back({{"id", 10 * number + k + 1},
+                           {"image_id", number},
+                           {"category_id", 2 * kind + 1},
+                           {"bbox", mask.bounding_box()},
+                           {"area", mask.area()},
+                           {"segmentation", outline},
+                           {"iscrowd", 0}});
+  }
+  return image;
+}
+
+/// PATH/SPLIT/ and PATH/annotations/instances_SPLIT.json as COCO has them: images `first` to `first` + `count` - 1.
+inline void write_coco(const fs::path& root, const std::string& split, int count, int first = 1) {
+  make_folder(root / split);
+  make_folder(root / "annotations");
+  Json images = Json::array(), annotations = Json::array(), categories = Json::array();
+  for (const char* name : {"square", "triangle", "disc"})
+    categories.push_back({{"id", 2 * categories.size() + 1}, {"name", name}});
+  for (int i = first; i < first + count; ++i) {
+    const std::string number = std::to_string(i), name = std::string(12 - number.size(), '0') + number + ".png";
+    write_png(root / split / name, shapes_image(i, annotations));
+    images.push_back({{"id", i}, {"file_name", name}, {"width", kShapesSide}, {"height", kShapesSide}});
+  }
+  write_json(root / "annotations" / ("instances_" + split + ".json"),
+             {{"images", images}, {"annotations", annotations}, {"categories", categories}});
 }
 
 }  // namespace fourm::test

@@ -24,6 +24,23 @@ TEST(Schedule, WarmsUpHoldsAndDecays) {
   EXPECT_DOUBLE_EQ(constant(9), 2);
 }
 
+// Table 7 of the paper: 100 epochs with factors 1, 0.1 and 0.01 from epochs 89 and 96.
+TEST(Schedule, FallsAtMilestones) {
+  const ScheduleConfig config{
+      .lr = 2, .warmup_steps = 2, .milestones = {0.89, 0.96}, .factor = 0.1, .decay = "multistep"};
+  const Schedule schedule(config, 1000);
+  EXPECT_DOUBLE_EQ(schedule(0), 1);
+  EXPECT_DOUBLE_EQ(schedule(889), 2);
+  EXPECT_DOUBLE_EQ(schedule(890), 0.2);
+  EXPECT_DOUBLE_EQ(schedule(959), 0.2);
+  EXPECT_DOUBLE_EQ(schedule(960), 0.02);
+  EXPECT_DOUBLE_EQ(schedule(999), 0.02);
+  EXPECT_THROW(Schedule({.lr = 2, .decay = "multistep"}, 10), Error);
+  EXPECT_THROW(Schedule({.lr = 2, .milestones = {0.5}}, 10), Error);
+  EXPECT_THROW(Schedule({.lr = 2, .milestones = {0.9, 0.5}, .decay = "multistep"}, 10), Error);
+  EXPECT_THROW(Schedule({.lr = 2, .milestones = {1.5}, .decay = "multistep"}, 10), Error);
+}
+
 // inverse_sqrt_scheduler(1e-3, 1e-5, epochs=1, niter_per_ep=12, cooldown_steps=4, timescale=10) of the original
 // (fourm/utils/scheduler.py), without warm-up.
 TEST(Schedule, InverseSquareRootAndCooldownEqualTheOriginals) {

@@ -5,6 +5,7 @@
 
 #include <fstream>
 
+#include "fourm/coco/evaluation.h"
 #include "fourm/core/config.h"
 #include "fourm/io/safetensors.h"
 #include "fourm/nn/parameters.h"
@@ -101,6 +102,80 @@ TEST_F(FinetuningTest, LearnsToSegmentAndToSeeDepth) {
   d.augment.scale = {0.8, 1};
   EXPECT_TRUE(finetune(d).finished);
   EXPECT_GT(last("depth", "delta1"), 0.6);
+}
+
+// The detector finds objects, not only lowers its loss; through files, as a user measures it. Measured: AP50 of boxes 0.349 and of
+// masks 0.258, and 0 after one step. Other processors round otherwise, so that the bars are about half of that.
+TEST_F(FinetuningTest, LearnsToFindObjectsAndTheirMasks) {
+  test::write_coco(root / "coco", "train", 32);
+  test::write_coco(root / "coco", "val", 12, 101);
+  FinetuneRecipe r = recipe("detection");
+  r.data = {path("coco/train"), "", path("coco/annotations/instances_train.json"), ""};
+  r.eval_data = {path("coco/val"), "", path("coco/annotations/instances_val.json"), ""};
+  r.image_size = test::kShapesSide;
+  r.batch = 8;
+  r.head = {};
+  r.head.width = 24, r.head.hidden = 48, r.head.anchor_size = 4;
+  r.head.proposals = 40, r.head.sampled_boxes = 32, r.head.masks = true;
+  r.augment.crop = "jitter";
+  r.augment.scale = {0.8, 1.25};
+  r.training.evaluate_every = r.training.checkpoint_every = 0;
+  r.training.optimizer.clip_norm = 1;
+  const auto precision_after = [&](int64_t steps, const char* out) {
+    r.out = path(out);
+    r.training.steps = steps;
+    r.training.schedule = {.lr = 5e-3, .warmup_steps = 1};
+    EXPECT_TRUE(finetune(r).finished);
+    std::vector<fs::path> files, outputs;
+    for (const auto& entry : fs::directory_iterator(root / "coco/val")) files.push_back(entry.path());
+    std::sort(files.begin(), files.end());
+    for (const auto& file : files) outputs.push_back(root / out / "predicted" / file.filename());
+    make_folder(root / out / "predicted");
+    write_predictions(Predictor::open(r.out), files, outputs, root / out / "predicted", false, {});
+    std::pair<double, double> ap50;
+    for (const auto& [kind, value] : {std::pair{CocoKind::kBoxes, &ap50.first}, {CocoKind::kMasks, &ap50.second}}) {
+      const CocoTruth truth = CocoTruth::read(r.eval_data.annotations, kind);
+      *value = evaluate_detections(truth, read_coco_predictions(root / out / "predicted/predictions.json", truth)).ap50;
+    }
+    // Of whole images and of the squares that the model sees, which are the same here.
+    EXPECT_NEAR(last(out, "AP50"), ap50.first, 0.05);
+    EXPECT_NEAR(last(out, "mask_AP50"), ap50.second, 0.05);
+    return ap50;
+  };
+  const auto untrained = precision_after(1, "untrained"), trained = precision_after(60, "trained");
+  EXPECT_LT(untrained.first, 0.02);
+  EXPECT_LT(untrained.second, 0.02);
+  EXPECT_GT(trained.first, 0.18);
+  EXPECT_GT(trained.second, 0.13);
+}
+
+// Sets in which no image has an object, or only crowds, train and have the measure 0; one without classes is refused.
+TEST_F(FinetuningTest, SetsWithoutObjectsHaveTheirMeaning) {
+  test::write_coco(root / "coco", "train", 3);
+  const std::string annotations = path("coco/annotations/instances_train.json");
+  FinetuneRecipe r = recipe("detection");
+  r.data = r.eval_data = {path("coco/train"), "", annotations, ""};
+  r.image_size = test::kShapesSide;
+  r.batch = 2;
+  r.head = {};
+  r.head.width = 8, r.head.hidden = 8, r.head.proposals = 10, r.head.sampled_boxes = 8, r.head.masks = true;
+  r.augment.crop = "jitter";
+  r.augment.scale = {0.1, 2};
+  r.training.steps = 2;
+  Json json = read_json(annotations);
+  for (auto& annotation : json["annotations"]) annotation["iscrowd"] = 1;
+  write_json(annotations, json);
+  EXPECT_TRUE(finetune(r).finished);
+  EXPECT_EQ(last("run", "AP"), 0);
+  json["annotations"] = Json::array();
+  write_json(annotations, json);
+  r.out = path("none");
+  EXPECT_TRUE(finetune(r).finished);
+  EXPECT_EQ(last("none", "mask_AP"), 0);
+  json["categories"] = Json::array();
+  write_json(annotations, json);
+  r.out = path("no_classes");
+  EXPECT_NE(test::message_of([&] { finetune(r); }).find("classes is empty"), std::string::npos);
 }
 
 TEST_F(FinetuningTest, ResumesExactlyWithEveryAugmentation) {

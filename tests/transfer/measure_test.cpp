@@ -16,7 +16,7 @@ namespace {
 class MeasureTest : public testing::Test {
  protected:
   // A model of a new encoder whose head is zero: every class is as likely, every depth the mean.
-  TransferModel model(const char* task, std::vector<std::string> classes) const {
+  TransferModel model(const char* task, std::vector<std::string> classes, bool masks = false) const {
     ModelConfig encoder;
     encoder.domains_in = {"rgb@32"};
     encoder.dim = 8, encoder.num_heads = 2, encoder.encoder_depth = 1;
@@ -28,7 +28,7 @@ class MeasureTest : public testing::Test {
     config.input = part.input;
     config.encoder = part.config;
     config.classes = std::move(classes);
-    config.head.width = 4, config.head.depth = 1;
+    config.head.width = 4, config.head.depth = 1, config.head.hidden = 8, config.head.masks = masks;
     config.depth_mean = 2;
     config.fit = "stretch";
     return TransferModel::fresh(config, part.table, 1);
@@ -94,6 +94,27 @@ TEST_F(MeasureTest, DepthOfTheMeanEverywhere) {
       EXPECT_NEAR(value, measures.at(name), 1e-6) << name;
   });
   EXPECT_NEAR(measure(model("depth", {}), set, {.most_depth = 2.5}).at("rmse"), 0.5, 1e-6);  // 3 m is not counted
+}
+
+// Sets in which there is nothing to find, or nothing but crowds, have the measure 0.
+TEST_F(MeasureTest, ObjectsOfSetsWithoutAny) {
+  test::write_coco(root / "coco", "val", 1, 8);  // without objects
+  LabelledData data{(root / "coco/val").string(), "", (root / "coco/annotations/instances_val.json").string(), ""};
+  const auto measured = [&] {
+    const LabelledSet set = LabelledSet::open(data, Task::kDetection, {}, nullptr, true);
+    return measure(model("detection", set.classes(), true), set, {});
+  };
+  for (const char* name : {"AP", "AP50", "AP75", "mask_AP", "mask_AP50", "mask_AP75"})
+    EXPECT_EQ(measured().at(name), 0) << name;
+  Json json = read_json(data.annotations);
+  json["annotations"].push_back({{"id", 1},
+                                 {"image_id", 8},
+                                 {"category_id", 1},
+                                 {"bbox", {0, 0, 64, 64}},
+                                 {"segmentation", {{"size", {64, 64}}, {"counts", {0, 4096}}}},
+                                 {"iscrowd", 1}});
+  write_json(data.annotations, json);
+  EXPECT_EQ(measured().at("AP"), 0);
 }
 
 TEST(EigenCrop, KeepsThePartThatMeasuresOfNyuCount) {

@@ -1,0 +1,70 @@
+#!/usr/bin/env bash
+# Fine-tuning on Rooms from nothing to the table: labelled rooms, the pre-training of two self-baselines, all fine-tunings, the table.
+# Each part is skipped or resumed when run again. Four tasks (kind of room, semantic map, depth, boxes) start from new weights, RGB ->
+# RGB, RGB -> features and the bundled model, with 1 % and 10 % of the labels (three seeds) and all of them (one).
+# New weights get the best of three learning rates, chosen by their first seed. Variables reduce the size: LABELLED, HELD_OUT and ROOMS count
+# rooms; PRETRAIN_STEPS and STEPS are lengths; TASKS and FRACTIONS are lists. JOBS runs are trained at once, each on THREADS threads.
+set -euo pipefail
+cd "$(dirname "$0")/.."
+export runs=${RUNS:-runs/finetune_rooms} fourm=build/release/fourm
+export steps=${STEPS:-1000} threads=${THREADS:-1}
+tasks=${TASKS:-class semseg depth det}
+fractions=${FRACTIONS:-0.01 0.1 1}
+model=models/rooms-ti
+
+# rooms FOLDER COUNT SEED SPLIT: of labelled rooms, neither rooms nor furniture were seen in pre-training.
+rooms() {
+  [ -e "$runs/$1/dataset.yaml" ] || $fourm rooms --count "$2" --size 128 --seed "$3" --split "$4" --out "$runs/$1"
+}
+rooms labelled "${LABELLED:-2000}" 11 val
+rooms held_out "${HELD_OUT:-500}" 12 test
+rooms train "${ROOMS:-24000}" 1 train
+rooms val 128 1 val
+for split in train val; do
+  [ -e "$runs/$split/clip" ] || $fourm clip features --model $model/clip --in "$runs/$split/rgb" --out "$runs/$split/clip"
+  $fourm tokenize --data "$runs/$split" --tokenizers $model/tokenizers --out "$runs/tokens/$split"
+done
+for baseline in rgb2rgb rgb2clip; do
+  $fourm pretrain configs/rooms/pretrain_$baseline.yaml out="$runs/$baseline" data="$runs/tokens/train" \
+    eval_data="$runs/tokens/val" training.threads="$(nproc)" ${PRETRAIN_STEPS:+training.steps="$PRETRAIN_STEPS"} \
+    ${PRETRAIN_STEPS:+training.schedule.warmup_steps=0}
+done
+
+# tune TASK START FRACTION SEED RATE: leaves tuned/.../measures.json; weights are not kept.
+tune() {
+  local task=$1 start=$2 run=$runs/tuned/$1/$2/$3/seed$4_rate$5 init decay=0.75 labels=
+  [ ! -e "$run/measures.json" ] || return 0
+  case $start in
+    scratch) init= decay=1 ;;
+    rooms-ti) init=models/rooms-ti ;;
+    *) init=$runs/$start ;;
+  esac
+  [ "$task" != class ] || labels=", labels: scene.room"
+  $fourm finetune configs/finetune/rooms_"$task".yaml out="$run" init="$init" \
+    data="{path: $runs/labelled$labels}" eval_data="{path: $runs/held_out$labels}" seed="$4" fraction="$3" training.steps="$steps" training.threads="$threads" \
+    training.schedule.lr="$5" training.schedule.warmup_steps=$((steps / 10)) training.optimizer.layer_decay="$decay" \
+    training.evaluate_every=0
+  # The evaluation at the end of the run is the measure.
+  grep '"eval"' "$run/metrics.jsonl" | tail -n 1 >"$run/measures.part"
+  rm -rf "$run/model" "$run/checkpoints"
+  mv "$run/measures.part" "$run/measures.json"
+}
+export -f tune
+queue() { xargs -r -P "${JOBS:-2}" -L 1 bash -euo pipefail -c 'tune "$@"' tune; }
+seeds() { [ "$1" = 1 ] && echo 0 || echo 0 1 2; }
+
+for task in $tasks; do
+  for fraction in $fractions; do
+    for rate in 3e-4 1e-3 3e-3; do echo "$task scratch $fraction 0 $rate"; done
+    for seed in $(seeds "$fraction"); do
+      for start in rgb2rgb rgb2clip rooms-ti; do echo "$task $start $fraction $seed 1e-3"; done
+    done
+  done
+done | queue
+for task in $tasks; do
+  for fraction in $fractions; do
+    rate=$(scripts/finetune_table.py best-rate "$runs/tuned/$task/scratch/$fraction")
+    for seed in $(seeds "$fraction"); do echo "$task scratch $fraction $seed $rate"; done
+  done
+done | queue
+scripts/finetune_table.py table "$runs/tuned" --out "$runs"
