@@ -255,7 +255,7 @@ TEST_F(Processes, SignalsReachAll) {
 TEST_F(Processes, TheMonitorServesThePageOfARun) {
   const std::string run = (root_ / "run").string();
   EXPECT_EQ(end_of("train", start("train", {"pretrain", (root_ / "recipe.yaml").string(), run_folder("run"),
-                                            "training.steps=3"}))
+                                            "training.steps=6"}))
                 .code(),
             0);
   const pid_t monitor = start("monitor", {"monitor", run, "--serve", "--port", "0"});
@@ -269,7 +269,7 @@ TEST_F(Processes, TheMonitorServesThePageOfARun) {
   const auto page = client.Get("/");
   ASSERT_TRUE(page);
   EXPECT_EQ(page->status, 200);
-  EXPECT_NE(page->body.find("step 3 of 3"), std::string::npos) << page->body;
+  EXPECT_NE(page->body.find("step 6 of 6"), std::string::npos) << page->body;
   EXPECT_EQ(client.Get("/other")->status, 404);
   fs::rename(root_ / "run", root_ / "moved");
   const auto gone = client.Get("/");

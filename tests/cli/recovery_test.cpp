@@ -60,7 +60,8 @@ class Recovery : public test::ProgramRuns {
   }
 
   std::vector<std::string> changes(const std::string& out, const std::vector<std::string>& more = {}) const {
-    std::vector<std::string> all{run_folder(out), "training.checkpoint_every=" + std::to_string(kEvery)};
+    std::vector<std::string> all{run_folder(out), "training.checkpoint_every=" + std::to_string(kEvery),
+                                 "training.schedule.warmup_steps=2"};
     all.insert(all.end(), more.begin(), more.end());
     return all;
   }
