@@ -216,7 +216,7 @@ void add_data(CLI::App& program) {
       "--clip", o->clip,
       "clip/, feature maps of rgb/, by this image-text model: a CLIP in the layout of Hugging Face, or of "
       "`fourm clip train`");
-  labels->require_option(1);
+  labels->require_option(0, 1);
   label_verb->add_option("--size", o->size, "with --clip: pixels a side that images are resized to")
       ->check(CLI::Range(1, 1 << 13));
   add_config_options(*label_verb, o->compute, "", "Engine");
@@ -225,6 +225,7 @@ void add_data(CLI::App& program) {
       "  fourm data label stamps --transparency\n"
       "  fourm data label photos --clip clip-vit-base-patch16 --size 224");
   label_verb->callback([o] {
+    if (!o->transparency && o->clip.empty()) throw UsageError("data label: give --transparency or --clip MODEL");
     const int64_t made = o->transparency ? label_by_transparency(o->path)
                                          : label_features(o->path, ImageText::open(o->clip, o->compute), o->size);
     std::cout << counted(made, "sample") << " labelled\n";
