@@ -11,8 +11,6 @@
 #include "cli/verbs.h"
 #include "fourm/clip/image_text.h"
 #include "fourm/core/json.h"
-#include "fourm/core/log.h"
-#include "fourm/core/parallel.h"
 #include "fourm/core/strings.h"
 #include "fourm/io/image_file.h"
 #include "fourm/train/clip_training.h"
@@ -24,6 +22,7 @@ struct ClipOptions {
   std::string model, in, out, image, text;
   std::vector<std::string> texts;
   bool json = false;
+  int64_t size = 0;
   ComputeConfig compute;
 };
 
@@ -32,10 +31,7 @@ void features(const ClipOptions& options) {
   const ImageText model = ImageText::open(options.model, options.compute);
   const auto files = list_images(options.in);
   const auto outputs = outputs_of(files, {options.in}, options.out, ".npy");
-  each_image_batch(files, "features", [&](const std::vector<StoredImage>& images, size_t first) {
-    const std::vector<NpyArray> maps = model.features(images);
-    parallel_for(static_cast<int64_t>(maps.size()), [&](int64_t i) { write_npy(outputs[first + i], maps[i]); });
-  });
+  write_features(model, files, outputs, options.size);
 }
 
 void score(const ClipOptions& options) {
@@ -70,7 +66,7 @@ void add_clip(CLI::App& program) {
 
   const auto with_model = [&](const char* name, const char* help) {
     auto* sub = verb->add_subcommand(name, help);
-    sub->add_option("--model", options->model, "folder with config.json, model.safetensors and tokenizer.json")
+    sub->add_option("--model", options->model, "folder of `fourm clip train`, or a CLIP in the layout of Hugging Face")
         ->transform(model_path())
         ->required();
     add_config_options(*sub, options->compute, "", "Engine");
@@ -79,9 +75,13 @@ void add_clip(CLI::App& program) {
   auto* features_verb = with_model("features", "images to feature maps: .npy [width, rows, columns] of float16");
   features_verb->add_option("--in", options->in, "folder of images; their middle squares are taken")->required();
   features_verb->add_option("--out", options->out, "folder to write into")->required();
+  features_verb
+      ->add_option("--size", options->size, "pixels a side that images are resized to; default: those of the model")
+      ->check(CLI::Range(1, 1 << 13));
   features_verb->footer(
-      "Example:\n  fourm clip features --model runs/rooms/clip/model --in runs/rooms/val/rgb --out "
-      "runs/rooms/val/clip");
+      "Examples:\n"
+      "  fourm clip features --model runs/rooms/clip/model --in runs/rooms/val/rgb --out runs/rooms/val/clip\n"
+      "  fourm clip features --model clip-vit-base-patch16 --in photos/rgb --out photos/clip --size 448");
   features_verb->callback([options] { features(*options); });
 
   auto* score_verb = with_model("score", "how well texts fit an image: 100 x cosine, and probabilities among them");

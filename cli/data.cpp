@@ -6,6 +6,7 @@
 #include "cli/config_options.h"
 #include "cli/usage.h"
 #include "cli/verbs.h"
+#include "fourm/clip/image_text.h"
 #include "fourm/core/config.h"
 #include "fourm/core/log.h"
 #include "fourm/core/strings.h"
@@ -25,7 +26,9 @@ struct DataOptions {
   std::string task;
   LabelledData labelled;
   CheckOptions check;
-  int64_t shard_size = 1000, preview = 12;
+  std::string clip;
+  ComputeConfig compute;
+  int64_t shard_size = 1000, preview = 12, size = 0;
   bool json = false, speed = false, transparency = false, masks = false;
 };
 
@@ -206,12 +209,27 @@ void add_data(CLI::App& program) {
   convert_verb->callback([o] { run_convert(*o); });
 
   auto* label_verb = add("label", "make modalities from images");
-  label_verb
-      ->add_flag("--transparency", o->transparency,
-                 "mask/ and det/ from the alpha channel of rgb/; the class is the image's folder")
-      ->required();
-  label_verb->footer("Example:\n  fourm data label stamps --transparency");
-  label_verb->callback([o] { std::cout << counted(label_by_transparency(o->path), "sample") << " labelled\n"; });
+  auto* labels = label_verb->add_option_group("Labels");
+  labels->add_flag("--transparency", o->transparency,
+                   "mask/ and det/ from the alpha channel of rgb/; the class is the image's folder");
+  labels->add_option(
+      "--clip", o->clip,
+      "clip/, feature maps of rgb/, by this image-text model: a CLIP in the layout of Hugging Face, or of "
+      "`fourm clip train`");
+  labels->require_option(0, 1);
+  label_verb->add_option("--size", o->size, "with --clip: pixels a side that images are resized to")
+      ->check(CLI::Range(1, 1 << 13));
+  add_config_options(*label_verb, o->compute, "", "Engine");
+  label_verb->footer(
+      "Examples:\n"
+      "  fourm data label stamps --transparency\n"
+      "  fourm data label photos --clip clip-vit-base-patch16 --size 224");
+  label_verb->callback([o] {
+    if (!o->transparency && o->clip.empty()) throw UsageError("data label: give --transparency or --clip MODEL");
+    const int64_t made = o->transparency ? label_by_transparency(o->path)
+                                         : label_features(o->path, ImageText::open(o->clip, o->compute), o->size);
+    std::cout << counted(made, "sample") << " labelled\n";
+  });
 }
 
 }  // namespace fourm

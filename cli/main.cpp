@@ -108,6 +108,7 @@ int main(int argc, char** argv) {
   fourm::add_launch(program);
   fourm::add_config(program);
   fourm::add_monitor(program);
+  fourm::add_report(program);
   fourm::add_predict(program);
   fourm::add_pretrain(program);
   fourm::add_probe(program);

@@ -23,6 +23,11 @@ void add_tokenize(CLI::App& program) {
       ->required();
   verb->add_option("--out", options->out, "folder to write")->required();
   add_config_options(*verb, *options, "", "Options");
+  verb->add_option(
+          "--clip", options->clip,
+          "image-text model that makes the features of tok_clip@SIZE from crops of rgb: a CLIP in the layout of "
+          "Hugging Face, or of `fourm clip train`; default: they are read from clip/")
+      ->transform(model_path());
   verb->add_option("--worker", *worker,
                    "K/N: make every N-th shard from shard K on; run K = 0 to N - 1. Processes of a launcher share the "
                    "shards without it");
@@ -31,6 +36,8 @@ void add_tokenize(CLI::App& program) {
       "only the shards that they touch are made.\n\n"
       "Examples:\n"
       "  fourm tokenize --data rooms/train --tokenizers runs/tokenizers --out tokens/train\n"
+      "  fourm tokenize --data photos --tokenizers official/tokenizers --clip clip-vit-base-patch16 --out "
+      "tokens/photos\n"
       "  fourm tokenize --data photos --tokenizers runs/tokenizers --out tokens/photos --crops 4 --worker 0/2 &\n"
       "  fourm tokenize --data photos --tokenizers runs/tokenizers --out tokens/photos --crops 4 --worker 1/2\n"
       "  fourm launch -n 2 -- tokenize --data photos --tokenizers runs/tokenizers --out tokens/photos --crops 4");

@@ -21,6 +21,7 @@ void add_predict(CLI::App& program);
 void add_pretrain(CLI::App& program);
 void add_probe(CLI::App& program);
 void add_replay(CLI::App& program);
+void add_report(CLI::App& program);
 void add_rooms(CLI::App& program);
 void add_search(CLI::App& program);
 void add_tokenize(CLI::App& program);

@@ -9,7 +9,7 @@ set(processes_tests "^(CheckpointWriterTest|DataParallel|DeviceProcesses|Evaluat
 set(parity_tests  # against values computed by other code: the original, PyTorch, Pillow, Hugging Face
   "^(ForwardCase|GenerationCase|TextParity|HuggingFace)\\." "/(GradientCase|TokenizerParity)\\." "EqualsPillow$"
   "EqualThoseOfPyTorch$" "EqualTheTables$" "EqualTheOriginals?$" "LikeTheOriginal$" "TheOriginalKeeps$" "AreTheOriginals$"
-  "HuggingFaceReads" "EqualThoseOf(Pycocotools|Pycocoevalcap|PytorchFid)$")
+  "HuggingFaceReads" "AreThoseOf(Transformers|TheOriginal)$" "EqualThoseOf(Pycocotools|Pycocoevalcap|PytorchFid)$")
 
 set(learn_tests  # train a model, or run models over whole files and data sets
   "^(ClipTrainingTest|FinetuningTest|PipelineTest|PretrainingTest|PretokenizeTest|RecipesTest|TokenizerTraining|Trainer)\\."

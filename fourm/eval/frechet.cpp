@@ -76,11 +76,11 @@ Comparison compare_frechet(const ImageText& model, const std::vector<StoredImage
                            const std::vector<StoredImage>& truth, const std::vector<StoredImage>& ceiling,
                            uint64_t seed) {
   const auto embedded = [&](const std::vector<StoredImage>& images) {
-    return rows(model.embed(squares_of(images, static_cast<int>(model.config().image_size))));
+    return rows(model.embed(squares_of(images, static_cast<int>(model.image_size()))));
   };
   std::vector<StoredImage> blocks;
   for (const auto& image : truth)
-    blocks.push_back(block_mean(std::get<Image>(image), static_cast<int>(model.config().patch_size)));
+    blocks.push_back(block_mean(std::get<Image>(image), static_cast<int>(model.patch_size())));
   const Tensor of_truth = embedded(truth), of_model = embedded(generated);
   const Gaussian all = gaussian(of_truth);
   Comparison comparison;

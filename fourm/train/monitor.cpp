@@ -92,23 +92,10 @@ void write_measures(std::ostream& out, const LastRecords& last) {
   }
 }
 
-// The newest image of each name: NAME-000500.png.
-void write_images(std::ostream& out, const fs::path& folder) {
-  std::error_code ignored;
-  std::map<std::string, fs::path> newest;
-  for (const auto& entry : fs::directory_iterator(folder, ignored)) {
-    const fs::path& path = entry.path();
-    const std::string stem = path.stem().string();
-    if (path.extension() != ".png" || stem.rfind('-') == std::string::npos) continue;
-    fs::path& known = newest[stem.substr(0, stem.rfind('-'))];
-    const auto rank = [](const fs::path& p) { return std::pair(p.string().size(), p.string()); };  // as numbers
-    if (known.empty() || rank(path) > rank(known)) known = path;
-  }
-  size_t shown = 0;
-  for (const auto& item : newest) {
-    if (++shown > kImages) break;
-    const std::string name = html_escaped(item.second.stem().string());
-    out << "<figure><img alt=\"" << name << "\" src=\"data:image/png;base64," << base64(read_file(item.second))
+void write_images(std::ostream& out, const fs::path& run) {
+  for (const auto& file : newest_images(run)) {
+    const std::string name = html_escaped(file.stem().string());
+    out << "<figure><img alt=\"" << name << "\" src=\"data:image/png;base64," << base64(read_file(file))
         << "\"><figcaption>" << name << "</figcaption></figure>\n";
   }
 }
@@ -121,6 +108,23 @@ constexpr const char* kStyle =
     "figure{margin:12px 0}progress{width:100%}";
 
 }  // namespace
+
+std::vector<fs::path> newest_images(const fs::path& run) {
+  std::error_code ignored;
+  std::map<std::string, fs::path> newest;
+  for (const auto& entry : fs::directory_iterator(run / "images", ignored)) {
+    const fs::path& path = entry.path();
+    const std::string stem = path.stem().string();
+    if (path.extension() != ".png" || stem.rfind('-') == std::string::npos) continue;
+    fs::path& known = newest[stem.substr(0, stem.rfind('-'))];
+    const auto rank = [](const fs::path& p) { return std::pair(p.string().size(), p.string()); };  // as numbers
+    if (known.empty() || rank(path) > rank(known)) known = path;
+  }
+  std::vector<fs::path> files;
+  for (const auto& [name, file] : newest)
+    if (files.size() < kImages) files.push_back(file);
+  return files;
+}
 
 RunPage run_page(const fs::path& run, int refresh) {
   check(is_run_folder(run), run.string(), ": is no folder of a training run (recipe.yaml, checkpoints/)");
@@ -141,7 +145,7 @@ RunPage run_page(const fs::path& run, int refresh) {
   if (metrics.empty()) out << "<p>There are no records yet.</p>\n";
   write_measures(out, last);
   out << curves_svg(metrics, "Measures") << progress_svg(metrics, "Progress", recipe.samples);
-  write_images(out, run / "images");
+  write_images(out, run);
   out << "</body></html>\n";
   page.html = out.str();
   return page;

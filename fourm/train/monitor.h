@@ -2,6 +2,7 @@
 #pragma once
 
 #include <string>
+#include <vector>
 
 #include "fourm/core/file.h"
 
@@ -13,6 +14,9 @@ struct RunPage {
   std::string html;
   bool finished = false;  ///< the run has its model
 };
+
+/// The newest image of each name in RUN/images (NAME-000500.png), at most six.
+std::vector<fs::path> newest_images(const fs::path& run);
 
 /// `refresh` > 0: a browser loads the page again after so many seconds, until the run is finished. Error when the path is no
 /// run folder.

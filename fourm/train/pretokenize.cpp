@@ -4,6 +4,7 @@
 #include <cmath>
 #include <set>
 
+#include "fourm/clip/image_text.h"
 #include "fourm/core/log.h"
 #include "fourm/core/parallel.h"
 #include "fourm/core/strings.h"
@@ -26,8 +27,9 @@ constexpr size_t kBatch = 64;  // images encoded at once
 struct NamedTokenizer {
   std::string modality, folder;  // "tok_depth@128", "depth"
   ImageTokenizer tokenizer;
-  bool vectors = false;  // reads a vector of a whole image, not a map
-  size_t square = 0;     // of Squares: what it reads
+  bool vectors = false;      // reads a vector of a whole image, not a map
+  bool from_images = false;  // reads features that are made of crops of rgb
+  size_t square = 0;         // of Squares: what it reads
 
   int size() const { return static_cast<int>(tokenizer.image_size()); }
   int64_t patch() const { return tokenizer.config().patch_size; }
@@ -81,6 +83,7 @@ class Pretokenizer {
  public:
   explicit Pretokenizer(const PretokenizeOptions& options)
       : o_(options), source_(Source::open(options.data, options.skip_broken ? &faults_ : nullptr)) {
+    if (!o_.clip.empty()) clip_ = ImageText::open(o_.clip, {.device = o_.device});
     check_fields(o_, "the options");
     check(o_.workers > 0 && o_.worker >= 0 && o_.worker < o_.workers, "worker should be from 0 to workers - 1");
     open_tokenizers();
@@ -131,27 +134,43 @@ class Pretokenizer {
     check(!found.empty(), o_.tokenizers.string(),
           ": holds no tokenizers; they should stand in folders named after their modality, such as tok_depth@128");
     for (const auto& folder : found) {
-      const std::string modality = folder.filename().string(), from = base_name(modality);
+      const std::string modality = folder.filename().string(), base = base_name(modality);
+      const bool from_images = clip_ && base == "clip";
+      const std::string from = from_images ? "rgb" : base;
       if (!source_.has(from)) {
         warn(o_.data, ": has no ", from, " for the tokenizer ", modality);
         continue;
       }
       tokenizers_.push_back({modality, from, ImageTokenizer::open(folder, {.device = o_.device}, modality)});
       NamedTokenizer& t = tokenizers_.back();
+      t.from_images = from_images;
       const TokenizerConfig& config = t.tokenizer.config();
       check(config.codebook_size <= 1 << 15, modality, ": tokens of a codebook of ", config.codebook_size,
             " do not fit the 16 bits of token files");
       check(t.size() % t.patch() == 0, modality, ": ", t.size(), " pixels are no multiple of the tokenizer's patch of ",
             t.patch());
-      if (t.tokenizer.input().has_features()) t.vectors = has_vectors(t);
+      if (from_images)
+        check_clip(t);
+      else if (t.tokenizer.input().has_features())
+        t.vectors = has_vectors(t);
       if (!t.vectors && t.size() != config.image_size)
         note(modality, ": the tokenizer was made for ", config.image_size,
              " pixels; its position table is resized to the ", t.size(), " of its name");
       std::string weights;
       for (const auto& file : weight_files(model_folder(folder))) weights += read_file(file);
+      if (from_images)
+        for (const auto& file : weight_files(model_folder(o_.clip))) weights += read_file(file);
       made_from_[modality] = hash_text(weights);
       layout_.rows[modality] = row_of(t);
     }
+  }
+
+  // That the tokenizer reads the features of the image-text model.
+  void check_clip(const NamedTokenizer& t) const {
+    check(t.tokenizer.input().has_features(), t.modality, ": the tokenizer does not read features");
+    check(t.patch() == clip_->patch_size() && t.tokenizer.config().n_channels == clip_->width(), t.modality,
+          ": the tokenizer reads ", t.tokenizer.config().n_channels, " numbers for each ", t.patch(), " pixels, but ",
+          o_.clip.string(), " makes ", clip_->width(), " for each ", clip_->patch_size());
   }
 
   // Whether the files of a feature tokenizer are vectors; the first one tells.
@@ -205,7 +224,8 @@ class Pretokenizer {
       return index_of(
           squares_, [&](const Square& s) { return s.decoding == decoding && s.size == size; }, Square{decoding, size});
     };
-    for (auto& t : tokenizers_) t.square = square(t.folder, t.tokenizer.input(), t.size());
+    for (auto& t : tokenizers_)
+      t.square = square(t.folder, t.from_images ? InputConfig() : t.tokenizer.input(), t.size());
     for (auto& p : pixels_) p.square = square("rgb", InputConfig(), p.size);
   }
 
@@ -288,7 +308,7 @@ class Pretokenizer {
   // That the tokenizer knows what the file holds.
   void check_input(const NamedTokenizer& t, const StoredImage& image, const PreparedSample& sample) const {
     const InputConfig& input = t.tokenizer.input();
-    if (!input.has_features() && !input.has_labels()) return;
+    if (t.from_images || (!input.has_features() && !input.has_labels())) return;
     const std::string where = source_.origin(sample.index, t.folder);
     const int width = width_of(image), height = height_of(image);
     if (input.has_features()) {
@@ -399,7 +419,7 @@ class Pretokenizer {
       of.push_back(sample.index);
     }
     if (squares.empty()) return;
-    const std::vector<TokenMap> maps = t.tokenizer.encode(squares);
+    const std::vector<TokenMap> maps = t.tokenizer.encode(t.from_images ? features_of(t, squares) : squares);
     for (size_t k = 0; k < of.size(); ++k) {
       std::vector<int64_t> tokens;
       for (int64_t c = 0; c < o_.crops; ++c) {
@@ -410,6 +430,13 @@ class Pretokenizer {
       out.add(t.modality, source_.name(of[k]) + ".npy",
               encode_npy(npy_from_integers(tokens, {o_.crops, length}, "i2")));
     }
+  }
+
+  std::vector<StoredImage> features_of(const NamedTokenizer& t, const std::vector<StoredImage>& squares) const {
+    std::vector<StoredImage> maps;
+    for (const NpyArray& map : clip_->features(squares, t.size()))
+      maps.push_back(decode_stored_image(t.tokenizer.input(), encode_npy(map), t.modality));
+    return maps;
   }
 
   // Whether each crop of the sample has a known pixel; otherwise its tokens would say nothing.
@@ -462,6 +489,7 @@ class Pretokenizer {
   std::vector<Fault> faults_;  // of the layout; before source_, which fills it
   Source source_;
   DepthUnits units_;
+  std::optional<ImageText> clip_;
   TokenSetLayout layout_;
   std::vector<NamedTokenizer> tokenizers_;
   std::vector<PixelSize> pixels_;

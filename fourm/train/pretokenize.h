@@ -14,9 +14,10 @@ struct PretokenizeOptions {
   int64_t shard_size = 1000;
   uint64_t seed = 0;  ///< of the random crops
   CropOptions crop{};
-  std::vector<int64_t> pixels{};    ///< sizes of rgb@SIZE; empty: those of tok_rgb, else the largest of any tokenizer
-  bool skip_broken = false;         ///< leaves out samples with a broken file, and lists them at the end
-  std::string device = "cpu";       ///< of the tokenizers
+  std::vector<int64_t> pixels{};  ///< sizes of rgb@SIZE; empty: those of tok_rgb, else the largest of any tokenizer
+  bool skip_broken = false;       ///< leaves out samples with a broken file, and lists them at the end
+  std::string device = "cpu";     ///< of the tokenizers
+  fs::path clip{};  ///< image-text model that makes the features of tok_clip from rgb; empty: they are in clip/
   int64_t worker = 0, workers = 1;  ///< this one makes every `workers`-th shard, from the shard `worker` on
 
   template <class Visitor>

@@ -57,7 +57,7 @@ class Program : public testing::Test {
 TEST_F(Program, VersionAndHelp) {
   EXPECT_EQ(run("--version").out.substr(0, 6), "fourm ");
   for (const char* verb : {"bench", "clip", "data", "demo", "eval", "generate", "inspect", "pretrain", "probe",
-                           "replay", "rooms", "search", "tokenize", "tokenizer", "vocab"}) {
+                           "replay", "report", "rooms", "search", "tokenize", "tokenizer", "vocab"}) {
     const Outcome outcome = run(std::string(verb) + " --help");
     EXPECT_EQ(outcome.code, 0) << verb;
     EXPECT_NE(outcome.out.find("Usage"), std::string::npos) << verb;
@@ -84,6 +84,8 @@ TEST_F(Program, UsageErrorsAreOneLineWithASuggestion) {
       {"generate", "fourm: generate: --model is required"},
       {"rooms --count many --out x", "many"},
       {"rooms --split dev --out x", "dev"},
+      {"data label x", "fourm: data label: give --transparency or --clip MODEL"},
+      {"report", "fourm: report: "},
       {"pretrain r.yaml training.steps", "expected key=value, got 'training.steps'"}};
   for (const auto& [arguments, message] : cases) {
     const Outcome outcome = run(arguments);
@@ -98,6 +100,36 @@ TEST_F(Program, UsageErrorsAreOneLineWithASuggestion) {
 // `fourm config > docs/configuration.md` brings it up to date.
 TEST_F(Program, TheReferenceOfKeysIsCurrent) {
   EXPECT_EQ(run("config").out, read_file(fs::path(FOURM_SOURCE_DIR) / "docs/configuration.md"));
+}
+
+// A CLIP of Hugging Face is an image-text model of every command.
+TEST_F(Program, ClipModelsOfHuggingFaceAreRead) {
+  const std::string clip = FOURM_SOURCE_DIR "/tests/fixtures/clip", folder = folder_.string();
+  for (const char* name : {"image0", "image1"}) {
+    make_folder(folder_ / "set/rgb");
+    fs::copy_file(fs::path(clip) / (std::string(name) + ".png"), folder_ / "set/rgb" / (std::string(name) + ".png"));
+  }
+  const Outcome label = run("data label " + folder + "/set --clip " + clip + " --size 64");
+  EXPECT_EQ(label.out, "2 samples labelled\n") << label.errors;
+  EXPECT_EQ(read_npy(folder_ / "set/clip/image1.npy").shape, (std::vector<int64_t>{32, 4, 4}));
+  expect_failure("data label " + folder + "/set --clip " + clip + "x", "clip");
+  EXPECT_EQ(run("clip score --model " + clip + " --image " + clip + "/image0.png --text 'a cat' 'the sea'").code, 0);
+  ASSERT_EQ(
+      run("clip features --size 64 --model " + clip + " --in " + folder + "/set/rgb --out " + folder + "/features")
+          .code,
+      0);
+  EXPECT_EQ(read_file(folder_ / "features/image0.npy"), read_file(folder_ / "set/clip/image0.npy"));
+}
+
+TEST_F(Program, ReportsAreAPageAndMarkdown) {
+  const std::string folder = folder_.string();
+  write_file(folder_ / "coco.json", R"({"AP": 0.5, "AP50": 0.75})");
+  const Outcome outcome = run("report " + folder + "/coco.json --out " + folder + "/report --title 'Two numbers'");
+  EXPECT_EQ(outcome.code, 0) << outcome.errors;
+  EXPECT_EQ(outcome.out, folder + "/report/index.html\n");
+  EXPECT_NE(read_file(folder_ / "report/index.html").find("<h1>Two numbers</h1>"), std::string::npos);
+  EXPECT_NE(read_file(folder_ / "report/report.md").find("| AP50 | 0.7500 |"), std::string::npos);
+  expect_failure("report " + folder + "/nothing --out " + folder + "/report", "nothing: no such file or folder");
 }
 
 // A dry run finds what is wrong with a recipe and leaves nothing.

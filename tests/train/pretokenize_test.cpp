@@ -2,6 +2,7 @@
 
 #include <gtest/gtest.h>
 
+#include "fourm/clip/image_text.h"
 #include "fourm/core/error.h"
 #include "fourm/core/log.h"
 #include "fourm/data/check.h"
@@ -302,6 +303,40 @@ TEST_F(PretokenizeTest, FeatureMapsAreTakenWhole) {
   } catch (const Error& error) {
     EXPECT_NE(std::string(error.what()).find("clip/room"), std::string::npos) << error.what();
   }
+}
+
+// An image-text model makes features of every crop; those of the middle are those that `data label` writes.
+TEST_F(PretokenizeTest, FeaturesAreMadeOfCropsOfImages) {
+  const fs::path model = fs::path(FOURM_SOURCE_DIR) / "tests/fixtures/clip";
+  TokenizerConfig config = small("features", 32, {});
+  config.input->features = 32;
+  config.patch_proj = false;
+  config.patch_size = 16;
+  Tokenizer::create(config, 4).save(root / "tokenizers/tok_clip@32");
+  PretokenizeOptions made = options("made");
+  made.clip = model;
+  made.crops = 2;
+  pretokenize(made);
+  EXPECT_EQ(label_features(root / "data", ImageText::open(model), 32), 5);
+  EXPECT_EQ(label_features(root / "data", ImageText::open(model), 32), 0) << "files that are there stay";
+  pretokenize(options("read"));
+  const auto tokens = [&](const char* set, int64_t i) {
+    const Source source = Source::open((root / set).string());
+    return npy_integers(decode_npy(source.read(i, "tok_clip@32"), "tokens"), "tokens");
+  };
+  bool differ = false;
+  for (int64_t i = 0; i < 5; ++i) {
+    const auto crops = tokens("made", i), middle = tokens("read", i);
+    ASSERT_EQ(crops.size(), 8u);
+    EXPECT_EQ(std::vector<int64_t>(crops.begin(), crops.begin() + 4), middle);
+    differ = differ || !std::equal(middle.begin(), middle.end(), crops.begin() + 4);
+  }
+  EXPECT_TRUE(differ) << "the second crop has tokens of its own";
+
+  config.n_channels = config.input->features = 6;
+  Tokenizer::create(config, 4).save(root / "tokenizers/tok_clip@32");
+  EXPECT_NE(failure(made).find("tok_clip@32: the tokenizer reads 6 numbers for each 16 pixels"), std::string::npos)
+      << failure(made);
 }
 
 // Features alone: crops are those of the set, else of the size that boxes state.
