@@ -370,7 +370,8 @@ class LabelledSetReader {
   bool is_folder_ = false;
 };
 
-std::vector<LabelledObject> visible_objects(const std::vector<LabelledObject>& objects, const CropView& view, int size) {
+std::vector<LabelledObject> visible_objects(const std::vector<LabelledObject>& objects, const CropView& view,
+                                            int size) {
   std::vector<LabelledObject> seen;
   for (const auto& object : objects) {
     if (!object.mask) {
@@ -380,7 +381,7 @@ std::vector<LabelledObject> visible_objects(const std::vector<LabelledObject>& o
     Image mask(static_cast<int>(object.mask->width), static_cast<int>(object.mask->height), 1);
     mask.pixels = object.mask->pixels();
     const RleMask part =
-        RleMask::of_pixels(size, size, std::get<Image>(show(input_of("mask"), mask, view, size)).pixels);
+        RleMask::of_pixels(size, size, std::get<Image>(apply_view(input_of("mask"), mask, view, size)).pixels);
     if (part.area() == 0) continue;
     const auto [x, y, width, height] = part.bounding_box();
     const LabelledBox box{x / size,        y / size, (x + width) / size, (y + height) / size, object.box.class_name,
