@@ -12,7 +12,7 @@ using c10::NoGradGuard;
 /// x.to(type), which costs a microsecond even where there is nothing to do.
 inline Tensor as_type(const Tensor& x, at::ScalarType type) { return x.scalar_type() == type ? x : x.to(type); }
 
-/// During its lifetime this thread's results have no gradients and no record of being views: LibTorch's operators skip autograd's
+/// While it lives, this thread's results have no gradients and no record of being views: LibTorch's operators skip autograd's
 /// layers, a quarter of what they cost on a row, and small steps consist of many.
 struct InferenceGuard {
   NoGradGuard no_grad;

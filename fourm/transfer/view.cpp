@@ -140,13 +140,14 @@ StoredImage apply_view(const InputConfig& config, const StoredImage& image, cons
 }
 
 Raster<float> invert_view(const Raster<float>& map, const CropView& view, float unknown) {
-  return inverted(map, view, unknown,
-                 [](const Raster<float>& part, int width, int height) { return resize_bilinear(part, width, height); });
+  return inverted(map, view, unknown, [](const Raster<float>& part, int width, int height) {
+    return resize_bilinear(part, width, height);
+  });
 }
 
 Raster<uint8_t> invert_view(const Raster<uint8_t>& map, const CropView& view, uint8_t unknown) {
   return inverted(map, view, unknown,
-                 [](const Image& part, int width, int height) { return resize_nearest(part, width, height); });
+                  [](const Image& part, int width, int height) { return resize_nearest(part, width, height); });
 }
 
 }  // namespace fourm
