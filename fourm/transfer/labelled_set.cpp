@@ -19,12 +19,6 @@ namespace {
 
 constexpr uint8_t kNone = 255;
 
-InputConfig input_of(const char* kind) {
-  InputConfig config;
-  config.kind = kind;
-  return config;
-}
-
 std::string below(const fs::path& file, const fs::path& root) {
   return fs::path(file).replace_extension().lexically_relative(root).generic_string();
 }
@@ -370,7 +364,8 @@ class LabelledSetReader {
   bool is_folder_ = false;
 };
 
-std::vector<LabelledObject> visible_objects(const std::vector<LabelledObject>& objects, const CropView& view, int size) {
+std::vector<LabelledObject> visible_objects(const std::vector<LabelledObject>& objects, const CropView& view,
+                                            int size) {
   std::vector<LabelledObject> seen;
   for (const auto& object : objects) {
     if (!object.mask) {
@@ -380,7 +375,7 @@ std::vector<LabelledObject> visible_objects(const std::vector<LabelledObject>& o
     Image mask(static_cast<int>(object.mask->width), static_cast<int>(object.mask->height), 1);
     mask.pixels = object.mask->pixels();
     const RleMask part =
-        RleMask::of_pixels(size, size, std::get<Image>(show(input_of("mask"), mask, view, size)).pixels);
+        RleMask::of_pixels(size, size, std::get<Image>(apply_view(input_kind("mask"), mask, view, size)).pixels);
     if (part.area() == 0) continue;
     const auto [x, y, width, height] = part.bounding_box();
     const LabelledBox box{x / size,        y / size, (x + width) / size, (y + height) / size, object.box.class_name,
@@ -442,7 +437,7 @@ LabelledSample LabelledSet::load_nyu(const Item& item) const {
 LabelledSample LabelledSet::load(int64_t sample) const {
   const Item& item = items_[sample];
   if (mat_) return load_nyu(item);
-  const InputConfig rgb = input_of("rgb");
+  const InputConfig rgb = input_kind("rgb");
   LabelledSample out{item.name, {}, item.label, {}, item.objects};
   const bool from_source = item.source >= 0;
   out.image =
@@ -456,7 +451,7 @@ LabelledSample LabelledSet::load(int64_t sample) const {
   const std::string file = from_source ? source_->origin(item.source, modality) : item.map.string();
   const std::string bytes = from_source ? source_->read(item.source, modality) : read_file(item.map);
   const auto unit = units_->of(from_source ? fs::path(source_->file(item.source, modality)) : item.map);
-  out.map = decode_stored_image(input_of(modality), bytes, file, unit);
+  out.map = decode_stored_image(input_kind(modality), bytes, file, unit);
   check(width_of(*out.map) == width_of(out.image) && height_of(*out.map) == height_of(out.image), file, ": is ",
         width_of(*out.map), "x", height_of(*out.map), ", its image ", width_of(out.image), "x", height_of(out.image));
   if (task_ == Task::kDepth) return out;
