@@ -84,8 +84,8 @@ TEST(SeenObjects, MasksFollowViews) {
                                : random_square(test::kShapesSide, test::kShapesSide, 0.6, random);
     view.flip = random.chance(0.5);
     InputConfig rgb;
-    const Image square = std::get<Image>(show(rgb, image, view, 96));
-    for (const auto& object : seen_objects(objects, view, 96)) {
+    const Image square = std::get<Image>(apply_view(rgb, image, view, 96));
+    for (const auto& object : visible_objects(objects, view, 96)) {
       ++seen_count;
       const std::vector<uint8_t> inside = object.mask->pixels();
       double right = 0;
