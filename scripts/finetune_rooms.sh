@@ -7,7 +7,7 @@
 set -euo pipefail
 cd "$(dirname "$0")/.."
 export runs=${RUNS:-runs/finetune_rooms} fourm=build/release/fourm
-export steps=${STEPS:-1000} threads=${THREADS:-1}
+export steps=${STEPS:-500} threads=${THREADS:-1}
 tasks=${TASKS:-class semseg depth det}
 fractions=${FRACTIONS:-0.01 0.1 1}
 model=models/rooms-ti

@@ -364,7 +364,8 @@ class LabelledSetReader {
   bool is_folder_ = false;
 };
 
-std::vector<LabelledObject> visible_objects(const std::vector<LabelledObject>& objects, const CropView& view, int size) {
+std::vector<LabelledObject> visible_objects(const std::vector<LabelledObject>& objects, const CropView& view,
+                                            int size) {
   std::vector<LabelledObject> seen;
   for (const auto& object : objects) {
     if (!object.mask) {
