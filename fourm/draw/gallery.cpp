@@ -64,7 +64,7 @@ class Sheet {
   Image image_;
 };
 
-constexpr const char* kStyle = R"css(
+constexpr const char* kGalleryStyle = R"css(
 body { font: 15px/1.45 system-ui, sans-serif; margin: 2rem auto; max-width: 1400px; padding: 0 1rem; color: #222; background: #fafafa }
 h1 { font-size: 1.5rem } h2 { font-size: 1.05rem; margin: 1.6rem 0 .5rem }
 .row { display: flex; flex-wrap: wrap; gap: 10px }
@@ -99,7 +99,7 @@ std::string gallery_page(const Gallery& gallery) {
   std::ostringstream page;
   page << "<!doctype html>\n<html lang=\"en\"><meta charset=\"utf-8\"><meta name=\"viewport\" "
           "content=\"width=device-width\">"
-       << "<title>" << html_escaped(gallery.title) << "</title><style>" << kStyle << "</style>\n<h1>"
+       << "<title>" << html_escaped(gallery.title) << "</title><style>" << kGalleryStyle << "</style>\n<h1>"
        << html_escaped(gallery.title) << "</h1>\n<p>" << html_escaped(gallery.introduction) << "</p>\n";
   for (const auto& row : gallery.rows) {
     page << "<h2>" << html_escaped(row.title) << "</h2>\n<div class=\"row\">\n";

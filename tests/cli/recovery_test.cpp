@@ -97,7 +97,7 @@ class Recovery : public test::ProgramRuns {
   }
 
   // Kills `kills` times a random rank at a random time, each time resumes, and returns the largest number of steps that were
-  // repeated. Every fifth time the rank is stopped instead.
+  // repeated. Every eighth time the rank is stopped instead.
   int64_t disturb(const std::string& out, int size, int kills, const std::vector<std::string>& changed, Random& random);
 
   // The processes of the program that `parent` has started.
@@ -129,7 +129,7 @@ int64_t Recovery::disturb(const std::string& out, int size, int kills, const std
     }
     std::this_thread::sleep_for(std::chrono::milliseconds(random.below(60)));
     EXPECT_FALSE(has_ended(ranks[0])) << "the run is too short for so many kills: " << read_file(errors_of("rank0"));
-    const bool stops = kill % 5 == 4;
+    const bool stops = kill % 8 == 7;
     ::kill(ranks[victim], stops ? SIGSTOP : SIGKILL);
     const int64_t before = newest_checkpoint(out);
     const auto since = Clock::now();
