@@ -63,8 +63,8 @@ TEST(ProcessGroupConfig, Slurm) {
   EXPECT_EQ(config.master_port, 20700);
   variables["SLURM_NODEID"] = "1";
   variables["SLURM_STEP_NODELIST"] = "login,gpu3";
-  EXPECT_EQ(process_group_config(variables).local_size, 4);
-  EXPECT_EQ(process_group_config(variables).address, "login");
+  EXPECT_EQ(process_group_config(variables).local_world_size, 4);
+  EXPECT_EQ(process_group_config(variables).master_addr, "login");
 }
 
 TEST(ProcessGroupConfig, MessagePassingLaunchers) {
@@ -73,13 +73,13 @@ TEST(ProcessGroupConfig, MessagePassingLaunchers) {
                                                             {"OMPI_COMM_WORLD_LOCAL_RANK", "1"},
                                                             {"OMPI_COMM_WORLD_LOCAL_SIZE", "2"}});
   EXPECT_EQ(open_mpi.rank, 1);
-  EXPECT_EQ(open_mpi.local_size, 2);
-  EXPECT_EQ(open_mpi.address, "127.0.0.1");
+  EXPECT_EQ(open_mpi.local_world_size, 2);
+  EXPECT_EQ(open_mpi.master_addr, "127.0.0.1");
   const ProcessGroupConfig pmi = process_group_config(
       {{"PMI_RANK", "3"}, {"PMI_SIZE", "4"}, {"MPI_LOCALRANKID", "1"}, {"MPI_LOCALNRANKS", "2"}, {"MASTER_ADDR", "a"}});
   EXPECT_EQ(pmi.rank, 3);
-  EXPECT_EQ(pmi.local_size, 2);
-  EXPECT_EQ(pmi.address, "a");
+  EXPECT_EQ(pmi.local_world_size, 2);
+  EXPECT_EQ(pmi.master_addr, "a");
 }
 
 TEST(ProcessGroupConfig, WhatIsMissingOrWrongIsNamed) {

@@ -86,7 +86,7 @@ TEST(GenerationDefaults, FormerKeysAreReadWithAWarning) {
   write_file(file, "grow_texts: false\nrules: [{targets: [tok_rgb], via: [tok_semseg]}]\n");
   const test::CapturedLog captured;
   const GenerationDefaults defaults = GenerationDefaults::read(file);
-  EXPECT_EQ(defaults.rules.at(0).chain, Names{"tok_semseg"});
+  EXPECT_EQ(defaults.rules.at(0).chain, NameList{"tok_semseg"});
   EXPECT_FALSE(defaults.grow_text_conditions);
   EXPECT_NE(captured.warnings().find("'via' is read as 'chain'"), std::string::npos) << captured.warnings();
   EXPECT_NE(captured.warnings().find("'grow_texts' is read as 'grow_text_conditions'"), std::string::npos);
