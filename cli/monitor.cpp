@@ -17,6 +17,10 @@ namespace {
 void serve(const std::string& run, int refresh, int port) {
   constexpr const char* kThisMachine = "127.0.0.1";
   httplib::Server server;
+  server.set_socket_options([](socket_t socket) {  // the library's default lets two programs share a port
+    const int yes = 1;
+    ::setsockopt(socket, SOL_SOCKET, SO_REUSEADDR, &yes, sizeof yes);
+  });
   server.Get("/", [&](const httplib::Request&, httplib::Response& response) {
     try {
       response.set_content(run_page(run, refresh).html, "text/html; charset=utf-8");
@@ -26,10 +30,10 @@ void serve(const std::string& run, int refresh, int port) {
     }
   });
   run_page(run, refresh);  // an Error where the folder is none of a run
-  if (port == 0)
-    port = server.bind_to_any_port(kThisMachine);
-  else if (!server.bind_to_port(kThisMachine, port))
-    fail(kThisMachine, ":", port, ": the port cannot be used; choose another one with --port, or 0 for a free one");
+  const int wanted = port;
+  if (wanted == 0) port = server.bind_to_any_port(kThisMachine);
+  if (wanted == 0 ? port < 0 : !server.bind_to_port(kThisMachine, port))
+    fail(kThisMachine, ":", wanted, ": the port cannot be used; choose another one with --port, or 0 for a free one");
   std::cout << "http://" << kThisMachine << ":" << port << "/" << std::endl;
   const auto listening = std::async(std::launch::async, [&] { return server.listen_after_bind(); });
   while (listening.wait_for(std::chrono::milliseconds(100)) != std::future_status::ready)

@@ -152,6 +152,7 @@ void use_own_gpu(const ProcessGroupConfig& config) {
   constexpr const char* kVariable = "CUDA_VISIBLE_DEVICES";
   if (config.local_world_size == 1) return;
   const char* visible = std::getenv(kVariable);
+  if (visible && !*visible) return;  // every GPU is hidden
   ::setenv(kVariable, gpu_of(visible ? visible : "", config).c_str(), 1);
 }
 

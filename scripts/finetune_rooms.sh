@@ -21,7 +21,7 @@ rooms held_out "${HELD_OUT:-500}" 12 test
 rooms train "${ROOMS:-24000}" 1 train
 rooms val 128 1 val
 for split in train val; do
-  [ -e "$runs/$split/clip" ] || $fourm clip features --model $model/clip --in "$runs/$split/rgb" --out "$runs/$split/clip"
+  $fourm data label "$runs/$split" --clip $model/clip  # makes what is missing
   $fourm tokenize --data "$runs/$split" --tokenizers $model/tokenizers --out "$runs/tokens/$split"
 done
 for baseline in rgb2rgb rgb2clip; do

@@ -56,13 +56,16 @@ std::vector<Canvas> predict(const Pipeline& pipeline, size_t n, const std::funct
                             const Plan& plan, uint64_t seed, const ProcessGroup& group) {
   std::vector<Canvas> predictions;
   const int64_t begin = group.begin(static_cast<int64_t>(n)), end = group.end(static_cast<int64_t>(n));
-  for (int64_t first = begin; first < end; first += kBatch) {
-    std::vector<Canvas> batch;
-    for (int64_t i = first; i < std::min(end, first + kBatch); ++i) batch.push_back(start(static_cast<size_t>(i)));
-    pipeline.run(batch, plan, {seed, true, {}});
-    for (auto& canvas : batch) {
-      canvas.entries = {*canvas.find(plan.targets.back().modality)};
-      predictions.push_back(std::move(canvas));
+  {
+    const ProcessGroup::Busy busy(group);
+    for (int64_t first = begin; first < end; first += kBatch) {
+      std::vector<Canvas> batch;
+      for (int64_t i = first; i < std::min(end, first + kBatch); ++i) batch.push_back(start(static_cast<size_t>(i)));
+      pipeline.run(batch, plan, {seed, true, {}});
+      for (auto& canvas : batch) {
+        canvas.entries = {*canvas.find(plan.targets.back().modality)};
+        predictions.push_back(std::move(canvas));
+      }
     }
   }
   return all_gather(std::move(predictions), group);
@@ -78,7 +81,10 @@ std::vector<StoredImage> decode_images(const Pipeline& pipeline, size_t n,
                                        const ProcessGroup& group) {
   std::vector<StoredImage> images;
   const int64_t begin = group.begin(static_cast<int64_t>(n)), end = group.end(static_cast<int64_t>(n));
-  for (int64_t i = begin; i < end; ++i) images.push_back(pipeline.image(canvas(static_cast<size_t>(i)), modality));
+  {
+    const ProcessGroup::Busy busy(group);
+    for (int64_t i = begin; i < end; ++i) images.push_back(pipeline.image(canvas(static_cast<size_t>(i)), modality));
+  }
   return all_gather(std::move(images), group);
 }
 

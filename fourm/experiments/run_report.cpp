@@ -294,15 +294,15 @@ std::optional<FinetuneRun> finetune_run(const Named& run) {
 }
 
 // The point of the best evaluation by the task's main measure; of no evaluation nothing.
-std::optional<size_t> best_evaluation(const FinetuneRun& run) {
+std::optional<double> best_step(const FinetuneRun& run) {
   const MainMeasure main = main_measure(parse_task(run.task));
   const auto found = run.evaluations.find(main.name);
-  if (found == run.evaluations.end()) return {};
+  if (found == run.evaluations.end() || found->second.empty()) return {};
   const auto& points = found->second;
   const auto best = std::max_element(points.begin(), points.end(), [&](const PlotPoint& a, const PlotPoint& b) {
     return main.higher_is_better ? a.y < b.y : a.y > b.y;
   });
-  return static_cast<size_t>(best - points.begin());
+  return best->x;
 }
 
 DocumentSection finetune_section(const std::string& task, const std::vector<FinetuneRun>& runs) {
@@ -312,13 +312,12 @@ DocumentSection finetune_section(const std::string& task, const std::vector<Fine
     auto& cells = rows[run.name];
     cells["start"] = run.init.empty() ? "from scratch" : run.init;
     cells["learns"] = run.frozen ? "head" : "all";
-    const auto best = best_evaluation(run);
+    const auto best = best_step(run);
+    if (best) cells["step"] = number(*best);
     for (const auto& [name, points] : run.evaluations) {
       if (!contains(measures, name)) measures.push_back(name);
-      if (best && *best < points.size()) {
-        cells[name] = number(points[*best].y);
-        cells["step"] = number(points[*best].x);
-      }
+      for (const PlotPoint& point : points)
+        if (best && point.x == *best) cells[name] = number(point.y);
     }
   }
   std::vector<std::string> columns{"start", "learns", "step"};

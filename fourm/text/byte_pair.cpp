@@ -32,7 +32,7 @@ std::vector<std::string> byte_characters() {
   return characters;
 }
 
-std::unordered_map<std::string, int64_t> read_vocabulary(const Table& table, const std::string& origin) {
+std::unordered_map<std::string, int64_t> read_byte_pair_vocabulary(const Table& table, const std::string& origin) {
   check(table.is_object() && !table.empty() && static_cast<int64_t>(table.size()) < kMostTokens, origin,
         ": expected an object with an id for each token");
   std::unordered_map<std::string, int64_t> vocabulary;
@@ -103,7 +103,7 @@ size_t run_of(std::string_view text, const Belongs& belongs) {
 
 // 's|'t|'re|'ve|'m|'ll|'d|[\p{L}]+|[\p{N}]|[^\s\p{L}\p{N}]+
 template <class OnWord>
-void split_words(std::string_view text, const OnWord& on_word) {
+void split_clip_words(std::string_view text, const OnWord& on_word) {
   const auto is_other = [](char32_t c) { return !is_white_space(c) && !is_letter(c) && !is_number(c); };
   while (!text.empty()) {
     size_t here = 0;
@@ -133,7 +133,7 @@ BytePair BytePair::open(const fs::path& folder) {
   check(fs::exists(vocabulary_file) && fs::exists(merges_file), folder.string(),
         ": has no text tokenizer of a CLIP: expected vocab.json and merges.txt, or tokenizer.json");
   const std::string origin = vocabulary_file.string();
-  const auto vocabulary = read_vocabulary(parse_table(read_file(vocabulary_file), origin), origin);
+  const auto vocabulary = read_byte_pair_vocabulary(parse_table(read_file(vocabulary_file), origin), origin);
   std::vector<std::string> merges;
   for (const auto& line : split(read_file(merges_file), '\n'))
     if (const std::string merge = trim(line); !merge.empty() && !merge.starts_with("#version")) merges.push_back(merge);
@@ -149,7 +149,7 @@ BytePair BytePair::from_tokenizer_json(const fs::path& file) {
   check(json_get<std::string>(model, "type", origin) == "BPE" &&
             json_get<std::string>(model, "end_of_word_suffix", origin) == kEndOfWord,
         origin, ": is not the tokenizer of a CLIP: expected a BPE model whose end_of_word_suffix is ", kEndOfWord);
-  const auto vocabulary = read_vocabulary(json_get<Table>(model, "vocab", origin), origin);
+  const auto vocabulary = read_byte_pair_vocabulary(json_get<Table>(model, "vocab", origin), origin);
   std::vector<AddedToken> added;
   const Table list = json.value("added_tokens", Table::array());
   check(list.is_array(), origin, ": added_tokens is not a list");
@@ -246,7 +246,7 @@ std::vector<int64_t> BytePair::encode(std::string_view text, int64_t longest) co
   const auto on_token = [&](int64_t id) { ids.push_back(id); };
   raw_.split(to_valid_utf8(text), on_token, [&](std::string_view raw) {
     normalized_.split(lower_case_form(raw), on_token, [&](std::string_view gap) {
-      split_words(gap, [&](std::string_view word) { append_word(word, ids); });
+      split_clip_words(gap, [&](std::string_view word) { append_word(word, ids); });
     });
   });
   ids.resize(std::min<size_t>(ids.size(), static_cast<size_t>(longest) - 1));

@@ -227,6 +227,9 @@ class LabelledSetReader {
     const std::vector<int64_t> images = mat.shape("images");
     check(images.size() == 4 && images[2] == 3, data_.path, ": images: has ", images.size(),
           " dimensions, expected height, width, 3 and a number of images (nyu_depth_v2_labeled.mat)");
+    constexpr int64_t kMost = int64_t{1} << 24;
+    check(images[0] >= 1 && images[1] >= 1 && images[0] <= kMost && images[1] <= kMost / images[0], data_.path,
+          ": images: are ", images[1], "x", images[0], ", expected at most 16 million pixels");
     const char* name = set_.task_ == Task::kDepth ? "depths" : "labels";
     const std::vector<int64_t> maps = mat.shape(name);
     check(maps == std::vector<int64_t>({images[0], images[1], images[3]}), data_.path, ": ", name,
@@ -260,6 +263,7 @@ class LabelledSetReader {
     const fs::path mapping = root_.parent_path() / "classMapping40.mat";
     std::error_code ignored;
     const bool mapped = fs::exists(mapping, ignored);
+    const fs::path origin = mapped ? mapping : root_;
     std::vector<std::string> names = set_.mat_->texts("names");
     std::vector<double> classes(names.size());
     std::iota(classes.begin(), classes.end(), 1.0);
@@ -275,10 +279,10 @@ class LabelledSetReader {
     const auto numbers = use_classes(names);
     set_.nyu_labels_ = {kNone};
     for (const double number : classes) {
-      check(number >= 0 && number <= static_cast<double>(names.size()), mapping.string(), ": mapClass names class ",
+      check(number >= 0 && number <= static_cast<double>(names.size()), origin.string(), ": mapClass names class ",
             number, " of ", names.size());
       const auto k = static_cast<size_t>(number);
-      set_.nyu_labels_.push_back(k == 0 ? kNone : static_cast<uint8_t>(number_of(numbers, names[k - 1], mapping)));
+      set_.nyu_labels_.push_back(k == 0 ? kNone : static_cast<uint8_t>(number_of(numbers, names[k - 1], origin)));
     }
   }
 
@@ -413,7 +417,11 @@ LabelledSample LabelledSet::load_nyu(const Item& item) const {
   };
   LabelledSample out{item.name, {}, -1, {}, {}};
   Image image(width, height, 3);
-  each("images", 3, [&](int x, int y, int c, double value) { image.at(x, y)[c] = static_cast<uint8_t>(value); });
+  each("images", 3, [&](int x, int y, int c, double value) {
+    check(value >= 0 && value <= 255, path_, ": images: image ", item.source + 1, " holds ", value,
+          ", expected 0 to 255");
+    image.at(x, y)[c] = static_cast<uint8_t>(value);
+  });
   out.image = std::move(image);
   if (task_ == Task::kDepth) {
     Raster<float> depth(width, height, 1);

@@ -140,11 +140,14 @@ std::map<std::string, double> measure_objects(const TransferModel& model, const 
                                               const MeasureOptions& options, const ProcessGroup& group) {
   const TransferConfig& config = model.config();
   Json own = Json::array();
-  const int64_t n = sample_count(set, options);
-  for (int64_t begin = group.begin(n), end = group.end(n); begin < end; begin += options.batch) {
-    const ViewedBatch batch = load_batch(config, set, begin, std::min(end, begin + options.batch), options);
-    const auto found = found_objects(model, byte_batch(batch.images));
-    for (size_t i = 0; i < found.size(); ++i) own.push_back(image_json(found[i], batch.objects[i], config.size()));
+  {
+    const ProcessGroup::Busy busy(group);
+    const int64_t n = sample_count(set, options);
+    for (int64_t begin = group.begin(n), end = group.end(n); begin < end; begin += options.batch) {
+      const ViewedBatch batch = load_batch(config, set, begin, std::min(end, begin + options.batch), options);
+      const auto found = found_objects(model, byte_batch(batch.images));
+      for (size_t i = 0; i < found.size(); ++i) own.push_back(image_json(found[i], batch.objects[i], config.size()));
+    }
   }
   CocoTruth truth;
   for (size_t k = 0; k < config.classes.size(); ++k) truth.category_places.emplace(static_cast<int64_t>(k), k);
@@ -178,6 +181,7 @@ std::map<std::string, double> measure_objects(const TransferModel& model, const 
 template <class Use>
 void predict_batches(const TransferModel& model, const LabelledSet& set, const MeasureOptions& options,
                      const ProcessGroup& group, const Use& use) {
+  const ProcessGroup::Busy busy(group);
   const int64_t n = sample_count(set, options);
   for (int64_t begin = group.begin(n), end = group.end(n); begin < end; begin += options.batch) {
     const ViewedBatch batch = load_batch(model.config(), set, begin, std::min(end, begin + options.batch), options);
