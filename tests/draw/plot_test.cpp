@@ -19,7 +19,7 @@ TEST(Plot, PointsHaveIntervalsAndSeriesNames) {
                   {{"m", {{.name = "direct", .points = {{1, 0, 1}, {3, 4, 0}}}, {.name = "via <x>", .points = {{2, 1}}}}},
                    {"n", {{.name = "direct"}, {.name = "via <x>"}}}}};
   const std::string svg = plot_svg(plot);
-  for (const char* text : {"a &amp; b", "a note", ">direct<", ">via &lt;x><", ">m<", ">n<", ">guidance 3<", ">1<"})
+  for (const char* text : {"a &amp; b", "a note", ">direct<", ">via &lt;x&gt;<", ">m<", ">n<", ">guidance 3<", ">1<"})
     EXPECT_NE(svg.find(text), std::string::npos) << text << "\n" << svg;
   EXPECT_EQ(count(svg, "<polyline"), 2u);
   EXPECT_EQ(count(svg, "<circle"), 3u);

@@ -272,7 +272,7 @@ TEST_F(CocoFiles, BrokenOnesAreNamedInOneLine) {
       {first("segmentation", 7), "expected polygons or run lengths"},
       {first("image_id", "one"), ""},
       {first("category_id", 99), ""},
-      {first("category_id", 1.5), "not a whole number"},
+      {first("category_id", 1.5), "not an integer"},
       {[](Json& file) { file["annotations"][0].erase("segmentation"); }, "the key 'segmentation' is missing"},
       {[](Json& file) { file["annotations"][0].erase("id"); }, "the key 'id' is missing"},
       {[](Json& file) { file["annotations"] = Json::object(); }, "is no list"},
