@@ -20,7 +20,7 @@ set(slow_tests  # more than about five seconds each, or together many
   "^CheckTest\\.FindsEachFault$" "^Masking\\.HoldsForManySamples$" "^WideMixture\\.WhatIsUsed$"
   "^PretrainingTest\\.LearnsInBfloat16$" "^FinetuningTest\\.LearnsToFindObjects" "^DiffusionDecoder\\.LearnsToDecodeABatch$"
   "^GenerationScores\\.ARunGoesOn" "^EvaluateTest\\.(InputsAreNoTargets|AnImageTextModel|SamplesThatLackAModality)"
-  "^Recovery\\.ThirtyKills" "^Program\\.(BenchGivesOneRecord|TokenFilesAreTheSameEverywhere)")
+  "^Recovery\\.Kills" "^Program\\.(BenchGivesOneRecord|TokenFilesAreTheSameEverywhere)")
 
 set(threads_tests  # several threads at once, run by the tsan preset
   "^(Lazy|Log|Parallel|PipelineThreads|PrefetcherTest)\\." "^PageCache\\.ThreadsShareIt$" "^ReaderTest\\.SeveralThreads"

@@ -122,14 +122,15 @@ int64_t Recovery::disturb(const std::string& out, int size, int kills, const std
     const int64_t first = newest_checkpoint(out);
     const std::vector<pid_t> ranks = start_all(size, changed, random, 300ms);
     const int victim = static_cast<int>(random.below(size));
-    // At any time: in the start of the processes, or after some more steps.
+    const bool stops = kill % 8 == 7;
+    // Kills at any time: in the start of the processes, or after some more steps. Stops after some steps: LibTorch's store
+    // has no time-out while a process connects to it.
     const int64_t target = first + random.below(3 * kEvery);
-    if (random.chance(0.8)) {
+    if (random.chance(0.8) || stops) {
       EXPECT_TRUE(wait_until([&] { return recorded_step(out) > target || has_ended(ranks[0]); }, 300s));
     }
     std::this_thread::sleep_for(std::chrono::milliseconds(random.below(60)));
     EXPECT_FALSE(has_ended(ranks[0])) << "the run is too short for so many kills: " << read_file(errors_of("rank0"));
-    const bool stops = kill % 8 == 7;
     ::kill(ranks[victim], stops ? SIGSTOP : SIGKILL);
     const int64_t before = newest_checkpoint(out);
     const auto since = Clock::now();
@@ -149,9 +150,12 @@ int64_t Recovery::disturb(const std::string& out, int size, int kills, const std
   return most_repeated;
 }
 
-// The steps since the last checkpoint are repeated, and nothing else is different in the end.
-TEST_F(Recovery, ThirtyKillsChangeNothing) {
-  constexpr int kKills = 15;
+// The steps since the last checkpoint are repeated, and nothing else is different in the end. The environment variable
+// FOURM_KILLS is the number of kills for each number of processes, such as 15: it takes minutes.
+TEST_F(Recovery, KillsChangeNothing) {
+  const char* wanted = std::getenv("FOURM_KILLS");
+  if (!wanted) GTEST_SKIP() << "FOURM_KILLS is not set: the number of kills, such as 15";
+  const int kills = std::stoi(wanted);
   Random random(7, {30});
   for (const auto& [size, shard] : {std::pair{2, "none"}, std::pair{4, "gradients"}}) {
     const std::string name = "of" + std::to_string(size);
@@ -159,7 +163,7 @@ TEST_F(Recovery, ThirtyKillsChangeNothing) {
                                         std::string("training.shard=") + shard};
     expect_done(start_all(size, changes(name, more), random, 0ms));
     // A checkpoint is written during the steps after it, so that two may be repeated.
-    EXPECT_LE(disturb(name + "_killed", size, kKills, changes(name + "_killed", more), random), 2 * kEvery);
+    EXPECT_LE(disturb(name + "_killed", size, kills, changes(name + "_killed", more), random), 2 * kEvery);
     expect_done(start_all(size, changes(name + "_killed", more), random, 0ms));
     EXPECT_TRUE(read_file(weights_of(name + "_killed")) == read_file(weights_of(name)));
   }
