@@ -30,11 +30,11 @@ void serve(const std::string& run, int refresh, int port) {
     }
   });
   run_page(run, refresh);  // an Error where the folder is none of a run
-  const int wanted = port;
-  if (wanted == 0) port = server.bind_to_any_port(kThisMachine);
-  if (wanted == 0 ? port < 0 : !server.bind_to_port(kThisMachine, port))
-    fail(kThisMachine, ":", wanted, ": the port cannot be used; choose another one with --port, or 0 for a free one");
-  std::cout << "http://" << kThisMachine << ":" << port << "/" << std::endl;
+  const int bound =
+      port == 0 ? server.bind_to_any_port(kThisMachine) : (server.bind_to_port(kThisMachine, port) ? port : -1);
+  check(bound > 0, kThisMachine, ":", port,
+        ": the port cannot be used; choose another one with --port, or 0 for a free one");
+  std::cout << "http://" << kThisMachine << ":" << bound << "/" << std::endl;
   const auto listening = std::async(std::launch::async, [&] { return server.listen_after_bind(); });
   while (listening.wait_for(std::chrono::milliseconds(100)) != std::future_status::ready)
     if (StopSignals::requested()) server.stop();

@@ -25,4 +25,18 @@ Tensor sincos_2d(int64_t h, int64_t w, int64_t width) {
   return at::cat({waves(row, width / 4), waves(column, width / 4)}, 1).to(at::kFloat);
 }
 
+int64_t grid_side(int64_t n) {
+  const auto side = std::llround(std::sqrt(static_cast<double>(n)));
+  return side * side == n ? side : 0;
+}
+
+Tensor resized_positions(const Tensor& table, int64_t count) {
+  const int64_t from = grid_side(table.size(1)), to = grid_side(count);
+  if (from == 0 || to == 0) return {};
+  const Tensor grid = table.to(at::kFloat).reshape({1, from, from, table.size(2)}).permute({0, 3, 1, 2});
+  return at::upsample_bicubic2d(grid.contiguous(), {to, to}, /*align_corners=*/false)
+      .permute({0, 2, 3, 1})
+      .reshape({1, count, table.size(2)});
+}
+
 }  // namespace fourm

@@ -1,7 +1,6 @@
 #include "fourm/train/initial_weights.h"
 
 #include <algorithm>
-#include <cmath>
 #include <numeric>
 
 #include "fourm/core/config.h"
@@ -10,6 +9,7 @@
 #include "fourm/io/model_folder.h"
 #include "fourm/io/weights.h"
 #include "fourm/model/stored_config.h"
+#include "fourm/nn/position.h"
 
 namespace fourm {
 namespace {
@@ -121,20 +121,6 @@ class TokenRows {
   std::vector<std::string> fresh_, left_;
 };
 
-// The side of a square grid of n tokens; 0: not square.
-int64_t side_of(int64_t n) {
-  const auto side = std::llround(std::sqrt(static_cast<double>(n)));
-  return side * side == n ? side : 0;
-}
-
-// Learned positions [1, n n, D] -> [1, m m, D].
-Tensor resized_positions(const Tensor& table, int64_t from, int64_t to) {
-  const Tensor grid = table.to(at::kFloat).reshape({1, from, from, table.size(2)}).permute({0, 3, 1, 2});
-  return at::upsample_bicubic2d(grid.contiguous(), {to, to}, /*align_corners=*/false)
-      .permute({0, 2, 3, 1})
-      .reshape({1, to * to, table.size(2)});
-}
-
 // Takes a tensor of another shape or vocabulary; false where it does not fit.
 class Fitting {
  public:
@@ -151,10 +137,10 @@ class Fitting {
     }
     if (known.sizes() == value.sizes()) return copy(known, value);
     if (!name.ends_with(".pos_emb") || m.is_sequence() || known.size(2) != value.size(2)) return false;
-    const int64_t from = side_of(known.size(1)), to = side_of(value.size(1));
+    const int64_t from = grid_side(known.size(1)), to = grid_side(value.size(1));
     if (from == 0 || to == 0) return false;
     resized_.push_back(concat(part_of(name), " (", from, " x ", from, " to ", to, " x ", to, ")"));
-    return copy(resized_positions(known, from, to), value);
+    return copy(resized_positions(known, value.size(1)), value);
   }
 
   void report(const std::string& origin) const {

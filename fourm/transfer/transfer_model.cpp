@@ -6,6 +6,7 @@
 #include "fourm/io/weights.h"
 #include "fourm/modality/imagenet.h"
 #include "fourm/model/stored_config.h"
+#include "fourm/nn/position.h"
 #include "fourm/transfer/plain_vit.h"
 
 namespace fourm {
@@ -14,15 +15,6 @@ namespace {
 // [3] of byte values.
 Tensor channel_values(const float* values, const Tensor& like) {
   return at::tensor(at::ArrayRef<float>(values, 3)).mul_(255).to(like.device());
-}
-
-// Learned positions [1, n, D] of a square grid for another number of positions.
-Tensor resized_positions(const Tensor& stored, int64_t count) {
-  const auto side = [](int64_t n) { return static_cast<int64_t>(std::llround(std::sqrt(static_cast<double>(n)))); };
-  const int64_t from = side(stored.size(1)), to = side(count);
-  if (from * from != stored.size(1) || to * to != count) return {};
-  const Tensor map = stored.to(at::kFloat).view({1, from, from, -1}).permute({0, 3, 1, 2});
-  return at::upsample_bicubic2d(map, {to, to}, /*align_corners=*/false).flatten(2).transpose(1, 2);
 }
 
 // The tensors that a model starts from, by their names in a 4M.

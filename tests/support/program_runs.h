@@ -48,10 +48,7 @@ class ProgramRuns : public testing::Test {
     write_file(root_ / "recipe.yaml", R"(
 batch: 8
 seed: 4
-model: {domains_in: [rgb@64, tok_depth@64, caption, det], domains_out: [tok_depth@64, caption, det], dim: 32,
-        encoder_depth: 1, decoder_depth: 1, num_heads: 2, gated_mlp: true, qkv_bias: false, proj_bias: false,
-        mlp_bias: false}
-masking:
+)" + std::string(kSmallModel) + R"(masking:
   input_tokens: [8, 24]
   target_tokens: [24, 24]
   mixture: [{name: all2all, input_others: 0.5, target_others: 0.5}]

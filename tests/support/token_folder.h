@@ -16,6 +16,13 @@ constexpr const char* kSmallModalities = R"(modalities:
   det: {kind: sequence, vocab_size: 400, max_tokens: 16}
 )";
 
+/// A line of a recipe: a model of these modalities.
+constexpr const char* kSmallModel =
+    R"(model: {domains_in: [rgb@64, tok_depth@64, caption, det], domains_out: [tok_depth@64, caption, det], dim: 32,
+        encoder_depth: 1, decoder_depth: 1, num_heads: 2, gated_mlp: true, qkv_bias: false, proj_bias: false,
+        mlp_bias: false}
+)";
+
 inline const std::vector<std::string>& furniture() {
   static const std::vector<std::string> names{"bed", "chair", "lamp", "table"};
   return names;

@@ -26,10 +26,8 @@ class PretrainingTest : public testing::Test {
 batch: 8
 seed: 4
 eval_samples: 8
-model: {domains_in: [rgb@64, tok_depth@64, caption, det], domains_out: [tok_depth@64, caption, det], dim: 32,
-        encoder_depth: 1, decoder_depth: 1, num_heads: 2, gated_mlp: true, qkv_bias: false, proj_bias: false,
-        mlp_bias: false}
-masking:
+)" + std::string(test::kSmallModel) +
+                               R"(masking:
   input_tokens: [8, 24]
   target_tokens: [24, 24]
   mixture:
