@@ -25,6 +25,9 @@ function(add_process name executable cases labels)
   add_test("${name}" "${executable}" "--gtest_filter=${filter}")
   set_tests_properties("${name}" PROPERTIES LABELS "${labels}" WORKING_DIRECTORY "${test_binaries}"
     ENVIRONMENT "OMP_NUM_THREADS=1;OMP_WAIT_POLICY=passive")  # tests run side by side
+  if(labels MATCHES "cli|processes")
+    set_tests_properties("${name}" PROPERTIES COST 10)  # the long ones start first
+  endif()
 endfunction()
 
 function(add_suite folder executable suite cases)

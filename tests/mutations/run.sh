@@ -17,14 +17,15 @@ git fetch -q origin && git checkout -q --force --detach origin/HEAD || exit 1
 whole=${FOURM_FIXTURES:-$root/../shared/fixtures}
 export OMP_NUM_THREADS=1 OMP_WAIT_POLICY=passive
 
-# The first test that fails, and how many more do; nothing when all pass.
+# The first test that fails; nothing when all pass.
 failing() {  # FIXTURES PROGRAM...
   local fixtures=$1 program output
   shift
   for program in "$@"; do
-    output=$(FOURM_FIXTURES=$fixtures timeout 300 "build/test_$program" --gtest_brief=1 2>&1) && continue
-    sed -n 's/^\[  FAILED  \] \([A-Za-z]*[./][^ ,]*\).*/\1/p' <<<"$output" | sort -u | grep . || echo "test_$program crashed"
-  done | awk 'NR == 1 { first = $0 } END { if (NR) print first (NR > 1 ? " and " NR - 1 " more" : "") }'
+    output=$(FOURM_FIXTURES=$fixtures timeout 300 "build/test_$program" --gtest_brief=1 --gtest_fail_fast 2>&1) && continue
+    sed -n 's/^\[  FAILED  \] \([A-Za-z]*[./][^ ,]*\).*/\1/p' <<<"$output" | head -1 | grep . || echo "test_$program crashed"
+    return
+  done
 }
 programs() { sed -n 's/^Tests: //p' "$1"; }
 

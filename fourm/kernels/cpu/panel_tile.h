@@ -28,7 +28,7 @@ FOURM_INLINE Row* place_of(Row* tile, int64_t r, int64_t k) {
 // int8 rows are quantised to -127 ... 127 and stored with the zero point 128, as 1 ... 255.
 constexpr int32_t kRowQmax = 127, kRowZeroPoint = 128;
 
-// The instruction set that a function is compiled for (core/simd.h).
+// The instruction set that a function is compiled for (simd.h).
 enum class Target { kAny, kAvx2, kAvx512 };
 template <Target kFor>
 struct Floats : Simd<float, kFor == Target::kAvx512 ? 64 : 32> {

@@ -2,7 +2,7 @@
 
 #include <bit>
 
-#include "fourm/core/simd.h"
+#include "fourm/kernels/cpu/simd.h"
 
 namespace fourm {
 namespace {

@@ -1,4 +1,4 @@
-// Vectors of a chosen width for hot loops, to be inlined into functions compiled for it (core/simd.h).
+// Vectors of a chosen width for hot loops, to be inlined into functions compiled for it (simd.h).
 #pragma once
 
 #include <algorithm>
@@ -7,7 +7,7 @@
 #include <cstring>
 #include <vector>
 
-#include "fourm/core/simd.h"
+#include "fourm/kernels/cpu/simd.h"
 
 namespace fourm {
 
