@@ -20,11 +20,11 @@ function(list_cases result executable)
   set(${result} "${lines}" PARENT_SCOPE)
 endfunction()
 
-function(add_process name executable cases labels)
+function(add_process name executable cases labels)  # [VARIABLE=VALUE...]
   string(REPLACE ";" ":" filter "${cases}")
   add_test("${name}" "${executable}" "--gtest_filter=${filter}")
   set_tests_properties("${name}" PROPERTIES LABELS "${labels}" WORKING_DIRECTORY "${test_binaries}"
-    ENVIRONMENT "OMP_NUM_THREADS=1;OMP_WAIT_POLICY=passive")  # tests run side by side
+    ENVIRONMENT "OMP_NUM_THREADS=1;OMP_WAIT_POLICY=passive;${ARGN}")  # tests run side by side
   if(labels MATCHES "cli|processes")
     set_tests_properties("${name}" PROPERTIES COST 10)  # the long ones start first
   endif()
@@ -78,6 +78,12 @@ foreach(folder IN LISTS test_folders)
       set(cases)
     endif()
   endforeach()
+endforeach()
+# The kernels as they run on processors with fewer instructions.
+foreach(capability default avx2)
+  if(EXISTS "${test_binaries}/test_kernels")
+    add_process("kernels/${capability}" "${test_binaries}/test_kernels" "*" unit "ATEN_CPU_CAPABILITY=${capability}")
+  endif()
 endforeach()
 if(all_built)
   check_patterns()
