@@ -27,7 +27,7 @@ enum class Measured { kModel, kPredictions, kImages };
 Measured measured_by(const CLI::App& verb) {
   const std::vector<std::pair<Measured, std::vector<const char*>>> modes{
       {Measured::kPredictions, {"--annotations", "--predictions"}},
-      {Measured::kImages, {"--generated", "--real", "--inception"}},
+      {Measured::kImages, {"--generated"}},
       {Measured::kModel, {"--model", "--data"}}};
   for (const auto& [mode, needed] : modes) {
     const auto given = std::find_if(needed.begin(), needed.end(), [&](const char* o) { return verb.count(o) > 0; });
@@ -42,7 +42,8 @@ Measured measured_by(const CLI::App& verb) {
           throw UsageError(concat("eval: ", *given, " and ", option, " are two things to measure"));
     if (mode != Measured::kPredictions && verb.count("--kind") > 0)
       throw UsageError("eval: --kind goes with --annotations and --predictions");
-    if (mode != Measured::kImages && verb.count("--store") > 0) throw UsageError("eval: --store goes with --generated");
+    if (mode == Measured::kImages && verb.count("--real") == 0 && verb.count("--clip") == 0)
+      throw UsageError("eval: --generated goes with --real and --inception, with --clip, or with all three");
     return mode;
   }
   fail("[eval] unreachable");
@@ -114,6 +115,33 @@ void print_measures(const std::function<std::string(const ProcessGroup&)>& measu
   });
 }
 
+// Options of a folder of generated images.
+void add_image_options(CLI::App& verb, ImageFiles& files) {
+  const char* group = "Folders of images";
+  for (const auto& [option, value, help] :
+       {std::tuple{"--generated", &files.generated, "instead of a model: a folder of generated images"},
+        std::tuple{"--real", &files.real, "folder of true images"},
+        std::tuple{"--inception", &files.inception, "Inception weights: pt_inception-2015-12-05-6726825d.pth"},
+        std::tuple{"--clip", &files.clip,
+                   "for the CLIP score: a CLIP in the layout of Hugging Face, or a model of `fourm clip train`"},
+        std::tuple{"--captions", &files.captions,
+                   "captions of the generated images: FILE.txt or FILE.tsv with a line for each image, in the order of "
+                   "their names, or a folder with NAME.txt; default: NAME.txt beside each image"},
+        std::tuple{"--store", &files.store,
+                   "folder of their features and scores, from which an interrupted run is resumed"}})
+    verb.add_option(option, *value, help)->group(group);
+  verb.add_option("--resize", files.resize,
+                  "resize the middle squares of all images to this many pixels first; default: images as they are")
+      ->check(CLI::Range(8, 8192))
+      ->group(group);
+  for (const char* option : {"--real", "--inception", "--clip", "--captions", "--store", "--resize"})
+    verb.get_option(option)->needs("--generated");
+  verb.get_option("--real")->needs("--inception");
+  verb.get_option("--inception")->needs("--real");
+  verb.get_option("--captions")->needs("--clip");
+  verb.get_option("--clip")->transform(model_path());
+}
+
 }  // namespace
 
 void add_eval(CLI::App& program) {
@@ -153,12 +181,7 @@ void add_eval(CLI::App& program) {
       ->check(CLI::IsMember({"bbox", "segm", "caption"}))
       ->capture_default_str()
       ->group("Files of predictions");
-  for (const auto& [option, value, help] :
-       {std::tuple{"--generated", &o->images.generated, "instead of a model: a folder of generated images"},
-        std::tuple{"--real", &o->images.real, "folder of true images"},
-        std::tuple{"--inception", &o->images.inception, "Inception weights: pt_inception-2015-12-05-6726825d.pth"},
-        std::tuple{"--store", &o->images.store, "folder of their features, from which an interrupted run is resumed"}})
-    verb->add_option(option, *value, help)->group("Folders of images");
+  add_image_options(*verb, o->images);
   verb->add_flag("--json", o->json, "machine-readable");
   add_head_options(*verb, o->head);
   verb->footer(
@@ -177,7 +200,8 @@ void add_eval(CLI::App& program) {
       "  fourm launch -n 4 -- eval --model models/rooms-ti --data rooms/val\n"
       "  fourm eval --model runs/semseg --data ADEChallengeData2016 --split validation --by-class\n"
       "  fourm eval --annotations instances_val2017.json --predictions predictions.json --kind segm\n"
-      "  fourm eval --generated out/images --real coco/val2017 --inception pt_inception-2015-12-05-6726825d.pth");
+      "  fourm eval --generated out/images --real coco/val2017 --inception pt_inception-2015-12-05-6726825d.pth\n"
+      "  fourm eval --generated out/images/rgb --captions prompts.txt --clip clip-vit-large-patch14 --resize 256");
   verb->callback([o, verb, chains, inputs = verb->get_option("--inputs"), count = verb->get_option("--count")] {
     const Measured measured = measured_by(*verb);
     if (measured == Measured::kPredictions)

@@ -4,6 +4,7 @@
 
 #include "fourm/coco/caption_files.h"
 #include "fourm/coco/evaluation.h"
+#include "fourm/eval/clip_score.h"
 #include "fourm/eval/generation_scores.h"
 
 namespace fourm {
@@ -15,9 +16,9 @@ std::string table(const Json& numbers) {
   for (const auto& [name, value] : numbers.items()) {
     char line[64];
     if (value < 0)
-      std::snprintf(line, sizeof line, "%-12s %9s\n", name.c_str(), "-");
+      std::snprintf(line, sizeof line, "%-20s %9s\n", name.c_str(), "-");
     else
-      std::snprintf(line, sizeof line, "%-12s %9.*f\n", name.c_str(), value.is_number_float() ? 3 : 0,
+      std::snprintf(line, sizeof line, "%-20s %9.*f\n", name.c_str(), value.is_number_float() ? 3 : 0,
                     value.get<double>());
     text += line;
   }
@@ -37,8 +38,18 @@ Json measure(const CocoFiles& files) {
 std::string measure_files(const CocoFiles& files, bool json) { return print(measure(files), json); }
 
 std::string measure_images(const ImageFiles& files, const std::string& device, bool json, const ProcessGroup& group) {
-  return print(to_json(score_generation({files.generated, files.real, files.inception, files.store, device}, group)),
-               json);
+  Json numbers = Json::object();
+  if (!files.real.empty())
+    numbers = to_json(
+        score_generation({files.generated, files.real, files.inception, files.store, device, files.resize}, group));
+  if (!files.clip.empty()) {
+    const Summary score =
+        clip_score({files.generated, files.clip, files.captions, files.store, device, files.resize}, group);
+    numbers["generated"] = score.count;
+    numbers["CLIP_score"] = score.mean;
+    numbers["CLIP_score_interval"] = score.half_width;
+  }
+  return print(numbers, json);
 }
 
 }  // namespace fourm

@@ -4,11 +4,9 @@
 #include <cmath>
 
 #include "fourm/core/error.h"
-#include "fourm/core/log.h"
-#include "fourm/core/sha256.h"
 #include "fourm/core/strings.h"
-#include "fourm/dist/all_gather.h"
 #include "fourm/eval/frechet.h"
+#include "fourm/eval/image_rows.h"
 #include "fourm/eval/inception.h"
 #include "fourm/io/image_file.h"
 #include "fourm/kernels/device.h"
@@ -16,7 +14,6 @@
 namespace fourm {
 namespace {
 
-constexpr size_t kPart = 500, kImagesAtOnce = 16;
 constexpr int64_t kRowsTogether = 1024;  // of a table of distances
 
 Tensor table_of(const std::vector<Embedding>& rows) {
@@ -55,72 +52,26 @@ std::vector<Embedding> rows_of(const Tensor& table, int64_t from, int64_t to) {
   return rows;
 }
 
-// Features of the images of a folder, part by part.
-class FeatureStore {
- public:
-  FeatureStore(const Inception& network, const std::string& label, const fs::path& images, const std::string& weights,
-               const std::string& store, const ProcessGroup& group)
-      : network_(network), group_(group), label_(label), files_(list_images(images)) {
-    check(files_.size() >= 10, images.string(), ": holds ", counted(static_cast<int64_t>(files_.size()), "image"),
-          ", expected ten or more");
-    if (store.empty()) return;
-    folder_ = fs::path(store) / label;
-    make_folder(folder_);
-    std::string names;
-    for (const auto& file : files_)
-      names += concat(fs::relative(file, images).string(), " ", fs::file_size(file), "\n");
-    const Json facts{{"images", sha256_hex(names)},
-                     {"weights", concat(fs::path(weights).filename().string(), " ", fs::file_size(weights))}};
-    const fs::path manifest = folder_ / "manifest.json";
-    if (!fs::exists(manifest)) write_json(manifest, facts);
-    check(read_json(manifest) == facts, folder_.string(),
-          ": holds features of other images or weights; remove it or name another folder");
-  }
-
-  ImageFeatures read() const {
-    const auto parts = static_cast<int64_t>((files_.size() + kPart - 1) / kPart);
-    std::vector<Tensor> own{at::empty({0, kWidth}, at::kFloat)};
-    Progress progress(label_, group_.end(parts) - group_.begin(parts));
-    for (int64_t part = group_.begin(parts); part < group_.end(parts); ++part) {
-      const size_t first = static_cast<size_t>(part) * kPart;
-      const NpyArray rows = read_part(first, std::min(first + kPart, files_.size()));
-      own.push_back(at::tensor(npy_floats(rows)).view({-1, kWidth}));
-      progress.update(part + 1 - group_.begin(parts));
-    }
-    const Tensor all = all_gather_rows(at::cat(own), group_);
-    return {rows_of(all, 0, Inception::kFeatures), rows_of(all, Inception::kFeatures, kWidth)};
-  }
-
- private:
-  static constexpr int64_t kWidth = Inception::kFeatures + Inception::kClasses;
-
-  NpyArray read_part(size_t first, size_t end) const {
-    const fs::path file = folder_ / concat(first / kPart, ".npy");
-    const auto n = static_cast<int64_t>(end - first);
-    if (!folder_.empty() && fs::exists(file)) {
-      NpyArray stored = read_npy(file);
-      check(stored.shape == std::vector<int64_t>{n, kWidth}, file.string(), ": is not an array of ", n, " x ", kWidth);
-      return stored;
-    }
-    std::vector<float> values;
-    for (size_t i = first; i < end; i += kImagesAtOnce) {
-      std::vector<Image> batch;
-      for (size_t k = i; k < std::min(i + kImagesAtOnce, end); ++k) batch.push_back(read_image(files_[k]));
-      const auto [features, logits] = network_(batch);
-      const Tensor rows = at::cat({features, logits}, 1).to(at::kFloat).contiguous();
-      values.insert(values.end(), rows.data_ptr<float>(), rows.data_ptr<float>() + rows.numel());
-    }
-    const NpyArray part = npy_from_floats(values, {n, kWidth});
-    if (!folder_.empty()) write_npy(file, part);
-    return part;
-  }
-
-  const Inception& network_;
-  const ProcessGroup& group_;
-  std::string label_;
-  std::vector<fs::path> files_;
-  fs::path folder_;
-};
+// The outputs for the images of a folder.
+ImageFeatures features_of(const Inception& network, const std::string& name, const fs::path& images,
+                          const GenerationOptions& options, const ProcessGroup& group) {
+  const auto n = static_cast<int64_t>(list_images(images).size());
+  check(n >= 10, images.string(), ": holds ", counted(n, "image"), ", expected ten or more");
+  const fs::path weights = options.inception;
+  ImageRowsOptions rows;
+  rows.name = name;
+  rows.images = images;
+  rows.resize = options.resize;
+  rows.width = Inception::kFeatures + Inception::kClasses;
+  rows.store = options.store;
+  rows.depends_on = {{"weights", concat(weights.filename().string(), " ", fs::file_size(weights))}};
+  const auto compute = [&](const std::vector<Image>& batch, size_t) {
+    const auto [features, logits] = network(batch);
+    return at::cat({features, logits}, 1);
+  };
+  const Tensor all = image_rows(rows, compute, group);
+  return {rows_of(all, 0, Inception::kFeatures), rows_of(all, Inception::kFeatures, all.size(1))};
+}
 
 }  // namespace
 
@@ -154,10 +105,8 @@ PrecisionAndRecall precision_and_recall(const std::vector<Embedding>& generated,
 
 GenerationScores score_generation(const GenerationOptions& options, const ProcessGroup& group) {
   const Inception network = Inception::open(options.inception, parse_device(options.device));
-  const auto read = [&](const std::string& label, const std::string& images) {
-    return FeatureStore(network, label, images, options.inception, options.store, group).read();
-  };
-  const ImageFeatures generated = read("generated", options.generated), real = read("real", options.real);
+  const ImageFeatures generated = features_of(network, "generated", options.generated, options, group),
+                      real = features_of(network, "real", options.real, options, group);
   return {static_cast<int64_t>(generated.features.size()), static_cast<int64_t>(real.features.size()),
           frechet_distance(generated.features, real.features), inception_score(generated.logits),
           precision_and_recall(generated.features, real.features)};

@@ -31,8 +31,9 @@ PrecisionAndRecall precision_and_recall(const std::vector<Embedding>& generated,
 struct GenerationOptions {
   std::string generated, real;  ///< folders of images
   std::string inception;        ///< file of weights
-  std::string store;            ///< folder for features, which a later run reuses; empty: they are not stored
+  std::string store;  ///< folder for features (image_rows.h), which a later run reuses; empty: they are not stored
   std::string device = "cpu";
+  int64_t resize = 0;  ///< the middle squares of all images are resized to so many pixels first; 0: images as they are
 };
 
 struct GenerationScores {
@@ -42,9 +43,8 @@ struct GenerationScores {
   PrecisionAndRecall manifold;
 };
 
-/// Features are stored in parts of 500 images, so that an interrupted run resumes after the last whole part. Error where
-/// the stored ones are of other images or weights, and on fewer than ten images. The parts are split over the processes of the
-/// group; all get the result.
+/// The images are split over the processes of the group; all get the result. Error where the stored features are of other images,
+/// weights or options, and on fewer than ten images.
 GenerationScores score_generation(const GenerationOptions& options, const ProcessGroup& group = {});
 
 /// {"generated", "real", "FID", "IS", "IS_deviation", "precision", "recall"}.

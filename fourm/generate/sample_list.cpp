@@ -6,16 +6,12 @@
 #include "fourm/core/error.h"
 #include "fourm/core/rng.h"
 #include "fourm/core/strings.h"
+#include "fourm/data/prompt_list.h"
 #include "fourm/io/image_file.h"
 #include "fourm/text/unicode.h"
 
 namespace fourm {
 namespace {
-
-std::string lower(std::string text) {
-  std::transform(text.begin(), text.end(), text.begin(), [](unsigned char c) { return std::tolower(c); });
-  return text;
-}
 
 // A value a sample, and the names of the samples.
 struct List {
@@ -53,41 +49,14 @@ List list_folder(const fs::path& folder, const std::vector<std::string>& extensi
   return list;
 }
 
-// The lines of a file of prompts. The last may end in a line break.
-std::vector<std::string> lines_of(const fs::path& file) {
-  std::vector<std::string> lines = split(read_file(file), '\n');
-  if (!lines.empty() && trim(lines.back()).empty()) lines.pop_back();
-  for (size_t i = 0; i < lines.size(); ++i)
-    check(!trim(lines[i]).empty(), file.string(), ": line ", i + 1, " is empty; remove it");
-  return lines;
-}
-
-size_t prompt_column(const std::vector<std::string>& header) {
-  for (const char* name : {"prompt", "caption", "text"})
-    for (size_t i = 0; i < header.size(); ++i)
-      if (lower(trim(header[i])) == name) return i;
-  return 0;
-}
-
 List list_lines(const fs::path& file) {
-  std::vector<std::string> lines = lines_of(file);
-  if (lower_extension(file) == ".tsv") {
-    check(lines.size() > 1, file.string(), ": holds no line after its header");
-    const size_t column = prompt_column(split(lines[0], '\t'));
-    lines.erase(lines.begin());
-    for (size_t i = 0; i < lines.size(); ++i) {
-      const std::vector<std::string> cells = split(lines[i], '\t');
-      check(cells.size() > column && !trim(cells[column]).empty(), file.string(), ": line ", i + 2,
-            " has no text in column ", column + 1);
-      lines[i] = trim(cells[column]);
-    }
-  }
+  const std::vector<std::string> lines = read_prompts(file);
   List list;
   const size_t digits = std::max<size_t>(4, std::to_string(lines.size()).size());
   for (const auto& line : lines) {
     const std::string number = std::to_string(list.names.size());
     list.names.push_back(std::string(digits - number.size(), '0') + number);
-    list.values.push_back(concat("text:", trim(line)));
+    list.values.push_back(concat("text:", line));
   }
   return list;
 }

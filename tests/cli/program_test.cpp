@@ -695,12 +695,27 @@ TEST_F(Program, EvalMeasuresFilesOfPredictions) {
   ASSERT_EQ(measures.code, 0) << measures.errors;
   EXPECT_NEAR(parse_json(measures.out, "stdout")["AP"], 0.5, 1e-9);
   EXPECT_EQ(parse_json(measures.out, "stdout")["APl"], -1);
-  EXPECT_NE(run(eval + found).out.find("AP50             1.000\n"), std::string::npos);
+  EXPECT_NE(run(eval + found).out.find("AP50                     1.000\n"), std::string::npos);
   expect_failure(eval + found + " --kind segm", "the key 'segmentation' is missing");
   expect_failure(eval + truth, "expected a list of predictions");
   for (const std::string& wrong : {"eval --annotations " + truth, eval + found + " --model rooms-ti",
                                    eval + found + " --kind boxes", std::string("eval --model rooms-ti")})
     EXPECT_EQ(run(wrong).code, 2) << wrong;
+}
+
+TEST_F(Program, EvalOfImagesNamesTheOptionsThatGoTogether) {
+  const std::vector<std::pair<std::string, std::string>> wrong{
+      {"--generated a", "--generated goes with --real and --inception, with --clip, or with all three"},
+      {"--generated a --real b", "--real requires --inception"},
+      {"--generated a --clip b --inception c", "--inception requires --real"},
+      {"--generated a --real b --inception c --captions d", "--captions requires --clip"},
+      {"--clip a", "--clip requires --generated"},
+      {"--generated a --clip b --model rooms-ti", "--generated and --model are two things to measure"}};
+  for (const auto& [options, message] : wrong) {
+    const Outcome outcome = run("eval " + options);
+    EXPECT_EQ(outcome.code, 2) << options;
+    EXPECT_NE(outcome.errors.find(message), std::string::npos) << options << "\n" << outcome.errors;
+  }
 }
 
 TEST_F(Program, EvalPrintsMeasuresAndAgreementAsJson) {

@@ -152,7 +152,9 @@ TEST(GenerationScores, ARunGoesOnFromStoredFeatures) {
       2, [&](const ProcessGroup& group) { EXPECT_EQ(to_json(score_generation(options, group)), to_json(first)); });
   fs::remove(folder / "real/9.png");
   write_png(folder / "real/z.png", random_image(99, 9, 9));
-  EXPECT_NE(test::message_of([&] { score_generation(options); }).find("features of other images or weights"),
+  EXPECT_NE(test::message_of([&] {
+              score_generation(options);
+            }).find("real: was made from other images or with other options"),
             std::string::npos);
   fs::remove(folder / "real/z.png");
   EXPECT_NE(test::message_of([&] { score_generation(options); }).find("holds 9 images, expected ten or more"),
