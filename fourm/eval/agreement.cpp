@@ -8,15 +8,6 @@
 #include "fourm/eval/predict.h"
 
 namespace fourm {
-namespace {
-
-std::vector<int64_t> tokens_of(const Pipeline& pipeline, const Canvas& prediction, const Modality& modality) {
-  std::vector<int64_t> tokens = pipeline.tokens(prediction, modality.name);
-  if (modality.is_sequence()) std::erase(tokens, pipeline.text_tokenizer().pad());
-  return tokens;
-}
-
-}  // namespace
 
 AgreementResult agreement(const Pipeline& one, const Pipeline& other, const EvaluateOptions& options,
                           const ProcessGroup& group) {

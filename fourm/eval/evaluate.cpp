@@ -11,6 +11,7 @@
 #include "fourm/eval/map_comparisons.h"
 #include "fourm/eval/predict.h"
 #include "fourm/eval/text_image.h"
+#include "fourm/eval/token_comparison.h"
 
 namespace fourm {
 namespace {
@@ -105,6 +106,7 @@ class Evaluation {
     const auto predictions = predict(
         pipeline_, set_.samples.size(), [&](size_t i) { return set_.canvas(i, inputs); },
         is_image ? plan_of_images(evaluated.output, inputs) : in_order({most_likely(modality)}), options_.seed, group_);
+    if (evaluated.as_tokens) return compare_as_tokens(evaluated, predictions);
     if (evaluated.name == "caption") return compare_as_captions(evaluated, predictions);
     if (evaluated.name == "det") return compare_as_boxes(evaluated, predictions);
     return compare_as_maps(evaluated, predictions);
@@ -206,6 +208,17 @@ class Evaluation {
       truth.push_back(set_.samples[i].boxes);
     }
     return compare_boxes(model, ceiling, truth, options_.seed);
+  }
+
+  std::vector<Comparison> compare_as_tokens(const EvaluatedModality& evaluated,
+                                            const std::vector<Canvas>& predictions) const {
+    const Modality modality = pipeline_.modality(evaluated.output);
+    TokenLists model, truth;
+    for (size_t i = 0; i < predictions.size(); ++i) {
+      model.push_back(tokens_of(pipeline_, predictions[i], modality));
+      truth.push_back(tokens_of(pipeline_, set_.samples[i].ceiling, modality));
+    }
+    return compare_tokens(evaluated.name, model, truth);
   }
 
   std::vector<SceneObjects> scenes() const {

@@ -22,6 +22,10 @@ constexpr const char* kMeasured[] = {"rgb", "depth", "normal", "semseg", "clip",
 
 bool is_map(const std::string& name) { return std::find(std::begin(kMaps), std::end(kMaps), name) != std::end(kMaps); }
 
+bool has_measure(const std::string& name) {
+  return std::find(std::begin(kMeasured), std::end(kMeasured), name) != std::end(kMeasured);
+}
+
 // What the pipeline lacks to decode the tokens of the modality; "" when it lacks nothing.
 std::string lacking(const Pipeline& pipeline, const std::string& modality) {
   switch (pipeline.modality(modality).kind) {
@@ -50,22 +54,47 @@ std::vector<EvaluatedModality> common_modalities(const Pipeline& pipeline, const
   return modalities;
 }
 
+// The folder that holds the modality's tokens, else that of the files that these are made of; the data set may have neither.
+std::string evaluated_folder(const Source& source, const std::string& modality) {
+  const std::string folder = folder_of(source, modality);
+  return source.has(folder) ? folder : base_name(modality);
+}
+
+// Adds those without a measure of their own. Their files are read as inputs of the model, so that it has to read them.
+void add_other_modalities(const Pipeline& pipeline, const Source& source, std::vector<EvaluatedModality>& modalities) {
+  const auto find = [&](const std::string& name) {
+    return std::find_if(modalities.begin(), modalities.end(), [&](const auto& m) { return m.name == name; });
+  };
+  for (const auto& modality : pipeline.inputs()) {
+    const std::string folder = evaluated_folder(source, modality), base = base_name(modality);
+    if (!source.has(folder) || has_measure(folder) || (has_measure(base) && find(base) != modalities.end())) continue;
+    if (folder == base && !lacking(pipeline, modality).empty()) continue;  // its files may hold no tokens
+    const std::string output = contains(pipeline.outputs(), modality) ? modality : "";
+    if (const auto same = find(folder); same == modalities.end())
+      modalities.push_back({folder, modality, output, true});
+    else if (!output.empty())  // of several sizes that which can be measured
+      *same = {folder, modality, output, true};
+  }
+}
+
+// Why an output of the model is not measured.
+std::string why_not_measured(const Pipeline& pipeline, const Source& source, const EvaluationSet& set,
+                             const std::string& modality) {
+  const std::string name = base_name(modality);
+  for (const auto& other : set.modalities)
+    if (base_name(other.name) == name && !other.output.empty()) return other.output + " is measured instead";
+  if (!source.has(evaluated_folder(source, modality))) return "the data set has no folder " + name;
+  const std::string lack = lacking(pipeline, modality);
+  return lack.empty() ? "the model does not read it, and its files are read as those of inputs are" : lack;
+}
+
 std::vector<Unmeasured> find_not_measured(const Pipeline& pipeline, const Source& source, const EvaluationSet& set) {
   std::vector<Unmeasured> list;
   std::vector<std::string> outputs;
   for (const auto& modality : pipeline.outputs()) {
-    const std::string name = base_name(modality);
-    outputs.push_back(name);
-    const EvaluatedModality* evaluated = set.output(name);
-    if (evaluated && evaluated->output == modality) continue;
-    if (std::find(std::begin(kMeasured), std::end(kMeasured), name) == std::end(kMeasured))
-      list.push_back({modality, "there is no measure of it"});
-    else if (!source.has(name))
-      list.push_back({modality, "the data set has no folder " + name});
-    else if (const std::string reason = lacking(pipeline, modality); !reason.empty())
-      list.push_back({modality, reason});
-    else
-      list.push_back({modality, evaluated->output + " is measured instead"});
+    outputs.push_back(base_name(modality));
+    if (std::none_of(set.modalities.begin(), set.modalities.end(), [&](const auto& m) { return m.output == modality; }))
+      list.push_back({modality, why_not_measured(pipeline, source, set, modality)});
   }
   for (const std::string name : kMeasured)
     if (source.has(name) && !contains(outputs, name)) list.push_back({name, "the model does not generate it"});
@@ -106,9 +135,15 @@ EvaluationSample read_sample(const Pipeline& pipeline, const Source& source,
   sample.inputs.key = static_cast<uint64_t>(i);
   double pixels = 0;             // of the image as stored
   std::optional<CropView> view;  // its middle square
-  for (const auto& [name, input, output] : modalities) {
+  for (const auto& [name, input, output, as_tokens] : modalities) {
     const std::string origin = source.origin(i, name);
     const std::string bytes = source.read(i, name);
+    if (as_tokens) {
+      pipeline.add_bytes(sample.inputs, input, bytes, source.extension(i, name), origin,
+                         units.of(source.file(i, name)));
+      if (!output.empty()) sample.ceiling.entries.push_back(*sample.inputs.find(input));
+      continue;
+    }
     if (is_map(name)) {
       const std::string& modality = output.empty() ? input : output;
       const InputConfig kind = pipeline.input_config(modality);
@@ -159,7 +194,7 @@ EvaluationSample read_sample(const Pipeline& pipeline, const Source& source,
 const EvaluatedModality& EvaluationSet::input(const std::string& name) const {
   std::vector<std::string> names;
   for (const auto& s : modalities) {
-    if (s.name == name && !s.input.empty()) return s;
+    if (!s.input.empty() && (s.name == name || (s.as_tokens && base_name(s.name) == name))) return s;
     if (!s.input.empty()) names.push_back(s.name);
   }
   fail(printable(name), " is not an input that both the data set and the model have; they share ", join(names, ", "),
@@ -203,10 +238,12 @@ EvaluationSet EvaluationSet::read(const Pipeline& pipeline, const fs::path& data
   const Source source = Source::open(data.string());
   EvaluationSet set;
   set.modalities = common_modalities(pipeline, source);
+  add_other_modalities(pipeline, source, set.modalities);
   set.scenes = source.has("scene");
   set.classes = DataFacts::read(source).classes;
   check(!set.modalities.empty(), data.string(),
-        ": holds none of the folders rgb, depth, normal, semseg, clip, caption and det that the model knows");
+        ": holds none of the folders rgb, depth, normal, semseg, clip, caption and det that the model knows, and no "
+        "other modality that it reads");
   const DepthUnits units;
   set.not_measured = find_not_measured(pipeline, source, set);
   for (const auto& inputs : input_sets) set.inputs(inputs, "");  // an unknown name is an Error

@@ -9,9 +9,11 @@ namespace fourm {
 
 /// A modality of the data set that the model reads or generates, by its names in both.
 struct EvaluatedModality {
-  std::string name;    ///< the data set's folder: "rgb", "depth", "normal", "semseg", "clip", "caption", "det"
-  std::string input;   ///< "rgb@128"; pixels rather than tokens; empty: the model does not read it
-  std::string output;  ///< "tok_rgb@128"; empty: the model does not generate it, or it has no tokenizer
+  std::string
+      name;  ///< the data set's folder: "rgb", "depth", "normal", "semseg", "clip", "caption", "det", or another
+  std::string input;       ///< "rgb@128"; pixels rather than tokens; empty: the model does not read it
+  std::string output;      ///< "tok_rgb@128"; empty: the model does not generate it, or it has no tokenizer
+  bool as_tokens = false;  ///< it has no measure of its own: its tokens are compared (token_comparison.h)
 
   /// Whether the model generates it and it is not among the inputs.
   bool is_target(const std::vector<std::string>& inputs) const;

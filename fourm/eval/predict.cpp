@@ -105,4 +105,13 @@ std::vector<Raster<uint8_t>> segment(const Pipeline& pipeline, const std::string
   return maps;
 }
 
+std::vector<int64_t> tokens_of(const Pipeline& pipeline, const Canvas& canvas, const Modality& modality) {
+  std::vector<int64_t> tokens = pipeline.tokens(canvas, modality.name);
+  const std::vector<bool>& known = canvas.find(modality.name)->known;
+  for (size_t i = 0; i < tokens.size(); ++i)
+    if (!known[i]) tokens[i] = kUnknownToken;
+  if (modality.is_sequence()) std::erase(tokens, pipeline.text_tokenizer().pad());
+  return tokens;
+}
+
 }  // namespace fourm

@@ -39,4 +39,7 @@ std::vector<StoredImage> decode_images(const Pipeline& pipeline, size_t n,
                                        const std::function<const Canvas&(size_t)>& canvas, const std::string& modality,
                                        const ProcessGroup& group = {});
 
+/// The tokens of a prediction or of the truth, without padding; kUnknownToken where the canvas does not know them.
+std::vector<int64_t> tokens_of(const Pipeline& pipeline, const Canvas& canvas, const Modality& modality);
+
 }  // namespace fourm

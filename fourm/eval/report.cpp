@@ -35,7 +35,7 @@ std::string block(const EvaluationResult::InputSet& set) {
   for (const auto& m : set.measures) {
     // Degrees and decibels have two figures before the point.
     const int places = m.unit == "degrees" || m.unit == "dB" ? 1 : 3;
-    out += format("  %-38s %8.*f +- %-8.*f %8.*f %9.*f %9s\n", title(m).c_str(), places, m.model.mean, places,
+    out += format("  %-45s %8.*f +- %-8.*f %8.*f %9.*f %9s\n", title(m).c_str(), places, m.model.mean, places,
                   m.model.half_width, places, m.ceiling, places, m.baseline, percent(m).c_str());
   }
   return out;
@@ -44,7 +44,7 @@ std::string block(const EvaluationResult::InputSet& set) {
 std::string overview(const std::vector<EvaluationResult::InputSet>& sets) {
   std::vector<std::string> titles;
   std::map<std::string, std::map<std::string, std::string>> cells;
-  std::string out = format("\n%-40s", "gap closed");
+  std::string out = format("\n%-47s", "gap closed");
   for (const auto& set : sets) {
     out += format(" %11s", set.inputs.c_str());
     for (const auto& m : set.measures) {
@@ -54,7 +54,7 @@ std::string overview(const std::vector<EvaluationResult::InputSet>& sets) {
   }
   out += "\n";
   for (const auto& name : titles) {
-    out += format("  %-38s", name.c_str());
+    out += format("  %-45s", name.c_str());
     for (const auto& set : sets) out += format(" %11s", cells[name][set.inputs].c_str());
     out += "\n";
   }
@@ -106,7 +106,7 @@ Json to_json(const AgreementResult& result) {
 
 std::string evaluation_table(const EvaluationResult& result) {
   std::string out = counted(result.samples, "sample") + " of " + result.data + "\n\n";
-  out += format("%-40s %8s %-11s %8s %9s %9s\n", "measure", "model", "   (95 %)", "ceiling", "baseline", "closed");
+  out += format("%-47s %8s %-11s %8s %9s %9s\n", "measure", "model", "   (95 %)", "ceiling", "baseline", "closed");
   for (const auto& set : result.input_sets) out += block(set);
   if (result.input_sets.size() > 1) out += overview(result.input_sets);
   if (!result.not_measured.empty()) out += "\nnot measured\n";

@@ -7,6 +7,7 @@
 #include "fourm/eval/map_comparisons.h"
 #include "fourm/eval/scene_measures.h"
 #include "fourm/eval/text_image.h"
+#include "fourm/eval/token_comparison.h"
 #include "fourm/io/colour_name.h"
 
 namespace fourm {
@@ -390,6 +391,32 @@ TEST(BoxContents, AQuarterOfALargeBoxHasItsClass) {
   EXPECT_EQ(c.model.mean, 0.5);
   EXPECT_EQ(c.ceiling, 1);
   EXPECT_EQ(c.baseline, 0.5);
+}
+
+TEST(CompareTokens, PositionsAndWholeLists) {
+  const TokenLists truth{{1, 2, 3}, {1, 2, 3}, {1, 5}, {4, 2, 9, 9}};
+  const auto found = compare_tokens("palette", {{1, 2, 3}, {1, 2, 4}, {1, 5, 6}, {}}, truth);
+  ASSERT_EQ(found.size(), 2u);
+  EXPECT_EQ(found[0].name, "palette: token accuracy");
+  EXPECT_EQ(found[1].name, "palette: exact match");
+  // A token behind the end of the truth is wrong, and so is a missing one.
+  EXPECT_NEAR(found[0].model.mean, (1 + 2 / 3.0 + 2 / 3.0 + 0) / 4, 1e-12);
+  EXPECT_NEAR(found[1].model.mean, 0.25, 1e-12);
+  // 1, 2, 3 is the most frequent token of each position, and the most frequent list.
+  EXPECT_NEAR(found[0].baseline, (1 + 1 + 1 / 3.0 + 1 / 4.0) / 4, 1e-12);
+  EXPECT_NEAR(found[1].baseline, 0.5, 1e-12);
+  for (const auto& comparison : found) EXPECT_EQ(comparison.ceiling, 1);
+}
+
+TEST(CompareTokens, UnknownTokensAreLeftOut) {
+  const TokenLists truth{{-1, 2, -1}, {-1, 5, 6}, {-1, 5, -1}, {-1, -1, -1}};
+  const auto found = compare_tokens("map", {{7, 2, 8}, {5, 5, 5}, {1, 2, 3}, {1, 2, 3}}, truth);
+  EXPECT_EQ(found[0].model.count, 3) << "nothing is known of the last";
+  EXPECT_NEAR(found[0].model.mean, (1 + 0.5 + 0) / 3, 1e-12);
+  EXPECT_NEAR(found[1].model.mean, 1 / 3.0, 1e-12);
+  EXPECT_NEAR(found[0].baseline, (0 + 1 + 1) / 3.0, 1e-12) << "5 and 6";
+  EXPECT_TRUE(compare_tokens("map", {{1, 2}}, {{-1, -1}}).empty());
+  EXPECT_THROW(compare_tokens("map", {{1}}, {}), Error);
 }
 
 }  // namespace

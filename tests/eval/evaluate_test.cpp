@@ -9,6 +9,7 @@
 #include "fourm/eval/evaluation_set.h"
 #include "fourm/eval/predict.h"
 #include "fourm/eval/report.h"
+#include "fourm/eval/token_comparison.h"
 #include "fourm/generate/result_files.h"
 #include "fourm/io/npy.h"
 #include "fourm/model/model_file.h"
@@ -273,6 +274,102 @@ TEST(EvaluateFeatures, StandBesideTheirTokenizersCeiling) {
   ResultFiles(pipeline, root / "out", {"tok_clip@32"}, 1).write_decoded(canvas, "tok_clip@32", {});
   EXPECT_EQ(read_stored_image(*config.input, root / "out/clip.npy"), copies[1]);
   EXPECT_EQ(read_image(root / "out/clip.png").width, 4);
+}
+
+// The small model, with vectors that a tokenizer reads and files of tokens as its data: four samples.
+class EvaluateTokens : public testing::Test {
+ protected:
+  void SetUp() override {
+    test::write_small_model(root / "model");
+    Random random(2);
+    for (int i = 0; i < 4; ++i) {
+      std::vector<float> vector(6);
+      for (auto& v : vector) v = static_cast<float>(random.normal());
+      std::vector<int64_t> tokens(16);
+      for (auto& t : tokens) t = random.below(16);
+      tokens[3] = kUnknownToken;
+      const std::string name = concat(i, ".npy");
+      write_npy(root / "data/global" / name, npy_from_floats(vector, {6}));
+      write_npy(root / "data/tok_rgb@32" / name, npy_from_integers(tokens, {1, 16}, "i2"));
+    }
+  }
+  Pipeline open() const { return Pipeline::open({.model = root / "model"}); }
+  EvaluationResult evaluated(const std::vector<std::string>& inputs) const {
+    return evaluate(open(), {root / "data", 4, 0, inputs, {}});
+  }
+  static std::vector<std::string> names(const EvaluationResult::InputSet& set) {
+    std::vector<std::string> names;
+    for (const auto& m : set.measures) names.push_back(m.name);
+    return names;
+  }
+  static std::string reason(const EvaluationResult& result, const std::string& what) {
+    for (const auto& one : result.not_measured)
+      if (one.what == what) return one.reason;
+    return "";
+  }
+  const test::TemporaryFolder temporary;
+  const fs::path root = temporary / "files";
+};
+
+TEST_F(EvaluateTokens, MeasureModalitiesWithoutAMeasureOfTheirOwn) {
+  const EvaluationResult result = evaluated({"global", "rgb"});
+  const std::vector<std::string> of_rgb{"tok_rgb@32: token accuracy", "tok_rgb@32: exact match"},
+      of_global{"global: token accuracy", "global: exact match"};
+  EXPECT_EQ(names(result.input_sets[0]), of_rgb);
+  EXPECT_EQ(names(result.input_sets[1]), of_global);
+  for (const char* text : {"caption", "det"})
+    EXPECT_EQ(reason(result, text), concat("the data set has no folder ", text));
+  EXPECT_EQ(result.not_measured.size(), 2u) << to_json(result);
+
+  const Pipeline pipeline = open();
+  const Canvas truth = EvaluationSet::read(pipeline, root / "data", 4).samples[2].ceiling;
+  const StoredImage vector = read_stored_image(pipeline.input_config("tok_global@32"), root / "data/global/2.npy");
+  EXPECT_EQ(tokens_of(pipeline, truth, pipeline.modality("tok_global@32")), pipeline.tokenize("tok_global@32", vector));
+  const auto tokens = tokens_of(pipeline, truth, pipeline.modality("tok_rgb@32"));
+  EXPECT_EQ(tokens, npy_integers(read_npy(root / "data/tok_rgb@32/2.npy"), "tokens"));
+  EXPECT_EQ(tokens[3], kUnknownToken);
+}
+
+TEST_F(EvaluateTokens, ComparePredictedWithTrueTokens) {
+  const Pipeline pipeline = open();
+  const Modality modality = pipeline.modality("tok_rgb@32");
+  const EvaluationSet set = EvaluationSet::read(pipeline, root / "data", 4);
+  const auto start = [&](size_t i) { return set.canvas(i, {"tok_global@32"}); };
+  TokenLists predicted, truth;
+  for (const Canvas& canvas : predict(pipeline, 4, start, {most_likely(modality)}, 0))
+    predicted.push_back(tokens_of(pipeline, canvas, modality));
+  for (const auto& sample : set.samples) truth.push_back(tokens_of(pipeline, sample.ceiling, modality));
+  const auto expected = compare_tokens("tok_rgb@32", predicted, truth);
+  const auto measures = evaluated({"global"}).input_sets[0].measures;
+  ASSERT_EQ(measures.size(), expected.size());
+  for (size_t i = 0; i < expected.size(); ++i) EXPECT_EQ(to_json(measures[i]), to_json(expected[i]));
+}
+
+TEST_F(EvaluateTokens, NeedNoTokenizerWhereFilesHoldThem) {
+  fs::remove_all(root / "model/tokenizers");
+  fs::copy(root / "data/tok_rgb@32", root / "data/tok_global@32", fs::copy_options::recursive);
+  EXPECT_EQ(names(evaluated({"rgb"}).input_sets[0]),
+            (std::vector<std::string>{"tok_global@32: token accuracy", "tok_global@32: exact match"}));
+  fs::remove_all(root / "data/tok_global@32");  // what is left are vectors
+  for (int i = 0; i < 4; ++i) write_file(root / "data/caption" / concat(i, ".txt"), "a room with a chair");
+  const EvaluationResult result = evaluated({"rgb"});
+  EXPECT_EQ(result.samples, 4);
+  EXPECT_EQ(names(result.input_sets[0]), (std::vector<std::string>{"caption CIDEr", "caption BLEU-4"}));
+  EXPECT_EQ(reason(result, "tok_global@32"), "it has no tokenizer; name a folder that holds one");
+}
+
+// Otherwise a perfect prediction of a text would not be an exact match.
+TEST_F(EvaluateTest, PredictedTextsEndAsTrueOnesDo) {
+  const EvaluationSet set = EvaluationSet::read(*pipeline_, folder_, 2);
+  const Modality caption = pipeline_->modality("caption");
+  const auto start = [&](size_t i) { return set.canvas(i, {"rgb@128"}); };
+  const auto predicted = predict(*pipeline_, 2, start, {most_likely(caption)}, 0);
+  const int64_t end = pipeline_->text_tokenizer().eos();
+  for (size_t i = 0; i < 2; ++i)
+    for (const Canvas& canvas : {predicted[i], set.samples[i].inputs}) {
+      const auto tokens = tokens_of(*pipeline_, canvas, caption);
+      EXPECT_EQ(std::find(tokens.begin(), tokens.end(), end) - tokens.begin(), std::ssize(tokens) - 1);
+    }
 }
 
 // A copy of the data set whose images have as much again at their sides.
