@@ -238,14 +238,11 @@ Tensor DetectionHead::mask_loss(const std::vector<PyramidLevel>& pyramid, const 
     rows.insert(rows.end(), own.begin(), own.end());
   }
   const double count = kMaskSide * kMaskSide * whole(static_cast<double>(rows.size()), group);
-  const bool any = !rows.empty();
-  if (!any) rows = {0};  // each tensor has a gradient
   std::vector<int64_t> images;
   for (const int64_t row : rows) images.push_back(in.images[row]);
   const Tensor boxes = at_rows(in.boxes, rows);
-  const Tensor labels = at_rows(in.labels, rows).clamp_max(classes_ - 1).to(boxes.device());
-  const Tensor logits = mask_logits(pyramid, boxes, images, labels);
-  if (!any) return logits.sum() * 0;
+  const Tensor logits = mask_logits(pyramid, boxes, images, at_rows(in.labels, rows).to(boxes.device()));
+  if (rows.empty()) return logits.sum();  // 0, so that each tensor has a gradient
   const Tensor wanted = at::cat(truth).to(logits.device());
   return (at::softplus(logits) - logits * wanted).sum() / count;  // binary cross-entropy
 }

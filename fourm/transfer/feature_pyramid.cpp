@@ -31,7 +31,7 @@ Tensor DoublingConv::operator()(const Tensor& x) const {
 
 Tensor each_position(const Linear& layer, const Tensor& x) {
   const Tensor rows = x.permute({0, 2, 3, 1}).reshape({-1, x.size(1)});
-  return layer(rows).to(at::kFloat).view({x.size(0), x.size(2) * x.size(3), -1});
+  return layer(rows).to(at::kFloat).view({x.size(0), x.size(2) * x.size(3), layer.weight.size(0)});
 }
 
 FeaturePyramid::FeaturePyramid(const Scope& scope, int64_t width, int64_t channels)

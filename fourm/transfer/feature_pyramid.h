@@ -25,7 +25,7 @@ struct DoublingConv {
   Tensor operator()(const Tensor& x) const;
 };
 
-/// A layer applied to the positions of [B, C, H, W]: rows [B, H W, out], float32.
+/// A layer applied to the positions of [B, C, H, W]: rows [B, H W, out], float32. B may be 0.
 Tensor each_position(const Linear& layer, const Tensor& x);
 
 /// Maps of strides 4 to 64 (with patches of 16 pixels) from tokens [B, h, w, D].

@@ -44,7 +44,7 @@ Tensor MaskHead::operator()(const Tensor& features) const {
   Tensor x = features;
   for (const auto& conv : convs) x = conv(x).relu();
   x = up(x).relu();
-  return each_position(masks, x).transpose(1, 2).reshape({x.size(0), -1, x.size(2), x.size(3)});
+  return each_position(masks, x).transpose(1, 2).reshape({x.size(0), masks.weight.size(0), x.size(2), x.size(3)});
 }
 
 RleMask pasted_mask(const float* probabilities, int64_t side, const BoxCorners& box, int64_t height, int64_t width) {

@@ -130,5 +130,32 @@ TEST(MaskHead, EachTensorHasAGradientWithAndWithoutObjects) {
     EXPECT_EQ(image.masks.sizes(), (std::vector<int64_t>{image.boxes.size(0), kMaskSide, kMaskSide}));
 }
 
+// Every proposal lies outside the image, and there is no object.
+TEST(MaskHead, ABatchWithoutAnyBoxHasNoLossOfBoxesAndAllGradients) {
+  SeedSource source(3);
+  Parameters parameters;
+  HeadConfig config;
+  config.width = 8, config.hidden = 16, config.masks = true, config.proposals = 40, config.sampled_boxes = 32;
+  const DetectionHead head(Scope(parameters, source), 8, 2, config);
+  parameters.make_trainable();
+  {
+    const NoGradGuard no_grad;
+    parameters.find("rpn_deltas.bias").fill_(100);
+  }
+  const ObjectTargets none{at::zeros({0, 4}), {}, 0, {}};
+  const auto losses = head.losses(test::wave({2, 4, 4, 8}, 0.3), 64, {none, none}, 1);
+  Tensor loss = at::zeros({});
+  for (const auto& [name, part] : losses) {
+    if (name != "rpn_class") {
+      EXPECT_EQ(part.item<double>(), 0) << name;
+    }
+    loss = loss + part;
+  }
+  EXPECT_TRUE(std::isfinite(loss.item<double>()));
+  loss.backward();
+  for (const Tensor& weight : parameters.trained()) EXPECT_TRUE(weight.grad().defined());
+  for (const auto& image : head.detect(test::wave({2, 4, 4, 8}, 0.3), 64)) EXPECT_TRUE(image.scores.empty());
+}
+
 }  // namespace
 }  // namespace fourm
