@@ -25,12 +25,27 @@ YAML::Node parse_yaml(const std::string& text, const std::string& origin) {
 
 YAML::Node read_yaml(const std::filesystem::path& path) { return parse_yaml(read_file(path, 1 << 24), path.string()); }
 
+// keys[0 .. depth) lead to a node that has no keys.
+[[noreturn]] static void refuse_override(const YAML::Node& node, const std::vector<std::string>& keys, size_t depth,
+                                         const std::string& assignment) {
+  const std::string section = join({keys.begin(), keys.begin() + static_cast<std::ptrdiff_t>(depth)}, ".");
+  std::string whole = assignment.substr(assignment.find('=') + 1);
+  for (size_t i = keys.size(); i > depth; --i) whole = concat("{", keys[i - 1], ": ", whole, "}");
+  if (node.IsSequence()) whole = concat("[", whole, "]");
+  fail(assignment, ": '", section, "' is ", node.IsSequence() ? "a list" : printable(node.Scalar()),
+       ", which has no key '", keys[depth], "'; give it as a whole: '", section, "=", whole, "'");
+}
+
 void apply_override(YAML::Node root, const std::string& assignment) {
   const size_t equals = assignment.find('=');
   check(equals != std::string::npos && equals > 0, "expected key=value, got ", printable(assignment));
   const auto keys = split(std::string_view(assignment).substr(0, equals), '.');
+  if (!root.IsMap()) return;  // read_config() refuses it and names the file
   YAML::Node node = root;
-  for (size_t i = 0; i + 1 < keys.size(); ++i) node.reset(node[keys[i]]);
+  for (size_t i = 0; i < keys.size(); ++i) {
+    if (node.IsScalar() || node.IsSequence()) refuse_override(node, keys, i, assignment);
+    if (i + 1 < keys.size()) node.reset(node[keys[i]]);
+  }
   node[keys.back()] = parse_yaml("v: " + assignment.substr(equals + 1), assignment)["v"];
 }
 

@@ -2,7 +2,9 @@
 
 #include <gtest/gtest.h>
 
+#include "fourm/core/file.h"
 #include "tests/support/message_of.h"
+#include "tests/support/temporary_folder.h"
 
 namespace fourm {
 namespace {
@@ -41,6 +43,37 @@ TEST(Config, ReadsWritesAndOverrides) {
   read_config(parse_yaml(yaml_text(to_yaml(config)), "copy"), again, "copy");
   EXPECT_EQ(yaml_text(to_yaml(again)), yaml_text(to_yaml(config)));
   EXPECT_EQ(again.limit, 7);
+}
+
+TEST(Config, OverridesOfKeysBelowAScalarOrAListSayWhatToGive) {
+  const auto said = [](const std::string& assignment) {
+    YAML::Node node = parse_yaml("data: rooms/train\nhead: {masks: true}\nsets: [a, b]\naugment:", "t.yaml");
+    return test::message_of([&] { apply_override(node, assignment); });
+  };
+  EXPECT_EQ(said("data.path=x"),
+            "data.path=x: 'data' is 'rooms/train', which has no key 'path'; give it as a whole: 'data={path: x}'");
+  EXPECT_EQ(said("data.labels.of=[1, 2]"),
+            "data.labels.of=[1, 2]: 'data' is 'rooms/train', which has no key 'labels'; "
+            "give it as a whole: 'data={labels: {of: [1, 2]}}'");
+  EXPECT_EQ(said("head.masks.side=28"),
+            "head.masks.side=28: 'head.masks' is 'true', which has no key 'side'; "
+            "give it as a whole: 'head.masks={side: 28}'");
+  EXPECT_EQ(said("sets.path=x"),
+            "sets.path=x: 'sets' is a list, which has no key 'path'; give it as a whole: 'sets=[{path: x}]'");
+  for (const char* valid : {"data=x", "data={path: x}", "augment.crop=jitter", "new.key=1"})
+    EXPECT_EQ(said(valid), "no error");
+  YAML::Node node = parse_yaml("data: rooms/train", "t.yaml");
+  apply_override(node, "data={path: x}");
+  apply_override(node, "data.split=val");
+  EXPECT_EQ(flow_text(node), "data: {path: x, split: val}");
+}
+
+TEST(Config, AFileThatIsNoMappingIsNamed) {
+  const test::TemporaryFolder folder;
+  write_file(folder / "t.yaml", "[1, 2]");
+  Outer config;
+  EXPECT_EQ(test::message_of([&] { load_config(folder / "t.yaml", {"inner.rate=1"}, config); }),
+            concat((folder / "t.yaml").string(), ": the document should be a mapping, but is a list"));
 }
 
 struct Changing {
