@@ -1,9 +1,9 @@
 #include "fourm/draw/gallery.h"
 
 #include <algorithm>
-#include <sstream>
 
 #include "fourm/core/strings.h"
+#include "fourm/draw/html.h"
 #include "fourm/draw/lettering.h"
 #include "fourm/io/image_resize.h"
 
@@ -64,17 +64,6 @@ class Sheet {
   Image image_;
 };
 
-constexpr const char* kGalleryStyle = R"css(
-body { font: 15px/1.45 system-ui, sans-serif; margin: 2rem auto; max-width: 1400px; padding: 0 1rem; color: #222; background: #fafafa }
-h1 { font-size: 1.5rem } h2 { font-size: 1.05rem; margin: 1.6rem 0 .5rem }
-.row { display: flex; flex-wrap: wrap; gap: 10px }
-figure { margin: 0; width: 160px } img { width: 160px; border-radius: 6px; display: block }
-figcaption { font-size: .82rem; color: #555; padding-top: 4px }
-.words { margin: .4rem 0 0; white-space: pre-line }
-footer { margin-top: 2rem; font-size: .85rem; color: #555; white-space: pre-line }
-@media (prefers-color-scheme: dark) { body { background: #16181c; color: #ddd } figcaption, footer { color: #aaa } }
-)css";
-
 }  // namespace
 
 Image gallery_sheet(const Gallery& gallery) {
@@ -96,22 +85,13 @@ Image gallery_sheet(const Gallery& gallery) {
 }
 
 std::string gallery_page(const Gallery& gallery) {
-  std::ostringstream page;
-  page << "<!doctype html>\n<html lang=\"en\"><meta charset=\"utf-8\"><meta name=\"viewport\" "
-          "content=\"width=device-width\">"
-       << "<title>" << html_escaped(gallery.title) << "</title><style>" << kGalleryStyle << "</style>\n<h1>"
-       << html_escaped(gallery.title) << "</h1>\n<p>" << html_escaped(gallery.introduction) << "</p>\n";
+  std::string page = concat(html_head(gallery.title), html_element("p", gallery.introduction), "\n");
   for (const auto& row : gallery.rows) {
-    page << "<h2>" << html_escaped(row.title) << "</h2>\n<div class=\"row\">\n";
-    for (const auto& cell : row.cells)
-      page << "<figure><img alt=\"" << html_escaped(cell.label) << "\" src=\"data:image/png;base64,"
-           << base64(encode_png(cell.image)) << "\"><figcaption>" << html_escaped(cell.label)
-           << "</figcaption></figure>\n";
-    page << "</div>\n";
-    if (!row.words.empty()) page << "<p class=\"words\">" << html_escaped(row.words) << "</p>\n";
+    std::string images;
+    for (const auto& cell : row.cells) images += html_figure(cell.label, ".png", encode_png(cell.image));
+    page += concat(html_element("h2", row.title), "\n", html_row(images), html_element("p", row.words), "\n");
   }
-  page << "<footer>" << html_escaped(gallery.closing) << "</footer>\n</html>\n";
-  return page.str();
+  return concat(page, html_element("footer", gallery.closing), kHtmlEnd);
 }
 
 void write_gallery(const fs::path& folder, const Gallery& gallery) {

@@ -2,12 +2,11 @@
 
 #include <cstdio>
 #include <map>
-#include <sstream>
 
 #include "fourm/core/config.h"
 #include "fourm/core/json.h"
 #include "fourm/core/strings.h"
-#include "fourm/io/image.h"
+#include "fourm/draw/html.h"
 #include "fourm/io/model_folder.h"
 #include "fourm/train/curves.h"
 
@@ -22,7 +21,7 @@ std::string number(double value) {
   return text;
 }
 
-std::string duration(double seconds) {
+std::string duration_left(double seconds) {
   const auto minutes = static_cast<int64_t>(seconds / 60 + 0.5);
   return minutes < 60 ? concat(minutes, " min") : concat(minutes / 60, " h ", minutes % 60, " min");
 }
@@ -67,45 +66,35 @@ struct LastRecords {
   }
 };
 
-void write_state(std::ostream& out, const fs::path& run, const Recipe& recipe, const LastRecords& last, bool finished) {
-  out << "<p class=\"state\">step " << last.step;
-  if (recipe.steps > 0) out << " of " << recipe.steps << " (" << number(100 * last.step / recipe.steps) << " %)";
+std::string state_of(const fs::path& run, const Recipe& recipe, const LastRecords& last, bool finished) {
+  std::string state = concat("step ", last.step);
+  if (recipe.steps > 0) state += concat(" of ", recipe.steps, " (", number(100 * last.step / recipe.steps), " %)");
   if (const double seconds = last.of("train", "seconds"); seconds > 0) {
-    out << ", " << number(recipe.samples / seconds) << " samples a second";
-    if (!finished && recipe.steps > last.step) out << ", " << duration(seconds * (recipe.steps - last.step)) << " left";
+    state += concat(", ", number(recipe.samples / seconds), " samples a second");
+    if (!finished && recipe.steps > last.step)
+      state += concat(", ", duration_left(seconds * (recipe.steps - last.step)), " left");
   }
+  if (finished) state += ". Finished";
   const std::string checkpoint = newest_checkpoint(run);
-  out << (finished ? ". Finished" : "")
-      << (checkpoint.empty() ? "" : ". Newest checkpoint: " + html_escaped(checkpoint)) << ".</p>\n";
-  if (recipe.steps > 0) out << "<progress max=\"" << recipe.steps << "\" value=\"" << last.step << "\"></progress>\n";
+  if (!checkpoint.empty()) state += concat(". Newest checkpoint: ", checkpoint);
+  std::string html = html_element("p", state + ".") + "\n";
+  if (recipe.steps > 0) html += concat("<progress max=\"", recipe.steps, "\" value=\"", last.step, "\"></progress>\n");
+  return html;
 }
 
-void write_measures(std::ostream& out, const LastRecords& last) {
+// Tables of training and of evaluation, side by side.
+std::string last_measures(const LastRecords& last) {
+  std::string tables;
   for (const auto& [kind, title] : {std::pair{"train", "training"}, std::pair{"eval", "evaluation"}}) {
     const auto found = last.values.find(kind);
     if (found == last.values.end()) continue;
-    out << "<table><caption>Last measures of the " << title << "</caption>\n";
+    std::vector<TableRow> rows;
     for (const auto& [name, value] : found->second.items())
-      if (value.is_number())
-        out << "<tr><td>" << html_escaped(name) << "</td><td>" << number(value.get<double>()) << "</td></tr>\n";
-    out << "</table>\n";
+      if (value.is_number()) rows.push_back({name, number(value.get<double>())});
+    tables += html_table(concat("Last measures of the ", title), {}, rows);
   }
+  return html_row(tables);
 }
-
-void write_images(std::ostream& out, const fs::path& run) {
-  for (const auto& file : newest_images(run)) {
-    const std::string name = html_escaped(file.stem().string());
-    out << "<figure><img alt=\"" << name << "\" src=\"data:image/png;base64," << base64(read_file(file))
-        << "\"><figcaption>" << name << "</figcaption></figure>\n";
-  }
-}
-
-constexpr const char* kStyle =
-    "body{font:14px system-ui,sans-serif;color:#222;max-width:940px;margin:24px auto;padding:0 12px}"
-    "table{border-collapse:collapse;display:inline-table;margin:8px 24px 8px 0;vertical-align:top}"
-    "caption{text-align:left;font-weight:600;padding:4px 0}td{padding:1px 10px 1px 0}"
-    "td+td{text-align:right;font-variant-numeric:tabular-nums}svg,img{max-width:100%;height:auto}"
-    "figure{margin:12px 0}progress{width:100%}";
 
 }  // namespace
 
@@ -136,18 +125,12 @@ RunPage run_page(const fs::path& run, int refresh) {
   const std::string name = fs::absolute(run).lexically_normal().filename().string();
   RunPage page;
   page.finished = fs::exists(run / "model" / "config.json", ignored) && last.step >= recipe.steps;
-  std::ostringstream out;
-  out << "<!DOCTYPE html>\n<html lang=\"en\"><head><meta charset=\"utf-8\"><title>" << html_escaped(name)
-      << "</title>\n";
-  if (refresh > 0 && !page.finished) out << "<meta http-equiv=\"refresh\" content=\"" << refresh << "\">\n";
-  out << "<style>" << kStyle << "</style></head><body>\n<h1>" << html_escaped(name) << "</h1>\n";
-  write_state(out, run, recipe, last, page.finished);
-  if (metrics.empty()) out << "<p>There are no records yet.</p>\n";
-  write_measures(out, last);
-  out << curves_svg(metrics, "Measures") << progress_svg(metrics, "Progress", recipe.samples);
-  write_images(out, run);
-  out << "</body></html>\n";
-  page.html = out.str();
+  page.html = html_head(name, page.finished ? 0 : refresh) + state_of(run, recipe, last, page.finished);
+  if (metrics.empty()) page.html += html_element("p", "There are no records yet.") + "\n";
+  page.html += last_measures(last);
+  page.html += curves_svg(metrics, "Measures") + progress_svg(metrics, "Progress", recipe.samples);
+  for (const auto& file : newest_images(run)) page.html += html_figure(file.stem().string(), ".png", read_file(file));
+  page.html += kHtmlEnd;
   return page;
 }
 

@@ -3,6 +3,7 @@
 #include <gtest/gtest.h>
 
 #include "fourm/core/error.h"
+#include "fourm/draw/html.h"
 #include "tests/support/temporary_folder.h"
 
 namespace fourm {
@@ -40,6 +41,7 @@ TEST_F(MonitorTest, ThePageSaysHowTheRunGoes) {
         "http-equiv=\"refresh\" content=\"5\"", "<td>rgb&lt;1&gt;</td><td>1</td>", "<td>loss</td><td>2.5</td>",
         "reconstructions-000020", ">learning rate<", ">samples a second<", ">seconds waited for a micro-batch<"})
     EXPECT_NE(html.find(expected), std::string::npos) << expected << "\n" << html;
+  EXPECT_TRUE(html.starts_with(html_head("a & b", 5)));
   EXPECT_EQ(html.find("reconstructions-000010"), std::string::npos);
   EXPECT_EQ(count(html, "<svg"), 2u);
   EXPECT_EQ(count(html, "class=\"name\""), 5u);  // loss, rgb; learning rate, speed, waiting
