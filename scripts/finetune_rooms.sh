@@ -30,10 +30,10 @@ for baseline in rgb2rgb rgb2clip; do
     ${PRETRAIN_STEPS:+training.schedule.warmup_steps=0}
 done
 
-# tune TASK START FRACTION SEED RATE: leaves tuned/.../measures.json; weights are not kept.
+# tune TASK START FRACTION SEED RATE: leaves the recipe and the records of the run; weights are not kept.
 tune() {
   local task=$1 start=$2 run=$runs/tuned/$1/$2/$3/seed$4_rate$5 init decay=0.75 labels=
-  [ ! -e "$run/measures.json" ] || return 0
+  [ ! -e "$run/finished" ] || return 0
   case $start in
     scratch) init= decay=1 ;;
     rooms-ti) init=models/rooms-ti ;;
@@ -44,13 +44,24 @@ tune() {
     data="{path: $runs/labelled$labels}" eval_data="{path: $runs/held_out$labels}" seed="$4" fraction="$3" training.steps="$steps" training.threads="$threads" \
     training.schedule.lr="$5" training.schedule.warmup_steps=$((steps / 10)) training.optimizer.layer_decay="$decay" \
     training.evaluate_every=0
-  # The evaluation at the end of the run is the measure.
-  grep '"eval"' "$run/metrics.jsonl" | tail -n 1 >"$run/measures.part"
-  rm -rf "$run/model" "$run/checkpoints"
-  mv "$run/measures.part" "$run/measures.json"
+  touch "$run/finished"
+  rm -rf "$run/model" "$run"/checkpoints/*
 }
 export -f tune
 queue() { xargs -r -P "${JOBS:-2}" -L 1 bash -euo pipefail -c 'tune "$@"' tune; }
+# best_rate TASK FRACTION: the learning rate with which the first seed of new weights is best, by its last evaluation.
+best_rate() {
+  local measure run
+  case $1 in
+    class) measure=top1 ;;
+    semseg) measure=mIoU ;;
+    depth) measure=delta1 ;;
+    det) measure=AP ;;
+  esac
+  for run in "$runs/tuned/$1/scratch/$2"/seed0_rate*; do
+    sed -n "s/.*\"eval\".*\"$measure\":\([0-9.e+-]*\).*/\1 ${run##*_rate}/p" "$run/metrics.jsonl" | tail -n 1
+  done | sort -g | tail -n 1 | cut -d ' ' -f 2
+}
 seeds() { [ "$1" = 1 ] && echo 0 || echo 0 1 2; }
 
 for task in $tasks; do
@@ -63,8 +74,9 @@ for task in $tasks; do
 done | queue
 for task in $tasks; do
   for fraction in $fractions; do
-    rate=$(scripts/finetune_table.py best-rate "$runs/tuned/$task/scratch/$fraction")
+    rate=$(best_rate "$task" "$fraction")
     for seed in $(seeds "$fraction"); do echo "$task scratch $fraction $seed $rate"; done
   done
 done | queue
-scripts/finetune_table.py table "$runs/tuned" --out "$runs"
+finished=("$runs"/tuned/*/*/*/*/finished)
+$fourm report "${finished[@]%/finished}" --out "$runs/report" --title 'Fine-tuning on Rooms'

@@ -1,22 +1,19 @@
 #include "fourm/experiments/run_report.h"
 
 #include <algorithm>
-#include <cmath>
 #include <map>
 
-#include "fourm/core/config.h"
 #include "fourm/core/error.h"
 #include "fourm/core/json.h"
 #include "fourm/core/strings.h"
-#include "fourm/draw/plot.h"
 #include "fourm/experiments/ablation.h"
+#include "fourm/experiments/finetune_report.h"
+#include "fourm/experiments/report_parts.h"
 #include "fourm/io/image.h"
 #include "fourm/io/image_file.h"
 #include "fourm/io/model_folder.h"
 #include "fourm/train/curves.h"
 #include "fourm/train/monitor.h"
-#include "fourm/transfer/finetuning.h"
-#include "fourm/transfer/measure.h"
 
 namespace fourm {
 namespace {
@@ -42,11 +39,6 @@ bool is_ablation(const Json& json) { return json.contains("values") && json.cont
 bool is_evaluation(const Json& json) { return json.contains("inputs") && json.contains("data"); }
 bool is_numbers(const Json& json) {
   return !json.empty() && std::all_of(json.begin(), json.end(), [](const Json& value) { return value.is_number(); });
-}
-
-std::string number(double value) {
-  if (value == std::round(value) && std::abs(value) < 1e15) return fixed(value, 0);
-  return fixed(value, std::abs(value) >= 100 ? 1 : std::abs(value) >= 10 ? 2 : 4);
 }
 
 std::string name_of(const fs::path& path) {
@@ -133,33 +125,6 @@ Material read_material(const std::vector<fs::path>& paths) {
   return material;
 }
 
-// The rows in the order in which the names are added first.
-class Rows {
- public:
-  std::map<std::string, std::string>& operator[](const std::string& name) {
-    if (!cells_.contains(name)) order_.push_back(name);
-    return cells_[name];
-  }
-  DocumentTable table(const std::string& caption, const std::string& first,
-                      const std::vector<std::string>& columns) const {
-    DocumentTable table{caption, {first}, {}};
-    table.header.insert(table.header.end(), columns.begin(), columns.end());
-    for (const auto& name : order_) {
-      std::vector<std::string> row{name};
-      for (const auto& column : columns) {
-        const auto cell = cells_.at(name).find(column);
-        row.push_back(cell == cells_.at(name).end() ? "-" : cell->second);
-      }
-      table.rows.push_back(std::move(row));
-    }
-    return table;
-  }
-
- private:
-  std::vector<std::string> order_;
-  std::map<std::string, std::map<std::string, std::string>> cells_;
-};
-
 DocumentFigure figure_of(const std::string& name, const fs::path& file) {
   DocumentFigure figure{name, lower_extension(file), {}};
   figure.bytes = read_file(file);
@@ -170,47 +135,9 @@ DocumentFigure figure_of(const std::string& name, const fs::path& file) {
   return figure;
 }
 
-template <class Item>
-std::vector<std::string> names_of(const std::vector<Item>& items) {
-  std::vector<std::string> names;
-  for (const auto& item : items) names.push_back(item.name);
-  return names;
-}
-
-// The evaluations in a metrics.jsonl, by measure.
-std::map<std::string, std::vector<PlotPoint>> evaluations_in(const fs::path& run) {
-  std::map<std::string, std::vector<PlotPoint>> measures;
-  const fs::path file = run / "metrics.jsonl";
-  if (!fs::exists(file)) return measures;
-  for (const auto& line : split(read_file(file), '\n')) {
-    const Json record = Json::parse(line, nullptr, /*allow_exceptions=*/false);
-    if (!record.is_object() || !record.contains("eval") || !record["eval"].is_object() || !record.contains("step") ||
-        !record["step"].is_number())
-      continue;
-    for (const auto& [name, value] : record["eval"].items())
-      if (value.is_number()) measures[name].push_back({record["step"].get<double>(), value.get<double>()});
-  }
-  return measures;
-}
-
-// A panel with a series for each of the runs.
-PlotPanel panel_of(const std::string& name, const std::vector<std::string>& runs) {
-  PlotPanel panel{name, {}};
-  for (const auto& run : runs) {
-    PlotSeries series;
-    series.name = runs.size() > 1 ? run : "";
-    panel.series.push_back(std::move(series));
-  }
-  return panel;
-}
-
-DocumentFigure plot_of(const std::string& title, std::vector<PlotPanel> panels) {
-  return {title, ".svg", plot_svg({title, "evaluations", "step", true, std::move(panels)})};
-}
-
 DocumentSection benchmark_section(const std::vector<NamedJson>& benchmarks) {
   const std::vector<std::string> runs = names_of(benchmarks);
-  Rows tasks, groups;
+  ReportRows tasks, groups;
   std::vector<PlotPanel> panels;
   for (size_t i = 0; i < benchmarks.size(); ++i) {
     const std::string run = benchmarks[i].name, origin = benchmarks[i].path.string();
@@ -249,7 +176,7 @@ DocumentSection ablation_section(const NamedJson& ablation) {
   const auto title = json_get<std::string>(json, "title", origin),
              source = json_get<std::string>(json, "source", origin);
   std::vector<std::string> groups;
-  Rows rows;
+  ReportRows rows;
   for (const Json& value : json_get<Json>(json, "values", origin)) {
     auto& cells = rows[json_get<std::string>(value, "name", origin)];
     const auto by_group = json_get<Json>(value, "groups", origin);
@@ -261,7 +188,7 @@ DocumentSection ablation_section(const NamedJson& ablation) {
     const auto averages = json_get<std::vector<double>>(value, "averages", origin);
     if (!averages.empty()) cells["average"] = fixed(spread_of(averages).mean, 3);
     if (averages.size() > 1) cells["deviation"] = fixed(spread_of(averages).deviation, 3);
-    cells["seeds"] = number(static_cast<double>(averages.size()));
+    cells["seeds"] = shown_number(static_cast<double>(averages.size()));
     if (value.contains("paper")) cells["paper"] = fixed(json_get<double>(value, "paper", origin), 2);
   }
   std::vector<std::string> columns = groups;
@@ -274,68 +201,6 @@ DocumentSection ablation_section(const NamedJson& ablation) {
   return section;
 }
 
-struct FinetuneRun {
-  std::string name, task, init;
-  bool frozen = false;
-  std::map<std::string, std::vector<PlotPoint>> evaluations;
-};
-
-// Nothing when the run is no fine-tuning.
-std::optional<FinetuneRun> finetune_run(const Named& run) {
-  const fs::path file = run.path / "recipe.yaml";
-  if (!fs::exists(file)) return {};
-  const YAML::Node node = read_yaml(file);
-  if (!node.IsMap() || !node["task"].IsDefined() || !node["head"].IsDefined()) return {};
-  FinetuneRecipe recipe;
-  read_config(node, recipe, file.string());
-  FinetuneRun made{run.name, recipe.task, recipe.init, recipe.frozen, {}};
-  made.evaluations = evaluations_in(run.path);
-  return made;
-}
-
-// The point of the best evaluation by the task's main measure; of no evaluation nothing.
-std::optional<double> best_step(const FinetuneRun& run) {
-  const MainMeasure main = main_measure(parse_task(run.task));
-  const auto found = run.evaluations.find(main.name);
-  if (found == run.evaluations.end() || found->second.empty()) return {};
-  const auto& points = found->second;
-  const auto best = std::max_element(points.begin(), points.end(), [&](const PlotPoint& a, const PlotPoint& b) {
-    return main.higher_is_better ? a.y < b.y : a.y > b.y;
-  });
-  return best->x;
-}
-
-DocumentSection finetune_section(const std::string& task, const std::vector<FinetuneRun>& runs) {
-  std::vector<std::string> measures;
-  Rows rows;
-  for (const auto& run : runs) {
-    auto& cells = rows[run.name];
-    cells["start"] = run.init.empty() ? "from scratch" : run.init;
-    cells["learns"] = run.frozen ? "head" : "all";
-    const auto best = best_step(run);
-    if (best) cells["step"] = number(*best);
-    for (const auto& [name, points] : run.evaluations) {
-      if (!contains(measures, name)) measures.push_back(name);
-      for (const PlotPoint& point : points)
-        if (best && point.x == *best) cells[name] = number(point.y);
-    }
-  }
-  std::vector<std::string> columns{"start", "learns", "step"};
-  columns.insert(columns.end(), measures.begin(), measures.end());
-  DocumentSection section{concat("Fine-tuning: ", task),
-                          concat("The evaluation with the best ", main_measure(parse_task(task)).name, ".")};
-  section.tables = {rows.table("", "run", columns)};
-  std::vector<PlotPanel> panels;
-  for (const auto& measure : measures) {
-    panels.push_back(panel_of(measure, names_of(runs)));
-    for (size_t i = 0; i < runs.size(); ++i)
-      if (const auto found = runs[i].evaluations.find(measure); found != runs[i].evaluations.end())
-        panels.back().series[i].points = found->second;
-  }
-  if (!panels.empty()) section.figures.push_back(plot_of(concat(task, ": held-out set"), std::move(panels)));
-  return section;
-}
-
 void add_run_images(const Named& run, DocumentSection& section) {
   for (const auto& file : newest_images(run.path))
     section.figures.push_back(figure_of(concat(run.name, ": ", file.stem().string()), file));
@@ -345,7 +210,7 @@ DocumentSection run_section(const Named& run) {
   DocumentSection section{concat("Run: ", run.name)};
   DocumentTable table{"Last evaluation", {"measure", "step", "value"}, {}};
   for (const auto& [name, points] : evaluations_in(run.path))
-    table.rows.push_back({name, number(points.back().x), number(points.back().y)});
+    table.rows.push_back({name, shown_number(points.back().x), shown_number(points.back().y)});
   if (!table.rows.empty()) section.tables.push_back(std::move(table));
   if (const fs::path metrics = run.path / "metrics.jsonl"; fs::exists(metrics)) {
     const std::string curves = curves_svg(read_file(metrics), run.name);
@@ -356,7 +221,7 @@ DocumentSection run_section(const Named& run) {
 }
 
 std::string optional_number(const Json& object, const char* key) {
-  return object.contains(key) && object[key].is_number() ? number(object[key].get<double>()) : "-";
+  return object.contains(key) && object[key].is_number() ? shown_number(object[key].get<double>()) : "-";
 }
 
 // Rows with the same first cell one after the other, in the order in which these cells appear first.
@@ -407,9 +272,9 @@ DocumentSection evaluation_section(const std::vector<NamedJson>& evaluations) {
 }
 
 DocumentSection numbers_section(const std::vector<NamedJson>& files) {
-  Rows rows;
+  ReportRows rows;
   for (const auto& file : files)
-    for (const auto& [name, value] : file.json.items()) rows[name][file.name] = number(value.get<double>());
+    for (const auto& [name, value] : file.json.items()) rows[name][file.name] = shown_number(value.get<double>());
   DocumentSection section{"Measures"};
   section.tables = {rows.table("", "measure", names_of(files))};
   return section;
@@ -423,20 +288,21 @@ Document run_report(const std::vector<fs::path>& paths, const std::string& title
   auto& sections = document.sections;
   if (!material.benchmarks.empty()) sections.push_back(benchmark_section(material.benchmarks));
   for (const auto& ablation : material.ablations) sections.push_back(ablation_section(ablation));
+  std::vector<FinetuneRun> finetuned;
   std::map<std::string, std::vector<FinetuneRun>> by_task;
-  std::map<std::string, std::vector<Named>> folders;
   std::vector<Named> others;
   for (const auto& run : material.runs) {
-    if (auto finetuned = finetune_run(run)) {
-      folders[finetuned->task].push_back(run);
-      by_task[finetuned->task].push_back(std::move(*finetuned));
+    if (auto read = read_finetune_run(run.name, run.path)) {
+      by_task[read->recipe.task].push_back(*read);
+      finetuned.push_back(std::move(*read));
     } else {
       others.push_back(run);
     }
   }
+  if (finetuned.size() > 1) sections.push_back(finetune_comparison(finetuned));
   for (const auto& [task, runs] : by_task) {
     sections.push_back(finetune_section(task, runs));
-    for (const auto& run : folders.at(task)) add_run_images(run, sections.back());
+    for (const auto& run : runs) add_run_images({run.name, run.folder}, sections.back());
   }
   if (!material.evaluations.empty()) sections.push_back(evaluation_section(material.evaluations));
   if (!material.numbers.empty()) sections.push_back(numbers_section(material.numbers));

@@ -80,13 +80,53 @@ TEST_F(RunReportTest, TheBestEvaluationOfAFineTuningCounts) {
   write_run("other", "batch: 4\n", "{\"step\":10,\"eval\":{\"loss\":7.5}}\n");
   write_png(root / "other/images/samples-000010.png", Image(2, 2, 3));
   const Document document = run_report({root / "tuned", root / "scratch", root / "other"}, "Runs");
-  ASSERT_EQ(document.sections.size(), 2);
-  const DocumentTable& table = document.sections[0].tables[0];
+  ASSERT_EQ(document.sections.size(), 3);
+  const DocumentTable& table = document.sections[1].tables[0];
   EXPECT_EQ(table.header, (std::vector<std::string>{"run", "start", "learns", "step", "loss", "mIoU"}));
   expect_row(table, {"tuned", "models/rooms-ti", "all", "20", "1", "0.5000"});
   expect_row(table, {"scratch", "from scratch", "all", "-", "-", "-"});
-  expect_row(document.sections[1].tables[0], {"loss", "10", "7.5000"});
-  EXPECT_EQ(document.sections[1].figures.back().name, "other: samples-000010");
+  EXPECT_EQ(document.sections[1].figures.at(0).name, "semseg: held-out set");
+  expect_row(document.sections[2].tables[0], {"loss", "10", "7.5000"});
+  EXPECT_EQ(document.sections[2].figures.back().name, "other: samples-000010");
+}
+
+TEST_F(RunReportTest, StartsAreComparedByTheBestSettingWithTheMostSeeds) {
+  std::vector<fs::path> runs;
+  const auto add = [&](const char* task, const char* measure, const std::string& init, double fraction, int seed,
+                       double rate, double value) {
+    const std::string name = concat(task, "_", fs::path(init).filename().string(), fraction, "_", seed, "_", rate);
+    write_run(name,
+              concat("task: ", task, "\ninit: ", init, "\ndata: rooms\nfraction: ", fraction, "\nseed: ", seed,
+                     "\nout: ", name, "\nhead: {kind: auto}\ntraining: {schedule: {lr: ", rate, "}}\n"),
+              concat("{\"step\":10,\"eval\":{\"", measure, "\":", value, "}}\n"));
+    runs.push_back(root / name);
+  };
+  for (const int seed : {0, 1, 2}) add("semseg", "mIoU", "models/rooms-ti", 0.1, seed, 1e-3, 0.5 + 0.1 * seed);
+  add("semseg", "mIoU", "", 0.1, 0, 3e-3, 0.9);  // better, but a single seed
+  for (const int seed : {0, 1}) add("semseg", "mIoU", "", 0.1, seed, 1e-3, 0.25);
+  for (const double rate : {1e-3, 3e-3, 5e-3}) add("depth", "delta1", "", 1, 0, rate, rate == 3e-3 ? 0.75 : 0.5);
+  const Document document = run_report(runs, "Starts");
+  ASSERT_EQ(document.sections.size(), 3);
+  const DocumentSection& section = document.sections[0];
+  EXPECT_EQ(section.tables[0].header,
+            (std::vector<std::string>{"task", "data", "measure", "labels, %", "rooms-ti", "from scratch"}));
+  // Student's t of two degrees of freedom: 4.303 * 0.1 / sqrt(3).
+  EXPECT_EQ(section.tables[0].rows, (std::vector<std::vector<std::string>>{
+                                        {"depth", "rooms", "delta1", "100", "-", "0.750"},
+                                        {"semseg", "rooms", "mIoU", "10", "0.600 ± 0.248", "0.250 ± 0.000"}}));
+  ASSERT_EQ(section.figures.size(), 1);
+  for (const char* panel : {"depth, delta1", "semseg, mIoU"})
+    EXPECT_NE(section.figures[0].bytes.find(panel), std::string::npos) << panel;
+  EXPECT_TRUE(document.sections[1].figures.empty()) << "a single evaluation is no curve";
+}
+
+TEST_F(RunReportTest, StartsOfOneNameHaveTheirPath) {
+  const std::string recipe = "task: semseg\nhead: {kind: convnext}\ninit: ";
+  write_run("one", recipe + "a/model/\n", "");
+  write_run("two", recipe + "b/model\nfrozen: true\n", "");
+  const Document document = run_report({root / "one", root / "two"}, "Two");
+  EXPECT_EQ(document.sections[0].tables[0].header,
+            (std::vector<std::string>{"task", "data", "measure", "labels, %", "a/model/", "b/model, frozen"}));
 }
 
 TEST_F(RunReportTest, EvaluationsOfOneDataSetStandTogether) {

@@ -1,0 +1,164 @@
+#include "fourm/experiments/finetune_report.h"
+
+#include <algorithm>
+#include <cmath>
+#include <tuple>
+
+#include "fourm/core/config.h"
+#include "fourm/core/strings.h"
+#include "fourm/experiments/ablation.h"
+#include "fourm/transfer/measure.h"
+
+namespace fourm {
+namespace {
+
+// The evaluation with the best main measure of the task; of no evaluation nothing.
+std::optional<PlotPoint> best_evaluation(const FinetuneRun& run) {
+  const MainMeasure main = main_measure(parse_task(run.recipe.task));
+  const auto found = run.evaluations.find(main.name);
+  if (found == run.evaluations.end() || found->second.empty()) return {};
+  const auto& points = found->second;
+  return *std::max_element(points.begin(), points.end(), [&](const PlotPoint& a, const PlotPoint& b) {
+    return main.higher_is_better ? a.y < b.y : a.y > b.y;
+  });
+}
+
+// Half of the 95 % interval of the mean of two or more values.
+double half_width_of_mean(const std::vector<double>& values) {
+  // Quantiles of Student's t by degrees of freedom, and their expansion beyond.
+  constexpr double kStudent[] = {12.706, 4.303, 3.182, 2.776, 2.571, 2.447, 2.365, 2.306, 2.262, 2.228};
+  const size_t freedom = values.size() - 1;
+  const auto n = static_cast<double>(freedom);
+  const double quantile = freedom <= std::size(kStudent) ? kStudent[freedom - 1] : 1.96 + 2.372 / n + 2.822 / (n * n);
+  return quantile * spread_of(values).deviation / std::sqrt(n + 1);
+}
+
+// "rooms-ti" of models/rooms-ti, unless another start has that name too.
+std::string start_name(const FinetuneRecipe& recipe, const std::vector<FinetuneRun>& runs) {
+  if (recipe.init.empty()) return "from scratch";
+  const auto last = [](const std::string& path) {
+    const fs::path normal = fs::path(path).lexically_normal();
+    return (normal.has_filename() ? normal : normal.parent_path()).filename().string();
+  };
+  const bool unique = std::all_of(runs.begin(), runs.end(), [&](const FinetuneRun& run) {
+    return run.recipe.init == recipe.init || last(run.recipe.init) != last(recipe.init);
+  });
+  return concat(unique ? last(recipe.init) : recipe.init, recipe.frozen ? ", frozen" : "");
+}
+
+// Runs of one start on one task, data set and share of the labels: by setting and seed, the best main measure.
+struct Cell {
+  std::map<std::string, std::map<uint64_t, double>> settings;
+
+  void add(const FinetuneRecipe& recipe, double value) {
+    FinetuneRecipe setting = recipe;
+    setting.out.clear();
+    setting.seed = 0;
+    settings[yaml_text(to_yaml(setting))][recipe.seed] = value;
+  }
+  // The values of the setting that counts, one a seed.
+  std::vector<double> values(bool higher_is_better) const {
+    std::vector<double> best;
+    for (const auto& [setting, by_seed] : settings) {
+      std::vector<double> own;
+      for (const auto& [seed, value] : by_seed) own.push_back(value);
+      const double sign = higher_is_better ? 1 : -1;
+      if (own.size() > best.size() ||
+          (own.size() == best.size() && sign * spread_of(own).mean > sign * spread_of(best).mean))
+        best = own;
+    }
+    return best;
+  }
+};
+
+}  // namespace
+
+std::optional<FinetuneRun> read_finetune_run(const std::string& name, const fs::path& folder) {
+  const fs::path file = folder / "recipe.yaml";
+  if (!fs::exists(file)) return {};
+  const YAML::Node node = read_yaml(file);
+  if (!node.IsMap() || !node["task"].IsDefined() || !node["head"].IsDefined()) return {};
+  FinetuneRun run{name, folder, {}, {}};
+  read_config(node, run.recipe, file.string());
+  run.evaluations = evaluations_in(folder);
+  return run;
+}
+
+DocumentSection finetune_comparison(const std::vector<FinetuneRun>& runs) {
+  using Row = std::tuple<std::string, std::string, double>;  // task, data set, share of the labels
+  std::vector<std::string> starts;
+  std::map<Row, std::map<std::string, Cell>> rows;
+  for (const auto& run : runs) {
+    const std::string start = start_name(run.recipe, runs);
+    if (!contains(starts, start)) starts.push_back(start);
+    const auto best = best_evaluation(run);
+    if (best) rows[{run.recipe.task, run.recipe.data.path, run.recipe.fraction}][start].add(run.recipe, best->y);
+  }
+  DocumentSection section{
+      "Fine-tuning",
+      "The main measure of each task at its best evaluation: the mean over seeds, and the half-width of its 95 % "
+      "interval (Student's t). Where runs differ in more than the seed, such as the learning rate, the setting with "
+      "the most seeds counts, and of these the best."};
+  DocumentTable table{"", {"task", "data", "measure", "labels, %"}, {}};
+  table.header.insert(table.header.end(), starts.begin(), starts.end());
+  std::vector<PlotPanel> panels;
+  for (const auto& [row, cells] : rows) {
+    const auto& [task, data, fraction] = row;
+    const MainMeasure main = main_measure(parse_task(task));
+    table.rows.push_back({task, data, main.name, shown_number(100 * fraction)});
+    const std::string panel = concat(task, ", ", main.name);
+    if (panels.empty() || panels.back().name != panel) panels.push_back(panel_of(panel, starts));
+    for (size_t i = 0; i < starts.size(); ++i) {
+      const auto found = cells.find(starts[i]);
+      table.rows.back().emplace_back("-");
+      if (found == cells.end()) continue;
+      const std::vector<double> values = found->second.values(main.higher_is_better);
+      const double mean = spread_of(values).mean, half_width = values.size() > 1 ? half_width_of_mean(values) : 0;
+      table.rows.back().back() = fixed(mean, 3);
+      if (values.size() > 1) table.rows.back().back() += concat(" ± ", fixed(half_width, 3));
+      panels.back().series[i].points.push_back({std::log10(100 * fraction), mean, half_width});
+    }
+  }
+  section.tables = {table};
+  if (!panels.empty())
+    section.figures = {
+        {"Starts compared", ".svg",
+         plot_svg({"Starts compared", "95 % intervals over seeds", "log10 of labels, %", false, panels})}};
+  return section;
+}
+
+DocumentSection finetune_section(const std::string& task, const std::vector<FinetuneRun>& runs) {
+  std::vector<std::string> measures;
+  ReportRows rows;
+  bool has_curves = false;
+  for (const auto& run : runs) {
+    auto& cells = rows[run.name];
+    cells["start"] = run.recipe.init.empty() ? "from scratch" : run.recipe.init;
+    cells["learns"] = run.recipe.frozen ? "head" : "all";
+    const auto best = best_evaluation(run);
+    if (best) cells["step"] = shown_number(best->x);
+    for (const auto& [name, points] : run.evaluations) {
+      if (!contains(measures, name)) measures.push_back(name);
+      has_curves = has_curves || points.size() > 1;
+      for (const PlotPoint& point : points)
+        if (best && point.x == best->x) cells[name] = shown_number(point.y);
+    }
+  }
+  std::vector<std::string> columns{"start", "learns", "step"};
+  columns.insert(columns.end(), measures.begin(), measures.end());
+  DocumentSection section{concat("Fine-tuning: ", task),
+                          concat("The evaluation with the best ", main_measure(parse_task(task)).name, ".")};
+  section.tables = {rows.table("", "run", columns)};
+  if (!has_curves) return section;
+  std::vector<PlotPanel> panels;
+  for (const auto& measure : measures) {
+    panels.push_back(panel_of(measure, names_of(runs)));
+    for (size_t i = 0; i < runs.size(); ++i)
+      if (const auto found = runs[i].evaluations.find(measure); found != runs[i].evaluations.end())
+        panels.back().series[i].points = found->second;
+  }
+  section.figures.push_back(plot_of(concat(task, ": held-out set"), std::move(panels)));
+  return section;
+}
+
+}  // namespace fourm

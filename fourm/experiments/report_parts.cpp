@@ -1,0 +1,65 @@
+#include "fourm/experiments/report_parts.h"
+
+#include <cmath>
+
+#include "fourm/core/json.h"
+#include "fourm/core/strings.h"
+#include "fourm/experiments/experiment_run.h"
+
+namespace fourm {
+
+std::string shown_number(double value) {
+  if (value == std::round(value) && std::abs(value) < 1e15) return fixed(value, 0);
+  return fixed(value, std::abs(value) >= 100 ? 1 : std::abs(value) >= 10 ? 2 : 4);
+}
+
+std::map<std::string, std::string>& ReportRows::operator[](const std::string& name) {
+  if (!cells_.contains(name)) order_.push_back(name);
+  return cells_[name];
+}
+
+DocumentTable ReportRows::table(const std::string& caption, const std::string& first,
+                                const std::vector<std::string>& columns) const {
+  DocumentTable table{caption, {first}, {}};
+  table.header.insert(table.header.end(), columns.begin(), columns.end());
+  for (const auto& name : order_) {
+    std::vector<std::string> row{name};
+    for (const auto& column : columns) {
+      const auto cell = cells_.at(name).find(column);
+      row.push_back(cell == cells_.at(name).end() ? "-" : cell->second);
+    }
+    table.rows.push_back(std::move(row));
+  }
+  return table;
+}
+
+std::map<std::string, std::vector<PlotPoint>> evaluations_in(const fs::path& run) {
+  std::map<std::string, std::vector<PlotPoint>> measures;
+  const fs::path file = run / "metrics.jsonl";
+  if (!fs::exists(file)) return measures;
+  for (const auto& line : split(read_file(file), '\n')) {
+    const Json record = Json::parse(line, nullptr, /*allow_exceptions=*/false);
+    if (!record.is_object() || !record.contains("eval") || !record["eval"].is_object() || !record.contains("step") ||
+        !record["step"].is_number())
+      continue;
+    for (const auto& [name, value] : record["eval"].items())
+      if (value.is_number()) measures[name].push_back({record["step"].get<double>(), value.get<double>()});
+  }
+  return measures;
+}
+
+PlotPanel panel_of(const std::string& name, const std::vector<std::string>& runs) {
+  PlotPanel panel{name, {}};
+  for (const auto& run : runs) {
+    PlotSeries series;
+    series.name = runs.size() > 1 ? run : "";
+    panel.series.push_back(std::move(series));
+  }
+  return panel;
+}
+
+DocumentFigure plot_of(const std::string& title, std::vector<PlotPanel> panels) {
+  return {title, ".svg", plot_svg({title, "evaluations", "step", true, std::move(panels)})};
+}
+
+}  // namespace fourm
