@@ -1,4 +1,4 @@
-// fourm data check|stats|convert|label
+// fourm data check|stats|convert|import|label
 #include <iostream>
 #include <optional>
 #include <set>
@@ -13,6 +13,7 @@
 #include "fourm/data/check.h"
 #include "fourm/data/convert.h"
 #include "fourm/data/fault_list.h"
+#include "fourm/data/import.h"
 #include "fourm/data/stats.h"
 #include "fourm/draw/gallery.h"
 #include "fourm/train/pretraining.h"
@@ -22,7 +23,7 @@ namespace fourm {
 namespace {
 
 struct DataOptions {
-  std::string path, out, to = "shards", text_tokenizer, modalities, recipe;
+  std::string path, out, to = "shards", from, normals, text_tokenizer, modalities, recipe;
   std::string task;
   LabelledData labelled;
   CheckOptions check;
@@ -37,7 +38,8 @@ CheckReport checked(const DataOptions& o) {
   if (!o.task.empty()) {
     LabelledData data = o.labelled;
     data.path = o.path;
-    return check_labelled(data, parse_task(o.task), o.check.threads, o.masks);
+    return check_labelled(data, parse_task(o.task), o.check.threads,
+                          o.masks ? ObjectMasks::kRequired : ObjectMasks::kNone);
   }
   PretrainConfig recipe;
   if (!o.recipe.empty()) load_config(o.recipe, {}, recipe);
@@ -148,6 +150,17 @@ void run_convert(const DataOptions& o) {
   std::cout << counted(samples, "sample") << " in " << o.out << "\n";
 }
 
+void run_import(const DataOptions& o) {
+  const bool diode = o.from == "diode";
+  if (diode && !o.labelled.annotations.empty()) throw UsageError("--coco is for --from coco-panoptic");
+  if (!diode && o.labelled.annotations.empty()) throw UsageError("--from coco-panoptic needs --coco FILE.json");
+  if (!diode && !o.normals.empty()) throw UsageError("--normals is for --from diode");
+  check_writable_folder(o.out);
+  const int64_t images = diode ? import_diode(o.path, o.normals.empty() ? o.path : o.normals, o.out)
+                               : import_coco_panoptic(o.path, o.labelled.annotations, o.out);
+  std::cout << counted(images, "image") << " in " << o.out << "\n";
+}
+
 }  // namespace
 
 void add_data(CLI::App& program) {
@@ -207,6 +220,21 @@ void add_data(CLI::App& program) {
       ->capture_default_str();
   convert_verb->footer("Example:\n  fourm data convert rooms/train --out rooms_shards --to shards --shard-size 500");
   convert_verb->callback([o] { run_convert(*o); });
+
+  auto* import_verb = verb->add_subcommand("import", "copy a data set in a layout of its own into one of folders");
+  import_verb->add_option("PATH", o->path, "folder of the images")->required()->check(CLI::ExistingDirectory);
+  import_verb->add_option("--from", o->from, "its layout: diode or coco-panoptic")
+      ->check(CLI::IsMember({"diode", "coco-panoptic"}))
+      ->required();
+  import_verb->add_option("--out", o->out, "folder to write")->required();
+  import_verb->add_option("--coco", o->labelled.annotations, "coco-panoptic: its JSON, with the maps beside it");
+  import_verb->add_option("--normals", o->normals, "diode: folder of the normals, if not PATH");
+  import_verb->footer(
+      "Examples:\n"
+      "  fourm data import diode/val --normals diode/val_normals --from diode --out sets/diode\n"
+      "  fourm data import coco/val2017 --coco coco/annotations/panoptic_val2017.json --from coco-panoptic --out "
+      "sets/coco");
+  import_verb->callback([o] { run_import(*o); });
 
   auto* label_verb = add("label", "make modalities from images");
   auto* labels = label_verb->add_option_group("Labels");

@@ -1,5 +1,6 @@
 #include "fourm/coco/annotations.h"
 
+#include <algorithm>
 #include <set>
 
 #include "fourm/coco/coco_json.h"
@@ -122,6 +123,13 @@ double area_of(const CocoObject& object, CocoKind kind) {
   return kind == CocoKind::kBoxes ? object.box[2] * object.box[3] : static_cast<double>(object.mask.area());
 }
 
+// True without annotations too.
+bool has_masks(const Json& annotations) {
+  return annotations.empty() || std::any_of(annotations.begin(), annotations.end(), [](const Json& annotation) {
+           return annotation.is_object() && annotation.contains("segmentation") && !annotation["segmentation"].empty();
+         });
+}
+
 bool is_crowd(const Json& annotation, const std::string& origin) {
   const auto flag = annotation.find("iscrowd");
   if (flag == annotation.end()) return false;
@@ -135,16 +143,16 @@ CocoKind parse_coco_kind(const std::string& name) {
   return name == "bbox" ? CocoKind::kBoxes : CocoKind::kMasks;
 }
 
-CocoTruth CocoTruth::read(const fs::path& file, CocoKind kind) {
+CocoTruth CocoTruth::read(const fs::path& file, std::optional<CocoKind> kind) {
   const std::string name = file.string();
   const Json json = read_json(file, uint64_t{1} << 31);
   CocoTruth truth;
-  truth.kind = kind;
   read_images(truth, list_member(json, "images", name), name);
   read_categories(truth, list_member(json, "categories", name), name);
   std::set<CocoId> annotations;
   int64_t unknown = 0;
   const Json& all = list_member(json, "annotations", name);
+  truth.kind = kind ? *kind : has_masks(all) ? CocoKind::kMasks : CocoKind::kBoxes;
   for (size_t i = 0; i < all.size(); ++i) {
     const std::string origin = place_in(name, "annotations", i);
     const CocoId id = id_member(all[i], "id", origin);
@@ -162,7 +170,7 @@ CocoTruth CocoTruth::read(const fs::path& file, CocoKind kind) {
     object.never_found = id == CocoId(int64_t{0});
     read_shape(object, all[i], truth, origin);
     const auto area = all[i].find("area");
-    object.area = area == all[i].end() ? area_of(object, kind) : number_of(*area, "area", origin);
+    object.area = area == all[i].end() ? area_of(object, truth.kind) : number_of(*area, "area", origin);
     if (object.never_found)
       warn(origin, ": the id is 0, which pycocotools takes for no match: what finds this object is counted as wrong");
     truth.objects.push_back(std::move(object));

@@ -3,6 +3,7 @@
 
 #include <filesystem>
 #include <map>
+#include <optional>
 #include <string>
 #include <variant>
 
@@ -47,8 +48,9 @@ struct CocoTruth {
 
   /// "images", "annotations" and "categories". An annotation has "id", "image_id", "category_id" and "bbox" or "segmentation":
   /// polygons or run lengths, compressed or not; "iscrowd" is 0 and "area" that of the box or mask where they are missing.
-  /// Annotations of images or categories that the file does not list are passed over, with a warning.
-  static CocoTruth read(const std::filesystem::path& file, CocoKind kind);
+  /// Annotations of images or categories that the file does not list are passed over, with a warning. Without `kind`: boxes where
+  /// every "segmentation" is missing or empty, else masks.
+  static CocoTruth read(const std::filesystem::path& file, std::optional<CocoKind> kind);
 };
 
 /// A list of {"image_id", "category_id", "score", and "bbox", "segmentation" or both}. As in pycocotools the first prediction

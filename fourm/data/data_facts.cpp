@@ -29,6 +29,17 @@ std::vector<std::string> read_class_names(const fs::path& folder) {
   return classes.IsDefined() ? class_names(classes, file.string()) : std::vector<std::string>();
 }
 
+void write_class_names(const fs::path& folder, const std::vector<std::string>& names) {
+  YAML::Node yaml;
+  for (size_t i = 0; i < names.size(); ++i) {
+    YAML::Node row;
+    row["id"] = i;
+    row["name"] = names[i];
+    yaml["semseg_classes"].push_back(row);
+  }
+  write_file(folder / "dataset.yaml", yaml_text(yaml) + "\n");
+}
+
 DataFacts DataFacts::read(const Source& source) {
   DataFacts facts;
   const fs::path root = source.root();

@@ -14,6 +14,9 @@ namespace fourm {
 /// empty where it states none.
 std::vector<std::string> read_class_names(const fs::path& folder);
 
+/// Writes dataset.yaml with the names of the labels from 0 on.
+void write_class_names(const fs::path& folder, const std::vector<std::string>& names);
+
 /// Read from dataset.yaml (`fourm rooms` writes one) and modalities.yaml (`fourm tokenize`), where they exist.
 struct DataFacts {
   std::vector<std::string> classes;  ///< names of the labels of semseg, by number (semseg_classes); empty: not known

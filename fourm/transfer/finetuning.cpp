@@ -48,7 +48,8 @@ std::vector<std::string> titles_of(const std::vector<std::string>& classes, cons
 }
 
 LabelledSet training_set(const FinetuneRecipe& recipe) {
-  LabelledSet set = LabelledSet::open(recipe.data, parse_task(recipe.task), {}, nullptr, recipe.head.masks);
+  LabelledSet set = LabelledSet::open(recipe.data, parse_task(recipe.task), {}, nullptr,
+                                      recipe.head.masks ? ObjectMasks::kRequired : ObjectMasks::kNone);
   if (recipe.fraction < 1) {
     std::vector<int64_t> chosen = Random(recipe.seed, {kFraction}).permutation(set.size());
     chosen.resize(std::max<int64_t>(1, std::llround(recipe.fraction * static_cast<double>(set.size()))));
@@ -124,7 +125,8 @@ class Finetuning : public Objective {
         batches_([this](int64_t index) { return draw_batch(index); }, kBatchesAhead) {
     group_.check_same("training set", concat(recipe.data.path, " with ", counted(set_.size(), "sample")));
     if (!recipe.eval_data.path.empty())
-      eval_set_.emplace(LabelledSet::open(recipe.eval_data, task_, set_.classes(), nullptr, recipe.head.masks));
+      eval_set_.emplace(LabelledSet::open(recipe.eval_data, task_, set_.classes(), nullptr,
+                                          recipe.head.masks ? ObjectMasks::kWhereGiven : ObjectMasks::kNone));
     model_.parameters().make_trainable(recipe.frozen ? std::vector<std::string>{"head.*"} : std::vector<std::string>{});
     model_.freeze(recipe.frozen);
     model_.checkpoint_activations(recipe.training.checkpoint_activations);

@@ -49,13 +49,23 @@ std::vector<std::string> ade20k_classes(const fs::path& root) {
   return names;
 }
 
+// Those that dataset.yaml names where it names all that occur, so that parts of a data set have the same classes; else those
+// that occur.
+std::vector<std::string> classes_of_boxes(const std::set<std::string>& occurring, const fs::path& root) {
+  std::vector<std::string> stated = read_class_names(root);
+  std::erase(stated, "");
+  const bool complete =
+      std::all_of(occurring.begin(), occurring.end(), [&](const std::string& name) { return contains(stated, name); });
+  return complete && !stated.empty() ? stated : std::vector<std::string>(occurring.begin(), occurring.end());
+}
+
 }  // namespace
 
 // Fills a LabelledSet.
 class LabelledSetReader {
  public:
   LabelledSetReader(LabelledSet& set, const LabelledData& data, std::vector<std::string> classes,
-                    std::vector<Fault>* faults, bool masks)
+                    std::vector<Fault>* faults, ObjectMasks masks)
       : set_(set), data_(data), given_(std::move(classes)), faults_(faults), masks_(masks) {
     std::error_code ignored;
     root_ = fs::path(data.path);
@@ -287,7 +297,10 @@ class LabelledSetReader {
   }
 
   void box_source() {
-    check(!masks_, data_.path, ": has boxes without masks; set head.masks to false, or name 'annotations' (COCO JSON)");
+    check(
+        masks_ != ObjectMasks::kRequired, data_.path,
+        ": has boxes without masks, which a mask head learns from; name the COCO JSON of the images ('annotations', or "
+        "--coco), or train with head.masks=false");
     const Source& source = *open_source("det");
     std::vector<std::pair<int64_t, std::vector<LabelledBox>>> found;
     std::set<std::string> names;
@@ -298,7 +311,7 @@ class LabelledSetReader {
       for (const auto& box : *annotation.boxes) names.insert(box.class_name);
       found.emplace_back(i, *annotation.boxes);
     });
-    const auto numbers = use_classes({names.begin(), names.end()});
+    const auto numbers = use_classes(classes_of_boxes(names, source.root()));
     for (const auto& [i, boxes] : found) {
       LabelledSet::Item item{source.name(i), {}, {}, i, -1, {}};
       for (const auto& box : boxes) {
@@ -311,7 +324,11 @@ class LabelledSetReader {
 
   void coco() {
     const std::string& origin = data_.annotations;
-    CocoTruth truth = CocoTruth::read(origin, masks_ ? CocoKind::kMasks : CocoKind::kBoxes);
+    std::optional<CocoKind> kind;
+    if (masks_ != ObjectMasks::kWhereGiven)
+      kind = masks_ == ObjectMasks::kRequired ? CocoKind::kMasks : CocoKind::kBoxes;
+    CocoTruth truth = CocoTruth::read(origin, kind);
+    const bool has_masks = set_.has_masks_ = truth.kind == CocoKind::kMasks;
     std::vector<std::string> names;
     for (const auto& [id, name] : truth.categories) {
       check(!name.empty() && std::holds_alternative<int64_t>(id), origin, ": a category has no 'name', or no number");
@@ -335,7 +352,7 @@ class LabelledSetReader {
     for (auto& object : truth.objects) {
       if (items[object.image] < 0) continue;
       const CocoTruth::Image& image = truth.images[object.image];
-      const auto [x, y, width, height] = masks_ ? object.mask.bounding_box() : object.box;
+      const auto [x, y, width, height] = has_masks ? object.mask.bounding_box() : object.box;
       const auto relative = [](double value, int64_t extent) {
         return std::clamp(value / static_cast<double>(extent), 0.0, 1.0);
       };
@@ -349,7 +366,7 @@ class LabelledSetReader {
                       1};
       labelled.label = number_of(numbers, name, origin);
       labelled.crowd = object.crowd;
-      if (masks_) {
+      if (has_masks) {
         check(object.mask.width == image.width && object.mask.height == image.height, origin, ": a mask is ",
               object.mask.width, "x", object.mask.height, ", its image ", image.width, "x", image.height);
         labelled.mask = std::move(object.mask);
@@ -363,7 +380,7 @@ class LabelledSetReader {
   const LabelledData& data_;
   std::vector<std::string> given_;
   std::vector<Fault>* faults_;
-  bool masks_;
+  ObjectMasks masks_;
   fs::path root_;
   bool is_folder_ = false;
 };
@@ -390,7 +407,7 @@ std::vector<LabelledObject> visible_objects(const std::vector<LabelledObject>& o
 }
 
 LabelledSet LabelledSet::open(const LabelledData& data, Task task, const std::vector<std::string>& classes,
-                              std::vector<Fault>* faults, bool masks) {
+                              std::vector<Fault>* faults, ObjectMasks masks) {
   LabelledSet set;
   set.path_ = data.path;
   set.task_ = task;
@@ -477,7 +494,7 @@ void LabelledSet::keep(const std::vector<int64_t>& samples) {
   items_ = std::move(kept);
 }
 
-CheckReport check_labelled(const LabelledData& data, Task task, int threads, bool masks) {
+CheckReport check_labelled(const LabelledData& data, Task task, int threads, ObjectMasks masks) {
   CheckReport result;
   const LabelledSet set = LabelledSet::open(data, task, {}, &result.faults, masks);
   result.samples = set.size();

@@ -66,15 +66,22 @@ struct LabelledSample {
   std::vector<LabelledObject> objects;  ///< detection
 };
 
+/// Whether the objects of a set get masks.
+enum class ObjectMasks {
+  kNone,
+  kWhereGiven,  ///< all of them where the set has masks, else none
+  kRequired,    ///< Error when the set has none
+};
+
 class LabelledSet {
  public:
   /// `classes`: their names by number, which the set must not exceed; empty: those of the set, in the order of the layout.
-  /// Faults of the layout go to `faults` where it is given, and the first is thrown otherwise. `masks`: objects have masks; Error
-  /// when the set has none.
+  /// Faults of the layout go to `faults` where it is given, and the first is thrown otherwise.
   static LabelledSet open(const LabelledData& data, Task task, const std::vector<std::string>& classes = {},
-                          std::vector<Fault>* faults = nullptr, bool masks = false);
+                          std::vector<Fault>* faults = nullptr, ObjectMasks masks = ObjectMasks::kNone);
 
   int64_t size() const { return static_cast<int64_t>(items_.size()); }
+  bool has_masks() const { return has_masks_; }  ///< of objects
   const std::vector<std::string>& classes() const { return classes_; }
   /// The numbers of the classes in COCO JSON.
   const std::vector<int64_t>& category_ids() const { return category_ids_; }
@@ -109,10 +116,12 @@ class LabelledSet {
   std::vector<uint8_t> nyu_labels_;  // the class of each label of mat_, 255 for none
   std::vector<Item> items_;
   bool zero_is_none_ = false;  // labels of ADE20K
+  bool has_masks_ = false;
 };
 
 /// Reads the whole set. Faults: broken files, labels out of range, maps of another size than their images; warnings: classes
 /// without samples.
-CheckReport check_labelled(const LabelledData& data, Task task, int threads = 0, bool masks = false);
+CheckReport check_labelled(const LabelledData& data, Task task, int threads = 0,
+                           ObjectMasks masks = ObjectMasks::kNone);
 
 }  // namespace fourm

@@ -117,20 +117,21 @@ CocoObject object_from(const Json& json, size_t image, int64_t size) {
   return object;
 }
 
-// An image as text: {"found": [...], "truth": [...]}.
-Json image_json(const std::vector<FoundObject>& found, const std::vector<LabelledObject>& truth, int64_t size) {
+// An image as text: {"found": [...], "truth": [...]}, with masks or without.
+Json image_json(const std::vector<FoundObject>& found, const std::vector<LabelledObject>& truth, int64_t size,
+                bool masks) {
   Json json{{"found", Json::array()}, {"truth", Json::array()}};
   for (const auto& object : found) {
     std::optional<RleMask> mask;
     const auto corner = [size](double share) { return share * static_cast<double>(size); };
     const LabelledBox& b = object.box;
-    if (!object.mask.empty())
+    if (masks)
       mask = pasted_mask(object.mask.data(), kMaskSide,
                          {corner(b.xmin), corner(b.ymin), corner(b.xmax), corner(b.ymax)}, size, size);
     json["found"].push_back(object_json(b, object.label, size, mask ? &*mask : nullptr));
   }
   for (const auto& object : truth) {
-    json["truth"].push_back(object_json(object.box, object.label, size, object.mask ? &*object.mask : nullptr));
+    json["truth"].push_back(object_json(object.box, object.label, size, masks ? &*object.mask : nullptr));
     json["truth"].back()["crowd"] = object.crowd;
   }
   return json;
@@ -139,6 +140,7 @@ Json image_json(const std::vector<FoundObject>& found, const std::vector<Labelle
 std::map<std::string, double> measure_objects(const TransferModel& model, const LabelledSet& set,
                                               const MeasureOptions& options, const ProcessGroup& group) {
   const TransferConfig& config = model.config();
+  const bool masks = config.head.masks && set.has_masks();
   Json own = Json::array();
   {
     const ProcessGroup::Busy busy(group);
@@ -146,7 +148,8 @@ std::map<std::string, double> measure_objects(const TransferModel& model, const 
     for (int64_t begin = group.begin(n), end = group.end(n); begin < end; begin += options.batch) {
       const ViewedBatch batch = load_batch(config, set, begin, std::min(end, begin + options.batch), options);
       const auto found = found_objects(model, byte_batch(batch.images));
-      for (size_t i = 0; i < found.size(); ++i) own.push_back(image_json(found[i], batch.objects[i], config.size()));
+      for (size_t i = 0; i < found.size(); ++i)
+        own.push_back(image_json(found[i], batch.objects[i], config.size(), masks));
     }
   }
   CocoTruth truth;
@@ -162,7 +165,7 @@ std::map<std::string, double> measure_objects(const TransferModel& model, const 
     }
   std::map<std::string, double> measures;
   for (const CocoKind kind : {CocoKind::kBoxes, CocoKind::kMasks}) {
-    if (kind == CocoKind::kMasks && !config.head.masks) continue;
+    if (kind == CocoKind::kMasks && !masks) continue;
     truth.kind = kind;
     for (auto* objects : {&truth.objects, &found})
       for (auto& object : *objects)

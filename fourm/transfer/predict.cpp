@@ -4,7 +4,9 @@
 #include <cstdio>
 
 #include "fourm/clip/image_text.h"
+#include "fourm/core/log.h"
 #include "fourm/core/strings.h"
+#include "fourm/data/data_facts.h"
 #include "fourm/draw/box_image.h"
 #include "fourm/draw/legend.h"
 #include "fourm/draw/strokes.h"
@@ -147,17 +149,6 @@ void write_box_view(Image image, const TransferPrediction& found, const fs::path
   write_png(view, draw_boxes(image, boxes, kViewWidth));
 }
 
-void write_classes(const fs::path& out, const std::vector<std::string>& names) {
-  YAML::Node yaml;
-  for (size_t i = 0; i < names.size(); ++i) {
-    YAML::Node row;
-    row["id"] = i;
-    row["name"] = names[i];
-    yaml["semseg_classes"].push_back(row);
-  }
-  write_file(out / "dataset.yaml", yaml_text(yaml) + "\n");
-}
-
 void write_maps(const TransferConfig& config, const TransferPrediction& prediction, const fs::path& file) {
   make_folder(file.parent_path());
   fs::path view = file;
@@ -214,7 +205,11 @@ std::vector<TransferPrediction> Predictor::operator()(const std::vector<StoredIm
 
 std::map<std::string, double> Predictor::evaluate(const LabelledData& data, const MeasureOptions& options,
                                                   bool by_class, const ProcessGroup& group) const {
-  const LabelledSet set = LabelledSet::open(data, config().kind(), config().classes, nullptr, config().head.masks);
+  const bool masks = config().head.masks;
+  const LabelledSet set = LabelledSet::open(data, config().kind(), config().classes, nullptr,
+                                            masks ? ObjectMasks::kWhereGiven : ObjectMasks::kNone);
+  if (masks && !set.has_masks() && group.is_first())
+    note(data.path, ": has no masks of objects; boxes alone are measured");
   return measure(*model_, set, options, group, by_class);
 }
 
@@ -241,7 +236,7 @@ void write_predictions(const Predictor& predictor, const std::vector<fs::path>& 
   });
   if (config.kind() == Task::kDetection) boxes.write(out);
   if (config.kind() == Task::kClassification) table.write(out);
-  if (config.kind() == Task::kSemseg) write_classes(out, config.shown_classes());
+  if (config.kind() == Task::kSemseg) write_class_names(out, config.shown_classes());
 }
 
 std::string measures_table(const std::map<std::string, double>& measures) {

@@ -225,7 +225,7 @@ class CocoFiles : public LabelledSetTest {
     json = read_json(coco.annotations);
   }
   // What opening the set and reading all of it says after a change of the file.
-  std::string said(const std::function<void(Json&)>& change, bool masks = true) const {
+  std::string said(const std::function<void(Json&)>& change, ObjectMasks masks = ObjectMasks::kRequired) const {
     Json changed = json;
     change(changed);
     write_json(coco.annotations, changed);
@@ -239,7 +239,7 @@ class CocoFiles : public LabelledSetTest {
 };
 
 TEST_F(CocoFiles, MasksOfPolygonsAndRunLengths) {
-  const LabelledSet set = LabelledSet::open(coco, Task::kDetection, {}, nullptr, /*masks=*/true);
+  const LabelledSet set = LabelledSet::open(coco, Task::kDetection, {}, nullptr, ObjectMasks::kRequired);
   EXPECT_EQ(set.classes(), (std::vector<std::string>{"square", "triangle", "disc"}));
   size_t count = 0;
   for (int64_t i = 0; i < set.size(); ++i)
@@ -293,7 +293,7 @@ TEST_F(CocoFiles, BrokenOnesAreNamedInOneLine) {
   for (const auto& [box, problem] : {std::pair<Json, const char*>{{1, 2, 3}, "'bbox' has 3 numbers"},
                                      {Json("box"), "is no list of numbers"},
                                      {{1, 2, 3, Json()}, "no number"}})
-    EXPECT_NE(said(first("bbox", box), /*masks=*/false).find(problem), std::string::npos);
+    EXPECT_NE(said(first("bbox", box), ObjectMasks::kNone).find(problem), std::string::npos);
 }
 
 TEST_F(CocoFiles, CrowdsAndEmptyClassesHaveTheirMeaning) {
@@ -304,19 +304,58 @@ TEST_F(CocoFiles, CrowdsAndEmptyClassesHaveTheirMeaning) {
               file["annotations"][1]["bbox"] = {5, 5, 0, 0};
             }),
             "no error");
-  const LabelledSet set = LabelledSet::open(coco, Task::kDetection, {}, nullptr, true);
+  const LabelledSet set = LabelledSet::open(coco, Task::kDetection, {}, nullptr, ObjectMasks::kRequired);
   const LabelledObject crowd = set.load(0).objects[0];
   EXPECT_TRUE(crowd.crowd);
   EXPECT_EQ(crowd.mask->area(), 500);
-  const CheckReport report = check_labelled(coco, Task::kDetection, 0, true);
+  const CheckReport report = check_labelled(coco, Task::kDetection, 0, ObjectMasks::kRequired);
   EXPECT_TRUE(report.faults.empty());
   ASSERT_GE(report.warnings.size(), 1u);
   EXPECT_NE(report.warnings.back().problem.find("toothbrush"), std::string::npos);
   test::write_labelled_rooms(root / "rooms", 1);
   EXPECT_NE(test::message_of([&] {
-              LabelledSet::open(data("rooms"), Task::kDetection, {}, nullptr, true);
-            }).find("has boxes without masks; set head.masks to false"),
+              LabelledSet::open(data("rooms"), Task::kDetection, {}, nullptr, ObjectMasks::kRequired);
+            }).find("has boxes without masks, which a mask head learns from; name the COCO JSON"),
             std::string::npos);
+}
+
+TEST_F(LabelledSetTest, ClassesOfBoxesAreThoseThatTheDataSetNames) {
+  test::write_labelled_rooms(root / "rooms", 2);
+  const auto classes = [&] { return LabelledSet::open(data("rooms"), Task::kDetection).classes(); };
+  EXPECT_EQ(classes(), (std::vector<std::string>{"wall", "chair", "table"})) << "though there are chairs only";
+  const char* other = R"({"instances": [{"boxes": [0.1, 0.2, 0.5, 0.75], "class_name": "piano", "score": 1}]})";
+  write_file(root / "rooms/det/000001.json", other);
+  EXPECT_EQ(classes(), (std::vector<std::string>{"chair", "piano"}));
+  fs::remove(root / "rooms/dataset.yaml");
+  EXPECT_EQ(classes(), (std::vector<std::string>{"chair", "piano"}));
+}
+
+TEST_F(CocoFiles, MasksAreReadWhereTheFileHasThem) {
+  const auto open = [&](const std::function<void(Json&)>& change) {
+    Json changed = json;
+    change(changed);
+    write_json(coco.annotations, changed);
+    return LabelledSet::open(coco, Task::kDetection, {}, nullptr, ObjectMasks::kWhereGiven);
+  };
+  EXPECT_TRUE(open([](Json&) {}).has_masks());
+  EXPECT_TRUE(open([](Json& file) { file["annotations"] = Json::array(); }).has_masks()) << "there is none to miss";
+  for (const bool empty : {true, false}) {
+    const LabelledSet boxes = open([&](Json& file) {
+      for (auto& annotation : file["annotations"])
+        if (empty)
+          annotation["segmentation"] = Json::array();
+        else
+          annotation.erase("segmentation");
+    });
+    EXPECT_FALSE(boxes.has_masks());
+    EXPECT_FALSE(boxes.load(0).objects.at(0).mask);
+  }
+  EXPECT_NE(test::message_of([&] {
+              open([](Json& file) { file["annotations"][1].erase("segmentation"); });
+            }).find("annotations[1]: the key 'segmentation' is missing"),
+            std::string::npos);
+  test::write_labelled_rooms(root / "rooms", 1);
+  EXPECT_FALSE(LabelledSet::open(data("rooms"), Task::kDetection, {}, nullptr, ObjectMasks::kWhereGiven).has_masks());
 }
 
 TEST_F(LabelledSetTest, CheckNamesEachFault) {

@@ -5,6 +5,8 @@
 
 #include <cmath>
 
+#include "fourm/transfer/predict.h"
+#include "tests/support/captured_log.h"
 #include "tests/support/labelled_data.h"
 #include "tests/support/message_of.h"
 #include "tests/support/ranks.h"
@@ -101,7 +103,7 @@ TEST_F(MeasureTest, ObjectsOfSetsWithoutAny) {
   test::write_coco(root / "coco", "val", 1, 8);  // without objects
   LabelledData data{(root / "coco/val").string(), "", (root / "coco/annotations/instances_val.json").string(), ""};
   const auto measured = [&] {
-    const LabelledSet set = LabelledSet::open(data, Task::kDetection, {}, nullptr, true);
+    const LabelledSet set = LabelledSet::open(data, Task::kDetection, {}, nullptr, ObjectMasks::kRequired);
     return measure(model("detection", set.classes(), true), set, {});
   };
   for (const char* name : {"AP", "AP50", "AP75", "mask_AP", "mask_AP50", "mask_AP75"})
@@ -115,6 +117,30 @@ TEST_F(MeasureTest, ObjectsOfSetsWithoutAny) {
                                  {"iscrowd", 1}});
   write_json(data.annotations, json);
   EXPECT_EQ(measured().at("AP"), 0);
+}
+
+// A model with a mask head on a set of boxes: the same measures of boxes as on the set with masks, and none of masks.
+TEST_F(MeasureTest, BoxesOfAModelWithMasksNeedNoMasks) {
+  test::write_coco(root / "coco", "val", 6);
+  const fs::path file = root / "coco/annotations/instances_val.json";
+  LabelledData data{(root / "coco/val").string(), "", file.string(), ""};
+  TransferModel boxes = model("detection", {"square", "triangle", "disc"}, true);
+  for (const char* stage : {"0", "1", "2"})  // everything is a square, of half the side of its anchor
+    boxes.parameters().find(concat("head.stages.", stage, ".classes.bias"))[0] += 9;
+  boxes.parameters().find("head.rpn_deltas.bias").view({3, 4}).slice(1, 2).fill_(std::log(0.5));
+  boxes.save(root / "model");
+  const Predictor predictor = Predictor::open(root / "model");
+  const auto with_masks = predictor.evaluate(data, {}, false);
+  EXPECT_EQ(with_masks.size(), 6u);
+  Json json = read_json(file);
+  for (auto& annotation : json["annotations"]) annotation.erase("segmentation");
+  write_json(file, json);
+  const test::CapturedLog log;
+  const auto without = predictor.evaluate(data, {}, false);
+  EXPECT_EQ(without.size(), 3u);
+  EXPECT_GT(without.at("AP50"), 0);
+  for (const char* name : {"AP", "AP50", "AP75"}) EXPECT_NEAR(without.at(name), with_masks.at(name), 0.02) << name;
+  EXPECT_NE(log.text().find("has no masks of objects; boxes alone are measured"), std::string::npos) << log.text();
 }
 
 TEST(EigenCrop, KeepsThePartThatMeasuresOfNyuCount) {
