@@ -105,11 +105,13 @@ Sweep parse_sweep(const std::string& text) {
   }
 }
 
-// Prints what measure(group of processes) returns.
-void print_measures(const std::function<std::string(const ProcessGroup&)>& measure) {
+// Prints what measure(group of processes) returns. The text of the options is that of all processes.
+void print_measures(const std::string& options, const ComputeConfig& compute,
+                    const std::function<std::string(const ProcessGroup&)>& measure) {
   const ProcessGroupConfig processes = process_group_config(environment());
   if (processes.world_size > 1) use_threads(threads_of(0, processes));
-  in_process_group(processes, [&](const ProcessGroup& group) {
+  in_process_group(processes, compute.device, [&](const ProcessGroup& group) {
+    check_same_options(options, compute, group);
     const std::string text = measure(group);
     if (group.is_first()) std::cout << text;
   });
@@ -204,21 +206,24 @@ void add_eval(CLI::App& program) {
       "  fourm eval --generated out/images/rgb --captions prompts.txt --clip clip-vit-large-patch14 --resize 256");
   verb->callback([o, verb, chains, inputs = verb->get_option("--inputs"), count = verb->get_option("--count")] {
     const Measured measured = measured_by(*verb);
+    const auto print = [&](const std::function<std::string(const ProcessGroup&)>& measure) {
+      print_measures(verb->config_to_str(/*default_also=*/true), o->engine, measure);
+    };
     if (measured == Measured::kPredictions)
-      return print_measures([&](const ProcessGroup&) { return measure_files(o->files, o->json); });
+      return print([&](const ProcessGroup&) { return measure_files(o->files, o->json); });
     if (measured == Measured::kImages)
-      return print_measures([&](const ProcessGroup& group) {
+      return print([&](const ProcessGroup& group) {
         return measure_images(o->images, o->engine.first_device(), o->json, group);
       });
     if (is_transfer_model(o->model)) {
       o->head.measures.count = count->count() > 0 ? o->evaluate.count : 0;
-      return print_measures([&](const ProcessGroup& group) {
+      return print([&](const ProcessGroup& group) {
         return measure_head(o->model, o->evaluate.data, o->engine, o->head, o->json, group);
       });
     }
     resolve(*o, inputs->count() > 0, chains->count() > 0);
     const Sweep sweep = parse_sweep(o->sweep);
-    print_measures([&](const ProcessGroup& group) { return measure_model(*o, sweep, group); });
+    print([&](const ProcessGroup& group) { return measure_model(*o, sweep, group); });
   });
 }
 

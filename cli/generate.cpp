@@ -434,15 +434,19 @@ void add_generate(CLI::App& program) {
       "images\n"
       "  fourm generate --from images/rgb/0003.png --out again\n"
       "  fourm generate --model models/rooms-ti --in rgb@128=room.png --features --out features");
-  verb->callback([o, sr = verb->get_option("--sr")] {
+  verb->callback([o, verb, sr = verb->get_option("--sr")] {
     if (sr->count() > 0)
       o->super_resolution = o->super_resolution.empty() || o->super_resolution == "superres"
                                 ? (model_folder(o->model) / "superres").string()
                                 : find_model(o->super_resolution).string();
     const ProcessGroupConfig processes = process_group_config(environment());
-    if (o->worker.empty()) o->worker = concat(processes.rank, "/", processes.world_size);
     if (processes.world_size > 1) use_threads(threads_of(0, processes));
-    use_own_gpu(processes);
+    if (o->worker.empty()) {
+      o->worker = concat(processes.rank, "/", processes.world_size);
+      check_same_options(verb->config_to_str(/*default_also=*/true), o->engine, processes);
+    } else {
+      use_own_gpu(processes, o->engine.device);
+    }
     if (processes.rank > 0) set_log_sink(std::make_shared<QuietTerminalLog>());
     run(*o);
   });

@@ -16,6 +16,7 @@
 #include <cstring>
 #include <optional>
 #include <set>
+#include <string_view>
 
 #include "cli/processes.h"
 #include "cli/usage.h"
@@ -82,7 +83,10 @@ class Launch {
       reap();
       const bool failed = std::any_of(children_.begin(), children_.end(), [](const Child& c) { return c.failed(); });
       if (failed && !last) last = Clock::now() + kGrace;
-      if (last && Clock::now() > *last) send(SIGKILL);
+      if (last && Clock::now() > *last) {
+        has_killed_ = true;
+        send(SIGKILL);
+      }
     }
     forward_errors();
     return exit_code();
@@ -173,16 +177,23 @@ class Launch {
     }
   }
 
-  // What several processes say is shown once; what rank 0 says of the group, it says itself.
+  // What several processes say is shown once; what rank 0 says of the group, it says itself, unless it has stopped.
   void show(size_t rank, const std::string& line) {
-    if (line.starts_with("fourm: rank ") || !shown_.insert(line).second) return;
+    constexpr std::string_view kProgram = "fourm: ";
+    if (line.starts_with(concat(kProgram, "rank "))) {
+      if (failure_.empty()) failure_ = line.substr(kProgram.size());
+      return;
+    }
+    if (!shown_.insert(line).second) return;
     std::fprintf(stderr, "rank %zu: %s\n", rank, line.c_str());
   }
 
   int exit_code() const {
     const Child& first = children_[0];
-    if (WIFSIGNALED(first.status))
+    if (WIFSIGNALED(first.status)) {
+      if (has_killed_ && !failure_.empty()) fail(failure_);
       fail("rank 0 was ended by signal ", WTERMSIG(first.status), " (", strsignal(WTERMSIG(first.status)), ")");
+    }
     if (first.status != 0) return WEXITSTATUS(first.status);  // it has said why
     for (size_t rank = 1; rank < children_.size(); ++rank) check(!children_[rank].failed(), "rank ", rank, " failed");
     return 0;
@@ -190,6 +201,8 @@ class Launch {
 
   std::vector<Child> children_;
   std::set<std::string> shown_;
+  std::string failure_;      // of the group, as another rank than 0 says it
+  bool has_killed_ = false;  // processes that did not end by themselves
 };
 
 }  // namespace

@@ -71,8 +71,9 @@ void refuse_other_numbers(CLI::App& verb) {
 // --quiet may stand before or after a verb.
 void add_quiet(CLI::App& verb) {
   verb.add_flag_callback(
-      "--quiet", [] { fourm::set_log_sink(std::make_shared<fourm::QuietTerminalLog>()); },
-      "no notes and no progress on stderr");
+          "--quiet", [] { fourm::set_log_sink(std::make_shared<fourm::QuietTerminalLog>()); },
+          "no notes and no progress on stderr")
+      ->configurable(false);  // processes of a run may differ in it
   for (CLI::App* nested : verb.get_subcommands(nullptr)) add_quiet(*nested);
 }
 

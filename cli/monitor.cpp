@@ -13,13 +13,29 @@
 namespace fourm {
 namespace {
 
+constexpr const char* kThisMachine = "127.0.0.1";
+
+// Whether a browser of this machine names this server, whose port is `port`. A page of another site, whose name was made to
+// lead to this machine (DNS rebinding), has the name of that site in its requests.
+bool names_this_server(const httplib::Request& request, int port) {
+  constexpr int kDefaultPort = 80;  // which browsers leave out
+  const std::string suffix = port == kDefaultPort ? "" : concat(":", port), host = request.get_header_value("Host");
+  return host == concat(kThisMachine, suffix) || host == concat("localhost", suffix);
+}
+
 // Serves the page, made anew for each request, to browsers of this machine until a signal.
 void serve(const std::string& run, int refresh, int port) {
-  constexpr const char* kThisMachine = "127.0.0.1";
+  int bound = port;
   httplib::Server server;
   server.set_socket_options([](socket_t socket) {  // the library's default lets two programs share a port
     const int yes = 1;
     ::setsockopt(socket, SOL_SOCKET, SO_REUSEADDR, &yes, sizeof yes);
+  });
+  server.set_pre_routing_handler([&](const httplib::Request& request, httplib::Response& response) {
+    if (names_this_server(request, bound)) return httplib::Server::HandlerResponse::Unhandled;
+    response.status = 403;
+    response.set_content(concat("fourm: this page is at http://", kThisMachine, ":", bound, "/\n"), "text/plain");
+    return httplib::Server::HandlerResponse::Handled;
   });
   server.Get("/", [&](const httplib::Request&, httplib::Response& response) {
     try {
@@ -30,8 +46,7 @@ void serve(const std::string& run, int refresh, int port) {
     }
   });
   run_page(run, refresh);  // an Error where the folder is none of a run
-  const int bound =
-      port == 0 ? server.bind_to_any_port(kThisMachine) : (server.bind_to_port(kThisMachine, port) ? port : -1);
+  bound = port == 0 ? server.bind_to_any_port(kThisMachine) : (server.bind_to_port(kThisMachine, port) ? port : -1);
   check(bound > 0, kThisMachine, ":", port,
         ": the port cannot be used; choose another one with --port, or 0 for a free one");
   std::cout << "http://" << kThisMachine << ":" << bound << "/" << std::endl;

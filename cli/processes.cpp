@@ -89,6 +89,13 @@ ProcessGroupConfig of_slurm(const Variables& variables) {
   return config;
 }
 
+// The GPUs that NVIDIA's driver shows to this machine or container; 0 where it does not say.
+int64_t installed_gpus() {
+  std::error_code ignored;
+  const fs::directory_iterator gpus("/proc/driver/nvidia/gpus", ignored);
+  return std::distance(fs::begin(gpus), fs::end(gpus));
+}
+
 bool describes(const Variables& variables, const char* rank, const char* size) {
   return variables.has(rank) && variables.has(size);
 }
@@ -142,24 +149,32 @@ int64_t threads_of(int64_t requested, const ProcessGroupConfig& config) {
   return requested > 0 ? requested : std::max<int64_t>(1, processor_count() / config.local_world_size);
 }
 
-std::string gpu_of(const std::string& visible, const ProcessGroupConfig& config) {
-  if (visible.empty()) return std::to_string(config.local_rank);
-  const auto gpus = split(visible, ',');
-  return gpus.size() == 1 ? visible : gpus[static_cast<size_t>(config.local_rank) % gpus.size()];
+std::string gpu_of(const std::string& visible, int64_t installed, const ProcessGroupConfig& config,
+                   const std::string& device) {
+  const auto list = visible.empty() ? std::vector<std::string>() : split(visible, ',');
+  if (list.size() == 1) return visible;
+  const int64_t count = list.empty() ? installed : static_cast<int64_t>(list.size());
+  check(count == 0 || config.local_world_size <= count || device == "auto", "device ", device, ": ",
+        config.local_world_size, " processes on this machine have ", counted(count, "GPU"),
+        list.empty() ? "" : concat(" (CUDA_VISIBLE_DEVICES=", visible, ")"),
+        "; start at most one process for each GPU");
+  if (list.empty()) return std::to_string(config.local_rank);
+  return config.local_rank < count ? list[static_cast<size_t>(config.local_rank)] : "";
 }
 
-void use_own_gpu(const ProcessGroupConfig& config) {
+void use_own_gpu(const ProcessGroupConfig& config, const std::string& device) {
   constexpr const char* kVariable = "CUDA_VISIBLE_DEVICES";
-  if (config.local_world_size == 1) return;
+  if (config.local_world_size == 1 || device == "cpu") return;
   const char* visible = std::getenv(kVariable);
   if (visible && !*visible) return;  // every GPU is hidden
-  ::setenv(kVariable, gpu_of(visible ? visible : "", config).c_str(), 1);
+  ::setenv(kVariable, gpu_of(visible ? visible : "", installed_gpus(), config, device).c_str(), 1);
 }
 
-void in_process_group(const ProcessGroupConfig& config, const std::function<void(const ProcessGroup&)>& body) {
+void in_process_group(const ProcessGroupConfig& config, const std::string& device,
+                      const std::function<void(const ProcessGroup&)>& body) {
   if (config.world_size > 1) FLAGS_caffe2_log_level = c10::GLOG_FATAL;  // this program says what went wrong
   if (config.rank > 0) set_log_sink(nullptr);
-  use_own_gpu(config);
+  use_own_gpu(config, device);
   ProcessGroup group(config);
   try {
     body(group);
@@ -171,6 +186,17 @@ void in_process_group(const ProcessGroupConfig& config, const std::function<void
     throw GroupError(error.what());
   }
   group.shutdown();
+}
+
+void check_same_options(const std::string& options, const ComputeConfig& compute, const ProcessGroup& group) {
+  if (group.size() == 1) return;
+  group.check_same("option", options);
+  group.check_same("device or precision", describe(compute));
+}
+
+void check_same_options(const std::string& options, const ComputeConfig& compute, const ProcessGroupConfig& config) {
+  in_process_group(config, compute.device,
+                   [&](const ProcessGroup& group) { check_same_options(options, compute, group); });
 }
 
 }  // namespace fourm

@@ -6,6 +6,7 @@
 #include <string>
 
 #include "fourm/dist/process_group.h"
+#include "fourm/kernels/compute_config.h"
 
 namespace fourm {
 
@@ -21,15 +22,25 @@ ProcessGroupConfig process_group_config(const Environment& environment);
 /// Threads of a process when a recipe or option says `requested`: 0 is an even share of the processors.
 int64_t threads_of(int64_t requested, const ProcessGroupConfig& config);
 
-/// CUDA_VISIBLE_DEVICES of a process: of the GPUs that `visible` lists, that of its rank on this machine; "" shows all of them.
-/// A list of one GPU stays, since the launcher has chosen.
-std::string gpu_of(const std::string& visible, const ProcessGroupConfig& config);
+/// CUDA_VISIBLE_DEVICES of a process that computes on `device`: of the GPUs that `visible` lists, that of its rank on this
+/// machine; "" shows all `installed` ones (0: their number is not known). A list of one GPU stays, since the launcher has
+/// chosen. Error when there are more processes than GPUs; with the device "auto" processes without a GPU see none.
+std::string gpu_of(const std::string& visible, int64_t installed, const ProcessGroupConfig& config,
+                   const std::string& device);
 
-/// To be called before a GPU is used: the process sees its own GPU alone, as `cuda`.
-void use_own_gpu(const ProcessGroupConfig& config);
+/// To be called before a GPU is used: when `device` is one, the process sees its own GPU alone, as `cuda`. Errors of gpu_of().
+void use_own_gpu(const ProcessGroupConfig& config, const std::string& device);
 
 /// Joins the group, calls body(group), and shuts the group down. When body throws, the other processes are told why, and the
-/// error is a GroupError if there are others. Reports of all but the first process are discarded.
-void in_process_group(const ProcessGroupConfig& config, const std::function<void(const ProcessGroup&)>& body);
+/// error is a GroupError if there are others. Reports of all but the first process are discarded. The process uses its own GPU
+/// of `device`.
+void in_process_group(const ProcessGroupConfig& config, const std::string& device,
+                      const std::function<void(const ProcessGroup&)>& body);
+
+/// GroupError when a process of the group has other options than the first ("key=value" lines, as CLI::App::config_to_str()
+/// writes them), or computes on another device or in another precision, where they are "auto".
+void check_same_options(const std::string& options, const ComputeConfig& compute, const ProcessGroup& group);
+/// The same for processes that share work without communicating: they join a group for it, and leave it.
+void check_same_options(const std::string& options, const ComputeConfig& compute, const ProcessGroupConfig& config);
 
 }  // namespace fourm

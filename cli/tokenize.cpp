@@ -41,14 +41,17 @@ void add_tokenize(CLI::App& program) {
       "  fourm tokenize --data photos --tokenizers runs/tokenizers --out tokens/photos --crops 4 --worker 0/2 &\n"
       "  fourm tokenize --data photos --tokenizers runs/tokenizers --out tokens/photos --crops 4 --worker 1/2\n"
       "  fourm launch -n 2 -- tokenize --data photos --tokenizers runs/tokenizers --out tokens/photos --crops 4");
-  verb->callback([options, worker] {
+  verb->callback([options, worker, verb] {
     const ProcessGroupConfig processes = process_group_config(environment());
     options->worker = processes.rank;
     options->workers = processes.world_size;
     if (!worker->empty()) std::tie(options->worker, options->workers) = parse_worker(*worker);
     check_writable_folder(options->out);
     if (processes.world_size > 1) use_threads(threads_of(0, processes));
-    use_own_gpu(processes);
+    if (worker->empty())
+      check_same_options(verb->config_to_str(/*default_also=*/true), {.device = options->device}, processes);
+    else
+      use_own_gpu(processes, options->device);
     if (processes.rank > 0) set_log_sink(std::make_shared<QuietTerminalLog>());
     pretokenize(*options);
   });

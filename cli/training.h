@@ -39,7 +39,7 @@ void add_training(CLI::App& verb, const std::string& recipe_help, Train train) {
     const StopSignals signals;
     Outcome outcome{};
     bool requeue = false;
-    in_process_group(processes, [&](const ProcessGroup& group) {
+    in_process_group(processes, recipe.training.device, [&](const ProcessGroup& group) {
       outcome = train(recipe, StopSignals::requested, group);
       requeue = group.any(StopSignals::requeue());
     });

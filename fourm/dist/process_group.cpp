@@ -4,6 +4,10 @@
 #include <torch/csrc/distributed/c10d/TCPStore.hpp>
 
 #include <algorithm>
+#include <functional>
+#include <future>
+#include <optional>
+#include <thread>
 
 #include "fourm/core/log.h"
 #include "fourm/core/strings.h"
@@ -15,6 +19,7 @@ namespace fourm {
 namespace {
 
 using Store = c10::intrusive_ptr<c10d::Store>;
+using Clock = std::chrono::steady_clock;
 
 std::string first_line(const std::exception& error) { return split(error.what(), '\n')[0]; }
 
@@ -22,18 +27,35 @@ std::chrono::milliseconds milliseconds(double seconds) {
   return std::chrono::milliseconds(static_cast<int64_t>(seconds * 1000));
 }
 
-Store connect_to_store(const ProcessGroupConfig& config) {
+// Calls what may wait forever, since LibTorch waits without a time-out for the answer of a store whose process is stopped: in
+// a thread, which is abandoned when failure() has a message. It is asked each `interval`.
+void call_or_abandon(const std::function<void()>& call, std::chrono::milliseconds interval,
+                     const std::function<std::optional<std::string>()>& failure) {
+  std::packaged_task<void()> task(call);
+  std::future<void> ended = task.get_future();
+  std::thread thread(std::move(task));
+  while (ended.wait_for(interval) != std::future_status::ready) {
+    const std::optional<std::string> message = failure();
+    if (!message) continue;
+    thread.detach();
+    throw GroupError(*message);
+  }
+  thread.join();
+  ended.get();
+}
+
+Store connect_to_store(const ProcessGroupConfig& config, std::chrono::milliseconds limit) {
   c10d::TCPStoreOptions options;
   options.port = static_cast<uint16_t>(config.master_port);
   options.isServer = config.rank == 0 && !config.use_agent_store;
   options.numWorkers = config.world_size;
   options.waitWorkers = false;
-  options.timeout = milliseconds(config.timeout);
+  options.timeout = limit;
   const std::string where = concat(config.master_addr, ":", config.master_port);
   try {
     Store store = c10::make_intrusive<c10d::TCPStore>(config.master_addr, options);
     store = c10::make_intrusive<c10d::PrefixStore>("fourm/" + config.attempt, store);
-    store->setTimeout(options.timeout);
+    store->setTimeout(milliseconds(config.timeout));
     return store;
   } catch (const std::exception& error) {
     if (options.isServer)
@@ -47,7 +69,7 @@ Store connect_to_store(const ProcessGroupConfig& config) {
 std::string joined_key(int64_t rank) { return concat("joined/", rank); }
 
 // Returns when all ranks have joined with the same build.
-void rendezvous(c10d::Store& store, const ProcessGroupConfig& config) {
+void rendezvous(c10d::Store& store, const ProcessGroupConfig& config, std::chrono::milliseconds limit) {
   if (store.add(concat("processes/", config.rank), 1) > 1)
     throw GroupError(concat("two processes have the rank ", config.rank, " of ", config.world_size));
   HeartbeatMonitor::write_first_heartbeat(store, config.rank);
@@ -55,7 +77,7 @@ void rendezvous(c10d::Store& store, const ProcessGroupConfig& config) {
   std::vector<std::string> keys;
   for (int64_t rank = 0; rank < config.world_size; ++rank) keys.push_back(joined_key(rank));
   try {
-    store.wait(keys, milliseconds(config.timeout));
+    store.wait(keys, limit);
   } catch (const std::exception&) {
     std::vector<std::string> missing;
     try {
@@ -79,8 +101,14 @@ void rendezvous(c10d::Store& store, const ProcessGroupConfig& config) {
 }  // namespace
 
 struct ProcessGroupState {
-  ProcessGroupConfig config;
-  Store store;
+  explicit ProcessGroupState(const ProcessGroupConfig& group)
+      : config(group),
+        member{group.rank, group.world_size, group.rank == 0 && !group.use_agent_store,
+               group.use_agent_store ? "the launcher" : "rank 0, which hosts the store of the group,"} {}
+
+  const ProcessGroupConfig config;
+  const HeartbeatMonitor::Member member;
+  Store store, store_of_monitor;
   c10::intrusive_ptr<c10d::Backend> backend;
   std::unique_ptr<HeartbeatMonitor> monitor;
   bool is_shut_down = false;
@@ -90,8 +118,79 @@ struct ProcessGroupState {
     if (is_shut_down) return;
     monitor.release();
     backend.release();
+    store_of_monitor.release();
     store.release();
   }
+
+  // Waits for all processes. What the store finds out in time is a better message than that the store does not answer.
+  void join() {
+    const double limit = config.timeout - std::min(1.0, config.timeout / 10), least = limit / 10;
+    const auto start = Clock::now();
+    try {
+      store = connect_to_store(config, milliseconds(limit));
+      const std::chrono::duration<double> passed = Clock::now() - start;
+      rendezvous(*store, config, milliseconds(std::max(limit - passed.count(), least)));
+      store_of_monitor = store->clone();
+    } catch (const GroupError&) {
+      throw;
+    } catch (const std::exception&) {
+      throw GroupError(member.store_host + " has ended");
+    }
+  }
+  void connect() {
+    // Collective operations end when the monitor finds a failure. The backend's own limit is for what it does not find.
+    constexpr double kLongest = 24 * 3600;
+    const bool one_machine = config.local_world_size == config.world_size;
+    backend = gloo_backend(c10::make_intrusive<c10d::PrefixStore>("gloo", store), static_cast<int>(config.rank),
+                           static_cast<int>(config.world_size), one_machine ? "127.0.0.1" : "",
+                           config.network_interface, milliseconds(kLongest));
+  }
+  // After the last collective operation.
+  void leave() {
+    monitor.reset();
+    backend.reset();
+    // The store ends with rank 0, which therefore ends last.
+    constexpr std::chrono::seconds kLongest{5};
+    try {
+      store->set(concat("shutdown/", config.rank), std::string());
+      std::vector<std::string> all;
+      for (int64_t rank = 0; rank < config.world_size; ++rank) all.push_back(concat("shutdown/", rank));
+      if (config.rank == 0) store->wait(all, kLongest);
+    } catch (const std::exception&) {
+      // All work is done: nothing is lost.
+    }
+    store.reset();
+    is_shut_down = true;
+  }
+
+  // Calls join() or leave(). GroupError when the store of another process does not answer within the timeout.
+  static void call(const std::shared_ptr<ProcessGroupState>& state, void (ProcessGroupState::*step)()) {
+    call_or_abandon([state, step] { (*state.*step)(); }, milliseconds(state->config.timeout),
+                    [&]() -> std::optional<std::string> {
+                      if (state->member.hosts_store) return {};
+                      return state->member.store_host + " does not answer";
+                    });
+  }
+  // Calls connect(), while the monitor watches the others.
+  static void call_connect(const std::shared_ptr<ProcessGroupState>& state) {
+    const auto end = Clock::now() + milliseconds(state->config.timeout);
+    try {
+      call_or_abandon([state] { state->connect(); }, HeartbeatMonitor::kInterval,
+                      [&]() -> std::optional<std::string> {
+                        if (auto failure = state->monitor->failure()) return failure;
+                        if (Clock::now() < end) return {};
+                        return concat("rank ", state->config.rank, " did not connect to the other processes within ",
+                                      state->config.timeout,
+                                      " s; GLOO_SOCKET_IFNAME names the network between the machines");
+                      });
+    } catch (const GroupError& error) {
+      state->throw_error(error.what());
+    } catch (const std::exception& error) {
+      state->throw_error(state->monitor->explain_failure(
+          concat("rank ", state->config.rank, " cannot connect to the other processes: ", first_line(error))));
+    }
+  }
+
   [[noreturn]] void throw_error(const std::string& message) {
     monitor->wait_until_reported();
     throw GroupError(message);
@@ -112,24 +211,11 @@ ProcessGroup::ProcessGroup(const ProcessGroupConfig& config) {
   check(config.world_size >= 1 && config.rank >= 0 && config.rank < config.world_size, "rank ", config.rank,
         " of a group of ", config.world_size, ": the rank should be at least 0 and less than the number of processes");
   if (config.world_size == 1) return;
-  state_ = std::make_shared<ProcessGroupState>();
-  state_->config = config;
-  state_->store = connect_to_store(config);
-  rendezvous(*state_->store, config);
-  // Collective operations end when the monitor finds a failure. The backend's own limit is for what it does not find.
-  constexpr double kLongest = 24 * 3600;
-  const bool one_machine = config.local_world_size == config.world_size;
-  try {
-    state_->backend = gloo_backend(c10::make_intrusive<c10d::PrefixStore>("gloo", state_->store),
-                                   static_cast<int>(config.rank), static_cast<int>(config.world_size),
-                                   one_machine ? "127.0.0.1" : "", config.network_interface, milliseconds(kLongest));
-    const HeartbeatMonitor::Member member{
-        config.rank, config.world_size, config.rank == 0 && !config.use_agent_store,
-        config.use_agent_store ? "the launcher" : "rank 0, which hosts the store of the group,"};
-    state_->monitor = std::make_unique<HeartbeatMonitor>(state_->store->clone(), member, config.timeout);
-  } catch (const std::exception& error) {
-    throw GroupError(concat("rank ", config.rank, " cannot connect to the other processes: ", first_line(error)));
-  }
+  state_ = std::make_shared<ProcessGroupState>(config);
+  ProcessGroupState::call(state_, &ProcessGroupState::join);
+  state_->monitor =
+      std::make_unique<HeartbeatMonitor>(std::move(state_->store_of_monitor), state_->member, config.timeout);
+  ProcessGroupState::call_connect(state_);
   barrier();
 }
 
@@ -252,21 +338,7 @@ ProcessGroup::Busy::~Busy() {
 void ProcessGroup::shutdown() {
   if (!state_) return;
   barrier();
-  ProcessGroupState& state = *state_;
-  state.monitor.reset();
-  state.backend.reset();
-  // The store ends with rank 0, which therefore ends last.
-  constexpr std::chrono::seconds kLongest{5};
-  try {
-    state.store->set(concat("shutdown/", rank()), std::string());
-    std::vector<std::string> all;
-    for (int64_t r = 0; r < size(); ++r) all.push_back(concat("shutdown/", r));
-    if (is_first()) state.store->wait(all, kLongest);
-  } catch (const std::exception&) {
-    // All work is done: nothing is lost.
-  }
-  state.store.reset();
-  state.is_shut_down = true;
+  ProcessGroupState::call(state_, &ProcessGroupState::leave);
   state_ = nullptr;
 }
 

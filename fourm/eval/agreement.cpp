@@ -13,7 +13,7 @@ AgreementResult agreement(const Pipeline& one, const Pipeline& other, const Eval
                           const ProcessGroup& group) {
   check(options.inputs.size() == 1, "name one input set, for example rgb");
   const std::string& inputs_name = options.inputs[0];
-  const EvaluationSet set = EvaluationSet::read(one, options.data, options.count, options.inputs);
+  const EvaluationSet set = EvaluationSet::read(one, options.data, options.count, options.inputs, group);
   AgreementResult result{options.data, inputs_name, static_cast<int64_t>(set.samples.size()), set.left_out, {}};
   Progress progress("agreement", static_cast<int64_t>(set.modalities.size()));
   int64_t done = 0;

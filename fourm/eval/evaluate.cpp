@@ -22,7 +22,7 @@ class Evaluation {
       : pipeline_(pipeline),
         options_(options),
         group_(group),
-        set_(EvaluationSet::read(pipeline, options.data, options.count, options.inputs)) {
+        set_(EvaluationSet::read(pipeline, options.data, options.count, options.inputs, group)) {
     if (!options.image_text.empty())
       image_text_ = ImageText::open(options.image_text, {.device = pipeline.compute().first_device()});
     if (!options.plan.empty()) plan_ = read_plan(options.plan);

@@ -234,7 +234,7 @@ Canvas EvaluationSet::canvas(size_t i, const std::vector<std::string>& inputs) c
 }
 
 EvaluationSet EvaluationSet::read(const Pipeline& pipeline, const fs::path& data, int64_t count,
-                                  const std::vector<std::string>& input_sets) {
+                                  const std::vector<std::string>& input_sets, const ProcessGroup& group) {
   const Source source = Source::open(data.string());
   EvaluationSet set;
   set.modalities = common_modalities(pipeline, source);
@@ -268,6 +268,8 @@ EvaluationSet EvaluationSet::read(const Pipeline& pipeline, const fs::path& data
   if (set.left_out > 0)
     warn(data.string(), ": ", counted(set.left_out, "sample is", "samples are"),
          " left out; the first: ", first_left_out);
+  group.check_same("evaluation set",
+                   concat(data.string(), " with ", counted(source.size(), "sample"), ", ", set.left_out, " left out"));
   return set;
 }
 

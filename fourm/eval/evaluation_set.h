@@ -1,6 +1,7 @@
 // A data set for evaluation as one model reads it: inputs, and the ground truth of the outputs.
 #pragma once
 
+#include "fourm/dist/process_group.h"
 #include "fourm/eval/box_comparison.h"
 #include "fourm/eval/scene_measures.h"
 #include "fourm/generate/pipeline.h"
@@ -50,9 +51,10 @@ struct EvaluationSet {
 
   /// The first `count` samples of folders or shards (data/source.h) that have all modalities. Samples that lack one or have
   /// a broken file are left out with one warning. Texts of more tokens than the model reads are cut with one warning.
-  /// Error when fewer than two samples are left, and, before any is read, on an unknown name in `input_sets`.
+  /// Error when fewer than two samples are left, and, before any is read, on an unknown name in `input_sets`. GroupError when
+  /// a process of the group reads other samples.
   static EvaluationSet read(const Pipeline& pipeline, const fs::path& data, int64_t count,
-                            const std::vector<std::string>& input_sets = {});
+                            const std::vector<std::string>& input_sets = {}, const ProcessGroup& group = {});
 };
 
 }  // namespace fourm

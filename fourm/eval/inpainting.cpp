@@ -20,7 +20,7 @@ class Inpainting {
       : pipeline_(pipeline),
         options_(options),
         group_(group),
-        set_(EvaluationSet::read(pipeline, options.data, options.count)),
+        set_(EvaluationSet::read(pipeline, options.data, options.count, {}, group)),
         image_(image_tokens()) {
     const Modality modality = pipeline.modality(image_);
     kept_ = KeepRegion::parse(keep).tokens(modality.max_tokens, modality.grid());

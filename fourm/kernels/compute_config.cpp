@@ -54,6 +54,13 @@ Compute compute_of(const ComputeConfig& config) {
   return computes[0];
 }
 
+std::string describe(const ComputeConfig& config) {
+  std::vector<std::string> texts;
+  for (const Compute& compute : computes_of(config))
+    texts.push_back(concat(device_name(compute.device), " in ", precision_name(compute.precision)));
+  return join(texts, ", ");
+}
+
 void warn_of_slow_precision(const std::string& key, const std::string& precision, bool bf16_fast,
                             const std::string& reason) {
   if (precision == "bf16" && !bf16_fast)

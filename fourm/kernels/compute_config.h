@@ -33,6 +33,9 @@ Compute compute_of(const ComputeConfig& config);
 /// One for each device of the config.
 std::vector<Compute> computes_of(const ComputeConfig& config);
 
+/// The device and precision that are meant: "cpu in f32"; of several devices a list. Errors as of computes_of().
+std::string describe(const ComputeConfig& config);
+
 /// Whether matrix multiplication in bfloat16 is faster than in float32 on the device of this name.
 bool bf16_is_fast(const std::string& device = "cpu");
 

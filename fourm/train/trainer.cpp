@@ -507,6 +507,7 @@ Outcome train(Objective& objective, const TrainingConfig& config, const RunRecip
   check(config.optimizer.skip_norm == 0 || objective.can_skip_steps(),
         "training.optimizer.skip_norm: steps of this training cannot be skipped, since its codebook keeps what it has "
         "seen");
+  group.check_same("device or precision", concat(device_name(parse_device(config.device)), " in ", config.precision));
   return Trainer(objective, config, recipe, folder, group).run(stop);
 }
 

@@ -74,7 +74,8 @@ std::string resolve_precision(const std::string& requested, const std::optional<
 /// changes neither weights nor optimizer nor averages. It is counted in the record `skipped_steps` with a warning, and is an
 /// Error where the run has skipped more than max_skipped, or the objective cannot skip steps.
 ///
-/// All processes of `group` call it with the same objective; checkpoints are read by each.
+/// All processes of `group` call it with the same objective; checkpoints are read by each. GroupError where one computes on
+/// another device or in another precision.
 Outcome train(Objective& objective, const TrainingConfig& config, const RunRecipe& recipe, const fs::path& folder,
               const StopToken& stop, const ProcessGroup& group = {});
 

@@ -210,6 +210,7 @@ std::map<std::string, double> Predictor::evaluate(const LabelledData& data, cons
                                             masks ? ObjectMasks::kWhereGiven : ObjectMasks::kNone);
   if (masks && !set.has_masks() && group.is_first())
     note(data.path, ": has no masks of objects; boxes alone are measured");
+  group.check_same("evaluation set", concat(data.path, " with ", counted(set.size(), "sample")));
   return measure(*model_, set, options, group, by_class);
 }
 

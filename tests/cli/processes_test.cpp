@@ -6,6 +6,7 @@
 
 #include <array>
 
+#include "tests/support/message_of.h"
 #include "tests/support/program_runs.h"
 
 namespace fourm {
@@ -104,10 +105,21 @@ TEST(ProcessGroupConfig, EachProcessHasItsGpu) {
   ProcessGroupConfig config;
   config.local_rank = 2;
   config.local_world_size = 4;
-  EXPECT_EQ(gpu_of("", config), "2");
-  EXPECT_EQ(gpu_of("4,5,6,7", config), "6");
-  EXPECT_EQ(gpu_of("4,5", config), "4");
-  EXPECT_EQ(gpu_of("GPU-8932f937", config), "GPU-8932f937");
+  EXPECT_EQ(gpu_of("", 0, config, "cuda"), "2");  // the number of GPUs is not known
+  EXPECT_EQ(gpu_of("", 4, config, "cuda"), "2");
+  EXPECT_EQ(gpu_of("4,5,6,7", 8, config, "cuda"), "6");
+  EXPECT_EQ(gpu_of("GPU-8932f937", 8, config, "cuda"), "GPU-8932f937");
+  EXPECT_EQ(gpu_of("4,5", 8, config, "auto"), "");
+}
+
+TEST(ProcessGroupConfig, MoreProcessesThanGpusAreAnError) {
+  ProcessGroupConfig config;
+  config.local_world_size = 4;
+  EXPECT_EQ(test::message_of([&] { gpu_of("4,5", 8, config, "cuda"); }),
+            "device cuda: 4 processes on this machine have 2 GPUs (CUDA_VISIBLE_DEVICES=4,5); start at most one "
+            "process for each GPU");
+  EXPECT_EQ(test::message_of([&] { gpu_of("", 1, config, "cuda:all"); }),
+            "device cuda:all: 4 processes on this machine have 1 GPU; start at most one process for each GPU");
 }
 
 TEST(ProcessGroupConfig, ProcessorsAreShared) {
@@ -187,6 +199,32 @@ TEST_F(Processes, EvaluationIsShared) {
   const std::string one = read_file(output_of("one"));
   EXPECT_NE(one.find("\"measures\""), std::string::npos) << one;
   EXPECT_EQ(read_file(output_of("both")), one);
+}
+
+// Processes that share work, but were given other options, do none of it.
+TEST_F(Processes, OtherOptionsAreNamed) {
+  const fs::path model = fs::path(FOURM_SOURCE_DIR) / "models/rooms-ti";
+  const std::string out = (root_ / "out").string();
+  for (const std::vector<std::string>& verb :
+       {std::vector<std::string>{"eval", "--model", model, "--data", "nowhere"},
+        std::vector<std::string>{"generate", "--model", model, "--in", "caption=a room", "--out-modality",
+                                 "tok_depth@128", "--out", out},
+        std::vector<std::string>{"tokenize", "--data", "nowhere", "--tokenizers", model / "tokenizers", "--out",
+                                 out}}) {
+    const int port = test::free_port();
+    std::array<pid_t, 2> ranks{};
+    for (int rank = 0; rank < 2; ++rank) {
+      std::vector<std::string> words = verb;
+      for (const auto& word : {std::string("--seed"), std::to_string(rank + 1)}) words.push_back(word);
+      ranks[rank] = start_rank_of_verb(rank, 2, port, words);
+    }
+    for (int rank = 0; rank < 2; ++rank) {
+      const Ended ended = end_of("rank" + std::to_string(rank), ranks[rank]);
+      EXPECT_EQ(ended.code(), 1) << verb[0];
+      EXPECT_EQ(ended.errors, "fourm: rank 1 has another option than rank 0: 'seed=2' instead of 'seed=1'\n");
+    }
+    EXPECT_TRUE(!fs::exists(out) || fs::is_empty(out)) << verb[0];
+  }
 }
 
 // The process that is left says which one is gone, in one line.
@@ -271,6 +309,16 @@ TEST_F(Processes, TheMonitorServesThePageOfARun) {
   EXPECT_EQ(page->status, 200);
   EXPECT_NE(page->body.find("step 6 of 6"), std::string::npos) << page->body;
   EXPECT_EQ(client.Get("/other")->status, 404);
+  // A name of another site that leads to this machine, as in DNS rebinding.
+  const std::string port = url.substr(url.rfind(':') + 1, url.rfind('/') - url.rfind(':') - 1);
+  EXPECT_EQ(client.Get("/", {{"Host", "localhost:" + port}})->status, 200);
+  for (const std::string& host : {"example.org:" + port, std::string("example.org"), std::string("127.0.0.1:1"),
+                                  "localhost:" + port + ".example.org", std::string()}) {
+    const auto refused = client.Get("/", {{"Host", host}});
+    ASSERT_TRUE(refused) << host;
+    EXPECT_EQ(refused->status, 403) << host;
+    EXPECT_EQ(refused->body.find("step 6"), std::string::npos) << host;
+  }
   fs::rename(root_ / "run", root_ / "moved");
   const auto gone = client.Get("/");
   EXPECT_EQ(gone->status, 500);

@@ -112,6 +112,14 @@ class Recovery : public test::ProgramRuns {
     }
     return ranks;
   }
+
+  // Whether the process has the rank 0.
+  static bool is_first(pid_t process) {
+    std::ifstream in(fs::path("/proc") / std::to_string(process) / "environ");
+    for (std::string variable; std::getline(in, variable, '\0');)
+      if (variable == "RANK=0") return true;
+    return false;
+  }
 };
 
 int64_t Recovery::disturb(const std::string& out, int size, int kills, const std::vector<std::string>& changed,
@@ -123,10 +131,9 @@ int64_t Recovery::disturb(const std::string& out, int size, int kills, const std
     const std::vector<pid_t> ranks = start_all(size, changed, random, 300ms);
     const int victim = static_cast<int>(random.below(size));
     const bool stops = kill % 8 == 7;
-    // Kills at any time: in the start of the processes, or after some more steps. Stops after some steps: LibTorch's store
-    // has no time-out while a process connects to it.
+    // At any time: in the start of the processes, or after some more steps.
     const int64_t target = first + random.below(3 * kEvery);
-    if (random.chance(0.8) || stops) {
+    if (random.chance(0.8)) {
       EXPECT_TRUE(wait_until([&] { return recorded_step(out) > target || has_ended(ranks[0]); }, 300s));
     }
     std::this_thread::sleep_for(std::chrono::milliseconds(random.below(60)));
@@ -176,6 +183,38 @@ TEST_F(Recovery, ALateProcessIsWaitedFor) {
   std::this_thread::sleep_for(3s);
   ranks.push_back(start_rank(1, 2, port, changes("late", {"training.steps=4"})));
   expect_done(ranks);
+}
+
+// While rank 0 is stopped, the others cannot join, and wait for what LibTorch's store gives no time-out.
+TEST_F(Recovery, AProcessThatIsStoppedBeforeTheOthersJoinIsNamed) {
+  const int port = test::free_port();
+  const auto start = [&](int rank) { return start_rank(rank, 3, port, changes("stopped", {"training.timeout=5"})); };
+  std::vector<pid_t> ranks{start(0)};
+  EXPECT_TRUE(wait_until([&] { return test::listens(port); }, 60s));
+  ranks.push_back(start(1));
+  std::this_thread::sleep_for(2s);  // rank 1 may have joined
+  ::kill(ranks[0], SIGSTOP);
+  ranks.push_back(start(2));
+  for (const int rank : {1, 2}) {
+    ASSERT_TRUE(wait_until([&] { return has_ended(ranks[rank]); }, 60s));
+    const Ended ended = end_of(rank_name(rank), ranks[rank]);
+    EXPECT_EQ(ended.code(), 1);
+    EXPECT_EQ(ended.errors, "fourm: rank 0, which hosts the store of the group, does not answer\n");
+  }
+}
+
+// The launcher ends it too, and says what the others have found.
+TEST_F(Recovery, AStoppedProcessOfTheLauncherIsNamed) {
+  std::vector<std::string> words{"launch", "-n", "2", "--", "pretrain", (root_ / "recipe.yaml").string()};
+  for (const auto& change : changes("stopped", {"training.timeout=5"})) words.push_back(change);
+  const pid_t launcher = start("launcher", words);
+  EXPECT_TRUE(wait_until([&] { return newest_checkpoint("stopped") > 0; }, 60s));
+  for (const pid_t process : ranks_of(launcher))
+    if (is_first(process)) ::kill(process, SIGSTOP);
+  const Ended ended = end_of("launcher", launcher);
+  EXPECT_EQ(ended.code(), 1);
+  EXPECT_EQ(ended.lines("fourm:"), 1) << ended.errors;
+  EXPECT_EQ(ended.last_line(), "fourm: rank 0, which hosts the store of the group, does not answer") << ended.errors;
 }
 
 // Files of the run may not become larger than its weights, as on a disk that is full.

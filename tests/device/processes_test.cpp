@@ -69,5 +69,17 @@ TEST(DeviceProcesses, TwoEqualOne) {
     });
 }
 
+TEST(DeviceProcesses, OtherPrecisionsAreNamed) {
+  const test::TemporaryFolder temporary;
+  const auto errors = test::errors_in_ranks(2, [&](const ProcessGroup& group) {
+    test::SmallRecipe recipe{(temporary / "run").string(), {}};
+    recipe.training.precision = group.is_first() ? "f32" : "bf16";
+    SharedTraining objective(group);
+    train(objective, recipe, {}, group);
+  });
+  for (const auto& error : errors)
+    EXPECT_EQ(error, "rank 1 has another device or precision than rank 0: 'cpu in bf16' instead of 'cpu in f32'");
+}
+
 }  // namespace
 }  // namespace fourm

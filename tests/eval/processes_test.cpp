@@ -34,6 +34,17 @@ TEST_F(EvaluateInProcesses, EveryOutput) {
   expect_same([&](const ProcessGroup& group) { return to_json(evaluate(*pipeline_, given, group)); });
 }
 
+TEST_F(EvaluateInProcesses, OtherDataAreNamed) {
+  fs::copy(folder_, *temporary_ / "copy", fs::copy_options::recursive);
+  const auto errors = test::errors_in_ranks(2, [&](const ProcessGroup& group) {
+    EvaluateOptions given = options({"rgb"});
+    if (group.rank() == 1) given.data = (*temporary_ / "copy").string();
+    evaluate(*pipeline_, given, group);
+  });
+  for (const auto& error : errors)
+    EXPECT_TRUE(error.starts_with("rank 1 has another evaluation set than rank 0: ")) << error;
+}
+
 TEST_F(EvaluateInProcesses, Chains) {
   const EvaluateOptions given = options({"caption"});
   expect_same([&](const ProcessGroup& group) {

@@ -96,6 +96,12 @@ TEST(ComputeConfig, ChoosesThePrecisionAndTheEngine) {
   EXPECT_EQ(device_name(compute_of({.device = "auto"}).device), gpu_names().empty() ? "cpu" : "cuda:0");
 }
 
+TEST(ComputeConfig, DescribesWhatIsMeant) {
+  EXPECT_EQ(describe({}), "cpu in f32");
+  EXPECT_EQ(describe({"fast", "int8"}), "cpu in int8");
+  EXPECT_EQ(describe({"fast", "auto", "cpu"}), bf16_is_fast() ? "cpu in bf16" : "cpu in f32");
+}
+
 TEST(ComputeConfig, UnknownNamesAreRefused) {
   const auto refusal = [](const ComputeConfig& config) { return test::message_of([&] { compute_of(config); }); };
   EXPECT_TRUE(has(refusal({"quick", "f32"}), "quick"));

@@ -29,6 +29,18 @@ inline int free_port() {
   return ntohs(address.sin_port);
 }
 
+/// Whether a program of this machine listens on the port.
+inline bool listens(int port) {
+  const int client = ::socket(AF_INET, SOCK_STREAM, 0);
+  sockaddr_in address{};
+  address.sin_family = AF_INET;
+  address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+  address.sin_port = htons(static_cast<uint16_t>(port));
+  const bool connected = ::connect(client, reinterpret_cast<sockaddr*>(&address), sizeof address) == 0;
+  ::close(client);
+  return connected;
+}
+
 /// What the ranks of a group threw, "" for those that did not.
 using RankErrors = std::vector<std::string>;
 
