@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# From nothing to a gallery: installs what is needed, builds, and lets the bundled model read rooms that it never saw.
+# From nothing to a gallery: installs what is needed, builds, and runs the bundled model on held-out rooms.
 set -euo pipefail
 cd "$(dirname "$0")"
 start=$SECONDS

@@ -7,7 +7,8 @@
 #     --precision f32   or bf16, f16, int8; of this program
 #     --rounds 7        timed rounds
 #     --against FILE    another build of the program, with this one's options
-#     --peer FOLDER     the Python original: bench.py and tok_bench.py of a folder, run by `python3` with PYTHONPATH as it is
+#     --peer FOLDER     the Python original: bench.py and tok_bench.py of a folder, run by `python3` with PYTHONPATH as it is;
+#                       the two are not part of this repository
 #     --tok FILE        the text tokenizer for --peer
 # Example: scripts/benchmark.sh --against ../before/build/release/fourm roar1 caption train
 set -euo pipefail
