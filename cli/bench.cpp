@@ -14,7 +14,7 @@
 namespace fourm {
 namespace {
 
-// A name and a value a line, with the unit that the name ends with.
+// A name and a value in each line, with the unit that the name ends with.
 void print_estimate(const BenchConfig& bench, const EstimateConfig& config, bool as_json) {
   if (bench.size.empty()) throw UsageError("--estimate needs --size, an official size");
   if (bench.precision != "f32" && bench.precision != "bf16")
@@ -51,7 +51,7 @@ void add_bench(CLI::App& program) {
   verb->get_option("--size")->excludes(model);
   verb->get_option("--engine")->delimiter(',')->allow_extra_args(false);
   verb->add_option("--threads", o->threads, "0 = all processors")->check(CLI::Range(0, 4096))->capture_default_str();
-  verb->add_flag("--json", o->json, "one JSON line a workload and engine");
+  verb->add_flag("--json", o->json, "one JSON line for each workload and engine");
   verb->footer(
       "Examples:\n"
       "  fourm bench caption roar1 --size B\n"

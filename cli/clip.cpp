@@ -76,7 +76,7 @@ void add_clip(CLI::App& program) {
   features_verb->add_option("--in", options->in, "folder of images; their middle squares are taken")->required();
   features_verb->add_option("--out", options->out, "folder to write into")->required();
   features_verb
-      ->add_option("--size", options->size, "pixels a side that images are resized to; default: those of the model")
+      ->add_option("--size", options->size, "pixels per side that images are resized to; default: those of the model")
       ->check(CLI::Range(1, 1 << 13));
   features_verb->footer(
       "Examples:\n"

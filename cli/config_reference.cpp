@@ -62,6 +62,19 @@ std::string recipe_table(const Recipe& recipe) {
   return table(fields);
 }
 
+// The keys of dataset.yaml, which several readers share: class names (data/data_facts.h), units (modality/depth.h), texts
+// (data/token_set.h).
+constexpr const char* kDataSetKeys =
+    "| key | meaning | type | default | allowed |\n|---|---|---|---|---|\n"
+    "| `semseg_classes` | names of the labels of semantic maps, in their order or as `{id: LABEL, name: NAME}`; also "
+    "read in a model folder | list |  | labels 0 to 254 |\n"
+    "| `depth.unit` | unit of all depth files; looked for in the folder of the file and in the four folders above it | "
+    "string or number |  | m, cm, mm, or the metres of one stored number |\n"
+    "| `texts` | what captions of a tokenized set describe: the whole image, so that left and right change places in a "
+    "mirrored crop, or the crops | string | whole_image in sets of `fourm tokenize`, else crops | whole_image or crops "
+    "|\n"
+    "| `count` | number of samples; more than these are a fault for `fourm data check` | integer |  |  |\n\n";
+
 // Options of a command, as add_config_options() names them.
 template <class Config>
 std::string options(const char* command, const Config& config) {
@@ -78,7 +91,9 @@ std::string options(const char* command, const Config& config) {
 std::string config_reference() {
   return concat(
       "# Configuration\n\n"
-      "This page lists every key of every file that the program reads, as `fourm config` prints it.\n\n"
+      "This page lists the keys of recipes, plans, `generation.yaml`, `modalities.yaml` and `dataset.yaml`, as `fourm "
+      "config` prints them, and those options of commands that are declared like keys. `fourm COMMAND --help` lists "
+      "all options of a command.\n\n"
       "- Keys of a recipe may also be given after it on the command line: `fourm pretrain RECIPE.yaml "
       "training.steps=100`.\n"
       "- A key marked * may have another value when a run is resumed. A change of any other key needs a new run "
@@ -106,8 +121,13 @@ std::string config_reference() {
       table(describe_fields(GenerationDefaults())),
       "## Modalities\n\nThe keys of a modality in `modalities.yaml` ([modalities.md](modalities.md)).\n\n",
       table(describe_modality_keys()),
-      "## Options of commands\n\n`fourm VERB --help` lists these options and the files that a command reads and "
-      "writes.\n\n",
+      "## Data sets\n\n`dataset.yaml` in the folder of a data set ([data.md](data.md)); `fourm rooms` writes one. "
+      "Other "
+      "keys are ignored.\n\n",
+      kDataSetKeys,
+      "## Options of commands\n\nThese are the options that are declared like keys. `fourm COMMAND --help` "
+      "lists "
+      "all options, the files that a command reads and writes among them.\n\n",
       options("fourm rooms", RoomSetOptions()), options("fourm data check", CheckOptions()),
       options("fourm vocab train", WordPieceOptions()), options("fourm tokenize", PretokenizeOptions()),
       options("fourm eval", EvaluateOptions()), options("fourm demo", DemoOptions()));

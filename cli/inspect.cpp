@@ -25,7 +25,7 @@ void add_inspect(CLI::App& program) {
   verb->add_option("--convert", options->convert, "write a copy here instead, stored as --dtype");
   verb->add_option("--dtype", options->dtype, "f32, f16 or bf16")->capture_default_str();
   verb->add_option("--bits", options->bits,
-                   "of --convert: round to so many significant bits, so that the file compresses; 0 = as --dtype")
+                   "with --convert: round to so many significant bits, so that the file compresses; 0 = as --dtype")
       ->check(CLI::Range(0, 24))
       ->capture_default_str();
   verb->footer(

@@ -88,7 +88,7 @@ void add_monitor(CLI::App& program) {
       ->capture_default_str();
   auto* serves = verb->add_flag("--serve", options->serve, "serve the page to browsers of this machine until Ctrl-C")
                      ->excludes(out);
-  verb->add_option("--port", options->port, "of --serve; 0 = any that is free")
+  verb->add_option("--port", options->port, "port of --serve; 0 = any that is free")
       ->check(CLI::Range(0, 65535))
       ->capture_default_str()
       ->needs(serves);

@@ -26,7 +26,7 @@ void add_predict(CLI::App& program) {
   verb->add_option("--in", o->in, "images, or folders of images")->required();
   verb->add_option("--out", o->out, "folder to write")->required();
   verb->add_flag("--flip", o->flip, "the mean of the predictions of an image and its mirror image");
-  verb->add_option("--format", o->files.format, "of tables")
+  verb->add_option("--format", o->files.format, "format of tables")
       ->check(CLI::IsMember({"csv", "json"}))
       ->capture_default_str();
   verb->add_option("--top", o->files.top, "classes of an image in a table")

@@ -103,7 +103,7 @@ void add_probe(CLI::App& program) {
   verb->add_option("--plan", o->plan, "instead: YAML plan (docs/generation-settings.md)");
   verb->add_option("--out", o->out, "folder for the results; the figure is probe.png")->capture_default_str();
   verb->add_flag("--overwrite", o->overwrite, "replace results of other settings in that folder");
-  verb->add_option("--seed", o->seed, "of the draws, which are the same for all values")->capture_default_str();
+  verb->add_option("--seed", o->seed, "seed of the draws, which are the same for all values")->capture_default_str();
   verb->add_option("--count", o->count, "draws of each value")->check(CLI::Range(1, 64))->capture_default_str();
   verb->add_option("--batch", o->batch, "values that are generated together")
       ->check(CLI::Range(1, 1 << 16))
@@ -112,7 +112,7 @@ void add_probe(CLI::App& program) {
   verb->add_option("--tokenizers", o->tokenizers, "tokenizer folders; default MODEL/tokenizers");
   verb->add_option("--text-tokenizer", o->text_tokenizer,
                    "tokenizer.json; default MODEL/tokenizer.json, then $FOURM_TOKENIZER");
-  verb->add_option("--depth-unit", o->depth_unit, "of depth files: m, cm, mm or the metres of one stored number");
+  verb->add_option("--depth-unit", o->depth_unit, "unit of depth files: m, cm, mm or the metres of one stored number");
   add_config_options(*verb, o->engine, "", "Engine");
   add_config_options(*verb, o->decoding, "decode-", "Diffusion decoders");
   verb->add_flag("--json", o->json, "machine-readable results");

@@ -38,8 +38,8 @@ void run_rooms(const RoomsOptions& o) {
                             {"seconds", watch.seconds()}})
               << "\n";
   else
-    std::cout << counted(report.samples, "room") << " with " << counted(report.models, "model") << " in " << o.out
-              << "\n";
+    std::cout << counted(report.samples, "room") << " with " << counted(report.models, "furniture model") << " in "
+              << o.out << "\n";
 }
 
 }  // namespace

@@ -126,7 +126,7 @@ void add_search(CLI::App& program) {
   verb->add_option("--tokenizers", o->tokenizers, "tokenizer folders; default MODEL/tokenizers");
   verb->add_option("--text-tokenizer", o->text_tokenizer,
                    "tokenizer.json; default MODEL/tokenizer.json, then $FOURM_TOKENIZER");
-  verb->add_option("--depth-unit", o->depth_unit, "of depth files: m, cm, mm or the metres of one stored number");
+  verb->add_option("--depth-unit", o->depth_unit, "unit of depth files: m, cm, mm or the metres of one stored number");
   add_config_options(*verb, o->engine, "", "Engine");
   verb->add_flag("--json", o->json, "machine-readable");
   verb->footer(

@@ -178,11 +178,11 @@ void add_tokenizer(CLI::App& program) {
   const auto depth_unit = [&](CLI::App* sub) {
     sub->add_option(
         "--depth-unit", options->depth_unit,
-        "of depth files: m, cm, mm or the metres of one stored number; default: as their dataset.yaml says");
+        "unit of depth files: m, cm, mm or the metres of one stored number; default: as their dataset.yaml says");
   };
   auto* encode_verb = common("encode", "image files to tokens (.npy)", "image files or folders");
   encode_verb->add_option("--out", options->out, "folder to write into")->required();
-  encode_verb->add_option("--size", options->size, "pixels a side of the middle square; default: the tokenizer's")
+  encode_verb->add_option("--size", options->size, "pixels per side of the middle square; default: the tokenizer's")
       ->check(CLI::Range(1, 4096));
   encode_verb->add_flag("--keep-size", options->keep_size, "take images as they are (sides: multiples of the patch)");
   depth_unit(encode_verb);
@@ -196,7 +196,7 @@ void add_tokenizer(CLI::App& program) {
   decode_verb->callback([options] { decode(*options); });
 
   auto* eval_verb = common("eval", "reconstruction measures and codebook usage", "image files or folders");
-  eval_verb->add_option("--size", options->size, "pixels a side of the middle square; default: the tokenizer's")
+  eval_verb->add_option("--size", options->size, "pixels per side of the middle square; default: the tokenizer's")
       ->check(CLI::Range(1, 4096));
   eval_verb->add_option("--limit", options->limit, "at most so many images; default: all")->check(CLI::PositiveNumber);
   eval_verb->add_option("--crops", options->crops, "random squares, as eval_crops of a recipe; 1: the middle square")
@@ -211,7 +211,7 @@ void add_tokenizer(CLI::App& program) {
 
   auto* solvers_verb = common("solvers", "error of diffusion solvers against many DDIM steps (docs/tokenizers.md)",
                               "image files or folders");
-  solvers_verb->add_option("--size", options->size, "pixels a side of the middle square; default: the tokenizer's")
+  solvers_verb->add_option("--size", options->size, "pixels per side of the middle square; default: the tokenizer's")
       ->check(CLI::Range(1, 4096));
   solvers_verb->add_option("--limit", options->limit, "at most so many images; default: all")
       ->check(CLI::PositiveNumber);

@@ -34,11 +34,11 @@ void add_vocab(CLI::App& program) {
   auto* verb = program.add_subcommand("vocab", "Learn a text vocabulary");
   verb->require_subcommand(1);
   auto* train = verb->add_subcommand("train", "Learn a WordPiece vocabulary from texts and write it as tokenizer.json");
-  train->add_option("TEXTS", o->texts, "text files (a text a line), caption .json files, or folders of them")
+  train->add_option("TEXTS", o->texts, "text files (one text in each line), caption .json files, or folders of them")
       ->required();
   train->add_option("--out", o->out, "tokenizer.json to write")->required();
   add_config_options(*train, o->vocabulary);
-  train->add_option("--classes", o->classes, "file with a class name a line, each of which becomes one token");
+  train->add_option("--classes", o->classes, "file with one class name in each line, each of which becomes one token");
   train->footer("Example:\n  fourm vocab train rooms/caption --size 1500 --coordinates 64 --out tokenizer.json");
   train->callback([o] {
     check_writable_file(o->out);

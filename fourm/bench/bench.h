@@ -30,14 +30,14 @@ struct BenchConfig {
     v("save", save, "folder for the random weights, which are used again; default: a temporary one");
     v("dtype", dtype, "what random weights are stored as", OneOf{{"f32", "f16", "bf16"}});
     v("engines", engines, "fast, reference, or both in turn");
-    v("precision", precision, "of the fast engine", OneOf{{"f32", "bf16", "f16", "int8", "auto"}});
+    v("precision", precision, "precision of the fast engine", OneOf{{"f32", "bf16", "f16", "int8", "auto"}});
     v("device", device, "cpu, cuda, cuda:N, or auto: a GPU where there is one");
-    v("samples", samples, "of train, tok_encode and caption8: of a step or batch", Range{1, 1 << 16});
+    v("samples", samples, "samples in a step or batch of train, tok_encode and caption8", Range{1, 1 << 16});
     v("repeats", repeats, "timed runs after one warm-up run", Range{1, 1000});
   }
 };
 
-/// Calls `report` with one record a workload and engine. Error on an unknown workload, and unless one of `model` and
+/// Calls `report` with one record for each workload and engine. Error on an unknown workload, and unless one of `model` and
 /// `size` is given.
 void bench(const BenchConfig& config, const std::function<void(const BenchRecord&)>& report);
 

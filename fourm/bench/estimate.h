@@ -16,20 +16,20 @@ struct EstimateConfig {
 
   template <class Visitor>
   void fields(Visitor& v) {
-    v("processes", processes, "of --estimate: processes, one for each GPU", Range{1, 1 << 20});
-    v("per_machine", per_machine, "of --estimate: processes of a machine", Range{1, 1024});
-    v("batch", batch, "of --estimate: samples a micro-batch of all processes together", at_least(1));
-    v("accumulate", accumulate, "of --estimate: micro-batches a step", at_least(1));
-    v("input_tokens", input_tokens, "of --estimate: input tokens a sample", at_least(1));
-    v("target_tokens", target_tokens, "of --estimate: target tokens a sample", at_least(1));
-    v("shard", shard, "of --estimate: as training.shard", OneOf{{"none", "optimizer", "gradients"}});
-    v("averages", averages, "of --estimate: averages of the weights are kept (training.ema_decay)");
-    v("checkpoint_activations", checkpoint_activations, "of --estimate: as training.checkpoint_activations");
-    v("bf16_gradients", bf16_gradients, "of --estimate: training.gradient_precision is bf16");
-    v("tflops", tflops, "of --estimate: TFLOP/s that a process reaches in matrix multiplications", Range{1e-3, 1e6});
-    v("machine_bandwidth", machine_bandwidth, "of --estimate: GB/s that a process sends inside its machine",
+    v("processes", processes, "with --estimate: processes, one for each GPU", Range{1, 1 << 20});
+    v("per_machine", per_machine, "with --estimate: processes of a machine", Range{1, 1024});
+    v("batch", batch, "with --estimate: samples per micro-batch of all processes together", at_least(1));
+    v("accumulate", accumulate, "with --estimate: micro-batches per step", at_least(1));
+    v("input_tokens", input_tokens, "with --estimate: input tokens per sample", at_least(1));
+    v("target_tokens", target_tokens, "with --estimate: target tokens per sample", at_least(1));
+    v("shard", shard, "with --estimate: as training.shard", OneOf{{"none", "optimizer", "gradients"}});
+    v("averages", averages, "with --estimate: averages of the weights are kept (training.ema_decay)");
+    v("checkpoint_activations", checkpoint_activations, "with --estimate: as training.checkpoint_activations");
+    v("bf16_gradients", bf16_gradients, "with --estimate: training.gradient_precision is bf16");
+    v("tflops", tflops, "with --estimate: TFLOP/s that a process reaches in matrix multiplications", Range{1e-3, 1e6});
+    v("machine_bandwidth", machine_bandwidth, "with --estimate: GB/s that a process sends inside its machine",
       Range{1e-3, 1e6});
-    v("network_bandwidth", network_bandwidth, "of --estimate: GB/s that a process sends to another machine",
+    v("network_bandwidth", network_bandwidth, "with --estimate: GB/s that a process sends to another machine",
       Range{1e-3, 1e6});
   }
 };

@@ -9,7 +9,7 @@ namespace fourm {
 namespace {
 
 constexpr int64_t kAllSteps = 8;  // of MaskGIT, for each target
-constexpr double kGuidance = 2.5;
+constexpr double kGuidance = 2;   // as in the defaults (generate/defaults.h)
 
 // A caption of 12 tokens, and tokens of CLIP features and RGB at 224 pixels.
 Canvas first_stage(const FourM& model, const SequenceIds& ids) {

@@ -11,7 +11,7 @@ namespace {
 
 constexpr int64_t kTokens = 128;
 
-// 128 input and 128 target tokens a sample, shared evenly by the token modalities. No token is both.
+// 128 input and 128 target tokens per sample, shared evenly by the token modalities. No token is both.
 Batch random_batch(const FourM& model, int64_t count_of_samples) {
   std::vector<std::string> names;
   for (const auto& [name, output] : model.decoder.embeddings())

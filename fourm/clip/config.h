@@ -17,8 +17,8 @@ struct ClipConfig {
 
   template <class Visitor>
   void fields(Visitor& v) {
-    v("image_size", image_size, "pixels a side of the images; others are cut square and resized", Range{1, 1 << 13});
-    v("patch_size", patch_size, "pixels a side of a patch", Range{1, 1 << 10});
+    v("image_size", image_size, "pixels per side of the images; others are cut square and resized", Range{1, 1 << 13});
+    v("patch_size", patch_size, "pixels per side of a patch", Range{1, 1 << 10});
     v("embed_dim", embed_dim, "width of the joint embedding space", Range{1, 1 << 12});
     v("image_width", image_width, "width of the image encoder", Range{4, 1 << 12});
     v("image_depth", image_depth, "its blocks", Range{0, 100});

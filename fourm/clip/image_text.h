@@ -26,13 +26,13 @@ class ImageText {
   /// A folder of ClipModel (clip_model.h) or of HuggingFaceClip (hugging_face_clip.h): the second has a model_type in config.json.
   static ImageText open(const fs::path& folder, const ComputeConfig& compute = {});
 
-  int64_t image_size() const;  ///< pixels a side
+  int64_t image_size() const;  ///< pixels per side
   int64_t patch_size() const;
   int64_t width() const;  ///< numbers of an embedding
   double scale() const;   ///< factor of cosine similarities before a softmax over texts
   std::vector<Embedding> embed(const std::vector<std::string>& texts) const;
   std::vector<Embedding> embed(const std::vector<StoredImage>& images) const;
-  /// Patch embeddings: float16 [D, h, w] per image. `size`: pixels a side of the images that they are of, 0 = image_size().
+  /// Patch embeddings: float16 [D, h, w] per image. `size`: pixels per side of the images that they are of, 0 = image_size().
   std::vector<NpyArray> features(const std::vector<StoredImage>& images, int64_t size = 0) const;
 
  private:

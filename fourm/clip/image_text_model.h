@@ -9,7 +9,7 @@ namespace fourm {
 class ImageTextModel {
  public:
   virtual ~ImageTextModel() = default;
-  virtual int64_t image_size() const = 0;  ///< pixels a side
+  virtual int64_t image_size() const = 0;  ///< pixels per side
   virtual int64_t patch_size() const = 0;
   virtual int64_t width() const = 0;  ///< D, numbers of an embedding
   virtual double scale() const = 0;   ///< factor of cosine similarities before a softmax over texts

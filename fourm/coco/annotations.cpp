@@ -176,7 +176,7 @@ CocoTruth CocoTruth::read(const fs::path& file, std::optional<CocoKind> kind) {
     truth.objects.push_back(std::move(object));
   }
   if (unknown > 0)
-    warn(name, ": ", counted(unknown, "annotation"), " of images or categories that it does not list, passed over");
+    warn(name, ": ", counted(unknown, "annotation"), " of images or categories that it does not list, ignored");
   return truth;
 }
 
@@ -218,7 +218,7 @@ std::vector<CocoObject> read_coco_predictions(const fs::path& file, const CocoTr
     objects.push_back(std::move(object));
   }
   if (unknown > 0)
-    warn(name, ": ", counted(unknown, "prediction"), " of categories that the ground truth does not list, passed over");
+    warn(name, ": ", counted(unknown, "prediction"), " of categories that the ground truth does not list, ignored");
   return objects;
 }
 

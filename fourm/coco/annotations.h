@@ -48,14 +48,14 @@ struct CocoTruth {
 
   /// "images", "annotations" and "categories". An annotation has "id", "image_id", "category_id" and "bbox" or "segmentation":
   /// polygons or run lengths, compressed or not; "iscrowd" is 0 and "area" that of the box or mask where they are missing.
-  /// Annotations of images or categories that the file does not list are passed over, with a warning. Without `kind`: boxes where
+  /// Annotations of images or categories that the file does not list are ignored, with a warning. Without `kind`: boxes where
   /// every "segmentation" is missing or empty, else masks.
   static CocoTruth read(const std::filesystem::path& file, std::optional<CocoKind> kind);
 };
 
 /// A list of {"image_id", "category_id", "score", and "bbox", "segmentation" or both}. As in pycocotools the first prediction
 /// decides: where it has a box, all need one, whose area is that of the object, and masks that are missing are the boxes;
-/// otherwise all need a mask, whose area counts. Predictions of categories that the truth does not list are passed over. Error
+/// otherwise all need a mask, whose area counts. Predictions of categories that the truth does not list are ignored. Error
 /// on an image that it does not list.
 std::vector<CocoObject> read_coco_predictions(const std::filesystem::path& file, const CocoTruth& truth);
 

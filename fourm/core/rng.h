@@ -31,15 +31,16 @@ class Random {
 
   uint32_t bits();
   uint64_t bits64();
-  double uniform();  ///< in [0, 1), 53 bits
-  double uniform(double low, double high);
-  double normal();  ///< standard normal
+  double uniform();                         ///< in [0, 1), 53 bits
+  double uniform(double low, double high);  ///< in [low, high)
+  double normal();                          ///< standard normal
   double log_gamma_draw(
       double shape);         ///< log of a Gamma(shape, 1) draw; safe for tiny shapes, where the draw underflows
   int64_t below(int64_t n);  ///< integer in [0, n); n > 0; unbiased
   int64_t between(int64_t low, int64_t high) { return low + below(high - low + 1); }  ///< inclusive
   bool chance(double p) { return uniform() < p; }
-  size_t choice(const std::vector<double>& weights);  ///< index with probability proportional to weight
+  /// An index with probability proportional to its weight. Weights are at least 0; Error when none is positive.
+  size_t choice(const std::vector<double>& weights);
   std::vector<int64_t> permutation(int64_t n);
 
   template <class T>

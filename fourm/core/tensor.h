@@ -1,4 +1,5 @@
-// The one ATen include; precompiled for the tensor folders. Autograd works through it: no torch::nn is used.
+// The precompiled ATen header of the tensor folders; sources include further ATen headers where they need them, the plain
+// folders none. Autograd works through ATen: no torch::nn is used.
 #pragma once
 
 #include <ATen/ATen.h>

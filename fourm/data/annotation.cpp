@@ -128,7 +128,7 @@ std::array<double, n> person_numbers(const Json& table, const char* key, size_t 
   check(rows.is_array() && i < rows.size(), where, ": '", key, "' has fewer rows than there are boxes");
   std::vector<double> numbers;
   flatten(rows[i], numbers, where + ": '" + key + "'");
-  check(numbers.size() == n, where, ": '", key, "' has ", numbers.size(), " numbers a person, expected ", n);
+  check(numbers.size() == n, where, ": '", key, "' has ", numbers.size(), " numbers per person, expected ", n);
   std::array<double, n> out;
   std::copy(numbers.begin(), numbers.end(), out.begin());
   return out;

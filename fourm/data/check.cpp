@@ -25,7 +25,7 @@
 namespace fourm {
 namespace {
 
-// A complaint about the file that is being looked at.
+// A fault of the file that is being checked.
 struct Finding : Error {
   Finding(const std::string& problem, std::string what_to_do) : Error(problem), remedy(std::move(what_to_do)) {}
   std::string remedy;

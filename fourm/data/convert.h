@@ -5,7 +5,7 @@
 
 namespace fourm {
 
-/// Copies every file as it is into a folder a modality. Returns the number of samples.
+/// Copies every file as it is into one folder for each modality. Returns the number of samples.
 int64_t convert_to_folders(const std::string& path, const fs::path& out);
 
 /// Copies every file as it is into OUT/MODALITY/shard-00000.tar, ..., `shard_size` samples each. Error, before

@@ -25,7 +25,7 @@ struct MaskingComponent {
   template <class Visitor>
   void fields(Visitor& v) {
     v("name", name, "its name in evaluations; empty = its number in the mixture", KeyRole::kChangeable);
-    v("weight", weight, "how often this component is drawn, relative to the others", at_least(0));
+    v("weight", weight, "sampling weight of this component, relative to the others", at_least(0));
     v("input", input, "modality -> Dirichlet alpha of its part of the input; 0 = never");
     v("input_others", input_others, "alpha of the input modalities that are not named", at_least(0));
     v("target", target, "modality -> Dirichlet alpha of its part of the target; 0 = never");
@@ -95,7 +95,7 @@ class Masker {
   struct Slot {
     std::string name;
     ModalityKind kind;
-    int64_t side = 0;        // tokens a side of a grid laid over the image; 0: no such grid
+    int64_t side = 0;        // tokens per side of a grid laid over the image; 0: no such grid
     int64_t max_tokens = 0;  // of the modality
   };
   struct Component {

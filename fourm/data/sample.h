@@ -15,7 +15,7 @@ namespace fourm {
 struct ModalityData {
   std::vector<int64_t> ids;     ///< [L]
   std::vector<float> values;    ///< [L, width]: patches in the order (row, column, channel), or embedding vectors
-  int64_t width = 0;            ///< numbers a row of `values`
+  int64_t width = 0;            ///< numbers per row of `values`
   std::vector<int64_t> chunks;  ///< lengths of the runs of `ids` that masking keeps or hides whole; empty: single ids
   int64_t length() const {
     return width ? static_cast<int64_t>(values.size()) / width : static_cast<int64_t>(ids.size());

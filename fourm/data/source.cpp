@@ -147,7 +147,7 @@ class Source::Scan {
     }
     if (s_.names_.empty() && !reported_)
       report({s_.path_, "", "holds no samples",
-              "put files into a folder a modality (rgb/NAME.png, caption/NAME.txt, ...) or give tar shards"});
+              "put files into one folder for each modality (rgb/NAME.png, caption/NAME.txt, ...) or give tar shards"});
   }
 
  private:

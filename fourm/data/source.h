@@ -1,8 +1,8 @@
 // The files of a data set in either of its two layouts, as samples that are paired by name:
 //
-//   PATH/MODALITY/[CLASS/]NAME.EXT         a folder a modality
-//   PATH/MODALITY/SHARD.tar                a tar a modality and shard, with members NAME.EXT
-//   PATH/SHARD.tar                         a tar a shard, with members NAME.MODALITY.EXT (webdataset), or NAME.jpg,
+//   PATH/MODALITY/[CLASS/]NAME.EXT         a folder for each modality
+//   PATH/MODALITY/SHARD.tar                a tar for each modality and shard, with members NAME.EXT
+//   PATH/SHARD.tar                         a tar for each shard, with members NAME.MODALITY.EXT (webdataset), or NAME.jpg,
 //                                          NAME.txt and NAME.json (img2dataset): rgb, caption and source_info
 //   root/[rgb,caption]/{0000..0099}.tar    shards by pattern: lists in brackets or braces, ranges in braces
 //

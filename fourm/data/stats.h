@@ -21,7 +21,7 @@ struct DataStats {
   std::vector<std::pair<std::string, std::vector<PreviewCell>>> preview;  ///< sample -> its modalities
 };
 
-/// Files that cannot be read are counted and passed over. `preview`: samples to show, spread over the set.
+/// Files that cannot be read are counted and ignored. `preview`: samples to show, spread over the set.
 DataStats data_stats(const std::string& path, int64_t preview = 12, int threads = 0);
 
 /// Samples that one thread reads and masks in a second of processor time (128 input and 128 target tokens).

@@ -61,12 +61,12 @@ TokenArray::TokenArray(NpyArray array, std::string where, const ExpectedTokens& 
             layout_text(expected.codebooks));
       break;
     case ExpectedTokens::Length::kAtMost:
-      check(is_length(length_, expected), where_, ": has ", length_, " tokens a crop, expected at most ",
+      check(is_length(length_, expected), where_, ": has ", length_, " tokens per crop, expected at most ",
             expected.length, " (shape ", shape_text(array_.shape), ")");
       break;
     case ExpectedTokens::Length::kExactly: {
       const int64_t side = square_side(expected.length, 1);
-      check(is_length(length_, expected), where_, ": has ", length_, " tokens a crop, expected ", expected.length,
+      check(is_length(length_, expected), where_, ": has ", length_, " tokens per crop, expected ", expected.length,
             ", a grid of ", side, " x ", side, " (shape ", shape_text(array_.shape),
             "); tokens that are no grid have max_tokens in place of image_size and patch_size");
       break;
@@ -111,7 +111,8 @@ std::vector<int64_t> TokenArray::ids(int64_t crop, int64_t vocabulary, bool allo
   const size_t bytes = array_.bytes.size() / static_cast<size_t>(crops_);
   std::vector<int64_t> ids = npy_integers({array_.dtype, {length_}, array_.bytes.substr(bytes * crop, bytes)}, where_);
   for (const int64_t id : ids)
-    check((id >= 0 || (id == -1 && allow_unknown)) && id < vocabulary, where_, ": holds the token ", id, ", the vocabulary ends at ", vocabulary - 1);
+    check((id >= 0 || (id == -1 && allow_unknown)) && id < vocabulary, where_, ": holds the token ", id,
+          ", the vocabulary ends at ", vocabulary - 1);
   return ids;
 }
 

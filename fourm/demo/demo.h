@@ -15,10 +15,10 @@ struct DemoOptions {
 
   template <class Visitor>
   void fields(Visitor& v) {
-    v("image", images, "your own images as further inputs (the bundled model knows rendered rooms only)");
+    v("image", images, "your own images as further inputs (the bundled model was trained on rendered rooms only)");
     v("rooms", rooms, "rooms of the validation split as inputs", Range{0, 64});
     v("generations", generations, "rooms to generate from their caption, boxes and depth map", Range{0, 64});
-    v("seed", seed, "other rooms and other samples");
+    v("seed", seed, "seed of the rooms and of the samples");
     v("image_text", image_text, "image-text model that computes the true features; default MODEL/clip");
   }
 };

@@ -49,7 +49,7 @@ std::optional<std::string> HeartbeatMonitor::failure() {
   polls_when_asked_ = polls_;
   if (asked_since_poll_ > max_missed_polls_) {
     store_blocked_ = true;
-    failure_ = member_.store_host + " does not answer";
+    failure_ = member_.store_host + " does not respond";
   }
   return failure_;
 }
@@ -127,9 +127,9 @@ void HeartbeatMonitor::check_rank(int64_t rank, bool after_failure) {
   const bool is_behind = heartbeat.collectives < collectives_ && heartbeat.collectives == before && !heartbeat.busy;
   heartbeat.behind = is_behind ? heartbeat.behind + 1 : 0;
   if (after_failure && heartbeat.unchanged >= kMissedAfterFailure)
-    publish_failure(rank, concat("rank ", rank, " has ended or does not answer"));
+    publish_failure(rank, concat("rank ", rank, " has exited or does not respond"));
   else if (heartbeat.unchanged > max_missed_polls_)
-    publish_failure(rank, concat("rank ", rank, " does not answer"));
+    publish_failure(rank, concat("rank ", rank, " does not respond"));
   else if (heartbeat.behind > max_missed_polls_)
     publish_failure(rank, concat("rank ", rank, " makes no progress, and the others wait for it"));
 }

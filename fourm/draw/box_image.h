@@ -8,7 +8,7 @@
 
 namespace fourm {
 
-/// The image (3 channels) resized to `side` pixels a side, with the boxes (corners 0 to 1) drawn over it, small
+/// The image (3 channels) resized to `side` pixels per side, with the boxes (corners 0 to 1) drawn over it, small
 /// ones last.
 Image draw_boxes(const Image& image, std::vector<LabelledBox> boxes, int side);
 

@@ -10,7 +10,7 @@ namespace fourm {
 
 struct DocumentTable {
   std::string caption{};
-  std::vector<std::string> header;             ///< a cell a column; the first column is text, the others numbers
+  std::vector<std::string> header;  ///< one cell for each column; the first column is text, the others numbers
   std::vector<std::vector<std::string>> rows;  ///< as many cells as the header has
 };
 

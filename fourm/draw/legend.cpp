@@ -26,7 +26,7 @@ Image with_space(const Image& image, int width, int space) {
 
 std::string metres(double value) { return concat(std::round(value * 10) / 10, " m"); }
 
-// The colours from the nearest to the farthest depth, one a column. They are the same for depth without a scale.
+// The colours from the nearest to the farthest depth, one for each column. They are the same for depth without a scale.
 Image depth_bar(int width) {
   InputConfig input;
   input.kind = "depth";

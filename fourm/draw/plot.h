@@ -1,4 +1,4 @@
-// Measures over a number as an SVG image, a panel a measure.
+// Measures over a number as an SVG image, one panel for each measure.
 #pragma once
 
 #include <string>

@@ -23,7 +23,7 @@ extern const std::array<int, kBodyJoints> kParentJoints;
 /// whatever the person's shape.
 std::array<Point, kBodyJoints> body_joints(const Rotation& global, const std::array<Rotation, kBodyRotations>& pose);
 
-/// The image (3 channels) resized to `side` pixels a side, with a person's box, and the skeleton of a person whose joints
+/// The image (3 channels) resized to `side` pixels per side, with a person's box, and the skeleton of a person whose joints
 /// are known, projected by the weak-perspective camera (scale, x, y) of the square around the box. `poses`: the numbers
 /// of each person, kPoseNumbers or none. Without them two lines from the middle of the box show where the body's head
 /// (blue) and front (red) point.

@@ -26,7 +26,7 @@ struct Unmeasured {
   std::string reason;
 };
 
-/// Compares the means of one score a sample.
+/// Compares the means of one score per sample.
 Comparison compare(const std::string& name, const std::string& unit, bool higher, const std::vector<double>& model,
                    const std::vector<double>& ceiling, const std::vector<double>& baseline);
 

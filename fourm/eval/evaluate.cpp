@@ -89,7 +89,7 @@ class Evaluation {
                       "there is no image-text model; name one"});
     else if (!has_captions())
       list.push_back(
-          {"rgb: caption outranks others, cosine to caption", "not every sample has a caption that the model knows"});
+          {"rgb: caption outranks others, cosine to caption", "not every sample has a caption without unknown words"});
     return list;
   }
 

@@ -1,4 +1,4 @@
-// `fourm eval`: how well a model predicts each modality of a set-out data set from others.
+// `fourm eval`: how well a model predicts each modality of a held-out data set from others.
 #pragma once
 
 #include "fourm/dist/process_group.h"
@@ -17,7 +17,7 @@ struct EvaluateOptions {
 
   template <class Visitor>
   void fields(Visitor& v) {
-    v("data", data, "data set with ground truth: a folder or shards a modality (docs/data.md)");
+    v("data", data, "data set with ground truth: one folder, or shards, for each modality (docs/data.md)");
     v("inputs", inputs,
       "input sets, one evaluation each: rgb, caption, det, depth, rgb+caption or any other sum; all: everything but "
       "the "
@@ -26,11 +26,10 @@ struct EvaluateOptions {
     v("image_text", image_text,
       "image-text model that evaluates generated images by their captions; default MODEL/clip");
     v("plan", plan,
-      "plan of generated images, whose last target they are (docs/generation-settings.md); default: the model's "
-      "default "
+      "generation plan whose last target is the image (docs/generation-settings.md); default: the model's default "
       "settings");
     v("align_depth", align_depth, "measure depth after the scale and shift that fit each image best");
-    v("seed", seed, "of sampled images and of the bootstrap");
+    v("seed", seed, "seed of sampled images and of the bootstrap");
   }
 };
 

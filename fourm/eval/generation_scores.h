@@ -7,7 +7,7 @@
 
 namespace fourm {
 
-/// The outputs for a set of images, one row an image.
+/// The outputs for a set of images, one row for each image.
 struct ImageFeatures {
   std::vector<Embedding> features;  ///< for the distance, precision and recall
   std::vector<Embedding> logits;    ///< for the Inception score

@@ -6,7 +6,7 @@
 
 namespace fourm {
 
-/// One modality, as stored images of one size, one a sample.
+/// One modality, as stored images of one size, one for each sample.
 struct MapPredictions {
   InputConfig kind;
   std::vector<StoredImage> truth, model, ceiling;  ///< ceiling: the ground truth through the tokenizer

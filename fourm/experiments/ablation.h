@@ -31,14 +31,14 @@ struct AblationConfig {
   template <class Visitor>
   void fields(Visitor& v) {
     v("out", out, "folder of the runs and the tables; ablations that share it share equal runs", KeyRole::kChangeable);
-    v("name", name, "of the files OUT/NAME.md, .json and .svg");
+    v("name", name, "name of the files OUT/NAME.md, .json and .svg");
     v("title", title, "what is varied: input tokens");
     v("source", source, "its place in the paper: Table 18");
     v("recipe", recipe, "recipe of the reference pre-training, without out");
     v("benchmark", benchmark, "recipe of the token benchmark, without out and init");
     v("tasks", tasks, "tasks of the benchmark that are measured; empty = all");
     v("seeds", seeds, "each value is trained and measured with each seed");
-    v("values", values, "the values");
+    v("values", values, "values of the setting that is varied");
   }
 };
 

@@ -36,7 +36,7 @@ struct TokenBenchmarkConfig {
       "what all tasks have in common: a pre-training recipe without out, masking and domains; init is the model that "
       "is measured, empty = without pre-training: new weights of recipe.model");
     v("groups", groups, "group -> changes to the recipe for its tasks: key=value");
-    v("tasks", tasks, "the tasks");
+    v("tasks", tasks, "tasks on which the model is fine-tuned and measured");
   }
 };
 

@@ -20,7 +20,7 @@ struct SheetSource {
   const DepthUnits* units = nullptr;       ///< of inputs; null: as dataset.yaml states them
 };
 
-/// A row a sample and variation, at most kMostSheetRows; the closing words count those that are left out. Inputs come first:
+/// One row for each sample and variation, at most kMostSheetRows; the closing words count those that are left out. Inputs come first:
 /// images with what is not kept greyed out, boxes drawn, texts as words. Results are read from their files. Semantic maps have a
 /// legend, depth a scale. What cannot be shown has a line that says why.
 Gallery contact_sheet(const SheetSource& source);

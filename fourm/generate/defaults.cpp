@@ -8,8 +8,7 @@
 namespace fourm {
 namespace {
 
-// Settings of the original's demo (fourm/demo_4M_sampler.py) and of its super-resolution
-// (cfgs/default/generation/.../*.yaml).
+// Settings of the original's demo (fourm/demo_4M_sampler.py), super-resolution included.
 constexpr const char* kPreset = R"(
 top_p: 0.8
 rules:

@@ -1,5 +1,5 @@
 // The settings that a target has when no plan is given: rules in a YAML file, generation.yaml of a model folder, or those
-// that the authors of 4M use (the original's fourm/demo_4M_sampler.py and its super-resolution configs).
+// that the authors of 4M use in their demo (the original's fourm/demo_4M_sampler.py, super-resolution included).
 #pragma once
 
 #include "fourm/generate/plan.h"

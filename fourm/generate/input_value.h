@@ -11,7 +11,7 @@ namespace fourm {
 struct InputValue {
   fs::path file{};      ///< empty: the value is a text
   std::string text{};   ///< that text
-  bool marked = false;  ///< begins with @, and a text file holds one value a line; or with text:
+  bool marked = false;  ///< begins with @, and a text file holds one value in each line; or with text:
 };
 
 /// "text:..." is the text after the colon. "@FILE" is a file, and so is a value that ends in one of `extensions` (".txt";

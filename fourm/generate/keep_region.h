@@ -16,7 +16,7 @@ class KeepRegion {
   /// else, and on a file that cannot be read.
   static KeepRegion parse(const std::string& text);
 
-  /// Whether each of n tokens is kept. On a grid of `grid` tokens a side, row by row, a token is kept where its whole
+  /// Whether each of n tokens is kept. On a grid of `grid` tokens per side, row by row, a token is kept where its whole
   /// patch is. Error when the tokens lie on no grid (`grid` is 0) and the region is a rectangle or a mask.
   std::vector<bool> tokens(int64_t n, int64_t grid) const;
 

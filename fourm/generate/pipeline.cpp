@@ -85,8 +85,7 @@ bool has_content(const Canvas::Entry& entry, const Modality& modality, const Seq
 
 void warn_of_unknown_words(const std::string& origin, const std::string& text, const WordPiece& words) {
   if (const auto unknown = unknown_words(text, words); !unknown.empty())
-    warn("modality '", origin, "': the vocabulary does not know ", join(unknown, ", "),
-         ", which the model reads as [UNK]");
+    warn("modality '", origin, "': not in the vocabulary, and read as [UNK]: ", join(unknown, ", "));
 }
 
 // The names of weighted conditions of the modality, as the end of a message.
@@ -193,7 +192,7 @@ Pipeline Pipeline::open(const PipelineFiles& files, const ComputeConfig& config)
       check(embedding.modality.kind != ModalityKind::kSequence ||
                 embedding.modality.vocab_size >= state.text_tokenizer->size(),
             text_tokenizer.string(), ": has ", counted(state.text_tokenizer->size(), "token"), ", but the model's '",
-            name, "' knows ", embedding.modality.vocab_size, "; is it the model's own tokenizer?");
+            name, "' has a vocabulary of ", embedding.modality.vocab_size, "; is it the model's own tokenizer?");
   }
   return Pipeline(std::make_shared<const State>(std::move(state)));
 }

@@ -32,7 +32,7 @@ struct NpyArray;
 
 struct PipelineFiles {
   fs::path model{};           ///< model folder or single safetensors file
-  fs::path tokenizers{};      ///< one folder a modality; default: MODEL/tokenizers where it exists
+  fs::path tokenizers{};      ///< one folder for each modality; default: MODEL/tokenizers where it exists
   fs::path text_tokenizer{};  ///< tokenizer.json; default: MODEL/tokenizer.json where it exists
   fs::path modalities{};      ///< YAML with further modalities; default: MODEL/modalities.yaml where it exists
 };
@@ -133,7 +133,7 @@ class Pipeline {
   std::vector<int64_t> tokens(const Canvas& canvas, const std::string& modality) const;  ///< [L]; -1 unknown
   /// Those of a sequence without special tokens and counted from first_free_id(), as they are stored in files.
   std::vector<int64_t> file_tokens(const Canvas& canvas, const std::string& modality) const;
-  int64_t square_size() const;  ///< pixels a side of the square image that generated boxes lie in
+  int64_t square_size() const;  ///< pixels per side of the square image that generated boxes lie in
   std::string text(const Canvas& canvas, const std::string& modality) const;  ///< without [EOS] and padding
   /// Corners from 0 to 1 in the square of square_size() pixels.
   std::vector<LabelledBox> boxes(const Canvas& canvas, const std::string& modality) const;
@@ -142,7 +142,8 @@ class Pipeline {
   /// The images of lists of tokens, each on a square grid; also of those in the texts of a sequence.
   std::vector<StoredImage> decode(const std::string& modality, const std::vector<std::vector<int64_t>>& tokens,
                                   const DecodeOptions& decoding = {}) const;
-  /// An 8-bit image of 3 channels to look at: depth and labels in colours with a legend, boxes and poses drawn.
+  /// The decoded image as 8-bit RGB: depth and labels in colours, features by principal components (modality/transform.h,
+  /// display). Error for modalities without an image tokenizer.
   Image visualize(const Canvas& canvas, const std::string& modality, const DecodeOptions& decoding = {}) const;
 
   /// The encoder's output for the known tokens, in the order of the canvas. Error when nothing is known.

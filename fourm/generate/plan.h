@@ -67,7 +67,7 @@ struct Target {
   std::string modality{}, scheme{}, schedule{}, temperature_schedule = "constant", guidance_schedule = "constant";
   int64_t tokens = 0, steps = 1, repeat = 1;
   double temperature = 1, guidance = 1;
-  std::vector<double> weights{};  ///< weighted guidance: one a condition, finished targets being conditions too
+  std::vector<double> weights{};  ///< weighted guidance: one for each condition, finished targets being conditions too
   std::optional<int64_t> top_k{};
   std::optional<double> top_k_share{}, top_p{};
 
@@ -75,16 +75,15 @@ struct Target {
   void fields(Visitor& v) {
     v("modality", modality, "what to generate");
     v("tokens", tokens,
-      "of a grid: how many of its tokens this entry generates; of a sequence: its maximum length, [S_1] included; 0 = "
-      "all "
-      "that remain",
+      "grid: number of its tokens that this entry generates; sequence: maximum length, [S_1] included; 0 = all that "
+      "remain",
       at_least(0));
     v("repeat", repeat,
-      "of a sequence, the last target: the number of independent samples, which are concatenated (the original's "
+      "sequence, as the last target: the number of independent samples, which are concatenated (the original's "
       "generate_sam_dense)",
       Range{1, 1024});
     settings(v);
-    v("weights", weights, "weighted multimodal guidance instead of a scale: one weight a condition");
+    v("weights", weights, "weighted multimodal guidance instead of a scale: one weight for each condition");
   }
   /// The keys that say how, but not what.
   template <class Visitor>
@@ -92,16 +91,16 @@ struct Target {
     v("scheme", scheme, "maskgit, roar or autoregressive; by kind when empty",
       OneOf{{"", "maskgit", "roar", "autoregressive"}});
     v("steps", steps, "decoding steps (not for autoregressive)", at_least(1));
-    v("schedule", schedule, "cosine or linear: tokens a step (maskgit: cosine when empty; roar is always linear)",
+    v("schedule", schedule, "cosine or linear: tokens per step (maskgit: cosine when empty; roar is always linear)",
       OneOf{{"", "cosine", "linear"}});
-    v("temperature", temperature, "0 takes the most likely token", at_least(0));
+    v("temperature", temperature, "sampling temperature; 0 takes the most likely token", at_least(0));
     v("temperature_schedule", temperature_schedule, "constant, linear or onex:MIN:POWER (not for autoregressive)");
     v("guidance", guidance, "guidance scale; 1 = none, below 0 pushes away from the conditions");
     v("guidance_schedule", guidance_schedule, "constant or cosine (not for autoregressive)",
       OneOf{{"constant", "cosine"}});
-    v("top_k", top_k, "of this target, instead of the plan's", at_least(0));
-    v("top_k_share", top_k_share, "of this target, instead of the plan's", at_least(0));
-    v("top_p", top_p, "of this target, instead of the plan's", at_least(0));
+    v("top_k", top_k, "top_k of this target, instead of the plan's", at_least(0));
+    v("top_k_share", top_k_share, "top_k_share of this target, instead of the plan's", at_least(0));
+    v("top_p", top_p, "top_p of this target, instead of the plan's", at_least(0));
   }
 };
 

@@ -14,10 +14,10 @@ namespace fourm {
 
 class SampleList {
  public:
-  /// Each input is a value for all samples, or has one for each sample: a folder (a file a sample, which has the file's
-  /// name), "@FILE.txt" of several lines or "@FILE.tsv" with a header and a column "prompt", "caption" or "text"
-  /// (otherwise the first): a line a sample, named by its number from 0 on. Error on an empty line, and when inputs with a
-  /// value a sample name different samples.
+  /// Each input is a value for all samples, or has one for each sample: a folder (one file for each sample, which has the
+  /// file's name), "@FILE.txt" of several lines or "@FILE.tsv" with a header and a column "prompt", "caption" or "text"
+  /// (otherwise the first): one line for each sample, named by its number from 0 on. Error on an empty line, and when
+  /// inputs with one value for each sample name different samples.
   static SampleList of_inputs(const Pipeline& pipeline, const std::vector<Input>& inputs);
   /// The samples of a data set (data/source.h): `modalities` name its folders, or what the model reads. `constant` are
   /// further inputs, the same for all samples. Error when the set lacks a modality.
@@ -50,7 +50,7 @@ class SampleList {
  private:
   struct Column {
     Input input;                      // its value is that of all samples where `values` is empty
-    std::vector<std::string> values;  // one a sample
+    std::vector<std::string> values;  // one for each sample
   };
   std::vector<std::string> names_;
   bool single_ = false;

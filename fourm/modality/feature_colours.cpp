@@ -67,7 +67,7 @@ FeatureColours::FeatureColours(const Raster<float>& map) : mean_(static_cast<siz
 
 Image FeatureColours::operator()(const Raster<float>& map) const {
   check(map.channels == static_cast<int>(mean_.size()), "[FeatureColours] a map of ", map.channels,
-        " numbers a position, expected ", mean_.size());
+        " numbers per position, expected ", mean_.size());
   Image out(map.width, map.height, 3);
   std::vector<float> rows = unit_rows(map);
   for (size_t i = 0; i < rows.size(); ++i) rows[i] -= mean_[i % mean_.size()];

@@ -1,6 +1,5 @@
 #include "fourm/modality/modality.h"
 
-
 #include <algorithm>
 
 #include "fourm/core/config.h"
@@ -43,8 +42,8 @@ struct Row {
   void fields(Visitor& v) {
     v("kind", kind, "pixels, tokens, sequence or embeddings", OneOf{{"pixels", "tokens", "sequence", "embeddings"}});
     v("vocab_size", vocab_size, "number of token ids", Range{0, 1 << 24});
-    v("image_size", image_size, "pixels a side of the image behind the grid; 0 = the model's", Range{0, 1 << 14});
-    v("patch_size", patch_size, "pixels a side of the patch behind a token; 0 = the model's", Range{0, 1 << 10});
+    v("image_size", image_size, "pixels per side of the image behind the grid; 0 = the model's", Range{0, 1 << 14});
+    v("patch_size", patch_size, "pixels per side of the patch behind a token; 0 = the model's", Range{0, 1 << 10});
     v("channels", channels, "channels of an image", Range{0, 1 << 12});
     v("max_tokens", max_tokens, "most tokens of a sequence, or of tokens that are no grid over an image",
       Range{0, 1 << 20});

@@ -26,8 +26,8 @@ struct Modality {
   std::string name;  ///< "tok_depth@224"
   ModalityKind kind = ModalityKind::kTokens;
   int64_t vocab_size = 0;  ///< V; 0 for pixels and embeddings
-  int64_t image_size = 0;  ///< pixels a side of the square image behind the grid; 0 = the model's, or no grid
-  int64_t patch_size = 0;  ///< pixels a side of the patch behind one token; 0 = the model's, or no grid
+  int64_t image_size = 0;  ///< pixels per side of the square image behind the grid; 0 = the model's, or no grid
+  int64_t patch_size = 0;  ///< pixels per side of the patch behind one token; 0 = the model's, or no grid
   int64_t channels = 3;    ///< of an image
   int64_t max_tokens = 0;  ///< most tokens of a sample; of grids the grid's size
   int64_t max_length = 0;  ///< sequences: decoder positions at or beyond this become 0; 0 = max_tokens
@@ -38,7 +38,7 @@ struct Modality {
   /// Pixels, and tokens that lie on a square grid over the image. Other tokens, such as those of audio, have
   /// max_tokens and neither image_size nor patch_size.
   bool has_grid() const { return !is_sequence() && patch_size > 0; }
-  int64_t grid() const { return has_grid() ? image_size / patch_size : 0; }  ///< tokens a side
+  int64_t grid() const { return has_grid() ? image_size / patch_size : 0; }  ///< tokens per side
   int64_t patch_numbers() const { return patch_size * patch_size * channels; }
   /// The label in the official masks: SHA-256 of the name, modulo 2^15.
   int16_t id() const;

@@ -56,7 +56,7 @@ std::vector<TextWarning> warnings_of_ids(const std::vector<int64_t>& ids, const 
                                       ", which end in ", printable(end), "; raise max_tokens or shorten it")});
   }
   if (const std::string word = spelled_word(ids, words); !word.empty())
-    warnings.push_back({"letters", concat("the text tokenizer knows ", printable(word),
+    warnings.push_back({"letters", concat("the text tokenizer encodes ", printable(word),
                                           " only letter by letter; a vocabulary trained on such texts (`fourm vocab "
                                           "train`) keeps words whole")});
   return warnings;

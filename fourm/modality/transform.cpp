@@ -38,7 +38,7 @@ const Raster<float>& features_of(const InputConfig& config, const StoredImage& i
   return *map;
 }
 
-// [C, h, w] or [C] -> a vector a position.
+// [C, h, w] or [C] -> one vector per position.
 Raster<float> feature_map(const InputConfig& config, const NpyArray& array, const std::string& origin) {
   const size_t dims = array.shape.size();
   check((dims == 1 || dims == 3) && array.shape[0] == config.features && array.count() > 0 &&

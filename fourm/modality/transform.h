@@ -48,7 +48,7 @@ struct InputConfig {
 
 /// An image as stored: RGB, normals (8 bits, three channels), grey, labels, masks (8 bits, one channel), depth (metres,
 /// 0 = unknown; of tokenizers that standardise it also standard deviations, known by a value below 0) or features (one
-/// vector a position).
+/// vector per position).
 using StoredImage = std::variant<Image, Raster<float>>;
 
 /// Decodes an image file of this kind. Depth: see decode_depth; `depth_unit`: from DepthUnits; where depth is standardised,
@@ -68,11 +68,11 @@ struct Cut {
   bool flip = false;
 };
 
-/// The cut, resized to size x size whatever its shape (labels: nearest; otherwise antialiased bilinear over known pixels,
-/// see resize_known). Mirroring a normal map negates x. Error when the cut is not inside the image.
+/// The cut, resized to size x size whatever its shape. Labels and masks: nearest; depth, and normals with unknown pixels:
+/// antialiased bilinear over known pixels (resize_known); others: bicubic (resize_bicubic). Mirroring a normal map negates
+/// x. Error when the cut is not inside the image.
 StoredImage cut_square(const InputConfig& config, const StoredImage& image, const Cut& cut, int size);
-/// The largest square in the middle, resized to size x size (labels: nearest; otherwise antialiased bilinear). Features are
-/// not changed.
+/// The largest square in the middle, resized to size x size as by cut_square. Features are not changed.
 StoredImage centre_square(const InputConfig& config, const StoredImage& image, int size);
 int width_of(const StoredImage& image);
 int height_of(const StoredImage& image);

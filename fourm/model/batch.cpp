@@ -39,7 +39,7 @@ void check_positions(const std::vector<int64_t>& positions, const Modality& m, b
   for (const int64_t position : positions) {
     check(position >= 0, "modality '", m.name, "': position ", position, " is negative");
     check(!limited || position < rows, "modality '", m.name, "': position ", position, " is beyond the ", rows,
-          " that the model knows; use fewer tokens");
+          " that the model has; use fewer tokens");
   }
 }
 

@@ -28,8 +28,8 @@ struct ModelConfig {
   void fields(Visitor& v) {
     v("domains_in", domains_in, "input modalities of the encoder");
     v("domains_out", domains_out, "output modalities of the decoder");
-    v("image_size", image_size, "pixels a side, for modalities without a size of their own", Range{1, 1 << 14});
-    v("patch_size", patch_size, "pixels a side of a patch, for the same modalities", Range{1, 1 << 10});
+    v("image_size", image_size, "pixels per side, for modalities without a size of their own", Range{1, 1 << 14});
+    v("patch_size", patch_size, "pixels per side of a patch, for the same modalities", Range{1, 1 << 10});
     v("dim", dim, "width D", Range{1, 1 << 16});
     v("encoder_depth", encoder_depth, "encoder blocks", Range{0, 1000});
     v("decoder_depth", decoder_depth, "decoder blocks", Range{0, 1000});

@@ -35,6 +35,7 @@ class FourM {
   Encoder encoder;
   Decoder decoder;
 
+  /// The loss of a packed batch. `total` is a scalar in nats, the share of this process; gradients flow through it.
   Loss loss(const Batch& batch, LossKind kind = LossKind::kModality, const ProcessGroup& group = {}) const;
 
   /// Whether training computes the activations inside blocks again instead of keeping them (nn/checkpoint.h).

@@ -1,4 +1,4 @@
-// Writes Rooms as a data set: a folder or tar shards a modality, a description and the credits.
+// Writes Rooms as a data set: one folder, or tar shards, for each modality, a description and the credits.
 #pragma once
 
 #include "fourm/core/config.h"
@@ -18,9 +18,9 @@ struct RoomSetOptions {
 
   template <class Visitor>
   void fields(Visitor& v) {
-    v("count", count, "how many samples", Range{1, 100'000'000});
+    v("count", count, "number of samples", Range{1, 100'000'000});
     v("size", size, "side of the images in pixels", Range{16, 2048});
-    v("seed", seed, "the same seed gives the same bytes");
+    v("seed", seed, "seed of the rooms; the same seed gives the same bytes");
     v("split", split, "the splits have different rooms and different furniture", OneOf{{"train", "val", "test"}});
     v("furniture", furniture, "furniture of another split; default: that of the rooms",
       OneOf{{"", "train", "val", "test", "all"}});

@@ -12,7 +12,7 @@
 namespace fourm {
 
 struct RoomOptions {
-  int size = 128;  ///< pixels a side of the images, 16 to 2048
+  int size = 128;  ///< pixels per side of the images, 16 to 2048
   uint64_t seed = 0;
   Split split = Split::kTrain;     ///< splits share no rooms
   std::optional<Split> furniture;  ///< split of the furniture models; default: that of the rooms

@@ -9,7 +9,7 @@
 
 namespace fourm {
 
-inline constexpr int kSamSide = 224;  ///< pixels a side of the image that coordinates lie in
+inline constexpr int kSamSide = 224;  ///< pixels per side of the image that coordinates lie in
 
 struct SamInstance {
   std::array<double, 4> box{};       ///< xmin, ymin, xmax, ymax

@@ -23,7 +23,7 @@ struct AddedToken {
   bool rstrip = false;  ///< takes the white space behind it too
 };
 
-/// Leftmost-longest search. A find that fails the single-word rule is passed over whole.
+/// Leftmost-longest search. A find that fails the single-word rule is skipped whole.
 class TokenFinder {
  public:
   void add(std::string_view content, const AddedToken& token);

@@ -24,9 +24,9 @@ struct WordPieceOptions {
   template <class Visitor>
   void fields(Visitor& v) {
     v("size", vocabulary_size, "entries, special ones included", Range{100, 1 << 20});
-    v("sentinels", sentinels, "[S_0] ... for span masking", Range{3, 1000});
-    v("coordinates", coordinates, "steps of a box coordinate: v0=0 ... of each of four", Range{0, 1000});
-    v("min_frequency", min_frequency, "rarer pairs are not merged", at_least(0));
+    v("sentinels", sentinels, "number of sentinels ([S_0], [S_1], ...) for span masking", Range{3, 1000});
+    v("coordinates", coordinates, "number of coordinate bins for each of v0 to v3", Range{0, 1000});
+    v("min_frequency", min_frequency, "pairs that are rarer than this are not merged", at_least(0));
     v("max_alphabet", max_alphabet, "the most frequent characters that are kept; words with others become [UNK]",
       at_least(1));
   }
@@ -38,7 +38,7 @@ class WordPieceTrainer {
  public:
   explicit WordPieceTrainer(const WordPieceOptions& options);
 
-  /// Counts the words of a text. Special tokens in it are passed over.
+  /// Counts the words of a text. Special tokens in it are ignored.
   void add(std::string_view text);
 
   /// The file to write. Error when the vocabulary size has no room for the special tokens and the alphabet.

@@ -35,7 +35,7 @@ struct TokenizerPreset {
     if (v.applies(!kind.starts_with("vit"))) {
       v("patch_size", patch_size, "UNet: pixels folded into channels, per side", Range{1, 1 << 8});
       v("model_channels", model_channels, "UNet: base width, a multiple of 32", Range{32, 1 << 14});
-      v("num_res_blocks", num_res_blocks, "UNet: residual blocks a level", Range{1, 100});
+      v("num_res_blocks", num_res_blocks, "UNet: residual blocks per level", Range{1, 100});
       v("attention_resolutions", attention_resolutions, "UNet: downsampling factors with attention");
       v("channel_mult", channel_mult, "UNet: width of each level over the base width", Range{1, 64});
     }
@@ -78,17 +78,18 @@ struct TokenizerConfig {
   template <class V>
   void fields(V& v) {
     v("image_size", image_size, "image size of the position tables, in pixels per side", Range{1, 1 << 16});
-    v("image_size_enc", image_size_enc, "the same, for the encoder only", Range{1, 1 << 16});
+    v("image_size_enc", image_size_enc,
+      "image size of the encoder's position table, in pixels per side; default: image_size", Range{1, 1 << 16});
     v("n_channels", n_channels, "input channels; with n_labels the width of the class embedding", Range{1, 1 << 16});
     v("n_labels", n_labels, "number of classes when the input is a label map", Range{1, 1 << 16});
     v("enc_type", enc_type, "a ViT preset (vit_b_enc, ...) or an MLP such as BottleneckMLP/B_6-Wi_1024");
-    v("patch_proj", patch_proj, "false: the input is a feature map of one vector a token");
+    v("patch_proj", patch_proj, "false: the input is a feature map of one vector per token");
     v("post_mlp", post_mlp, "a tanh MLP after the blocks");
-    v("patch_size", patch_size, "pixels a token, per side", Range{1, 1 << 10});
+    v("patch_size", patch_size, "pixels per token, per side", Range{1, 1 << 10});
     v("quant_type", quant_type, "lucid: codebook of running averages; memcodes: learned codes",
       OneOf{{"lucid", "memcodes"}});
     v("codebook_size", codebook_size, "number of codes", Range{1, 1 << 24});
-    v("num_codebooks", num_codebooks, "tokens a position", Range{1, 1 << 10});
+    v("num_codebooks", num_codebooks, "tokens per position", Range{1, 1 << 10});
     v("latent_dim", latent_dim, "width of the quantised vectors", Range{1, 1 << 14});
     v("norm_codes", norm_codes, "compare by cosine similarity instead of distance");
     v("norm_latents", norm_latents, "scale latents to unit length first");
@@ -106,7 +107,7 @@ struct TokenizerConfig {
         Range{1, 1 << 16});
     }
     if (v.applies(kind() == TokenizerClass::kVqVae)) {
-      v("patch_size_dec", patch_size_dec, "pixels a token in the output, per side", Range{1, 1 << 10});
+      v("patch_size_dec", patch_size_dec, "pixels per token in the output, per side", Range{1, 1 << 10});
       v("out_conv", out_conv, "two ConvNeXt blocks on the output image");
     }
     if (v.applies(kind() == TokenizerClass::kDiVae)) {
@@ -137,7 +138,7 @@ struct TokenizerConfig {
   std::vector<std::string> possible_kinds() const;
   /// How the official tokenizers of a kind (InputConfig::kind) prepare their input.
   InputConfig official_input(const std::string& what) const;
-  int64_t encoder_grid() const { return image_size_enc.value_or(image_size) / patch_size; }  ///< tokens a side
+  int64_t encoder_grid() const { return image_size_enc.value_or(image_size) / patch_size; }  ///< tokens per side
   int64_t decoder_patch() const { return patch_size_dec.value_or(patch_size); }
   int64_t decoder_grid() const { return image_size_dec.value_or(image_size) / decoder_patch(); }
   int64_t output_channels() const { return n_labels.value_or(n_channels); }

@@ -21,15 +21,16 @@ struct DecodeOptions {
 
   template <class V>
   void fields(V& v) {
-    v("solver", solver, "of the diffusion; dpm++ needs the fewest steps", OneOf{{"dpm++", "ddim", "ddpm"}});
+    v("solver", solver, "solver of the diffusion; dpm++ needs the fewest steps", OneOf{{"dpm++", "ddim", "ddpm"}});
     v("steps", steps, "denoising steps", Range{1, 10000});
     v("spacing", spacing,
-      "of time steps: trailing, leading or linspace in time, logsnr in the signal-to-noise ratio; auto: dpm++ logsnr, "
+      "spacing of time steps: trailing, leading or linspace in time, logsnr in the signal-to-noise ratio; auto: dpm++ "
+      "logsnr, "
       "ddim trailing, ddpm leading",
       OneOf{{"auto", "trailing", "leading", "linspace", "logsnr"}});
     v("eta", eta, "ddim: factor of the fresh noise of each step", Range{0, 1});
-    v("seed", seed, "of the noise; the same tokens and seed give the same image");
-    v("tile", tile, "pixels a side of overlapping tiles; 0: whole images up to a megapixel, above in tiles of 512",
+    v("seed", seed, "seed of the noise; the same tokens and seed give the same image");
+    v("tile", tile, "pixels per side of overlapping tiles; 0: whole images up to a megapixel, above in tiles of 512",
       Range{0, 65536});
   }
 };

@@ -24,7 +24,8 @@ struct Clipping {
   Tensor operator()(const Tensor& x0) const;
 };
 
-/// The denoiser's estimate of the image and the noise in a noisy image.
+/// The denoiser's estimate of the image and the noise in a noisy image. Images, outputs and noises of this file are
+/// [B, C, H, W]; t is a time step from 0 to schedule.steps() - 1.
 struct Denoised {
   Tensor x0, noise;
 };
@@ -34,11 +35,11 @@ Denoised estimate(const NoiseSchedule& schedule, Prediction prediction, const Cl
 /// The noise that follows from x0.
 Tensor noise_of(const NoiseSchedule& schedule, const Tensor& noisy, const Tensor& x0, int64_t t);
 
-// One step from t to `previous` (negative: the image itself).
-/// `fresh` is used when eta > 0.
+/// One step of DDIM from t to `previous` (negative: the image itself). `eta` is 0 (deterministic) to 1; `fresh` is noise
+/// that is used when eta > 0.
 Tensor ddim_step(const NoiseSchedule& schedule, const Denoised& estimate, int64_t t, int64_t previous, double eta,
                  const Tensor& fresh);
-/// `fresh` is used when t > 0.
+/// One step of DDPM from t to `previous`, as above. `fresh` is noise that is used when t > 0.
 Tensor ddpm_step(const NoiseSchedule& schedule, const Tensor& noisy, const Denoised& estimate, int64_t t,
                  int64_t previous, const Tensor& fresh);
 
@@ -54,7 +55,8 @@ class DpmSolver {
   double last_log_snr_ = 0;
 };
 
-/// Time steps of the original, largest first. trailing may return more than `count` when `count` does not divide `steps`.
+/// Time steps of the original, largest first. `spacing` is trailing, leading or linspace; Error on another. trailing may
+/// return more than `count` when `count` does not divide `steps`.
 std::vector<int64_t> time_steps(int64_t steps, int64_t count, const std::string& spacing);
 /// The time steps of a solver, at most options.steps. logsnr: the last one, then steps evenly spaced in half the log of the
 /// signal-to-noise ratio, from -2.5 (noise 12 times the image) to 3 (a 20th of it).

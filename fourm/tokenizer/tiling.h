@@ -10,7 +10,7 @@ namespace fourm {
 
 struct Tile {
   int64_t top, left, height, width;
-  /// The part of x [B, C, H, W] under the tile, where a cell of x is `scale` pixels a side.
+  /// The part of x [B, C, H, W] under the tile, where a cell of x is `scale` pixels per side.
   Tensor of(const Tensor& x, int64_t scale = 1) const {
     return x.slice(2, top / scale, (top + height) / scale).slice(3, left / scale, (left + width) / scale);
   }

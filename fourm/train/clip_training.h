@@ -21,7 +21,7 @@ struct ClipRecipe {
     v("data", data, "data set with rgb/ and caption/; images are held in memory", KeyRole::kChangeable);
     v("eval_data", eval_data, "held-out data set; empty = no evaluation", KeyRole::kChangeable);
     v("text_tokenizer", text_tokenizer, "tokenizer.json of the captions", KeyRole::kChangeable);
-    v("seed", seed, "of weights, order, choice of captions and flips");
+    v("seed", seed, "seed of weights, order, choice of captions and flips");
     v("batch", batch,
       "pairs of image and text in a micro-batch; each is contrasted with all others, also where processes share them",
       at_least(2));

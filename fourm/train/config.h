@@ -15,12 +15,11 @@ struct OptimizerConfig {
   void fields(Visitor& v) {
     v("beta1", beta1, "decay of the mean of gradients", Range{0, 1});
     v("beta2", beta2, "decay of the mean of squared gradients", Range{0, 1});
-    v("epsilon", epsilon, "added to the root of the latter", at_least(0));
+    v("epsilon", epsilon, "epsilon of Adam, added to the denominator", at_least(0));
     v("weight_decay", weight_decay, "decoupled weight decay; norms, biases and layer scales have none", at_least(0));
-    v("clip_norm", clip_norm, "gradients longer than this in all are scaled down to it; 0 = never", at_least(0));
+    v("clip_norm", clip_norm, "maximum global gradient norm (clipping); 0 = no clipping", at_least(0));
     v("skip_norm", skip_norm,
-      "a step whose gradients are at least as long as this in all is skipped, before any are scaled; 0 = never",
-      at_least(0));
+      "a step whose global gradient norm is at least this is skipped, before clipping; 0 = never", at_least(0));
     v("layer_decay", layer_decay,
       "each block of a 4M model learns at this multiple of the rate of the block above it, the heads at the full rate; "
       "1 = all alike",
@@ -52,7 +51,8 @@ struct LoraConfig {
 
   template <class Visitor>
   void fields(Visitor& v) {
-    v("rank", rank, "of the change of each matrix; 0 = none, the weights themselves are trained", at_least(0));
+    v("rank", rank, "rank of the change of each matrix; 0 = no adapters, the weights themselves are trained",
+      at_least(0));
     v("alpha", alpha, "the change is multiplied by alpha / rank", at_least(0));
     v("matrices", matrices,
       "which matrices of blocks change, with * for any characters: *attn.*, *mlp.*, encoder.*, *.qkv, ...");
@@ -76,9 +76,10 @@ struct TrainingConfig {
   template <class Visitor>
   void fields(Visitor& v) {
     v("steps", steps, "optimizer steps of the run", KeyRole::kChangeable, at_least(1));
-    v("accumulate", accumulate, "micro-batches a step", at_least(1));
+    v("accumulate", accumulate, "micro-batches per step", at_least(1));
     v("precision", precision,
-      "of matrix multiplications: f32, bf16 (weights stay float32), or auto: that of the run so far; in a new run bf16 "
+      "precision of matrix multiplications: f32, bf16 (weights stay float32), or auto: that of the run so far; in a "
+      "new run bf16 "
       "where the device is fast at it, else f32",
       OneOf{{"auto", "f32", "bf16"}});
     v("device", device, "cpu, cuda, cuda:N, or auto: a GPU where there is one", KeyRole::kChangeable);
@@ -89,8 +90,8 @@ struct TrainingConfig {
     v("optimizer", optimizer, "AdamW");
     v("lora", lora, "low-rank adapters are trained instead of the weights; for pre-training");
     v("drop_path", drop_path,
-      "stochastic depth: the probability with which each residual branch of the last block is left out, for each "
-      "sample; that of the first block is 0, and it rises evenly between them; for pre-training",
+      "stochastic depth: probability with which each residual branch of the last block is left out, for each sample; "
+      "it rises evenly from 0 at the first block; for pre-training and fine-tuning",
       Range{0, 0.99});
     v("ema_decay", ema_decay,
       "keep an average of weights and codebooks, which is evaluated and saved as the model; 0 = none", Range{0, 1});
@@ -100,7 +101,7 @@ struct TrainingConfig {
       KeyRole::kChangeable, at_least(0));
     v("checkpoint_activations", checkpoint_activations,
       "compute the activations inside Transformer blocks again in the backward pass instead of keeping them: less "
-      "memory for one more forward pass; for pre-training",
+      "memory for one more forward pass; for pre-training and fine-tuning",
       KeyRole::kChangeable);
     v("keep_best", keep_best,
       "the finished model is that of the best evaluation (by top1, mIoU, delta1, AP or the loss), which is in best/ "

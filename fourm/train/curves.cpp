@@ -14,8 +14,8 @@ using Panels = std::map<std::string, PlotPanel>;
 // What progress_svg() shows: by the names of records.
 const std::map<std::string, std::string>& progress_names() {
   static const std::map<std::string, std::string> kNames{{"lr", "learning rate"},
-                                                         {"gradient_norm", "length of the gradient"},
-                                                         {"seconds", "samples a second"},
+                                                         {"gradient_norm", "gradient norm"},
+                                                         {"seconds", "samples per second"},
                                                          {"wait_seconds", "seconds waited for a micro-batch"},
                                                          {"skipped_steps", "skipped steps"}};
   return kNames;

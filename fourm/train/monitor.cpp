@@ -28,7 +28,7 @@ std::string duration_left(double seconds) {
 
 // The keys of a recipe that the page needs.
 struct Recipe {
-  double steps = 0, samples = 1;  // of the run; samples a step
+  double steps = 0, samples = 1;  // of the run; samples per step
 
   explicit Recipe(const fs::path& file) {
     const YAML::Node node = read_yaml(file);
@@ -70,7 +70,7 @@ std::string state_of(const fs::path& run, const Recipe& recipe, const LastRecord
   std::string state = concat("step ", last.step);
   if (recipe.steps > 0) state += concat(" of ", recipe.steps, " (", number(100 * last.step / recipe.steps), " %)");
   if (const double seconds = last.of("train", "seconds"); seconds > 0) {
-    state += concat(", ", number(recipe.samples / seconds), " samples a second");
+    state += concat(", ", number(recipe.samples / seconds), " samples per second");
     if (!finished && recipe.steps > last.step)
       state += concat(", ", duration_left(seconds * (recipe.steps - last.step)), " left");
   }

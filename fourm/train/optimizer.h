@@ -30,9 +30,9 @@ class AdamW {
   /// Over the trained tensors that require gradients.
   AdamW(const Parameters& parameters, const OptimizerConfig& config, const Owns& owns = {});
 
-  /// The length of each gradient, before clipping: [trained tensors] float32 on their device; 0 where there is none.
+  /// The norm of each gradient, before clipping: [trained tensors] float32 on their device; 0 where there is none.
   Tensor gradient_norms() const;
-  /// Length of all gradients together: a float64 scalar.
+  /// Global gradient norm: a float64 scalar.
   Tensor gradient_norm() const { return gradient_norms().to(at::kDouble).norm(); }
   /// One update at the rate `lr`. `norm` is gradient_norm(), for clipping; when it is not finite, nothing changes. A
   /// tensor without a gradient (its modality was not in the batch) stays as it is. The rate of a tensor is that of its layer

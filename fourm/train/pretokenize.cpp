@@ -305,7 +305,7 @@ class Pretokenizer {
                                units_.of(source_.file(i, d.folder)));
   }
 
-  // That the tokenizer knows what the file holds.
+  // Checks that the tokenizer has a code for what the file holds.
   void check_input(const NamedTokenizer& t, const StoredImage& image, const PreparedSample& sample) const {
     const InputConfig& input = t.tokenizer.input();
     if (t.from_images || (!input.has_features() && !input.has_labels())) return;
@@ -321,7 +321,7 @@ class Pretokenizer {
     }
     const int64_t known = t.tokenizer.config().n_labels.value_or(256) - input.label_offset;
     for (const int label : std::get<Image>(image).pixels)
-      check(label < known || label == 255, where, ": holds the label ", label, ", ", t.modality, " knows 0 to ",
+      check(label < known || label == 255, where, ": holds the label ", label, ", ", t.modality, " has 0 to ",
             known - 1);
   }
 

@@ -22,11 +22,11 @@ struct PretokenizeOptions {
 
   template <class Visitor>
   void fields(Visitor& v) {
-    v("crops", crops, "of each sample: the middle one, then random ones", at_least(1));
+    v("crops", crops, "crops of each sample: the middle square, then random ones", at_least(1));
     v("min_crop_scale", crop.min_scale, "least part of the image's area in a random crop", Range{0.01, 1});
-    v("flip", crop.flip, "how often a random crop is mirrored", Range{0, 1});
-    v("seed", seed, "of the random crops");
-    v("shard_size", shard_size, "samples a shard", at_least(1));
+    v("flip", crop.flip, "probability of a horizontal flip of a random crop", Range{0, 1});
+    v("seed", seed, "seed of the random crops");
+    v("shard_size", shard_size, "samples per shard", at_least(1));
     v("pixels", pixels,
       "sizes of rgb@SIZE, separated by commas; default: those of tok_rgb, else the largest of the tokenizers",
       Range{1, 1 << 14});

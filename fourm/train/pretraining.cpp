@@ -160,7 +160,7 @@ YAML::Node in_order_of(const std::vector<TrainingSet>& now, const YAML::Node& st
   return list;
 }
 
-// Draws go by the position of a set, so that a set may be moved but not change its place in the list.
+// Draws depend on the position of a set, so that a set may be moved but not change its place in the list.
 void check_order(const std::vector<TrainingSet>& now, const YAML::Node& stored, const std::string& origin) {
   if (stored.size() != now.size()) return;
   std::vector<std::string> before;
@@ -337,7 +337,7 @@ class Pretraining : public Objective {
     return drop;
   }
 
-  // The part of this process. Samples and masks go by their number in the run.
+  // The part of this process. Samples and masks depend on their number in the run.
   std::vector<MaskedSample> draw_batch(int64_t index) {
     std::vector<MaskedSample> batch;
     for (int64_t k = group_.begin(config_.batch); k < group_.end(config_.batch); ++k) {

@@ -29,7 +29,7 @@ struct PretrainConfig {
     v("mixture", mixture,
       "instead of data, several sets: path -> weight, or path -> a mapping of weight, domains, masking and repeats; or "
       "a "
-      "list of such mappings, each with its path. Random draws go by the position in it");
+      "list of such mappings, each with its path. Random draws depend on the position of a set in it");
     v("eval_data", eval_data, "held-out set; empty = no evaluation", KeyRole::kChangeable);
     v("text_tokenizer", text_tokenizer, "tokenizer.json of captions and boxes", KeyRole::kChangeable);
     v("modalities", modalities, "YAML file of modalities beyond the official ones; empty = none", KeyRole::kChangeable);
@@ -43,7 +43,7 @@ struct PretrainConfig {
       "modality (mean over the output modalities of their mean losses), present (over those in the batch), token (mean "
       "over target tokens) or token_weighted_by_vocab (the original's token loss: by tokens x vocabulary size)",
       OneOf{{"modality", "present", "token", "token_weighted_by_vocab"}});
-    v("seed", seed, "of weights, order and masks");
+    v("seed", seed, "seed of weights, order and masks");
     v("tokens", tokens,
       "billions of tokens to train on, which sets training.steps; a sample counts as the largest input and target "
       "budget; "
@@ -51,12 +51,11 @@ struct PretrainConfig {
       KeyRole::kChangeable, at_least(0));
     v("warmup_tokens", warmup_tokens, "billions of them in warm-up, which sets training.schedule.warmup_steps",
       at_least(0));
-    v("batch", batch, "samples a micro-batch; the processes of a run share them", at_least(1));
+    v("batch", batch, "samples per micro-batch; the processes of a run share them", at_least(1));
     v("aligned_captions", aligned_captions,
       "caption (or text embedding) k belongs to crop k where a sample has as many of them as crops; false: any of "
       "them");
-    v("fraction", fraction,
-      "of the samples of each training set that is used, above 0 to 1: always the same samples, by their names",
+    v("fraction", fraction, "fraction (0, 1] of each training set; the subset depends on sample names only",
       Range{1e-9, 1});
     v("repeats", repeats, "times that a sample is used while it is in memory, each with other masks", at_least(1));
     v("repeat_buffer", repeat_buffer, "samples in memory at a time, where they are used more than once", at_least(1));

@@ -36,8 +36,8 @@ struct TokenizerRecipe {
       "reconstruction loss; cross_entropy is for labels, cosine and cosine_1d for features, binary_cross_entropy for "
       "masks",
       OneOf{{"mse", "l1", "smooth_l1", "cross_entropy", "cosine", "cosine_1d", "binary_cross_entropy"}});
-    v("seed", seed, "of weights, order, flips and restarts");
-    v("size", size, "pixels a side; images are cut square and resized. Feature maps keep their own size",
+    v("seed", seed, "seed of weights, order, flips and restarts");
+    v("size", size, "pixels per side; images are cut square and resized. Feature maps keep their own size",
       Range{1, 4096});
     v("sizes", sizes, "several resolutions: each micro-batch has one of these sizes; needs crops = 0", Range{1, 4096});
     v("crops", crops,
@@ -49,11 +49,11 @@ struct TokenizerRecipe {
     v("crop_ratio", crop_ratio,
       "least and most width over height of a random crop, which is then resized to a square (paper Table 3: 3/4, 4/3)",
       at_least(0));
-    v("eval_crops", eval_crops, "the same for evaluations, 1 or more", KeyRole::kChangeable, at_least(1));
+    v("eval_crops", eval_crops, "crops for evaluations, 1 or more", KeyRole::kChangeable, at_least(1));
     v("eval_images", eval_images,
       "image files of an evaluation; default: 256, and at most a tenth of 'data' where they are held out of it",
       at_least(0));
-    v("batch", batch, "images a micro-batch", at_least(1));
+    v("batch", batch, "images per micro-batch", at_least(1));
     v("flip", flip, "mirror half of the images");
     v("codebook_weight", codebook_weight, "weight of the code loss", at_least(0));
     v("dead_code_coef", dead_code_coef, "a code used less than 1/coef of its even share is restarted; 0: never",

@@ -1,12 +1,9 @@
 #include "fourm/train/trainer.h"
 
-#include <ATen/Parallel.h>
-
 #include <cmath>
 #include <cstdio>
 
 #include "fourm/core/log.h"
-#include "fourm/core/parallel.h"
 #include "fourm/core/strings.h"
 #include "fourm/dist/data_parallel.h"
 #include "fourm/kernels/device.h"
@@ -261,9 +258,9 @@ class Trainer {
   std::string fault_of(double loss, double norm) const {
     const auto text = [](double value) { return std::isnan(value) ? "nan" : concat(value); };  // without a sign
     if (!std::isfinite(loss)) return concat("loss (", text(loss), ")");
-    if (!std::isfinite(norm)) return concat("gradient (of length ", text(norm), ")");
+    if (!std::isfinite(norm)) return concat("gradient (norm ", text(norm), ")");
     const double most = config_.optimizer.skip_norm;
-    return most > 0 && norm >= most ? concat("gradient (of length ", norm, ", skip_norm is ", most, ")") : "";
+    return most > 0 && norm >= most ? concat("gradient (norm ", norm, ", skip_norm is ", most, ")") : "";
   }
 
   // Counts steps that were skipped because of `fault`. Error when they are too many.

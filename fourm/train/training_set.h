@@ -33,7 +33,7 @@ struct TrainingSet {
   template <class Visitor>
   void fields(Visitor& v) {
     v("path", path, "a folder or shards, as `data` of the recipe", KeyRole::kChangeable);
-    v("weight", weight, "how often this set is sampled, relative to the others (to a thousandth)", at_least(0));
+    v("weight", weight, "sampling weight of this set, relative to the others (to a thousandth)", at_least(0));
     v("domains_in", domains_in, "input modalities of this set; empty = those of the model");
     v("domains_out", domains_out, "target modalities of this set; empty = those of the model");
     v("repeats", repeats, "as `repeats` of the recipe, for this set; null = the recipe's", at_least(1));

@@ -237,12 +237,12 @@ Image draw_colours(const AugmentConfig& config, Image image, Random& random) {
   if (config.rand_augment > 0)
     for (int64_t k = 0; k < config.rand_augment_operations; ++k) {
       const int64_t operation = random.below(kRandAugmentOperations);
-      const bool applied = random.chance(config.rand_augment_chance), positive = random.chance(0.5);
+      const bool applied = random.chance(config.rand_augment_prob), positive = random.chance(0.5);
       const double magnitude = config.rand_augment + config.rand_augment_deviation * random.normal();
       if (applied) image = rand_augment(image, operation, magnitude, positive);
     }
   if (config.brightness + config.contrast + config.saturation + config.hue == 0) return image;
-  if (!random.chance(config.colour_chance)) return image;
+  if (!random.chance(config.colour_prob)) return image;
   const auto factor = [&](double strength) { return random.uniform(1 - strength, 1 + strength); };
   for (const int64_t which : random.permutation(4)) {
     if (which == 0 && config.brightness > 0) image = adjust_brightness(std::move(image), factor(config.brightness));
@@ -255,7 +255,7 @@ Image draw_colours(const AugmentConfig& config, Image image, Random& random) {
 
 Mix draw_mix(const AugmentConfig& config, int size, Random& random) {
   Mix mix;
-  if ((config.mixup == 0 && config.cutmix == 0) || !random.chance(config.mix_chance)) return mix;
+  if ((config.mixup == 0 && config.cutmix == 0) || !random.chance(config.mix_prob)) return mix;
   const bool cuts = config.mixup == 0 || (config.cutmix > 0 && random.chance(0.5));
   mix.lambda = beta_draw(cuts ? config.cutmix : config.mixup, random);
   if (!cuts) return mix;

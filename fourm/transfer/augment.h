@@ -14,10 +14,10 @@ struct AugmentConfig {
   std::string crop = "none";
   std::vector<double> scale{0.08, 1}, ratio{0.75, 4.0 / 3};
   double flip = 0.5;
-  double rand_augment = 0, rand_augment_deviation = 0.5, rand_augment_chance = 0.5;
+  double rand_augment = 0, rand_augment_deviation = 0.5, rand_augment_prob = 0.5;
   int64_t rand_augment_operations = 2;
-  double brightness = 0, contrast = 0, saturation = 0, hue = 0, colour_chance = 1;
-  double mixup = 0, cutmix = 0, mix_chance = 1;
+  double brightness = 0, contrast = 0, saturation = 0, hue = 0, colour_prob = 1;
+  double mixup = 0, cutmix = 0, mix_prob = 1;
 
   template <class Visitor>
   void fields(Visitor& v) {
@@ -30,22 +30,22 @@ struct AugmentConfig {
       "of the shorter side",
       Range{1e-3, 100});
     v("ratio", ratio, "resized: least and most width over height", Range{1e-2, 100});
-    v("flip", flip, "how often it is mirrored", Range{0, 1});
+    v("flip", flip, "probability of a horizontal flip", Range{0, 1});
     v("rand_augment", rand_augment, "RandAugment's magnitude, of 10; 0 = none; for classification", Range{0, 10});
     v("rand_augment_deviation", rand_augment_deviation, "standard deviation of the magnitude", Range{0, 10});
-    v("rand_augment_operations", rand_augment_operations, "operations of an image", Range{1, 15});
-    v("rand_augment_chance", rand_augment_chance, "how often each of them is applied", Range{0, 1});
-    v("brightness", brightness, "colour jitter: factors are 1 plus or minus this", Range{0, 1});
-    v("contrast", contrast, "the same", Range{0, 1});
-    v("saturation", saturation, "the same", Range{0, 1});
-    v("hue", hue, "turns of the hue, plus or minus", Range{0, 0.5});
-    v("colour_chance", colour_chance, "how often colours are jittered", Range{0, 1});
+    v("rand_augment_operations", rand_augment_operations, "operations per image", Range{1, 15});
+    v("rand_augment_prob", rand_augment_prob, "probability of applying each operation", Range{0, 1});
+    v("brightness", brightness, "colour jitter: brightness factors are 1 plus or minus this", Range{0, 1});
+    v("contrast", contrast, "colour jitter: contrast factors are 1 plus or minus this", Range{0, 1});
+    v("saturation", saturation, "colour jitter: saturation factors are 1 plus or minus this", Range{0, 1});
+    v("hue", hue, "colour jitter: turns of the hue, plus or minus", Range{0, 0.5});
+    v("colour_prob", colour_prob, "probability of colour jitter", Range{0, 1});
     v("mixup", mixup, "alpha of mixup: pairs of images of a batch are blended; 0 = none; for classification",
       at_least(0));
     v("cutmix", cutmix,
       "alpha of cutmix: a rectangle comes from the other image; 0 = none; with mixup each has half of the batches",
       at_least(0));
-    v("mix_chance", mix_chance, "share of the pairs that are mixed", Range{0, 1});
+    v("mix_prob", mix_prob, "probability of mixing a pair", Range{0, 1});
   }
   /// Error naming the key on values that do not fit each other.
   void validate(const std::string& origin) const;
@@ -75,7 +75,7 @@ struct Mix {
   int left = 0, top = 0, width = 0, height = 0;  ///< rectangle of the other image; empty: blended
   bool cuts() const { return width > 0 && height > 0; }
 };
-/// The mix of two images of `size` pixels a side.
+/// The mix of two images of `size` pixels per side.
 Mix draw_mix(const AugmentConfig& config, int size, Random& random);
 
 }  // namespace fourm

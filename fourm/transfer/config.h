@@ -27,25 +27,22 @@ struct HeadConfig {
   template <class Visitor>
   void fields(Visitor& v) {
     v("kind", kind,
-      "of classification: linear (after the mean over tokens), attentive (after a mean that attention weights) or knn "
-      "(nearest neighbours among the training images; nothing is trained); of semseg and depth: convnext; of "
-      "detection: "
+      "classification: linear (after the mean over tokens), attentive (after a mean that attention weights) or knn "
+      "(nearest neighbours among the training images; nothing is trained); semseg and depth: convnext; detection: "
       "cascade; auto: the first of the task",
       OneOf{{"auto", "linear", "attentive", "knn", "convnext", "cascade"}});
     v("depth", depth, "convnext: blocks; 0: 4 for semseg, 2 for depth", Range{0, 100});
     v("width", width, "channels of the blocks of convnext and of the maps of cascade; 0: 384 and 256",
       Range{0, 1 << 14});
-    v("upsampling", upsampling, "convnext: positions a side of each token; maps are enlarged from there",
+    v("upsampling", upsampling, "convnext: positions per side of each token; maps are enlarged from there",
       Range{1, 1 << 6});
     v("hidden", hidden, "cascade: width of the hidden layer of a box head", Range{1, 1 << 14});
     v("anchor_size", anchor_size, "cascade: side of anchors over the stride of their map", Range{0.5, 64});
-    v("proposals", proposals,
-      "cascade: how many boxes the proposal network passes on, of each of its maps and then of an image",
-      Range{1, 1 << 14});
+    v("proposals", proposals, "cascade: proposals kept per pyramid level, and per image", Range{1, 1 << 14});
     v("sampled_boxes", sampled_boxes, "cascade: boxes of an image that the box heads are trained on",
       Range{1, 1 << 14});
     v("masks", masks, "cascade: predict the mask of each object too (Cascade Mask R-CNN)");
-    v("neighbours", neighbours, "knn: how many vote", Range{1, 1 << 16});
+    v("neighbours", neighbours, "knn: number of neighbours that vote", Range{1, 1 << 16});
     v("temperature", temperature, "knn: a vote weighs exp(cosine / temperature)", Range{1e-3, 1e3});
   }
 };
@@ -65,18 +62,18 @@ struct TransferConfig {
     v("input", input, "the modality of pixels that the encoder reads");
     v("fit", fit, "how an image becomes a square: see the recipe", OneOf{{"auto", "crop", "pad", "stretch"}});
     v("crop_share", crop_share, "crop: side of the square over the shorter side of the image", Range{0.01, 1});
-    v("head", head, "the head");
+    v("head", head, "kind and sizes of the head");
     v("encoder", encoder, "the encoder, without decoder");
     v("depth_mean", depth_mean, "depth: mean of the training maps in metres");
     v("depth_deviation", depth_deviation, "depth: their standard deviation", Range{1e-6, 1e6});
     v("classes", classes, "names of the classes by number, as the data have them");
     v("category_ids", category_ids, "detection: the numbers of the classes in COCO JSON");
-    v("titles", titles, "the same to show; empty: classes");
+    v("titles", titles, "names of the classes to show; empty: classes");
   }
 
   Task kind() const { return parse_task(task); }
   const std::vector<std::string>& shown_classes() const { return titles.empty() ? classes : titles; }
-  int64_t size() const { return encoder.image_size; }  ///< pixels a side of the square that the encoder reads
+  int64_t size() const { return encoder.image_size; }  ///< pixels per side of the square that the encoder reads
   /// With what "auto" and 0 stand for filled in.
   TransferConfig resolved() const;
   /// Error naming `origin` on values that do not fit each other.

@@ -36,7 +36,7 @@ class DetectionHead {
   DetectionHead() = default;
   DetectionHead(const Scope& scope, int64_t width, int64_t classes, const HeadConfig& config);
 
-  /// The losses by name, each the share of this process; their sum is the loss. `size`: pixels a side of the square.
+  /// The losses by name, each the share of this process; their sum is the loss. `size`: pixels per side of the square.
   std::map<std::string, Tensor> losses(const Tensor& tokens, int64_t size, const std::vector<ObjectTargets>& targets,
                                        uint64_t seed, const ProcessGroup& group = {}) const;
   /// At most 100 objects of each image.

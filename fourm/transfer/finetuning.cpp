@@ -171,7 +171,7 @@ class Finetuning : public Objective {
   void save(const fs::path& folder) override { model_.save(folder); }
 
  private:
-  // Draws of a sample go by its number in the run.
+  // Draws of a sample depend on its number in the run.
   std::optional<DropPath> drop_path(int64_t index) const {
     if (recipe_.training.drop_path == 0) return std::nullopt;
     DropPath drop{recipe_.training.drop_path, recipe_.seed, {}};
@@ -189,7 +189,7 @@ class Finetuning : public Objective {
     return result;
   }
 
-  // The part of this process, and the partners of its mixed images. Draws go by the number of a sample in the run.
+  // The part of this process, and the partners of its mixed images. Draws depend on the number of a sample in the run.
   TrainingBatch draw_batch(int64_t index) {
     const int64_t first = group_.begin(recipe_.batch), n = group_.end(recipe_.batch) - first;
     const bool mixes = recipe_.augment.mixup > 0 || recipe_.augment.cutmix > 0;

@@ -40,12 +40,12 @@ struct FinetuneRecipe {
       KeyRole::kChangeable);
     v("data", data, "labelled training set");
     v("eval_data", eval_data, "held-out labelled set; empty = no evaluation", KeyRole::kChangeable);
-    v("seed", seed, "of weights, order, augmentation and the choice of samples");
+    v("seed", seed, "seed of weights, order, augmentation and the choice of samples");
     v("fraction", fraction, "share of the training samples that is used, drawn by the seed", Range{1e-6, 1});
     v("epochs", epochs, "length of the run in passes over the training set; 0 = training.steps", at_least(0));
-    v("warmup_epochs", warmup_epochs, "of these, warm-up; 0 = training.schedule.warmup_steps", at_least(0));
-    v("batch", batch, "samples in a micro-batch of all processes", at_least(1));
-    v("image_size", image_size, "pixels a side of the squares that the encoder reads; 0 = as in its pre-training",
+    v("warmup_epochs", warmup_epochs, "passes of linear warm-up; 0 = training.schedule.warmup_steps", at_least(0));
+    v("batch", batch, "samples per micro-batch, of all processes together", at_least(1));
+    v("image_size", image_size, "pixels per side of the squares that the encoder reads; 0 = as in its pre-training",
       Range{0, 1 << 13});
     v("fit", fit,
       "how evaluation makes an image square: crop (the square in its middle), pad (its lower or right edge) or "
@@ -57,7 +57,7 @@ struct FinetuneRecipe {
     v("depth_loss", depth_loss, "depth: berhu (reverse Huber) or l1, in standard deviations of the training maps",
       OneOf{{"berhu", "l1"}});
     v("frozen", frozen, "only the head learns");
-    v("head", head, "the head");
+    v("head", head, "the head of the task: its kind and its sizes");
     v("encoder", encoder, "the encoder where init is empty; domains_in names its pixels, such as [rgb@224]");
     v("augment", augment, "random changes of training samples");
     v("evaluation", evaluation, "how the held-out set is measured");

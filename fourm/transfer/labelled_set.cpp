@@ -31,7 +31,7 @@ std::string json_text_at(const std::string& bytes, const std::string& key, const
   return json[key].get<std::string>();
 }
 
-// Names of ADE20K's objectInfo150.txt: a line a class after a header, the names in the last column.
+// Names of ADE20K's objectInfo150.txt: one class in each line after a header, the names in the last column.
 std::vector<std::string> ade20k_classes(const fs::path& root) {
   std::vector<std::string> names;
   const fs::path file = root / "objectInfo150.txt";
@@ -126,7 +126,7 @@ class LabelledSetReader {
     if (found != numbers.end()) return found->second;
     fault(
         file,
-        concat("has the class ", printable(name), ", which the model does not know", did_you_mean(name, set_.classes_)),
+        concat("has the class ", printable(name), ", which is none of the model's", did_you_mean(name, set_.classes_)),
         "remove it, or train with it");
     return -1;
   }

@@ -54,7 +54,7 @@ struct LabelledObject {
   std::optional<RleMask> mask{};  ///< of the size of the image
 };
 
-/// The objects of which a view shows a part, in its square of `size` pixels a side. The box of an object with a mask is that of
+/// The objects of which a view shows a part, in its square of `size` pixels per side. The box of an object with a mask is that of
 /// the part of the mask.
 std::vector<LabelledObject> visible_objects(const std::vector<LabelledObject>& objects, const CropView& view, int size);
 

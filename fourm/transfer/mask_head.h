@@ -9,8 +9,8 @@
 
 namespace fourm {
 
-inline constexpr int64_t kMaskBins = 14;             ///< positions a side of the features of a box
-inline constexpr int64_t kMaskSide = 2 * kMaskBins;  ///< pixels a side of a predicted mask
+inline constexpr int64_t kMaskBins = 14;             ///< positions per side of the features of a box
+inline constexpr int64_t kMaskSide = 2 * kMaskBins;  ///< pixels per side of a predicted mask
 
 /// Features of boxes [N, C, 14, 14] -> mask logits [N, K, 28, 28], one mask for each class: four convolutions with norms, a
 /// transposed one, and a linear map (ViTDet).

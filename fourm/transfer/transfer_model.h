@@ -59,7 +59,7 @@ class TransferModel {
   bool frozen_ = false;
 };
 
-/// The encoder's part of a model's config for an input of `size` pixels a side: the modality of pixels that is named, or else
+/// The encoder's part of a model's config for an input of `size` pixels per side: the modality of pixels that is named, or else
 /// its only one. Error when there is none.
 struct EncoderPart {
   ModelConfig config;

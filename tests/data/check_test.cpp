@@ -132,7 +132,7 @@ TEST_F(CheckTest, FindsEachFault) {
        text("depth/room2.png", encode_png16(Raster<uint16_t>(12, 10, 1, 500)))},
       {"token out of vocabulary", "tok_rgb@32/room2.npy", "token 16",
        array("tok_rgb@32/room2.npy", npy_from_integers(std::vector<int64_t>(48, 16), {3, 16}, "i2"))},
-      {"tokens of the wrong shape", "tok_rgb@32/room2.npy", "20 tokens a crop",
+      {"tokens of the wrong shape", "tok_rgb@32/room2.npy", "20 tokens per crop",
        array("tok_rgb@32/room2.npy", npy_from_integers(std::vector<int64_t>(60, 1), {3, 20}, "i2"))},
       {"tokens of the wrong dtype", "tok_rgb@32/room2.npy", "dtype",
        array("tok_rgb@32/room2.npy", npy_from_floats(std::vector<float>(48, 1), {3, 16}))},

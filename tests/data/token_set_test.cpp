@@ -313,7 +313,7 @@ TEST_F(TokenSets, FaultsAreNamed) {
   tokens("room3.npy", std::vector<int64_t>(48), {3, 16});
   contains(3, "tok_depth@64/room3.npy: has 3 crops, other files of the sample have 2");
   tokens("room2.npy", std::vector<int64_t>(30), {2, 15});
-  contains(2, "room2.npy: has 15 tokens a crop, expected 16");
+  contains(2, "room2.npy: has 15 tokens per crop, expected 16");
   write_npy(root / "rgb@64/room1.npy", npy_from_integers({}, {0, 64, 64, 3}, "u1"));
   fs::remove(root / "tok_depth@64/room1.npy");
   contains(1, "rgb@64/room1.npy: expected bytes [crops, 64, 64, 3]");

@@ -432,13 +432,13 @@ TEST(Batch, PositionsBeyondTheTableAreRefused) {
     EXPECT_EQ(pack_error(sample), message);
   };
   expect({.inputs = {{"grid", {1}, {}, 0, {4}}}, .targets = {}},
-         "modality 'grid': position 4 is beyond the 4 that the model knows; use fewer tokens");
+         "modality 'grid': position 4 is beyond the 4 that the model has; use fewer tokens");
   expect({.inputs = {}, .targets = {{"grid", {1}, {}, 0, {4}}}},
-         "modality 'grid': position 4 is beyond the 4 that the model knows; use fewer tokens");
+         "modality 'grid': position 4 is beyond the 4 that the model has; use fewer tokens");
   expect({.inputs = {{"pixels", {}, std::vector<float>(12), 12, {-1}}}, .targets = {}},
          "modality 'pixels': position -1 is negative");
   expect({.inputs = {{"words", {1}, {}, 0, {512}}}, .targets = {}},
-         "modality 'words': position 512 is beyond the 512 that the model knows; use fewer tokens");
+         "modality 'words': position 512 is beyond the 512 that the model has; use fewer tokens");
 }
 
 // Of a long text the decoder reads positions beyond max_length as 0, as the original does.

@@ -37,9 +37,9 @@ TEST_F(MonitorTest, ThePageSaysHowTheRunGoes) {
   const std::string& html = page.html;
   // 16 samples in 4 seconds; 20 steps of 4 seconds are left.
   for (const char* expected :
-       {"<h1>a &amp; b</h1>", "step 20 of 40 (50 %), 4 samples a second, 1 min left. Newest checkpoint: step-000020.",
+       {"<h1>a &amp; b</h1>", "step 20 of 40 (50 %), 4 samples per second, 1 min left. Newest checkpoint: step-000020.",
         "http-equiv=\"refresh\" content=\"5\"", "<td>rgb&lt;1&gt;</td><td>1</td>", "<td>loss</td><td>2.5</td>",
-        "reconstructions-000020", ">learning rate<", ">samples a second<", ">seconds waited for a micro-batch<"})
+        "reconstructions-000020", ">learning rate<", ">samples per second<", ">seconds waited for a micro-batch<"})
     EXPECT_NE(html.find(expected), std::string::npos) << expected << "\n" << html;
   EXPECT_TRUE(html.starts_with(html_head("a & b", 5)));
   EXPECT_EQ(html.find("reconstructions-000010"), std::string::npos);

@@ -644,7 +644,7 @@ TEST_F(PretrainingTest, OfficialRecipesBuildTheirModels) {
     EXPECT_EQ(recipe.out, "runs/" + file.stem().string());
   }
   ASSERT_EQ(recipes.size(), 16u);
-  // 500 billion tokens of 256 a sample, 8192 samples a step; the original counts 239,120 steps in whole epochs.
+  // 500 billion tokens of 256 per sample, 8192 samples per step; the original counts 239,120 steps in whole epochs.
   const PretrainConfig& b = recipes.at("4m-b_mod7_500b");
   EXPECT_EQ(b.training.steps, 238419);
   EXPECT_EQ(b.training.schedule.warmup_steps, 4769);

@@ -175,7 +175,7 @@ TEST(Trainer, StepsThatAreNotFiniteAreSkipped) {
   EXPECT_TRUE(run_with(scratch.path, -1).finished);
   for (const char* expected :
        {"the loss (nan) of step 4 cannot be used: the step is skipped (1 of at most 100)",
-        "the gradient (of length nan) of step 31 cannot be used: the step is skipped (2 of at most 100)",
+        "the gradient (norm nan) of step 31 cannot be used: the step is skipped (2 of at most 100)",
         "2 of 60 steps had a loss or gradient that could not be used and were skipped"})
     EXPECT_NE(captured.warnings().find(expected), std::string::npos) << captured.warnings();
   EXPECT_FALSE(run_with(stopped.path, 2 * 20).finished);

@@ -128,7 +128,7 @@ TEST(Mix, SharesAreBetaDrawsAndAreas) {
     EXPECT_LE(mix.top + mix.height, 64);
   }
   EXPECT_NEAR(static_cast<double>(cuts) / kDraws, 0.5, 0.05);
-  config.mix_chance = 0;
+  config.mix_prob = 0;
   Random random(4);
   EXPECT_EQ(draw_mix(config, 64, random).lambda, 1);
 }

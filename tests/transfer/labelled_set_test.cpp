@@ -43,7 +43,7 @@ TEST_F(LabelledSetTest, ImageNetFolders) {
   fs::rename(root / "val/split/n00002", root / "val/split/n0002");
   EXPECT_EQ(test::message_of([&] { LabelledSet::open(data("val", "split"), Task::kClassification, set.classes()); }),
             path("val/split/n0002") +
-                ": has the class 'n0002', which the model does not know (did you mean 'n00002'?); remove it, or train "
+                ": has the class 'n0002', which is none of the model's (did you mean 'n00002'?); remove it, or train "
                 "with it");
 }
 
