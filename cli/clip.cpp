@@ -23,7 +23,7 @@ struct ClipOptions {
   std::vector<std::string> texts;
   bool json = false;
   int64_t size = 0;
-  ComputeConfig compute;
+  OneDeviceConfig compute;
 };
 
 void features(const ClipOptions& options) {
@@ -56,11 +56,11 @@ void score(const ClipOptions& options) {
 
 void add_clip(CLI::App& program) {
   auto options = std::make_shared<ClipOptions>();
-  auto* verb = program.add_subcommand("clip", "an image-text model: train it; features of images, scores of texts");
+  auto* verb = program.add_subcommand("clip", "Train an image-text model; features of images, scores of texts");
   verb->require_subcommand(1);
 
   auto* train_verb =
-      verb->add_subcommand("train", "train with a contrastive loss; the same command resumes an interrupted run");
+      verb->add_subcommand("train", "Train with a contrastive loss; the same command resumes an interrupted run");
   train_verb->footer("Example:\n  fourm clip train configs/rooms/clip.yaml out=runs/try training.steps=100");
   add_training<ClipRecipe>(*train_verb, "the recipe (configs/rooms/clip.yaml)", train_clip);
 
@@ -72,7 +72,7 @@ void add_clip(CLI::App& program) {
     add_config_options(*sub, options->compute, "", "Engine");
     return sub;
   };
-  auto* features_verb = with_model("features", "images to feature maps: .npy [width, rows, columns] of float16");
+  auto* features_verb = with_model("features", "Images to feature maps: .npy [width, rows, columns] of float16");
   features_verb->add_option("--in", options->in, "folder of images; their middle squares are taken")->required();
   features_verb->add_option("--out", options->out, "folder to write into")->required();
   features_verb
@@ -84,7 +84,7 @@ void add_clip(CLI::App& program) {
       "  fourm clip features --model clip-vit-base-patch16 --in photos/rgb --out photos/clip --size 448");
   features_verb->callback([options] { features(*options); });
 
-  auto* score_verb = with_model("score", "how well texts fit an image: 100 x cosine, and probabilities among them");
+  auto* score_verb = with_model("score", "How well texts fit an image: 100 x cosine, and probabilities among them");
   score_verb->add_option("--image", options->image, "the image")->required();
   score_verb->add_option("--text", options->texts, "the texts")->required();
   score_verb->add_flag("--json", options->json, "machine-readable");

@@ -6,6 +6,7 @@
 
 #include "cli/verbs.h"
 #include "fourm/core/config.h"
+#include "fourm/core/strings.h"
 
 namespace fourm {
 
@@ -47,13 +48,20 @@ struct OptionAdder : FieldVisitor {
 
  private:
   static void restrict_to(CLI::Option& option, const Range& range) {
-    option.check(CLI::Range(range.least, range.most));
+    option.check(CLI::Validator(
+        [range](std::string& text) {
+          double number = 0;
+          if (!CLI::detail::lexical_cast(text, number)) return "expected a number, got " + printable(text);
+          const bool allowed = number >= range.least && number <= range.most;
+          return allowed ? std::string() : concat("expected ", allowed_text(range), ", got ", text);
+        },
+        allowed_text(range)));
   }
   static void restrict_to(CLI::Option& option, const OneOf& texts) { option.check(CLI::IsMember(texts.values)); }
   static void restrict_to(CLI::Option&, KeyRole) {}
 };
 
-/// `config` must outlive the parsing. An empty group puts the options among those of the verb.
+/// `config` must outlive the parsing. An empty group puts the options among those of the command.
 template <class Config>
 void add_config_options(CLI::App& verb, Config& config, const std::string& prefix = "", const std::string& group = "",
                         const OptionNames& names = {}) {

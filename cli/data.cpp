@@ -28,7 +28,7 @@ struct DataOptions {
   LabelledData labelled;
   CheckOptions check;
   std::string clip;
-  ComputeConfig compute;
+  OneDeviceConfig compute;
   int64_t shard_size = 1000, preview = 12, size = 0;
   bool json = false, speed = false, transparency = false, masks = false;
 };
@@ -161,103 +161,122 @@ void run_import(const DataOptions& o) {
   std::cout << counted(images, "image") << " in " << o.out << "\n";
 }
 
-}  // namespace
+// A command of `fourm data`, which reads the set PATH.
+CLI::App* add_command(CLI::App& data, const std::shared_ptr<DataOptions>& o, const char* name, const char* help) {
+  auto* command = data.add_subcommand(name, help);
+  command->add_option("PATH", o->path, "a folder with one folder, or shards, for each modality; or shards by pattern")
+      ->required();
+  return command;
+}
 
-void add_data(CLI::App& program) {
-  auto o = std::make_shared<DataOptions>();
-  auto* verb = program.add_subcommand("data", "check, describe and convert data sets");
-  verb->require_subcommand(1);
-  const auto add = [&](const char* name, const char* help) {
-    auto* sub = verb->add_subcommand(name, help);
-    sub->add_option("PATH", o->path, "a folder with a folder or shards a modality, or shards by pattern")->required();
-    return sub;
-  };
-
-  auto* check_verb =
-      add("check", "name each broken, mis-sized or out-of-range file (exit 1), and warn of missing ones");
-  check_verb->add_option("--recipe", o->recipe, "read the modalities of this pre-training recipe as training does");
-  check_verb->add_option("--modalities", o->modalities, "YAML file of modalities beyond the official ones");
-  check_verb->add_option("--text-tokenizer", o->text_tokenizer, "tokenizer.json that texts should fit");
-  add_config_options(*check_verb, o->check);
-  check_verb->add_flag("--json", o->json, "machine-readable");
-  check_verb->add_option("--task", o->task, "as `fourm finetune` reads the set (docs/finetuning.md)")
+void add_check(CLI::App& data, const std::shared_ptr<DataOptions>& o) {
+  auto* command = add_command(data, o, "check",
+                              "Name each broken, mis-sized or out-of-range file (exit 1), and warn of missing ones");
+  command->add_option("--recipe", o->recipe, "read the modalities of this pre-training recipe as training does");
+  command->add_option("--modalities", o->modalities, "YAML file of modalities beyond the official ones");
+  command->add_option("--text-tokenizer", o->text_tokenizer, "tokenizer.json that texts should fit");
+  add_config_options(*command, o->check);
+  command->add_flag("--json", o->json, "machine-readable");
+  command->add_option("--task", o->task, "as `fourm finetune` reads the set (docs/finetuning.md)")
       ->check(CLI::IsMember({"classification", "semseg", "depth", "detection"}));
   const auto labelled = [&](const char* name, std::string& value, const char* help) {
-    check_verb->add_option(name, value, help)->needs("--task");
+    command->add_option(name, value, help)->needs("--task");
   };
   labelled("--split", o->labelled.split, "folder of the split, as in ADE20K");
   labelled("--coco", o->labelled.annotations, "COCO JSON of the images");
   labelled("--labels", o->labelled.labels, "where the class is: folder, NAME or NAME.KEY");
-  check_verb->add_flag("--masks", o->masks, "detection: objects need masks, as for head.masks")->needs("--task");
-  check_verb->footer(
+  command->add_flag("--masks", o->masks, "detection: objects need masks, as for head.masks")->needs("--task");
+  command->footer(
       "Examples:\n  fourm data check rooms/train\n"
       "  fourm data check tokens/train --recipe pretrain.yaml\n"
       "  fourm data check imagenet/train --task classification\n"
       "  fourm data check ADEChallengeData2016 --task semseg --split training\n"
       "  fourm data check 'cc12m/[rgb,caption]/{00000..00099}.tar' --missing-ok");
-  check_verb->callback([o] { run_check(*o); });
+  command->callback([o] { run_check(*o); });
+}
 
-  auto* stats_verb = add("stats", "count sizes, classes, words and tokens; --out writes a page to look at");
-  stats_verb->add_option("--out", o->out, "folder for index.html, gallery.png and stats.json");
-  stats_verb->add_option("--preview", o->preview, "samples on the page")
+void add_stats(CLI::App& data, const std::shared_ptr<DataOptions>& o) {
+  auto* command =
+      add_command(data, o, "stats", "Count sizes, classes, words and tokens; --out writes a page to look at");
+  command->add_option("--out", o->out, "folder for index.html, gallery.png and stats.json");
+  command->add_option("--preview", o->preview, "samples on the page")
       ->check(CLI::Range(0, 1000))
       ->capture_default_str();
-  stats_verb->add_flag("--speed", o->speed, "instead: how many token samples one thread reads and masks a second");
-  stats_verb->add_option("--text-tokenizer", o->text_tokenizer, "tokenizer.json, for --speed");
-  stats_verb->add_flag("--json", o->json, "machine-readable");
-  stats_verb->footer(
+  command->add_flag("--speed", o->speed, "instead: how many token samples one thread reads and masks a second");
+  command->add_option("--text-tokenizer", o->text_tokenizer, "tokenizer.json, for --speed");
+  command->add_flag("--json", o->json, "machine-readable");
+  command->footer(
       "Examples:\n  fourm data stats rooms/train --out look\n"
       "  fourm data stats tokens/train --speed --text-tokenizer text_tokenizer.json");
-  stats_verb->callback([o] { run_stats(*o); });
+  command->callback([o] { run_stats(*o); });
+}
 
-  auto* convert_verb = add("convert", "copy a data set into the other layout");
-  convert_verb->add_option("--out", o->out, "folder to write")->required();
-  convert_verb->add_option("--to", o->to, "shards or folders")
+void add_convert(CLI::App& data, const std::shared_ptr<DataOptions>& o) {
+  auto* command = add_command(data, o, "convert", "Copy a data set into the other layout");
+  command->add_option("--out", o->out, "folder to write")->required();
+  command->add_option("--to", o->to, "shards or folders")
       ->check(CLI::IsMember({"shards", "folders"}))
       ->capture_default_str();
-  convert_verb->add_option("--shard-size", o->shard_size, "samples a shard")
+  command->add_option("--shard-size", o->shard_size, "samples per shard")
       ->check(CLI::Range(1, 1'000'000))
       ->capture_default_str();
-  convert_verb->footer("Example:\n  fourm data convert rooms/train --out rooms_shards --to shards --shard-size 500");
-  convert_verb->callback([o] { run_convert(*o); });
+  command->footer("Example:\n  fourm data convert rooms/train --out rooms_shards --to shards --shard-size 500");
+  command->callback([o] { run_convert(*o); });
+}
 
-  auto* import_verb = verb->add_subcommand("import", "copy a data set in a layout of its own into one of folders");
-  import_verb->add_option("PATH", o->path, "folder of the images")->required()->check(CLI::ExistingDirectory);
-  import_verb->add_option("--from", o->from, "its layout: diode or coco-panoptic")
+void add_import(CLI::App& data, const std::shared_ptr<DataOptions>& o) {
+  auto* command = data.add_subcommand("import", "Copy a data set in a layout of its own into one of folders");
+  command->add_option("PATH", o->path, "folder of the images")->required()->check(CLI::ExistingDirectory);
+  command->add_option("--from", o->from, "its layout: diode or coco-panoptic")
       ->check(CLI::IsMember({"diode", "coco-panoptic"}))
       ->required();
-  import_verb->add_option("--out", o->out, "folder to write")->required();
-  import_verb->add_option("--coco", o->labelled.annotations, "coco-panoptic: its JSON, with the maps beside it");
-  import_verb->add_option("--normals", o->normals, "diode: folder of the normals, if not PATH");
-  import_verb->footer(
+  command->add_option("--out", o->out, "folder to write")->required();
+  command->add_option("--coco", o->labelled.annotations, "coco-panoptic: its JSON, with the maps beside it");
+  command->add_option("--normals", o->normals, "diode: folder of the normals, if not PATH");
+  command->footer(
       "Examples:\n"
       "  fourm data import diode/val --normals diode/val_normals --from diode --out sets/diode\n"
       "  fourm data import coco/val2017 --coco coco/annotations/panoptic_val2017.json --from coco-panoptic --out "
       "sets/coco");
-  import_verb->callback([o] { run_import(*o); });
+  command->callback([o] { run_import(*o); });
+}
 
-  auto* label_verb = add("label", "make modalities from images");
-  auto* labels = label_verb->add_option_group("Labels");
-  labels->add_flag("--transparency", o->transparency,
-                   "mask/ and det/ from the alpha channel of rgb/; the class is the image's folder");
-  labels->add_option(
-      "--clip", o->clip,
-      "clip/, feature maps of rgb/, by this image-text model: a CLIP in the layout of Hugging Face, or of "
-      "`fourm clip train`");
-  labels->require_option(0, 1);
-  label_verb->add_option("--size", o->size, "with --clip: pixels a side that images are resized to")
+void add_label(CLI::App& data, const std::shared_ptr<DataOptions>& o) {
+  auto* command = add_command(data, o, "label", "Make modalities from images");
+  auto* transparency =
+      command->add_flag("--transparency", o->transparency,
+                        "mask/ and det/ from the alpha channel of rgb/; the class is the image's folder");
+  command
+      ->add_option("--clip", o->clip,
+                   "clip/, feature maps of rgb/, by this image-text model: a CLIP in the layout of Hugging Face, or of "
+                   "`fourm clip train`")
+      ->excludes(transparency);
+  command->add_option("--size", o->size, "with --clip: pixels per side that images are resized to")
       ->check(CLI::Range(1, 1 << 13));
-  add_config_options(*label_verb, o->compute, "", "Engine");
-  label_verb->footer(
+  add_config_options(*command, o->compute, "", "Engine");
+  command->footer(
       "Examples:\n"
       "  fourm data label stamps --transparency\n"
       "  fourm data label photos --clip clip-vit-base-patch16 --size 224");
-  label_verb->callback([o] {
+  command->callback([o] {
     if (!o->transparency && o->clip.empty()) throw UsageError("data label: give --transparency or --clip MODEL");
     const int64_t made = o->transparency ? label_by_transparency(o->path)
                                          : label_features(o->path, ImageText::open(o->clip, o->compute), o->size);
     std::cout << counted(made, "sample") << " labelled\n";
   });
+}
+
+}  // namespace
+
+void add_data(CLI::App& program) {
+  const auto o = std::make_shared<DataOptions>();
+  auto* data = program.add_subcommand("data", "Check, describe and convert data sets");
+  data->require_subcommand(1);
+  add_check(*data, o);
+  add_stats(*data, o);
+  add_convert(*data, o);
+  add_import(*data, o);
+  add_label(*data, o);
 }
 
 }  // namespace fourm

@@ -7,6 +7,7 @@
 
 #include "cli/bundled.h"
 #include "cli/config_options.h"
+#include "cli/inputs.h"
 #include "cli/processes.h"
 #include "cli/stop_signals.h"
 #include "cli/terminal_log.h"
@@ -28,7 +29,7 @@
 namespace fourm {
 namespace {
 
-struct GenerateOptions {
+struct GenerateArguments {
   std::string model, tokenizers, text_tokenizer, modalities, plan, depth_unit, data, from, super_resolution, sr_plan,
       worker, out = "out/generate";
   std::vector<std::string> in, keep, inputs, outputs, sr_outputs;
@@ -49,7 +50,7 @@ std::vector<std::string> names_in(const std::vector<std::string>& lists) {
   return names;
 }
 
-Plan make_plan(const GenerateOptions& o, const Pipeline& pipeline, const std::vector<Input>& inputs) {
+Plan make_plan(const GenerateArguments& o, const Pipeline& pipeline, const std::vector<Input>& inputs) {
   Plan plan;
   if (!o.plan.empty()) {
     if (!o.outputs.empty()) throw UsageError("--plan names what is generated; leave out --out-modality");
@@ -84,20 +85,13 @@ Plan make_plan(const GenerateOptions& o, const Pipeline& pipeline, const std::ve
 }
 
 // The inputs of --in, with what --keep says of them.
-std::vector<Input> read_inputs(const GenerateOptions& o, const Pipeline& pipeline) {
-  std::vector<Input> inputs;
-  for (const auto& text : o.in) {
-    try {
-      inputs.push_back(parse_input(text));
-    } catch (const Error& error) {
-      throw UsageError(std::string("--in: ") + error.what());
-    }
-    pipeline.input_name(inputs.back().modality);  // an unknown one is an Error
+std::vector<Input> read_inputs(const GenerateArguments& o, const Pipeline& pipeline) {
+  std::vector<Input> inputs = parse_inputs(o.in, pipeline);
+  for (const Input& input : inputs)
     for (const auto& name : pipeline.inputs())
-      if (inputs.back().value.find("," + name + "=") != std::string::npos ||
-          inputs.back().value.find("," + base_name(name) + "=") != std::string::npos)
-        warn("--in ", printable(text), " is one value; give --in once for each input");
-  }
+      if (input.value.find("," + name + "=") != std::string::npos ||
+          input.value.find("," + base_name(name) + "=") != std::string::npos)
+        warn("--in ", printable(input_text(input)), " is one value; give --in once for each input");
   for (const auto& text : o.keep) {
     const size_t equals = text.find('=');
     if (equals == std::string::npos)
@@ -119,7 +113,7 @@ std::vector<Input> read_inputs(const GenerateOptions& o, const Pipeline& pipelin
   return inputs;
 }
 
-SampleList samples_of(const GenerateOptions& o, const Pipeline& pipeline) {
+SampleList samples_of(const GenerateArguments& o, const Pipeline& pipeline) {
   const std::vector<Input> inputs = read_inputs(o, pipeline);
   if (o.data.empty()) {
     if (!o.inputs.empty()) throw UsageError("--inputs names the modalities of a data set: give --data");
@@ -130,7 +124,7 @@ SampleList samples_of(const GenerateOptions& o, const Pipeline& pipeline) {
 }
 
 // OUT/features.npy [N, D], and which rows are whose.
-void write_features(const GenerateOptions& o, const Pipeline& pipeline, const Canvas& canvas) {
+void write_features(const GenerateArguments& o, const Pipeline& pipeline, const Canvas& canvas) {
   const auto features = pipeline.features(canvas);
   const auto rows = static_cast<int64_t>(features.modalities.size());
   const fs::path file = fs::path(o.out) / "features.npy", names = fs::path(o.out) / "features.json";
@@ -143,7 +137,7 @@ void write_features(const GenerateOptions& o, const Pipeline& pipeline, const Ca
 }
 
 // The results by variation: {MODALITY: {"files", "text", "failure"}}, of one of many samples with its "name".
-Json results_json(const GenerateOptions& o, const BatchReport& report) {
+Json results_json(const GenerateArguments& o, const BatchReport& report) {
   Json list = Json::array();
   for (const Json& sample : report.results) {
     const std::string name = sample.value("name", "");
@@ -161,10 +155,10 @@ Json results_json(const GenerateOptions& o, const BatchReport& report) {
 }
 
 // A line a result; of many samples their number.
-void print(const GenerateOptions& o, const BatchReport& report, double ready, double seconds) {
+void print(const GenerateArguments& o, uint64_t seed, const BatchReport& report, double ready, double seconds) {
   if (o.json) {
     const Json samples = results_json(o, report);
-    std::cout << json_text({{"seed", o.seed}, {"ready_s", ready}, {"seconds", seconds}, {"samples", samples}}) << "\n";
+    std::cout << json_text({{"seed", seed}, {"ready_s", ready}, {"seconds", seconds}, {"samples", samples}}) << "\n";
     return;
   }
   if (report.results.size() != 1 || !report.results[0].contains("results")) {
@@ -195,7 +189,7 @@ struct SuperResolution {
 };
 
 // Without a text tokenizer of its own it has that of the first stage.
-Pipeline open_super_resolution(const GenerateOptions& o, const std::string& model) {
+Pipeline open_super_resolution(const GenerateArguments& o, const std::string& model) {
   fs::path text_tokenizer = o.text_tokenizer;
   std::error_code ignored;
   for (const auto& folder : {model, o.model})
@@ -206,7 +200,7 @@ Pipeline open_super_resolution(const GenerateOptions& o, const std::string& mode
 }
 
 // By default the targets of the first stage in the sizes that the second generates.
-std::vector<std::string> fine_targets(const GenerateOptions& o, const Plan& first, const Pipeline& second) {
+std::vector<std::string> fine_targets(const GenerateArguments& o, const Plan& first, const Pipeline& second) {
   std::vector<std::string> targets;
   for (const auto& name : names_in(o.sr_outputs)) targets.push_back(second.output_name(name));
   if (!targets.empty()) return targets;
@@ -219,7 +213,7 @@ std::vector<std::string> fine_targets(const GenerateOptions& o, const Plan& firs
   return targets;
 }
 
-std::optional<SuperResolution> super_resolution_of(const GenerateOptions& o, const Plan& first,
+std::optional<SuperResolution> super_resolution_of(const GenerateArguments& o, const Plan& first,
                                                    const std::vector<Input>& inputs, const Pipeline& pipeline) {
   if (o.super_resolution.empty()) {
     if (!o.sr_outputs.empty() || !o.sr_plan.empty()) throw UsageError("--sr-modality and --sr-plan need --sr MODEL");
@@ -245,7 +239,7 @@ std::optional<SuperResolution> super_resolution_of(const GenerateOptions& o, con
 }
 
 // OUT/sheet.png; of one of several workers a sheet of its results.
-void write_sheet(const GenerateOptions& o, const SheetSource& source) {
+void write_sheet(const GenerateArguments& o, const SheetSource& source) {
   const auto [worker, workers] = parse_worker(o.worker);
   const std::string part = workers > 1 ? concat("-", worker, "-of-", workers) : "";
   const fs::path file = source.out / concat("sheet", part, ".png");
@@ -264,46 +258,75 @@ void print_plan(const GenerationSettings& settings, const std::vector<Input>& in
     std::cout << "\n# --sr-plan\n" << yaml_text(to_yaml(settings.super_resolution_plan)) << "\n";
 }
 
-// The sample of a file that was generated before, again.
-void repeat(GenerateOptions o) {
-  if (!o.in.empty() || !o.outputs.empty() || !o.plan.empty() || !o.data.empty())
-    throw UsageError(
-        "--from repeats what a file was generated from: --in, --data, --out-modality and --plan do not apply");
+// What is generated, from what, and by which models.
+struct Generation {
+  const Pipeline& pipeline;
+  const Pipeline* super_resolution;  // the model of the second stage; null: none
+  const SampleList& samples;
+  const GenerationSettings& settings;
+  const DepthUnits* units;  // null: as data sets state them
+};
+
+// Generates the results and writes their files. Error where it was stopped and where some could not be made.
+void write_results(const GenerateArguments& o, const Generation& g, const Stopwatch& watch, double ready) {
+  const auto [worker, workers] = parse_worker(o.worker);
+  const StopSignals stop;
+  const BatchOptions options{.out = o.out,
+                             .batch = o.batch,
+                             .variations = o.count,
+                             .worker = worker,
+                             .workers = workers,
+                             .overwrite = o.overwrite,
+                             .super_resolution = g.super_resolution,
+                             .units = g.units,
+                             .stop = StopSignals::requested,
+                             .on_result = {}};
+  const BatchReport report = generate_batches(g.pipeline, g.samples, g.settings, options);
+  check(report.finished, "stopped after ", counted(static_cast<int64_t>(report.results.size()), "sample"),
+        "; the same command resumes the run");
+  print(o, g.settings.seed, report, ready, watch.seconds());
+  if (o.sheet)
+    write_sheet(o, {g.pipeline, g.super_resolution, g.samples, g.settings, report, o.out,
+                    read_class_names(model_folder(o.model)), g.units});
+  check(report.failed == 0, report.failed, " of ", counted(report.samples, "sample"),
+        " could not be read; the warnings and ", o.out, "/manifest.json say why");
+  check(report.undecoded == 0, report.undecoded, " of ",
+        (report.samples - report.failed) * o.count *
+            static_cast<int64_t>(g.settings.plan.targets.size() + g.settings.super_resolution_plan.targets.size()),
+        " results could not be decoded; their tokens are in ", o.out);
+}
+
+Pipeline open_model(const GenerateArguments& o) {
+  return Pipeline::open({o.model, o.tokenizers, text_tokenizer_for(o.model, o.text_tokenizer), o.modalities}, o.engine);
+}
+
+// --from: the sample that a file was generated from, with its settings.
+void repeat(GenerateArguments o) {
   const GenerationRecord record = GenerationRecord::read(o.from);
   const GenerationSettings& settings = record.settings;
   if (o.print_plan) return print_plan(settings, {});
+  check_writable_folder(o.out);
   const Stopwatch watch;
-  const std::string model = o.model.empty() ? find_model(settings.model).string() : o.model;
+  if (o.model.empty()) o.model = find_model(settings.model).string();
   o.engine.precision = settings.precision;
-  const Pipeline pipeline =
-      Pipeline::open({model, o.tokenizers, text_tokenizer_for(model, o.text_tokenizer), o.modalities}, o.engine);
+  const Pipeline pipeline = open_model(o);
   const double ready = watch.seconds();
-  BatchOptions options{.out = o.out, .overwrite = o.overwrite, .stop = {}, .on_result = {}};
   std::optional<Pipeline> second;
-  if (!settings.super_resolution.empty()) {
-    o.model = model;
+  if (!settings.super_resolution.empty())
     second = open_super_resolution(o, find_model(settings.super_resolution).string());
-    options.super_resolution = &*second;
-  }
   const SampleList samples = SampleList::of_record(record);
-  const BatchReport report = generate_batches(pipeline, samples, settings, options);
-  print(o, report, ready, watch.seconds());
-  if (o.sheet)
-    write_sheet(o, {pipeline, options.super_resolution, samples, settings, report, o.out,
-                    read_class_names(model_folder(model))});
+  write_results(o, {pipeline, second ? &*second : nullptr, samples, settings, nullptr}, watch, ready);
 }
 
-void run(const GenerateOptions& o) {
-  if (!o.from.empty()) return repeat(o);
-  if (o.model.empty()) throw UsageError("generate: --model is required; `fourm generate --help` explains the verb");
+void run(const GenerateArguments& o) {
+  if (o.model.empty()) throw UsageError("generate: --model is required; `fourm generate --help` explains the command");
   if (o.features && o.in.empty()) throw UsageError("--features are those of an input: give --in");
   if (o.in.empty() && o.data.empty() && o.plan.empty() && o.outputs.empty())
     throw UsageError("nothing to do: give --in and --out-modality");
-  const auto [worker, workers] = parse_worker(o.worker);
+  parse_worker(o.worker);
   if (!o.print_plan) check_writable_folder(o.out);
   const Stopwatch watch;
-  const Pipeline pipeline =
-      Pipeline::open({o.model, o.tokenizers, text_tokenizer_for(o.model, o.text_tokenizer), o.modalities}, o.engine);
+  const Pipeline pipeline = open_model(o);
   const double ready = watch.seconds();
   const SampleList samples = samples_of(o, pipeline);
   const DepthUnits units(o.depth_unit);
@@ -318,6 +341,7 @@ void run(const GenerateOptions& o) {
                               .draw = !o.greedy,
                               .plan = make_plan(o, pipeline, samples.inputs(0)),
                               .decoding = o.decoding,
+                              .paste_kept = o.paste_kept,
                               .super_resolution = o.super_resolution};
   const auto second = super_resolution_of(o, settings.plan, samples.inputs(0), pipeline);
   if (second) settings.super_resolution_plan = second->plan;
@@ -326,116 +350,124 @@ void run(const GenerateOptions& o) {
     for (const Target& target : settings.plan.targets) pipeline.add_target(canvas, target.modality);
     return print_plan(settings, samples.inputs(0));
   }
-  const StopSignals stop;
-  BatchOptions options{.out = o.out,
-                       .batch = o.batch,
-                       .variations = o.count,
-                       .worker = worker,
-                       .workers = workers,
-                       .overwrite = o.overwrite,
-                       .paste_kept = o.paste_kept,
-                       .super_resolution = second ? &second->pipeline : nullptr,
-                       .units = &units,
-                       .stop = StopSignals::requested,
-                       .on_result = {}};
-  const BatchReport report = generate_batches(pipeline, samples, settings, options);
-  check(report.finished, "stopped after ", counted(static_cast<int64_t>(report.results.size()), "sample"),
-        "; the same command resumes the run");
-  print(o, report, ready, watch.seconds());
-  if (o.sheet)
-    write_sheet(o, {pipeline, options.super_resolution, samples, settings, report, o.out,
-                    read_class_names(model_folder(o.model)), &units});
-  check(report.failed == 0, report.failed, " of ", counted(report.samples, "sample"),
-        " could not be read; the warnings and ", o.out, "/manifest.json say why");
-  check(report.undecoded == 0, report.undecoded, " of ",
-        (report.samples - report.failed) * o.count *
-            static_cast<int64_t>(settings.plan.targets.size() + settings.super_resolution_plan.targets.size()),
-        " results could not be decoded; their tokens are in ", o.out);
+  write_results(o, {pipeline, second ? &second->pipeline : nullptr, samples, settings, &units}, watch, ready);
 }
 
-}  // namespace
-
-void add_generate(CLI::App& program) {
-  auto o = std::make_shared<GenerateOptions>();
-  auto* verb = program.add_subcommand("generate", "Generate any modalities from any others");
-  verb->add_option("--model", o->model, "model folder, folder of a finished run, or one safetensors file")
-      ->transform(model_path());
-  verb->add_option("--depth-unit", o->depth_unit,
-                   "of depth files: m, cm, mm or the metres of one stored number; default: as their dataset.yaml says");
-  verb->add_option(
-      "--in", o->in,
+void add_input_options(CLI::App& command, GenerateArguments& o) {
+  command.add_option(
+      "--depth-unit", o.depth_unit,
+      "unit of depth files: m, cm, mm or the metres of one stored number; default: as their dataset.yaml says");
+  command.add_option(
+      "--in", o.in,
       "MODALITY=FILE, MODALITY=TEXT or MODALITY=FOLDER; @FILE is a file whatever its name, a text file with a "
       "prompt a line or a .tsv; text:TEXT a text. MODALITY[weight=W,keep=REGION]=... weights it, negative "
       "too, or shows a part of it");
-  verb->add_option("--keep", o->keep,
-                   "MODALITY=REGION: the part of an input that is kept (in-painting): left, right, top, bottom, "
-                   "X0,Y0,X1,Y1 in fractions, every:N, or a mask image (white is kept)");
-  verb->add_flag("--paste-kept", o->paste_kept, "copy the kept part of the image into the result, at its resolution");
-  verb->add_option("--data", o->data, "data set whose samples are the inputs (docs/data.md)");
-  verb->add_option("--inputs", o->inputs, "its modalities that are inputs, separated by commas");
-  verb->add_option("--out-modality", o->outputs, "what to generate, in this order, separated by commas");
-  verb->add_option(
-          "--sr", o->super_resolution,
+  command.add_option("--keep", o.keep,
+                     "MODALITY=REGION: the part of an input that is kept (in-painting): left, right, top, bottom, "
+                     "X0,Y0,X1,Y1 in fractions, every:N, or a mask image (white is kept)");
+  command.add_flag("--paste-kept", o.paste_kept, "copy the kept part of the image into the result, at its resolution");
+  command.add_option("--data", o.data, "data set whose samples are the inputs (docs/data.md)");
+  command.add_option("--inputs", o.inputs, "its modalities that are inputs, separated by commas");
+  command.add_option("--out-modality", o.outputs, "what to generate, in this order, separated by commas");
+}
+
+void add_super_resolution_options(CLI::App& command, GenerateArguments& o) {
+  command
+      .add_option(
+          "--sr", o.super_resolution,
           "super-resolution: model of a second stage, which reads the inputs and results of the first; without a "
           "name MODEL/superres")
       ->expected(0, 1)
       ->default_str("superres")
       ->group("Super-resolution");
-  verb->add_option("--sr-modality", o->sr_outputs, "what it generates; default: the same modalities in its sizes")
+  command.add_option("--sr-modality", o.sr_outputs, "what it generates; default: the same modalities in its sizes")
       ->group("Super-resolution");
-  verb->add_option("--sr-plan", o->sr_plan, "YAML plan of the second stage")->group("Super-resolution");
-  verb->add_option("--out", o->out, "folder for the results")->capture_default_str();
-  verb->add_flag("--sheet", o->sheet, "write OUT/sheet.png: inputs and results, a row a result, at most 100 rows");
-  verb->add_flag("--overwrite", o->overwrite, "replace results of other settings in that folder");
-  verb->add_option("--from", o->from, "PNG file of an earlier run: repeat it");
-  verb->add_option("--batch", o->batch, "samples that are generated together")
+  command.add_option("--sr-plan", o.sr_plan, "YAML plan of the second stage")->group("Super-resolution");
+}
+
+void add_output_options(CLI::App& command, GenerateArguments& o) {
+  command.add_option("--out", o.out, "folder for the results")->capture_default_str();
+  command.add_flag("--sheet", o.sheet, "write OUT/sheet.png: inputs and results, one row for each result, at most 100 rows");
+  command.add_flag("--overwrite", o.overwrite, "replace results of other settings in that folder");
+  command.add_option("--from", o.from, "PNG file of an earlier run: repeat it");
+  command.add_option("--batch", o.batch, "samples that are generated together")
       ->check(CLI::Range(1, 1 << 16))
       ->capture_default_str();
-  verb->add_option(
-      "--worker", o->worker,
+  command.add_option(
+      "--worker", o.worker,
       "K/N: every N-th batch from batch K on; run K = 0 to N - 1. Processes of a launcher share the batches "
       "without it");
-  verb->add_flag("--print-plan", o->print_plan, "print what would be generated and how, as a plan file, and stop");
-  verb->add_option("--tokenizers", o->tokenizers,
-                   "folder with a tokenizer folder for each modality; default MODEL/tokenizers");
-  verb->add_option("--text-tokenizer", o->text_tokenizer,
-                   "tokenizer.json; default MODEL/tokenizer.json, then $FOURM_TOKENIZER");
-  verb->add_option("--modalities", o->modalities, "YAML with further modalities");
-  verb->add_option("--plan", o->plan,
-                   "YAML plan: targets, steps, temperatures, guidance (docs/generation-settings.md)");
-  verb->add_option("--seed", o->seed, "same seed, same result")->capture_default_str();
-  verb->add_option("--count", o->count, "variations to draw")->check(CLI::Range(1, 4096))->capture_default_str();
-  verb->add_option("--steps", o->steps, "decoding steps of each grid target")->check(CLI::Range(1, 100000));
-  verb->add_option("--temperature", o->temperature, "of every target; 0 takes the most likely token")
+  command.add_flag("--print-plan", o.print_plan, "print what would be generated and how, as a plan file, and stop");
+}
+
+void add_sampling_options(CLI::App& command, GenerateArguments& o) {
+  command.add_option("--plan", o.plan,
+                     "YAML plan: targets, steps, temperatures, guidance (docs/generation-settings.md)");
+  command.add_option("--seed", o.seed, "same seed, same result")->capture_default_str();
+  command.add_option("--count", o.count, "variations to draw")->check(CLI::Range(1, 4096))->capture_default_str();
+  command.add_option("--steps", o.steps, "decoding steps of each grid target")->check(CLI::Range(1, 100000));
+  command.add_option("--temperature", o.temperature, "of every target; 0 takes the most likely token")
       ->check(CLI::Range(0.0, 1000.0));
-  verb->add_option("--guidance", o->guidance,
-                   "guidance scale of every target, instead of weights of the plan; 1 = none");
-  verb->add_option("--top-k", o->top_k, "draw from the k best tokens, instead of top_k_share of the plan")
+  command.add_option("--guidance", o.guidance,
+                     "guidance scale of every target, instead of weights of the plan; 1 = none");
+  command.add_option("--top-k", o.top_k, "draw from the k best tokens, instead of top_k_share of the plan")
       ->check(CLI::Range(0, 1 << 24));
-  verb->add_option("--top-p", o->top_p, "draw from the best tokens until their probability passes p")
+  command.add_option("--top-p", o.top_p, "draw from the best tokens until their probability passes p")
       ->check(CLI::Range(0.0, 1.0));
-  add_config_options(*verb, o->engine, "", "Engine");
-  verb->add_flag("--features", o->features, "write the output of the encoder to OUT/features.npy");
-  add_config_options(*verb, o->decoding, "decode-", "Diffusion decoders");
-  verb->add_flag("--greedy", o->greedy, "take the most likely token everywhere");
-  verb->add_flag("--json", o->json, "machine-readable results");
-  verb->footer(
-      "Examples:\n"
-      "  fourm generate --model models/rooms-ti --in rgb@128=room.png --out-modality tok_depth@128,caption\n"
-      "  fourm generate --model models/rooms-ti --in caption=\"a bedroom with a white bed\" --out-modality tok_rgb@128 "
-      "--count 4\n"
-      "  fourm generate --model models/rooms-ti --in tok_rgb=room.png --keep tok_rgb=left --out-modality rgb\n"
-      "  fourm generate --model models/rooms-ti --in 'caption[weight=3]=a bedroom' --in 'caption[weight=-1]=a "
-      "bathroom' "
-      "--out-modality rgb\n"
-      "  fourm generate --model models/rooms-ti --in rgb=FOLDER --out-modality caption,depth --out captions\n"
-      "  fourm generate --model models/rooms-ti --in caption=@prompts.txt --out-modality rgb --out images\n"
-      "  fourm launch -n 2 -- generate --model models/rooms-ti --in caption=@prompts.txt --out-modality rgb --out "
-      "images\n"
-      "  fourm generate --from images/rgb/0003.png --out again\n"
-      "  fourm generate --model models/rooms-ti --in rgb@128=room.png --features --out features");
-  verb->callback([o, verb, sr = verb->get_option("--sr")] {
-    if (sr->count() > 0)
+}
+
+constexpr const char* kGenerateExamples =
+    "Examples:\n"
+    "  fourm generate --model models/rooms-ti --in rgb@128=room.png --out-modality tok_depth@128,caption\n"
+    "  fourm generate --model models/rooms-ti --in caption=\"a bedroom with a white bed\" --out-modality tok_rgb@128 "
+    "--count 4\n"
+    "  fourm generate --model models/rooms-ti --in tok_rgb=room.png --keep tok_rgb=left --out-modality rgb\n"
+    "  fourm generate --model models/rooms-ti --in 'caption[weight=3]=a bedroom' --in 'caption[weight=-1]=a "
+    "bathroom' "
+    "--out-modality rgb\n"
+    "  fourm generate --model models/rooms-ti --in rgb=FOLDER --out-modality caption,depth --out captions\n"
+    "  fourm generate --model models/rooms-ti --in caption=@prompts.txt --out-modality rgb --out images\n"
+    "  fourm launch -n 2 -- generate --model models/rooms-ti --in caption=@prompts.txt --out-modality rgb --out "
+    "images\n"
+    "  fourm generate --from images/rgb/0003.png --out again\n"
+    "  fourm generate --model models/rooms-ti --in rgb@128=room.png --features --out features";
+
+// --from takes all settings from the file: others would have no effect.
+void refuse_settings(const CLI::App& command) {
+  const std::vector<std::string> allowed{"--from",       "--out",        "--sheet",  "--overwrite", "--print-plan",
+                                         "--model",      "--tokenizers", "--engine", "--device",    "--text-tokenizer",
+                                         "--modalities", "--json",       "--quiet"};
+  for (const CLI::Option* option : command.get_options())
+    if (option->count() > 0 && !contains(allowed, option->get_name()))
+      throw UsageError(
+          concat("generate: --from repeats a result with the settings of the file; leave out ", option->get_name()));
+}
+
+}  // namespace
+
+void add_generate(CLI::App& program) {
+  auto o = std::make_shared<GenerateArguments>();
+  auto* command = program.add_subcommand("generate", "Generate any modalities from any others");
+  command->add_option("--model", o->model, "model folder, folder of a finished run, or one safetensors file")
+      ->transform(model_path());
+  add_input_options(*command, *o);
+  add_super_resolution_options(*command, *o);
+  add_output_options(*command, *o);
+  command->add_option("--tokenizers", o->tokenizers,
+                      "folder with a tokenizer folder for each modality; default MODEL/tokenizers");
+  command->add_option("--text-tokenizer", o->text_tokenizer,
+                      "tokenizer.json; default MODEL/tokenizer.json, then $FOURM_TOKENIZER");
+  command->add_option("--modalities", o->modalities, "YAML with further modalities");
+  add_sampling_options(*command, *o);
+  add_config_options(*command, o->engine, "", "Engine");
+  command->add_flag("--features", o->features, "write the output of the encoder to OUT/features.npy");
+  add_config_options(*command, o->decoding, "decode-", "Diffusion decoders");
+  command->add_flag("--greedy", o->greedy, "take the most likely token everywhere");
+  command->add_flag("--json", o->json, "machine-readable results");
+  command->footer(kGenerateExamples);
+  command->callback([o, command] {
+    if (!o->from.empty()) refuse_settings(*command);
+    if (command->count("--sr") > 0)
       o->super_resolution = o->super_resolution.empty() || o->super_resolution == "superres"
                                 ? (model_folder(o->model) / "superres").string()
                                 : find_model(o->super_resolution).string();
@@ -443,12 +475,12 @@ void add_generate(CLI::App& program) {
     if (processes.world_size > 1) use_threads(threads_of(0, processes));
     if (o->worker.empty()) {
       o->worker = concat(processes.rank, "/", processes.world_size);
-      check_same_options(verb->config_to_str(/*default_also=*/true), o->engine, processes);
+      check_same_options(command->config_to_str(/*default_also=*/true), o->engine, processes);
     } else {
       use_own_gpu(processes, o->engine.device);
     }
     if (processes.rank > 0) set_log_sink(std::make_shared<QuietTerminalLog>());
-    run(*o);
+    o->from.empty() ? run(*o) : repeat(*o);
   });
 }
 

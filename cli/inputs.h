@@ -1,4 +1,4 @@
-// The option --in of the verbs that take inputs.
+// The option --in of the commands that take inputs.
 #pragma once
 
 #include "cli/usage.h"

@@ -1,4 +1,4 @@
-// fourm launch -n N -- VERB ...: the processes of a run on one machine
+// fourm launch -n N -- COMMAND ...: the processes of a run on one machine
 #include <arpa/inet.h>
 #include <fcntl.h>
 #include <netinet/in.h>
@@ -214,11 +214,11 @@ void add_launch(CLI::App& program) {
   };
   auto options = std::make_shared<Options>();
   auto* verb =
-      program.add_subcommand("launch", "Run a verb in several processes of this machine, which share its work");
+      program.add_subcommand("launch", "Run a command in several processes of this machine, which share its work");
   verb->add_option("-n,--processes", options->processes, "processes; each has its share of the processors")
       ->required()
       ->check(CLI::Range(1, 1024));
-  verb->add_option("VERB", options->arguments, "the verb and its arguments, after --")->required();
+  verb->add_option("COMMAND", options->arguments, "the command and its arguments, after --")->required();
   verb->footer(
       "Rank 0 writes to the terminal; errors of the others follow their rank. When one process fails, all end. On "
       "several\n"

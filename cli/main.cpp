@@ -46,7 +46,7 @@ __attribute__((section(".preinit_array"), used)) void (*const before_libraries)(
 
 // "nan" passes every range and "inf" most: no option that is a number takes them. Seeds that are negative or too large would be
 // cut to another seed.
-void refuse_other_numbers(CLI::App& verb) {
+void refuse_other_numbers(CLI::App& command) {
   const CLI::Validator finite(
       [](std::string& text) {
         return std::isfinite(std::strtod(text.c_str(), nullptr)) ? "" : text + " is not a finite number";
@@ -61,20 +61,30 @@ void refuse_other_numbers(CLI::App& verb) {
                    : text + " is not an integer from 0 to 2^64 - 1";
       },
       "");
-  for (CLI::Option* option : verb.get_options()) {
+  for (CLI::Option* option : command.get_options()) {
     if (option->get_type_name().starts_with("FLOAT")) option->check(finite);
     if (option->get_type_name().starts_with("UINT")) option->check(seed);
   }
-  for (CLI::App* nested : verb.get_subcommands(nullptr)) refuse_other_numbers(*nested);
+  for (CLI::App* nested : command.get_subcommands(nullptr)) refuse_other_numbers(*nested);
 }
 
-// --quiet may stand before or after a verb.
-void add_quiet(CLI::App& verb) {
-  verb.add_flag_callback(
-          "--quiet", [] { fourm::set_log_sink(std::make_shared<fourm::QuietTerminalLog>()); },
-          "no notes and no progress on stderr")
+// --quiet may be given before or after a command.
+void add_quiet(CLI::App& command) {
+  command.add_flag_callback(
+             "--quiet", [] { fourm::set_log_sink(std::make_shared<fourm::QuietTerminalLog>()); },
+             "no notes and no progress on stderr")
       ->configurable(false);  // processes of a run may differ in it
-  for (CLI::App* nested : verb.get_subcommands(nullptr)) add_quiet(*nested);
+  for (CLI::App* nested : command.get_subcommands(nullptr)) add_quiet(*nested);
+}
+
+// "Commands" for what CLI11 calls subcommands, and a last line that says how each is explained.
+void describe_commands(CLI::App& app, const std::string& name) {
+  const auto nested = app.get_subcommands(nullptr);
+  if (!nested.empty() && app.get_footer().empty()) app.footer(name + " COMMAND --help explains a command.");
+  for (CLI::App* command : nested) {
+    if (command->get_group() == "Subcommands") command->group("Commands");
+    describe_commands(*command, name + " " + command->get_name());
+  }
 }
 
 int failed(int code, std::string message) {
@@ -96,7 +106,7 @@ int main(int argc, char** argv) {
       "fourm"};
   program.set_version_flag("--version", "fourm " FOURM_VERSION);
   program.require_subcommand(1);
-  program.footer("fourm COMMAND --help explains a command.");
+  program.get_formatter()->label("SUBCOMMAND", "COMMAND");
   fourm::add_ablate(program);
   fourm::add_data(program);
   fourm::add_bench(program);
@@ -121,6 +131,7 @@ int main(int argc, char** argv) {
   fourm::add_transfer_benchmark(program);
   fourm::add_vocab(program);
   add_quiet(program);
+  describe_commands(program, "fourm");
   refuse_other_numbers(program);
   try {
     program.parse(argc, argv);

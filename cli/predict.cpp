@@ -16,7 +16,7 @@ void add_predict(CLI::App& program) {
     std::vector<std::string> in;
     bool flip = false;
     PredictionFiles files;
-    ComputeConfig compute;
+    OneDeviceConfig compute;
   };
   const auto o = std::make_shared<Options>();
   auto* verb = program.add_subcommand("predict", "Predict classes, maps or boxes of images with a fine-tuned model");

@@ -35,10 +35,13 @@ struct RecipeOptions {
   }
 };
 
-/// --print-config.
+/// --print-config. A length in tokens is printed in steps, as in the recipe of a run folder, so that the text is a recipe.
 template <class Recipe>
 void print_recipe(const Recipe& recipe) {
-  std::cout << yaml_text(to_yaml(recipe)) << "\n";
+  if constexpr (requires { with_steps(recipe); })
+    std::cout << yaml_text(to_yaml(with_steps(recipe))) << "\n";
+  else
+    std::cout << yaml_text(to_yaml(recipe)) << "\n";
 }
 
 }  // namespace fourm

@@ -12,7 +12,7 @@ namespace fourm {
 void add_replay(CLI::App& program) {
   struct Options {
     std::string folder, out, tokenizer;
-    ComputeConfig compute;
+    OneDeviceConfig compute;
   };
   auto options = std::make_shared<Options>();
   auto* verb = program.add_subcommand("replay", "Run a parity case and write what it computes");

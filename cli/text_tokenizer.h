@@ -19,9 +19,7 @@ inline fs::path text_tokenizer_of_environment() {
 /// `given`; empty, and thus the model's own, where the model has one; else $FOURM_TOKENIZER, which is announced.
 inline fs::path text_tokenizer_for(const fs::path& model, const std::string& given) {
   std::error_code ignored;
-  const fs::path path = model_folder(model);
-  const fs::path folder = fs::is_directory(path, ignored) ? path : path.parent_path();
-  if (!given.empty() || fs::exists(folder / "tokenizer.json", ignored)) return given;
+  if (!given.empty() || fs::exists(folder_of_model(model) / "tokenizer.json", ignored)) return given;
   const fs::path variable = text_tokenizer_of_environment();
   if (!variable.empty()) note("text tokenizer: ", variable.string(), " (from $FOURM_TOKENIZER)");
   return variable;

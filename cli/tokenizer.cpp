@@ -155,10 +155,14 @@ void solvers(const TokenizerOptions& options) {
 
 void add_tokenizer(CLI::App& program) {
   auto options = std::make_shared<TokenizerOptions>();
-  auto* verb = program.add_subcommand("tokenizer", "train tokenizers; images to tokens and back; measure them");
+  auto* verb = program.add_subcommand("tokenizer", "Train tokenizers; images to tokens and back; measure them");
   verb->require_subcommand(1);
 
-  auto* train_verb = verb->add_subcommand("train", "train a tokenizer; the same command resumes an interrupted run");
+  auto* train_verb = verb->add_subcommand("train", "Train a tokenizer; the same command resumes an interrupted run");
+  train_verb->footer(
+      "Examples:\n"
+      "  fourm tokenizer train configs/rooms/tokenizer_rgb.yaml out=runs/try training.steps=100\n"
+      "  fourm tokenizer train configs/rooms/tokenizer_rgb.yaml --print-config");
   add_training<TokenizerRecipe>(*train_verb, "the recipe (configs/rooms, configs/photos, configs/tokenizers)",
                                 train_tokenizer);
 
@@ -180,22 +184,24 @@ void add_tokenizer(CLI::App& program) {
         "--depth-unit", options->depth_unit,
         "unit of depth files: m, cm, mm or the metres of one stored number; default: as their dataset.yaml says");
   };
-  auto* encode_verb = common("encode", "image files to tokens (.npy)", "image files or folders");
+  auto* encode_verb = common("encode", "Image files to tokens (.npy)", "image files or folders");
   encode_verb->add_option("--out", options->out, "folder to write into")->required();
   encode_verb->add_option("--size", options->size, "pixels per side of the middle square; default: the tokenizer's")
       ->check(CLI::Range(1, 4096));
   encode_verb->add_flag("--keep-size", options->keep_size, "take images as they are (sides: multiples of the patch)");
   depth_unit(encode_verb);
+  encode_verb->footer(
+      "Example:\n  fourm tokenizer encode --tokenizer models/rooms-ti/tokenizers/tok_rgb@128 rooms/rgb --out tokens");
   encode_verb->callback([options] { encode(*options); });
 
   auto* decode_verb =
-      common("decode", "tokens (.npy) to image files; several crops to a folder of them", "token files or folders");
+      common("decode", "Tokens (.npy) to image files; several crops to a folder of them", "token files or folders");
   decode_verb->add_option("--out", options->out, "folder to write into")->required();
   add_config_options(*decode_verb, options->decoding, "", "Diffusion decoders");
   decode_verb->footer("Example:\n  fourm tokenizer decode --tokenizer rgb tokens --out images --steps 6");
   decode_verb->callback([options] { decode(*options); });
 
-  auto* eval_verb = common("eval", "reconstruction measures and codebook usage", "image files or folders");
+  auto* eval_verb = common("eval", "Reconstruction measures and codebook usage", "image files or folders");
   eval_verb->add_option("--size", options->size, "pixels per side of the middle square; default: the tokenizer's")
       ->check(CLI::Range(1, 4096));
   eval_verb->add_option("--limit", options->limit, "at most so many images; default: all")->check(CLI::PositiveNumber);
@@ -209,7 +215,7 @@ void add_tokenizer(CLI::App& program) {
   add_config_options(*eval_verb, options->decoding, "", "Diffusion decoders");
   eval_verb->callback([options] { evaluate(*options); });
 
-  auto* solvers_verb = common("solvers", "error of diffusion solvers against many DDIM steps (docs/tokenizers.md)",
+  auto* solvers_verb = common("solvers", "Error of diffusion solvers against many DDIM steps (docs/tokenizers.md)",
                               "image files or folders");
   solvers_verb->add_option("--size", options->size, "pixels per side of the middle square; default: the tokenizer's")
       ->check(CLI::Range(1, 4096));
@@ -223,6 +229,9 @@ void add_tokenizer(CLI::App& program) {
       ->capture_default_str();
   depth_unit(solvers_verb);
   solvers_verb->add_flag("--json", options->json, "machine-readable");
+  solvers_verb->footer(
+      "Example:\n"
+      "  fourm tokenizer solvers --tokenizer 4M_tokenizers_rgb_16k_224-448 photos --counts 4,8,25 --limit 20");
   solvers_verb->callback([options] { solvers(*options); });
 }
 

@@ -8,10 +8,10 @@
 namespace fourm {
 namespace {
 
-std::vector<std::string> verbs_of(const CLI::App& app) {
+std::vector<std::string> commands_of(const CLI::App& app) {
   std::vector<std::string> names;
-  for (const CLI::App* verb : app.get_subcommands([](const CLI::App*) { return true; }))
-    names.push_back(verb->get_name());
+  for (const CLI::App* command : app.get_subcommands([](const CLI::App*) { return true; }))
+    names.push_back(command->get_name());
   return names;
 }
 
@@ -32,41 +32,42 @@ bool takes_recipe_keys(const CLI::App& app) {
   return std::any_of(options.begin(), options.end(), [](const auto* o) { return o->get_name() == "key=value"; });
 }
 
-std::string unknown_option(const CLI::App& verb, const std::string& given, const std::string& help) {
+std::string unknown_option(const CLI::App& command, const std::string& given, const std::string& help) {
   const std::string name = given.substr(0, given.find('='));
-  if (takes_recipe_keys(verb))
+  if (takes_recipe_keys(command))
     return concat("no option ", printable(name),
                   "; keys of the recipe are written without dashes: ", without_dashes(name), "=VALUE");
-  const std::string nearest = nearest_name(without_dashes(name), options_of(verb));  // dashes would count as equal
+  const std::string nearest = nearest_name(without_dashes(name), options_of(command));  // dashes would count as equal
   if (nearest.empty()) return concat("no option ", printable(name), "; ", help, " lists them");
   return concat("no option ", printable(name), " (did you mean '--", nearest, "'?)");
 }
 
-std::string unknown_verb(const std::string& name, const std::vector<std::string>& verbs) {
-  const std::string hint = did_you_mean(name, verbs);
-  return concat("no verb ", printable(name), hint.empty() ? "; the verbs are " + join(verbs, ", ") : hint);
+std::string unknown_command(const std::string& name, const std::vector<std::string>& commands) {
+  const std::string hint = did_you_mean(name, commands);
+  return concat("no command ", printable(name), hint.empty() ? "; the commands are " + join(commands, ", ") : hint);
 }
 
 }  // namespace
 
 std::string usage_message(const CLI::App& program, const CLI::ParseError& error) {
-  const CLI::App* verb = &program;
-  std::string command = program.get_name();
-  for (auto chosen = verb->get_subcommands(); !chosen.empty(); chosen = verb->get_subcommands()) {
-    verb = chosen.front();
-    command += " " + verb->get_name();
+  const CLI::App* command = &program;
+  std::string words = program.get_name();
+  for (auto chosen = command->get_subcommands(); !chosen.empty(); chosen = command->get_subcommands()) {
+    command = chosen.front();
+    words += " " + command->get_name();
   }
-  const std::string help = "`" + command + " --help`";
-  const std::string where = verb == &program ? "" : command.substr(program.get_name().size() + 1) + ": ";
-  const std::vector<std::string> unknown = program.remaining(true), verbs = verbs_of(*verb);
+  const std::string help = "`" + words + " --help`";
+  const std::string where = command == &program ? "" : words.substr(program.get_name().size() + 1) + ": ";
+  const std::vector<std::string> unknown = program.remaining(true), commands = commands_of(*command);
   const auto option = std::find_if(unknown.begin(), unknown.end(),
                                    [](const auto& word) { return word.size() > 1 && word.starts_with('-'); });
-  if (!verbs.empty() && !unknown.empty() && option != unknown.begin())
-    return where + unknown_verb(unknown.front(), verbs);
-  if (option != unknown.end()) return where + unknown_option(*verb, *option, help);
-  if (!verbs.empty()) return concat(where, "a verb is needed: ", join(verbs, ", "), "; ", help, " explains them");
+  if (!commands.empty() && !unknown.empty() && option != unknown.begin())
+    return where + unknown_command(unknown.front(), commands);
+  if (option != unknown.end()) return where + unknown_option(*command, *option, help);
+  if (!commands.empty())
+    return concat(where, "a command is needed: ", join(commands, ", "), "; ", help, " explains them");
   const std::string what = unknown.empty() ? error.what() : "unexpected argument " + printable(unknown.front());
-  return concat(where, what, "; ", help, " explains the verb");
+  return concat(where, what, "; ", help, " explains the command");
 }
 
 }  // namespace fourm

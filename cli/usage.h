@@ -13,7 +13,7 @@ class UsageError : public Error {
   using Error::Error;
 };
 
-/// Names the verb or option that is not known, with the nearest one, or says what else `error` found. After a failed
+/// Names the command or option that is not known, with the nearest one, or says what else `error` found. After a failed
 /// parse of `program`.
 std::string usage_message(const CLI::App& program, const CLI::ParseError& error);
 

@@ -43,7 +43,7 @@ function(fourm_precompile target)
   target_precompile_headers(${target} REUSE_FROM fourm_pch)
 endfunction()
 
-# The program: cli/*.cpp, one file a verb. Verbs do not include tensor headers.
+# The program: cli/*.cpp, one file for each command. Commands do not include tensor headers.
 function(fourm_program)
   get_property(folders GLOBAL PROPERTY FOURM_FOLDERS)
   get_property(apart GLOBAL PROPERTY FOURM_APART)

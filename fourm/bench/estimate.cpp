@@ -5,6 +5,7 @@
 
 #include "fourm/dist/data_parallel.h"
 #include "fourm/model/fourm.h"
+#include "fourm/train/split_batch.h"
 
 namespace fourm {
 namespace {
@@ -67,8 +68,7 @@ double sent_for_reduce(double bytes, double n) {
 }  // namespace
 
 Estimate estimate(const EstimateConfig& config, const ModelConfig& c, bool bf16) {
-  check(config.batch >= config.processes, "--batch is ", config.batch, ", expected at least a sample for each of the ",
-        config.processes, " processes");
+  check_batch(config.batch, config.processes, "a sample", "--batch");
   ShapeSource source;
   const FourM model(c, ModalityTable::official(), source, /*tie_heads=*/true);
   const Parts parts(model);

@@ -119,10 +119,6 @@ void read_shape(CocoObject& object, const Json& annotation, const CocoTruth& tru
     object.mask = mask_of(member(annotation, "segmentation", origin), truth.images[object.image], origin);
 }
 
-double area_of(const CocoObject& object, CocoKind kind) {
-  return kind == CocoKind::kBoxes ? object.box[2] * object.box[3] : static_cast<double>(object.mask.area());
-}
-
 // True without annotations too.
 bool has_masks(const Json& annotations) {
   return annotations.empty() || std::any_of(annotations.begin(), annotations.end(), [](const Json& annotation) {
@@ -137,6 +133,10 @@ bool is_crowd(const Json& annotation, const std::string& origin) {
 }
 
 }  // namespace
+
+double area_of(const CocoObject& object, CocoKind kind) {
+  return kind == CocoKind::kBoxes ? object.box[2] * object.box[3] : static_cast<double>(object.mask.area());
+}
 
 CocoKind parse_coco_kind(const std::string& name) {
   check(name == "bbox" || name == "segm", "the kind of objects is ", printable(name), ", expected bbox or segm");

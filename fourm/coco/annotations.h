@@ -29,6 +29,9 @@ struct CocoObject {
   bool never_found = false;  ///< ground truth of id 0, which pycocotools takes for no match
 };
 
+/// In pixels: width times height of the box, or the pixels of the mask.
+double area_of(const CocoObject& object, CocoKind kind);
+
 struct CocoTruth {
   struct Image {
     CocoId id;

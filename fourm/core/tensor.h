@@ -1,6 +1,9 @@
 // The precompiled ATen header of the tensor folders; sources include further ATen headers where they need them, the plain
 // folders none. Autograd works through ATen: no torch::nn is used.
-#pragma once
+// An include guard and not #pragma once, which compares the times of files: a precompiled header from ccache has those of
+// another checkout.
+#ifndef FOURM_CORE_TENSOR_H
+#define FOURM_CORE_TENSOR_H
 
 #include <ATen/ATen.h>
 #include <c10/core/GradMode.h>
@@ -21,3 +24,5 @@ struct InferenceGuard {
 };
 
 }  // namespace fourm
+
+#endif

@@ -47,7 +47,7 @@ struct Facts {
 };
 
 // What is known of the crops of a sample.
-struct SampleCrops {
+struct CheckedCrops {
   std::vector<CropView> views;                            // from crop_settings
   std::function<std::optional<CropView>()> default_view;  // without them
 };
@@ -108,7 +108,7 @@ class FileCheck {
 
   /// `file`: that the bytes are from, or its archive.
   Facts operator()(const std::string& modality, const fs::path& file, const std::string& extension,
-                   const std::string& bytes, const SampleCrops& sample) const {
+                   const std::string& bytes, const CheckedCrops& sample) const {
     Facts facts;
     expect(!bytes.empty(), "restore it from its source, or remove the sample", "the file is empty");
     const auto rows = rows_.find(modality);
@@ -219,7 +219,7 @@ class FileCheck {
   }
 
   // All that training can read of the file, for every crop and every caption.
-  void read(const Modality& m, const std::string& extension, const std::string& bytes, const SampleCrops& sample,
+  void read(const Modality& m, const std::string& extension, const std::string& bytes, const CheckedCrops& sample,
             Facts& facts) const {
     const std::vector<CropView>& views = sample.views;
     const ModalityFile file(m, bytes, extension, "");
@@ -363,22 +363,6 @@ void check_recipe(const Source& source, const CheckOptions& options, CheckReport
                  count > 1 ? ", ...)" : ")"));
 }
 
-}  // namespace
-
-FileKind file_kind(const std::string& modality) {
-  const std::string name = name_without_size(modality);
-  if (name.starts_with("tok_")) return FileKind::kTokens;
-  static const std::map<std::string, FileKind> kKinds{
-      {"rgb", FileKind::kImage},          {"normal", FileKind::kNormal},   {"depth", FileKind::kDepth},
-      {"semseg", FileKind::kLabels},      {"instance", FileKind::kMap},    {"mask", FileKind::kMap},
-      {"mask_valid", FileKind::kMap},     {"caption", FileKind::kCaption}, {"det", FileKind::kBoxes},
-      {"crop_settings", FileKind::kCrops}};
-  const auto found = kKinds.find(name);
-  return found == kKinds.end() ? FileKind::kOther : found->second;
-}
-
-namespace {
-
 // Reads every file of a data set and compares those of a sample.
 class DataCheck {
  public:
@@ -457,7 +441,7 @@ class DataCheck {
 
   // Returns the number of files.
   int64_t read_sample(const FileCheck& look, int64_t i) {
-    SampleCrops crops;
+    CheckedCrops crops;
     crops.default_view = [&]() -> std::optional<CropView> {
       try {
         const std::optional<ImageSize> size = image_size(source_, i);
@@ -548,6 +532,18 @@ class DataCheck {
 };
 
 }  // namespace
+
+FileKind file_kind(const std::string& modality) {
+  const std::string name = name_without_size(modality);
+  if (name.starts_with("tok_")) return FileKind::kTokens;
+  static const std::map<std::string, FileKind> kKinds{
+      {"rgb", FileKind::kImage},          {"normal", FileKind::kNormal},   {"depth", FileKind::kDepth},
+      {"semseg", FileKind::kLabels},      {"instance", FileKind::kMap},    {"mask", FileKind::kMap},
+      {"mask_valid", FileKind::kMap},     {"caption", FileKind::kCaption}, {"det", FileKind::kBoxes},
+      {"crop_settings", FileKind::kCrops}};
+  const auto found = kKinds.find(name);
+  return found == kKinds.end() ? FileKind::kOther : found->second;
+}
 
 CheckReport check_data(const std::string& path, const CheckOptions& options) { return DataCheck(path, options).run(); }
 

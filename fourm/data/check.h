@@ -14,7 +14,7 @@ namespace fourm {
 
 /// What the files of a modality hold, from its name up to '@'.
 enum class FileKind {
-  kImage,    ///< rgb: 8-bit image, or bytes [C, S, S, 3]
+  kImage,    ///< rgb: 8-bit image, or bytes [crops, S, S, 3]
   kNormal,   ///< normal: 8-bit RGB, unit vectors
   kDepth,    ///< depth: as decode_depth reads it
   kLabels,   ///< semseg: palette or grey PNG

@@ -1,9 +1,9 @@
 // A data set of tokens, read sample by sample: a file for each sample, in folders or tar shards (data/source.h), as
 // `fourm tokenize` and the original write them:
 //
-//   tok_depth@128/NAME.npy     integers [C, L]
-//   rgb@128/NAME.npy           U8 [C, S, S, 3]; or rgb/NAME.jpg, cropped when read
-//   crop_settings/NAME.npy     [C, 5]: top, left, height, width, flip
+//   tok_depth@128/NAME.npy     integers [crops, L]
+//   rgb@128/NAME.npy           U8 [crops, S, S, 3]; or rgb/NAME.jpg, cropped when read
+//   crop_settings/NAME.npy     [crops, 5]: top, left, height, width, flip
 //   caption/NAME.json or .txt, t5_caption/NAME.npz: one for all crops, one a crop, or any number
 //   det/NAME.json, metadata/NAME.json, ...: of the whole image
 //   dataset.yaml, modalities.yaml, made_from.json: what the set is (optional)

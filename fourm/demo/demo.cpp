@@ -84,7 +84,9 @@ class Demo {
   static uint64_t key(uint64_t row, size_t place) { return 1000 * row + place; }
 
   Target likely(const std::string& name) const { return most_likely(pipeline_.modality(name)); }
-  Target sampled_image() const { return sampled(pipeline_.modality(image_)); }
+
+  // The plan of `fourm generate` for an image.
+  Plan image_plan(const std::vector<std::string>& inputs) const { return pipeline_.default_plan(inputs, {image_}); }
 
   Image shown(const std::string& modality, const StoredImage& image) const {
     const InputConfig kind = pipeline_.input_config(modality);
@@ -183,15 +185,18 @@ class Demo {
   }
 
   std::vector<GalleryRow> captions() const {
-    std::vector<Target> targets{sampled_image()};
-    for (const auto& map : maps_) targets.push_back(likely(map));
+    Plan plan = image_plan({caption_});
+    for (const auto& map : maps_)
+      if (std::none_of(plan.targets.begin(), plan.targets.end(), [&](const auto& t) { return t.modality == map; }))
+        plan.targets.push_back(likely(map));
     std::vector<Canvas> canvases;
     for (size_t i = 0; i < static_cast<size_t>(options_.generations); ++i)
       canvases.push_back(with_caption(i, key(2, i)));
     std::vector<GalleryRow> rows;
-    generate_in_order(pipeline_, canvases, targets, options_.seed);
+    pipeline_.run(canvases, plan, {options_.seed, true, {}});
     for (size_t i = 0; i < canvases.size(); ++i)
-      rows.push_back({"caption -> all: \"" + rooms_[i].captions.back() + "\"", cells_of(canvases[i], targets), ""});
+      rows.push_back(
+          {"caption -> all: \"" + rooms_[i].captions.back() + "\"", cells_of(canvases[i], plan.targets), ""});
     return rows;
   }
 
@@ -206,8 +211,8 @@ class Demo {
       give(canvas, i / kVariations);
       return canvas;
     };
-    const auto predictions = predict(pipeline_, rooms * kVariations, start,
-                                     chained_image(pipeline_, image_, {start(0).entries[0].modality}), options_.seed);
+    const auto predictions =
+        predict(pipeline_, rooms * kVariations, start, image_plan({start(0).entries[0].modality}), options_.seed);
     std::vector<GalleryRow> rows;
     for (size_t room = 0; room < rooms; ++room) {
       GalleryRow row{title, {input(room)}, ""};
@@ -239,27 +244,27 @@ class Demo {
 
   // Each target is generated from all before it; the image comes last.
   GalleryRow chain() const {
-    std::vector<Target> targets;
-    if (!boxes_.empty()) targets.push_back(likely(boxes_));
+    std::vector<std::string> names;
+    if (!boxes_.empty()) names.push_back(boxes_);
     for (const auto& map : {"semseg", "depth", "normal"})
       for (const auto& name : maps_)
-        if (base_name(name) == map) targets.push_back(sampled(pipeline_.modality(name)));
-    targets.push_back(sampled_image());
-    if (!boxes_.empty()) targets[0].temperature = 0.7;
+        if (base_name(name) == map) names.push_back(name);
+    names.push_back(image_);
+    const Plan plan = pipeline_.default_plan(std::vector<std::string>{caption_}, names);
     std::vector<Canvas> canvases{with_caption(0, key(5, 0))};
-    generate_in_order(pipeline_, canvases, targets, options_.seed);
-    return {"chained, each from all before it: \"" + rooms_[0].captions.back() + "\"", cells_of(canvases[0], targets),
-            ""};
+    pipeline_.run(canvases, plan, {options_.seed, true, {}});
+    return {"chained, each from all before it: \"" + rooms_[0].captions.back() + "\"",
+            cells_of(canvases[0], plan.targets), ""};
   }
 
   // The same caption and the same random numbers.
   GalleryRow guidance() const {
     GalleryRow row{"guidance 1 to 5: \"" + rooms_[0].captions.back() + "\"", {}, ""};
     for (int scale = 1; scale <= 5; ++scale) {
-      Target target = sampled_image();
-      target.guidance = scale;
+      Plan plan = image_plan({caption_});
+      for (Target& target : plan.targets) target.guidance = scale;
       const auto start = [&](size_t) { return with_caption(0, key(6, 0)); };
-      const auto predictions = predict(pipeline_, 1, start, {target}, options_.seed);
+      const auto predictions = predict(pipeline_, 1, start, plan, options_.seed);
       row.cells.push_back({pipeline_.visualize(predictions[0], image_), concat("guidance ", scale)});
     }
     return row;
@@ -282,8 +287,7 @@ class Demo {
     Image half = pipeline_.visualize(whole, image_);
     for (int y = 0; y < half.height; ++y) std::fill(half.at(half.width / 2, y), half.at(0, y) + half.width * 3, 128);
     GalleryRow row{"in-painting: the right half is generated", {{half, "input"}}, ""};
-    const auto predictions =
-        predict(pipeline_, kVariations, start, chained_image(pipeline_, image_, {}), options_.seed);
+    const auto predictions = predict(pipeline_, kVariations, start, image_plan({image_}), options_.seed);
     for (size_t v = 0; v < kVariations; ++v)
       row.cells.push_back({pipeline_.visualize(predictions[v], image_), concat("generated, ", v + 1)});
     row.cells.push_back({shown(pixels_, rooms_[0].rgb), "the true room"});

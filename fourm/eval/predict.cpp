@@ -16,40 +16,11 @@ Target most_likely(const Modality& modality) {
   return target;
 }
 
-Target sampled(const Modality& modality) {
-  Target target;
-  target.modality = modality.name;
-  target.scheme = "maskgit";
-  target.steps = 12;
-  target.temperature_schedule = "linear";
-  target.guidance = 2;
-  return target;
-}
-
-std::vector<Target> chained_image(const Pipeline& pipeline, const std::string& image,
-                                  const std::vector<std::string>& inputs) {
-  const auto of_name = [](const std::vector<std::string>& names, const std::string& base) {
-    return std::find_if(names.begin(), names.end(), [&](const auto& name) { return base_name(name) == base; });
-  };
-  const std::vector<std::string> outputs = pipeline.outputs();
-  std::vector<Target> targets;
-  for (const std::string base : {"semseg", "depth"})
-    if (const auto map = of_name(outputs, base); map != outputs.end() && of_name(inputs, base) == inputs.end())
-      targets.push_back(sampled(pipeline.modality(*map)));
-  targets.push_back(sampled(pipeline.modality(image)));
-  return targets;
-}
-
 Plan in_order(const std::vector<Target>& targets) {
   Plan plan;
   plan.targets = targets;
   plan.top_p = 0.8;
   return plan;
-}
-
-void generate_in_order(const Pipeline& pipeline, std::vector<Canvas>& canvases, const std::vector<Target>& targets,
-                       uint64_t seed) {
-  pipeline.run(canvases, in_order(targets), {seed, true, {}});
 }
 
 std::vector<Canvas> predict(const Pipeline& pipeline, size_t n, const std::function<Canvas(size_t)>& start,

@@ -10,17 +10,9 @@ namespace fourm {
 
 /// The most likely prediction: a grid in one step, a text token by token, without guidance.
 Target most_likely(const Modality& modality);
-/// A sampled grid: 12 steps of MaskGIT at a linearly falling temperature, with guidance 2.
-Target sampled(const Modality& modality);
-/// Chained generation of an image (paper appendix A.3): the semantic map, then the depth map, then the image. Maps among
-/// the inputs, and maps that the model does not generate, are left out.
-std::vector<Target> chained_image(const Pipeline& pipeline, const std::string& image,
-                                  const std::vector<std::string>& inputs);
 
 /// The targets one after the other, each from those before it too, with top-p 0.8.
 Plan in_order(const std::vector<Target>& targets);
-void generate_in_order(const Pipeline& pipeline, std::vector<Canvas>& canvases, const std::vector<Target>& targets,
-                       uint64_t seed);
 
 /// The labels that the model predicts, one map an image: the most likely `labels`, given the image as `input` (both modalities).
 std::vector<Raster<uint8_t>> segment(const Pipeline& pipeline, const std::string& input, const std::string& labels,

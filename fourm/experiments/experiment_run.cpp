@@ -6,6 +6,7 @@
 #include "fourm/core/error.h"
 #include "fourm/core/json.h"
 #include "fourm/core/strings.h"
+#include "fourm/train/records.h"
 #include "fourm/train/run.h"
 
 namespace fourm {
@@ -18,14 +19,13 @@ constexpr const char* kSeconds = "seconds.json";  // of the parts of an unfinish
 RunResult best_evaluation(const fs::path& folder) {
   const fs::path file = folder / "metrics.jsonl";
   RunResult best;
-  for (const auto& line : split(read_file(file), '\n')) {
-    if (trim(line).empty()) continue;
-    const Json record = parse_json(line, file.string());
-    if (!record.contains("eval") || !record["eval"].contains("loss")) continue;
-    const auto loss = record["eval"]["loss"].get<double>();
+  for (const Record& record : read_records(file)) {
+    const auto value = record.values.find("loss");
+    if (record.kind != "eval" || value == record.values.end() || !value->is_number()) continue;
+    const auto loss = value->get<double>();
     if (++best.evaluations > 1 && loss >= best.loss) continue;
     best.loss = loss;
-    best.step = json_get<int64_t>(record, "step", file.string());
+    best.step = record.step;
   }
   check(best.evaluations > 0, file.string(), ": the run has no evaluation: set eval_data");
   return best;

@@ -5,6 +5,7 @@
 #include "fourm/core/json.h"
 #include "fourm/core/strings.h"
 #include "fourm/experiments/experiment_run.h"
+#include "fourm/train/records.h"
 
 namespace fourm {
 
@@ -35,15 +36,10 @@ DocumentTable ReportRows::table(const std::string& caption, const std::string& f
 
 std::map<std::string, std::vector<PlotPoint>> evaluations_in(const fs::path& run) {
   std::map<std::string, std::vector<PlotPoint>> measures;
-  const fs::path file = run / "metrics.jsonl";
-  if (!fs::exists(file)) return measures;
-  for (const auto& line : split(read_file(file), '\n')) {
-    const Json record = Json::parse(line, nullptr, /*allow_exceptions=*/false);
-    if (!record.is_object() || !record.contains("eval") || !record["eval"].is_object() || !record.contains("step") ||
-        !record["step"].is_number())
-      continue;
-    for (const auto& [name, value] : record["eval"].items())
-      if (value.is_number()) measures[name].push_back({record["step"].get<double>(), value.get<double>()});
+  for (const Record& record : read_records(run / "metrics.jsonl")) {
+    if (record.kind != "eval") continue;
+    for (const auto& [name, value] : record.values.items())
+      if (value.is_number()) measures[name].push_back({static_cast<double>(record.step), value.get<double>()});
   }
   return measures;
 }

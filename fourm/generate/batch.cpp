@@ -110,7 +110,6 @@ class Run {
     Json json = settings_json(settings_);
     json["variations"] = options_.variations;
     json["batch"] = options_.batch;
-    if (options_.paste_kept) json["paste_kept"] = true;
     json["inputs"] = samples_.description();
     return json;
   }
@@ -157,7 +156,7 @@ class Run {
     try {
       Canvas canvas = samples_.canvas(pipeline_, i, units_);
       for (const Target& target : settings_.plan.targets) pipeline_.add_target(canvas, target.modality);
-      sample.record["inputs"] = inputs_json(pipeline_, canvas, sample.inputs);
+      sample.record["inputs"] = inputs_json(pipeline_, canvas, sample.inputs, settings_.paste_kept);
       sample.record["results"] = Json::array();
       for (int64_t v = 0; v < options_.variations; ++v) {
         canvas.key = samples_.key(i, v);
@@ -247,7 +246,7 @@ class Run {
       };
       const auto decoded = stage.files.write_decoded(canvas, modality, place, record, decoding);
       list(decoded);
-      if (options_.paste_kept && !decoded.empty()) paste(sample, pipeline, modality, decoded[0], record);
+      if (settings_.paste_kept && !decoded.empty()) paste(sample, pipeline, modality, decoded[0], record);
     } catch (const Stopped&) {
       throw;
     } catch (const std::exception& error) {

@@ -11,8 +11,7 @@ struct BatchOptions {
   int64_t batch = 16;      ///< samples that are read together, and results that are generated together; 1 or more
   int64_t variations = 1;  ///< results of each sample, 1 or more
   int64_t worker = 0, workers = 1;  ///< every workers-th batch, from number `worker` on; 0 <= worker < workers
-  bool overwrite = false;   ///< files that are no results of these settings are replaced; otherwise they are an Error
-  bool paste_kept = false;  ///< kept parts of an image are copied into the result, at the image's own resolution
+  bool overwrite = false;  ///< files that are no results of these settings are replaced; otherwise they are an Error
   /// The model of a second stage. It reads the inputs and results of the first that it knows (paper appendix A.1), and
   /// generates the targets of the settings' super_resolution_plan.
   const Pipeline* super_resolution = nullptr;

@@ -17,7 +17,7 @@ rules:
   - {targets: [sam_instance], scheme: autoregressive, temperature: 0.01}
   - {targets: [tok_rgb@448], chain: [tok_clip@448], scheme: maskgit, steps: 8, schedule: cosine, guidance: 2}
   - {targets: ["*@448"], scheme: maskgit, steps: 8, schedule: cosine, guidance: 2}
-  - {targets: ["tok_*"], inputs: [rgb], scheme: roar, steps: 1, temperature: 0.01, guidance: 2}
+  - {targets: ["tok_*"], inputs: [rgb, tok_rgb], scheme: roar, steps: 1, temperature: 0.01, guidance: 2}
   - {targets: ["tok_dinov2*", "tok_imagebind*"], scheme: roar, steps: 8, temperature: 0.01, guidance: 2}
   - {targets: [tok_clip], scheme: roar, steps: 50, temperature: 5, temperature_schedule: onex:0.5:0.5, guidance: 3}
   - {targets: [tok_rgb], scheme: roar, steps: 25, temperature: 3, temperature_schedule: onex:0.5:0.5, guidance: 2}
@@ -72,8 +72,9 @@ Plan GenerationDefaults::plan(const std::vector<std::string>& targets, const std
   const auto rule_of = [&](const std::string& modality) -> const GenerationRule* {
     for (const auto& rule : rules)
       if (matches_any(rule.targets, modality) &&
-          (rule.inputs.empty() || std::any_of(inputs.begin(), inputs.end(),
-                                              [&](const auto& input) { return matches_any(rule.inputs, input); })))
+          (rule.inputs.empty() || std::any_of(inputs.begin(), inputs.end(), [&](const auto& input) {
+             return matches_any(rule.inputs, input) && !contains(targets, input);
+           })))
         return &rule;
     return nullptr;
   };

@@ -10,7 +10,8 @@ namespace fourm {
 struct GenerationRule {
   /// Names with or without size; * stands for any characters: "tok_clip", "tok_*@448".
   std::vector<std::string> targets{};
-  /// The rule applies where one of these is among the inputs, complete or in part (names as in `targets`). Empty: always.
+  /// The rule applies where one of these is among the inputs (names as in `targets`). Inputs of which a part is kept count,
+  /// but for those whose rest is generated. Empty: always.
   std::vector<std::string> inputs{};
   /// Targets that are generated before this one, where the model generates them and they are neither inputs nor targets.
   std::vector<std::string> chain{};
@@ -19,7 +20,7 @@ struct GenerationRule {
   template <class Visitor>
   void fields(Visitor& v) {
     v("targets", targets, "names of modalities, with or without size; * stands for any characters");
-    v("inputs", inputs, "the rule applies where one of these is among the inputs; empty: always");
+    v("inputs", inputs, "the rule applies where one of these is an input and no target; empty: always");
     v("chain", chain, "modalities that are generated before the target, where they are neither inputs nor targets");
     settings.settings(v);
   }

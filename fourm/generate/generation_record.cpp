@@ -34,6 +34,7 @@ Json settings_json(const GenerationSettings& settings) {
             {"draw", settings.draw},
             {"plan", flow_text(to_yaml(settings.plan))},
             {"decoding", flow_text(to_yaml(settings.decoding))}};
+  if (settings.paste_kept) json["paste_kept"] = true;
   if (!settings.super_resolution.empty()) {
     json["super_resolution"] = settings.super_resolution;
     json["super_resolution_plan"] = flow_text(to_yaml(settings.super_resolution_plan));
@@ -52,6 +53,7 @@ GenerationSettings settings_from_json(const Json& json, const std::string& origi
   };
   read("plan", settings.plan);
   read("decoding", settings.decoding);
+  if (json.contains("paste_kept")) settings.paste_kept = json_get<bool>(json, "paste_kept", origin);
   if (json.contains("super_resolution")) {
     settings.super_resolution = json_get<std::string>(json, "super_resolution", origin);
     read("super_resolution_plan", settings.super_resolution_plan);
@@ -69,18 +71,20 @@ Json migrated_settings(Json stored, const std::string& origin) {
   return stored;
 }
 
-Json inputs_json(const Pipeline& pipeline, const Canvas& canvas, const std::vector<Input>& inputs) {
+Json inputs_json(const Pipeline& pipeline, const Canvas& canvas, const std::vector<Input>& inputs, bool with_kept) {
   Json list = Json::array();
   check(inputs.size() <= canvas.entries.size(), "[inputs_json] the canvas has fewer entries than inputs");
   for (size_t i = 0; i < inputs.size(); ++i) {
     const Canvas::Entry& entry = canvas.entries[i];
     Json item{{"modality", entry.modality}};
     if (entry.weight) item["weight"] = *entry.weight;
-    if (is_stored_whole(pipeline.modality(entry.modality))) {
+    const bool is_whole = is_stored_whole(pipeline.modality(entry.modality));
+    if (is_whole) {
       const bool is_sequence = pipeline.modality(entry.modality).kind == ModalityKind::kSequence;
       item["tokens"] = known_ids(entry, is_sequence);
       if (is_sequence && pipeline.has_text_tokenizer()) item["text"] = pipeline.text(canvas, entry.name);
-    } else {
+    }
+    if (!is_whole || (with_kept && !inputs[i].keep.empty())) {
       const fs::path file = parse_input_value(inputs[i].value, pipeline.input_extensions(entry.modality)).file;
       std::error_code ignored;
       item["file"] = file.string();
@@ -119,12 +123,15 @@ Canvas GenerationRecord::canvas(const Pipeline& pipeline) const {
   canvas.key = key;
   for (const Json& item : inputs) {
     const auto name = json_get<std::string>(item, "modality", "the record");
+    const auto file =
+        item.contains("tokens") ? item.value("file", "") : json_get<std::string>(item, "file", "the record");
+    if (!file.empty()) {
+      const auto digest = json_get<std::string>(item, "sha256", "the record");
+      check(sha256_hex(read_file(file)) == digest, file, ": is not the file that the image was generated from");
+    }
     if (item.contains("tokens")) {
       pipeline.add_tokens(canvas, name, json_get<std::vector<int64_t>>(item, "tokens", "the record"));
     } else {
-      const auto file = json_get<std::string>(item, "file", "the record");
-      const auto digest = json_get<std::string>(item, "sha256", "the record");
-      check(sha256_hex(read_file(file)) == digest, file, ": is not the file that the image was generated from");
       pipeline.add_input(canvas, {.modality = name, .value = "@" + file, .keep = item.value("keep", "")});
     }
     if (item.contains("weight")) canvas.set_weight(name, json_get<double>(item, "weight", "the record"));

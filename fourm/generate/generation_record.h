@@ -16,6 +16,7 @@ struct GenerationSettings {
   bool draw = true;
   Plan plan{};
   DecodeOptions decoding{};
+  bool paste_kept = false;         ///< kept parts of an image are copied into the result, at the image's own resolution
   std::string super_resolution{};  ///< folder of the model of a second stage; empty: none
   Plan super_resolution_plan{};
 };
@@ -24,9 +25,10 @@ GenerationSettings settings_from_json(const Json& json, const std::string& origi
 /// Stored settings with the keys that this version writes.
 Json migrated_settings(Json stored, const std::string& origin);
 
-/// The inputs of a canvas: tokens and texts whole; pixels and vectors by file and SHA-256. `inputs`: as they were given, in
-/// the order of the canvas.
-Json inputs_json(const Pipeline& pipeline, const Canvas& canvas, const std::vector<Input>& inputs);
+/// The inputs of a canvas: tokens and texts whole; pixels and vectors by file and SHA-256, and so are images of which a part
+/// is kept if `with_kept`. `inputs`: as they were given, in the order of the canvas.
+Json inputs_json(const Pipeline& pipeline, const Canvas& canvas, const std::vector<Input>& inputs,
+                 bool with_kept = false);
 
 /// A canvas with the recorded inputs and random numbers. Error when a file is missing or has changed.
 struct GenerationRecord {

@@ -35,11 +35,17 @@ struct Conditions {
   }
 };
 
-// Those of the plan, otherwise all entries but the targets. Weights are those of the entries.
+// Those of the plan, otherwise all entries but the targets. Of a target the kept part is a condition only with a weight.
+// Weights are those of the entries.
 Conditions conditions_of(const Canvas& canvas, const Plan& plan) {
   Conditions conditions{plan.conditions, {}};
+  const auto is_target = [&](const Canvas::Entry& entry) {
+    return entry.has_targets() ||
+           (!entry.weight && std::any_of(plan.targets.begin(), plan.targets.end(),
+                                         [&](const Target& target) { return target.modality == entry.name; }));
+  };
   for (const auto& entry : canvas.entries) {
-    if (plan.conditions.empty() && !entry.has_targets()) conditions.names.push_back(entry.name);
+    if (plan.conditions.empty() && !is_target(entry)) conditions.names.push_back(entry.name);
     if (entry.weight) conditions.weights[entry.name] = *entry.weight;
   }
   return conditions;
@@ -126,7 +132,8 @@ struct Pipeline::State {
   FourM model;
   std::vector<FourM> replicas;  // on further devices
   std::shared_ptr<const DraftModel> draft;
-  std::map<std::string, ImageTokenizer> tokenizers{};  // by modality
+  std::map<std::string, ImageTokenizer> tokenizers{};   // by modality
+  std::map<std::string, fs::path> tokenizer_folders{};  // that they were opened from
   std::optional<WordPiece> text_tokenizer{};
   SequenceIds sequence_ids{};
   GenerationDefaults defaults{};
@@ -158,15 +165,14 @@ Pipeline Pipeline::open(const PipelineFiles& files, const ComputeConfig& config)
               .replicas = {},
               .draft = draft_model(model_files, computes[0])};
   for (size_t i = 1; i < computes.size(); ++i) state.replicas.push_back(load_model(model_files, computes[i]));
-  const fs::path model = model_folder(files.model);
-  const fs::path model_files_folder = fs::is_directory(model, ignored) ? model : model.parent_path();
+  const fs::path folder = folder_of_model(files.model);
 
-  const bool has_defaults = fs::exists(model_files_folder / "generation.yaml", ignored);
-  const bool is_official = !fs::exists(model_files_folder / "modalities.yaml", ignored) && files.modalities.empty();
-  state.defaults = has_defaults ? GenerationDefaults::read(model_files_folder / "generation.yaml")
-                                : GenerationDefaults::preset(is_official);
+  const bool has_defaults = fs::exists(folder / "generation.yaml", ignored);
+  const bool is_official = !fs::exists(folder / "modalities.yaml", ignored) && files.modalities.empty();
+  state.defaults =
+      has_defaults ? GenerationDefaults::read(folder / "generation.yaml") : GenerationDefaults::preset(is_official);
 
-  const fs::path tokenizer_folder = files.tokenizers.empty() ? model_files_folder / "tokenizers" : files.tokenizers;
+  const fs::path tokenizer_folder = files.tokenizers.empty() ? folder / "tokenizers" : files.tokenizers;
   check(files.tokenizers.empty() || fs::is_directory(tokenizer_folder, ignored), tokenizer_folder.string(),
         ": no such folder");
   if (fs::is_directory(tokenizer_folder, ignored)) {
@@ -174,17 +180,18 @@ Pipeline Pipeline::open(const PipelineFiles& files, const ComputeConfig& config)
     for (const auto& name : state.model.decoder.modalities()) names.push_back(name);
     for (const auto& name : names) {
       if (state.tokenizers.contains(name)) continue;
-      for (const auto& folder : tokenizer_folders(state.model.modality(name)))
-        if (fs::is_directory(tokenizer_folder / folder, ignored)) {
-          state.tokenizers.emplace(name, ImageTokenizer::open(tokenizer_folder / folder, config, name));
+      for (const auto& candidate : tokenizer_folders(state.model.modality(name)))
+        if (fs::is_directory(tokenizer_folder / candidate, ignored)) {
+          state.tokenizers.emplace(name, ImageTokenizer::open(tokenizer_folder / candidate, config, name));
+          state.tokenizer_folders[name] = tokenizer_folder / candidate;
           break;
         }
     }
   }
 
   fs::path text_tokenizer = files.text_tokenizer;
-  if (text_tokenizer.empty() && fs::exists(model_files_folder / "tokenizer.json", ignored))
-    text_tokenizer = model_files_folder / "tokenizer.json";
+  if (text_tokenizer.empty() && fs::exists(folder / "tokenizer.json", ignored))
+    text_tokenizer = folder / "tokenizer.json";
   if (!text_tokenizer.empty()) {
     state.text_tokenizer = WordPiece::load(text_tokenizer);
     state.sequence_ids = {state.text_tokenizer->pad(), state.text_tokenizer->eos(), state.text_tokenizer->sentinels()};
@@ -209,6 +216,11 @@ bool Pipeline::has_tokenizer(const std::string& name) const {
 
 bool Pipeline::has_sequence_tokenizer(const std::string& name) const {
   return state_->tokenizers.contains(name) && modality(name).kind == ModalityKind::kSequence;
+}
+
+fs::path Pipeline::tokenizer_folder(const std::string& name) const {
+  const auto found = state_->tokenizer_folders.find(name);
+  return found == state_->tokenizer_folders.end() ? fs::path() : found->second;
 }
 
 bool Pipeline::has_text_tokenizer() const { return state_->text_tokenizer.has_value(); }
@@ -497,12 +509,8 @@ int64_t Pipeline::step_count(const Plan& plan) const {
 
 bool Pipeline::run(std::vector<Canvas>& canvases, Plan plan, const RunOptions& options) const {
   check(!canvases.empty(), "[Pipeline::run] there is no canvas");
-  for (const auto& name : plan.conditions) state_->model.modality(modality_of_entry(name));  // refuses unknown ones
-  std::map<Conditions, std::vector<size_t>> groups;  // canvases by their conditions
-  for (const auto& target : plan.targets)
-    for (auto& canvas : canvases)
-      if (const auto* entry = canvas.find(target.modality); entry && !entry->weight)
-        add_target(canvas, target.modality);
+  for (const auto& name : plan.conditions) modality(modality_of_entry(name));  // an unknown one is an Error
+  std::map<Conditions, std::vector<size_t>> groups;                            // canvases by their conditions
   for (size_t i = 0; i < canvases.size(); ++i) groups[conditions_of(canvases[i], plan)].push_back(i);
   check_conditions(state_->model, plan, canvases, state_->sequence_ids);
   for (const auto& target : plan.targets)

@@ -72,6 +72,8 @@ class Pipeline {
   /// Whether the tokens in the text of a sequence can be decoded: outlines of sam_instance (tokenizers/sam_instance or
   /// tokenizers/sam_mask), poses of human_poses.
   bool has_sequence_tokenizer(const std::string& modality) const;
+  /// The folder that the modality's tokenizer was opened from; empty where it has none.
+  fs::path tokenizer_folder(const std::string& modality) const;
   bool has_text_tokenizer() const;
   const WordPiece& text_tokenizer() const;  ///< Error when there is no text tokenizer
   /// The kind of the images of the modality; Error when it has none.

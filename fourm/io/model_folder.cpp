@@ -33,4 +33,10 @@ fs::path model_folder(const fs::path& path) {
        "); the same training command continues it");
 }
 
+fs::path folder_of_model(const fs::path& path) {
+  std::error_code ignored;
+  const fs::path model = model_folder(path);
+  return fs::is_directory(model, ignored) ? model : model.parent_path();
+}
+
 }  // namespace fourm

@@ -9,6 +9,10 @@ namespace fourm {
 /// is returned as it is. Error when the run has no finished model yet, and for one of its checkpoints.
 fs::path model_folder(const fs::path& path);
 
+/// The folder with the files of the model that a path stands for (tokenizer.json, modalities.yaml, tokenizers/):
+/// model_folder(), or where that is a single file the folder that it lies in.
+fs::path folder_of_model(const fs::path& path);
+
 /// Whether the path is the folder of a training run.
 bool is_run_folder(const fs::path& path);
 

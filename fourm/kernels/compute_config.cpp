@@ -49,8 +49,7 @@ std::vector<Compute> computes_of(const ComputeConfig& config) {
 
 Compute compute_of(const ComputeConfig& config) {
   const std::vector<Compute> computes = computes_of(config);
-  check(computes.size() == 1, "device ", printable(config.device),
-        ": one device is expected here; generate, eval, tokenize and tokenizer use several");
+  check(computes.size() == 1, "device ", printable(config.device), ": expected one device, such as cuda:0");
   return computes[0];
 }
 

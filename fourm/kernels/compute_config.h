@@ -19,12 +19,27 @@ struct ComputeConfig {
 
   template <class Visitor>
   void fields(Visitor& v) {
+    engine_and_precision(v);
+    v("device", device,
+      "cpu, cuda, cuda:N, or auto: a GPU where there is one; several GPUs: cuda:0,cuda:1 or cuda:all");
+  }
+
+ protected:
+  template <class Visitor>
+  void engine_and_precision(Visitor& v) {
     v("engine", engine, "fast, or reference: no packed weights, no caches", OneOf{{"fast", "reference"}});
     v("precision", precision,
       "f32 (exact), bf16, f16 (GPU), int8 (CPU), or auto: bf16 where the device is fast at it, else f32",
       OneOf{{"f32", "bf16", "f16", "int8", "auto"}});
-    v("device", device,
-      "cpu, cuda, cuda:N, or auto: a GPU where there is one; several GPUs: cuda:0,cuda:1 or cuda:all");
+  }
+};
+
+/// Of commands that use one device (compute_of).
+struct OneDeviceConfig : ComputeConfig {
+  template <class Visitor>
+  void fields(Visitor& v) {
+    engine_and_precision(v);
+    v("device", device, "cpu, cuda, cuda:N, or auto: a GPU where there is one");
   }
 };
 

@@ -1,7 +1,7 @@
 // The operations that layers consist of. kernels/cpu has fast ones for the CPU, kernels/aten has LibTorch's, for every
 // device and as the reference. Layers get theirs from a Scope (nn/parameters.h).
 //
-// Shapes: N rows (packed tokens of a batch), H heads of width hd, D = H hd, images [B, C, H, W].
+// Shapes: N rows (packed tokens of a batch; in attention M query rows and N key rows), H heads of width hd, D = H hd, images [B, C, H, W].
 #pragma once
 
 #include <functional>
@@ -80,8 +80,8 @@ class Kernels {
   /// divisor of C.
   virtual Tensor group_norm(const Tensor& x, const Tensor& shift, int64_t groups, const Tensor& weight,
                             const Tensor& bias, double epsilon, bool then_silu) const = 0;
-  /// softmax(q k^T / sqrt(hd)) v per head. q [N, H, hd], k and v [M, H, hd], of any row stride -> [N, H, hd]. A query
-  /// without keys gives 0. Differentiable.
+  /// softmax(q k^T / sqrt(hd)) v per head, for M query rows and N key rows. q [M, H, hd], k and v [N, H, hd], of any row
+  /// stride -> [M, H, hd]. A query without keys gives 0. Differentiable.
   virtual Tensor attention(const Tensor& q, const Tensor& k, const Tensor& v, const AttentionLayout& layout) const = 0;
 
   /// Prepares attention in a layout with `queries` query rows and `keys` key rows on the CPU, and adds the tensors that it
@@ -111,7 +111,7 @@ class Kernels {
 
   /// Memory for the keys and values of a KV cache, uninitialised or zero: [layers, 2, n, H, hd].
   virtual Tensor key_value_cache(int64_t layers, int64_t n, int64_t heads, int64_t head_width) const = 0;
-  /// to[rows[i]] <- from[i]. from [N, H, hd], to [M, H, hd], rows [N] int64.
+  /// to[rows[i]] <- from[i]. from [M, H, hd], to [N, H, hd], rows [M] int64.
   virtual void write_rows(const Tensor& from, const Tensor& rows, const Tensor& to) const = 0;
 
   /// The column of the largest value of x W^T + b for each row, in float32: Long [N]. x [N, in]. Not differentiable.

@@ -177,13 +177,20 @@ Colour warm_cold(float t) {
 
 }  // namespace
 
+void InputConfig::migrate(YAML::Node& node, const std::string& origin) {
+  const YAML::Node& given = node;
+  const YAML::Node unit = given["depth_unit"], standardise = given["standardise"];
+  if (!unit.IsDefined()) return;
+  const bool has_effect = !standardise.IsDefined() || !standardise.as<bool>(false);
+  check(!has_effect || (unit.IsScalar() && unit.as<double>(0) == 0.001), origin, ": input.depth_unit is ",
+        flow_text(unit), "; the unit is stated by the data set now: write `depth: {unit: ", flow_text(unit),
+        "}` into its dataset.yaml and remove the key");
+  node.remove("depth_unit");
+}
+
 void InputConfig::validate(const std::string& origin) const {
   check_fields(*this, origin + ": input");
-  check(near > 0 && far > near && std::isfinite(far) && depth_unit > 0, origin,
-        ": input.near, far and depth_unit must be positive, far beyond near");
-  check(depth_unit == 0.001 || standardise, origin, ": input.depth_unit is ", depth_unit,
-        "; the unit is stated by the data set now: write `depth: {unit: ", depth_unit,
-        "}` into its dataset.yaml and remove the key");
+  check(near > 0 && far > near && std::isfinite(far), origin, ": input.near and far must be positive, far beyond near");
   check(!has_features() || features > 0, origin, ": input.features is 0, expected 1 to 65536");
 }
 

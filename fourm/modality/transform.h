@@ -16,7 +16,6 @@ namespace fourm {
 
 struct InputConfig {
   std::string kind = "rgb";
-  double depth_unit = 0.001;
   double near = 0.5, far = 12;
   bool standardise = false;
   int64_t label_offset = 0, features = 0;
@@ -25,7 +24,6 @@ struct InputConfig {
   void fields(V& v) {
     v("kind", kind, "what an image holds", OneOf{image_kinds()});
     if (v.applies(kind == "depth")) {
-      v("depth_unit", depth_unit, "of older configurations; the unit is stated by the data set (docs/data.md)");
       v("near", near, "metres that become -1 on the log scale");
       v("far", far, "metres that become 1");
       v("standardise", standardise, "instead: minus mean, over deviation, of the middle 80 % of each image");
@@ -33,6 +31,9 @@ struct InputConfig {
     if (v.applies(kind == "semseg")) v("label_offset", label_offset, "added to stored labels, modulo 256 (COCO: 1)");
     if (v.applies(kind == "features")) v("features", features, "channels of a position", Range{0, 1 << 16});
   }
+  /// Removes `depth_unit` of older configurations: the unit is stated by the data set (modality/depth.h). Error where it
+  /// would matter.
+  static void migrate(YAML::Node& node, const std::string& origin);
   bool operator==(const InputConfig&) const = default;
   bool has_labels() const { return kind == "semseg"; }
   /// The label 255 (none) is a separate class of the tokenizer, number label_offset - 1.

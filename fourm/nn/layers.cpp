@@ -104,7 +104,7 @@ CrossAttention::CrossAttention(const Scope& scope, const BlockConfig& c, const L
 
 CrossAttention::Keys CrossAttention::keys(const Tensor& context) const {
   const auto parts =
-      kv(context).view({context.size(0), 2, heads, context.size(1) / heads}).unbind(1);  // two of [M, H, hd]
+      kv(context).view({context.size(0), 2, heads, context.size(1) / heads}).unbind(1);  // two of [N, H, hd]
   return {norms.key(parts[0]), parts[1], {}};
 }
 

@@ -90,7 +90,7 @@ struct SelfAttention {
   };
   /// The KV cache: keys and values of all rows so far. Row i of x is written to places[i].
   struct Cache {
-    Tensor k, v;    // [M, H, hd]
+    Tensor k, v;    // [n, H, hd], room for n rows
     Tensor places;  // [N] int64
   };
   /// residual + the attention's output. With a cache, keys and values of x are written into it first and the layout's keys
@@ -103,7 +103,7 @@ struct SelfAttention {
   std::shared_ptr<const Kernels> kernels_;
 };
 
-/// Queries from y [N, D], keys and values from the context [M, D].
+/// Queries from y [M, D], keys and values from the context [N, D].
 struct CrossAttention {
   Linear q, kv, proj;
   HeadNorms norms;
@@ -112,7 +112,7 @@ struct CrossAttention {
   /// context_norm: the layer norm of the context.
   CrossAttention(const Scope& scope, const BlockConfig& c, const LayerNorm& context_norm);
   struct Keys {
-    Tensor k, v;                                      // [M, H, hd]
+    Tensor k, v;                                      // [N, H, hd]
     std::shared_ptr<const PreparedContext> prepared;  // instead of k and v (Kernels::context_attention)
   };
   Keys keys(const Tensor& context) const;

@@ -37,18 +37,10 @@ std::string weights_digest(const fs::path& path) {
 }  // namespace
 
 Json index_identity(const PipelineFiles& files, const Pipeline& pipeline, const FeaturePredictor& predictor) {
-  const fs::path model = model_folder(files.model);
-  std::error_code ignored;
-  const fs::path folder = fs::is_directory(model, ignored) ? model : model.parent_path();
-  const fs::path tokenizers = files.tokenizers.empty() ? folder / "tokenizers" : files.tokenizers;
-  const std::string& name = predictor.modality();
-  std::string tokenizer;
-  for (const auto& candidate : {name, name_without_size(name), base_name(name)})
-    if (tokenizer.empty() && fs::is_directory(tokenizers / candidate, ignored))
-      tokenizer = weights_digest(tokenizers / candidate);
-  return {{"model", weights_digest(model)},
-          {"tokenizer", tokenizer},
-          {"features", name},
+  const fs::path tokenizer = pipeline.tokenizer_folder(predictor.modality());
+  return {{"model", weights_digest(model_folder(files.model))},
+          {"tokenizer", tokenizer.empty() ? "" : weights_digest(tokenizer)},
+          {"features", predictor.modality()},
           {"precision", pipeline.compute().precision}};
 }
 

@@ -161,10 +161,7 @@ InputConfig TokenizerConfig::official_input(const std::string& what) const {
   official.kind = what;
   if (what == "semseg") official.label_offset = 1;
   if (what == "features") official.features = n_channels;
-  if (what == "depth") {
-    official.depth_unit = 1.0 / 65535;
-    official.standardise = true;
-  }
+  if (what == "depth") official.standardise = true;
   return official;
 }
 

@@ -49,6 +49,13 @@ enum class TokenizerClass { kVq, kVqVae, kDiVae };  ///< no decoder; determinist
 
 struct TokenizerConfig {
   bool has_decoder = true;  ///< false: tokens cannot be decoded; known from the weights, not a key
+  /// Part of a recipe; not a key. threshold_ema_dead_code then follows from the recipe's dead_code_coef and is no key.
+  bool is_recipe = false;
+  static TokenizerConfig of_recipe() {
+    TokenizerConfig config;
+    config.is_recipe = true;
+    return config;
+  }
   int64_t image_size = 224;
   std::optional<int64_t> image_size_enc, image_size_dec, patch_size_dec, n_labels;
   int64_t n_channels = 3, patch_size = 16;
@@ -94,8 +101,9 @@ struct TokenizerConfig {
     v("norm_codes", norm_codes, "compare by cosine similarity instead of distance");
     v("norm_latents", norm_latents, "scale latents to unit length first");
     v("ema_decay", ema_decay, "decay of the codebook's running averages", Range{0, 1});
-    v("threshold_ema_dead_code", threshold_ema_dead_code,
-      "codes used less than this in a step's batch are restarted; 0: never");
+    if (!is_recipe)
+      v("threshold_ema_dead_code", threshold_ema_dead_code,
+        "codes used less than this in a step's batch are restarted; 0: never");
     v("code_replacement_policy", code_replacement_policy, "how unused codes are restarted",
       OneOf{{"batch_random", "linde_buzo_gray"}});
     v("commitment_weight", commitment_weight, "weight of the commitment loss");

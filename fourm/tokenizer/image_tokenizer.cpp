@@ -141,11 +141,11 @@ std::vector<TokenMap> ImageTokenizer::encode(const std::vector<StoredImage>& ima
 }
 
 TokenMap ImageTokenizer::square_map(std::vector<int64_t> tokens) const {
-  const int64_t heads = config().num_codebooks;
-  const auto side = static_cast<int>(square_side(static_cast<int64_t>(tokens.size()), heads));
+  const int64_t codebooks = config().num_codebooks;
+  const auto side = static_cast<int>(square_side(static_cast<int64_t>(tokens.size()), codebooks));
   check(side > 0, tokens.size(), " tokens fill no square grid",
-        heads > 1 ? concat(" in ", heads, " codebooks of the tokenizer") : "");
-  return {static_cast<int>(heads), side, side, std::move(tokens)};
+        codebooks > 1 ? concat(" in ", codebooks, " codebooks of the tokenizer") : "");
+  return {static_cast<int>(codebooks), side, side, std::move(tokens)};
 }
 
 std::vector<TokenMap> ImageTokenizer::token_maps(const NpyArray& array, const std::string& where) const {
@@ -164,7 +164,7 @@ NpyArray ImageTokenizer::token_file(const TokenMap& map) const {
   std::vector<int64_t> shape{static_cast<int64_t>(map.tokens.size())};
   if (map.height != map.width) {
     shape = {1, map.height, map.width};
-    if (map.heads > 1) shape.insert(shape.begin() + 1, map.heads);
+    if (map.codebooks > 1) shape.insert(shape.begin() + 1, map.codebooks);
   }
   return npy_from_integers(map.tokens, shape, config().codebook_size <= 1 << 15 ? "i2" : "i4");
 }
@@ -177,10 +177,10 @@ std::vector<StoredImage> ImageTokenizer::decode(const std::vector<TokenMap>& tok
   const int64_t step = n ? batch_of(int64_t{tokens[0].height} * tokens[0].width * patch * patch) : 1;
   for_batches(n, step, replicas_, [&](const Tokenizer& tokenizer, int64_t begin, int64_t end) {
     const TokenMap& first = tokens[begin];
-    Tensor batch = at::empty({end - begin, first.heads, first.height, first.width}, at::kLong);
+    Tensor batch = at::empty({end - begin, first.codebooks, first.height, first.width}, at::kLong);
     for (int64_t i = begin; i < end; ++i) {
       const TokenMap& t = tokens[i];
-      check(t.heads == first.heads && t.height == first.height && t.width == first.width &&
+      check(t.codebooks == first.codebooks && t.height == first.height && t.width == first.width &&
                 static_cast<int64_t>(t.tokens.size()) == batch[0].numel(),
             "token maps of one batch must have one size, got ", t.height, "x", t.width, " and ", first.height, "x",
             first.width);

@@ -17,7 +17,7 @@ class Tokenizer;
 
 /// Tokens of one image, row-major; with several codebooks one map after the other.
 struct TokenMap {
-  int heads = 1, height = 0, width = 0;
+  int codebooks = 1, height = 0, width = 0;
   std::vector<int64_t> tokens;
   bool operator==(const TokenMap&) const = default;
 };

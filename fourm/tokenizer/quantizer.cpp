@@ -7,36 +7,36 @@
 namespace fourm {
 
 LucidQuantizer::LucidQuantizer(const Scope& scope, const TokenizerConfig& c)
-    : heads_(c.num_codebooks),
+    : codebooks_(c.num_codebooks),
       width_(c.latent_dim),
       norm_latents_(c.norm_latents),
       commitment_(c.commitment_weight),
       codebook_(scope["_codebook"], c) {
-  if (heads_ == 1) return;
-  project_in_ = Linear(scope["project_in"], width_, heads_ * width_, true);
-  project_out_ = Linear(scope["project_out"], heads_ * width_, width_, true);
+  if (codebooks_ == 1) return;
+  project_in_ = Linear(scope["project_in"], width_, codebooks_ * width_, true);
+  project_out_ = Linear(scope["project_out"], codebooks_ * width_, width_, true);
 }
 
-Tensor LucidQuantizer::heads_of(const Tensor& latents) const {
-  const Tensor z = heads_ > 1 ? project_in_(latents).to(at::kFloat).view({-1, width_}) : latents;
+Tensor LucidQuantizer::split_codebooks(const Tensor& latents) const {
+  const Tensor z = codebooks_ > 1 ? project_in_(latents).to(at::kFloat).view({-1, width_}) : latents;
   return norm_latents_ ? unit_rows(z) : z;
 }
 
-Tensor LucidQuantizer::join_heads(const Tensor& vectors) const {
-  if (heads_ == 1) return vectors;
-  return as_type(project_out_(vectors.view({-1, heads_ * width_})), vectors.scalar_type());
+Tensor LucidQuantizer::join_codebooks(const Tensor& vectors) const {
+  if (codebooks_ == 1) return vectors;
+  return as_type(project_out_(vectors.view({-1, codebooks_ * width_})), vectors.scalar_type());
 }
 
 Quantized LucidQuantizer::encode(const Tensor& latents) const {
-  const Tensor z = heads_of(latents);
+  const Tensor z = split_codebooks(latents);
   const Tensor codes = codebook_.nearest(codebook_.comparable(z));
-  return {join_heads(codebook_.rows(codes)), codes.view({-1, heads_}), at::zeros({1}, z.options())};
+  return {join_codebooks(codebook_.rows(codes)), codes.view({-1, codebooks_}), at::zeros({1}, z.options())};
 }
 
 Quantized LucidQuantizer::train(const Tensor& latents, QuantizerDraws& draws) {
   const PrecisionScope exact(Precision::kF32,
                              latents.device());  // bfloat16 does not resolve the distances of near codes
-  const Tensor z = heads_of(latents);
+  const Tensor z = split_codebooks(latents);
   Tensor codes, q;
   {
     const NoGradGuard no_grad;
@@ -47,21 +47,21 @@ Quantized LucidQuantizer::train(const Tensor& latents, QuantizerDraws& draws) {
     codebook_.collect(x, codes);
   }
   const Tensor loss = at::mse_loss(z, q) * commitment_;
-  return {join_heads(z + (q - z.detach())), codes.view({-1, heads_}), loss.view({1})};
+  return {join_codebooks(z + (q - z.detach())), codes.view({-1, codebooks_}), loss.view({1})};
 }
 
-Tensor LucidQuantizer::decode(const Tensor& codes) const { return join_heads(codebook_.rows(codes.reshape({-1}))); }
+Tensor LucidQuantizer::decode(const Tensor& codes) const { return join_codebooks(codebook_.rows(codes.reshape({-1}))); }
 
-MemoryCodes::MemoryCodes(const Scope& scope, const TokenizerConfig& c) : heads_(c.num_codebooks) {
-  const int64_t d = c.latent_dim / heads_;
-  codes_ = scope.parameter("codes", {heads_, c.codebook_size, d}, Init::normal(1));
-  to_k_ = scope["to_k"].parameter("weight", {heads_, d, d}, Init::xavier(d, d));
-  to_v_ = scope["to_v"].parameter("weight", {heads_, d, d}, Init::xavier(d, d));
+MemoryCodes::MemoryCodes(const Scope& scope, const TokenizerConfig& c) : codebooks_(c.num_codebooks) {
+  const int64_t d = c.latent_dim / codebooks_;
+  codes_ = scope.parameter("codes", {codebooks_, c.codebook_size, d}, Init::normal(1));
+  to_k_ = scope["to_k"].parameter("weight", {codebooks_, d, d}, Init::xavier(d, d));
+  to_v_ = scope["to_v"].parameter("weight", {codebooks_, d, d}, Init::xavier(d, d));
 }
 
 Tensor MemoryCodes::logits(const Tensor& latents) const {
   const int64_t d = codes_.size(2);
-  const Tensor query = latents.view({-1, heads_, d}).transpose(0, 1) / std::sqrt(static_cast<double>(d));
+  const Tensor query = latents.view({-1, codebooks_, d}).transpose(0, 1) / std::sqrt(static_cast<double>(d));
   return query.bmm(codes_.bmm(to_k_).transpose(1, 2));
 }
 

@@ -11,7 +11,7 @@ namespace fourm {
 
 struct Quantized {
   Tensor rows;   ///< [N, d] quantised vectors; in training with the straight-through gradient
-  Tensor codes;  ///< Long [N, h], h = num_codebooks
+  Tensor codes;  ///< Long [N, Q], Q = num_codebooks
   Tensor loss;   ///< [1], commitment loss; 0 outside training
 };
 
@@ -27,11 +27,11 @@ class Quantizer {
   virtual void update(QuantizerDraws&) {}
   /// The vectors of all processes of the group count in the statistics, as if one process had them.
   virtual void share_statistics(const ProcessGroup&) {}
-  /// Long [N, h], each in [0, codebook_size) -> [N, d].
+  /// Long [N, Q], each in [0, codebook_size) -> [N, d].
   virtual Tensor decode(const Tensor& codes) const = 0;
 };
 
-/// `num_codebooks` heads share one table; with more than one head, linear layers project in and out.
+/// All Q codebooks are one table; with more than one, linear layers project in and out.
 class LucidQuantizer : public Quantizer {
  public:
   LucidQuantizer(const Scope& scope, const TokenizerConfig& config);
@@ -43,17 +43,17 @@ class LucidQuantizer : public Quantizer {
   EmaCodebook& codebook() { return codebook_; }
 
  private:
-  Tensor heads_of(const Tensor& latents) const;    ///< [N, d] -> [N*h, d]
-  Tensor join_heads(const Tensor& vectors) const;  ///< [N*h, d] -> [N, d]
+  Tensor split_codebooks(const Tensor& latents) const;  ///< [N, d] -> [N*Q, d]
+  Tensor join_codebooks(const Tensor& vectors) const;   ///< [N*Q, d] -> [N, d]
 
-  int64_t heads_, width_;
+  int64_t codebooks_, width_;
   bool norm_latents_;
   double commitment_;
   EmaCodebook codebook_;
   Linear project_in_, project_out_;
 };
 
-/// Learned codes with key and value maps per head; training samples by straight-through Gumbel-softmax.
+/// Learned codes with key and value maps per codebook; training samples by straight-through Gumbel-softmax.
 class MemoryCodes : public Quantizer {
  public:
   MemoryCodes(const Scope& scope, const TokenizerConfig& config);
@@ -62,9 +62,9 @@ class MemoryCodes : public Quantizer {
   Tensor decode(const Tensor& codes) const override;
 
  private:
-  Tensor logits(const Tensor& latents) const;  ///< [h, N, K]
+  Tensor logits(const Tensor& latents) const;  ///< [Q, N, K]
 
-  int64_t heads_;
+  int64_t codebooks_;
   Tensor codes_, to_k_, to_v_;
 };
 

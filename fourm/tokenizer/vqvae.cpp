@@ -127,10 +127,10 @@ Tensor Tokenizer::encode(const Tensor& x) const {
 }
 
 FeatureMap Tokenizer::quantised(const Tensor& tokens) const {
-  const int64_t heads = config_.num_codebooks;
+  const int64_t codebooks = config_.num_codebooks;
   const bool right = tokens.scalar_type() == at::kLong &&
-                     (tokens.dim() == 4 ? tokens.size(1) == heads : tokens.dim() == 3 && heads == 1);
-  check(right, "tokens must be int64 of shape [B, ", heads > 1 ? concat(heads, ", ") : "", "h, w], got ",
+                     (tokens.dim() == 4 ? tokens.size(1) == codebooks : tokens.dim() == 3 && codebooks == 1);
+  check(right, "tokens must be int64 of shape [B, ", codebooks > 1 ? concat(codebooks, ", ") : "", "h, w], got ",
         tokens.toString(), " ", tokens.sizes());
   const int64_t low = tokens.numel() ? tokens.min().item<int64_t>() : 0;
   const int64_t high = tokens.numel() ? tokens.max().item<int64_t>() : 0;

@@ -28,7 +28,7 @@ class Tokenizer {
   Quantizer& quantizer() { return *quantizer_; }
 
   /// Tokens of images or feature maps [B, C, H, W] float, or labels [B, H, W] int64 when n_labels is set;
-  /// H and W multiples of the patch. Returns [B, h, w] int64, or [B, heads, h, w] with more than one codebook.
+  /// H and W multiples of the patch. Returns [B, h, w] int64, or [B, Q, h, w] with Q > 1 codebooks.
   Tensor encode(const Tensor& x) const;
   /// Tokens of any grid, in the form of encode() -> [B, C, H, W] (class logits when n_labels is set).
   Tensor decode_tokens(const Tensor& tokens, const DecodeOptions& options = {}) const;
@@ -38,15 +38,18 @@ class Tokenizer {
   FeatureMap latents(const FeatureMap& features) const;  ///< width latent_dim, float32, not quantised
   FeatureMap quantised(const Tensor& tokens) const;      ///< codebook vectors of tokens
   Tensor decode(const FeatureMap& quantised, const DecodeOptions& options = {}) const;  ///< [B, C, H, W]
-  Tensor shape_tokens(const Tensor& codes, const TokenGrid& grid) const;                ///< [N, h] -> [B(, h), nh, nw]
+  Tensor shape_tokens(const Tensor& codes, const TokenGrid& grid) const;                ///< [N, Q] -> as encode()
 
   const TokenDecoder* decoder() const { return decoder_.get(); }  ///< null: the tokenizer has none
 
   struct Training {
-    Tensor output, target, code_loss, tokens;
+    Tensor output;     ///< [B, C, H, W], or class logits [B, K, H, W] when n_labels is set
+    Tensor target;     ///< [B, C, H, W]: x, or with a diffusion decoder what it predicts; or labels [B, H, W] int64
+    Tensor code_loss;  ///< [1]
+    Tensor tokens;     ///< as encode()
   };
-  /// Forward pass in training of one micro-batch. The loss compares output and target. The codebook is updated by
-  /// quantizer().update(), once a step.
+  /// Forward pass in training of one micro-batch, x as for encode(). The loss compares output and target. The codebook is
+  /// updated by quantizer().update(), once per step.
   Training train_forward(const Tensor& x, TrainingDraws& draws);
 
  private:

@@ -15,6 +15,7 @@
 #include "fourm/kernels/device.h"
 #include "fourm/tokenizer/image_batch.h"
 #include "fourm/train/epoch_order.h"
+#include "fourm/train/split_batch.h"
 #include "fourm/train/trainer.h"
 
 namespace fourm {
@@ -156,8 +157,7 @@ ClipRecipe resolved(const ClipRecipe& recipe) {
 Outcome train_clip(const ClipRecipe& given, const StopToken& stop, const ProcessGroup& group) {
   const ClipRecipe recipe = resolved(given);
   check_same_recipe(recipe, group);
-  check(recipe.batch >= group.size(), "batch is ", recipe.batch, ", expected at least a pair for each of the ",
-        group.size(), " processes");
+  check_batch(recipe.batch, group.size(), "a pair");
   ClipTraining objective(recipe, group);
   return train(objective, recipe, stop, group);
 }

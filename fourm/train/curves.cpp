@@ -2,9 +2,8 @@
 
 #include <map>
 
-#include "fourm/core/json.h"
-#include "fourm/core/strings.h"
 #include "fourm/draw/plot.h"
+#include "fourm/train/records.h"
 
 namespace fourm {
 namespace {
@@ -24,19 +23,14 @@ const std::map<std::string, std::string>& progress_names() {
 // A panel for each name of the records: a line of training, dots of evaluations.
 Panels panels_of(std::string_view metrics_jsonl) {
   Panels panels;
-  for (const auto& line : split(std::string(metrics_jsonl), '\n')) {
-    const Json record = Json::parse(line, nullptr, /*allow_exceptions=*/false);
-    if (!record.is_object() || !record.contains("step") || !record["step"].is_number()) continue;
-    for (const char* kind : {"train", "eval"}) {
-      if (!record.contains(kind) || !record[kind].is_object()) continue;
-      for (const auto& [name, value] : record[kind].items()) {
-        if (!value.is_number()) continue;
-        PlotPanel& panel = panels[name];
-        if (panel.series.empty()) panel = {name, {{.has_dots = false}, {.has_line = false}}};
-        panel.series[kind[0] == 't' ? 0 : 1].points.push_back({record["step"].get<double>(), value.get<double>()});
-      }
+  for (const Record& record : parse_records(metrics_jsonl))
+    for (const auto& [name, value] : record.values.items()) {
+      if (!value.is_number()) continue;
+      PlotPanel& panel = panels[name];
+      if (panel.series.empty()) panel = {name, {{.has_dots = false}, {.has_line = false}}};
+      panel.series[record.kind == "train" ? 0 : 1].points.push_back(
+          {static_cast<double>(record.step), value.get<double>()});
     }
-  }
   return panels;
 }
 

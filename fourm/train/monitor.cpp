@@ -9,6 +9,7 @@
 #include "fourm/draw/html.h"
 #include "fourm/io/model_folder.h"
 #include "fourm/train/curves.h"
+#include "fourm/train/records.h"
 
 namespace fourm {
 namespace {
@@ -51,12 +52,9 @@ struct LastRecords {
   std::map<std::string, Json> values;  // "train", "eval"
 
   explicit LastRecords(const std::string& metrics_jsonl) {
-    for (const auto& line : split(metrics_jsonl, '\n')) {
-      const Json record = Json::parse(line, nullptr, /*allow_exceptions=*/false);
-      if (!record.is_object() || !record.contains("step") || !record["step"].is_number()) continue;
-      step = std::max(step, record["step"].get<double>());
-      for (const char* kind : {"train", "eval"})
-        if (record.contains(kind) && record[kind].is_object()) values[kind] = record[kind];
+    for (const Record& record : parse_records(metrics_jsonl)) {
+      step = std::max(step, static_cast<double>(record.step));
+      values[record.kind] = record.values;
     }
   }
   double of(const char* kind, const char* name) const {

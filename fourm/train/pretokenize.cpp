@@ -83,7 +83,8 @@ class Pretokenizer {
  public:
   explicit Pretokenizer(const PretokenizeOptions& options)
       : o_(options), source_(Source::open(options.data, options.skip_broken ? &faults_ : nullptr)) {
-    if (!o_.clip.empty()) clip_ = ImageText::open(o_.clip, {.device = o_.device});
+    if (!o_.clip.empty())
+      clip_ = ImageText::open(o_.clip, {.device = ComputeConfig{.device = o_.device}.first_device()});
     check_fields(o_, "the options");
     check(o_.workers > 0 && o_.worker >= 0 && o_.worker < o_.workers, "worker should be from 0 to workers - 1");
     open_tokenizers();

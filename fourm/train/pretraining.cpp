@@ -17,6 +17,7 @@
 #include "fourm/model/stored_config.h"
 #include "fourm/train/initial_weights.h"
 #include "fourm/train/lora.h"
+#include "fourm/train/split_batch.h"
 #include "fourm/train/trainer.h"
 
 namespace fourm {
@@ -170,8 +171,6 @@ void check_order(const std::vector<TrainingSet>& now, const YAML::Node& stored, 
           ": the sets of 'mixture' are in another order than when the run began; put them back: ", join(before, ", "));
 }
 
-constexpr int64_t kBatchesAhead = 2;
-
 class Pretraining : public Objective {
  public:
   Pretraining(const PretrainConfig& config, const ProcessGroup& group)
@@ -197,7 +196,9 @@ class Pretraining : public Objective {
     const std::vector<MaskedSample> samples = batches_.get(index);
     const double waited = waiting.seconds() / static_cast<double>(group_.size());  // the mean over the processes
     Batch batch = pack_batch(samples);
-    if (config_.training.drop_path > 0) batch.inputs.drop_path = batch.targets.drop_path = drop_path(index);
+    if (const double rate = config_.training.drop_path; rate > 0)
+      batch.inputs.drop_path = batch.targets.drop_path =
+          drop_path_of_batch(rate, config_.seed, index, config_.batch, group_);
     const Loss loss = model_.loss(batch, loss_, group_);
     StepResult result{loss.total, {}};
     int64_t slots = 0;
@@ -329,14 +330,6 @@ class Pretraining : public Objective {
     return pack(samples, model_.modalities(), config_.model.decoder_causal_mask, config_.model.decoder_sep_mask);
   }
 
-  // Of the samples of draw_batch(index).
-  DropPath drop_path(int64_t index) const {
-    DropPath drop{config_.training.drop_path, config_.seed, {}};
-    for (int64_t k = group_.begin(config_.batch); k < group_.end(config_.batch); ++k)
-      drop.samples.push_back(static_cast<uint64_t>(index * config_.batch + k));
-    return drop;
-  }
-
   // The part of this process. Samples and masks depend on their number in the run.
   std::vector<MaskedSample> draw_batch(int64_t index) {
     std::vector<MaskedSample> batch;
@@ -440,7 +433,7 @@ void PretrainConfig::migrate_run(YAML::Node& stored, const std::string& origin, 
 ModalityTable recipe_modalities(const PretrainConfig& config) {
   ModalityTable table = ModalityTable::official();
   if (!config.init.empty()) {
-    const fs::path start(config.init), rows = (is_run_folder(start) ? start / "model" : start) / "modalities.yaml";
+    const fs::path rows = folder_of_model(config.init) / "modalities.yaml";
     if (fs::is_regular_file(rows)) table.extend(rows);
   }
   if (!config.modalities.empty()) table.extend(fs::path(config.modalities));
@@ -526,8 +519,7 @@ PretrainConfig resolved(const PretrainConfig& recipe) {
 Outcome pretrain(const PretrainConfig& recipe, const StopToken& stop, const ProcessGroup& group) {
   const PretrainConfig config = resolved(recipe);
   check_same_recipe(config, group);
-  check(config.batch >= group.size(), "batch is ", config.batch, ", expected at least a sample for each of the ",
-        group.size(), " processes");
+  check_batch(config.batch, group.size(), "a sample");
   Pretraining objective(config, group);
   return train(objective, config, stop, group);
 }

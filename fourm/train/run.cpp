@@ -9,6 +9,7 @@
 
 #include "fourm/core/strings.h"
 #include "fourm/train/curves.h"
+#include "fourm/train/records.h"
 
 namespace fourm {
 namespace {
@@ -152,12 +153,8 @@ void RunFolder::begin(int64_t step) {
   const fs::path file = folder_ / "metrics.jsonl";
   if (fs::exists(file)) {
     std::string kept;
-    for (const auto& line : split(read_file(file), '\n')) {
-      const Json record = Json::parse(line, nullptr, /*allow_exceptions=*/false);  // a cut last line is dropped
-      if (record.is_object() && record.contains("step") && record["step"].is_number_integer() &&
-          record["step"].get<int64_t>() <= step && step > 0)
-        kept += line + "\n";
-    }
+    for (const Record& record : read_records(file))
+      if (record.step <= step && step > 0) kept += line_of(record) + "\n";
     write_file(file, kept);
   }
   metrics_.open(file, std::ios::app);
@@ -171,7 +168,7 @@ void RunFolder::record(int64_t step, const std::string& kind, const Metrics& met
     values[name] = value;
     events_->scalar(kind + "/" + name, step, value);
   }
-  metrics_ << Json{{"step", step}, {kind, values}}.dump() << std::endl;
+  metrics_ << line_of({step, kind, values}) << std::endl;
   events_->flush();
   check(metrics_.good(), (folder_ / "metrics.jsonl").string(), ": cannot be written; is the disk full?");
 }

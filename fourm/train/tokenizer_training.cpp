@@ -15,6 +15,7 @@
 #include "fourm/tokenizer/usage.h"
 #include "fourm/tokenizer/vqvae.h"
 #include "fourm/train/epoch_order.h"
+#include "fourm/train/split_batch.h"
 #include "fourm/train/trainer.h"
 
 namespace fourm {
@@ -73,6 +74,7 @@ Image comparison(const InputConfig& input, const std::vector<StoredImage>& image
 // The config of the tokenizer that training changes: its restart threshold is that of the recipe.
 TokenizerConfig trained_config(const TokenizerRecipe& recipe) {
   TokenizerConfig config = recipe.tokenizer;
+  config.is_recipe = false;
   config.threshold_ema_dead_code = dead_code_threshold(recipe);
   return config;
 }
@@ -221,12 +223,6 @@ class TokenizerTraining : public Objective {
 
 }  // namespace
 
-static void rename_eval_images(YAML::Node& node) {
-  if (!node["eval_pictures"].IsDefined()) return;
-  node["eval_images"] = node["eval_pictures"];
-  node.remove("eval_pictures");
-}
-
 void TokenizerRecipe::migrate(YAML::Node& node, const std::string& origin) {
   rename_key(node, "eval_pictures", "eval_images", origin);
   const char* threshold = "threshold_ema_dead_code";
@@ -250,7 +246,7 @@ void TokenizerRecipe::migrate(YAML::Node& node, const std::string& origin) {
 }
 
 void TokenizerRecipe::migrate_run(YAML::Node& stored, const std::string& origin, int format) const {
-  rename_eval_images(stored);
+  rename_key(stored, "eval_pictures", "eval_images", origin);
   // The default was 256 also where images of `data` were held out.
   if (!eval_images && !eval_data.empty() && stored["eval_images"].as<int64_t>(0) == kEvalImages)
     stored.remove("eval_images");
@@ -385,7 +381,7 @@ TokenizerRecipe resolved(const TokenizerRecipe& given) {
     recipe.tokenizer = TokenizerFiles::open(recipe.start_from).config;
     if (!recipe.tokenizer.input) recipe.tokenizer.input = stated;
   }
-  recipe.tokenizer.threshold_ema_dead_code = TokenizerConfig().threshold_ema_dead_code;  // see trained_config()
+  recipe.tokenizer.is_recipe = true;
   recipe.tokenizer.validate("the recipe's 'tokenizer'");
   // The result states its kind, since its folder has another name.
   recipe.tokenizer.input =
@@ -410,8 +406,7 @@ TokenizerRecipe resolved(const TokenizerRecipe& given) {
 Outcome train_tokenizer(const TokenizerRecipe& given, const StopToken& stop, const ProcessGroup& group) {
   const TokenizerRecipe recipe = resolved(given);
   check_same_recipe(recipe, group);
-  check(recipe.batch >= group.size(), "batch is ", recipe.batch, ", expected at least an image for each of the ",
-        group.size(), " processes");
+  check_batch(recipe.batch, group.size(), "an image");
   TokenizerTraining objective(recipe, group);
   return train(objective, recipe, stop, group);
 }

@@ -18,7 +18,7 @@ struct TokenizerRecipe {
   bool flip = true;
   std::vector<double> crop_scale{0.8, 1}, crop_ratio{3.0 / 4, 4.0 / 3};
   double codebook_weight = 1, dead_code_coef = 32;
-  TokenizerConfig tokenizer;
+  TokenizerConfig tokenizer = TokenizerConfig::of_recipe();
   TrainingConfig training;
 
   template <class V>

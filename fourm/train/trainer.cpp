@@ -15,6 +15,16 @@
 namespace fourm {
 namespace {
 
+// write(folder) makes a folder beside `target`, which then takes its place.
+template <class Write>
+void replace_folder(const fs::path& target, const Write& write) {
+  const fs::path beside = target.parent_path() / concat(".", target.filename().string());
+  fs::remove_all(beside);  // of an attempt that was killed
+  write(beside);
+  fs::remove_all(target);
+  fs::rename(beside, target);
+}
+
 // Means between two records, of sums over the processes. Part of a checkpoint, so that a resumed run writes the same
 // records.
 class Meter {
@@ -334,12 +344,10 @@ class Trainer {
     best_ = {step_, value, concat(result.main, " ", measure->second)};
     if (!run_) return;
     const ProcessGroup::Busy busy(group_);
-    const fs::path beside = folder_ / ".best", target = folder_ / "best";
-    fs::remove_all(beside);  // of an attempt that was killed
-    make_folder(beside);
-    objective_.save(beside);
-    fs::remove_all(target);
-    fs::rename(beside, target);
+    replace_folder(folder_ / "best", [&](const fs::path& beside) {
+      make_folder(beside);
+      objective_.save(beside);
+    });
   }
 
   void swap_averages() {
@@ -404,11 +412,8 @@ class Trainer {
     const fs::path model = folder_ / "model";
     const bool has_best = config_.keep_best && best_ && fs::exists(folder_ / "best");
     if (has_best) {
-      const fs::path beside = folder_ / ".model";
-      fs::remove_all(beside);
-      fs::copy(folder_ / "best", beside, fs::copy_options::recursive);
-      fs::remove_all(model);
-      fs::rename(beside, model);
+      replace_folder(model,
+                     [&](const fs::path& beside) { fs::copy(folder_ / "best", beside, fs::copy_options::recursive); });
     } else {
       make_folder(model);
       objective_.save(model);

@@ -11,6 +11,7 @@
 #include "fourm/io/model_folder.h"
 #include "fourm/kernels/device.h"
 #include "fourm/train/epoch_order.h"
+#include "fourm/train/split_batch.h"
 #include "fourm/train/trainer.h"
 #include "fourm/transfer/losses.h"
 #include "fourm/transfer/measure.h"
@@ -21,7 +22,6 @@ namespace {
 // What a random stream is for.
 enum Purpose : uint64_t { kOrder, kAugment, kMix, kFraction };
 
-constexpr int64_t kBatchesAhead = 2;
 constexpr int64_t kDepthSamples = 200;  // whose mean and deviation scale the outputs
 constexpr int64_t kIgnored = 255;
 
@@ -173,11 +173,9 @@ class Finetuning : public Objective {
  private:
   // Draws of a sample depend on its number in the run.
   std::optional<DropPath> drop_path(int64_t index) const {
-    if (recipe_.training.drop_path == 0) return std::nullopt;
-    DropPath drop{recipe_.training.drop_path, recipe_.seed, {}};
-    for (int64_t k = group_.begin(recipe_.batch); k < group_.end(recipe_.batch); ++k)
-      drop.samples.push_back(static_cast<uint64_t>(index * recipe_.batch + k));
-    return drop;
+    const double rate = recipe_.training.drop_path;
+    if (rate == 0) return std::nullopt;
+    return drop_path_of_batch(rate, recipe_.seed, index, recipe_.batch, group_);
   }
 
   StepResult object_losses(const Tensor& tokens, const std::vector<ObjectTargets>& objects) const {
@@ -384,8 +382,7 @@ FinetuneRecipe resolved(const FinetuneRecipe& recipe) {
 Outcome finetune(const FinetuneRecipe& given, const StopToken& stop, const ProcessGroup& group) {
   const FinetuneRecipe checked = resolved(given);
   check_same_recipe(checked, group);
-  check(checked.batch >= group.size(), "batch is ", checked.batch, ", expected at least a sample for each of the ",
-        group.size(), " processes");
+  check_batch(checked.batch, group.size(), "a sample");
   LabelledSet set = training_set(checked);
   const FinetuneRecipe recipe = with_steps(checked, set.size());
   if (recipe.head.kind == "knn") return store_neighbours(recipe, set, group);

@@ -78,7 +78,7 @@ class LabelledSetReader {
     if (root_.extension() == ".mat") return nyu_mat();
     switch (set_.task_) {
       case Task::kClassification: has("rgb") || !is_folder_ ? class_source() : class_folders(); break;
-      case Task::kSemseg: is_folder_&& has("annotations") ? ade20k() : map_source("semseg"); break;
+      case Task::kSemseg: (is_folder_ && has("annotations")) ? ade20k() : map_source("semseg"); break;
       case Task::kDepth: has("rgb") || !is_folder_ ? map_source("depth") : nyu_scenes(); break;
       case Task::kDetection: data_.annotations.empty() ? box_source() : coco(); break;
     }

@@ -168,9 +168,7 @@ std::map<std::string, double> measure_objects(const TransferModel& model, const 
     if (kind == CocoKind::kMasks && !masks) continue;
     truth.kind = kind;
     for (auto* objects : {&truth.objects, &found})
-      for (auto& object : *objects)
-        object.area =
-            kind == CocoKind::kBoxes ? object.box[2] * object.box[3] : static_cast<double>(object.mask.area());
+      for (auto& object : *objects) object.area = area_of(object, kind);
     const DetectionScores scores = evaluate_detections(truth, found);
     const std::string prefix = kind == CocoKind::kBoxes ? "" : "mask_";
     measures[prefix + "AP"] = std::max(0.0, scores.ap);

@@ -64,6 +64,25 @@ TEST_F(Program, VersionAndHelp) {
   }
 }
 
+TEST_F(Program, HelpNamesCommandsAndWhatTheirOptionsTake) {
+  const auto help = [&](const std::string& command) { return run(command + " --help").out; };
+  const auto has = [](const std::string& text, const std::string& part) { return text.find(part) != text.npos; };
+  const std::string all = help("");
+  EXPECT_TRUE(has(all, "Usage: fourm [OPTIONS] COMMAND\n") && has(all, "\nCommands:\n")) << all;
+  EXPECT_TRUE(has(all, "fourm COMMAND --help explains a command.")) << all;
+  EXPECT_TRUE(has(help("tokenizer"), "fourm tokenizer COMMAND --help explains a command."));
+  for (const char* command : {"tokenizer train", "tokenizer encode", "tokenizer solvers"})
+    EXPECT_TRUE(has(help(command), concat("\n  fourm ", command, " "))) << command << " has no example";
+  const std::string label = help("data label"), rooms = help("rooms");
+  EXPECT_EQ(label.find("--quiet"), label.rfind("--quiet")) << label;
+  EXPECT_FALSE(has(label, "Option Group")) << label;
+  EXPECT_TRUE(has(rooms, "--count INT:1 to 100000000=64") && !has(rooms, "FLOAT")) << rooms;
+  EXPECT_TRUE(has(help("tokenize"), ":at least 1")) << help("tokenize");
+  for (const char* one_device : {"predict", "replay", "data label", "clip features", "clip score"})
+    EXPECT_FALSE(has(help(one_device), "several GPUs")) << one_device;
+  EXPECT_TRUE(has(help("generate"), "several GPUs"));
+}
+
 TEST_F(Program, WrongUsageIsTwo) {
   for (const char* arguments :
        {"", "paint", "inspect", "rooms --count many --out x", "generate --model x --nonsense 1"})
@@ -72,10 +91,10 @@ TEST_F(Program, WrongUsageIsTwo) {
 
 TEST_F(Program, UsageErrorsAreOneLineWithASuggestion) {
   const std::vector<std::pair<std::string, std::string>> cases{
-      {"", "fourm: a verb is needed: "},
-      {"generat --model x", "fourm: no verb 'generat' (did you mean 'generate'?)"},
-      {"data chekc x", "fourm: data: no verb 'chekc' (did you mean 'check'?)"},
-      {"data", "fourm: data: a verb is needed: check"},
+      {"", "fourm: a command is needed: "},
+      {"generat --model x", "fourm: no command 'generat' (did you mean 'generate'?)"},
+      {"data chekc x", "fourm: data: no command 'chekc' (did you mean 'check'?)"},
+      {"data", "fourm: data: a command is needed: check"},
       {"generate --modle x", "fourm: generate: no option '--modle' (did you mean '--model'?)"},
       {"rooms --out x --cuont=3", "fourm: rooms: no option '--cuont' (did you mean '--count'?)"},
       {"rooms --out x --loud", "fourm: rooms: no option '--loud'; `fourm rooms --help` lists them"},
@@ -84,6 +103,14 @@ TEST_F(Program, UsageErrorsAreOneLineWithASuggestion) {
       {"generate", "fourm: generate: --model is required"},
       {"rooms --count many --out x", "many"},
       {"rooms --split dev --out x", "dev"},
+      {"rooms --count 0 --out x", "--count: expected 1 to 100000000, got 0"},
+      {"data label x --clip y --transparency", "fourm: data label: "},
+      {"generate --from x.png --seed 3", "leave out --seed"},
+      {"generate --from x.png --out y --count 2", "leave out --count"},
+      {"generate --from x.png --paste-kept", "leave out --paste-kept"},
+      {"generate --from x.png --sr", "leave out --sr"},
+      {"generate --from x.png --decode-steps 3", "leave out --decode-steps"},
+      {"generate --from x.png --precision bf16", "leave out --precision"},
       {"data label x", "fourm: data label: give --transparency or --clip MODEL"},
       {"report", "fourm: report: "},
       {"pretrain r.yaml training.steps", "expected key=value, got 'training.steps'"}};
@@ -130,6 +157,36 @@ TEST_F(Program, ReportsAreAPageAndMarkdown) {
   EXPECT_NE(read_file(folder_ / "report/index.html").find("<h1>Two numbers</h1>"), std::string::npos);
   EXPECT_NE(read_file(folder_ / "report/report.md").find("| AP50 | 0.7500 |"), std::string::npos);
   expect_failure("report " + folder + "/nothing --out " + folder + "/report", "nothing: no such file or folder");
+}
+
+// The command that reads a recipe of configs/; empty for files that are no recipes.
+std::string command_of_recipe(const fs::path& file) {
+  const YAML::Node yaml = read_yaml(file);
+  const auto has = [&](const char* key) { return yaml[key].IsDefined(); };
+  if (has("modalities") && yaml["modalities"].IsMap()) return "";
+  if (has("task")) return "finetune";
+  if (has("tasks")) return has("values") ? "ablate" : "transfer-benchmark";
+  if (has("values")) return "ablate";
+  if (has("masking")) return "pretrain";
+  return has("tokenizer") || has("start_from") ? "tokenizer train" : "clip train";
+}
+
+// What --print-config prints of a recipe is a recipe with the same values.
+TEST_F(Program, PrintedRecipesAreRecipes) {
+  size_t recipes = 0;
+  for (const auto& entry : fs::recursive_directory_iterator(fs::path(FOURM_SOURCE_DIR) / "configs")) {
+    if (entry.path().extension() != ".yaml") continue;
+    const std::string command = command_of_recipe(entry.path()), copy = (folder_ / "copy.yaml").string();
+    if (command.empty()) continue;
+    ++recipes;
+    const Outcome printed = run(command + " " + entry.path().string() + " --print-config");
+    EXPECT_EQ(printed.code, 0) << command << " " << entry.path() << "\n" << printed.errors;
+    write_file(copy, printed.out);
+    const Outcome again = run(command + " " + copy + " --print-config");
+    EXPECT_EQ(again.errors, "") << command << " " << entry.path();
+    EXPECT_EQ(again.out, printed.out) << command << " " << entry.path();
+  }
+  EXPECT_GE(recipes, 70u);
 }
 
 // A dry run finds what is wrong with a recipe and leaves nothing.
@@ -491,6 +548,10 @@ TEST_F(Program, ResultsAreWrittenWhereADecoderFails) {
   const Json report = parse_json(outcome.out, "stdout");
   EXPECT_TRUE(report["samples"][1]["tok_global@32"].contains("failure"));
   EXPECT_EQ(report["samples"][1]["tok_rgb@32"]["files"].size(), 2u);
+  expect_failure(
+      "generate --quiet --from " + (folder_ / "out/rgb_1.png").string() + " --out " + (folder_ / "again").string(),
+      "1 of 3 results could not be decoded");
+  EXPECT_EQ(read_file(folder_ / "again/rgb.png"), read_file(folder_ / "out/rgb_1.png"));
 }
 
 // In-painting, weights, folders and prompts as a user types them.

@@ -3,9 +3,12 @@
 
 #include <gtest/gtest.h>
 
+#include <algorithm>
+
 #include "fourm/core/error.h"
 #include "fourm/data/data_facts.h"
 #include "fourm/rooms/classes.h"
+#include "fourm/rooms/rooms.h"
 
 namespace fourm {
 namespace {
@@ -23,6 +26,29 @@ TEST(Demo, RowsForEachRoomAndEachWayOfGeneration) {
                                               "chained, each from all before it", "guidance 1 to 5", "in-painting"}));
   options.rooms = options.generations = 0;
   EXPECT_THROW(demo(pipeline, options), Error);
+}
+
+// The demo shows what `fourm generate` makes.
+TEST(Demo, ImagesAreGeneratedByTheDefaultPlan) {
+  const Pipeline pipeline = Pipeline::open({.model = fs::path(FOURM_SOURCE_DIR) / "models/rooms-ti"});
+  DemoOptions options;
+  options.rooms = 0;
+  options.generations = 1;
+  const Gallery gallery = demo(pipeline, options);
+  const auto row = std::find_if(gallery.rows.begin(), gallery.rows.end(),
+                                [](const GalleryRow& r) { return r.title == "depth -> RGB"; });
+  ASSERT_NE(row, gallery.rows.end());
+  RoomOptions world;
+  world.seed = 1000;
+  world.split = Split::kVal;
+  std::vector<Canvas> canvases(4);
+  for (size_t i = 0; i < canvases.size(); ++i) {
+    canvases[i].key = 4000 + i;
+    pipeline.add_image(canvases[i], "tok_depth@128", depth_in_metres(RoomMaker(world).make(0).depth_mm));
+  }
+  pipeline.run(canvases, pipeline.default_plan(canvases[0], {"tok_rgb@128"}), {});
+  for (size_t i = 0; i < canvases.size(); ++i)
+    EXPECT_EQ(row->cells[i + 1].image, pipeline.visualize(canvases[i], "tok_rgb@128")) << i;
 }
 
 TEST(BundledModel, NamesTheClassesOfRooms) {

@@ -353,15 +353,22 @@ TEST_F(BatchTest, KeptPixelsArePastedAtTheirOwnResolution) {
   Image large(96, 64, 3, 200);
   write_file(out / "large.png", encode_png(large));
   const SampleList samples = list({concat("tok_rgb[keep=left]=", (out / "large.png").string())});
-  BatchOptions o = options(out / "x");
-  o.paste_kept = true;
-  generate_batches(*pipeline_, samples, settings(samples, {"tok_rgb@32"}), o);
+  GenerationSettings pasted = settings(samples, {"tok_rgb@32"});
+  pasted.paste_kept = true;
+  generate_batches(*pipeline_, samples, pasted, options(out / "x"));
   const Image result = read_image(out / "x/rgb.png");
   ASSERT_EQ(result.width, 64);
   for (int y = 0; y < 64; ++y) EXPECT_EQ(result.at(31, y)[0], 200);
   bool differs = false;
   for (int y = 0; y < 64; ++y) differs |= result.at(40, y)[0] != 200;
   EXPECT_TRUE(differs);
+
+  const GenerationRecord record = GenerationRecord::read(out / "x/rgb.png");
+  generate_batches(*pipeline_, SampleList::of_record(record), record.settings, options(out / "again"));
+  EXPECT_EQ(read_file(out / "again/rgb.png"), read_file(out / "x/rgb.png"));
+  write_file(out / "large.png", encode_png(Image(96, 64, 3, 100)));
+  EXPECT_NE(test::message_of([&] { record.canvas(*pipeline_); }).find("is not the file that the image was generated"),
+            std::string::npos);
 }
 
 // A model that reads tokens of 32 pixels and generates those of 64.

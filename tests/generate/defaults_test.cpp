@@ -27,6 +27,10 @@ TEST(GenerationDefaults, ThePresetHasTheSettingsOfTheAuthors) {
   EXPECT_EQ(pixels.steps, 1);
   EXPECT_EQ(pixels.temperature, 0.01);
   EXPECT_EQ(pixels.guidance, 2);
+  const Target tokens = target("tok_depth@224", {"tok_rgb@224"});
+  EXPECT_EQ(tokens.steps, 1);
+  EXPECT_EQ(tokens.temperature, 0.01);
+  EXPECT_EQ(target("tok_rgb@224", {"tok_rgb@224"}).steps, 25) << "in-painting";
   EXPECT_EQ(target("tok_clip@224", {"caption"}).steps, 50);
   EXPECT_EQ(target("tok_clip@224", {"caption"}).temperature_schedule, "onex:0.5:0.5");
   EXPECT_EQ(target("tok_rgb@224", {"caption"}).steps, 25);
@@ -51,6 +55,24 @@ TEST(GenerationDefaults, EveryOfficialTargetHasARule) {
       EXPECT_FALSE(plan.targets.at(0).scheme.empty()) << name;
       EXPECT_FALSE(expand(plan, [&](const std::string& n) { return table.at(n); }).empty());
     }
+}
+
+// Tokens of an image are an input as its pixels are, but not where they are in-painted.
+TEST(GenerationDefaults, TheBundledModelReadsTokensOfImagesAsItReadsPixels) {
+  const GenerationDefaults defaults =
+      GenerationDefaults::read(fs::path(FOURM_SOURCE_DIR) / "models/rooms-ti/generation.yaml");
+  const auto steps = [&](const NameList& targets, const NameList& inputs) {
+    std::vector<int64_t> steps;
+    for (const Target& target :
+         defaults.plan(targets, inputs, {"tok_semseg@128", "tok_depth@128", "tok_rgb@128"}).targets)
+      steps.push_back(target.steps);
+    return steps;
+  };
+  using Steps = std::vector<int64_t>;
+  EXPECT_EQ(steps({"tok_depth@128"}, {"rgb@128"}), Steps{1});
+  EXPECT_EQ(steps({"tok_depth@128"}, {"tok_rgb@128"}), Steps{1});
+  EXPECT_EQ(steps({"tok_depth@128"}, {"caption"}), Steps{12});
+  EXPECT_EQ(steps({"tok_rgb@128"}, {"tok_rgb@128"}), (Steps{12, 12}));
 }
 
 TEST(GenerationDefaults, AFileMaySendATargetThroughOthers) {

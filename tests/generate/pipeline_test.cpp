@@ -143,6 +143,8 @@ TEST_F(PipelineTest, BoxesOfAFileAreCutToTheSquareOfTheImage) {
 }
 
 TEST_F(PipelineTest, ImagesAndTokens) {
+  EXPECT_EQ(pipeline_->tokenizer_folder("tok_rgb@32"), root_ / "model/tokenizers/tok_rgb@32");
+  EXPECT_EQ(pipeline_->tokenizer_folder("caption"), fs::path());
   const auto expected = tokens("tok_rgb@32", file("a.png"));
   ASSERT_EQ(expected.size(), 16u);
   for (const char* name : {"B.PNG", "@a.png", "@image without ending"})

@@ -37,6 +37,8 @@ TEST(ModelFolder, ACheckpointIsNoModelAndOtherPathsStay) {
   write_file(folder / "model/config.json", "{}");
   for (const fs::path& path : {folder / "model", folder / "model/config.json", folder / "nowhere"})
     EXPECT_EQ(model_folder(path), path);
+  EXPECT_EQ(folder_of_model(folder / "model"), folder / "model");
+  EXPECT_EQ(folder_of_model(folder / "model/config.json"), folder / "model");
 }
 
 }  // namespace

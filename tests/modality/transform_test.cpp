@@ -8,6 +8,7 @@
 #include "fourm/core/rng.h"
 #include "fourm/io/npy.h"
 #include "fourm/modality/feature_colours.h"
+#include "tests/support/message_of.h"
 #include "tests/support/temporary_folder.h"
 
 namespace fourm {
@@ -141,6 +142,23 @@ TEST(Transform, BadDepthAndKindsAreNamed) {
   EXPECT_THROW(of_kind("sound").validate("recipe"), Error);
   std::vector<float> out(64);
   EXPECT_THROW(to_network(of_kind("depth"), gradient(2, 2), false, out.data()), Error);
+}
+
+// Older configurations stated the unit, which is now the data set's.
+TEST(Transform, AUnitInAConfigIsIgnoredOrRefused) {
+  const auto read = [](const std::string& text) {
+    InputConfig config;
+    read_config(parse_yaml(text, "config.json"), config, "config.json");
+    return yaml_text(to_yaml(config));
+  };
+  const std::string plain = read("{kind: depth}");
+  EXPECT_EQ(plain.find("depth_unit"), std::string::npos);
+  EXPECT_EQ(read("{kind: depth, depth_unit: 0.001}"), plain);
+  EXPECT_EQ(read("{kind: depth, depth_unit: 1.5e-05, standardise: true}"), read("{kind: depth, standardise: true}"));
+  EXPECT_NE(test::message_of([&] {
+              read("{kind: depth, depth_unit: 0.01}");
+            }).find("config.json: input.depth_unit is 0.01; the unit is stated by the data set now"),
+            std::string::npos);
 }
 
 // A wall at 3 m with holes looks like the wall.

@@ -35,7 +35,7 @@ void expect_shapes(const ImageTokenizer& tokenizer, const std::vector<Shape>& sh
     ASSERT_EQ(maps.size(), crops) << name;
     std::vector<int64_t> joined;
     for (const TokenMap& map : maps) {
-      EXPECT_EQ(map.heads, tokenizer.config().num_codebooks);
+      EXPECT_EQ(map.codebooks, tokenizer.config().num_codebooks);
       EXPECT_EQ(map.height, height) << name;
       EXPECT_EQ(map.width, width) << name;
       joined.insert(joined.end(), map.tokens.begin(), map.tokens.end());

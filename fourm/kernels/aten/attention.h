@@ -27,7 +27,7 @@ std::vector<AttentionCall> attention_calls(const AttentionLayout& layout);
 /// one.
 void plan_attention(AttentionLayout& layout, int64_t queries, int64_t keys, std::vector<Tensor*>& uploads);
 
-/// softmax(q k^T / sqrt(hd)) v per head, computed in `type`. q [N, H, hd], k and v [M, H, hd] -> [N, H, hd].
+/// softmax(q k^T / sqrt(hd)) v per head, computed in `type`. q [M, H, hd], k and v [N, H, hd] -> [M, H, hd].
 /// A query without keys gives 0. Differentiable.
 Tensor aten_attention(const Tensor& q, const Tensor& k, const Tensor& v, const AttentionLayout& layout,
                       at::ScalarType type);
