@@ -4,6 +4,7 @@
 #include <torch/csrc/distributed/c10d/TCPStore.hpp>
 
 #include <algorithm>
+#include <atomic>
 #include <functional>
 #include <future>
 #include <optional>
@@ -44,6 +45,13 @@ void call_or_abandon(const std::function<void()>& call, std::chrono::millisecond
   ended.get();
 }
 
+std::string address(const ProcessGroupConfig& config) { return concat(config.master_addr, ":", config.master_port); }
+
+std::string unreached(const ProcessGroupConfig& config) {
+  return concat("rank ", config.rank, " did not reach ", config.use_agent_store ? "the launcher" : "rank 0", " at ",
+                address(config), " within ", config.timeout, " s; did it start, and is the address right?");
+}
+
 Store connect_to_store(const ProcessGroupConfig& config, std::chrono::milliseconds limit) {
   c10d::TCPStoreOptions options;
   options.port = static_cast<uint16_t>(config.master_port);
@@ -51,7 +59,6 @@ Store connect_to_store(const ProcessGroupConfig& config, std::chrono::millisecon
   options.numWorkers = config.world_size;
   options.waitWorkers = false;
   options.timeout = limit;
-  const std::string where = concat(config.master_addr, ":", config.master_port);
   try {
     Store store = c10::make_intrusive<c10d::TCPStore>(config.master_addr, options);
     store = c10::make_intrusive<c10d::PrefixStore>("fourm/" + config.attempt, store);
@@ -59,10 +66,9 @@ Store connect_to_store(const ProcessGroupConfig& config, std::chrono::millisecon
     return store;
   } catch (const std::exception& error) {
     if (options.isServer)
-      throw GroupError(concat("rank 0 cannot listen at ", where, " (", first_line(error),
+      throw GroupError(concat("rank 0 cannot listen at ", address(config), " (", first_line(error),
                               "); another run may use the port: set MASTER_PORT to another one"));
-    throw GroupError(concat("rank ", config.rank, " did not reach ", config.use_agent_store ? "the launcher" : "rank 0",
-                            " at ", where, " within ", config.timeout, " s; did it start, and is the address right?"));
+    throw GroupError(unreached(config));
   }
 }
 
@@ -111,6 +117,7 @@ struct ProcessGroupState {
   Store store, store_of_monitor;
   c10::intrusive_ptr<c10d::Backend> backend;
   std::unique_ptr<HeartbeatMonitor> monitor;
+  std::atomic<bool> is_connected{false};  // to the store
   bool is_shut_down = false;
 
   // Threads of a broken group may wait for a process that is gone: they are left to the end of the program.
@@ -128,6 +135,7 @@ struct ProcessGroupState {
     const auto start = Clock::now();
     try {
       store = connect_to_store(config, milliseconds(limit));
+      is_connected = true;
       const std::chrono::duration<double> passed = Clock::now() - start;
       rendezvous(*store, config, milliseconds(std::max(limit - passed.count(), least)));
       store_of_monitor = store->clone();
@@ -168,7 +176,8 @@ struct ProcessGroupState {
     call_or_abandon([state, step] { (*state.*step)(); }, milliseconds(state->config.timeout),
                     [&]() -> std::optional<std::string> {
                       if (state->member.hosts_store) return {};
-                      return state->member.store_host + " does not answer";
+                      return state->is_connected ? state->member.store_host + " does not answer"
+                                                 : unreached(state->config);
                     });
   }
   // Calls connect(), while the monitor watches the others.
