@@ -54,7 +54,7 @@ TEST_F(MonitorTest, AFinishedRunIsNotLoadedAgain) {
   const RunPage page = run_page(run_, 5);
   EXPECT_TRUE(page.finished);
   EXPECT_EQ(page.html.find("refresh"), std::string::npos);
-  EXPECT_EQ(page.html.find(" left"), std::string::npos);
+  EXPECT_EQ(page.html.find(" min left"), std::string::npos);
 }
 
 TEST_F(MonitorTest, ARunWithoutRecordsHasAPage) {
