@@ -62,11 +62,11 @@ TEST(GenerationDefaults, TheBundledModelReadsTokensOfImagesAsItReadsPixels) {
   const GenerationDefaults defaults =
       GenerationDefaults::read(fs::path(FOURM_SOURCE_DIR) / "models/rooms-ti/generation.yaml");
   const auto steps = [&](const NameList& targets, const NameList& inputs) {
-    std::vector<int64_t> steps;
+    std::vector<int64_t> counts;
     for (const Target& target :
          defaults.plan(targets, inputs, {"tok_semseg@128", "tok_depth@128", "tok_rgb@128"}).targets)
-      steps.push_back(target.steps);
-    return steps;
+      counts.push_back(target.steps);
+    return counts;
   };
   using Steps = std::vector<int64_t>;
   EXPECT_EQ(steps({"tok_depth@128"}, {"rgb@128"}), Steps{1});
