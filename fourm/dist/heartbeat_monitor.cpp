@@ -44,7 +44,7 @@ void HeartbeatMonitor::write_first_heartbeat(c10d::Store& store, int64_t rank) {
 std::optional<std::string> HeartbeatMonitor::failure() {
   const std::lock_guard lock(mutex_);
   if (failure_) return failure_;
-  // Without polls, the thread of this process waits for a store that does not answer.
+  // Without polls, the thread of this process waits for a store that does not respond.
   asked_since_poll_ = polls_ == polls_when_asked_ ? asked_since_poll_ + 1 : 0;
   polls_when_asked_ = polls_;
   if (asked_since_poll_ > max_missed_polls_) {

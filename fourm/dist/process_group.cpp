@@ -129,7 +129,7 @@ struct ProcessGroupState {
     store.release();
   }
 
-  // Waits for all processes. What the store finds out in time is a better message than that the store does not answer.
+  // Waits for all processes. What the store finds out in time is a better message than that the store does not respond.
   void join() {
     const double limit = config.timeout - std::min(1.0, config.timeout / 10), least = limit / 10;
     const auto start = Clock::now();
@@ -171,12 +171,12 @@ struct ProcessGroupState {
     is_shut_down = true;
   }
 
-  // Calls join() or leave(). GroupError when the store of another process does not answer within the timeout.
+  // Calls join() or leave(). GroupError when the store of another process does not respond within the timeout.
   static void call(const std::shared_ptr<ProcessGroupState>& state, void (ProcessGroupState::*step)()) {
     call_or_abandon([state, step] { (*state.*step)(); }, milliseconds(state->config.timeout),
                     [&]() -> std::optional<std::string> {
                       if (state->member.hosts_store) return {};
-                      return state->is_connected ? state->member.store_host + " does not answer"
+                      return state->is_connected ? state->member.store_host + " does not respond"
                                                  : unreached(state->config);
                     });
   }

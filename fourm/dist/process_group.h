@@ -30,7 +30,7 @@ struct ProcessGroupConfig {
   double timeout = 60;                           ///< seconds after which a process that does not respond has failed
 };
 
-/// A process of the group ended, does not answer, failed or differs; the message names its rank. The group cannot be used
+/// A process of the group ended, does not respond, failed or differs; the message names its rank. The group cannot be used
 /// any more, and the program should end without waiting for threads of the group.
 class GroupError : public Error {
  public:

@@ -200,7 +200,7 @@ TEST_F(Recovery, AProcessThatIsStoppedBeforeTheOthersJoinIsNamed) {
     const Ended ended = end_of(rank_name(rank), ranks[rank]);
     EXPECT_EQ(ended.code(), 1);
     EXPECT_EQ(ended.lines(""), 1) << ended.errors;
-    const bool connected = ended.errors == "fourm: rank 0, which hosts the store of the group, does not answer\n";
+    const bool connected = ended.errors == "fourm: rank 0, which hosts the store of the group, does not respond\n";
     EXPECT_TRUE(connected || ended.errors.find(" did not reach rank 0 at 127.0.0.1:") != std::string::npos)
         << ended.errors;
   }
@@ -217,7 +217,7 @@ TEST_F(Recovery, AStoppedProcessOfTheLauncherIsNamed) {
   const Ended ended = end_of("launcher", launcher);
   EXPECT_EQ(ended.code(), 1);
   EXPECT_EQ(ended.lines("fourm:"), 1) << ended.errors;
-  EXPECT_EQ(ended.last_line(), "fourm: rank 0, which hosts the store of the group, does not answer") << ended.errors;
+  EXPECT_EQ(ended.last_line(), "fourm: rank 0, which hosts the store of the group, does not respond") << ended.errors;
 }
 
 // Files of the run may not become larger than its weights, as on a disk that is full.
