@@ -9,12 +9,7 @@ third=e77f43c  # the commit that holds the weights which the stage starts from
 fourm=build/release/fourm
 
 mkdir -p "$runs/tokens" "$runs/third"
-[ -e "$runs/fourth/dataset.yaml" ] || {  # the longest caption of a room, which names colours and places, three times
-  rm -rf "$runs/fourth.part"
-  $fourm rooms --count 10000 --size 128 --seed 3 --split train --out "$runs/fourth.part"
-  find "$runs/fourth.part/caption" -name '*.json' -exec sed -Ei 's/,("[^"]*")\]/,\1,\1,\1]/' {} +
-  mv "$runs/fourth.part" "$runs/fourth"
-}
+scripts/fourth_stage_rooms.sh "$runs/fourth"
 [ -e "$runs/fourth/clip" ] || $fourm clip features --model "$bundle/clip" --in "$runs/fourth/rgb" --out "$runs/fourth/clip"
 $fourm tokenize --data "$runs/fourth" --tokenizers "$bundle/tokenizers" --out "$runs/tokens/fourth"
 

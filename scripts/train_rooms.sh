@@ -12,13 +12,7 @@ threads=${THREADS:-$(nproc)}
 [ -e "$runs/solids/dataset.yaml" ] ||
   $fourm rooms --count 16000 --size 128 --seed 2 --split train --solids --out "$runs/solids"
 [ -e "$runs/val/dataset.yaml" ] || $fourm rooms --count 500 --size 128 --seed 1 --split val --out "$runs/val"
-# The longest caption of a room, which names colours and places, three times.
-[ -e "$runs/fourth/dataset.yaml" ] || {
-  rm -rf "$runs/fourth.part"
-  $fourm rooms --count 10000 --size 128 --seed 3 --split train --out "$runs/fourth.part"
-  find "$runs/fourth.part/caption" -name '*.json' -exec sed -Ei 's/,("[^"]*")\]/,\1,\1,\1]/' {} +
-  mv "$runs/fourth.part" "$runs/fourth"
-}
+scripts/fourth_stage_rooms.sh "$runs/fourth"
 [ -e "$runs/text_tokenizer.json" ] || $fourm vocab train "$runs/train/caption" "$runs/train/det" \
   --size 1024 --coordinates 64 --sentinels 20 --out "$runs/text_tokenizer.json"
 

@@ -74,9 +74,7 @@ std::map<CocoId, size_t> numbered(const std::set<CocoId>& ids, const std::string
 // Text of a key, or nothing.
 std::string text_member(const Json& object, const char* key, const std::string& origin) {
   const auto found = object.find(key);
-  if (found == object.end()) return "";
-  check(found->is_string(), origin, ": the key '", key, "' holds no text");
-  return found->get<std::string>();
+  return found == object.end() ? "" : string_of(*found, key, origin);
 }
 
 void read_images(CocoTruth& truth, const Json& images, const std::string& file) {

@@ -32,6 +32,11 @@ int64_t integer_of(const Json& value, std::string_view key, const std::string& o
   return value.is_number_float() ? static_cast<int64_t>(as_number) : value.get<int64_t>();
 }
 
+std::string string_of(const Json& value, std::string_view key, const std::string& origin) {
+  check(value.is_string(), origin, ": the key '", key, "' holds no text");
+  return value.get<std::string>();
+}
+
 CocoId id_member(const Json& object, std::string_view key, const std::string& origin) {
   const Json& value = member(object, key, origin);
   if (value.is_string()) return value.get<std::string>();

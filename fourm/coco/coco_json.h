@@ -11,6 +11,8 @@ const Json& list_member(const Json& object, std::string_view key, const std::str
 /// The number `value` of a key.
 double number_of(const Json& value, std::string_view key, const std::string& origin);
 int64_t integer_of(const Json& value, std::string_view key, const std::string& origin);
+/// The text `value` of a key.
+std::string string_of(const Json& value, std::string_view key, const std::string& origin);
 CocoId id_member(const Json& object, std::string_view key, const std::string& origin);
 std::string text_of(const CocoId& id);
 /// "FILE: annotations[3]".

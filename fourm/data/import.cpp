@@ -22,9 +22,7 @@ namespace {
 constexpr uint8_t kNoClass = 255;
 
 std::string file_name_in(const Json& object, const std::string& origin) {
-  const Json& name = member(object, "file_name", origin);
-  check(name.is_string(), origin, ": the key 'file_name' holds no text");
-  return name.get<std::string>();
+  return string_of(member(object, "file_name", origin), "file_name", origin);
 }
 
 // The labels of a map by COCO's annotation of it. A colour is the number R + 256 G + 65536 B of a segment, 0 none.
@@ -173,11 +171,9 @@ int64_t import_coco_panoptic(const fs::path& images, const fs::path& annotations
   const std::string origin = annotations.string();
   const Json json = read_json(annotations, uint64_t{1} << 31);
   std::map<int64_t, std::string> names;  // of categories, by id
-  for (const Json& category : list_member(json, "categories", origin)) {
-    const Json& name = member(category, "name", origin);
-    check(name.is_string(), origin, ": a category has a 'name' that is no text");
-    names[integer_of(member(category, "id", origin), "id", origin)] = name.get<std::string>();
-  }
+  for (const Json& category : list_member(json, "categories", origin))
+    names[integer_of(member(category, "id", origin), "id", origin)] =
+        string_of(member(category, "name", origin), "name", origin);
   check(!names.empty() && names.size() <= kNoClass, origin, ": has ", names.size(), " categories, expected 1 to 255");
   std::map<int64_t, uint8_t> labels;
   std::vector<std::string> classes;

@@ -2,9 +2,7 @@
 
 #include <cmath>
 
-#include "fourm/core/json.h"
 #include "fourm/core/strings.h"
-#include "fourm/experiments/experiment_run.h"
 #include "fourm/train/records.h"
 
 namespace fourm {

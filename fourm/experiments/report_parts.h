@@ -34,7 +34,7 @@ std::vector<std::string> names_of(const std::vector<Item>& items) {
   return names;
 }
 
-/// The evaluations in RUN/metrics.jsonl, by measure; lines that are no records are passed over.
+/// The evaluations in RUN/metrics.jsonl, by measure; lines that are no records are ignored.
 std::map<std::string, std::vector<PlotPoint>> evaluations_in(const fs::path& run);
 
 /// A panel with a series, still without points, for each of the runs.

@@ -101,13 +101,24 @@ TEST(SeenObjects, MasksFollowViews) {
   EXPECT_GT(right_of_all, 0.9 * inside_of_all);
 }
 
-TEST(MaskHead, EachTensorHasAGradientWithAndWithoutObjects) {
-  SeedSource source(3);
+struct SmallMaskHead {
+  SmallMaskHead() { parameters.make_trainable(); }
+
+  static HeadConfig config() {
+    HeadConfig config;
+    config.width = 8, config.hidden = 16, config.masks = true, config.proposals = 40, config.sampled_boxes = 32;
+    return config;
+  }
+
+  SeedSource source{3};
   Parameters parameters;
-  HeadConfig config;
-  config.width = 8, config.hidden = 16, config.masks = true, config.proposals = 40, config.sampled_boxes = 32;
-  const DetectionHead head(Scope(parameters, source), 8, 2, config);
-  parameters.make_trainable();
+  DetectionHead head{Scope(parameters, source), 8, 2, config()};
+};
+
+TEST(MaskHead, EachTensorHasAGradientWithAndWithoutObjects) {
+  SmallMaskHead small;
+  Parameters& parameters = small.parameters;
+  const DetectionHead& head = small.head;
   ObjectTargets object{at::tensor({8.0F, 8.0F, 40.0F, 40.0F}).view({1, 4}), {1}, 0, at::zeros({1, 64, 64}, at::kByte)};
   object.masks.slice(1, 8, 40).slice(2, 8, 40).fill_(1);
   for (const ObjectTargets& target : {object, ObjectTargets{at::zeros({0, 4}), {}, 0, {}}}) {
@@ -132,12 +143,9 @@ TEST(MaskHead, EachTensorHasAGradientWithAndWithoutObjects) {
 
 // Every proposal lies outside the image, and there is no object.
 TEST(MaskHead, ABatchWithoutAnyBoxHasNoLossOfBoxesAndAllGradients) {
-  SeedSource source(3);
-  Parameters parameters;
-  HeadConfig config;
-  config.width = 8, config.hidden = 16, config.masks = true, config.proposals = 40, config.sampled_boxes = 32;
-  const DetectionHead head(Scope(parameters, source), 8, 2, config);
-  parameters.make_trainable();
+  SmallMaskHead small;
+  Parameters& parameters = small.parameters;
+  const DetectionHead& head = small.head;
   {
     const NoGradGuard no_grad;
     parameters.find("rpn_deltas.bias").fill_(100);
