@@ -2,15 +2,16 @@
 
 #include <algorithm>
 #include <sstream>
+#include <utility>
 
 #include "fourm/core/error.h"
 
 namespace fourm {
 namespace {
 
-constexpr int64_t kMissedAfterFailure = 6;  // polls without a heartbeat after a collective operation has failed
-constexpr int64_t kMaxExplainPolls = 16;    // within which a failed collective operation is explained
-constexpr int64_t kMaxReaderPolls = 6;      // within which the others read a failure
+constexpr double kMaxSecondsAfterFailure = 3;  // without a heartbeat after a collective operation has failed
+constexpr int64_t kMaxExplainPolls = 16;       // within which a failed collective operation is explained
+constexpr int64_t kMaxReaderPolls = 6;         // within which the others read a failure
 // Of the timeout, so that all have ended when it is over.
 constexpr double kShareOfTimeout = 0.8;
 const char* const kFailureKey = "failure";
@@ -20,11 +21,17 @@ std::string read_key(int64_t rank) { return concat("failure_read/", rank); }
 
 }  // namespace
 
+// Two seconds at most: a process that was stopped itself must not blame the others for its own pause.
+double HeartbeatMonitor::Stopwatch::lap() {
+  const auto now = std::chrono::steady_clock::now();
+  const std::chrono::duration<double> elapsed = now - std::exchange(last_, now);
+  return std::min(elapsed.count(), 2.0);
+}
+
 HeartbeatMonitor::HeartbeatMonitor(c10::intrusive_ptr<c10d::Store> store, const Member& member, double timeout)
     : store_(std::move(store)),
       member_(member),
-      max_missed_polls_(std::max<int64_t>(kMissedAfterFailure,
-                                          static_cast<int64_t>(timeout * kShareOfTimeout * 1000) / kInterval.count())),
+      max_silence_(std::max(kMaxSecondsAfterFailure, timeout * kShareOfTimeout)),
       heartbeats_(member.size),
       thread_([this] { run(); }) {}
 
@@ -45,9 +52,10 @@ std::optional<std::string> HeartbeatMonitor::failure() {
   const std::lock_guard lock(mutex_);
   if (failure_) return failure_;
   // Without polls, the thread of this process waits for a store that does not respond.
-  asked_since_poll_ = polls_ == polls_when_asked_ ? asked_since_poll_ + 1 : 0;
+  const double elapsed = since_asked_.lap();
+  waited_for_poll_ = polls_ == polls_when_asked_ ? waited_for_poll_ + elapsed : 0;
   polls_when_asked_ = polls_;
-  if (asked_since_poll_ > max_missed_polls_) {
+  if (waited_for_poll_ > max_silence_) {
     store_blocked_ = true;
     failure_ = member_.store_host + " does not respond";
   }
@@ -110,27 +118,28 @@ bool HeartbeatMonitor::poll() {
     wait_for_readers();
     return false;
   }
-  if (!check_all) check_rank((member_.rank + 1) % member_.size, false);
+  const double elapsed = since_poll_.lap();
+  if (!check_all) check_rank((member_.rank + 1) % member_.size, elapsed, false);
   for (int64_t rank = 0; check_all && rank < member_.size; ++rank)
-    if (rank != member_.rank) check_rank(rank, true);
+    if (rank != member_.rank) check_rank(rank, elapsed, true);
   return true;
 }
 
-void HeartbeatMonitor::check_rank(int64_t rank, bool after_failure) {
+void HeartbeatMonitor::check_rank(int64_t rank, double elapsed, bool after_failure) {
   Heartbeat& heartbeat = heartbeats_[rank];
   const std::string text = store_->get_to_str(heartbeat_key(rank));
   const int64_t before = heartbeat.collectives;
-  heartbeat.unchanged = text == heartbeat.text ? heartbeat.unchanged + 1 : 0;
+  heartbeat.unchanged = text == heartbeat.text ? heartbeat.unchanged + elapsed : 0;
   heartbeat.text = text;
   int64_t polls = 0;
   std::istringstream(text) >> polls >> heartbeat.collectives >> heartbeat.busy;
   const bool is_behind = heartbeat.collectives < collectives_ && heartbeat.collectives == before && !heartbeat.busy;
-  heartbeat.behind = is_behind ? heartbeat.behind + 1 : 0;
-  if (after_failure && heartbeat.unchanged >= kMissedAfterFailure)
+  heartbeat.behind = is_behind ? heartbeat.behind + elapsed : 0;
+  if (after_failure && heartbeat.unchanged >= kMaxSecondsAfterFailure)
     publish_failure(rank, concat("rank ", rank, " has exited or does not respond"));
-  else if (heartbeat.unchanged > max_missed_polls_)
+  else if (heartbeat.unchanged > max_silence_)
     publish_failure(rank, concat("rank ", rank, " does not respond"));
-  else if (heartbeat.behind > max_missed_polls_)
+  else if (heartbeat.behind > max_silence_)
     publish_failure(rank, concat("rank ", rank, " makes no progress, and the others wait for it"));
 }
 

@@ -56,23 +56,32 @@ class HeartbeatMonitor {
     std::string text;  // as it was last read
     int64_t collectives = 0;
     bool busy = false;
-    int64_t unchanged = 0, behind = 0;  // polls since it changed, and since it is behind without progress
+    double unchanged = 0, behind = 0;  // seconds since it changed, and since it is behind without progress
+  };
+  class Stopwatch {
+   public:
+    double lap();  // seconds since the last lap, at most two
+
+   private:
+    std::chrono::steady_clock::time_point last_ = std::chrono::steady_clock::now();
   };
 
   void run();
   bool poll();  // false: a failure is known
-  void check_rank(int64_t rank, bool after_failure);
+  void check_rank(int64_t rank, double elapsed, bool after_failure);
   void publish_failure(int64_t rank, const std::string& failure);
   void record_failure(const std::string& failure);
   void wait_for_readers();
 
   c10::intrusive_ptr<c10d::Store> store_;
   const Member member_;
-  const int64_t max_missed_polls_;
+  const double max_silence_;  // seconds
   std::atomic<int64_t> collectives_{0}, busy_{0}, polls_{0};
   std::vector<Heartbeat> heartbeats_;  // of all ranks; used by the thread alone
+  Stopwatch since_poll_;               // used by the thread alone
   int64_t polls_when_asked_ = 0;       // polls at the last call of failure(),
-  int64_t asked_since_poll_ = 0;       // and its calls since that poll
+  double waited_for_poll_ = 0;         // seconds of its calls since that poll
+  Stopwatch since_asked_;
   std::mutex mutex_;
   std::condition_variable changed_;
   bool stopping_ = false, check_all_ranks_ = false, ended_ = false;

@@ -41,13 +41,6 @@ std::vector<std::string> captions_of_images(const fs::path& images, const fs::pa
   return list;
 }
 
-// Differs between models: the hash of the config, and the sizes of the weights.
-std::string fingerprint(const fs::path& model) {
-  std::string text = sha256_hex(read_file(model / "config.json"));
-  for (const auto& file : weight_files(model)) text += concat(" ", fs::file_size(file));
-  return text;
-}
-
 }  // namespace
 
 Summary clip_score(const ClipScoreOptions& options, const ProcessGroup& group) {
@@ -59,7 +52,7 @@ Summary clip_score(const ClipScoreOptions& options, const ProcessGroup& group) {
   rows.resize = options.resize;
   rows.width = 1;
   rows.store = options.store;
-  rows.depends_on = {{"model", fingerprint(model_folder(options.model))},
+  rows.depends_on = {{"model", weights_digest(model_folder(options.model))},
                      {"captions", sha256_hex(join(captions, "\n"))}};
   const auto compute = [&](const std::vector<Image>& images, size_t first) {
     const auto begin = captions.begin() + static_cast<int64_t>(first);

@@ -9,6 +9,7 @@
 #include "fourm/eval/image_rows.h"
 #include "fourm/eval/inception.h"
 #include "fourm/io/image_file.h"
+#include "fourm/io/weights.h"
 #include "fourm/kernels/device.h"
 
 namespace fourm {
@@ -64,7 +65,7 @@ ImageFeatures features_of(const Inception& network, const std::string& name, con
   rows.resize = options.resize;
   rows.width = Inception::kFeatures + Inception::kClasses;
   rows.store = options.store;
-  rows.depends_on = {{"weights", concat(weights.filename().string(), " ", fs::file_size(weights))}};
+  rows.depends_on = {{"weights", weights_digest(weights)}};
   const auto compute = [&](const std::vector<Image>& batch, size_t) {
     const auto [features, logits] = network(batch);
     return at::cat({features, logits}, 1);

@@ -4,9 +4,11 @@
 
 #include "fourm/core/error.h"
 #include "fourm/core/json.h"
+#include "fourm/core/sha256.h"
 #include "fourm/core/strings.h"
 #include "fourm/io/adapter.h"
 #include "fourm/io/image_file.h"
+#include "fourm/io/model_folder.h"
 #include "fourm/io/torch_file.h"
 
 namespace fourm {
@@ -68,6 +70,20 @@ bool is_weight_file(const fs::path& path) {
 bool has_weights(const fs::path& folder) {
   std::error_code ignored;
   return !index_of(folder).empty() || fs::exists(weight_files(folder).front(), ignored);
+}
+
+std::string weights_digest(const fs::path& path) {
+  std::vector<fs::path> files = weight_files(path);
+  std::error_code ignored;
+  for (const char* config : {"config.json", "adapter.json"})
+    if (fs::exists(path / config, ignored)) files.push_back(path / config);
+  std::string digests;
+  for (const auto& file : files) {
+    const MappedFile mapped = map_file(file);
+    digests += sha256_hex({static_cast<const char*>(mapped.data.get()), mapped.size});
+  }
+  if (is_adapter(path)) digests += weights_digest(model_folder(read_adapter_info(path).base));
+  return sha256_hex(digests);
 }
 
 SafetensorsFile open_weights(const fs::path& path) {

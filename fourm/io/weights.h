@@ -16,6 +16,10 @@ bool is_weight_file(const fs::path& path);
 /// Whether the folder holds weights that weight_files() names, or the index of some.
 bool has_weights(const fs::path& folder);
 
+/// The SHA-256 digest of the weights and of config.json, where the folder has one: models with the same digest compute the
+/// same. Of an adapter, that of the model that it changes counts too.
+std::string weights_digest(const fs::path& path);
+
 /// The tensors of weight_files() as one file; of an adapter, those of the model that it stands for. Error naming file and
 /// tensor when a shard or one of its tensors is missing.
 SafetensorsFile open_weights(const fs::path& path);

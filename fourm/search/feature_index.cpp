@@ -9,30 +9,16 @@
 #include "fourm/core/error.h"
 #include "fourm/core/log.h"
 #include "fourm/core/parallel.h"
-#include "fourm/core/sha256.h"
 #include "fourm/core/strings.h"
 #include "fourm/io/image_file.h"
 #include "fourm/io/model_folder.h"
 #include "fourm/io/safetensors.h"
+#include "fourm/io/weights.h"
 
 namespace fourm {
 namespace {
 
 constexpr double kSecondsBetweenWrites = 60;
-
-std::string file_digest(const fs::path& path) {
-  const MappedFile file = map_file(path);
-  return sha256_hex({static_cast<const char*>(file.data.get()), file.size});
-}
-
-// Of a file, or of the weight files of a folder.
-std::string weights_digest(const fs::path& path) {
-  std::error_code ignored;
-  if (!fs::is_directory(path, ignored)) return file_digest(path);
-  std::string digests;
-  for (const auto& file : list_files(path, {".safetensors", ".bin", ".pth", ".pt"})) digests += file_digest(file);
-  return digests.size() > 64 ? sha256_hex(digests) : digests;
-}
 
 }  // namespace
 

@@ -6,7 +6,7 @@
 
 namespace fourm {
 
-/// The SHA-256 digests of the weights that decide the features of a pipeline: {"model", "tokenizer", "features",
+/// The digests (io/weights.h) of the weights that decide the features of a pipeline: {"model", "tokenizer", "features",
 /// "precision"}. `files` are those that the pipeline was opened with.
 Json index_identity(const PipelineFiles& files, const Pipeline& pipeline, const FeaturePredictor& predictor);
 

@@ -157,11 +157,8 @@ class Pretokenizer {
       if (!t.vectors && t.size() != config.image_size)
         note(modality, ": the tokenizer was made for ", config.image_size,
              " pixels; its position table is resized to the ", t.size(), " of its name");
-      std::string weights;
-      for (const auto& file : weight_files(model_folder(folder))) weights += read_file(file);
-      if (from_images)
-        for (const auto& file : weight_files(model_folder(o_.clip))) weights += read_file(file);
-      made_from_[modality] = hash_text(weights);
+      made_from_[modality] = weights_digest(model_folder(folder));
+      if (from_images) made_from_[modality] += " " + weights_digest(model_folder(o_.clip));
       layout_.rows[modality] = row_of(t);
     }
   }
@@ -235,7 +232,7 @@ class Pretokenizer {
     Json settings{
         {"crops", o_.crops}, {"seed", o_.seed}, {"min_crop_scale", o_.crop.min_scale}, {"flip", o_.crop.flip}};
     if (Json units = depth_units(); !units.is_null()) settings["depth_unit"] = std::move(units);
-    for (const auto& [modality, hash] : made_from_) settings["tokenizers"][modality] = hash;
+    for (const auto& [modality, digest] : made_from_) settings["tokenizers"][modality] = digest;
     return settings;
   }
 
@@ -496,9 +493,9 @@ class Pretokenizer {
   std::vector<PixelSize> pixels_;
   std::vector<Decoding> decodings_;
   std::vector<Square> squares_;
-  std::map<std::string, uint64_t> made_from_;  // modality -> hash of the tokenizer's weights
-  std::map<std::string, Unknown> unknown_;     // by modality, of the shards made now
-  std::vector<std::string> broken_;            // why samples of this worker's shards were left out
+  std::map<std::string, std::string> made_from_;  // modality -> digest of the tokenizer's weights
+  std::map<std::string, Unknown> unknown_;        // by modality, of the shards made now
+  std::vector<std::string> broken_;               // why samples of this worker's shards were left out
 };
 
 }  // namespace

@@ -3,6 +3,7 @@
 #include <gtest/gtest.h>
 
 #include "fourm/core/file.h"
+#include "fourm/io/adapter.h"
 #include "tests/support/temporary_folder.h"
 
 namespace fourm {
@@ -26,6 +27,28 @@ TEST(Weights, AFolderHoldsWeightsOrTheirIndex) {
   }
   fs::remove_all(root);
   EXPECT_FALSE(has_weights(root));
+}
+
+TEST(Weights, TheDigestFollowsWeightsConfigAndTheBaseOfAnAdapter) {
+  const test::TemporaryFolder temporary;
+  const fs::path base = *temporary / "base", adapter = *temporary / "adapter";
+  write_file(base / "model.safetensors", "weights");
+  write_file(base / "config.json", "{}");
+  write_adapter_info(adapter, {base, 1, 1});
+  write_file(adapter / "adapter.safetensors", "changes");
+  const auto digests = [&] { return std::pair(weights_digest(base), weights_digest(adapter)); };
+  const auto before = digests();
+  EXPECT_EQ(digests(), before);
+  for (const char* changed : {"model.safetensors", "config.json"}) {
+    const std::string original = read_file(base / changed);
+    write_file(base / changed, std::string(original.size(), 'x'));
+    EXPECT_NE(digests().first, before.first) << changed;
+    EXPECT_NE(digests().second, before.second) << changed;
+    write_file(base / changed, original);
+  }
+  write_file(adapter / "adapter.safetensors", "CHANGES");
+  EXPECT_EQ(digests().first, before.first);
+  EXPECT_NE(digests().second, before.second);
 }
 
 }  // namespace
