@@ -2,11 +2,11 @@
 #include <iostream>
 
 #include "cli/bundled.h"
+#include "cli/commands.h"
 #include "cli/config_options.h"
 #include "cli/tensor_memory.h"
 #include "cli/threads.h"
 #include "cli/usage.h"
-#include "cli/verbs.h"
 #include "fourm/bench/bench.h"
 #include "fourm/bench/estimate.h"
 #include "fourm/bench/official_size.h"
@@ -41,23 +41,23 @@ void add_bench(CLI::App& program) {
     bool json = false, only_estimate = false;
   };
   auto o = std::make_shared<Options>();
-  auto* verb = program.add_subcommand("bench", "Time typical workloads, the fast engine and the reference in turn");
-  add_config_options(*verb, o->bench, "", "", {{"workloads", "WORKLOAD"}, {"engines", "--engine"}});
-  verb->add_flag(
+  auto* command = program.add_subcommand("bench", "Time typical workloads, the fast engine and the reference in turn");
+  add_config_options(*command, o->bench, "", "", {{"workloads", "WORKLOAD"}, {"engines", "--engine"}});
+  command->add_flag(
       "--estimate", o->only_estimate,
       "instead: estimate memory, time and communication of a training step by the cost model (docs/distributed.md)");
-  add_config_options(*verb, o->estimate, "", "Cost model");
-  auto* model = verb->get_option("--model")->transform(model_path());
-  verb->get_option("--size")->excludes(model);
-  verb->get_option("--engine")->delimiter(',')->allow_extra_args(false);
-  verb->add_option("--threads", o->threads, "0 = all processors")->check(CLI::Range(0, 4096))->capture_default_str();
-  verb->add_flag("--json", o->json, "one JSON line for each workload and engine");
-  verb->footer(
+  add_config_options(*command, o->estimate, "", "Cost model");
+  auto* model = command->get_option("--model")->transform(model_path());
+  command->get_option("--size")->excludes(model);
+  command->get_option("--engine")->delimiter(',')->allow_extra_args(false);
+  command->add_option("--threads", o->threads, "0 = all processors")->check(CLI::Range(0, 4096))->capture_default_str();
+  command->add_flag("--json", o->json, "one JSON line for each workload and engine");
+  command->footer(
       "Examples:\n"
       "  fourm bench caption roar1 --size B\n"
       "  fourm bench caption --size B --engine fast --precision int8 --json\n"
       "  fourm bench --estimate --size XL --precision bf16 --processes 128 --batch 8192 --shard gradients");
-  verb->callback([o] {
+  command->callback([o] {
     if (o->only_estimate) return print_estimate(o->bench, o->estimate, o->json);
     if (o->bench.workloads.empty()) throw UsageError("WORKLOAD is required, or --estimate");
     if (o->bench.model.empty() && o->bench.size.empty()) throw UsageError("give --model DIR or --size B");

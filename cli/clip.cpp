@@ -4,11 +4,11 @@
 #include <numeric>
 
 #include "cli/bundled.h"
+#include "cli/commands.h"
 #include "cli/config_options.h"
 #include "cli/outputs.h"
 #include "cli/training.h"
 #include "cli/usage.h"
-#include "cli/verbs.h"
 #include "fourm/clip/image_text.h"
 #include "fourm/core/json.h"
 #include "fourm/core/strings.h"
@@ -56,45 +56,45 @@ void score(const ClipOptions& options) {
 
 void add_clip(CLI::App& program) {
   auto options = std::make_shared<ClipOptions>();
-  auto* verb = program.add_subcommand("clip", "Train an image-text model; features of images, scores of texts");
-  verb->require_subcommand(1);
+  auto* command = program.add_subcommand("clip", "Train an image-text model; features of images, scores of texts");
+  command->require_subcommand(1);
 
-  auto* train_verb =
-      verb->add_subcommand("train", "Train with a contrastive loss; the same command resumes an interrupted run");
-  train_verb->footer("Example:\n  fourm clip train configs/rooms/clip.yaml out=runs/try training.steps=100");
-  add_training<ClipRecipe>(*train_verb, "the recipe (configs/rooms/clip.yaml)", train_clip);
+  auto* train_command =
+      command->add_subcommand("train", "Train with a contrastive loss; the same command resumes an interrupted run");
+  train_command->footer("Example:\n  fourm clip train configs/rooms/clip.yaml out=runs/try training.steps=100");
+  add_training<ClipRecipe>(*train_command, "the recipe (configs/rooms/clip.yaml)", train_clip);
 
   const auto with_model = [&](const char* name, const char* help) {
-    auto* sub = verb->add_subcommand(name, help);
+    auto* sub = command->add_subcommand(name, help);
     sub->add_option("--model", options->model, "folder of `fourm clip train`, or a CLIP in the layout of Hugging Face")
         ->transform(model_path())
         ->required();
     add_config_options(*sub, options->compute, "", "Engine");
     return sub;
   };
-  auto* features_verb = with_model("features", "Images to feature maps: .npy [width, rows, columns] of float16");
-  features_verb->add_option("--in", options->in, "folder of images; their middle squares are taken")->required();
-  features_verb->add_option("--out", options->out, "folder to write into")->required();
-  features_verb
+  auto* features_command = with_model("features", "Images to feature maps: .npy [width, rows, columns] of float16");
+  features_command->add_option("--in", options->in, "folder of images; their middle squares are taken")->required();
+  features_command->add_option("--out", options->out, "folder to write into")->required();
+  features_command
       ->add_option("--size", options->size, "pixels per side that images are resized to; default: those of the model")
       ->check(CLI::Range(1, 1 << 13));
-  features_verb->footer(
+  features_command->footer(
       "Examples:\n"
       "  fourm clip features --model runs/rooms/clip/model --in runs/rooms/val/rgb --out runs/rooms/val/clip\n"
       "  fourm clip features --model clip-vit-base-patch16 --in photos/rgb --out photos/clip --size 448");
-  features_verb->callback([options] { features(*options); });
+  features_command->callback([options] { features(*options); });
 
-  auto* score_verb = with_model("score", "How well texts fit an image: 100 x cosine, and probabilities among them");
-  score_verb->add_option("--image", options->image, "the image")->required();
-  score_verb->add_option("--text", options->texts, "the texts")->required();
-  score_verb->add_flag("--json", options->json, "machine-readable");
-  score_verb->footer(
+  auto* score_command = with_model("score", "How well texts fit an image: 100 x cosine, and probabilities among them");
+  score_command->add_option("--image", options->image, "the image")->required();
+  score_command->add_option("--text", options->texts, "the texts")->required();
+  score_command->add_flag("--json", options->json, "machine-readable");
+  score_command->footer(
       "Example:\n  fourm clip score --model runs/rooms/clip/model --image room.png "
       "--text 'a kitchen with a table' 'a bathroom with a bathtub'");
-  score_verb->callback([options] { score(*options); });
+  score_command->callback([options] { score(*options); });
 
-  auto* search_verb = verb->add_subcommand("search", "")->group("")->allow_extras();
-  search_verb->callback([] {
+  auto* search_command = command->add_subcommand("search", "")->group("")->allow_extras();
+  search_command->callback([] {
     throw UsageError(
         "clip search is now `fourm search --model MODEL --images FOLDER --in caption=TEXT`, with a 4M model; "
         "`fourm search --help` explains it");

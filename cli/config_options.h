@@ -4,7 +4,7 @@
 #include <algorithm>
 #include <map>
 
-#include "cli/verbs.h"
+#include "cli/commands.h"
 #include "fourm/core/config.h"
 #include "fourm/core/strings.h"
 
@@ -16,20 +16,20 @@ using OptionNames = std::map<std::string, std::string>;
 /// A visitor of fields() that adds --PREFIXkey for each, with dashes for underscores. Values that break a rule are wrong
 /// usage.
 struct OptionAdder : FieldVisitor {
-  CLI::App& verb;
+  CLI::App& command;
   std::string prefix, group;
   OptionNames names;
 
   OptionAdder(CLI::App& v, std::string p, std::string g, OptionNames n)
-      : verb(v), prefix(std::move(p)), group(std::move(g)), names(std::move(n)) {}
+      : command(v), prefix(std::move(p)), group(std::move(g)), names(std::move(n)) {}
 
   template <class T, class... Rules>
   void operator()(const char* key, T& value, const char* help, const Rules&... rules) {
     CLI::Option* option = nullptr;
     if constexpr (std::is_same_v<T, bool>) {
-      option = verb.add_flag(name_of(key), value, help);
+      option = command.add_flag(name_of(key), value, help);
     } else {
-      option = verb.add_option(name_of(key), value, help);
+      option = command.add_option(name_of(key), value, help);
       if constexpr (requires { value.empty(); }) {
         if (!value.empty()) option->capture_default_str();
       } else {
@@ -63,9 +63,9 @@ struct OptionAdder : FieldVisitor {
 
 /// `config` must outlive the parsing. An empty group puts the options among those of the command.
 template <class Config>
-void add_config_options(CLI::App& verb, Config& config, const std::string& prefix = "", const std::string& group = "",
-                        const OptionNames& names = {}) {
-  OptionAdder adder(verb, prefix, group, names);
+void add_config_options(CLI::App& command, Config& config, const std::string& prefix = "",
+                        const std::string& group = "", const OptionNames& names = {}) {
+  OptionAdder adder(command, prefix, group, names);
   config.fields(adder);
 }
 

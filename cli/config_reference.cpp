@@ -4,7 +4,7 @@
 #include <algorithm>
 #include <iostream>
 
-#include "cli/verbs.h"
+#include "cli/commands.h"
 #include "fourm/core/config.h"
 #include "fourm/core/strings.h"
 #include "fourm/data/check.h"
@@ -134,9 +134,11 @@ std::string config_reference() {
 }
 
 void add_config(CLI::App& program) {
-  auto* verb = program.add_subcommand("config", "Print every key of recipes, plans and modalities (Markdown)");
-  verb->footer("Example:\n  fourm config > configuration.md");
-  verb->callback([] { std::cout << config_reference(); });
+  auto* command = program.add_subcommand(
+      "config",
+      "Print docs/configuration.md: all keys of recipes, plans, modalities and data sets, and options of commands");
+  command->footer("Example:\n  fourm config > configuration.md");
+  command->callback([] { std::cout << config_reference(); });
 }
 
 }  // namespace fourm

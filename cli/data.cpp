@@ -3,9 +3,9 @@
 #include <optional>
 #include <set>
 
+#include "cli/commands.h"
 #include "cli/config_options.h"
 #include "cli/usage.h"
-#include "cli/verbs.h"
 #include "fourm/clip/image_text.h"
 #include "fourm/core/config.h"
 #include "fourm/core/log.h"

@@ -1,9 +1,9 @@
 #include <iostream>
 
 #include "cli/bundled.h"
+#include "cli/commands.h"
 #include "cli/config_options.h"
 #include "cli/text_tokenizer.h"
-#include "cli/verbs.h"
 #include "fourm/clip/image_text.h"
 #include "fourm/core/error.h"
 #include "fourm/core/json.h"
@@ -20,10 +20,12 @@ void add_demo(CLI::App& program) {
     bool json = false;
   };
   auto o = std::make_shared<Options>();
-  auto* verb = program.add_subcommand("demo", "Show what the bundled model does, as an image and a web page");
-  verb->add_option("--model", o->model, "model folder; default: the bundled models/rooms-ti")->transform(model_path());
-  add_config_options(*verb, o->demo);
-  verb->add_option_function<int64_t>(
+  auto* command = program.add_subcommand("demo", "Show what the bundled model does, as an image and a web page");
+  command->add_option("--model", o->model, "model folder; default: the bundled models/rooms-ti")
+      ->transform(model_path());
+  add_config_options(*command, o->demo);
+  command
+      ->add_option_function<int64_t>(
           "--paintings",
           [o](int64_t count) {
             warn("--paintings is now --generations");
@@ -32,11 +34,11 @@ void add_demo(CLI::App& program) {
           "the old name of --generations")
       ->check(CLI::Range(0, 64))
       ->group("");
-  add_config_options(*verb, o->compute, "", "Engine");
-  verb->add_option("--out", o->out, "folder for gallery.png and index.html")->capture_default_str();
-  verb->add_flag("--json", o->json, "machine-readable");
-  verb->footer("Examples:\n  fourm demo\n  fourm demo --image kitchen.jpg --out gallery");
-  verb->callback([o] {
+  add_config_options(*command, o->compute, "", "Engine");
+  command->add_option("--out", o->out, "folder for gallery.png and index.html")->capture_default_str();
+  command->add_flag("--json", o->json, "machine-readable");
+  command->footer("Examples:\n  fourm demo\n  fourm demo --image kitchen.jpg --out gallery");
+  command->callback([o] {
     const Stopwatch watch;
     check_writable_folder(o->out);
     const fs::path model = o->model.empty() ? bundled_model() : fs::path(o->model);

@@ -5,6 +5,7 @@
 #include "fourm/coco/caption_files.h"
 #include "fourm/coco/evaluation.h"
 #include "fourm/eval/clip_score.h"
+#include "fourm/eval/folder_distance.h"
 #include "fourm/eval/generation_scores.h"
 
 namespace fourm {
@@ -39,10 +40,14 @@ std::string measure_files(const CocoFiles& files, bool json) { return print(meas
 
 std::string measure_images(const ImageFiles& files, const std::string& device, bool json, const ProcessGroup& group) {
   Json numbers = Json::object();
-  if (!files.real.empty())
+  if (!files.inception.empty())
     numbers = to_json(
         score_generation({files.generated, files.real, files.inception, files.store, device, files.resize}, group));
-  if (!files.clip.empty()) {
+  const bool compares_embeddings = !files.real.empty() && files.inception.empty();
+  if (compares_embeddings)
+    numbers =
+        to_json(folder_distance({files.generated, files.real, files.clip, files.store, device, files.resize}, group));
+  if (!files.clip.empty() && !(compares_embeddings && files.captions.empty())) {
     const Summary score =
         clip_score({files.generated, files.clip, files.captions, files.store, device, files.resize}, group);
     numbers["generated"] = score.count;

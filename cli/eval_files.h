@@ -17,7 +17,8 @@ struct ImageFiles {
   int64_t resize = 0;  ///< pixels a side; 0: images as they are
 };
 
-/// FID, Inception score, precision and recall where `real` is not empty, and the CLIP score where `clip` is not; a table, or JSON.
+/// With `inception`: FID, Inception score, precision and recall. With `real` and `clip` alone: the Fréchet distance of CLIP's
+/// embeddings. With `clip` and captions, or without `real`: the CLIP score. A table, or JSON.
 std::string measure_images(const ImageFiles& files, const std::string& device, bool json, const ProcessGroup& group);
 
 /// COCO's measures as a table, or as JSON.

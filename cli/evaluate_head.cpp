@@ -4,17 +4,17 @@
 
 namespace fourm {
 
-void add_head_options(CLI::App& verb, HeadEvaluation& options) {
+void add_head_options(CLI::App& command, HeadEvaluation& options) {
   const auto group = [](CLI::Option* option) { option->group("Models with a head (docs/finetuning.md)"); };
-  group(verb.add_option("--split", options.data.split, "folder of the split, as in ADE20K"));
-  group(verb.add_option("--labels", options.data.labels, "where the class is: folder, NAME or NAME.KEY"));
-  group(verb.add_option("--coco", options.data.annotations, "COCO JSON of the images in --data"));
-  group(verb.add_option("--batch", options.measures.batch, "samples that are computed together")
+  group(command.add_option("--split", options.data.split, "folder of the split, as in ADE20K"));
+  group(command.add_option("--labels", options.data.labels, "where the class is: folder, NAME or NAME.KEY"));
+  group(command.add_option("--coco", options.data.annotations, "COCO JSON of the images in --data"));
+  group(command.add_option("--batch", options.measures.batch, "samples that are computed together")
             ->check(CLI::Range(1, 1 << 20))
             ->capture_default_str());
-  group(verb.add_flag("--flip", options.measures.flip, "the mean of predictions of an image and its mirror image"));
-  group(verb.add_flag("--eigen-crop", options.measures.eigen_crop, "depth: the part that measures of NYUv2 count"));
-  group(verb.add_flag("--by-class", options.by_class, "semseg: the IoU of each class too"));
+  group(command.add_flag("--flip", options.measures.flip, "the mean of predictions of an image and its mirror image"));
+  group(command.add_flag("--eigen-crop", options.measures.eigen_crop, "depth: the part that measures of NYUv2 count"));
+  group(command.add_flag("--by-class", options.by_class, "semseg: the IoU of each class too"));
 }
 
 std::string measure_head(const std::string& model, const std::string& data, const ComputeConfig& compute,

@@ -1,7 +1,7 @@
 // `fourm eval` of a model with a head.
 #pragma once
 
-#include "cli/verbs.h"
+#include "cli/commands.h"
 #include "fourm/kernels/compute_config.h"
 #include "fourm/transfer/config.h"
 #include "fourm/transfer/predict.h"
@@ -15,7 +15,7 @@ struct HeadEvaluation {
 };
 
 /// Adds the options that only models with a head have.
-void add_head_options(CLI::App& verb, HeadEvaluation& options);
+void add_head_options(CLI::App& command, HeadEvaluation& options);
 
 /// The measures of the labelled set `data`, as a table or as JSON.
 std::string measure_head(const std::string& model, const std::string& data, const ComputeConfig& compute,

@@ -1,15 +1,15 @@
 // fourm finetune RECIPE.yaml [key=value ...]
+#include "cli/commands.h"
 #include "cli/training.h"
-#include "cli/verbs.h"
 #include "fourm/transfer/finetuning.h"
 
 namespace fourm {
 
 void add_finetune(CLI::App& program) {
-  auto* verb = program.add_subcommand(
+  auto* command = program.add_subcommand(
       "finetune",
       "Train an encoder with a head for classes, maps or boxes; the same command resumes an interrupted run");
-  verb->footer(
+  command->footer(
       "Examples:\n"
       "  fourm rooms --count 200 --size 128 --seed 3 --out rooms/labelled\n"
       "  fourm finetune configs/finetune/rooms_semseg.yaml data=rooms/labelled out=runs/semseg\n"
@@ -17,7 +17,7 @@ void add_finetune(CLI::App& program) {
       "  fourm finetune configs/finetune/rooms_class.yaml frozen=true head.kind=attentive out=runs/probe\n"
       "  fourm eval --model runs/semseg --data rooms/val\n"
       "  fourm predict --model runs/semseg --in photos --out maps");
-  add_training<FinetuneRecipe>(*verb, "the recipe (docs/finetuning.md)", finetune);
+  add_training<FinetuneRecipe>(*command, "the recipe (docs/finetuning.md)", finetune);
 }
 
 }  // namespace fourm

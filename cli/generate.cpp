@@ -6,6 +6,7 @@
 #include <optional>
 
 #include "cli/bundled.h"
+#include "cli/commands.h"
 #include "cli/config_options.h"
 #include "cli/inputs.h"
 #include "cli/processes.h"
@@ -14,7 +15,6 @@
 #include "cli/text_tokenizer.h"
 #include "cli/threads.h"
 #include "cli/usage.h"
-#include "cli/verbs.h"
 #include "cli/worker.h"
 #include "fourm/core/json.h"
 #include "fourm/core/log.h"
@@ -279,8 +279,7 @@ void write_results(const GenerateArguments& o, const Generation& g, const Stopwa
                              .overwrite = o.overwrite,
                              .super_resolution = g.super_resolution,
                              .units = g.units,
-                             .stop = StopSignals::requested,
-                             .on_result = {}};
+                             .stop = StopSignals::requested};
   const BatchReport report = generate_batches(g.pipeline, g.samples, g.settings, options);
   check(report.finished, "stopped after ", counted(static_cast<int64_t>(report.results.size()), "sample"),
         "; the same command resumes the run");
@@ -360,14 +359,14 @@ void add_input_options(CLI::App& command, GenerateArguments& o) {
   command.add_option(
       "--in", o.in,
       "MODALITY=FILE, MODALITY=TEXT or MODALITY=FOLDER; @FILE is a file whatever its name, a text file with a "
-      "prompt a line or a .tsv; text:TEXT a text. MODALITY[weight=W,keep=REGION]=... weights it, negative "
-      "too, or shows a part of it");
+      "prompt a line or a .tsv; text:TEXT a text. MODALITY[weight=W,keep=REGION]=...: guidance weight of the input "
+      "(negative: away from it), and the part that the model reads");
   command.add_option("--keep", o.keep,
                      "MODALITY=REGION: the part of an input that is kept (in-painting): left, right, top, bottom, "
                      "X0,Y0,X1,Y1 in fractions, every:N, or a mask image (white is kept)");
   command.add_flag("--paste-kept", o.paste_kept, "copy the kept part of the image into the result, at its resolution");
   command.add_option("--data", o.data, "data set whose samples are the inputs (docs/data.md)");
-  command.add_option("--inputs", o.inputs, "its modalities that are inputs, separated by commas");
+  command.add_option("--inputs", o.inputs, "modalities of --data that are inputs, separated by commas");
   command.add_option("--out-modality", o.outputs, "what to generate, in this order, separated by commas");
 }
 
@@ -387,7 +386,8 @@ void add_super_resolution_options(CLI::App& command, GenerateArguments& o) {
 
 void add_output_options(CLI::App& command, GenerateArguments& o) {
   command.add_option("--out", o.out, "folder for the results")->capture_default_str();
-  command.add_flag("--sheet", o.sheet, "write OUT/sheet.png: inputs and results, one row for each result, at most 100 rows");
+  command.add_flag("--sheet", o.sheet,
+                   "write OUT/sheet.png: inputs and results, one row for each result, at most 100 rows");
   command.add_flag("--overwrite", o.overwrite, "replace results of other settings in that folder");
   command.add_option("--from", o.from, "PNG file of an earlier run: repeat it");
   command.add_option("--batch", o.batch, "samples that are generated together")
@@ -403,16 +403,18 @@ void add_output_options(CLI::App& command, GenerateArguments& o) {
 void add_sampling_options(CLI::App& command, GenerateArguments& o) {
   command.add_option("--plan", o.plan,
                      "YAML plan: targets, steps, temperatures, guidance (docs/generation-settings.md)");
-  command.add_option("--seed", o.seed, "same seed, same result")->capture_default_str();
+  command.add_option("--seed", o.seed, "seed of the random draws")->capture_default_str();
   command.add_option("--count", o.count, "variations to draw")->check(CLI::Range(1, 4096))->capture_default_str();
   command.add_option("--steps", o.steps, "decoding steps of each grid target")->check(CLI::Range(1, 100000));
   command.add_option("--temperature", o.temperature, "of every target; 0 takes the most likely token")
       ->check(CLI::Range(0.0, 1000.0));
   command.add_option("--guidance", o.guidance,
                      "guidance scale of every target, instead of weights of the plan; 1 = none");
-  command.add_option("--top-k", o.top_k, "draw from the k best tokens, instead of top_k_share of the plan")
+  command.add_option("--top-k", o.top_k, "sample from the k most likely tokens, instead of top_k_share of the plan")
       ->check(CLI::Range(0, 1 << 24));
-  command.add_option("--top-p", o.top_p, "draw from the best tokens until their probability passes p")
+  command
+      .add_option("--top-p", o.top_p,
+                  "nucleus sampling: sample from the most likely tokens with a total probability of p")
       ->check(CLI::Range(0.0, 1.0));
 }
 

@@ -1,7 +1,7 @@
 #include <iostream>
 
 #include "cli/bundled.h"
-#include "cli/verbs.h"
+#include "cli/commands.h"
 #include "fourm/model/inspect.h"
 
 namespace fourm {
@@ -13,26 +13,28 @@ void add_inspect(CLI::App& program) {
     bool tensors = false, json = false;
   };
   auto options = std::make_shared<Options>();
-  auto* verb = program.add_subcommand("inspect", "Show what a file or folder is: model, run, tensors, images, data");
-  verb->add_option("PATH", options->path,
+  auto* command = program.add_subcommand("inspect", "Show what a file or folder is: model, run, tensors, images, data");
+  command
+      ->add_option("PATH", options->path,
                    "model folder, folder of a run, config.json, safetensors file, PyTorch checkpoint (.pth, .bin), "
                    "tokenizer.json, image, .npy, .tar or data set")
       ->transform(model_path())
       ->required();
-  verb->add_option("--modalities", options->modalities, "YAML with further modalities of the model");
-  verb->add_flag("--tensors", options->tensors, "list every tensor");
-  verb->add_flag("--json", options->json, "machine-readable");
-  verb->add_option("--convert", options->convert, "write a copy here instead, stored as --dtype");
-  verb->add_option("--dtype", options->dtype, "f32, f16 or bf16")->capture_default_str();
-  verb->add_option("--bits", options->bits,
+  command->add_option("--modalities", options->modalities, "YAML with further modalities of the model");
+  command->add_flag("--tensors", options->tensors, "list every tensor");
+  command->add_flag("--json", options->json, "machine-readable");
+  command->add_option("--convert", options->convert, "write a copy here instead, stored as --dtype");
+  command->add_option("--dtype", options->dtype, "f32, f16 or bf16")->capture_default_str();
+  command
+      ->add_option("--bits", options->bits,
                    "with --convert: round to so many significant bits, so that the file compresses; 0 = as --dtype")
       ->check(CLI::Range(0, 24))
       ->capture_default_str();
-  verb->footer(
+  command->footer(
       "Examples:\n  fourm inspect models/rooms-ti\n  fourm inspect model.safetensors --tensors\n"
       "  fourm inspect runs/rooms/pretrain/model --convert models/mine --dtype f16\n"
       "  fourm inspect checkpoint.pth --convert models/mine    # without running code that the file names");
-  verb->callback([options] {
+  command->callback([options] {
     if (!options->convert.empty()) {
       check_writable_folder(fs::absolute(options->convert).parent_path());
       convert(options->path, options->convert, options->dtype, options->bits);

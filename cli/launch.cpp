@@ -18,9 +18,9 @@
 #include <set>
 #include <string_view>
 
+#include "cli/commands.h"
 #include "cli/processes.h"
 #include "cli/usage.h"
-#include "cli/verbs.h"
 #include "fourm/core/error.h"
 
 namespace fourm {
@@ -213,18 +213,18 @@ void add_launch(CLI::App& program) {
     std::vector<std::string> arguments;
   };
   auto options = std::make_shared<Options>();
-  auto* verb =
+  auto* command =
       program.add_subcommand("launch", "Run a command in several processes of this machine, which share its work");
-  verb->add_option("-n,--processes", options->processes, "processes; each has its share of the processors")
+  command->add_option("-n,--processes", options->processes, "processes; each has its share of the processors")
       ->required()
       ->check(CLI::Range(1, 1024));
-  verb->add_option("COMMAND", options->arguments, "the command and its arguments, after --")->required();
-  verb->footer(
+  command->add_option("COMMAND", options->arguments, "the command and its arguments, after --")->required();
+  command->footer(
       "Rank 0 writes to the terminal; errors of the others follow their rank. When one process fails, all end. On "
       "several\n"
       "machines torchrun or srun start the processes (docs/distributed.md).\n\n"
       "Example:\n  fourm launch -n 2 -- pretrain configs/rooms/pretrain.yaml out=runs/try training.steps=100");
-  verb->callback([options] {
+  command->callback([options] {
     const int code = Launch(options->processes, options->arguments).wait();
     if (code != 0) std::exit(code);
   });

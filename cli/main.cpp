@@ -10,12 +10,14 @@
 #include <cstdlib>
 #include <cstring>
 #include <new>
+#include <utility>
+#include <vector>
 
+#include "cli/commands.h"
 #include "cli/stop_signals.h"
 #include "cli/tensor_memory.h"
 #include "cli/terminal_log.h"
 #include "cli/usage.h"
-#include "cli/verbs.h"
 #include "fourm/core/error.h"
 #include "fourm/core/log.h"
 #include "fourm/dist/process_group.h"
@@ -70,11 +72,30 @@ void refuse_other_numbers(CLI::App& command) {
 
 // --quiet may be given before or after a command.
 void add_quiet(CLI::App& command) {
-  command.add_flag_callback(
-             "--quiet", [] { fourm::set_log_sink(std::make_shared<fourm::QuietTerminalLog>()); },
-             "no notes and no progress on stderr")
+  command
+      .add_flag_callback(
+          "--quiet", [] { fourm::set_log_sink(std::make_shared<fourm::QuietTerminalLog>()); },
+          "no notes and no progress on stderr")
       ->configurable(false);  // processes of a run may differ in it
   for (CLI::App* nested : command.get_subcommands(nullptr)) add_quiet(*nested);
+}
+
+// The commands in the groups of docs/README.md, of which --help makes sections.
+void add_commands(CLI::App& program) {
+  using Add = void (*)(CLI::App&);
+  const std::vector<std::pair<const char*, std::vector<Add>>> groups{
+      {"Use", {fourm::add_demo, fourm::add_generate, fourm::add_probe, fourm::add_search, fourm::add_inspect}},
+      {"Train",
+       {fourm::add_data, fourm::add_rooms, fourm::add_vocab, fourm::add_tokenizer, fourm::add_tokenize,
+        fourm::add_pretrain, fourm::add_finetune, fourm::add_clip, fourm::add_launch, fourm::add_monitor}},
+      {"Measure",
+       {fourm::add_eval, fourm::add_predict, fourm::add_report, fourm::add_transfer_benchmark, fourm::add_ablate}},
+      {"Develop", {fourm::add_bench, fourm::add_config, fourm::add_replay}}};
+  for (const auto& [group, commands] : groups)
+    for (const Add add : commands) {
+      add(program);
+      program.get_subcommands(nullptr).back()->group(group);
+    }
 }
 
 // "Commands" for what CLI11 calls subcommands, and a last line that says how each is explained.
@@ -107,29 +128,7 @@ int main(int argc, char** argv) {
   program.set_version_flag("--version", "fourm " FOURM_VERSION);
   program.require_subcommand(1);
   program.get_formatter()->label("SUBCOMMAND", "COMMAND");
-  fourm::add_ablate(program);
-  fourm::add_data(program);
-  fourm::add_bench(program);
-  fourm::add_clip(program);
-  fourm::add_demo(program);
-  fourm::add_eval(program);
-  fourm::add_finetune(program);
-  fourm::add_generate(program);
-  fourm::add_inspect(program);
-  fourm::add_launch(program);
-  fourm::add_config(program);
-  fourm::add_monitor(program);
-  fourm::add_report(program);
-  fourm::add_predict(program);
-  fourm::add_pretrain(program);
-  fourm::add_probe(program);
-  fourm::add_replay(program);
-  fourm::add_rooms(program);
-  fourm::add_search(program);
-  fourm::add_tokenize(program);
-  fourm::add_tokenizer(program);
-  fourm::add_transfer_benchmark(program);
-  fourm::add_vocab(program);
+  add_commands(program);
   add_quiet(program);
   describe_commands(program, "fourm");
   refuse_other_numbers(program);

@@ -6,8 +6,8 @@
 #include <iostream>
 #include <thread>
 
+#include "cli/commands.h"
 #include "cli/stop_signals.h"
-#include "cli/verbs.h"
 #include "fourm/train/monitor.h"
 
 namespace fourm {
@@ -78,26 +78,27 @@ void add_monitor(CLI::App& program) {
     bool serve = false;
   };
   auto options = std::make_shared<Options>();
-  auto* verb = program.add_subcommand("monitor", "Show a training run as one HTML page: losses, speed, samples");
-  verb->add_option("RUN", options->run, "folder of a training run")->required();
-  auto* out = verb->add_option("--out", options->out, "the page; default: RUN/monitor.html");
-  verb->add_option("--every", options->every,
+  auto* command = program.add_subcommand("monitor", "Show a training run as one HTML page: losses, speed, samples");
+  command->add_option("RUN", options->run, "folder of a training run")->required();
+  auto* out = command->add_option("--out", options->out, "the page; default: RUN/monitor.html");
+  command
+      ->add_option("--every", options->every,
                    "write it again after so many seconds, until the run is finished or Ctrl-C; browsers then load it "
                    "again too; 0 = once. With --serve: browsers load it again after so many seconds; 0 = 10")
       ->check(CLI::Range(0, 86400))
       ->capture_default_str();
-  auto* serves = verb->add_flag("--serve", options->serve, "serve the page to browsers of this machine until Ctrl-C")
+  auto* serves = command->add_flag("--serve", options->serve, "serve the page to browsers of this machine until Ctrl-C")
                      ->excludes(out);
-  verb->add_option("--port", options->port, "port of --serve; 0 = any that is free")
+  command->add_option("--port", options->port, "port of --serve; 0 = any that is free")
       ->check(CLI::Range(0, 65535))
       ->capture_default_str()
       ->needs(serves);
-  verb->footer(
+  command->footer(
       "Examples:\n"
       "  fourm monitor runs/rooms/pretrain\n"
       "  fourm monitor runs/rooms/pretrain --every 30 --out page.html\n"
       "  fourm monitor runs/rooms/pretrain --serve");
-  verb->callback([options] {
+  command->callback([options] {
     const StopSignals signals;
     if (options->serve) {
       constexpr int kRefresh = 10;

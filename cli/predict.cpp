@@ -1,9 +1,9 @@
 // fourm predict
 #include "fourm/transfer/predict.h"
 #include "cli/bundled.h"
+#include "cli/commands.h"
 #include "cli/config_options.h"
 #include "cli/outputs.h"
-#include "cli/verbs.h"
 #include "fourm/core/log.h"
 #include "fourm/core/strings.h"
 #include "fourm/io/image_file.h"
@@ -19,28 +19,28 @@ void add_predict(CLI::App& program) {
     OneDeviceConfig compute;
   };
   const auto o = std::make_shared<Options>();
-  auto* verb = program.add_subcommand("predict", "Predict classes, maps or boxes of images with a fine-tuned model");
-  verb->add_option("--model", o->model, "model folder, or folder of a finished run of `fourm finetune`")
+  auto* command = program.add_subcommand("predict", "Predict classes, maps or boxes of images with a fine-tuned model");
+  command->add_option("--model", o->model, "model folder, or folder of a finished run of `fourm finetune`")
       ->transform(model_path())
       ->required();
-  verb->add_option("--in", o->in, "images, or folders of images")->required();
-  verb->add_option("--out", o->out, "folder to write")->required();
-  verb->add_flag("--flip", o->flip, "the mean of the predictions of an image and its mirror image");
-  verb->add_option("--format", o->files.format, "format of tables")
+  command->add_option("--in", o->in, "images, or folders of images")->required();
+  command->add_option("--out", o->out, "folder to write")->required();
+  command->add_flag("--flip", o->flip, "the mean of the predictions of an image and its mirror image");
+  command->add_option("--format", o->files.format, "format of tables")
       ->check(CLI::IsMember({"csv", "json"}))
       ->capture_default_str();
-  verb->add_option("--top", o->files.top, "classes of an image in a table")
+  command->add_option("--top", o->files.top, "classes of an image in a table")
       ->check(CLI::Range(1, 1'000'000))
       ->capture_default_str();
-  add_config_options(*verb, o->compute, "", "Engine");
-  verb->footer(
+  add_config_options(*command, o->compute, "", "Engine");
+  command->footer(
       "Classes are written as a table, semantic maps as palette PNGs with a view that has a legend, depth as 16-bit "
       "PNGs in\n"
       "millimetres with a view in colours, boxes as COCO JSON.\n\n"
       "Examples:\n"
       "  fourm predict --model runs/class --in photos --out classes --format json\n"
       "  fourm predict --model runs/semseg --in photos/kitchen.jpg --out maps");
-  verb->callback([o] {
+  command->callback([o] {
     check_writable_folder(o->out);
     const Predictor predictor = Predictor::open(o->model, o->compute);
     std::vector<fs::path> files;

@@ -2,12 +2,12 @@
 #include <iostream>
 
 #include "cli/bundled.h"
+#include "cli/commands.h"
 #include "cli/config_options.h"
 #include "cli/inputs.h"
 #include "cli/stop_signals.h"
 #include "cli/text_tokenizer.h"
 #include "cli/usage.h"
-#include "cli/verbs.h"
 #include "fourm/core/json.h"
 #include "fourm/core/log.h"
 #include "fourm/core/strings.h"
@@ -72,8 +72,7 @@ void run(const ProbeOptions& o) {
                                                .variations = o.count,
                                                .overwrite = o.overwrite,
                                                .units = &units,
-                                               .stop = StopSignals::requested,
-                                               .on_result = {}});
+                                               .stop = StopSignals::requested});
   check(report.finished, "stopped; the same command resumes the run");
   const fs::path figure = fs::path(o.out) / "probe.png";
   write_png(figure, gallery_sheet(probe.figure(samples, report, o.out)));
@@ -89,34 +88,36 @@ void run(const ProbeOptions& o) {
 
 void add_probe(CLI::App& program) {
   auto o = std::make_shared<ProbeOptions>();
-  auto* verb = program.add_subcommand("probe", "Generate with one input changed over a list of values");
-  verb->add_option("--model", o->model, "model folder, folder of a finished run, or one safetensors file")
+  auto* command = program.add_subcommand("probe", "Generate with one input changed over a list of values");
+  command->add_option("--model", o->model, "model folder, folder of a finished run, or one safetensors file")
       ->transform(model_path())
       ->required();
-  verb->add_option("--in", o->in, "MODALITY=FILE or MODALITY=TEXT: an input, as for generate");
-  verb->add_option("--vary", o->vary,
+  command->add_option("--in", o->in, "MODALITY=FILE or MODALITY=TEXT: an input, as for generate");
+  command
+      ->add_option("--vary", o->vary,
                    "what is changed: MODALITY: OLD|NEW|NEW (words of a text, the class of a box, a segment of a map), "
                    "det: move BOX x 0.1..0.9 in 5, det: resize BOX 0.5..2 in 4, or MODALITY=VALUE|VALUE (whole "
                    "values); given twice for a table")
       ->required();
-  verb->add_option("--out-modality", o->outputs, "what to generate, in this order, separated by commas");
-  verb->add_option("--plan", o->plan, "instead: YAML plan (docs/generation-settings.md)");
-  verb->add_option("--out", o->out, "folder for the results; the figure is probe.png")->capture_default_str();
-  verb->add_flag("--overwrite", o->overwrite, "replace results of other settings in that folder");
-  verb->add_option("--seed", o->seed, "seed of the draws, which are the same for all values")->capture_default_str();
-  verb->add_option("--count", o->count, "draws of each value")->check(CLI::Range(1, 64))->capture_default_str();
-  verb->add_option("--batch", o->batch, "values that are generated together")
+  command->add_option("--out-modality", o->outputs, "what to generate, in this order, separated by commas");
+  command->add_option("--plan", o->plan, "instead: YAML plan (docs/generation-settings.md)");
+  command->add_option("--out", o->out, "folder for the results; the figure is probe.png")->capture_default_str();
+  command->add_flag("--overwrite", o->overwrite, "replace results of other settings in that folder");
+  command->add_option("--seed", o->seed, "seed of the draws, which are the same for all values")->capture_default_str();
+  command->add_option("--count", o->count, "draws of each value")->check(CLI::Range(1, 64))->capture_default_str();
+  command->add_option("--batch", o->batch, "values that are generated together")
       ->check(CLI::Range(1, 1 << 16))
       ->capture_default_str();
-  verb->add_flag("--greedy", o->greedy, "take the most likely token everywhere");
-  verb->add_option("--tokenizers", o->tokenizers, "tokenizer folders; default MODEL/tokenizers");
-  verb->add_option("--text-tokenizer", o->text_tokenizer,
-                   "tokenizer.json; default MODEL/tokenizer.json, then $FOURM_TOKENIZER");
-  verb->add_option("--depth-unit", o->depth_unit, "unit of depth files: m, cm, mm or the metres of one stored number");
-  add_config_options(*verb, o->engine, "", "Engine");
-  add_config_options(*verb, o->decoding, "decode-", "Diffusion decoders");
-  verb->add_flag("--json", o->json, "machine-readable results");
-  verb->footer(
+  command->add_flag("--greedy", o->greedy, "take the most likely token everywhere");
+  command->add_option("--tokenizers", o->tokenizers, "tokenizer folders; default MODEL/tokenizers");
+  command->add_option("--text-tokenizer", o->text_tokenizer,
+                      "tokenizer.json; default MODEL/tokenizer.json, then $FOURM_TOKENIZER");
+  command->add_option("--depth-unit", o->depth_unit,
+                      "unit of depth files: m, cm, mm or the metres of one stored number");
+  add_config_options(*command, o->engine, "", "Engine");
+  add_config_options(*command, o->decoding, "decode-", "Diffusion decoders");
+  command->add_flag("--json", o->json, "machine-readable results");
+  command->footer(
       "Examples:\n"
       "  fourm probe --model models/rooms-ti --in caption=\"a bedroom with a red bed\" --vary 'caption: "
       "red|green|blue' "
@@ -126,7 +127,7 @@ void add_probe(CLI::App& program) {
       "  fourm probe --model models/rooms-ti --in semseg=labels.png --vary 'semseg: bed|sofa|table' --out-modality "
       "rgb\n"
       "  fourm probe --model models/rooms-ti --vary 'caption=a kitchen|an office' --out-modality rgb,depth");
-  verb->callback([o] { run(*o); });
+  command->callback([o] { run(*o); });
 }
 
 }  // namespace fourm

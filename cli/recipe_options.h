@@ -16,12 +16,12 @@ struct RecipeOptions {
   bool print_config = false, dry_run = false;
 
   /// `dry_run_help`: what is checked without being done.
-  void add_to(CLI::App& verb, const std::string& recipe_help, const std::string& example,
+  void add_to(CLI::App& command, const std::string& recipe_help, const std::string& example,
               const std::string& dry_run_help) {
-    verb.add_option("RECIPE.yaml", recipe, recipe_help)->required();
-    verb.add_option("key=value", overrides, "changes to it, such as " + example);
-    verb.add_flag("--print-config", print_config, "print the recipe with every key, and do nothing else");
-    verb.add_flag("--dry-run", dry_run, dry_run_help);
+    command.add_option("RECIPE.yaml", recipe, recipe_help)->required();
+    command.add_option("key=value", overrides, "changes to it, such as " + example);
+    command.add_flag("--print-config", print_config, "print the recipe with every key, and do nothing else");
+    command.add_flag("--dry-run", dry_run, dry_run_help);
   }
 
   template <class Recipe>

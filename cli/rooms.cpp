@@ -2,8 +2,8 @@
 #include <iostream>
 #include <memory>
 
+#include "cli/commands.h"
 #include "cli/config_options.h"
-#include "cli/verbs.h"
 #include "fourm/core/log.h"
 #include "fourm/core/strings.h"
 #include "fourm/rooms/dataset.h"
@@ -45,19 +45,19 @@ void run_rooms(const RoomsOptions& o) {
 }  // namespace
 
 void add_rooms(CLI::App& program) {
-  auto* verb = program.add_subcommand("rooms", "Generate aligned images of furnished rooms");
+  auto* command = program.add_subcommand("rooms", "Generate aligned images of furnished rooms");
   const auto o = std::make_shared<RoomsOptions>();
-  verb->add_option("--out", o->out, "folder to write: rgb, depth, normal, semseg, instance, det, caption, scene")
+  command->add_option("--out", o->out, "folder to write: rgb, depth, normal, semseg, instance, det, caption, scene")
       ->required();
-  add_config_options(*verb, o->set);
-  verb->add_flag("--json", o->json, "print a summary as JSON");
-  verb->footer(
+  add_config_options(*command, o->set);
+  command->add_flag("--json", o->json, "print a summary as JSON");
+  command->footer(
       "Depth is in millimetres along the camera's axis, normals are x right, y up, z toward the viewer.\n\n"
       "Examples:\n"
       "  fourm rooms --count 64 --size 128 --seed 1 --out rooms --preview\n"
       "  fourm rooms --count 500 --split val --furniture train --out rooms_val_seen\n"
       "  fourm rooms --count 20000 --solids --out more_rooms");
-  verb->callback([o] { run_rooms(*o); });
+  command->callback([o] { run_rooms(*o); });
 }
 
 }  // namespace fourm

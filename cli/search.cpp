@@ -3,13 +3,13 @@
 #include <iostream>
 
 #include "cli/bundled.h"
+#include "cli/commands.h"
 #include "cli/config_options.h"
 #include "cli/inputs.h"
 #include "cli/outputs.h"
 #include "cli/stop_signals.h"
 #include "cli/text_tokenizer.h"
 #include "cli/usage.h"
-#include "cli/verbs.h"
 #include "fourm/core/json.h"
 #include "fourm/core/log.h"
 #include "fourm/core/strings.h"
@@ -104,38 +104,41 @@ void run(const SearchOptions& o) {
 
 void add_search(CLI::App& program) {
   auto o = std::make_shared<SearchOptions>();
-  auto* verb = program.add_subcommand("search", "Find the images of a folder that are nearest to any inputs");
-  verb->add_option("--model", o->model, "model folder, folder of a finished run, or one safetensors file")
+  auto* command = program.add_subcommand("search", "Find the images of a folder that are nearest to any inputs");
+  command->add_option("--model", o->model, "model folder, folder of a finished run, or one safetensors file")
       ->transform(model_path())
       ->required();
-  verb->add_option("--images", o->images, "folder of images; those in folders below it, too")->required();
-  verb->add_option("--in", o->in,
-                   "the query: MODALITY=FILE or MODALITY=TEXT, several of them for one query, as for generate; without "
-                   "it the index is made and nothing is searched");
-  verb->add_option("--top", o->top, "number of images that are listed")
+  command->add_option("--images", o->images, "folder of images; those in folders below it, too")->required();
+  command->add_option(
+      "--in", o->in,
+      "the query: MODALITY=FILE or MODALITY=TEXT, several of them for one query, as for generate; without "
+      "it the index is made and nothing is searched");
+  command->add_option("--top", o->top, "number of images that are listed")
       ->check(CLI::Range(1, 1 << 24))
       ->capture_default_str();
-  verb->add_option("--features", o->features,
-                   "output of the model by which images are compared; default: global features of ImageBind or DINOv2, "
-                   "else CLIP features");
-  verb->add_option("--index", o->index, "file that keeps the features of the images; default FOLDER.index");
-  verb->add_option("--sheet", o->sheet, "PNG file: the query and the images found");
-  verb->add_option("--batch", o->batch, "images that are read together")
+  command->add_option(
+      "--features", o->features,
+      "output of the model by which images are compared; default: global features of ImageBind or DINOv2, "
+      "else CLIP features");
+  command->add_option("--index", o->index, "file that keeps the features of the images; default FOLDER.index");
+  command->add_option("--sheet", o->sheet, "PNG file: the query and the images found");
+  command->add_option("--batch", o->batch, "images that are read together")
       ->check(CLI::Range(1, 1 << 16))
       ->capture_default_str();
-  verb->add_option("--tokenizers", o->tokenizers, "tokenizer folders; default MODEL/tokenizers");
-  verb->add_option("--text-tokenizer", o->text_tokenizer,
-                   "tokenizer.json; default MODEL/tokenizer.json, then $FOURM_TOKENIZER");
-  verb->add_option("--depth-unit", o->depth_unit, "unit of depth files: m, cm, mm or the metres of one stored number");
-  add_config_options(*verb, o->engine, "", "Engine");
-  verb->add_flag("--json", o->json, "machine-readable");
-  verb->footer(
+  command->add_option("--tokenizers", o->tokenizers, "tokenizer folders; default MODEL/tokenizers");
+  command->add_option("--text-tokenizer", o->text_tokenizer,
+                      "tokenizer.json; default MODEL/tokenizer.json, then $FOURM_TOKENIZER");
+  command->add_option("--depth-unit", o->depth_unit,
+                      "unit of depth files: m, cm, mm or the metres of one stored number");
+  add_config_options(*command, o->engine, "", "Engine");
+  command->add_flag("--json", o->json, "machine-readable");
+  command->footer(
       "Prints the cosine and the path of each image, the nearest first.\n\n"
       "Examples:\n"
       "  fourm search --model models/rooms-ti --images photos --in caption=\"a bedroom with a red bed\"\n"
       "  fourm search --model models/rooms-ti --images photos --in rgb=room.png --top 10 --sheet found.png\n"
       "  fourm search --model models/rooms-ti --images photos --in depth=depth.png --in caption=\"an office\" --json");
-  verb->callback([o] { run(*o); });
+  command->callback([o] { run(*o); });
 }
 
 }  // namespace fourm

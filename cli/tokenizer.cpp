@@ -2,10 +2,10 @@
 #include <cstdio>
 
 #include "cli/bundled.h"
+#include "cli/commands.h"
 #include "cli/config_options.h"
 #include "cli/outputs.h"
 #include "cli/training.h"
-#include "cli/verbs.h"
 #include "fourm/core/json.h"
 #include "fourm/core/log.h"
 #include "fourm/core/strings.h"
@@ -151,88 +151,111 @@ void solvers(const TokenizerOptions& options) {
   if (options.json) std::printf("%s\n", rows.dump(2).c_str());
 }
 
-}  // namespace
+using SharedOptions = std::shared_ptr<TokenizerOptions>;
 
-void add_tokenizer(CLI::App& program) {
-  auto options = std::make_shared<TokenizerOptions>();
-  auto* verb = program.add_subcommand("tokenizer", "Train tokenizers; images to tokens and back; measure them");
-  verb->require_subcommand(1);
+// A command that applies a tokenizer to the files or folders `IN`.
+CLI::App* add_use(CLI::App& parent, const SharedOptions& options, const char* name, const char* help,
+                  const char* inputs) {
+  auto* command = parent.add_subcommand(name, help);
+  command
+      ->add_option("--tokenizer", options->tokenizer,
+                   "folder with config.json and weights, folder of a finished run, or one file (.safetensors, .pth)")
+      ->transform(model_path())
+      ->required();
+  command->add_option("--kind", options->kind,
+                      "what an official tokenizer reads: rgb, grey (edges), normal, depth, semseg, mask or features; "
+                      "default: by the name of its folder");
+  command->add_option("IN", options->inputs, inputs)->required();
+  add_config_options(*command, options->engine, "", "Engine");
+  return command;
+}
 
-  auto* train_verb = verb->add_subcommand("train", "Train a tokenizer; the same command resumes an interrupted run");
-  train_verb->footer(
+// How images are read.
+void add_reading_options(CLI::App& command, TokenizerOptions& options) {
+  command.add_option("--size", options.size, "pixels per side of the middle square; default: the tokenizer's")
+      ->check(CLI::Range(1, 4096));
+  command.add_option(
+      "--depth-unit", options.depth_unit,
+      "unit of depth files: m, cm, mm or the metres of one stored number; default: as their dataset.yaml says");
+}
+
+// How images are read and measures printed.
+void add_measure_options(CLI::App& command, TokenizerOptions& options) {
+  add_reading_options(command, options);
+  command.add_option("--limit", options.limit, "at most so many images; default: all")->check(CLI::PositiveNumber);
+  command.add_flag("--json", options.json, "machine-readable");
+}
+
+void add_train(CLI::App& parent) {
+  auto* command = parent.add_subcommand("train", "Train a tokenizer; the same command resumes an interrupted run");
+  command->footer(
       "Examples:\n"
       "  fourm tokenizer train configs/rooms/tokenizer_rgb.yaml out=runs/try training.steps=100\n"
       "  fourm tokenizer train configs/rooms/tokenizer_rgb.yaml --print-config");
-  add_training<TokenizerRecipe>(*train_verb, "the recipe (configs/rooms, configs/photos, configs/tokenizers)",
+  add_training<TokenizerRecipe>(*command, "the recipe (configs/rooms, configs/photos, configs/tokenizers)",
                                 train_tokenizer);
+}
 
-  const auto common = [&](const char* name, const char* help, const char* inputs) {
-    auto* sub = verb->add_subcommand(name, help);
-    sub->add_option("--tokenizer", options->tokenizer,
-                    "folder with config.json and weights, folder of a finished run, or one file (.safetensors, .pth)")
-        ->transform(model_path())
-        ->required();
-    sub->add_option("--kind", options->kind,
-                    "what an official tokenizer reads: rgb, grey (edges), normal, depth, semseg, mask or features; "
-                    "default: by the name of its folder");
-    sub->add_option("IN", options->inputs, inputs)->required();
-    add_config_options(*sub, options->engine, "", "Engine");
-    return sub;
-  };
-  const auto depth_unit = [&](CLI::App* sub) {
-    sub->add_option(
-        "--depth-unit", options->depth_unit,
-        "unit of depth files: m, cm, mm or the metres of one stored number; default: as their dataset.yaml says");
-  };
-  auto* encode_verb = common("encode", "Image files to tokens (.npy)", "image files or folders");
-  encode_verb->add_option("--out", options->out, "folder to write into")->required();
-  encode_verb->add_option("--size", options->size, "pixels per side of the middle square; default: the tokenizer's")
-      ->check(CLI::Range(1, 4096));
-  encode_verb->add_flag("--keep-size", options->keep_size, "take images as they are (sides: multiples of the patch)");
-  depth_unit(encode_verb);
-  encode_verb->footer(
+void add_encode(CLI::App& parent, const SharedOptions& options) {
+  auto* command = add_use(parent, options, "encode", "Image files to tokens (.npy)", "image files or folders");
+  command->add_option("--out", options->out, "folder to write into")->required();
+  add_reading_options(*command, *options);
+  command->add_flag("--keep-size", options->keep_size, "take images as they are (sides: multiples of the patch)");
+  command->footer(
       "Example:\n  fourm tokenizer encode --tokenizer models/rooms-ti/tokenizers/tok_rgb@128 rooms/rgb --out tokens");
-  encode_verb->callback([options] { encode(*options); });
+  command->callback([options] { encode(*options); });
+}
 
-  auto* decode_verb =
-      common("decode", "Tokens (.npy) to image files; several crops to a folder of them", "token files or folders");
-  decode_verb->add_option("--out", options->out, "folder to write into")->required();
-  add_config_options(*decode_verb, options->decoding, "", "Diffusion decoders");
-  decode_verb->footer("Example:\n  fourm tokenizer decode --tokenizer rgb tokens --out images --steps 6");
-  decode_verb->callback([options] { decode(*options); });
+void add_decode(CLI::App& parent, const SharedOptions& options) {
+  auto* command = add_use(parent, options, "decode", "Tokens (.npy) to image files; several crops to a folder of them",
+                          "token files or folders");
+  command->add_option("--out", options->out, "folder to write into")->required();
+  add_config_options(*command, options->decoding, "", "Diffusion decoders");
+  command->footer("Example:\n  fourm tokenizer decode --tokenizer rgb tokens --out images --steps 6");
+  command->callback([options] { decode(*options); });
+}
 
-  auto* eval_verb = common("eval", "Reconstruction measures and codebook usage", "image files or folders");
-  eval_verb->add_option("--size", options->size, "pixels per side of the middle square; default: the tokenizer's")
-      ->check(CLI::Range(1, 4096));
-  eval_verb->add_option("--limit", options->limit, "at most so many images; default: all")->check(CLI::PositiveNumber);
-  eval_verb->add_option("--crops", options->crops, "random squares, as eval_crops of a recipe; 1: the middle square")
+void add_evaluation(CLI::App& parent, const SharedOptions& options) {
+  auto* command =
+      add_use(parent, options, "eval", "Reconstruction measures and codebook usage", "image files or folders");
+  add_measure_options(*command, *options);
+  command->add_option("--crops", options->crops, "random squares, as eval_crops of a recipe; 1: the middle square")
       ->check(CLI::Range(1, 1'000'000))
       ->capture_default_str();
-  depth_unit(eval_verb);
-  eval_verb->add_flag("--json", options->json, "machine-readable");
-  eval_verb->footer(
+  command->footer(
       "Example:\n  fourm tokenizer eval --tokenizer runs/photos/tokenizer_rgb_64/model data/photographs/val --crops 4");
-  add_config_options(*eval_verb, options->decoding, "", "Diffusion decoders");
-  eval_verb->callback([options] { evaluate(*options); });
+  add_config_options(*command, options->decoding, "", "Diffusion decoders");
+  command->callback([options] { evaluate(*options); });
+}
 
-  auto* solvers_verb = common("solvers", "Error of diffusion solvers against many DDIM steps (docs/tokenizers.md)",
-                              "image files or folders");
-  solvers_verb->add_option("--size", options->size, "pixels per side of the middle square; default: the tokenizer's")
-      ->check(CLI::Range(1, 4096));
-  solvers_verb->add_option("--limit", options->limit, "at most so many images; default: all")
-      ->check(CLI::PositiveNumber);
-  solvers_verb->add_option("--counts", options->step_counts, "steps to try, separated by commas")
+void add_solvers(CLI::App& parent, const SharedOptions& options) {
+  auto* command =
+      add_use(parent, options, "solvers", "Error of diffusion solvers against many DDIM steps (docs/tokenizers.md)",
+              "image files or folders");
+  add_measure_options(*command, *options);
+  command->add_option("--counts", options->step_counts, "steps to try, separated by commas")
       ->delimiter(',')
       ->capture_default_str();
-  solvers_verb->add_option("--reference", options->reference, "DDIM steps that the others are compared with")
+  command->add_option("--reference", options->reference, "DDIM steps that the others are compared with")
       ->check(CLI::Range(1, 1000))
       ->capture_default_str();
-  depth_unit(solvers_verb);
-  solvers_verb->add_flag("--json", options->json, "machine-readable");
-  solvers_verb->footer(
+  command->footer(
       "Example:\n"
       "  fourm tokenizer solvers --tokenizer 4M_tokenizers_rgb_16k_224-448 photos --counts 4,8,25 --limit 20");
-  solvers_verb->callback([options] { solvers(*options); });
+  command->callback([options] { solvers(*options); });
+}
+
+}  // namespace
+
+void add_tokenizer(CLI::App& program) {
+  auto* command = program.add_subcommand("tokenizer", "Train tokenizers; images to tokens and back; measure them");
+  command->require_subcommand(1);
+  const auto options = std::make_shared<TokenizerOptions>();
+  add_train(*command);
+  add_encode(*command, options);
+  add_decode(*command, options);
+  add_evaluation(*command, options);
+  add_solvers(*command, options);
 }
 
 }  // namespace fourm

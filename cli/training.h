@@ -16,14 +16,14 @@
 
 namespace fourm {
 
-/// Adds the options of a training to `verb`, and the callback that reads the Recipe and calls train(recipe, stop token,
+/// Adds the options of a training to `command`, and the callback that reads the Recipe and calls train(recipe, stop token,
 /// group of processes).
 template <class Recipe, class Train>
-void add_training(CLI::App& verb, const std::string& recipe_help, Train train) {
+void add_training(CLI::App& command, const std::string& recipe_help, Train train) {
   const auto options = std::make_shared<RecipeOptions>();
-  options->add_to(verb, recipe_help, "training.steps=100",
+  options->add_to(command, recipe_help, "training.steps=100",
                   "check the whole recipe without reading data or weights, and do nothing else");
-  verb.callback([options, train] {
+  command.callback([options, train] {
     Recipe recipe = options->template load<Recipe>();
     if (options->print_config) return print_recipe(recipe);
     if (options->dry_run) {

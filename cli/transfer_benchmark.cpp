@@ -1,22 +1,22 @@
 // fourm transfer-benchmark RECIPE.yaml [key=value ...]
+#include "cli/commands.h"
 #include "cli/experiments.h"
-#include "cli/verbs.h"
 #include "fourm/experiments/token_benchmark.h"
 
 namespace fourm {
 
 void add_transfer_benchmark(CLI::App& program) {
-  auto* verb = program.add_subcommand(
+  auto* command = program.add_subcommand(
       "transfer-benchmark",
       "Fine-tune a model on many token prediction tasks and compare losses; resumes when repeated");
-  verb->footer(
+  command->footer(
       "Each task is a run folder OUT/TASK, and several processes with the same recipe share the tasks.\n\n"
       "Examples:\n"
       "  fourm transfer-benchmark configs/transfer/rooms.yaml recipe.init=models/rooms-ti out=runs/transfer/rooms-ti\n"
       "  fourm transfer-benchmark configs/transfer/rooms.yaml recipe.init= out=runs/transfer/scratch\n"
       "  fourm transfer-benchmark configs/transfer/rooms.yaml --print-config");
   add_experiment<TokenBenchmarkConfig>(
-      *verb, "recipe of the benchmark (docs/experiments.md)", check_benchmark, run_token_benchmark, benchmark_table,
+      *command, "recipe of the benchmark (docs/experiments.md)", check_benchmark, run_token_benchmark, benchmark_table,
       [](const TokenBenchmarkConfig& config) { return config.recipe.training.threads; });
 }
 

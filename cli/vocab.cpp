@@ -1,7 +1,7 @@
 #include <sstream>
 
+#include "cli/commands.h"
 #include "cli/config_options.h"
-#include "cli/verbs.h"
 #include "fourm/core/json.h"
 #include "fourm/core/log.h"
 #include "fourm/core/strings.h"
@@ -31,9 +31,10 @@ void add_vocab(CLI::App& program) {
     WordPieceOptions vocabulary;
   };
   auto o = std::make_shared<Options>();
-  auto* verb = program.add_subcommand("vocab", "Learn a text vocabulary");
-  verb->require_subcommand(1);
-  auto* train = verb->add_subcommand("train", "Learn a WordPiece vocabulary from texts and write it as tokenizer.json");
+  auto* command = program.add_subcommand("vocab", "Learn a text vocabulary");
+  command->require_subcommand(1);
+  auto* train =
+      command->add_subcommand("train", "Learn a WordPiece vocabulary from texts and write it as tokenizer.json");
   train->add_option("TEXTS", o->texts, "text files (one text in each line), caption .json files, or folders of them")
       ->required();
   train->add_option("--out", o->out, "tokenizer.json to write")->required();

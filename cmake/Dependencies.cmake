@@ -26,7 +26,7 @@ find_path(FOURM_TORCH_INCLUDE ATen/ATen.h
   PATH_SUFFIXES include ../../include
   PATHS ${venv_torch})
 if(NOT FOURM_TORCH_INCLUDE)
-  message(FATAL_ERROR "LibTorch was not found. Run scripts/install.sh, or pass -DCMAKE_PREFIX_PATH=/path/to/libtorch")
+  message(FATAL_ERROR "LibTorch was not found. Run scripts/install.sh, or pass -DCMAKE_PREFIX_PATH=/path/to/torch")
 endif()
 get_filename_component(FOURM_TORCH_ROOT ${FOURM_TORCH_INCLUDE} DIRECTORY)
 add_library(fourm_torch INTERFACE)

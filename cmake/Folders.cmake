@@ -55,7 +55,7 @@ function(fourm_program)
     set_target_properties(fourm PROPERTIES RUNTIME_OUTPUT_DIRECTORY ${PROJECT_BINARY_DIR})
     target_link_libraries(fourm PRIVATE CLI11::CLI11 PkgConfig::HTTPLIB ${apart} fourm_flags fourm_plain_deps fourm_torch ${folders})
     target_compile_definitions(fourm PRIVATE FOURM_VERSION="${PROJECT_VERSION}")
-    target_precompile_headers(fourm PRIVATE ${PROJECT_SOURCE_DIR}/cli/verbs.h)  # CLI11 takes seconds to parse
+    target_precompile_headers(fourm PRIVATE ${PROJECT_SOURCE_DIR}/cli/commands.h)  # CLI11 takes seconds to parse
     set_target_properties(fourm PROPERTIES INSTALL_RPATH_USE_LINK_PATH ON)
     install(TARGETS fourm RUNTIME DESTINATION bin)
     install(DIRECTORY ${PROJECT_SOURCE_DIR}/models DESTINATION share/fourm)

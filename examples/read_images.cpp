@@ -27,7 +27,7 @@ std::string describe(const fourm::Pipeline& pipeline, const fourm::fs::path& ima
 
 int main(int argc, char** argv) try {
   if (argc < 4) {
-    std::fprintf(stderr, "usage: %s MODEL OUT PICTURE...\n", argv[0]);
+    std::fprintf(stderr, "usage: %s MODEL OUT IMAGE...\n", argv[0]);
     return 2;
   }
   const auto pipeline = fourm::Pipeline::open({.model = argv[1]});

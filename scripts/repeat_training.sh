@@ -8,6 +8,7 @@ bundle=models/rooms-ti
 third=e77f43c  # the commit that holds the weights which the stage starts from
 fourm=build/release/fourm
 
+git cat-file -e "$third^{commit}" 2>/dev/null || { echo "commit $third is missing: git fetch --unshallow" >&2; exit 1; }
 mkdir -p "$runs/tokens" "$runs/third"
 scripts/fourth_stage_rooms.sh "$runs/fourth"
 [ -e "$runs/fourth/clip" ] || $fourm clip features --model "$bundle/clip" --in "$runs/fourth/rgb" --out "$runs/fourth/clip"

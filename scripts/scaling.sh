@@ -69,7 +69,7 @@ training:
 END
 }
 
-# Samples a second of a run with these words before the verb: launch -n 2 --, or none.
+# Samples a second of a run with these words before the command: launch -n 2 --, or none.
 rate() {
   local accumulate=$1 threads=$2
   shift 2

@@ -4,7 +4,7 @@
 
 set(cli_tests "^Program\\." "/Documents\\.")  # run the program as a user does
 
-set(processes_tests "^(CheckpointWriterTest|DataParallel|DeviceProcesses|EvaluateInProcesses|Processes|ProcessesTest|ProcessGroup|Recovery)\\.")  # several processes
+set(processes_tests "(^|/)(CheckpointWriterTest|DataParallel|DeviceProcesses|EstimateOfRanks|EvaluateInProcesses|Processes|ProcessesTest|ProcessGroup|Recovery)\\.")  # several processes
 
 set(parity_tests  # against values computed by other code: the original, PyTorch, Pillow, Hugging Face
   "^(ForwardCase|GenerationCase|TextParity|HuggingFace)\\." "/(GradientCase|TokenizerParity)\\." "EqualsPillow$"
@@ -12,15 +12,15 @@ set(parity_tests  # against values computed by other code: the original, PyTorch
   "HuggingFaceReads" "AreThoseOf(Transformers|TheOriginal)$" "EqualThoseOf(Pycocotools|Pycocoevalcap|PytorchFid)$")
 
 set(learn_tests  # train a model, or run models over whole files and data sets
-  "^(ClipTrainingTest|FinetuningTest|PipelineTest|PretrainingTest|PretokenizeTest|RecipesTest|TokenizerTraining|Trainer)\\."
+  "^(Ablation|ClipTrainingTest|FinetuningTest|PipelineTest|PretrainingTest|PretokenizeTest|RecipesTest|TokenBenchmark|TokenizerTraining|Trainer)\\."
   "^Evaluate[A-Za-z]*\\." "LearnsTo")
 
 set(slow_tests  # more than about five seconds each, or together many
-  "^Agreement\\." "^Demo\\." "^RecipesTest\\." "/Rooms\\.(AtMostThreeViews|.*/(Package|Both)$)"
+  "^Agreement\\." "/Documents\\." "^Demo\\." "^RecipesTest\\." "/Rooms\\.(AtMostThreeViews|.*/(Package|Both)$)"
   "^CheckTest\\.FindsEachFault$" "^Masking\\.HoldsForManySamples$" "^WideMixture\\.WhatIsUsed$"
   "^PretrainingTest\\.LearnsInBfloat16$" "^FinetuningTest\\.LearnsToFindObjects" "^DiffusionDecoder\\.LearnsToDecodeABatch$"
   "^GenerationScores\\.ARunGoesOn" "^EvaluateTest\\.(InputsAreNoTargets|AnImageTextModel|SamplesThatLackAModality)"
-  "^Recovery\\.Kills" "^Program\\.(BenchGivesOneRecord|TokenFilesAreTheSameEverywhere)")
+  "^Recovery\\.Kills" "^Program\\.(BenchGivesOneRecord|PrintedRecipesAreRecipes|TokenFilesAreTheSameEverywhere)")
 
 set(threads_tests  # several threads at once, run by the tsan preset
   "^(Lazy|Log|Parallel|PipelineThreads|PrefetcherTest)\\." "^PageCache\\.ThreadsShareIt$" "^ReaderTest\\.SeveralThreads"

@@ -33,7 +33,7 @@ struct Parts {
   explicit Parts(const FourM& model) {
     const auto& entries = model.parameters().entries();
     for (auto entry = entries.rbegin(); entry != entries.rend(); ++entry) {
-      if (!entry->trained) continue;
+      if (!entry->is_parameter) continue;
       const int64_t n = entry->value.numel();
       const std::string& name = entry->name;
       const auto has = [&](const char* part) { return name.find(part) != std::string::npos; };

@@ -43,7 +43,7 @@ struct Estimate {
   double tflop_per_sample = 0;            ///< of matrix multiplications and attention, forward and backward
   double sent = 0;                        ///< bytes that it sends for them, the mean over the processes
   double compute = 0, communication = 0;  ///< seconds, each alone
-  double step = 0;                        ///< seconds, with the sums of gradients behind the last backward pass
+  double step = 0;  ///< seconds, with the gradient reduction overlapped with the last backward pass
 };
 
 /// `bf16`: matrix multiplications and activations inside blocks are bfloat16. Error when a process would have no sample.

@@ -72,7 +72,8 @@ ClipModel ClipModel::open(const fs::path& given, const Compute& compute) {
   return model;
 }
 
-ClipModel ClipModel::fresh(const ClipConfig& config, const fs::path& text_tokenizer, uint64_t seed, at::Device device) {
+ClipModel ClipModel::create(const ClipConfig& config, const fs::path& text_tokenizer, uint64_t seed,
+                            at::Device device) {
   config.validate("the image-text model");
   SeedSource source(seed, at::kFloat, Compute::for_training(device));
   return ClipModel(config, read_file(text_tokenizer), text_tokenizer.string(), source);

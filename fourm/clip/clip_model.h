@@ -18,8 +18,8 @@ class ClipModel {
   /// default it can be trained on the CPU.
   static ClipModel open(const fs::path& folder, const Compute& compute = {});
   /// New weights, for the text tokenizer of tokenizer.json.
-  static ClipModel fresh(const ClipConfig& config, const fs::path& text_tokenizer, uint64_t seed,
-                         at::Device device = at::kCPU);
+  static ClipModel create(const ClipConfig& config, const fs::path& text_tokenizer, uint64_t seed,
+                          at::Device device = at::kCPU);
   void save(const fs::path& folder) const;
 
   const ClipConfig& config() const { return config_; }

@@ -25,7 +25,7 @@ constexpr std::array<double, n> evenly(double from, double to) {
   return values;
 }
 
-constexpr auto kThresholds = evenly<kOverlaps>(0.5, 0.95);
+constexpr auto kThresholds = evenly<kIouThresholds>(0.5, 0.95);
 constexpr auto kRecallSteps = evenly<kRecalls>(0, 1);
 
 // The truths in the order in which they are offered: those that are to be found before those that are ignored.
@@ -60,7 +60,7 @@ struct Mean {
   double sum = 0;
   int64_t count = 0;
   void add(double value) { sum += value, ++count; }
-  void add_all(const std::array<double, kOverlaps>& values) {
+  void add_all(const std::array<double, kIouThresholds>& values) {
     for (const double value : values) add(value);
   }
   double value() const { return count ? sum / static_cast<double>(count) : -1; }
@@ -81,11 +81,11 @@ ObjectMatches::ObjectMatches(const ClassObjects& objects) {
   check(objects.overlaps.size() == n * objects.truths.size(), "[ObjectMatches] ", objects.overlaps.size(),
         " overlaps of ", n, " predictions and ", objects.truths.size(), " truths");
   for (const auto& prediction : objects.predictions) scores_.push_back(prediction.score);
-  outcomes_.resize(kObjectSizes * kOverlaps * n);
+  outcomes_.resize(kObjectSizes * kIouThresholds * n);
   for (size_t size = 0; size < kObjectSizes; ++size) {
     const Offered offered(objects.truths, size);
     truths_[size] = std::count(offered.ignored.begin(), offered.ignored.end(), false);
-    for (size_t overlap = 0; overlap < kOverlaps; ++overlap) {
+    for (size_t overlap = 0; overlap < kIouThresholds; ++overlap) {
       std::vector<bool> taken(objects.truths.size(), false);
       for (size_t p = 0; p < n; ++p) {
         const auto match = best_truth(objects, p, offered, taken, kThresholds[overlap]);
@@ -93,7 +93,9 @@ ObjectMatches::ObjectMatches(const ClassObjects& objects) {
         const bool found = match && !objects.truths[*match].never_found;
         const bool ignored =
             (match && offered.ignored[*match]) || (!found && is_outside(objects.predictions[p].area, size));
-        outcomes_[index(size, overlap, p)] = ignored ? Outcome::kIgnored : found ? Outcome::kRight : Outcome::kWrong;
+        outcomes_[index(size, overlap, p)] = ignored ? Outcome::kIgnored
+                                             : found ? Outcome::kTruePositive
+                                                     : Outcome::kFalsePositive;
       }
     }
   }
@@ -117,13 +119,13 @@ PrecisionRecall::PrecisionRecall(const std::vector<const ObjectMatches*>& images
   defined = truths > 0;
   if (!defined) return;
   std::stable_sort(places.begin(), places.end(), [](const Place& a, const Place& b) { return a.score() > b.score(); });
-  for (size_t overlap = 0; overlap < kOverlaps; ++overlap) {
+  for (size_t overlap = 0; overlap < kIouThresholds; ++overlap) {
     std::vector<double> recalls, precisions;
     double right = 0, wrong = 0;
     for (const auto& [image, prediction] : places) {
       const Outcome outcome = image->outcomes_[image->index(s, overlap, prediction)];
-      right += outcome == Outcome::kRight;
-      wrong += outcome == Outcome::kWrong;
+      right += outcome == Outcome::kTruePositive;
+      wrong += outcome == Outcome::kFalsePositive;
       recalls.push_back(right / static_cast<double>(truths));
       precisions.push_back(right / (right + wrong + std::numeric_limits<double>::epsilon()));
     }

@@ -11,7 +11,7 @@ namespace fourm {
 /// Predictions of one class in one image beyond this many, those of the lowest scores, do not count.
 constexpr int64_t kMostPredictions = 100;
 /// The thresholds of intersection over union: 0.5, 0.55 ... 0.95.
-constexpr size_t kOverlaps = 10;
+constexpr size_t kIouThresholds = 10;
 /// Sizes of objects by the area in pixels: all, small (to 32^2), medium (to 96^2), large.
 enum class ObjectSize { kAll, kSmall, kMedium, kLarge };
 constexpr size_t kObjectSizes = 4;
@@ -45,9 +45,9 @@ class ObjectMatches {
 
  private:
   friend struct PrecisionRecall;
-  enum class Outcome : uint8_t { kIgnored, kRight, kWrong };
+  enum class Outcome : uint8_t { kIgnored, kTruePositive, kFalsePositive };
   size_t index(size_t size, size_t overlap, size_t prediction) const {
-    return (size * kOverlaps + overlap) * scores_.size() + prediction;
+    return (size * kIouThresholds + overlap) * scores_.size() + prediction;
   }
   std::vector<double> scores_;                  // falling
   std::array<int64_t, kObjectSizes> truths_{};  // that are to be found
@@ -57,9 +57,9 @@ class ObjectMatches {
 /// Of one class over all images, by threshold.
 struct PrecisionRecall {
   bool defined = false;  ///< there is a truth of this size
-  std::array<double, kOverlaps>
+  std::array<double, kIouThresholds>
       precision{};  ///< mean at the recalls 0, 0.01 ... 1; at each the best at that recall or above
-  std::array<double, kOverlaps> recall{};  ///< the highest
+  std::array<double, kIouThresholds> recall{};  ///< the highest
 
   /// With the `most` best predictions of each image. Images are in the order in which equal scores count.
   PrecisionRecall(const std::vector<const ObjectMatches*>& images, ObjectSize size, int64_t most = kMostPredictions);

@@ -7,7 +7,7 @@
 #include "fourm/core/json.h"
 #include "fourm/core/strings.h"
 #include "fourm/data/annotation.h"
-#include "fourm/data/check.h"
+#include "fourm/data/file_kind.h"
 #include "fourm/data/sample_image.h"
 #include "fourm/data/token_set.h"
 #include "fourm/io/npy.h"

@@ -42,8 +42,8 @@ struct MaskingConfig {
 
   template <class Visitor>
   void fields(Visitor& v) {
-    v("input_tokens", input_tokens, "least and most tokens of an input; drawn uniformly", at_least(0));
-    v("target_tokens", target_tokens, "least and most tokens of a target", at_least(0));
+    v("input_tokens", input_tokens, "minimum and maximum tokens of an input; drawn uniformly", at_least(0));
+    v("target_tokens", target_tokens, "minimum and maximum tokens of a target", at_least(0));
     v("mixture", mixture, "ways of drawing budgets");
     v("redistribute", redistribute,
       "give what a modality cannot use to the others, so that budgets are used fully; the original loses it");

@@ -69,9 +69,8 @@ typename Map::mapped_type kept(Map& map, std::mutex& mutex, const typename Map::
 
 }  // namespace
 
-TokenReader::TokenReader(std::vector<ReaderSet> sets, uint64_t seed, int64_t buffer, int64_t rank, int64_t ranks)
-    : seed_(seed), rank_(rank), ranks_(ranks) {
-  check(!sets.empty() && rank >= 0 && rank < ranks, "a reader needs a set, and a rank below ", ranks);
+TokenReader::TokenReader(std::vector<ReaderSet> sets, uint64_t seed, int64_t buffer) : seed_(seed) {
+  check(!sets.empty(), "a reader needs a set");
   const std::vector<int64_t> share = shares(sets);
   for (size_t s = 0; s < sets.size(); ++s) {
     std::vector<bool> out = left_out(sets[s]);
@@ -124,9 +123,8 @@ TokenReader::Order TokenReader::turns(int64_t block) const {
 }
 
 TokenReader::Turn TokenReader::turn(int64_t index) const {
-  const int64_t n = index * ranks_ + rank_;
-  if (parts_.size() == 1) return {0, n};
-  const int64_t block = n / kBlock, turn = (*turns(block))[n % kBlock];
+  if (parts_.size() == 1) return {0, index};
+  const int64_t block = index / kBlock, turn = (*turns(block))[index % kBlock];
   const auto sets = static_cast<int64_t>(parts_.size());
   return {static_cast<size_t>(turn % sets), block * parts_[turn % sets].share + turn / sets};
 }

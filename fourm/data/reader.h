@@ -27,12 +27,10 @@ struct ReaderSet {
 
 class TokenReader {
  public:
-  /// Draws of a set depend on its position in `sets` and not on its path or on the sets after it.
-  /// `buffer`: samples of a set that are in memory at a time, where they are repeated. Rank `rank` of `ranks` reads
-  /// every `ranks`-th sample, so that n samples of each of R ranks are the first n R samples of one. Samples that are left
-  /// out are a warning; Error on a set that has no others.
-  explicit TokenReader(std::vector<ReaderSet> sets, uint64_t seed, int64_t buffer = 1000, int64_t rank = 0,
-                       int64_t ranks = 1);
+  /// Draws of a set depend on its position in `sets` and not on its path or on the sets after it. `buffer`: samples of a
+  /// set that are in memory at a time, where they are repeated. Samples that are left out are a warning; Error on a set that
+  /// has no others.
+  explicit TokenReader(std::vector<ReaderSet> sets, uint64_t seed, int64_t buffer = 1000);
 
   /// Samples of all sets.
   int64_t size() const;
@@ -75,7 +73,6 @@ class TokenReader {
   Order turns(int64_t block) const;
 
   uint64_t seed_;
-  int64_t rank_, ranks_;
   mutable std::mutex mutex_;
   mutable std::vector<Part> parts_;
   mutable std::map<int64_t, Order> turns_;  // by block

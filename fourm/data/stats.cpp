@@ -10,6 +10,7 @@
 #include "fourm/core/parallel.h"
 #include "fourm/core/strings.h"
 #include "fourm/data/annotation.h"
+#include "fourm/data/file_kind.h"
 #include "fourm/data/masking.h"
 #include "fourm/data/reader.h"
 #include "fourm/data/token_set.h"

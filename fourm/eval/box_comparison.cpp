@@ -52,7 +52,7 @@ double precision_of(const std::vector<ImageMatches>& matches, const std::vector<
     const PrecisionRecall found(of_class, ObjectSize::kAll);
     if (!found.defined) continue;
     const auto& precision = found.precision;
-    sum += any_overlap ? std::accumulate(precision.begin(), precision.end(), 0.0) / kOverlaps : precision[0];
+    sum += any_overlap ? std::accumulate(precision.begin(), precision.end(), 0.0) / kIouThresholds : precision[0];
     ++defined;
   }
   return defined > 0 ? sum / defined : 0;

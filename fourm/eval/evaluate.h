@@ -22,7 +22,8 @@ struct EvaluateOptions {
       "input sets, one evaluation each: rgb, caption, det, depth, rgb+caption or any other sum; all: everything but "
       "the "
       "target");
-    v("count", count, "samples, from the first; those that lack a file are left out", Range{2, 1'000'000});
+    v("count", count, "samples, from the first; those that lack a file are left out. Models with a head: default all",
+      Range{2, 1'000'000});
     v("image_text", image_text,
       "image-text model that evaluates generated images by their captions; default MODEL/clip");
     v("plan", plan,

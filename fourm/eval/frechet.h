@@ -14,9 +14,9 @@ double frechet_distance(const std::vector<Embedding>& a, const std::vector<Embed
 /// An image smaller than that is one square, itself.
 std::vector<StoredImage> squares_of(const std::vector<StoredImage>& images, int side);
 
-/// The distance of generated images from the true ones. The ceiling is that of the true images through the tokenizer; the
-/// baseline that of the true images with each of the model's patches in its mean colour. Each image counts by its squares
-/// of the model's size.
+/// The distance of generated images from the true ones. The ceiling is that of the true images reconstructed by the
+/// tokenizer; the baseline that of the true images with each of the model's patches in its mean colour. Each image counts by
+/// its squares of the model's size.
 Comparison compare_frechet(const ImageText& model, const std::vector<StoredImage>& generated,
                            const std::vector<StoredImage>& truth, const std::vector<StoredImage>& ceiling,
                            uint64_t seed);

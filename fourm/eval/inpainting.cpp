@@ -44,7 +44,7 @@ class Inpainting {
     const std::vector<StoredImage> without = generate({}, false), with = generate(inputs, true);
     result.input_sets.push_back(
         {concat("kept ", keep, inputs.empty() ? "" : " and " + join(inputs, ", ")), compare(with, without)});
-    result.input_sets.push_back({"nothing", compare(without, without)});
+    result.input_sets.push_back({"unconditional", compare(without, without)});
     if (!set_.has_segmentation())
       result.not_measured.push_back({"rgb: hidden part, mIoU", "it takes a model that reads rgb and generates semseg"});
     return result;

@@ -9,7 +9,7 @@ namespace fourm {
 /// One modality, as stored images of one size, one for each sample.
 struct MapPredictions {
   InputConfig kind;
-  std::vector<StoredImage> truth, model, ceiling;  ///< ceiling: the ground truth through the tokenizer
+  std::vector<StoredImage> truth, model, ceiling;  ///< ceiling: the ground truth reconstructed by the tokenizer
   bool align_depth = false;                        ///< after scale and shift (aligned_depth)
 };
 

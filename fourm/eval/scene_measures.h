@@ -47,9 +47,10 @@ std::vector<double> label_areas(const Raster<uint8_t>& labels);
 bool is_found(const std::vector<double>& areas, const std::string& class_name, const std::vector<std::string>& classes);
 
 /// The fraction of the generated images in which the largest object of their scene is found. `generated`, `truth`:
-/// label_areas of one segmentation model on the generated and on the true images. The ceiling is the fraction of the true
-/// images; the baseline is the fraction of the images that were generated for the other scenes, as for a generator that
-/// ignores its prompt or a segmentation model that predicts the same everywhere. Scenes without objects are left out.
+/// label_areas of one segmentation model on the generated images and on the true images reconstructed by the tokenizer. The
+/// ceiling is the fraction of the reconstructed images; the baseline is the fraction of the images that were generated for
+/// the other scenes, as for a generator that ignores its prompt or a segmentation model that predicts the same everywhere.
+/// Scenes without objects are left out.
 Comparison compare_main_object(const std::vector<std::vector<double>>& generated,
                                const std::vector<std::vector<double>>& truth, const std::vector<SceneObjects>& scenes,
                                const std::vector<std::string>& classes);

@@ -46,7 +46,7 @@ std::string start_name(const FinetuneRecipe& recipe, const std::vector<FinetuneR
   return concat(unique ? last(recipe.init) : recipe.init, recipe.frozen ? ", frozen" : "");
 }
 
-// Runs of one start on one task, data set and share of the labels: by setting and seed, the best main measure.
+// Runs of one start on one task, data set and fraction of the labels: by setting and seed, the best main measure.
 struct Cell {
   std::map<std::string, std::map<uint64_t, double>> settings;
 
@@ -76,16 +76,18 @@ struct Cell {
 std::optional<FinetuneRun> read_finetune_run(const std::string& name, const fs::path& folder) {
   const fs::path file = folder / "recipe.yaml";
   if (!fs::exists(file)) return {};
-  const YAML::Node node = read_yaml(file);
+  YAML::Node stored = read_yaml(file);
+  const YAML::Node& node = stored;
   if (!node.IsMap() || !node["task"].IsDefined() || !node["head"].IsDefined()) return {};
   FinetuneRun run{name, folder, {}, {}};
-  read_config(node, run.recipe, file.string());
+  FinetuneRecipe::migrate_run(stored, file.string(), /*format=*/1);
+  read_config(stored, run.recipe, file.string());
   run.evaluations = evaluations_in(folder);
   return run;
 }
 
 DocumentSection finetune_comparison(const std::vector<FinetuneRun>& runs) {
-  using Row = std::tuple<std::string, std::string, double>;  // task, data set, share of the labels
+  using Row = std::tuple<std::string, std::string, double>;  // task, data set, fraction of the labels
   std::vector<std::string> starts;
   std::map<Row, std::map<std::string, Cell>> rows;
   for (const auto& run : runs) {
@@ -122,8 +124,8 @@ DocumentSection finetune_comparison(const std::vector<FinetuneRun>& runs) {
   section.tables = {table};
   if (!panels.empty())
     section.figures = {
-        {"Starts compared", ".svg",
-         plot_svg({"Starts compared", "95 % intervals over seeds", "log10 of labels, %", false, panels})}};
+        {"Initialisations compared", ".svg",
+         plot_svg({"Initialisations compared", "95 % intervals over seeds", "log10 of labels, %", false, panels})}};
   return section;
 }
 

@@ -18,7 +18,7 @@ struct FinetuneRun {
 /// Nothing when the run is no fine-tuning.
 std::optional<FinetuneRun> read_finetune_run(const std::string& name, const fs::path& folder);
 
-/// Starts side by side: the main measure of each task by data set and share of the labels, as a table and as a plot. A cell is the
+/// Initialisations compared: the main measure of each task by data set and fraction of the labels, as a table and as a plot. A cell is the
 /// mean over seeds with the half-width of its 95 % interval (Student's t). Where runs differ in more than the seed, such as the
 /// learning rate, the setting with the most seeds counts, and of these the best.
 DocumentSection finetune_comparison(const std::vector<FinetuneRun>& runs);

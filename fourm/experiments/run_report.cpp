@@ -237,7 +237,7 @@ void sort_by_first_cell(DocumentTable& table) {
 // A table of each data set and input set: measures of all models.
 DocumentSection evaluation_section(const std::vector<NamedJson>& evaluations) {
   DocumentSection section{"Evaluation",
-                          "Intervals are 95 %. Ceiling: the ground truth through the tokenizer. Baseline: a "
+                          "Intervals are 95 %. Ceiling: the ground truth reconstructed by the tokenizer. Baseline: a "
                           "prediction without the input."};
   std::map<std::string, size_t> places;  // caption -> table
   for (const auto& [name, path, json] : evaluations) {

@@ -39,7 +39,9 @@ struct GenerationDefaults {
     v("grow_conditions", grow_conditions, "finished targets become conditions of later ones");
     v("grow_text_conditions", grow_text_conditions, "finished texts do, too; the original adds grids only");
     v("top_k", top_k, "sample from the k most likely tokens; 0 = all", at_least(0));
-    v("top_p", top_p, "sample from the most likely tokens until their probability exceeds p; 0 = all", at_least(0));
+    v("top_p", top_p,
+      "nucleus sampling: sample from the smallest set of most likely tokens whose total probability exceeds p; 0 = all",
+      at_least(0));
   }
   static void migrate(YAML::Node& node, const std::string& origin);
 

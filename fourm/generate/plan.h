@@ -41,9 +41,10 @@ struct Guidance {
 
 /// Which tokens may be sampled. The filters are applied before the temperature.
 struct Filter {
-  int64_t top_k = 0;       ///< keep the k best; 0 = all
-  double top_k_share = 0;  ///< keep this share of the vocabulary; 0 = all
-  double top_p = 0;        ///< keep the best until their probability passes p; 0 = all
+  int64_t top_k = 0;       ///< sample from the k most likely tokens; 0 = all
+  double top_k_share = 0;  ///< sample from this share of the vocabulary; 0 = all
+  /// Nucleus sampling: sample from the smallest set of most likely tokens whose total probability exceeds p; 0 = all.
+  double top_p = 0;
 };
 
 struct Step {
@@ -120,7 +121,9 @@ struct Plan {
     v("grow_text_conditions", grow_text_conditions, "finished texts do, too; the original adds grids only");
     v("top_k", top_k, "sample from the k most likely tokens; 0 = all", at_least(0));
     v("top_k_share", top_k_share, "instead of top_k: sample from this share of the vocabulary; 0 = all", at_least(0));
-    v("top_p", top_p, "sample from the most likely tokens until their probability exceeds p; 0 = all", at_least(0));
+    v("top_p", top_p,
+      "nucleus sampling: sample from the smallest set of most likely tokens whose total probability exceeds p; 0 = all",
+      at_least(0));
   }
   static void migrate(YAML::Node& node, const std::string& origin);
   /// Of a target: its own where it has one.

@@ -18,7 +18,7 @@ struct AttentionLayout {
     int64_t q_begin, q_end, k_begin, k_end;
   };
   std::vector<Segment> segments;
-  /// Per query row: the number of keys of its segment, from k_begin on, to which it attends. Empty: all of them.
+  /// [M] per query row: the number of keys of its segment, from k_begin on, to which it attends. Empty: all of them.
   std::vector<int32_t> visible;
   /// The layout in the form of LibTorch's variable-length kernels, made once for all layers (kernels/aten/attention.h).
   /// Attention writes it, so that a layout without a plan must not be shared between threads.

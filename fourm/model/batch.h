@@ -40,11 +40,11 @@ struct DecoderBatch {
     Tensor ids;        ///< [n] input tokens of a sequence; undefined for grids, whose input is the mask token
     Tensor positions;  ///< [n]
     Tensor targets;    ///< [n] ids to predict; undefined when there are none
-    Tensor rows;       ///< [n] rows of the group in the list
+    Tensor rows;       ///< [n] rows of the group in the list of M
   };
   std::vector<Group> groups;
-  Tensor order;
-  std::vector<int64_t> lengths;
+  Tensor order;                           ///< [M] row of the list -> row of the concatenated groups
+  std::vector<int64_t> lengths;           ///< [B] target tokens per sample
   AttentionLayout within;                 ///< by sample and modality: full attention in grids, causal in sequences
   std::optional<AttentionLayout> across;  ///< attention to the context; Decoder::prepare() sets it
   std::optional<DropPath> drop_path;      ///< for training

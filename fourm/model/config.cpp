@@ -36,16 +36,26 @@ ModelConfig from_yaml(YAML::Node node, const std::string& origin) {
 
 }  // namespace
 
-int64_t ModelConfig::mlp_hidden() const {
+int64_t EncoderConfig::mlp_hidden() const {
   const auto hidden = static_cast<int64_t>(static_cast<double>(dim) * mlp_ratio);
   return gated_mlp ? 2 * hidden / 3 : hidden;
 }
 
-void ModelConfig::validate(const std::string& origin) const {
+void EncoderConfig::validate(const std::string& origin) const {
   check_fields(*this, origin);
   check(dim % num_heads == 0, origin, ": num_heads (", num_heads, ") does not divide dim (", dim, ")");
   check(dim % 4 == 0, origin, ": dim (", dim, ") is not a multiple of 4, which the position table needs");
   check(mlp_hidden() >= 1, origin, ": mlp_ratio (", mlp_ratio, ") leaves nothing of dim (", dim, ")");
+}
+
+std::vector<std::string> ModelConfig::shared_embeddings() const {
+  if (share_modality_embeddings) return domains_out;
+  return {};
+}
+
+void ModelConfig::validate(const std::string& origin) const {
+  check_fields(*this, origin);
+  EncoderConfig::validate(origin);
 }
 
 ModelConfig read_model_config(const fs::path& json) {

@@ -1,4 +1,4 @@
-// The configuration of a 4M model, as in the official config.json (flat keys).
+// The configuration of a 4M model, as in the official config.json (flat keys), and of its encoder alone.
 #pragma once
 
 #include <cstdint>
@@ -12,27 +12,23 @@
 
 namespace fourm {
 
-struct ModelConfig {
-  std::vector<std::string> domains_in, domains_out;
+struct EncoderConfig {
+  std::vector<std::string> domains_in;
   int64_t image_size = 224, patch_size = 16;
-  int64_t dim = 768, encoder_depth = 12, decoder_depth = 12, num_heads = 12;
+  int64_t dim = 768, encoder_depth = 12, num_heads = 12;
   double mlp_ratio = 4;
   std::string act_layer = "SiLU";
   bool norm_bias = false, qkv_bias = true, proj_bias = true, mlp_bias = true;
   bool gated_mlp = false, qk_norm = false;
-  bool decoder_causal_mask = false, decoder_sep_mask = true;
   int64_t num_register_tokens = 0;
-  bool share_modality_embeddings = true;
 
   template <class Visitor>
   void fields(Visitor& v) {
     v("domains_in", domains_in, "input modalities of the encoder");
-    v("domains_out", domains_out, "output modalities of the decoder");
     v("image_size", image_size, "pixels per side, for modalities without a size of their own", Range{1, 1 << 14});
     v("patch_size", patch_size, "pixels per side of a patch, for the same modalities", Range{1, 1 << 10});
     v("dim", dim, "width D", Range{1, 1 << 16});
     v("encoder_depth", encoder_depth, "encoder blocks", Range{0, 1000});
-    v("decoder_depth", decoder_depth, "decoder blocks", Range{0, 1000});
     v("num_heads", num_heads, "attention heads H", Range{1, 1 << 10});
     v("mlp_ratio", mlp_ratio, "hidden width of the MLP over D; two thirds of it when gated", Range{1e-3, 64});
     v("act_layer", act_layer, "activation of the MLP", OneOf{{"SiLU", "GELU"}});
@@ -42,10 +38,7 @@ struct ModelConfig {
     v("mlp_bias", mlp_bias, "bias in the MLP");
     v("gated_mlp", gated_mlp, "gated MLP (SwiGLU with SiLU)");
     v("qk_norm", qk_norm, "LayerNorm on queries and keys of each head");
-    v("decoder_causal_mask", decoder_causal_mask, "decoder tokens attend to earlier ones only");
-    v("decoder_sep_mask", decoder_sep_mask, "decoder tokens attend to their own modality only");
     v("num_register_tokens", num_register_tokens, "learned tokens before the encoder's", Range{0, 1 << 12});
-    v("share_modality_embeddings", share_modality_embeddings, "one modality embedding for encoder and decoder");
   }
 
   int64_t mlp_hidden() const;
@@ -54,6 +47,27 @@ struct ModelConfig {
     return table.at(name, image_size, patch_size);
   }
   /// Error on invalid values (heads do not divide D, a depth is negative, ...).
+  void validate(const std::string& origin) const;
+};
+
+struct ModelConfig : EncoderConfig {
+  std::vector<std::string> domains_out;
+  int64_t decoder_depth = 12;
+  bool decoder_causal_mask = false, decoder_sep_mask = true;
+  bool share_modality_embeddings = true;
+
+  template <class Visitor>
+  void fields(Visitor& v) {
+    EncoderConfig::fields(v);
+    v("domains_out", domains_out, "output modalities of the decoder");
+    v("decoder_depth", decoder_depth, "decoder blocks", Range{0, 1000});
+    v("decoder_causal_mask", decoder_causal_mask, "decoder tokens attend to earlier ones only");
+    v("decoder_sep_mask", decoder_sep_mask, "decoder tokens attend to their own modality only");
+    v("share_modality_embeddings", share_modality_embeddings, "one modality embedding for encoder and decoder");
+  }
+
+  /// The modalities of the decoder whose modality embeddings the encoder shares.
+  std::vector<std::string> shared_embeddings() const;
   void validate(const std::string& origin) const;
 };
 

@@ -41,7 +41,7 @@ std::vector<Samples> grouped(const std::vector<int64_t>& lengths, int64_t rows) 
 
 }  // namespace
 
-BlockConfig block_config(const ModelConfig& c) {
+BlockConfig block_config(const EncoderConfig& c) {
   return {.width = c.dim,
           .heads = c.num_heads,
           .mlp_hidden = c.mlp_hidden(),
@@ -54,11 +54,13 @@ BlockConfig block_config(const ModelConfig& c) {
           .activation = c.act_layer == "GELU" ? Activation::kGelu : Activation::kSilu};
 }
 
-Encoder::Encoder(const Scope& root, const ModelConfig& config, const ModalityTable& table) : kernels_(root.kernels()) {
+Encoder::Encoder(const Scope& root, const EncoderConfig& config, const ModalityTable& table,
+                 const std::vector<std::string>& shared)
+    : kernels_(root.kernels()) {
   for (const auto& name : config.domains_in) {
     const Modality modality = config.modality(name, table);
     const Scope scope = root["encoder_embeddings"][name];
-    if (config.share_modality_embeddings && has_token_ids(modality) && contains(config.domains_out, name))
+    if (has_token_ids(modality) && contains(shared, name))
       root.share(scope.path("mod_emb"), root["decoder_embeddings"][name].path("mod_emb"));
     embeddings_.emplace(name, EncoderEmbedding(scope, modality, config.dim));
   }

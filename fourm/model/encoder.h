@@ -25,14 +25,15 @@ struct Encoded {
 };
 
 /// The options of the blocks, which are the same in the encoder and the decoder.
-BlockConfig block_config(const ModelConfig& config);
+BlockConfig block_config(const EncoderConfig& config);
 
 class Encoder {
  public:
   Encoder() = default;
-  /// `root` is the scope of the whole model. A modality embedding that the decoder has too is stored under the decoder's
-  /// name where the config shares them.
-  Encoder(const Scope& root, const ModelConfig& config, const ModalityTable& table);
+  /// `root` is the scope of the whole model. The modality embeddings of `shared` (ModelConfig::shared_embeddings) are stored under
+  /// the names that they have in the decoder.
+  Encoder(const Scope& root, const EncoderConfig& config, const ModalityTable& table,
+          const std::vector<std::string>& shared);
 
   /// By modality.
   const std::map<std::string, EncoderEmbedding>& embeddings() const { return embeddings_; }

@@ -48,7 +48,7 @@ double weight_of(LossKind kind, const TargetCounts::Count& count) {
 FourM::FourM(ModelConfig config, ModalityTable table, ParameterSource& source, bool tie_heads)
     : config_(std::move(config)), table_(std::move(table)), parameters_(std::make_shared<Parameters>()) {
   const Scope root(*parameters_, source);
-  encoder = Encoder(root, config_, table_);
+  encoder = Encoder(root, config_, table_, config_.shared_embeddings());
   decoder = Decoder(root, config_, table_, tie_heads);
 }
 

@@ -9,8 +9,8 @@
 
 namespace fourm {
 
-/// The loss of a batch of which each process of a group has a part: their sum over the processes is the loss of the batch, and
-/// so are the sums of gradients. One process has all of it.
+/// The loss of a batch that is split over the processes of a group. `total` is the share of this process; the shares of all
+/// processes add up to the loss of the whole batch, and so do their gradients. A single process has all of it.
 struct Loss {
   Tensor total;
   struct Part {

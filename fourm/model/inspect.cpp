@@ -72,7 +72,7 @@ void describe_model(const fs::path& path, const fs::path& modalities, Json& repo
   report["parameters"] = model.parameters().count();
   int64_t embeddings = 0;
   for (const auto& entry : model.parameters().entries())
-    if (entry.trained && entry.name.find("_embeddings.") != std::string::npos) embeddings += entry.value.numel();
+    if (entry.is_parameter && entry.name.find("_embeddings.") != std::string::npos) embeddings += entry.value.numel();
   report["parameters_without_embeddings"] = model.parameters().count() - embeddings;
 }
 

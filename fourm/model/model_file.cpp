@@ -30,7 +30,8 @@ EncoderModel load_encoder(const fs::path& path, ModalityTable table, const Compu
   ModelFiles files = open_model_files(path, std::move(table));
   FileSource source(files.weights, compute);
   EncoderModel model{std::move(files.config), std::move(files.table), std::make_shared<Parameters>(), {}};
-  model.encoder = Encoder(Scope(*model.parameters, source), model.config, model.table);
+  model.encoder =
+      Encoder(Scope(*model.parameters, source), model.config, model.table, model.config.shared_embeddings());
   source.finish(*model.parameters, /*warn_of_unused=*/false);
   return model;
 }

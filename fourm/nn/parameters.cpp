@@ -160,7 +160,7 @@ bool Scope::source_has(std::string_view name) const {
   return source_->has(path(name)) || (alias != all_->aliases_.end() && source_->has(alias->second));
 }
 
-Tensor Scope::add(const std::string& name, at::IntArrayRef shape, const Init& init, bool trained) const {
+Tensor Scope::add(const std::string& name, at::IntArrayRef shape, const Init& init, bool is_parameter) const {
   check(all_->requested_.insert(name).second, "[Scope] ", name, " is defined twice");
   const auto& aliases = all_->aliases_;
   auto& entries = all_->entries_;
@@ -172,11 +172,11 @@ Tensor Scope::add(const std::string& name, at::IntArrayRef shape, const Init& in
     if (kept == stored && !source_->has(from) && source_->has(dropped)) from = dropped;
   all_->index_[stored] = entries.size();
   Tensor value = source_->get(from, shape, init);
-  if (trained)
+  if (is_parameter)
     value = kernels()->place(value);
   else  // constants and codebooks are no matrices of layers: they stay in float32
     value = value.to(kernels()->device(), kernels()->compute().inference ? at::kFloat : value.scalar_type());
-  entries.push_back({stored, std::move(value), trained});
+  entries.push_back({stored, std::move(value), is_parameter});
   return entries.back().value;
 }
 
@@ -186,17 +186,17 @@ Tensor Parameters::find(const std::string& name) const {
   return found == index_.end() ? Tensor() : entries_[found->second].value;
 }
 
-std::vector<Tensor> Parameters::trained() const {
+std::vector<Tensor> Parameters::parameters() const {
   std::vector<Tensor> tensors;
   for (const auto& entry : entries_)
-    if (entry.trained) tensors.push_back(entry.value);
+    if (entry.is_parameter) tensors.push_back(entry.value);
   return tensors;
 }
 
 void Parameters::make_trainable(const std::vector<std::string>& only) {
   check(!kernels_->compute().inference, "[Parameters] a model opened for inference cannot be trained");
   const auto matches = [](const std::string& pattern, const Entry& entry) {
-    return entry.trained && fnmatch(pattern.c_str(), entry.name.c_str(), 0) == 0;
+    return entry.is_parameter && fnmatch(pattern.c_str(), entry.name.c_str(), 0) == 0;
   };
   for (const auto& pattern : only)
     check(std::any_of(entries_.begin(), entries_.end(), [&](const Entry& entry) { return matches(pattern, entry); }),
@@ -207,7 +207,7 @@ void Parameters::make_trainable(const std::vector<std::string>& only) {
     const bool chosen = only.empty() || std::any_of(only.begin(), only.end(), [&](const std::string& pattern) {
                           return matches(pattern, entry);
                         });
-    if (entry.trained && chosen) entry.value.requires_grad_();
+    if (entry.is_parameter && chosen) entry.value.requires_grad_();
   }
 }
 
@@ -221,7 +221,7 @@ int64_t Parameters::trainable_count() const {
 int64_t Parameters::count() const {
   int64_t n = 0;
   for (const auto& entry : entries_)
-    if (entry.trained) n += entry.value.numel();
+    if (entry.is_parameter) n += entry.value.numel();
   return n;
 }
 

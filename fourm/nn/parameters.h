@@ -89,15 +89,15 @@ class Parameters {
   struct Entry {
     std::string name;
     Tensor value;
-    bool trained;  ///< false: a stored constant or running statistic
+    bool is_parameter;  ///< false: a buffer (a stored constant or running statistic)
   };
 
   const Kernels& kernels() const { return *kernels_; }
   const std::vector<Entry>& entries() const { return entries_; }
   const std::map<std::string, std::string>& aliases() const { return aliases_; }  ///< dropped name -> kept name
   Tensor find(const std::string& name) const;                                     ///< undefined when absent
-  std::vector<Tensor> trained() const;
-  /// Copies the trained tensors out of mapped memory and turns their gradients on: of those whose names match one of the
+  std::vector<Tensor> parameters() const;                                         ///< without the buffers
+  /// Copies all tensors out of mapped memory and turns the gradients of parameters on: of those whose names match one of the
   /// patterns ('*': any characters), or of all without patterns. Error when a pattern matches none.
   void make_trainable(const std::vector<std::string>& only = {});
   int64_t count() const;            ///< elements of all parameters
@@ -139,7 +139,7 @@ class Scope {
  private:
   Scope(Parameters& parameters, ParameterSource& source, std::string prefix)
       : all_(&parameters), source_(&source), prefix_(std::move(prefix)) {}
-  Tensor add(const std::string& path, at::IntArrayRef shape, const Init& init, bool trained) const;
+  Tensor add(const std::string& path, at::IntArrayRef shape, const Init& init, bool is_parameter) const;
 
   Parameters* all_;
   ParameterSource* source_;

@@ -124,7 +124,7 @@ NamedTensors run_forward_gradients(const fs::path& folder) {
   (model.loss(batch.packed).total * share_of_modalities(model, forward.sample, LossKind::kModality)).backward();
   NamedTensors gradients;
   for (const auto& entry : model.parameters().entries())
-    if (entry.trained && entry.value.grad().defined()) gradients.emplace_back(entry.name, entry.value.grad());
+    if (entry.is_parameter && entry.value.grad().defined()) gradients.emplace_back(entry.name, entry.value.grad());
   for (const auto& [name, kept] : model.parameters().aliases())
     gradients.emplace_back(name, model.parameters().find(kept).grad());
   return gradients;

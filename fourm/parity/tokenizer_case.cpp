@@ -11,7 +11,7 @@ namespace {
 void add_gradients(NamedTensors& out, const std::string& prefix, const Parameters& parameters) {
   Tensor squares = at::zeros({}, at::kDouble);
   for (const auto& entry : parameters.entries()) {
-    if (!entry.trained) continue;
+    if (!entry.is_parameter) continue;
     const Tensor& grad = entry.value.grad();
     out.emplace_back(prefix + "grad." + entry.name, grad.defined() ? grad : at::zeros_like(entry.value));
     if (grad.defined()) squares += grad.to(at::kDouble).square().sum();
@@ -257,7 +257,7 @@ NamedTensors run_quantizer(const fs::path& folder, const Json& json, const std::
       out.emplace_back(prefix + "indices", c.num_codebooks == 1 ? codes.squeeze(1) : codes);
       out.emplace_back(prefix + "grad_x", x.grad());
       for (const auto& entry : parameters.entries())
-        if (!entry.trained)
+        if (!entry.is_parameter)
           out.emplace_back(prefix + "after." + entry.name.substr(entry.name.rfind('.') + 1), entry.value.clone());
     }
   }

@@ -54,7 +54,7 @@ class ClipTraining : public Objective {
       : recipe_(recipe),
         group_(group),
         model_(
-            ClipModel::fresh(recipe.model, recipe.text_tokenizer, recipe.seed, parse_device(recipe.training.device))) {
+            ClipModel::create(recipe.model, recipe.text_tokenizer, recipe.seed, parse_device(recipe.training.device))) {
     samples_ = load_described(recipe.data, recipe.model.image_size, std::numeric_limits<int64_t>::max());
     if (!recipe.eval_data.empty())
       eval_samples_ = load_described(recipe.eval_data, recipe.model.image_size, recipe.eval_samples);

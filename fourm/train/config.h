@@ -21,8 +21,8 @@ struct OptimizerConfig {
     v("skip_norm", skip_norm,
       "a step whose global gradient norm is at least this is skipped, before clipping; 0 = never", at_least(0));
     v("layer_decay", layer_decay,
-      "each block of a 4M model learns at this multiple of the rate of the block above it, the heads at the full rate; "
-      "1 = all alike",
+      "layer-wise learning rate decay: the rate of a block is this factor times that of the next block towards the "
+      "output; heads have the full rate; 1 = none",
       Range{0, 1});
   }
 };
@@ -116,12 +116,12 @@ struct TrainingConfig {
     v("keep_every", keep_every, "checkpoints of steps that this divides are kept too; 0 = none", KeyRole::kChangeable,
       at_least(0));
     v("threads", threads,
-      "processor threads that the program uses; 0 = all, shared evenly by the processes of a machine. Part of what "
-      "makes a run repeatable bit for bit",
+      "processor threads that the program uses; 0 = all, shared evenly by the processes of a machine. Runs are "
+      "bit-identical only with the same number",
       KeyRole::kChangeable, at_least(0));
     v("shard", shard,
       "what is sharded over the processes instead of replicated in each: none; optimizer (its state and averages, "
-      "ZeRO-1); or gradients too (ZeRO-2). No bit of the result depends on it",
+      "ZeRO-1); or gradients too (ZeRO-2). Results are bit-identical for all values",
       KeyRole::kChangeable, OneOf{{"none", "optimizer", "gradients"}});
     v("gradient_precision", gradient_precision,
       "f32, or bf16: what gradients are rounded to before they are sent to other processes, which then takes half the "

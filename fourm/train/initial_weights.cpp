@@ -172,13 +172,13 @@ void take_weights(FourM& model, const fs::path& path, const WordPiece* text) {
   int64_t taken = 0;
   Parts fresh, refused;
   Fitting fitting(model, path, text);
-  for (const auto& [name, value, trained] : model.parameters().entries()) {
+  for (const auto& [name, value, is_parameter] : model.parameters().entries()) {
     const Tensor known = find_tensor(start, model.parameters(), name);
     // Fixed tables are those of the new size.
-    const bool fits = known.defined() && (trained ? fitting.take(name, known, value)
-                                                  : known.sizes() == value.sizes() && (value.copy_(known), true));
+    const bool fits = known.defined() && (is_parameter ? fitting.take(name, known, value)
+                                                       : known.sizes() == value.sizes() && (value.copy_(known), true));
     taken += fits;
-    if (fits || !trained) continue;
+    if (fits || !is_parameter) continue;
     check(!known.defined() || !modality_of(name).empty(), origin, ": ", name, " has the shape ", known.sizes(),
           ", in the recipe's 'model' it is ", value.sizes());
     (known.defined() ? refused : fresh).add(name);

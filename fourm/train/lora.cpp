@@ -148,9 +148,9 @@ void save_adapter(const FourM& model, const LoraConfig& config, const fs::path& 
   const Parameters& parameters = model.parameters();
   const SafetensorsFile start = open_weights(model_folder(base));
   NamedTensors tensors;
-  for (const auto& [name, value, trained] : parameters.entries()) {
+  for (const auto& [name, value, is_parameter] : parameters.entries()) {
     const StoredTensor* known = start.find(name);
-    if (!known && !trained) continue;  // constants are computed
+    if (!known && !is_parameter) continue;  // constants are computed
     const bool same = known && at::equal(view_of(start, *known).to(at::kFloat), value.detach().to(at::kCPU));
     if (!same) tensors.emplace_back(name, value);
   }

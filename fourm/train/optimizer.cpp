@@ -61,7 +61,7 @@ AdamW::AdamW(const Parameters& parameters, const OptimizerConfig& config, const 
   const std::vector<double> rates = layer_rates(names, config.layer_decay);
   for (size_t i = 0; i < names.size(); ++i) {
     const auto& entry = parameters.entries()[i];
-    if (!entry.trained || !entry.value.requires_grad()) continue;
+    if (!entry.is_parameter || !entry.value.requires_grad()) continue;
     const bool decay = has_weight_decay(entry.name);
     auto group = std::ranges::find_if(groups_, [&](const Group& g) { return g.decay == decay && g.rate == rates[i]; });
     if (group == groups_.end()) group = groups_.insert(group, Group{decay, rates[i], {}});
@@ -146,8 +146,8 @@ void AdamW::load(const SafetensorsFile& file) {
 WeightAverage::WeightAverage(const Parameters& parameters, double decay, const Owns& owns) : decay_(decay) {
   check(decay >= 0 && decay < 1, "ema_decay is ", decay, ", expected 0 or more and less than 1");
   for (const auto& entry : parameters.entries()) {
-    if (!entry.value.is_floating_point() || (entry.trained && owns && !owns(entry.value))) continue;
-    if (!entry.trained) buffers_.push_back(names_.size());
+    if (!entry.value.is_floating_point() || (entry.is_parameter && owns && !owns(entry.value))) continue;
+    if (!entry.is_parameter) buffers_.push_back(names_.size());
     names_.push_back(entry.name);
     values_.push_back(entry.value);
     averages_.push_back(entry.value.detach().clone());

@@ -27,10 +27,10 @@ using Owns = std::function<bool(const Tensor&)>;
 
 class AdamW {
  public:
-  /// Over the trained tensors that require gradients.
+  /// Over the parameters that require gradients.
   AdamW(const Parameters& parameters, const OptimizerConfig& config, const Owns& owns = {});
 
-  /// The norm of each gradient, before clipping: [trained tensors] float32 on their device; 0 where there is none.
+  /// The norm of each gradient, before clipping: [parameters] float32 on their device; 0 where there is none.
   Tensor gradient_norms() const;
   /// Global gradient norm: a float64 scalar.
   Tensor gradient_norm() const { return gradient_norms().to(at::kDouble).norm(); }
@@ -63,12 +63,12 @@ class AdamW {
   OptimizerConfig config_;
 };
 
-/// Exponential moving average of the trained tensors and of the buffers with floating-point values (the original's
+/// Exponential moving average of the parameters and of the buffers with floating-point values (the original's
 /// ModelEmaV2, fourm/utils/timm/model_ema.py). Buffers begin with their values after the first update, since k-means
 /// fills a codebook in the first step.
 class WeightAverage {
  public:
-  /// Of the trained tensors that `owns` says, and of all buffers.
+  /// Of the parameters that `owns` says, and of all buffers.
   WeightAverage(const Parameters& parameters, double decay, const Owns& owns = {});
   void update();
   /// The same where `keep` [] is true, and nothing where it is false; without waiting for its device.
@@ -76,7 +76,7 @@ class WeightAverage {
   /// Exchanges averages and weights; called twice, all is as before.
   void swap();
 
-  /// With the averages of buffers, or only those of trained tensors.
+  /// With the averages of buffers, or only those of parameters.
   NamedTensors state(bool with_buffers = true) const;
   /// Error when tensors are missing or of another shape. Checkpoints of earlier versions hold no averages of buffers:
   /// these then begin with the present values, and a note says so.

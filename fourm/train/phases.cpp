@@ -22,7 +22,7 @@ std::vector<bool> matching(const Parameters& parameters, const std::vector<std::
     bool any = false;
     for (size_t i = 0; i < trainable.size(); ++i) {
       const auto& entry = parameters.entries()[i];
-      if (!entry.trained || fnmatch(pattern.c_str(), entry.name.c_str(), 0) != 0) continue;
+      if (!entry.is_parameter || fnmatch(pattern.c_str(), entry.name.c_str(), 0) != 0) continue;
       trainable[i] = any = true;
     }
     check(any, where, ": no tensor that is trained has a name like ", printable(pattern));

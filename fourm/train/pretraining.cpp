@@ -466,7 +466,7 @@ PretrainConfig with_model(PretrainConfig config) {
 PretrainConfig with_steps(PretrainConfig config) {
   const auto& masking = config.masking;
   check(masking.input_tokens.size() == 2 && masking.target_tokens.size() == 2,
-        "masking.input_tokens and target_tokens should be two numbers each: least and most");
+        "masking.input_tokens and target_tokens should be two numbers each: minimum and maximum");
   const double step = static_cast<double>(masking.input_tokens[1] + masking.target_tokens[1]) *
                       static_cast<double>(config.batch * config.training.accumulate);
   const auto steps_of = [&](double billions) { return static_cast<int64_t>(std::ceil(billions * 1e9 / step)); };

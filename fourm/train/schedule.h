@@ -33,7 +33,7 @@ struct ScheduleConfig {
       "+ steps / timescale), which does not depend on the length of the run",
       OneOf{{"cosine", "linear", "constant", "multistep", "inverse_sqrt"}});
     v("milestones", milestones,
-      "multistep: shares of the run after which the rate is multiplied by `factor`, such as "
+      "multistep: fractions of the run after which the rate is multiplied by `factor`, such as "
       "[0.89, 0.96]",
       Range{0, 1});
     v("factor", factor, "multistep: what the rate is multiplied by at each milestone", Range{0, 1});

@@ -37,9 +37,9 @@ StoredImage random_square(const InputConfig& input, const StoredImage& image, in
 // Mirroring is drawn at each use instead (TokenizerRecipe::flip).
 CropOptions crop_options(const TokenizerRecipe& recipe) {
   const auto range = [](const char* key, const std::vector<double>& values, double most) {
-    check(values.size() == 2, key, " should be two numbers, least and most, but has ", values.size());
+    check(values.size() == 2, key, " should be two numbers, minimum and maximum, but has ", values.size());
     check(values[0] > 0 && values[0] <= values[1] && values[1] <= most, key, " is [", values[0], ", ", values[1],
-          "], expected least and most between 0 and ", most);
+          "], expected minimum and maximum between 0 and ", most);
   };
   range("crop_scale", recipe.crop_scale, 1);
   range("crop_ratio", recipe.crop_ratio, 1000);

@@ -45,9 +45,10 @@ struct TokenizerRecipe {
       "0: a new random crop at each use, read from the file every time",
       at_least(0));
     v("crop_scale", crop_scale,
-      "least and most area of a random crop, over the area of the image (paper Table 3: 0.8 and 1)", Range{0, 1});
+      "minimum and maximum area of a random crop, over the area of the image (paper Table 3: 0.8 and 1)", Range{0, 1});
     v("crop_ratio", crop_ratio,
-      "least and most width over height of a random crop, which is then resized to a square (paper Table 3: 3/4, 4/3)",
+      "minimum and maximum width over height of a random crop, which is then resized to a square (paper Table 3: 3/4, "
+      "4/3)",
       at_least(0));
     v("eval_crops", eval_crops, "crops for evaluations, 1 or more", KeyRole::kChangeable, at_least(1));
     v("eval_images", eval_images,

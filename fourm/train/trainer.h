@@ -48,8 +48,8 @@ class Objective {
   /// Updates buffers (codebook statistics), once a step: after the losses of all its micro-batches, before the optimizer
   /// changes the weights. `step` counts from 0.
   virtual void update_buffers(int64_t /*step*/) {}
-  /// Whether a step may be skipped after loss() has run; false where buffers keep what a loss has seen, or learn on a
-  /// device that the host does not wait for.
+  /// Whether a step may be skipped after loss(). False where loss() has already changed buffers (codebook statistics), or
+  /// where the host does not read the loss before the buffers are updated.
   virtual bool can_skip_steps() const { return true; }
   /// After `step` steps, by all processes; the result of the first counts. The weights are the averages, if averages are
   /// kept.

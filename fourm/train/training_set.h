@@ -15,8 +15,8 @@ struct SetMasking {
 
   template <class Visitor>
   void fields(Visitor& v) {
-    v("input_tokens", input_tokens, "least and most input tokens of a sample of this set", at_least(0));
-    v("target_tokens", target_tokens, "least and most target tokens of a sample of this set", at_least(0));
+    v("input_tokens", input_tokens, "minimum and maximum input tokens of a sample of this set", at_least(0));
+    v("target_tokens", target_tokens, "minimum and maximum target tokens of a sample of this set", at_least(0));
     v("mixture", mixture, "ways of drawing budgets for this set");
   }
 };

@@ -151,7 +151,8 @@ double beta_draw(double alpha, Random& random) {
 void AugmentConfig::validate(const std::string& origin) const {
   check_fields(*this, origin);
   for (const auto& [key, pair] : {std::pair{"scale", &scale}, {"ratio", &ratio}})
-    check(pair->size() == 2 && (*pair)[0] <= (*pair)[1], origin, ".", key, ": expected two numbers, least and most");
+    check(pair->size() == 2 && (*pair)[0] <= (*pair)[1], origin, ".", key,
+          ": expected two numbers, minimum and maximum");
   check(crop != "resized" && crop != "square" ? true : scale[1] <= 1, origin, ".scale: the most is ", scale[1],
         ", expected at most 1 with crop: ", crop);
 }

@@ -26,10 +26,10 @@ struct AugmentConfig {
       "jitter: scaled, then cut or padded) or square (a random square)",
       OneOf{{"none", "resized", "jitter", "square"}});
     v("scale", scale,
-      "least and most; resized: of the area of the image; jitter: of its longer side to the side of the input; square: "
-      "of the shorter side",
+      "minimum and maximum scale. resized: area of the crop over that of the image; jitter: longer side of the scaled "
+      "image over the side of the input; square: side of the crop over the shorter side of the image",
       Range{1e-3, 100});
-    v("ratio", ratio, "resized: least and most width over height", Range{1e-2, 100});
+    v("ratio", ratio, "resized: minimum and maximum width over height", Range{1e-2, 100});
     v("flip", flip, "probability of a horizontal flip", Range{0, 1});
     v("rand_augment", rand_augment, "RandAugment's magnitude, of 10; 0 = none; for classification", Range{0, 10});
     v("rand_augment_deviation", rand_augment_deviation, "standard deviation of the magnitude", Range{0, 10});

@@ -24,7 +24,7 @@ const double kMostGrowth = std::log(1000.0 / 16);
 
 }  // namespace
 
-Tensor box_overlaps(const Tensor& a, const Tensor& b) {
+Tensor box_iou(const Tensor& a, const Tensor& b) {
   const Tensor low = at::max(a.unsqueeze(1).slice(2, 0, 2), b.unsqueeze(0).slice(2, 0, 2));
   const Tensor high = at::min(a.unsqueeze(1).slice(2, 2), b.unsqueeze(0).slice(2, 2));
   const Tensor sides = (high - low).clamp_min(0), both = sides.select(2, 0) * sides.select(2, 1);

@@ -9,10 +9,10 @@
 namespace fourm {
 
 /// Intersection over union of each of N with each of M boxes: [N, M].
-Tensor box_overlaps(const Tensor& a, const Tensor& b);
+Tensor box_iou(const Tensor& a, const Tensor& b);
 
-/// Indices of the boxes that stay, in the order of falling scores (equal ones as they stand): a box goes when its overlap with one
-/// that stays is above `threshold`. As torchvision.ops.nms.
+/// Indices of the boxes that stay, in the order of falling scores (equal ones as they stand): a box is suppressed when its
+/// IoU with a kept box is above `threshold`. As torchvision.ops.nms.
 std::vector<int64_t> non_maximum_suppression(const Tensor& boxes, const Tensor& scores, double threshold);
 /// The same among the boxes of each class.
 std::vector<int64_t> non_maximum_suppression(const Tensor& boxes, const Tensor& scores, const Tensor& classes,

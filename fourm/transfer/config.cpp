@@ -14,6 +14,18 @@ Task parse_task(const std::string& name) {
   fail("task is ", printable(name), ", expected one of ", join(names, ", "), did_you_mean(name, names));
 }
 
+void remove_decoder_keys(YAML::Node encoder) {
+  if (!encoder.IsDefined() || !encoder.IsMap()) return;
+  for (const char* key :
+       {"domains_out", "decoder_depth", "decoder_causal_mask", "decoder_sep_mask", "share_modality_embeddings"})
+    encoder.remove(key);
+}
+
+void TransferConfig::migrate(YAML::Node& node, const std::string& /*origin*/) {
+  const YAML::Node& given = node;
+  remove_decoder_keys(given["encoder"]);
+}
+
 TransferConfig TransferConfig::resolved() const {
   TransferConfig c = *this;
   const Task t = kind();

@@ -27,8 +27,8 @@ struct HeadConfig {
   template <class Visitor>
   void fields(Visitor& v) {
     v("kind", kind,
-      "classification: linear (after the mean over tokens), attentive (after a mean that attention weights) or knn "
-      "(nearest neighbours among the training images; nothing is trained); semseg and depth: convnext; detection: "
+      "classification: linear (on the mean of the tokens), attentive (on attention pooling with a learned query) or "
+      "knn (nearest neighbours among the training images; nothing is trained); semseg and depth: convnext; detection: "
       "cascade; auto: the first of the task",
       OneOf{{"auto", "linear", "attentive", "knn", "convnext", "cascade"}});
     v("depth", depth, "convnext: blocks; 0: 4 for semseg, 2 for depth", Range{0, 100});
@@ -51,7 +51,7 @@ struct TransferConfig {
   std::string task, input, fit = "auto";
   double crop_share = 1;
   HeadConfig head;
-  ModelConfig encoder;  ///< `image_size` is the side of the images that the encoder reads
+  EncoderConfig encoder;  ///< `image_size` is the side of the images that the encoder reads
   double depth_mean = 0, depth_deviation = 1;
   std::vector<std::string> classes, titles;
   std::vector<int64_t> category_ids;
@@ -63,13 +63,16 @@ struct TransferConfig {
     v("fit", fit, "how an image becomes a square: see the recipe", OneOf{{"auto", "crop", "pad", "stretch"}});
     v("crop_share", crop_share, "crop: side of the square over the shorter side of the image", Range{0.01, 1});
     v("head", head, "kind and sizes of the head");
-    v("encoder", encoder, "the encoder, without decoder");
+    v("encoder", encoder, "the encoder");
     v("depth_mean", depth_mean, "depth: mean of the training maps in metres");
     v("depth_deviation", depth_deviation, "depth: their standard deviation", Range{1e-6, 1e6});
     v("classes", classes, "names of the classes by number, as the data have them");
     v("category_ids", category_ids, "detection: the numbers of the classes in COCO JSON");
     v("titles", titles, "names of the classes to show; empty: classes");
   }
+
+  /// Earlier versions stored keys of a decoder too.
+  static void migrate(YAML::Node& node, const std::string& origin);
 
   Task kind() const { return parse_task(task); }
   const std::vector<std::string>& shown_classes() const { return titles.empty() ? classes : titles; }
@@ -79,6 +82,9 @@ struct TransferConfig {
   /// Error naming `origin` on values that do not fit each other.
   void validate(const std::string& origin) const;
 };
+
+/// Removes the keys of a decoder, which had no effect, from an encoder's config that an earlier version stored.
+void remove_decoder_keys(YAML::Node encoder);
 
 /// Whether the path is the folder of such a model, or of a finished run that made one.
 bool is_transfer_model(const fs::path& path);

@@ -14,12 +14,12 @@ namespace {
 // Numbers of ViTDet's configuration in Detectron2.
 constexpr double kRatios[] = {0.5, 1, 2};  // of height to width of anchors
 constexpr int64_t kRatioCount = 3;
-constexpr double kProposalOverlap = 0.7, kForeground = 0.7, kBackground = 0.3;
+constexpr double kProposalIou = 0.7, kForeground = 0.7, kBackground = 0.3;
 constexpr int64_t kAnchorsOfLoss = 256;  // of an image
 constexpr double kPositiveAnchors = 0.5, kPositiveBoxes = 0.25;
-constexpr double kStageOverlaps[] = {0.5, 0.6, 0.7};
+constexpr double kStageIou[] = {0.5, 0.6, 0.7};
 constexpr size_t kStages = 3;
-constexpr double kLeastScore = 0.05, kFinalOverlap = 0.5;
+constexpr double kLeastScore = 0.05, kFinalIou = 0.5;
 constexpr int64_t kMostDetections = 100;
 constexpr int64_t kBins = 7;
 constexpr BoxWeights kAnchorWeights{1, 1, 1, 1};
@@ -51,15 +51,15 @@ Drawn draw(const Tensor& labels, int64_t count, double share, Random random) {
   return drawn;
 }
 
-// The sum over processes, as a number.
-double whole(double own, const ProcessGroup& group) {
+// The sum over processes, at least 1: a divisor.
+double count_over_processes(double own, const ProcessGroup& group) {
   return std::max(1.0, group.all_reduce(std::vector<double>{own})[0]);
 }
 
 }  // namespace
 
-DetectionHead::DetectionHead(const Scope& scope, int64_t width, int64_t classes, const HeadConfig& config)
-    : classes_(classes), config_(config), pyramid_(scope["pyramid"], width, config.width) {
+DetectionHead::DetectionHead(const Scope& scope, int64_t width, int64_t class_count, const HeadConfig& config)
+    : classes_(class_count), config_(config), pyramid_(scope["pyramid"], width, config.width) {
   const int64_t channels = config.width;
   for (int64_t i = 0; i < 2; ++i) rpn_.emplace_back(scope["rpn"][i], channels, channels, 3);
   const auto small = [](const Scope& at, int64_t in, int64_t out) {
@@ -72,11 +72,11 @@ DetectionHead::DetectionHead(const Scope& scope, int64_t width, int64_t classes,
     BoxHead head;
     for (int64_t i = 0; i < 4; ++i) head.convs.emplace_back(stage["convs"][i], channels, channels, 3);
     head.hidden = Linear(stage["hidden"], channels * kBins * kBins, config.hidden, true);
-    head.classes = small(stage["classes"], config.hidden, classes + 1);
+    head.classes = small(stage["classes"], config.hidden, class_count + 1);
     head.deltas = small(stage["deltas"], config.hidden, 4);
     stages_.push_back(std::move(head));
   }
-  if (config.masks) masks_.emplace(scope["masks"], channels, classes);
+  if (config.masks) masks_.emplace(scope["masks"], channels, class_count);
 }
 
 DetectionHead::Anchors DetectionHead::anchors(const std::vector<PyramidLevel>& pyramid) const {
@@ -98,7 +98,7 @@ DetectionHead::Anchors DetectionHead::anchors(const std::vector<PyramidLevel>& p
   return result;
 }
 
-DetectionHead::RpnOutput DetectionHead::region_proposals(const std::vector<PyramidLevel>& pyramid) const {
+DetectionHead::RpnOutput DetectionHead::rpn_output(const std::vector<PyramidLevel>& pyramid) const {
   std::vector<Tensor> objectness, deltas;
   for (const auto& level : pyramid) {
     Tensor x = level.map;
@@ -129,7 +129,7 @@ std::vector<Tensor> DetectionHead::proposals(const RpnOutput& rpn, const Anchors
       levels.push_back(at::full({best.size(0)}, static_cast<int64_t>(level), index.options()));
     }
     const Tensor candidates = at::cat(boxes);
-    auto kept = non_maximum_suppression(candidates, at::cat(scores), at::cat(levels), kProposalOverlap);
+    auto kept = non_maximum_suppression(candidates, at::cat(scores), at::cat(levels), kProposalIou);
     if (static_cast<int64_t>(kept.size()) > config_.proposals) kept.resize(static_cast<size_t>(config_.proposals));
     const Tensor chosen = at_rows(candidates, kept), sides = chosen.slice(1, 2) - chosen.slice(1, 0, 2);
     all.push_back(chosen.index_select(0, (sides > 0).all(1).nonzero().flatten()));
@@ -164,12 +164,12 @@ void DetectionHead::add_proposal_losses(Losses& losses, const RpnOutput& rpn, co
     const Tensor objectness = rpn.objectness[static_cast<int64_t>(b)], deltas = rpn.deltas[static_cast<int64_t>(b)];
     Tensor labels = at::zeros({all.boxes.size(0)}, at::kLong), match;
     if (target.boxes.size(0) > 0) {
-      const Tensor overlaps = box_overlaps(target.boxes.to(all.boxes.device()), all.boxes);  // [n, A]
-      const auto [best, of] = overlaps.max(0);
+      const Tensor iou = box_iou(target.boxes.to(all.boxes.device()), all.boxes);  // [n, A]
+      const auto [best, of] = iou.max(0);
       match = of;
       // The anchors that fit an object best count too, however little they overlap it.
-      const Tensor most = std::get<0>(overlaps.max(1, /*keepdim=*/true));
-      const Tensor fits = at::logical_and(overlaps == most, most > 0).any(0);
+      const Tensor most = std::get<0>(iou.max(1, /*keepdim=*/true));
+      const Tensor fits = at::logical_and(iou == most, most > 0).any(0);
       labels = at::where(at::logical_or(best >= kForeground, fits), 1, at::where(best < kBackground, 0, -1));
     }
     const Drawn drawn = draw(labels, kAnchorsOfLoss, kPositiveAnchors, Random(seed, {target.sample, 0}));
@@ -179,17 +179,17 @@ void DetectionHead::add_proposal_losses(Losses& losses, const RpnOutput& rpn, co
     class_loss = class_loss + bce(drawn.positive, 1) + bce(drawn.negative, -1);
     if (drawn.positive.empty()) continue;
     const Tensor matched = target.boxes.to(all.boxes.device()).index_select(0, at_rows(match, drawn.positive));
-    const Tensor wanted = encode_boxes(at_rows(all.boxes, drawn.positive), matched, kAnchorWeights);
-    box_loss = box_loss + (at_rows(deltas, drawn.positive) - wanted).abs().sum();
+    const Tensor target_deltas = encode_boxes(at_rows(all.boxes, drawn.positive), matched, kAnchorWeights);
+    box_loss = box_loss + (at_rows(deltas, drawn.positive) - target_deltas).abs().sum();
   }
-  const double count = kAnchorsOfLoss * whole(static_cast<double>(targets.size()), group);
+  const double count = kAnchorsOfLoss * count_over_processes(static_cast<double>(targets.size()), group);
   losses["rpn_class"] = class_loss / count;
   losses["rpn_box"] = box_loss / count;
 }
 
 DetectionHead::StageBoxes DetectionHead::stage_boxes(size_t stage, const std::vector<Tensor>& boxes,
                                                      const std::vector<ObjectTargets>& targets, uint64_t seed) const {
-  std::vector<Tensor> chosen, labels, wanted;
+  std::vector<Tensor> chosen, labels, matched;
   StageBoxes result;
   for (size_t b = 0; b < targets.size(); ++b) {
     const ObjectTargets& target = targets[b];
@@ -197,8 +197,8 @@ DetectionHead::StageBoxes DetectionHead::stage_boxes(size_t stage, const std::ve
     Tensor label = at::full({own.size(0)}, classes_, at::kLong), match = at::zeros({own.size(0)}, at::kLong);
     Tensor object = own;
     if (target.boxes.size(0) > 0 && own.size(0) > 0) {
-      const auto [best, of] = box_overlaps(target.boxes.to(own.device()), own).max(0);
-      const Tensor found = (best >= kStageOverlaps[stage]).to(at::kCPU);
+      const auto [best, of] = box_iou(target.boxes.to(own.device()), own).max(0);
+      const Tensor found = (best >= kStageIou[stage]).to(at::kCPU);
       match = of.to(at::kCPU);
       label = at::where(found, at::tensor(target.labels, at::kLong).index_select(0, match), classes_);
       object = target.boxes.to(own.device()).index_select(0, of);
@@ -213,12 +213,12 @@ DetectionHead::StageBoxes DetectionHead::stage_boxes(size_t stage, const std::ve
     }
     chosen.push_back(at_rows(own, rows));
     labels.push_back(at_rows(label, rows));
-    wanted.push_back(at_rows(object, rows));
+    matched.push_back(at_rows(object, rows));
     for (const int64_t row : rows) result.objects.push_back(match[row].item<int64_t>());
     result.images.insert(result.images.end(), rows.size(), static_cast<int64_t>(b));
     result.counts.push_back(static_cast<int64_t>(rows.size()));
   }
-  result.boxes = at::cat(chosen).detach(), result.labels = at::cat(labels), result.wanted = at::cat(wanted);
+  result.boxes = at::cat(chosen).detach(), result.labels = at::cat(labels), result.matched_boxes = at::cat(matched);
   return result;
 }
 
@@ -237,14 +237,14 @@ Tensor DetectionHead::mask_loss(const std::vector<PyramidLevel>& pyramid, const 
     truth.push_back(crop_masks(targets[b].masks, at_rows(in.boxes, own), objects, kMaskSide));
     rows.insert(rows.end(), own.begin(), own.end());
   }
-  const double count = kMaskSide * kMaskSide * whole(static_cast<double>(rows.size()), group);
+  const double count = kMaskSide * kMaskSide * count_over_processes(static_cast<double>(rows.size()), group);
   std::vector<int64_t> images;
   for (const int64_t row : rows) images.push_back(in.images[row]);
   const Tensor boxes = at_rows(in.boxes, rows);
   const Tensor logits = mask_logits(pyramid, boxes, images, at_rows(in.labels, rows).to(boxes.device()));
   if (rows.empty()) return logits.sum();  // 0, so that each tensor has a gradient
-  const Tensor wanted = at::cat(truth).to(logits.device());
-  return (at::softplus(logits) - logits * wanted).sum() / count;  // binary cross-entropy
+  const Tensor target_masks = at::cat(truth).to(logits.device());
+  return (at::softplus(logits) - logits * target_masks).sum() / count;  // binary cross-entropy
 }
 
 std::map<std::string, Tensor> DetectionHead::losses(const Tensor& tokens, int64_t size,
@@ -252,7 +252,7 @@ std::map<std::string, Tensor> DetectionHead::losses(const Tensor& tokens, int64_
                                                     const ProcessGroup& group) const {
   const std::vector<PyramidLevel> pyramid = pyramid_(tokens, static_cast<double>(size / tokens.size(1)));
   const Anchors all = anchors(pyramid);
-  const RpnOutput rpn = region_proposals(pyramid);
+  const RpnOutput rpn = rpn_output(pyramid);
   Losses losses;
   add_proposal_losses(losses, rpn, all, targets, seed, group);
   std::vector<Tensor> boxes = proposals(rpn, all, size);
@@ -260,15 +260,15 @@ std::map<std::string, Tensor> DetectionHead::losses(const Tensor& tokens, int64_
   for (size_t stage = 0; stage < kStages; ++stage) {
     const StageBoxes in = stage_boxes(stage, boxes, targets, seed);
     if (stage == 0 && masks_) losses["mask"] = mask_loss(pyramid, in, targets, group);
-    const double count = whole(static_cast<double>(in.boxes.size(0)), group);
+    const double count = count_over_processes(static_cast<double>(in.boxes.size(0)), group);
     const auto [logits, deltas] = classify(stage, pyramid, in.boxes, in.images);
     const std::string name = concat("stage", stage);
     const Tensor truth = in.labels.to(logits.device());
     losses[name + "_class"] = -logits.log_softmax(1).gather(1, truth.unsqueeze(1)).sum() / count;
     const Tensor positive = (truth < classes_).nonzero().flatten();
-    const Tensor errors =
-        deltas.index_select(0, positive) -
-        encode_boxes(in.boxes.index_select(0, positive), in.wanted.index_select(0, positive), kStageWeights[stage]);
+    const Tensor errors = deltas.index_select(0, positive) - encode_boxes(in.boxes.index_select(0, positive),
+                                                                          in.matched_boxes.index_select(0, positive),
+                                                                          kStageWeights[stage]);
     losses[name + "_box"] = errors.abs().sum() / count;
     // The next stage starts from the refined boxes that are not empty.
     const Tensor refined =
@@ -285,7 +285,7 @@ std::map<std::string, Tensor> DetectionHead::losses(const Tensor& tokens, int64_
 std::vector<DetectedObjects> DetectionHead::detect(const Tensor& tokens, int64_t size) const {
   const NoGradGuard no_grad;
   const std::vector<PyramidLevel> pyramid = pyramid_(tokens, static_cast<double>(size / tokens.size(1)));
-  const std::vector<Tensor> start = proposals(region_proposals(pyramid), anchors(pyramid), size);
+  const std::vector<Tensor> start = proposals(rpn_output(pyramid), anchors(pyramid), size);
   std::vector<DetectedObjects> results;
   for (size_t b = 0; b < start.size(); ++b) {
     Tensor boxes = start[b], probabilities;
@@ -302,7 +302,7 @@ std::vector<DetectedObjects> DetectionHead::detect(const Tensor& tokens, int64_t
       const Tensor rows = places.select(1, 0), labels = places.select(1, 1);
       const Tensor candidates = boxes.index_select(0, rows);
       const Tensor scores = probabilities.index({rows, labels});
-      auto kept = non_maximum_suppression(candidates, scores, labels, kFinalOverlap);
+      auto kept = non_maximum_suppression(candidates, scores, labels, kFinalIou);
       if (static_cast<int64_t>(kept.size()) > kMostDetections) kept.resize(kMostDetections);
       found.boxes = at_rows(candidates, kept).to(at::kCPU);
       for (const int64_t i : kept) {

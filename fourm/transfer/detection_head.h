@@ -18,15 +18,15 @@ namespace fourm {
 
 /// The objects of one image, in pixels of the square that the encoder reads.
 struct ObjectTargets {
-  Tensor boxes;                 ///< [n, 4]
-  std::vector<int64_t> labels;  ///< [n]
+  Tensor boxes;                 ///< [n, 4] left, top, right, bottom, in pixels
+  std::vector<int64_t> labels;  ///< [n], 0 to K - 1
   uint64_t sample = 0;          ///< number in the run, by which proposals are drawn
   Tensor masks{};               ///< [n, size, size] bytes, 1 inside; for a head that predicts masks
 };
 
 struct DetectedObjects {
-  Tensor boxes;                ///< [n, 4], best first
-  std::vector<double> scores;  ///< [n]
+  Tensor boxes;                ///< [n, 4] in pixels, best first
+  std::vector<double> scores;  ///< [n], 0 to 1
   std::vector<int64_t> labels;
   Tensor masks{};  ///< [n, kMaskSide, kMaskSide] probabilities over the boxes; undefined without a mask head
 };
@@ -34,9 +34,10 @@ struct DetectedObjects {
 class DetectionHead {
  public:
   DetectionHead() = default;
-  DetectionHead(const Scope& scope, int64_t width, int64_t classes, const HeadConfig& config);
+  /// K = class_count.
+  DetectionHead(const Scope& scope, int64_t width, int64_t class_count, const HeadConfig& config);
 
-  /// The losses by name, each the share of this process; their sum is the loss. `size`: pixels per side of the square.
+  /// tokens [B, h, w, D] of squares of `size` pixels. The losses by name, each the share of this process; their sum is the loss.
   std::map<std::string, Tensor> losses(const Tensor& tokens, int64_t size, const std::vector<ObjectTargets>& targets,
                                        uint64_t seed, const ProcessGroup& group = {}) const;
   /// At most 100 objects of each image.
@@ -55,16 +56,17 @@ class DetectionHead {
   struct RpnOutput {
     Tensor objectness, deltas;
   };
-  // The boxes that a stage is trained on, image after image.
+  // The boxes that a stage is trained on, image after image: boxes [N, 4]; labels [N], K for background; matched_boxes [N, 4],
+  // the ground truth that each box is matched with (itself without one).
   struct StageBoxes {
-    Tensor boxes, labels, wanted;          // [N, 4]; [N], the number of classes for none; [N, 4], of the objects
+    Tensor boxes, labels, matched_boxes;
     std::vector<int64_t> images, objects;  // [N]; an object of the image
     std::vector<int64_t> counts;           // of each image
   };
   using Losses = std::map<std::string, Tensor>;
 
   Anchors anchors(const std::vector<PyramidLevel>& pyramid) const;
-  RpnOutput region_proposals(const std::vector<PyramidLevel>& pyramid) const;
+  RpnOutput rpn_output(const std::vector<PyramidLevel>& pyramid) const;
   std::vector<Tensor> proposals(const RpnOutput& rpn, const Anchors& anchors, int64_t size) const;
   // Class logits [N, K + 1] (the last is none) and deltas [N, 4] of boxes of images.
   std::pair<Tensor, Tensor> classify(size_t stage, const std::vector<PyramidLevel>& pyramid, const Tensor& boxes,

@@ -23,7 +23,6 @@ namespace {
 enum Purpose : uint64_t { kOrder, kAugment, kMix, kFraction };
 
 constexpr int64_t kDepthSamples = 200;  // whose mean and deviation scale the outputs
-constexpr int64_t kIgnored = 255;
 
 EncoderPart start_of(const FinetuneRecipe& recipe) {
   if (!recipe.init.empty()) return encoder_part(fs::path(recipe.init), recipe.input, recipe.image_size);
@@ -99,8 +98,8 @@ bool has_same_head(const fs::path& model, const TransferConfig& config) {
 TransferModel start_model(const FinetuneRecipe& recipe, const LabelledSet& set, int64_t stored) {
   const EncoderPart part = start_of(recipe);
   const TransferConfig config = model_config(recipe, part, set);
-  TransferModel model = TransferModel::fresh(config, part.table, recipe.seed,
-                                             Compute::for_training(parse_device(recipe.training.device)), stored);
+  TransferModel model = TransferModel::create(config, part.table, recipe.seed,
+                                              Compute::for_training(parse_device(recipe.training.device)), stored);
   if (recipe.init.empty()) return model;
   model.take_weights(recipe.init, has_same_head(recipe.init, config));
   return model;
@@ -151,7 +150,7 @@ class Finetuning : public Objective {
       return {loss, {}, {}};
     }
     const Tensor truth = map_batch(batch.maps).to(device);
-    if (task_ == Task::kSemseg) return {label_loss(out, truth, kIgnored, group_), {}, {}};
+    if (task_ == Task::kSemseg) return {label_loss(out, truth, kNoLabel, group_), {}, {}};
     const TransferConfig& config = model_.config();
     return {depth_loss(out.squeeze(1), truth, config.depth_deviation, recipe_.depth_loss == "berhu", group_), {}, {}};
   }
@@ -377,6 +376,11 @@ FinetuneRecipe resolved(const FinetuneRecipe& recipe) {
         "frozen: true keeps the encoder as it is, and without 'init' that is random");
   start_of(recipe);
   return recipe;
+}
+
+void FinetuneRecipe::migrate_run(YAML::Node& stored, const std::string& /*origin*/, int /*format*/) {
+  const YAML::Node& given = stored;
+  remove_decoder_keys(given["encoder"]);
 }
 
 Outcome finetune(const FinetuneRecipe& given, const StopToken& stop, const ProcessGroup& group) {

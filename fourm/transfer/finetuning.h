@@ -20,7 +20,7 @@ struct FinetuneRecipe {
   double crop_share = 1, label_smoothing = 0;
   bool frozen = false;
   HeadConfig head;
-  ModelConfig encoder;
+  EncoderConfig encoder;
   AugmentConfig augment;
   MeasureOptions evaluation;
   TrainingConfig training;
@@ -41,7 +41,7 @@ struct FinetuneRecipe {
     v("data", data, "labelled training set");
     v("eval_data", eval_data, "held-out labelled set; empty = no evaluation", KeyRole::kChangeable);
     v("seed", seed, "seed of weights, order, augmentation and the choice of samples");
-    v("fraction", fraction, "share of the training samples that is used, drawn by the seed", Range{1e-6, 1});
+    v("fraction", fraction, "fraction of the training samples that is used, drawn by the seed", Range{1e-6, 1});
     v("epochs", epochs, "length of the run in passes over the training set; 0 = training.steps", at_least(0));
     v("warmup_epochs", warmup_epochs, "passes of linear warm-up; 0 = training.schedule.warmup_steps", at_least(0));
     v("batch", batch, "samples per micro-batch, of all processes together", at_least(1));
@@ -56,13 +56,15 @@ struct FinetuneRecipe {
       Range{0, 0.999});
     v("depth_loss", depth_loss, "depth: berhu (reverse Huber) or l1, in standard deviations of the training maps",
       OneOf{{"berhu", "l1"}});
-    v("frozen", frozen, "only the head learns");
+    v("frozen", frozen, "freeze the encoder: only the head is trained");
     v("head", head, "the head of the task: its kind and its sizes");
     v("encoder", encoder, "the encoder where init is empty; domains_in names its pixels, such as [rgb@224]");
     v("augment", augment, "random changes of training samples");
     v("evaluation", evaluation, "how the held-out set is measured");
     v("training", training, "the training loop");
   }
+  /// Recipes of earlier versions had keys of a decoder in `encoder`.
+  static void migrate_run(YAML::Node& stored, const std::string& origin, int format);
 };
 
 /// The recipe, once all of it is checked that can be checked without reading data.

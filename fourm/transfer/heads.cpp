@@ -26,16 +26,16 @@ Tensor rows(const Layer& layer, const Tensor& x) {
 
 }  // namespace
 
-LinearHead::LinearHead(const Scope& scope, int64_t width, int64_t count)
-    : classes(small_linear(scope["classes"], width, count)) {}
+LinearHead::LinearHead(const Scope& scope, int64_t width, int64_t class_count)
+    : classes(small_linear(scope["classes"], width, class_count)) {}
 
 Tensor LinearHead::operator()(const Tensor& tokens) const { return classes(tokens.mean({1, 2})).to(at::kFloat); }
 
-AttentiveHead::AttentiveHead(const Scope& scope, int64_t width, int64_t attention_heads, int64_t count)
+AttentiveHead::AttentiveHead(const Scope& scope, int64_t width, int64_t attention_heads, int64_t class_count)
     : query(scope.parameter("query", {1, width}, Init::normal(kSmallDeviation))),
       norm(scope["norm"], width, true),
       kv(scope["kv"], width, 2 * width, true, 2),
-      classes(small_linear(scope["classes"], width, count)),
+      classes(small_linear(scope["classes"], width, class_count)),
       heads(attention_heads) {}
 
 Tensor AttentiveHead::operator()(const Tensor& tokens) const {
@@ -48,12 +48,12 @@ Tensor AttentiveHead::operator()(const Tensor& tokens) const {
   return classes((weights * values).sum(1).reshape({batch, width})).to(at::kFloat);
 }
 
-NeighbourHead::NeighbourHead(const Scope& scope, int64_t width, int64_t stored, int64_t classes,
+NeighbourHead::NeighbourHead(const Scope& scope, int64_t width, int64_t stored, int64_t class_count,
                              const HeadConfig& config)
     : features(scope.buffer("features", {stored, width}, Init::zeros())),
       labels(scope.buffer("labels", {stored}, Init::zeros())),
       neighbours(config.neighbours),
-      count(classes),
+      num_classes(class_count),
       temperature(config.temperature) {}
 
 Tensor NeighbourHead::features_of(const Tensor& tokens) { return unit_rows(tokens.mean({1, 2}).to(at::kFloat)); }
@@ -61,15 +61,15 @@ Tensor NeighbourHead::features_of(const Tensor& tokens) { return unit_rows(token
 Tensor NeighbourHead::operator()(const Tensor& tokens) const {
   const Tensor cosines = features_of(tokens).matmul(features.t());  // [B, N]
   const auto [nearest, index] = cosines.topk(std::min(neighbours, features.size(0)), 1);
-  const Tensor votes = at::zeros({cosines.size(0), count}, cosines.options());
+  const Tensor votes = at::zeros({cosines.size(0), num_classes}, cosines.options());
   votes.scatter_add_(1, labels.to(at::kLong).index_select(0, index.flatten()).view_as(index),
                      (nearest / temperature).softmax(1));
   return votes.clamp_min(1e-12).log();
 }
 
-ConvNextHead::ConvNextHead(const Scope& scope, int64_t token_width, int64_t count, const HeadConfig& config)
+ConvNextHead::ConvNextHead(const Scope& scope, int64_t token_width, int64_t class_count, const HeadConfig& config)
     : unfold(scope["unfold"], token_width, config.width * config.upsampling * config.upsampling, true),
-      out(small_linear(scope["out"], config.width, count)),
+      out(small_linear(scope["out"], config.width, class_count)),
       upsampling(config.upsampling),
       width(config.width) {
   for (int64_t i = 0; i < config.depth; ++i) blocks.emplace_back(scope["blocks"][i], config.width);

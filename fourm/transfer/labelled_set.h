@@ -58,11 +58,13 @@ struct LabelledObject {
 /// the part of the mask.
 std::vector<LabelledObject> visible_objects(const std::vector<LabelledObject>& objects, const CropView& view, int size);
 
+inline constexpr uint8_t kNoLabel = 255;  ///< of semseg: a pixel without a class
+
 struct LabelledSample {
   std::string name;
   StoredImage image;
-  int64_t label = -1;              ///< classification
-  std::optional<StoredImage> map;  ///< semseg (255 = none) or depth (metres, 0 = unknown), of the size of the image
+  int64_t label = -1;                   ///< classification
+  std::optional<StoredImage> map;       ///< semseg, or depth in metres (0 = unknown); of the size of the image
   std::vector<LabelledObject> objects;  ///< detection
 };
 
@@ -113,7 +115,7 @@ class LabelledSet {
   std::shared_ptr<const Source> source_;
   std::shared_ptr<const DepthUnits> units_ = std::make_shared<const DepthUnits>();
   std::optional<MatFile> mat_;
-  std::vector<uint8_t> nyu_labels_;  // the class of each label of mat_, 255 for none
+  std::vector<uint8_t> nyu_labels_;  // the class of each label of mat_, kNoLabel for none
   std::vector<Item> items_;
   bool zero_is_none_ = false;  // labels of ADE20K
   bool has_masks_ = false;

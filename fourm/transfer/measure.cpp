@@ -18,8 +18,6 @@ namespace {
 
 using Sums = std::vector<double>;
 
-constexpr int64_t kNoLabel = 255;
-
 struct ViewedBatch {
   std::vector<StoredImage> images, maps;
   std::vector<int64_t> labels;
@@ -211,7 +209,7 @@ std::map<std::string, double> depth_measures(const TransferModel& model, const L
                                              const MeasureOptions& options, const ProcessGroup& group) {
   Sums sums(std::size(kDepthMeasures) + 1);
   predict_batches(model, set, options, group, [&](const Tensor& metres, const ViewedBatch& batch) {
-    add_depths(metres, batch.maps, {options.least_depth, options.most_depth}, sums);
+    add_depths(metres, batch.maps, {options.min_depth, options.max_depth}, sums);
   });
   std::vector<std::string> names;
   for (const auto& [name, value] : kDepthMeasures) names.emplace_back(name);

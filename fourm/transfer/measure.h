@@ -16,7 +16,7 @@ namespace fourm {
 ///
 ///   classification   top1, top5 (0 to 1), loss
 ///   semseg           mIoU (over the classes that occur), mAcc, pixel_accuracy, loss; "IoU CLASS" with `by_class`
-///   detection        AP (mean over thresholds of overlap from 0.5 to 0.95), AP50, AP75 of boxes, as COCO defines them;
+///   detection        AP (mean over IoU thresholds from 0.5 to 0.95), AP50, AP75 of boxes, as COCO defines them;
 ///                    of a model with a mask head mask_AP, mask_AP50, mask_AP75 too where the set has masks; 0 where
 ///                    there is nothing to find
 ///   depth            delta1, delta2, delta3, abs_rel, rmse, log10; each the mean over images of the mean over known pixels

@@ -8,7 +8,7 @@ namespace fourm {
 struct MeasureOptions {
   int64_t count = 0, batch = 16;
   bool flip = false, eigen_crop = false;
-  double least_depth = 1e-3, most_depth = 10;
+  double min_depth = 1e-3, max_depth = 10;
 
   template <class Visitor>
   void fields(Visitor& v) {
@@ -19,10 +19,13 @@ struct MeasureOptions {
       "depth: only the part of the image that measures of NYUv2 count (Eigen et al. 2014): rows 45 to 471 of 480, "
       "columns 41 to 601 of 640",
       KeyRole::kChangeable);
-    v("least_depth", least_depth, "depth: predictions below become this many metres", KeyRole::kChangeable,
-      at_least(1e-6));
-    v("most_depth", most_depth, "depth: predictions above become this many metres, and farther truth is not counted",
+    v("min_depth", min_depth, "depth: predictions below become this many metres", KeyRole::kChangeable, at_least(1e-6));
+    v("max_depth", max_depth, "depth: predictions above become this many metres, and farther truth is not counted",
       KeyRole::kChangeable, at_least(1e-3));
+  }
+  static void migrate(YAML::Node& node, const std::string& origin) {
+    rename_key(node, "least_depth", "min_depth", origin);
+    rename_key(node, "most_depth", "max_depth", origin);
   }
 };
 

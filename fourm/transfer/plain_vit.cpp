@@ -145,7 +145,7 @@ Tensor take_qkv(Checkpoint& from, const std::string& attention, const char* what
   return from.take(concat(attention, "qkv.", what), shape);
 }
 
-void take_block(Checkpoint& from, int64_t index, const ModelConfig& c, std::map<std::string, Tensor>& into) {
+void take_block(Checkpoint& from, int64_t index, const EncoderConfig& c, std::map<std::string, Tensor>& into) {
   const std::string in = concat("blocks.", index, "."), out = concat("encoder.", index, ".");
   const int64_t width = c.dim, hidden = c.mlp_hidden();
   const auto same = [&](const std::string& name, at::IntArrayRef shape) {
@@ -183,7 +183,7 @@ PlainVit PlainVit::open(const fs::path& path) {
   const NoGradGuard no_grad;
   Checkpoint from(path);
   PlainVit vit;
-  ModelConfig& c = vit.encoder;
+  EncoderConfig& c = vit.encoder;
   const Tensor kernels = from.take("patch_embed.proj.weight");
   check(kernels.dim() == 4 && kernels.size(1) == 3 && kernels.size(2) == kernels.size(3), from.path(),
         ": patch_embed.proj.weight is ", kernels.sizes(), ", expected [width, 3, patch, patch]");
@@ -216,8 +216,8 @@ PlainVit PlainVit::open(const fs::path& path) {
   vit.tensors[embedding + "mod_emb"] = (from.take("patch_embed.proj.bias", {c.dim}) + bias).view({1, 1, c.dim});
   vit.tensors[embedding + "pos_emb"] = positions.slice(1, before).clone();
 
-  c.domains_in = {input}, c.domains_out.clear();
-  c.decoder_depth = c.encoder_depth = 0;
+  c.domains_in = {input};
+  c.encoder_depth = 0;
   while (from.has(concat("blocks.", c.encoder_depth, ".norm1.weight"))) ++c.encoder_depth;
   check(c.encoder_depth > 0, from.path(), ": lacks blocks.0.norm1.weight, which a plain ViT has");
   const Tensor fc1 = from.read("blocks.0.mlp.fc1.weight");

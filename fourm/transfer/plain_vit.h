@@ -17,7 +17,7 @@ bool is_plain_vit(const fs::path& path);
 /// the patch embedding is the modality embedding, layer scales are multiplied into the projections, and another
 /// normalisation of pixels than ImageNet's into the patch embedding.
 struct PlainVit {
-  ModelConfig encoder;                    ///< without decoder; image_size is that of the checkpoint
+  EncoderConfig encoder;                  ///< image_size is that of the checkpoint
   ModalityTable table;                    ///< with the modality that the encoder reads, whose positions are learned
   std::map<std::string, Tensor> tensors;  ///< float32, by their names in a 4M
 

@@ -43,7 +43,7 @@ class StartTensors {
 TransferModel::TransferModel(const TransferConfig& config, ModalityTable table, ParameterSource& source, int64_t stored)
     : config_(config.resolved()), table_(std::move(table)), parameters_(std::make_shared<Parameters>()) {
   const Scope root(*parameters_, source), head = root["head"];
-  encoder_ = Encoder(root, config_.encoder, table_);
+  encoder_ = Encoder(root, config_.encoder, table_, /*shared=*/{});
   const int64_t width = config_.encoder.dim, classes = static_cast<int64_t>(config_.classes.size());
   const HeadConfig& h = config_.head;
   if (h.kind == "linear")
@@ -72,8 +72,8 @@ TransferModel TransferModel::open(const fs::path& given, const Compute& compute)
   return model;
 }
 
-TransferModel TransferModel::fresh(const TransferConfig& config, const ModalityTable& table, uint64_t seed,
-                                   const Compute& compute, int64_t stored) {
+TransferModel TransferModel::create(const TransferConfig& config, const ModalityTable& table, uint64_t seed,
+                                    const Compute& compute, int64_t stored) {
   config.validate("the model");
   SeedSource source(seed, at::kFloat, compute);
   return TransferModel(config, table, source, stored);
@@ -91,7 +91,7 @@ void TransferModel::take_weights(const fs::path& start, bool with_head) {
   const StartTensors tensors(start);
   int64_t taken = 0;
   std::vector<std::string> fresh;
-  for (const auto& [name, value, trained] : parameters_->entries()) {
+  for (const auto& [name, value, is_parameter] : parameters_->entries()) {
     const bool of_head = name.starts_with("head.");
     Tensor found = of_head && !with_head ? Tensor() : tensors.find(name);
     // A modality embedding that encoder and decoder share is stored under the decoder's name.
@@ -99,13 +99,13 @@ void TransferModel::take_weights(const fs::path& start, bool with_head) {
       found = tensors.find("decoder_embeddings" + name.substr(name.find('.')));
     Tensor known = found;
     if (known.defined() && known.sizes() != value.sizes() && name.ends_with(".pos_emb"))
-      known = trained ? resized_positions(known, value.size(1)) : Tensor();
+      known = is_parameter ? resized_positions(known, value.size(1)) : Tensor();
     if (known.defined() && known.sizes() == value.sizes()) {
       value.copy_(known);
       ++taken;
       continue;
     }
-    if (!trained) continue;  // fixed tables are those of the new size
+    if (!is_parameter) continue;  // fixed tables are those of the new size
     check(of_head || found.defined(), start.string(), ": lacks ", name, ", which the encoder has");
     if (!of_head)
       fail(start.string(), ": ", name, " has another shape than in the model: ", found.sizes(), " and ", value.sizes());
@@ -148,7 +148,7 @@ Tensor TransferModel::predict(const Tensor& tokens) const {
       head_);
 }
 
-EncoderPart encoder_part(const ModelConfig& given, ModalityTable table, const std::string& wanted, int64_t size) {
+EncoderPart encoder_part(const EncoderConfig& given, ModalityTable table, const std::string& wanted, int64_t size) {
   EncoderPart part{given, wanted, std::move(table)};
   std::vector<std::string> pixels;
   for (const auto& name : given.domains_in)
@@ -161,8 +161,6 @@ EncoderPart encoder_part(const ModelConfig& given, ModalityTable table, const st
   part.config.image_size = size > 0 ? size : modality.image_size;
   part.config.patch_size = modality.patch_size;
   part.config.domains_in = {part.input};
-  part.config.domains_out.clear();
-  part.config.decoder_depth = 0;
   YAML::Node rows = parse_yaml(part.table.yaml({part.input}), part.input);
   rows["modalities"][part.input]["image_size"] = part.config.image_size;
   rows["modalities"][part.input]["patch_size"] = part.config.patch_size;
@@ -180,7 +178,7 @@ EncoderPart encoder_part(const fs::path& given, const std::string& input, int64_
   ModalityTable table = ModalityTable::official();
   if (fs::is_directory(model) && fs::exists(model / "modalities.yaml")) table.extend(model / "modalities.yaml");
   const bool has_head = is_transfer_model(model);
-  const ModelConfig config = has_head ? read_transfer_config(model / "config.json").encoder : stored_config(model);
+  const EncoderConfig config = has_head ? read_transfer_config(model / "config.json").encoder : stored_config(model);
   try {
     return encoder_part(config, std::move(table), input, size);
   } catch (const Error& error) {

@@ -23,8 +23,8 @@ class TransferModel {
   /// default it can be trained on the CPU.
   static TransferModel open(const fs::path& folder, const Compute& compute = {});
   /// New weights. `stored`: features of a knn head.
-  static TransferModel fresh(const TransferConfig& config, const ModalityTable& table, uint64_t seed,
-                             const Compute& compute = {}, int64_t stored = 0);
+  static TransferModel create(const TransferConfig& config, const ModalityTable& table, uint64_t seed,
+                              const Compute& compute = {}, int64_t stored = 0);
   void save(const fs::path& folder) const;
 
   /// Copies the weights of the encoder out of a 4M, of another model with a head or of a plain ViT; those of the head too where
@@ -59,15 +59,15 @@ class TransferModel {
   bool frozen_ = false;
 };
 
-/// The encoder's part of a model's config for an input of `size` pixels per side: the modality of pixels that is named, or else
+/// A model's encoder for an input of `size` pixels per side: the modality of pixels that is named, or else
 /// its only one. Error when there is none.
 struct EncoderPart {
-  ModelConfig config;
+  EncoderConfig config;
   std::string input;
   ModalityTable table;
 };
 EncoderPart encoder_part(const fs::path& model, const std::string& input, int64_t size);
 /// The same of a config that is given; `size` 0 is its own.
-EncoderPart encoder_part(const ModelConfig& config, ModalityTable table, const std::string& input, int64_t size);
+EncoderPart encoder_part(const EncoderConfig& config, ModalityTable table, const std::string& input, int64_t size);
 
 }  // namespace fourm

@@ -59,7 +59,7 @@ TEST_P(EstimateOfRanks, StateAndTrafficAreAsPredicted) {
       if (!name.starts_with("steps.")) state[group.rank()] += static_cast<double>(value.nbytes());
     Tensor loss;
     for (const auto& entry : model.parameters().entries()) {
-      if (!entry.trained) continue;
+      if (!entry.is_parameter) continue;
       const Tensor sum = entry.value.sum();
       loss = loss.defined() ? loss + sum : sum;
     }

@@ -205,7 +205,7 @@ TEST_F(Processes, EvaluationIsShared) {
 TEST_F(Processes, OtherOptionsAreNamed) {
   const fs::path model = fs::path(FOURM_SOURCE_DIR) / "models/rooms-ti";
   const std::string out = (root_ / "out").string();
-  for (const std::vector<std::string>& verb :
+  for (const std::vector<std::string>& command :
        {std::vector<std::string>{"eval", "--model", model, "--data", "nowhere"},
         std::vector<std::string>{"generate", "--model", model, "--in", "caption=a room", "--out-modality",
                                  "tok_depth@128", "--out", out},
@@ -214,16 +214,16 @@ TEST_F(Processes, OtherOptionsAreNamed) {
     const int port = test::free_port();
     std::array<pid_t, 2> ranks{};
     for (int rank = 0; rank < 2; ++rank) {
-      std::vector<std::string> words = verb;
+      std::vector<std::string> words = command;
       for (const auto& word : {std::string("--seed"), std::to_string(rank + 1)}) words.push_back(word);
-      ranks[rank] = start_rank_of_verb(rank, 2, port, words);
+      ranks[rank] = start_rank_of_command(rank, 2, port, words);
     }
     for (int rank = 0; rank < 2; ++rank) {
       const Ended ended = end_of("rank" + std::to_string(rank), ranks[rank]);
-      EXPECT_EQ(ended.code(), 1) << verb[0];
+      EXPECT_EQ(ended.code(), 1) << command[0];
       EXPECT_EQ(ended.errors, "fourm: rank 1 has another option than rank 0: 'seed=2' instead of 'seed=1'\n");
     }
-    EXPECT_TRUE(!fs::exists(out) || fs::is_empty(out)) << verb[0];
+    EXPECT_TRUE(!fs::exists(out) || fs::is_empty(out)) << command[0];
   }
 }
 

@@ -56,11 +56,11 @@ class Program : public testing::Test {
 
 TEST_F(Program, VersionAndHelp) {
   EXPECT_EQ(run("--version").out.substr(0, 6), "fourm ");
-  for (const char* verb : {"bench", "clip", "data", "demo", "eval", "generate", "inspect", "pretrain", "probe",
-                           "replay", "report", "rooms", "search", "tokenize", "tokenizer", "vocab"}) {
-    const Outcome outcome = run(std::string(verb) + " --help");
-    EXPECT_EQ(outcome.code, 0) << verb;
-    EXPECT_NE(outcome.out.find("Usage"), std::string::npos) << verb;
+  for (const char* command : {"bench", "clip", "data", "demo", "eval", "generate", "inspect", "pretrain", "probe",
+                              "replay", "report", "rooms", "search", "tokenize", "tokenizer", "vocab"}) {
+    const Outcome outcome = run(std::string(command) + " --help");
+    EXPECT_EQ(outcome.code, 0) << command;
+    EXPECT_NE(outcome.out.find("Usage"), std::string::npos) << command;
   }
 }
 
@@ -68,7 +68,10 @@ TEST_F(Program, HelpNamesCommandsAndWhatTheirOptionsTake) {
   const auto help = [&](const std::string& command) { return run(command + " --help").out; };
   const auto has = [](const std::string& text, const std::string& part) { return text.find(part) != text.npos; };
   const std::string all = help("");
-  EXPECT_TRUE(has(all, "Usage: fourm [OPTIONS] COMMAND\n") && has(all, "\nCommands:\n")) << all;
+  EXPECT_TRUE(has(all, "Usage: fourm [OPTIONS] COMMAND\n")) << all;
+  for (const char* group : {"Use", "Train", "Measure", "Develop"})
+    EXPECT_TRUE(has(all, concat("\n", group, ":\n"))) << group << "\n" << all;
+  EXPECT_TRUE(has(help("tokenizer"), "\nCommands:\n"));
   EXPECT_TRUE(has(all, "fourm COMMAND --help explains a command.")) << all;
   EXPECT_TRUE(has(help("tokenizer"), "fourm tokenizer COMMAND --help explains a command."));
   for (const char* command : {"tokenizer train", "tokenizer encode", "tokenizer solvers"})
@@ -209,11 +212,11 @@ TEST_F(Program, ARecipeIsCheckedWithoutReadingData) {
 TEST_F(Program, RecipesArePrintedInFull) {
   const fs::path recipe = folder_ / "recipe.yaml", run_folder = folder_ / "run";
   write_file(recipe, "out: " + run_folder.string() + "\ndata: nowhere\n");
-  for (const char* verb : {"pretrain", "tokenizer train", "clip train"}) {
-    const Outcome outcome = run(std::string(verb) + " " + recipe.string() + " training.steps=7 --print-config");
+  for (const char* command : {"pretrain", "tokenizer train", "clip train"}) {
+    const Outcome outcome = run(std::string(command) + " " + recipe.string() + " training.steps=7 --print-config");
     EXPECT_EQ(outcome.code, 0) << outcome.errors;
-    const YAML::Node node = parse_yaml(outcome.out, verb);
-    EXPECT_EQ(node["training"]["steps"].as<int>(), 7) << verb;
+    const YAML::Node node = parse_yaml(outcome.out, command);
+    EXPECT_EQ(node["training"]["steps"].as<int>(), 7) << command;
     EXPECT_TRUE(node["training"]["checkpoint_every"].IsDefined()) << "keys with defaults are printed too";
   }
   EXPECT_FALSE(fs::exists(run_folder));
@@ -445,7 +448,7 @@ TEST_F(Program, GenerateWritesTokenFiles) {
                  "no.png");
 }
 
-// Tokens that one verb writes are read by all others.
+// Tokens that one command writes are read by all others.
 TEST_F(Program, TokenFilesAreTheSameEverywhere) {
   const auto path = [&](const std::string& name) { return (folder_ / name).string(); };
   const auto expect_done = [&](const std::string& arguments) {
@@ -767,8 +770,8 @@ TEST_F(Program, EvalMeasuresFilesOfPredictions) {
 
 TEST_F(Program, EvalOfImagesNamesTheOptionsThatGoTogether) {
   const std::vector<std::pair<std::string, std::string>> wrong{
-      {"--generated a", "--generated goes with --real and --inception, with --clip, or with all three"},
-      {"--generated a --real b", "--real requires --inception"},
+      {"--generated a", "--generated goes with --real and --inception, with --real and --clip, or with --clip"},
+      {"--generated a --real b", "--real goes with --inception or --clip"},
       {"--generated a --clip b --inception c", "--inception requires --real"},
       {"--generated a --real b --inception c --captions d", "--captions requires --clip"},
       {"--clip a", "--clip requires --generated"},

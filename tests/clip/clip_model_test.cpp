@@ -28,7 +28,7 @@ Tensor unit_rows(int64_t n, int64_t width, uint64_t seed) {
 class ClipModelTest : public testing::Test {
  protected:
   void SetUp() override { test::write_described_discs(root, 12); }
-  ClipModel fresh() const { return ClipModel::fresh(config, root / "text.json", 3); }
+  ClipModel fresh() const { return ClipModel::create(config, root / "text.json", 3); }
   static Tensor batch(int count) {
     std::vector<StoredImage> images;
     std::vector<const StoredImage*> pointers;
@@ -114,7 +114,7 @@ TEST_F(ClipModelTest, EveryWeightLearns) {
   for (int i = 0; i < 8; ++i) texts.push_back(test::described_disc(i).captions.back());
   contrastive_loss(model.embed_images(batch(8)), model.embed_texts(texts), model.scale(), groups_of(texts)).backward();
   for (const auto& entry : model.parameters().entries()) {
-    if (!entry.trained) continue;
+    if (!entry.is_parameter) continue;
     ASSERT_TRUE(entry.value.grad().defined()) << entry.name;
     EXPECT_GT(entry.value.grad().abs().max().item<double>(), 0) << entry.name;
   }

@@ -58,7 +58,7 @@ TEST(AveragePrecision, AnObjectIsFoundOnce) {
 TEST(AveragePrecision, TheOverlapCounts) {
   // Seven tenths of the object: found at the thresholds up to 0.7.
   const auto found = of({matches({{{0, 0, 40, 28}}}, {place(0).box})});
-  for (size_t i = 0; i < kOverlaps; ++i) EXPECT_EQ(found.recall[i], i <= 4 ? 1 : 0) << i;
+  for (size_t i = 0; i < kIouThresholds; ++i) EXPECT_EQ(found.recall[i], i <= 4 ? 1 : 0) << i;
 }
 
 TEST(AveragePrecision, TheBestOverlapIsTaken) {

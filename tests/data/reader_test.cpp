@@ -32,11 +32,10 @@ class ReaderTest : public testing::Test {
     text.emplace(WordPiece::load(root / "folders/text.json"));
   }
 
-  TokenReader reader(const std::map<std::string, double>& weights, uint64_t seed = 1, int64_t rank = 0,
-                     int64_t ranks = 1) const {
+  TokenReader reader(const std::map<std::string, double>& weights, uint64_t seed = 1) const {
     std::vector<ReaderSet> sets;
     for (const auto& [path, weight] : weights) sets.push_back({TokenSet(path, all, *text), weight});
-    return TokenReader(std::move(sets), seed, 1000, rank, ranks);
+    return TokenReader(std::move(sets), seed);
   }
 
   test::TemporaryFolder temporary;
@@ -88,36 +87,6 @@ TEST_F(ReaderTest, AnEpochHasEachSampleOnceAndTheNextInAnotherOrder) {
   for (int64_t k = 0; k < 10; ++k)  // another reader, begun in the middle
     EXPECT_EQ(reader({{(root / "shards").string(), 1}}).place(20 + k).sample, orders[2][k]);
   EXPECT_NE(reader({{(root / "shards").string(), 1}}, 2).place(0), r.place(0));
-}
-
-TEST_F(ReaderTest, RanksShareTheSamplesOfOne) {
-  const std::map<std::string, double> sets{{(root / "folders").string(), 1}};
-  const TokenReader one = reader(sets), first = reader(sets, 1, 0, 2), second = reader(sets, 1, 1, 2);
-  for (int64_t v = 0; v < 30; ++v) {
-    EXPECT_EQ(first.place(v), one.place(2 * v));
-    EXPECT_EQ(second.place(v), one.place(2 * v + 1));
-    EXPECT_TRUE(same(*second.sample(v).sample, *one.sample(2 * v + 1).sample));
-  }
-}
-
-// n samples of each rank are the first n R samples of one reader: no sample is lost or used twice, repeats included.
-TEST_F(ReaderTest, RanksShareTheSamplesOfAMixtureWithRepeats) {
-  test::write_token_folder(root / "small", 4, 2);
-  const auto make = [&](int64_t rank, int64_t ranks) {
-    std::vector<ReaderSet> sets;
-    sets.push_back({TokenSet((root / "folders").string(), all, *text), 2, 3});
-    sets.push_back({TokenSet((root / "small").string(), all, *text), 1, 1});
-    return TokenReader(std::move(sets), 1, 5, rank, ranks);
-  };
-  const TokenReader one = make(0, 1);
-  std::map<TokenReader::Place, int64_t> expected, found;
-  for (int64_t v = 0; v < 600; ++v) ++expected[one.place(v)];
-  for (int64_t rank = 0; rank < 3; ++rank) {
-    const TokenReader r = make(rank, 3);
-    for (int64_t v = 0; v < 200; ++v) ++found[r.place(v)];
-    EXPECT_TRUE(same(*r.sample(70).sample, *one.sample(3 * 70 + rank).sample));
-  }
-  EXPECT_EQ(found, expected);
 }
 
 // The k-th sample of a set has the same crop and text, wherever the set stands on the disk and whatever sets follow it.

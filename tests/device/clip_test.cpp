@@ -20,7 +20,7 @@ class DeviceClip : public testing::Test {
     test::write_described_discs(temporary.path(), 8);
     for (int i = 0; i < 6; ++i) texts.push_back(test::described_disc(i).captions[static_cast<size_t>(i % 2)]);
   }
-  ClipModel fresh(at::Device device) const { return ClipModel::fresh(config, temporary / "text.json", 3, device); }
+  ClipModel fresh(at::Device device) const { return ClipModel::create(config, temporary / "text.json", 3, device); }
   Tensor loss(const ClipModel& model) const {
     return contrastive_loss(model.embed_images(images), model.embed_texts(texts), model.scale(), groups_of(texts));
   }

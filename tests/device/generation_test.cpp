@@ -24,7 +24,7 @@ class DeviceGeneration : public testing::Test {
     FourM model(test::small_transformer(), test::small_table(), source, /*tie_heads=*/true);
     // Fresh weights give nearly equal logits: make them differ.
     for (const auto& entry : model.parameters().entries())
-      if (entry.trained && entry.value.dim() > 1) Tensor(entry.value).mul_(1.4);
+      if (entry.is_parameter && entry.value.dim() > 1) Tensor(entry.value).mul_(1.4);
     return model;
   }
 

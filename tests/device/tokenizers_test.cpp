@@ -82,7 +82,7 @@ void enliven(Tokenizer& tokenizer) {
   if (tokenizer.config().kind() != TokenizerClass::kDiVae) return;
   SeedSource source(2);
   for (const auto& entry : tokenizer.parameters().entries())
-    if (entry.trained && entry.name.starts_with("decoder.") && entry.value.dim() > 1)
+    if (entry.is_parameter && entry.name.starts_with("decoder.") && entry.value.dim() > 1)
       Tensor(entry.value).copy_(source.get(entry.name, entry.value.sizes(), Init::normal(0.05)));
 }
 

@@ -137,7 +137,7 @@ TEST_F(EvaluateTest, AnImageTextModelEvaluatesGeneratedImages) {
   config.image_width = config.text_width = 16;
   config.image_depth = config.text_depth = 1;
   const fs::path evaluator = folder_.string() + "_evaluator";
-  ClipModel::fresh(config, fs::path(FOURM_SOURCE_DIR) / "models/rooms-ti/tokenizer.json", 1).save(evaluator);
+  ClipModel::create(config, fs::path(FOURM_SOURCE_DIR) / "models/rooms-ti/tokenizer.json", 1).save(evaluator);
   const EvaluationResult without = evaluate(*pipeline_, {folder_, 2, 1, {"caption"}, {}});
   const EvaluationResult with = evaluate(*pipeline_, {folder_, 2, 1, {"caption"}, evaluator});
   fs::remove_all(evaluator);

@@ -21,11 +21,11 @@ class EvaluateInpainting : public test::EvaluatedRooms {
   }
 };
 
-TEST_F(EvaluateInpainting, TheRestIsComparedWithImagesFromNothing) {
+TEST_F(EvaluateInpainting, TheRestIsComparedWithUnconditionalImages) {
   const EvaluationResult result = run("left");
   ASSERT_EQ(result.input_sets.size(), 2u);
   EXPECT_EQ(result.input_sets[0].inputs, "kept left");
-  EXPECT_EQ(result.input_sets[1].inputs, "nothing");
+  EXPECT_EQ(result.input_sets[1].inputs, "unconditional");
   for (const auto& set : result.input_sets) {
     ASSERT_EQ(set.measures.size(), 2u);
     EXPECT_EQ(set.measures[0].name, "rgb: hidden part, PSNR");
@@ -33,9 +33,9 @@ TEST_F(EvaluateInpainting, TheRestIsComparedWithImagesFromNothing) {
     EXPECT_EQ(set.measures[1].ceiling, 1) << "the segmentation of the true image is compared with itself";
     for (const auto& measure : set.measures) EXPECT_GT(measure.ceiling, measure.model.mean) << measure.name;
   }
-  const auto& nothing = result.input_sets[1].measures;
-  EXPECT_DOUBLE_EQ(nothing[0].model.mean, nothing[0].baseline);
-  EXPECT_DOUBLE_EQ(result.input_sets[0].measures[0].baseline, nothing[0].baseline);
+  const auto& unconditional = result.input_sets[1].measures;
+  EXPECT_DOUBLE_EQ(unconditional[0].model.mean, unconditional[0].baseline);
+  EXPECT_DOUBLE_EQ(result.input_sets[0].measures[0].baseline, unconditional[0].baseline);
 }
 
 TEST_F(EvaluateInpainting, TheRegionInputsAndSeedMatter) {

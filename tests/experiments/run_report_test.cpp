@@ -76,7 +76,7 @@ TEST_F(RunReportTest, TheBestEvaluationOfAFineTuningCounts) {
   write_run("tuned", recipe,
             "{\"step\":10,\"eval\":{\"mIoU\":0.25,\"loss\":2}}\n{\"step\":20,\"eval\":{\"mIoU\":0.5,\"loss\":1}}\n"
             "{\"step\":30,\"eval\":{\"mIoU\":0.375,\"loss\":3}}\n");
-  write_run("scratch", "task: semseg\nhead: {kind: convnext}\n", "");
+  write_run("scratch", "task: semseg\nhead: {kind: convnext}\nencoder: {decoder_depth: 0}\n", "");
   write_run("other", "batch: 4\n", "{\"step\":10,\"eval\":{\"loss\":7.5}}\n");
   write_png(root / "other/images/samples-000010.png", Image(2, 2, 3));
   const Document document = run_report({root / "tuned", root / "scratch", root / "other"}, "Runs");

@@ -44,7 +44,7 @@ class Generator : public testing::Test {
     FourM model = create_model(c, small_table(), 5);
     // Fresh weights give nearly equal logits: make them differ.
     for (const auto& entry : model.parameters().entries())
-      if (entry.trained && entry.value.dim() > 1) Tensor(entry.value).mul_(1.4);
+      if (entry.is_parameter && entry.value.dim() > 1) Tensor(entry.value).mul_(1.4);
     return model;
   }
 

@@ -44,7 +44,7 @@ Opened open_both(uint64_t seed, Precision precision, at::ScalarType stored = at:
   table.extend(kTable, "the test's table");
   FourM model = create_model(c, table, seed + weights);
   for (const auto& entry : model.parameters().entries())  // biases too: fresh ones are zero
-    if (entry.trained && !entry.name.ends_with("norm.weight"))
+    if (entry.is_parameter && !entry.name.ends_with("norm.weight"))
       Tensor(entry.value).mul_(1.4).add_(entry.value.dim() == 1 ? 0.05 : 0);
   const test::TemporaryFolder temporary;
   const fs::path folder = temporary / "files";

@@ -31,7 +31,7 @@ TEST(Weights, AFolderHoldsWeightsOrTheirIndex) {
 
 TEST(Weights, TheDigestFollowsWeightsConfigAndTheBaseOfAnAdapter) {
   const test::TemporaryFolder temporary;
-  const fs::path base = *temporary / "base", adapter = *temporary / "adapter";
+  const fs::path base = temporary / "base", adapter = temporary / "adapter";
   write_file(base / "model.safetensors", "weights");
   write_file(base / "config.json", "{}");
   write_adapter_info(adapter, {base, 1, 1});

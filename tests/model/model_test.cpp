@@ -61,7 +61,7 @@ void expect_gradients(ModelConfig config) {
   FourM model = create_model(config, tiny_table(), 3, at::kDouble);
   model.parameters().make_trainable();
   for (const auto& entry : model.parameters().entries()) {
-    if (!entry.trained) continue;
+    if (!entry.is_parameter) continue;
     const at::NoGradGuard no_grad;  // away from the symmetric start
     Tensor value = entry.value;
     value.add_(0.3 * at::sin(at::arange(value.numel(), at::kDouble) * 1.7).view(value.sizes()));
@@ -70,7 +70,7 @@ void expect_gradients(ModelConfig config) {
   model.loss(batch).total.backward();
   int checked = 0;
   for (const auto& entry : model.parameters().entries()) {
-    if (!entry.trained) continue;
+    if (!entry.is_parameter) continue;
     const Tensor grad = entry.value.grad();
     ASSERT_TRUE(grad.defined()) << entry.name;
     const at::NoGradGuard no_grad;
@@ -186,7 +186,7 @@ TEST(Model, PositionsOfSequencesMayBeLearned) {
     int found = 0;
     for (const auto& entry : model.parameters().entries())
       if (entry.name.find("words.pos_emb") != std::string::npos) {
-        EXPECT_EQ(entry.trained, learned) << entry.name;
+        EXPECT_EQ(entry.is_parameter, learned) << entry.name;
         ++found;
       }
     EXPECT_EQ(found, 2) << "encoder and decoder";

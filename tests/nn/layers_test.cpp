@@ -22,7 +22,7 @@ struct TwoForms {
     const NoGradGuard no_grad;
     double pace = 0.3;
     for (const auto& entry : parameters.entries())  // biases and norms away from zero and one
-      if (entry.trained && entry.value.dim() == 1)
+      if (entry.is_parameter && entry.value.dim() == 1)
         Tensor(entry.value).add_(0.3 * test::wave(entry.value.sizes(), pace += 0.4));
     save_parameters(folder / "layer.safetensors", parameters);
   }

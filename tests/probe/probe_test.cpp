@@ -122,8 +122,8 @@ TEST_F(ProbeTest, TwoVariationsOfOneInputMakeATable) {
   const auto left_table = boxes_of(0), right_chair = boxes_of(3);
   EXPECT_TRUE(std::any_of(left_table.begin(), left_table.end(),
                           [](const auto& box) { return box.class_name == "table" && box.xmin < 0.05; }));
-  EXPECT_TRUE(std::none_of(right_chair.begin(), right_chair.end(),
-                           [](const auto& box) { return box.class_name == "table"; }));
+  EXPECT_TRUE(
+      std::none_of(right_chair.begin(), right_chair.end(), [](const auto& box) { return box.class_name == "table"; }));
   EXPECT_EQ(right_chair.size(), 3u);
 }
 
@@ -155,7 +155,7 @@ TEST_F(ProbeTest, EverythingElseStaysTheSame) {
                                     .seed = 5,
                                     .plan = pipeline_->default_plan({"caption"}, {"tok_rgb@32", "det"}),
                                     .decoding = {}};
-  BatchOptions options{.out = out.path(), .batch = 2, .variations = 2, .stop = {}, .on_result = {}};
+  BatchOptions options{.out = out.path(), .batch = 2, .variations = 2};
   const BatchReport report = generate_batches(*pipeline_, samples, settings, options);
   const auto tokens = [&](const std::string& name) {
     return npy_integers(read_npy(out / "tok_rgb@32" / (name + ".npy")), name);

@@ -94,10 +94,10 @@ data: )" + data + "\ntext_tokenizer: " + data +
   pid_t start_rank(int rank, int size, int port, const std::vector<std::string>& changes) {
     std::vector<std::string> arguments{"pretrain", (root_ / "recipe.yaml").string()};
     arguments.insert(arguments.end(), changes.begin(), changes.end());
-    return start_rank_of_verb(rank, size, port, arguments);
+    return start_rank_of_command(rank, size, port, arguments);
   }
 
-  pid_t start_rank_of_verb(int rank, int size, int port, const std::vector<std::string>& arguments) {
+  pid_t start_rank_of_command(int rank, int size, int port, const std::vector<std::string>& arguments) {
     const std::string r = std::to_string(rank), n = std::to_string(size);
     return start("rank" + r, arguments,
                  {{"RANK", r},

@@ -148,7 +148,7 @@ TEST(MemoryCodes, TrainingSampleHasGradientsAndDecodesToItself) {
   EXPECT_LT((codes.decode(q.codes) - q.rows).abs().max().item<float>(), 1e-5);
   q.rows.square().sum().backward();
   EXPECT_GT(z.grad().abs().sum().item<float>(), 0);
-  for (const Tensor& t : parameters.trained()) EXPECT_GT(t.grad().abs().sum().item<float>(), 0);
+  for (const Tensor& t : parameters.parameters()) EXPECT_GT(t.grad().abs().sum().item<float>(), 0);
 }
 
 TEST(CodeUsage, CountsWindowsAndPerplexity) {

@@ -21,7 +21,7 @@ Tokenizer lively_divae(const TokenizerConfig& config = small_divae()) {
   Tokenizer tokenizer = Tokenizer::create(config, 1);
   SeedSource source(2);
   for (const auto& entry : tokenizer.parameters().entries())
-    if (entry.trained && entry.name.starts_with("decoder.") && entry.value.dim() > 1)
+    if (entry.is_parameter && entry.name.starts_with("decoder.") && entry.value.dim() > 1)
       entry.value.copy_(source.get(entry.name, entry.value.sizes(), Init::normal(0.05)));
   return tokenizer;
 }
@@ -267,7 +267,7 @@ TEST(DiffusionDecoder, LearnsToDecodeABatch) {
       const auto out = tokenizer.train_forward(x, draws);
       (reconstruction_loss("mse", out.output, out.target) + out.code_loss).sum().backward();
       const NoGradGuard no_grad;
-      for (Tensor& parameter : tokenizer.parameters().trained()) {
+      for (Tensor& parameter : tokenizer.parameters().parameters()) {
         if (parameter.grad().defined()) parameter.sub_(parameter.grad().sign(), rate);
         parameter.mutable_grad().reset();
       }

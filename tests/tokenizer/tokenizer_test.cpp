@@ -169,7 +169,7 @@ TEST(Tokenizer, LearnsToReconstructABatch) {
     const Tensor loss = reconstruction_loss("mse", out.output, x);
     (loss + out.code_loss).sum().backward();
     const NoGradGuard no_grad;
-    for (Tensor& t : tokenizer.parameters().trained()) {
+    for (Tensor& t : tokenizer.parameters().parameters()) {
       t.sub_(t.grad().sign(), 3e-3);
       t.mutable_grad().reset();
     }

@@ -96,7 +96,7 @@ TEST(ClipRecipes, TheModelOfRoomsIsSmall) {
   WordPieceTrainer words({.vocabulary_size = 1024, .sentinels = 20, .coordinates = 64, .classes = {}});
   words.add("a room with a chair");
   write_file(text, words.tokenizer_json());
-  ClipModel model = ClipModel::fresh(r.model, text, 0);
+  ClipModel model = ClipModel::create(r.model, text, 0);
   EXPECT_LT(2 * model.parameters().count(), 2'800'000);  // bytes in float16
   EXPECT_EQ(r.model.grid(), 8);
 }

@@ -477,7 +477,7 @@ TEST_F(PretrainingTest, LearnsOnlyWhatIsNamed) {
   pretrain(c);
   pretrain(untouched);
   const FourM got = load_model(root / "part" / "model"), start = load_model(root / "untouched" / "model");
-  for (const auto& [name, value, trained] : got.parameters().entries()) {
+  for (const auto& [name, value, is_parameter] : got.parameters().entries()) {
     const bool learns =
         (name.starts_with("encoder.") && name.ends_with("mlp.fc2.weight")) || name == "decoder_norm.weight";
     EXPECT_EQ(value.equal(start.parameters().find(name)), !learns) << name;
@@ -504,7 +504,7 @@ TEST_F(PretrainingTest, StartsFromAModelOfFewerModalities) {
   const FourM start = load_model(root / "first" / "model"), got = load_model(root / "next" / "model"),
               other = load_model(root / "fresh" / "model");
   int taken = 0, added = 0;
-  for (const auto& [name, value, trained] : got.parameters().entries()) {
+  for (const auto& [name, value, is_parameter] : got.parameters().entries()) {
     const Tensor known = start.parameters().find(name);
     EXPECT_TRUE(value.equal(known.defined() ? known : other.parameters().find(name))) << name;
     ++(known.defined() ? taken : added);

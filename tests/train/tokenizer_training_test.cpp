@@ -319,7 +319,7 @@ TEST_F(TokenizerTraining, TrainingGoesOnFromATokenizer) {
   train_tokenizer(second);
   const auto before = Tokenizer::open(first.out + "/model"), after = Tokenizer::open(second.out + "/model");
   for (const auto& entry : before.parameters().entries()) {
-    if (!entry.trained) continue;
+    if (!entry.is_parameter) continue;
     EXPECT_TRUE(at::equal(entry.value, after.parameters().find(entry.name))) << entry.name;
   }
   // Position tables are those of the largest size, made anew.

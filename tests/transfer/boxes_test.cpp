@@ -54,9 +54,9 @@ TEST(RoiAlign, LevelsFollowTheSizeOfBoxes) {
 TEST(NonMaximumSuppression, KeptBoxesEqualTheTables) {
   const auto file = expected();
   const Tensor boxes = read_tensor(file, "many"), scores = read_tensor(file, "scores");
-  EXPECT_LT(test::largest_difference(box_overlaps(boxes.slice(0, 0, 20), boxes.slice(0, 20, 50)),
-                                     read_tensor(file, "overlaps")),
-            1e-6);
+  EXPECT_LT(
+      test::largest_difference(box_iou(boxes.slice(0, 0, 20), boxes.slice(0, 20, 50)), read_tensor(file, "overlaps")),
+      1e-6);
   for (const int tenths : {3, 5, 7}) {
     const auto kept = integers(read_tensor(file, "kept_" + std::to_string(tenths)));
     EXPECT_GT(kept.size(), 10u);
@@ -105,7 +105,7 @@ TEST(DetectionHead, LearnsToFindObjects) {
     return std::pair{tokens, ObjectTargets{box, {label}, static_cast<uint64_t>(number)}};
   };
   double first = 0, last = 0;
-  const std::vector<Tensor> weights = parameters.trained();
+  const std::vector<Tensor> weights = parameters.parameters();
   std::vector<Tensor> means;
   for (const auto& w : weights) means.push_back(at::zeros_like(w));
   for (int64_t step = 0; step < 24; ++step) {

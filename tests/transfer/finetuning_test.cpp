@@ -275,6 +275,31 @@ TEST_F(FinetuningTest, AFineTunedModelIsAStart) {
   EXPECT_NE(log.text().find("0 of the head start fresh"), std::string::npos);
 }
 
+// Encoders had keys of a decoder, which had no effect, and two keys of the evaluation have other names.
+TEST_F(FinetuningTest, FilesOfEarlierVersionsAreRead) {
+  FinetuneRecipe r = classes();
+  r.training.steps = 1;
+  finetune(r);
+  const fs::path config = root / "run/model/config.json", recipe = root / "run/recipe.yaml";
+  Json model = read_json(config);
+  EXPECT_FALSE(model["encoder"].contains("decoder_depth"));
+  model["encoder"]["decoder_depth"] = 0;
+  model["encoder"]["domains_out"] = Json::array();
+  write_json(config, model);
+  EXPECT_EQ(Predictor::open(path("run"))({test::class_image(0, 500)}).size(), 1u);
+
+  YAML::Node stored = read_yaml(recipe);
+  for (const char* key : {"decoder_causal_mask", "decoder_sep_mask", "share_modality_embeddings"})
+    stored["encoder"][key] = true;
+  stored["evaluation"]["least_depth"] = 0.5;
+  stored["evaluation"].remove("min_depth");
+  write_file(recipe, yaml_text(stored));
+  EXPECT_TRUE(finetune(r).finished);
+  EXPECT_NE(log.text().find("'least_depth' is read as 'min_depth'"), std::string::npos) << log.text();
+  EXPECT_NE(test::message_of([&] { read_config(stored, r, "new.yaml"); }).find("decoder_causal_mask"),
+            std::string::npos);
+}
+
 TEST_F(FinetuningTest, FromScratch) {
   FinetuneRecipe r = classes();
   r.init = "";

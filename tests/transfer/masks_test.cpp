@@ -131,7 +131,7 @@ TEST(MaskHead, EachTensorHasAGradientWithAndWithoutObjects) {
     // Untrained logits are zero: every pixel costs log 2, whatever the class.
     EXPECT_NEAR(losses.at("mask").item<double>(), target.labels.empty() ? 0 : std::log(2), 1e-5);
     loss.backward();
-    for (Tensor weight : parameters.trained()) {
+    for (Tensor weight : parameters.parameters()) {
       EXPECT_TRUE(weight.grad().defined());
       weight.mutable_grad() = Tensor();
     }
@@ -161,7 +161,7 @@ TEST(MaskHead, ABatchWithoutAnyBoxHasNoLossOfBoxesAndAllGradients) {
   }
   EXPECT_TRUE(std::isfinite(loss.item<double>()));
   loss.backward();
-  for (const Tensor& weight : parameters.trained()) EXPECT_TRUE(weight.grad().defined());
+  for (const Tensor& weight : parameters.parameters()) EXPECT_TRUE(weight.grad().defined());
   for (const auto& image : head.detect(test::wave({2, 4, 4, 8}, 0.3), 64)) EXPECT_TRUE(image.scores.empty());
 }
 

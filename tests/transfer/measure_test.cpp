@@ -19,7 +19,7 @@ class MeasureTest : public testing::Test {
  protected:
   // A model of a new encoder whose head is zero: every class is as likely, every depth the mean.
   TransferModel model(const char* task, std::vector<std::string> classes, bool masks = false) const {
-    ModelConfig encoder;
+    EncoderConfig encoder;
     encoder.domains_in = {"rgb@32"};
     encoder.dim = 8, encoder.num_heads = 2, encoder.encoder_depth = 1;
     ModalityTable table;
@@ -33,7 +33,7 @@ class MeasureTest : public testing::Test {
     config.head.width = 4, config.head.depth = 1, config.head.hidden = 8, config.head.masks = masks;
     config.depth_mean = 2;
     config.fit = "stretch";
-    return TransferModel::fresh(config, part.table, 1);
+    return TransferModel::create(config, part.table, 1);
   }
   test::TemporaryFolder root;
 };
@@ -95,7 +95,7 @@ TEST_F(MeasureTest, DepthOfTheMeanEverywhere) {
     for (const auto& [name, value] : measure(untrained, set, {.batch = 2}, group))
       EXPECT_NEAR(value, measures.at(name), 1e-6) << name;
   });
-  EXPECT_NEAR(measure(model("depth", {}), set, {.most_depth = 2.5}).at("rmse"), 0.5, 1e-6);  // 3 m is not counted
+  EXPECT_NEAR(measure(model("depth", {}), set, {.max_depth = 2.5}).at("rmse"), 0.5, 1e-6);  // 3 m is not counted
 }
 
 // Sets in which there is nothing to find, or nothing but crowds, have the measure 0.

@@ -20,7 +20,7 @@ TransferModel model_of(const fs::path& vit, int64_t size) {
   config.classes = {"a", "b"};
   config.input = part.input;
   config.encoder = part.config;
-  TransferModel model = TransferModel::fresh(config, part.table, 1);
+  TransferModel model = TransferModel::create(config, part.table, 1);
   model.take_weights(vit);
   return model;
 }

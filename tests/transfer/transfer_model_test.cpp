@@ -29,7 +29,7 @@ class TransferModelTest : public testing::Test {
   }
   TransferModel model(int64_t size, const char* task = "classification") const {
     const EncoderPart part = encoder_part(root / "4m", "", size);
-    TransferModel made = TransferModel::fresh(config(part, task), part.table, 3);
+    TransferModel made = TransferModel::create(config(part, task), part.table, 3);
     made.take_weights(root / "4m");
     return made;
   }
@@ -80,7 +80,7 @@ TEST_F(TransferModelTest, LearnedPositionsAreResized) {
   stored.copy_(at::arange(16, at::kFloat).view({1, 16, 1}).expand({1, 16, 16}));  // rises along rows and columns
   save_model(source, root / "learned");
   const EncoderPart part = encoder_part(root / "learned", "", 64);
-  TransferModel larger = TransferModel::fresh(config(part), part.table, 3);
+  TransferModel larger = TransferModel::create(config(part), part.table, 3);
   larger.take_weights(root / "learned");
   const Tensor map = larger.parameters().find("encoder_embeddings.rgb@32.pos_emb")[0].select(1, 0).view({8, 8});
   EXPECT_NEAR(map.mean().item<double>(), 7.5, 0.2);
@@ -101,10 +101,10 @@ TEST_F(TransferModelTest, AStoredModelIsTheSame) {
       EXPECT_LT(test::largest_difference(TransferModel::open(root / task, compute)(images(32)), expected), 1e-4)
           << task;
     // Its encoder is a start too, and so is its head.
-    TransferModel again = TransferModel::fresh(made.config(), encoder_part(root / task, "", 0).table, 8);
+    TransferModel again = TransferModel::create(made.config(), encoder_part(root / task, "", 0).table, 8);
     again.take_weights(root / task);
     EXPECT_EQ(test::largest_difference(again(images(32)), expected), 0) << task;
-    again = TransferModel::fresh(made.config(), encoder_part(root / task, "", 0).table, 8);
+    again = TransferModel::create(made.config(), encoder_part(root / task, "", 0).table, 8);
     again.take_weights(root / task, /*with_head=*/false);
     EXPECT_EQ(test::largest_difference(again.tokens(images(32)), made.tokens(images(32))), 0);
     EXPECT_GT(test::largest_difference(again(images(32)), expected), 1e-3);
@@ -121,12 +121,12 @@ TEST_F(TransferModelTest, WrongStartsAreNamed) {
             std::string::npos);
   EncoderPart part = encoder_part(root / "4m", "", 0);
   part.config.dim = 24;
-  TransferModel wider = TransferModel::fresh(config(part), part.table, 3);
+  TransferModel wider = TransferModel::create(config(part), part.table, 3);
   EXPECT_NE(test::message_of([&] { wider.take_weights(root / "4m"); }).find("has another shape than in the model"),
             std::string::npos);
   part.config.dim = 16;
   part.config.encoder_depth = 2;
-  TransferModel deeper = TransferModel::fresh(config(part), part.table, 3);
+  TransferModel deeper = TransferModel::create(config(part), part.table, 3);
   EXPECT_NE(test::message_of([&] { deeper.take_weights(root / "4m"); }).find("lacks encoder.1."), std::string::npos);
 }
 

@@ -1,5 +1,5 @@
 // Matrix multiplication (GEMM) in float32 or int8 by a matrix whose columns are packed in panels. PackedLinear and training
-// use it. It exists for three measured reasons (docs/performance.md). With few rows, as in each step of generation,
+// use it. Measurements are in docs/engineering-notes.md (Few rows, int8, Training). With few rows, as in each step of generation,
 // multiplication waits for memory: here the next panel is prefetched while the current one is multiplied. MKL, which
 // LibTorch would use in training, reaches half of the vector unit on some processors. int8 quantisation of rows and the
 // fused epilogue happen in the cache.

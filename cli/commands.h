@@ -1,4 +1,4 @@
-// One function a verb: each adds its subcommand, options and callback.
+// One function for each command: it adds the subcommand, its options and its callback.
 #pragma once
 
 #include <CLI/CLI.hpp>
@@ -6,10 +6,10 @@
 namespace fourm {
 
 void add_ablate(CLI::App& program);
-void add_data(CLI::App& program);
 void add_bench(CLI::App& program);
 void add_clip(CLI::App& program);
 void add_config(CLI::App& program);
+void add_data(CLI::App& program);
 void add_demo(CLI::App& program);
 void add_eval(CLI::App& program);
 void add_finetune(CLI::App& program);
