@@ -12,12 +12,13 @@ size_t count(const std::string& text, const std::string& word) {
 }
 
 TEST(Plot, PointsHaveIntervalsAndSeriesNames) {
-  const Plot plot{"a & b",
-                  "a note",
-                  "guidance",
-                  false,
-                  {{"m", {{.name = "direct", .points = {{1, 0, 1}, {3, 4, 0}}}, {.name = "via <x>", .points = {{2, 1}}}}},
-                   {"n", {{.name = "direct"}, {.name = "via <x>"}}}}};
+  const Plot plot{
+      "a & b",
+      "a note",
+      "guidance",
+      false,
+      {{"m", {{.name = "direct", .points = {{1, 0, 1}, {3, 4, 0}}}, {.name = "via <x>", .points = {{2, 1}}}}},
+       {"n", {{.name = "direct"}, {.name = "via <x>"}}}}};
   const std::string svg = plot_svg(plot);
   for (const char* text : {"a &amp; b", "a note", ">direct<", ">via &lt;x&gt;<", ">m<", ">n<", ">guidance 3<", ">1<"})
     EXPECT_NE(svg.find(text), std::string::npos) << text << "\n" << svg;

@@ -3,8 +3,8 @@
 #include <ATen/autocast_mode.h>
 #include <torch/csrc/autograd/custom_function.h>
 
-#include "fourm/kernels/cpu/simd.h"
 #include "fourm/kernels/cpu/panel_matrix.h"
+#include "fourm/kernels/cpu/simd.h"
 #include "fourm/kernels/operation_count.h"
 
 namespace fourm {
