@@ -65,6 +65,12 @@ double sent_for_reduce(double bytes, double n) {
   return bytes * ((segments - 2) / segments + (n - 1) / (n * n));
 }
 
+// Machines of several processes each, whose owners sum across machines (dist/data_parallel.h); else 1.
+int64_t machines_of(const EstimateConfig& config) {
+  const bool several = config.per_machine > 1 && config.processes % config.per_machine == 0;
+  return several ? config.processes / config.per_machine : 1;
+}
+
 }  // namespace
 
 Estimate estimate(const EstimateConfig& config, const ModelConfig& c, bool bf16) {
@@ -75,14 +81,15 @@ Estimate estimate(const EstimateConfig& config, const ModelConfig& c, bool bf16)
   const auto n = static_cast<double>(config.processes);
   const double numbers = static_cast<double>(parts.blocks + parts.tables);
   const double gradient_bytes = config.bf16_gradients ? 2 : 4;
-  std::vector<double> owned(config.processes);
+  const int64_t machines = machines_of(config), owners = config.processes / machines;
+  std::vector<double> owned(owners);
   double sent_for_owners = 0;
-  for (const BucketPlan& bucket : plan_buckets(parts.sent, config.processes)) {
+  for (const BucketPlan& bucket : plan_buckets(parts.sent, owners)) {
     owned[bucket.owner] += static_cast<double>(bucket.numel);
-    sent_for_owners += sent_for_reduce(gradient_bytes * static_cast<double>(bucket.numel), n);
+    sent_for_owners += sent_for_reduce(gradient_bytes * static_cast<double>(bucket.numel), static_cast<double>(owners));
   }
-  const bool spread = config.shard != "none" && config.processes > 1;
-  const double share = spread ? *std::ranges::max_element(owned) : numbers;
+  const bool spread = config.shard != "none" && owners > 1;
+  const double most_owned = *std::ranges::max_element(owned), share = spread ? most_owned : numbers;
 
   Estimate e;
   e.block_parameters = parts.blocks;
@@ -115,17 +122,21 @@ Estimate estimate(const EstimateConfig& config, const ModelConfig& c, bool bf16)
   e.activations =
       samples * width * (config.checkpoint_activations ? 4 * borders + bytes * one_block : bytes * of_blocks);
 
-  // A sum for all goes round a ring twice. The new weights of owners are broadcast.
-  const double of_gradients = spread ? sent_for_owners : (n - 1) / n * 2 * gradient_bytes * numbers;
-  e.sent = of_gradients + (spread ? (n - 1) / n * 4 * numbers : 0);
-  const double bandwidth = config.processes > config.per_machine
-                               ? std::min(config.network_bandwidth, config.machine_bandwidth)
-                               : config.machine_bandwidth;
-  e.communication = e.sent / (bandwidth * 1e9);
+  // A sum for all goes round a ring twice. What owners have is broadcast: new weights, or sums for all on several machines.
+  const auto m = static_cast<double>(machines), p = static_cast<double>(owners);
+  const bool at_owners = spread || machines > 1;
+  const double of_gradients = at_owners ? sent_for_owners : (n - 1) / n * 2 * gradient_bytes * numbers;
+  const double across = (m - 1) / m * 2 * gradient_bytes;  // for each number of an owner
+  const double of_owners = at_owners ? (p - 1) / p * (spread ? 4 : gradient_bytes) * numbers : 0;
+  e.sent = of_gradients + across * numbers / p + of_owners;
+  const bool leaves_machine = config.processes > config.per_machine && machines == 1;
+  const double bandwidth =
+      1e9 * (leaves_machine ? std::min(config.network_bandwidth, config.machine_bandwidth) : config.machine_bandwidth);
+  const double gradients = of_gradients / bandwidth + across * most_owned / (config.network_bandwidth * 1e9);
+  e.communication = gradients + of_owners / bandwidth;
   const double micro_batch = samples * e.tflop_per_sample / config.tflops;
   e.compute = micro_batch * static_cast<double>(config.accumulate);
-  // Gradients leave during the last backward pass, which is all but the forward pass; new weights of owners after it.
-  const double gradients = of_gradients / (bandwidth * 1e9);
+  // Gradients leave during the last backward pass, which is all but the forward pass; what owners broadcast after it.
   const double backward = micro_batch * (1 - 1.0 / (config.checkpoint_activations ? 4 : 3));
   e.step = e.compute + std::max(0.0, gradients - backward) + (e.communication - gradients);
   return e;

@@ -32,7 +32,11 @@ struct DataParallel::Hook : torch::autograd::PostAccumulateGradHook {
 
 DataParallel::DataParallel(const Parameters& parameters, const ProcessGroup& group, Sharding sharding, bool in_bf16,
                            int64_t bucket_bytes)
-    : group_(group), sharding_(sharding), in_bf16_(in_bf16) {
+    : group_(group),
+      machine_(group.on_machine()),
+      across_(group.across_machines()),
+      sharding_(sharding),
+      in_bf16_(in_bf16) {
   if (group_.size() == 1) return;
   make_buckets(parameters, bucket_bytes);
   for (size_t i = 0; i < slots_.size(); ++i)
@@ -55,7 +59,7 @@ void DataParallel::make_buckets(const Parameters& parameters, int64_t bytes) {
     slots_.push_back({tensor, 0, 0});
     numel.push_back(tensor.numel());
   }
-  for (const BucketPlan& plan : plan_buckets(numel, group_.size(), bytes)) {
+  for (const BucketPlan& plan : plan_buckets(numel, machine_.size(), bytes)) {
     int64_t begin = 0;
     for (const size_t i : plan.tensors) {
       slots_[i].bucket = buckets_.size();
@@ -83,7 +87,7 @@ Tensor DataParallel::view_of(const Tensor& flat, const ParameterSlot& slot) cons
 bool DataParallel::owns(const Tensor& tensor) const {
   const auto slot = index_.find(tensor.unsafeGetTensorImpl());
   if (sharding_ == Sharding::kNone || slot == index_.end()) return true;
-  return buckets_[slots_[slot->second].bucket].owner == group_.rank();
+  return buckets_[slots_[slot->second].bucket].owner == machine_.rank();
 }
 
 // The tensors whose gradients the graph of a loss computes.
@@ -120,7 +124,7 @@ void DataParallel::prepare_for_backward(const Tensor& loss, bool last) {
   }
   in_graph_ = parameters_in_graph(loss);
   reducing_ = last;
-  reduced_ = 0;
+  reduced_ = summed_ = 0;
   for (Bucket& bucket : buckets_) {
     bucket.pending = 0;
     for (const size_t i : bucket.tensors)
@@ -161,9 +165,19 @@ void DataParallel::reduce_ready_buckets(bool all) {
     for (const size_t i : bucket.tensors)
       if (!slots_[i].computed) view_of(bucket.gradients, slots_[i]).zero_();
     if (in_bf16_) bucket.rounded = bucket.gradients.to(at::kBFloat16);
-    const Tensor& sent = in_bf16_ ? bucket.rounded : bucket.gradients;
-    bucket.work =
-        sharding_ == Sharding::kNone ? group_.all_reduce_async(sent) : group_.reduce_async(sent, bucket.owner);
+    const bool for_all = sharding_ == Sharding::kNone && across_.size() == 1;
+    bucket.work = for_all ? machine_.all_reduce_async(sent(bucket)) : machine_.reduce_async(sent(bucket), bucket.owner);
+  }
+  sum_across_machines(all);
+}
+
+// The owners on all machines sum the buckets whose sum on their machine is known, up to the first that is not; or all.
+void DataParallel::sum_across_machines(bool all) {
+  if (across_.size() == 1) return;
+  for (; summed_ < reduced_ && (all || buckets_[summed_].work.is_done()); ++summed_) {
+    Bucket& bucket = buckets_[summed_];
+    bucket.work.wait();
+    if (bucket.trainable && bucket.owner == machine_.rank()) bucket.work = across_.all_reduce_async(sent(bucket));
   }
 }
 
@@ -174,9 +188,14 @@ void DataParallel::wait_for_gradients() {
   auto* flags = computed.mutable_data_ptr<uint8_t>();
   for (size_t i = 0; i < slots_.size(); ++i) flags[i] = slots_[i].computed;
   group_.all_reduce_max(computed);
+  if (across_.size() > 1 && sharding_ == Sharding::kNone)
+    for (Bucket& bucket : buckets_) {
+      bucket.work.wait();
+      if (bucket.trainable) bucket.work = machine_.broadcast_async(sent(bucket), bucket.owner);
+    }
   for (Bucket& bucket : buckets_) {
     bucket.work.wait();
-    const bool owned = sharding_ == Sharding::kNone || bucket.owner == group_.rank();
+    const bool owned = sharding_ == Sharding::kNone || bucket.owner == machine_.rank();
     if (owned && bucket.rounded.defined()) bucket.gradients.copy_(bucket.rounded);
     bucket.rounded = Tensor();
     for (const size_t i : bucket.tensors) {
@@ -189,13 +208,13 @@ void DataParallel::wait_for_gradients() {
 }
 
 Tensor DataParallel::norm(const Tensor& own_norms) const {
-  if (sharding_ != Sharding::kNone) group_.all_reduce(own_norms);
+  if (sharding_ != Sharding::kNone) machine_.all_reduce(own_norms);
   return own_norms.to(at::kDouble).norm();
 }
 
 void DataParallel::broadcast_weights() {
   if (sharding_ == Sharding::kNone) return;
-  for (Bucket& bucket : buckets_) bucket.work = group_.broadcast_async(bucket.values, bucket.owner);
+  for (Bucket& bucket : buckets_) bucket.work = machine_.broadcast_async(bucket.values, bucket.owner);
   for (Bucket& bucket : buckets_) bucket.work.wait();
 }
 

@@ -6,7 +6,8 @@
 //
 // Optimizer state and gradients may be sharded over the processes (ZeRO-1 and ZeRO-2, Rajbhandari et al. 2020, "ZeRO: memory
 // optimizations toward training trillion parameter models"): each bucket then has an owner, which gets the sum of its
-// gradients, updates its weights and broadcasts them.
+// gradients, updates its weights and broadcasts them. On several machines the owners of a bucket are one process of each
+// machine: sums are made at the owner of a machine, then across machines, and weights stay inside machines.
 #pragma once
 
 #include <unordered_map>
@@ -28,7 +29,7 @@ enum class Sharding {
 struct BucketPlan {
   std::vector<size_t> tensors;  ///< indices into the list
   int64_t numel = 0;
-  int64_t owner = 0;  ///< the process that updates them, where something is sharded
+  int64_t owner = 0;  ///< the process (of a machine) that updates them, where something is sharded
 };
 
 constexpr int64_t kBucketBytes = int64_t{16} << 20;
@@ -50,6 +51,10 @@ class DataParallel {
 
   /// Whether this process updates the tensor; of tensors that are not trained, all do.
   bool owns(const Tensor& tensor) const;
+  /// The processes that together own each tensor once: those of a machine (ProcessGroup::on_machine). Of several machines the
+  /// first writes what they own.
+  const ProcessGroup& owners() const { return machine_; }
+  bool is_first_machine() const { return across_.is_first(); }
   /// After requires_grad of tensors of the constructor has changed. Buckets without a tensor that requires gradients are not
   /// reduced.
   void trainable_changed();
@@ -88,15 +93,18 @@ class DataParallel {
   std::unordered_set<size_t> parameters_in_graph(const Tensor& loss) const;
   void mark_ready(size_t index);
   void reduce_ready_buckets(bool all);
+  void sum_across_machines(bool all);
+  const Tensor& sent(const Bucket& bucket) const { return in_bf16_ ? bucket.rounded : bucket.gradients; }
 
-  ProcessGroup group_;
+  ProcessGroup group_, machine_, across_;
   Sharding sharding_;
   bool in_bf16_;
   std::vector<ParameterSlot> slots_;
   std::vector<Bucket> buckets_;
   std::unordered_map<const at::TensorImpl*, size_t> index_;
   std::unordered_set<size_t> in_graph_;  // tensors in that of the present loss
-  size_t reduced_ = 0;                   // buckets
+  size_t reduced_ = 0;                   // buckets whose sum has begun
+  size_t summed_ = 0;                    // and those of several machines whose sum across machines has begun
   int64_t passes_ = 0;                   // backward passes in which buckets are reduced
   bool reducing_ = false;
 };

@@ -4,6 +4,7 @@
 #include <torch/csrc/distributed/c10d/TCPStore.hpp>
 
 #include <algorithm>
+#include <array>
 #include <atomic>
 #include <functional>
 #include <future>
@@ -73,12 +74,24 @@ Store connect_to_store(const ProcessGroupConfig& config, std::chrono::millisecon
 }
 
 std::string joined_key(int64_t rank) { return concat("joined/", rank); }
+std::string place_key(int64_t rank) { return concat("place/", rank); }
+std::string place(int64_t local_rank, int64_t local_world_size) { return concat(local_rank, " of ", local_world_size); }
+
+// The processes of each machine, where each has the same number and consecutive ranks; else that of all.
+int64_t processes_per_machine(c10d::Store& store, const ProcessGroupConfig& config) {
+  const int64_t all = config.world_size, count = config.local_world_size;
+  if (count < 1 || all % count != 0) return all;
+  for (int64_t rank = 0; rank < all; ++rank)
+    if (store.get_to_str(place_key(rank)) != place(rank % count, count)) return all;
+  return count;
+}
 
 // Returns when all ranks have joined with the same build.
 void rendezvous(c10d::Store& store, const ProcessGroupConfig& config, std::chrono::milliseconds limit) {
   if (store.add(concat("processes/", config.rank), 1) > 1)
     throw GroupError(concat("two processes have the rank ", config.rank, " of ", config.world_size));
   HeartbeatMonitor::write_first_heartbeat(store, config.rank);
+  store.set(place_key(config.rank), place(config.local_rank, config.local_world_size));
   store.set(joined_key(config.rank), concat(config.world_size, " ", config.build));
   std::vector<std::string> keys;
   for (int64_t rank = 0; rank < config.world_size; ++rank) keys.push_back(joined_key(rank));
@@ -115,7 +128,11 @@ struct ProcessGroupState {
   const ProcessGroupConfig config;
   const HeartbeatMonitor::Member member;
   Store store, store_of_monitor;
-  c10::intrusive_ptr<c10d::Backend> backend;
+  struct Part {
+    int64_t rank = 0, size = 1;
+    c10::intrusive_ptr<c10d::Backend> backend;
+  };
+  std::array<Part, ProcessGroup::kParts> parts;
   std::unique_ptr<HeartbeatMonitor> monitor;
   std::atomic<bool> is_connected{false};  // to the store
   bool is_shut_down = false;
@@ -124,7 +141,7 @@ struct ProcessGroupState {
   ~ProcessGroupState() {
     if (is_shut_down) return;
     monitor.release();
-    backend.release();
+    for (Part& part : parts) part.backend.release();
     store_of_monitor.release();
     store.release();
   }
@@ -146,17 +163,30 @@ struct ProcessGroupState {
     }
   }
   void connect() {
+    const int64_t rank = config.rank, size = config.world_size, on_machine = processes_per_machine(*store, config);
+    const bool one_machine = config.local_world_size == size;
+    parts[ProcessGroup::kAll] = connected("gloo", rank, size, one_machine);
+    if (on_machine > 1 && on_machine < size) {
+      parts[ProcessGroup::kOnMachine] =
+          connected(concat("gloo/machine/", rank / on_machine), rank % on_machine, on_machine, true);
+      parts[ProcessGroup::kAcrossMachines] =
+          connected(concat("gloo/local_rank/", rank % on_machine), rank / on_machine, size / on_machine, false);
+    } else {
+      parts[ProcessGroup::kOnMachine] = parts[ProcessGroup::kAll];
+    }
+  }
+  Part connected(const std::string& prefix, int64_t rank, int64_t size, bool one_machine) const {
     // Collective operations end when the monitor finds a failure. The backend's own limit is for what it does not find.
     constexpr double kLongest = 24 * 3600;
-    const bool one_machine = config.local_world_size == config.world_size;
-    backend = gloo_backend(c10::make_intrusive<c10d::PrefixStore>("gloo", store), static_cast<int>(config.rank),
-                           static_cast<int>(config.world_size), one_machine ? "127.0.0.1" : "",
-                           config.network_interface, milliseconds(kLongest));
+    return {rank, size,
+            gloo_backend(c10::make_intrusive<c10d::PrefixStore>(prefix, store), static_cast<int>(rank),
+                         static_cast<int>(size), one_machine ? "127.0.0.1" : "", config.network_interface,
+                         milliseconds(kLongest))};
   }
   // After the last collective operation.
   void leave() {
     monitor.reset();
-    backend.reset();
+    for (Part& part : parts) part.backend.reset();
     // The store ends with rank 0, which therefore ends last.
     constexpr std::chrono::seconds kLongest{5};
     try {
@@ -228,8 +258,22 @@ ProcessGroup::ProcessGroup(const ProcessGroupConfig& config) {
   barrier();
 }
 
-int64_t ProcessGroup::rank() const { return state_ ? state_->config.rank : 0; }
-int64_t ProcessGroup::size() const { return state_ ? state_->config.world_size : 1; }
+int64_t ProcessGroup::rank() const { return state_ ? state_->parts[part_].rank : 0; }
+int64_t ProcessGroup::size() const { return state_ ? state_->parts[part_].size : 1; }
+
+ProcessGroup ProcessGroup::on_machine() const {
+  ProcessGroup group = *this;
+  group.part_ = kOnMachine;
+  return group;
+}
+
+ProcessGroup ProcessGroup::across_machines() const {
+  ProcessGroup group = *this;
+  group.part_ = kAcrossMachines;
+  return group.size() > 1 ? group : ProcessGroup();
+}
+
+bool ProcessGroup::Work::is_done() const { return !state_ || state_->work->isCompleted(); }
 
 void ProcessGroup::Work::wait() {
   if (!state_) return;
@@ -255,11 +299,13 @@ ProcessGroup::Work ProcessGroup::start(const Tensor& x, const Operation& operati
   Work work;
   if (!state_) return work;
   check(x.is_contiguous(), "[ProcessGroup] the tensor is not contiguous");
-  state_->monitor->count_collective();
+  // Of the operations across machines, a process takes part in some only.
+  if (part_ != kAcrossMachines) state_->monitor->count_collective();
   const Tensor tensor = x.detach(), on_host = tensor.to(at::kCPU);
   std::vector<Tensor> tensors{on_host};
   try {
-    work.state_ = std::make_shared<Work::State>(state_, tensor, on_host, operation(*state_->backend, tensors));
+    work.state_ =
+        std::make_shared<Work::State>(state_, tensor, on_host, operation(*state_->parts[part_].backend, tensors));
   } catch (const std::exception& error) {
     state_->throw_failure(error);
   }

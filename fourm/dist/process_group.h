@@ -48,6 +48,13 @@ class ProcessGroup {
   int64_t rank() const;
   int64_t size() const;
   bool is_first() const { return rank() == 0; }
+
+  /// A group of several machines with the same number of processes each, more than one, is the product of two: the processes of this
+  /// machine, and on each machine the one with this one's local rank. Any other group is the first, and the second is this process
+  /// alone. Both fail with the whole group.
+  ProcessGroup on_machine() const;
+  ProcessGroup across_machines() const;
+
   /// The first of n items that are split over the processes, in order and as evenly as possible, that this process has; end(n) is
   /// one past its last.
   int64_t begin(int64_t n) const { return n * rank() / size(); }
@@ -58,6 +65,8 @@ class ProcessGroup {
    public:
     Work() = default;
     void wait();
+    /// Whether wait() would return, or throw, at once.
+    bool is_done() const;
 
    private:
     friend class ProcessGroup;
@@ -104,10 +113,13 @@ class ProcessGroup {
   void report_failure(const std::string& message) const;
 
  private:
+  enum Part { kAll, kOnMachine, kAcrossMachines, kParts };
+  friend struct ProcessGroupState;
   template <class Operation>
   Work start(const at::Tensor& x, const Operation& operation) const;
 
   std::shared_ptr<struct ProcessGroupState> state_;  // null: one process
+  Part part_ = kAll;
 };
 
 }  // namespace fourm

@@ -377,8 +377,9 @@ class Trainer {
         model.tensors.emplace_back(entry.name,
                                    entry.value.is_floating_point() ? entry.value.to(at::kFloat) : entry.value);
     }
-    if (!first && sharding_ == Sharding::kNone) return files;
-    const int64_t rank = group_.rank(), shards = sharding_ == Sharding::kNone ? 1 : group_.size();
+    const ProcessGroup& owners = gradients_.owners();
+    if (sharding_ == Sharding::kNone ? !first : !gradients_.is_first_machine()) return files;
+    const int64_t rank = owners.rank(), shards = sharding_ == Sharding::kNone ? 1 : owners.size();
     files.push_back({shard_name("optimizer", rank, shards), optimizer_.state()});
     if (average_) files.push_back({shard_name("average", rank, shards), average_->state(first)});
     return files;

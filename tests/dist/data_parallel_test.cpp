@@ -104,20 +104,44 @@ TEST(DataParallel, GradientsEqualThoseOfOneProcess) {
 }
 
 // ZeRO changes where state is, and no bit of the result.
+void expect_sharding_is_bit_equal(int64_t size, int64_t on_machine, bool in_bf16) {
+  std::vector<std::map<std::string, Tensor>> plain;
+  const auto plainly = [&](const ProcessGroup& group) {
+    auto found = gradients(group, Sharding::kNone, false, in_bf16);
+    if (group.rank() + 1 == group.size()) plain = std::move(found);
+  };
+  test::in_ranks(size, plainly, on_machine);
+  for (const Sharding sharding : {Sharding::kNone, Sharding::kOptimizer, Sharding::kGradients})
+    test::in_ranks(
+        size,
+        [&, sharding](const ProcessGroup& group) {
+          const auto found = gradients(group, sharding, false, in_bf16);
+          for (size_t step = 0; step < plain.size(); ++step)
+            for (const auto& [name, value] : found[step])
+              EXPECT_TRUE(value.equal(plain[step].at(name))) << name << ", step " << step << ", rank " << group.rank();
+        },
+        on_machine);
+}
+
 TEST(DataParallel, ShardingIsBitEqual) {
-  for (const int64_t size : {2, 4}) {
-    std::vector<std::map<std::string, Tensor>> plain;
-    test::in_ranks(size, [&](const ProcessGroup& group) {
-      auto found = gradients(group, Sharding::kNone, false);
-      if (group.is_first()) plain = std::move(found);
-    });
-    for (const Sharding sharding : {Sharding::kOptimizer, Sharding::kGradients})
-      test::in_ranks(size, [&](const ProcessGroup& group) {
-        const auto found = gradients(group, sharding, false);
-        for (size_t step = 0; step < plain.size(); ++step)
-          for (const auto& [name, value] : found[step])
-            EXPECT_TRUE(value.equal(plain[step].at(name))) << name << ", step " << step << ", rank " << group.rank();
-      });
+  for (const int64_t size : {2, 4}) expect_sharding_is_bit_equal(size, 0, false);
+}
+
+TEST(DataParallel, ShardingIsBitEqualOnSeveralMachines) {
+  for (const bool in_bf16 : {false, true}) expect_sharding_is_bit_equal(4, 2, in_bf16);
+  expect_sharding_is_bit_equal(6, 3, false);
+}
+
+TEST(DataParallel, SeveralMachinesEqualOneProcess) {
+  for (const bool checkpointed : {false, true}) {
+    const auto expected = gradients({}, Sharding::kNone, checkpointed);
+    test::in_ranks(
+        4,
+        [&](const ProcessGroup& group) {
+          const auto found = gradients(group, Sharding::kNone, checkpointed);
+          for (size_t step = 0; step < expected.size(); ++step) expect_close(found[step], expected[step]);
+        },
+        2);
   }
 }
 
@@ -182,6 +206,26 @@ TEST(DataParallel, WhatLearnsMayChange) {
             EXPECT_TRUE(entry.value.grad().equal(known->second)) << entry.name;
           }
       });
+}
+
+TEST(DataParallel, EachMachineHasAllOwners) {
+  test::in_ranks(
+      4,
+      [](const ProcessGroup& group) {
+        const Network network;
+        const DataParallel parallel(network.all, group, Sharding::kOptimizer, false, 4 * kWidth * kWidth);
+        EXPECT_EQ(parallel.owners().size(), 2);
+        EXPECT_EQ(parallel.is_first_machine(), group.rank() < 2);
+        for (const auto& entry : network.all.entries()) {
+          std::vector<double> owners(group.size());
+          owners[group.rank()] = parallel.owns(entry.value);
+          owners = group.all_reduce(owners);
+          EXPECT_EQ(owners[0] + owners[1], 1) << entry.name;
+          EXPECT_EQ(owners[0], owners[2]) << entry.name;
+          EXPECT_EQ(owners[1], owners[3]) << entry.name;
+        }
+      },
+      2);
 }
 
 TEST(DataParallel, EachTensorHasOneOwner) {

@@ -171,5 +171,48 @@ TEST(ProcessGroup, AProcessWithoutProgressIsNamed) {
   EXPECT_EQ(errors[2], errors[0]);
 }
 
+TEST(ProcessGroup, MachinesOfSeveralProcessesAreGroups) {
+  test::in_ranks(
+      6,
+      [](const ProcessGroup& group) {
+        const ProcessGroup machine = group.on_machine(), across = group.across_machines();
+        EXPECT_EQ(machine.size(), 3);
+        EXPECT_EQ(machine.rank(), group.rank() % 3);
+        EXPECT_EQ(across.size(), 2);
+        EXPECT_EQ(across.rank(), group.rank() / 3);
+        const auto rank = static_cast<double>(group.rank());
+        EXPECT_EQ(machine.all_reduce(std::vector<double>{rank})[0], group.rank() < 3 ? 3 : 12);
+        EXPECT_EQ(across.all_reduce(std::vector<double>{rank})[0], 2 * (group.rank() % 3) + 3);
+        if (group.rank() == 4) { EXPECT_EQ(across.all_gather("x").size(), 2U); }
+        if (group.rank() == 1) { EXPECT_EQ(across.all_gather("yz")[1], "x"); }
+        group.barrier();
+      },
+      3);
+}
+
+TEST(ProcessGroup, OneMachineAndMachinesOfOneProcessAreOneGroup) {
+  for (const int64_t on_machine : {0, 1})
+    test::in_ranks(
+        2,
+        [](const ProcessGroup& group) {
+          EXPECT_EQ(group.on_machine().size(), 2);
+          EXPECT_EQ(group.on_machine().rank(), group.rank());
+          EXPECT_EQ(group.across_machines().size(), 1);
+        },
+        on_machine);
+  EXPECT_EQ(ProcessGroup().on_machine().size(), 1);
+}
+
+TEST(ProcessGroup, UnequalMachinesAreOneGroup) {
+  const auto errors = test::errors_in_ranks(
+      3, [](const ProcessGroup& group) { EXPECT_EQ(group.on_machine().size(), 3); },
+      [](ProcessGroupConfig& config) {
+        config.local_rank = config.rank % 2;
+        config.local_world_size = config.rank < 2 ? 2 : 1;
+        config.network_interface = "lo";
+      });
+  for (const auto& error : errors) EXPECT_EQ(error, "");
+}
+
 }  // namespace
 }  // namespace fourm

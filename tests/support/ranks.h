@@ -76,9 +76,14 @@ inline RankErrors errors_in_ranks(int64_t size, const std::function<void(const P
   return errors;
 }
 
-/// The same where no rank should fail.
-inline void in_ranks(int64_t size, const std::function<void(const ProcessGroup&)>& body) {
-  const RankErrors errors = errors_in_ranks(size, body);
+/// The same where no rank should fail. `on_machine`: ranks of a machine, where there are several; 0: all.
+inline void in_ranks(int64_t size, const std::function<void(const ProcessGroup&)>& body, int64_t on_machine = 0) {
+  const RankErrors errors = errors_in_ranks(size, body, [&](ProcessGroupConfig& config) {
+    if (on_machine == 0) return;
+    config.local_rank = config.rank % on_machine;
+    config.local_world_size = on_machine;
+    config.network_interface = "lo";
+  });
   for (int64_t rank = 0; rank < size; ++rank) EXPECT_EQ(errors[rank], "") << "rank " << rank << " of " << size;
 }
 

@@ -235,6 +235,29 @@ TEST_F(ProcessesTest, ShardsGoOnWithoutSharding) {
   expect_close("changing", "one");
 }
 
+// Each machine has all owners; the first writes what they own.
+TEST_F(ProcessesTest, SeveralMachinesEqualOneProcess) {
+  train(recipe("one"), 1);
+  for (const char* shard : {"none", "gradients"}) {
+    PretrainConfig config = recipe(shard);
+    config.training.shard = shard;
+    const auto stop_after = [&](int64_t last) {
+      return [&config, last](const ProcessGroup& group) {
+        int64_t steps = 0;
+        pretrain(
+            config, [&steps, last] { return ++steps == last; }, group);
+      };
+    };
+    test::in_ranks(4, stop_after(5), 2);
+    const bool sharded = std::string(shard) == "gradients";
+    const fs::path checkpoint = root_ / shard / "checkpoints/step-000005";
+    EXPECT_EQ(fs::exists(checkpoint / "optimizer-00002-of-00002.safetensors"), sharded);
+    test::in_ranks(4, stop_after(kSteps), 2);
+    expect_close(shard, "one");
+  }
+  EXPECT_TRUE(weights("gradients") == weights("none"));
+}
+
 // With k-means and restarts, which go by the vectors of all processes, and with noise, which goes by the image.
 TEST_F(ProcessesTest, TokenizersEqualThoseOfOneProcess) {
   test::write_described_discs(root_ / "discs", 24);
