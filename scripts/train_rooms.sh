@@ -54,4 +54,5 @@ for kind in rgb depth normal semseg; do
 done
 cp "$runs/train/CREDITS.txt" "$out/CREDITS.txt"
 cp "$runs/pretrain_fourth/metrics.jsonl" "$runs/pretrain_fourth/curves.svg" "$out/"
+RUNS="$runs" MODEL="$out" THREADS="$threads" scripts/superres_rooms.sh
 $fourm eval --model "$out" --data "$runs/val"

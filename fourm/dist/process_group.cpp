@@ -8,8 +8,11 @@
 #include <atomic>
 #include <functional>
 #include <future>
+#include <list>
+#include <mutex>
 #include <optional>
 #include <thread>
+#include <tuple>
 
 #include "fourm/core/log.h"
 #include "fourm/core/strings.h"
@@ -117,6 +120,15 @@ void rendezvous(c10d::Store& store, const ProcessGroupConfig& config, std::chron
   }
 }
 
+// What threads of a broken group may still use while they wait for a process that is gone: it is kept to the end of the program.
+template <class... Objects>
+void keep_for_waiting_threads(Objects&&... objects) {
+  static std::mutex mutex;
+  static auto* kept = new std::list<std::tuple<std::decay_t<Objects>...>>();
+  const std::lock_guard lock(mutex);
+  kept->emplace_back(std::forward<Objects>(objects)...);
+}
+
 }  // namespace
 
 struct ProcessGroupState {
@@ -137,13 +149,9 @@ struct ProcessGroupState {
   std::atomic<bool> is_connected{false};  // to the store
   bool is_shut_down = false;
 
-  // Threads of a broken group may wait for a process that is gone: they are left to the end of the program.
   ~ProcessGroupState() {
-    if (is_shut_down) return;
-    monitor.release();
-    for (Part& part : parts) part.backend.release();
-    store_of_monitor.release();
-    store.release();
+    if (!is_shut_down)
+      keep_for_waiting_threads(std::move(monitor), std::move(parts), std::move(store_of_monitor), std::move(store));
   }
 
   // Waits for all processes. What the store finds out in time is a better message than that the store does not respond.
