@@ -21,7 +21,7 @@ namespace {
 struct ClipOptions {
   std::string model, in, out, image, text;
   std::vector<std::string> texts;
-  bool json = false;
+  bool json = false, overwrite = false;
   int64_t size = 0;
   OneDeviceConfig compute;
 };
@@ -30,7 +30,7 @@ void features(const ClipOptions& options) {
   check_writable_folder(options.out);
   const ImageText model = ImageText::open(options.model, options.compute);
   const auto files = list_images(options.in);
-  const auto outputs = outputs_of(files, {options.in}, options.out, ".npy");
+  const auto outputs = outputs_of(files, {options.in}, options.out, ".npy", options.overwrite);
   write_features(model, files, outputs, options.size);
 }
 
@@ -75,6 +75,7 @@ void add_clip(CLI::App& program) {
   auto* features_command = with_model("features", "Images to feature maps: .npy [width, rows, columns] of float16");
   features_command->add_option("--in", options->in, "folder of images; their middle squares are taken")->required();
   features_command->add_option("--out", options->out, "folder to write into")->required();
+  add_overwrite(*features_command, options->overwrite);
   features_command
       ->add_option("--size", options->size, "pixels per side that images are resized to; default: those of the model")
       ->check(CLI::Range(1, 1 << 13));

@@ -1,4 +1,5 @@
 // fourm data check|stats|convert|import|label
+#include <cstdio>
 #include <iostream>
 #include <optional>
 #include <set>
@@ -93,6 +94,14 @@ void run_check(const DataOptions& o) {
   check(report.faults.empty(), o.path, ": ", faults_found, " found; the lines above say what to do");
 }
 
+// A fraction with three digits that count, everything else as it is.
+std::string number_text(const Json& value) {
+  if (!value.is_number_float()) return value.dump();
+  char text[32];
+  std::snprintf(text, sizeof text, "%.3g", value.get<double>());
+  return text;
+}
+
 std::string described(const std::string& modality, const Json& tally) {
   std::string line =
       concat("  ", modality, ": ", counted(tally["files"], "file"), ", ", counted(tally["bytes"], "byte"));
@@ -103,9 +112,9 @@ std::string described(const std::string& modality, const Json& tally) {
     const Json& value = tally[key];
     line += concat("\n    ", key, ": ");
     size_t shown = 0;
-    if (!value.is_object()) line += value.dump();
+    if (!value.is_object()) line += number_text(value);
     for (auto item = value.begin(); value.is_object() && item != value.end() && shown < 12; ++item, ++shown)
-      line += concat(shown ? ", " : "", item.key(), " ", *item);
+      line += concat(shown ? ", " : "", item.key(), " ", number_text(*item));
     if (value.is_object() && value.size() > shown) line += concat(", and ", value.size() - shown, " more");
   }
   return line + "\n";
@@ -124,7 +133,8 @@ void run_stats(const DataOptions& o) {
   if (!o.out.empty()) check_writable_folder(o.out);
   const DataStats stats = data_stats(o.path, o.out.empty() ? 0 : o.preview);
   std::string text =
-      concat(counted(stats.report["samples"], "sample"), " in ", counted(stats.report["shards"], "shard"), "\n");
+      concat(counted(stats.report["samples"], "sample"),
+             stats.in_archives ? concat(" in ", counted(stats.report["shards"], "shard")) : std::string(), "\n");
   for (const auto& [modality, tally] : stats.report["modalities"].items()) text += described(modality, tally);
   std::cout << (o.json ? json_text(stats.report, 2) + "\n" : text);
   if (o.out.empty()) return;

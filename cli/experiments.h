@@ -39,7 +39,7 @@ void add_experiment(CLI::App& command, const std::string& help, Check check_conf
       std::cout << o->recipe << ": the recipes are valid\n";
       return;
     }
-    check_run_folder(config.out);
+    if (!config.out.empty()) check_writable_folder(config.out);
     use_threads(threads_of(o->threads > 0 ? o->threads : threads(config), ProcessGroupConfig{}));
     const StopSignals signals;
     const auto result = run(config, StopSignals::requested);

@@ -25,6 +25,7 @@
 #include "fourm/generate/result_files.h"
 #include "fourm/io/model_folder.h"
 #include "fourm/io/npy.h"
+#include "fourm/transfer/config.h"
 
 namespace fourm {
 namespace {
@@ -113,6 +114,16 @@ std::vector<Input> read_inputs(const GenerateArguments& o, const Pipeline& pipel
   return inputs;
 }
 
+// --paste-kept needs a target image of the modality that is kept.
+void check_pasted(const GenerationSettings& settings, const std::vector<Input>& inputs, const Pipeline& pipeline) {
+  if (!settings.paste_kept) return;
+  for (const Plan* plan : {&settings.plan, &settings.super_resolution_plan})
+    for (const Target& target : plan->targets)
+      for (const Input& input : inputs)
+        if (!input.keep.empty() && base_name(pipeline.input_name(input.modality)) == base_name(target.modality)) return;
+  throw UsageError("--paste-kept copies what is kept into a generated image: name that image with --out-modality");
+}
+
 SampleList samples_of(const GenerateArguments& o, const Pipeline& pipeline) {
   const std::vector<Input> inputs = read_inputs(o, pipeline);
   if (o.data.empty()) {
@@ -179,7 +190,8 @@ void print(const GenerateArguments& o, uint64_t seed, const BatchReport& report,
       }
       std::cout << "(" << join(files, ", ") << ")\n";
     }
-  if (report.kept > 0) note("the results were there already, from the same settings and inputs");
+  if (report.kept > 0 && report.results[0].contains("digests"))  // else of an earlier version, which has a note
+    note("the results were there already, from the same settings and inputs");
 }
 
 // The second stage: its model, and the plan for the inputs and targets of the first.
@@ -247,15 +259,34 @@ void write_sheet(const GenerateArguments& o, const SheetSource& source) {
   note("contact sheet: ", file.string());
 }
 
+// Without the defaults that say nothing: 0, "" and [].
+YAML::Node without_empty(const YAML::Node& settings, const YAML::Node& defaults) {
+  YAML::Node kept;
+  for (const auto& item : settings) {
+    const std::string key = item.first.Scalar(), value = flow_text(item.second);
+    const bool is_empty = value == "0" || value == "\"\"" || value == "[]";
+    if (!is_empty || !defaults[key].IsDefined() || flow_text(defaults[key]) != value) kept[key] = item.second;
+  }
+  return kept;
+}
+
+std::string plan_text(const Plan& plan) {
+  const YAML::Node all = to_yaml(plan), defaults = to_yaml(Plan());
+  YAML::Node node = without_empty(all, defaults), targets;
+  for (const auto& target : all["targets"]) targets.push_back(without_empty(target, to_yaml(Target())));
+  node["targets"] = targets;
+  return yaml_text(node);
+}
+
 // The plans of both stages as YAML. Weights of inputs are no part of a plan: they are comments.
 void print_plan(const GenerationSettings& settings, const std::vector<Input>& inputs) {
   for (const Input& input : inputs)
     if (input.weight)
       std::cout << "# input " << input.modality << " with the weight " << *input.weight
                 << ": guidance is weighted, and the guidance of targets below is the weight of finished targets\n";
-  std::cout << yaml_text(to_yaml(settings.plan)) << "\n";
+  std::cout << plan_text(settings.plan);
   if (!settings.super_resolution_plan.targets.empty())
-    std::cout << "\n# --sr-plan\n" << yaml_text(to_yaml(settings.super_resolution_plan)) << "\n";
+    std::cout << "\n# --sr-plan\n" << plan_text(settings.super_resolution_plan);
 }
 
 // What is generated, from what, and by which models.
@@ -296,6 +327,7 @@ void write_results(const GenerateArguments& o, const Generation& g, const Stopwa
 }
 
 Pipeline open_model(const GenerateArguments& o) {
+  check(!is_transfer_model(o.model), o.model, ": is a fine-tuned model with a head; `fourm predict` uses it");
   return Pipeline::open({o.model, o.tokenizers, text_tokenizer_for(o.model, o.text_tokenizer), o.modalities}, o.engine);
 }
 
@@ -344,6 +376,7 @@ void run(const GenerateArguments& o) {
                               .super_resolution = o.super_resolution};
   const auto second = super_resolution_of(o, settings.plan, samples.inputs(0), pipeline);
   if (second) settings.super_resolution_plan = second->plan;
+  check_pasted(settings, samples.inputs(0), pipeline);
   if (o.print_plan) {
     Canvas canvas = samples.canvas(pipeline, 0, units);  // inputs that cannot be read are an Error here too
     for (const Target& target : settings.plan.targets) pipeline.add_target(canvas, target.modality);

@@ -138,6 +138,9 @@ int main(int argc, char** argv) {
     fourm::check(!std::ferror(stdout), "the results could not be written to standard output; is the disk full?");
     return 0;
   } catch (const CLI::Success& success) {
+    // A word that is no command before --help is not passed over.
+    if (const std::string unknown = fourm::unknown_command_message(program); !unknown.empty())
+      return failed(2, unknown);
     return program.exit(success);
   } catch (const CLI::ParseError& error) {
     return failed(2, fourm::usage_message(program, error));

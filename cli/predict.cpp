@@ -9,12 +9,26 @@
 #include "fourm/io/image_file.h"
 
 namespace fourm {
+namespace {
+
+// The file in the folder of predictions that is about all images; "": none is.
+std::string file_of_all(Task task, const PredictionFiles& files) {
+  switch (task) {
+    case Task::kClassification: return concat("predictions.", files.format);
+    case Task::kSemseg: return "dataset.yaml";
+    case Task::kDetection: return "predictions.json";
+    case Task::kDepth: break;
+  }
+  return "";
+}
+
+}  // namespace
 
 void add_predict(CLI::App& program) {
   struct Options {
     std::string model, out;
     std::vector<std::string> in;
-    bool flip = false;
+    bool flip = false, overwrite = false;
     PredictionFiles files;
     OneDeviceConfig compute;
   };
@@ -25,6 +39,7 @@ void add_predict(CLI::App& program) {
       ->required();
   command->add_option("--in", o->in, "images, or folders of images")->required();
   command->add_option("--out", o->out, "folder to write")->required();
+  add_overwrite(*command, o->overwrite);
   command->add_flag("--flip", o->flip, "the mean of the predictions of an image and its mirror image");
   command->add_option("--format", o->files.format, "format of tables")
       ->check(CLI::IsMember({"csv", "json"}))
@@ -52,7 +67,10 @@ void add_predict(CLI::App& program) {
       const auto images = list_images(path);
       files.insert(files.end(), images.begin(), images.end());
     }
-    write_predictions(predictor, files, outputs_of(files, o->in, o->out, ".png"), o->out, o->flip, o->files);
+    const auto outputs = outputs_of(files, o->in, o->out, ".png", o->overwrite);
+    if (const std::string table = file_of_all(predictor.config().kind(), o->files); !table.empty())
+      check_not_there(fs::path(o->out) / table, o->overwrite);
+    write_predictions(predictor, files, outputs, o->out, o->flip, o->files);
     note(o->out, ": predictions of ", counted(static_cast<int64_t>(files.size()), "image"));
   });
 }

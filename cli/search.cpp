@@ -1,4 +1,5 @@
 // fourm search: the images of a folder that are nearest to any inputs.
+#include <algorithm>
 #include <cstdio>
 #include <iostream>
 
@@ -64,7 +65,7 @@ void print(const SearchOptions& o, const std::vector<FeatureIndex::Match>& match
   Json rows = Json::array();
   for (const auto& match : matches) {
     if (o.json)
-      rows.push_back({{"file", match.file.string()}, {"score", match.score}});
+      rows.push_back({{"file", match.file.string()}, {"score", std::clamp(match.score, -1.0, 1.0)}});
     else
       std::printf("%7.4f  %s\n", match.score, match.file.c_str());
   }

@@ -35,7 +35,7 @@ void add_tokenize(CLI::App& program) {
       "shards without it");
   command->footer(
       "Existing shards are kept: the same command resumes an interrupted run. When samples were added or removed, "
-      "only the shards that they touch are made.\n\n"
+      "or files changed (by size or time), only the shards that they touch are made.\n\n"
       "Examples:\n"
       "  fourm tokenize --data rooms/train --tokenizers runs/tokenizers --out tokens/train\n"
       "  fourm tokenize --data photos --tokenizers official/tokenizers --clip clip-vit-base-patch16 --out "

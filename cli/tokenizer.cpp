@@ -23,7 +23,7 @@ struct TokenizerOptions {
   std::string tokenizer, kind, out, depth_unit;
   std::vector<std::string> inputs;
   int64_t size = 0, limit = 0, crops = 1;
-  bool keep_size = false, json = false;
+  bool keep_size = false, json = false, overwrite = false;
   DecodeOptions decoding;
   ComputeConfig engine;
   std::vector<int64_t> step_counts{4, 6, 8, 12, 25};
@@ -75,7 +75,7 @@ void encode(const TokenizerOptions& options) {
   check_writable_folder(options.out);
   const ImageTokenizer tokenizer = open(options);
   const auto files = listed(options.inputs, {});
-  const auto outputs = outputs_of(files, options.inputs, options.out, ".npy");
+  const auto outputs = outputs_of(files, options.inputs, options.out, ".npy", options.overwrite);
   const int64_t size = options.size > 0 ? options.size : tokenizer.image_size();
   const DepthUnits units(options.depth_unit);
   Progress progress("encode", static_cast<int64_t>(files.size()));
@@ -92,7 +92,8 @@ void decode(const TokenizerOptions& options) {
   check_writable_folder(options.out);
   const ImageTokenizer tokenizer = open(options);
   const auto files = listed(options.inputs, {".npy"});
-  const auto outputs = outputs_of(files, options.inputs, options.out, stored_extension(tokenizer.input()));
+  const auto outputs =
+      outputs_of(files, options.inputs, options.out, stored_extension(tokenizer.input()), options.overwrite);
   if (tokenizer.input().standardise)
     note("depth is written as .npy in standard deviations from the mean of each image; it has no metres");
   Progress progress("decode", static_cast<int64_t>(files.size()));
@@ -101,9 +102,11 @@ void decode(const TokenizerOptions& options) {
     const auto images = naming(files[i], [&] { return tokenizer.decode(maps, options.decoding); });
     // Several crops become a folder of images.
     const fs::path folder = fs::path(outputs[i]).replace_extension();
-    for (size_t crop = 0; crop < images.size(); ++crop)
-      write_file(images.size() == 1 ? outputs[i] : folder / concat(crop, outputs[i].extension().string()),
-                 encode_stored_image(tokenizer.input(), images[crop]));
+    for (size_t crop = 0; crop < images.size(); ++crop) {
+      const fs::path file = images.size() == 1 ? outputs[i] : folder / concat(crop, outputs[i].extension().string());
+      check_not_there(file, options.overwrite);
+      write_file(file, encode_stored_image(tokenizer.input(), images[crop]));
+    }
     progress.update(static_cast<int64_t>(i) + 1);
   }
 }
@@ -199,6 +202,7 @@ void add_train(CLI::App& parent) {
 void add_encode(CLI::App& parent, const SharedOptions& options) {
   auto* command = add_use(parent, options, "encode", "Image files to tokens (.npy)", "image files or folders");
   command->add_option("--out", options->out, "folder to write into")->required();
+  add_overwrite(*command, options->overwrite);
   add_reading_options(*command, *options);
   command->add_flag("--keep-size", options->keep_size, "take images as they are (sides: multiples of the patch)");
   command->footer(
@@ -210,6 +214,7 @@ void add_decode(CLI::App& parent, const SharedOptions& options) {
   auto* command = add_use(parent, options, "decode", "Tokens (.npy) to image files; several crops to a folder of them",
                           "token files or folders");
   command->add_option("--out", options->out, "folder to write into")->required();
+  add_overwrite(*command, options->overwrite);
   add_config_options(*command, options->decoding, "", "Diffusion decoders");
   command->footer("Example:\n  fourm tokenizer decode --tokenizer rgb tokens --out images --steps 6");
   command->callback([options] { decode(*options); });

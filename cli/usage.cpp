@@ -47,23 +47,39 @@ std::string unknown_command(const std::string& name, const std::vector<std::stri
   return concat("no command ", printable(name), hint.empty() ? "; the commands are " + join(commands, ", ") : hint);
 }
 
+// The last command of the line, and the words that lead to it.
+struct ChosenCommand {
+  const CLI::App* app;
+  std::string words;  // without the program's name
+
+  explicit ChosenCommand(const CLI::App& program) : app(&program) {
+    for (auto chosen = app->get_subcommands(); !chosen.empty(); chosen = app->get_subcommands()) {
+      app = chosen.front();
+      words = concat(words, words.empty() ? "" : " ", app->get_name());
+    }
+  }
+  std::string where() const { return words.empty() ? "" : concat(words, ": "); }
+};
+
+bool is_option(const std::string& word) { return word.size() > 1 && word.starts_with('-'); }
+
 }  // namespace
 
+std::string unknown_command_message(const CLI::App& program) {
+  const ChosenCommand command(program);
+  const std::vector<std::string> unknown = program.remaining(true), commands = commands_of(*command.app);
+  if (commands.empty() || unknown.empty() || is_option(unknown.front())) return "";
+  return command.where() + unknown_command(unknown.front(), commands);
+}
+
 std::string usage_message(const CLI::App& program, const CLI::ParseError& error) {
-  const CLI::App* command = &program;
-  std::string words = program.get_name();
-  for (auto chosen = command->get_subcommands(); !chosen.empty(); chosen = command->get_subcommands()) {
-    command = chosen.front();
-    words += " " + command->get_name();
-  }
-  const std::string help = "`" + words + " --help`";
-  const std::string where = command == &program ? "" : words.substr(program.get_name().size() + 1) + ": ";
-  const std::vector<std::string> unknown = program.remaining(true), commands = commands_of(*command);
-  const auto option = std::find_if(unknown.begin(), unknown.end(),
-                                   [](const auto& word) { return word.size() > 1 && word.starts_with('-'); });
-  if (!commands.empty() && !unknown.empty() && option != unknown.begin())
-    return where + unknown_command(unknown.front(), commands);
-  if (option != unknown.end()) return where + unknown_option(*command, *option, help);
+  if (std::string message = unknown_command_message(program); !message.empty()) return message;
+  const ChosenCommand command(program);
+  const std::string where = command.where(),
+                    help = concat("`", program.get_name(), command.words.empty() ? "" : " ", command.words, " --help`");
+  const std::vector<std::string> unknown = program.remaining(true), commands = commands_of(*command.app);
+  const auto option = std::find_if(unknown.begin(), unknown.end(), is_option);
+  if (option != unknown.end()) return where + unknown_option(*command.app, *option, help);
   if (!commands.empty())
     return concat(where, "a command is needed: ", join(commands, ", "), "; ", help, " explains them");
   const std::string what = unknown.empty() ? error.what() : "unexpected argument " + printable(unknown.front());

@@ -17,4 +17,8 @@ class UsageError : public Error {
 /// parse of `program`.
 std::string usage_message(const CLI::App& program, const CLI::ParseError& error);
 
+/// The message where the word after the last command is no command, else "". After a parse of `program`, also one that --help
+/// ended.
+std::string unknown_command_message(const CLI::App& program);
+
 }  // namespace fourm

@@ -2,6 +2,7 @@
 
 #include "cli/commands.h"
 #include "cli/config_options.h"
+#include "cli/outputs.h"
 #include "fourm/core/json.h"
 #include "fourm/core/log.h"
 #include "fourm/core/strings.h"
@@ -28,6 +29,7 @@ void add_vocab(CLI::App& program) {
   struct Options {
     std::vector<std::string> texts;
     std::string out, classes;
+    bool overwrite = false;
     WordPieceOptions vocabulary;
   };
   auto o = std::make_shared<Options>();
@@ -38,6 +40,7 @@ void add_vocab(CLI::App& program) {
   train->add_option("TEXTS", o->texts, "text files (one text in each line), caption .json files, or folders of them")
       ->required();
   train->add_option("--out", o->out, "tokenizer.json to write")->required();
+  add_overwrite(*train, o->overwrite);
   add_config_options(*train, o->vocabulary);
   train->add_option("--classes", o->classes, "file with one class name in each line, each of which becomes one token");
   train->footer("Example:\n  fourm vocab train rooms/caption --size 1500 --coordinates 64 --out tokenizer.json");
@@ -62,7 +65,10 @@ void add_vocab(CLI::App& program) {
           lines(file, [&](const std::string& line) { trainer.add(line); });
       }
     }
-    write_file(o->out, trainer.tokenizer_json());
+    const std::string vocabulary = trainer.tokenizer_json();
+    std::error_code ignored;  // the same vocabulary may be learned again
+    if (!fs::is_regular_file(o->out, ignored) || read_file(o->out) != vocabulary) check_not_there(o->out, o->overwrite);
+    write_file(o->out, vocabulary);
     note("wrote ", o->out, " with ", counted(WordPiece::load(o->out).size(), "entry", "entries"));
   });
 }

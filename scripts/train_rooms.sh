@@ -21,7 +21,7 @@ $fourm clip train configs/rooms/clip.yaml out="$runs/clip" data="$runs/train" ev
 for split in train solids fourth val; do
   # The features of another model are made anew.
   cmp -s "$runs/clip/model/model.safetensors" "$runs/clip/features_of_$split.safetensors" && continue
-  $fourm clip features --model "$runs/clip/model" --in "$runs/$split/rgb" --out "$runs/$split/clip"
+  $fourm clip features --overwrite --model "$runs/clip/model" --in "$runs/$split/rgb" --out "$runs/$split/clip"
   cp "$runs/clip/model/model.safetensors" "$runs/clip/features_of_$split.safetensors"
 done
 

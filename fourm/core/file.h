@@ -37,6 +37,10 @@ void make_folder(const fs::path& path);
 void check_writable_folder(const fs::path& folder);
 void check_writable_file(const fs::path& file);
 
+/// Error when the folder `out`, which may not exist yet, is that of the data set `source`, lies in it or contains it: the
+/// results would mix with the data that they are made from.
+void check_apart(const fs::path& source, const fs::path& out);
+
 /// The regular files directly in a folder whose extension is one of `extensions` (".png"; empty = all), sorted by name.
 std::vector<fs::path> list_files(const fs::path& folder, const std::vector<std::string>& extensions = {});
 

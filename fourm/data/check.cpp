@@ -37,7 +37,7 @@ void warn_of_missing(const Source& source, const CheckOptions& options, CheckRep
       if (!source.has(i, modality))
         report.warnings.push_back({source.expected(i, modality), source.name(i),
                                    concat("is missing, while ", source.origin(i, present), " is there"),
-                                   "add it, or allow samples that lack modalities (missing_ok)"});
+                                   "add it, or allow samples that lack modalities (--missing-ok)"});
   }
 }
 

@@ -21,6 +21,8 @@
 namespace fourm {
 namespace {
 
+constexpr uint8_t kOpaque = 128;  // the least alpha of a pixel that belongs to the object
+
 // The unit that is stated for the depth files of the set; nothing where none is. Error when files have different ones,
 // since the copy states one for all.
 std::optional<double> unit_of_depth(const Source& source) {
@@ -60,9 +62,8 @@ void copy_descriptions(const Source& source, const fs::path& out) {
 }
 
 Source open_for(const std::string& path, const fs::path& out) {
-  std::error_code ignored;
-  check(!fs::equivalent(path, out, ignored), path, ": the copy should be in another folder");
   Source source = Source::open(path);
+  check_apart(source.root(), out);
   check_finished(source);
   return source;
 }
@@ -101,11 +102,29 @@ int64_t convert_to_shards(const std::string& path, const fs::path& out, int64_t 
   return source.size();
 }
 
+namespace {
+
+// Whether an image of the set has a transparent pixel.
+bool has_transparency(const Source& source) {
+  std::atomic<bool> found = false;
+  parallel_for(source.size(), [&](int64_t i) {
+    if (found || !source.has(i, "rgb")) return;
+    const Image image = decode_image_rgba(source.read(i, "rgb"), source.origin(i, "rgb"));
+    for (size_t p = 3; p < image.pixels.size() && !found; p += 4)
+      if (image.pixels[p] < kOpaque) found = true;
+  });
+  return found;
+}
+
+}  // namespace
+
 int64_t label_by_transparency(const fs::path& path) {
   const Source source = Source::open(path.string());
   check(source.has("rgb"), path.string(), ": has no rgb/ with images to label");
   check(!source.in_archives(), path.string(),
         ": holds shards; `fourm data convert` makes folders, which can be labelled");
+  check(has_transparency(source), path.string(),
+        ": no image of rgb/ has transparent pixels, so there is nothing to make masks and boxes from");
   std::atomic<int64_t> labelled = 0;
   parallel_for(source.size(), [&](int64_t i) {
     const bool has_mask = source.has(i, "mask"), has_boxes = source.has(i, "det");
@@ -117,7 +136,7 @@ int64_t label_by_transparency(const fs::path& path) {
     bool opaque = true;
     for (int y = 0; y < image.height; ++y)
       for (int x = 0; x < image.width; ++x) {
-        if (image.at(x, y)[3] < 128) {
+        if (image.at(x, y)[3] < kOpaque) {
           opaque = false;
           continue;
         }

@@ -14,7 +14,7 @@ int64_t convert_to_shards(const std::string& path, const fs::path& out, int64_t 
 
 /// From the transparency of rgb/ in a set of folders: mask/NAME.png (255 where it is opaque) and det/NAME.json (the
 /// tight box, its class the folder that the image is in). Images that are opaque throughout get no box; files that are there
-/// stay. Returns how many images were labelled.
+/// stay. Returns how many images were labelled. Error, before anything is written, when no image has a transparent pixel.
 int64_t label_by_transparency(const fs::path& path);
 
 }  // namespace fourm

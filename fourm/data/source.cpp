@@ -469,6 +469,13 @@ fs::path Source::root() const {
   return together_ ? folder : folder.parent_path();
 }
 
+std::string Source::version(int64_t sample, const std::string& modality) const {
+  const Member& member = at(sample, modality);
+  std::error_code ignored;
+  const auto time = fs::last_write_time(files_[member.file], ignored).time_since_epoch().count();
+  return concat(member.size, " ", time);
+}
+
 size_t Source::shard_of(int64_t sample) const {
   return static_cast<size_t>(std::upper_bound(shards_.begin(), shards_.end(), sample) - shards_.begin()) - 1;
 }

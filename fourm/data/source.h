@@ -64,6 +64,8 @@ class Source {
   std::string file(int64_t sample, const std::string& modality) const;       ///< the file or the archive
   std::string member(int64_t sample, const std::string& modality) const;     ///< in the archive; else ""
   std::string origin(int64_t sample, const std::string& modality) const;     ///< both, for messages
+  /// Size and time of the last change of the file (of its archive), which tell whether it is still the same.
+  std::string version(int64_t sample, const std::string& modality) const;
   /// Where the file of a sample that lacks `modality` would be.
   std::string expected(int64_t sample, const std::string& modality) const;
 

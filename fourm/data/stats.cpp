@@ -191,6 +191,7 @@ DataStats data_stats(const std::string& path, int64_t preview, int threads) {
       },
       threads);
   DataStats stats;
+  stats.in_archives = source.in_archives();
   stats.report = {{"samples", source.size()}, {"shards", source.shards().size()}, {"modalities", Json::object()}};
   for (size_t m = 0; m < modalities.size(); ++m)
     stats.report["modalities"][modalities[m]] = tally_json(tallies[m], file_kind(modalities[m]));

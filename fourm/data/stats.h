@@ -18,6 +18,7 @@ struct DataStats {
   /// (their numbers) and "boxes", captions "texts" and "words" ({least, mean, most}), tokens "crops", "length", "highest"
   /// and "used" (number of different ones).
   Json report;
+  bool in_archives = false;  ///< the set is in shards, not in folders of files
   std::vector<std::pair<std::string, std::vector<PreviewCell>>> preview;  ///< sample -> its modalities
 };
 

@@ -18,7 +18,8 @@ fs::path record_file(const fs::path& folder, int64_t shard) {
 }  // namespace
 
 void ShardRecord::write(const fs::path& folder, int64_t shard) const {
-  write_json(record_file(folder, shard), {{"samples", samples}, {"files", files}, {"broken", broken}});
+  write_json(record_file(folder, shard),
+             {{"samples", samples}, {"files", files}, {"versions", versions}, {"broken", broken}});
 }
 
 ShardRecord ShardRecord::read(const fs::path& folder, int64_t shard) {
@@ -27,6 +28,7 @@ ShardRecord ShardRecord::read(const fs::path& folder, int64_t shard) {
   ShardRecord record;
   record.samples = json_get<std::vector<std::string>>(json, "samples", file.string());
   record.files = json_get<uint64_t>(json, "files", file.string());
+  if (json.contains("versions")) record.versions = json_get<uint64_t>(json, "versions", file.string());
   record.broken = json_get<std::map<std::string, std::string>>(json, "broken", file.string());
   return record;
 }

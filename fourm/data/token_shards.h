@@ -15,6 +15,7 @@ namespace fourm {
 struct ShardRecord {
   std::vector<std::string> samples;           ///< names, those of broken samples included
   uint64_t files = 0;                         ///< hash of which files these samples had
+  uint64_t versions = 0;                      ///< hash of sizes and times of these files; 0: not known
   std::map<std::string, std::string> broken;  ///< samples that were left out -> why
 
   void write(const fs::path& folder, int64_t shard) const;

@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "fourm/core/error.h"
+#include "fourm/core/log.h"
 #include "fourm/core/rng.h"
 #include "fourm/core/strings.h"
 #include "fourm/text/unicode.h"
@@ -28,9 +29,19 @@ TokenWriter::TokenWriter(const Source& source, fs::path out, const TokenSetLayou
   const bool again = fs::exists(file);
   if (again) check_settings(settings);
   shards_ = plan_shards(records(), names, layout.shard_size);
-  for (int64_t shard = 0; shard < shards(); ++shard)
-    if (ShardRecord::exists(records(), shard) && !agrees(ShardRecord::read(records(), shard), shard))
-      fs::remove(path(kLastModality, shard));
+  int64_t changed = 0;
+  for (int64_t shard = 0; shard < shards(); ++shard) {
+    if (!is_complete(shard)) continue;
+    const ShardRecord record = ShardRecord::read(records(), shard);
+    const bool same_samples = agrees(record, shard),
+               same_files = !same_samples || record.versions == 0 || record.versions == versions_of(shard);
+    if (same_samples && same_files) continue;
+    fs::remove(path(kLastModality, shard));
+    changed += !same_files;
+  }
+  if (changed > 0)
+    note(out_.string(), ": files of ", source_.path(), " have changed, by size or time; ",
+         counted(changed, "shard is", "shards are"), " made again");
   settings["samples"] = source_.size();
   settings["shards"] = shards_.size();
   if (!again) {
@@ -68,6 +79,15 @@ uint64_t TokenWriter::files_of(int64_t shard) const {
   return hash_text(files);
 }
 
+// A hash of sizes and times of the files of a shard's samples, never 0.
+uint64_t TokenWriter::versions_of(int64_t shard) const {
+  std::string versions;
+  for (const int64_t i : shards_[shard])
+    for (const auto& modality : source_.modalities())
+      if (source_.has(i, modality)) versions += source_.version(i, modality) + "\n";
+  return std::max<uint64_t>(hash_text(versions), 1);
+}
+
 bool TokenWriter::agrees(const ShardRecord& record, int64_t shard) const {
   const auto& planned = shards_[shard];
   return std::equal(planned.begin(), planned.end(), record.samples.begin(), record.samples.end(),
@@ -94,7 +114,8 @@ TokenWriter::Shard TokenWriter::begin(int64_t shard) const {
   return {*this, shard};
 }
 
-TokenWriter::Shard::Shard(const TokenWriter& writer, int64_t number) : writer_(writer), number_(number) {
+TokenWriter::Shard::Shard(const TokenWriter& writer, int64_t number)
+    : writer_(writer), number_(number), versions_(writer.versions_of(number)) {
   for (const auto& modality : writer_.modalities_) files_.try_emplace(modality, writer_.path(modality, number_));
 }
 
@@ -106,6 +127,7 @@ void TokenWriter::Shard::commit(const std::map<std::string, std::string>& broken
   ShardRecord record;
   for (const int64_t i : writer_.shards_[number_]) record.samples.push_back(writer_.source_.name(i));
   record.files = writer_.files_of(number_);
+  record.versions = versions_;
   record.broken = broken;
   for (auto& [modality, file] : files_)
     if (modality != kLastModality) file.commit();

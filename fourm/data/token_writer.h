@@ -18,7 +18,8 @@ struct TokenSetLayout {
 class TokenWriter {
  public:
   /// `settings`: an object of everything else that decides the bytes of the set. Makes the folder, or opens it again.
-  /// Error when its shards were made with other settings. A shard whose samples have changed is no longer complete.
+  /// Error when its shards were made with other settings. A shard whose samples, or the files of which, have changed is no longer complete; a
+  /// note counts those of changed files.
   TokenWriter(const Source& source, fs::path out, const TokenSetLayout& layout, Json settings);
 
   int64_t shards() const { return static_cast<int64_t>(shards_.size()); }
@@ -41,6 +42,7 @@ class TokenWriter {
     Shard(const TokenWriter& writer, int64_t number);
     const TokenWriter& writer_;
     int64_t number_;
+    uint64_t versions_;                     // of the files of its samples before they are read
     std::map<std::string, TarFile> files_;  // by modality
   };
   /// Begins a new shard.
@@ -50,6 +52,7 @@ class TokenWriter {
   fs::path records() const { return out_ / ".shards"; }
   fs::path path(const std::string& modality, int64_t shard) const { return out_ / modality / shard_name(shard); }
   uint64_t files_of(int64_t shard) const;
+  uint64_t versions_of(int64_t shard) const;
   bool agrees(const ShardRecord& record, int64_t shard) const;
   void check_settings(const Json& settings) const;
   void remove_temporary_files(int64_t shard) const;

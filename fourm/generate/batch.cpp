@@ -45,6 +45,7 @@ class Run {
                           options_.overwrite);
     if (journal.is_new() && !options_.overwrite && !has_other_workers()) refuse_foreign_files();
     batches_ = (samples_.size() + options_.batch - 1) / options_.batch;
+    forget_changed(journal);
     try {
       for (int64_t b = options_.worker; b < batches_ && report_.finished; b += options_.workers) generate(b, journal);
     } catch (const Stopped&) {  // while a result was decoded
@@ -106,6 +107,53 @@ class Run {
       }
   }
 
+  // Results of inputs that have changed since are not results of this run.
+  void forget_changed(ResultJournal& journal) const {
+    constexpr size_t kShown = 3;
+    std::vector<std::string> changed;
+    int64_t unknown = 0;
+    for (int64_t b = options_.worker; b < batches_; b += options_.workers)
+      for (int64_t i = b * options_.batch; i < std::min((b + 1) * options_.batch, samples_.size()); ++i) {
+        const Json* done = journal.find(samples_.name(i));
+        if (!done) continue;
+        if (!done->contains("digests")) {
+          ++unknown;
+          continue;
+        }
+        const auto contents = samples_.contents(pipeline_, i, units_);
+        if (done->at("digests") == digests_json(contents)) continue;
+        const std::string what = join(changed_inputs(done->at("digests"), contents), ", ");
+        check(!samples_.is_single(), journal.origin().string(), ": the folder holds a result of other inputs: ", what,
+              " changed since; give another --out, or --overwrite to replace it");
+        changed.push_back(concat(samples_.name(i), " (", what, ")"));
+        journal.forget(samples_.name(i));
+      }
+    const auto count = static_cast<int64_t>(changed.size());
+    if (changed.size() > kShown) {
+      changed.resize(kShown);
+      changed.push_back("...");
+    }
+    if (count > 0) note(counted(count, "sample"), " generated again because inputs changed: ", join(changed, ", "));
+    if (unknown > 0)
+      note(counted(unknown, "sample"),
+           " of an earlier version kept: whether their inputs changed since is not known; --overwrite replaces them");
+  }
+
+  static Json digests_json(const std::vector<SampleList::Content>& contents) {
+    Json digests = Json::array();
+    for (const auto& content : contents) digests.push_back(content.sha256);
+    return digests;
+  }
+
+  static std::vector<std::string> changed_inputs(const Json& digests,
+                                                 const std::vector<SampleList::Content>& contents) {
+    std::vector<std::string> changed;
+    for (size_t k = 0; k < contents.size(); ++k)
+      if (!digests.is_array() || digests.size() != contents.size() || digests[k] != contents[k].sha256)
+        changed.push_back(contents[k].what);
+    return changed;
+  }
+
   Json described() const {
     Json json = settings_json(settings_);
     json["variations"] = options_.variations;
@@ -140,6 +188,12 @@ class Run {
     journal.begin();
     size_t next = 0;
     for (Sample& sample : batch) {
+      if (const Json* done = journal.find(samples_.name(sample.index))) {
+        next += static_cast<size_t>(sample.record.contains("results") ? options_.variations : 0);
+        report_.results.push_back(*done);
+        ++report_.kept;
+        continue;
+      }
       for (int64_t v = 0; sample.record.contains("results") && v < options_.variations; ++v, ++next) {
         Result result{{samples_.name(sample.index), v}, {}};
         for (auto& stage : by_stage) result.canvases.push_back(std::move(stage[next]));
@@ -154,6 +208,7 @@ class Run {
   void read(int64_t i, std::vector<Sample>& batch, std::vector<Canvas>& canvases) {
     Sample sample{i, samples_.inputs(i), {{"name", samples_.name(i)}}};
     try {
+      sample.record["digests"] = digests_json(samples_.contents(pipeline_, i, units_));
       Canvas canvas = samples_.canvas(pipeline_, i, units_);
       for (const Target& target : settings_.plan.targets) pipeline_.add_target(canvas, target.modality);
       sample.record["inputs"] = inputs_json(pipeline_, canvas, sample.inputs, settings_.paste_kept);

@@ -24,18 +24,19 @@ struct BatchOptions {
 
 struct BatchReport {
   int64_t samples = 0;    ///< of this worker
-  int64_t kept = 0;       ///< of them, those of an earlier run with the same settings
+  int64_t kept = 0;       ///< of them, those of an earlier run with the same settings and inputs
   int64_t failed = 0;     ///< samples whose input could not be read
   int64_t undecoded = 0;  ///< results whose tokens could not be decoded
   bool finished = true;   ///< false: stopped
-  /// By sample: {"name", "inputs", "results": [{MODALITY: {"files", "text", "failure"}}] (one a variation), "failure"}.
+  /// By sample: {"name", "digests", "inputs", "results": [{MODALITY: {"files", "text", "failure"}}] (one a variation), "failure"}.
   Json results = Json::array();
 };
 
 /// The settings' plan is run on each sample. Results are written as they are ready. OUT/manifest.json (of several workers
 /// manifest-K-of-N.json) lists settings and results at the end. Until then a journal beside it does, from which the same
-/// call resumes. Batches are the same in every run, so that results are, too. A sample whose input cannot be read is a
-/// warning and has the reason in "failure"; of a single sample it is an Error.
+/// call resumes. Batches are the same in every run, so that results are, too. A sample whose inputs have changed since
+/// (SampleList::contents) is generated again, with a note; a single sample is then an Error without `overwrite`. A sample
+/// whose input cannot be read is a warning and has the reason in "failure"; of a single sample it is an Error.
 BatchReport generate_batches(const Pipeline& pipeline, const SampleList& samples, const GenerationSettings& settings,
                              const BatchOptions& options);
 

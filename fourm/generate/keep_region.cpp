@@ -35,9 +35,10 @@ KeepRegion KeepRegion::parse(const std::string& text) {
           ": expected every:N with an integer from 1 on");
     return KeepRegion(Every{static_cast<int64_t>(n)});
   }
-  if (is_image_file(text)) return KeepRegion(Mask{text, read_image(text)});
+  if (is_image_file(text)) return KeepRegion(Mask{text, decode_image_rgba(read_file(text), text)});
   const std::vector<std::string> parts = split(text, ',');
-  check(parts.size() == 4, "keep ", printable(text), ": ", kForms);
+  check(parts.size() == 4, "keep ", printable(text), did_you_mean(text, {"all", "left", "right", "top", "bottom"}),
+        ": ", kForms);
   const Rectangle r{region_number(parts[0], text), region_number(parts[1], text), region_number(parts[2], text),
                     region_number(parts[3], text)};
   check(r.left >= 0 && r.left < r.right && r.right <= 1 && r.top >= 0 && r.top < r.bottom && r.bottom <= 1, "keep ",

@@ -12,8 +12,8 @@ namespace fourm {
 class KeepRegion {
  public:
   /// "all"; "left", "right", "top", "bottom" (half of the columns or rows, rounded down); "X0,Y0,X1,Y1", a rectangle in
-  /// fractions of the square; "every:N", each N-th token; or a mask: an image of which white is kept. Error on anything
-  /// else, and on a file that cannot be read.
+  /// fractions of the square; "every:N", each N-th token; or a mask: an image of which white is kept, except where it is
+  /// transparent (alpha below 128). Error on anything else, and on a file that cannot be read.
   static KeepRegion parse(const std::string& text);
 
   /// Whether each of n tokens is kept. On a grid of `grid` tokens per side, row by row, a token is kept where its whole

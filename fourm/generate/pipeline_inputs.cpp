@@ -86,8 +86,9 @@ ImageSize Pipeline::add_value(Canvas& canvas, const Modality& m, const std::stri
   const bool is_text = m.kind == ModalityKind::kSequence;
   const std::string unsupported = is_text ? "" : unsupported_image(given.text);
   check(unsupported.empty(), given.text, ": ", unsupported);
-  check(is_text, "modality '", name, "' takes a file (", join(extensions, ", "), "), got ", printable(value));
   std::error_code ignored;
+  check(is_text, "modality '", name, "' takes a file (", join(extensions, ", "), "), got ", printable(value),
+        fs::exists(given.text, ignored) ? "" : "; there is no such file or folder");
   if (!given.marked && fs::is_regular_file(given.text, ignored))
     warn("modality '", name, "': ", printable(given.text), " is read as a text, although a file has this name");
   const auto ids = text_tokenizer().encode(given.text);

@@ -14,7 +14,7 @@ static void check_settings(const Json& found, const Json& expected, const fs::pa
 }
 
 ResultJournal::ResultJournal(fs::path file, const fs::path& manifest, const Json& settings, bool overwrite)
-    : file_(std::move(file)), settings_(settings) {
+    : file_(std::move(file)), manifest_(manifest), origin_(manifest), settings_(settings) {
   std::error_code ignored;
   if (overwrite) {
     fs::remove(file_, ignored);
@@ -25,6 +25,7 @@ ResultJournal::ResultJournal(fs::path file, const fs::path& manifest, const Json
     check_settings(json_get<Json>(json, "settings", manifest.string()), settings_, manifest);
     for (const Json& sample : json_get<Json>(json, "samples", manifest.string())) add(sample);
   } else if (fs::exists(file_, ignored)) {
+    origin_ = file_;
     read();
   } else {
     is_new_ = true;
@@ -42,6 +43,8 @@ void ResultJournal::begin() {
   std::string text = json_text(settings_) + "\n";
   for (const auto& [name, done] : samples_) text += json_text(done) + "\n";
   write(text, std::ios::trunc);
+  std::error_code ignored;
+  fs::remove(manifest_, ignored);  // results that it lists may be replaced now
   is_open_ = true;
 }
 

@@ -18,11 +18,15 @@ class ResultJournal {
 
   /// Whether there was neither: nothing in the folder is known to be of these settings.
   bool is_new() const { return is_new_; }
-  /// Makes the file, so that what is written from now on is known to be of this run.
+  /// Makes the file in place of the manifest, so that what is written from now on is known to be of this run.
   void begin();
   /// The sample's record; null when it is not finished. A record with a "failure" is not: it is tried again.
   const Json* find(const std::string& sample) const;
   void append(const Json& sample);
+  /// From begin() on the sample is not finished, in later runs either.
+  void forget(const std::string& sample) { samples_.erase(sample); }
+  /// The manifest or journal that was read, for messages.
+  const fs::path& origin() const { return origin_; }
   void remove() const;  ///< when the manifest is written
 
  private:
@@ -30,7 +34,7 @@ class ResultJournal {
   void read();
   void write(const std::string& text, std::ios::openmode mode);
 
-  fs::path file_;
+  fs::path file_, manifest_, origin_;
   Json settings_;
   std::map<std::string, Json> samples_{};
   bool is_open_ = false, is_new_ = false;

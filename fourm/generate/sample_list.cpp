@@ -4,9 +4,12 @@
 #include <map>
 
 #include "fourm/core/error.h"
+#include "fourm/core/log.h"
 #include "fourm/core/rng.h"
+#include "fourm/core/sha256.h"
 #include "fourm/core/strings.h"
 #include "fourm/data/prompt_list.h"
+#include "fourm/generate/input_value.h"
 #include "fourm/io/image_file.h"
 #include "fourm/text/unicode.h"
 
@@ -61,13 +64,37 @@ List list_lines(const fs::path& file) {
   return list;
 }
 
+// The samples of an input that has a value for each.
+struct NamedList {
+  const std::string& value;
+  const std::vector<std::string>& names;
+};
+
 // The first name that only one of two lists has.
-std::string difference(const std::vector<std::string>& first, const std::vector<std::string>& second) {
-  for (const auto& name : first)
-    if (!contains(second, name)) return concat("only the second has no ", printable(name));
-  for (const auto& name : second)
-    if (!contains(first, name)) return concat("only the first has no ", printable(name));
+std::string difference(const NamedList& a, const NamedList& b) {
+  for (const auto& name : a.names)
+    if (!contains(b.names, name)) return concat(b.value, " has no ", printable(name));
+  for (const auto& name : b.names)
+    if (!contains(a.names, name)) return concat(a.value, " has no ", printable(name));
   return "they are in another order";
+}
+
+void note_of_lines(const fs::path& file, const std::string& modality) {
+  const std::string text = trim(read_file(file));
+  const auto breaks = std::count(text.begin(), text.end(), '\n');
+  if (breaks > 0)
+    note(file.string(), ": has ", breaks + 1, " lines and is read as one text; ", modality, "=@", file.string(),
+         " reads one text a line");
+}
+
+// Empty where the bytes cannot be read.
+template <class Read>
+std::string digest_of(const Read& read) {
+  try {
+    return sha256_hex(read());
+  } catch (const Error&) {
+    return "";
+  }
 }
 
 // Nothing for an input that is the same for all samples.
@@ -79,8 +106,12 @@ std::optional<List> list_of(const Pipeline& pipeline, const Input& input) {
   if (fs::is_directory(path, ignored))
     return list_folder(path, pipeline.input_extensions(modality), pipeline.modality(modality));
   const bool is_text = pipeline.modality(modality).kind == ModalityKind::kSequence;
-  if (!is_text || !marked || !fs::is_regular_file(path, ignored)) return {};
+  if (!is_text || !fs::is_regular_file(path, ignored)) return {};
   const std::string extension = lower_extension(path);
+  if (!marked) {
+    if (extension == ".txt") note_of_lines(path, input.modality);
+    return {};
+  }
   if (extension == ".tsv") return list_lines(path);
   if (extension == ".json" || extension == ".npy") return {};
   check(extension != ".csv", path.string(), ": lists are .tsv files with a header, or text files with a prompt a line");
@@ -103,8 +134,8 @@ SampleList SampleList::of_inputs(const Pipeline& pipeline, const std::vector<Inp
       first = &input;
       samples.names_ = list->names;
     }
-    check(list->names == samples.names_, input.value, " and ", first->value,
-          " do not hold the same samples: ", difference(samples.names_, list->names),
+    check(list->names == samples.names_, first->value, " and ", input.value,
+          " do not hold the same samples: ", difference({first->value, samples.names_}, {input.value, list->names}),
           "; make their names (or numbers of lines) equal");
     samples.columns_.back().values = std::move(list->values);
   }
@@ -185,6 +216,42 @@ std::vector<Input> SampleList::inputs(int64_t sample) const {
     if (!column.values.empty()) inputs.back().value = column.values[static_cast<size_t>(sample)];
   }
   return inputs;
+}
+
+std::vector<SampleList::Content> SampleList::contents(const Pipeline& pipeline, int64_t sample,
+                                                      const DepthUnits& units) const {
+  std::vector<Content> contents;
+  const auto add = [&](const std::string& what, const auto& read) { contents.push_back({what, digest_of(read)}); };
+  // The unit of a depth map is part of it.
+  const auto unit = [&](const std::string& modality, const fs::path& file) {
+    const bool is_depth = pipeline.has_tokenizer(modality) && pipeline.input_config(modality).kind == "depth";
+    const auto metres = is_depth ? units.of(file) : std::nullopt;
+    return metres ? concat("unit ", *metres) : std::string();
+  };
+  for (const auto& entry : folders_) {
+    const std::string &folder = entry.first, &modality = entry.second;
+    const bool is_there = source_->has(sample, folder);
+    add(is_there ? source_->origin(sample, folder) : source_->expected(sample, folder), [&] {
+      check(is_there, folder, ": the sample has no such file");
+      return source_->read(sample, folder) + unit(modality, source_->file(sample, folder));
+    });
+  }
+  for (size_t c = 0; c < columns_.size(); ++c) {
+    const Column& column = columns_[c];
+    const std::string modality = pipeline.input_name(column.input.modality), what = concat("'", modality, "'");
+    const std::string value = column.values.empty() ? column.input.value : column.values[static_cast<size_t>(sample)];
+    if (record_)  // which has the digests of its files
+      add(what, [&] { return concat(record_->key, " ", record_->inputs.at(c).dump()); });
+    else if (value.starts_with("text:"))
+      add(what, [&] { return value; });
+    else
+      add(value.substr(value.starts_with('@') ? 1 : 0), [&] {
+        const fs::path file = parse_input_value(value, pipeline.input_extensions(modality)).file;
+        return file.empty() ? value : read_file(file) + unit(modality, file);
+      });
+    if (is_image_file(column.input.keep)) add(column.input.keep, [&] { return read_file(column.input.keep); });
+  }
+  return contents;
 }
 
 std::vector<std::string> SampleList::description() const {

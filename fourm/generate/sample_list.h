@@ -42,6 +42,13 @@ class SampleList {
   uint64_t key(int64_t sample, int64_t variation) const;
   /// The inputs of a sample as they are given; of a data set the values are "@" and the file.
   std::vector<Input> inputs(int64_t sample) const;
+  /// What a sample is generated from, so that a later change is noticed: its inputs, each followed by the mask of its
+  /// `keep`. Nothing of it is decoded.
+  struct Content {
+    std::string what{};    ///< the file, or the modality of a text
+    std::string sha256{};  ///< empty where the file cannot be read
+  };
+  std::vector<Content> contents(const Pipeline& pipeline, int64_t sample, const DepthUnits& units = DepthUnits()) const;
   /// What the list was made from, as text: an input each, with the folder, list or data set for a value.
   std::vector<std::string> description() const;
   /// A canvas with the inputs of the sample. Error when a file cannot be read.

@@ -114,7 +114,7 @@ std::vector<fs::path> newest_images(const fs::path& run) {
 }
 
 RunPage run_page(const fs::path& run, int refresh) {
-  check(is_run_folder(run), run.string(), ": is no folder of a training run (recipe.yaml, checkpoints/)");
+  check(is_run_folder(run), run.string(), ": is not the folder of a training run (recipe.yaml, checkpoints/)");
   std::error_code ignored;
   const std::string metrics =
       fs::exists(run / "metrics.jsonl", ignored) ? read_file(run / "metrics.jsonl") : std::string();

@@ -83,6 +83,7 @@ class Pretokenizer {
  public:
   explicit Pretokenizer(const PretokenizeOptions& options)
       : o_(options), source_(Source::open(options.data, options.skip_broken ? &faults_ : nullptr)) {
+    check_apart(source_.root(), o_.out);
     if (!o_.clip.empty())
       clip_ = ImageText::open(o_.clip, {.device = ComputeConfig{.device = o_.device}.first_device()});
     check_fields(o_, "the options");

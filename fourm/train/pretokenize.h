@@ -43,9 +43,10 @@ struct PretokenizeOptions {
 /// A sample of which a crop has no known pixel (known_pixels) gets no tokens of that modality; a warning counts them.
 /// Warns of what is not carried over. Existing shards are kept, so that the same command resumes an interrupted
 /// run; the bytes do not depend on that or on the workers. When samples were added or removed since, new ones go
-/// into new shards, and only shards that lost a sample, or whose samples gained or lost a file, are made again.
-/// Error when OUT holds shards of other settings, and, without skip_broken, on the first broken file and when the
-/// images of a sample differ in size.
+/// into new shards, and only shards that lost a sample, or whose samples gained or lost a file, or have a file of another
+/// size or time than before, are made again.
+/// Error when OUT is the data set, in it or around it, when it holds shards of other settings, and, without skip_broken,
+/// on the first broken file and when the images of a sample differ in size.
 void pretokenize(const PretokenizeOptions& options);
 
 }  // namespace fourm

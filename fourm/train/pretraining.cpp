@@ -495,6 +495,13 @@ PretrainConfig resolved(const PretrainConfig& recipe) {
           " --convert FOLDER` and give that as 'init'");
   }
   const ModalityTable table = recipe_modalities(config);
+  const auto check_names = [&](const std::string& key, const std::vector<std::string>& names) {
+    located(key, [&] {
+      for (const auto& name : names) table.at(name, config.model.image_size, config.model.patch_size);
+    });
+  };
+  check_names("model.domains_in: ", config.model.domains_in);
+  check_names("model.domains_out: ", config.model.domains_out);
   const auto check_masking = [&](const SetRecipe& set) {
     Masker(set.masking, table, set.inputs, set.targets, {}, config.model.image_size, config.model.patch_size);
   };

@@ -51,7 +51,7 @@ std::vector<RunFolder::Change> differences(const YAML::Node& stored, const YAML:
 
 YAML::Node parse_recipe(const fs::path& file, const std::string& text) {
   YAML::Node recipe = parse_yaml(text, file.string());
-  check(recipe.IsMap(), file.string(), ": is no recipe of a run; remove the folder or give another one");
+  check(recipe.IsMap(), file.string(), ": is not the recipe of a run; remove the folder or give another one");
   return recipe;
 }
 

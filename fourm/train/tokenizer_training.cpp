@@ -1,7 +1,9 @@
 #include "fourm/train/tokenizer_training.h"
 
 #include <algorithm>
+#include <array>
 #include <cmath>
+#include <numeric>
 
 #include "fourm/core/log.h"
 #include "fourm/core/parallel.h"
@@ -105,6 +107,52 @@ TokenizerConfig resized(TokenizerConfig config, int64_t size) {
   return config;
 }
 
+// The mean at each pixel over the images on which it is known; empty where they differ in size.
+Raster<float> mean_map(const InputConfig& input, const std::vector<StoredImage>& images) {
+  Raster<float> mean = std::get<Raster<float>>(images.front());
+  std::vector<double> sums(mean.pixels.size()), counts(mean.pixels.size());
+  for (const StoredImage& image : images) {
+    const auto& map = std::get<Raster<float>>(image);
+    if (map.width != mean.width || map.height != mean.height || map.channels != mean.channels) return {};
+    const KnownPixels known = known_pixels(input, image);
+    for (size_t i = 0; i < sums.size(); ++i)
+      if (is_known(known, i / static_cast<size_t>(map.channels))) sums[i] += map.pixels[i], ++counts[i];
+  }
+  for (size_t i = 0; i < sums.size(); ++i) mean.pixels[i] = static_cast<float>(sums[i] / std::max(counts[i], 1.0));
+  return mean;
+}
+
+// The share of the known pixels that have the most frequent label.
+double share_of_commonest(const InputConfig& input, const std::vector<StoredImage>& images) {
+  std::array<int64_t, 256> counts{};
+  for (const StoredImage& image : images)
+    for (const uint8_t label : std::get<Image>(image).pixels)
+      if (!input.has_labels() || label != 255) ++counts[label];
+  const int64_t all = std::accumulate(counts.begin(), counts.end(), int64_t{0});
+  return all > 0 ? static_cast<double>(*std::max_element(counts.begin(), counts.end())) / static_cast<double>(all) : 0;
+}
+
+// The measures of reconstructions that do not depend on the image.
+void add_baselines(const InputConfig& input, const std::vector<StoredImage>& images,
+                   std::map<std::string, Baseline>& baselines) {
+  if (input.standardise) return;
+  if (input.has_labels() || input.kind == "mask") {
+    baselines["accuracy"] = {share_of_commonest(input, images), true, "the most frequent label everywhere"};
+  } else if (input.kind == "depth" || input.has_features()) {
+    const Raster<float> mean = mean_map(input, images);
+    std::vector<double> scores;
+    for (const StoredImage& image : images) {
+      const auto& truth = std::get<Raster<float>>(image);
+      if (mean.pixels.empty() || !any_known(known_pixels(input, image))) continue;
+      scores.push_back(input.has_features() ? mean_cosine(mean.pixels, truth.pixels, input.features)
+                                            : depth_errors(mean, truth).abs_rel);
+    }
+    if (!scores.empty())
+      baselines[input.has_features() ? "cosine" : "abs_rel"] = {summarise(scores).mean, input.has_features(),
+                                                                "the mean of all images"};
+  }
+}
+
 class TokenizerTraining : public Objective {
  public:
   TokenizerTraining(const TokenizerRecipe& recipe, const ProcessGroup& group)
@@ -178,6 +226,7 @@ class TokenizerTraining : public Objective {
     result.images["reconstructions"] = encode_png(comparison(input_, eval_images_, report.reconstructions));
     if (const auto flat = report.measures.find("psnr_block_mean"); flat != report.measures.end())
       result.baselines["psnr"] = {flat->second, true, "the mean colour of each patch"};
+    add_baselines(input_, eval_images_, result.baselines);
     return result;
   }
 

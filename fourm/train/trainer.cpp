@@ -210,7 +210,7 @@ class Trainer {
   void step() {
     const Stopwatch watch;
     if (phases_.begins_at(step_) && step_ > 0) enter_phase();
-    const double lr = phases_.rate(step_);
+    lr_ = phases_.rate(step_);
     Tensor loss;  // the share of this process
     std::vector<StepResult> results;
     for (int64_t part = 0; part < config_.accumulate; ++part) {
@@ -230,27 +230,25 @@ class Trainer {
       loss_ = whole.item<double>();
       const std::string fault = fault_of(loss_, norm.item<double>());
       if (fault.empty())
-        update(lr, results, loss, norm, {});
+        update(results, loss, norm, {});
       else
         skip(1, concat("the ", fault, " of step ", step_ + 1));
     } else {
       Tensor keep = at::isfinite(norm) & at::isfinite(whole);
       if (const double most = config_.optimizer.skip_norm; most > 0) keep = keep & (norm < most);
-      update(lr, results, loss, norm, keep);
+      update(results, loss, norm, keep);
       meter_.add_common(kSkipped, keep.logical_not());
     }
     optimizer_.clear_gradients();
     ++step_;
     if (step_ % config_.log_every == 0 || step_ == config_.steps) meter_.read();  // waits for the device
-    meter_.add_common("lr", lr);
     meter_.add_common("seconds", watch.seconds());
   }
 
   // Changes the weights and all that follows them; where `keep` is given, the device does so only if it is true.
-  void update(double lr, const std::vector<StepResult>& results, const Tensor& loss, const Tensor& norm,
-              const Tensor& keep) {
+  void update(const std::vector<StepResult>& results, const Tensor& loss, const Tensor& norm, const Tensor& keep) {
     objective_.update_buffers(step_);
-    optimizer_.step(lr, keep.defined() ? at::where(keep, norm, NAN) : norm);
+    optimizer_.step(lr_, keep.defined() ? at::where(keep, norm, NAN) : norm);
     gradients_.broadcast_weights();
     if (average_ && keep.defined())
       average_->update_where(keep);
@@ -296,6 +294,7 @@ class Trainer {
   void record_step() {
     count_skipped();
     last_measures_ = meter_.take();
+    last_measures_["lr"] = lr_;
     if (skipped_ > 0) last_measures_["skipped_steps"] = static_cast<double>(skipped_);
     loss_ = last_measures_.contains("loss") ? last_measures_["loss"] : NAN;
     if (run_) run_->record(step_, "train", last_measures_);
@@ -467,6 +466,7 @@ class Trainer {
   std::optional<CheckpointWriter> checkpoints_;
   Metrics last_measures_;
   std::map<std::string, Baseline> baselines_;
+  double lr_ = 0;  // the learning rate of the last step
   // The best evaluation so far; a higher value is better.
   struct Best {
     int64_t step;

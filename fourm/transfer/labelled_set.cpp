@@ -80,9 +80,10 @@ LabelledSample LabelledSet::load(int64_t sample) const {
   out.image =
       decode_stored_image(rgb, from_source ? source_->read(item.source, "rgb") : read_file(item.image), origin(sample));
   for (const auto& object : out.objects)
-    check(!object.mask || (object.mask->width == width_of(out.image) && object.mask->height == height_of(out.image)),
-          origin(sample), ": is ", width_of(out.image), "x", height_of(out.image), ", its annotations are of ",
-          object.mask->width, "x", object.mask->height);
+    if (const auto& mask = object.mask)
+      check(mask->width == width_of(out.image) && mask->height == height_of(out.image), origin(sample), ": is ",
+            width_of(out.image), "x", height_of(out.image), ", its annotations are of ", mask->width, "x",
+            mask->height);
   if (task_ != Task::kSemseg && task_ != Task::kDepth) return out;
   const char* modality = task_ == Task::kDepth ? "depth" : "semseg";
   const std::string file = from_source ? source_->origin(item.source, modality) : item.map.string();

@@ -322,7 +322,7 @@ TEST_F(Processes, TheMonitorServesThePageOfARun) {
   fs::rename(root_ / "run", root_ / "moved");
   const auto gone = client.Get("/");
   EXPECT_EQ(gone->status, 500);
-  EXPECT_NE(gone->body.find("is no folder of a training run"), std::string::npos) << gone->body;
+  EXPECT_NE(gone->body.find("is not the folder of a training run"), std::string::npos) << gone->body;
   ::kill(monitor, SIGTERM);
   EXPECT_EQ(end_of("monitor", monitor).code(), 0);
 }

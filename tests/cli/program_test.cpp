@@ -96,6 +96,7 @@ TEST_F(Program, UsageErrorsAreOneLineWithASuggestion) {
   const std::vector<std::pair<std::string, std::string>> cases{
       {"", "fourm: a command is needed: "},
       {"generat --model x", "fourm: no command 'generat' (did you mean 'generate'?)"},
+      {"generat --help", "fourm: no command 'generat' (did you mean 'generate'?)"},
       {"data chekc x", "fourm: data: no command 'chekc' (did you mean 'check'?)"},
       {"data", "fourm: data: a command is needed: check"},
       {"generate --modle x", "fourm: generate: no option '--modle' (did you mean '--model'?)"},
@@ -608,6 +609,47 @@ TEST_F(Program, GeneratesFromPartsFoldersAndPrompts) {
     EXPECT_EQ(run(generate + path("refused") + wrong).code, 2) << wrong;
 }
 
+// The loop of in-painting, and a list of prompts that is edited.
+TEST_F(Program, ResultsOfChangedInputsAreNotReported) {
+  test::write_small_model(folder_ / "model");
+  const auto path = [&](const std::string& name) { return (folder_ / name).string(); };
+  const std::string generate = "generate --model " + path("model") + " --out ";
+  write_file(folder_ / "a.png", encode_png(Image(32, 32, 3, 90)));
+  const auto keep_rows = [&](int rows) {
+    Image mask(32, 32, 3, 0);
+    std::fill_n(mask.pixels.begin(), 32 * 3 * rows, uint8_t{255});
+    write_file(folder_ / "mask.png", encode_png(mask));
+  };
+  keep_rows(8);
+  const std::string one = generate + path("one") + " --in tok_rgb=" + path("a.png") +
+                          " --keep tok_rgb=" + path("mask.png") + " --out-modality rgb";
+  const std::string kept = "from the same settings and inputs";
+  ASSERT_EQ(run(one).code, 0);
+  EXPECT_NE(run(one).errors.find(kept), std::string::npos);
+  const Outcome shown = run("inspect " + path("one/rgb.png"));
+  for (const char* part : {"\n  tok_rgb@32: 16 tokens\n", "\n  seed 0\n", "fourm generate --from"})
+    EXPECT_NE(shown.out.find(part), std::string::npos) << part << "\n" << shown.out;
+  keep_rows(16);
+  expect_failure(one, "mask.png changed since");
+  EXPECT_EQ(run(one + " --overwrite").code, 0);
+  EXPECT_NE(run(one).errors.find(kept), std::string::npos);
+
+  const std::string many = generate + path("many") + " --in caption=@" + path("p.txt") + " --out-modality rgb";
+  write_file(folder_ / "p.txt", "a chair\na table\n");
+  ASSERT_EQ(run(many).code, 0);
+  write_file(folder_ / "p.txt", "a chair\na room\n");
+  const Outcome again = run(many);
+  EXPECT_EQ(again.out, "2 samples in " + path("many") + ", 1 of them from an earlier run\n");
+  EXPECT_NE(again.errors.find("inputs changed: 0001 ('caption')"), std::string::npos) << again.errors;
+
+  const Outcome paste = run(generate + path("none") + " --in tok_rgb=" + path("a.png") +
+                            " --keep tok_rgb=left --paste-kept --out-modality det");
+  EXPECT_EQ(paste.code, 2) << paste.errors;
+  const std::string plan = run(generate + path("none") + " --in caption=a --out-modality rgb --print-plan").out;
+  for (const char* empty : {"tokens: 0", "schedule: \"\"", "weights:", "\n\n"})
+    EXPECT_EQ(plan.find(empty), std::string::npos) << plan;
+}
+
 // Images by features that the model predicts from any input.
 TEST_F(Program, SearchesByAnyModalityWithAnIndex) {
   test::write_small_model(folder_ / "model");
@@ -872,7 +914,9 @@ TEST_F(Program, ClipTrainsAndScores) {
   EXPECT_EQ(std::count(moved.errors.begin(), moved.errors.end(), '\n'), 1) << moved.errors;
   expect_failure("clip features --model " + model + " --in " + data + "/caption --out " + data + "/clip", "caption");
   write_file(data + "/rgb/1003.png", "no image");
-  expect_failure("clip features --model " + model + " --in " + data + "/rgb --out " + data + "/clip", "1003.png");
+  expect_failure("clip features --model " + model + " --in " + data + "/rgb --out " + data + "/clip", "--overwrite");
+  expect_failure("clip features --overwrite --model " + model + " --in " + data + "/rgb --out " + data + "/clip",
+                 "1003.png");
   expect_failure("tokenizer encode --tokenizer " + (folder_ / "nothing").string() + " " + image + " --out x",
                  "nothing");
   expect_failure("clip score --model " + data + " --image " + image + " --text a", "config.json");
@@ -885,6 +929,49 @@ TEST_F(Program, InputsThatWouldBecomeOneFileAreRefused) {
                      (folder_ / "b").string() + " --out " + (folder_ / "tokens").string(),
                  "b/x.png and ");
   EXPECT_FALSE(fs::exists(folder_ / "tokens"));
+}
+
+TEST_F(Program, FilesThatAreThereAreNotReplacedUnasked) {
+  const auto path = [&](const std::string& name) { return (folder_ / name).string(); };
+  test::write_small_model(folder_ / "model");
+  write_png(folder_ / "set/0.png", test::described_disc(0).image);
+  const std::string original = read_file(folder_ / "set/0.png"),
+                    encode = "tokenizer encode --tokenizer " + path("model/tokenizers/tok_rgb@32") + " ",
+                    decode = "tokenizer decode --tokenizer " + path("model/tokenizers/tok_rgb@32") + " ",
+                    into = " --out " + path("set");
+  ASSERT_EQ(run(encode + path("set") + into).code, 0);
+  expect_failure(encode + path("set/0.png") + into, "--overwrite");
+  expect_failure(decode + path("set/0.npy") + into, "0.png: is there already");
+  EXPECT_EQ(read_file(folder_ / "set/0.png"), original);
+  ASSERT_EQ(run(decode + "--overwrite " + path("set/0.npy") + into).code, 0);
+  EXPECT_NE(read_file(folder_ / "set/0.png"), original);
+
+  // A vocabulary may be learned again, and replaces nothing else.
+  write_file(folder_ / "texts.txt", "a bed and a lamp\n");
+  const std::string vocabulary = "vocab train " + path("texts.txt") + " --size 600 --coordinates 0 --out ";
+  ASSERT_EQ(run(vocabulary + path("text.json")).code, 0);
+  EXPECT_EQ(run(vocabulary + path("text.json")).code, 0);
+  expect_failure(vocabulary + path("model/modalities.yaml"), "--overwrite");
+  write_file(folder_ / "texts.txt", "the green table\n");
+  expect_failure(vocabulary + path("text.json"), "--overwrite");
+  EXPECT_EQ(run(vocabulary + path("text.json") + " --overwrite").code, 0);
+
+  const std::string weights = read_file(folder_ / "model/model.safetensors");
+  expect_failure("inspect " + path("model") + " --dtype bf16 --convert " + path("model"), "would be overwritten");
+  EXPECT_EQ(read_file(folder_ / "model/model.safetensors"), weights);
+}
+
+// A training does not mix its files with those of a data set.
+TEST_F(Program, ARunHasAFolderOfItsOwn) {
+  const auto path = [&](const std::string& name) { return (folder_ / name).string(); };
+  write_file(folder_ / "data/caption/a.txt", "a room");
+  write_file(folder_ / "r.yaml", "data: " + path("data") + "\n");
+  for (const char* training : {"pretrain ", "tokenizer train ", "clip train "})
+    expect_failure(training + path("r.yaml") + " out=" + path("data"),
+                   "is not the folder of a run and holds 'caption'");
+  EXPECT_FALSE(fs::exists(folder_ / "data/checkpoints"));
+  write_file(folder_ / "run/first.log", "");
+  expect_failure("pretrain " + path("r.yaml") + " out=" + path("run"), "text_tokenizer");
 }
 
 TEST_F(Program, ResultsThatCannotBeWrittenAreAFailure) {

@@ -506,6 +506,24 @@ TEST_F(CheckTest, TransparencyGivesMasksAndTightBoxes) {
   EXPECT_THROW(label_by_transparency(root.string() + "_shards"), Error);
 }
 
+TEST_F(CheckTest, ImagesWithoutTransparencyAreNotLabelled) {
+  write_file(root / "rgb/photo.png", encode_png(Image(6, 4, 3, 9)));
+  EXPECT_THROW(label_by_transparency(root), Error);
+  EXPECT_FALSE(fs::exists(root / "mask") || fs::exists(root / "det"));
+}
+
+// A copy is written apart from the set.
+TEST_F(CheckTest, CopiesLieApartFromTheSet) {
+  write_file(root / "a/set/caption/room.txt", "a room");
+  const std::string set = (root / "a/set").string();
+  for (const char* out : {"a/set", "a/set/shards", "a"}) {
+    EXPECT_THROW(convert_to_shards(set, root / out, 2), Error) << out;
+    EXPECT_THROW(convert_to_folders(set, root / out), Error) << out;
+  }
+  EXPECT_EQ(convert_to_shards(set, root / "a/set_shards", 2), 1);
+  EXPECT_FALSE(fs::exists(root / "a/caption") || fs::exists(root / "a/set/shards"));
+}
+
 TEST_F(CheckTest, FilesOfNothingAreFaults) {
   test::write_data_folder(root, 2);
   write_npy(root / "rgb@32/room0.npy", npy_from_integers({}, {0, 32, 32, 3}, "u1"));

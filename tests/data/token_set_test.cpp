@@ -191,7 +191,7 @@ TEST_F(TokenSets, TextsOfTheWholeImageAreKnownInEveryLayout) {
   WordPieceTrainer trainer({.vocabulary_size = 400, .sentinels = 20, .coordinates = 32, .classes = {}});
   trainer.add("a bed a lamp left right");
   text.emplace(WordPiece::from_json(trainer.tokenizer_json(), "the test"));
-  const fs::path written = root / "written", folders = root / "folders", shards = root / "shards";
+  const fs::path written = root.string() + "_written", folders = root / "folders", shards = root / "shards";
   convert_to_shards(root.string(), written, 4);
   for (const auto& entry : fs::directory_iterator(root / "caption"))
     write_json(entry.path(), {"a bed left", "a lamp left"});

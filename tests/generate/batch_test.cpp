@@ -194,6 +194,105 @@ TEST_F(BatchTest, ResultsOfAnEarlierVersionAreKept) {
   EXPECT_EQ(generate_batches(*pipeline_, images(), settings(), options(out / "x")).kept, first.samples);
 }
 
+// An image of a folder, a line of a list and a mask are other ones than when the results were written.
+TEST_F(BatchTest, SamplesOfChangedInputsAreGeneratedAgain) {
+  const test::TemporaryFolder out;
+  fs::copy(root_ / "images", out / "images", fs::copy_options::recursive);
+  const auto in_folder = [&] { return list({concat("rgb=", (out / "images").string())}); };
+  const auto run = [&](const SampleList& samples, const char* folder) {
+    return generate_batches(*pipeline_, samples, settings(samples, {"tok_rgb@32", "det"}), options(out / folder));
+  };
+  run(in_folder(), "x");
+  const auto before = files(out / "x");
+  const std::string image = read_file(out / "images/a1.png");
+  fs::copy_file(root_ / "images/a3.png", out / "images/a1.png", fs::copy_options::overwrite_existing);
+  {
+    const test::CapturedLog log;
+    EXPECT_EQ(run(in_folder(), "x").kept, kImages - 1);
+    EXPECT_NE(log.text().find(concat("1 sample generated again because inputs changed: a1 (",
+                                     (out / "images/a1.png").string(), ")")),
+              std::string::npos)
+        << log.text();
+  }
+  EXPECT_EQ(run(in_folder(), "x").kept, kImages);
+  run(in_folder(), "fresh");
+  EXPECT_EQ(files(out / "x"), files(out / "fresh"));
+  EXPECT_NE(files(out / "x"), before);
+
+  // Killed after results of new inputs were written: those of the old ones are gone, although the inputs are back.
+  struct Killed {};
+  BatchOptions killed = options(out / "x");
+  killed.on_result = [](const Canvas&, const ResultPlace&) { throw Killed(); };
+  write_file(out / "images/a1.png", image);
+  EXPECT_THROW(generate_batches(*pipeline_, in_folder(), settings(in_folder(), {"tok_rgb@32", "det"}), killed), Killed);
+  fs::copy_file(root_ / "images/a3.png", out / "images/a1.png", fs::copy_options::overwrite_existing);
+  EXPECT_EQ(run(in_folder(), "x").kept, kImages - 1);
+  EXPECT_EQ(files(out / "x"), files(out / "fresh"));
+
+  const auto lines = [&](const char* text) {
+    write_file(out / "p.txt", text);
+    return list({concat("caption=@", (out / "p.txt").string())});
+  };
+  run(lines("a chair\na table\na room\n"), "lines");
+  const test::CapturedLog log;
+  EXPECT_EQ(run(lines("a chair\na table\na bed\n"), "lines").kept, 2);
+  EXPECT_NE(log.text().find("0002 ('caption')"), std::string::npos) << log.text();
+}
+
+// The rule of other settings.
+TEST_F(BatchTest, TheResultOfChangedInputsIsNotReplaced) {
+  const test::TemporaryFolder out;
+  const std::string mask = (out / "mask.png").string();
+  write_file(mask, encode_png(Image(40, 32, 3, 255)));
+  Image half = read_image(mask);
+  for (int y = 0; y < 32; ++y) std::fill_n(half.at(20, y), 60, 0);
+  write_file(mask, encode_png(half));
+  const SampleList samples = list({concat("tok_rgb[keep=", mask, "]=", (root_ / "images/a0.png").string())});
+  const auto run = [&](bool overwrite) {
+    BatchOptions o = options(out / "x");
+    o.overwrite = overwrite;
+    return generate_batches(*pipeline_, samples, settings(samples, {"tok_rgb@32"}), o).kept;
+  };
+  EXPECT_EQ(run(false), 0);
+  EXPECT_EQ(run(false), 1);
+  const auto before = files(out / "x");
+  for (int y = 0; y < 16; ++y) std::fill_n(half.at(0, y), 60, 0);
+  write_file(mask, encode_png(half));
+  EXPECT_EQ(test::message_of([&] { run(false); }),
+            concat((out / "x/manifest.json").string(), ": the folder holds a result of other inputs: ", mask,
+                   " changed since; give another --out, or --overwrite to replace it"));
+  EXPECT_EQ(files(out / "x"), before);
+  EXPECT_EQ(run(true), 0);
+  EXPECT_NE(files(out / "x"), before);
+  EXPECT_EQ(run(false), 1);
+}
+
+// Which did not record the contents of inputs.
+TEST_F(BatchTest, ResultsWithoutDigestsAreKeptWithANote) {
+  const test::TemporaryFolder out;
+  generate_batches(*pipeline_, images(), settings(), options(out / "x"));
+  Json manifest = read_json(out / "x/manifest.json");
+  for (Json& sample : manifest["samples"]) sample.erase("digests");
+  write_json(out / "x/manifest.json", manifest);
+  const test::CapturedLog log;
+  EXPECT_EQ(generate_batches(*pipeline_, images(), settings(), options(out / "x")).kept, kImages);
+  EXPECT_NE(log.text().find("7 samples of an earlier version kept"), std::string::npos) << log.text();
+}
+
+TEST_F(BatchTest, ATextOfSeveralLinesIsANote) {
+  const test::TemporaryFolder out;
+  const auto noted = [&](const std::string& text, const std::string& mark) {
+    write_file(out / "p.txt", text);
+    const test::CapturedLog log;
+    list({concat("caption=", mark, (out / "p.txt").string())});
+    return log.text();
+  };
+  EXPECT_NE(noted("a chair\na table\n", "").find("p.txt: has 2 lines and is read as one text; caption=@"),
+            std::string::npos);
+  EXPECT_EQ(noted("a chair\n", ""), "");
+  EXPECT_EQ(noted("a chair\na table\n", "@"), "");
+}
+
 // Files that the program did not write.
 TEST_F(BatchTest, OtherFilesAreNotReplaced) {
   const test::TemporaryFolder out;
@@ -258,7 +357,7 @@ TEST_F(BatchTest, ListsAreTextsInUtf8) {
   write_file(out / "other/a0.txt", "a chair");
   EXPECT_NE(test::message_of([&] {
               list({concat("rgb=", (root_ / "images").string()), concat("caption=", (out / "other").string())});
-            }).find("only the second has no 'a1'"),
+            }).find("other has no 'a1'"),
             std::string::npos);
 }
 

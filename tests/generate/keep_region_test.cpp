@@ -64,6 +64,15 @@ TEST(KeepRegion, MasksKeepWhiteAndTheirMiddleSquare) {
             std::string::npos);
 }
 
+TEST(KeepRegion, TransparentPartsOfAMaskAreGenerated) {
+  const test::TemporaryFolder folder;
+  Image mask(8, 8, 4, 255);
+  for (int y = 0; y < 8; ++y)
+    for (int x = 4; x < 8; ++x) mask.at(x, y)[3] = 0;
+  write_file(folder / "hole.png", encode_png(mask));
+  EXPECT_EQ(drawing((folder / "hole.png").string(), 4), drawing("left", 4));
+}
+
 TEST(KeepRegion, PastesKeptPixels) {
   Image square(4, 4, 3, 200), generated(4, 4, 3, 10);
   const Image result = KeepRegion::parse("left").paste(square, generated);
@@ -75,6 +84,7 @@ TEST(KeepRegion, PastesKeptPixels) {
 TEST(KeepRegion, MistakesAreNamed) {
   for (const char* text : {"", "middle", "1,2,3", "0,0,x,1"})
     EXPECT_NE(test::message_of([&] { KeepRegion::parse(text); }).find("expected all, left"), std::string::npos) << text;
+  EXPECT_NE(test::message_of([] { KeepRegion::parse("lefft"); }).find("did you mean 'left'?"), std::string::npos);
   for (const char* text : {"0.5,0,0.5,1", "0,0,2,1", "-0.1,0,1,1"})
     EXPECT_NE(test::message_of([&] { KeepRegion::parse(text); }).find("expected 0 <= X0"), std::string::npos) << text;
   for (const char* text : {"every:0", "every:1.5", "every:"})

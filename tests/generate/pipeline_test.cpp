@@ -164,6 +164,7 @@ TEST_F(PipelineTest, ImagesAndTokens) {
   for (const char* value : {"a photo", "text:a.png"})
     EXPECT_NE(failure("tok_rgb@32", value).find("takes a file (.npy, .png"), std::string::npos) << value;
   EXPECT_EQ(failure("rgb@32", "b.png"), "'b.png': no such file");
+  EXPECT_NE(failure("rgb@32", "emptyfold").find("'emptyfold'; there is no such file or folder"), std::string::npos);
 }
 
 TEST_F(PipelineTest, VectorsAreGiven) {

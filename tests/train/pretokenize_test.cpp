@@ -155,7 +155,12 @@ TEST_F(PretokenizeTest, ShardsAndFoldersGiveTheSameTokens) {
   PretokenizeOptions o = options("from_shards");
   o.data = (root / "data_shards").string();
   pretokenize(o);
-  EXPECT_EQ(files("from_shards"), files("tokens"));
+  const auto without_records = [&](const std::string& out) {
+    auto found = files(out);  // the records have times of the source
+    std::erase_if(found, [](const auto& file) { return file.first.starts_with(".shards/"); });
+    return found;
+  };
+  EXPECT_EQ(without_records("from_shards"), without_records("tokens"));
 }
 
 // The unit of depth is the data set's, and labels may be none.
@@ -596,6 +601,48 @@ TEST_F(PretokenizeTest, BrokenSamplesAreLeftOutAndListed) {
   EXPECT_EQ(after.at("tok_rgb@32/shard-00000.tar"), before.at("tok_rgb@32/shard-00000.tar"));
   EXPECT_NE(after.at("tok_rgb@32/shard-00001.tar"), before.at("tok_rgb@32/shard-00001.tar"));
   EXPECT_EQ(open("tokens").size(), 4);
+}
+
+// A file of another size or time makes its shard anew, and no other; records of earlier versions know neither.
+TEST_F(PretokenizeTest, AChangedFileRedoesItsShard) {
+  pretokenize(options());
+  const auto before = files("tokens");
+  write_png16(root / "data/depth/room2.png", Raster<uint16_t>(48, 40, 1, 7000));
+  const auto said = [&] {
+    const test::CapturedLog captured;
+    pretokenize(options());
+    return captured.text();
+  };
+  const std::string first = said();
+  EXPECT_NE(first.find("have changed, by size or time; 1 shard is made again"), std::string::npos) << first;
+  const auto after = files("tokens");
+  EXPECT_EQ(after.at("tok_depth@32/shard-00000.tar"), before.at("tok_depth@32/shard-00000.tar"));
+  EXPECT_NE(after.at("tok_depth@32/shard-00001.tar"), before.at("tok_depth@32/shard-00001.tar"));
+  EXPECT_EQ(after.at("tok_rgb@32/shard-00001.tar"), before.at("tok_rgb@32/shard-00001.tar"));
+  pretokenize(options("anew"));
+  EXPECT_EQ(files("anew"), after);
+  const std::string again = said();
+  EXPECT_EQ(again.find("changed"), std::string::npos) << again;
+
+  const fs::path record = root / "tokens/.shards/shard-00001.json";
+  ASSERT_TRUE(fs::exists(record));
+  Json earlier = read_json(record);
+  ASSERT_EQ(earlier.erase("versions"), 1u);
+  write_json(record, earlier);
+  write_png16(root / "data/depth/room2.png", Raster<uint16_t>(48, 40, 1, 9000));
+  pretokenize(options());
+  EXPECT_EQ(files("tokens").at("tok_depth@32/shard-00001.tar"), after.at("tok_depth@32/shard-00001.tar"));
+}
+
+// Shards would mix with the files that they are made from.
+TEST_F(PretokenizeTest, TheTokensLieApartFromTheData) {
+  const auto before = files("data");
+  for (const char* out : {"data", "data/", "data/../data", "data/tokens", "."})
+    EXPECT_NE(failure(options(out)).find("write into another folder"), std::string::npos) << out;
+  fs::create_directory_symlink(root / "data", root / "link");
+  EXPECT_NE(failure(options("link")).find("is the folder of the data"), std::string::npos);
+  EXPECT_EQ(files("data"), before);
+  EXPECT_EQ(failure(options("data_tokens")), "") << "a name that begins with that of the data";
 }
 
 TEST_F(PretokenizeTest, AChangedListOfSamplesRedoesOnlyTheShardsThatItTouches) {

@@ -330,6 +330,14 @@ TEST_F(PretrainingTest, EvaluationsTakeTheFirstCrop) {
   EXPECT_GT(last_evaluation("run").at("rgb2all/tok_depth@64").get<double>(), 0);
 }
 
+TEST_F(PretrainingTest, UnknownModalitiesOfTheModelAreNamedWithTheirKey) {
+  PretrainConfig c = config("run", 2);
+  c.model.domains_in.emplace_back("tok_dpeth@64");
+  const std::string message = failure(c);
+  EXPECT_EQ(message.find("model.domains_in: unknown modality 'tok_dpeth@64' (did you mean 'tok_depth@64'?)"), 0u)
+      << message;
+}
+
 // Components without names are numbered in the recipe, so that a component which is left out renames no other.
 TEST_F(PretrainingTest, MeasuresKeepTheNumbersOfTheirComponents) {
   fs::remove_all(root / "data/rgb@64");

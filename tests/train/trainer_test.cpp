@@ -12,6 +12,8 @@
 #include "fourm/core/error.h"
 #include "fourm/core/rng.h"
 #include "fourm/core/strings.h"
+#include "fourm/train/records.h"
+#include "fourm/train/schedule.h"
 #include "tests/support/captured_log.h"
 #include "tests/support/small_recipe.h"
 #include "tests/support/temporary_folder.h"
@@ -154,6 +156,20 @@ TEST(Trainer, KilledRunsEndBitEqual) {
   }
   EXPECT_TRUE(run(killed.path).finished);
   expect_same_run(undisturbed.path, killed.path);
+}
+
+// The records have the rate of their last step, not a mean over the steps since the record before.
+TEST(Trainer, RecordsHaveTheLearningRateOfTheirStep) {
+  const Scratch scratch;
+  ASSERT_TRUE(run(scratch.path).finished);
+  const Schedule schedule(config().schedule, config().steps);
+  int64_t last = 0;
+  for (const Record& record : read_records(scratch.path / "metrics.jsonl"))
+    if (record.kind == "train") {
+      last = record.step;
+      EXPECT_DOUBLE_EQ(record.values.at("lr").get<double>(), schedule(last - 1)) << last;
+    }
+  EXPECT_EQ(last, config().steps);
 }
 
 // The second micro-batch of step 4 and the first of step 31 cannot be used.
