@@ -183,8 +183,12 @@ TEST(ProcessGroup, MachinesOfSeveralProcessesAreGroups) {
         const auto rank = static_cast<double>(group.rank());
         EXPECT_EQ(machine.all_reduce(std::vector<double>{rank})[0], group.rank() < 3 ? 3 : 12);
         EXPECT_EQ(across.all_reduce(std::vector<double>{rank})[0], 2 * (group.rank() % 3) + 3);
-        if (group.rank() == 4) { EXPECT_EQ(across.all_gather("x").size(), 2U); }
-        if (group.rank() == 1) { EXPECT_EQ(across.all_gather("yz")[1], "x"); }
+        if (group.rank() == 4) {
+          EXPECT_EQ(across.all_gather("x").size(), 2U);
+        }
+        if (group.rank() == 1) {
+          EXPECT_EQ(across.all_gather("yz")[1], "x");
+        }
         group.barrier();
       },
       3);

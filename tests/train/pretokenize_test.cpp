@@ -607,7 +607,10 @@ TEST_F(PretokenizeTest, BrokenSamplesAreLeftOutAndListed) {
 TEST_F(PretokenizeTest, AChangedFileRedoesItsShard) {
   pretokenize(options());
   const auto before = files("tokens");
-  write_png16(root / "data/depth/room2.png", Raster<uint16_t>(48, 40, 1, 7000));
+  Raster<uint16_t> stairs(48, 40, 1, 500);
+  for (int y = 0; y < 40; ++y)
+    for (int x = 24; x < 48; ++x) *stairs.at(x, y) = static_cast<uint16_t>(2000 + 200 * (x / 8) + 500 * (y / 10));
+  write_png16(root / "data/depth/room2.png", stairs);
   const auto said = [&] {
     const test::CapturedLog captured;
     pretokenize(options());
