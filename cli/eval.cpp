@@ -189,9 +189,7 @@ void add_eval(CLI::App& program) {
   command->add_option("--model", o->model, "model folder, or folder of a finished run")->transform(model_path());
   add_config_options(*command, o->evaluate);
   command->get_option("--inputs")->delimiter(',');
-  command->add_option("--tokenizers", o->tokenizers, "tokenizer folders; default MODEL/tokenizers");
-  command->add_option("--text-tokenizer", o->text_tokenizer,
-                      "tokenizer.json; default MODEL/tokenizer.json, then $FOURM_TOKENIZER");
+  add_tokenizer_options(*command, o->tokenizers, o->text_tokenizer);
   add_config_options(*command, o->engine, "", "Engine");
   command
       ->add_option(

@@ -126,9 +126,7 @@ void add_search(CLI::App& program) {
   command->add_option("--batch", o->batch, "images that are read together")
       ->check(CLI::Range(1, 1 << 16))
       ->capture_default_str();
-  command->add_option("--tokenizers", o->tokenizers, "tokenizer folders; default MODEL/tokenizers");
-  command->add_option("--text-tokenizer", o->text_tokenizer,
-                      "tokenizer.json; default MODEL/tokenizer.json, then $FOURM_TOKENIZER");
+  add_tokenizer_options(*command, o->tokenizers, o->text_tokenizer);
   command->add_option("--depth-unit", o->depth_unit,
                       "unit of depth files: m, cm, mm or the metres of one stored number");
   add_config_options(*command, o->engine, "", "Engine");

@@ -1,9 +1,10 @@
-// Which text tokenizer a command uses.
+// Which tokenizers a command uses.
 #pragma once
 
 #include <cstdlib>
 #include <string>
 
+#include "cli/usage.h"
 #include "fourm/core/file.h"
 #include "fourm/core/log.h"
 #include "fourm/io/model_folder.h"
@@ -23,6 +24,13 @@ inline fs::path text_tokenizer_for(const fs::path& model, const std::string& giv
   const fs::path variable = text_tokenizer_of_environment();
   if (!variable.empty()) note("text tokenizer: ", variable.string(), " (from $FOURM_TOKENIZER)");
   return variable;
+}
+
+/// --tokenizers and --text-tokenizer of a command that opens a model.
+inline void add_tokenizer_options(CLI::App& command, std::string& tokenizers, std::string& text_tokenizer) {
+  command.add_option("--tokenizers", tokenizers, "tokenizer folders; default MODEL/tokenizers");
+  command.add_option("--text-tokenizer", text_tokenizer,
+                     "tokenizer.json; default MODEL/tokenizer.json, then $FOURM_TOKENIZER");
 }
 
 }  // namespace fourm

@@ -18,8 +18,8 @@ struct TokenSetLayout {
 class TokenWriter {
  public:
   /// `settings`: an object of everything else that decides the bytes of the set. Makes the folder, or opens it again.
-  /// Error when its shards were made with other settings. A shard whose samples, or the files of which, have changed is no longer complete; a
-  /// note counts those of changed files.
+  /// Error when its shards were made with other settings. A shard is no longer complete when its samples or their files have
+  /// changed; a note counts the shards of changed files.
   TokenWriter(const Source& source, fs::path out, const TokenSetLayout& layout, Json settings);
 
   int64_t shards() const { return static_cast<int64_t>(shards_.size()); }

@@ -29,9 +29,9 @@ class FolderEmbedder {
     check(files.size() >= 2, folder.string(), ": holds ", counted(static_cast<int64_t>(files.size()), "image"),
           ", expected two or more");
     const auto side = static_cast<int>(options_.resize);
-    const auto squares = side == 0 ? squares_of({read_image(files[0])}, image_size()).size()
-                                   : squares_of({Image(side, side, 3)}, image_size()).size();
-    const auto width = static_cast<int64_t>(model_.embed(std::vector<StoredImage>{read_image(files[0])})[0].size());
+    const Image first_image = side == 0 ? read_image(files[0]) : Image(side, side, 3);
+    const size_t squares = squares_of({first_image}, image_size()).size();
+    const int64_t width = model_.width();
     ImageRowsOptions rows;
     rows.name = "embeddings_" + name;
     rows.images = folder;
@@ -49,12 +49,7 @@ class FolderEmbedder {
       return table.view({static_cast<int64_t>(images.size()), -1});
     };
     const Tensor table = image_rows(rows, compute, group_).reshape({-1, width});
-    SquareEmbeddings found{static_cast<int64_t>(files.size()), static_cast<int64_t>(squares), {}};
-    for (int64_t i = 0; i < table.size(0); ++i) {
-      const float* row = table.const_data_ptr<float>() + i * width;
-      found.embeddings.emplace_back(row, row + width);
-    }
-    return found;
+    return {static_cast<int64_t>(files.size()), static_cast<int64_t>(squares), embeddings_of(table, 0, width)};
   }
 
  private:

@@ -44,15 +44,6 @@ double share_inside(const Tensor& vectors, const Tensor& centres, const Tensor& 
   return inside / static_cast<double>(vectors.size(0));
 }
 
-std::vector<Embedding> rows_of(const Tensor& table, int64_t from, int64_t to) {
-  std::vector<Embedding> rows;
-  for (int64_t i = 0; i < table.size(0); ++i) {
-    const float* row = table.const_data_ptr<float>() + i * table.size(1);
-    rows.emplace_back(row + from, row + to);
-  }
-  return rows;
-}
-
 // The outputs for the images of a folder.
 ImageFeatures features_of(const Inception& network, const std::string& name, const fs::path& images,
                           const GenerationOptions& options, const ProcessGroup& group) {
@@ -71,7 +62,7 @@ ImageFeatures features_of(const Inception& network, const std::string& name, con
     return at::cat({features, logits}, 1);
   };
   const Tensor all = image_rows(rows, compute, group);
-  return {rows_of(all, 0, Inception::kFeatures), rows_of(all, Inception::kFeatures, all.size(1))};
+  return {embeddings_of(all, 0, Inception::kFeatures), embeddings_of(all, Inception::kFeatures, all.size(1))};
 }
 
 }  // namespace

@@ -92,4 +92,13 @@ Tensor image_rows(const ImageRowsOptions& options, const RowsOfImages& compute, 
   return all_gather_rows(at::cat(own), group);
 }
 
+std::vector<Embedding> embeddings_of(const Tensor& table, int64_t from, int64_t to) {
+  std::vector<Embedding> rows;
+  for (int64_t i = 0; i < table.size(0); ++i) {
+    const float* row = table.const_data_ptr<float>() + i * table.size(1);
+    rows.emplace_back(row + from, row + to);
+  }
+  return rows;
+}
+
 }  // namespace fourm

@@ -4,6 +4,7 @@
 
 #include <functional>
 
+#include "fourm/clip/image_text.h"
 #include "fourm/core/json.h"
 #include "fourm/core/tensor.h"
 #include "fourm/dist/process_group.h"
@@ -26,5 +27,8 @@ using RowsOfImages = std::function<Tensor(const std::vector<Image>& images, size
 /// [N, width], float32 on the CPU: a row for each image, in the order of list_images(). The parts are split over the processes of the
 /// group; all get all rows. Error where the store holds rows of other images or options.
 Tensor image_rows(const ImageRowsOptions& options, const RowsOfImages& compute, const ProcessGroup& group = {});
+
+/// The columns from `from` to before `to` of each row of a table [N, D] of float32 on the CPU.
+std::vector<Embedding> embeddings_of(const Tensor& table, int64_t from, int64_t to);
 
 }  // namespace fourm

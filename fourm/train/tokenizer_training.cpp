@@ -133,9 +133,9 @@ double share_of_commonest(const InputConfig& input, const std::vector<StoredImag
 }
 
 // The measures of reconstructions that do not depend on the image.
-void add_baselines(const InputConfig& input, const std::vector<StoredImage>& images,
-                   std::map<std::string, Baseline>& baselines) {
-  if (input.standardise) return;
+std::map<std::string, Baseline> constant_baselines(const InputConfig& input, const std::vector<StoredImage>& images) {
+  std::map<std::string, Baseline> baselines;
+  if (images.empty() || input.standardise) return baselines;
   if (input.has_labels() || input.kind == "mask") {
     baselines["accuracy"] = {share_of_commonest(input, images), true, "the most frequent label everywhere"};
   } else if (input.kind == "depth" || input.has_features()) {
@@ -151,6 +151,7 @@ void add_baselines(const InputConfig& input, const std::vector<StoredImage>& ima
       baselines[input.has_features() ? "cosine" : "abs_rel"] = {summarise(scores).mean, input.has_features(),
                                                                 "the mean of all images"};
   }
+  return baselines;
 }
 
 class TokenizerTraining : public Objective {
@@ -176,6 +177,7 @@ class TokenizerTraining : public Objective {
     }
     if (recipe.crops > 0) images_ = load_squares(input_, files_, recipe.size, recipe.crops, recipe.seed, crop_);
     eval_images_ = load_squares(input_, held_out, recipe.size, recipe.eval_crops, recipe.seed, crop_);
+    if (group_.is_first()) baselines_ = constant_baselines(input_, eval_images_);
     group_.check_same("training set", concat(recipe.data, " with ", counted(files_.size(), "file")));
     tokenizer_->parameters().make_trainable();
     tokenizer_->quantizer().share_statistics(group_);
@@ -222,11 +224,10 @@ class TokenizerTraining : public Objective {
     if (eval_images_.empty() || !group_.is_first()) return {};
     const ProcessGroup::Busy busy(group_);
     const auto report = evaluate_tokenizer(ImageTokenizer(tokenizer_), eval_images_);
-    Evaluation result{report.measures, {}, {}};
+    Evaluation result{report.measures, {}, baselines_};
     result.images["reconstructions"] = encode_png(comparison(input_, eval_images_, report.reconstructions));
     if (const auto flat = report.measures.find("psnr_block_mean"); flat != report.measures.end())
       result.baselines["psnr"] = {flat->second, true, "the mean colour of each patch"};
-    add_baselines(input_, eval_images_, result.baselines);
     return result;
   }
 
@@ -267,6 +268,7 @@ class TokenizerTraining : public Objective {
   std::shared_ptr<Tokenizer> tokenizer_;
   std::vector<fs::path> files_;
   std::vector<StoredImage> images_, eval_images_;
+  std::map<std::string, Baseline> baselines_;
   EpochOrder order_{recipe_.seed, kTokenizerOrder};
 };
 
