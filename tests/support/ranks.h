@@ -47,6 +47,8 @@ using RankErrors = std::vector<std::string>;
 /// Runs body(group) as each rank of a group of `size`, in a thread of its own. `change` may change the config of a rank.
 inline RankErrors errors_in_ranks(int64_t size, const std::function<void(const ProcessGroup&)>& body,
                                   const std::function<void(ProcessGroupConfig&)>& change = {}) {
+  // MKL selects its vector functions in the first call of one, and two threads that do so at once may use different ones.
+  at::exp(at::zeros({8}));
   const int port = free_port();
   RankErrors errors(size);
   std::vector<std::thread> threads;
