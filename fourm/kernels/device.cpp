@@ -2,6 +2,7 @@
 
 #include <ATen/DeviceAccelerator.h>
 #include <ATen/detail/CUDAHooksInterface.h>
+#include <c10/core/DeviceGuard.h>
 #include <dlfcn.h>
 
 #include <algorithm>
@@ -86,7 +87,9 @@ std::vector<at::Device> parse_devices(const std::string& names) {
 }
 
 bool has_fast_bf16(at::Device device) {
-  return !device.is_cuda() || at::detail::getCUDAHooks().supportsBFloat16ConvolutionWithCuDNNv8();
+  if (!device.is_cuda()) return true;
+  const c10::DeviceGuard guard(device);  // LibTorch answers for the current device
+  return at::detail::getCUDAHooks().supportsBFloat16ConvolutionWithCuDNNv8();
 }
 
 std::string device_name(at::Device device) {

@@ -13,8 +13,8 @@ using test::wave;
 
 Tensor ends(std::vector<int32_t> values) { return at::tensor(values, at::kInt).to(fake_device()); }
 
-Tensor flash(const Tensor& x, const Tensor& q_ends, bool causal = false) {
-  return std::get<0>(at::_flash_attention_forward(x, x, x, q_ends, q_ends, 5, 5, 0.0, causal, false));
+Tensor flash(const Tensor& x, const Tensor& cu_seqlens_q, bool causal = false) {
+  return std::get<0>(at::_flash_attention_forward(x, x, x, cu_seqlens_q, cu_seqlens_q, 5, 5, 0.0, causal, false));
 }
 
 TEST(FakeDevice, ItsMemoryCannotBeTouchedByPointers) {
@@ -91,28 +91,28 @@ TEST(FakeDevice, AutocastNarrowsAndWidensAsOnCuda) {
 }
 
 TEST(FakeDevice, FlashAttentionHasTheChecksOfCuda) {
-  const Tensor x = wave({9, 2, 16}, 0.7).to(fake_device(), at::kBFloat16), q_ends = ends({0, 4, 9});
-  EXPECT_NO_THROW(flash(x, q_ends));
-  EXPECT_THROW(flash(x, q_ends.to(at::kLong)), c10::Error);
-  EXPECT_THROW(flash(x, q_ends.cpu()), c10::Error);
+  const Tensor x = wave({9, 2, 16}, 0.7).to(fake_device(), at::kBFloat16), cu_seqlens_q = ends({0, 4, 9});
+  EXPECT_NO_THROW(flash(x, cu_seqlens_q));
+  EXPECT_THROW(flash(x, cu_seqlens_q.to(at::kLong)), c10::Error);
+  EXPECT_THROW(flash(x, cu_seqlens_q.cpu()), c10::Error);
   EXPECT_THROW(flash(x, ends({0, 0, 4, 4, 9, 9}).slice(0, 0, 6, 2)), c10::Error);  // not contiguous
   EXPECT_THROW(flash(x, ends({0, 3, 9})), c10::Error);                             // longer than max_seqlen
   EXPECT_THROW(flash(x, ends({0, 4})), c10::Error);
-  EXPECT_THROW(flash(x.to(at::kFloat), q_ends), c10::Error);
-  EXPECT_THROW(flash(x.slice(2, 0, 12).contiguous(), q_ends), c10::Error);
-  EXPECT_THROW(flash(wave({9, 1, 264}, 0.7).to(fake_device(), at::kBFloat16), q_ends), c10::Error);
+  EXPECT_THROW(flash(x.to(at::kFloat), cu_seqlens_q), c10::Error);
+  EXPECT_THROW(flash(x.slice(2, 0, 12).contiguous(), cu_seqlens_q), c10::Error);
+  EXPECT_THROW(flash(wave({9, 1, 264}, 0.7).to(fake_device(), at::kBFloat16), cu_seqlens_q), c10::Error);
 }
 
 TEST(FakeDevice, MemoryEfficientAttentionHasTheChecksOfCuda) {
-  const Tensor x = wave({1, 9, 2, 16}, 0.7).to(fake_device()), q_ends = ends({0, 4, 9});
+  const Tensor x = wave({1, 9, 2, 16}, 0.7).to(fake_device()), cu_seqlens_q = ends({0, 4, 9});
   const auto call = [&](const Tensor& q, const Tensor& at_rows) {
     return at::_efficient_attention_forward(q, q, q, {}, at_rows, at_rows, 5, 5, 0.0, 0, true);
   };
-  EXPECT_NO_THROW(call(x, q_ends));
-  EXPECT_NO_THROW(call(x.to(at::kBFloat16), q_ends));
-  EXPECT_THROW(call(x, q_ends.to(at::kLong)), c10::Error);
-  EXPECT_THROW(call(x.to(at::kDouble), q_ends), c10::Error);
-  EXPECT_THROW(call(x.slice(3, 0, 6).contiguous(), q_ends), c10::Error);
+  EXPECT_NO_THROW(call(x, cu_seqlens_q));
+  EXPECT_NO_THROW(call(x.to(at::kBFloat16), cu_seqlens_q));
+  EXPECT_THROW(call(x, cu_seqlens_q.to(at::kLong)), c10::Error);
+  EXPECT_THROW(call(x.to(at::kDouble), cu_seqlens_q), c10::Error);
+  EXPECT_THROW(call(x.slice(3, 0, 6).contiguous(), cu_seqlens_q), c10::Error);
 }
 
 }  // namespace

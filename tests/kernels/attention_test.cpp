@@ -127,11 +127,11 @@ Layouts random_layout(Random& random) {
 Tensor replay(const std::vector<AttentionCall>& calls, const Tensor& q, const Tensor& k, const Tensor& v) {
   Tensor out = at::zeros_like(q);
   for (const AttentionCall& call : calls)
-    for (size_t run = 0; run + 1 < call.q_ends.size(); ++run) {
+    for (size_t run = 0; run + 1 < call.cu_seqlens_q.size(); ++run) {
       const auto rows = [&](const std::vector<int64_t>& all, const std::vector<int32_t>& ends) {
         return at::tensor(at::ArrayRef<int64_t>(all).slice(ends[run], ends[run + 1] - ends[run]), at::kLong);
       };
-      const Tensor q_rows = rows(call.q_rows, call.q_ends), k_rows = rows(call.k_rows, call.k_ends);
+      const Tensor q_rows = rows(call.q_rows, call.cu_seqlens_q), k_rows = rows(call.k_rows, call.cu_seqlens_k);
       const int64_t n = q_rows.numel(), m = k_rows.numel();
       const Tensor hidden = call.causal ? at::ones({n, m}, at::kBool).triu(m - n + 1) : at::zeros({n, m}, at::kBool);
       const Tensor scores = at::einsum("nhd,mhd->hnm", {q.index_select(0, q_rows), k.index_select(0, k_rows)}) /
@@ -162,11 +162,11 @@ TEST(AttentionCalls, GiveWhatDenseMasksGive) {
     std::vector<int64_t> queries;
     for (const AttentionCall& call : calls) {
       ++(call.causal ? causal : full);
-      ASSERT_EQ(call.q_ends.size(), call.k_ends.size());
-      EXPECT_EQ(call.q_ends.back(), static_cast<int64_t>(call.q_rows.size()));
-      EXPECT_EQ(call.k_ends.back(), static_cast<int64_t>(call.k_rows.size()));
-      EXPECT_EQ(call.longest_q, longest(call.q_ends));
-      EXPECT_EQ(call.longest_k, longest(call.k_ends));
+      ASSERT_EQ(call.cu_seqlens_q.size(), call.cu_seqlens_k.size());
+      EXPECT_EQ(call.cu_seqlens_q.back(), static_cast<int64_t>(call.q_rows.size()));
+      EXPECT_EQ(call.cu_seqlens_k.back(), static_cast<int64_t>(call.k_rows.size()));
+      EXPECT_EQ(call.max_seqlen_q, longest(call.cu_seqlens_q));
+      EXPECT_EQ(call.max_seqlen_k, longest(call.cu_seqlens_k));
       queries.insert(queries.end(), call.q_rows.begin(), call.q_rows.end());
     }
     std::sort(queries.begin(), queries.end());

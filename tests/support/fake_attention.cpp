@@ -13,20 +13,21 @@ bool is_fake(const Tensor& tensor) { return tensor.defined() && tensor.is_privat
 
 // q [N, H, hd], k and v [M, H, hd]; query run i sees key run i.
 struct Runs {
-  Tensor q, k, v, q_ends, k_ends;
-  int64_t longest_q, longest_k;
+  Tensor q, k, v, cu_seqlens_q, cu_seqlens_k;
+  int64_t max_seqlen_q, max_seqlen_k;
   bool causal;  // the last query of a run sees all keys, each before it one less
   double scale;
 
   void check() const {
-    TORCH_CHECK(is_fake(q) && is_fake(k) && is_fake(v) && is_fake(q_ends) && is_fake(k_ends),
+    TORCH_CHECK(is_fake(q) && is_fake(k) && is_fake(v) && is_fake(cu_seqlens_q) && is_fake(cu_seqlens_k),
                 "Expected all tensors of attention to be on the same device");
     TORCH_CHECK(q.scalar_type() == k.scalar_type() && k.scalar_type() == v.scalar_type(),
                 "Expected q, k and v to have the same type");
-    TORCH_CHECK(q_ends.scalar_type() == at::kInt && k_ends.scalar_type() == at::kInt,
+    TORCH_CHECK(cu_seqlens_q.scalar_type() == at::kInt && cu_seqlens_k.scalar_type() == at::kInt,
                 "Expected cu_seqlens to have the type int32");
-    TORCH_CHECK(q_ends.is_contiguous() && k_ends.is_contiguous(), "Expected cu_seqlens to be contiguous");
-    TORCH_CHECK(q_ends.dim() == 1 && q_ends.sizes() == k_ends.sizes(), "Expected cu_seqlens of the same length");
+    TORCH_CHECK(cu_seqlens_q.is_contiguous() && cu_seqlens_k.is_contiguous(), "Expected cu_seqlens to be contiguous");
+    TORCH_CHECK(cu_seqlens_q.dim() == 1 && cu_seqlens_q.sizes() == cu_seqlens_k.sizes(),
+                "Expected cu_seqlens of the same length");
     TORCH_CHECK(q.stride(-1) == 1 && k.stride(-1) == 1 && v.stride(-1) == 1,
                 "Expected the last dimension to be contiguous");
   }
@@ -47,13 +48,13 @@ struct Runs {
   // body(i, queries, keys): [begin, end) of each run.
   template <class Body>
   void each(const Body& body) const {
-    const Tensor a = on_host(q_ends), b = on_host(k_ends);
+    const Tensor a = on_host(cu_seqlens_q), b = on_host(cu_seqlens_k);
     const int32_t *q_at = a.const_data_ptr<int32_t>(), *k_at = b.const_data_ptr<int32_t>();
     const int64_t runs = a.size(0) - 1;
     TORCH_CHECK(q_at[0] == 0 && k_at[0] == 0 && q_at[runs] == q.size(0) && k_at[runs] <= k.size(0),
                 "cu_seqlens end at ", q_at[runs], " and ", k_at[runs], ", of ", q.size(0), " and ", k.size(0), " rows");
     for (int64_t i = 0; i < runs; ++i) {
-      TORCH_CHECK(q_at[i + 1] - q_at[i] <= longest_q && k_at[i + 1] - k_at[i] <= longest_k,
+      TORCH_CHECK(q_at[i + 1] - q_at[i] <= max_seqlen_q && k_at[i + 1] - k_at[i] <= max_seqlen_k,
                   "a run is longer than max_seqlen");
       body(i, std::pair{q_at[i], q_at[i + 1]}, std::pair{k_at[i], k_at[i + 1]});
     }
@@ -116,12 +117,13 @@ double scale_of(const Tensor& q, std::optional<double> given) {
 Tensor no_random_state(const Tensor& q) { return at::empty({2}, q.options().dtype(at::kLong)); }
 
 std::tuple<Tensor, Tensor, Tensor, Tensor, Tensor> flash_forward(
-    const Tensor& q, const Tensor& k, const Tensor& v, const std::optional<Tensor>& q_ends,
-    const std::optional<Tensor>& k_ends, int64_t longest_q, int64_t longest_k, double /*dropout*/, bool causal,
-    bool /*debug*/, std::optional<double> scale, std::optional<int64_t>, std::optional<int64_t>,
+    const Tensor& q, const Tensor& k, const Tensor& v, const std::optional<Tensor>& cu_seqlens_q,
+    const std::optional<Tensor>& cu_seqlens_k, int64_t max_seqlen_q, int64_t max_seqlen_k, double /*dropout*/,
+    bool causal, bool /*debug*/, std::optional<double> scale, std::optional<int64_t>, std::optional<int64_t>,
     const std::optional<Tensor>&, const std::optional<Tensor>&, const std::optional<Tensor>&, std::optional<int64_t>) {
   count_operator("aten::_flash_attention_forward");
-  const Runs runs{q, k, v, q_ends.value(), k_ends.value(), longest_q, longest_k, causal, scale_of(q, scale)};
+  const Runs runs{
+      q, k, v, cu_seqlens_q.value(), cu_seqlens_k.value(), max_seqlen_q, max_seqlen_k, causal, scale_of(q, scale)};
   runs.check_flash();
   const Tensor sums = at::zeros({q.size(1), q.size(0)}, q.options().dtype(at::kFloat));
   const Tensor out = forward(runs, [&](int64_t, Range at, const Tensor& values) {
@@ -132,12 +134,13 @@ std::tuple<Tensor, Tensor, Tensor, Tensor, Tensor> flash_forward(
 
 std::tuple<Tensor, Tensor, Tensor> flash_backward(const Tensor& gradient, const Tensor& q, const Tensor& k,
                                                   const Tensor& v, const Tensor& out, const Tensor& sums,
-                                                  const Tensor& q_ends, const Tensor& k_ends, int64_t longest_q,
-                                                  int64_t longest_k, double /*dropout*/, bool causal, const Tensor&,
-                                                  const Tensor&, std::optional<double> scale, std::optional<int64_t>,
+                                                  const Tensor& cu_seqlens_q, const Tensor& cu_seqlens_k,
+                                                  int64_t max_seqlen_q, int64_t max_seqlen_k, double /*dropout*/,
+                                                  bool causal, const Tensor&, const Tensor&,
+                                                  std::optional<double> scale, std::optional<int64_t>,
                                                   std::optional<int64_t>) {
   count_operator("aten::_flash_attention_backward");
-  const Runs runs{q, k, v, q_ends, k_ends, longest_q, longest_k, causal, scale_of(q, scale)};
+  const Runs runs{q, k, v, cu_seqlens_q, cu_seqlens_k, max_seqlen_q, max_seqlen_k, causal, scale_of(q, scale)};
   runs.check_flash();
   const Gradients of =
       backward(runs, gradient, out, [&](int64_t, Range at) { return on_host(sums).slice(1, at.first, at.second); });
@@ -148,8 +151,8 @@ constexpr int64_t kCausalFromBottomRight = 2;
 
 // [1, N, H, hd] each
 Runs efficient_runs(const Tensor& q, const Tensor& k, const Tensor& v, const std::optional<Tensor>& bias,
-                    const std::optional<Tensor>& q_ends, const std::optional<Tensor>& k_ends, int64_t longest_q,
-                    int64_t longest_k, int64_t mask, std::optional<double> scale) {
+                    const std::optional<Tensor>& cu_seqlens_q, const std::optional<Tensor>& cu_seqlens_k,
+                    int64_t max_seqlen_q, int64_t max_seqlen_k, int64_t mask, std::optional<double> scale) {
   TORCH_CHECK(q.dim() == 4 && q.size(0) == 1 && k.size(0) == 1 && v.size(0) == 1,
               "cu_seqlen only supports batch_size=1");
   TORCH_CHECK(!bias || !bias->defined(), "the fake device has no attention with a bias");
@@ -157,26 +160,26 @@ Runs efficient_runs(const Tensor& q, const Tensor& k, const Tensor& v, const std
   return {q[0],
           k[0],
           v[0],
-          q_ends.value(),
-          k_ends.value(),
-          longest_q,
-          longest_k,
+          cu_seqlens_q.value(),
+          cu_seqlens_k.value(),
+          max_seqlen_q,
+          max_seqlen_k,
           mask == kCausalFromBottomRight,
           scale_of(q, scale)};
 }
 
 std::tuple<Tensor, Tensor, Tensor, Tensor, c10::SymInt, c10::SymInt> efficient_forward(
     const Tensor& q, const Tensor& k, const Tensor& v, const std::optional<Tensor>& bias,
-    const std::optional<Tensor>& q_ends, const std::optional<Tensor>& k_ends, std::optional<c10::SymInt> longest_q,
-    std::optional<c10::SymInt> longest_k, double /*dropout*/, int64_t mask, bool with_sums, std::optional<double> scale,
-    const std::optional<Tensor>&, std::optional<int64_t>) {
+    const std::optional<Tensor>& cu_seqlens_q, const std::optional<Tensor>& cu_seqlens_k,
+    std::optional<c10::SymInt> max_seqlen_q, std::optional<c10::SymInt> max_seqlen_k, double /*dropout*/, int64_t mask,
+    bool with_sums, std::optional<double> scale, const std::optional<Tensor>&, std::optional<int64_t>) {
   count_operator("aten::_efficient_attention_forward");
-  const int64_t most_q = longest_q.value().expect_int(), most_k = longest_k.value().expect_int();
-  const Runs runs = efficient_runs(q, k, v, bias, q_ends, k_ends, most_q, most_k, mask, scale);
+  const int64_t most_q = max_seqlen_q.value().expect_int(), most_k = max_seqlen_k.value().expect_int();
+  const Runs runs = efficient_runs(q, k, v, bias, cu_seqlens_q, cu_seqlens_k, most_q, most_k, mask, scale);
   runs.check_efficient();
   constexpr int64_t kRound = 32;
   const int64_t padded = with_sums ? (most_q + kRound - 1) / kRound * kRound : 0;
-  const Tensor sums = at::zeros({runs.q_ends.size(0) - 1, q.size(2), padded}, q.options().dtype(at::kFloat));
+  const Tensor sums = at::zeros({runs.cu_seqlens_q.size(0) - 1, q.size(2), padded}, q.options().dtype(at::kFloat));
   const Tensor out = forward(runs, [&](int64_t i, Range, const Tensor& values) {
     if (with_sums) on_host(sums)[i].slice(1, 0, values.size(1)).copy_(values);
   });
@@ -186,13 +189,14 @@ std::tuple<Tensor, Tensor, Tensor, Tensor, c10::SymInt, c10::SymInt> efficient_f
 
 std::tuple<Tensor, Tensor, Tensor, Tensor> efficient_backward(
     const Tensor& gradient, const Tensor& q, const Tensor& k, const Tensor& v, const std::optional<Tensor>& bias,
-    const Tensor& out, const std::optional<Tensor>& q_ends, const std::optional<Tensor>& k_ends, c10::SymInt longest_q,
-    c10::SymInt longest_k, const Tensor& sums, double /*dropout*/, const Tensor&, const Tensor&, int64_t mask, bool,
-    std::optional<double> scale, std::optional<int64_t>, std::optional<int64_t>, bool) {
+    const Tensor& out, const std::optional<Tensor>& cu_seqlens_q, const std::optional<Tensor>& cu_seqlens_k,
+    c10::SymInt max_seqlen_q, c10::SymInt max_seqlen_k, const Tensor& sums, double /*dropout*/, const Tensor&,
+    const Tensor&, int64_t mask, bool, std::optional<double> scale, std::optional<int64_t>, std::optional<int64_t>,
+    bool) {
   count_operator("aten::_efficient_attention_backward");
   TORCH_CHECK(sums.size(2) > 0, "the forward pass has kept no logsumexp");
-  const Runs runs =
-      efficient_runs(q, k, v, bias, q_ends, k_ends, longest_q.expect_int(), longest_k.expect_int(), mask, scale);
+  const Runs runs = efficient_runs(q, k, v, bias, cu_seqlens_q, cu_seqlens_k, max_seqlen_q.expect_int(),
+                                   max_seqlen_k.expect_int(), mask, scale);
   runs.check_efficient();
   const Gradients of = backward(runs, gradient[0], out[0], [&](int64_t i, Range at) {
     return on_host(sums)[i].slice(1, 0, at.second - at.first);

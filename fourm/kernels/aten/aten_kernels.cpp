@@ -118,7 +118,7 @@ Tensor AtenKernels::group_norm(const Tensor& x, const Tensor& shift, int64_t gro
 }
 
 Tensor AtenKernels::attention(const Tensor& q, const Tensor& k, const Tensor& v, const AttentionLayout& layout) const {
-  // With normalised queries and keys, autocast makes those float32: the type of the values' multiplication decides.
+  // Autocast makes normalised queries and keys float32. The type is therefore that of multiplications, not theirs.
   const at::ScalarType type = compute().inference ? multiplication_type(compute().precision) : multiplication_type(q);
   return aten_attention(q, k, v, layout, type);
 }

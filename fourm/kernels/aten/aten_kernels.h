@@ -2,6 +2,7 @@
 // PrecisionScope; in inference weights are stored in the model's precision.
 #pragma once
 
+#include "fourm/kernels/aten/gated_product.h"
 #include "fourm/kernels/kernels.h"
 
 namespace fourm {
@@ -16,6 +17,7 @@ class AtenGatedLinear : public LinearKernel {
                   Epilogue::Kind activation)
       : activated_(std::move(activated)), factor_(std::move(factor)), activation_(activation) {}
   Tensor operator()(const Tensor& x, const Epilogue&) const override {
+    if (c10::GradMode::is_enabled()) return gated_product((*activated_)(x), (*factor_)(x), activation_);
     return (*activated_)(x, {activation_, {}}) * (*factor_)(x);
   }
 

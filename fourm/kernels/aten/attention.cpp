@@ -21,10 +21,10 @@ std::vector<AttentionCall> attention_calls(const AttentionLayout& layout) {
     AttentionCall& call = calls[causal];
     for (int64_t i = q_begin; i < q_end; ++i) call.q_rows.push_back(i);
     for (int64_t i = k_begin; i < k_end; ++i) call.k_rows.push_back(i);
-    call.q_ends.push_back(static_cast<int32_t>(call.q_rows.size()));
-    call.k_ends.push_back(static_cast<int32_t>(call.k_rows.size()));
-    call.longest_q = std::max(call.longest_q, q_end - q_begin);
-    call.longest_k = std::max(call.longest_k, k_end - k_begin);
+    call.cu_seqlens_q.push_back(static_cast<int32_t>(call.q_rows.size()));
+    call.cu_seqlens_k.push_back(static_cast<int32_t>(call.k_rows.size()));
+    call.max_seqlen_q = std::max(call.max_seqlen_q, q_end - q_begin);
+    call.max_seqlen_k = std::max(call.max_seqlen_k, k_end - k_begin);
   };
   const auto& visible = layout.visible;
   for (const auto& s : layout.segments) {
@@ -48,9 +48,9 @@ std::vector<AttentionCall> attention_calls(const AttentionLayout& layout) {
 struct AttentionPlan {
   struct Call {
     bool causal;
-    int64_t longest_q, longest_k;
-    Tensor q_ends, k_ends;  // int32
-    Tensor q_rows, k_rows;  // undefined: all rows in order
+    int64_t max_seqlen_q, max_seqlen_k;
+    Tensor cu_seqlens_q, cu_seqlens_k;  // int32
+    Tensor q_rows, k_rows;              // undefined: all rows in order
   };
   std::vector<Call> calls;
   Tensor order;                   // where each query's result is among those of all calls; undefined: in order
@@ -83,14 +83,15 @@ AttentionPlan plan_of(const AttentionLayout& layout, int64_t queries, int64_t ke
   int64_t next = 0;
   for (const AttentionCall& call : calls) {
     const bool all_q = is_all_in_order(call.q_rows, queries), all_k = is_all_in_order(call.k_rows, keys);
-    plan.calls.push_back({call.causal, call.longest_q, call.longest_k, to_tensor(call.q_ends), to_tensor(call.k_ends),
-                          all_q ? Tensor() : to_tensor(call.q_rows), all_k ? Tensor() : to_tensor(call.k_rows)});
+    plan.calls.push_back({call.causal, call.max_seqlen_q, call.max_seqlen_k, to_tensor(call.cu_seqlens_q),
+                          to_tensor(call.cu_seqlens_k), all_q ? Tensor() : to_tensor(call.q_rows),
+                          all_k ? Tensor() : to_tensor(call.k_rows)});
     for (const int64_t row : call.q_rows) order[row] = next++;
   }
   if (plan.calls.size() == 1 && !plan.calls[0].q_rows.defined()) {
-    plan.run_q = equal_length(calls[0].q_ends), plan.run_k = equal_length(calls[0].k_ends);
+    plan.run_q = equal_length(calls[0].cu_seqlens_q), plan.run_k = equal_length(calls[0].cu_seqlens_k);
     if (!plan.calls[0].causal && !plan.calls[0].k_rows.defined() && plan.run_q > 0 && plan.run_k > 0)
-      plan.runs = static_cast<int64_t>(calls[0].q_ends.size()) - 1;
+      plan.runs = static_cast<int64_t>(calls[0].cu_seqlens_q.size()) - 1;
     return plan;
   }
   for (int64_t& row : order)
@@ -107,11 +108,13 @@ using Call = AttentionPlan::Call;
 
 Tensor run_call(FusedKernel kernel, const Call& call, const Tensor& q, const Tensor& k, const Tensor& v) {
   if (kernel == FusedKernel::kFlash)
-    return std::get<0>(at::_flash_attention_forward(q, k, v, call.q_ends, call.k_ends, call.longest_q, call.longest_k,
+    return std::get<0>(at::_flash_attention_forward(q, k, v, call.cu_seqlens_q, call.cu_seqlens_k, call.max_seqlen_q,
+                                                    call.max_seqlen_k,
                                                     /*dropout_p=*/0.0, call.causal, /*return_debug_mask=*/false));
   constexpr int64_t kNoMask = 0, kCausalFromBottomRight = 2;
-  return std::get<0>(at::_efficient_attention_forward(q.unsqueeze(0), k.unsqueeze(0), v.unsqueeze(0), {}, call.q_ends,
-                                                      call.k_ends, call.longest_q, call.longest_k, /*dropout_p=*/0.0,
+  return std::get<0>(at::_efficient_attention_forward(q.unsqueeze(0), k.unsqueeze(0), v.unsqueeze(0), {},
+                                                      call.cu_seqlens_q, call.cu_seqlens_k, call.max_seqlen_q,
+                                                      call.max_seqlen_k, /*dropout_p=*/0.0,
                                                       call.causal ? kCausalFromBottomRight : kNoMask,
                                                       /*compute_log_sumexp=*/c10::GradMode::is_enabled()))
       .squeeze(0);
@@ -160,7 +163,7 @@ std::optional<FusedKernel> kernel_for(const Tensor& q) {
 void plan_attention(AttentionLayout& layout, int64_t queries, int64_t keys, std::vector<Tensor*>& uploads) {
   const auto plan = std::make_shared<AttentionPlan>(plan_of(layout, queries, keys));
   for (Call& call : plan->calls)
-    uploads.insert(uploads.end(), {&call.q_ends, &call.k_ends, &call.q_rows, &call.k_rows});
+    uploads.insert(uploads.end(), {&call.cu_seqlens_q, &call.cu_seqlens_k, &call.q_rows, &call.k_rows});
   uploads.push_back(&plan->order);
   layout.plan = plan;
 }

@@ -13,9 +13,9 @@ namespace fourm {
 /// attends to all of them, and each query before it to one less.
 struct AttentionCall {
   bool causal = false;
-  std::vector<int32_t> q_ends{0}, k_ends{0};  ///< cumulative sequence lengths (cu_seqlens)
-  std::vector<int64_t> q_rows, k_rows;        ///< of all sequences
-  int64_t longest_q = 0, longest_k = 0;
+  std::vector<int32_t> cu_seqlens_q{0}, cu_seqlens_k{0};  ///< cumulative sequence lengths
+  std::vector<int64_t> q_rows, k_rows;                    ///< of all sequences
+  int64_t max_seqlen_q = 0, max_seqlen_k = 0;
 };
 
 /// The layout as at most two calls. Consecutive rows that attend to equally many keys are a sequence without a mask; rows of which

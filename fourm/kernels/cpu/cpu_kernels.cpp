@@ -17,9 +17,9 @@
 namespace fourm {
 namespace {
 
-// With each row of a mapped table the system brings the pages around it, up to a megabyte of them.
+// When a row of a mapped table is read, the system also reads pages around it, up to a megabyte. Smaller tables stay.
 constexpr int64_t kRowsAtOnce = 64;
-constexpr size_t kWorthGivingBack = 8 << 20;
+constexpr size_t kMinReleasedBytes = 8 << 20;
 
 class DifferentiableLinear : public LinearKernel {
  public:
@@ -32,7 +32,7 @@ class DifferentiableLinear : public LinearKernel {
   Matrix matrix_;
 };
 
-// LibTorch's kernels, but for the two that most of the time is spent in.
+// LibTorch's kernels, except for linear, argmax_linear and attention, which take most of the time.
 class CpuTrainingKernels : public AtenKernels {
  public:
   using AtenKernels::AtenKernels;
@@ -82,7 +82,7 @@ class CpuInferenceKernels : public Kernels {
 
   Tensor argmax_linear(const Tensor& x, const Matrix& matrix) const override { return cpu_argmax_linear(x, matrix); }
   Tensor embedding(const Tensor& table, const Tensor& ids) const override {
-    if (!packing_.release_pages || table.nbytes() <= kWorthGivingBack) return at::embedding(table, ids);
+    if (!packing_.release_pages || table.nbytes() <= kMinReleasedBytes) return at::embedding(table, ids);
     std::vector<Tensor> parts;
     for (const Tensor& some : ids.split(kRowsAtOnce)) {
       parts.push_back(at::embedding(table, some));
