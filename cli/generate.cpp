@@ -174,6 +174,7 @@ void print(const GenerateArguments& o, uint64_t seed, const BatchReport& report,
   }
   if (report.results.size() != 1 || !report.results[0].contains("results")) {
     std::cout << counted(report.samples - report.failed, "sample") << " in " << o.out;
+    if (parse_worker(o.worker).second > 1) std::cout << ", the part of worker " << o.worker;
     if (report.kept > 0) std::cout << ", " << report.kept << " of them from an earlier run";
     std::cout << "\n";
     return;
@@ -386,9 +387,7 @@ void run(const GenerateArguments& o) {
 }
 
 void add_input_options(CLI::App& command, GenerateArguments& o) {
-  command.add_option(
-      "--depth-unit", o.depth_unit,
-      "unit of depth files: m, cm, mm or the metres of one stored number; default: as their dataset.yaml says");
+  add_depth_unit_option(command, o.depth_unit);
   command.add_option(
       "--in", o.in,
       "MODALITY=FILE, MODALITY=TEXT or MODALITY=FOLDER; @FILE is a file whatever its name, a text file with a "

@@ -1,4 +1,4 @@
-// The option --in of the commands that take inputs.
+// Options of the commands that take inputs.
 #pragma once
 
 #include "cli/usage.h"
@@ -7,7 +7,14 @@
 
 namespace fourm {
 
-/// Error on a modality that the model does not read; UsageError on another form than MODALITY=VALUE.
+/// --depth-unit
+inline void add_depth_unit_option(CLI::App& command, std::string& unit) {
+  command.add_option(
+      "--depth-unit", unit,
+      "unit of depth files: m, cm, mm or the metres of one stored number; default: as their dataset.yaml says");
+}
+
+/// The inputs of --in. Error on a modality that the model does not read; UsageError on another form than MODALITY=VALUE.
 inline std::vector<Input> parse_inputs(const std::vector<std::string>& texts, const Pipeline& pipeline) {
   std::vector<Input> inputs;
   for (const auto& text : texts) {

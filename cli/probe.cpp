@@ -110,8 +110,7 @@ void add_probe(CLI::App& program) {
       ->capture_default_str();
   command->add_flag("--greedy", o->greedy, "take the most likely token everywhere");
   add_tokenizer_options(*command, o->tokenizers, o->text_tokenizer);
-  command->add_option("--depth-unit", o->depth_unit,
-                      "unit of depth files: m, cm, mm or the metres of one stored number");
+  add_depth_unit_option(*command, o->depth_unit);
   add_config_options(*command, o->engine, "", "Engine");
   add_config_options(*command, o->decoding, "decode-", "Diffusion decoders");
   command->add_flag("--json", o->json, "machine-readable results");

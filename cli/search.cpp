@@ -127,8 +127,7 @@ void add_search(CLI::App& program) {
       ->check(CLI::Range(1, 1 << 16))
       ->capture_default_str();
   add_tokenizer_options(*command, o->tokenizers, o->text_tokenizer);
-  command->add_option("--depth-unit", o->depth_unit,
-                      "unit of depth files: m, cm, mm or the metres of one stored number");
+  add_depth_unit_option(*command, o->depth_unit);
   add_config_options(*command, o->engine, "", "Engine");
   command->add_flag("--json", o->json, "machine-readable");
   command->footer(

@@ -4,6 +4,7 @@
 #include "cli/bundled.h"
 #include "cli/commands.h"
 #include "cli/config_options.h"
+#include "cli/inputs.h"
 #include "cli/outputs.h"
 #include "cli/training.h"
 #include "fourm/core/json.h"
@@ -177,9 +178,7 @@ CLI::App* add_use(CLI::App& parent, const SharedOptions& options, const char* na
 void add_reading_options(CLI::App& command, TokenizerOptions& options) {
   command.add_option("--size", options.size, "pixels per side of the middle square; default: the tokenizer's")
       ->check(CLI::Range(1, 4096));
-  command.add_option(
-      "--depth-unit", options.depth_unit,
-      "unit of depth files: m, cm, mm or the metres of one stored number; default: as their dataset.yaml says");
+  add_depth_unit_option(command, options.depth_unit);
 }
 
 // How images are read and measures printed.

@@ -23,7 +23,7 @@ template <class Errors>
 struct Measure {
   std::string name, unit;
   bool higher;
-  double Errors::*value;
+  double Errors::* value;
 };
 
 // The measures of the model, the ceiling and one constant prediction against the ground truth. errors_of(prediction, truth).
@@ -53,9 +53,9 @@ struct Score {
   double value;
 };
 
-// Over the images in which the pixel is known.
+// Known pixels of each image are given.
 template <class T>
-StoredImage pixel_mean(const std::vector<KnownPixels>& known, const Images& images) {
+Raster<T> mean_of_known(const std::vector<KnownPixels>& known, const Images& images) {
   auto mean = std::get<Raster<T>>(images[0]);
   for (size_t i = 0; i < mean.pixels.size(); ++i) {
     double sum = 0;
@@ -67,13 +67,6 @@ StoredImage pixel_mean(const std::vector<KnownPixels>& known, const Images& imag
     mean.pixels[i] = static_cast<T>(std::is_integral_v<T> ? std::round(value) : value);
   }
   return mean;
-}
-
-template <class T>
-StoredImage pixel_mean(const InputConfig& kind, const Images& images) {
-  std::vector<KnownPixels> known;
-  for (const auto& p : images) known.push_back(known_pixels(kind, p));
-  return pixel_mean<T>(known, images);
 }
 
 StoredImage most_frequent(const Images& images) {
@@ -101,7 +94,7 @@ std::vector<Comparison> compare_standardised_depth(const MapPredictions& a) {
     known.push_back(known_pixels(a.kind, t));
     truth.emplace_back(standardised_depth(a.kind, t, known.back()));
   }
-  const StoredImage constant = pixel_mean<float>(known, truth);
+  const StoredImage constant = mean_of_known<float>(known, truth);
   const auto errors = [&](const auto& prediction_of) {
     std::vector<double> all;
     for (size_t i = 0; i < truth.size(); ++i)
@@ -173,6 +166,15 @@ MapPredictions with_known_pixels(const MapPredictions& all) {
 }
 
 }  // namespace
+
+template <class T>
+Raster<T> pixel_mean(const InputConfig& kind, const std::vector<StoredImage>& images) {
+  std::vector<KnownPixels> known;
+  for (const auto& p : images) known.push_back(known_pixels(kind, p));
+  return mean_of_known<T>(known, images);
+}
+template Raster<float> pixel_mean(const InputConfig&, const std::vector<StoredImage>&);
+template Raster<uint8_t> pixel_mean(const InputConfig&, const std::vector<StoredImage>&);
 
 std::vector<Comparison> compare_maps(const MapPredictions& predictions, uint64_t seed) {
   const MapPredictions a = with_known_pixels(predictions);

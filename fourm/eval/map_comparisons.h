@@ -6,6 +6,11 @@
 
 namespace fourm {
 
+/// The mean of each pixel over the images in which it is known; that of the first image where it is known in none. The
+/// images (at least one) are Raster<T> of one size, T float or uint8_t.
+template <class T>
+Raster<T> pixel_mean(const InputConfig& kind, const std::vector<StoredImage>& images);
+
 /// One modality, as stored images of one size, one for each sample.
 struct MapPredictions {
   InputConfig kind;

@@ -8,6 +8,7 @@
 #include "fourm/core/log.h"
 #include "fourm/core/parallel.h"
 #include "fourm/core/strings.h"
+#include "fourm/eval/map_comparisons.h"
 #include "fourm/eval/measures.h"
 #include "fourm/io/image_file.h"
 #include "fourm/kernels/device.h"
@@ -107,19 +108,12 @@ TokenizerConfig resized(TokenizerConfig config, int64_t size) {
   return config;
 }
 
-// The mean at each pixel over the images on which it is known; empty where they differ in size.
-Raster<float> mean_map(const InputConfig& input, const std::vector<StoredImage>& images) {
-  Raster<float> mean = std::get<Raster<float>>(images.front());
-  std::vector<double> sums(mean.pixels.size()), counts(mean.pixels.size());
-  for (const StoredImage& image : images) {
+bool have_one_size(const std::vector<StoredImage>& images) {
+  const auto& first = std::get<Raster<float>>(images.front());
+  return std::ranges::all_of(images, [&](const StoredImage& image) {
     const auto& map = std::get<Raster<float>>(image);
-    if (map.width != mean.width || map.height != mean.height || map.channels != mean.channels) return {};
-    const KnownPixels known = known_pixels(input, image);
-    for (size_t i = 0; i < sums.size(); ++i)
-      if (is_known(known, i / static_cast<size_t>(map.channels))) sums[i] += map.pixels[i], ++counts[i];
-  }
-  for (size_t i = 0; i < sums.size(); ++i) mean.pixels[i] = static_cast<float>(sums[i] / std::max(counts[i], 1.0));
-  return mean;
+    return map.width == first.width && map.height == first.height && map.channels == first.channels;
+  });
 }
 
 // The share of the known pixels that have the most frequent label.
@@ -138,12 +132,12 @@ std::map<std::string, Baseline> constant_baselines(const InputConfig& input, con
   if (images.empty() || input.standardise) return baselines;
   if (input.has_labels() || input.kind == "mask") {
     baselines["accuracy"] = {share_of_commonest(input, images), true, "the most frequent label everywhere"};
-  } else if (input.kind == "depth" || input.has_features()) {
-    const Raster<float> mean = mean_map(input, images);
+  } else if ((input.kind == "depth" || input.has_features()) && have_one_size(images)) {
+    const Raster<float> mean = pixel_mean<float>(input, images);
     std::vector<double> scores;
     for (const StoredImage& image : images) {
       const auto& truth = std::get<Raster<float>>(image);
-      if (mean.pixels.empty() || !any_known(known_pixels(input, image))) continue;
+      if (!any_known(known_pixels(input, image))) continue;
       scores.push_back(input.has_features() ? mean_cosine(mean.pixels, truth.pixels, input.features)
                                             : depth_errors(mean, truth).abs_rel);
     }
