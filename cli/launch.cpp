@@ -60,7 +60,7 @@ std::array<volatile std::sig_atomic_t, kPassedOn.size()> received{};
 class Launch {
  public:
   Launch(int64_t size, const std::vector<std::string>& arguments) : children_(size) {
-    struct sigaction action {};
+    struct sigaction action{};
     action.sa_handler = [](int signal) {
       for (size_t i = 0; i < kPassedOn.size(); ++i)
         if (kPassedOn[i] == signal) received[i] = 1;
@@ -88,7 +88,11 @@ class Launch {
         send(SIGKILL);
       }
     }
-    forward_errors();
+    // What is left in the pipes, unless a process of another program holds them open.
+    while (forward_errors()) {
+    }
+    for (size_t rank = 1; rank < children_.size(); ++rank)
+      if (!children_[rank].unread.empty()) show(rank, children_[rank].unread);
     return exit_code();
   }
 
@@ -144,14 +148,19 @@ class Launch {
       Child& child = children_[rank];
       if (!child.running || ::waitpid(child.process, &child.status, WNOHANG) != child.process) continue;
       child.running = false;
-      if (rank > 0 && WIFSIGNALED(child.status))
-        show(rank,
-             concat("was ended by signal ", WTERMSIG(child.status), " (", strsignal(WTERMSIG(child.status)), ")"));
+      if (child.status != 0 && first_failure_.empty()) first_failure_ = concat("rank ", rank, end_of(child));
+      if (rank > 0 && WIFSIGNALED(child.status)) show(rank, end_of(child).substr(1));
     }
   }
 
-  // What the other processes write on standard error, as it comes; returns within a fifth of a second.
-  void forward_errors() {
+  static std::string end_of(const Child& child) {
+    if (!WIFSIGNALED(child.status)) return " failed";
+    return concat(" was ended by signal ", WTERMSIG(child.status), " (", strsignal(WTERMSIG(child.status)), ")");
+  }
+
+  // What the other processes write on standard error, as it comes; returns within a fifth of a second. False if there was
+  // nothing.
+  bool forward_errors() {
     constexpr int kMilliseconds = 200;
     std::vector<pollfd> ends;
     std::vector<size_t> ranks;
@@ -160,7 +169,7 @@ class Launch {
         ends.push_back({children_[rank].errors, POLLIN, 0});
         ranks.push_back(rank);
       }
-    if (::poll(ends.data(), ends.size(), kMilliseconds) <= 0) return;
+    if (::poll(ends.data(), ends.size(), kMilliseconds) <= 0) return false;
     for (size_t i = 0; i < ends.size(); ++i) {
       if (ends[i].revents == 0) continue;
       Child& child = children_[ranks[i]];
@@ -175,9 +184,10 @@ class Launch {
       for (size_t end; (end = child.unread.find('\n')) != std::string::npos; child.unread.erase(0, end + 1))
         show(ranks[i], child.unread.substr(0, end));
     }
+    return true;
   }
 
-  // What several processes say is shown once; what rank 0 says of the group, it says itself, unless it has stopped.
+  // A line that several processes write is shown once. Rank 0 writes the failure of the group itself, unless it was stopped.
   void show(size_t rank, const std::string& line) {
     constexpr std::string_view kProgram = "fourm: ";
     if (line.starts_with(concat(kProgram, "rank "))) {
@@ -191,18 +201,19 @@ class Launch {
   int exit_code() const {
     const Child& first = children_[0];
     if (WIFSIGNALED(first.status)) {
-      if (has_killed_ && !failure_.empty()) fail(failure_);
-      fail("rank 0 was ended by signal ", WTERMSIG(first.status), " (", strsignal(WTERMSIG(first.status)), ")");
+      if (has_killed_) fail(failure_.empty() ? first_failure_ + "; the other processes were ended" : failure_);
+      fail("rank 0", end_of(first));
     }
     if (first.status != 0) return WEXITSTATUS(first.status);  // it has said why
-    for (size_t rank = 1; rank < children_.size(); ++rank) check(!children_[rank].failed(), "rank ", rank, " failed");
+    if (!first_failure_.empty()) fail(failure_.empty() ? first_failure_ : failure_);
     return 0;
   }
 
   std::vector<Child> children_;
   std::set<std::string> shown_;
-  std::string failure_;      // of the group, as another rank than 0 says it
-  bool has_killed_ = false;  // processes that did not end by themselves
+  std::string failure_;        // of the group, as a rank other than 0 writes it
+  std::string first_failure_;  // of a process: the first that failed
+  bool has_killed_ = false;    // processes that did not end by themselves
 };
 
 }  // namespace

@@ -123,7 +123,8 @@ ProcessGroupConfig process_group_config(const Environment& environment) {
   } else if (describes(variables, "OMPI_COMM_WORLD_RANK", "OMPI_COMM_WORLD_SIZE")) {
     config = variables.places("OMPI_COMM_WORLD_RANK", "OMPI_COMM_WORLD_SIZE", "OMPI_COMM_WORLD_LOCAL_RANK",
                               "OMPI_COMM_WORLD_LOCAL_SIZE");
-  } else if (describes(variables, "PMI_RANK", "PMI_SIZE")) {
+  } else if (describes(variables, "PMI_RANK", "PMI_SIZE") &&
+             (variables.has("MPI_LOCALRANKID") || !describes(variables, "SLURM_PROCID", "SLURM_STEP_NUM_TASKS"))) {
     config = variables.places("PMI_RANK", "PMI_SIZE", "MPI_LOCALRANKID", "MPI_LOCALNRANKS");
   } else if (describes(variables, "SLURM_PROCID", "SLURM_STEP_NUM_TASKS")) {
     config = of_slurm(variables);
@@ -165,6 +166,8 @@ std::string gpu_of(const std::string& visible, int64_t installed, const ProcessG
 void use_own_gpu(const ProcessGroupConfig& config, const std::string& device) {
   constexpr const char* kVariable = "CUDA_VISIBLE_DEVICES";
   if (config.local_world_size == 1 || device == "cpu") return;
+  check(device == "cuda" || device == "auto", "device ", device,
+        ": with several processes on a machine the device is cuda, and each process uses the GPU of its local rank");
   const char* visible = std::getenv(kVariable);
   if (visible && !*visible) return;  // every GPU is hidden
   ::setenv(kVariable, gpu_of(visible ? visible : "", installed_gpus(), config, device).c_str(), 1);
@@ -175,6 +178,10 @@ void in_process_group(const ProcessGroupConfig& config, const std::string& devic
   if (config.world_size > 1) FLAGS_caffe2_log_level = c10::GLOG_FATAL;  // this program says what went wrong
   if (config.rank > 0) set_log_sink(nullptr);
   use_own_gpu(config, device);
+  // The heartbeats of the group find failed processes. NCCL's watchdog would end this process by SIGABRT; torchrun turns it on.
+  for (const char* variable :
+       {"TORCH_NCCL_ASYNC_ERROR_HANDLING", "TORCH_NCCL_ENABLE_MONITORING", "TORCH_NCCL_RETHROW_CUDA_ERRORS"})
+    if (config.world_size > 1) ::setenv(variable, "0", 1);
   ProcessGroup group(config);
   try {
     body(group);

@@ -14,9 +14,9 @@ namespace fourm {
 using Environment = std::map<std::string, std::string>;
 Environment environment();
 
-/// What torchrun (RANK, WORLD_SIZE, LOCAL_RANK, LOCAL_WORLD_SIZE, MASTER_ADDR, MASTER_PORT), SLURM's srun, Open MPI or a
-/// process manager with PMI variables says of this process, in this order; without any, a group of one. Error naming a
-/// variable that is missing or no number.
+/// The group by the variables of torchrun (RANK, WORLD_SIZE, LOCAL_RANK, LOCAL_WORLD_SIZE, MASTER_ADDR, MASTER_PORT), Open MPI, a
+/// process manager with PMI, or srun: the first of these that are set. PMI variables without MPI_LOCALRANKID count after those of
+/// srun, which may set them too. Without any, a group of one. Error naming a variable that is missing or no number.
 ProcessGroupConfig process_group_config(const Environment& environment);
 
 /// Threads of a process when a recipe or option says `requested`: 0 is an even share of the processors.

@@ -43,6 +43,30 @@ function(fourm_precompile target)
   target_precompile_headers(${target} REUSE_FROM fourm_pch)
 endfunction()
 
+# The module for collective operations on GPUs, where LibTorch is one for CUDA and the headers of NCCL and CUDA are in NVIDIA's
+# packages beside it (scripts/install.sh --cuda).
+function(fourm_nccl)
+  get_filename_component(site_packages ${FOURM_TORCH_ROOT} DIRECTORY)
+  file(GLOB nvidia ${site_packages}/nvidia/*/include)
+  find_path(FOURM_NCCL_INCLUDE nccl.h HINTS ${nvidia})
+  find_path(FOURM_CUDA_INCLUDE crt/host_config.h HINTS ${nvidia} /usr/local/cuda/include)
+  if(NOT EXISTS ${FOURM_TORCH_ROOT}/lib/libtorch_cuda.so)
+    return()
+  endif()
+  if(NOT FOURM_NCCL_INCLUDE OR NOT FOURM_CUDA_INCLUDE)
+    message(STATUS "NCCL: not built, since its header or those of CUDA are missing")
+    return()
+  endif()
+  add_library(fourm_nccl MODULE ${PROJECT_SOURCE_DIR}/fourm/nccl/nccl_backend.cpp)
+  target_include_directories(fourm_nccl SYSTEM PRIVATE ${FOURM_NCCL_INCLUDE} ${FOURM_CUDA_INCLUDE}
+    ${PROJECT_SOURCE_DIR}/fourm/nccl/cusolver)
+  target_link_libraries(fourm_nccl PRIVATE fourm_flags fourm_torch torch_cuda c10_cuda)
+  target_link_options(fourm_nccl PRIVATE -Wl,--allow-shlib-undefined)
+  set_target_properties(fourm_nccl PROPERTIES LIBRARY_OUTPUT_DIRECTORY ${PROJECT_BINARY_DIR} INSTALL_RPATH_USE_LINK_PATH ON)
+  install(TARGETS fourm_nccl LIBRARY DESTINATION bin)
+  message(STATUS "NCCL: ${FOURM_NCCL_INCLUDE}")
+endfunction()
+
 # The program: cli/*.cpp, one file for each command. Commands do not include tensor headers.
 function(fourm_program)
   get_property(folders GLOBAL PROPERTY FOURM_FOLDERS)
@@ -56,7 +80,8 @@ function(fourm_program)
     target_link_libraries(fourm PRIVATE CLI11::CLI11 PkgConfig::HTTPLIB ${apart} fourm_flags fourm_plain_deps fourm_torch ${folders})
     target_compile_definitions(fourm PRIVATE FOURM_VERSION="${PROJECT_VERSION}")
     target_precompile_headers(fourm PRIVATE ${PROJECT_SOURCE_DIR}/cli/commands.h)  # CLI11 takes seconds to parse
-    set_target_properties(fourm PROPERTIES INSTALL_RPATH_USE_LINK_PATH ON)
+    set_target_properties(fourm PROPERTIES INSTALL_RPATH_USE_LINK_PATH ON
+      BUILD_RPATH "$ORIGIN" INSTALL_RPATH "$ORIGIN")  # the module fourm_nccl lies beside it
     install(TARGETS fourm RUNTIME DESTINATION bin)
     install(DIRECTORY ${PROJECT_SOURCE_DIR}/models DESTINATION share/fourm)
   endif()

@@ -5,5 +5,5 @@ cd "$(dirname "$0")/.."
 preset=${1:-release}
 shift || true
 scripts/install.sh
-[ -e "build/$preset/build.ninja" ] || cmake --preset "$preset" >/dev/null
+cmake --preset "$preset" >/dev/null
 cmake --build --preset "$preset" ${@:+--target "$@"}

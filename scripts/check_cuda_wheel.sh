@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # Checks on any machine that the program works with LibTorch for CUDA: its wheel is installed beside the work tree, the
 # object files of a build are linked to it, the kernels that models use on a GPU are found in it, and the program is run with
-# --device auto and cuda. Without a GPU the latter must end in one line that says so.
+# --device auto and cuda. Without a GPU the latter must end in one line that says so. The module for NCCL is built.
 # Usage: scripts/check_cuda_wheel.sh [BUILD_FOLDER]   (default: build/release, built where it is missing)
 # The wheel (3.6 GB) is kept in $FOURM_CUDA_WHEEL, default ${TMPDIR:-/tmp}/fourm-cuda-wheel, for the next time.
 set -euo pipefail
@@ -67,4 +67,11 @@ elif [ $status = 1 ] && [ "$(wc -l <"$out/cuda.txt")" = 1 ] && grep -q '^fourm: 
 else
   fail "exit code $status: $(cat "$out/cuda.txt")"
 fi
+echo "7. The module for NCCL"
+cmake -S . -B "$out/cuda" -G Ninja -DCMAKE_BUILD_TYPE=Release -DFOURM_TORCH_INCLUDE="$wheel/include" >"$out/nccl.txt" 2>&1 &&
+  ninja -C "$out/cuda" fourm_nccl >>"$out/nccl.txt" 2>&1 || fail "$(tail -n 20 "$out/nccl.txt")"
+undefined=$(ldd -r "$out/cuda/libfourm_nccl.so" 2>&1 | grep -E 'undefined|not found' || true)
+[ -z "$undefined" ] || fail "the module cannot be loaded: $undefined"
+echo "   it is built, and LibTorch has all that it needs"
+
 echo "All steps passed."

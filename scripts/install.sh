@@ -33,7 +33,8 @@ torch=2.13.0
 find_torch() { ls -d .venv/lib/python3*/site-packages/torch/"$1" 2>/dev/null; }
 if $cuda; then
   # The plain wheel may be there without NVIDIA's libraries.
-  if ! library=$(find_torch lib/libtorch_cuda.so) || [[ $(ldd "$library") == *"not found"* ]]; then
+  if ! library=$(find_torch lib/libtorch_cuda.so) || [[ $(ldd "$library") == *"not found"* ]] ||
+    ! ls .venv/lib/python3*/site-packages/nvidia/*/include/crt/host_config.h >/dev/null 2>&1; then
     echo "Installing LibTorch $torch for CUDA (the torch wheel and NVIDIA's libraries, 3.6 GB) into .venv"
     scripts/install_torch.sh .venv "$torch" cuda
   fi

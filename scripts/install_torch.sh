@@ -30,6 +30,9 @@ if [ "$kind" = cuda ]; then
   # All but those for linear algebra (cusolver) and for profiling marks (nvtx), which libtorch_cuda.so opens where it needs them.
   mapfile -t libraries < <(requirements | sed -E 's/\b(cusolver|nvtx),//; s/,(cusolver|nvtx)\b//')
   pip_install "${libraries[@]}"
+  # Headers alone, for the module fourm_nccl (docs/distributed.md).
+  cuda=$(requirements | sed -nE 's/^cuda-toolkit.*==([0-9]+\.[0-9]+).*/\1/p')
+  pip_install --no-deps "nvidia-cuda-crt==$cuda.*" "nvidia-cuda-cccl==$cuda.*"
   [ -z "$(missing libtorch_cuda.so)" ] || fail "libtorch_cuda.so needs libraries that pip did not install: $(missing libtorch_cuda.so)"
 else
   if ! pip_install --no-deps "torch==$version+cpu" 2>/dev/null; then

@@ -41,6 +41,7 @@ write_recipe() {
   cat >"$work/recipe.yaml" <<END
 data: $work/tokens
 text_tokenizer: $root/models/rooms-ti/tokenizer.json
+modalities: $root/models/rooms-ti/modalities.yaml
 batch: $batch
 model:
   domains_in: [rgb@128, tok_rgb@128, tok_depth@128, tok_normal@128, tok_semseg@128, caption, det]

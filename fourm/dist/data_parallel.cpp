@@ -173,7 +173,8 @@ void DataParallel::reduce_ready_buckets(bool all) {
 
 // The owners on all machines sum the buckets whose sum on their machine is known, up to the first that is not; or all.
 void DataParallel::sum_across_machines(bool all) {
-  if (across_.size() == 1) return;
+  // Operations of NCCL on several communicators must start in the same order everywhere: those across machines start last.
+  if (across_.size() == 1 || (group_.has_device_backend() && !all)) return;
   for (; summed_ < reduced_ && (all || buckets_[summed_].work.is_done()); ++summed_) {
     Bucket& bucket = buckets_[summed_];
     bucket.work.wait();

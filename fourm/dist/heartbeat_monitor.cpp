@@ -67,7 +67,7 @@ std::string HeartbeatMonitor::explain_failure(const std::string& symptom) {
   check_all_ranks_ = true;
   changed_.notify_all();
   changed_.wait_for(lock, kMaxExplainPolls * kInterval, [&] { return failure_.has_value(); });
-  if (!failure_) failure_ = symptom;
+  if (!failure_) failure_ = own_failure_ = symptom;
   return *failure_;
 }
 

@@ -42,7 +42,8 @@ class HeartbeatMonitor {
   /// The failure of the group, if one is known. To be called about every kInterval while a collective operation is waited
   /// for.
   std::optional<std::string> failure();
-  /// A collective operation has failed: the failure of the group, or `symptom` when none is found within seconds.
+  /// A collective operation has failed: the failure of the group. When none is found within seconds, it is `symptom`, which names
+  /// this rank, for the other processes too.
   std::string explain_failure(const std::string& symptom);
   /// Tells the other processes that this one has failed.
   void report_failure(const std::string& message);

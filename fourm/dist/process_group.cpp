@@ -17,6 +17,7 @@
 #include "fourm/core/log.h"
 #include "fourm/core/strings.h"
 #include "fourm/core/tensor.h"
+#include "fourm/dist/device_backend.h"
 #include "fourm/dist/gloo_backend.h"
 #include "fourm/dist/heartbeat_monitor.h"
 
@@ -26,14 +27,22 @@ namespace {
 using Store = c10::intrusive_ptr<c10d::Store>;
 using Clock = std::chrono::steady_clock;
 
-std::string first_line(const std::exception& error) { return split(error.what(), '\n')[0]; }
+constexpr std::chrono::microseconds kPoll{50};  // of an operation of a device
+
+// The first line of a message, and the cause that NCCL writes after "Last error:".
+std::string summary(const std::exception& error) {
+  const auto lines = split(error.what(), '\n');
+  for (size_t i = 1; i + 1 < lines.size(); ++i)
+    if (lines[i].starts_with("Last error:")) return concat(lines[0], ": ", trim(lines[i + 1]));
+  return lines[0];
+}
 
 std::chrono::milliseconds milliseconds(double seconds) {
   return std::chrono::milliseconds(static_cast<int64_t>(seconds * 1000));
 }
 
-// Calls what may wait forever, since LibTorch waits without a time-out for the answer of a store whose process is stopped: in
-// a thread, which is abandoned when failure() has a message. It is asked each `interval`.
+// Runs `call` in a thread, since LibTorch may wait forever, for example for a store whose process is stopped. The thread is
+// abandoned when failure(), called every `interval`, returns a message.
 void call_or_abandon(const std::function<void()>& call, std::chrono::milliseconds interval,
                      const std::function<std::optional<std::string>()>& failure) {
   std::packaged_task<void()> task(call);
@@ -70,7 +79,7 @@ Store connect_to_store(const ProcessGroupConfig& config, std::chrono::millisecon
     return store;
   } catch (const std::exception& error) {
     if (options.isServer)
-      throw GroupError(concat("rank 0 cannot listen at ", address(config), " (", first_line(error),
+      throw GroupError(concat("rank 0 cannot listen at ", address(config), " (", summary(error),
                               "); another run may use the port: set MASTER_PORT to another one"));
     throw GroupError(unreached(config));
   }
@@ -120,7 +129,7 @@ void rendezvous(c10d::Store& store, const ProcessGroupConfig& config, std::chron
   }
 }
 
-// What threads of a broken group may still use while they wait for a process that is gone: it is kept to the end of the program.
+// Keeps objects until the program ends, since threads of a broken group may still use them.
 template <class... Objects>
 void keep_for_waiting_threads(Objects&&... objects) {
   static std::mutex mutex;
@@ -142,7 +151,8 @@ struct ProcessGroupState {
   Store store, store_of_monitor;
   struct Part {
     int64_t rank = 0, size = 1;
-    c10::intrusive_ptr<c10d::Backend> backend;
+    std::string name;  // in the store
+    c10::intrusive_ptr<c10d::Backend> backend, for_device;
   };
   std::array<Part, ProcessGroup::kParts> parts;
   std::unique_ptr<HeartbeatMonitor> monitor;
@@ -173,27 +183,59 @@ struct ProcessGroupState {
   void connect() {
     const int64_t rank = config.rank, size = config.world_size, on_machine = processes_per_machine(*store, config);
     const bool one_machine = config.local_world_size == size;
-    parts[ProcessGroup::kAll] = connected("gloo", rank, size, one_machine);
+    parts[ProcessGroup::kAll] = connected("all", rank, size, one_machine);
     if (on_machine > 1 && on_machine < size) {
       parts[ProcessGroup::kOnMachine] =
-          connected(concat("gloo/machine/", rank / on_machine), rank % on_machine, on_machine, true);
+          connected(concat("machine/", rank / on_machine), rank % on_machine, on_machine, true);
       parts[ProcessGroup::kAcrossMachines] =
-          connected(concat("gloo/local_rank/", rank % on_machine), rank / on_machine, size / on_machine, false);
-    } else {
-      parts[ProcessGroup::kOnMachine] = parts[ProcessGroup::kAll];
+          connected(concat("local_rank/", rank % on_machine), rank / on_machine, size / on_machine, false);
     }
   }
-  Part connected(const std::string& prefix, int64_t rank, int64_t size, bool one_machine) const {
-    // Collective operations end when the monitor finds a failure. The backend's own limit is for what it does not find.
-    constexpr double kLongest = 24 * 3600;
-    return {rank, size,
-            gloo_backend(c10::make_intrusive<c10d::PrefixStore>(prefix, store), static_cast<int>(rank),
+  // Collective operations end when the monitor finds a failure. The backend's own limit is for what it does not find.
+  static constexpr std::chrono::hours kLongestOperation{24};
+  Part connected(const std::string& name, int64_t rank, int64_t size, bool one_machine) const {
+    return {rank,
+            size,
+            name,
+            gloo_backend(c10::make_intrusive<c10d::PrefixStore>("gloo/" + name, store), static_cast<int>(rank),
                          static_cast<int>(size), one_machine ? "127.0.0.1" : "", config.network_interface,
-                         milliseconds(kLongest))};
+                         kLongestOperation),
+            {}};
+  }
+  void connect_device(const DeviceBackendFactory& factory, const at::Device& device) {
+    const std::string type = at::DeviceTypeName(device.type(), /*lower_case=*/true);
+    for (Part& part : parts) {
+      if (!part.backend) continue;
+      part.for_device = factory.make(c10::make_intrusive<c10d::PrefixStore>(concat(type, "/", part.name), store),
+                                     static_cast<int>(part.rank), static_cast<int>(part.size));
+      // The first operation connects the processes.
+      std::vector<Tensor> first{at::zeros({1}, at::TensorOptions(at::kFloat).device(device))};
+      const auto work = part.for_device->allreduce(first);
+      while (!work->isCompleted()) std::this_thread::sleep_for(kPoll);
+      work->wait();
+    }
+  }
+  // All their operations have ended, but NCCL may wait for the other processes here.
+  void shut_down_device_backends() {
+    std::vector<c10::intrusive_ptr<c10d::Backend>> backends;
+    for (Part& part : parts)
+      if (part.for_device) backends.push_back(std::move(part.for_device));
+    if (backends.empty()) return;
+    constexpr std::chrono::seconds kLongest{5};
+    try {
+      call_or_abandon(
+          [backends] {
+            for (const auto& backend : backends) backend->shutdown();
+          },
+          kLongest, [] { return std::optional<std::string>("a backend did not shut down"); });
+    } catch (const std::exception&) {
+      keep_for_waiting_threads(std::move(backends));  // all work is done: nothing is lost
+    }
   }
   // After the last collective operation.
   void leave() {
     monitor.reset();
+    shut_down_device_backends();
     for (Part& part : parts) part.backend.reset();
     // The store ends with rank 0, which therefore ends last.
     constexpr std::chrono::seconds kLongest{5};
@@ -218,23 +260,23 @@ struct ProcessGroupState {
                                                  : unreached(state->config);
                     });
   }
-  // Calls connect(), while the monitor watches the others.
-  static void call_connect(const std::shared_ptr<ProcessGroupState>& state) {
+  // Calls what connects the processes, while the monitor watches the others. `hint` follows the error of one that takes too long.
+  static void call_connect(const std::shared_ptr<ProcessGroupState>& state, const std::string& hint,
+                           const std::function<void(ProcessGroupState&)>& connect) {
     const auto end = Clock::now() + milliseconds(state->config.timeout);
     try {
-      call_or_abandon([state] { state->connect(); }, HeartbeatMonitor::kInterval,
+      call_or_abandon([state, connect] { connect(*state); }, HeartbeatMonitor::kInterval,
                       [&]() -> std::optional<std::string> {
                         if (auto failure = state->monitor->failure()) return failure;
                         if (Clock::now() < end) return {};
                         return concat("rank ", state->config.rank, " did not connect to the other processes within ",
-                                      state->config.timeout,
-                                      " s; GLOO_SOCKET_IFNAME names the network between the machines");
+                                      state->config.timeout, " s; ", hint);
                       });
     } catch (const GroupError& error) {
       state->throw_error(error.what());
     } catch (const std::exception& error) {
       state->throw_error(state->monitor->explain_failure(
-          concat("rank ", state->config.rank, " cannot connect to the other processes: ", first_line(error))));
+          concat("rank ", state->config.rank, " cannot connect to the other processes: ", summary(error))));
     }
   }
 
@@ -244,13 +286,14 @@ struct ProcessGroupState {
   }
   // After an error of the backend, which rarely says which process has failed.
   [[noreturn]] void throw_failure(const std::exception& error) {
-    throw_error(monitor->explain_failure(concat("rank ", config.rank, ": ", first_line(error))));
+    throw_error(monitor->explain_failure(concat("rank ", config.rank, ": ", summary(error))));
   }
 };
 
 struct ProcessGroup::Work::State {
   std::shared_ptr<ProcessGroupState> group;
-  Tensor tensor, on_host;  // the same, but for a tensor of a device
+  Tensor tensor, sent;  // the same, but for a tensor of a device that is sent from the memory of the host
+  bool by_device;
   c10::intrusive_ptr<c10d::Work> work;
 };
 
@@ -262,7 +305,8 @@ ProcessGroup::ProcessGroup(const ProcessGroupConfig& config) {
   ProcessGroupState::call(state_, &ProcessGroupState::join);
   state_->monitor =
       std::make_unique<HeartbeatMonitor>(std::move(state_->store_of_monitor), state_->member, config.timeout);
-  ProcessGroupState::call_connect(state_);
+  ProcessGroupState::call_connect(state_, "GLOO_SOCKET_IFNAME names the network between the machines",
+                                  [](ProcessGroupState& state) { state.connect(); });
   barrier();
 }
 
@@ -271,15 +315,35 @@ int64_t ProcessGroup::size() const { return state_ ? state_->parts[part_].size :
 
 ProcessGroup ProcessGroup::on_machine() const {
   ProcessGroup group = *this;
-  group.part_ = kOnMachine;
+  if (state_ && state_->parts[kOnMachine].backend) group.part_ = kOnMachine;
   return group;
 }
 
 ProcessGroup ProcessGroup::across_machines() const {
+  if (!state_ || !state_->parts[kAcrossMachines].backend) return {};
   ProcessGroup group = *this;
   group.part_ = kAcrossMachines;
-  return group.size() > 1 ? group : ProcessGroup();
+  return group;
 }
+
+void ProcessGroup::connect_device(const c10::Device& device) const {
+  if (!state_ || device.is_cpu() || has_device_backend()) return;
+  const auto nccl = device.is_cuda() ? nccl_backend_factory() : nullptr;
+  connect_device(device, nccl.get());
+  if (!device.is_cuda() || !is_first()) return;
+  note(has_device_backend() ? "collective operations of GPUs: by NCCL"
+                            : "collective operations of GPUs: by Gloo, through the memory of the host, since a process "
+                              "lacks libfourm_nccl.so (docs/distributed.md)");
+}
+
+void ProcessGroup::connect_device(const c10::Device& device, const DeviceBackendFactory* factory) const {
+  if (!state_ || any(!factory)) return;
+  ProcessGroupState::call_connect(
+      state_, "NCCL_SOCKET_IFNAME names the network between the machines, and NCCL_DEBUG=WARN shows the reason",
+      [factory, device](ProcessGroupState& state) { state.connect_device(*factory, device); });
+}
+
+bool ProcessGroup::has_device_backend() const { return state_ && state_->parts[kAll].for_device; }
 
 bool ProcessGroup::Work::is_done() const { return !state_ || state_->work->isCompleted(); }
 
@@ -288,20 +352,31 @@ void ProcessGroup::Work::wait() {
   ProcessGroupState& group = *state_->group;
   for (bool done = false; !done;) {
     try {
-      done = state_->work->wait(HeartbeatMonitor::kInterval);
+      if (!state_->by_device) {
+        done = state_->work->wait(HeartbeatMonitor::kInterval);
+      } else if (state_->work->isCompleted()) {
+        done = state_->work->wait();  // the stream of the device waits for it
+      } else {                        // wait() with a time-out would abort NCCL's communicator
+        std::this_thread::sleep_for(kPoll);
+        if (const auto failure = group.monitor->failure()) group.throw_error(*failure);
+      }
+    } catch (const GroupError&) {
+      throw;
     } catch (const std::exception& error) {
-      if (state_->work->isCompleted()) group.throw_failure(error);
+      // An operation may also complete just after the time-out: wait() returns at once then.
+      if (state_->by_device || (state_->work->isCompleted() && state_->work->exception())) group.throw_failure(error);
       if (const auto failure = group.monitor->failure()) group.throw_error(*failure);
     }
   }
-  if (!state_->tensor.is_cpu()) {
+  if (!state_->sent.is_same(state_->tensor)) {
     const NoGradGuard no_grad;
-    state_->tensor.copy_(state_->on_host);
+    state_->tensor.copy_(state_->sent);
   }
   state_ = nullptr;
 }
 
-// Starts operation(backend, tensors) of the tensor. Gloo takes tensors in the memory of the host: one of a device is copied.
+// Starts operation(backend, tensors) of the tensor. Gloo takes tensors in the memory of the host: one of a device without a
+// backend of its own is copied.
 template <class Operation>
 ProcessGroup::Work ProcessGroup::start(const Tensor& x, const Operation& operation) const {
   Work work;
@@ -309,11 +384,13 @@ ProcessGroup::Work ProcessGroup::start(const Tensor& x, const Operation& operati
   check(x.is_contiguous(), "[ProcessGroup] the tensor is not contiguous");
   // Of the operations across machines, a process takes part in some only.
   if (part_ != kAcrossMachines) state_->monitor->count_collective();
-  const Tensor tensor = x.detach(), on_host = tensor.to(at::kCPU);
-  std::vector<Tensor> tensors{on_host};
+  const auto& part = state_->parts[part_];
+  const bool by_device = part.for_device && !x.is_cpu();
+  const Tensor tensor = x.detach(), sent = by_device ? tensor : tensor.to(at::kCPU);
+  std::vector<Tensor> tensors{sent};
   try {
-    work.state_ =
-        std::make_shared<Work::State>(state_, tensor, on_host, operation(*state_->parts[part_].backend, tensors));
+    work.state_ = std::make_shared<Work::State>(state_, tensor, sent, by_device,
+                                                operation(by_device ? *part.for_device : *part.backend, tensors));
   } catch (const std::exception& error) {
     state_->throw_failure(error);
   }

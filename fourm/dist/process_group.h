@@ -14,6 +14,9 @@
 namespace at {
 class Tensor;
 }
+namespace c10 {
+struct Device;
+}
 
 namespace fourm {
 
@@ -49,9 +52,21 @@ class ProcessGroup {
   int64_t size() const;
   bool is_first() const { return rank() == 0; }
 
-  /// A group of several machines with the same number of processes each, more than one, is the product of two: the processes of this
-  /// machine, and on each machine the one with this one's local rank. Any other group is the first, and the second is this process
-  /// alone. Both fail with the whole group.
+  /// From here on NCCL performs collective operations of tensors of a GPU, where every process has it (dist/device_backend.h).
+  /// Without this call, and where a process lacks NCCL, such tensors are copied to the memory of the host, and Gloo sends them.
+  /// Collective; no effect for the CPU. GroupError when the processes do not connect.
+  /// Programs set TORCH_NCCL_ASYNC_ERROR_HANDLING, TORCH_NCCL_ENABLE_MONITORING and TORCH_NCCL_RETHROW_CUDA_ERRORS to 0 before:
+  /// this group finds failed processes itself, and NCCL's watchdog would end the program by SIGABRT.
+  void connect_device(const c10::Device& device) const;
+  /// The same with the backends of a factory, null where this process has none.
+  void connect_device(const c10::Device& device, const class DeviceBackendFactory* factory) const;
+  /// Whether tensors of a device have a backend of their own. Its operations must start in the same order in all processes, over
+  /// all parts of the group.
+  bool has_device_backend() const;
+
+  /// If a group spans several machines with the same number of processes each, more than one, on_machine() is the processes of this
+  /// machine, and across_machines() is the processes with this local rank, one of each machine. Otherwise the first is the whole
+  /// group, and the second is this process alone. Both fail with the whole group.
   ProcessGroup on_machine() const;
   ProcessGroup across_machines() const;
 
@@ -60,7 +75,8 @@ class ProcessGroup {
   int64_t begin(int64_t n) const { return n * rank() / size(); }
   int64_t end(int64_t n) const { return n * (rank() + 1) / size(); }
 
-  /// A collective operation in the background. The tensor may not be used before wait(), which throws GroupError.
+  /// A collective operation in the background. The tensor may not be used before wait(), which returns when the operation is
+  /// complete, on a device too, and throws GroupError.
   class Work {
    public:
     Work() = default;

@@ -15,14 +15,26 @@
 namespace fourm {
 namespace {
 
+fs::path folder_beside(const fs::path& target) {
+  return target.parent_path() / concat(".", target.filename().string());
+}
+
+// A process that was killed between the two last steps of replace_folder left the new folder beside `target`.
+void finish_replacement(const fs::path& target) {
+  const fs::path written = concat(folder_beside(target).string(), ".written");
+  std::error_code ignored;
+  if (!fs::exists(target, ignored) && fs::exists(written, ignored)) fs::rename(written, target);
+}
+
 // write(folder) makes a folder beside `target`, which then takes its place.
 template <class Write>
 void replace_folder(const fs::path& target, const Write& write) {
-  const fs::path beside = target.parent_path() / concat(".", target.filename().string());
-  fs::remove_all(beside);  // of an attempt that was killed
+  const fs::path beside = folder_beside(target), written = concat(beside.string(), ".written");
+  for (const fs::path& earlier : {beside, written}) fs::remove_all(earlier);  // of an attempt that was killed
   write(beside);
+  fs::rename(beside, written);
   fs::remove_all(target);
-  fs::rename(beside, target);
+  fs::rename(written, target);
 }
 
 // Means between two records, of sums over the processes. Part of a checkpoint, so that a resumed run writes the same
@@ -178,6 +190,7 @@ class Trainer {
 
   void open_folder(const RunRecipe& recipe) {
     run_.emplace(folder_, recipe);
+    for (const char* name : {"best", "model"}) finish_replacement(folder_ / name);
     for (const auto& [key, before, now] : run_->changes())
       note(folder_.string(), ": ", key, " was '", before, "', now '", now, "'",
            key == "training.steps" && config_.schedule.decay != "constant"
@@ -511,6 +524,7 @@ Outcome train(Objective& objective, const TrainingConfig& config, const RunRecip
         "training.optimizer.skip_norm: steps of this training cannot be skipped, since its codebook keeps what it has "
         "seen");
   group.check_same("device or precision", concat(device_name(parse_device(config.device)), " in ", config.precision));
+  group.connect_device(objective.parameters().kernels().device());
   return Trainer(objective, config, recipe, folder, group).run(stop);
 }
 

@@ -66,6 +66,11 @@ TEST(ProcessGroupConfig, Slurm) {
   variables["SLURM_STEP_NODELIST"] = "login,gpu3";
   EXPECT_EQ(process_group_config(variables).local_world_size, 4);
   EXPECT_EQ(process_group_config(variables).master_addr, "login");
+  // With its plugin for PMI-2, srun sets some of the variables of PMI too.
+  variables["PMI_RANK"] = "9";
+  variables["PMI_SIZE"] = "11";
+  EXPECT_EQ(process_group_config(variables).local_rank, 1);
+  EXPECT_EQ(process_group_config(variables).local_world_size, 4);
 }
 
 TEST(ProcessGroupConfig, MessagePassingLaunchers) {

@@ -12,13 +12,14 @@
 namespace fourm {
 namespace {
 
-const std::vector<std::string> kOrder{"core", "io",    "text",     "modality",    "draw",  "rooms",
-                                      "coco", "data",  "kernels",  "nn",          "dist",  "tokenizer",
-                                      "clip", "model", "generate", "search",      "probe", "eval",
-                                      "demo", "train", "transfer", "experiments", "bench", "parity"};
+const std::vector<std::string> kOrder{"core",     "io",          "text",   "modality", "draw", "rooms",     "coco",
+                                      "data",     "kernels",     "nn",     "dist",     "nccl", "tokenizer", "clip",
+                                      "model",    "generate",    "search", "probe",    "eval", "demo",      "train",
+                                      "transfer", "experiments", "bench",  "parity"};
 
 // Folders that are not part of the library, and the folders that include each.
-const std::map<std::string, std::vector<std::string>> kApart{{"rooms", {"demo"}}, {"demo", {}}, {"parity", {}}};
+const std::map<std::string, std::vector<std::string>> kApart{
+    {"rooms", {"demo"}}, {"demo", {}}, {"parity", {}}, {"nccl", {}}};
 
 size_t rank(const std::string& folder) {
   return static_cast<size_t>(std::find(kOrder.begin(), kOrder.end(), folder) - kOrder.begin());

@@ -1,0 +1,4 @@
+// Declares the cuSOLVER type that LibTorch's headers name, so that cuSOLVER need not be installed.
+#pragma once
+
+typedef struct cusolverDnContext* cusolverDnHandle_t;
