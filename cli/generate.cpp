@@ -507,14 +507,18 @@ void add_generate(CLI::App& program) {
                                 : find_model(o->super_resolution).string();
     const ProcessGroupConfig processes = process_group_config(environment());
     if (processes.world_size > 1) use_threads(threads_of(0, processes));
+    const auto generate = [&] {
+      if (processes.rank > 0) set_log_sink(std::make_shared<QuietTerminalLog>());
+      o->from.empty() ? run(*o) : repeat(*o);
+    };
     if (o->worker.empty()) {
+      const std::string options = command->config_to_str(/*default_also=*/true);
       o->worker = concat(processes.rank, "/", processes.world_size);
-      check_same_options(command->config_to_str(/*default_also=*/true), o->engine, processes);
+      in_independent_processes(options, o->engine, processes, generate);
     } else {
       use_own_gpu(processes, o->engine.device);
+      generate();
     }
-    if (processes.rank > 0) set_log_sink(std::make_shared<QuietTerminalLog>());
-    o->from.empty() ? run(*o) : repeat(*o);
   });
 }
 

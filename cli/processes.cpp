@@ -118,6 +118,10 @@ ProcessGroupConfig process_group_config(const Environment& environment) {
   constexpr int kPort = 29500;
   if (variables.has("RANK") || variables.has("WORLD_SIZE")) {
     config = variables.places("RANK", "WORLD_SIZE", "LOCAL_RANK", "LOCAL_WORLD_SIZE");
+    check(config.local_rank >= 0 && config.local_rank < config.local_world_size &&
+              config.local_world_size <= config.world_size,
+          "LOCAL_RANK is ", config.local_rank, " and LOCAL_WORLD_SIZE ", config.local_world_size, " of ",
+          config.world_size, " processes: ranks count from 0 on each machine");
     config.attempt = variables.text("TORCHELASTIC_RUN_ID") + "." + variables.text("TORCHELASTIC_RESTART_COUNT");
     config.use_agent_store = variables.text("TORCHELASTIC_USE_AGENT_STORE") == "True";
   } else if (describes(variables, "OMPI_COMM_WORLD_RANK", "OMPI_COMM_WORLD_SIZE")) {
@@ -165,7 +169,7 @@ std::string gpu_of(const std::string& visible, int64_t installed, const ProcessG
 
 void use_own_gpu(const ProcessGroupConfig& config, const std::string& device) {
   constexpr const char* kVariable = "CUDA_VISIBLE_DEVICES";
-  if (config.local_world_size == 1 || device == "cpu") return;
+  if (config.local_world_size == 1 || (!device.starts_with("cuda") && device != "auto")) return;
   check(device == "cuda" || device == "auto", "device ", device,
         ": with several processes on a machine the device is cuda, and each process uses the GPU of its local rank");
   const char* visible = std::getenv(kVariable);
@@ -201,9 +205,13 @@ void check_same_options(const std::string& options, const ComputeConfig& compute
   group.check_same("device or precision", describe(compute));
 }
 
-void check_same_options(const std::string& options, const ComputeConfig& compute, const ProcessGroupConfig& config) {
-  in_process_group(config, compute.device,
-                   [&](const ProcessGroup& group) { check_same_options(options, compute, group); });
+void in_independent_processes(const std::string& options, const ComputeConfig& compute,
+                              const ProcessGroupConfig& config, const std::function<void()>& body) {
+  in_process_group(config, compute.device, [&](const ProcessGroup& group) {
+    check_same_options(options, compute, group);
+    const ProcessGroup::Busy busy(group);
+    body();
+  });
 }
 
 }  // namespace fourm

@@ -40,7 +40,9 @@ void in_process_group(const ProcessGroupConfig& config, const std::string& devic
 /// GroupError when a process of the group has other options than the first ("key=value" lines, as CLI::App::config_to_str()
 /// writes them), or computes on another device or in another precision, where they are "auto".
 void check_same_options(const std::string& options, const ComputeConfig& compute, const ProcessGroup& group);
-/// The same for processes that share work without communicating: they join a group for it, and leave it.
-void check_same_options(const std::string& options, const ComputeConfig& compute, const ProcessGroupConfig& config);
+/// Calls body() in processes with the same options, which each do a part of the work without communicating, and returns when all
+/// have done theirs. GroupError naming a process that failed or ended before.
+void in_independent_processes(const std::string& options, const ComputeConfig& compute,
+                              const ProcessGroupConfig& config, const std::function<void()>& body);
 
 }  // namespace fourm

@@ -50,12 +50,17 @@ void add_tokenize(CLI::App& program) {
     if (!worker->empty()) std::tie(options->worker, options->workers) = parse_worker(*worker);
     check_writable_folder(options->out);
     if (processes.world_size > 1) use_threads(threads_of(0, processes));
-    if (worker->empty())
-      check_same_options(command->config_to_str(/*default_also=*/true), {.device = options->device}, processes);
-    else
+    const auto tokenize = [&] {
+      if (processes.rank > 0) set_log_sink(std::make_shared<QuietTerminalLog>());
+      pretokenize(*options);
+    };
+    if (worker->empty()) {
+      in_independent_processes(command->config_to_str(/*default_also=*/true), {.device = options->device}, processes,
+                               tokenize);
+    } else {
       use_own_gpu(processes, options->device);
-    if (processes.rank > 0) set_log_sink(std::make_shared<QuietTerminalLog>());
-    pretokenize(*options);
+      tokenize();
+    }
   });
 }
 

@@ -77,7 +77,9 @@ std::string usage_message(const CLI::App& program, const CLI::ParseError& error)
   const ChosenCommand command(program);
   const std::string where = command.where(),
                     help = concat("`", program.get_name(), command.words.empty() ? "" : " ", command.words, " --help`");
-  const std::vector<std::string> unknown = program.remaining(true), commands = commands_of(*command.app);
+  const std::vector<std::string> commands = commands_of(*command.app);
+  std::vector<std::string> unknown = program.remaining(true);
+  unknown.erase(std::find(unknown.begin(), unknown.end(), "--"), unknown.end());  // what follows is for another program
   const auto option = std::find_if(unknown.begin(), unknown.end(), is_option);
   if (option != unknown.end()) return where + unknown_option(*command.app, *option, help);
   if (!commands.empty())

@@ -79,8 +79,9 @@ Store connect_to_store(const ProcessGroupConfig& config, std::chrono::millisecon
     return store;
   } catch (const std::exception& error) {
     if (options.isServer)
-      throw GroupError(concat("rank 0 cannot listen at ", address(config), " (", summary(error),
-                              "); another run may use the port: set MASTER_PORT to another one"));
+      throw GroupError(
+          concat("rank 0 cannot listen at ", address(config), " (", summary(error),
+                 "); another run may use the port (MASTER_PORT), or MASTER_ADDR is no address of this machine"));
     throw GroupError(unreached(config));
   }
 }

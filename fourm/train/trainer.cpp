@@ -502,6 +502,8 @@ std::string resolve_precision(const std::string& requested, const std::optional<
 
 void check_training(const TrainingConfig& config) {
   check_fields(config, "training");
+  check(config.device.find(',') == std::string::npos && config.device != "cuda:all",
+        "training.device: a process trains on one GPU; `fourm launch -n N` starts N processes, each with its GPU");
   try {
     check_device_name(config.device);
   } catch (const Error& error) {
