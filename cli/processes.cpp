@@ -118,10 +118,6 @@ ProcessGroupConfig process_group_config(const Environment& environment) {
   constexpr int kPort = 29500;
   if (variables.has("RANK") || variables.has("WORLD_SIZE")) {
     config = variables.places("RANK", "WORLD_SIZE", "LOCAL_RANK", "LOCAL_WORLD_SIZE");
-    check(config.local_rank >= 0 && config.local_rank < config.local_world_size &&
-              config.local_world_size <= config.world_size,
-          "LOCAL_RANK is ", config.local_rank, " and LOCAL_WORLD_SIZE ", config.local_world_size, " of ",
-          config.world_size, " processes: ranks count from 0 on each machine");
     config.attempt = variables.text("TORCHELASTIC_RUN_ID") + "." + variables.text("TORCHELASTIC_RESTART_COUNT");
     config.use_agent_store = variables.text("TORCHELASTIC_USE_AGENT_STORE") == "True";
   } else if (describes(variables, "OMPI_COMM_WORLD_RANK", "OMPI_COMM_WORLD_SIZE")) {
@@ -136,6 +132,11 @@ ProcessGroupConfig process_group_config(const Environment& environment) {
   if (config.world_size == 1) return {};
   check(config.rank >= 0 && config.rank < config.world_size, "rank ", config.rank, " of ", config.world_size,
         " processes: ranks count from 0 (environment variables of the launcher)");
+  check(!variables.has("LOCAL_RANK") || !variables.has("LOCAL_WORLD_SIZE") ||
+            (config.local_rank >= 0 && config.local_rank < config.local_world_size &&
+             config.local_world_size <= config.world_size),
+        "LOCAL_RANK is ", config.local_rank, " and LOCAL_WORLD_SIZE ", config.local_world_size, " of ",
+        config.world_size, " processes: ranks count from 0 on each machine");
   const bool one_machine = config.local_world_size == config.world_size;
   if (config.master_addr.empty() || variables.has("MASTER_ADDR")) config.master_addr = variables.text("MASTER_ADDR");
   check(one_machine || variables.has("MASTER_ADDR") || config.master_port > 0,
