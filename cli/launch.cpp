@@ -60,7 +60,7 @@ std::array<volatile std::sig_atomic_t, kPassedOn.size()> received{};
 class Launch {
  public:
   Launch(int64_t size, const std::vector<std::string>& arguments) : children_(size) {
-    struct sigaction action{};
+    struct sigaction action {};
     action.sa_handler = [](int signal) {
       for (size_t i = 0; i < kPassedOn.size(); ++i)
         if (kPassedOn[i] == signal) received[i] = 1;
@@ -89,8 +89,8 @@ class Launch {
       }
     }
     // What is left in the pipes, unless a process of another program holds them open.
-    while (forward_errors()) {
-    }
+    const auto has_pipe = [](const Child& child) { return child.errors >= 0; };
+    while (std::any_of(children_.begin(), children_.end(), has_pipe) && forward_errors()) continue;
     for (size_t rank = 1; rank < children_.size(); ++rank)
       if (!children_[rank].unread.empty()) show(rank, children_[rank].unread);
     return exit_code();

@@ -23,7 +23,7 @@ class StopSignals {
  public:
   StopSignals() {
     requested_ = requeue_ = false;
-    struct sigaction action{};
+    struct sigaction action {};
     action.sa_handler = [](int signal) {
       if (signal == SIGUSR1) requeue_ = true;
       requested_ = true;

@@ -23,7 +23,7 @@ template <class Errors>
 struct Measure {
   std::string name, unit;
   bool higher;
-  double Errors::* value;
+  double Errors::*value;
 };
 
 // The measures of the model, the ceiling and one constant prediction against the ground truth. errors_of(prediction, truth).
@@ -53,7 +53,7 @@ struct Score {
   double value;
 };
 
-// Known pixels of each image are given.
+// The mean of each pixel over the images in which it is known: known[i] are the known pixels of images[i].
 template <class T>
 Raster<T> mean_of_known(const std::vector<KnownPixels>& known, const Images& images) {
   auto mean = std::get<Raster<T>>(images[0]);

@@ -609,7 +609,7 @@ TEST_F(Program, GeneratesFromPartsFoldersAndPrompts) {
     EXPECT_EQ(run(generate + path("refused") + wrong).code, 2) << wrong;
 }
 
-// The loop of in-painting, and a list of prompts that is edited.
+// In-painting with a mask that is drawn again, and a list of prompts that is edited.
 TEST_F(Program, ResultsOfChangedInputsAreNotReported) {
   test::write_small_model(folder_ / "model");
   const auto path = [&](const std::string& name) { return (folder_ / name).string(); };
