@@ -11,6 +11,7 @@
 #include "fourm/core/json.h"
 #include "fourm/core/log.h"
 #include "fourm/core/strings.h"
+#include "fourm/data/data_facts.h"
 #include "fourm/probe/probe.h"
 
 namespace fourm {
@@ -75,7 +76,7 @@ void run(const ProbeOptions& o) {
                                                .stop = StopSignals::requested});
   check(report.finished, "stopped; the same command resumes the run");
   const fs::path figure = fs::path(o.out) / "probe.png";
-  write_png(figure, gallery_sheet(probe.figure(samples, report, o.out)));
+  write_png(figure, gallery_sheet(probe.figure(samples, report, o.out, read_class_names(model_folder(o.model)))));
   if (o.json)
     std::cout << json_text({{"figure", figure.string()}, {"samples", report.results}}, 2) << "\n";
   else

@@ -10,6 +10,9 @@ find_package(OpenSSL REQUIRED COMPONENTS Crypto)
 pkg_check_modules(WEBP REQUIRED IMPORTED_TARGET libwebp libwebpdemux)
 pkg_check_modules(LCMS REQUIRED IMPORTED_TARGET lcms2)
 find_package(ICU REQUIRED COMPONENTS uc i18n)
+pkg_check_modules(FREETYPE REQUIRED IMPORTED_TARGET freetype2)  # only fourm/draw includes it
+find_file(FOURM_FONT DejaVuSans.ttf REQUIRED  # becomes part of the program
+  PATHS /usr/share/fonts /usr/local/share/fonts PATH_SUFFIXES truetype/dejavu TTF dejavu dejavu-sans-fonts)
 pkg_check_modules(MATIO REQUIRED matio)  # and HDF5, which it reads with; only fourm/io includes them
 
 add_library(fourm_plain_deps INTERFACE)

@@ -14,8 +14,8 @@ if $cuda && [ -n "${CMAKE_PREFIX_PATH:-}" ]; then
   exit 2
 fi
 
-packages=(ca-certificates ccache cmake g++ libarchive-dev libcli11-dev libcpp-httplib-dev libgtest-dev
-  libicu-dev libjpeg62-turbo-dev liblcms2-dev libmatio-dev libpng-dev libssl-dev libwebp-dev libyaml-cpp-dev mold ninja-build nlohmann-json3-dev
+packages=(ca-certificates ccache cmake fonts-dejavu-core g++ libarchive-dev libcli11-dev libcpp-httplib-dev libfreetype-dev
+  libgtest-dev libicu-dev libjpeg62-turbo-dev liblcms2-dev libmatio-dev libpng-dev libssl-dev libwebp-dev libyaml-cpp-dev mold ninja-build nlohmann-json3-dev
   pkg-config python3-venv sweethome3d-furniture)
 missing=()
 for package in "${packages[@]}"; do

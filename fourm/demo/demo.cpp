@@ -7,8 +7,11 @@
 #include "fourm/core/log.h"
 #include "fourm/data/annotation.h"
 #include "fourm/draw/box_image.h"
+#include "fourm/draw/legend.h"
 #include "fourm/eval/predict.h"
+#include "fourm/generate/input.h"
 #include "fourm/modality/feature_colours.h"
+#include "fourm/rooms/classes.h"
 #include "fourm/rooms/rooms.h"
 
 namespace fourm {
@@ -29,17 +32,20 @@ class Demo {
     world.size = static_cast<int>(pipeline.modality(pixels_).image_size);
     world.seed = options.seed + 1000;
     world.split = Split::kVal;
+    world.furniture = Split::kTrain;
     const RoomMaker maker(world);
     for (int64_t i = 0; i < std::max(options.rooms, options.generations); ++i)
       rooms_.push_back(maker.make(static_cast<uint64_t>(i)));
+    for (int c = 0; c < kRoomClasses; ++c) class_names_.emplace_back(class_name(static_cast<RoomClass>(c)));
   }
 
   Gallery run() {
     Gallery gallery;
     gallery.title = "4M: any modality from any other";
     gallery.introduction =
-        "One small model, trained with this program on rendered rooms and on nothing else. The rooms below and their "
-        "furniture were not part of its training.";
+        "One small model, trained with this program on rendered rooms and on nothing else. The rooms below were not "
+        "part "
+        "of its training.";
     if (!options_.images.empty())
       gallery.introduction +=
           " It was not trained on photographs either, so predictions for yours are worse than those for rooms.";
@@ -51,9 +57,10 @@ class Demo {
     if (options_.generations > 0) {
       note("generating images");
       add(captions());
+      add({negative_caption()});
       if (!boxes_.empty()) add(images_from_boxes());
-      add(images_from_depth());
-      add({chain(), guidance(), in_painting()});
+      for (const auto& map : maps_) add(images_from_map(map));
+      add({chain(), in_painting()});
     }
     gallery.closing =
         "The furniture is that of the Sweet Home 3D models (CC0 and CC-BY 3.0); the file CREDITS of the model names "
@@ -104,19 +111,25 @@ class Demo {
 
   static Image background() { return Image(8, 8, 3, 40); }
 
-  // Every map, the boxes and the caption, each from the image alone.
+  // A map with its legend or scale.
+  Image shown_map(const std::string& modality, const StoredImage& map) const {
+    const InputConfig kind = pipeline_.input_config(modality);
+    return draw_map(kind, centre_square(kind, map, pipeline_.image_size(modality)), class_names_, kGalleryCell);
+  }
+
+  // Every map, the boxes and the caption, each from the image alone. The user's images come first, then rooms with their true maps.
   std::vector<GalleryRow> predictions_from_images() const {
     std::vector<Image> images;
-    for (int64_t i = 0; i < options_.rooms; ++i) images.push_back(rooms_[static_cast<size_t>(i)].rgb);
-    for (const auto& path : options_.images) images.push_back(read_image(path));
-    std::vector<GalleryRow> rows;
-    for (size_t i = 0; i < images.size(); ++i) {
-      const bool room = i < static_cast<size_t>(options_.rooms);
-      rows.push_back({room ? concat("RGB -> all: an unseen room, ", i + 1)
-                           : "RGB -> all: " +
-                                 fs::path(options_.images[i - static_cast<size_t>(options_.rooms)]).filename().string(),
-                      {{shown(pixels_, images[i]), "input"}},
-                      ""});
+    std::vector<GalleryRow> rows, truths;
+    for (const auto& path : options_.images) {
+      images.push_back(read_image(path));
+      rows.push_back({"RGB -> all: " + fs::path(path).filename().string(), {}, ""});
+    }
+    const size_t own = images.size();
+    for (size_t i = 0; i < static_cast<size_t>(options_.rooms); ++i) {
+      images.push_back(rooms_[i].rgb);
+      rows.push_back({concat("RGB -> all: an unseen room, ", i + 1), {}, ""});
+      truths.push_back({concat("the truth of room ", i + 1), {}, "caption: " + rooms_[i].captions.back()});
     }
     const auto read = [&](const std::string& modality) {
       const auto start = [&](size_t i) {
@@ -127,32 +140,47 @@ class Demo {
       };
       return predict(pipeline_, images.size(), start, {likely(modality)}, options_.seed);
     };
+    for (size_t i = 0; i < images.size(); ++i) {
+      rows[i].cells.push_back({shown(pixels_, images[i]), "input"});
+      if (i < own) continue;
+      Canvas canvas;
+      pipeline_.add_image(canvas, image_, images[i]);
+      truths[i - own].cells.push_back({pipeline_.visualize(canvas, image_), "input through its tokenizer"});
+    }
     for (const auto& map : maps_) {
       const auto predictions = read(map);
       for (size_t i = 0; i < rows.size(); ++i) {
-        rows[i].cells.push_back({pipeline_.visualize(predictions[i], map), name_of_map(map)});
-        if (i < static_cast<size_t>(options_.rooms))
-          rows[i].cells.push_back({shown(map, truth(rooms_[i], base_name(map))), "true " + name_of_map(map)});
+        rows[i].cells.push_back({shown_map(map, pipeline_.image(predictions[i], map)), name_of_map(map)});
+        if (i >= own)
+          truths[i - own].cells.push_back(
+              {shown_map(map, truth(rooms_[i - own], base_name(map))), "true " + name_of_map(map)});
       }
     }
     if (!features_.empty() && !options_.image_text.empty()) {
       const auto predictions = read(features_);
-      const auto truths = true_features(images);
+      const auto features = true_features(images);
       for (size_t i = 0; i < rows.size(); ++i) {
-        const FeatureColours colours(std::get<Raster<float>>(truths[i]));
-        const auto map = std::get<Raster<float>>(pipeline_.image(predictions[i], features_));
-        rows[i].cells.push_back({colours(map), "features"});
-        rows[i].cells.push_back({colours(std::get<Raster<float>>(truths[i])), "true features"});
+        const auto& map = std::get<Raster<float>>(features[i]);
+        const FeatureColours colours(map);
+        rows[i].cells.push_back(
+            {colours(std::get<Raster<float>>(pipeline_.image(predictions[i], features_))), "features"});
+        if (i >= own) truths[i - own].cells.push_back({colours(map), "true features"});
       }
     }
     if (!boxes_.empty()) {
       const auto predictions = read(boxes_);
-      for (size_t i = 0; i < rows.size(); ++i)
-        rows[i].cells.push_back(
-            {draw_boxes(shown(pixels_, images[i]), pipeline_.boxes(predictions[i], boxes_), kGalleryCell), "boxes"});
+      const auto drawn = [&](size_t i, const std::vector<LabelledBox>& boxes) {
+        return draw_boxes(shown(pixels_, images[i]), boxes, kGalleryCell);
+      };
+      for (size_t i = 0; i < rows.size(); ++i) {
+        rows[i].cells.push_back({drawn(i, pipeline_.boxes(predictions[i], boxes_)), "boxes"});
+        if (i >= own) truths[i - own].cells.push_back({drawn(i, boxes_of(rooms_[i - own])), "true boxes"});
+      }
     }
     const auto predictions = read(caption_);
     for (size_t i = 0; i < rows.size(); ++i) rows[i].words = "caption: " + pipeline_.text(predictions[i], caption_);
+    for (size_t i = 0; i < truths.size(); ++i)
+      rows.insert(rows.begin() + static_cast<int64_t>(own + 2 * i + 1), std::move(truths[i]));
     return rows;
   }
 
@@ -172,7 +200,7 @@ class Demo {
       if (name == boxes_)
         cells.push_back({draw_boxes(background(), pipeline_.boxes(canvas, name), kGalleryCell), "boxes"});
       else
-        cells.push_back({pipeline_.visualize(canvas, name), name_of_map(name)});
+        cells.push_back({shown_map(name, pipeline_.image(canvas, name)), name_of_map(name)});
     }
     return cells;
   }
@@ -233,13 +261,31 @@ class Demo {
         });
   }
 
-  std::vector<GalleryRow> images_from_depth() const {
+  std::vector<GalleryRow> images_from_map(const std::string& map) const {
+    const auto number = static_cast<uint64_t>(4 + std::find(maps_.begin(), maps_.end(), map) - maps_.begin());
     return variations(
-        "depth -> RGB", 4,
-        [&](Canvas& canvas, size_t i) { pipeline_.add_image(canvas, depth_, truth(rooms_[i], "depth")); },
+        concat(name_of_map(map), " -> RGB"), number,
+        [&](Canvas& canvas, size_t i) { pipeline_.add_image(canvas, map, truth(rooms_[i], base_name(map))); },
         [&](size_t i) {
-          return GalleryCell{shown(depth_, truth(rooms_[i], "depth")), "input"};
+          return GalleryCell{shown_map(map, truth(rooms_[i], base_name(map))), "input"};
         });
+  }
+
+  // The same random draws without and with a second caption of a negative weight.
+  GalleryRow negative_caption() const {
+    const Input wanted{.modality = caption_, .value = "a bedroom with a bed", .weight = 3};
+    const Input unwanted{.modality = caption_, .value = "white walls", .weight = -1};
+    GalleryRow row{concat("negative caption: \"", wanted.value, "\" without \"", unwanted.value, "\""), {}, ""};
+    for (size_t draw = 0; draw < kVariations / 2; ++draw)
+      for (const bool is_negative : {false, true}) {
+        std::vector<Canvas> canvases(1);
+        canvases[0].key = key(2, 100 + draw);
+        pipeline_.add_inputs(canvases[0], is_negative ? std::vector{wanted, unwanted} : std::vector{wanted});
+        pipeline_.run(canvases, image_plan({caption_}), {options_.seed, true, {}});
+        row.cells.push_back(
+            {pipeline_.visualize(canvases[0], image_), is_negative ? "without white walls" : "the caption alone"});
+      }
+    return row;
   }
 
   // Each target is generated from all before it; the image comes last.
@@ -251,23 +297,10 @@ class Demo {
         if (base_name(name) == map) names.push_back(name);
     names.push_back(image_);
     const Plan plan = pipeline_.default_plan(std::vector<std::string>{caption_}, names);
-    std::vector<Canvas> canvases{with_caption(0, key(5, 0))};
+    std::vector<Canvas> canvases{with_caption(0, key(7, 0))};
     pipeline_.run(canvases, plan, {options_.seed, true, {}});
     return {"chained, each from all before it: \"" + rooms_[0].captions.back() + "\"",
             cells_of(canvases[0], plan.targets), ""};
-  }
-
-  // The same caption and the same random numbers.
-  GalleryRow guidance() const {
-    GalleryRow row{"guidance 1 to 5: \"" + rooms_[0].captions.back() + "\"", {}, ""};
-    for (int scale = 1; scale <= 5; ++scale) {
-      Plan plan = image_plan({caption_});
-      for (Target& target : plan.targets) target.guidance = scale;
-      const auto start = [&](size_t) { return with_caption(0, key(6, 0)); };
-      const auto predictions = predict(pipeline_, 1, start, plan, options_.seed);
-      row.cells.push_back({pipeline_.visualize(predictions[0], image_), concat("guidance ", scale)});
-    }
-    return row;
   }
 
   // The right half of a room's tokens is hidden and generated.
@@ -280,7 +313,7 @@ class Demo {
     for (int64_t slot = 0; slot < side * side; ++slot) known.push_back(slot % side < side / 2);
     const auto start = [&](size_t i) {
       Canvas canvas;
-      canvas.key = key(7, i);
+      canvas.key = key(8, i);
       canvas.add_grid(image_, tokens, known);
       return canvas;
     };
@@ -299,6 +332,7 @@ class Demo {
   std::string pixels_, caption_, boxes_, depth_, image_, features_;  // modalities; boxes_, features_ may be empty
   std::vector<std::string> maps_;                                    // predicted from images
   std::vector<RoomSample> rooms_;
+  std::vector<std::string> class_names_;
 };
 
 }  // namespace

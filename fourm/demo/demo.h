@@ -8,7 +8,7 @@
 namespace fourm {
 
 struct DemoOptions {
-  int64_t rooms = 3, generations = 2;
+  int64_t rooms = 2, generations = 1;
   uint64_t seed = 0;
   std::vector<std::string> images;
   std::string image_text{};
@@ -23,8 +23,8 @@ struct DemoOptions {
   }
 };
 
-/// RGB -> all, caption -> all, boxes -> RGB, depth -> RGB, chained generation, guidance 1 to 5, in-painting. An empty
-/// `image_text` leaves the features out. Error when the model lacks a modality that all but the boxes need.
+/// RGB -> all, caption -> all, a negative caption, boxes -> RGB and each map -> RGB in variations (paper Fig. 13), chained generation,
+/// in-painting. An empty `image_text` leaves the features out. Error when the model lacks a modality that all but the boxes need.
 Gallery demo(const Pipeline& pipeline, const DemoOptions& options);
 
 }  // namespace fourm

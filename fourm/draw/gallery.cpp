@@ -10,7 +10,7 @@
 namespace fourm {
 namespace {
 
-constexpr int kGap = 8, kScale = 2, kLine = kScale * kLetterHeight + 5, kTitleScale = 3;
+constexpr int kGap = 8, kTextSize = 15, kTitleSize = 26, kLabelSize = 13;
 constexpr Colour kPaper{250, 250, 250}, kInk{30, 30, 30}, kFaint{110, 110, 110};
 
 // Of an image on the sheet.
@@ -28,12 +28,12 @@ class Sheet {
     image_.pixels.resize(image_.area() * 3, kPaper[0]);
   }
 
-  void text(const std::string& words, Colour colour, int scale = kScale) {
-    const int line = kLine * scale / kScale;
+  void text(const std::string& words, Colour colour, int size = kTextSize) {
+    const int line = line_height(size) + 2;
     for (const auto& paragraph : split(words, '\n'))
-      for (const auto& part : wrap_text(paragraph, width_ - 2 * kGap, scale)) {
+      for (const auto& part : wrap_text(paragraph, width_ - 2 * kGap, size)) {
         skip(line);
-        draw_text(image_, kGap, image_.height - line, part, colour, scale);
+        draw_text(image_, kGap, image_.height - line, part, colour, size);
       }
   }
 
@@ -46,13 +46,13 @@ class Sheet {
       tallest = std::max(tallest, small.back().height);
     }
     const int top = image_.height;
-    skip(tallest + kLine + kGap);
+    skip(tallest + line_height(kLabelSize) + kGap);
     int x = kGap;
     for (size_t i = 0; i < cells.size(); ++i) {
       for (int y = 0; y < small[i].height; ++y)
         std::copy_n(small[i].at(0, y), static_cast<size_t>(kGalleryCell) * 3, image_.at(x, top + y));
-      const int scale = text_width(cells[i].label, kScale) <= kGalleryCell ? kScale : 1;
-      draw_text(image_, x, top + small[i].height + kGap / 2, cells[i].label, kFaint, scale);
+      draw_text(image_, x, top + small[i].height + 2, shortened_text(cells[i].label, kGalleryCell, kLabelSize), kFaint,
+                kLabelSize);
       x += kGalleryCell + kGap;
     }
   }
@@ -70,7 +70,7 @@ Image gallery_sheet(const Gallery& gallery) {
   size_t columns = 4;
   for (const auto& row : gallery.rows) columns = std::max(columns, row.cells.size());
   Sheet sheet(static_cast<int>(columns) * (kGalleryCell + kGap) + kGap);
-  sheet.text(gallery.title, kInk, kTitleScale);
+  sheet.text(gallery.title, kInk, kTitleSize);
   sheet.text(gallery.introduction, kFaint);
   for (const auto& row : gallery.rows) {
     sheet.skip(2 * kGap);

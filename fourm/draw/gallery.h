@@ -8,11 +8,11 @@
 
 namespace fourm {
 
-inline constexpr int kGalleryCell = 160;  ///< width of an image on the sheet, in pixels
+inline constexpr int kGalleryCell = 192;  ///< width of an image on the sheet, in pixels
 
 struct GalleryCell {
   Image image;        ///< 3 channels, of any shape
-  std::string label;  ///< under the image: a word or two
+  std::string label;  ///< under the image; the sheet shows as much of it as fits
 };
 
 struct GalleryRow {

@@ -13,7 +13,9 @@ namespace {
 
 constexpr uint8_t kLegendPaper = 250;
 constexpr Colour kLegendInk{30, 30, 30};
-constexpr int kLegendGap = 3, kSwatch = kLetterHeight, kLegendLine = kLetterHeight + kLegendGap, kBar = 10;
+constexpr int kLegendGap = 4, kSwatch = 10, kBar = 10, kLegendText = 12;
+
+int legend_line() { return line_height(kLegendText); }
 
 // The image at this width, with space below it.
 Image with_space(const Image& image, int width, int space) {
@@ -64,17 +66,17 @@ Image draw_legend(const Image& image, const std::vector<LegendEntry>& entries, i
   std::vector<Place> places;
   int x = 0, line = 0;
   for (const auto& entry : entries) {
-    const int wide = kSwatch + kLegendGap + text_width(entry.name, 1) + 2 * kLegendGap;
+    const int wide = kSwatch + kLegendGap + text_width(entry.name, kLegendText) + 2 * kLegendGap;
     if (x > 0 && x + wide > width) x = 0, ++line;
     places.push_back({x, line});
     x += wide;
   }
-  Image out = with_space(image, width, entries.empty() ? 0 : kLegendGap + (line + 1) * kLegendLine);
-  const int top = out.height - (entries.empty() ? 0 : (line + 1) * kLegendLine);
+  Image out = with_space(image, width, entries.empty() ? 0 : kLegendGap + (line + 1) * legend_line());
+  const int top = out.height - (entries.empty() ? 0 : (line + 1) * legend_line());
   for (size_t i = 0; i < entries.size(); ++i) {
-    const int left = places[i].x, y = top + places[i].line * kLegendLine;
-    fill_rectangle(out, left, y, left + kSwatch, y + kSwatch, entries[i].colour);
-    draw_text(out, left + kSwatch + kLegendGap, y, entries[i].name, kLegendInk, 1);
+    const int left = places[i].x, y = top + places[i].line * legend_line(), swatch = y + (legend_line() - kSwatch) / 2;
+    fill_rectangle(out, left, swatch, left + kSwatch, swatch + kSwatch, entries[i].colour);
+    draw_text(out, left + kSwatch + kLegendGap, y, entries[i].name, kLegendInk, kLegendText);
   }
   return out;
 }
@@ -87,18 +89,25 @@ Image draw_labels(const Raster<uint8_t>& labels, const std::vector<std::string>&
 }
 
 Image draw_depth(const InputConfig& input, const StoredImage& depth, int width) {
-  Image out = with_space(display(input, depth), width, kLegendGap + kBar + kLegendGap + kLegendLine);
-  const int top = out.height - kLegendLine - kLegendGap - kBar;
+  Image out = with_space(display(input, depth), width, kLegendGap + kBar + kLegendGap + legend_line());
+  const int top = out.height - legend_line() - kLegendGap - kBar;
   const Image bar = depth_bar(width);
   for (int y = 0; y < kBar; ++y) std::copy(bar.pixels.begin(), bar.pixels.end(), out.at(0, top + y));
   const std::string near = input.standardise ? "near" : metres(input.near),
                     middle = input.standardise ? "" : metres(std::sqrt(input.near * input.far)),
                     far = input.standardise ? "far" : metres(input.far);
   const int y = top + kBar + kLegendGap;
-  draw_text(out, 0, y, near, kLegendInk, 1);
-  draw_text(out, (width - text_width(middle, 1)) / 2, y, middle, kLegendInk, 1);
-  draw_text(out, width - text_width(far, 1), y, far, kLegendInk, 1);
+  draw_text(out, 0, y, near, kLegendInk, kLegendText);
+  draw_text(out, (width - text_width(middle, kLegendText)) / 2, y, middle, kLegendInk, kLegendText);
+  draw_text(out, width - text_width(far, kLegendText), y, far, kLegendInk, kLegendText);
   return out;
+}
+
+Image draw_map(const InputConfig& input, const StoredImage& map, const std::vector<std::string>& names, int width) {
+  if (input.has_labels()) return draw_labels(std::get<Image>(map), names, width);
+  if (input.kind == "depth") return draw_depth(input, map, width);
+  const Image image = display(input, map);
+  return resize_bilinear(image, width, std::max(1, static_cast<int>(int64_t{image.height} * width / image.width)));
 }
 
 }  // namespace fourm

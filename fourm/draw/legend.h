@@ -31,4 +31,7 @@ Image draw_labels(const Raster<uint8_t>& labels, const std::vector<std::string>&
 /// scale; of depth without a scale from "near" to "far".
 Image draw_depth(const InputConfig& input, const StoredImage& depth, int width);
 
+/// A map of any kind for a figure: labels with their legend, depth with its scale, others in colours alone.
+Image draw_map(const InputConfig& input, const StoredImage& map, const std::vector<std::string>& names, int width);
+
 }  // namespace fourm

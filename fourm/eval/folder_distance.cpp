@@ -2,6 +2,7 @@
 
 #include "fourm/clip/image_text.h"
 #include "fourm/core/error.h"
+#include "fourm/core/strings.h"
 #include "fourm/eval/frechet.h"
 #include "fourm/eval/image_rows.h"
 #include "fourm/io/image_file.h"

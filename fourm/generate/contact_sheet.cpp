@@ -87,13 +87,6 @@ class SheetMaker {
     return is_first ? pipeline_ : *source_.super_resolution;
   }
 
-  // A map as it is shown: with a legend, with a scale, or plain.
-  Image map_image(const InputConfig& input, const StoredImage& map) const {
-    if (input.has_labels()) return draw_labels(std::get<Image>(map), source_.class_names, kGalleryCell);
-    if (input.kind == "depth") return draw_depth(input, map, kGalleryCell);
-    return resize_bilinear(display(input, map), kGalleryCell, kGalleryCell);
-  }
-
   // The drawing of a text, of those that have one.
   std::optional<Image> text_image(const std::string& modality, const std::string& text, const Image& behind) const {
     const std::string base = base_name(modality);
@@ -131,8 +124,9 @@ class SheetMaker {
       if (modality.kind == ModalityKind::kPixels || pipeline_.has_tokenizer(entry.modality)) {
         const bool is_pixels = modality.kind == ModalityKind::kPixels;
         Image image = is_pixels ? resize_bilinear(patches_image(entry.data, modality), kGalleryCell, kGalleryCell)
-                                : map_image(pipeline_.input_config(entry.modality),
-                                            pipeline_.decode(entry.modality, {entry.data.ids})[0]);
+                                : draw_map(pipeline_.input_config(entry.modality),
+                                           pipeline_.decode(entry.modality, {entry.data.ids})[0], source_.class_names,
+                                           kGalleryCell);
         grey_unknown(image, entry.known);
         row.cells.push_back({std::move(image), name});
       } else if (modality.kind == ModalityKind::kSequence && pipeline_.has_text_tokenizer()) {
@@ -164,31 +158,23 @@ class SheetMaker {
   void add_result(GalleryRow& row, const std::string& modality, const Json& result, const Image& behind) const {
     std::vector<fs::path> files;
     for (const Json& file : result["files"]) files.push_back(source_.out / file.get<std::string>());
-    const auto shown = std::find_if(files.begin(), files.end(), [](const auto& f) { return f.extension() == ".png"; });
+    const bool has_image =
+        std::any_of(files.begin(), files.end(), [](const auto& f) { return f.extension() == ".png"; });
     const bool is_sequence = pipeline_of(modality).modality(modality).kind == ModalityKind::kSequence;
     const bool is_small = base_name(modality) == "det" || base_name(modality) == "color_palette";
     if (result.contains("failure")) {
       say(row, label(modality), "could not be decoded");
-    } else if (is_sequence && result.contains("text") && (is_small || shown == files.end())) {
+    } else if (is_sequence && result.contains("text") && (is_small || !has_image)) {
       const auto text = result["text"].get<std::string>();
       if (auto image = text_image(modality, text, behind))
         row.cells.push_back({std::move(*image), label(modality)});
       else
         say(row, label(modality), text);
-    } else if (shown == files.end()) {
-      say(row, label(modality), "tokens only, there is no tokenizer");
+    } else if (auto image = result_image(pipeline_of(modality), modality, files, source_.class_names, kGalleryCell)) {
+      row.cells.push_back({std::move(*image), label(modality)});
     } else {
-      row.cells.push_back({result_image(modality, *shown, files.back()), label(modality)});
+      say(row, label(modality), "tokens only, there is no tokenizer");
     }
-  }
-
-  // Of a result in `shown`, whose data are in `data`.
-  Image result_image(const std::string& modality, const fs::path& shown, const fs::path& data) const {
-    if (const Pipeline& pipeline = pipeline_of(modality); pipeline.has_tokenizer(modality)) {
-      const InputConfig input = pipeline.input_config(modality);
-      if (input.has_labels() || input.kind == "depth") return map_image(input, read_stored_image(input, data));
-    }
-    return resize_bilinear(read_image(shown), kGalleryCell, kGalleryCell);
   }
 
   // What boxes are drawn on: an image that was given or generated, or grey.

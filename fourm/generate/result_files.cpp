@@ -5,10 +5,12 @@
 #include "fourm/core/json.h"
 #include "fourm/data/modality_file.h"
 #include "fourm/draw/box_image.h"
+#include "fourm/draw/legend.h"
 #include "fourm/draw/mask_outline.h"
 #include "fourm/draw/palette_image.h"
 #include "fourm/draw/sam_image.h"
 #include "fourm/draw/skeleton.h"
+#include "fourm/io/image_resize.h"
 #include "fourm/io/npy.h"
 #include "fourm/text/structured.h"
 
@@ -192,6 +194,20 @@ std::vector<fs::path> ResultFiles::write_pose_image(const Canvas& canvas, const 
   const fs::path file = path(short_name(modality), place, ".png");
   write_png(file, draw_poses(canvas_image(pipeline_, canvas), people, poses, kDrawingSide));
   return {file};
+}
+
+std::optional<Image> result_image(const Pipeline& pipeline, const std::string& modality,
+                                  const std::vector<fs::path>& files, const std::vector<std::string>& class_names,
+                                  int width) {
+  const auto shown = std::find_if(files.begin(), files.end(), [](const auto& f) { return f.extension() == ".png"; });
+  if (shown == files.end()) return std::nullopt;
+  if (pipeline.has_tokenizer(modality)) {
+    const InputConfig input = pipeline.input_config(modality);
+    if (input.has_labels() || input.kind == "depth")  // the data come last
+      return draw_map(input, read_stored_image(input, files.back()), class_names, width);
+  }
+  const Image image = read_image(*shown);
+  return resize_bilinear(image, width, std::max(1, static_cast<int>(int64_t{image.height} * width / image.width)));
 }
 
 Image canvas_image(const Pipeline& pipeline, const Canvas& canvas) {

@@ -48,6 +48,12 @@ class ResultFiles {
   int64_t variations_;
 };
 
+/// The image of a result in a figure, `width` pixels wide (draw_map), from the files that write_tokens and write_decoded returned. Nothing
+/// where none of them is an image.
+std::optional<Image> result_image(const Pipeline& pipeline, const std::string& modality,
+                                  const std::vector<fs::path>& files, const std::vector<std::string>& class_names,
+                                  int width);
+
 /// What a canvas looks like: its pixels, or the image that its RGB tokens stand for; grey where it has neither.
 Image canvas_image(const Pipeline& pipeline, const Canvas& canvas);
 

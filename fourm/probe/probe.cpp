@@ -5,14 +5,12 @@
 
 #include "fourm/core/error.h"
 #include "fourm/core/strings.h"
-#include "fourm/draw/lettering.h"
 #include "fourm/generate/input_image.h"
-#include "fourm/io/image_file.h"
+#include "fourm/generate/result_files.h"
 
 namespace fourm {
 namespace {
 
-constexpr int kLabelScale = 2;       // of the gallery
 constexpr size_t kNameLetters = 24;  // of a value in a file name
 
 // The value as part of a file name.
@@ -20,21 +18,6 @@ std::string file_name(std::string value) {
   for (char& c : value)
     if (!std::isalnum(static_cast<unsigned char>(c)) && c != '.' && c != '-') c = '_';
   return value.substr(0, kNameLetters);
-}
-
-// As much of the label as fits below an image.
-std::string shortened(const std::string& label) {
-  std::string text = label;
-  while (!text.empty() && text_width(text, kLabelScale) > kGalleryCell) text.pop_back();
-  if (text.size() == label.size()) return text;
-  return text.substr(0, text.size() > 2 ? text.size() - 2 : 0) + "..";
-}
-
-// The first image among the files of a result.
-std::string image_of(const Json& result) {
-  for (const Json& file : result["files"])
-    if (is_image_file(file.get<std::string>())) return file.get<std::string>();
-  return "";
 }
 
 }  // namespace
@@ -102,12 +85,13 @@ GalleryRow Probe::input_row(const std::string& modality, const SampleList& sampl
     if (entry == canvas.entries.end()) return images;
     auto image = input_image(pipeline_, canvas, *entry);
     if (!image) return images;
-    images.cells.push_back({std::move(*image), shortened(variations_[0].label(column))});
+    images.cells.push_back({std::move(*image), variations_[0].label(column)});
   }
   return images;
 }
 
-std::vector<GalleryRow> Probe::result_rows(const BatchReport& report, const fs::path& folder, size_t row) const {
+std::vector<GalleryRow> Probe::result_rows(const BatchReport& report, const fs::path& folder,
+                                           const std::vector<std::string>& class_names, size_t row) const {
   std::vector<GalleryRow> rows;  // by target and draw
   for (size_t column = 0; column < columns(); ++column) {
     const std::string label = variations_[0].label(column);
@@ -118,8 +102,10 @@ std::vector<GalleryRow> Probe::result_rows(const BatchReport& report, const fs::
         if (at == rows.size())
           rows.push_back({concat(modality, results.size() > 1 ? concat(", draw ", draw) : std::string()), {}, ""});
         GalleryRow& target = rows[at++];
-        if (const std::string image = image_of(result); !image.empty())
-          target.cells.push_back({read_image(folder / image), shortened(label)});
+        std::vector<fs::path> files;
+        for (const Json& file : result["files"]) files.push_back(folder / file.get<std::string>());
+        if (auto image = result_image(pipeline_, modality, files, class_names, kGalleryCell))
+          target.cells.push_back({std::move(*image), label});
         if (result.contains("text"))
           target.words += concat(target.words.empty() ? "" : "\n", label, ": ", result["text"].get<std::string>());
       }
@@ -127,7 +113,8 @@ std::vector<GalleryRow> Probe::result_rows(const BatchReport& report, const fs::
   return rows;
 }
 
-Gallery Probe::figure(const SampleList& samples, const BatchReport& report, const fs::path& folder) const {
+Gallery Probe::figure(const SampleList& samples, const BatchReport& report, const fs::path& folder,
+                      const std::vector<std::string>& class_names) const {
   Gallery gallery;
   for (const Variation& variation : variations_)
     gallery.title += concat(gallery.title.empty() ? "" : "; ", variation.text);
@@ -142,7 +129,7 @@ Gallery Probe::figure(const SampleList& samples, const BatchReport& report, cons
     for (const auto& modality : varied)
       if (GalleryRow images = input_row(modality, samples, row); images.cells.size() == columns())
         rows.push_back(std::move(images));
-    for (auto& results : result_rows(report, folder, row)) rows.push_back(std::move(results));
+    for (auto& results : result_rows(report, folder, class_names, row)) rows.push_back(std::move(results));
     for (auto& cells : rows) {
       if (variations_.size() > 1) cells.title = concat(variations_[1].label(row), ": ", cells.title);
       gallery.rows.push_back(std::move(cells));

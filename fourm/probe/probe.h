@@ -24,14 +24,17 @@ class Probe {
 
   /// The results as one figure: a column for each value of the first variation, rows for the changed input and each
   /// target, for each value of the second. `samples` and `report` are of the generation, with its files in FOLDER.
-  Gallery figure(const SampleList& samples, const BatchReport& report, const fs::path& folder) const;
+  /// `class_names`: of the labels of semantic maps.
+  Gallery figure(const SampleList& samples, const BatchReport& report, const fs::path& folder,
+                 const std::vector<std::string>& class_names = {}) const;
 
  private:
   size_t columns() const { return variations_[0].size(); }
   size_t rows() const { return variations_.size() > 1 ? variations_[1].size() : 1; }
   std::vector<Input> variant(size_t column, size_t row, const fs::path& file, bool overwrite) const;
   GalleryRow input_row(const std::string& modality, const SampleList& samples, size_t row) const;
-  std::vector<GalleryRow> result_rows(const BatchReport& report, const fs::path& folder, size_t row) const;
+  std::vector<GalleryRow> result_rows(const BatchReport& report, const fs::path& folder,
+                                      const std::vector<std::string>& class_names, size_t row) const;
 
   const Pipeline& pipeline_;
   std::vector<Input> inputs_;

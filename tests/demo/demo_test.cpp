@@ -9,6 +9,7 @@
 #include "fourm/data/data_facts.h"
 #include "fourm/rooms/classes.h"
 #include "fourm/rooms/rooms.h"
+#include "tests/support/temporary_folder.h"
 
 namespace fourm {
 namespace {
@@ -22,9 +23,19 @@ TEST(Demo, RowsForEachRoomAndEachWayOfGeneration) {
     titles.push_back(row.title.substr(0, row.title.find(':')));
     EXPECT_GE(row.cells.size(), 4u) << row.title;
   }
-  EXPECT_EQ(titles, (std::vector<std::string>{"RGB -> all", "caption -> all", "boxes -> RGB", "depth -> RGB",
-                                              "chained, each from all before it", "guidance 1 to 5", "in-painting"}));
-  options.rooms = options.generations = 0;
+  EXPECT_EQ(titles, (std::vector<std::string>{"RGB -> all", "the truth of room 1", "caption -> all", "negative caption",
+                                              "boxes -> RGB", "depth -> RGB", "normals -> RGB", "classes -> RGB",
+                                              "chained, each from all before it", "in-painting"}));
+  options.generations = 0;
+  const test::TemporaryFolder folder;
+  options.images = {(folder.path() / "photo.png").string()};
+  write_png(options.images[0], Image(40, 30, 3, 200));
+  const auto rows = demo(pipeline, options).rows;
+  ASSERT_EQ(rows.size(), 3u);
+  EXPECT_EQ(rows[0].title, "RGB -> all: photo.png");
+  EXPECT_EQ(rows[1].cells.size(), rows[2].cells.size());
+  options.images.clear();
+  options.rooms = 0;
   EXPECT_THROW(demo(pipeline, options), Error);
 }
 
@@ -41,6 +52,7 @@ TEST(Demo, ImagesAreGeneratedByTheDefaultPlan) {
   RoomOptions world;
   world.seed = 1000;
   world.split = Split::kVal;
+  world.furniture = Split::kTrain;
   std::vector<Canvas> canvases(4);
   for (size_t i = 0; i < canvases.size(); ++i) {
     canvases[i].key = 4000 + i;
