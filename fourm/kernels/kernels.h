@@ -66,8 +66,8 @@ class Kernels {
   virtual Tensor place(const Tensor& parameter) const { return parameter; }
 
   virtual std::shared_ptr<const LinearKernel> linear(const Matrix& matrix) const = 0;
-  /// activation(x W^T + b) * (x V^T + c). Both have biases, or none has. Called without an epilogue.
-  virtual std::shared_ptr<const LinearKernel> gated_linear(const Matrix& activated, const Matrix& factor,
+  /// activation(gate(x)) * up(x), each x W^T + b. Both have biases, or none has. Called without an epilogue.
+  virtual std::shared_ptr<const LinearKernel> gated_linear(const Matrix& gate, const Matrix& up,
                                                            Epilogue::Kind activation) const = 0;
   /// weight [out, in, k, k] with k odd, bias [out].
   virtual std::shared_ptr<const Conv2dKernel> conv2d(const Tensor& weight, const Tensor& bias,

@@ -251,6 +251,34 @@ TEST_F(Processes, AKilledProcessIsNamed) {
   }
 }
 
+// Also where processes only share work.
+TEST_F(Processes, AKilledProcessOfTokenizeIsNamed) {
+  constexpr int kImages = 600;
+  const fs::path images = root_ / "images/rgb";
+  fs::create_directories(images);
+  write_png(images / "0000.png", Image(128, 128, 3, 90));
+  for (int i = 1; i < kImages; ++i) {
+    const std::string digits = std::to_string(i);
+    fs::create_hard_link(images / "0000.png", images / (std::string(4 - digits.size(), '0') + digits + ".png"));
+  }
+  const fs::path out = root_ / "tokens";
+  const int port = test::free_port();
+  std::array<pid_t, 2> ranks{};
+  for (int rank = 0; rank < 2; ++rank)
+    ranks[rank] = start_rank_of_command(rank, 2, port,
+                                        {"tokenize", "--data", images.parent_path().string(), "--tokenizers",
+                                         (fs::path(FOURM_SOURCE_DIR) / "models/rooms-ti/tokenizers").string(),
+                                         "--shard-size", "20", "--out", out.string()});
+  const auto has_begun = [&] { return fs::exists(out) && !fs::is_empty(out); };
+  while (!has_begun()) std::this_thread::sleep_for(std::chrono::milliseconds(20));
+  ::kill(ranks[1], SIGKILL);
+  EXPECT_EQ(end_of("rank1", ranks[1]).code(), 128 + SIGKILL);
+  const Ended left = end_of("rank0", ranks[0]);
+  EXPECT_EQ(left.code(), 1);
+  EXPECT_EQ(left.lines("fourm:"), 1) << left.errors;
+  EXPECT_TRUE(left.last_line().starts_with("fourm: rank 1")) << left.errors;
+}
+
 TEST_F(Processes, AStoppedProcessIsNamed) {
   for (const int stopped : {1, 0}) {
     const int port = test::free_port();

@@ -49,10 +49,10 @@ TEST_P(KernelsTest, GatedLinear) {
   const Tensor x = wave({7, 64}, 2.1);
   for (const bool with_bias : {false, true})
     for (const auto kind : {Epilogue::kSilu, Epilogue::kGelu, Epilogue::kTanh}) {
-      const Matrix activated{wave({48, 64}, 0.7) * 0.2, with_bias ? wave({48}, 1.3) : Tensor()},
-          factor{wave({48, 64}, 0.4) * 0.3, with_bias ? wave({48}, 0.9) : Tensor()};
+      const Matrix gate{wave({48, 64}, 0.7) * 0.2, with_bias ? wave({48}, 1.3) : Tensor()},
+          up{wave({48, 64}, 0.4) * 0.3, with_bias ? wave({48}, 0.9) : Tensor()};
       expect_same(testing::PrintToString(kind),
-                  [&](const Kernels& kernels) { return (*kernels.gated_linear(activated, factor, kind))(x); });
+                  [&](const Kernels& kernels) { return (*kernels.gated_linear(gate, up, kind))(x); });
     }
 }
 

@@ -61,15 +61,19 @@ class Line : public Objective {
   }
   Evaluation evaluate(int64_t step) override {
     stop = stop || step == stop_at_evaluation;
-    return {{{"size", w1_.square().sum().item<double>()}},
-            {},
-            baseline ? std::map<std::string, Baseline>{{"size", *baseline}} : std::map<std::string, Baseline>{}};
+    Evaluation result{
+        {{"size", w1_.square().sum().item<double>()}},
+        {},
+        baseline ? std::map<std::string, Baseline>{{"size", *baseline}} : std::map<std::string, Baseline>{}};
+    if (first_is_best) result.metrics[result.main] = static_cast<double>(step);
+    return result;
   }
   void save(const fs::path& folder) override { save_parameters(folder / "model.safetensors", all_); }
 
   int64_t kill_at = -1, stop_at = -1, nan_at = -1, infinite_gradient_at = -1, stop_at_update = -1,
           stop_at_evaluation = -1;
   bool stop = false;  // asked for
+  bool first_is_best = false;
   std::optional<Baseline> baseline;
 
  private:
@@ -156,6 +160,26 @@ TEST(Trainer, KilledRunsEndBitEqual) {
   }
   EXPECT_TRUE(run(killed.path).finished);
   expect_same_run(undisturbed.path, killed.path);
+}
+
+// As if a process had been killed after the folder before was removed.
+TEST(Trainer, TheBestModelSurvivesAKillWithinItsReplacement) {
+  const Scratch undisturbed, killed;
+  const auto run_to = [](const fs::path& folder, int64_t stop_at) {
+    Line line;
+    line.first_is_best = true;
+    line.stop_at = stop_at;
+    TrainingConfig c = config();
+    c.keep_best = true;
+    return train(line, Recipe{folder.string(), c}, [&] { return line.stop; }).finished;
+  };
+  EXPECT_TRUE(run_to(undisturbed.path, -1));
+  const std::string best = read_file(undisturbed.path / "model/model.safetensors");
+  EXPECT_EQ(best, read_file(undisturbed.path / "best/model.safetensors"));
+  EXPECT_FALSE(run_to(killed.path, 75));
+  fs::rename(killed.path / "best", killed.path / ".best.written");
+  EXPECT_TRUE(run_to(killed.path, -1));
+  EXPECT_EQ(read_file(killed.path / "model/model.safetensors"), best);
 }
 
 // The records have the rate of their last step, not a mean over the steps since the record before.

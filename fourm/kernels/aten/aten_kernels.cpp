@@ -80,9 +80,9 @@ std::shared_ptr<const LinearKernel> AtenKernels::linear(const Matrix& matrix) co
   return std::make_shared<AtenLinear>(matrix, compute());
 }
 
-std::shared_ptr<const LinearKernel> AtenKernels::gated_linear(const Matrix& activated, const Matrix& factor,
+std::shared_ptr<const LinearKernel> AtenKernels::gated_linear(const Matrix& gate, const Matrix& up,
                                                               Epilogue::Kind activation) const {
-  return std::make_shared<AtenGatedLinear>(linear(activated), linear(factor), activation);
+  return std::make_shared<AtenGatedLinear>(linear(gate), linear(up), activation);
 }
 
 std::shared_ptr<const Conv2dKernel> AtenKernels::conv2d(const Tensor& weight, const Tensor& bias,

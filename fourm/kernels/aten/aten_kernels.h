@@ -10,19 +10,19 @@ namespace fourm {
 /// epilogue(y), by LibTorch's operators.
 Tensor apply(const Epilogue& epilogue, const Tensor& y);
 
-/// activation(activated(x)) * factor(x).
+/// activation(gate(x)) * up(x).
 class AtenGatedLinear : public LinearKernel {
  public:
-  AtenGatedLinear(std::shared_ptr<const LinearKernel> activated, std::shared_ptr<const LinearKernel> factor,
+  AtenGatedLinear(std::shared_ptr<const LinearKernel> gate, std::shared_ptr<const LinearKernel> up,
                   Epilogue::Kind activation)
-      : activated_(std::move(activated)), factor_(std::move(factor)), activation_(activation) {}
+      : gate_(std::move(gate)), up_(std::move(up)), activation_(activation) {}
   Tensor operator()(const Tensor& x, const Epilogue&) const override {
-    if (c10::GradMode::is_enabled()) return gated_product((*activated_)(x), (*factor_)(x), activation_);
-    return (*activated_)(x, {activation_, {}}) * (*factor_)(x);
+    if (c10::GradMode::is_enabled()) return gated_product((*gate_)(x), (*up_)(x), activation_);
+    return (*gate_)(x, {activation_, {}}) * (*up_)(x);
   }
 
  private:
-  std::shared_ptr<const LinearKernel> activated_, factor_;
+  std::shared_ptr<const LinearKernel> gate_, up_;
   Epilogue::Kind activation_;
 };
 
@@ -32,7 +32,7 @@ class AtenKernels : public Kernels {
 
   Tensor place(const Tensor& parameter) const override;
   std::shared_ptr<const LinearKernel> linear(const Matrix& matrix) const override;
-  std::shared_ptr<const LinearKernel> gated_linear(const Matrix& activated, const Matrix& factor,
+  std::shared_ptr<const LinearKernel> gated_linear(const Matrix& gate, const Matrix& up,
                                                    Epilogue::Kind activation) const override;
   std::shared_ptr<const Conv2dKernel> conv2d(const Tensor& weight, const Tensor& bias, int64_t stride) const override;
   Tensor argmax_linear(const Tensor& x, const Matrix& matrix) const override;

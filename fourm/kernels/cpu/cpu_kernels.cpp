@@ -53,8 +53,8 @@ class CpuTrainingKernels : public AtenKernels {
 
 class PackedGate : public LinearKernel {
  public:
-  PackedGate(const Matrix& activated, const Matrix& factor, Epilogue::Kind activation, const Packing& packing)
-      : matrices_(activated, factor, packing), activation_{activation, {}} {}
+  PackedGate(const Matrix& gate, const Matrix& up, Epilogue::Kind activation, const Packing& packing)
+      : matrices_(gate, up, packing), activation_{activation, {}} {}
   Tensor operator()(const Tensor& x, const Epilogue&) const override { return matrices_(x, activation_); }
 
  private:
@@ -70,11 +70,11 @@ class CpuInferenceKernels : public Kernels {
   std::shared_ptr<const LinearKernel> linear(const Matrix& matrix) const override {
     return std::make_shared<PackedLinear>(matrix_of(matrix.weight), matrix.bias, packing_);
   }
-  std::shared_ptr<const LinearKernel> gated_linear(const Matrix& activated, const Matrix& factor,
+  std::shared_ptr<const LinearKernel> gated_linear(const Matrix& gate, const Matrix& up,
                                                    Epilogue::Kind activation) const override {
     if (activation == Epilogue::kTanh)  // not fused
-      return std::make_shared<AtenGatedLinear>(linear(activated), linear(factor), activation);
-    return std::make_shared<PackedGate>(activated, factor, activation, packing_);
+      return std::make_shared<AtenGatedLinear>(linear(gate), linear(up), activation);
+    return std::make_shared<PackedGate>(gate, up, activation, packing_);
   }
   std::shared_ptr<const Conv2dKernel> conv2d(const Tensor& weight, const Tensor& bias, int64_t stride) const override {
     return std::make_shared<PackedConv2d>(weight, bias, stride, packing_);

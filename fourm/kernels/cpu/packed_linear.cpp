@@ -40,8 +40,8 @@ struct PackedLinear::Form {
 PackedLinear::PackedLinear(Tensor weight, Tensor bias, Packing packing)
     : matrices_{{std::move(weight), std::move(bias)}}, packing_(std::move(packing)) {}
 
-PackedLinear::PackedLinear(Matrix activated, Matrix factor, Packing packing)
-    : matrices_{std::move(activated), std::move(factor)}, packing_(std::move(packing)) {}
+PackedLinear::PackedLinear(Matrix gate, Matrix up, Packing packing)
+    : matrices_{std::move(gate), std::move(up)}, packing_(std::move(packing)) {}
 
 PackedLinear::~PackedLinear() = default;
 

@@ -27,7 +27,7 @@ class PackedLinear : public LinearKernel {
   /// weight [out, in] of any floating type, bias [out] or undefined.
   PackedLinear(Tensor weight, Tensor bias, Packing packing);
   /// A gate: epilogue(x W^T + b) * (x V^T + c), the epilogue an activation. Both have biases, or none has.
-  PackedLinear(Matrix activated, Matrix factor, Packing packing);
+  PackedLinear(Matrix gate, Matrix up, Packing packing);
   ~PackedLinear() override;
   /// x [N, in] -> [N, out]: bfloat16 if packed in it, else float32. A sum with the residual has the wider type of the two.
   Tensor operator()(const Tensor& x, const Epilogue& epilogue = {}) const override;
