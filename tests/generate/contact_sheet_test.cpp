@@ -105,10 +105,11 @@ TEST_F(ContactSheetTest, GreysOutWhatIsNotKept) {
                                 settings({"tok_rgb@32"}), out.path());
   ASSERT_EQ(labels(gallery.rows[0]), (Labels{"input rgb", "input rgb", "rgb"}));
   const Image &left = gallery.rows[0].cells[0].image, &top = gallery.rows[0].cells[1].image;
-  for (const int at : {0, 79}) EXPECT_NEAR(int{left.at(at, 100)[0]}, 160, 1);
-  for (const int at : {80, 159}) EXPECT_EQ(int{left.at(at, 20)[0]}, 128);
+  const int last = kGalleryCell - 1, half = kGalleryCell / 2;
+  for (const int at : {0, half - 1}) EXPECT_NEAR(int{left.at(at, 100)[0]}, 160, 1);
+  for (const int at : {half, last}) EXPECT_EQ(int{left.at(at, 20)[0]}, 128);
   const auto is_grey = [&](int y) { return top.at(30, y)[0] == 128 && top.at(90, y)[1] == 128; };
-  EXPECT_TRUE(!is_grey(10) && is_grey(80) && is_grey(159));
+  EXPECT_TRUE(!is_grey(10) && is_grey(half) && is_grey(last));
 }
 
 TEST_F(ContactSheetTest, WhatCannotBeShownHasAReason) {
