@@ -153,7 +153,15 @@ void run_stats(const DataOptions& o) {
   note("the preview page is ", (fs::path(o.out) / "index.html").string());
 }
 
+// Error when the folder holds something, which would be mixed with what is written.
+void check_empty(const fs::path& out) {
+  std::error_code ignored;
+  check(!fs::exists(out, ignored) || fs::is_empty(out, ignored), out.string(),
+        ": is not empty; remove it, or give another --out");
+}
+
 void run_convert(const DataOptions& o) {
+  check_empty(o.out);
   check_writable_folder(o.out);
   const int64_t samples =
       o.to == "shards" ? convert_to_shards(o.path, o.out, o.shard_size) : convert_to_folders(o.path, o.out);
@@ -165,6 +173,7 @@ void run_import(const DataOptions& o) {
   if (diode && !o.labelled.annotations.empty()) throw UsageError("--coco is for --from coco-panoptic");
   if (!diode && o.labelled.annotations.empty()) throw UsageError("--from coco-panoptic needs --coco FILE.json");
   if (!diode && !o.normals.empty()) throw UsageError("--normals is for --from diode");
+  check_empty(o.out);
   check_writable_folder(o.out);
   const int64_t images = diode ? import_diode(o.path, o.normals.empty() ? o.path : o.normals, o.out)
                                : import_coco_panoptic(o.path, o.labelled.annotations, o.out);

@@ -21,7 +21,7 @@ namespace fourm {
 
 namespace {
 
-// What is measured: a model, or files that it takes all options of.
+// What is measured: a model, or files, for which all options of the mode are needed.
 enum class Measured { kModel, kPredictions, kImages };
 
 Measured measured_by(const CLI::App& command) {
@@ -98,6 +98,19 @@ void resolve(Options& o, bool inputs_given, bool chains_given) {
   if (!chains_given) o.chains = {"direct"};
   if (!inputs_given && o.compares_chains) o.evaluate.inputs = {"caption"};
   if (!inputs_given && !o.in_painting.empty()) o.evaluate.inputs.clear();
+}
+
+// UsageError when an option was given that does not apply to the kind of the model.
+void check_options(const CLI::App& command, bool has_head) {
+  const std::vector<std::string> of_4m{"--inputs", "--chains",     "--sweep",       "--against",    "--in-painting",
+                                       "--plan",   "--image-text", "--align-depth", "--tokenizers", "--text-tokenizer"},
+      of_head{"--split",      "--labels",    "--coco",      "--batch",   "--flip",
+              "--eigen-crop", "--min-depth", "--max-depth", "--by-class"};
+  for (const auto& option : has_head ? of_4m : of_head)
+    if (command.count(option) > 0)
+      throw UsageError(concat(option, has_head
+                                          ? " is not for a model with a head (docs/finetuning.md)"
+                                          : " is for models with a head (docs/finetuning.md), which this one is not"));
 }
 
 Sweep parse_sweep(const std::string& text) {
@@ -230,6 +243,7 @@ void add_eval(CLI::App& program) {
           return print([&](const ProcessGroup& group) {
             return measure_images(o->images, o->engine.first_device(), o->json, group);
           });
+        check_options(*command, is_transfer_model(o->model));
         if (is_transfer_model(o->model)) {
           o->head.measures.count = count->count() > 0 ? o->evaluate.count : 0;
           return print([&](const ProcessGroup& group) {
@@ -237,6 +251,8 @@ void add_eval(CLI::App& program) {
           });
         }
         resolve(*o, inputs->count() > 0, chains->count() > 0);
+        if (command->count("--plan") > 0 && (o->compares_chains || !o->against.empty() || !o->in_painting.empty()))
+          throw UsageError("--plan is for the plain evaluation, not for --chains, --sweep, --against or --in-painting");
         const Sweep sweep = parse_sweep(o->sweep);
         print([&](const ProcessGroup& group) { return measure_model(*o, sweep, group); });
       });

@@ -12,8 +12,19 @@ void add_head_options(CLI::App& command, HeadEvaluation& options) {
   group(command.add_option("--batch", options.measures.batch, "samples that are computed together")
             ->check(CLI::Range(1, 1 << 20))
             ->capture_default_str());
-  group(command.add_flag("--flip", options.measures.flip, "the mean of predictions of an image and its mirror image"));
-  group(command.add_flag("--eigen-crop", options.measures.eigen_crop, "depth: the part that measures of NYUv2 count"));
+  group(command.add_flag("--flip", options.measures.flip,
+                         "the mean of predictions of an image and its mirror image; not for detection"));
+  group(command.add_flag("--eigen-crop", options.measures.eigen_crop,
+                         "depth: evaluate only inside the crop of Eigen et al. (2014) for NYUv2"));
+  group(
+      command.add_option("--min-depth", options.measures.min_depth, "depth: predictions below become this many metres")
+          ->check(CLI::Range(1e-6, 1e9))
+          ->capture_default_str());
+  group(command
+            .add_option("--max-depth", options.measures.max_depth,
+                        "depth: predictions above become this many metres, and farther truth is not counted")
+            ->check(CLI::Range(1e-3, 1e9))
+            ->capture_default_str());
   group(command.add_flag("--by-class", options.by_class, "semseg: the IoU of each class too"));
 }
 

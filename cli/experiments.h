@@ -44,8 +44,9 @@ void add_experiment(CLI::App& command, const std::string& help, Check check_conf
     const StopSignals signals;
     const auto result = run(config, StopSignals::requested);
     std::cout << (o->json ? json_text(to_json(result)) + "\n" : table(result));
-    check(!StopSignals::requested() || result.missing == 0, config.out,
-          ": stopped and saved; the same command resumes");
+    if (result.missing == 0) return;
+    check(!StopSignals::requested(), config.out, ": stopped and saved; the same command resumes");
+    fail(config.out, ": not finished: some runs failed (see the warnings) or belong to another process");
   });
 }
 

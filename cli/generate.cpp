@@ -9,6 +9,7 @@
 #include "cli/commands.h"
 #include "cli/config_options.h"
 #include "cli/inputs.h"
+#include "cli/outputs.h"
 #include "cli/processes.h"
 #include "cli/stop_signals.h"
 #include "cli/terminal_log.h"
@@ -23,6 +24,7 @@
 #include "fourm/generate/batch.h"
 #include "fourm/generate/contact_sheet.h"
 #include "fourm/generate/result_files.h"
+#include "fourm/io/image_file.h"
 #include "fourm/io/model_folder.h"
 #include "fourm/io/npy.h"
 #include "fourm/transfer/config.h"
@@ -44,19 +46,11 @@ struct GenerateArguments {
   DecodeOptions decoding;
 };
 
-std::vector<std::string> names_in(const std::vector<std::string>& lists) {
-  std::vector<std::string> names;
-  for (const auto& list : lists)
-    for (const auto& name : split(list, ',')) names.push_back(trim(name));
-  return names;
-}
-
 Plan make_plan(const GenerateArguments& o, const Pipeline& pipeline, const std::vector<Input>& inputs) {
   Plan plan;
   if (!o.plan.empty()) {
     if (!o.outputs.empty()) throw UsageError("--plan names what is generated; leave out --out-modality");
-    plan = read_plan(o.plan);
-    for (auto& target : plan.targets) target.modality = pipeline.output_name(target.modality);
+    plan = read_plan_for(pipeline, o.plan);
   } else {
     std::vector<std::string> names;
     for (const auto& name : names_in(o.outputs)) {
@@ -120,8 +114,13 @@ void check_pasted(const GenerationSettings& settings, const std::vector<Input>& 
   for (const Plan* plan : {&settings.plan, &settings.super_resolution_plan})
     for (const Target& target : plan->targets)
       for (const Input& input : inputs)
-        if (!input.keep.empty() && base_name(pipeline.input_name(input.modality)) == base_name(target.modality)) return;
-  throw UsageError("--paste-kept copies what is kept into a generated image: name that image with --out-modality");
+        if (!input.keep.empty() && is_image_file(input.value) && base_name(target.modality) == "rgb" &&
+            base_name(pipeline.input_name(input.modality)) == "rgb")
+          return;
+  throw UsageError(
+      "--paste-kept copies the kept part of an image file into a generated image: name rgb with --out-modality, and "
+      "give the file "
+      "with --keep");
 }
 
 SampleList samples_of(const GenerateArguments& o, const Pipeline& pipeline) {
@@ -139,6 +138,7 @@ void write_features(const GenerateArguments& o, const Pipeline& pipeline, const 
   const auto features = pipeline.features(canvas);
   const auto rows = static_cast<int64_t>(features.modalities.size());
   const fs::path file = fs::path(o.out) / "features.npy", names = fs::path(o.out) / "features.json";
+  for (const auto& output : {file, names}) check_not_there(output, o.overwrite);
   write_npy(file, npy_from_floats(features.values, {rows, features.width}));
   write_json(names, {{"rows", features.modalities}});
   if (o.json)
@@ -245,8 +245,7 @@ std::optional<SuperResolution> super_resolution_of(const GenerateArguments& o, c
   if (o.sr_plan.empty()) {
     second.plan = second.pipeline.default_plan(read, fine_targets(o, first, second.pipeline));
   } else {
-    second.plan = read_plan(o.sr_plan);
-    for (auto& target : second.plan.targets) target.modality = second.pipeline.output_name(target.modality);
+    second.plan = read_plan_for(second.pipeline, o.sr_plan);
   }
   return second;
 }
@@ -265,7 +264,7 @@ YAML::Node without_empty(const YAML::Node& settings, const YAML::Node& defaults)
   YAML::Node kept;
   for (const auto& item : settings) {
     const std::string key = item.first.Scalar(), value = flow_text(item.second);
-    const bool is_empty = value == "0" || value == "\"\"" || value == "[]";
+    const bool is_empty = value == "0" || value == "\"\"" || value == "[]" || value == "~";
     if (!is_empty || !defaults[key].IsDefined() || flow_text(defaults[key]) != value) kept[key] = item.second;
   }
   return kept;
@@ -320,7 +319,7 @@ void write_results(const GenerateArguments& o, const Generation& g, const Stopwa
     write_sheet(o, {g.pipeline, g.super_resolution, g.samples, g.settings, report, o.out,
                     read_class_names(model_folder(o.model)), g.units});
   check(report.failed == 0, report.failed, " of ", counted(report.samples, "sample"),
-        " could not be read; the warnings and ", o.out, "/manifest.json say why");
+        " could not be read; the warnings and the manifest in ", o.out, " say why");
   check(report.undecoded == 0, report.undecoded, " of ",
         (report.samples - report.failed) * o.count *
             static_cast<int64_t>(g.settings.plan.targets.size() + g.settings.super_resolution_plan.targets.size()),
@@ -336,7 +335,14 @@ Pipeline open_model(const GenerateArguments& o) {
 void repeat(GenerateArguments o) {
   const GenerationRecord record = GenerationRecord::read(o.from);
   const GenerationSettings& settings = record.settings;
-  if (o.print_plan) return print_plan(settings, {});
+  if (o.print_plan) {
+    std::vector<Input> inputs;
+    for (const Json& item : record.inputs) {
+      inputs.push_back({.modality = json_get<std::string>(item, "modality", o.from)});
+      if (item.contains("weight")) inputs.back().weight = json_get<double>(item, "weight", o.from);
+    }
+    return print_plan(settings, inputs);
+  }
   check_writable_folder(o.out);
   const Stopwatch watch;
   if (o.model.empty()) o.model = find_model(settings.model).string();
@@ -368,7 +374,7 @@ void run(const GenerateArguments& o) {
     if (o.outputs.empty() && o.plan.empty()) return;
   }
   GenerationSettings settings{.model = o.model,
-                              .precision = o.engine.precision,
+                              .precision = resolved_precision(o.engine),
                               .seed = o.seed,
                               .draw = !o.greedy,
                               .plan = make_plan(o, pipeline, samples.inputs(0)),

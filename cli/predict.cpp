@@ -1,5 +1,8 @@
 // fourm predict
 #include "fourm/transfer/predict.h"
+
+#include <set>
+
 #include "cli/bundled.h"
 #include "cli/commands.h"
 #include "cli/config_options.h"
@@ -22,17 +25,32 @@ std::string file_of_all(Task task, const PredictionFiles& files) {
   return "";
 }
 
+struct PredictOptions {
+  std::string model, out;
+  std::vector<std::string> in;
+  bool flip = false, overwrite = false;
+  PredictionFiles files;
+  OneDeviceConfig compute;
+};
+
+// OUT/NAME.png of each file. Beside it OUT/NAME_view.png is written, which must replace nothing either.
+std::vector<fs::path> image_outputs(const std::vector<fs::path>& files, const PredictOptions& o) {
+  const auto outputs = outputs_of(files, o.in, o.out, ".png", o.overwrite);
+  const std::set<fs::path> taken(outputs.begin(), outputs.end());
+  for (const fs::path& output : outputs) {
+    const fs::path view = view_file(output);
+    check(!taken.contains(view), view.string(),
+          " would be the prediction of one image and the view of another; give them to two runs with an --out each");
+    check_not_there(view, o.overwrite);
+    for (const fs::path& file : files) check_other_than(file, view);
+  }
+  return outputs;
+}
+
 }  // namespace
 
 void add_predict(CLI::App& program) {
-  struct Options {
-    std::string model, out;
-    std::vector<std::string> in;
-    bool flip = false, overwrite = false;
-    PredictionFiles files;
-    OneDeviceConfig compute;
-  };
-  const auto o = std::make_shared<Options>();
+  const auto o = std::make_shared<PredictOptions>();
   auto* command = program.add_subcommand("predict", "Predict classes, maps or boxes of images with a fine-tuned model");
   command->add_option("--model", o->model, "model folder, or folder of a finished run of `fourm finetune`")
       ->transform(model_path())
@@ -40,7 +58,8 @@ void add_predict(CLI::App& program) {
   command->add_option("--in", o->in, "images, or folders of images")->required();
   command->add_option("--out", o->out, "folder to write")->required();
   add_overwrite(*command, o->overwrite);
-  command->add_flag("--flip", o->flip, "the mean of the predictions of an image and its mirror image");
+  command->add_flag("--flip", o->flip,
+                    "the mean of the predictions of an image and its mirror image; not for detection");
   command->add_option("--format", o->files.format, "format of tables")
       ->check(CLI::IsMember({"csv", "json"}))
       ->capture_default_str();
@@ -67,8 +86,10 @@ void add_predict(CLI::App& program) {
       const auto images = list_images(path);
       files.insert(files.end(), images.begin(), images.end());
     }
-    const auto outputs = outputs_of(files, o->in, o->out, ".png", o->overwrite);
-    if (const std::string table = file_of_all(predictor.config().kind(), o->files); !table.empty())
+    const Task task = predictor.config().kind();
+    if (o->flip && task == Task::kDetection) throw UsageError("--flip is not for detection");
+    const auto outputs = task == Task::kClassification ? std::vector<fs::path>() : image_outputs(files, *o);
+    if (const std::string table = file_of_all(task, o->files); !table.empty())
       check_not_there(fs::path(o->out) / table, o->overwrite);
     write_predictions(predictor, files, outputs, o->out, o->flip, o->files);
     note(o->out, ": predictions of ", counted(static_cast<int64_t>(files.size()), "image"));

@@ -39,15 +39,10 @@ std::vector<Variation> parse_variations(const ProbeOptions& o) {
 }
 
 Plan plan_of(const ProbeOptions& o, const Pipeline& pipeline, const std::vector<Input>& inputs) {
-  if (!o.plan.empty()) {
-    Plan plan = read_plan(o.plan);
-    for (auto& target : plan.targets) target.modality = pipeline.output_name(target.modality);
-    return plan;
-  }
+  if (!o.plan.empty()) return read_plan_for(pipeline, o.plan);
   std::vector<std::string> given, targets;
   for (const Input& input : inputs) given.push_back(pipeline.input_name(input.modality));
-  for (const auto& list : o.outputs)
-    for (const auto& name : split(list, ',')) targets.push_back(pipeline.output_name(trim(name)));
+  for (const auto& name : names_in(o.outputs)) targets.push_back(pipeline.output_name(name));
   return pipeline.default_plan(given, targets);
 }
 
@@ -58,10 +53,10 @@ void run(const ProbeOptions& o) {
   const Pipeline pipeline =
       Pipeline::open({o.model, o.tokenizers, text_tokenizer_for(o.model, o.text_tokenizer), {}}, o.engine);
   const DepthUnits units(o.depth_unit);
-  const Probe probe(pipeline, parse_inputs(o.in, pipeline), variations, units);
+  const Probe probe(pipeline, parse_inputs(o.in, pipeline), variations, &units);
   const SampleList samples = probe.samples(o.out, o.overwrite);
   const GenerationSettings settings{.model = o.model,
-                                    .precision = o.engine.precision,
+                                    .precision = resolved_precision(o.engine),
                                     .seed = o.seed,
                                     .draw = !o.greedy,
                                     .plan = plan_of(o, pipeline, samples.inputs(0)),
@@ -81,8 +76,8 @@ void run(const ProbeOptions& o) {
     std::cout << json_text({{"figure", figure.string()}, {"samples", report.results}}, 2) << "\n";
   else
     std::cout << counted(samples.size(), "variant") << " in " << o.out << ", together in " << figure.string() << "\n";
-  check(report.undecoded == 0 && report.failed == 0, "some results are missing; the warnings and ", o.out,
-        "/manifest.json say why");
+  check(report.undecoded == 0 && report.failed == 0, "some results are missing; the warnings and the manifest in ",
+        o.out, " say why");
 }
 
 }  // namespace

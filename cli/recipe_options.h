@@ -7,6 +7,7 @@
 
 #include "cli/usage.h"
 #include "fourm/core/config.h"
+#include "fourm/core/strings.h"
 
 namespace fourm {
 
@@ -39,9 +40,9 @@ struct RecipeOptions {
 template <class Recipe>
 void print_recipe(const Recipe& recipe) {
   if constexpr (requires { with_steps(recipe); })
-    std::cout << yaml_text(to_yaml(with_steps(recipe))) << "\n";
+    std::cout << yaml_text(to_yaml(with_steps(recipe)));
   else
-    std::cout << yaml_text(to_yaml(recipe)) << "\n";
+    std::cout << yaml_text(to_yaml(recipe));
 }
 
 }  // namespace fourm

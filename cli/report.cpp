@@ -23,7 +23,7 @@ void add_report(CLI::App& program) {
   command->add_option("--out", options->out, "folder for index.html, report.md and figures/")->required();
   command->add_option("--title", options->title, "heading")->capture_default_str();
   command->footer(
-      "Runs of one kind stand in one table. They are named after their folders and files.\n\n"
+      "Runs of one kind are shown in one table. They are named after their folders and files.\n\n"
       "Examples:\n"
       "  fourm report runs/transfer/rooms-ti runs/transfer/scratch runs/ablations --out report\n"
       "  fourm report runs/finetune/* --out report --title 'Fine-tuning on Rooms'\n"

@@ -17,7 +17,7 @@ inline fs::path text_tokenizer_of_environment() {
   return variable ? variable : "";
 }
 
-/// `given`; empty, and thus the model's own, where the model has one; else $FOURM_TOKENIZER, which is announced.
+/// `given`; empty, and thus the model's own, where the model has one; else $FOURM_TOKENIZER, with a note.
 inline fs::path text_tokenizer_for(const fs::path& model, const std::string& given) {
   std::error_code ignored;
   if (!given.empty() || fs::exists(folder_of_model(model) / "tokenizer.json", ignored)) return given;

@@ -13,8 +13,7 @@ scripts/transfer_rooms.sh data
 [ -e "$runs/val/dataset.yaml" ] ||
   $fourm rooms --count "${VAL_ROOMS:-256}" --size 128 --seed 41 --split val --furniture train --out "$runs/val"
 for split in train val; do
-  [ -e "$runs/$split/clip" ] ||
-    $fourm clip features --model models/rooms-ti/clip --in "$runs/$split/rgb" --out "$runs/$split/clip"
+  $fourm data label "$runs/$split" --clip models/rooms-ti/clip  # makes what is missing
   $fourm tokenize --data "$runs/$split" --tokenizers models/rooms-ti/tokenizers --out "$runs/tokens/$split"
 done
 

@@ -11,7 +11,7 @@ fourm=build/release/fourm
 git cat-file -e "$third^{commit}" 2>/dev/null || { echo "commit $third is missing: git fetch --unshallow" >&2; exit 1; }
 mkdir -p "$runs/tokens" "$runs/third"
 scripts/fourth_stage_rooms.sh "$runs/fourth"
-[ -e "$runs/fourth/clip" ] || $fourm clip features --model "$bundle/clip" --in "$runs/fourth/rgb" --out "$runs/fourth/clip"
+$fourm data label "$runs/fourth" --clip "$bundle/clip"  # makes what is missing
 $fourm tokenize --data "$runs/fourth" --tokenizers "$bundle/tokenizers" --out "$runs/tokens/fourth"
 
 cp "$bundle"/{config.json,modalities.yaml,tokenizer.json} "$runs/third/"

@@ -28,25 +28,25 @@ constexpr std::array<double, n> evenly(double from, double to) {
 constexpr auto kThresholds = evenly<kIouThresholds>(0.5, 0.95);
 constexpr auto kRecallSteps = evenly<kRecalls>(0, 1);
 
-// The truths in the order in which they are offered: those that are to be found before those that are ignored.
-struct Offered {
+// The truths in the order in which they are sorted: those that are to be found before those that are ignored.
+struct SortedTruths {
   std::vector<size_t> order;
   std::vector<bool> ignored;  // by truth
 
-  Offered(const std::vector<ClassObjects::Truth>& truths, size_t size) : order(truths.size()) {
+  SortedTruths(const std::vector<ClassObjects::Truth>& truths, size_t size) : order(truths.size()) {
     for (const auto& truth : truths) ignored.push_back(truth.crowd || is_outside(truth.area, size));
     std::iota(order.begin(), order.end(), size_t{0});
     std::stable_partition(order.begin(), order.end(), [&](size_t t) { return !ignored[t]; });
   }
 };
 
-std::optional<size_t> best_truth(const ClassObjects& objects, size_t prediction, const Offered& offered,
+std::optional<size_t> best_truth(const ClassObjects& objects, size_t prediction, const SortedTruths& sorted,
                                  const std::vector<bool>& taken, double threshold) {
   std::optional<size_t> best;
   double overlap = std::min(threshold, 1 - 1e-10);
-  for (const size_t t : offered.order) {
+  for (const size_t t : sorted.order) {
     if (taken[t] && !objects.truths[t].crowd) continue;
-    if (best && !offered.ignored[*best] && offered.ignored[t]) break;
+    if (best && !sorted.ignored[*best] && sorted.ignored[t]) break;
     const double of_this = objects.overlaps[prediction * objects.truths.size() + t];
     if (of_this < overlap) continue;
     overlap = of_this;
@@ -83,19 +83,19 @@ ObjectMatches::ObjectMatches(const ClassObjects& objects) {
   for (const auto& prediction : objects.predictions) scores_.push_back(prediction.score);
   outcomes_.resize(kObjectSizes * kIouThresholds * n);
   for (size_t size = 0; size < kObjectSizes; ++size) {
-    const Offered offered(objects.truths, size);
-    truths_[size] = std::count(offered.ignored.begin(), offered.ignored.end(), false);
-    for (size_t overlap = 0; overlap < kIouThresholds; ++overlap) {
+    const SortedTruths sorted(objects.truths, size);
+    truths_[size] = std::count(sorted.ignored.begin(), sorted.ignored.end(), false);
+    for (size_t threshold = 0; threshold < kIouThresholds; ++threshold) {
       std::vector<bool> taken(objects.truths.size(), false);
       for (size_t p = 0; p < n; ++p) {
-        const auto match = best_truth(objects, p, offered, taken, kThresholds[overlap]);
+        const auto match = best_truth(objects, p, sorted, taken, kThresholds[threshold]);
         if (match) taken[*match] = true;
         const bool found = match && !objects.truths[*match].never_found;
         const bool ignored =
-            (match && offered.ignored[*match]) || (!found && is_outside(objects.predictions[p].area, size));
-        outcomes_[index(size, overlap, p)] = ignored ? Outcome::kIgnored
-                                             : found ? Outcome::kTruePositive
-                                                     : Outcome::kFalsePositive;
+            (match && sorted.ignored[*match]) || (!found && is_outside(objects.predictions[p].area, size));
+        outcomes_[index(size, threshold, p)] = ignored ? Outcome::kIgnored
+                                               : found ? Outcome::kTruePositive
+                                                       : Outcome::kFalsePositive;
       }
     }
   }
@@ -119,11 +119,11 @@ PrecisionRecall::PrecisionRecall(const std::vector<const ObjectMatches*>& images
   defined = truths > 0;
   if (!defined) return;
   std::stable_sort(places.begin(), places.end(), [](const Place& a, const Place& b) { return a.score() > b.score(); });
-  for (size_t overlap = 0; overlap < kIouThresholds; ++overlap) {
+  for (size_t threshold = 0; threshold < kIouThresholds; ++threshold) {
     std::vector<double> recalls, precisions;
     double right = 0, wrong = 0;
     for (const auto& [image, prediction] : places) {
-      const Outcome outcome = image->outcomes_[image->index(s, overlap, prediction)];
+      const Outcome outcome = image->outcomes_[image->index(s, threshold, prediction)];
       right += outcome == Outcome::kTruePositive;
       wrong += outcome == Outcome::kFalsePositive;
       recalls.push_back(right / static_cast<double>(truths));
@@ -135,8 +135,8 @@ PrecisionRecall::PrecisionRecall(const std::vector<const ObjectMatches*>& images
       const auto reached = std::lower_bound(recalls.begin(), recalls.end(), step);
       if (reached != recalls.end()) sum += precisions[static_cast<size_t>(reached - recalls.begin())];
     }
-    precision[overlap] = sum / kRecalls;
-    recall[overlap] = recalls.empty() ? 0 : recalls.back();
+    precision[threshold] = sum / kRecalls;
+    recall[threshold] = recalls.empty() ? 0 : recalls.back();
   }
 }
 

@@ -1,5 +1,7 @@
 #include "fourm/coco/caption_files.h"
 
+#include <map>
+
 #include "fourm/coco/coco_json.h"
 #include "fourm/coco/ptb_words.h"
 #include "fourm/core/error.h"

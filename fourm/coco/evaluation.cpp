@@ -1,5 +1,7 @@
 #include "fourm/coco/evaluation.h"
 
+#include <map>
+
 namespace fourm {
 namespace {
 

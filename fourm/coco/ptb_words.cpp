@@ -16,7 +16,7 @@ const std::set<std::string, std::less<>> kAbbreviations{
     "ave", "blvd", "rd",   "dept", "mt",  "ft",  "jan", "feb",  "mar",  "apr",  "jun", "jul",
     "aug", "sep",  "sept", "oct",  "nov", "dec", "mon", "tue",  "tues", "wed",  "thu", "fri"};
 
-// One word to the eye, two to the treebank.
+// Words that the Penn Treebank splits in two.
 const std::map<std::string, size_t, std::less<>> kJoined{{"cannot", 3}, {"gonna", 3}, {"gotta", 3},
                                                          {"wanna", 3},  {"lemme", 3}, {"gimme", 3}};
 

@@ -179,11 +179,6 @@ RleMask RleMask::of_polygon(int64_t height, int64_t width, const std::vector<dou
   return mask;
 }
 
-RleMask RleMask::of_box(int64_t height, int64_t width, const PixelBox& box) {
-  const auto [x, y, w, h] = box;
-  return of_polygon(height, width, {x, y, x, y + h, x + w, y + h, x + w, y});
-}
-
 RleMask RleMask::union_of(const std::vector<RleMask>& masks) {
   check(!masks.empty(), "a union of no masks");
   RleMask all = masks[0];

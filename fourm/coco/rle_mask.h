@@ -26,7 +26,6 @@ struct RleMask {
   /// The pixels inside x0, y0, x1, y1, ...; an odd last number is ignored. Error on fewer than two points, and where the
   /// polygon is too large for memory.
   static RleMask of_polygon(int64_t height, int64_t width, const std::vector<double>& corners);
-  static RleMask of_box(int64_t height, int64_t width, const PixelBox& box);
   /// The pixels of any of them. Error unless they are of one size and there is one or more.
   static RleMask union_of(const std::vector<RleMask>& masks);
 

@@ -35,7 +35,7 @@ struct SampleCrops {
   int64_t stored = 0;              ///< number of crops in the sample's crop_settings; 0: it has none
 };
 
-/// The size of the image that a file of boxes or poses states; nothing where it states none. `bytes` are those of the file.
+/// The size of the image that a file of boxes states; nothing where it states none. `bytes` are those of the file.
 std::optional<ImageSize> stated_image_size(const Source& source, int64_t sample, const std::string& modality,
                                            std::string_view bytes);
 

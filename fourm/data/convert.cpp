@@ -51,7 +51,7 @@ void copy_descriptions(const Source& source, const fs::path& out) {
   if (const auto unit = unit_of_depth(source); unit && DepthUnits().of(out / "depth") != unit) {
     YAML::Node stated = fs::exists(description) ? read_yaml(description) : YAML::Node(YAML::NodeType::Map);
     stated["depth"]["unit"] = *unit;
-    write_file(description, yaml_text(stated) + "\n");
+    write_file(description, yaml_text(stated));
   }
   if (!has_whole_image_texts(source)) return;
   // The copy has no made_from.json, which is about the shards of `fourm tokenize`.

@@ -37,7 +37,7 @@ void write_class_names(const fs::path& folder, const std::vector<std::string>& n
     row["name"] = names[i];
     yaml["semseg_classes"].push_back(row);
   }
-  write_file(folder / "dataset.yaml", yaml_text(yaml) + "\n");
+  write_file(folder / "dataset.yaml", yaml_text(yaml));
 }
 
 DataFacts DataFacts::read(const Source& source) {

@@ -56,10 +56,18 @@ struct Scan {
 std::vector<Scan> list_scans(const fs::path& path, const fs::path& normals) {
   std::map<std::string, fs::path> normal_files;
   for (const fs::path& file : list_files_below(normals, {".npy"}))
-    if (file.stem().string().ends_with("_normal")) normal_files[file.stem().string()] = file;
+    if (file.stem().string().ends_with("_normal")) {
+      const auto [other, is_new] = normal_files.try_emplace(file.stem().string(), file);
+      check(is_new, file.string(), " and ", other->second.string(),
+            " have the same name; import their folders one by one");
+    }
   std::vector<Scan> scans;
+  std::map<std::string, fs::path> images;
   for (const fs::path& image : list_files_below(path, {".png"})) {
     const std::string name = image.stem().string();
+    const auto [other, is_new] = images.try_emplace(name, image);
+    check(is_new, image.string(), " and ", other->second.string(),
+          " have the same name; import their folders one by one");
     const auto beside = [&](const char* ending) {
       const fs::path file = image.parent_path() / (name + ending);
       check(fs::exists(file), file.string(), ": no such file, which the image ", image.string(), " needs (DIODE)");
@@ -187,6 +195,11 @@ int64_t import_coco_panoptic(const fs::path& images, const fs::path& annotations
   const Json& all = list_member(json, "annotations", origin);
   check(!all.empty(), origin, ": has no annotations");
   const fs::path maps = fs::path(annotations).replace_extension();
+  std::map<std::string, std::string> stems;  // of the images
+  for (const auto& [id, file] : files) {
+    const auto [other, is_new] = stems.try_emplace(fs::path(file).stem().string(), file);
+    check(is_new, origin, ": the images ", printable(other->second), " and ", printable(file), " have the same name");
+  }
   parallel_for(static_cast<int64_t>(all.size()), [&](int64_t i) {
     const std::string place = place_in(origin, "annotations", static_cast<size_t>(i));
     const Json& annotation = all[static_cast<size_t>(i)];

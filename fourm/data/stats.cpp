@@ -35,7 +35,9 @@ void count_labels(const Raster<uint8_t>& map, const DataFacts& known, Tally& tal
   for (const uint8_t label : map.pixels) ++counts[label];
   for (size_t label = 0; label < 256; ++label)
     if (counts[label])
-      tally.classes[label < known.classes.size() ? known.classes[label] : std::to_string(label)] += counts[label];
+      tally.classes[label < known.classes.size() && !known.classes[label].empty() ? known.classes[label]
+                                                                                  : std::to_string(label)] +=
+          counts[label];
   tally.pixels += static_cast<int64_t>(map.area());
   ++tally.sizes[size_text(map.width, map.height)];
 }

@@ -1,6 +1,7 @@
 #include "fourm/draw/box_image.h"
 
 #include <algorithm>
+#include <array>
 #include <cmath>
 
 #include "fourm/draw/lettering.h"

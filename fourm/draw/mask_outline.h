@@ -8,8 +8,8 @@
 
 namespace fourm {
 
-/// The corners of the outer border of the largest part of the mask (1 channel, above 127 is inside; parts hang together by
-/// edges), clockwise from its top left: x, y in pixel edges, from 0 to width and height. Empty when nothing is inside.
+/// The corners of the outer border of the largest 4-connected component of the mask (1 channel, above 127 is inside),
+/// clockwise from its top left: x, y in pixel edges, from 0 to width and height. Empty when nothing is inside.
 std::vector<std::array<double, 2>> mask_outline(const Image& mask);
 
 }  // namespace fourm

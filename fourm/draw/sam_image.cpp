@@ -22,7 +22,7 @@ void draw_mask(Image& image, const PixelBox& box, const Image& mask, Colour colo
   if (width <= 0 || height <= 0) return;
   const Image inside = resize_nearest(mask, width, height);
   const auto is_inside = [&](int x, int y) {
-    return x >= 0 && y >= 0 && x < width && y<height&& * inside.at(x, y)> 127;
+    return x >= 0 && y >= 0 && x < width && (y < height) && *inside.at(x, y) > 127;
   };
   for (int y = 0; y < height; ++y)
     for (int x = 0; x < width; ++x) {

@@ -13,7 +13,7 @@ namespace {
 constexpr int kBoneWidth = 2, kBone = 3;
 constexpr Colour kHead{90, 160, 255}, kFront{255, 90, 80};
 
-// Where a joint lies from the one it hangs on, of a standing body with arms stretched out: x to its left, y up, z to its
+// Where a joint lies from its parent, of a standing body with arms stretched out: x to its left, y up, z to its
 // front. Rounded proportions of an adult of 1.7 m.
 constexpr std::array<Point, kBodyJoints> kRest{{
     {0, 0, 0},

@@ -15,11 +15,11 @@ using Point = std::array<double, 3>;
 inline constexpr size_t kBodyJoints = 24;                   ///< of SMPL (Loper et al. 2015), the pelvis first
 inline constexpr size_t kBodyRotations = kBodyJoints - 1;   ///< of all joints but the pelvis
 inline constexpr size_t kPoseNumbers = 9 * kBodyRotations;  ///< their matrices, as the pose tokenizer decodes them
-/// The joint that each joint hangs on; of the pelvis -1.
+/// The parent of each joint; of the pelvis -1.
 extern const std::array<int, kBodyJoints> kParentJoints;
 
 /// The joints in metres from the pelvis, x right, y down and z away from the viewer. `global` turns the body, `pose` each
-/// joint against the one it hangs on. Matrices are made orthogonal first. Bones have the lengths of an average adult,
+/// joint against its parent. Matrices are made orthogonal first. Bones have the lengths of an average adult,
 /// whatever the person's shape.
 std::array<Point, kBodyJoints> body_joints(const Rotation& global, const std::array<Rotation, kBodyRotations>& pose);
 

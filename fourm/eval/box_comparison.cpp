@@ -42,8 +42,8 @@ std::vector<ImageMatches> match_all(const std::vector<Boxes>& predicted, const s
   return matches;
 }
 
-// Of the chosen images: the mean over the classes in their truth. With `any_overlap` over the thresholds, else at 0.5.
-double precision_of(const std::vector<ImageMatches>& matches, const std::vector<size_t>& images, bool any_overlap) {
+// Of the chosen images: the mean over the classes in their truth. With `over_thresholds` over all IoU thresholds, else at 0.5.
+double precision_of(const std::vector<ImageMatches>& matches, const std::vector<size_t>& images, bool over_thresholds) {
   std::map<std::string, std::vector<const ObjectMatches*>> classes;
   for (const size_t i : images)
     for (const auto& [name, of_class] : matches[i]) classes[name].push_back(&of_class);
@@ -52,7 +52,7 @@ double precision_of(const std::vector<ImageMatches>& matches, const std::vector<
     const PrecisionRecall found(of_class, ObjectSize::kAll);
     if (!found.defined) continue;
     const auto& precision = found.precision;
-    sum += any_overlap ? std::accumulate(precision.begin(), precision.end(), 0.0) / kIouThresholds : precision[0];
+    sum += over_thresholds ? std::accumulate(precision.begin(), precision.end(), 0.0) / kIouThresholds : precision[0];
     ++defined;
   }
   return defined > 0 ? sum / defined : 0;
@@ -89,13 +89,13 @@ std::vector<Comparison> compare_boxes(const std::vector<Boxes>& model, const std
              of_baseline = match_all(std::vector<Boxes>(n, mean_boxes(truth)), truth);
   const std::vector<size_t> all = numbers_to(n);
   std::vector<Comparison> comparisons;
-  for (const bool any_overlap : {true, false}) {
+  for (const bool over_thresholds : {true, false}) {
     Comparison comparison;
-    comparison.name = any_overlap ? "boxes AP" : "boxes AP50";
+    comparison.name = over_thresholds ? "boxes AP" : "boxes AP50";
     comparison.model = bootstrap(
-        n, seed, [&](const std::vector<size_t>& samples) { return precision_of(of_model, samples, any_overlap); });
-    comparison.ceiling = precision_of(of_ceiling, all, any_overlap);
-    comparison.baseline = precision_of(of_baseline, all, any_overlap);
+        n, seed, [&](const std::vector<size_t>& samples) { return precision_of(of_model, samples, over_thresholds); });
+    comparison.ceiling = precision_of(of_ceiling, all, over_thresholds);
+    comparison.baseline = precision_of(of_baseline, all, over_thresholds);
     comparisons.push_back(comparison);
   }
   return comparisons;

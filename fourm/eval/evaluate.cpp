@@ -1,6 +1,7 @@
 #include "fourm/eval/evaluate.h"
 
 #include <algorithm>
+#include <functional>
 
 #include "fourm/clip/image_text.h"
 #include "fourm/core/log.h"

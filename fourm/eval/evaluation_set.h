@@ -1,6 +1,8 @@
 // A data set for evaluation as one model reads it: inputs, and the ground truth of the outputs.
 #pragma once
 
+#include <map>
+
 #include "fourm/dist/process_group.h"
 #include "fourm/eval/box_comparison.h"
 #include "fourm/eval/scene_measures.h"

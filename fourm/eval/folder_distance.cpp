@@ -1,5 +1,7 @@
 #include "fourm/eval/folder_distance.h"
 
+#include <algorithm>
+
 #include "fourm/clip/image_text.h"
 #include "fourm/core/error.h"
 #include "fourm/core/strings.h"

@@ -1,5 +1,7 @@
 #include "fourm/eval/frechet.h"
 
+#include <algorithm>
+
 #include "fourm/core/tensor.h"
 
 namespace fourm {

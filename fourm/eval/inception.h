@@ -2,6 +2,10 @@
 // user gives: pt_inception-2015-12-05, as pytorch-fid and others publish it.
 #pragma once
 
+#include <array>
+#include <map>
+#include <memory>
+
 #include "fourm/io/image.h"
 #include "fourm/nn/parameters.h"
 

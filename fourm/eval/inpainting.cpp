@@ -25,7 +25,7 @@ class Inpainting {
     const Modality modality = pipeline.modality(image_);
     kept_ = KeepRegion::parse(keep).tokens(modality.max_tokens, modality.grid());
     const auto kept = std::count(kept_.begin(), kept_.end(), true);
-    check(kept > 0 && kept < modality.max_tokens, "--in-painting ", keep, " keeps ", kept, " of ", modality.max_tokens,
+    check(kept > 0 && kept < modality.max_tokens, "the region ", keep, " keeps ", kept, " of ", modality.max_tokens,
           " tokens; choose a region that keeps some of them");
     hidden_ = hidden_pixels(static_cast<int>(modality.grid()));
     for (const auto& sample : set_.samples) truth_.push_back(std::get<Image>(sample.images.at("rgb")));
@@ -37,11 +37,14 @@ class Inpainting {
   EvaluationResult run(const std::string& keep) const {
     std::vector<std::string> inputs;
     for (const auto& set : options_.inputs) {
-      const auto more = set_.inputs(set, "rgb");
-      inputs.insert(inputs.end(), more.begin(), more.end());
+      for (const auto& name : set_.inputs(set, "rgb")) {
+        check(base_name(name) != "rgb", "the inputs ", printable(set),
+              " hold the image, which in-painting completes; give others");
+        if (!contains(inputs, name)) inputs.push_back(name);
+      }
     }
     EvaluationResult result{options_.data, static_cast<int64_t>(set_.samples.size()), set_.left_out, {}, {}};
-    const std::vector<StoredImage> without = generate({}, false), with = generate(inputs, true);
+    const Generated without = generate({}, false), with = generate(inputs, true);
     result.input_sets.push_back(
         {concat("kept ", keep, inputs.empty() ? "" : " and " + join(inputs, ", ")), compare(with, without)});
     result.input_sets.push_back({"unconditional", compare(without, without)});
@@ -71,7 +74,12 @@ class Inpainting {
     return hidden;
   }
 
-  std::vector<StoredImage> generate(const std::vector<std::string>& inputs, bool keep) const {
+  struct Generated {
+    std::vector<StoredImage> images;
+    std::vector<Raster<uint8_t>> maps;  // their segmentation, where there is one
+  };
+
+  Generated generate(const std::vector<std::string>& inputs, bool keep) const {
     std::vector<std::string> given = inputs;
     if (keep) given.push_back(image_);
     const auto start = [&](size_t i) {
@@ -85,8 +93,11 @@ class Inpainting {
     };
     const auto canvases =
         predict(pipeline_, set_.samples.size(), start, pipeline_.default_plan(given, {image_}), options_.seed, group_);
-    return decode_images(
+    Generated result;
+    result.images = decode_images(
         pipeline_, canvases.size(), [&](size_t i) -> const Canvas& { return canvases[i]; }, image_, group_);
+    if (set_.has_segmentation()) result.maps = segment(result.images);
+    return result;
   }
 
   std::vector<Raster<uint8_t>> segment(const std::vector<StoredImage>& images) const {
@@ -112,18 +123,16 @@ class Inpainting {
     return confusion.mean_iou();
   }
 
-  std::vector<Comparison> compare(const std::vector<StoredImage>& images,
-                                  const std::vector<StoredImage>& baseline) const {
-    std::vector<Comparison> comparisons{
-        fourm::compare("rgb: hidden part, PSNR", "dB", true, psnr_of(images), psnr_of(ceiling_), psnr_of(baseline))};
+  std::vector<Comparison> compare(const Generated& generated, const Generated& baseline) const {
+    std::vector<Comparison> comparisons{fourm::compare("rgb: hidden part, PSNR", "dB", true, psnr_of(generated.images),
+                                                       psnr_of(ceiling_), psnr_of(baseline.images))};
     if (!set_.has_segmentation()) return comparisons;
-    const auto maps = segment(images), of_baseline = segment(baseline);
-    std::vector<size_t> all(images.size());
+    std::vector<size_t> all(generated.images.size());
     for (size_t i = 0; i < all.size(); ++i) all[i] = i;
     comparisons.push_back(
         {"rgb: hidden part, mIoU", "", true,
-         bootstrap(images.size(), options_.seed, [&](const auto& samples) { return mean_iou(maps, samples); }), 1,
-         mean_iou(of_baseline, all)});
+         bootstrap(all.size(), options_.seed, [&](const auto& samples) { return mean_iou(generated.maps, samples); }),
+         1, mean_iou(baseline.maps, all)});
     return comparisons;
   }
 

@@ -1,6 +1,8 @@
 // How the evaluation and the demo generate predictions.
 #pragma once
 
+#include <functional>
+
 #include "fourm/dist/process_group.h"
 #include "fourm/generate/pipeline.h"
 

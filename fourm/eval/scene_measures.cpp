@@ -1,6 +1,7 @@
 #include "fourm/eval/scene_measures.h"
 
 #include <algorithm>
+#include <cctype>
 #include <cmath>
 
 #include "fourm/core/strings.h"

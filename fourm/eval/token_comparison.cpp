@@ -9,7 +9,7 @@
 namespace fourm {
 namespace {
 
-constexpr int64_t kNoToken = -2;  // behind the end of a list
+constexpr int64_t kNoToken = -2;  // past the end of a list
 
 int64_t token_at(const std::vector<int64_t>& tokens, size_t i) { return i < tokens.size() ? tokens[i] : kNoToken; }
 

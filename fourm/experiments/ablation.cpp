@@ -65,11 +65,18 @@ double x_of(const AblationResult& result, size_t i) {
   return result.values[i].value.x.value_or(static_cast<double>(i));
 }
 
-std::optional<BenchmarkResult> run_one(const AblationRun& run, bool pretrain, const StopToken& stop) {
-  if (pretrain && !run_experiment(run.pretraining, Keep::kModel, stop)) return {};
-  BenchmarkResult result = run_token_benchmark(run.benchmark, stop);
-  if (result.missing > 0) return {};
-  return result;
+// What is not finished of a run, as far as no other process works on it.
+void run_one(const AblationRun& run, bool pretrain, const StopToken& stop) {
+  if (pretrain) {
+    check_same_experiment(run.pretraining);
+    try {
+      if (!run_experiment(run.pretraining, Keep::kModel, stop)) return;
+    } catch (const Error& error) {
+      warn(error.what());
+      return;
+    }
+  }
+  run_token_benchmark(run.benchmark, stop);
 }
 
 }  // namespace
@@ -122,17 +129,24 @@ void check_ablation(const AblationConfig& config) {
 
 AblationResult run_ablation(const AblationConfig& config, const StopToken& stop) {
   check_ablation(config);
-  AblationResult result{config.title, config.source, {}, 0};
-  for (const auto& value : config.values) result.values.push_back({value, {}});
   for (const uint64_t seed : config.seeds)
-    for (auto& [value, done] : result.values) {
+    for (const AblationValue& value : config.values) {
+      if (stop && stop()) break;
       note(config.title, ": ", value.name, ", seed ", seed);
-      auto benchmark = run_one(run_of(config, value, seed), value.pretrain, stop);
-      if (benchmark)
-        done.push_back(std::move(*benchmark));
+      run_one(run_of(config, value, seed), value.pretrain, stop);
+    }
+  AblationResult result{config.title, config.source, {}, 0};
+  for (const AblationValue& value : config.values) {
+    result.values.push_back({value, {}});
+    for (const uint64_t seed : config.seeds) {
+      BenchmarkResult benchmark =
+          finished_tasks(run_of(config, value, seed).benchmark);  // those of other processes too
+      if (benchmark.missing == 0)
+        result.values.back().seeds.push_back(std::move(benchmark));
       else
         ++result.missing;
     }
+  }
   if (result.missing == 0) {
     const std::string base = (fs::path(config.out) / config.name).string();
     write_file(base + ".md", ablation_table(result));

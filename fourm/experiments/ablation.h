@@ -69,8 +69,8 @@ AblationRun run_of(const AblationConfig& config, const AblationValue& value, uin
 /// Checks all recipes without reading data or weights, except those that a finished pre-training determines.
 void check_ablation(const AblationConfig& config);
 
-/// Runs what is neither finished nor being run by another process, seed by seed. Writes the table, the JSON and the plot when all
-/// is finished.
+/// Runs what is neither finished nor being run by another process, seed by seed. A run that fails is reported as a warning and does
+/// not end the others. Writes the table, the JSON and the plot when all is finished.
 AblationResult run_ablation(const AblationConfig& config, const StopToken& stop = {});
 
 /// A Markdown table: the mean loss of each group and their average over seeds with its standard deviation, beside the paper's,

@@ -4,6 +4,7 @@
 #include <cstdio>
 
 #include "fourm/core/error.h"
+#include "fourm/core/file_lock.h"
 #include "fourm/core/json.h"
 #include "fourm/core/strings.h"
 #include "fourm/train/records.h"
@@ -27,7 +28,7 @@ RunResult best_evaluation(const fs::path& folder) {
     best.loss = loss;
     best.step = record.step;
   }
-  check(best.evaluations > 0, file.string(), ": the run has no evaluation: set eval_data");
+  check(best.evaluations > 0, file.string(), ": no evaluation of the run has a finite loss");
   return best;
 }
 
@@ -47,26 +48,44 @@ std::optional<RunResult> read_result(const fs::path& folder) {
                    json_get<int64_t>(json, "evaluations", file.string()), number("seconds")};
 }
 
+void check_same_experiment(const PretrainConfig& recipe) {
+  PretrainConfig compared = resolved(recipe);
+  if (compared.training.precision == "auto")
+    compared.training.precision = RunFolder::stored_value(recipe.out, "training.precision").value_or("auto");
+  RunRecipe run = run_recipe(compared);
+  // A result depends on the length and the evaluations too.
+  for (const char* key : {"training.steps", "training.evaluate_every", "eval_samples"}) std::erase(run.changeable, key);
+  RunFolder::compare(recipe.out, run);
+}
+
 std::optional<RunResult> run_experiment(const PretrainConfig& recipe, Keep keep, const StopToken& stop) {
   check(!recipe.eval_data.empty(), recipe.out, ": an experiment compares losses on a held-out set: set eval_data");
   const fs::path folder = recipe.out;
-  if (auto done = read_result(folder)) return done;
-  if (RunFolder::is_open_elsewhere(folder)) return {};
-  const auto start = std::chrono::steady_clock::now();
-  const double before = seconds_so_far(folder);
-  const Outcome outcome = pretrain(recipe, stop);
-  const double seconds = before + std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
-  if (!outcome.finished) {
-    write_json(folder / kSeconds, {{"seconds", seconds}});
-    return {};
+  check_same_experiment(recipe);
+  std::optional<RunResult> result = read_result(folder);
+  if (!result && stop && stop()) return {};
+  make_folder(folder);
+  const FileLock lock(folder / ".experiment.lock");
+  if (!lock.is_taken() || RunFolder::is_open_elsewhere(folder)) return result;
+  if (!result) result = read_result(folder);  // of a process that has ended since
+  if (!result) {
+    const auto start = std::chrono::steady_clock::now();
+    const double before = seconds_so_far(folder);
+    const Outcome outcome = pretrain(recipe, stop);
+    const double seconds = before + std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
+    if (!outcome.finished) {
+      write_json(folder / kSeconds, {{"seconds", seconds}});
+      return {};
+    }
+    result = best_evaluation(folder);
+    result->seconds = seconds;
+    write_json(folder / kResult, {{"loss", result->loss},
+                                  {"step", result->step},
+                                  {"evaluations", result->evaluations},
+                                  {"seconds", result->seconds}});
   }
-  RunResult result = best_evaluation(folder);
-  result.seconds = seconds;
   fs::remove_all(folder / "checkpoints");
   if (keep == Keep::kRecords) fs::remove_all(folder / "model");
-  write_json(
-      folder / kResult,
-      {{"loss", result.loss}, {"step", result.step}, {"evaluations", result.evaluations}, {"seconds", result.seconds}});
   fs::remove(folder / kSeconds);
   return result;
 }

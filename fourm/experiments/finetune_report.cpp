@@ -108,7 +108,10 @@ DocumentSection finetune_comparison(const std::vector<FinetuneRun>& runs) {
     const auto& [task, data, fraction] = row;
     const MainMeasure main = main_measure(parse_task(task));
     table.rows.push_back({task, data, main.name, shown_number(100 * fraction)});
-    const std::string panel = concat(task, ", ", main.name);
+    const bool several = std::any_of(rows.begin(), rows.end(), [&, task = task, data = data](const auto& other) {
+      return std::get<0>(other.first) == task && std::get<1>(other.first) != data;
+    });
+    const std::string panel = concat(task, several ? " on " + data : "", ", ", main.name);
     if (panels.empty() || panels.back().name != panel) panels.push_back(panel_of(panel, starts));
     for (size_t i = 0; i < starts.size(); ++i) {
       const auto found = cells.find(starts[i]);

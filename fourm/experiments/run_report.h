@@ -16,7 +16,7 @@ namespace fourm {
 ///   a JSON file of `fourm eval --json`
 ///   an image
 ///
-/// Things of one kind stand in one section, which compares them. They have the names of their files or folders; where two are equal, the
+/// Things of one kind are shown in one section, which compares them. They have the names of their files or folders; where two are equal, the
 /// paths as given. Error naming the path that is none of these or damaged.
 Document run_report(const std::vector<fs::path>& paths, const std::string& title);
 

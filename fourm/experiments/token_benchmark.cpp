@@ -104,23 +104,32 @@ void check_benchmark(const TokenBenchmarkConfig& config) {
           "groups: no task is of the group ", printable(group));
 }
 
-BenchmarkResult run_token_benchmark(const TokenBenchmarkConfig& config, const StopToken& stop) {
-  check_benchmark(config);
+BenchmarkResult finished_tasks(const TokenBenchmarkConfig& config) {
   BenchmarkResult result;
-  for (size_t i = 0; i < config.tasks.size(); ++i) {
-    const TransferTask& task = config.tasks[i];
-    std::optional<RunResult> done = read_result(fs::path(config.out) / task.name);
-    if (!done && !(stop && stop())) {
-      note("task ", i + 1, " of ", config.tasks.size(), ": ", task.name);
-      done = run_experiment(recipe_of(config, task), Keep::kRecords, stop);
-    }
-    if (done) {
+  for (const TransferTask& task : config.tasks)
+    if (const auto done = read_result(fs::path(config.out) / task.name)) {
       result.tasks.push_back({task.name, task.group, *done});
     } else {
       ++result.missing;
       result.unfinished_groups.push_back(task.group);
     }
+  return result;
+}
+
+BenchmarkResult run_token_benchmark(const TokenBenchmarkConfig& config, const StopToken& stop) {
+  check_benchmark(config);
+  for (size_t i = 0; i < config.tasks.size() && !(stop && stop()); ++i) {
+    const TransferTask& task = config.tasks[i];
+    const PretrainConfig recipe = recipe_of(config, task);
+    check_same_experiment(recipe);
+    note("task ", i + 1, " of ", config.tasks.size(), ": ", task.name);
+    try {
+      run_experiment(recipe, Keep::kRecords, stop);
+    } catch (const Error& error) {
+      warn(error.what());
+    }
   }
+  const BenchmarkResult result = finished_tasks(config);  // those of other processes too
   if (result.missing == 0) {
     write_json(fs::path(config.out) / "benchmark.json", to_json(result));
     write_file(fs::path(config.out) / "benchmark.md", benchmark_table(result));

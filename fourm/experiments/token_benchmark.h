@@ -65,8 +65,11 @@ PretrainConfig recipe_of(const TokenBenchmarkConfig& config, const TransferTask&
 /// Checks the recipes of all tasks without reading data or weights.
 void check_benchmark(const TokenBenchmarkConfig& config);
 
-/// Runs all tasks that are neither finished nor trained by another process. Writes OUT/benchmark.json and OUT/benchmark.md when
-/// all are finished.
+/// The tasks that are finished.
+BenchmarkResult finished_tasks(const TokenBenchmarkConfig& config);
+
+/// Runs all tasks that are neither finished nor trained by another process. A task that fails is reported as a warning and does not
+/// end the others. Writes OUT/benchmark.json and OUT/benchmark.md when all are finished.
 BenchmarkResult run_token_benchmark(const TokenBenchmarkConfig& config, const StopToken& stop = {});
 
 /// A Markdown table of tasks and groups.

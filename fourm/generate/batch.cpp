@@ -1,6 +1,7 @@
 #include "fourm/generate/batch.h"
 
 #include <algorithm>
+#include <iterator>
 
 #include "fourm/core/error.h"
 #include "fourm/core/log.h"
@@ -87,15 +88,19 @@ class Run {
     steps_ += steps;
   }
 
-  // Whether a worker of the same run has begun or finished.
+  // Whether a worker of the same run has begun or finished. Error when it has other settings.
   bool has_other_workers() const {
     if (options_.workers == 1) return false;
     std::error_code error;
+    bool found = false;
     for (const auto& entry : fs::directory_iterator(options_.out, error)) {
-      const std::string name = entry.path().filename().string();
-      if (name.starts_with("manifest-") || name.starts_with(".manifest-")) return true;
+      const std::string name = entry.path().stem().string();
+      if (!name.starts_with("manifest-") && !name.starts_with(".manifest-")) continue;
+      if (!name.ends_with(concat("-of-", options_.workers))) continue;
+      check_same_settings(entry.path(), described());
+      found = true;
     }
-    return false;
+    return found;
   }
 
   void refuse_foreign_files() const {

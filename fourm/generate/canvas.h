@@ -34,7 +34,7 @@ struct Canvas {
     std::vector<bool> known, target;  ///< [L] each
     /// Unique on the canvas. That of the modality, but weighted conditions are numbered: "caption#1", "caption#2".
     std::string name = modality;
-    /// The weight of a condition in weighted multimodal guidance; nothing: guidance of the target's own scale.
+    /// The weight of a condition in weighted multimodal guidance; unset: the target's guidance scale.
     std::optional<double> weight{};
 
     bool has_targets() const { return std::find(target.begin(), target.end(), true) != target.end(); }

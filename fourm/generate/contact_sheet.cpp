@@ -18,7 +18,7 @@
 namespace fourm {
 namespace {
 
-constexpr size_t kMostWords = 400;  // characters of a text
+constexpr size_t kMostCharacters = 400;  // of a text
 constexpr uint8_t kGrey = 128;
 
 // Greys out the tokens that are not known, of the square at the top of an image.
@@ -68,7 +68,7 @@ class SheetMaker {
   }
 
   static void say(GalleryRow& row, const std::string& what, const std::string& words) {
-    const std::string quoted = printable(words, kMostWords);
+    const std::string quoted = printable(words, kMostCharacters);
     row.words += concat(row.words.empty() ? "" : "\n", what, ": ", quoted.substr(1, quoted.size() - 2));
   }
 
@@ -81,7 +81,7 @@ class SheetMaker {
     return same.size() > 1 ? modality : base_name(modality);
   }
 
-  // The one that generates a modality.
+  // The pipeline that generated the result.
   const Pipeline& pipeline_of(const std::string& result) const {
     const bool is_first = !source_.super_resolution || contains(pipeline_.outputs(), result);
     return is_first ? pipeline_ : *source_.super_resolution;

@@ -85,7 +85,10 @@ Json inputs_json(const Pipeline& pipeline, const Canvas& canvas, const std::vect
       if (is_sequence && pipeline.has_text_tokenizer()) item["text"] = pipeline.text(canvas, entry.name);
     }
     if (!is_whole || (with_kept && !inputs[i].keep.empty())) {
-      const fs::path file = parse_input_value(inputs[i].value, pipeline.input_extensions(entry.modality)).file;
+      const std::string& value = inputs[i].value;  // "@shard.tar: name.png" for a file in an archive
+      const fs::path file = value.starts_with('@')
+                                ? fs::path(value.substr(1))
+                                : parse_input_value(value, pipeline.input_extensions(entry.modality)).file;
       std::error_code ignored;
       item["file"] = file.string();
       if (fs::is_regular_file(file, ignored)) item["sha256"] = sha256_hex(read_file(file));
@@ -126,6 +129,7 @@ Canvas GenerationRecord::canvas(const Pipeline& pipeline) const {
     const auto file =
         item.contains("tokens") ? item.value("file", "") : json_get<std::string>(item, "file", "the record");
     if (!file.empty()) {
+      check(item.contains("sha256"), file, ": is no file of its own; take it out of its archive and generate from it");
       const auto digest = json_get<std::string>(item, "sha256", "the record");
       check(sha256_hex(read_file(file)) == digest, file, ": is not the file that the image was generated from");
     }

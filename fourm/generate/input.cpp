@@ -2,6 +2,7 @@
 
 #include <vector>
 
+#include "fourm/core/config.h"
 #include "fourm/core/error.h"
 #include "fourm/core/finite_number.h"
 #include "fourm/core/strings.h"
@@ -64,7 +65,7 @@ Input parse_input(const std::string& text) {
 std::string input_text(const Input& input) {
   std::vector<std::string> options;
   if (!input.keep.empty()) options.push_back(concat("keep=", input.keep));
-  if (input.weight) options.push_back(concat("weight=", *input.weight));
+  if (input.weight) options.push_back(concat("weight=", config_detail::number_text(*input.weight)));
   if (options.empty()) return concat(input.modality, "=", input.value);
   return concat(input.modality, "[", join(options, ","), "]=", input.value);
 }

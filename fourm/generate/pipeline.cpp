@@ -215,7 +215,9 @@ Plan Pipeline::default_plan(const std::vector<std::string>& inputs, const std::v
 
 int64_t Pipeline::step_count(const Plan& plan) const {
   const auto modality_of = [&](const std::string& name) { return state_->model.decoder.embedding(name).modality; };
-  return static_cast<int64_t>(expand(plan, modality_of).size());
+  Plan unguided = plan;  // guidance needs the conditions of a canvas, and changes no step
+  for (Target& target : unguided.targets) target.weights.clear();
+  return static_cast<int64_t>(expand(unguided, modality_of).size());
 }
 
 bool Pipeline::run(std::vector<Canvas>& canvases, Plan plan, const RunOptions& options) const {

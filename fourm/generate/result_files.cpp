@@ -161,8 +161,12 @@ std::vector<fs::path> ResultFiles::write_decoded(const Canvas& canvas, const std
   const std::string extension = stored_extension(input);
   const bool is_viewable = extension == ".png" && input.kind != "depth" && !input.has_labels();
   if (is_viewable) return files;
-  const std::string what = extension == ".npy" ? name : name + (input.has_labels() ? "_labels" : "_16bit");
-  files.push_back(path(what, place, extension));
+  if (extension == ".npy" && name == modality) {  // NAME.npy holds the tokens
+    files.push_back(path(name, place, stored_suffix(input)));
+  } else {
+    const std::string what = extension == ".npy" ? name : name + (input.has_labels() ? "_labels" : "_16bit");
+    files.push_back(path(what, place, extension));
+  }
   write_file(files.back(), encode_stored_image(input, stored));
   return files;
 }

@@ -8,20 +8,42 @@
 
 namespace fourm {
 
-static void check_settings(const Json& found, const Json& expected, const fs::path& file) {
+namespace {
+
+constexpr uint64_t kLargestManifest = uint64_t{1} << 33;
+
+void check_settings(const Json& found, const Json& expected, const fs::path& file) {
   check(migrated_settings(found, file.string()) == expected, file.string(),
         ": the folder holds results of other settings; give another --out, or --overwrite to replace them");
+}
+
+// Of a manifest, or of the first line of a journal. Null where the journal has no whole line yet.
+Json stored_settings(const fs::path& file) {
+  if (file.extension() != ".jsonl") return json_get<Json>(read_json(file, kLargestManifest), "settings", file.string());
+  std::ifstream in(file, std::ios::binary);
+  std::string line;
+  if (!std::getline(in, line) || in.eof()) return nullptr;
+  return parse_json(line, file.string());
+}
+
+}  // namespace
+
+void check_same_settings(const fs::path& file, const Json& settings) {
+  const Json stored = stored_settings(file);
+  if (!stored.is_null()) check_settings(stored, settings, file);
 }
 
 ResultJournal::ResultJournal(fs::path file, const fs::path& manifest, const Json& settings, bool overwrite)
     : file_(std::move(file)), manifest_(manifest), origin_(manifest), settings_(settings) {
   std::error_code ignored;
   if (overwrite) {
-    fs::remove(file_, ignored);
+    const bool is_interrupted = !fs::exists(manifest, ignored) && fs::exists(file_, ignored) &&
+                                migrated_settings(stored_settings(file_), file_.string()) == settings_;
+    if (!is_interrupted) fs::remove(file_, ignored);
     fs::remove(manifest, ignored);
   }
   if (fs::exists(manifest, ignored)) {
-    const Json json = read_json(manifest);
+    const Json json = read_json(manifest, kLargestManifest);
     check_settings(json_get<Json>(json, "settings", manifest.string()), settings_, manifest);
     for (const Json& sample : json_get<Json>(json, "samples", manifest.string())) add(sample);
   } else if (fs::exists(file_, ignored)) {

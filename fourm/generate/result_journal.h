@@ -13,7 +13,8 @@ namespace fourm {
 /// {"settings": ..., "samples": [...]}.
 class ResultJournal {
  public:
-  /// Reads the manifest, else the journal `file`; `overwrite` removes both. Error when they are of other settings.
+  /// Reads the manifest, else the journal `file`; `overwrite` removes both, but for a journal of these settings,
+  /// whose run was interrupted. Error when they are of other settings.
   ResultJournal(fs::path file, const fs::path& manifest, const Json& settings, bool overwrite);
 
   /// Whether there was neither: nothing in the folder is known to be of these settings.
@@ -39,5 +40,8 @@ class ResultJournal {
   std::map<std::string, Json> samples_{};
   bool is_open_ = false, is_new_ = false;
 };
+
+/// Error when a manifest or journal, such as that of another worker, has other settings. One that is being begun has none yet.
+void check_same_settings(const fs::path& file, const Json& settings);
 
 }  // namespace fourm

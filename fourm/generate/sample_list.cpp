@@ -46,9 +46,11 @@ List list_folder(const fs::path& folder, const std::vector<std::string>& extensi
   }
   check(!list.names.empty(), folder.string(), ": holds no file for '", modality.name, "' (", join(extensions, ", "),
         ")");
-  for (size_t i = 1; i < list.names.size(); ++i)
-    check(list.names[i] != list.names[i - 1], list.values[i - 1], " and ", list.values[i],
-          " are of the same name; keep one of them");
+  std::map<std::string, std::string> seen;
+  for (size_t i = 0; i < list.names.size(); ++i) {
+    const auto [other, is_new] = seen.try_emplace(list.names[i], list.values[i]);
+    check(is_new, other->second, " and ", list.values[i], " are of the same name; keep one of them");
+  }
   return list;
 }
 
@@ -158,6 +160,10 @@ SampleList SampleList::of_data(const Pipeline& pipeline, const std::string& data
           "; it holds ", join(samples.source_->modalities(), ", "));
     samples.folders_.emplace_back(folder, input);
   }
+  std::stable_partition(samples.folders_.begin(), samples.folders_.end(),
+                        [&](const auto& entry) {  // boxes need the size of the image
+                          return pipeline.modality(entry.second).kind != ModalityKind::kSequence;
+                        });
   for (int64_t i = 0; i < samples.source_->size(); ++i) samples.names_.push_back(samples.source_->name(i));
   for (const Input& input : constant) {
     check(!list_of(pipeline, input), input.value,
@@ -265,14 +271,12 @@ std::vector<std::string> SampleList::description() const {
 Canvas SampleList::canvas(const Pipeline& pipeline, int64_t sample, const DepthUnits& units) const {
   if (record_) return record_->canvas(pipeline);
   Canvas canvas;
-  for (const bool is_text : {false, true})  // boxes need the size of the image
-    for (const auto& [folder, modality] : folders_) {
-      if ((pipeline.modality(modality).kind == ModalityKind::kSequence) != is_text) continue;
-      check(source_->has(sample, folder), source_->expected(sample, folder), ": the sample has no such file");
-      const std::string origin = source_->origin(sample, folder);
-      pipeline.add_bytes(canvas, modality, source_->read(sample, folder), source_->extension(sample, folder), origin,
-                         units.of(source_->file(sample, folder)));
-    }
+  for (const auto& [folder, modality] : folders_) {
+    check(source_->has(sample, folder), source_->expected(sample, folder), ": the sample has no such file");
+    const std::string origin = source_->origin(sample, folder);
+    pipeline.add_bytes(canvas, modality, source_->read(sample, folder), source_->extension(sample, folder), origin,
+                       units.of(source_->file(sample, folder)));
+  }
   std::vector<Input> further = inputs(sample);
   further.erase(further.begin(), further.begin() + static_cast<std::ptrdiff_t>(folders_.size()));
   pipeline.add_inputs(canvas, further, units);

@@ -38,7 +38,7 @@ class SampleList {
   const std::string& name(int64_t sample) const { return names_[static_cast<size_t>(sample)]; }
   /// The name; of the sample of a record the one that it had.
   const std::string& recorded_name(int64_t sample) const { return record_ ? record_->sample : name(sample); }
-  /// Of the random numbers of a variation.
+  /// The key of the random numbers of a variation.
   uint64_t key(int64_t sample, int64_t variation) const;
   /// The inputs of a sample as they are given; of a data set the values are "@" and the file.
   std::vector<Input> inputs(int64_t sample) const;

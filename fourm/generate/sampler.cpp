@@ -54,9 +54,9 @@ int64_t race(const std::vector<float>& weights, int64_t best, uint64_t seed) {
 Cutoff passing(double p, const float* logits, int64_t vocabulary, float best, const Cutoff& kept,
                std::vector<float>& weights) {
   constexpr int64_t kBins = 4096;
-  constexpr float kBinsANat = 192;
+  constexpr float kBinsPerNat = 192;
   const auto bin = [&](int64_t i) {
-    return static_cast<int64_t>(std::min((best - logits[i]) * kBinsANat, static_cast<float>(kBins - 1)));
+    return static_cast<int64_t>(std::min((best - logits[i]) * kBinsPerNat, static_cast<float>(kBins - 1)));
   };
   exponentials(logits, vocabulary, best, 1, weights.data());
   std::vector<double> sums(kBins, 0.0);

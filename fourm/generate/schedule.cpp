@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <functional>
 #include <numbers>
 #include <numeric>
 
@@ -78,12 +79,12 @@ std::vector<double> temperatures(const std::string& kind, double temperature, co
     const auto parts = split(kind, ':');
     check(parts.size() == 3, "temperature schedule ", printable(kind), ": expected onex:MIN:POWER");
     const double lowest = schedule_number(parts[1], kind), power = schedule_number(parts[2], kind);
-    // x^-power on n points from 1 to 100, moved and scaled to run from 1 to 0.
-    const double end = std::pow(100.0, -power);
+    // x^-power on n points from 1 to 100, moved and scaled to the range from 0 to 1.
+    const double end = std::pow(100.0, -power), least = std::min(1.0, end), most = std::max(1.0, end);
     for (size_t j = 0; j < tokens.size(); ++j) {
       before += static_cast<double>(tokens[j]) / n;
       const double x = n > 1 ? 1 + 99 * static_cast<double>(j) / (n - 1) : 1;
-      const double y = n > 1 && end != 1 ? (std::pow(x, -power) - end) / (1 - end) : 0;
+      const double y = n > 1 && end != 1 ? (std::pow(x, -power) - least) / (most - least) : 0;
       values.push_back(std::max(lowest + (temperature - lowest) * y * (1 - before), kColdest));
     }
   } else {

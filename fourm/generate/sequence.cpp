@@ -1,6 +1,7 @@
 #include "fourm/generate/sequence.h"
 
 #include <algorithm>
+#include <iterator>
 
 #include "fourm/core/error.h"
 #include "fourm/core/stopped.h"

@@ -2,6 +2,7 @@
 
 #include <lcms2.h>
 
+#include <cmath>
 #include <cstdlib>
 #include <memory>
 

@@ -1,6 +1,8 @@
 // What an image file says of its pixels beside their values: the EXIF orientation and the ICC profile.
 #pragma once
 
+#include <algorithm>
+
 #include "fourm/io/image.h"
 
 namespace fourm {

@@ -1,6 +1,8 @@
 // Resizing and cropping of images and maps.
 #pragma once
 
+#include <algorithm>
+
 #include "fourm/io/image.h"
 
 namespace fourm {

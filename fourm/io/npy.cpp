@@ -15,8 +15,8 @@ constexpr std::string_view kMagic = "\x93NUMPY";
 size_t item_size(std::string_view dtype, const std::string& origin) {
   for (const char* known : {"b1", "i1", "u1", "i2", "u2", "i4", "u4", "i8", "f2", "f4", "f8"})
     if (dtype == known) return static_cast<size_t>(dtype[1] - '0');
-  fail(origin, ": arrays of dtype '", printable(dtype, 20),
-       "' are not read; save it as bool, int8 to int64, uint8 to uint32 or float16 to float64");
+  fail(origin, ": arrays of dtype ", printable(dtype, 20),
+       " are not read; save it as bool, int8 to int64, uint8 to uint32 or float16 to float64");
 }
 
 int64_t product(const std::vector<int64_t>& shape, const std::string& origin) {
@@ -51,7 +51,7 @@ class HeaderParser {
         shape = true;
         array.shape = tuple();
       } else {
-        fail(origin_, ": unexpected or repeated key '", printable(key, 40), "' in the .npy header");
+        fail(origin_, ": unexpected or repeated key ", printable(key, 40), " in the .npy header");
       }
       if (!accept(',')) {
         expect('}');
@@ -70,7 +70,7 @@ class HeaderParser {
     const bool one_byte = descr.ends_with("1");
     check(descr.find('O') == std::string::npos, origin_, ": holds Python objects, which are never unpickled");
     check(descr[0] == '<' || (one_byte && (descr[0] == '|' || descr[0] == '>')), origin_,
-          ": expected little-endian values ('<'), found dtype '", printable(descr, 20), "'");
+          ": expected little-endian values ('<'), found dtype ", printable(descr, 20));
     std::string dtype = descr.substr(1);
     item_size(dtype, origin_);
     return dtype;

@@ -3,6 +3,7 @@
 #include <archive.h>
 #include <archive_entry.h>
 
+#include <algorithm>
 #include <cerrno>
 #include <cstring>
 #include <fstream>
@@ -18,7 +19,7 @@ std::string name_fault(const std::string& name) {
   if (name.empty()) return "has no name";
   if (name.starts_with('/')) return "has an absolute path";
   for (const auto& part : split(name, '/'))
-    if (part == "..") return "has a path with '..'";
+    if (part.empty() || part == "." || part == "..") return "has a path with an empty part, '.' or '..'";
   if (name.find('\0') != std::string::npos || printable(name, name.size()).find('?') != std::string::npos)
     for (const char c : name)
       if (static_cast<unsigned char>(c) < 0x20) return "has control characters in its name";

@@ -60,6 +60,8 @@ std::string describe(const ComputeConfig& config) {
   return join(texts, ", ");
 }
 
+std::string resolved_precision(const ComputeConfig& config) { return precision_name(computes_of(config)[0].precision); }
+
 void warn_of_slow_precision(const std::string& key, const std::string& precision, bool bf16_fast,
                             const std::string& reason) {
   if (precision == "bf16" && !bf16_fast)

@@ -51,6 +51,9 @@ std::vector<Compute> computes_of(const ComputeConfig& config);
 /// The device and precision that are meant: "cpu in f32"; of several devices a list. Errors as of computes_of().
 std::string describe(const ComputeConfig& config);
 
+/// The precision that is meant ("f32"), of several devices that of the first. Errors as of computes_of().
+std::string resolved_precision(const ComputeConfig& config);
+
 /// Whether matrix multiplication in bfloat16 is faster than in float32 on the device of this name.
 bool bf16_is_fast(const std::string& device = "cpu");
 

@@ -106,14 +106,14 @@ EditableInput EditableInput::read(const Pipeline& pipeline, const std::vector<In
   EditableInput editable(inputs[place]);
   const Input& input = inputs[place];
   const Modality modality = pipeline.modality(pipeline.input_name(input.modality));
-  const fs::path file = parse_input_value(input.value, pipeline.input_extensions(modality.name)).file;
+  const InputValue value = parse_input_value(input.value, pipeline.input_extensions(modality.name));
+  const fs::path& file = value.file;
   Canvas canvas;
   pipeline.add_inputs(canvas, inputs, units);
   const std::string entry = canvas.entries[place].name;
   if (base_name(modality.name) == "det") {
     editable.content_ = Boxes{pipeline.boxes(canvas, entry)};
   } else if (modality.kind == ModalityKind::kSequence) {
-    const InputValue value = parse_input_value(input.value, pipeline.input_extensions(modality.name));
     editable.content_ = Text{value.file.empty() ? value.text : pipeline.text(canvas, entry)};
   } else if (modality.kind == ModalityKind::kTokens && pipeline.has_tokenizer(modality.name) &&
              pipeline.input_config(modality.name).has_labels()) {

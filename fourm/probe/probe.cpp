@@ -23,8 +23,11 @@ std::string file_name(std::string value) {
 }  // namespace
 
 Probe::Probe(const Pipeline& pipeline, std::vector<Input> inputs, std::vector<Variation> variations,
-             const DepthUnits& units)
-    : pipeline_(pipeline), inputs_(std::move(inputs)), variations_(std::move(variations)) {
+             const DepthUnits* units)
+    : pipeline_(pipeline),
+      units_(units ? *units : own_units_),
+      inputs_(std::move(inputs)),
+      variations_(std::move(variations)) {
   check(variations_.size() == 1 || variations_.size() == 2, "a probe has one or two variations, got ",
         variations_.size());
   for (const Variation& variation : variations_) {
@@ -42,7 +45,8 @@ Probe::Probe(const Pipeline& pipeline, std::vector<Input> inputs, std::vector<Va
     }
     places_.push_back(found[0]);
   }
-  for (const size_t place : places_) editable_.try_emplace(place, EditableInput::read(pipeline, inputs_, place, units));
+  for (const size_t place : places_)
+    editable_.try_emplace(place, EditableInput::read(pipeline, inputs_, place, units_));
   for (size_t v = 0; v < variations_.size(); ++v)  // finds what cannot be applied
     for (size_t i = 0; i < variations_[v].size(); ++i) EditableInput(editable_.at(places_[v])).apply(variations_[v], i);
 }
@@ -79,7 +83,7 @@ SampleList Probe::samples(const fs::path& folder, bool overwrite) const {
 GalleryRow Probe::input_row(const std::string& modality, const SampleList& samples, size_t row) const {
   GalleryRow images{concat("input: ", modality), {}, ""};
   for (size_t column = 0; column < columns(); ++column) {
-    const Canvas canvas = samples.canvas(pipeline_, static_cast<int64_t>(row * columns() + column));
+    const Canvas canvas = samples.canvas(pipeline_, static_cast<int64_t>(row * columns() + column), units_);
     const auto entry = std::find_if(canvas.entries.begin(), canvas.entries.end(),
                                     [&](const auto& e) { return e.modality == modality; });
     if (entry == canvas.entries.end()) return images;

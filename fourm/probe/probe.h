@@ -13,10 +13,10 @@ namespace fourm {
 class Probe {
  public:
   /// One or two variations; two make a table, also when both change the same input. A variation by whole values may be of
-  /// a modality that is not among the inputs. The pipeline must outlive the probe. Error naming the variation that
+  /// a modality that is not among the inputs. The pipeline and `units` must outlive the probe. Error naming the variation that
   /// cannot be applied.
   Probe(const Pipeline& pipeline, std::vector<Input> inputs, std::vector<Variation> variations,
-        const DepthUnits& units = DepthUnits());
+        const DepthUnits* units = nullptr);
 
   /// A sample for each combination of values, the values of the first variation next to each other, named by its numbers
   /// and values: "0_red", "1_green"; with two variations "0_red_0_bed", the row first. Semantic maps that are changed are written to FOLDER/inputs.
@@ -37,6 +37,8 @@ class Probe {
                                       const std::vector<std::string>& class_names, size_t row) const;
 
   const Pipeline& pipeline_;
+  DepthUnits own_units_;
+  const DepthUnits& units_;
   std::vector<Input> inputs_;
   std::vector<Variation> variations_;
   std::vector<size_t> places_;                // of the varied inputs, one a variation

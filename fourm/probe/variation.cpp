@@ -1,5 +1,6 @@
 #include "fourm/probe/variation.h"
 
+#include <algorithm>
 #include <cmath>
 #include <cstdio>
 #include <optional>

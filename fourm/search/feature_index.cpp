@@ -23,11 +23,13 @@ constexpr double kSecondsBetweenWrites = 60;
 }  // namespace
 
 Json index_identity(const PipelineFiles& files, const Pipeline& pipeline, const FeaturePredictor& predictor) {
-  const fs::path tokenizer = pipeline.tokenizer_folder(predictor.modality());
+  const fs::path tokenizer = pipeline.tokenizer_folder(predictor.modality()),
+                 of_image = pipeline.tokenizer_folder(predictor.image_modality());
   return {{"model", weights_digest(model_folder(files.model))},
           {"tokenizer", tokenizer.empty() ? "" : weights_digest(tokenizer)},
+          {"image_tokenizer", of_image.empty() ? "" : weights_digest(of_image)},
           {"features", predictor.modality()},
-          {"precision", pipeline.compute().precision}};
+          {"precision", resolved_precision(pipeline.compute())}};
 }
 
 FeatureIndex::File FeatureIndex::state_of(const fs::path& file) const {
@@ -39,6 +41,16 @@ FeatureIndex::File FeatureIndex::state_of(const fs::path& file) const {
 static bool is_safetensors(const fs::path& file) {
   char start[9] = {};
   return std::ifstream(file, std::ios::binary).read(start, sizeof start) && start[8] == '{';
+}
+
+// Whether the file is a whole safetensors file of something else.
+static bool is_foreign(const fs::path& file) {
+  try {
+    const SafetensorsFile stored = SafetensorsFile::open(file);
+    return !stored.metadata().contains("identity") || !stored.metadata().contains("files");
+  } catch (const Error&) {
+    return false;
+  }
 }
 
 void FeatureIndex::read(const fs::path& file, const Json& identity) {
@@ -143,7 +155,7 @@ FeatureIndex FeatureIndex::update(const FeaturePredictor& predictor, const Json&
   FeatureIndex index(folder);
   std::error_code ignored;
   if (fs::exists(file, ignored)) {
-    check(file.extension() == ".index" || is_safetensors(file), file.string(),
+    check((file.extension() == ".index" || is_safetensors(file)) && !is_foreign(file), file.string(),
           ": is no index of images; give another file for the index");
     try {
       index.read(file, identity);

@@ -13,7 +13,8 @@ class FeaturePredictor {
   /// predictor. Error when the model generates no features or reads no images.
   explicit FeaturePredictor(const Pipeline& pipeline, const std::string& name = "");
 
-  const std::string& modality() const { return modality_; }  ///< "tok_clip@128"
+  const std::string& modality() const { return modality_; }     ///< "tok_clip@128"
+  const std::string& image_modality() const { return image_; }  ///< by which images are given, "rgb@128"
 
   /// Of each canvas: the most likely features given what is known on it, all tokens in one step, decoded, averaged over
   /// positions, in unit length. Features that are known on the canvas are used as they are.

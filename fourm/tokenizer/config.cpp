@@ -124,8 +124,8 @@ TokenizerPreset TokenizerConfig::preset(const std::string& name) const {
   if (name == "vit_b_enc" || name == "vit_b_dec") return vit(768, 12, 12);
   if (name == "vit_l_enc" || name == "vit_l_dec") return vit(1024, 24, 16);
   p.kind = "unet_patched";
-  check(name == "unet_patched", "the encoder or decoder '", printable(name),
-        "' is not known; expected vit_{s,b,l}_{enc,dec}, unet_patched, BottleneckMLP/B_n-Wi_w, or a name in 'presets'");
+  check(name == "unet_patched", "the encoder or decoder ", printable(name),
+        " is not known; expected vit_{s,b,l}_{enc,dec}, unet_patched, BottleneckMLP/B_n-Wi_w, or a name in 'presets'");
   return p;
 }
 
@@ -170,8 +170,8 @@ void TokenizerConfig::validate(const std::string& origin) const {
   check(quant_type != "memcodes" || latent_dim % num_codebooks == 0, origin, ": latent_dim ", latent_dim,
         " does not divide into ", num_codebooks, " codebooks");
   if (kind() == TokenizerClass::kDiVae) {
-    check(!n_labels, origin, ": n_labels is set, but '", printable(dec_type),
-          "' makes images; label maps need a ViT decoder");
+    check(!n_labels, origin, ": n_labels is set, but ", printable(dec_type),
+          " makes images; label maps need a ViT decoder");
     check(masked_cfg_low <= masked_cfg_high.value_or(masked_cfg_low), origin, ": masked_cfg_low is ", masked_cfg_low,
           ", expected 0 to masked_cfg_high");
   }
@@ -200,8 +200,8 @@ std::optional<MlpSizes> mlp_sizes(const std::string& name) {
   if (name.find("MLP") == std::string::npos) return std::nullopt;
   static const std::regex pattern("(Bottleneck)?MLP/B_([0-9]{1,4})-Wi_([1-9][0-9]{0,5})(-E_([1-9][0-9]{0,2}))?");
   std::smatch m;
-  check(std::regex_match(name, m, pattern), "the MLP '", printable(name),
-        "' is not readable; expected for example BottleneckMLP/B_6-Wi_1024 or MLP/B_2-Wi_512");
+  check(std::regex_match(name, m, pattern), "the MLP ", printable(name),
+        " is not readable; expected for example BottleneckMLP/B_6-Wi_1024 or MLP/B_2-Wi_512");
   return MlpSizes{m[1].matched, std::stol(m[2]), std::stol(m[3]), m[5].matched ? std::stol(m[5]) : 4};
 }
 

@@ -1,5 +1,6 @@
 #include "fourm/tokenizer/noise_schedule.h"
 
+#include <algorithm>
 #include <charconv>
 #include <cmath>
 #include <numbers>
@@ -36,9 +37,8 @@ Tensor beta_table(const std::string& name, int64_t steps) {
     }
     return at::tensor(betas);
   }
-  fail(
-      "beta_schedule is '", printable(name),
-      "', expected linear, scaled_linear, squaredcos_cap_v2, sigmoid or shifted_cosine:S (such as shifted_cosine:0.5)");
+  fail("beta_schedule is ", printable(name),
+       ", expected linear, scaled_linear, squaredcos_cap_v2, sigmoid or shifted_cosine:S (such as shifted_cosine:0.5)");
 }
 
 // Shifts and scales sqrt(alpha_bar) so that it ends at 0 and starts where it did.
@@ -69,7 +69,7 @@ NoiseSchedule::NoiseSchedule(const std::string& betas, int64_t steps, bool zero_
     double shift = 0;
     const auto end = number.data() + number.size();
     check(std::from_chars(number.data(), end, shift).ptr == end && std::isfinite(shift) && shift > 0,
-          "beta_schedule is '", printable(betas), "', expected a positive number after shifted_cosine:");
+          "beta_schedule is ", printable(betas), ", expected a positive number after shifted_cosine:");
     alpha_bar_ = shifted_cosine(shift, steps);
     return;
   }

@@ -32,8 +32,8 @@ Prediction parse_prediction(const std::string& name) {
   if (name == "sample") return Prediction::kSample;
   if (name == "epsilon") return Prediction::kNoise;
   if (name == "v_prediction") return Prediction::kVelocity;
-  check(name == "v_prediction-epsilon_loss", "prediction_type is '", printable(name),
-        "', expected sample, epsilon, v_prediction or v_prediction-epsilon_loss");
+  check(name == "v_prediction-epsilon_loss", "prediction_type is ", printable(name),
+        ", expected sample, epsilon, v_prediction or v_prediction-epsilon_loss");
   return Prediction::kVelocityNoise;
 }
 

@@ -58,7 +58,7 @@ class DpmSolver {
 /// Time steps of the original, largest first. `spacing` is trailing, leading or linspace; Error on another. trailing may
 /// return more than `count` when `count` does not divide `steps`.
 std::vector<int64_t> time_steps(int64_t steps, int64_t count, const std::string& spacing);
-/// The time steps of a solver, at most options.steps. logsnr: the last one, then steps evenly spaced in half the log of the
+/// The time steps of a solver: options.steps, fewer where they repeat, and by `trailing` more where they do not divide the schedule. logsnr: the last one, then steps evenly spaced in half the log of the
 /// signal-to-noise ratio, from -2.5 (noise 12 times the image) to 3 (a 20th of it).
 std::vector<int64_t> time_steps(const NoiseSchedule& schedule, const DecodeOptions& options);
 

@@ -1,7 +1,6 @@
 #include "fourm/train/run.h"
 
 #include <fcntl.h>
-#include <sys/file.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -15,6 +14,7 @@ namespace fourm {
 namespace {
 
 constexpr std::string_view kStep = "step-", kIncomplete = ".step-";
+constexpr const char* kLock = ".lock";
 
 void sync_folder(const fs::path& folder) {
   const int fd = ::open(folder.c_str(), O_RDONLY | O_DIRECTORY);
@@ -84,6 +84,11 @@ std::vector<RunFolder::Change> changes_of(const fs::path& file, const YAML::Node
 // The first line of recipe.yaml. Files without it have format 1.
 constexpr std::string_view kFormat = "# Format 2 of a run's recipe.\n";
 
+const fs::path& made(const fs::path& folder) {
+  make_folder(folder / "checkpoints");
+  return folder;
+}
+
 std::string six_digits(int64_t step) {
   const std::string digits = std::to_string(step);
   return std::string(digits.size() < 6 ? 6 - digits.size() : 0, '0') + digits;
@@ -91,26 +96,18 @@ std::string six_digits(int64_t step) {
 
 }  // namespace
 
-RunFolder::RunFolder(const fs::path& folder, const RunRecipe& recipe) : folder_(folder) {
-  make_folder(folder / "checkpoints");
-  lock_ = ::open((folder / ".lock").c_str(), O_CREAT | O_RDWR | O_CLOEXEC, 0644);
-  check(lock_ >= 0, folder.string(), ": cannot be written");
-  if (::flock(lock_, LOCK_EX | LOCK_NB) != 0) {
-    ::close(lock_);
-    fail(folder.string(), ": another process is training in this folder");
-  }
-  try {
-    const fs::path file = folder / "recipe.yaml";
-    recipe_text_ = std::string(kFormat) + yaml_text(recipe.values);
-    if (fs::exists(file)) {
-      const std::string stored = read_file(file);
-      const int format = stored.starts_with(kFormat) ? 2 : 1;
-      changes_ = changes_of(file, recipe.read(parse_recipe(file, stored), file.string(), format), recipe);
-    }
-  } catch (...) {
-    ::close(lock_);
-    throw;
-  }
+RunFolder::RunFolder(const fs::path& folder, const RunRecipe& recipe)
+    : folder_(made(folder)), lock_(folder / kLock), recipe_text_(std::string(kFormat) + yaml_text(recipe.values)) {
+  check(lock_.is_taken(), folder.string(), ": another process is training in this folder");
+  changes_ = compare(folder, recipe);
+}
+
+std::vector<RunFolder::Change> RunFolder::compare(const fs::path& folder, const RunRecipe& recipe) {
+  const fs::path file = folder / "recipe.yaml";
+  if (!fs::exists(file)) return {};
+  const std::string stored = read_file(file);
+  const int format = stored.starts_with(kFormat) ? 2 : 1;
+  return changes_of(file, recipe.read(parse_recipe(file, stored), file.string(), format), recipe);
 }
 
 std::optional<std::string> RunFolder::stored_value(const fs::path& folder, const std::string& key) {
@@ -122,14 +119,8 @@ std::optional<std::string> RunFolder::stored_value(const fs::path& folder, const
 }
 
 bool RunFolder::is_open_elsewhere(const fs::path& folder) {
-  const int lock = ::open((folder / ".lock").c_str(), O_RDWR | O_CLOEXEC);
-  if (lock < 0) return false;
-  const bool free = ::flock(lock, LOCK_EX | LOCK_NB) == 0;
-  ::close(lock);
-  return !free;
+  return fs::exists(folder / kLock) && !FileLock(folder / kLock).is_taken();
 }
-
-RunFolder::~RunFolder() { ::close(lock_); }
 
 std::vector<RunFolder::Checkpoint> RunFolder::checkpoints() const {
   std::vector<Checkpoint> found;

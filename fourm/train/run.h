@@ -15,6 +15,7 @@
 #include <optional>
 
 #include "fourm/core/config.h"
+#include "fourm/core/file_lock.h"
 #include "fourm/core/json.h"
 #include "fourm/io/event_file.h"
 
@@ -60,9 +61,10 @@ class RunFolder {
   /// Makes the folder, or opens it again. Error when a key that is not changeable has another value than before (says
   /// which), or when another process has the folder open.
   RunFolder(const fs::path& folder, const RunRecipe& recipe);
-  ~RunFolder();
-  RunFolder(const RunFolder&) = delete;
-  RunFolder& operator=(const RunFolder&) = delete;
+
+  /// The changeable keys whose values differ from those in the folder; none where it holds no run. Error naming the other
+  /// keys that differ.
+  static std::vector<Change> compare(const fs::path& folder, const RunRecipe& recipe);
 
   /// The value of a scalar key ("training.precision") in the recipe that a folder holds; nothing without it.
   static std::optional<std::string> stored_value(const fs::path& folder, const std::string& key);
@@ -96,7 +98,7 @@ class RunFolder {
 
  private:
   fs::path folder_;
-  int lock_ = -1;
+  FileLock lock_;
   std::string recipe_text_;
   std::vector<Change> changes_;
   std::ofstream metrics_;

@@ -1,6 +1,7 @@
 #include "fourm/transfer/augment.h"
 
 #include <algorithm>
+#include <array>
 #include <cmath>
 #include <numbers>
 

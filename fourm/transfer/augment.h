@@ -43,7 +43,7 @@ struct AugmentConfig {
     v("mixup", mixup, "alpha of mixup: pairs of images of a batch are blended; 0 = none; for classification",
       at_least(0));
     v("cutmix", cutmix,
-      "alpha of cutmix: a rectangle comes from the other image; 0 = none; with mixup each has half of the batches",
+      "alpha of cutmix: a rectangle comes from the other image; 0 = none; with mixup each has half of the pairs",
       at_least(0));
     v("mix_prob", mix_prob, "probability of mixing a pair", Range{0, 1});
   }

@@ -56,6 +56,9 @@ double count_over_processes(double own, const ProcessGroup& group) {
   return std::max(1.0, group.all_reduce(std::vector<double>{own})[0]);
 }
 
+// x, whose gradient is multiplied by `factor`.
+Tensor scaled_gradient(const Tensor& x, double factor) { return x * factor + (x * (1 - factor)).detach(); }
+
 }  // namespace
 
 DetectionHead::DetectionHead(const Scope& scope, int64_t width, int64_t class_count, const HeadConfig& config)
@@ -142,6 +145,8 @@ std::pair<Tensor, Tensor> DetectionHead::classify(size_t stage, const std::vecto
   const std::vector<PyramidLevel> four(pyramid.begin(), pyramid.begin() + 4);
   const BoxHead& head = stages_[stage];
   Tensor x = roi_align(four, boxes, images, pyramid_levels(boxes, four), kBins);
+  // The losses of the stages are added; each stage has its share of the gradient of the features (Detectron2's CascadeROIHeads).
+  if (c10::GradMode::is_enabled()) x = scaled_gradient(x, 1.0 / static_cast<double>(stages_.size()));
   for (const auto& conv : head.convs) x = conv(x).relu();
   const Tensor hidden = head.hidden(x.flatten(1)).to(at::kFloat).relu();
   return {head.classes(hidden).to(at::kFloat), head.deltas(hidden).to(at::kFloat)};

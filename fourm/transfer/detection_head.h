@@ -68,7 +68,7 @@ class DetectionHead {
   Anchors anchors(const std::vector<PyramidLevel>& pyramid) const;
   RpnOutput rpn_output(const std::vector<PyramidLevel>& pyramid) const;
   std::vector<Tensor> proposals(const RpnOutput& rpn, const Anchors& anchors, int64_t size) const;
-  // Class logits [N, K + 1] (the last is none) and deltas [N, 4] of boxes of images.
+  // Class logits [N, K + 1] (the last is background) and deltas [N, 4] of boxes of images.
   std::pair<Tensor, Tensor> classify(size_t stage, const std::vector<PyramidLevel>& pyramid, const Tensor& boxes,
                                      const std::vector<int64_t>& images) const;
   // Mask logits [N, kMaskSide, kMaskSide] of the given classes.

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <map>
 #include <mutex>
 
 #include "fourm/core/log.h"
@@ -58,16 +59,16 @@ LabelledSet training_set(const FinetuneRecipe& recipe) {
   return set;
 }
 
-// Mean and standard deviation over the known pixels of the first maps.
+// Mean and standard deviation over the known pixels of maps that are evenly spaced in the set.
 void measure_depths(const LabelledSet& set, TransferConfig& config) {
   double sum = 0, squares = 0, count = 0;
-  for (int64_t i = 0; i < std::min(kDepthSamples, set.size()); ++i) {
-    const LabelledSample sample = set.load(i);
+  const int64_t maps = std::min(kDepthSamples, set.size());
+  for (int64_t i = 0; i < maps; ++i) {
+    const LabelledSample sample = set.load(i * set.size() / maps);
     for (const float metres : std::get<Raster<float>>(*sample.map).pixels)
       if (metres > 0) sum += metres, squares += double{metres} * metres, count += 1;
   }
-  check(count > 0, set.path(), ": no depth is known in its first ",
-        counted(std::min(kDepthSamples, set.size()), "map"));
+  check(count > 0, set.path(), ": no depth is known in ", counted(maps, "map"), " of it");
   config.depth_mean = sum / count;
   config.depth_deviation =
       std::max(1e-3, std::sqrt(std::max(0.0, squares / count - config.depth_mean * config.depth_mean)));
@@ -173,7 +174,7 @@ class Finetuning : public Objective {
   // Draws of a sample depend on its number in the run.
   std::optional<DropPath> drop_path(int64_t index) const {
     const double rate = recipe_.training.drop_path;
-    if (rate == 0) return std::nullopt;
+    if (rate == 0 || recipe_.frozen) return std::nullopt;  // a frozen encoder is in eval mode
     return drop_path_of_batch(rate, recipe_.seed, index, recipe_.batch, group_);
   }
 
@@ -291,19 +292,31 @@ class Finetuning : public Objective {
   Prefetcher<TrainingBatch> batches_;  // last: its threads use the others
 };
 
-// Nothing is trained: the features of the training set are the model.
-Outcome store_neighbours(const FinetuneRecipe& recipe, const LabelledSet& set, const ProcessGroup& group) {
+void save_neighbours(const FinetuneRecipe& recipe, const LabelledSet& set, const TransferModel& model, RunFolder& run) {
+  run.begin(0);
+  if (!recipe.eval_data.path.empty()) {
+    const auto held_out = LabelledSet::open(recipe.eval_data, Task::kClassification, set.classes());
+    run.record(0, "eval", measure(model, held_out, recipe.evaluation));
+  }
+  model.save(fs::path(recipe.out) / "model");
+  note((fs::path(recipe.out) / "model").string(), ": the features of ", counted(set.size(), "training image"));
+}
+
+// Nothing is trained: the features of the training set are the model. The first process computes them.
+Outcome store_neighbours(const FinetuneRecipe& recipe, const LabelledSet& set, const StopToken& stop,
+                         const ProcessGroup& group) {
   const NoGradGuard no_grad;
   RunRecipe stored = run_recipe(recipe);
   std::optional<RunFolder> run;
   if (group.is_first()) run.emplace(recipe.out, stored);
   const ProcessGroup::Busy busy(group);
+  bool stopped = false;
   if (run) {
     TransferModel model = start_model(recipe, set, set.size());
     NeighbourHead& head = model.neighbours();
     Progress progress(fs::path(recipe.out).filename().string(), set.size());
     const TransferConfig& config = model.config();
-    for (int64_t begin = 0; begin < set.size(); begin += recipe.batch) {
+    for (int64_t begin = 0; begin < set.size() && !stopped; begin += recipe.batch) {
       const int64_t end = std::min(set.size(), begin + recipe.batch);
       std::vector<StoredImage> images(end - begin);
       parallel_for(end - begin, [&](int64_t k) {
@@ -315,17 +328,11 @@ Outcome store_neighbours(const FinetuneRecipe& recipe, const LabelledSet& set, c
       head.features.slice(0, begin, end).copy_(NeighbourHead::features_of(model.tokens(byte_batch(images))));
       for (int64_t i = begin; i < end; ++i) head.labels[i].fill_(static_cast<double>(set.label(i)));
       progress.update(end);
+      stopped = end < set.size() && stop && stop();
     }
-    run->begin(0);
-    if (!recipe.eval_data.path.empty()) {
-      const auto held_out = LabelledSet::open(recipe.eval_data, Task::kClassification, set.classes());
-      run->record(0, "eval", measure(model, held_out, recipe.evaluation));
-    }
-    model.save(fs::path(recipe.out) / "model");
-    note((fs::path(recipe.out) / "model").string(), ": the features of ", counted(set.size(), "training image"));
+    if (!stopped) save_neighbours(recipe, set, model, *run);
   }
-  group.barrier();
-  return {0, true};
+  return {0, !group.any(stopped)};
 }
 
 FinetuneRecipe with_steps(FinetuneRecipe recipe, int64_t samples) {
@@ -389,7 +396,7 @@ Outcome finetune(const FinetuneRecipe& given, const StopToken& stop, const Proce
   check_batch(checked.batch, group.size(), "a sample");
   LabelledSet set = training_set(checked);
   const FinetuneRecipe recipe = with_steps(checked, set.size());
-  if (recipe.head.kind == "knn") return store_neighbours(recipe, set, group);
+  if (recipe.head.kind == "knn") return store_neighbours(recipe, set, stop, group);
   Finetuning objective(recipe, std::move(set), group);
   return train(objective, recipe, stop, group);
 }

@@ -52,7 +52,7 @@ struct FinetuneRecipe {
       "stretch; auto: crop, for semseg and detection pad",
       OneOf{{"auto", "crop", "pad", "stretch"}});
     v("crop_share", crop_share, "crop: side of the square over the shorter side of the image", Range{0.01, 1});
-    v("label_smoothing", label_smoothing, "classification: probability that the target spreads over all classes",
+    v("label_smoothing", label_smoothing, "classification: share of the target that is spread evenly over all classes",
       Range{0, 0.999});
     v("depth_loss", depth_loss, "depth: berhu (reverse Huber) or l1, in standard deviations of the training maps",
       OneOf{{"berhu", "l1"}});

@@ -1,5 +1,6 @@
 #include "fourm/transfer/heads.h"
 
+#include <algorithm>
 #include <cmath>
 
 #include "fourm/core/error.h"

@@ -1,6 +1,8 @@
 // The layouts of labelled sets (labelled_set.h): what LabelledSet::open lists.
 #include <algorithm>
 #include <cmath>
+#include <map>
+#include <memory>
 #include <numeric>
 #include <set>
 
@@ -71,6 +73,8 @@ class LabelledSetReader {
   }
 
   void read() {
+    check(data_.annotations.empty() || set_.task_ == Task::kDetection, data_.path, ": 'annotations' are for detection");
+    check(data_.labels.empty() || set_.task_ == Task::kClassification, data_.path, ": 'labels' are for classification");
     if (root_.extension() == ".mat") return nyu_mat();
     switch (set_.task_) {
       case Task::kClassification: has("rgb") || !is_folder_ ? class_source() : class_folders(); break;
@@ -128,6 +132,8 @@ class LabelledSetReader {
   }
 
   void class_folders() {
+    check(data_.labels.empty() || data_.labels == "folder", data_.path,
+          ": has no folder rgb, which a data set with 'labels' has");
     const fs::path root = with_split(root_);
     std::vector<std::string> names;
     for (const auto& entry : fs::directory_iterator(root))
@@ -149,6 +155,9 @@ class LabelledSetReader {
     auto source = std::make_shared<const Source>(Source::open(data_.path, faults_));
     check(source->has("rgb"), data_.path, ": has no folder rgb; ", expected());
     check(needed.empty() || source->has(needed), data_.path, ": has no folder ", needed, "; ", expected());
+    check(data_.split.empty(), data_.path,
+          ": a data set with rgb/ has no folders of splits; leave out 'split', and give the data set of the split as "
+          "its path");
     return set_.source_ = source;
   }
 
@@ -301,11 +310,13 @@ class LabelledSetReader {
     std::vector<std::pair<int64_t, std::vector<LabelledBox>>> found;
     std::set<std::string> names;
     each_sample("det", [&](int64_t i) {
-      const Annotation annotation =
+      Annotation annotation =
           decode_annotation(source.read(i, "det"), source.extension(i, "det"), source.origin(i, "det"));
       check(annotation.boxes.has_value(), source.origin(i, "det"), ": holds no boxes");
-      for (const auto& box : *annotation.boxes) names.insert(box.class_name);
-      found.emplace_back(i, *annotation.boxes);
+      std::vector<LabelledBox>& boxes = *annotation.boxes;  // those of low scores are no objects in pre-training either
+      std::erase_if(boxes, [](const LabelledBox& box) { return box.score < BoxOptions{}.threshold; });
+      for (const auto& box : boxes) names.insert(box.class_name);
+      found.emplace_back(i, std::move(boxes));
     });
     const auto numbers = use_classes(classes_of_boxes(names, source.root()));
     for (const auto& [i, boxes] : found) {

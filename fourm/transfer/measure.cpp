@@ -54,11 +54,12 @@ ViewedBatch load_batch(const TransferConfig& config, const LabelledSet& set, int
 void add_classes(const Tensor& probabilities, const std::vector<int64_t>& labels, Sums& sums) {
   const Tensor truth = at::tensor(labels, at::kLong).unsqueeze(1);
   const Tensor own = probabilities.gather(1, truth);
-  // Classes that are as likely as the true one count before it half of the time; none of an untrained model is right.
+  // Of classes that are as likely as the true one, half rank before it, so that a constant prediction is not right.
   const Tensor before =
       (probabilities > own).sum(1).to(at::kDouble) + ((probabilities == own).sum(1).to(at::kDouble) - 1) / 2;
-  sums[0] += (before < 1).sum().item<double>();
-  sums[1] += (before < 5).sum().item<double>();
+  const Tensor is_number = own.squeeze(1).isfinite();
+  sums[0] += (before < 1).logical_and(is_number).sum().item<double>();
+  sums[1] += (before < 5).logical_and(is_number).sum().item<double>();
   sums[2] -= own.clamp_min(1e-12).log().sum().item<double>();
   sums[3] += static_cast<double>(labels.size());
 }

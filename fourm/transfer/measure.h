@@ -1,7 +1,6 @@
 // How well a model with a head predicts the labels of a set.
 #pragma once
 
-#include <functional>
 #include <map>
 #include <string>
 

@@ -14,10 +14,11 @@ struct MeasureOptions {
   void fields(Visitor& v) {
     v("count", count, "samples, from the first; 0 = all", KeyRole::kChangeable, at_least(0));
     v("batch", batch, "samples that are computed together", KeyRole::kChangeable, at_least(1));
-    v("flip", flip, "predict each image and its mirror image, and average", KeyRole::kChangeable);
+    v("flip", flip, "predict each image and its mirror image, and average; not for detection", KeyRole::kChangeable);
     v("eigen_crop", eigen_crop,
-      "depth: only the part of the image that measures of NYUv2 count (Eigen et al. 2014): rows 45 to 471 of 480, "
-      "columns 41 to 601 of 640",
+      "depth: evaluate only inside the crop of Eigen et al. (2014) for NYUv2: rows 45 to 471 of 480, columns 41 to 601 "
+      "of "
+      "640",
       KeyRole::kChangeable);
     v("min_depth", min_depth, "depth: predictions below become this many metres", KeyRole::kChangeable, at_least(1e-6));
     v("max_depth", max_depth, "depth: predictions above become this many metres, and farther truth is not counted",

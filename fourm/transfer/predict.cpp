@@ -109,6 +109,9 @@ class BoxList {
     const std::string stem = file.stem().string();
     const bool number = !stem.empty() && stem.size() < 18 && stem.find_first_not_of("0123456789") == std::string::npos;
     const Json id = number ? Json(std::stoll(stem)) : Json(file.filename().string());
+    const auto [other, is_new] = images_.try_emplace(id.dump(), file);
+    check(is_new, file.string(), " and ", other->second.string(), " have the same image_id ", id.dump(),
+          "; predict them into different folders");
     for (size_t i = 0; i < found.boxes.size(); ++i) {
       const LabelledBox& b = found.boxes[i];
       const double w = image.width, h = image.height;
@@ -125,6 +128,7 @@ class BoxList {
 
  private:
   std::map<std::string, int64_t> ids_;
+  std::map<std::string, fs::path> images_;  // by their ids
   Json list_ = Json::array();
 };
 
@@ -144,15 +148,12 @@ void write_box_view(Image image, const TransferPrediction& found, const fs::path
     if (!found.masks.empty()) tint(image, found.masks[i], bright_colour(boxes.back().class_name));
   }
   make_folder(file.parent_path());
-  fs::path view = file;
-  view.replace_filename(file.stem().string() + "_view.png");
-  write_png(view, draw_boxes(image, boxes, kViewWidth));
+  write_png(view_file(file), draw_boxes(image, boxes, kViewWidth));
 }
 
 void write_maps(const TransferConfig& config, const TransferPrediction& prediction, const fs::path& file) {
   make_folder(file.parent_path());
-  fs::path view = file;
-  view.replace_filename(file.stem().string() + "_view.png");
+  const fs::path view = view_file(file);
   if (prediction.labels) {
     write_label_png(file, *prediction.labels, label_palette());
     write_png(view, draw_labels(*prediction.labels, config.shown_classes(), kViewWidth));
@@ -183,6 +184,7 @@ std::vector<TransferPrediction> Predictor::operator()(const std::vector<StoredIm
     squares.push_back(apply_view(rgb, image, views.back(), static_cast<int>(c.size())));
   }
   std::vector<TransferPrediction> results(images.size());
+  check(!flip || c.kind() != Task::kDetection, "mirror images are not averaged for detection");
   if (c.kind() == Task::kDetection) {
     const auto found = found_objects(*model_, byte_batch(squares));
     for (size_t i = 0; i < images.size(); ++i) add_inverted_objects(found[i], views[i], results[i]);
@@ -212,6 +214,11 @@ std::map<std::string, double> Predictor::evaluate(const LabelledData& data, cons
     note(data.path, ": has no masks of objects; boxes alone are measured");
   group.check_same("evaluation set", concat(data.path, " with ", counted(set.size(), "sample")));
   return measure(*model_, set, options, group, by_class);
+}
+
+fs::path view_file(const fs::path& output) {
+  fs::path view = output;
+  return view.replace_filename(output.stem().string() + "_view.png");
 }
 
 void write_predictions(const Predictor& predictor, const std::vector<fs::path>& files,

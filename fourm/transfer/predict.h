@@ -2,7 +2,6 @@
 // tensors.
 #pragma once
 
-#include <functional>
 #include <map>
 #include <memory>
 #include <optional>
@@ -37,7 +36,7 @@ class Predictor {
   static Predictor open(const fs::path& model, const ComputeConfig& compute = {});
 
   const TransferConfig& config() const;
-  /// RGB images of any sizes. `flip`: the mean with the prediction of the mirror image.
+  /// RGB images of any sizes. `flip`: the mean with the prediction of the mirror image; Error for detection.
   std::vector<TransferPrediction> operator()(const std::vector<StoredImage>& images, bool flip = false) const;
   /// The measures of a labelled set, split over the processes of the group (transfer/measure.h).
   std::map<std::string, double> evaluate(const LabelledData& data, const MeasureOptions& options, bool by_class,
@@ -54,6 +53,9 @@ struct PredictionFiles {
   int64_t top = 5;             ///< classes of an image in a table
 };
 
+/// NAME_view.png of NAME.png: the image to look at.
+fs::path view_file(const fs::path& output);
+
 /// Predicts all image files and writes into `out`:
 ///
 ///   classification   predictions.csv or predictions.json
@@ -62,7 +64,7 @@ struct PredictionFiles {
 ///                    image), NAME_view.png
 ///   depth            NAME.png (16 bits, millimetres), NAME_view.png (colours, with a scale)
 ///
-/// `outputs`: NAME.png of each file. Returns how many images there were.
+/// `outputs`: NAME.png of each file; unused for classification. Error when two images have the same number in COCO's list.
 void write_predictions(const Predictor& predictor, const std::vector<fs::path>& files,
                        const std::vector<fs::path>& outputs, const fs::path& out, bool flip,
                        const PredictionFiles& options);

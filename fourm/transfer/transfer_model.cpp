@@ -1,5 +1,7 @@
 #include "fourm/transfer/transfer_model.h"
 
+#include <map>
+
 #include "fourm/core/log.h"
 #include "fourm/core/strings.h"
 #include "fourm/io/model_folder.h"

@@ -1,6 +1,7 @@
 #include "fourm/transfer/view.h"
 
 #include <algorithm>
+#include <array>
 #include <cmath>
 
 #include "fourm/core/strings.h"

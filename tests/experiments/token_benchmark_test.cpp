@@ -81,6 +81,41 @@ TEST_F(TokenBenchmark, ARunOfAnotherProcessIsPassedOver) {
   EXPECT_THROW(result.average(), Error);
 }
 
+// Results of an earlier recipe are not taken for those of this one.
+TEST_F(TokenBenchmark, ResultsOfAnotherRecipeAreRefused) {
+  config_ = with_tasks(config_, {"depth"});
+  const double loss = run_token_benchmark(config_).tasks[0].result.loss;
+  const auto refused = [&](const char* change) {
+    TokenBenchmarkConfig other = config_;
+    other.tasks[0].set = {change};
+    return test::message_of([&] { run_token_benchmark(other); });
+  };
+  EXPECT_NE(refused("training.schedule.lr=0.3").find("training.schedule.lr was '0.01', now '0.3'"), std::string::npos);
+  EXPECT_NE(refused("training.steps=8").find("training.steps was '6', now '8'"), std::string::npos);
+  TokenBenchmarkConfig same = config_;
+  same.tasks[0].set = {"training.threads=2"};
+  EXPECT_EQ(run_token_benchmark(same).tasks[0].result.loss, loss);
+}
+
+TEST_F(TokenBenchmark, AFailureDoesNotEndTheOtherTasks) {
+  config_.tasks[0].set = {"training.optimizer.skip_norm=1e-30", "training.max_skipped=1"};
+  const BenchmarkResult result = run_token_benchmark(config_);
+  EXPECT_EQ(result.missing, 1);
+  EXPECT_EQ(result.tasks.size(), 2u);
+  EXPECT_NE(log_.text().find("warning"), std::string::npos) << log_.text();
+}
+
+// As if the process had been killed after it wrote the result.
+TEST_F(TokenBenchmark, LeftoversOfAFinishedTaskAreRemoved) {
+  config_ = with_tasks(config_, {"depth"});
+  const double loss = run_token_benchmark(config_).tasks[0].result.loss;
+  fs::create_directories(root_ / "benchmark/depth/checkpoints");
+  fs::create_directories(root_ / "benchmark/depth/model");
+  EXPECT_EQ(run_token_benchmark(config_).tasks[0].result.loss, loss);
+  EXPECT_FALSE(fs::exists(root_ / "benchmark/depth/checkpoints"));
+  EXPECT_FALSE(fs::exists(root_ / "benchmark/depth/model"));
+}
+
 TEST_F(TokenBenchmark, ErrorsNameTheTask) {
   const auto failure = [&](const auto& change) {
     TokenBenchmarkConfig broken = config_;

@@ -7,6 +7,7 @@
 
 #include "fourm/core/error.h"
 #include "fourm/core/rng.h"
+#include "fourm/data/convert.h"
 #include "fourm/io/npy.h"
 #include "tests/support/captured_log.h"
 #include "tests/support/message_of.h"
@@ -420,6 +421,83 @@ TEST_F(BatchTest, DataSetsNameTheirSamples) {
               SampleList::of_data(*pipeline_, (out / "data").string(), {"det"}, {});
             }).find("holds no 'det'"),
             std::string::npos);
+}
+
+// Of files in folders and in shards, whatever the order of the inputs; the record names each input's own file.
+TEST_F(BatchTest, DataSetsMayBeShards) {
+  const test::TemporaryFolder out;
+  fs::create_directories(out / "data/caption");
+  fs::create_directories(out / "data/rgb");
+  for (const char* name : {"a0", "a1"}) {
+    write_file(out / "data/caption" / concat(name, ".txt"), "a chair");
+    fs::copy(root_ / "images" / concat(name, ".png"), out / "data/rgb");
+  }
+  convert_to_shards((out / "data").string(), out / "shards", 1);
+  for (const char* data : {"data", "shards"}) {
+    const SampleList samples = SampleList::of_data(*pipeline_, (out / data).string(), {"caption", "rgb"}, {});
+    const fs::path results = out / concat("of_", data);
+    EXPECT_EQ(generate_batches(*pipeline_, samples, settings(samples, {"tok_rgb@32"}), options(results)).failed, 0);
+  }
+  EXPECT_EQ(read_npy(out / "of_data/tok_rgb@32/a1.npy").bytes, read_npy(out / "of_shards/tok_rgb@32/a1.npy").bytes);
+  const GenerationRecord record = GenerationRecord::read(out / "of_data/rgb/a1.png");
+  EXPECT_EQ(record.inputs[0]["file"], (out / "data/rgb/a1.png").string());
+  generate_batches(*pipeline_, SampleList::of_record(record), record.settings, options(out / "again"));
+  EXPECT_EQ(read_file(out / "again/rgb.png"), read_file(out / "of_data/rgb/a1.png"));
+  const GenerationRecord archived = GenerationRecord::read(out / "of_shards/rgb/a1.png");
+  EXPECT_NE(test::message_of([&] { archived.canvas(*pipeline_); }).find("take it out of its archive"),
+            std::string::npos);
+}
+
+TEST_F(BatchTest, FilesThatDifferInTheirExtensionsAreTheSameSample) {
+  const test::TemporaryFolder folder;
+  for (const char* name : {"a.jpg", "a.k.png", "a.png"}) write_file(folder / name, "");
+  EXPECT_NE(test::message_of([&] { list({concat("rgb=", folder.path().string())}); }).find("are of the same name"),
+            std::string::npos);
+}
+
+// Workers of another number, or with other settings, are other runs.
+TEST_F(BatchTest, WorkersOfOtherSettingsAreRefused) {
+  const test::TemporaryFolder out;
+  BatchOptions o = options(out / "x");
+  o.workers = 2;
+  generate_batches(*pipeline_, images(), settings(), o);
+  const auto before = files(out / "x");
+  GenerationSettings other = settings();
+  other.seed = 6;
+  o.worker = 1;
+  EXPECT_NE(
+      test::message_of([&] { generate_batches(*pipeline_, images(), other, o); }).find("results of other settings"),
+      std::string::npos);
+  o.workers = 3;
+  EXPECT_NE(test::message_of([&] {
+              generate_batches(*pipeline_, images(), settings(), o);
+            }).find("is no result of this command"),
+            std::string::npos);
+  EXPECT_EQ(files(out / "x"), before);
+}
+
+TEST_F(BatchTest, AnInterruptedRunWithOverwriteIsResumed) {
+  const test::TemporaryFolder out;
+  BatchOptions o = options(out / "x");
+  generate_batches(*pipeline_, images(), settings(), o);
+  GenerationSettings other = settings();
+  other.seed = 6;
+  o.overwrite = true;
+  int results = 0;
+  o.on_result = [&](const auto&...) { ++results; };
+  o.stop = [&] { return results >= 4; };
+  EXPECT_FALSE(generate_batches(*pipeline_, images(), other, o).finished);
+  o.stop = nullptr;
+  EXPECT_GT(generate_batches(*pipeline_, images(), other, o).kept, 0);
+}
+
+TEST_F(BatchTest, APlanMayHaveWeightsOfTheInputsAlone) {
+  const test::TemporaryFolder out;
+  const SampleList samples = list({concat("rgb=", (root_ / "images/a0.png").string()), "caption=a chair"});
+  GenerationSettings weighted = settings(samples, {"tok_rgb@32"});
+  weighted.plan.targets[0].guidance = 1;
+  weighted.plan.targets[0].weights = {2, 1};
+  EXPECT_TRUE(generate_batches(*pipeline_, samples, weighted, options(out / "x")).finished);
 }
 
 TEST_F(BatchTest, AFileRepeatsWhatItWasGeneratedFrom) {

@@ -23,7 +23,8 @@ TEST(Input, NamesModalityValueAndOptions) {
 }
 
 TEST(Input, TheTextFormIsReadBack) {
-  for (const char* text : {"rgb@128=a.png", "caption[weight=-0.5]=a b", "tok_rgb@128[keep=left,weight=3]=x.npy"})
+  for (const char* text : {"rgb@128=a.png", "caption[weight=-0.5]=a b", "tok_rgb@128[keep=left,weight=3]=x.npy",
+                           "caption[weight=1.2345671]=a"})
     EXPECT_EQ(input_text(parse_input(text)), text);
 }
 

@@ -57,6 +57,13 @@ TEST(Schedule, TemperaturesEqualTheTables) {
   }
 }
 
+// A negative power rises from 0 to 1 (the minimum is moved to 0, the maximum scaled to 1).
+TEST(Schedule, ANegativePowerRises) {
+  const auto found = temperatures("onex:0.5:-1", 2, {1, 1, 2});
+  EXPECT_NEAR(found[0], 0.5, 1e-9);
+  EXPECT_NEAR(found[1], 0.5 + 1.5 * (1.0 / 3) * 0.5, 1e-9);
+}
+
 TEST(Schedule, ContinuesAfterKnownTokens) {
   FOURM_NEEDS_TABLES;
   for (const auto& row : test::tables()["continue_schedule"]) {

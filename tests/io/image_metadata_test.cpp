@@ -17,7 +17,7 @@ namespace {
 // EXIF data with one entry, as Pillow writes them ("MM") or in the other byte order.
 std::string exif(int orientation, bool little = false, int type = 3) {
   std::string out = little ? std::string("II*\0\x08\0\0\0\x01\0", 10) : std::string("MM\0*\0\0\0\x08\0\x01", 10);
-  const auto number = [&](int value, int bytes) {
+  const auto number = [&](int64_t value, int bytes) {
     for (int i = 0; i < bytes; ++i) out += static_cast<char>(value >> 8 * (little ? i : bytes - 1 - i));
   };
   number(0x0112, 2);

@@ -95,7 +95,7 @@ TEST(Transform, StandardisedDepthIsStoredAsItIs) {
   EXPECT_EQ(file.shape, (std::vector<int64_t>{10, 10}));
   EXPECT_EQ(file.dtype, "f4");
   EXPECT_EQ(stored_suffix(config), "_standardised.npy");
-  EXPECT_EQ(stored_extension(config), ".npy");
+  EXPECT_STREQ(stored_extension(config), ".npy");
   EXPECT_EQ(stored_suffix(of_kind("depth")), ".png");
   to_network(config, decode_stored_image(config, encode_stored_image(config, stored), "the test"), false, again);
   for (int i = 0; i < 100; ++i) EXPECT_NEAR(again[i], values[i], 1e-4);  // nothing is left to standardise

@@ -5,6 +5,7 @@
 
 #include "fourm/core/error.h"
 #include "fourm/generate/input_value.h"
+#include "fourm/io/image_resize.h"
 #include "fourm/io/npy.h"
 #include "tests/support/message_of.h"
 #include "tests/support/small_model.h"
@@ -174,7 +175,8 @@ TEST_F(ProbeTest, EverythingElseStaysTheSame) {
   EXPECT_EQ(figure.rows[0].title, "tok_rgb@32, draw 0");
   ASSERT_EQ(figure.rows[0].cells.size(), 3u);
   EXPECT_EQ(figure.rows[0].cells[1].label, "a table");
-  EXPECT_EQ(figure.rows[0].cells[1].image, read_image(out / "rgb/1_a_table_0.png"));
+  EXPECT_EQ(figure.rows[0].cells[1].image,
+            resize_bilinear(read_image(out / "rgb/1_a_table_0.png"), kGalleryCell, kGalleryCell));
   EXPECT_EQ(figure.rows[0].cells[0].image, figure.rows[0].cells[2].image);
 }
 

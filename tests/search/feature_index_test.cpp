@@ -189,6 +189,13 @@ TEST_F(FeatureIndexTest, AnotherFileIsNotReplaced) {
   });
   EXPECT_NE(message.find("notes.txt: is no index of images"), std::string::npos) << message;
   EXPECT_EQ(read_file(notes), "what I wrote");
+  for (const char* name : {"model.safetensors", "other.index"}) {
+    const fs::path weights = file().parent_path() / name;
+    write_safetensors(weights, {}, {{"format", "pt"}});
+    const std::string before = read_file(weights);
+    EXPECT_THROW(FeatureIndex::update(*predictor_, {{"model", "1"}}, folder_ / "images", weights), Error);
+    EXPECT_EQ(read_file(weights), before);
+  }
 }
 
 TEST_F(FeatureIndexTest, AnImageThatCannotBeReadIsLeftOut) {

@@ -330,6 +330,30 @@ TEST_F(LabelledSetTest, ClassesOfBoxesAreThoseThatTheDataSetNames) {
   EXPECT_EQ(classes(), (std::vector<std::string>{"chair", "piano"}));
 }
 
+// As in pre-training.
+TEST_F(LabelledSetTest, BoxesOfLowScoresAreNoObjects) {
+  test::write_labelled_rooms(root / "rooms", 2);
+  write_file(root / "rooms/det/000001.json",
+             R"({"instances": [{"boxes": [0.1, 0.2, 0.5, 0.75], "class_name": "chair", "score": 0.9},
+                               {"boxes": [0.3, 0.2, 0.5, 0.75], "class_name": "piano", "score": 0.5}]})");
+  const LabelledSet set = LabelledSet::open(data("rooms"), Task::kDetection);
+  EXPECT_EQ(set.load(1).objects.size(), 1u);
+  EXPECT_EQ(set.classes(), (std::vector<std::string>{"wall", "chair", "table"}));
+}
+
+TEST_F(LabelledSetTest, KeysThatDoNotApplyAreRefused) {
+  test::write_labelled_rooms(root / "rooms", 2);
+  const auto refused = [&](Task task, LabelledData set) {
+    return test::message_of([&] { LabelledSet::open(set, task); });
+  };
+  LabelledData split = data("rooms"), annotations = split, labels = split;
+  split.split = "val", annotations.annotations = "x.json", labels.labels = "scene.room";
+  for (const Task task : {Task::kSemseg, Task::kDepth, Task::kDetection})
+    EXPECT_NE(refused(task, split).find("has no folders of splits"), std::string::npos);
+  EXPECT_NE(refused(Task::kDepth, annotations).find("'annotations' are for detection"), std::string::npos);
+  EXPECT_NE(refused(Task::kDepth, labels).find("'labels' are for classification"), std::string::npos);
+}
+
 TEST_F(CocoFiles, MasksAreReadWhereTheFileHasThem) {
   const auto open = [&](const std::function<void(Json&)>& change) {
     Json changed = json;

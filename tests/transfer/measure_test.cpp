@@ -58,6 +58,15 @@ TEST_F(MeasureTest, ClassesOfAModelThatKnowsNothing) {
   });
 }
 
+TEST_F(MeasureTest, NoClassOfAModelWithoutNumbersIsRight) {
+  test::write_class_folders(root / "set", 3, 4);
+  const LabelledSet set = LabelledSet::open({(root / "set").string(), "", "", ""}, Task::kClassification);
+  TransferModel broken = model("classification", set.classes());
+  broken.parameters().find("head.classes.bias").fill_(NAN);
+  EXPECT_EQ(measure(broken, set, {}).at("top1"), 0);
+  EXPECT_EQ(measure(broken, set, {}).at("top5"), 0);
+}
+
 TEST_F(MeasureTest, LabelsOfOneClassEverywhere) {
   test::write_labelled_rooms(root / "rooms", 6);
   const LabelledSet set = LabelledSet::open({(root / "rooms").string(), "", "", ""}, Task::kSemseg);
