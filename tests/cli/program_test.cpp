@@ -722,8 +722,8 @@ TEST_F(Program, BoxesAreCutWithTheGivenImage) {
       R"({"width": 32, "height": 32, "instances": [{"boxes": [0, 0, 0.5, 1], "class_name": "chair"}]})";
   write_file(folder_ / "square.json", sized);
   const auto features = [&](const std::string& in) {
-    const Outcome outcome = run("generate --features --model " + (folder_ / "model").string() + in + " --out " +
-                                (folder_ / "out").string());
+    const Outcome outcome = run("generate --features --overwrite --model " + (folder_ / "model").string() + in +
+                                " --out " + (folder_ / "out").string());
     EXPECT_EQ(outcome.code, 0) << outcome.errors;
     return read_file(folder_ / "out/features.npy");
   };
@@ -733,6 +733,9 @@ TEST_F(Program, BoxesAreCutWithTheGivenImage) {
   const Json rows = read_json(folder_ / "out/features.json")["rows"];
   EXPECT_EQ(rows[0], "det");
   EXPECT_EQ(rows[rows.size() - 1], "rgb@32");
+  const Outcome again = run("generate --features --model " + (folder_ / "model").string() + image + " --out " +
+                            (folder_ / "out").string());
+  EXPECT_NE(again.errors.find("features.npy: is there already"), std::string::npos) << again.errors;
 }
 
 // The command line wins over the plan.
