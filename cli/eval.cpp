@@ -243,8 +243,9 @@ void add_eval(CLI::App& program) {
           return print([&](const ProcessGroup& group) {
             return measure_images(o->images, o->engine.first_device(), o->json, group);
           });
-        check_options(*command, is_transfer_model(o->model));
-        if (is_transfer_model(o->model)) {
+        const bool has_head = is_transfer_model(o->model);
+        check_options(*command, has_head);
+        if (has_head) {
           o->head.measures.count = count->count() > 0 ? o->evaluate.count : 0;
           return print([&](const ProcessGroup& group) {
             return measure_head(o->model, o->evaluate.data, o->engine, o->head, o->json, group);

@@ -106,8 +106,7 @@ Image draw_depth(const InputConfig& input, const StoredImage& depth, int width) 
 Image draw_map(const InputConfig& input, const StoredImage& map, const std::vector<std::string>& names, int width) {
   if (input.has_labels()) return draw_labels(std::get<Image>(map), names, width);
   if (input.kind == "depth") return draw_depth(input, map, width);
-  const Image image = display(input, map);
-  return resize_bilinear(image, width, std::max(1, static_cast<int>(int64_t{image.height} * width / image.width)));
+  return with_space(display(input, map), width, 0);
 }
 
 }  // namespace fourm

@@ -67,15 +67,7 @@ double x_of(const AblationResult& result, size_t i) {
 
 // What is not finished of a run, as far as no other process works on it.
 void run_one(const AblationRun& run, bool pretrain, const StopToken& stop) {
-  if (pretrain) {
-    check_same_experiment(run.pretraining);
-    try {
-      if (!run_experiment(run.pretraining, Keep::kModel, stop)) return;
-    } catch (const Error& error) {
-      warn(error.what());
-      return;
-    }
-  }
+  if (pretrain && !run_experiment(run.pretraining, Keep::kModel, stop)) return;
   run_token_benchmark(run.benchmark, stop);
 }
 

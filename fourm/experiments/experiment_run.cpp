@@ -6,6 +6,7 @@
 #include "fourm/core/error.h"
 #include "fourm/core/file_lock.h"
 #include "fourm/core/json.h"
+#include "fourm/core/log.h"
 #include "fourm/core/strings.h"
 #include "fourm/train/records.h"
 #include "fourm/train/run.h"
@@ -37,6 +38,42 @@ double seconds_so_far(const fs::path& folder) {
   return fs::exists(file) ? json_get<double>(read_json(file), "seconds", file.string()) : 0;
 }
 
+// Error when the folder holds a run of another recipe.
+void check_same_experiment(const PretrainConfig& recipe) {
+  PretrainConfig compared = resolved(recipe);
+  if (compared.training.precision == "auto")
+    compared.training.precision = RunFolder::stored_value(recipe.out, "training.precision").value_or("auto");
+  RunRecipe run = run_recipe(compared);
+  // A result depends on the length and the evaluations too.
+  for (const char* key : {"training.steps", "training.evaluate_every", "eval_samples"}) std::erase(run.changeable, key);
+  RunFolder::compare(recipe.out, run);
+}
+
+// Trains, and writes the result. Nothing when `stop` ended it, or when it failed, which is reported as a warning.
+std::optional<RunResult> trained_result(const PretrainConfig& recipe, const StopToken& stop) {
+  const fs::path folder = recipe.out;
+  const auto start = std::chrono::steady_clock::now();
+  const double before = seconds_so_far(folder);
+  RunResult result;
+  bool finished = false;
+  try {
+    finished = pretrain(recipe, stop).finished;
+    if (finished) result = best_evaluation(folder);
+  } catch (const Error& error) {
+    warn(error.what());
+    return {};
+  }
+  result.seconds = before + std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
+  if (!finished) {
+    write_json(folder / kSeconds, {{"seconds", result.seconds}});
+    return {};
+  }
+  write_json(
+      folder / kResult,
+      {{"loss", result.loss}, {"step", result.step}, {"evaluations", result.evaluations}, {"seconds", result.seconds}});
+  return result;
+}
+
 }  // namespace
 
 std::optional<RunResult> read_result(const fs::path& folder) {
@@ -46,16 +83,6 @@ std::optional<RunResult> read_result(const fs::path& folder) {
   const auto number = [&](const char* key) { return json_get<double>(json, key, file.string()); };
   return RunResult{number("loss"), json_get<int64_t>(json, "step", file.string()),
                    json_get<int64_t>(json, "evaluations", file.string()), number("seconds")};
-}
-
-void check_same_experiment(const PretrainConfig& recipe) {
-  PretrainConfig compared = resolved(recipe);
-  if (compared.training.precision == "auto")
-    compared.training.precision = RunFolder::stored_value(recipe.out, "training.precision").value_or("auto");
-  RunRecipe run = run_recipe(compared);
-  // A result depends on the length and the evaluations too.
-  for (const char* key : {"training.steps", "training.evaluate_every", "eval_samples"}) std::erase(run.changeable, key);
-  RunFolder::compare(recipe.out, run);
 }
 
 std::optional<RunResult> run_experiment(const PretrainConfig& recipe, Keep keep, const StopToken& stop) {
@@ -69,20 +96,8 @@ std::optional<RunResult> run_experiment(const PretrainConfig& recipe, Keep keep,
   if (!lock.is_taken() || RunFolder::is_open_elsewhere(folder)) return result;
   if (!result) result = read_result(folder);  // of a process that has ended since
   if (!result) {
-    const auto start = std::chrono::steady_clock::now();
-    const double before = seconds_so_far(folder);
-    const Outcome outcome = pretrain(recipe, stop);
-    const double seconds = before + std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
-    if (!outcome.finished) {
-      write_json(folder / kSeconds, {{"seconds", seconds}});
-      return {};
-    }
-    result = best_evaluation(folder);
-    result->seconds = seconds;
-    write_json(folder / kResult, {{"loss", result->loss},
-                                  {"step", result->step},
-                                  {"evaluations", result->evaluations},
-                                  {"seconds", result->seconds}});
+    result = trained_result(recipe, stop);
+    if (!result) return {};
   }
   fs::remove_all(folder / "checkpoints");
   if (keep == Keep::kRecords) fs::remove_all(folder / "model");

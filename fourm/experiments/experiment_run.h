@@ -23,13 +23,10 @@ std::optional<RunResult> read_result(const fs::path& folder);
 
 enum class Keep { kModel, kRecords };  ///< what a finished run leaves: its model, or its records alone
 
-/// Error when recipe.out holds a run of another recipe, finished or not (says which keys differ). Paths and what the result does not
-/// depend on may differ.
-void check_same_experiment(const PretrainConfig& recipe);
-
 /// The result of the run in recipe.out, which is trained, or resumed, where it is not finished. Checkpoints of a finished run are
-/// removed. Nothing when `stop` ended it, or when another process trains it. Error when the recipe has no eval_data, and those of
-/// check_same_experiment().
+/// removed. Nothing when `stop` ended it, when another process trains it, or when the training failed, with a warning. Error when the
+/// recipe has no eval_data, and when recipe.out holds a run of another recipe, finished or not (says which keys differ; paths and
+/// what the result does not depend on may).
 std::optional<RunResult> run_experiment(const PretrainConfig& recipe, Keep keep, const StopToken& stop);
 
 /// A number with so many decimals, for the tables of experiments.

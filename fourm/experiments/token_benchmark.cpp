@@ -120,14 +120,8 @@ BenchmarkResult run_token_benchmark(const TokenBenchmarkConfig& config, const St
   check_benchmark(config);
   for (size_t i = 0; i < config.tasks.size() && !(stop && stop()); ++i) {
     const TransferTask& task = config.tasks[i];
-    const PretrainConfig recipe = recipe_of(config, task);
-    check_same_experiment(recipe);
     note("task ", i + 1, " of ", config.tasks.size(), ": ", task.name);
-    try {
-      run_experiment(recipe, Keep::kRecords, stop);
-    } catch (const Error& error) {
-      warn(error.what());
-    }
+    run_experiment(recipe_of(config, task), Keep::kRecords, stop);
   }
   const BenchmarkResult result = finished_tasks(config);  // those of other processes too
   if (result.missing == 0) {

@@ -10,7 +10,6 @@
 #include "fourm/draw/palette_image.h"
 #include "fourm/draw/sam_image.h"
 #include "fourm/draw/skeleton.h"
-#include "fourm/io/image_resize.h"
 #include "fourm/io/npy.h"
 #include "fourm/text/structured.h"
 
@@ -210,8 +209,7 @@ std::optional<Image> result_image(const Pipeline& pipeline, const std::string& m
     if (input.has_labels() || input.kind == "depth")  // the data come last
       return draw_map(input, read_stored_image(input, files.back()), class_names, width);
   }
-  const Image image = read_image(*shown);
-  return resize_bilinear(image, width, std::max(1, static_cast<int>(int64_t{image.height} * width / image.width)));
+  return draw_map({}, read_image(*shown), class_names, width);
 }
 
 Image canvas_image(const Pipeline& pipeline, const Canvas& canvas) {
