@@ -43,7 +43,11 @@ void add_demo(CLI::App& program) {
     check_writable_folder(o->out);
     const fs::path model = o->model.empty() ? bundled_model() : fs::path(o->model);
     if (o->demo.image_text.empty()) o->demo.image_text = image_text_of(model).string();
-    write_gallery(o->out, demo(Pipeline::open({model, {}, text_tokenizer_for(model, ""), {}}, o->compute), o->demo));
+    const Pipeline pipeline = Pipeline::open({model, {}, text_tokenizer_for(model, ""), {}}, o->compute);
+    std::optional<Pipeline> super_resolution;
+    if (const fs::path second = folder_of_model(model) / "superres"; fs::exists(second))
+      super_resolution = Pipeline::open({second, {}, folder_of_model(model) / "tokenizer.json", {}}, o->compute);
+    write_gallery(o->out, demo(pipeline, o->demo, super_resolution ? &*super_resolution : nullptr));
     const fs::path image = fs::path(o->out) / "gallery.png", page = fs::path(o->out) / "index.html";
     if (o->json)
       std::cout << json_text({{"image", image.string()}, {"page", page.string()}, {"seconds", watch.seconds()}})

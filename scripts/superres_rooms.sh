@@ -23,7 +23,7 @@ render "$runs/large" --count "$rooms" --seed 3 --split train
 render "$runs/large_val" --count 200 --seed 11 --split val --furniture train
 
 $fourm tokenizer train configs/rooms/tokenizer_rgb_256.yaml out="$runs/tokenizer_rgb_256" data="$runs/large/rgb" \
-  eval_data="$runs/large_val/rgb" training.threads="$threads"
+  eval_data="$runs/large_val/rgb" start_from="$model/tokenizers/tok_rgb@128" training.threads="$threads"
 tokenizers=$runs/tokenizers_large
 mkdir -p "$tokenizers"
 for kind in rgb@128 semseg@128; do

@@ -10,6 +10,7 @@
 #include "fourm/draw/legend.h"
 #include "fourm/eval/predict.h"
 #include "fourm/generate/input.h"
+#include "fourm/io/image_resize.h"
 #include "fourm/modality/feature_colours.h"
 #include "fourm/rooms/classes.h"
 #include "fourm/rooms/rooms.h"
@@ -26,14 +27,10 @@ std::string name_of_map(const std::string& modality) {
 
 class Demo {
  public:
-  Demo(const Pipeline& pipeline, const DemoOptions& options) : pipeline_(pipeline), options_(options) {
+  Demo(const Pipeline& pipeline, const DemoOptions& options, const Pipeline* super_resolution)
+      : pipeline_(pipeline), options_(options), super_resolution_(super_resolution) {
     find_modalities();
-    RoomOptions world;
-    world.size = static_cast<int>(pipeline.modality(pixels_).image_size);
-    world.seed = options.seed + 1000;
-    world.split = Split::kVal;
-    world.furniture = Split::kTrain;
-    const RoomMaker maker(world);
+    const RoomMaker maker(world(static_cast<int>(pipeline.modality(pixels_).image_size)));
     for (int64_t i = 0; i < std::max(options.rooms, options.generations); ++i)
       rooms_.push_back(maker.make(static_cast<uint64_t>(i)));
     for (int c = 0; c < kRoomClasses; ++c) class_names_.emplace_back(class_name(static_cast<RoomClass>(c)));
@@ -61,6 +58,7 @@ class Demo {
       if (!boxes_.empty()) add(images_from_boxes());
       for (const auto& map : maps_) add(images_from_map(map));
       add({chain(), in_painting()});
+      if (super_resolution_) add({super_resolution()});
     }
     gallery.closing =
         "The furniture is that of the Sweet Home 3D models (CC0 and CC-BY 3.0); the file CREDITS of the model names "
@@ -85,6 +83,16 @@ class Demo {
     }
     check(!pixels_.empty() && !caption_.empty() && !depth_.empty() && !image_.empty(),
           "the demo needs a model that reads pixels and writes captions, depth and images, with its tokenizers");
+  }
+
+  // The unseen rooms, rendered with `size` pixels a side.
+  RoomOptions world(int size) const {
+    RoomOptions world;
+    world.size = size;
+    world.seed = options_.seed + 1000;
+    world.split = Split::kVal;
+    world.furniture = Split::kTrain;
+    return world;
   }
 
   // The random numbers of a canvas depend on the row's number and on the place in the row.
@@ -327,8 +335,39 @@ class Demo {
     return row;
   }
 
+  // The second model generates the larger image of what the first generated from a caption. Pixels are shown as they are, so that
+  // the middle of the image fits into a cell.
+  GalleryRow super_resolution() const {
+    std::vector<Canvas> small{with_caption(0, key(2, 0))};
+    pipeline_.run(small, image_plan({caption_}), {options_.seed, true, {}});
+    std::string large;
+    for (const auto& name : super_resolution_->outputs())
+      if (name_without_size(name) == name_without_size(image_)) large = name;
+    check(!large.empty(), "the super-resolution model does not generate '", name_without_size(image_), "'");
+    std::vector<Canvas> canvases(kVariations / 2);
+    for (size_t i = 0; i < canvases.size(); ++i) {
+      canvases[i].key = key(9, i);
+      super_resolution_->add_known_from(canvases[i], small[0]);
+    }
+    super_resolution_->run(canvases, super_resolution_->default_plan(canvases[0], {large}), {options_.seed, true, {}});
+    const int size = super_resolution_->image_size(large);
+    const auto middle = [&](const Image& image) {
+      const int side = std::min(size, kGalleryCell), corner = (size - side) / 2;
+      return crop(image, corner, corner, side, side);
+    };
+    const Image before = pipeline_.visualize(small[0], image_);
+    GalleryRow row{
+        concat("super-resolution from ", before.width, " to ", size, " pixels: the middle of the image"), {}, ""};
+    row.cells.push_back({middle(resize_bicubic(before, size, size)), "enlarged, bicubic"});
+    for (size_t i = 0; i < canvases.size(); ++i)
+      row.cells.push_back({middle(super_resolution_->visualize(canvases[i], large)), concat("generated, ", i + 1)});
+    row.cells.push_back({middle(RoomMaker(world(size)).make(0).rgb), "the true room"});
+    return row;
+  }
+
   const Pipeline& pipeline_;
   const DemoOptions& options_;
+  const Pipeline* super_resolution_;                                 // may be null
   std::string pixels_, caption_, boxes_, depth_, image_, features_;  // modalities; boxes_, features_ may be empty
   std::vector<std::string> maps_;                                    // predicted from images
   std::vector<RoomSample> rooms_;
@@ -337,10 +376,10 @@ class Demo {
 
 }  // namespace
 
-Gallery demo(const Pipeline& pipeline, const DemoOptions& options) {
+Gallery demo(const Pipeline& pipeline, const DemoOptions& options, const Pipeline* super_resolution) {
   check(options.rooms > 0 || options.generations > 0 || !options.images.empty(),
         "there is nothing to show: rooms, generations and images are all none");
-  return Demo(pipeline, options).run();
+  return Demo(pipeline, options, super_resolution).run();
 }
 
 }  // namespace fourm

@@ -24,7 +24,8 @@ struct DemoOptions {
 };
 
 /// RGB -> all, caption -> all, a negative caption, boxes -> RGB and each map -> RGB in variations (paper Fig. 13), chained generation,
-/// in-painting. An empty `image_text` leaves the features out. Error when the model lacks a modality that all but the boxes need.
-Gallery demo(const Pipeline& pipeline, const DemoOptions& options);
+/// in-painting, super-resolution where its model is given (paper A.1). An empty `image_text` leaves the features out. Error when the
+/// model lacks a modality that all but the boxes need.
+Gallery demo(const Pipeline& pipeline, const DemoOptions& options, const Pipeline* super_resolution = nullptr);
 
 }  // namespace fourm

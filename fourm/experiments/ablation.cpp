@@ -1,7 +1,6 @@
 #include "fourm/experiments/ablation.h"
 
 #include <algorithm>
-#include <cmath>
 
 #include "fourm/core/error.h"
 #include "fourm/core/json.h"
@@ -9,6 +8,7 @@
 #include "fourm/core/sha256.h"
 #include "fourm/core/strings.h"
 #include "fourm/draw/plot.h"
+#include "fourm/experiments/spread.h"
 
 namespace fourm {
 namespace {
@@ -22,7 +22,7 @@ std::string hash_of(const PretrainConfig& recipe, const std::string& what) {
 
 std::vector<double> averages_of(const AblationResult::Value& value) {
   std::vector<double> averages;
-  for (const auto& seed : value.seeds) averages.push_back(seed.average());
+  for (const auto& seed : value.seeds) averages.push_back(seed.averages()[0]);
   return averages;
 }
 
@@ -30,8 +30,8 @@ std::vector<std::string> groups_of(const AblationResult& result) {
   std::vector<std::string> names;
   for (const auto& value : result.values)
     for (const auto& seed : value.seeds)
-      for (const auto& [name, mean] : seed.groups())
-        if (!contains(names, name)) names.push_back(name);
+      for (const auto& group : seed.groups())
+        if (!contains(names, group.name)) names.push_back(group.name);
   return names;
 }
 
@@ -39,8 +39,8 @@ std::vector<std::string> groups_of(const AblationResult& result) {
 std::vector<double> losses_of(const AblationResult::Value& value, const std::string& group) {
   std::vector<double> losses;
   for (const auto& seed : value.seeds)
-    for (const auto& [name, mean] : seed.groups())
-      if (name == group) losses.push_back(mean);
+    for (const auto& own : seed.groups())
+      if (own.name == group) losses.push_back(own.losses[0]);
   return losses;
 }
 
@@ -73,17 +73,6 @@ void run_one(const AblationRun& run, bool pretrain, const StopToken& stop) {
 
 }  // namespace
 
-Spread spread_of(const std::vector<double>& values) {
-  check(!values.empty(), "[spread_of] no values");
-  const auto n = static_cast<double>(values.size());
-  Spread spread;
-  for (const double value : values) spread.mean += value / n;
-  double squares = 0;
-  for (const double value : values) squares += (value - spread.mean) * (value - spread.mean);
-  if (n > 1) spread.deviation = std::sqrt(squares / (n - 1));
-  return spread;
-}
-
 AblationRun run_of(const AblationConfig& config, const AblationValue& value, uint64_t seed) {
   AblationRun run;
   PretrainConfig reference;
@@ -97,7 +86,7 @@ AblationRun run_of(const AblationConfig& config, const AblationValue& value, uin
   load_config(config.benchmark, {}, run.benchmark);
   run.benchmark = with_tasks(run.benchmark, config.tasks);
   run.benchmark.out = (folder / "transfer").string();
-  run.benchmark.recipe.seed = seed;
+  run.benchmark.seeds = {seed};
   run.benchmark.recipe.init = value.pretrain ? (folder / "model").string() : "";
   run.benchmark.recipe.model = run.pretraining.model;
   return run;

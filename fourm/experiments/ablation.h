@@ -35,7 +35,7 @@ struct AblationConfig {
     v("title", title, "what is varied: input tokens");
     v("source", source, "its place in the paper: Table 18");
     v("recipe", recipe, "recipe of the reference pre-training, without out");
-    v("benchmark", benchmark, "recipe of the token benchmark, without out and init");
+    v("benchmark", benchmark, "recipe of the token benchmark, without out, init and seeds");
     v("tasks", tasks, "tasks of the benchmark that are measured; empty = all");
     v("seeds", seeds, "each value is trained and measured with each seed");
     v("values", values, "values of the setting that is varied");
@@ -51,12 +51,6 @@ struct AblationResult {
   std::vector<Value> values;
   int64_t missing = 0;  ///< benchmarks that are not finished
 };
-
-/// Mean and standard deviation (of a sample; 0 of one value).
-struct Spread {
-  double mean = 0, deviation = 0;
-};
-Spread spread_of(const std::vector<double>& values);
 
 /// The runs of one value and seed.
 struct AblationRun {

@@ -1,7 +1,6 @@
 #include "fourm/experiments/experiment_run.h"
 
 #include <chrono>
-#include <cstdio>
 
 #include "fourm/core/error.h"
 #include "fourm/core/file_lock.h"
@@ -103,12 +102,6 @@ std::optional<RunResult> run_experiment(const PretrainConfig& recipe, Keep keep,
   if (keep == Keep::kRecords) fs::remove_all(folder / "model");
   fs::remove(folder / kSeconds);
   return result;
-}
-
-std::string fixed(double value, int decimals) {
-  char text[32];
-  std::snprintf(text, sizeof text, "%.*f", decimals, value);
-  return text;
 }
 
 PretrainConfig with_changes(const PretrainConfig& recipe, const std::vector<std::string>& changes,

@@ -29,9 +29,6 @@ enum class Keep { kModel, kRecords };  ///< what a finished run leaves: its mode
 /// what the result does not depend on may).
 std::optional<RunResult> run_experiment(const PretrainConfig& recipe, Keep keep, const StopToken& stop);
 
-/// A number with so many decimals, for the tables of experiments.
-std::string fixed(double value, int decimals);
-
 /// The recipe with `key=value` changes, validated.
 PretrainConfig with_changes(const PretrainConfig& recipe, const std::vector<std::string>& changes,
                             const std::string& origin);

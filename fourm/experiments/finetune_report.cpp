@@ -6,7 +6,7 @@
 
 #include "fourm/core/config.h"
 #include "fourm/core/strings.h"
-#include "fourm/experiments/ablation.h"
+#include "fourm/experiments/spread.h"
 #include "fourm/transfer/measure.h"
 
 namespace fourm {
@@ -21,16 +21,6 @@ std::optional<PlotPoint> best_evaluation(const FinetuneRun& run) {
   return *std::max_element(points.begin(), points.end(), [&](const PlotPoint& a, const PlotPoint& b) {
     return main.higher_is_better ? a.y < b.y : a.y > b.y;
   });
-}
-
-// Half of the 95 % interval of the mean of two or more values.
-double half_width_of_mean(const std::vector<double>& values) {
-  // Quantiles of Student's t by degrees of freedom, and their expansion beyond.
-  constexpr double kStudent[] = {12.706, 4.303, 3.182, 2.776, 2.571, 2.447, 2.365, 2.306, 2.262, 2.228};
-  const size_t freedom = values.size() - 1;
-  const auto n = static_cast<double>(freedom);
-  const double quantile = freedom <= std::size(kStudent) ? kStudent[freedom - 1] : 1.96 + 2.372 / n + 2.822 / (n * n);
-  return quantile * spread_of(values).deviation / std::sqrt(n + 1);
 }
 
 // "rooms-ti" of models/rooms-ti, unless another start has that name too.
@@ -118,10 +108,9 @@ DocumentSection finetune_comparison(const std::vector<FinetuneRun>& runs) {
       table.rows.back().emplace_back("-");
       if (found == cells.end()) continue;
       const std::vector<double> values = found->second.values(main.higher_is_better);
-      const double mean = spread_of(values).mean, half_width = values.size() > 1 ? half_width_of_mean(values) : 0;
-      table.rows.back().back() = fixed(mean, 3);
-      if (values.size() > 1) table.rows.back().back() += concat(" ± ", fixed(half_width, 3));
-      panels.back().series[i].points.push_back({std::log10(100 * fraction), mean, half_width});
+      const Spread spread = spread_of(values);
+      table.rows.back().back() = with_interval(values, 3);
+      panels.back().series[i].points.push_back({std::log10(100 * fraction), spread.mean, spread.half_width});
     }
   }
   section.tables = {table};

@@ -3,7 +3,7 @@
 #include <cmath>
 
 #include "fourm/core/strings.h"
-#include "fourm/experiments/experiment_run.h"
+#include "fourm/experiments/spread.h"
 #include "fourm/train/records.h"
 
 namespace fourm {

@@ -6,9 +6,10 @@
 #include "fourm/core/error.h"
 #include "fourm/core/json.h"
 #include "fourm/core/strings.h"
-#include "fourm/experiments/ablation.h"
+#include "fourm/experiments/experiment_run.h"
 #include "fourm/experiments/finetune_report.h"
 #include "fourm/experiments/report_parts.h"
+#include "fourm/experiments/spread.h"
 #include "fourm/io/image.h"
 #include "fourm/io/image_file.h"
 #include "fourm/io/model_folder.h"
@@ -66,13 +67,26 @@ bool add_json(Material& material, const std::string& name, const fs::path& file)
   return true;
 }
 
-// The results of the tasks that are finished, of a benchmark that is not.
+// The folders of a task's runs, by seed.
+std::vector<fs::path> runs_of_task(const fs::path& folder) {
+  std::vector<fs::path> runs;
+  if (!fs::is_directory(folder)) return runs;
+  for (const auto& entry : fs::directory_iterator(folder))
+    if (entry.is_directory() && entry.path().filename().string().starts_with("seed")) runs.push_back(entry.path());
+  std::sort(runs.begin(), runs.end());
+  return runs;
+}
+
+// The results of the tasks that have one, of a benchmark that is not finished.
 Json unfinished_benchmark(const fs::path& folder) {
   Json json{{"tasks", Json::array()}, {"groups", Json::object()}};
-  for (const auto& entry : fs::directory_iterator(folder))
-    if (const auto result = read_result(entry.path()))
-      json["tasks"].push_back(
-          {{"name", entry.path().filename().string()}, {"group", ""}, {"loss", result->loss}, {"step", result->step}});
+  for (const auto& entry : fs::directory_iterator(folder)) {
+    std::vector<double> losses;
+    for (const auto& run : runs_of_task(entry.path()))
+      if (const auto result = read_result(run)) losses.push_back(result->loss);
+    if (!losses.empty())
+      json["tasks"].push_back({{"name", entry.path().filename().string()}, {"group", ""}, {"losses", losses}});
+  }
   std::sort(json["tasks"].begin(), json["tasks"].end(),
             [](const Json& a, const Json& b) { return a["name"] < b["name"]; });
   return json;
@@ -145,23 +159,27 @@ DocumentSection benchmark_section(const std::vector<NamedJson>& benchmarks) {
     for (const Json& task : json_get<Json>(json, "tasks", origin)) {
       const auto name = json_get<std::string>(task, "name", origin);
       const auto group = json_get<std::string>(task, "group", origin);
-      tasks[name][run] = fixed(json_get<double>(task, "loss", origin), 4);
+      tasks[name][run] = with_interval(json_get<std::vector<double>>(task, "losses", origin), 4);
       if (!group.empty()) tasks[name]["group"] = group;
       auto panel = std::find_if(panels.begin(), panels.end(), [&](const PlotPanel& p) { return p.name == name; });
       if (panel == panels.end()) panel = panels.insert(panels.end(), panel_of(name, runs));
-      panel->series[i].points = evaluations_in(benchmarks[i].path.parent_path() / name)["loss"];
+      const auto seeds = runs_of_task(benchmarks[i].path.parent_path() / name);
+      if (!seeds.empty()) panel->series[i].points = evaluations_in(seeds[0])["loss"];
     }
-    const auto means = json_get<Json>(json, "groups", origin);
-    for (const auto& [group, loss] : means.items())
-      if (loss.is_number()) groups[group][run] = fixed(loss.get<double>(), 4);
+    const auto by_group = json_get<Json>(json, "groups", origin);
+    for (const auto& [group, losses] : by_group.items())
+      groups[group][run] = with_interval(json_get<std::vector<double>>(by_group, group.c_str(), origin), 4);
   }
   for (const auto& [run, path, json] : benchmarks)
-    if (json.contains("average"))
-      groups["mean of the groups"][run] = fixed(json_get<double>(json, "average", path.string()), 4);
+    if (json.contains("averages"))
+      groups["mean of the groups"][run] =
+          with_interval(json_get<std::vector<double>>(json, "averages", path.string()), 4);
   std::vector<std::string> columns{"group"};
   columns.insert(columns.end(), runs.begin(), runs.end());
-  DocumentSection section{"Token benchmark",
-                          "The best mean cross-entropy of each task on held-out samples; lower is better."};
+  DocumentSection section{
+      "Token benchmark",
+      "The best mean cross-entropy of each task on held-out samples; lower is better. Of several seeds the "
+      "mean with its 95 % interval (Student's t)."};
   section.tables = {groups.table("Groups", "group", runs), tasks.table("Tasks", "task", columns)};
   std::erase_if(panels, [](const PlotPanel& panel) {
     return std::all_of(panel.series.begin(), panel.series.end(), [](const auto& s) { return s.points.empty(); });

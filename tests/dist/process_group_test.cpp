@@ -129,7 +129,7 @@ TEST(ProcessGroup, TwoProcessesOfOneRankAreAnError) {
   const auto errors = errors_in_ranks(
       3, [](const ProcessGroup&) { ADD_FAILURE() << "the group should not form"; },
       [](ProcessGroupConfig& config) {
-        config.timeout = 2;
+        config.timeout = 8;
         if (config.rank == 2) config.rank = 1;
       });
   EXPECT_NE((errors[1] + errors[2]).find("two processes have the rank 1 of 3"), std::string::npos)
@@ -166,7 +166,7 @@ TEST(ProcessGroup, AProcessWithoutProgressIsNamed) {
           throw;
         }
       },
-      [](ProcessGroupConfig& config) { config.timeout = 3; });
+      [](ProcessGroupConfig& config) { config.timeout = 8; });
   EXPECT_EQ(errors[0], "rank 1 makes no progress, and the others wait for it");
   EXPECT_EQ(errors[2], errors[0]);
 }

@@ -42,7 +42,7 @@ TEST_F(Ablation, RunsAreNamedByTheirRecipe) {
   EXPECT_NE(run(0, 0).pretraining.out, run(1, 0).pretraining.out) << "another setting";
   EXPECT_EQ(run(1, 0).pretraining.masking.input_tokens, (std::vector<int64_t>{4, 4}));
   EXPECT_EQ(run(1, 1).benchmark.recipe.init, run(1, 1).pretraining.out + "/model");
-  EXPECT_EQ(run(1, 1).benchmark.recipe.seed, 1u);
+  EXPECT_EQ(run(1, 1).benchmark.seeds, (std::vector<uint64_t>{1}));
   EXPECT_EQ(run(2, 0).benchmark.recipe.init, "");
   EXPECT_EQ(run(2, 0).benchmark.recipe.model.dim, 16);
   EXPECT_EQ(run(0, 0).benchmark.tasks.size(), 1u);
@@ -54,10 +54,10 @@ TEST_F(Ablation, TheTableHasMeansDeviationsAndThePaper) {
   ASSERT_EQ(result.values.size(), 3u);
   for (const auto& value : result.values) {
     ASSERT_EQ(value.seeds.size(), 2u);
-    EXPECT_NE(value.seeds[0].average(), value.seeds[1].average()) << "seeds differ";
+    EXPECT_NE(value.seeds[0].averages().at(0), value.seeds[1].averages().at(0)) << "seeds differ";
   }
   const Json json = read_json(root_ / "out/input_budget.json");
-  const double a = result.values[0].seeds[0].average(), b = result.values[0].seeds[1].average();
+  const double a = result.values[0].seeds[0].averages().at(0), b = result.values[0].seeds[1].averages().at(0);
   EXPECT_DOUBLE_EQ(json["values"][0]["mean"].get<double>(), (a + b) / 2);
   EXPECT_DOUBLE_EQ(json["values"][0]["deviation"].get<double>(), std::abs(a - b) / std::sqrt(2));
   const std::string table = read_file(root_ / "out/input_budget.md");
@@ -89,7 +89,7 @@ TEST_F(Ablation, StopsAndResumes) {
   const AblationResult whole = run_ablation(again);
   for (size_t i = 0; i < whole.values.size(); ++i)
     for (size_t k = 0; k < whole.values[i].seeds.size(); ++k)
-      EXPECT_EQ(resumed.values[i].seeds[k].average(), whole.values[i].seeds[k].average());
+      EXPECT_EQ(resumed.values[i].seeds[k].averages().at(0), whole.values[i].seeds[k].averages().at(0));
 }
 
 TEST_F(Ablation, ErrorsNameTheValue) {
@@ -97,13 +97,6 @@ TEST_F(Ablation, ErrorsNameTheValue) {
   const std::string message = test::message_of([&] { check_ablation(config_); });
   EXPECT_NE(message.find("'4'"), std::string::npos) << message;
   EXPECT_NE(message.find("input_tokenz"), std::string::npos) << message;
-}
-
-TEST(SpreadOf, IsThatOfASample) {
-  const Spread spread = spread_of({1, 2, 3, 4});
-  EXPECT_DOUBLE_EQ(spread.mean, 2.5);
-  EXPECT_DOUBLE_EQ(spread.deviation, std::sqrt(5.0 / 3));
-  EXPECT_EQ(spread_of({7}).deviation, 0);
 }
 
 }  // namespace

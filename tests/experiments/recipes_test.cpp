@@ -27,6 +27,12 @@ class RecipesTest : public testing::Test {
  protected:
   std::string under_root(const std::string& path) const { return path.empty() ? "" : (root / path).string(); }
 
+  // A model of an earlier run, or one that comes with the program.
+  std::string start_of(const std::string& path) const {
+    if (path.empty() || fs::exists(root / path)) return under_root(path);
+    return (fs::path(FOURM_SOURCE_DIR) / path).string();
+  }
+
   // Trains, evaluates and resumes the recipe of a file, unless another recipe started from it before.
   void run(const fs::path& file) {
     if (!done.insert(file).second) return;
@@ -104,7 +110,7 @@ class RecipesTest : public testing::Test {
     benchmark.recipe.init.clear();
     benchmark.recipe.modalities = (fs::path(FOURM_SOURCE_DIR) / benchmark.recipe.modalities).string();
     if (benchmark.recipe.model.dim == ModelConfig().dim) benchmark.recipe.model.image_size = 128;
-    for (const TransferTask& task : benchmark.tasks) trains(recipe_of(benchmark, task), task.name);
+    for (const TransferTask& task : benchmark.tasks) trains(recipe_of(benchmark, task, 0), task.name);
   }
 
   // The pre-training of each value.
@@ -143,7 +149,7 @@ class RecipesTest : public testing::Test {
       r.head.hidden = 16, r.head.proposals = 20, r.head.sampled_boxes = 16;
     }
     for (const LabelledData& set : {r.data, r.eval_data}) labelled_set(r.task, set);
-    r.init = fs::exists(root / r.init) ? under_root(r.init) : (fs::path(FOURM_SOURCE_DIR) / r.init).string();
+    r.init = start_of(r.init);
     if (!r.modalities.empty()) r.modalities = (fs::path(FOURM_SOURCE_DIR) / r.modalities).string();
     for (auto* path : {&r.out, &r.data.path, &r.eval_data.path, &r.data.annotations, &r.eval_data.annotations})
       *path = under_root(*path);
@@ -189,9 +195,10 @@ class RecipesTest : public testing::Test {
       preset.channel_mult = {1, 1};
       t.presets[*name] = preset;
     }
-    if (!r.start_from.empty()) t = TokenizerFiles::open(under_root(r.start_from)).config;
+    r.start_from = start_of(r.start_from);
+    if (!r.start_from.empty()) t = TokenizerFiles::open(r.start_from).config;
     for (const auto& path : {r.data, r.eval_data}) data.images(path, t);
-    for (auto* path : {&r.out, &r.data, &r.eval_data, &r.start_from}) *path = under_root(*path);
+    for (auto* path : {&r.out, &r.data, &r.eval_data}) *path = under_root(*path);
     trains_and_resumes(r, [](const auto& recipe) { return train_tokenizer(recipe); });
   }
 

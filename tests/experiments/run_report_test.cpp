@@ -17,9 +17,9 @@ class RunReportTest : public testing::Test {
  protected:
   void write_benchmark(const std::string& name, double depth) const {
     BenchmarkResult result;
-    result.tasks = {{"rgb-depth", "RGB -> X", {depth, 40, 2, 60}}, {"x-y", "X -> Y", {3.25, 40, 2, 60}}};
+    result.tasks = {{"rgb-depth", "RGB -> X", {{depth, 40, 2, 60}}}, {"x-y", "X -> Y", {{3.25, 40, 2, 60}}}};
     write_json(root / name / "benchmark.json", to_json(result));
-    write_file(root / name / "rgb-depth/metrics.jsonl",
+    write_file(root / name / "rgb-depth/seed0/metrics.jsonl",
                concat("{\"step\":20,\"eval\":{\"loss\":5}}\n{\"step\":40,\"eval\":{\"loss\":", depth, "}}\n"));
   }
   void write_run(const std::string& name, const std::string& recipe, const std::string& metrics) const {
@@ -51,7 +51,8 @@ TEST_F(RunReportTest, BenchmarksStandSideBySide) {
 }
 
 TEST_F(RunReportTest, ABenchmarkThatIsNotFinishedShowsItsTasks) {
-  write_json(root / "half/rgb-depth/result.json", {{"loss", 2.25}, {"step", 40}, {"evaluations", 2}, {"seconds", 9.5}});
+  write_json(root / "half/rgb-depth/seed0/result.json",
+             {{"loss", 2.25}, {"step", 40}, {"evaluations", 2}, {"seconds", 9.5}});
   make_folder(root / "half/rgb-clip");
   const Document document = run_report({root / "half"}, "Half");
   EXPECT_EQ(document.sections[0].tables[1].rows, (std::vector<std::vector<std::string>>{{"rgb-depth", "-", "2.2500"}}));
