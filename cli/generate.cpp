@@ -442,7 +442,7 @@ void add_sampling_options(CLI::App& command, GenerateArguments& o) {
   command.add_option("--plan", o.plan,
                      "YAML plan: targets, steps, temperatures, guidance (docs/generation-settings.md)");
   command.add_option("--seed", o.seed, "seed of the random draws")->capture_default_str();
-  command.add_option("--count", o.count, "variations to draw")->check(CLI::Range(1, 4096))->capture_default_str();
+  command.add_option("--count", o.count, "results of each sample")->check(CLI::Range(1, 4096))->capture_default_str();
   command.add_option("--steps", o.steps, "decoding steps of each grid target")->check(CLI::Range(1, 100000));
   command.add_option("--temperature", o.temperature, "of every target; 0 takes the most likely token")
       ->check(CLI::Range(0.0, 1000.0));

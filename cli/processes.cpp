@@ -130,6 +130,9 @@ ProcessGroupConfig process_group_config(const Environment& environment) {
     config = of_slurm(variables);
   }
   if (config.world_size == 1) return {};
+  constexpr int64_t kMostProcesses = 1 << 16;
+  check(config.world_size > 0 && config.world_size <= kMostProcesses, "the number of processes is ", config.world_size,
+        ", expected 1 to ", kMostProcesses, " (environment variables of the launcher)");
   check(config.rank >= 0 && config.rank < config.world_size, "rank ", config.rank, " of ", config.world_size,
         " processes: ranks count from 0 (environment variables of the launcher)");
   check(!variables.has("LOCAL_RANK") || !variables.has("LOCAL_WORLD_SIZE") ||

@@ -117,10 +117,10 @@ void add_search(CLI::App& program) {
   command->add_option("--top", o->top, "number of images that are listed")
       ->check(CLI::Range(1, 1 << 24))
       ->capture_default_str();
-  command->add_option(
-      "--features", o->features,
-      "output of the model by which images are compared; default: global features of ImageBind or DINOv2, "
-      "else CLIP features");
+  command->add_option("--features", o->features,
+                      "modality that the model predicts, by which images are compared; default: global features of "
+                      "ImageBind or DINOv2, "
+                      "else CLIP features");
   command->add_option("--index", o->index, "file that keeps the features of the images; default FOLDER.index");
   command->add_option("--sheet", o->sheet, "PNG file: the query and the images found");
   command->add_option("--batch", o->batch, "images that are read together")

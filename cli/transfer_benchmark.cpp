@@ -10,7 +10,8 @@ void add_transfer_benchmark(CLI::App& program) {
       "transfer-benchmark",
       "Fine-tune a model on many token prediction tasks and compare losses; resumes when repeated");
   command->footer(
-      "Each task is a run folder OUT/TASK, and several processes with the same recipe share the tasks.\n\n"
+      "Each task and seed is a run folder OUT/TASK/seedN. Processes that are started with the same recipe share them.\n"
+      "Results are OUT/benchmark.md and OUT/benchmark.json.\n\n"
       "Examples:\n"
       "  fourm transfer-benchmark configs/transfer/rooms.yaml recipe.init=models/rooms-ti out=runs/transfer/rooms-ti\n"
       "  fourm transfer-benchmark configs/transfer/rooms.yaml recipe.init= out=runs/transfer/scratch\n"

@@ -35,7 +35,7 @@ cp -r "$runs/tokenizer_rgb_256/model" "$tokenizers/tok_rgb@256"
 
 $fourm tokenize --data "$runs/large" --tokenizers "$tokenizers" --out "$runs/tokens/large"
 $fourm tokenize --data "$runs/large_val" --tokenizers "$tokenizers" --out "$runs/tokens/large_val"
-$fourm pretrain configs/rooms/superres.yaml out="$runs/superres" data="$runs/tokens/large" eval_data="$runs/tokens/large_val" \
+$fourm pretrain configs/rooms/superres.yaml out="$runs/superres" init="$model" data="$runs/tokens/large" eval_data="$runs/tokens/large_val" \
   text_tokenizer="$model/tokenizer.json" training.threads="$threads"
 
 $fourm inspect "$runs/superres/model" --convert "$model/superres" --dtype f16 --bits 5

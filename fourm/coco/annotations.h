@@ -50,7 +50,7 @@ struct CocoTruth {
   std::vector<CocoObject> objects;           ///< in the order of the file
 
   /// "images", "annotations" and "categories". An annotation has "id", "image_id", "category_id" and "bbox" or "segmentation":
-  /// polygons or run lengths, compressed or not; "iscrowd" is 0 and "area" that of the box or mask where they are missing.
+  /// polygons or RLE masks, compressed or not; "iscrowd" is 0 and "area" that of the box or mask where they are missing.
   /// Annotations of images or categories that the file does not list are ignored, with a warning. Without `kind`: boxes where
   /// every "segmentation" is missing or empty, else masks.
   static CocoTruth read(const std::filesystem::path& file, std::optional<CocoKind> kind);

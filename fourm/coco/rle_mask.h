@@ -1,4 +1,4 @@
-// Masks as run lengths, and polygons turned into them, exactly as pycocotools does (maskApi.c): column after column from the
+// Masks in run-length encoding (RLE), and polygons turned into them, exactly as pycocotools does (maskApi.c): column after column from the
 // top left, in runs that are alternately outside and inside the mask, outside first.
 #pragma once
 

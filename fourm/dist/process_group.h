@@ -89,6 +89,9 @@ class ProcessGroup {
     struct State;
     std::shared_ptr<State> state_;
   };
+  // A tensor x is contiguous (Error otherwise), and has the same shape and type in all processes. All operations throw GroupError
+  // when a process fails.
+
   /// x becomes the elementwise sum over the processes.
   Work all_reduce_async(const at::Tensor& x) const;
   /// Only the process `root` gets the sum; x is undefined in the others.
@@ -99,7 +102,7 @@ class ProcessGroup {
   /// x becomes the elementwise sum, or the maximum, over the processes.
   void all_reduce(const at::Tensor& x) const;
   void all_reduce_max(const at::Tensor& x) const;
-  /// The elementwise sum over the processes.
+  /// The elementwise sum over the processes, of vectors of the same length.
   std::vector<double> all_reduce(std::vector<double> values) const;
   /// Whether it is true in any process.
   bool any(bool value) const;

@@ -19,9 +19,9 @@ struct EvaluateOptions {
   void fields(Visitor& v) {
     v("data", data, "data set with ground truth: one folder, or shards, for each modality (docs/data.md)");
     v("inputs", inputs,
-      "input sets, one evaluation each: rgb, caption, det, depth, rgb+caption or any other sum; all: everything but "
-      "the "
-      "target");
+      "input sets, one evaluation each, separated by commas; a set is modalities joined by + (rgb, depth, "
+      "rgb+caption), "
+      "or all: every modality but the target");
     v("count", count, "samples, from the first; those that lack a file are left out. Models with a head: default all",
       Range{2, 1'000'000});
     v("image_text", image_text,

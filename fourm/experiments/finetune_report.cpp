@@ -14,13 +14,11 @@ namespace {
 
 // The evaluation with the best main measure of the task; of no evaluation nothing.
 std::optional<PlotPoint> best_evaluation(const FinetuneRun& run) {
-  const MainMeasure main = main_measure(parse_task(run.recipe.task));
-  const auto found = run.evaluations.find(main.name);
+  const auto found = run.evaluations.find(main_measure(parse_task(run.recipe.task)));
   if (found == run.evaluations.end() || found->second.empty()) return {};
   const auto& points = found->second;
-  return *std::max_element(points.begin(), points.end(), [&](const PlotPoint& a, const PlotPoint& b) {
-    return main.higher_is_better ? a.y < b.y : a.y > b.y;
-  });
+  return *std::max_element(points.begin(), points.end(),
+                           [](const PlotPoint& a, const PlotPoint& b) { return a.y < b.y; });
 }
 
 // "rooms-ti" of models/rooms-ti, unless another start has that name too.
@@ -47,14 +45,12 @@ struct Cell {
     settings[yaml_text(to_yaml(setting))][recipe.seed] = value;
   }
   // The values of the setting that counts, one a seed.
-  std::vector<double> values(bool higher_is_better) const {
+  std::vector<double> values() const {
     std::vector<double> best;
     for (const auto& [setting, by_seed] : settings) {
       std::vector<double> own;
       for (const auto& [seed, value] : by_seed) own.push_back(value);
-      const double sign = higher_is_better ? 1 : -1;
-      if (own.size() > best.size() ||
-          (own.size() == best.size() && sign * spread_of(own).mean > sign * spread_of(best).mean))
+      if (own.size() > best.size() || (own.size() == best.size() && spread_of(own).mean > spread_of(best).mean))
         best = own;
     }
     return best;
@@ -96,18 +92,18 @@ DocumentSection finetune_comparison(const std::vector<FinetuneRun>& runs) {
   std::vector<PlotPanel> panels;
   for (const auto& [row, cells] : rows) {
     const auto& [task, data, fraction] = row;
-    const MainMeasure main = main_measure(parse_task(task));
-    table.rows.push_back({task, data, main.name, shown_number(100 * fraction)});
+    const std::string main = main_measure(parse_task(task));
+    table.rows.push_back({task, data, main, shown_number(100 * fraction)});
     const bool several = std::any_of(rows.begin(), rows.end(), [&, task = task, data = data](const auto& other) {
       return std::get<0>(other.first) == task && std::get<1>(other.first) != data;
     });
-    const std::string panel = concat(task, several ? " on " + data : "", ", ", main.name);
+    const std::string panel = concat(task, several ? " on " + data : "", ", ", main);
     if (panels.empty() || panels.back().name != panel) panels.push_back(panel_of(panel, starts));
     for (size_t i = 0; i < starts.size(); ++i) {
       const auto found = cells.find(starts[i]);
       table.rows.back().emplace_back("-");
       if (found == cells.end()) continue;
-      const std::vector<double> values = found->second.values(main.higher_is_better);
+      const std::vector<double> values = found->second.values();
       const Spread spread = spread_of(values);
       table.rows.back().back() = with_interval(values, 3);
       panels.back().series[i].points.push_back({std::log10(100 * fraction), spread.mean, spread.half_width});
@@ -141,7 +137,7 @@ DocumentSection finetune_section(const std::string& task, const std::vector<Fine
   std::vector<std::string> columns{"start", "learns", "step"};
   columns.insert(columns.end(), measures.begin(), measures.end());
   DocumentSection section{concat("Fine-tuning: ", task),
-                          concat("The evaluation with the best ", main_measure(parse_task(task)).name, ".")};
+                          concat("The evaluation with the best ", main_measure(parse_task(task)), ".")};
   section.tables = {rows.table("", "run", columns)};
   if (!has_curves) return section;
   std::vector<PlotPanel> panels;

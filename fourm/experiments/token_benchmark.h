@@ -46,16 +46,16 @@ struct TokenBenchmarkConfig {
 struct BenchmarkResult {
   struct Task {
     std::string name, group;
-    std::vector<RunResult> runs;  ///< one a seed
-    std::vector<double> losses() const;
+    std::vector<RunResult> runs;         ///< one a seed
+    std::vector<double> losses() const;  ///< nats a target token
   };
   struct Group {
     std::string name;
     std::vector<double> losses;  ///< the mean over the tasks, one a seed
   };
-  std::vector<Task> tasks;  ///< those that are finished, in the order of the configuration
-  int64_t missing = 0;      ///< tasks that are not finished
-  std::vector<std::string> unfinished_groups;
+  std::vector<Task> tasks;                     ///< those that are finished, in the order of the configuration
+  int64_t missing = 0;                         ///< tasks that are not finished
+  std::vector<std::string> unfinished_groups;  ///< of the missing tasks
 
   /// In the order in which groups appear; those with unfinished tasks are left out.
   std::vector<Group> groups() const;
@@ -69,7 +69,8 @@ TokenBenchmarkConfig with_tasks(TokenBenchmarkConfig config, const std::vector<s
 /// The recipe of a task. Error on an unknown modality.
 PretrainConfig recipe_of(const TokenBenchmarkConfig& config, const TransferTask& task, uint64_t seed);
 
-/// Checks the recipes of all tasks without reading data or weights.
+/// Checks the recipes of all tasks without reading data or weights. Error on no tasks or seeds, two tasks of one name, a recipe.seed
+/// that is not 0, and any invalid recipe.
 void check_benchmark(const TokenBenchmarkConfig& config);
 
 /// The tasks that are finished with all seeds.

@@ -62,8 +62,8 @@ class Pipeline {
 
   const ComputeConfig& compute() const;              ///< what it was opened with
   Modality modality(const std::string& name) const;  ///< Error on a name that the model does not have
-  std::vector<std::string> inputs() const;   ///< names of the modalities that it reads, in the order of its config
-  std::vector<std::string> outputs() const;  ///< and of those that it generates
+  std::vector<std::string> inputs() const;           ///< names of the modalities that it reads, sorted
+  std::vector<std::string> outputs() const;          ///< and of those that it generates
   /// The input or output that a short name means: the name itself, else the one size of it ("rgb" is "rgb@128"), else that
   /// with tok_ in front ("depth" is "tok_depth@128"). Error with the nearest name, and where several sizes match.
   std::string input_name(const std::string& name) const;

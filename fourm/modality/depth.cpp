@@ -7,11 +7,10 @@
 #include "fourm/core/finite_number.h"
 #include "fourm/core/strings.h"
 #include "fourm/io/npy.h"
+#include "fourm/modality/dataset_description.h"
 
 namespace fourm {
 namespace {
-
-constexpr int kFoldersAbove = 4;
 
 // `depth` of a dataset.yaml.
 struct DepthOfDataset {
@@ -23,19 +22,14 @@ struct DepthOfDataset {
 };
 
 std::optional<double> unit_of_folder(const fs::path& first) {
-  std::error_code ignored;
-  fs::path folder = fs::absolute(first, ignored).lexically_normal();
-  for (int i = 0; i <= kFoldersAbove; ++i, folder = folder.parent_path()) {
-    const fs::path file = folder / "dataset.yaml";
-    if (!fs::exists(file, ignored)) continue;
-    const YAML::Node depth = read_yaml(file)["depth"];
-    if (!depth.IsDefined()) return std::nullopt;
-    DepthOfDataset stated;
-    read_config(depth, stated, file.string() + ": depth");
-    if (stated.unit.empty()) return std::nullopt;
-    return parse_depth_unit(stated.unit, file.string() + ": depth.unit");
-  }
-  return std::nullopt;
+  const fs::path file = nearest_dataset_description(first);
+  if (file.empty()) return std::nullopt;
+  const YAML::Node depth = read_yaml(file)["depth"];
+  if (!depth.IsDefined()) return std::nullopt;
+  DepthOfDataset stated;
+  read_config(depth, stated, file.string() + ": depth");
+  if (stated.unit.empty()) return std::nullopt;
+  return parse_depth_unit(stated.unit, file.string() + ": depth.unit");
 }
 
 [[noreturn]] void unit_is_missing(const std::string& origin, const std::string& found) {

@@ -23,7 +23,7 @@ using ModalityLookup = std::function<Modality(const std::string&)>;
 struct EncoderBatch {
   struct Group {
     std::string modality;
-    Tensor content;    ///< ids [n], patches [n, 3 p p] or vectors [n, width]
+    Tensor content;    ///< ids [n], patches [n, p p C] by row, column and channel, or vectors [n, width]
     Tensor positions;  ///< [n] slot on the grid, or running index in the sequence
   };
   std::vector<Group> groups;

@@ -13,7 +13,7 @@ bool has_token_ids(const Modality& modality);
 /// Rows of a modality's position table: its largest position, plus 1.
 int64_t position_count(const Modality& modality);
 
-/// pixels: patches [n, 3 p p] -> proj; embeddings: vectors -> emb_proj; ids -> token_emb. Each to [n, D].
+/// pixels: patches [n, p p C] -> proj; embeddings: vectors -> emb_proj; ids -> token_emb. Each to [n, D].
 struct EncoderEmbedding {
   Modality modality;
   EmbeddingTable token_emb;  // [V, D]

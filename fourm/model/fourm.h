@@ -14,7 +14,9 @@ namespace fourm {
 struct Loss {
   Tensor total;
   struct Part {
-    Tensor loss;  ///< scalar: mean cross-entropy in nats over the modality's slots, without its graph; 0 without slots
+    /// Scalar in nats, without its graph: the share of this process in the mean cross-entropy over the modality's slots, which the
+    /// target positions are. The shares of all processes add up to that mean. 0 without slots.
+    Tensor loss;
     int64_t slots = 0;  ///< in all processes
   };
   std::map<std::string, Part> parts;
@@ -29,7 +31,8 @@ enum class LossKind {
 
 class FourM {
  public:
-  /// Tensors are taken from `source`; it is not kept. `tie_heads`: see Decoder.
+  /// Tensors are taken from `source`; it is not kept. `tie_heads`: see Decoder. Error on a tensor that `source` lacks or that has
+  /// another shape.
   FourM(ModelConfig config, ModalityTable table, ParameterSource& source, bool tie_heads = false);
 
   Encoder encoder;

@@ -8,12 +8,11 @@
 #include "fourm/data/data_facts.h"
 #include "fourm/generate/input_value.h"
 #include "fourm/io/image_file.h"
+#include "fourm/modality/dataset_description.h"
 #include "fourm/text/vocabulary.h"
 
 namespace fourm {
 namespace {
-
-constexpr int kFoldersAbove = 4;  // in which dataset.yaml is looked for, as for the unit of depth
 
 std::string where(const Variation& variation) { return concat("the variation ", printable(variation.text), ": "); }
 
@@ -27,11 +26,8 @@ const Found& pick(const std::vector<Found>& found, const Variation& variation, c
 }
 
 std::vector<std::string> class_names_near(const fs::path& file) {
-  std::error_code ignored;
-  fs::path folder = fs::absolute(file, ignored).lexically_normal().parent_path();
-  for (int i = 0; i <= kFoldersAbove; ++i, folder = folder.parent_path())
-    if (auto names = read_class_names(folder); !names.empty()) return names;
-  return {};
+  const fs::path description = nearest_dataset_description(file.parent_path());
+  return description.empty() ? std::vector<std::string>() : read_class_names(description.parent_path());
 }
 
 std::string name_of(uint8_t label, const std::vector<std::string>& names) {

@@ -121,7 +121,8 @@ struct TrainingConfig {
       KeyRole::kChangeable, at_least(0));
     v("shard", shard,
       "what is sharded over the processes instead of replicated in each: none; optimizer (its state and averages, "
-      "ZeRO-1); or gradients too (ZeRO-2). Results are bit-identical for all values",
+      "ZeRO-1); or gradients too (ZeRO-2). Results are bit-identical for all values, except that NCCL may sum in "
+      "another order for none",
       KeyRole::kChangeable, OneOf{{"none", "optimizer", "gradients"}});
     v("gradient_precision", gradient_precision,
       "f32, or bf16: what gradients are rounded to before they are sent to other processes, which then takes half the "

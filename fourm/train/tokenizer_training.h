@@ -57,7 +57,8 @@ struct TokenizerRecipe {
     v("batch", batch, "images per micro-batch", at_least(1));
     v("flip", flip, "mirror half of the images");
     v("codebook_weight", codebook_weight, "weight of the code loss", at_least(0));
-    v("dead_code_coef", dead_code_coef, "a code used less than 1/coef of its even share is restarted; 0: never",
+    v("dead_code_coef", dead_code_coef,
+      "a code used less than 1/coef of uniform usage (tokens of a step / codebook size) is restarted; 0: never",
       at_least(0));
     v("tokenizer", tokenizer, "encoder, quantiser, decoder and input");
     v("training", training, "the training loop");

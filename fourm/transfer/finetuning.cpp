@@ -160,9 +160,8 @@ class Finetuning : public Objective {
     Evaluation result;
     if (!eval_set_) return result;
     result.metrics = measure(model_, *eval_set_, recipe_.evaluation, group_);
-    const MainMeasure main = main_measure(task_);
-    result.main = main.name;
-    result.higher_is_better = main.higher_is_better;
+    result.main = main_measure(task_);
+    result.higher_is_better = true;
     if (task_ == Task::kClassification)
       result.baselines["top1"] = {most_frequent_share(), true, "the most frequent class"};
     return result;
@@ -376,6 +375,7 @@ FinetuneRecipe resolved(const FinetuneRecipe& recipe) {
   shape.classes = {"any"};
   shape.encoder.image_size = shape.encoder.patch_size;
   shape.validate("the recipe");
+  check_options(recipe.evaluation, task);
   check(!recipe.training.keep_best || !recipe.eval_data.path.empty(),
         "training.keep_best needs 'eval_data', by which models are compared");
   if (recipe.init.empty()) recipe.encoder.validate("the recipe's 'encoder'");

@@ -8,7 +8,7 @@
 //   depth            PATH/[SPLIT/]SCENE/rgb_00045.jpg + sync_depth_00045.png  NYUv2 as folders of scenes (millimetres)
 //                    NYUv2's labelled .mat file (`split` train or test: by splits.mat beside it)
 //                    a data set with rgb/ and depth/
-//   detection        COCO JSON (`annotations`) of images in PATH/[SPLIT/]; with masks: polygons or run lengths
+//   detection        COCO JSON (`annotations`) of images in PATH/[SPLIT/]; with masks: polygons or RLE masks
 //                    a data set with rgb/ and det/
 //
 // Files are listed when a set is opened and read when a sample is loaded.

@@ -286,12 +286,20 @@ std::vector<std::vector<FoundObject>> found_objects(const TransferModel& model, 
   return results;
 }
 
-MainMeasure main_measure(Task task) {
+void check_options(const MeasureOptions& options, Task task) {
+  check(!options.flip || task != Task::kDetection, "mirror images are not averaged for detection; leave out 'flip'");
+  const MeasureOptions plain;
+  check(task == Task::kDepth ||
+            (!options.eigen_crop && options.min_depth == plain.min_depth && options.max_depth == plain.max_depth),
+        "eigen_crop, min_depth and max_depth are for depth; leave them out");
+}
+
+std::string main_measure(Task task) {
   switch (task) {
-    case Task::kClassification: return {"top1", true};
-    case Task::kSemseg: return {"mIoU", true};
-    case Task::kDepth: return {"delta1", true};
-    case Task::kDetection: return {"AP", true};
+    case Task::kClassification: return "top1";
+    case Task::kSemseg: return "mIoU";
+    case Task::kDepth: return "delta1";
+    case Task::kDetection: return "AP";
   }
   fail("[main_measure] unknown task");
 }
@@ -349,6 +357,8 @@ void apply_eigen_crop(Raster<float>& depth) {
 std::map<std::string, double> measure(const TransferModel& model, const LabelledSet& set, const MeasureOptions& options,
                                       const ProcessGroup& group, bool by_class) {
   const NoGradGuard no_grad;
+  check_options(options, model.config().kind());
+  check(!by_class || model.config().kind() == Task::kSemseg, "measures by class are for semantic maps");
   switch (model.config().kind()) {
     case Task::kClassification: return class_measures(model, set, options, group);
     case Task::kSemseg: return label_measures(model, set, options, group, by_class);

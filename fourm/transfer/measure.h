@@ -18,22 +18,23 @@ namespace fourm {
 ///   detection        AP (mean over IoU thresholds from 0.5 to 0.95), AP50, AP75 of boxes, as COCO defines them;
 ///                    of a model with a mask head mask_AP, mask_AP50, mask_AP75 too where the set has masks; 0 where
 ///                    there is nothing to find
-///   depth            delta1, delta2, delta3, abs_rel, rmse, log10; each the mean over images of the mean over known pixels
+///   depth            delta1, delta2, delta3, abs_rel (fractions), rmse (metres), log10; each the mean over images of the mean
+///                    over known pixels
 ///
-/// Each process of the group measures a part; the result is that of all.
+/// The loss is the mean cross-entropy in nats, of semseg over labelled pixels. Each process of the group measures a part; the result
+/// is that of all. Error on options of another task, `by_class` of all but semseg too, and where there is nothing to measure.
 std::map<std::string, double> measure(const TransferModel& model, const LabelledSet& set, const MeasureOptions& options,
                                       const ProcessGroup& group = {}, bool by_class = false);
 
-/// The measure that decides which of two models is better, and whether higher is.
-struct MainMeasure {
-  std::string name;
-  bool higher_is_better;
-};
-MainMeasure main_measure(Task task);
+/// Error on options of another task: `flip` of detection; `eigen_crop`, `min_depth` and `max_depth` of all but depth.
+void check_options(const MeasureOptions& options, Task task);
 
-/// Images of one size in bytes [B, S, S, 3].
+/// The measure that decides which of two models is better; higher is better.
+std::string main_measure(Task task);
+
+/// At least one image, all of one size, in bytes [B, S, S, 3].
 Tensor byte_batch(const std::vector<StoredImage>& images);
-/// Label maps [B, S, S] int64, or depth [B, S, S] float32.
+/// At least one map, all of one size: labels [B, S, S] int64, or depth [B, S, S] float32.
 Tensor map_batch(const std::vector<StoredImage>& maps);
 
 /// Objects that are no crowds, in pixels of a square.
@@ -44,11 +45,11 @@ struct FoundObject {
   int64_t label = 0;
   std::vector<float> mask{};  ///< probabilities over the box [kMaskSide, kMaskSide]; empty without a mask head
 };
-/// In each of the images [B, S, S, 3], best first.
+/// In each of the images [B, S, S, 3], best first. For models of detection.
 std::vector<std::vector<FoundObject>> found_objects(const TransferModel& model, const Tensor& images);
 
-/// The prediction of images [B, S, S, 3], with `flip` the mean with that of their mirror images: probabilities of classes,
-/// metres of depth.
+/// The prediction of images [B, S, S, 3], float32 on the CPU: probabilities [B, K] of classes or [B, K, S, S] of labels, or metres
+/// [B, 1, S, S] of depth. With `flip` the mean with that of their mirror images. Not for detection.
 Tensor prediction(const TransferModel& model, const Tensor& images, bool flip);
 
 /// Depth outside the part that measures of NYUv2 count becomes 0.

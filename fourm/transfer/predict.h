@@ -60,7 +60,7 @@ fs::path view_file(const fs::path& output);
 ///
 ///   classification   predictions.csv or predictions.json
 ///   semseg           NAME.png (labels as a palette PNG), NAME_view.png (with a legend), dataset.yaml (names of the classes)
-///   detection        predictions.json (COCO's list of results, with masks as run lengths; a name of digits is the number of the
+///   detection        predictions.json (COCO's list of results, with RLE masks; a name of digits is the number of the
 ///                    image), NAME_view.png
 ///   depth            NAME.png (16 bits, millimetres), NAME_view.png (colours, with a scale)
 ///

@@ -100,6 +100,8 @@ TEST(ProcessGroupConfig, WhatIsMissingOrWrongIsNamed) {
   EXPECT_NE(failure({{"WORLD_SIZE", "2"}}).find("RANK is missing"), std::string::npos);
   EXPECT_NE(failure({{"RANK", "x"}, {"WORLD_SIZE", "2"}}).find("RANK is 'x', expected an integer"), std::string::npos);
   EXPECT_NE(failure({{"RANK", "2"}, {"WORLD_SIZE", "2"}}).find("rank 2 of 2"), std::string::npos);
+  for (const char* size : {"0", "-2", "100000000"})
+    EXPECT_NE(failure({{"RANK", "0"}, {"WORLD_SIZE", size}}).find("expected 1 to 65536"), std::string::npos) << size;
   EXPECT_EQ(failure({{"RANK", "0"}, {"WORLD_SIZE", "2"}, {"LOCAL_RANK", "5"}, {"LOCAL_WORLD_SIZE", "2"}}),
             "LOCAL_RANK is 5 and LOCAL_WORLD_SIZE 2 of 2 processes: ranks count from 0 on each machine");
   EXPECT_NE(failure({{"RANK", "0"}, {"WORLD_SIZE", "2"}, {"LOCAL_WORLD_SIZE", "1"}}).find("set MASTER_ADDR"),

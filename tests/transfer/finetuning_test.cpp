@@ -329,6 +329,8 @@ TEST_F(FinetuningTest, MistakesAreNamedBeforeDataAreRead) {
   EXPECT_NE(
       refused([](auto& r) { r.head.kind = "convnext"; }).find("head.kind is convnext, expected linear or attentive"),
       std::string::npos);
+  EXPECT_NE(refused([](auto& r) { r.task = "detection", r.evaluation.flip = true; }).find("not averaged for detection"),
+            std::string::npos);
   EXPECT_NE(refused([](auto& r) { r.data.path = "nowhere"; }).find("it is 'data' of the recipe"), std::string::npos);
   EXPECT_NE(refused([](auto& r) { r.eval_data.path = "", r.training.keep_best = true; }).find("needs 'eval_data'"),
             std::string::npos);
