@@ -28,7 +28,7 @@ namespace {
 
 using Clock = std::chrono::steady_clock;
 
-// After one process has failed, the others have so long to end by themselves.
+// After one process has failed, the others have this long to end by themselves.
 constexpr std::chrono::seconds kGrace{15};
 
 int free_port() {
@@ -46,7 +46,8 @@ int free_port() {
 
 struct Child {
   pid_t process = -1;
-  int errors = -1;     // the end of a pipe; rank 0 writes to the terminal itself
+  // The end of a pipe of what it writes on standard error. Rank 0 writes to the terminal itself, and its last error to the pipe too.
+  int errors = -1;
   std::string unread;  // of a line
   int status = 0;
   bool running = true;
@@ -91,19 +92,26 @@ class Launch {
     // What is left in the pipes, unless a process of another program holds them open.
     const auto has_pipe = [](const Child& child) { return child.errors >= 0; };
     while (std::any_of(children_.begin(), children_.end(), has_pipe) && forward_errors()) continue;
-    for (size_t rank = 1; rank < children_.size(); ++rank)
-      if (!children_[rank].unread.empty()) show(rank, children_[rank].unread);
+    for (size_t rank = 0; rank < children_.size(); ++rank)
+      if (!children_[rank].unread.empty()) add_line(rank, children_[rank].unread);
+    for (const auto& [rank, line] : errors_)
+      if (line != error_of_first_ && error_of_first_ != concat("rank ", rank, ": ", line))
+        show(rank, concat(kProgram, line));
     return exit_code();
   }
 
  private:
   void start(int64_t rank, int port, const std::vector<std::string>& arguments) {
+    int ends[2] = {-1, -1};
+    check(::pipe2(ends, O_CLOEXEC) == 0, "no pipe to rank ", rank, ": ", std::strerror(errno));
     Environment variables = environment();
     const std::string size = std::to_string(children_.size()), place = std::to_string(rank);
     variables["RANK"] = variables["LOCAL_RANK"] = place;
     variables["WORLD_SIZE"] = variables["LOCAL_WORLD_SIZE"] = size;
     variables["MASTER_ADDR"] = "127.0.0.1";
     variables["MASTER_PORT"] = std::to_string(port);
+    variables.erase(kErrorDescriptor);
+    if (rank == 0) variables[kErrorDescriptor] = std::to_string(ends[1]);
     for (const char* other : {"TORCHELASTIC_USE_AGENT_STORE", "TORCHELASTIC_RUN_ID", "TORCHELASTIC_RESTART_COUNT"})
       variables.erase(other);
     std::vector<std::string> texts{"fourm"};
@@ -115,8 +123,6 @@ class Launch {
     argv.push_back(nullptr);
     envp.push_back(nullptr);
 
-    int ends[2] = {-1, -1};
-    if (rank > 0) check(::pipe2(ends, O_CLOEXEC) == 0, "no pipe to rank ", rank, ": ", std::strerror(errno));
     const pid_t parent = ::getpid();
     const pid_t process = ::fork();
     check(process >= 0, "rank ", rank, " could not be started: ", std::strerror(errno));
@@ -124,7 +130,9 @@ class Launch {
       ::setpgid(0, 0);  // keys such as Ctrl-C reach the launcher alone, which passes them on
       ::prctl(PR_SET_PDEATHSIG, SIGKILL);
       if (::getppid() != parent) ::_exit(1);
-      if (rank > 0) {
+      if (rank == 0) {
+        ::fcntl(ends[1], F_SETFD, 0);  // stays open in the program, which gets its number
+      } else {
         const int nothing = ::open("/dev/null", O_RDWR);
         ::dup2(nothing, STDIN_FILENO);
         ::dup2(nothing, STDOUT_FILENO);
@@ -133,7 +141,7 @@ class Launch {
       ::execve("/proc/self/exe", argv.data(), envp.data());
       ::_exit(127);
     }
-    if (rank > 0) ::close(ends[1]);
+    ::close(ends[1]);
     children_[rank].process = process;
     children_[rank].errors = ends[0];
   }
@@ -149,7 +157,7 @@ class Launch {
       if (!child.running || ::waitpid(child.process, &child.status, WNOHANG) != child.process) continue;
       child.running = false;
       if (child.status != 0 && first_failure_.empty()) first_failure_ = concat("rank ", rank, end_of(child));
-      if (rank > 0 && WIFSIGNALED(child.status)) show(rank, end_of(child).substr(1));
+      if (rank > 0 && WIFSIGNALED(child.status) && !has_killed_) show(rank, end_of(child).substr(1));
     }
   }
 
@@ -164,7 +172,7 @@ class Launch {
     constexpr int kMilliseconds = 200;
     std::vector<pollfd> ends;
     std::vector<size_t> ranks;
-    for (size_t rank = 1; rank < children_.size(); ++rank)
+    for (size_t rank = 0; rank < children_.size(); ++rank)
       if (children_[rank].errors >= 0) {
         ends.push_back({children_[rank].errors, POLLIN, 0});
         ranks.push_back(rank);
@@ -182,18 +190,25 @@ class Launch {
       }
       child.unread.append(buffer, static_cast<size_t>(count));
       for (size_t end; (end = child.unread.find('\n')) != std::string::npos; child.unread.erase(0, end + 1))
-        show(ranks[i], child.unread.substr(0, end));
+        add_line(ranks[i], child.unread.substr(0, end));
     }
     return true;
   }
 
-  // A line that several processes write is shown once. Rank 0 writes the failure of the group itself, unless it was stopped.
+  // Errors are shown at the end, where rank 0 has not said the same.
+  void add_line(size_t rank, const std::string& line) {
+    if (rank == 0)
+      error_of_first_ = line;
+    else if (!line.starts_with(kProgram))
+      show(rank, line);
+    else if (const std::string error = line.substr(kProgram.size()); !error.starts_with("rank "))
+      errors_.emplace_back(rank, error);
+    else if (failure_.empty())  // of the group, which rank 0 writes itself, unless it was stopped
+      failure_ = error;
+  }
+
+  // A line that several processes write is shown once.
   void show(size_t rank, const std::string& line) {
-    constexpr std::string_view kProgram = "fourm: ";
-    if (line.starts_with(concat(kProgram, "rank "))) {
-      if (failure_.empty()) failure_ = line.substr(kProgram.size());
-      return;
-    }
     if (!shown_.insert(line).second) return;
     std::fprintf(stderr, "rank %zu: %s\n", rank, line.c_str());
   }
@@ -202,18 +217,22 @@ class Launch {
     const Child& first = children_[0];
     if (WIFSIGNALED(first.status)) {
       if (has_killed_) fail(failure_.empty() ? first_failure_ + "; the other processes were ended" : failure_);
-      fail("rank 0", end_of(first));
+      fail("rank 0", end_of(first), failure_.empty() ? "" : "; " + failure_);
     }
     if (first.status != 0) return WEXITSTATUS(first.status);  // it has said why
     if (!first_failure_.empty()) fail(failure_.empty() ? first_failure_ : failure_);
     return 0;
   }
 
+  static constexpr std::string_view kProgram = "fourm: ";  // begins the line of an error
+
   std::vector<Child> children_;
   std::set<std::string> shown_;
-  std::string failure_;        // of the group, as a rank other than 0 writes it
-  std::string first_failure_;  // of a process: the first that failed
-  bool has_killed_ = false;    // processes that did not end by themselves
+  std::string error_of_first_;                          // of rank 0
+  std::vector<std::pair<size_t, std::string>> errors_;  // of the others
+  std::string failure_;                                 // of the group, as a rank other than 0 writes it
+  std::string first_failure_;                           // of a process: the first that failed
+  bool has_killed_ = false;                             // processes that did not end by themselves
 };
 
 }  // namespace
@@ -235,8 +254,10 @@ void add_launch(CLI::App& program) {
       "several\n"
       "machines torchrun or srun start the processes (docs/distributed.md).\n\n"
       "Example:\n  fourm launch -n 2 -- pretrain configs/rooms/pretrain.yaml out=runs/try training.steps=100");
-  command->callback([options] {
-    const int code = Launch(options->processes, options->arguments).wait();
+  command->callback([options, command, &program] {
+    std::vector<std::string> arguments = options->arguments;
+    if (command->count("--quiet") + program.count("--quiet") > 0) arguments.insert(arguments.begin(), "--quiet");
+    const int code = Launch(options->processes, arguments).wait();
     if (code != 0) std::exit(code);
   });
 }

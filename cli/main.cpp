@@ -14,6 +14,7 @@
 #include <vector>
 
 #include "cli/commands.h"
+#include "cli/processes.h"
 #include "cli/stop_signals.h"
 #include "cli/tensor_memory.h"
 #include "cli/terminal_log.h"
@@ -113,6 +114,8 @@ int failed(int code, std::string message) {
   if (message.find("CUDA out of memory") != std::string::npos)
     message += " Use smaller batches or samples, bf16, or in training checkpoint_activations=true.";
   std::fprintf(stderr, "fourm: %s\n", message.c_str());
+  if (const char* descriptor = std::getenv(fourm::kErrorDescriptor))
+    ::dprintf(std::atoi(descriptor), "%s\n", message.c_str());
   return code;
 }
 
@@ -147,7 +150,9 @@ int main(int argc, char** argv) {
   } catch (const fourm::UsageError& error) {
     return failed(2, error.what());
   } catch (const fourm::RequeueError& error) {
-    return failed(fourm::RequeueError::kExitCode, error.what());
+    std::fflush(stdout);
+    std::_Exit(
+        failed(fourm::RequeueError::kExitCode, error.what()));  // as below: it may have been stopped while it waited
   } catch (const fourm::GroupError& error) {
     std::fflush(stdout);
     std::_Exit(failed(1, error.what()));  // without waiting for threads that wait for other processes

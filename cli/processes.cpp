@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <charconv>
+#include <csignal>
 #include <cstdlib>
 
 #include "fourm/core/file.h"
@@ -43,8 +44,8 @@ class Variables {
     ProcessGroupConfig config;
     config.rank = number(rank);
     config.world_size = number(size);
-    config.local_rank = number(local_rank, config.rank);
     config.local_world_size = number(local_size, config.world_size);
+    config.local_rank = number(local_rank, config.rank % std::max<int64_t>(1, config.local_world_size));
     return config;
   }
 
@@ -129,17 +130,18 @@ ProcessGroupConfig process_group_config(const Environment& environment) {
   } else if (describes(variables, "SLURM_PROCID", "SLURM_STEP_NUM_TASKS")) {
     config = of_slurm(variables);
   }
-  if (config.world_size == 1) return {};
   constexpr int64_t kMostProcesses = 1 << 16;
   check(config.world_size > 0 && config.world_size <= kMostProcesses, "the number of processes is ", config.world_size,
         ", expected 1 to ", kMostProcesses, " (environment variables of the launcher)");
   check(config.rank >= 0 && config.rank < config.world_size, "rank ", config.rank, " of ", config.world_size,
         " processes: ranks count from 0 (environment variables of the launcher)");
-  check(!variables.has("LOCAL_RANK") || !variables.has("LOCAL_WORLD_SIZE") ||
-            (config.local_rank >= 0 && config.local_rank < config.local_world_size &&
-             config.local_world_size <= config.world_size),
-        "LOCAL_RANK is ", config.local_rank, " and LOCAL_WORLD_SIZE ", config.local_world_size, " of ",
-        config.world_size, " processes: ranks count from 0 on each machine");
+  check(config.local_world_size > 0 && config.local_world_size <= config.world_size && config.local_rank >= 0 &&
+            config.local_rank < config.local_world_size,
+        "local rank ", config.local_rank, " of ", config.local_world_size, " processes on this machine, of ",
+        config.world_size,
+        " in all: ranks count from 0 on each machine (LOCAL_RANK and LOCAL_WORLD_SIZE, or what the "
+        "launcher sets for them)");
+  if (config.world_size == 1) return {};
   const bool one_machine = config.local_world_size == config.world_size;
   if (config.master_addr.empty() || variables.has("MASTER_ADDR")) config.master_addr = variables.text("MASTER_ADDR");
   check(one_machine || variables.has("MASTER_ADDR") || config.master_port > 0,
@@ -185,6 +187,7 @@ void in_process_group(const ProcessGroupConfig& config, const std::string& devic
                       const std::function<void(const ProcessGroup&)>& body) {
   if (config.world_size > 1) FLAGS_caffe2_log_level = c10::GLOG_FATAL;  // this program says what went wrong
   if (config.rank > 0) set_log_sink(nullptr);
+  if (config.world_size > 1) std::signal(SIGPIPE, SIG_IGN);  // a process that has ended is an error of the group
   use_own_gpu(config, device);
   // The heartbeats of the group find failed processes. NCCL's watchdog would end this process by SIGABRT; torchrun turns it on.
   for (const char* variable :

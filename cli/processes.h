@@ -14,6 +14,10 @@ namespace fourm {
 using Environment = std::map<std::string, std::string>;
 Environment environment();
 
+/// The environment variable in which `fourm launch` gives rank 0 the number of an open file, to which the program writes its last
+/// error too.
+inline constexpr const char* kErrorDescriptor = "FOURM_ERROR_DESCRIPTOR";
+
 /// The group by the variables of torchrun (RANK, WORLD_SIZE, LOCAL_RANK, LOCAL_WORLD_SIZE, MASTER_ADDR, MASTER_PORT), Open MPI, a
 /// process manager with PMI, or srun: the first of these that are set. PMI variables without MPI_LOCALRANKID count after those of
 /// srun, which may set them too. Without any, a group of one. Error naming a variable that is missing or no number.

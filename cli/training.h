@@ -37,14 +37,18 @@ void add_training(CLI::App& command, const std::string& recipe_help, Train train
     processes.timeout = recipe.training.timeout;
     use_threads(threads_of(recipe.training.threads, processes));
     const StopSignals signals;
+    processes.stop = StopSignals::requested;
     Outcome outcome{};
     bool requeue = false;
-    in_process_group(processes, recipe.training.device, [&](const ProcessGroup& group) {
-      outcome = train(recipe, StopSignals::requested, group);
-      requeue = group.any(StopSignals::requeue());
-    });
     try {
+      in_process_group(processes, recipe.training.device, [&](const ProcessGroup& group) {
+        outcome = train(recipe, StopSignals::requested, group);
+        requeue = group.any(StopSignals::requeue());
+      });
       outcome.check_finished(recipe.out);
+    } catch (const GroupError& error) {
+      if (StopSignals::requeue()) throw RequeueError(error.what());
+      throw;
     } catch (const Error& error) {
       if (requeue) throw RequeueError(error.what());
       throw;

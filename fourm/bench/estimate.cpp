@@ -122,9 +122,9 @@ Estimate estimate(const EstimateConfig& config, const ModelConfig& c, bool bf16)
   e.activations =
       samples * width * (config.checkpoint_activations ? 4 * borders + bytes * one_block : bytes * of_blocks);
 
-  // A sum for all goes round a ring twice. What owners have is broadcast: new weights, or sums for all on several machines.
+  // A sum for all, of two processes, goes round a ring twice. What owners have is broadcast: new weights, or sums.
   const auto m = static_cast<double>(machines), p = static_cast<double>(owners);
-  const bool at_owners = spread || machines > 1;
+  const bool at_owners = spread || machines > 1 || owners > 2;
   const double of_gradients = at_owners ? sent_for_owners : (n - 1) / n * 2 * gradient_bytes * numbers;
   const double across = (m - 1) / m * 2 * gradient_bytes;  // for each number of an owner
   const double of_owners = at_owners ? (p - 1) / p * (spread ? 4 : gradient_bytes) * numbers : 0;

@@ -165,10 +165,16 @@ void DataParallel::reduce_ready_buckets(bool all) {
     for (const size_t i : bucket.tensors)
       if (!slots_[i].computed) view_of(bucket.gradients, slots_[i]).zero_();
     if (in_bf16_) bucket.rounded = bucket.gradients.to(at::kBFloat16);
-    const bool for_all = sharding_ == Sharding::kNone && across_.size() == 1;
-    bucket.work = for_all ? machine_.all_reduce_async(sent(bucket)) : machine_.reduce_async(sent(bucket), bucket.owner);
+    bucket.work =
+        sums_for_all() ? machine_.all_reduce_async(sent(bucket)) : machine_.reduce_async(sent(bucket), bucket.owner);
   }
   sum_across_machines(all);
+}
+
+// Whether a bucket is summed for all processes at once. Gloo's all_reduce() adds three or more addends in another order than its
+// reduce(), so that only two processes get the same bits from both; NCCL may differ anyway.
+bool DataParallel::sums_for_all() const {
+  return sharding_ == Sharding::kNone && across_.size() == 1 && (group_.size() == 2 || group_.has_device_backend());
 }
 
 // The owners on all machines sum the buckets whose sum on their machine is known, up to the first that is not; or all.
@@ -189,7 +195,7 @@ void DataParallel::wait_for_gradients() {
   auto* flags = computed.mutable_data_ptr<uint8_t>();
   for (size_t i = 0; i < slots_.size(); ++i) flags[i] = slots_[i].computed;
   group_.all_reduce_max(computed);
-  if (across_.size() > 1 && sharding_ == Sharding::kNone)
+  if (sharding_ == Sharding::kNone && !sums_for_all())
     for (Bucket& bucket : buckets_) {
       bucket.work.wait();
       if (bucket.trainable) bucket.work = machine_.broadcast_async(sent(bucket), bucket.owner);

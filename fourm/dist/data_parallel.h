@@ -93,6 +93,7 @@ class DataParallel {
   std::unordered_set<size_t> parameters_in_graph(const Tensor& loss) const;
   void mark_ready(size_t index);
   void reduce_ready_buckets(bool all);
+  bool sums_for_all() const;
   void sum_across_machines(bool all);
   const Tensor& sent(const Bucket& bucket) const { return in_bf16_ ? bucket.rounded : bucket.gradients; }
 

@@ -1,5 +1,7 @@
 #include "fourm/dist/process_group.h"
 
+#include <net/if.h>
+#include <netdb.h>
 #include <torch/csrc/distributed/c10d/PrefixStore.hpp>
 #include <torch/csrc/distributed/c10d/TCPStore.hpp>
 
@@ -9,6 +11,7 @@
 #include <functional>
 #include <future>
 #include <list>
+#include <map>
 #include <mutex>
 #include <optional>
 #include <thread>
@@ -86,6 +89,19 @@ Store connect_to_store(const ProcessGroupConfig& config, std::chrono::millisecon
   }
 }
 
+// Error on a machine or network that cannot be found, which the errors of the store and of Gloo do not name.
+void check_network(const ProcessGroupConfig& config) {
+  addrinfo* found = nullptr;
+  const int failed = ::getaddrinfo(config.master_addr.c_str(), nullptr, nullptr, &found);
+  if (failed == 0) ::freeaddrinfo(found);
+  if (failed != 0)
+    throw GroupError(concat("the machine of rank 0, '", config.master_addr,
+                            "' (MASTER_ADDR), is not found: ", ::gai_strerror(failed)));
+  for (const auto& name : split(config.network_interface, ','))
+    if (!name.empty() && ::if_nametoindex(name.c_str()) == 0)
+      throw GroupError(concat("this machine has no network interface '", name, "' (GLOO_SOCKET_IFNAME)"));
+}
+
 std::string joined_key(int64_t rank) { return concat("joined/", rank); }
 std::string place_key(int64_t rank) { return concat("place/", rank); }
 std::string place(int64_t local_rank, int64_t local_world_size) { return concat(local_rank, " of ", local_world_size); }
@@ -121,12 +137,19 @@ void rendezvous(c10d::Store& store, const ProcessGroupConfig& config, std::chron
     throw GroupError(concat(missing.size() == 1 ? "rank " : "ranks ", join(missing, ", "), " of ", config.world_size,
                             " did not join within ", config.timeout, " s"));
   }
-  const std::string own = concat(config.world_size, " ", config.build);
+  const std::string size = std::to_string(config.world_size);
+  std::map<std::string, int64_t> places;
   for (int64_t rank = 0; rank < config.world_size; ++rank) {
-    const std::string other = store.get_to_str(keys[rank]);
-    if (other != own)
-      throw GroupError(concat("rank ", rank, " belongs to a group of ", other, ", rank ", config.rank, " to one of ",
-                              own, "; all processes must run the same build with the same number of processes"));
+    const std::string other = store.get_to_str(keys[rank]), other_size = other.substr(0, other.find(' '));
+    if (other_size != size)
+      throw GroupError(concat("rank ", rank, " belongs to a group of ", other_size, " processes, rank ", config.rank,
+                              " to one of ", size, " (WORLD_SIZE)"));
+    if (other != concat(size, " ", config.build))
+      throw GroupError(concat("rank ", rank, " runs another build of the program than rank ", config.rank));
+    if (config.local_world_size != config.world_size) continue;
+    const auto [same, is_new] = places.emplace(store.get_to_str(place_key(rank)), rank);
+    if (!is_new)
+      throw GroupError(concat("ranks ", same->second, " and ", rank, " have the same local rank (LOCAL_RANK)"));
   }
 }
 
@@ -167,6 +190,7 @@ struct ProcessGroupState {
 
   // Waits for all processes. What the store finds out in time is a better message than that the store does not respond.
   void join() {
+    check_network(config);
     const double limit = config.timeout - std::min(1.0, config.timeout / 10), least = limit / 10;
     const auto start = Clock::now();
     try {
@@ -252,11 +276,14 @@ struct ProcessGroupState {
     is_shut_down = true;
   }
 
-  // Calls join() or leave(). GroupError when the store of another process does not respond within the timeout.
-  static void call(const std::shared_ptr<ProcessGroupState>& state, void (ProcessGroupState::*step)()) {
-    call_or_abandon([state, step] { (*state.*step)(); }, milliseconds(state->config.timeout),
+  // Calls join() or leave(). GroupError when the store of another process does not respond within the timeout, and when it is stopped.
+  static void call(const std::shared_ptr<ProcessGroupState>& state, void (ProcessGroupState::*step)(),
+                   const std::function<bool()>& stop = {}) {
+    const auto end = Clock::now() + milliseconds(state->config.timeout);
+    call_or_abandon([state, step] { (*state.*step)(); }, HeartbeatMonitor::kInterval,
                     [&]() -> std::optional<std::string> {
-                      if (state->member.hosts_store) return {};
+                      if (stop && stop()) return "stopped while waiting for the other processes";
+                      if (state->member.hosts_store || Clock::now() < end) return {};
                       return state->is_connected ? state->member.store_host + " does not respond"
                                                  : unreached(state->config);
                     });
@@ -303,7 +330,7 @@ ProcessGroup::ProcessGroup(const ProcessGroupConfig& config) {
         " of a group of ", config.world_size, ": the rank should be at least 0 and less than the number of processes");
   if (config.world_size == 1) return;
   state_ = std::make_shared<ProcessGroupState>(config);
-  ProcessGroupState::call(state_, &ProcessGroupState::join);
+  ProcessGroupState::call(state_, &ProcessGroupState::join, config.stop);
   state_->monitor =
       std::make_unique<HeartbeatMonitor>(std::move(state_->store_of_monitor), state_->member, config.timeout);
   ProcessGroupState::call_connect(state_, "GLOO_SOCKET_IFNAME names the network between the machines",

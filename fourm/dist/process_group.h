@@ -5,6 +5,7 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
 #include <memory>
 #include <string>
 #include <vector>
@@ -31,6 +32,7 @@ struct ProcessGroupConfig {
   std::string network_interface;                 ///< between machines; empty: that of the host name
   std::string build;                             ///< what all processes must run, such as a version
   double timeout = 60;                           ///< seconds after which a process that does not respond has failed
+  std::function<bool()> stop{};  ///< ends the wait for the others; called in the thread of the constructor
 };
 
 /// A process of the group ended, does not respond, failed or differs; the message names its rank. The group cannot be used
@@ -45,7 +47,8 @@ class ProcessGroup {
  public:
   /// This process alone.
   ProcessGroup() = default;
-  /// Waits for all processes. GroupError naming the rank that does not join within the timeout or runs another build.
+  /// Waits for all processes. GroupError naming the rank that does not join within the timeout or runs another build, and when it was
+  /// stopped.
   explicit ProcessGroup(const ProcessGroupConfig& config);
 
   int64_t rank() const;

@@ -59,6 +59,8 @@ SafetensorsFile open_shards(const fs::path& checkpoint, const std::string& name)
 void check_checkpoint(const fs::path& checkpoint) {
   const fs::path state_file = checkpoint / "state.json";
   const Json state = read_json(state_file);
+  for (const char* key : {"step", "meter"})
+    check(state.contains(key), state_file.string(), ": the key '", key, "' is missing");
   if (!state.contains("checksums")) {
     SafetensorsFile::open(checkpoint / "model.safetensors");
     open_shards(checkpoint, "optimizer");

@@ -130,7 +130,7 @@ struct TrainingConfig {
       OneOf{{"f32", "bf16"}});
     v("timeout", timeout,
       "seconds after which the run ends when one of its processes has not joined, does not respond or hangs",
-      KeyRole::kChangeable, at_least(1));
+      KeyRole::kChangeable, Range{1, 86400});
   }
   /// skip_non_finite of earlier versions: false is max_skipped = 0.
   static void migrate(YAML::Node& node, const std::string& origin);

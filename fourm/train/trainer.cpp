@@ -2,6 +2,7 @@
 
 #include <cmath>
 #include <cstdio>
+#include <random>
 
 #include "fourm/core/log.h"
 #include "fourm/core/strings.h"
@@ -152,6 +153,7 @@ class Trainer {
         meter_(group_) {
     if (config.ema_decay > 0) average_.emplace(objective.parameters(), config.ema_decay, owns());
     if (group_.is_first()) open_folder(recipe);
+    check_folder_is_shared();
     first_checkpoint_ = group_.all_gather(run_ ? newest_checkpoint().string() : "")[0];
     if (!first_checkpoint_.empty()) load(first_checkpoint_);
     check(step_ <= config_.steps, folder.string(), ": the run has done ", step_,
@@ -324,11 +326,26 @@ class Trainer {
     return objective_.loss(index);
   }
 
+  // Checkpoints are written by several processes and read by all. Error where one has another folder of this name.
+  void check_folder_is_shared() const {
+    if (group_.size() == 1) return;
+    const fs::path file = folder_ / ".shared";
+    if (group_.is_first()) write_file(file, concat(std::random_device()(), " ", std::random_device()(), "\n"));
+    group_.barrier();
+    std::error_code ignored;
+    const auto seen = group_.all_gather(fs::exists(file, ignored) ? read_file(file) : "");
+    if (group_.is_first()) fs::remove(file, ignored);
+    for (size_t rank = 1; rank < seen.size(); ++rank)
+      check(seen[rank] == seen[0], folder_.string(), ": rank ", rank,
+            " does not see the run folder of rank 0; all processes need a folder that they share");
+  }
+
   // By all processes.
   [[noreturn]] void stop_at(const std::string& what) {
     checkpoints_->wait();
-    const fs::path& newest = checkpoints_->newest().empty() ? first_checkpoint_ : checkpoints_->newest();
-    fail(folder_.string(), ": ", what, "; the last good checkpoint is ", newest.empty() ? "none" : newest.string(),
+    const fs::path& own = checkpoints_->newest().empty() ? first_checkpoint_ : checkpoints_->newest();
+    const std::string newest = group_.all_gather(own.string())[0];  // the first process completes checkpoints
+    fail(folder_.string(), ": ", what, "; the last good checkpoint is ", newest.empty() ? "none" : newest,
          "; try a lower lr, more warmup_steps or a clip_norm", can_skip_ ? ", or a larger training.max_skipped" : "");
   }
 

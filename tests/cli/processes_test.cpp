@@ -6,6 +6,7 @@
 
 #include <array>
 
+#include "cli/stop_signals.h"
 #include "tests/support/message_of.h"
 #include "tests/support/program_runs.h"
 
@@ -102,8 +103,22 @@ TEST(ProcessGroupConfig, WhatIsMissingOrWrongIsNamed) {
   EXPECT_NE(failure({{"RANK", "2"}, {"WORLD_SIZE", "2"}}).find("rank 2 of 2"), std::string::npos);
   for (const char* size : {"0", "-2", "100000000"})
     EXPECT_NE(failure({{"RANK", "0"}, {"WORLD_SIZE", size}}).find("expected 1 to 65536"), std::string::npos) << size;
-  EXPECT_EQ(failure({{"RANK", "0"}, {"WORLD_SIZE", "2"}, {"LOCAL_RANK", "5"}, {"LOCAL_WORLD_SIZE", "2"}}),
-            "LOCAL_RANK is 5 and LOCAL_WORLD_SIZE 2 of 2 processes: ranks count from 0 on each machine");
+  EXPECT_EQ(
+      failure({{"RANK", "0"}, {"WORLD_SIZE", "2"}, {"LOCAL_RANK", "5"}, {"LOCAL_WORLD_SIZE", "2"}}),
+      "local rank 5 of 2 processes on this machine, of 2 in all: ranks count from 0 on each machine (LOCAL_RANK and "
+      "LOCAL_WORLD_SIZE, or what the launcher sets for them)");
+  for (const char* size : {"0", "-1", "3"})
+    EXPECT_NE(failure({{"RANK", "1"}, {"WORLD_SIZE", "2"}, {"LOCAL_WORLD_SIZE", size}}).find("LOCAL_WORLD_SIZE"),
+              std::string::npos)
+        << size;
+  EXPECT_NE(failure({{"SLURM_PROCID", "0"},
+                     {"SLURM_LOCALID", "0"},
+                     {"SLURM_STEP_NUM_TASKS", "2"},
+                     {"SLURM_STEP_NODELIST", "localhost"},
+                     {"SLURM_STEP_TASKS_PER_NODE", "abc"}})
+                .find("local rank 0 of 0 processes"),
+            std::string::npos);
+  EXPECT_NE(failure({{"RANK", "5"}, {"WORLD_SIZE", "1"}}).find("rank 5 of 1"), std::string::npos);
   EXPECT_NE(failure({{"RANK", "0"}, {"WORLD_SIZE", "2"}, {"LOCAL_WORLD_SIZE", "1"}}).find("set MASTER_ADDR"),
             std::string::npos);
   EXPECT_NE(failure({{"RANK", "0"}, {"WORLD_SIZE", "2"}, {"MASTER_PORT", "70000"}}).find("MASTER_PORT"),
@@ -304,6 +319,51 @@ TEST_F(Processes, AProcessThatDoesNotJoinIsNamed) {
   EXPECT_EQ(alone.errors, "fourm: rank 1 of 2 did not join within 1 s\n");
 }
 
+TEST_F(Processes, AWaitForTheOthersCanBeStopped) {
+  const int port = test::free_port();
+  const pid_t first = start_rank(0, 2, port, {run_folder("late")});
+  while (!test::listens(port)) std::this_thread::sleep_for(std::chrono::milliseconds(5));
+  ::kill(first, SIGUSR1);
+  const Ended alone = end_of("rank0", first);
+  EXPECT_EQ(alone.code(), RequeueError::kExitCode);
+  EXPECT_EQ(alone.errors, "fourm: stopped while waiting for the other processes\n");
+}
+
+// As on two machines without a common file system: the folder has the same name in both.
+TEST_F(Processes, AllNeedTheSameRunFolder) {
+  const int port = test::free_port();
+  std::vector<pid_t> ranks;
+  for (const std::string rank : {"0", "1"}) {
+    make_folder(root_ / ("machine" + rank));
+    ranks.push_back(start("rank" + rank,
+                          {"-C", (root_ / ("machine" + rank)).string(), FOURM_PROGRAM, "pretrain",
+                           (root_ / "recipe.yaml").string(), "out=run"},
+                          {{"RANK", rank}, {"WORLD_SIZE", "2"}, {"MASTER_PORT", std::to_string(port)}},
+                          "/usr/bin/env"));
+  }
+  for (int rank = 0; rank < 2; ++rank) {
+    const Ended ended = end_of("rank" + std::to_string(rank), ranks[rank]);
+    EXPECT_EQ(ended.code(), 1);
+    EXPECT_NE(ended.last_line().find("run: rank 1 does not see the run folder of rank 0"), std::string::npos)
+        << ended.errors;
+  }
+}
+
+TEST_F(Processes, TheLauncherIsQuiet) {
+  for (const bool before : {true, false}) {
+    std::vector<std::string> words{"launch", "-n", "2"};
+    words.insert(before ? words.begin() : words.end(), "--quiet");
+    const std::string out = before ? "before" : "after";
+    for (const std::string& word :
+         {std::string("--"), std::string("pretrain"), (root_ / "recipe.yaml").string(), run_folder(out)})
+      words.push_back(word);
+    words.push_back("training.steps=2");
+    const Ended ended = end_of(out, start(out, words));
+    EXPECT_EQ(ended.code(), 0);
+    EXPECT_EQ(ended.errors, "");
+  }
+}
+
 // Under the launcher one line in all, and nothing is left running.
 TEST_F(Processes, AFailureOfOneEndsAll) {
   const std::string recipe = (root_ / "recipe.yaml").string();
@@ -312,7 +372,7 @@ TEST_F(Processes, AFailureOfOneEndsAll) {
   const Ended ended = end_of("all", launcher);
   EXPECT_EQ(ended.code(), 1);
   EXPECT_EQ(ended.lines("fourm: nowhere: no such file or folder"), 1) << ended.errors;
-  EXPECT_EQ(ended.lines("fourm:"), 1) << ended.errors;
+  EXPECT_EQ(ended.lines(""), 1) << ended.errors;
 }
 
 TEST_F(Processes, SignalsReachAll) {

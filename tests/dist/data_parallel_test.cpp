@@ -127,6 +127,31 @@ TEST(DataParallel, ShardingIsBitEqual) {
   for (const int64_t size : {2, 4}) expect_sharding_is_bit_equal(size, 0, false);
 }
 
+// Gloo sums large buckets in parts, and the parts of its operations differ.
+TEST(DataParallel, ShardingOfALargeTensorIsBitEqual) {
+  constexpr int64_t kSize = 4, kNumel = 3'840'001;
+  std::vector<Tensor> sums;
+  for (const Sharding sharding : {Sharding::kNone, Sharding::kOptimizer, Sharding::kGradients})
+    test::in_ranks(kSize, [&](const ProcessGroup& group) {
+      SeedSource source(7);
+      Parameters all;
+      const Tensor weight = Scope(all, source).parameter("weight", {kNumel}, Init::zeros());
+      all.make_trainable();
+      DataParallel parallel(all, group, sharding, false);
+      Random random(3, {static_cast<uint64_t>(group.rank())});
+      const Tensor own = at::empty({kNumel});
+      for (int64_t i = 0; i < kNumel; ++i) own.mutable_data_ptr<float>()[i] = static_cast<float>(random.normal());
+      const Tensor loss = (weight * own).sum();
+      parallel.prepare_for_backward(loss, true);
+      loss.backward();
+      parallel.wait_for_gradients();
+      if (parallel.owns(weight) && group.rank() == 0) sums.push_back(weight.grad().clone());
+    });
+  ASSERT_EQ(sums.size(), 3u);
+  EXPECT_TRUE(sums[1].equal(sums[0]));
+  EXPECT_TRUE(sums[2].equal(sums[0]));
+}
+
 TEST(DataParallel, ShardingIsBitEqualOnSeveralMachines) {
   for (const bool in_bf16 : {false, true}) expect_sharding_is_bit_equal(4, 2, in_bf16);
   expect_sharding_is_bit_equal(6, 3, false);

@@ -5,6 +5,7 @@
 #include <atomic>
 
 #include "fourm/core/tensor.h"
+#include "tests/support/message_of.h"
 #include "tests/support/ranks.h"
 
 namespace fourm {
@@ -104,8 +105,30 @@ TEST(ProcessGroup, ADifferentBuildIsNamed) {
   const auto errors = errors_in_ranks(
       2, [](const ProcessGroup&) { ADD_FAILURE() << "the group should not form"; },
       [](ProcessGroupConfig& config) { config.build = config.rank == 1 ? "fourm 2" : "fourm 1"; });
-  EXPECT_NE(errors[0].find("rank 1 belongs to a group of 2 fourm 2"), std::string::npos) << errors[0];
-  EXPECT_NE(errors[1].find("rank 0 belongs to a group of 2 fourm 1"), std::string::npos) << errors[1];
+  EXPECT_EQ(errors[0], "rank 1 runs another build of the program than rank 0");
+  EXPECT_EQ(errors[1], "rank 0 runs another build of the program than rank 1");
+}
+
+TEST(ProcessGroup, TheSameLocalRankIsNamed) {
+  const auto errors = errors_in_ranks(
+      2, [](const ProcessGroup&) { ADD_FAILURE() << "the group should not form"; },
+      [](ProcessGroupConfig& config) { config.local_rank = 0; });
+  for (const auto& error : errors) EXPECT_EQ(error, "ranks 0 and 1 have the same local rank (LOCAL_RANK)");
+}
+
+TEST(ProcessGroup, AMachineOrNetworkThatIsNotThereIsNamed) {
+  const auto failure = [](const std::function<void(ProcessGroupConfig&)>& change) {
+    ProcessGroupConfig config;
+    config.rank = config.local_rank = config.master_port = 1;
+    config.world_size = config.local_world_size = 2;
+    change(config);
+    return test::message_of([&] { const ProcessGroup group(config); });
+  };
+  EXPECT_NE(
+      failure([](auto& c) { c.master_addr = "no.such.host.invalid"; }).find("'no.such.host.invalid' (MASTER_ADDR)"),
+      std::string::npos);
+  EXPECT_EQ(failure([](auto& c) { c.network_interface = "nope0"; }),
+            "this machine has no network interface 'nope0' (GLOO_SOCKET_IFNAME)");
 }
 
 TEST(ProcessGroup, AMissingProcessIsNamed) {

@@ -420,6 +420,7 @@ TEST_F(ProcessesTest, ADamagedCheckpointIsPassedOver) {
   damage("bit", "optimizer.safetensors", [](std::string& bytes) { bytes[bytes.size() / 2] ^= 4; });
   damage("cut", "model.safetensors", [](std::string& bytes) { bytes.resize(bytes.size() - 100); });
   damage("state", "state.json", [](std::string& bytes) { bytes.resize(5); });
+  damage("keys", "state.json", [](std::string& bytes) { bytes = "{\"step\": 9}"; });
 }
 
 TEST_F(ProcessesTest, SomeCheckpointsAreKeptForGood) {
