@@ -357,7 +357,7 @@ TEST_F(Processes, TheLauncherIsQuiet) {
     for (const std::string& word :
          {std::string("--"), std::string("pretrain"), (root_ / "recipe.yaml").string(), run_folder(out)})
       words.push_back(word);
-    words.push_back("training.steps=2");
+    words.push_back("training.steps=6");
     const Ended ended = end_of(out, start(out, words));
     EXPECT_EQ(ended.code(), 0);
     EXPECT_EQ(ended.errors, "");
