@@ -335,32 +335,34 @@ class Demo {
     return row;
   }
 
-  // The second model generates the larger image of what the first generated from a caption. Pixels are shown as they are, so that
-  // the middle of the image fits into a cell.
+  // The second model generates the larger image of what the first generated from a caption, and of a room's tokens. Pixels are shown as
+  // they are, so that the middle of an image fits into a cell.
   GalleryRow super_resolution() const {
-    std::vector<Canvas> small{with_caption(0, key(2, 0))};
-    pipeline_.run(small, image_plan({caption_}), {options_.seed, true, {}});
     std::string large;
     for (const auto& name : super_resolution_->outputs())
       if (name_without_size(name) == name_without_size(image_)) large = name;
     check(!large.empty(), "the super-resolution model does not generate '", name_without_size(image_), "'");
-    std::vector<Canvas> canvases(kVariations / 2);
-    for (size_t i = 0; i < canvases.size(); ++i) {
-      canvases[i].key = key(9, i);
-      super_resolution_->add_known_from(canvases[i], small[0]);
-    }
-    super_resolution_->run(canvases, super_resolution_->default_plan(canvases[0], {large}), {options_.seed, true, {}});
     const int size = super_resolution_->image_size(large);
+    std::vector<Canvas> generated{with_caption(0, key(2, 0))};
+    pipeline_.run(generated, image_plan({caption_}), {options_.seed, true, {}});
+    Canvas tokens = with_caption(0, key(9, 0));
+    pipeline_.add_image(tokens, image_, rooms_[0].rgb);
+
     const auto middle = [&](const Image& image) {
       const int side = std::min(size, kGalleryCell), corner = (size - side) / 2;
       return crop(image, corner, corner, side, side);
     };
-    const Image before = pipeline_.visualize(small[0], image_);
-    GalleryRow row{
-        concat("super-resolution from ", before.width, " to ", size, " pixels: the middle of the image"), {}, ""};
-    row.cells.push_back({middle(resize_bicubic(before, size, size)), "enlarged, bicubic"});
-    for (size_t i = 0; i < canvases.size(); ++i)
-      row.cells.push_back({middle(super_resolution_->visualize(canvases[i], large)), concat("generated, ", i + 1)});
+    GalleryRow row{"", {}, ""};
+    for (const auto& [small, label] : {std::pair{generated[0], "generated"}, std::pair{tokens, "a room's tokens"}}) {
+      std::vector<Canvas> canvases(1);
+      super_resolution_->add_known_from(canvases[0], small);
+      super_resolution_->run(canvases, super_resolution_->default_plan(canvases[0], {large}),
+                             {options_.seed, true, {}});
+      const Image before = pipeline_.visualize(small, image_);
+      row.title = concat("super-resolution from ", before.width, " to ", size, " pixels: the middle of the image");
+      row.cells.push_back({middle(resize_bicubic(before, size, size)), concat(label, ", enlarged")});
+      row.cells.push_back({middle(super_resolution_->visualize(canvases[0], large)), concat(size, " pixels")});
+    }
     row.cells.push_back({middle(RoomMaker(world(size)).make(0).rgb), "the true room"});
     return row;
   }

@@ -16,16 +16,19 @@ namespace {
 
 TEST(Demo, RowsForEachRoomAndEachWayOfGeneration) {
   const Pipeline pipeline = Pipeline::open({.model = fs::path(FOURM_SOURCE_DIR) / "models/rooms-ti"});
+  const fs::path model = fs::path(FOURM_SOURCE_DIR) / "models/rooms-ti";
+  const Pipeline second = Pipeline::open({.model = model / "superres"});
   DemoOptions options;
   options.rooms = options.generations = 1;
   std::vector<std::string> titles;
-  for (const auto& row : demo(pipeline, options).rows) {
+  for (const auto& row : demo(pipeline, options, &second).rows) {
     titles.push_back(row.title.substr(0, row.title.find(':')));
     EXPECT_GE(row.cells.size(), 4u) << row.title;
   }
   EXPECT_EQ(titles, (std::vector<std::string>{"RGB -> all", "the truth of room 1", "caption -> all", "negative caption",
                                               "boxes -> RGB", "depth -> RGB", "normals -> RGB", "classes -> RGB",
-                                              "chained, each from all before it", "in-painting"}));
+                                              "chained, each from all before it", "in-painting",
+                                              "super-resolution from 128 to 256 pixels"}));
   options.generations = 0;
   const test::TemporaryFolder folder;
   options.images = {(folder.path() / "photo.png").string()};
