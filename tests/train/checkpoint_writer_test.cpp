@@ -34,7 +34,7 @@ TEST_F(CheckpointWriterTest, HoldsTheTensorsOfTheStart) {
   const auto run = open(folder_);
   CheckpointWriter writer({}, run.get(), kKeep);
   const Tensor x = at::arange(1000, at::kFloat), before = x.clone();
-  writer.start(3, file("model.safetensors", x), {{"step", 3}});
+  writer.start(3, file("model.safetensors", x), {{"step", 3}, {"meter", Json::object()}});
   x.zero_();
   EXPECT_TRUE(run->checkpoints().empty());
   EXPECT_TRUE(writer.newest().empty());
@@ -50,7 +50,8 @@ TEST_F(CheckpointWriterTest, AStartCompletesTheOneBeforeAndAPollTheLast) {
   const auto run = open(folder_);
   CheckpointWriter writer({}, run.get(), kKeep);
   for (const int64_t step : {1, 2, 3, 4}) {
-    writer.start(step, file("model.safetensors", at::full({8}, step, at::kFloat)), {{"step", step}});
+    writer.start(step, file("model.safetensors", at::full({8}, step, at::kFloat)),
+                 {{"step", step}, {"meter", Json::object()}});
     EXPECT_EQ(run->checkpoints().size(), std::min<size_t>(2, static_cast<size_t>(step - 1)));
   }
   while (writer.newest().filename() != "step-000004") writer.poll();
@@ -74,7 +75,7 @@ TEST_F(CheckpointWriterTest, EachProcessWritesItsFiles) {
     const auto run = group.is_first() ? open(folder_) : nullptr;
     CheckpointWriter writer(group, run.get(), kKeep);
     writer.start(5, file(concat("part", group.rank(), ".safetensors"), at::full({8}, group.rank(), at::kFloat)),
-                 {{"step", 5}});
+                 {{"step", 5}, {"meter", Json::object()}});
     writer.wait();
     group.barrier();
     const fs::path checkpoint = folder_ / "checkpoints/step-000005";
