@@ -46,7 +46,8 @@ void add_demo(CLI::App& program) {
     const Pipeline pipeline = Pipeline::open({model, {}, text_tokenizer_for(model, ""), {}}, o->compute);
     std::optional<Pipeline> super_resolution;
     if (const fs::path second = folder_of_model(model) / "superres"; fs::exists(second))
-      super_resolution = Pipeline::open({second, {}, folder_of_model(model) / "tokenizer.json", {}}, o->compute);
+      super_resolution =
+          Pipeline::open({second, {}, text_tokenizer_for_second_stage(second, model, ""), {}}, o->compute);
     write_gallery(o->out, demo(pipeline, o->demo, super_resolution ? &*super_resolution : nullptr));
     const fs::path image = fs::path(o->out) / "gallery.png", page = fs::path(o->out) / "index.html";
     if (o->json)

@@ -201,14 +201,8 @@ struct SuperResolution {
   Plan plan;
 };
 
-// Without a text tokenizer of its own it has that of the first stage.
 Pipeline open_super_resolution(const GenerateArguments& o, const std::string& model) {
-  fs::path text_tokenizer = o.text_tokenizer;
-  std::error_code ignored;
-  for (const auto& folder : {model, o.model})
-    if (text_tokenizer.empty() && fs::exists(model_folder(folder) / "tokenizer.json", ignored))
-      text_tokenizer = model_folder(folder) / "tokenizer.json";
-  if (text_tokenizer.empty()) text_tokenizer = text_tokenizer_for(model, "");
+  const fs::path text_tokenizer = text_tokenizer_for_second_stage(model, o.model, o.text_tokenizer);
   return Pipeline::open({model, o.tokenizers, text_tokenizer, o.modalities}, o.engine);
 }
 

@@ -26,6 +26,16 @@ inline fs::path text_tokenizer_for(const fs::path& model, const std::string& giv
   return variable;
 }
 
+/// That of a super-resolution model, which without one of its own has that of the model of the first stage.
+inline fs::path text_tokenizer_for_second_stage(const fs::path& second, const fs::path& first,
+                                                const std::string& given) {
+  if (!given.empty()) return given;
+  std::error_code ignored;
+  for (const auto& model : {second, first})
+    if (const fs::path own = model_folder(model) / "tokenizer.json"; fs::exists(own, ignored)) return own;
+  return text_tokenizer_for(second, "");
+}
+
 /// --tokenizers and --text-tokenizer of a command that opens a model.
 inline void add_tokenizer_options(CLI::App& command, std::string& tokenizers, std::string& text_tokenizer) {
   command.add_option("--tokenizers", tokenizers, "tokenizer folders; default MODEL/tokenizers");
