@@ -7,8 +7,8 @@
 #     --precision f32   or bf16, f16, int8; of this program
 #     --rounds 7        timed rounds
 #     --against FILE    another build of the program, with this one's options
-#     --peer FOLDER     the Python original: bench.py and tok_bench.py of a folder, run by `python3` with PYTHONPATH as it is;
-#                       the two are not part of this repository
+#     --peer FOLDER     the Python original: bench.py and tok_bench.py of a folder, which are not part of this repository, and
+#                       peer_workloads.py beside this script; run by `python3` with PYTHONPATH as it is
 #     --tok FILE        the text tokenizer for --peer
 # Example: scripts/benchmark.sh --against ../before/build/release/fourm roar1 caption train
 set -euo pipefail
@@ -29,7 +29,7 @@ while [ $# -gt 0 ]; do
     *) workloads+=("$1"); shift ;;
   esac
 done
-[ ${#workloads[@]} -gt 0 ] || workloads=(roar1 maskgit8 caption caption8 t2i tok_encode tok_step tok_decode8 train)
+[ ${#workloads[@]} -gt 0 ] || workloads=(roar1 maskgit8 caption caption8 t2i tok_encode tok_step tok_decode8 train finetune)
 program=$root/build/release/fourm
 [ -x "$program" ] || fail "$program is missing: run scripts/build.sh"
 [ -z "$against" ] || [ -x "$against" ] || fail "$against is no program"
@@ -57,6 +57,8 @@ time_peer() {
     tok_encode) command=("$peer/tok_bench.py" encode) ;;
     tok_decode) command=("$peer/tok_bench.py" decode) ;;
     tok_*) echo -; return 0 ;;
+    sr448 | finetune)
+      command=("$root/scripts/peer_workloads.py" "$1" --size "$size" --tok "$tok" --threads "$threads" --repeats 1) ;;
     *) command=("$peer/bench.py" "$1" --size "$size" --tok "$tok" --threads "$threads" --repeats 1) ;;
   esac
   seconds_of python3 "${command[@]}"

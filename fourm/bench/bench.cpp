@@ -158,7 +158,8 @@ struct TemporaryFolder {
 
 // The families reduced to the given workloads.
 std::vector<Family> families_of(const std::vector<std::string>& workloads) {
-  std::vector<Family> families{generation_family(), super_resolution_family(), tokenizer_family(), training_family()};
+  std::vector<Family> families{generation_family(), super_resolution_family(), tokenizer_family(), training_family(),
+                               finetuning_family()};
   std::vector<std::string> known;
   for (const auto& family : families) known.insert(known.end(), family.names.begin(), family.names.end());
   for (const auto& name : workloads)

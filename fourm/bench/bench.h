@@ -24,7 +24,7 @@ struct BenchConfig {
       "(text -> image, 25 steps), sr448 (super-resolution to 448 pixels, two steps); of the official RGB tokenizer: "
       "tok_encode (8 images), tok_decode (one, 25 DDIM "
       "steps), tok_decode8 (one, 8 steps of DPM-Solver++), tok_step (one step); train (a step of 8 samples, 128 + 128 "
-      "tokens)");
+      "tokens), finetune (a step of 8 images, encoder and linear head)");
     v("model", model, "model folder");
     v("size", size, "random weights of an official size instead: Ti, S, B, L or XL");
     v("save", save, "folder for the random weights, which are used again; default: a temporary one");
@@ -32,7 +32,7 @@ struct BenchConfig {
     v("engines", engines, "fast, reference, or both in turn");
     v("precision", precision, "precision of the fast engine", OneOf{{"f32", "bf16", "f16", "int8", "auto"}});
     v("device", device, "cpu, cuda, cuda:N, or auto: a GPU where there is one");
-    v("samples", samples, "samples in a step or batch of train, tok_encode and caption8", Range{1, 1 << 16});
+    v("samples", samples, "samples in a step or batch of train, finetune, tok_encode and caption8", Range{1, 1 << 16});
     v("repeats", repeats, "timed runs after one warm-up run", Range{1, 1000});
   }
 };

@@ -48,6 +48,8 @@ Family super_resolution_family();
 Family tokenizer_family();
 /// Steps of AdamW on 8 samples of 128 + 128 tokens; bfloat16 matrix multiplications when the precision is bf16.
 Family training_family();
+/// Steps of AdamW on 8 images of 224 pixels: the encoder with a linear head of 1,000 classes.
+Family finetuning_family();
 
 template <class Task>
 std::vector<std::string> names_of(const std::map<std::string, Task>& tasks) {

@@ -93,6 +93,7 @@ PretrainConfig recipe_of(const TokenBenchmarkConfig& config, const TransferTask&
   if (const auto group = config.groups.find(task.group); group != config.groups.end()) changes = group->second;
   changes.insert(changes.end(), task.set.begin(), task.set.end());
   PretrainConfig recipe = with_changes(config.recipe, changes, where);
+  check(recipe.seed == config.recipe.seed, where, ": sets seed; set 'seeds' of the benchmark instead");
   if (!recipe.init.empty()) recipe.model = {};  // that of init
   recipe = with_model(recipe);
   recipe.out = folder_of(config, task, seed).string();

@@ -147,6 +147,7 @@ TEST_F(TokenBenchmark, ErrorsNameTheTask) {
   EXPECT_NE(failure([](auto& c) { c.tasks[1].name = "depth"; }).find("two tasks"), std::string::npos);
   EXPECT_NE(failure([](auto& c) { c.tasks[1].name = "../x"; }).find("name"), std::string::npos);
   EXPECT_NE(failure([](auto& c) { c.recipe.seed = 2; }).find("'seeds'"), std::string::npos);
+  EXPECT_NE(failure([](auto& c) { c.tasks[0].set = {"seed=2"}; }).find("sets seed"), std::string::npos);
   EXPECT_NE(failure([](auto& c) { c.groups["RGB"] = {}; }).find("RGB"), std::string::npos);
   EXPECT_NE(test::message_of([&] { with_tasks(config_, {"depht"}); }).find("depth"), std::string::npos);
 }
