@@ -114,6 +114,13 @@ FOURM_INLINE void transpose(HeadRows<const T> rows, int64_t n, int64_t width, T*
     for (int64_t d = 0; d < width; ++d) out[d * ld + i] = rows.row(i)[d];
 }
 
+// A copy whose rows follow each other. Rows that are multiples of 4 KiB apart share a few cache sets and evict one another.
+template <class T>
+HeadRows<const T> compact(HeadRows<const T> rows, int64_t n, int64_t width, T* out) {
+  for (int64_t i = 0; i < n; ++i) std::copy_n(rows.row(i), width, out + i * width);
+  return {out, width};
+}
+
 // scores[j] = q . k_j: for a lone query, which is not worth transposing the keys for.
 template <class S, class T>
 FOURM_INLINE void dot_keys(const T* q, HeadRows<const T> k, int64_t keys, int64_t width, T* scores) {
@@ -134,19 +141,21 @@ FOURM_INLINE void dot_keys(const T* q, HeadRows<const T> k, int64_t keys, int64_
   }
 }
 
-constexpr int64_t kBlock = 28;  // queries at a time: their scores stay in the first-level cache
+constexpr int64_t kBlock = 28;  // queries at a time in the backward pass: their scores stay in the cache
 
 template <int64_t kBytes, class T>
 FOURM_INLINE void forward_body(const HeadShape& s, T scale, HeadRows<const T> q, HeadRows<const T> k,
                                HeadRows<const T> v, HeadRows<T> out, T* lse, int64_t lse_stride,
                                std::vector<T>& scratch) {
   using S = Simd<T, kBytes>;
+  constexpr int64_t kRows = S::kRows * (kBytes == 64 ? 1 : 2);  // queries at a time, of whole tiles
   const int64_t ld = S::padded(s.keys);
-  T* keys_t = aligned_scratch(scratch, (s.width + kBlock) * ld);  // [width, keys]
-  T* p = keys_t + s.width * ld;                                   // [block, keys]
+  T* keys_t = aligned_scratch(scratch, (2 * s.width + kRows) * ld);  // [width, keys]
+  T* p = keys_t + s.width * ld;                                      // [block, keys]
   if (s.queries > 1) transpose<S>(k, s.keys, s.width, keys_t, ld);
-  for (int64_t i0 = 0; i0 < s.queries; i0 += kBlock) {
-    const int64_t rows = std::min(kBlock, s.queries - i0);
+  if (s.queries > kRows) v = compact(v, s.keys, s.width, p + kRows * ld);
+  for (int64_t i0 = 0; i0 < s.queries; i0 += kRows) {
+    const int64_t rows = std::min(kRows, s.queries - i0);
     if (s.queries > 1)
       multiply<S, false>(rows, ld, s.width, q.row(i0), q.stride, 1, keys_t, ld, p, ld);
     else
@@ -171,16 +180,17 @@ FOURM_INLINE void backward_body(const HeadShape& s, T scale, HeadRows<const T> q
                                 std::vector<T>& scratch) {
   using S = Simd<T, kBytes>;
   const int64_t ld = S::padded(s.keys);
-  T* keys_t = aligned_scratch(scratch, 2 * (s.width + kBlock) * ld);
+  T* keys_t = aligned_scratch(scratch, (5 * s.width + 2 * kBlock) * ld);
   T* values_t = keys_t + s.width * ld;
   T* p = values_t + s.width * ld;
   T* dp = p + kBlock * ld;
+  T* keys = dp + kBlock * ld;
+  const HeadRows<T> dk{keys + s.width * ld, s.width}, dv{keys + 2 * s.width * ld, s.width};
   transpose<S>(k, s.keys, s.width, keys_t, ld);
   transpose<S>(v, s.keys, s.width, values_t, ld);
-  for (int64_t j = 0; j < s.keys; ++j) {
-    std::fill_n(grad_k.row(j), s.width, T{0});
-    std::fill_n(grad_v.row(j), s.width, T{0});
-  }
+  k = compact(k, s.keys, s.width, keys);
+  std::fill_n(dk.data, s.keys * s.width, T{0});
+  std::fill_n(dv.data, s.keys * s.width, T{0});
   for (int64_t i0 = 0; i0 < s.queries; i0 += kBlock) {
     const int64_t rows = std::min(kBlock, s.queries - i0);
     multiply<S, false>(rows, ld, s.width, q.row(i0), q.stride, 1, keys_t, ld, p, ld);
@@ -189,7 +199,7 @@ FOURM_INLINE void backward_body(const HeadShape& s, T scale, HeadRows<const T> q
       const int64_t i = i0 + r, seen = s.visible ? s.visible[i] : s.keys;
       exponentiate<S>(p + r * ld, seen, ld, scale, lse[i * lse_stride]);
     }
-    multiply<S, true>(s.keys, s.width, rows, p, 1, ld, grad_out.row(i0), grad_out.stride, grad_v.data, grad_v.stride);
+    multiply<S, true>(s.keys, s.width, rows, p, 1, ld, grad_out.row(i0), grad_out.stride, dv.data, dv.stride);
     for (int64_t r = 0; r < rows; ++r) {
       const T *o = out.row(i0 + r), *g = grad_out.row(i0 + r);
       T delta = 0;  // sum_j p_j dp_j = out . grad_out
@@ -198,7 +208,11 @@ FOURM_INLINE void backward_body(const HeadShape& s, T scale, HeadRows<const T> q
       for (int64_t j = 0; j < s.keys; ++j) dr[j] = pr[j] * (dr[j] - delta) * scale;
     }
     multiply<S, false>(rows, s.width, s.keys, dp, ld, 1, k.data, k.stride, grad_q.row(i0), grad_q.stride);
-    multiply<S, true>(s.keys, s.width, rows, dp, 1, ld, q.row(i0), q.stride, grad_k.data, grad_k.stride);
+    multiply<S, true>(s.keys, s.width, rows, dp, 1, ld, q.row(i0), q.stride, dk.data, dk.stride);
+  }
+  for (int64_t j = 0; j < s.keys; ++j) {
+    std::copy_n(dk.row(j), s.width, grad_k.row(j));
+    std::copy_n(dv.row(j), s.width, grad_v.row(j));
   }
 }
 
