@@ -20,6 +20,15 @@ AttentionLayout AttentionLayout::across(const std::vector<int64_t>& query_length
   return layout;
 }
 
+AttentionLayout AttentionLayout::part(int64_t q_begin, int64_t q_end, int64_t k_begin) const {
+  AttentionLayout layout;
+  for (const Segment& s : segments)
+    if (s.q_begin >= q_begin && s.q_end <= q_end && s.q_begin < s.q_end)
+      layout.segments.push_back({s.q_begin - q_begin, s.q_end - q_begin, s.k_begin - k_begin, s.k_end - k_begin});
+  if (!visible.empty()) layout.visible.assign(visible.begin() + q_begin, visible.begin() + q_end);
+  return layout;
+}
+
 double attention_operations(const AttentionLayout& layout, int64_t width) {
   double pairs = 0;
   for (const auto& s : layout.segments) pairs += static_cast<double>((s.q_end - s.q_begin) * (s.k_end - s.k_begin));

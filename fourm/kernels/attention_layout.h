@@ -28,6 +28,9 @@ struct AttentionLayout {
   static AttentionLayout within(const std::vector<int64_t>& lengths);
   /// Cross-attention: the queries of sample i attend to the keys of sample i.
   static AttentionLayout across(const std::vector<int64_t>& query_lengths, const std::vector<int64_t>& key_lengths);
+  /// The segments within query rows [q_begin, q_end) as a layout of these rows and of the key rows from k_begin on. No other
+  /// segment has any of these rows.
+  AttentionLayout part(int64_t q_begin, int64_t q_end, int64_t k_begin) const;
 };
 
 /// Floating-point operations of the two matrix multiplications of attention over `width` numbers a row (H hd). A row that

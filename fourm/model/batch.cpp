@@ -45,6 +45,18 @@ void check_positions(const std::vector<int64_t>& positions, const Modality& m, b
 
 }  // namespace
 
+std::vector<SampleRange> sample_ranges(const std::vector<int64_t>& lengths, int64_t rows) {
+  std::vector<SampleRange> ranges;
+  size_t sample = 0;
+  int64_t end = 0;
+  for (const int64_t n : lengths) {
+    if (ranges.empty() || end - ranges.back().first_row >= rows) ranges.push_back({sample, sample, end, end});
+    ranges.back().end = ++sample;
+    ranges.back().end_row = end += n;
+  }
+  return ranges;
+}
+
 void check_token_ids(const std::vector<int64_t>& ids, const Modality& m) {
   for (const int64_t id : ids)
     check(id >= 0 && id < m.vocab_size, "modality '", m.name, "': token ", id, " is outside its vocabulary of ",

@@ -50,6 +50,14 @@ struct DecoderBatch {
   std::optional<DropPath> drop_path;      ///< for training
 };
 
+/// Consecutive samples [begin, end) of a batch and their rows [first_row, end_row).
+struct SampleRange {
+  size_t begin, end;
+  int64_t first_row, end_row;
+};
+/// All samples, of `lengths` rows each, in ranges of at least `rows` rows, except the last.
+std::vector<SampleRange> sample_ranges(const std::vector<int64_t>& lengths, int64_t rows);
+
 /// Error naming the modality and the id when an id is outside 0..vocab_size - 1.
 void check_token_ids(const std::vector<int64_t>& ids, const Modality& modality);
 

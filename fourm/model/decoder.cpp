@@ -70,29 +70,46 @@ DecoderBatch Decoder::prepare(DecoderBatch batch, const std::vector<int64_t>& co
 Decoded Decoder::operator()(const DecoderBatch& packed, const Encoded& encoded) const {
   DecoderBatch batch = prepare(packed, encoded.lengths);
   to_device(nullptr, &batch, *kernels_);
-  const AttentionLayout& across = *batch.across;
   Decoded result = embed(batch);
-  const Tensor memory = context(encoded);
-  Tensor y = result.tokens + result.positions;  // [M, D]
-  std::shared_ptr<const PreparedContext> prepared;
-  if (!blocks_.empty() && blocks_.front().cross_attn.prefers_prepared(across))
-    prepared = kernels_->prepare_context(memory, blocks_.front().context_norm.epsilon, across);
+  const Tensor all_context = context(encoded);
   Tensor factors;  // of the branches
   if (batch.drop_path) {
     factors = drop_path_factors(*batch.drop_path, DropPathStack::kDecoder, static_cast<int64_t>(blocks_.size()), 3,
                                 batch.lengths);
     upload({&factors}, kernels_->device());
   }
-  for (size_t i = 0; i < blocks_.size(); ++i) {
-    const Tensor own = factors.defined() ? factors[static_cast<int64_t>(i)] : Tensor();
-    const auto run = [&block = blocks_[i], prepared, within = batch.within, across, own](const auto& in) {
-      const auto keys = prepared ? CrossAttention::Keys{{}, {}, prepared} : block.keys(in[1]);
-      return own.defined() ? with_drop_path(block, in[0], keys, within, across, own)
-                           : block(in[0], keys, within, across);
-    };
-    y = checkpoint_ ? checkpoint(run, {y, memory}) : run(std::vector<Tensor>{y, memory});
+  const auto decode = [&](int64_t begin, int64_t end, const Tensor& memory, const AttentionLayout& within,
+                          const AttentionLayout& across) {
+    Tensor y = result.tokens.slice(0, begin, end) + result.positions.slice(0, begin, end);  // [M, D]
+    std::shared_ptr<const PreparedContext> prepared;
+    if (!blocks_.empty() && blocks_.front().cross_attn.prefers_prepared(across))
+      prepared = kernels_->prepare_context(memory, blocks_.front().context_norm.epsilon, across);
+    for (size_t i = 0; i < blocks_.size(); ++i) {
+      const Tensor own = factors.defined() ? factors[static_cast<int64_t>(i)].slice(1, begin, end) : Tensor();
+      const auto run = [&block = blocks_[i], prepared, within, across, own](const auto& in) {
+        const auto keys = prepared ? CrossAttention::Keys{{}, {}, prepared} : block.keys(in[1]);
+        return own.defined() ? with_drop_path(block, in[0], keys, within, across, own)
+                             : block(in[0], keys, within, across);
+      };
+      y = checkpoint_ ? checkpoint(run, {y, memory}) : run(std::vector<Tensor>{y, memory});
+    }
+    return norm_(y);
+  };
+  const std::vector<SampleRange> ranges = sample_ranges(batch.lengths, kernels_->rows_together());
+  if (ranges.size() <= 1) {
+    result.out = decode(0, result.tokens.size(0), all_context, batch.within, *batch.across);
+    return result;
   }
-  result.out = norm_(y);
+  std::vector<Tensor> outs;
+  int64_t context_end = 0;
+  for (const SampleRange& r : ranges) {
+    const int64_t context_begin = context_end;
+    for (size_t i = r.begin; i < r.end; ++i) context_end += encoded.lengths[i];
+    outs.push_back(decode(r.first_row, r.end_row, all_context.slice(0, context_begin, context_end),
+                          batch.within.part(r.first_row, r.end_row, r.first_row),
+                          batch.across->part(r.first_row, r.end_row, context_begin)));
+  }
+  result.out = concatenated(outs);
   return result;
 }
 

@@ -21,24 +21,6 @@ Tensor order_with_registers(const Tensor& order, const std::vector<int64_t>& len
   return at::cat(parts);
 }
 
-// Consecutive samples and their rows.
-struct Samples {
-  int64_t begin, end;
-  std::vector<int64_t> lengths;
-};
-
-// All samples in groups of at least `rows` rows, except the last.
-std::vector<Samples> grouped(const std::vector<int64_t>& lengths, int64_t rows) {
-  std::vector<Samples> groups;
-  int64_t end = 0;
-  for (const int64_t n : lengths) {
-    if (groups.empty() || end - groups.back().begin >= rows) groups.push_back({end, end, {}});
-    groups.back().lengths.push_back(n);
-    groups.back().end = end += n;
-  }
-  return groups;
-}
-
 }  // namespace
 
 BlockConfig block_config(const EncoderConfig& c) {
@@ -133,14 +115,14 @@ Encoded Encoder::operator()(const EncoderBatch& packed) const {
     }
     return norm_(x);
   };
-  const int64_t together = kernels_->rows_together();
-  if (result.tokens.size(0) <= together) {
+  const std::vector<SampleRange> ranges = sample_ranges(result.lengths, kernels_->rows_together());
+  if (ranges.size() <= 1) {
     result.out = encode(0, result.tokens.size(0), *batch.within);
     return result;
   }
   std::vector<Tensor> outs;
-  for (const auto& [begin, end, lengths] : grouped(result.lengths, together))
-    outs.push_back(encode(begin, end, AttentionLayout::within(lengths)));
+  for (const SampleRange& r : ranges)
+    outs.push_back(encode(r.first_row, r.end_row, batch.within->part(r.first_row, r.end_row, r.first_row)));
   result.out = concatenated(outs);
   return result;
 }

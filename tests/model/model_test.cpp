@@ -145,6 +145,40 @@ TEST(Model, SamplesEncodeTheSameInAnyCompany) {
   ASSERT_GT(row, 2 * inferring.parameters().kernels().rows_together()) << "or all were taken at once";
 }
 
+// The same of the decoder, where samples without inputs are among the others and at the end.
+TEST(Model, SamplesDecodeTheSameInAnyCompany) {
+  std::vector<MaskedSample> samples(300);
+  for (size_t i = 0; i < samples.size(); ++i) {
+    const auto id = static_cast<int64_t>(i);
+    std::vector<int64_t> words;
+    for (int64_t k = 0; k < id % 6; ++k) words.push_back((id + k) % 6);
+    if (i % 7 > 0 && i < 280) samples[i].inputs = {{"grid", {id % 5, id / 5 % 5, id / 25 % 5}, {}, 0, {0, 1, 3}}};
+    samples[i].targets = {{"grid", {2, id % 5}, {}, 0, {2, id % 2}}, {"words", words, {}, 0, {}}};
+  }
+  ModelConfig plain = tiny_config();  // its cross-attention may absorb the projection of keys and values
+  plain.qk_norm = plain.qkv_bias = plain.proj_bias = false;
+  plain.num_register_tokens = 0;
+  for (const ModelConfig& config : {tiny_config(), plain}) {
+    const test::TemporaryFolder folder;
+    save_model(create_model(config, tiny_table(), 3), folder.path());
+    const FourM model = load_model(folder.path(), tiny_table(), Compute::for_inference());
+    const at::NoGradGuard no_grad;
+    const auto decode = [&](const std::vector<MaskedSample>& some) {
+      const Batch batch = pack(some, tiny_modalities);
+      return model.decoder(batch.targets, model.encoder(batch.inputs)).out;
+    };
+    const Tensor together = decode(samples);
+    int64_t row = 0;
+    for (const MaskedSample& sample : samples) {
+      const Tensor alone = decode({sample});
+      EXPECT_LE(test::largest_difference(together.slice(0, row, row + alone.size(0)), alone), 1e-5) << row;
+      row += alone.size(0);
+    }
+    ASSERT_EQ(together.size(0), row);
+    ASSERT_GT(row, 2 * model.parameters().kernels().rows_together()) << "or all were taken at once";
+  }
+}
+
 // Of three modalities that the model writes, "grid" has no target: it counts as 0 in the mean, and not among the tokens.
 TEST(Model, TotalLossIsTheMeanOverAllModalitiesOrOverTokens) {
   const FourM model = create_model(tiny_config(), tiny_table(), 3);
