@@ -12,15 +12,15 @@ threads=${THREADS:-$(nproc)}
 
 # Rooms and furniture of the split test: no pre-training has seen them.
 [ -e "$runs/train/dataset.yaml" ] ||
-  $fourm rooms --count "${COUNT:-4000}" --size 128 --seed 31 --split test --derived-maps --out "$runs/train"
+  $fourm rooms --count "${COUNT:-3000}" --size 128 --seed 31 --split test --derived-maps --out "$runs/train"
 [ -e "$runs/val/dataset.yaml" ] ||
-  $fourm rooms --count "${VAL_COUNT:-512}" --size 128 --seed 32 --split test --derived-maps --out "$runs/val"
+  $fourm rooms --count "${VAL_COUNT:-256}" --size 128 --seed 32 --split test --derived-maps --out "$runs/val"
 
 tokenizer() {  # RECIPE MAP [key=value ...]
   local recipe=$1 map=$2
   shift 2
   $fourm tokenizer train "$recipe" out="$runs/tokenizer_$map" data="$runs/train/$map" eval_data="$runs/val/$map" \
-    seed=31 training.steps="${TOKENIZER_STEPS:-1200}" training.threads="$threads" "$@"
+    seed=31 training.steps="${TOKENIZER_STEPS:-600}" training.threads="$threads" "$@"
   mkdir -p "$runs/tokenizers"
   rm -rf "$runs/tokenizers/tok_$map@128"
   cp -r "$runs/tokenizer_$map/model" "$runs/tokenizers/tok_$map@128"
