@@ -881,8 +881,8 @@ TEST_F(Program, BenchGivesOneRecordAWorkloadAndEngine) {
   }
   EXPECT_EQ(found, (std::vector<std::string>{"caption fast", "caption reference", "roar1 fast", "roar1 reference"}));
   expect_failure("bench paint --size Ti", "paint");
-  const Outcome table = run("bench --engine fast roar1 --size Ti --repeats 1 --threads 1");
-  EXPECT_EQ(std::count(table.out.begin(), table.out.end(), '\n'), 2) << "heading and one engine: " << table.out;
+  const Outcome table = run("bench --engine fast roar1 finetune --samples 2 --size Ti --repeats 1 --threads 1");
+  EXPECT_EQ(std::count(table.out.begin(), table.out.end(), '\n'), 3) << "heading and two workloads: " << table.out;
 }
 
 TEST_F(Program, ClipTrainsAndScores) {
