@@ -1,9 +1,6 @@
 // A step of fine-tuning: the encoder of the model with a linear head classifies images of 224 pixels (paper Table 6).
 #include "fourm/bench/official_size.h"
-#include "fourm/bench/workload.h"
-#include "fourm/core/log.h"
-#include "fourm/kernels/precision_scope.h"
-#include "fourm/train/optimizer.h"
+#include "fourm/bench/training_step.h"
 #include "fourm/transfer/transfer_model.h"
 
 namespace fourm {
@@ -26,43 +23,15 @@ TransferModel classifier(const BenchSetting& setting) {
   return model;
 }
 
-// A model, its batch and its optimizer.
-struct FinetuningState {
-  TransferModel model;
-  Tensor images, labels;  // [B, S, S, 3] in bytes, [B]
-  AdamW optimizer;
-  Precision precision;
-
-  FinetuningState(TransferModel fresh, Precision p, at::Device device, int64_t samples)
-      : model(std::move(fresh)),
-        images(at::randint(256, {samples, kSide, kSide, 3}, at::kByte)),
-        labels(at::randint(kClasses, {samples}, at::kLong).to(device)),
-        optimizer(trainable(model), {.clip_norm = 3}),
-        precision(p) {}
-  static const Parameters& trainable(const TransferModel& model) {
-    model.parameters().make_trainable();
-    return model.parameters();
-  }
-  void step() {
-    {
-      const PrecisionScope scope(precision, labels.device());
-      at::cross_entropy_loss(model(images), labels).backward();
-    }
-    optimizer.step(1e-5, optimizer.gradient_norm());
-    optimizer.clear_gradients();
-  }
-};
-
 std::vector<Workload> finetuning_workloads(const BenchSetting& setting, const std::vector<std::string>& names) {
   std::vector<Workload> workloads;
   for (const auto& name : names) {
     const Stopwatch watch;
-    const Precision precision = parse_training_precision(precision_name(setting.compute.precision));
-    const auto state =
-        std::make_shared<FinetuningState>(classifier(setting), precision, setting.compute.device, setting.samples);
-    const EncoderConfig& c = state->model.config().encoder;
-    workloads.push_back(
-        {name, setting.samples, watch.seconds(), c.dim, c.mlp_hidden(), 3, [=](const auto&) { state->step(); }});
+    const auto model = std::make_shared<const TransferModel>(classifier(setting));
+    const Tensor images = at::randint(256, {setting.samples, kSide, kSide, 3}, at::kByte);
+    const Tensor labels = at::randint(kClasses, {setting.samples}, at::kLong).to(setting.compute.device);
+    const auto loss = [=] { return at::cross_entropy_loss((*model)(images), labels); };
+    workloads.push_back(training_workload(name, setting, model->config().encoder, model->parameters(), loss, watch));
   }
   return workloads;
 }

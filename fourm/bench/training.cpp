@@ -1,10 +1,9 @@
 #include <algorithm>
 
 #include "fourm/bench/random_weights.h"
-#include "fourm/core/log.h"
+#include "fourm/bench/training_step.h"
 #include "fourm/core/rng.h"
-#include "fourm/kernels/precision_scope.h"
-#include "fourm/train/optimizer.h"
+#include "fourm/model/fourm.h"
 
 namespace fourm {
 namespace {
@@ -36,44 +35,15 @@ Batch random_batch(const FourM& model, int64_t count_of_samples) {
   return pack(samples, model.modalities());
 }
 
-// A model, its batch and its optimizer.
-struct TrainingState {
-  FourM model;
-  Batch batch;
-  AdamW optimizer;
-  Precision precision;
-
-  TrainingState(FourM fresh, Precision p, int64_t samples)
-      : model(std::move(fresh)),
-        batch(random_batch(model, samples)),
-        optimizer(trainable(model), {.clip_norm = 3}),
-        precision(p) {}
-  static const Parameters& trainable(FourM& model) {
-    model.parameters().make_trainable();
-    return model.parameters();
-  }
-  void step() {
-    {
-      const PrecisionScope scope(precision, model.compute().device);
-      model.loss(batch).total.backward();
-    }
-    optimizer.step(1e-5, optimizer.gradient_norm());
-    optimizer.clear_gradients();
-  }
-};
-
 std::vector<Workload> training_workloads(const BenchSetting& setting, const std::vector<std::string>& names) {
   const fs::path folder = setting.model.empty() ? random_model(setting) : setting.model;
   std::vector<Workload> workloads;
   for (const auto& name : names) {
     const Stopwatch watch;
-    const Precision precision = parse_training_precision(precision_name(setting.compute.precision));
-    const auto state = std::make_shared<TrainingState>(
-        load_model(folder, ModalityTable::official(), Compute::for_training(setting.compute.device)), precision,
-        setting.samples);
-    const ModelConfig& c = state->model.config();
-    workloads.push_back(
-        {name, setting.samples, watch.seconds(), c.dim, c.mlp_hidden(), 3, [=](const auto&) { state->step(); }});
+    const auto model = std::make_shared<FourM>(
+        load_model(folder, ModalityTable::official(), Compute::for_training(setting.compute.device)));
+    const auto loss = [model, batch = random_batch(*model, setting.samples)] { return model->loss(batch).total; };
+    workloads.push_back(training_workload(name, setting, model->config(), model->parameters(), loss, watch));
   }
   return workloads;
 }

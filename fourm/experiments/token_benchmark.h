@@ -66,7 +66,7 @@ struct BenchmarkResult {
 /// The tasks whose names are in `only` (empty: all), and their groups. Error naming the nearest task on a name that is not there.
 TokenBenchmarkConfig with_tasks(TokenBenchmarkConfig config, const std::vector<std::string>& only);
 
-/// The recipe of a task. Error on an unknown modality.
+/// The recipe of a task. Error on an unknown modality, and where the task or its group sets `seed`.
 PretrainConfig recipe_of(const TokenBenchmarkConfig& config, const TransferTask& task, uint64_t seed);
 
 /// Checks the recipes of all tasks without reading data or weights. Error on no tasks or seeds, two tasks of one name, a recipe.seed
