@@ -9,7 +9,7 @@ namespace fourm {
 void* PageCache::take(size_t bytes) {
   const std::lock_guard lock(mutex_);
   auto fits = kept_.lower_bound(bytes);
-  if (fits == kept_.end() || fits->first > bytes + bytes / 4) {
+  if (fits == kept_.end() || fits->first > bytes + bytes / 2) {
     while (!kept_.empty() && used_bytes_ + bytes + kept_bytes_ > most_used_ + kSpare) {
       const auto oldest = std::min_element(kept_.begin(), kept_.end(),
                                            [](const auto& a, const auto& b) { return a.second.when < b.second.when; });

@@ -10,9 +10,10 @@
 
 namespace fourm {
 
-/// Keeps freed pages for the next request of about their size. The system clears new pages, which takes longer than much of
-/// the work that is done with them. A heap would keep pages too, but small allocations between them would fragment it. The
-/// bytes in use and those kept are together at most the largest number in use at once, plus kSpare. Thread-safe.
+/// Keeps freed pages for the next request of at least two thirds of their size. The system clears new pages, which takes
+/// longer than much of the work that is done with them. A heap would keep pages too, but small allocations between them
+/// would fragment it. The bytes in use and those kept are together at most the largest number in use at once, plus kSpare.
+/// Thread-safe.
 class PageCache {
  public:
   static constexpr size_t kSpare = 32 << 20;
