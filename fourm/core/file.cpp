@@ -65,6 +65,8 @@ static void check_replaceable(const fs::path& path) {
         fs::is_directory(status) ? "a folder" : "not a regular file", ", expected the name of a file to write");
 }
 
+constexpr std::string_view kTemporary = ".tmp";
+
 OutputFile::OutputFile(fs::path path) : path_(std::move(path)) {
   check_replaceable(path_);
   if (path_.has_parent_path()) make_folder(path_.parent_path());
@@ -73,7 +75,7 @@ OutputFile::OutputFile(fs::path path) : path_(std::move(path)) {
   std::error_code ignored;
   // What a link leads to is written, the link stays.
   target_ = fs::exists(path_, ignored) ? fs::canonical(path_, ignored) : path_;
-  beside_ = target_.parent_path() / concat(".", target_.filename().string(), ".tmp", getpid(), "-", count++);
+  beside_ = target_.parent_path() / concat(".", target_.filename().string(), kTemporary, getpid(), "-", count++);
   out_.open(beside_, std::ios::binary | std::ios::trunc);
   check(out_.good(), path_.string(), ": cannot be written (", std::strerror(errno), ")");
 }
@@ -94,6 +96,18 @@ void OutputFile::commit() {
   std::error_code error;
   fs::rename(beside_, target_, error);
   check(!error, path_.string(), ": ", error.message());
+}
+
+void remove_temporary_files(const fs::path& folder, const std::function<bool(const std::string& name)>& is_own) {
+  std::error_code ignored;
+  std::vector<fs::path> left;
+  for (const auto& entry : fs::directory_iterator(folder, ignored)) {
+    const std::string name = entry.path().filename().string();
+    const size_t end = name.rfind(kTemporary);
+    if (name.starts_with(".") && end != std::string::npos && end > 0 && is_own(name.substr(1, end - 1)))
+      left.push_back(entry.path());
+  }
+  for (const auto& file : left) fs::remove(file, ignored);
 }
 
 void write_file(const fs::path& path, const std::function<void(std::ostream&)>& produce) {

@@ -2,6 +2,8 @@
 #pragma once
 
 #include <fstream>
+#include <functional>
+#include <string>
 
 #include "fourm/core/file.h"
 
@@ -25,5 +27,9 @@ class OutputFile {
   fs::path path_, target_, beside_;
   std::ofstream out_;
 };
+
+/// Removes the hidden files that killed processes left in `folder` in place of the files whose names `is_own` accepts, and
+/// which no other process may be writing. Does nothing where there is no folder.
+void remove_temporary_files(const fs::path& folder, const std::function<bool(const std::string& name)>& is_own);
 
 }  // namespace fourm

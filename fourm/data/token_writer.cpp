@@ -4,6 +4,7 @@
 
 #include "fourm/core/error.h"
 #include "fourm/core/log.h"
+#include "fourm/core/output_file.h"
 #include "fourm/core/rng.h"
 #include "fourm/core/strings.h"
 #include "fourm/text/unicode.h"
@@ -99,17 +100,10 @@ bool TokenWriter::is_complete(int64_t shard) const {
   return fs::exists(path(kLastModality, shard)) && ShardRecord::exists(records(), shard);
 }
 
-// Those of a process that was killed.
-void TokenWriter::remove_temporary_files(int64_t shard) const {
-  for (const auto& folder : fs::directory_iterator(out_)) {
-    if (!folder.is_directory()) continue;
-    for (const auto& file : fs::directory_iterator(folder))
-      if (file.path().filename().string().starts_with("." + shard_name(shard) + ".tmp")) fs::remove(file.path());
-  }
-}
-
 TokenWriter::Shard TokenWriter::begin(int64_t shard) const {
-  remove_temporary_files(shard);
+  const auto is_own = [&](const std::string& name) { return name == shard_name(shard); };
+  for (const auto& folder : fs::directory_iterator(out_))
+    if (folder.is_directory()) remove_temporary_files(folder.path(), is_own);
   fs::remove(path(kLastModality, shard));
   return {*this, shard};
 }

@@ -55,7 +55,6 @@ class TokenWriter {
   uint64_t versions_of(int64_t shard) const;
   bool agrees(const ShardRecord& record, int64_t shard) const;
   void check_settings(const Json& settings) const;
-  void remove_temporary_files(int64_t shard) const;
 
   const Source& source_;
   fs::path out_;

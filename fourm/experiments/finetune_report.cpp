@@ -42,6 +42,7 @@ struct Cell {
     FinetuneRecipe setting = recipe;
     setting.out.clear();
     setting.seed = 0;
+    setting.training.threads = 0;
     settings[yaml_text(to_yaml(setting))][recipe.seed] = value;
   }
   // The values of the setting that counts, one a seed.

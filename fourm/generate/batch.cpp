@@ -5,6 +5,7 @@
 
 #include "fourm/core/error.h"
 #include "fourm/core/log.h"
+#include "fourm/core/output_file.h"
 #include "fourm/core/stopped.h"
 #include "fourm/core/strings.h"
 #include "fourm/generate/input_value.h"
@@ -47,6 +48,7 @@ class Run {
     if (journal.is_new() && !options_.overwrite && !has_other_workers()) refuse_foreign_files();
     batches_ = (samples_.size() + options_.batch - 1) / options_.batch;
     forget_changed(journal);
+    if (!journal.is_new()) remove_temporary(journal, manifest.filename().string());
     try {
       for (int64_t b = options_.worker; b < batches_ && report_.finished; b += options_.workers) generate(b, journal);
     } catch (const Stopped&) {  // while a result was decoded
@@ -142,6 +144,16 @@ class Run {
     if (unknown > 0)
       note(counted(unknown, "sample"),
            " of an earlier version kept: whether their inputs changed since is not known; --overwrite replaces them");
+  }
+
+  // Files that the interrupted run had not finished. Other workers have other samples.
+  void remove_temporary(const ResultJournal& journal, const std::string& manifest) const {
+    std::vector<std::string> unfinished;
+    for (int64_t b = options_.worker; b < batches_; b += options_.workers)
+      for (int64_t i = b * options_.batch; i < std::min((b + 1) * options_.batch, samples_.size()); ++i)
+        if (!journal.find(samples_.name(i))) unfinished.push_back(samples_.name(i));
+    stages_[0].files.remove_temporary(unfinished);
+    remove_temporary_files(options_.out, [&](const std::string& name) { return name == manifest; });
   }
 
   static Json digests_json(const std::vector<SampleList::Content>& contents) {

@@ -1,8 +1,11 @@
 #include "fourm/generate/result_files.h"
 
 #include <algorithm>
+#include <map>
+#include <set>
 
 #include "fourm/core/json.h"
+#include "fourm/core/output_file.h"
 #include "fourm/data/modality_file.h"
 #include "fourm/draw/box_image.h"
 #include "fourm/draw/legend.h"
@@ -103,17 +106,39 @@ std::string ResultFiles::short_name(const std::string& modality) const {
   return std::count_if(modalities_.begin(), modalities_.end(), same) > 1 ? modality : base;
 }
 
+bool ResultFiles::is_single_result(const std::string& file, const std::string& modality) const {
+  const std::vector<std::string> names = {short_name(modality), modality};
+  return std::any_of(names.begin(), names.end(), [&](const std::string& name) {
+    return file.starts_with(name + ".") || file.starts_with(name + "_");
+  });
+}
+
 fs::path ResultFiles::existing(const std::string& modality, bool is_single) const {
   std::error_code error;
-  for (const std::string& name : {short_name(modality), modality}) {
-    const fs::path folder = is_single ? folder_ : folder_ / name;
-    for (const auto& entry : fs::directory_iterator(folder, error)) {
-      const std::string file = entry.path().filename().string();
-      if (!is_single) return entry.path();
-      if (file.starts_with(name + ".") || file.starts_with(name + "_")) return entry.path();
-    }
-  }
+  for (const std::string& name : {short_name(modality), modality})
+    for (const auto& entry : fs::directory_iterator(is_single ? folder_ : folder_ / name, error))
+      if (!is_single || is_single_result(entry.path().filename().string(), modality)) return entry.path();
   return {};
+}
+
+void ResultFiles::remove_temporary(const std::vector<std::string>& samples) const {
+  remove_temporary_files(folder_, [&](const std::string& name) {
+    return std::any_of(modalities_.begin(), modalities_.end(),
+                       [&](const std::string& modality) { return is_single_result(name, modality); });
+  });
+  std::error_code ignored;
+  for (const auto& what : fs::directory_iterator(folder_, ignored)) {
+    if (!what.is_directory(ignored)) continue;
+    std::map<fs::path, std::set<std::string>> stems;  // of files, by folder: a sample's name may have one
+    for (const std::string& sample : samples)
+      for (int64_t v = 0; v < variations_; ++v) {
+        const fs::path file = path(what.path().filename().string(), {sample, v}, "");
+        stems[file.parent_path()].insert(file.filename().string());
+      }
+    for (const auto& [folder, own] : stems)
+      remove_temporary_files(folder,
+                             [&](const std::string& name) { return own.contains(fs::path(name).stem().string()); });
+  }
 }
 
 std::vector<fs::path> ResultFiles::write_tokens(const Canvas& canvas, const std::string& modality,

@@ -26,6 +26,9 @@ class ResultFiles {
   /// sample FOLDER/WHAT.* and FOLDER/WHAT_*. Empty when there is none.
   fs::path existing(const std::string& modality, bool is_single) const;
 
+  /// Removes what a killed process left of files of these samples.
+  void remove_temporary(const std::vector<std::string>& samples) const;
+
   /// MODALITY.npy, the token ids [L]. Of a sequence with a text tokenizer also NAME.txt, and NAME.json as a data set has it
   /// (docs/data.md): of boxes, metadata, palettes and poses. Boxes whose corners are in the wrong order are left out; they
   /// lie in the square that the file states. Palettes and boxes have an image NAME.png. Returns the files.
@@ -38,6 +41,8 @@ class ResultFiles {
                                       const TextChunks& recipe = {}, const DecodeOptions& decoding = {}) const;
 
  private:
+  // Whether a file of FOLDER is a result of the only sample.
+  bool is_single_result(const std::string& file, const std::string& modality) const;
   std::vector<fs::path> write_sam(const Canvas& canvas, const std::string& modality, const ResultPlace& place,
                                   const DecodeOptions& decoding) const;
   std::vector<fs::path> write_pose_image(const Canvas& canvas, const std::string& modality, const ResultPlace& place,

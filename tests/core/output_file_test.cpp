@@ -2,6 +2,8 @@
 
 #include <gtest/gtest.h>
 
+#include <set>
+
 #include "tests/support/message_of.h"
 #include "tests/support/temporary_folder.h"
 
@@ -38,6 +40,18 @@ TEST(OutputFile, ABrokenStreamIsAnErrorAndKeepsTheOldFile) {
   output.stream().setstate(std::ios::badbit);
   EXPECT_NE(test::message_of([&] { output.commit(); }).find("a.txt"), std::string::npos);
   EXPECT_EQ(read_file(folder / "a.txt"), "old");
+}
+
+TEST(OutputFile, WhatAKilledProcessLeftIsRemovedByName) {
+  const test::TemporaryFolder folder;
+  for (const char* name :
+       {".a.txt.tmp12-0", ".a.txt.tmp13-7", ".a.tmp.txt.tmp1-0", ".ab.txt.tmp1-0", ".a.txt", "a.txt.tmp1-0"})
+    write_file(folder / name, "half");
+  remove_temporary_files(folder.path(), [](const std::string& name) { return name == "a.txt"; });
+  std::set<std::string> left;
+  for (const auto& entry : fs::directory_iterator(folder.path())) left.insert(entry.path().filename());
+  EXPECT_EQ(left, (std::set<std::string>{".a.tmp.txt.tmp1-0", ".ab.txt.tmp1-0", ".a.txt", "a.txt.tmp1-0"}));
+  remove_temporary_files(folder / "none", [](const std::string&) { return true; });
 }
 
 TEST(OutputFile, AFileIsNoFolder) {

@@ -98,7 +98,8 @@ TEST_F(RunReportTest, StartsAreComparedByTheBestSettingWithTheMostSeeds) {
     const std::string name = concat(task, "_", fs::path(init).filename().string(), fraction, "_", seed, "_", rate);
     write_run(name,
               concat("task: ", task, "\ninit: ", init, "\ndata: rooms\nfraction: ", fraction, "\nseed: ", seed,
-                     "\nout: ", name, "\nhead: {kind: auto}\ntraining: {schedule: {lr: ", rate, "}}\n"),
+                     "\nout: ", name, "\nhead: {kind: auto}\ntraining: {threads: ", seed + 1, ", schedule: {lr: ", rate,
+                     "}}\n"),
               concat("{\"step\":10,\"eval\":{\"", measure, "\":", value, "}}\n"));
     runs.push_back(root / name);
   };

@@ -113,16 +113,22 @@ TEST_F(BatchTest, InterruptionsWorkersAndOrderDoNotMatter) {
     if (++results == 3) throw Killed();
   };
   EXPECT_THROW(generate_batches(*pipeline_, images(), settings(), o), Killed);
+  for (const char* left : {"caption/.a4.txt.tmp1-0", "tok_rgb@32/sub/.b6.npy.tmp1-0", ".manifest.json.tmp1-0"})
+    write_file(out / "stopped" / left, "half of a file");
   const BatchReport last = generate_batches(*pipeline_, images(), settings(), options(out / "stopped"));
   EXPECT_GT(last.kept, 0);
   EXPECT_EQ(files(out / "stopped"), expected);
 
-  for (const int64_t worker : {2, 0, 1}) {
+  const fs::path of_worker_1 = out / "shared/caption/.a2.txt.tmp1-0";
+  for (const int64_t worker : {2, 2, 0, 1, 1}) {
     BatchOptions part = options(out / "shared");
     part.worker = worker;
     part.workers = 3;
     generate_batches(*pipeline_, images(), settings(), part);
+    if (worker != 1) write_file(of_worker_1, "being written");
   }
+  EXPECT_TRUE(fs::exists(of_worker_1)) << "a2 is finished";
+  fs::remove(of_worker_1);
   EXPECT_EQ(files(out / "shared", false), files(out / "whole", false));
   EXPECT_TRUE(fs::exists(out / "shared/manifest-2-of-3.json"));
 
