@@ -104,8 +104,8 @@ TEST_F(FinetuningTest, LearnsToSegmentAndToSeeDepth) {
   EXPECT_GT(last("depth", "delta1"), 0.6);
 }
 
-// The detector finds objects, not only lowers its loss; through files, as a user measures it. Measured: AP50 of boxes 0.349 and of
-// masks 0.258, and 0 after one step. Other processors round otherwise, so that the bars are about half of that.
+// The detector finds objects, not only lowers its loss; through files, as a user measures it. Measured with five seeds: AP50 of
+// boxes and of masks 0.42 to 0.78, and 0 after one step. Rounding of other processors changes it as a seed does.
 TEST_F(FinetuningTest, LearnsToFindObjectsAndTheirMasks) {
   test::write_coco(root / "coco", "train", 32);
   test::write_coco(root / "coco", "val", 12, 101);
@@ -142,7 +142,7 @@ TEST_F(FinetuningTest, LearnsToFindObjectsAndTheirMasks) {
     EXPECT_NEAR(last(out, "mask_AP50"), ap50.second, 0.05);
     return ap50;
   };
-  const auto untrained = precision_after(1, "untrained"), trained = precision_after(60, "trained");
+  const auto untrained = precision_after(1, "untrained"), trained = precision_after(100, "trained");
   EXPECT_LT(untrained.first, 0.02);
   EXPECT_LT(untrained.second, 0.02);
   EXPECT_GT(trained.first, 0.18);
