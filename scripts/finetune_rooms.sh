@@ -7,7 +7,8 @@
 set -euo pipefail
 cd "$(dirname "$0")/.."
 export runs=${RUNS:-runs/finetune_rooms} fourm=build/release/fourm
-export steps=${STEPS:-500} threads=${THREADS:-1}
+export steps=${STEPS:-200} threads=${THREADS:-1}
+pretrain_steps=${PRETRAIN_STEPS:-4000}
 tasks=${TASKS:-class semseg depth det}
 fractions=${FRACTIONS:-0.01 0.1 1}
 model=models/rooms-ti
@@ -18,7 +19,7 @@ rooms() {
 }
 rooms labelled "${LABELLED:-2000}" 11 val
 rooms held_out "${HELD_OUT:-500}" 12 test
-rooms train "${ROOMS:-24000}" 1 train
+rooms train "${ROOMS:-8000}" 1 train
 rooms val 128 1 val
 for split in train val; do
   $fourm data label "$runs/$split" --clip $model/clip  # makes what is missing
@@ -26,8 +27,8 @@ for split in train val; do
 done
 for baseline in rgb2rgb rgb2clip; do
   $fourm pretrain configs/rooms/pretrain_$baseline.yaml out="$runs/$baseline" data="$runs/tokens/train" \
-    eval_data="$runs/tokens/val" training.threads="$(nproc)" ${PRETRAIN_STEPS:+training.steps="$PRETRAIN_STEPS"} \
-    ${PRETRAIN_STEPS:+training.schedule.warmup_steps=0}
+    eval_data="$runs/tokens/val" training.threads="$(nproc)" training.steps="$pretrain_steps" \
+    training.schedule.warmup_steps=$((pretrain_steps / 20))
 done
 
 # tune TASK START FRACTION SEED RATE: leaves the recipe and the records of the run; weights are not kept.
