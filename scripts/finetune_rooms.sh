@@ -3,11 +3,12 @@
 # Each part is skipped or resumed when run again. Four tasks (kind of room, semantic map, depth, boxes) start from new weights, RGB ->
 # RGB, RGB -> features and the bundled model, with 1 % and 10 % of the labels (three seeds) and all of them (one).
 # New weights get the best of three learning rates, chosen by their first seed. Variables reduce the size: LABELLED, HELD_OUT and ROOMS count
-# rooms; PRETRAIN_STEPS and STEPS are lengths; TASKS and FRACTIONS are lists. JOBS runs are trained at once, each on THREADS threads.
+# rooms; PRETRAIN_STEPS and STEPS are lengths; BATCH is the batch of the fine-tunings; TASKS and FRACTIONS are lists. JOBS runs are
+# trained at once, each on THREADS threads.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 export runs=${RUNS:-runs/finetune_rooms} fourm=build/release/fourm
-export steps=${STEPS:-200} threads=${THREADS:-1}
+export steps=${STEPS:-200} batch=${BATCH:-16} threads=${THREADS:-1}
 pretrain_steps=${PRETRAIN_STEPS:-4000}
 tasks=${TASKS:-class semseg depth det}
 fractions=${FRACTIONS:-0.01 0.1 1}
@@ -42,7 +43,8 @@ tune() {
   esac
   [ "$task" != class ] || labels=", labels: scene.room"
   $fourm finetune configs/finetune/rooms_"$task".yaml out="$run" init="$init" \
-    data="{path: $runs/labelled$labels}" eval_data="{path: $runs/held_out$labels}" seed="$4" fraction="$3" training.steps="$steps" training.threads="$threads" \
+    data="{path: $runs/labelled$labels}" eval_data="{path: $runs/held_out$labels}" seed="$4" fraction="$3" training.steps="$steps" batch="$batch" \
+    training.threads="$threads" \
     training.schedule.lr="$5" training.schedule.warmup_steps=$((steps / 10)) training.optimizer.layer_decay="$decay" \
     training.evaluate_every=0
   touch "$run/finished"

@@ -69,27 +69,36 @@ Plan GenerationDefaults::plan(const std::vector<std::string>& targets, const std
   plan.grow_text_conditions = grow_text_conditions;
   plan.top_k = top_k;
   plan.top_p = top_p;
-  const auto rule_of = [&](const std::string& modality) -> const GenerationRule* {
-    for (const auto& rule : rules)
-      if (matches_any(rule.targets, modality) &&
-          (rule.inputs.empty() || std::any_of(inputs.begin(), inputs.end(), [&](const auto& input) {
-             return matches_any(rule.inputs, input) && !contains(targets, input);
-           })))
-        return &rule;
-    return nullptr;
+  const auto applies = [&](const GenerationRule& rule, const std::string& modality) {
+    return matches_any(rule.targets, modality) &&
+           (rule.inputs.empty() || std::any_of(inputs.begin(), inputs.end(), [&](const auto& input) {
+              return matches_any(rule.inputs, input) && !contains(targets, input);
+            }));
+  };
+  const auto rules_of = [&](const std::string& modality) {
+    std::vector<const GenerationRule*> found;
+    for (const auto& rule : rules) {
+      if (!applies(rule, modality)) continue;
+      found.push_back(&rule);
+      if (!rule.is_partial()) break;
+    }
+    return found;
   };
   const auto add = [&](const std::string& modality) {
-    Target target;
-    if (const auto* rule = rule_of(modality)) target = rule->settings;
-    target.modality = modality;
-    plan.targets.push_back(std::move(target));
+    const auto found = rules_of(modality);
+    for (size_t i = 0; i < std::max<size_t>(1, found.size()); ++i) {
+      Target target;
+      if (!found.empty()) target = found[i]->settings;
+      target.modality = modality;
+      plan.targets.push_back(std::move(target));
+    }
   };
   const auto is_planned = [&](const std::string& modality) {
     return std::any_of(plan.targets.begin(), plan.targets.end(),
                        [&](const Target& target) { return target.modality == modality; });
   };
   for (const auto& name : targets) {
-    if (const auto* rule = rule_of(name))
+    for (const auto* rule : rules_of(name))
       for (const auto& pattern : rule->chain)
         for (const auto& output : outputs)
           if (matches_modality(pattern, output) && !contains(inputs, output) && !contains(targets, output) &&

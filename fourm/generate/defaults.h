@@ -6,7 +6,8 @@
 
 namespace fourm {
 
-/// Applies to targets whose modality matches, where the inputs match too. The first rule that applies is used.
+/// Applies to targets whose modality matches, where the inputs match too. The first rule that applies is used. If it is
+/// partial, the next one that applies is used for the tokens that remain.
 struct GenerationRule {
   /// Names with or without size; * stands for any characters: "tok_clip", "tok_*@448".
   std::vector<std::string> targets{};
@@ -17,11 +18,17 @@ struct GenerationRule {
   std::vector<std::string> chain{};
   Target settings{};
 
+  /// Whether the rule generates only some tokens of a grid.
+  bool is_partial() const { return settings.tokens > 0 && (settings.scheme == "maskgit" || settings.scheme == "roar"); }
+
   template <class Visitor>
   void fields(Visitor& v) {
     v("targets", targets, "names of modalities, with or without size; * stands for any characters");
     v("inputs", inputs, "the rule applies where one of these is an input and no target; empty: always");
     v("chain", chain, "modalities that are generated before the target, where they are neither inputs nor targets");
+    v("tokens", settings.tokens,
+      "as in a plan; after a rule with tokens and scheme maskgit or roar, the next rule that applies is used, too",
+      at_least(0));
     settings.settings(v);
   }
   static void migrate(YAML::Node& node, const std::string& origin);
@@ -35,7 +42,9 @@ struct GenerationDefaults {
 
   template <class Visitor>
   void fields(Visitor& v) {
-    v("rules", rules, "settings of targets; the first rule that applies is used");
+    v("rules", rules,
+      "settings of targets; the first rule that applies is used, and after one with tokens of a grid the next one, "
+      "too");
     v("grow_conditions", grow_conditions, "finished targets become conditions of later ones");
     v("grow_text_conditions", grow_text_conditions, "finished texts do, too; the original adds grids only");
     v("top_k", top_k, "sample from the k most likely tokens; 0 = all", at_least(0));

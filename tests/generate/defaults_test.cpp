@@ -75,6 +75,31 @@ TEST(GenerationDefaults, TheBundledModelReadsTokensOfImagesAsItReadsPixels) {
   EXPECT_EQ(steps({"tok_rgb@128"}, {"tok_rgb@128"}), (Steps{12, 12}));
 }
 
+TEST(GenerationDefaults, ARuleMayGenerateSomeTokensAndTheNextTheRest) {
+  const test::TemporaryFolder folder;
+  const fs::path file = folder / "generation.yaml";
+  write_file(file,
+             "rules:\n"
+             "  - {targets: [tok_rgb], scheme: maskgit, tokens: 40, steps: 4}\n"
+             "  - {targets: [caption], scheme: autoregressive, tokens: 20}\n"
+             "  - {targets: [tok_depth], inputs: [rgb], scheme: roar, tokens: 10, steps: 2}\n"
+             "  - {targets: [\"*\"], steps: 3}\n"
+             "  - {targets: [\"*\"], steps: 5}\n");
+  const GenerationDefaults defaults = GenerationDefaults::read(file);
+  using Entry = std::pair<int64_t, int64_t>;  // tokens, steps
+  const auto entries = [&](const std::string& target) {
+    std::vector<Entry> found;
+    for (const Target& t : defaults.plan({target}, {"det"}, {target}).targets) {
+      EXPECT_EQ(t.modality, target);
+      found.emplace_back(t.tokens, t.steps);
+    }
+    return found;
+  };
+  EXPECT_EQ(entries("tok_rgb@128"), (std::vector<Entry>{{40, 4}, {0, 3}}));
+  EXPECT_EQ(entries("tok_depth@128"), (std::vector<Entry>{{0, 3}})) << "the partial rule needs another input";
+  EXPECT_EQ(entries("caption"), (std::vector<Entry>{{20, 1}})) << "the tokens of a text are its maximum length";
+}
+
 TEST(GenerationDefaults, AFileMaySendATargetThroughOthers) {
   const test::TemporaryFolder folder;
   const fs::path file = folder / "generation.yaml";
