@@ -84,6 +84,7 @@ class GridStep {
     Random random(options_.seed, {canvases_[b].key, target_key_, static_cast<uint64_t>(index_)});
     random.shuffle(slots);
     slots.resize(static_cast<size_t>(count));
+    std::sort(slots.begin(), slots.end());  // samples with the same positions have them in the same order
   }
 
   Tensor guided_logits(const std::vector<Part>& parts) const {

@@ -1,5 +1,7 @@
 #include "fourm/generate/logits.h"
 
+#include <algorithm>
+
 #include "fourm/kernels/upload.h"
 
 namespace fourm {
@@ -69,14 +71,33 @@ class CachedLogits : public SequenceLogits {
 
 Tensor grid_logits(const FourM& model, const std::string& target, const Views& views,
                    const std::vector<std::vector<int64_t>>& slots) {
-  const Encoded encoded = model.encoder(pack_inputs(model, views.canvases, views.passes, views.ids));
-  DecoderPacker packer(model.modalities());
-  for (size_t p = 0; p < views.passes.size(); ++p)
-    for (const auto& s : slots) {
-      packer.begin_sample();
-      packer.add_grid(target, s, {});
+  // Equal inputs and positions are computed once: those of a batch without its conditions, or variations of one sample.
+  EncoderPacker inputs(model.modalities());
+  DecoderPacker targets(model.modalities());
+  std::vector<int64_t> rows;  // of the result: its row among those that are computed
+  int64_t computed = 0;
+  for (const Pass& pass : views.passes) {
+    std::vector<std::pair<size_t, int64_t>> distinct;  // canvases and their first rows
+    for (size_t i = 0; i < slots.size(); ++i) {
+      const auto equal = std::find_if(distinct.begin(), distinct.end(), [&](const auto& other) {
+        return slots[other.first] == slots[i] &&
+               same_inputs(model, *views.canvases[other.first], *views.canvases[i], pass);
+      });
+      int64_t row = equal == distinct.end() ? computed : equal->second;
+      if (equal == distinct.end()) {
+        add_inputs(model, *views.canvases[i], pass, views.ids, inputs);
+        targets.begin_sample();
+        targets.add_grid(target, slots[i], {});
+        distinct.emplace_back(i, computed);
+        computed += static_cast<int64_t>(slots[i].size());
+      }
+      for (size_t k = 0; k < slots[i].size(); ++k) rows.push_back(row++);
     }
-  return model.decoder.logits(target, model.decoder(packer.finish(), encoded).out).to(at::kFloat);
+  }
+  const Encoded encoded = model.encoder(inputs.finish());
+  const Tensor logits = model.decoder.logits(target, model.decoder(targets.finish(), encoded).out).to(at::kFloat);
+  if (static_cast<int64_t>(rows.size()) == computed) return logits;
+  return logits.index_select(0, to_tensor(rows).to(logits.device()));
 }
 
 std::unique_ptr<SequenceLogits> sequence_logits(const FourM& model, const std::string& target, const Views& views,

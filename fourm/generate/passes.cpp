@@ -35,6 +35,27 @@ void add_entry(const Canvas::Entry& entry, const Modality& modality, EncoderPack
   packer.add_ids(entry.modality, ids, positions);
 }
 
+// The entries of a canvas that the encoder reads in a pass, those that are emptied included.
+std::vector<const Canvas::Entry*> visible_entries(const FourM& model, const Canvas& canvas, const Pass& pass) {
+  std::vector<const Canvas::Entry*> visible;
+  for (const auto& entry : canvas.entries)
+    if (model.encoder.embeddings().contains(entry.modality) && !contains(pass.absent, entry.name))
+      visible.push_back(&entry);
+  return visible;
+}
+
+bool same_known(const Canvas::Entry& a, const Canvas::Entry& b) {
+  if (a.known != b.known || a.data.width != b.data.width) return false;
+  const auto width = static_cast<size_t>(a.data.width);
+  for (size_t i = 0; i < a.known.size(); ++i) {
+    if (!a.known[i]) continue;
+    const auto begin = a.data.values.begin() + i * width;
+    if (width ? !std::equal(begin, begin + width, b.data.values.begin() + i * width) : a.data.ids[i] != b.data.ids[i])
+      return false;
+  }
+  return true;
+}
+
 }  // namespace
 
 std::vector<Pass> passes_of(const Guidance& guidance) {
@@ -53,24 +74,34 @@ std::vector<Pass> passes_of(const Guidance& guidance) {
   return passes;
 }
 
+void add_inputs(const FourM& model, const Canvas& canvas, const Pass& pass, const SequenceIds& ids,
+                EncoderPacker& packer) {
+  packer.begin_sample();
+  for (const auto* entry : visible_entries(model, canvas, pass)) {
+    const Modality& modality = model.encoder.embeddings().at(entry->modality).modality;
+    if (!contains(pass.emptied, entry->name))
+      add_entry(*entry, modality, packer);
+    else if (modality.kind == ModalityKind::kSequence)
+      packer.add_ids(entry->modality, {ids.start()}, {0});
+    else if (modality.kind == ModalityKind::kEmbeddings)
+      packer.add_values(entry->modality, at::zeros({1, modality.width}), {0});
+  }
+}
+
+bool same_inputs(const FourM& model, const Canvas& a, const Canvas& b, const Pass& pass) {
+  const auto same = [&](const Canvas::Entry* x, const Canvas::Entry* y) {
+    const bool emptied = contains(pass.emptied, x->name);
+    return x->modality == y->modality && emptied == contains(pass.emptied, y->name) && (emptied || same_known(*x, *y));
+  };
+  const auto left = visible_entries(model, a, pass), right = visible_entries(model, b, pass);
+  return std::equal(left.begin(), left.end(), right.begin(), right.end(), same);
+}
+
 EncoderBatch pack_inputs(const FourM& model, const std::vector<const Canvas*>& canvases,
-                         const std::vector<Pass>& passes, const SequenceIds& special) {
+                         const std::vector<Pass>& passes, const SequenceIds& ids) {
   EncoderPacker packer(model.modalities());
   for (const Pass& pass : passes)
-    for (const Canvas* canvas : canvases) {
-      packer.begin_sample();
-      for (const auto& entry : canvas->entries) {
-        const auto input = model.encoder.embeddings().find(entry.modality);
-        if (input == model.encoder.embeddings().end() || contains(pass.absent, entry.name)) continue;
-        const Modality& modality = input->second.modality;
-        if (!contains(pass.emptied, entry.name))
-          add_entry(entry, modality, packer);
-        else if (modality.kind == ModalityKind::kSequence)
-          packer.add_ids(entry.modality, {special.start()}, {0});
-        else if (modality.kind == ModalityKind::kEmbeddings)
-          packer.add_values(entry.modality, at::zeros({1, modality.width}), {0});
-      }
-    }
+    for (const Canvas* canvas : canvases) add_inputs(model, *canvas, pass, ids, packer);
   return packer.finish();
 }
 

@@ -17,6 +17,12 @@ struct Pass {
 /// Conditional passes first, the base last; a single pass when guidance is off.
 std::vector<Pass> passes_of(const Guidance& guidance);
 
+/// Adds what the encoder reads of a canvas in a pass, as one sample.
+void add_inputs(const FourM& model, const Canvas& canvas, const Pass& pass, const SequenceIds& ids,
+                EncoderPacker& packer);
+/// Whether the encoder reads the same of two canvases in a pass.
+bool same_inputs(const FourM& model, const Canvas& a, const Canvas& b, const Pass& pass);
+
 /// All canvases under all passes, pass by pass, in one packed batch.
 EncoderBatch pack_inputs(const FourM& model, const std::vector<const Canvas*>& canvases,
                          const std::vector<Pass>& passes, const SequenceIds& ids);

@@ -2,6 +2,8 @@
 // options of the architecture; and nearly the same in bfloat16 and int8.
 #include "fourm/generate/logits.h"
 
+#include <algorithm>
+
 #include "fourm/core/error.h"
 #include "fourm/core/rng.h"
 #include "fourm/core/strings.h"
@@ -232,6 +234,43 @@ TEST(Logits, TokensCanBeReadTogetherAndReplaced) {
     EXPECT_TRUE(both.equal(at::stack({first, second}, 1).flatten(0, 1)));
     EXPECT_LE(test::largest_difference(both, plain->read(models.reference, {0, 1}, 1, {20, 30, 23, 31})), 1e-4);
   }
+}
+
+// Equal canvases and positions are computed once in a batch. The logits are those of each canvas alone, bit for bit.
+TEST(Logits, EqualSamplesOfABatchHaveTheLogitsOfOneAlone) {
+  SequenceIds ids;
+  ids.sentinels = {4, 10};
+  const auto models = open_both(2, Precision::kF32);
+  Random random(7);
+  std::vector<Canvas> canvases;
+  while (canvases.size() < 2)
+    for (const Canvas& canvas : random_canvases(random, ids))
+      if (canvas.find("pixels")) canvases.push_back(canvas);
+  Canvas one_token = canvases[0], one_pixel = canvases[0];
+  Canvas::Entry& grid = one_token.at("b");
+  const auto known = static_cast<size_t>(std::find(grid.known.begin(), grid.known.end(), true) - grid.known.begin());
+  ASSERT_LT(known, grid.known.size());
+  grid.data.ids[known] = 5;
+  one_pixel.at("pixels").data.values.back() += 1;
+  const std::vector<const Canvas*> pointers{&canvases[0], &canvases[1], &canvases[0],
+                                            &one_token,   &one_pixel,   &canvases[0]};
+  const std::vector<std::vector<int64_t>> slots{{0, 3, 7}, {1, 2}, {0, 3, 7}, {0, 3, 7}, {0, 3, 7}, {0, 3, 8}};
+  const auto passes = passes_of({{"pixels"}, 2, {}});
+  const InferenceGuard inference;
+  const auto logits = split_passes(grid_logits(models.fast, "a", {pointers, passes, ids}, slots), passes.size());
+  int64_t row = 0;
+  for (size_t i = 0; i < pointers.size(); ++i) {
+    SCOPED_TRACE(i);
+    const auto n = static_cast<int64_t>(slots[i].size());
+    const std::vector<const Canvas*> alone{pointers[i]};
+    const auto expected = split_passes(grid_logits(models.fast, "a", {alone, passes, ids}, {slots[i]}), passes.size());
+    for (size_t p = 0; p < passes.size(); ++p) EXPECT_TRUE(logits[p].slice(0, row, row + n).equal(expected[p])) << p;
+    EXPECT_FALSE(expected[0].equal(expected[1])) << "the passes see different inputs";
+    row += n;
+  }
+  EXPECT_FALSE(logits[0].slice(0, 0, 3).equal(logits[0].slice(0, 8, 11))) << "another token is seen";
+  EXPECT_FALSE(logits[0].slice(0, 0, 3).equal(logits[0].slice(0, 11, 14))) << "another pixel is seen";
+  EXPECT_TRUE(logits[1].slice(0, 0, 3).equal(logits[1].slice(0, 11, 14))) << "not without the condition";
 }
 
 TEST(Logits, NarrowPrecisionsStayNear) {

@@ -101,6 +101,31 @@ modalities:
   EXPECT_EQ(rows({{"words"}, {"grid"}, 1}), (std::vector<int64_t>{0 + 1 + 2}));
   EXPECT_EQ(pack_inputs(model, {&canvas, &canvas}, {{}, {all, {}, 1}}, {}).lengths, (std::vector<int64_t>{7, 7, 2, 2}))
       << "all canvases of a pass, then the next pass";
+
+  const auto same = [&](const Canvas& other, const Pass& pass = {}) { return same_inputs(model, canvas, other, pass); };
+  EXPECT_TRUE(same(canvas));
+  Canvas other = canvas;
+  other.at("unread").data.ids[0] = 1;
+  other.at("grid").data.ids[0] = 1;
+  EXPECT_TRUE(same(other)) << "what is not read or not known does not count";
+  other.at("grid").data.ids[1] = 1;
+  EXPECT_FALSE(same(other));
+  EXPECT_TRUE(same(other, {{"grid"}, {}, 1}));
+  EXPECT_TRUE(same(other, {{}, {"grid"}, 1}));
+  other = canvas;
+  other.at("grid").known[0] = true;
+  EXPECT_FALSE(same(other));
+  other = canvas;
+  other.at("vectors").data.values[5] = 7;
+  EXPECT_FALSE(same(other));
+  other = canvas;
+  other.at("words").data.ids[1] = 30;
+  EXPECT_FALSE(same(other));
+  EXPECT_TRUE(same(other, {{"words"}, {}, 1}));
+  other.entries.pop_back();
+  EXPECT_TRUE(same(other, {{"words"}, {}, 1})) << "the last entry is not read";
+  other.entries.pop_back();
+  EXPECT_FALSE(same(other, {{"words"}, {}, 1}));
 }
 
 }  // namespace
