@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <map>
+#include <set>
 
 #include "fourm/core/error.h"
 #include "fourm/core/json.h"
@@ -42,11 +43,28 @@ bool is_numbers(const Json& json) {
   return !json.empty() && std::all_of(json.begin(), json.end(), [](const Json& value) { return value.is_number(); });
 }
 
-std::string name_of(const fs::path& path) {
-  const fs::path whole = fs::absolute(path).lexically_normal();
-  const fs::path last = whole.has_filename() ? whole : whole.parent_path();
-  if (last.filename() == "benchmark.json") return last.parent_path().filename().string();
-  return fs::is_directory(path) ? last.filename().string() : last.stem().string();
+// The parts of a path, the last one first and without its extension.
+std::vector<std::string> parts_of(const fs::path& path) {
+  fs::path whole = fs::absolute(path).lexically_normal();
+  if (!whole.has_filename() || whole.filename() == "benchmark.json") whole = whole.parent_path();
+  if (!fs::is_directory(whole)) whole.replace_extension();
+  std::vector<std::string> parts;
+  for (const auto& part : whole.relative_path()) parts.insert(parts.begin(), part.string());
+  return parts;
+}
+
+// Of each path the last parts, as many as all need to be distinct.
+std::vector<std::string> distinct_names(const std::vector<fs::path>& paths) {
+  std::vector<std::vector<std::string>> parts;
+  size_t most = 1;
+  for (const auto& path : paths) most = std::max(most, parts.emplace_back(parts_of(path)).size());
+  std::vector<std::string> names(paths.size());
+  for (size_t n = 0; n < most; ++n) {
+    for (size_t i = 0; i < paths.size(); ++i)
+      if (n < parts[i].size()) names[i] = parts[i][n] + (n ? "/" : "") + names[i];
+    if (std::set<std::string>(names.begin(), names.end()).size() == names.size()) break;
+  }
+  return names;
 }
 
 // What a file of JSON is; false when it is none of the kinds.
@@ -116,12 +134,12 @@ bool add_folder(Material& material, const std::string& name, const fs::path& fol
 }
 
 Material read_material(const std::vector<fs::path>& paths) {
-  std::map<std::string, int> uses;
-  for (const auto& path : paths) ++uses[name_of(path)];
+  const std::vector<std::string> names = distinct_names(paths);
   Material material;
-  for (const auto& path : paths) {
+  for (size_t i = 0; i < paths.size(); ++i) {
+    const fs::path& path = paths[i];
+    const std::string& name = names[i];
     check(fs::exists(path), path.string(), ": no such file or folder");
-    const std::string name = uses[name_of(path)] > 1 ? path.string() : name_of(path);
     bool known = false;
     if (fs::is_directory(path)) {
       known = add_folder(material, name, path);
@@ -133,8 +151,7 @@ Material read_material(const std::vector<fs::path>& paths) {
     }
     check(known, path.string(),
           ": is nothing to report: expected the folder of a transfer-benchmark, of an ablate or of a training run, a "
-          "JSON "
-          "file of `eval --json`, or an image");
+          "JSON file of `eval --json`, or an image");
   }
   return material;
 }

@@ -50,6 +50,17 @@ TEST_F(RunReportTest, BenchmarksStandSideBySide) {
   EXPECT_EQ(section.figures[0].bytes.find("x-y"), std::string::npos) << "there is no record to draw";
 }
 
+TEST_F(RunReportTest, AllNamesHaveAsManyFoldersAsTellThemApart) {
+  for (const char* run : {"one/a/seed0", "one/a/seed1", "two/b/seed0"}) write_benchmark(run, 2.5);
+  const auto header = [&](const std::vector<fs::path>& paths) {
+    return run_report(paths, "Runs").sections[0].tables[0].header;
+  };
+  EXPECT_EQ(header({root / "one/a/seed0", root / "one/a/seed1/"}),
+            (std::vector<std::string>{"group", "seed0", "seed1"}));
+  EXPECT_EQ(header({root / "one/a/seed0", root / "one/a/seed1", root / "two/b/seed0/benchmark.json"}),
+            (std::vector<std::string>{"group", "a/seed0", "a/seed1", "b/seed0"}));
+}
+
 TEST_F(RunReportTest, ABenchmarkThatIsNotFinishedShowsItsTasks) {
   write_json(root / "half/rgb-depth/seed0/result.json",
              {{"loss", 2.25}, {"step", 40}, {"evaluations", 2}, {"seconds", 9.5}});
