@@ -73,6 +73,13 @@ TEST(GenerationDefaults, TheBundledModelReadsTokensOfImagesAsItReadsPixels) {
   EXPECT_EQ(steps({"tok_depth@128"}, {"tok_rgb@128"}), Steps{1});
   EXPECT_EQ(steps({"tok_depth@128"}, {"caption"}), Steps{12});
   EXPECT_EQ(steps({"tok_rgb@128"}, {"tok_rgb@128"}), (Steps{12, 12}));
+  const auto guidance = [&](const NameList& inputs) {
+    return defaults.plan({"tok_rgb@128"}, inputs, {"tok_rgb@128"}).targets.at(0).guidance;
+  };
+  EXPECT_EQ(guidance({"semseg"}), 2);
+  EXPECT_EQ(guidance({"tok_semseg@128", "det"}), 2);
+  EXPECT_EQ(guidance({"tok_semseg@128", "caption"}), 3);
+  EXPECT_EQ(guidance({"depth"}), 3);
 }
 
 TEST(GenerationDefaults, ARuleMayGenerateSomeTokensAndTheNextTheRest) {
