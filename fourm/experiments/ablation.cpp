@@ -149,9 +149,8 @@ std::string ablation_table(const AblationResult& result) {
       text += concat(" | ", losses.empty() ? "-" : fixed(spread_of(losses).mean, 3));
     }
     const auto averages = averages_of(value);
-    const Spread spread = averages.empty() ? Spread{} : spread_of(averages);
-    text += concat(" | ", averages.empty() ? "-" : fixed(spread.mean, 3), " | ",
-                   averages.size() < 2 ? "-" : fixed(spread.deviation, 3), " | ", averages.size(), " | ",
+    text += concat(" | ", averages.empty() ? "-" : with_interval(averages, 3), " | ",
+                   averages.size() < 2 ? "-" : fixed(spread_of(averages).deviation, 3), " | ", averages.size(), " | ",
                    value.value.paper ? fixed(*value.value.paper, 2) : "-", " |\n");
   }
   const std::string own = order_of(result, [](const AblationResult::Value& value) -> std::optional<double> {
@@ -159,7 +158,7 @@ std::string ablation_table(const AblationResult& result) {
     return spread_of(averages_of(value)).mean;
   });
   const std::string paper = order_of(result, [](const AblationResult::Value& value) { return value.value.paper; });
-  text += concat("\nOrder by average loss: ", own, "\n");
+  text += concat("\nAverages have their 95 % interval over seeds (Student's t).\n\nOrder by average loss: ", own, "\n");
   if (!paper.empty()) text += concat("Order in the paper: ", paper, "\n");
   if (result.missing > 0) text += concat("\n", counted(result.missing, "benchmark"), " not finished\n");
   return text;
@@ -174,6 +173,7 @@ Json to_json(const AblationResult& result) {
       const Spread spread = spread_of(averages_of(value));
       row["mean"] = spread.mean;
       row["deviation"] = spread.deviation;
+      row["interval"] = spread.half_width;
     }
     if (value.value.paper) row["paper"] = *value.value.paper;
     json["values"].push_back(std::move(row));

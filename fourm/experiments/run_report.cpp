@@ -221,15 +221,18 @@ DocumentSection ablation_section(const NamedJson& ablation) {
       if (!of_seeds.empty()) cells[group] = fixed(spread_of(of_seeds).mean, 3);
     }
     const auto averages = json_get<std::vector<double>>(value, "averages", origin);
-    if (!averages.empty()) cells["average"] = fixed(spread_of(averages).mean, 3);
+    if (!averages.empty()) cells["average"] = with_interval(averages, 3);
     if (averages.size() > 1) cells["deviation"] = fixed(spread_of(averages).deviation, 3);
     cells["seeds"] = shown_number(static_cast<double>(averages.size()));
     if (value.contains("paper")) cells["paper"] = fixed(json_get<double>(value, "paper", origin), 2);
   }
   std::vector<std::string> columns = groups;
   for (const char* column : {"average", "deviation", "seeds", "paper"}) columns.emplace_back(column);
-  DocumentSection section{concat("Ablation: ", title),
-                          concat("Losses on the token benchmark; lower is better. The paper's: ", source, ".")};
+  DocumentSection section{
+      concat("Ablation: ", title),
+      concat("Losses on the token benchmark; lower is better. Averages have their 95 % interval over "
+             "seeds (Student's t). The paper's: ",
+             source, ".")};
   section.tables = {rows.table("", title, columns)};
   const fs::path plot = fs::path(ablation.path).replace_extension(".svg");
   if (fs::exists(plot)) section.figures.push_back(figure_of(title, plot));

@@ -3,6 +3,8 @@
 #include <gtest/gtest.h>
 
 #include "fourm/core/json.h"
+#include "fourm/core/strings.h"
+#include "fourm/experiments/spread.h"
 #include "tests/support/captured_log.h"
 #include "tests/support/message_of.h"
 #include "tests/support/small_benchmark.h"
@@ -60,8 +62,10 @@ TEST_F(Ablation, TheTableHasMeansDeviationsAndThePaper) {
   const double a = result.values[0].seeds[0].averages().at(0), b = result.values[0].seeds[1].averages().at(0);
   EXPECT_DOUBLE_EQ(json["values"][0]["mean"].get<double>(), (a + b) / 2);
   EXPECT_DOUBLE_EQ(json["values"][0]["deviation"].get<double>(), std::abs(a - b) / std::sqrt(2));
+  EXPECT_NEAR(json["values"][0]["interval"].get<double>(), 12.706 * std::abs(a - b) / 2, 1e-12);
   const std::string table = read_file(root_ / "out/input_budget.md");
   EXPECT_NE(table.find("paper (Table 18)"), std::string::npos) << table;
+  EXPECT_NE(table.find(concat("| ", with_interval({a, b}, 3), " |")), std::string::npos) << table;
   EXPECT_NE(table.find("| 5.36 |"), std::string::npos) << table;
   EXPECT_NE(table.find("Order in the paper: 8 to 16 < 4\n"), std::string::npos) << table;
   EXPECT_NE(read_file(root_ / "out/input_budget.svg").find("average loss"), std::string::npos);

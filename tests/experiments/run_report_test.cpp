@@ -78,7 +78,7 @@ TEST_F(RunReportTest, AblationsHaveTheirTableAndPlot) {
     const Document document = run_report({path}, "Ablations");
     ASSERT_EQ(document.sections.size(), 1);
     EXPECT_EQ(document.sections[0].title, "Ablation: input tokens");
-    expect_row(document.sections[0].tables[0], {"128", "5.500", "5.500", "0.707", "2", "5.36"});
+    expect_row(document.sections[0].tables[0], {"128", "5.500", "5.500 ± 6.353", "0.707", "2", "5.36"});
     EXPECT_EQ(document.sections[0].figures[0].bytes, "<svg>the plot</svg>");
   }
 }
