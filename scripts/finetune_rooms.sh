@@ -8,7 +8,7 @@
 set -euo pipefail
 cd "$(dirname "$0")/.."
 export runs=${RUNS:-runs/finetune_rooms} fourm=build/release/fourm
-export steps=${STEPS:-200} batch=${BATCH:-16} threads=${THREADS:-1}
+export steps=${STEPS:-600} batch=${BATCH:-8} threads=${THREADS:-1}
 pretrain_steps=${PRETRAIN_STEPS:-4000}
 tasks=${TASKS:-class semseg depth det}
 fractions=${FRACTIONS:-0.01 0.1 1}
@@ -46,7 +46,7 @@ tune() {
     data="{path: $runs/labelled$labels}" eval_data="{path: $runs/held_out$labels}" seed="$4" fraction="$3" training.steps="$steps" batch="$batch" \
     training.threads="$threads" \
     training.schedule.lr="$5" training.schedule.warmup_steps=$((steps / 10)) training.optimizer.layer_decay="$decay" \
-    training.evaluate_every=0
+    training.drop_path=0 training.evaluate_every=0
   touch "$run/finished"
   rm -rf "$run/model" "$run"/checkpoints/*
 }
