@@ -75,6 +75,7 @@ Plan GenerationDefaults::plan(const std::vector<std::string>& targets, const std
               return matches_any(rule.inputs, input) && !contains(targets, input);
             }));
   };
+  const GenerationRule otherwise;
   const auto rules_of = [&](const std::string& modality) {
     std::vector<const GenerationRule*> found;
     for (const auto& rule : rules) {
@@ -82,13 +83,12 @@ Plan GenerationDefaults::plan(const std::vector<std::string>& targets, const std
       found.push_back(&rule);
       if (!rule.is_partial()) break;
     }
+    if (found.empty()) found.push_back(&otherwise);
     return found;
   };
   const auto add = [&](const std::string& modality) {
-    const auto found = rules_of(modality);
-    for (size_t i = 0; i < std::max<size_t>(1, found.size()); ++i) {
-      Target target;
-      if (!found.empty()) target = found[i]->settings;
+    for (const auto* rule : rules_of(modality)) {
+      Target target = rule->settings;
       target.modality = modality;
       plan.targets.push_back(std::move(target));
     }

@@ -11,6 +11,14 @@ namespace {
 
 using NameList = std::vector<std::string>;
 
+// What `get` returns for each target of a plan.
+template <class Get>
+auto of_targets(const Plan& plan, const Get& get) {
+  std::vector<decltype(get(plan.targets.front()))> found;
+  for (const Target& target : plan.targets) found.push_back(get(target));
+  return found;
+}
+
 TEST(GenerationDefaults, NamesMatchWithOrWithoutSize) {
   for (const char* pattern : {"tok_depth", "tok_depth@224", "tok_*", "*", "tok_*@224", "*depth*"})
     EXPECT_TRUE(matches_modality(pattern, "tok_depth@224")) << pattern;
@@ -62,11 +70,8 @@ TEST(GenerationDefaults, TheBundledModelReadsTokensOfImagesAsItReadsPixels) {
   const GenerationDefaults defaults =
       GenerationDefaults::read(fs::path(FOURM_SOURCE_DIR) / "models/rooms-ti/generation.yaml");
   const auto steps = [&](const NameList& targets, const NameList& inputs) {
-    std::vector<int64_t> counts;
-    for (const Target& target :
-         defaults.plan(targets, inputs, {"tok_semseg@128", "tok_depth@128", "tok_rgb@128"}).targets)
-      counts.push_back(target.steps);
-    return counts;
+    return of_targets(defaults.plan(targets, inputs, {"tok_semseg@128", "tok_depth@128", "tok_rgb@128"}),
+                      [](const Target& t) { return t.steps; });
   };
   using Steps = std::vector<int64_t>;
   EXPECT_EQ(steps({"tok_depth@128"}, {"rgb@128"}), Steps{1});
@@ -95,12 +100,10 @@ TEST(GenerationDefaults, ARuleMayGenerateSomeTokensAndTheNextTheRest) {
   const GenerationDefaults defaults = GenerationDefaults::read(file);
   using Entry = std::pair<int64_t, int64_t>;  // tokens, steps
   const auto entries = [&](const std::string& target) {
-    std::vector<Entry> found;
-    for (const Target& t : defaults.plan({target}, {"det"}, {target}).targets) {
+    return of_targets(defaults.plan({target}, {"det"}, {target}), [&](const Target& t) {
       EXPECT_EQ(t.modality, target);
-      found.emplace_back(t.tokens, t.steps);
-    }
-    return found;
+      return Entry{t.tokens, t.steps};
+    });
   };
   EXPECT_EQ(entries("tok_rgb@128"), (std::vector<Entry>{{40, 4}, {0, 3}}));
   EXPECT_EQ(entries("tok_depth@128"), (std::vector<Entry>{{0, 3}})) << "the partial rule needs another input";
@@ -116,11 +119,8 @@ TEST(GenerationDefaults, AFileMaySendATargetThroughOthers) {
              "  - {targets: [\"*\"], steps: 3}\n");
   const GenerationDefaults defaults = GenerationDefaults::read(file);
   const auto names = [&](const NameList& targets, const NameList& inputs) {
-    NameList found;
-    for (const Target& t :
-         defaults.plan(targets, inputs, {"caption", "tok_clip@128", "tok_rgb@128", "tok_semseg@128"}).targets)
-      found.push_back(t.modality);
-    return found;
+    return of_targets(defaults.plan(targets, inputs, {"caption", "tok_clip@128", "tok_rgb@128", "tok_semseg@128"}),
+                      [](const Target& t) { return t.modality; });
   };
   EXPECT_EQ(names({"tok_rgb@128"}, {"caption"}), (NameList{"tok_semseg@128", "tok_clip@128", "tok_rgb@128"}));
   EXPECT_EQ(names({"tok_rgb@128"}, {"caption", "tok_semseg@128"}), (NameList{"tok_clip@128", "tok_rgb@128"}));
