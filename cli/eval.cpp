@@ -64,6 +64,8 @@ struct Options {
   bool json = false;
 };
 
+constexpr const char* kOptionsOf4M = "Models that generate";
+
 // The measures of a model as text.
 std::string measure_model(const Options& o, const Sweep& sweep, const ProcessGroup& group) {
   const auto text = [&](const auto& result, const auto& table) {
@@ -102,15 +104,11 @@ void resolve(Options& o, bool inputs_given, bool chains_given) {
 
 // UsageError when an option was given that does not apply to the kind of the model.
 void check_options(const CLI::App& command, bool has_head) {
-  const std::vector<std::string> of_4m{"--inputs", "--chains",     "--sweep",       "--against",    "--in-painting",
-                                       "--plan",   "--image-text", "--align-depth", "--tokenizers", "--text-tokenizer"},
-      of_head{"--split",      "--labels",    "--coco",      "--batch",   "--flip",
-              "--eigen-crop", "--min-depth", "--max-depth", "--by-class"};
-  for (const auto& option : has_head ? of_4m : of_head)
-    if (command.count(option) > 0)
-      throw UsageError(concat(option, has_head
-                                          ? " is not for a model with a head (docs/finetuning.md)"
-                                          : " is for models with a head (docs/finetuning.md), which this one is not"));
+  for (const CLI::Option* option : command.get_options())
+    if (option->count() > 0 && option->get_group() == (has_head ? kOptionsOf4M : kOptionsOfHeads))
+      throw UsageError(concat(option->get_name(),
+                              has_head ? " is not for a model with a head (docs/finetuning.md)"
+                                       : " is for models with a head (docs/finetuning.md), which this one is not"));
 }
 
 Sweep parse_sweep(const std::string& text) {
@@ -226,6 +224,9 @@ void add_eval(CLI::App& program) {
       "--in-painting", o->in_painting,
       "instead: in-painting. The value is the region that is kept, as for generate --keep (left, X0,Y0,X1,Y1, ...); "
       "--inputs adds inputs (default none). Unconditionally generated images are measured beside it");
+  for (const char* option : {"--inputs", "--chains", "--sweep", "--plot", "--against", "--in-painting", "--plan",
+                             "--image-text", "--align-depth", "--tokenizers", "--text-tokenizer"})
+    command->get_option(option)->group(kOptionsOf4M);
   add_prediction_options(*command, o->files);
   add_image_options(*command, o->images);
   command->add_flag("--json", o->json, "machine-readable");

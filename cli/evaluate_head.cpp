@@ -5,7 +5,7 @@
 namespace fourm {
 
 void add_head_options(CLI::App& command, HeadEvaluation& options) {
-  const auto group = [](CLI::Option* option) { option->group("Models with a head (docs/finetuning.md)"); };
+  const auto group = [](CLI::Option* option) { option->group(kOptionsOfHeads); };
   group(command.add_option("--split", options.data.split, "folder of the split, as in ADE20K"));
   group(command.add_option("--labels", options.data.labels, "where the class is: folder, NAME or NAME.KEY"));
   group(command.add_option("--coco", options.data.annotations, "COCO JSON of the images in --data"));

@@ -14,6 +14,9 @@ struct HeadEvaluation {
   bool by_class = false;
 };
 
+/// The group of the options that only models with a head have.
+constexpr const char* kOptionsOfHeads = "Models with a head (docs/finetuning.md)";
+
 /// Adds the options that only models with a head have.
 void add_head_options(CLI::App& command, HeadEvaluation& options);
 

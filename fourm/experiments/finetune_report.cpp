@@ -21,17 +21,15 @@ std::optional<PlotPoint> best_evaluation(const FinetuneRun& run) {
                            [](const PlotPoint& a, const PlotPoint& b) { return a.y < b.y; });
 }
 
-// "rooms-ti" of models/rooms-ti, unless another start has that name too.
-std::string start_name(const FinetuneRecipe& recipe, const std::vector<FinetuneRun>& runs) {
-  if (recipe.init.empty()) return "from scratch";
-  const auto last = [](const std::string& path) {
-    const fs::path normal = fs::path(path).lexically_normal();
-    return (normal.has_filename() ? normal : normal.parent_path()).filename().string();
-  };
-  const bool unique = std::all_of(runs.begin(), runs.end(), [&](const FinetuneRun& run) {
-    return run.recipe.init == recipe.init || last(run.recipe.init) != last(recipe.init);
-  });
-  return concat(unique ? last(recipe.init) : recipe.init, recipe.frozen ? ", frozen" : "");
+// The names of the starts of runs by their paths: "rooms-ti" of models/rooms-ti, unless another start has that name too.
+std::map<std::string, std::string> start_names(const std::vector<FinetuneRun>& runs) {
+  std::vector<std::string> starts;
+  for (const auto& run : runs)
+    if (!run.recipe.init.empty() && !contains(starts, run.recipe.init)) starts.push_back(run.recipe.init);
+  const std::vector<std::string> distinct = distinct_names({starts.begin(), starts.end()});
+  std::map<std::string, std::string> names{{"", "from scratch"}};
+  for (size_t i = 0; i < starts.size(); ++i) names[starts[i]] = distinct[i];
+  return names;
 }
 
 // Runs of one start on one task, data set and fraction of the labels: by setting and seed, the best main measure.
@@ -75,10 +73,11 @@ std::optional<FinetuneRun> read_finetune_run(const std::string& name, const fs::
 
 DocumentSection finetune_comparison(const std::vector<FinetuneRun>& runs) {
   using Row = std::tuple<std::string, std::string, double>;  // task, data set, fraction of the labels
+  const std::map<std::string, std::string> names = start_names(runs);
   std::vector<std::string> starts;
   std::map<Row, std::map<std::string, Cell>> rows;
   for (const auto& run : runs) {
-    const std::string start = start_name(run.recipe, runs);
+    const std::string start = names.at(run.recipe.init) + (run.recipe.frozen ? ", frozen" : "");
     if (!contains(starts, start)) starts.push_back(start);
     const auto best = best_evaluation(run);
     if (best) rows[{run.recipe.task, run.recipe.data.path, run.recipe.fraction}][start].add(run.recipe, best->y);

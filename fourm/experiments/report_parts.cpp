@@ -1,12 +1,27 @@
 #include "fourm/experiments/report_parts.h"
 
+#include <algorithm>
 #include <cmath>
+#include <set>
 
 #include "fourm/core/strings.h"
 #include "fourm/experiments/spread.h"
 #include "fourm/train/records.h"
 
 namespace fourm {
+namespace {
+
+// The parts of a path, the last one first.
+std::vector<std::string> parts_of(const fs::path& path) {
+  fs::path whole = fs::absolute(path).lexically_normal();
+  if (!whole.has_filename() || whole.filename() == "benchmark.json") whole = whole.parent_path();
+  if (fs::is_regular_file(whole)) whole.replace_extension();
+  std::vector<std::string> parts;
+  for (const auto& part : whole.relative_path()) parts.insert(parts.begin(), part.string());
+  return parts;
+}
+
+}  // namespace
 
 std::string shown_number(double value) {
   if (value == std::round(value) && std::abs(value) < 1e15) return fixed(value, 0);
@@ -31,6 +46,19 @@ DocumentTable ReportRows::table(const std::string& caption, const std::string& f
     table.rows.push_back(std::move(row));
   }
   return table;
+}
+
+std::vector<std::string> distinct_names(const std::vector<fs::path>& paths) {
+  std::vector<std::vector<std::string>> parts;
+  size_t most = 1;
+  for (const auto& path : paths) most = std::max(most, parts.emplace_back(parts_of(path)).size());
+  std::vector<std::string> names(paths.size());
+  for (size_t n = 0; n < most; ++n) {
+    for (size_t i = 0; i < paths.size(); ++i)
+      if (n < parts[i].size()) names[i] = parts[i][n] + (n ? "/" : "") + names[i];
+    if (std::set<std::string>(names.begin(), names.end()).size() == names.size()) break;
+  }
+  return names;
 }
 
 std::map<std::string, std::vector<PlotPoint>> evaluations_in(const fs::path& run) {

@@ -34,6 +34,10 @@ std::vector<std::string> names_of(const std::vector<Item>& items) {
   return names;
 }
 
+/// Of each path the last parts, as many as all need to be distinct, without the extension of a file. Of PATH/benchmark.json
+/// the folder counts.
+std::vector<std::string> distinct_names(const std::vector<fs::path>& paths);
+
 /// The evaluations in RUN/metrics.jsonl, by measure; lines that are no records are ignored.
 std::map<std::string, std::vector<PlotPoint>> evaluations_in(const fs::path& run);
 

@@ -2,7 +2,6 @@
 
 #include <algorithm>
 #include <map>
-#include <set>
 
 #include "fourm/core/error.h"
 #include "fourm/core/json.h"
@@ -41,30 +40,6 @@ bool is_ablation(const Json& json) { return json.contains("values") && json.cont
 bool is_evaluation(const Json& json) { return json.contains("inputs") && json.contains("data"); }
 bool is_numbers(const Json& json) {
   return !json.empty() && std::all_of(json.begin(), json.end(), [](const Json& value) { return value.is_number(); });
-}
-
-// The parts of a path, the last one first and without its extension.
-std::vector<std::string> parts_of(const fs::path& path) {
-  fs::path whole = fs::absolute(path).lexically_normal();
-  if (!whole.has_filename() || whole.filename() == "benchmark.json") whole = whole.parent_path();
-  if (!fs::is_directory(whole)) whole.replace_extension();
-  std::vector<std::string> parts;
-  for (const auto& part : whole.relative_path()) parts.insert(parts.begin(), part.string());
-  return parts;
-}
-
-// Of each path the last parts, as many as all need to be distinct.
-std::vector<std::string> distinct_names(const std::vector<fs::path>& paths) {
-  std::vector<std::vector<std::string>> parts;
-  size_t most = 1;
-  for (const auto& path : paths) most = std::max(most, parts.emplace_back(parts_of(path)).size());
-  std::vector<std::string> names(paths.size());
-  for (size_t n = 0; n < most; ++n) {
-    for (size_t i = 0; i < paths.size(); ++i)
-      if (n < parts[i].size()) names[i] = parts[i][n] + (n ? "/" : "") + names[i];
-    if (std::set<std::string>(names.begin(), names.end()).size() == names.size()) break;
-  }
-  return names;
 }
 
 // What a file of JSON is; false when it is none of the kinds.

@@ -133,13 +133,13 @@ TEST_F(RunReportTest, StartsAreComparedByTheBestSettingWithTheMostSeeds) {
   EXPECT_TRUE(document.sections[1].figures.empty()) << "a single evaluation is no curve";
 }
 
-TEST_F(RunReportTest, StartsOfOneNameHaveTheirPath) {
+TEST_F(RunReportTest, StartsAreNamedByAsManyFoldersAsTellThemApart) {
   const std::string recipe = "task: semseg\nhead: {kind: convnext}\ninit: ";
-  write_run("one", recipe + "a/model/\n", "");
-  write_run("two", recipe + "b/model\nfrozen: true\n", "");
+  write_run("one", recipe + "runs/a/v1.5/\n", "");
+  write_run("two", recipe + "runs/b/v1.5\nfrozen: true\n", "");
   const Document document = run_report({root / "one", root / "two"}, "Two");
   EXPECT_EQ(document.sections[0].tables[0].header,
-            (std::vector<std::string>{"task", "data", "measure", "labels, %", "a/model/", "b/model, frozen"}));
+            (std::vector<std::string>{"task", "data", "measure", "labels, %", "a/v1.5", "b/v1.5, frozen"}));
 }
 
 TEST_F(RunReportTest, EvaluationsOfOneDataSetStandTogether) {
