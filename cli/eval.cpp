@@ -16,6 +16,7 @@
 #include "fourm/eval/chains.h"
 #include "fourm/eval/inpainting.h"
 #include "fourm/eval/report.h"
+#include "fourm/generate/keep_region.h"
 
 namespace fourm {
 
@@ -71,6 +72,7 @@ std::string measure_model(const Options& o, const Sweep& sweep, const ProcessGro
   const auto text = [&](const auto& result, const auto& table) {
     return o.json ? json_text(to_json(result)) + "\n" : table(result);
   };
+  if (!o.in_painting.empty()) KeepRegion::parse(o.in_painting);  // an Error before samples are read
   const PipelineFiles files{o.model, o.tokenizers, text_tokenizer_for(o.model, o.text_tokenizer), {}};
   const Pipeline pipeline = Pipeline::open(files, o.engine);
   if (!o.against.empty()) {

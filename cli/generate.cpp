@@ -50,7 +50,7 @@ Plan make_plan(const GenerateArguments& o, const Pipeline& pipeline, const std::
   Plan plan;
   if (!o.plan.empty()) {
     if (!o.outputs.empty()) throw UsageError("--plan names what is generated; leave out --out-modality");
-    plan = read_plan_for(pipeline, o.plan);
+    plan = pipeline.read_plan(o.plan);
   } else {
     std::vector<std::string> names;
     for (const auto& name : names_in(o.outputs)) {
@@ -100,7 +100,8 @@ std::vector<Input> read_inputs(const GenerateArguments& o, const Pipeline& pipel
       kept = &input;
     }
     check(kept, "--keep ", printable(text), ": '", name, "' is not given with --in");
-    check(kept->keep.empty(), "--keep ", printable(text), ": '", name, "' has a region in --in already");
+    check(kept->keep.empty(), "--keep ", printable(text), ": '", name, "' has a region already");
+    check(equals + 1 < text.size(), "--keep ", printable(text), ": names no region");
     kept->keep = text.substr(equals + 1);
   }
   if (o.paste_kept && std::all_of(inputs.begin(), inputs.end(), [](const Input& input) { return input.keep.empty(); }))
@@ -125,6 +126,9 @@ void check_pasted(const GenerationSettings& settings, const std::vector<Input>& 
 
 SampleList samples_of(const GenerateArguments& o, const Pipeline& pipeline) {
   const std::vector<Input> inputs = read_inputs(o, pipeline);
+  std::error_code ignored;
+  for (const Input& input : inputs)
+    if (fs::is_directory(input.value, ignored)) check_outside(input.value, o.out);  // results would be inputs next time
   if (o.data.empty()) {
     if (!o.inputs.empty()) throw UsageError("--inputs names the modalities of a data set: give --data");
     return SampleList::of_inputs(pipeline, inputs);
@@ -239,7 +243,7 @@ std::optional<SuperResolution> super_resolution_of(const GenerateArguments& o, c
   if (o.sr_plan.empty()) {
     second.plan = second.pipeline.default_plan(read, fine_targets(o, first, second.pipeline));
   } else {
-    second.plan = read_plan_for(second.pipeline, o.sr_plan);
+    second.plan = second.pipeline.read_plan(o.sr_plan);
   }
   return second;
 }
@@ -313,7 +317,8 @@ void write_results(const GenerateArguments& o, const Generation& g, const Stopwa
     write_sheet(o, {g.pipeline, g.super_resolution, g.samples, g.settings, report, o.out,
                     read_class_names(model_folder(o.model)), g.units});
   check(report.failed == 0, report.failed, " of ", counted(report.samples, "sample"),
-        " could not be read; the warnings and the manifest in ", o.out, " say why");
+        " could not be read; the warnings ",
+        report.failed < report.samples ? concat("and the manifest in ", o.out, " ") : std::string(), "say why");
   check(report.undecoded == 0, report.undecoded, " of ",
         (report.samples - report.failed) * o.count *
             static_cast<int64_t>(g.settings.plan.targets.size() + g.settings.super_resolution_plan.targets.size()),
@@ -346,6 +351,12 @@ void repeat(GenerateArguments o) {
   std::optional<Pipeline> second;
   if (!settings.super_resolution.empty())
     second = open_super_resolution(o, find_model(settings.super_resolution).string());
+  const auto check_weights = [](const std::string& model, const Pipeline& opened, const std::string& recorded) {
+    check(recorded.empty() || opened.fingerprint() == recorded, model,
+          ": the weights of the model or of its tokenizers are not those that the image was generated with");
+  };
+  check_weights(o.model, pipeline, settings.weights);
+  if (second) check_weights(settings.super_resolution, *second, settings.super_resolution_weights);
   const SampleList samples = SampleList::of_record(record);
   write_results(o, {pipeline, second ? &*second : nullptr, samples, settings, nullptr}, watch, ready);
 }
@@ -368,6 +379,7 @@ void run(const GenerateArguments& o) {
     if (o.outputs.empty() && o.plan.empty()) return;
   }
   GenerationSettings settings{.model = o.model,
+                              .weights = pipeline.fingerprint(),
                               .precision = resolved_precision(o.engine),
                               .seed = o.seed,
                               .draw = !o.greedy,
@@ -376,6 +388,7 @@ void run(const GenerateArguments& o) {
                               .paste_kept = o.paste_kept,
                               .super_resolution = o.super_resolution};
   const auto second = super_resolution_of(o, settings.plan, samples.inputs(0), pipeline);
+  if (second) settings.super_resolution_weights = second->pipeline.fingerprint();
   if (second) settings.super_resolution_plan = second->plan;
   check_pasted(settings, samples.inputs(0), pipeline);
   if (o.print_plan) {

@@ -1,13 +1,10 @@
 // Options of the commands that take inputs.
 #pragma once
 
-#include <algorithm>
-
 #include "cli/usage.h"
 #include "fourm/core/strings.h"
 #include "fourm/generate/input.h"
 #include "fourm/generate/pipeline.h"
-#include "fourm/generate/plan.h"
 
 namespace fourm {
 
@@ -38,19 +35,6 @@ inline std::vector<std::string> names_in(const std::vector<std::string>& lists) 
   for (const auto& list : lists)
     for (const auto& name : split(list, ',')) names.push_back(trim(name));
   return names;
-}
-
-/// The plan in a file. Targets and conditions may have the short names of the pipeline's modalities.
-inline Plan read_plan_for(const Pipeline& pipeline, const fs::path& file) {
-  Plan plan = read_plan(file);
-  for (auto& target : plan.targets) target.modality = pipeline.output_name(target.modality);
-  for (auto& condition : plan.conditions) {  // "caption#2" is the second caption
-    const size_t end = std::min(condition.find('#'), condition.size());
-    const std::string name = condition.substr(0, end);
-    if (contains(pipeline.inputs(), name) || contains(pipeline.outputs(), name)) continue;
-    condition = pipeline.input_name(name) + condition.substr(end);
-  }
-  return plan;
 }
 
 }  // namespace fourm

@@ -39,7 +39,7 @@ std::vector<Variation> parse_variations(const ProbeOptions& o) {
 }
 
 Plan plan_of(const ProbeOptions& o, const Pipeline& pipeline, const std::vector<Input>& inputs) {
-  if (!o.plan.empty()) return read_plan_for(pipeline, o.plan);
+  if (!o.plan.empty()) return pipeline.read_plan(o.plan);
   std::vector<std::string> given, targets;
   for (const Input& input : inputs) given.push_back(pipeline.input_name(input.modality));
   for (const auto& name : names_in(o.outputs)) targets.push_back(pipeline.output_name(name));
@@ -47,7 +47,9 @@ Plan plan_of(const ProbeOptions& o, const Pipeline& pipeline, const std::vector<
 }
 
 void run(const ProbeOptions& o) {
-  if (o.outputs.empty() == o.plan.empty()) throw UsageError("say what to generate: --out-modality NAME,... or --plan");
+  if (!o.outputs.empty() && !o.plan.empty())
+    throw UsageError("--plan names what is generated; leave out --out-modality");
+  if (o.outputs.empty() && o.plan.empty()) throw UsageError("say what to generate: --out-modality NAME,... or --plan");
   const std::vector<Variation> variations = parse_variations(o);
   check_writable_folder(o.out);
   const Pipeline pipeline =
@@ -56,6 +58,7 @@ void run(const ProbeOptions& o) {
   const Probe probe(pipeline, parse_inputs(o.in, pipeline), variations, &units);
   const SampleList samples = probe.samples(o.out, o.overwrite);
   const GenerationSettings settings{.model = o.model,
+                                    .weights = pipeline.fingerprint(),
                                     .precision = resolved_precision(o.engine),
                                     .seed = o.seed,
                                     .draw = !o.greedy,

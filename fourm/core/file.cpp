@@ -146,21 +146,28 @@ void check_writable_file(const fs::path& file) {
   check_writable_folder(fs::absolute(file).parent_path());
 }
 
-void check_apart(const fs::path& source, const fs::path& out) {
-  // Without links, "." and a slash at the end.
-  const auto resolved = [](const fs::path& folder) {
-    std::error_code error;
-    const fs::path path = fs::weakly_canonical(fs::absolute(folder), error).lexically_normal();
-    check(!error, folder.string(), ": ", error.message());
-    return path.has_filename() ? path : path.parent_path();
-  };
+static bool holds(const fs::path& folder, const fs::path& path) {
+  return std::mismatch(folder.begin(), folder.end(), path.begin(), path.end()).first == folder.end();
+}
+
+// Without links, "." and a slash at the end.
+static fs::path resolved(const fs::path& folder) {
+  std::error_code error;
+  const fs::path path = fs::weakly_canonical(fs::absolute(folder), error).lexically_normal();
+  check(!error, folder.string(), ": ", error.message());
+  return path.has_filename() ? path : path.parent_path();
+}
+
+void check_outside(const fs::path& source, const fs::path& out) {
   const fs::path from = resolved(source), to = resolved(out);
-  const auto holds = [](const fs::path& folder, const fs::path& path) {
-    return std::mismatch(folder.begin(), folder.end(), path.begin(), path.end()).first == folder.end();
-  };
   check(from != to, out.string(), ": is the folder of the data; write into another folder");
   check(!holds(from, to), out.string(), ": is inside of the data, ", source.string(), "; write into another folder");
-  check(!holds(to, from), out.string(), ": contains the data, ", source.string(), "; write into another folder");
+}
+
+void check_apart(const fs::path& source, const fs::path& out) {
+  check_outside(source, out);
+  check(!holds(resolved(out), resolved(source)), out.string(), ": contains the data, ", source.string(),
+        "; write into another folder");
 }
 
 std::vector<fs::path> list_files(const fs::path& folder, const std::vector<std::string>& extensions) {

@@ -37,6 +37,8 @@ void make_folder(const fs::path& path);
 void check_writable_folder(const fs::path& folder);
 void check_writable_file(const fs::path& file);
 
+/// Error when the folder `out`, which may not exist yet, is the folder `source` or lies in it.
+void check_outside(const fs::path& source, const fs::path& out);
 /// Error when the folder `out`, which may not exist yet, is that of the data set `source`, lies in it or contains it: the
 /// results would mix with the data that they are made from.
 void check_apart(const fs::path& source, const fs::path& out);

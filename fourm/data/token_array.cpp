@@ -111,8 +111,8 @@ std::vector<int64_t> TokenArray::ids(int64_t crop, int64_t vocabulary, bool allo
   const size_t bytes = array_.bytes.size() / static_cast<size_t>(crops_);
   std::vector<int64_t> ids = npy_integers({array_.dtype, {length_}, array_.bytes.substr(bytes * crop, bytes)}, where_);
   for (const int64_t id : ids)
-    check((id >= 0 || (id == -1 && allow_unknown)) && id < vocabulary, where_, ": holds the token ", id,
-          ", the vocabulary ends at ", vocabulary - 1);
+    check((id >= 0 || (id == -1 && allow_unknown)) && id < vocabulary, where_, ": holds the token ", id, ", expected ",
+          allow_unknown ? -1 : 0, " to ", vocabulary - 1);
   return ids;
 }
 

@@ -51,9 +51,11 @@ std::vector<std::string> targets_of(const Pipeline& pipeline, const std::string&
     for (const auto& base : split(chain, '+')) {
       const std::string output = output_of(pipeline, base_name(trim(base)), image);
       std::vector<std::string> names{"direct"};
-      for (const auto& name : pipeline.outputs()) names.push_back(base_name(name));
-      check(!output.empty() && output != image, "the chain ", printable(chain), ": the model does not generate ",
-            printable(base), did_you_mean(base, names), "; a chain is direct or a sum of ", join(names, ", "));
+      for (const auto& name : pipeline.outputs())
+        if (name != image) names.push_back(base_name(name));
+      check(!output.empty() && output != image, "the chain ", printable(chain), ": the model generates no ",
+            printable(base), " before the image", did_you_mean(base, names), "; a chain is direct or a sum of ",
+            join(names, ", "));
       check(!is_input(base_name(output), set), "the chain ", printable(chain), ": ", printable(base),
             " is an input already");
       targets.push_back(output);

@@ -23,10 +23,10 @@ class Evaluation {
       : pipeline_(pipeline),
         options_(options),
         group_(group),
+        plan_(options.plan.empty() ? std::nullopt : std::optional(pipeline.read_plan(options.plan))),
         set_(EvaluationSet::read(pipeline, options.data, options.count, options.inputs, group)) {
     if (!options.image_text.empty())
       image_text_ = ImageText::open(options.image_text, {.device = pipeline.compute().first_device()});
-    if (!options.plan.empty()) plan_ = read_plan(options.plan);
   }
 
   EvaluationResult run() const {
@@ -251,9 +251,9 @@ class Evaluation {
   const Pipeline& pipeline_;
   const EvaluateOptions& options_;
   ProcessGroup group_;
+  std::optional<Plan> plan_;
   EvaluationSet set_;
   std::optional<ImageText> image_text_;
-  std::optional<Plan> plan_;
 };
 
 }  // namespace

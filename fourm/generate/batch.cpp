@@ -40,7 +40,7 @@ class Run {
   }
 
   BatchReport operator()() {
-    make_folder(options_.out);
+    if (!samples_.is_single()) samples_.check_shared(pipeline_, units_);
     const std::string part = options_.workers > 1 ? concat("-", options_.worker, "-of-", options_.workers) : "";
     const fs::path manifest = options_.out / concat("manifest", part, ".json");
     ResultJournal journal(options_.out / concat(".manifest", part, ".jsonl"), manifest, described(),
@@ -56,6 +56,10 @@ class Run {
     }
     progress_.reset();
     if (!report_.finished) return std::move(report_);
+    if (report_.failed == report_.samples) {  // no results: the folder is free for other settings
+      journal.remove();
+      return std::move(report_);
+    }
     write_json(manifest, {{"settings", described()}, {"samples", report_.results}});
     journal.remove();
     return std::move(report_);
@@ -114,7 +118,19 @@ class Run {
       }
   }
 
-  // Results of inputs that have changed since are not results of this run.
+  // Of the files of a finished sample the first that is no longer there; "" where all are.
+  std::string missing_file(const Json& done) const {
+    std::error_code ignored;
+    for (const Json& variation : done.value("results", Json::array()))
+      for (const auto& [modality, result] : variation.items())
+        for (const Json& file : result.value("files", Json::array()))
+          if (const fs::path path = options_.out / file.get<std::string>();
+              !fs::is_regular_file(path, ignored) || fs::file_size(path, ignored) == 0)
+            return path.string();
+    return "";
+  }
+
+  // Results of inputs that have changed since, and those whose files are missing, are not results of this run.
   void forget_changed(ResultJournal& journal) const {
     constexpr size_t kShown = 3;
     std::vector<std::string> changed;
@@ -123,6 +139,12 @@ class Run {
       for (int64_t i = b * options_.batch; i < std::min((b + 1) * options_.batch, samples_.size()); ++i) {
         const Json* done = journal.find(samples_.name(i));
         if (!done) continue;
+        const std::string& name = samples_.name(i);
+        if (const std::string file = missing_file(*done); !file.empty()) {
+          changed.push_back(concat(name, name.empty() ? "" : " ", "(", file, " is missing)"));
+          journal.forget(name);
+          continue;
+        }
         if (!done->contains("digests")) {
           ++unknown;
           continue;
@@ -132,15 +154,15 @@ class Run {
         const std::string what = join(changed_inputs(done->at("digests"), contents), ", ");
         check(!samples_.is_single(), journal.origin().string(), ": the folder holds a result of other inputs: ", what,
               " changed since; give another --out, or --overwrite to replace it");
-        changed.push_back(concat(samples_.name(i), " (", what, ")"));
-        journal.forget(samples_.name(i));
+        changed.push_back(concat(name, " (", what, " changed)"));
+        journal.forget(name);
       }
     const auto count = static_cast<int64_t>(changed.size());
     if (changed.size() > kShown) {
       changed.resize(kShown);
       changed.push_back("...");
     }
-    if (count > 0) note(counted(count, "sample"), " generated again because inputs changed: ", join(changed, ", "));
+    if (count > 0) note(counted(count, "sample"), " generated again: ", join(changed, ", "));
     if (unknown > 0)
       note(counted(unknown, "sample"),
            " of an earlier version kept: whether their inputs changed since is not known; --overwrite replaces them");
@@ -174,7 +196,7 @@ class Run {
   Json described() const {
     Json json = settings_json(settings_);
     json["variations"] = options_.variations;
-    json["batch"] = options_.batch;
+    if (options_.workers > 1) json["batch"] = options_.batch;  // it decides which samples a worker has
     json["inputs"] = samples_.description();
     return json;
   }
@@ -202,6 +224,7 @@ class Run {
       }
       by_stage.push_back(canvases);
     }
+    make_folder(options_.out);
     journal.begin();
     size_t next = 0;
     for (Sample& sample : batch) {
@@ -235,7 +258,7 @@ class Run {
         canvases.push_back(canvas);
       }
     } catch (const Error& error) {
-      if (samples_.is_single()) throw;
+      if (samples_.is_single() || samples_.has_variants()) throw;
       sample.record["failure"] = first_line(error.what());
       warn(samples_.name(i), " is left out: ", sample.record["failure"].get<std::string>());
       ++report_.failed;

@@ -50,7 +50,7 @@ struct GenerationDefaults {
     v("top_k", top_k, "sample from the k most likely tokens; 0 = all", at_least(0));
     v("top_p", top_p,
       "nucleus sampling: sample from the smallest set of most likely tokens whose total probability exceeds p; 0 = all",
-      at_least(0));
+      Range{0, 1});
   }
   static void migrate(YAML::Node& node, const std::string& origin);
 

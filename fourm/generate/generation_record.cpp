@@ -7,6 +7,7 @@
 #include "fourm/generate/input.h"
 #include "fourm/generate/input_value.h"
 #include "fourm/generate/keep_region.h"
+#include "fourm/io/image_file.h"
 
 namespace fourm {
 namespace {
@@ -19,6 +20,10 @@ std::vector<int64_t> known_ids(const Canvas::Entry& entry, bool is_sequence) {
   for (size_t i = 0; i < entry.data.ids.size(); ++i)
     if (entry.known[i] || !is_sequence) ids.push_back(entry.known[i] ? entry.data.ids[i] : kUnknownToken);
   return ids;
+}
+
+void check_same(const fs::path& file, const std::string& digest) {
+  check(sha256_hex(read_file(file)) == digest, file.string(), ": is not the file that the image was generated from");
 }
 
 bool is_stored_whole(const Modality& modality) {
@@ -34,9 +39,14 @@ Json settings_json(const GenerationSettings& settings) {
             {"draw", settings.draw},
             {"plan", flow_text(to_yaml(settings.plan))},
             {"decoding", flow_text(to_yaml(settings.decoding))}};
+  const auto add_weights = [&](const char* key, const std::string& weights) {
+    if (!weights.empty()) json[key] = weights;
+  };
+  add_weights("weights", settings.weights);
   if (settings.paste_kept) json["paste_kept"] = true;
   if (!settings.super_resolution.empty()) {
     json["super_resolution"] = settings.super_resolution;
+    add_weights("super_resolution_weights", settings.super_resolution_weights);
     json["super_resolution_plan"] = flow_text(to_yaml(settings.super_resolution_plan));
   }
   return json;
@@ -53,6 +63,8 @@ GenerationSettings settings_from_json(const Json& json, const std::string& origi
   };
   read("plan", settings.plan);
   read("decoding", settings.decoding);
+  settings.weights = json.value("weights", "");
+  settings.super_resolution_weights = json.value("super_resolution_weights", "");
   if (json.contains("paste_kept")) settings.paste_kept = json_get<bool>(json, "paste_kept", origin);
   if (json.contains("super_resolution")) {
     settings.super_resolution = json_get<std::string>(json, "super_resolution", origin);
@@ -61,14 +73,20 @@ GenerationSettings settings_from_json(const Json& json, const std::string& origi
   return settings;
 }
 
-Json migrated_settings(Json stored, const std::string& origin) {
+std::vector<std::string> changed_settings(Json stored, const Json& expected, const std::string& origin) {
   for (const char* key : {"plan", "super_resolution_plan"}) {
     if (!stored.contains(key)) continue;
     Plan plan;
     read_config(parse_yaml(json_get<std::string>(stored, key, origin), origin), plan, origin);
     stored[key] = flow_text(to_yaml(plan));
   }
-  return stored;
+  if (!expected.contains("batch")) stored.erase("batch");
+  std::vector<std::string> changed;
+  for (const auto& [key, value] : expected.items())
+    if (stored.contains(key) ? stored[key] != value : !key.ends_with("weights")) changed.push_back(key);
+  for (const auto& [key, value] : stored.items())
+    if (!expected.contains(key)) changed.push_back(key);
+  return changed;
 }
 
 Json inputs_json(const Pipeline& pipeline, const Canvas& canvas, const std::vector<Input>& inputs, bool with_kept) {
@@ -93,6 +111,7 @@ Json inputs_json(const Pipeline& pipeline, const Canvas& canvas, const std::vect
       item["file"] = file.string();
       if (fs::is_regular_file(file, ignored)) item["sha256"] = sha256_hex(read_file(file));
       if (!inputs[i].keep.empty()) item["keep"] = inputs[i].keep;
+      if (is_image_file(inputs[i].keep)) item["keep_sha256"] = sha256_hex(read_file(inputs[i].keep));
     }
     list.push_back(std::move(item));
   }
@@ -130,9 +149,11 @@ Canvas GenerationRecord::canvas(const Pipeline& pipeline) const {
         item.contains("tokens") ? item.value("file", "") : json_get<std::string>(item, "file", "the record");
     if (!file.empty()) {
       check(item.contains("sha256"), file, ": is no file of its own; take it out of its archive and generate from it");
-      const auto digest = json_get<std::string>(item, "sha256", "the record");
-      check(sha256_hex(read_file(file)) == digest, file, ": is not the file that the image was generated from");
+      check_same(file, json_get<std::string>(item, "sha256", "the record"));
     }
+    if (item.contains("keep_sha256"))
+      check_same(json_get<std::string>(item, "keep", "the record"),
+                 json_get<std::string>(item, "keep_sha256", "the record"));
     if (item.contains("tokens")) {
       pipeline.add_tokens(canvas, name, json_get<std::vector<int64_t>>(item, "tokens", "the record"));
     } else {

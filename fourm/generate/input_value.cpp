@@ -8,7 +8,10 @@ namespace fourm {
 
 InputValue parse_input_value(const std::string& value, const std::vector<std::string>& extensions) {
   constexpr std::string_view kText = "text:";
-  if (value.starts_with(kText)) return {{}, value.substr(kText.size()), true};
+  if (value.starts_with(kText)) {
+    check(!trim(value.substr(kText.size())).empty(), "text: has no text behind it");
+    return {{}, value.substr(kText.size()), true};
+  }
   const bool marked = value.starts_with('@');
   if (!marked && !contains(extensions, lower_extension(value))) return {{}, value};
   const fs::path file = marked ? value.substr(1) : value;

@@ -5,10 +5,12 @@
 
 #include "fourm/core/error.h"
 #include "fourm/core/log.h"
+#include "fourm/core/sha256.h"
 #include "fourm/core/strings.h"
 #include "fourm/generate/passes.h"
 #include "fourm/generate/pipeline_state.h"
 #include "fourm/io/model_folder.h"
+#include "fourm/io/weights.h"
 #include "fourm/kernels/compute.h"
 #include "fourm/text/vocabulary.h"
 
@@ -127,8 +129,10 @@ Pipeline Pipeline::open(const PipelineFiles& files, const ComputeConfig& config)
 
   const bool has_defaults = fs::exists(folder / "generation.yaml", ignored);
   const bool is_official = !fs::exists(folder / "modalities.yaml", ignored) && files.modalities.empty();
+  if (has_defaults) state.defaults_file = folder / "generation.yaml";
   state.defaults =
-      has_defaults ? GenerationDefaults::read(folder / "generation.yaml") : GenerationDefaults::preset(is_official);
+      has_defaults ? GenerationDefaults::read(state.defaults_file) : GenerationDefaults::preset(is_official);
+  state.weights = model_folder(files.model);
 
   const fs::path tokenizer_folder = files.tokenizers.empty() ? folder / "tokenizers" : files.tokenizers;
   check(files.tokenizers.empty() || fs::is_directory(tokenizer_folder, ignored), tokenizer_folder.string(),
@@ -210,7 +214,35 @@ Plan Pipeline::default_plan(const Canvas& canvas, const std::vector<std::string>
 }
 
 Plan Pipeline::default_plan(const std::vector<std::string>& inputs, const std::vector<std::string>& outputs) const {
-  return state_->defaults.plan(outputs, inputs, this->outputs());
+  Plan plan = state_->defaults.plan(outputs, inputs, this->outputs());
+  if (!state_->defaults_file.empty()) check_plan(plan, state_->defaults_file);
+  return plan;
+}
+
+Plan Pipeline::read_plan(const fs::path& file) const {
+  Plan plan = fourm::read_plan(file);
+  for (auto& target : plan.targets) target.modality = output_name(target.modality);
+  for (auto& condition : plan.conditions) {  // "caption#2" is the second caption
+    const std::string name = modality_of_entry(condition);
+    if (contains(inputs(), name) || contains(outputs(), name)) continue;
+    condition = input_name(name) + condition.substr(name.size());
+  }
+  check_plan(plan, file);
+  return plan;
+}
+
+void Pipeline::check_plan(const Plan& plan, const fs::path& origin) const {
+  try {
+    step_count(plan);
+  } catch (const Error& error) {
+    fail(origin.string(), ": ", error.what());
+  }
+}
+
+std::string Pipeline::fingerprint() const {
+  std::string fingerprints = weights_fingerprint(state_->weights);
+  for (const auto& [modality, folder] : state_->tokenizer_folders) fingerprints += weights_fingerprint(folder);
+  return sha256_hex(fingerprints);
 }
 
 int64_t Pipeline::step_count(const Plan& plan) const {

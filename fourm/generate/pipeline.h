@@ -76,6 +76,8 @@ class Pipeline {
   fs::path tokenizer_folder(const std::string& modality) const;
   bool has_text_tokenizer() const;
   const WordPiece& text_tokenizer() const;  ///< Error when there is no text tokenizer
+  /// Tells the model and the tokenizers apart from others (io/weights.h): other weights give other results.
+  std::string fingerprint() const;
   /// The kind of the images of the modality; Error when it has none.
   InputConfig input_config(const std::string& modality) const;
   /// Pixels a side of the square image behind the modality's tokens: its own, or its tokenizer's where its tokens are no
@@ -123,6 +125,9 @@ class Pipeline {
   /// model folder, otherwise the authors'. Targets may be added that the model generates first.
   Plan default_plan(const Canvas& canvas, const std::vector<std::string>& outputs) const;
   Plan default_plan(const std::vector<std::string>& inputs, const std::vector<std::string>& outputs) const;
+  /// The plan in a file. Targets and conditions may have short names. Error naming the file when the plan cannot be run
+  /// (generate/plan.h).
+  Plan read_plan(const fs::path& file) const;
   /// The steps of a run of the plan.
   int64_t step_count(const Plan& plan) const;
   /// Fills the canvases; false when a callback stopped it. Without `conditions` in the plan they are, for each canvas,
@@ -166,6 +171,7 @@ class Pipeline {
   bool holds_tokens(const Modality& modality, const NpyArray& array, const std::string& origin,
                     std::optional<double> depth_unit) const;
   void add_text_ids(Canvas& canvas, const Modality& modality, const std::vector<int64_t>& ids) const;
+  void check_plan(const Plan& plan, const fs::path& origin) const;
   std::shared_ptr<const State> state_;
 };
 

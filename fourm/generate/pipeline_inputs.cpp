@@ -153,7 +153,7 @@ bool Pipeline::holds_tokens(const Modality& m, const NpyArray& array, const std:
   if (!may_be_depth) return true;
   const int64_t rows = array.shape[0], columns = array.shape[1];
   check(columns != m.max_tokens && rows * columns != m.max_tokens, origin, ": an array [", rows, ", ", columns,
-        "] may be token ids or depth, whose unit is stated; save tokens as [", columns,
+        "] may be token ids or depth, whose unit is stated; save tokens as [", m.max_tokens,
         "] or [crops, rows, columns], "
         "or depth as floats in metres");
   return false;
@@ -257,14 +257,15 @@ void Pipeline::add_known_from(Canvas& canvas, const Canvas& other) const {
 void Pipeline::add_target(Canvas& canvas, const std::string& name) const {
   const Modality m = state_->model.decoder.embedding(name).modality;
   const bool is_sequence = m.kind == ModalityKind::kSequence;
-  if (!canvas.find(name)) {
+  const bool is_given = canvas.find(name);
+  if (!is_given) {
     if (is_sequence)
       canvas.add_empty_text(name, m.max_tokens, state_->sequence_ids);
     else
       canvas.add_target_grid(name, m.max_tokens);
   }
   Canvas::Entry& entry = canvas.at(name);
-  if (!entry.has_targets() && !is_sequence) {  // an input of which a part is kept
+  if (is_given && !entry.has_targets() && !is_sequence) {  // an input of which a part is kept
     entry.target = entry.known;
     entry.target.flip();
   }

@@ -26,6 +26,8 @@ struct Pipeline::State {
   std::optional<WordPiece> text_tokenizer{};
   SequenceIds sequence_ids{};
   GenerationDefaults defaults{};
+  fs::path defaults_file{};  // that they were read from; empty: the preset
+  fs::path weights{};        // model folder or file
 
   // On all devices.
   bool generate(const std::vector<Step>& steps, std::vector<Canvas>& canvases, const GenerateOptions& options) const {

@@ -68,7 +68,9 @@ class Expansion {
     }
     for (const auto& [name, done] : generated_)
       check(done == modality_(name).max_tokens, "modality '", name, "': the plan generates ", done, " of ",
-            modality_(name).max_tokens, " tokens; leave 'tokens' out of its last entry, which then generates the rest");
+            modality_(name).max_tokens,
+            " tokens; leave 'tokens' out of its last entry, which then generates the rest (a rule of generation.yaml "
+            "with 'tokens' needs the scheme maskgit or roar, so that the next rule follows)");
     return std::move(steps_);
   }
 
@@ -134,13 +136,14 @@ class Expansion {
     const int64_t total = info.max_tokens, left = total - done;
     check(left > 0, "modality '", info.name, "': the plan names it again after all its ", total,
           " tokens; say in 'tokens' how many its first entry generates");
-    check(target.tokens <= left, "modality '", info.name, "': ", left, " of ", total,
-          " tokens are left to generate; the plan's number of tokens is ", target.tokens);
+    check(target.tokens <= left, "modality '", info.name, "': 'tokens' is ", target.tokens, ", and ", left, " of its ",
+          total, " tokens are left to generate");
     check(target.schedule.empty() || target.schedule == "cosine" || target.schedule == "linear",
           "unknown token schedule ", printable(target.schedule), "; known: cosine, linear");
     const int64_t tokens = target.tokens > 0 ? target.tokens : left;
     const bool cosine = scheme == Scheme::kMaskGit && target.schedule != "linear";
-    const auto counts = cosine ? cosine_tokens(tokens, target.steps) : linear_tokens(tokens, target.steps);
+    const int64_t most = std::min(target.steps, tokens);  // a step generates one token or more
+    const auto counts = cosine ? cosine_tokens(tokens, most) : linear_tokens(tokens, most);
     const auto step_temperatures = temperatures(target.temperature_schedule, target.temperature, counts);
     const auto scales = guidance_scales(target.guidance_schedule, target.guidance, counts.size());
     for (size_t i = 0; i < counts.size(); ++i) {

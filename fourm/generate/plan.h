@@ -91,7 +91,7 @@ struct Target {
   void settings(Visitor& v) {
     v("scheme", scheme, "maskgit, roar or autoregressive; by kind when empty",
       OneOf{{"", "maskgit", "roar", "autoregressive"}});
-    v("steps", steps, "decoding steps (not for autoregressive)", at_least(1));
+    v("steps", steps, "decoding steps, of one token or more each (not for autoregressive)", at_least(1));
     v("schedule", schedule, "cosine or linear: tokens per step (maskgit: cosine when empty; roar is always linear)",
       OneOf{{"", "cosine", "linear"}});
     v("temperature", temperature, "sampling temperature; 0 takes the most likely token", at_least(0));
@@ -100,8 +100,8 @@ struct Target {
     v("guidance_schedule", guidance_schedule, "constant or cosine (not for autoregressive)",
       OneOf{{"constant", "cosine"}});
     v("top_k", top_k, "top_k of this target, instead of the plan's", at_least(0));
-    v("top_k_share", top_k_share, "top_k_share of this target, instead of the plan's", at_least(0));
-    v("top_p", top_p, "top_p of this target, instead of the plan's", at_least(0));
+    v("top_k_share", top_k_share, "top_k_share of this target, instead of the plan's", Range{0, 1});
+    v("top_p", top_p, "top_p of this target, instead of the plan's", Range{0, 1});
   }
 };
 
@@ -120,10 +120,10 @@ struct Plan {
     v("grow_conditions", grow_conditions, "finished targets become conditions of later ones");
     v("grow_text_conditions", grow_text_conditions, "finished texts do, too; the original adds grids only");
     v("top_k", top_k, "sample from the k most likely tokens; 0 = all", at_least(0));
-    v("top_k_share", top_k_share, "instead of top_k: sample from this share of the vocabulary; 0 = all", at_least(0));
+    v("top_k_share", top_k_share, "instead of top_k: sample from this share of the vocabulary; 0 = all", Range{0, 1});
     v("top_p", top_p,
       "nucleus sampling: sample from the smallest set of most likely tokens whose total probability exceeds p; 0 = all",
-      at_least(0));
+      Range{0, 1});
   }
   static void migrate(YAML::Node& node, const std::string& origin);
   /// Of a target: its own where it has one.

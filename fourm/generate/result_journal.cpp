@@ -13,8 +13,9 @@ namespace {
 constexpr uint64_t kLargestManifest = uint64_t{1} << 33;
 
 void check_settings(const Json& found, const Json& expected, const fs::path& file) {
-  check(migrated_settings(found, file.string()) == expected, file.string(),
-        ": the folder holds results of other settings; give another --out, or --overwrite to replace them");
+  const std::vector<std::string> changed = changed_settings(found, expected, file.string());
+  check(changed.empty(), file.string(), ": the folder holds results of other settings (", join(changed, ", "),
+        "); give another --out, or --overwrite to replace them");
 }
 
 // Of a manifest, or of the first line of a journal. Null where the journal has no whole line yet.
@@ -38,7 +39,7 @@ ResultJournal::ResultJournal(fs::path file, const fs::path& manifest, const Json
   std::error_code ignored;
   if (overwrite) {
     const bool is_interrupted = !fs::exists(manifest, ignored) && fs::exists(file_, ignored) &&
-                                migrated_settings(stored_settings(file_), file_.string()) == settings_;
+                                changed_settings(stored_settings(file_), settings_, file_.string()).empty();
     if (!is_interrupted) fs::remove(file_, ignored);
     fs::remove(manifest, ignored);
   }

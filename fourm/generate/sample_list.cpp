@@ -10,6 +10,7 @@
 #include "fourm/core/strings.h"
 #include "fourm/data/prompt_list.h"
 #include "fourm/generate/input_value.h"
+#include "fourm/generate/keep_region.h"
 #include "fourm/io/image_file.h"
 #include "fourm/text/unicode.h"
 
@@ -222,6 +223,24 @@ std::vector<Input> SampleList::inputs(int64_t sample) const {
     if (!column.values.empty()) inputs.back().value = column.values[static_cast<size_t>(sample)];
   }
   return inputs;
+}
+
+void SampleList::check_shared(const Pipeline& pipeline, const DepthUnits& units) const {
+  std::vector<std::string> given;
+  for (const auto& [folder, modality] : folders_) {
+    check(!contains(given, modality), "modality '", modality, "' is given twice; name it once");
+    given.push_back(modality);
+  }
+  for (const Column& column : columns_) {
+    const std::string modality = pipeline.input_name(column.input.modality);
+    check(!contains(given, modality), "modality '", modality, "' is given twice; give each a weight, as in '", modality,
+          "[weight=2]=...'");
+    if (!column.input.weight) given.push_back(modality);
+    if (!column.input.keep.empty()) KeepRegion::parse(column.input.keep);
+    const bool is_shared = column.values.empty() && pipeline.modality(modality).kind != ModalityKind::kSequence;
+    Canvas canvas;
+    if (is_shared) pipeline.add_input(canvas, column.input, units);
+  }
 }
 
 std::vector<SampleList::Content> SampleList::contents(const Pipeline& pipeline, int64_t sample,

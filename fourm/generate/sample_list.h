@@ -33,7 +33,8 @@ class SampleList {
   static SampleList of_record(const GenerationRecord& record);
 
   int64_t size() const { return static_cast<int64_t>(names_.size()); }
-  bool is_single() const { return single_; }  ///< given inputs: the only sample has no name
+  bool is_single() const { return single_; }         ///< given inputs: the only sample has no name
+  bool has_variants() const { return same_draws_; }  ///< whether it was made by of_variants()
   /// "kitchen", "class/kitchen", "0003".
   const std::string& name(int64_t sample) const { return names_[static_cast<size_t>(sample)]; }
   /// The name; of the sample of a record the one that it had.
@@ -42,6 +43,9 @@ class SampleList {
   uint64_t key(int64_t sample, int64_t variation) const;
   /// The inputs of a sample as they are given; of a data set the values are "@" and the file.
   std::vector<Input> inputs(int64_t sample) const;
+  /// Error when what all samples share cannot be read: an input with one value, a region to keep, a modality that is given
+  /// twice.
+  void check_shared(const Pipeline& pipeline, const DepthUnits& units = DepthUnits()) const;
   /// What a sample is generated from, so that a later change is noticed: its inputs, each followed by the mask of its
   /// `keep`. Nothing of it is decoded.
   struct Content {

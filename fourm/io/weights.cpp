@@ -1,5 +1,6 @@
 #include "fourm/io/weights.h"
 
+#include <functional>
 #include <set>
 
 #include "fourm/core/error.h"
@@ -72,7 +73,10 @@ bool has_weights(const fs::path& folder) {
   return !index_of(folder).empty() || fs::exists(weight_files(folder).front(), ignored);
 }
 
-std::string weights_digest(const fs::path& path) {
+namespace {
+
+// The digest of what `sample` takes of the bytes of each file.
+std::string digest_of(const fs::path& path, const std::function<std::string(std::string_view)>& sample) {
   std::vector<fs::path> files = weight_files(path);
   std::error_code ignored;
   for (const char* config : {"config.json", "adapter.json"})
@@ -80,10 +84,27 @@ std::string weights_digest(const fs::path& path) {
   std::string digests;
   for (const auto& file : files) {
     const MappedFile mapped = map_file(file);
-    digests += sha256_hex({static_cast<const char*>(mapped.data.get()), mapped.size});
+    digests += sample({static_cast<const char*>(mapped.data.get()), mapped.size});
   }
-  if (is_adapter(path)) digests += weights_digest(model_folder(read_adapter_info(path).base));
+  if (is_adapter(path)) digests += digest_of(model_folder(read_adapter_info(path).base), sample);
   return sha256_hex(digests);
+}
+
+}  // namespace
+
+std::string weights_digest(const fs::path& path) {
+  return digest_of(path, [](std::string_view bytes) { return sha256_hex(bytes); });
+}
+
+std::string weights_fingerprint(const fs::path& path) {
+  constexpr size_t kSamples = 64, kSample = 4096;
+  return digest_of(path, [](std::string_view bytes) {
+    if (bytes.size() <= kSamples * kSample) return sha256_hex(bytes);
+    std::string samples = std::to_string(bytes.size());
+    for (size_t i = 0; i < kSamples; ++i)
+      samples += bytes.substr((bytes.size() - kSample) / (kSamples - 1) * i, kSample);
+    return sha256_hex(samples);
+  });
 }
 
 SafetensorsFile open_weights(const fs::path& path) {

@@ -20,6 +20,10 @@ bool has_weights(const fs::path& folder);
 /// same. Of an adapter, that of the model that it changes counts too.
 std::string weights_digest(const fs::path& path);
 
+/// Tells weights apart at the cost of a few reads: as weights_digest(), but of each file's size and of samples that are
+/// spread evenly over it. Equal files have the same fingerprint; files that differ in a few bytes may have it too.
+std::string weights_fingerprint(const fs::path& path);
+
 /// The tensors of weight_files() as one file; of an adapter, those of the model that it stands for. Error naming file and
 /// tensor when a shard or one of its tensors is missing.
 SafetensorsFile open_weights(const fs::path& path);

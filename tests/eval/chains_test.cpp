@@ -69,9 +69,9 @@ TEST_F(EvaluateChains, EachChainIsMeasuredAndTheTruthIsTheSame) {
 }
 
 TEST_F(EvaluateChains, ChainsThatCannotBeAreNamed) {
-  EXPECT_NE(refusal("caption", {"semsge"}).find("does not generate 'semsge' (did you mean 'semseg'?)"),
+  EXPECT_NE(refusal("caption", {"semsge"}).find("generates no 'semsge' before the image (did you mean 'semseg'?)"),
             std::string::npos);
-  EXPECT_NE(refusal("caption", {"depth+rgb"}).find("does not generate 'rgb'"), std::string::npos);
+  EXPECT_NE(refusal("caption", {"depth+rgb"}).find("generates no 'rgb' before the image"), std::string::npos);
   EXPECT_NE(refusal("depth", {"depth"}).find("'depth' is an input already"), std::string::npos);
   EXPECT_NE(refusal("rgb", {"direct"}).find("leave no image to generate"), std::string::npos);
 }

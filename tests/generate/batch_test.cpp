@@ -180,7 +180,7 @@ TEST_F(BatchTest, ResultsOfOtherSettingsAreNotReplaced) {
   const auto before = files(out / "x");
   EXPECT_NE(test::message_of([&] {
               generate_batches(*pipeline_, images(), other, options(out / "x"));
-            }).find("manifest.json: the folder holds results of other settings"),
+            }).find("manifest.json: the folder holds results of other settings (seed); give another"),
             std::string::npos);
   EXPECT_EQ(files(out / "x"), before);
   BatchOptions replace = options(out / "x");
@@ -189,7 +189,77 @@ TEST_F(BatchTest, ResultsOfOtherSettingsAreNotReplaced) {
   EXPECT_NE(files(out / "x"), before);
 }
 
-// A manifest of an earlier version has former keys in its plan.
+TEST_F(BatchTest, ResultsOfOtherWeightsAreNotReplaced) {
+  const test::TemporaryFolder out;
+  GenerationSettings known = settings();
+  known.weights = pipeline_->fingerprint();
+  generate_batches(*pipeline_, images(), known, options(out / "x"));
+  EXPECT_EQ(generate_batches(*pipeline_, images(), known, options(out / "x")).kept, kImages);
+  known.weights = "others";
+  EXPECT_NE(test::message_of([&] {
+              generate_batches(*pipeline_, images(), known, options(out / "x"));
+            }).find("results of other settings (weights)"),
+            std::string::npos);
+}
+
+TEST_F(BatchTest, ARunContinuesWithAnotherBatch) {
+  const test::TemporaryFolder out;
+  generate_batches(*pipeline_, images(), settings(), options(out / "whole"));
+  BatchOptions o = options(out / "x");
+  int results = 0;
+  o.on_result = [&](const auto&...) { ++results; };
+  o.stop = [&] { return results >= 4; };
+  EXPECT_FALSE(generate_batches(*pipeline_, images(), settings(), o).finished);
+  o.stop = nullptr;
+  o.batch = 3;
+  EXPECT_EQ(generate_batches(*pipeline_, images(), settings(), o).kept, 4);
+  EXPECT_EQ(files(out / "x"), files(out / "whole"));
+}
+
+TEST_F(BatchTest, MissingFilesAreGeneratedAgain) {
+  const test::TemporaryFolder out;
+  generate_batches(*pipeline_, images(), settings(), options(out / "x"));
+  const auto expected = files(out / "x");
+  fs::remove(out / "x/rgb/a1.png");
+  write_file(out / "x/caption/a3.txt", "");
+  const test::CapturedLog log;
+  EXPECT_EQ(generate_batches(*pipeline_, images(), settings(), options(out / "x")).kept, kImages - 2);
+  EXPECT_EQ(files(out / "x"), expected);
+  EXPECT_NE(log.text().find("2 samples generated again: a1 (" + (out / "x/rgb/a1.png").string() + " is missing)"),
+            std::string::npos)
+      << log.text();
+}
+
+TEST_F(BatchTest, WhatAllSamplesShareIsCheckedFirst) {
+  const test::TemporaryFolder out;
+  const std::string folder = (root_ / "images").string();
+  write_file(out / "bad.png", "no image");
+  for (const auto& [inputs, message] : std::vector<std::pair<std::vector<std::string>, std::string>>{
+           {{"tok_rgb[keep=lefft]=" + folder}, "did you mean 'left'?"},
+           {{"rgb=" + folder, "tok_rgb=" + (out / "bad.png").string()}, "bad.png"},
+           {{"rgb=" + folder, "caption=a", "caption=b"}, "modality 'caption' is given twice"}}) {
+    const SampleList samples = list(inputs);
+    EXPECT_NE(test::message_of([&] {
+                generate_batches(*pipeline_, samples, settings(samples, {"det"}), options(out / "x"));
+              }).find(message),
+              std::string::npos)
+        << message;
+  }
+  EXPECT_FALSE(fs::exists(out / "x"));
+}
+
+TEST_F(BatchTest, ARunWithoutResultsLeavesNoManifest) {
+  const test::TemporaryFolder out;
+  for (const char* name : {"a", "b", "c"}) write_file(out / "bad" / concat(name, ".png"), "no image");
+  const SampleList samples = list({concat("rgb=", (out / "bad").string())});
+  const test::CapturedLog log;
+  const BatchReport report =
+      generate_batches(*pipeline_, samples, settings(samples, {"tok_rgb@32"}), options(out / "x"));
+  EXPECT_EQ(report.failed, 3);
+  EXPECT_TRUE(files(out / "x").empty());
+}
+
+// A manifest of an earlier version has former keys in its plan, and the batch.
 TEST_F(BatchTest, ResultsOfAnEarlierVersionAreKept) {
   const test::TemporaryFolder out;
   const BatchReport first = generate_batches(*pipeline_, images(), settings(), options(out / "x"));
@@ -197,6 +267,7 @@ TEST_F(BatchTest, ResultsOfAnEarlierVersionAreKept) {
   const std::string key = "grow_text_conditions";
   ASSERT_NE(manifest.find(key), std::string::npos);
   manifest.replace(manifest.find(key), key.size(), "grow_texts");
+  manifest.replace(manifest.find("\"seed\""), 6, "\"batch\": 2, \"seed\"");
   write_file(out / "x/manifest.json", manifest);
   EXPECT_EQ(generate_batches(*pipeline_, images(), settings(), options(out / "x")).kept, first.samples);
 }
@@ -216,8 +287,7 @@ TEST_F(BatchTest, SamplesOfChangedInputsAreGeneratedAgain) {
   {
     const test::CapturedLog log;
     EXPECT_EQ(run(in_folder(), "x").kept, kImages - 1);
-    EXPECT_NE(log.text().find(concat("1 sample generated again because inputs changed: a1 (",
-                                     (out / "images/a1.png").string(), ")")),
+    EXPECT_NE(log.text().find(concat("1 sample generated again: a1 (", (out / "images/a1.png").string(), " changed)")),
               std::string::npos)
         << log.text();
   }
@@ -243,7 +313,7 @@ TEST_F(BatchTest, SamplesOfChangedInputsAreGeneratedAgain) {
   run(lines("a chair\na table\na room\n"), "lines");
   const test::CapturedLog log;
   EXPECT_EQ(run(lines("a chair\na table\na bed\n"), "lines").kept, 2);
-  EXPECT_NE(log.text().find("0002 ('caption')"), std::string::npos) << log.text();
+  EXPECT_NE(log.text().find("0002 ('caption' changed)"), std::string::npos) << log.text();
 }
 
 // The rule of other settings.
@@ -549,6 +619,11 @@ TEST_F(BatchTest, KeptPixelsArePastedAtTheirOwnResolution) {
   const GenerationRecord record = GenerationRecord::read(out / "x/rgb.png");
   generate_batches(*pipeline_, SampleList::of_record(record), record.settings, options(out / "again"));
   EXPECT_EQ(read_file(out / "again/rgb.png"), read_file(out / "x/rgb.png"));
+  GenerationRecord masked = record;
+  masked.inputs[0]["keep"] = (out / "large.png").string();
+  masked.inputs[0]["keep_sha256"] = std::string(64, '0');
+  EXPECT_NE(test::message_of([&] { masked.canvas(*pipeline_); }).find("is not the file that the image was generated"),
+            std::string::npos);
   write_file(out / "large.png", encode_png(Image(96, 64, 3, 100)));
   EXPECT_NE(test::message_of([&] { record.canvas(*pipeline_); }).find("is not the file that the image was generated"),
             std::string::npos);

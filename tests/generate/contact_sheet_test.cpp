@@ -93,9 +93,7 @@ TEST_F(ContactSheetTest, AResumedRunGivesTheSameSheet) {
   const Image first = gallery_sheet(sheet(samples, all, out.path()));
   EXPECT_EQ(gallery_sheet(sheet(samples, all, out.path())), first);
   fs::remove(out / "semseg_labels/1.png");
-  const Gallery gallery = sheet(samples, all, out.path());
-  EXPECT_EQ(labels(gallery.rows[1]), (Labels{"input rgb", "sam_instance", "human_poses"}));
-  EXPECT_NE(gallery.rows[1].words.find("semseg: "), std::string::npos);
+  EXPECT_EQ(gallery_sheet(sheet(samples, all, out.path())), first) << "the missing file is made again";
 }
 
 TEST_F(ContactSheetTest, GreysOutWhatIsNotKept) {

@@ -595,9 +595,14 @@ TEST_F(PipelineInputs, MistakesAreNamed) {
   EXPECT_NE(failure_of({"rgb[keep=" + file("mask.png") + "]=" + image}).find("mask is 8 x 8 pixels, and "),
             std::string::npos);
   EXPECT_NE(failure_of({"rbg=" + image}).find("did you mean 'rgb'?"), std::string::npos);
-  Canvas whole = canvas_of({"tok_rgb=" + image});
-  EXPECT_NE(test::message_of([&] { pipeline_->add_target(whole, "tok_rgb@32"); }).find("nothing of it is left"),
-            std::string::npos);
+  EXPECT_NE(failure_of({"caption=text: "}).find("has no text behind it"), std::string::npos);
+  const std::vector<std::string> halves{"tok_rgb[keep=left,weight=2]=" + image,
+                                        "tok_rgb[keep=right,weight=1]=" + image};
+  for (const auto& inputs : {std::vector<std::string>{"tok_rgb=" + image}, halves}) {
+    Canvas whole = canvas_of(inputs);
+    EXPECT_NE(test::message_of([&] { pipeline_->add_target(whole, "tok_rgb@32"); }).find("nothing of it is left"),
+              std::string::npos);
+  }
 }
 
 }  // namespace

@@ -51,5 +51,24 @@ TEST(Weights, TheDigestFollowsWeightsConfigAndTheBaseOfAnAdapter) {
   EXPECT_NE(digests().second, before.second);
 }
 
+TEST(Weights, FingerprintsTellOtherWeightsApart) {
+  const test::TemporaryFolder folder;
+  std::string weights(1 << 20, 'w');
+  const auto fingerprint = [&](const char* name) {
+    write_file(folder / name / "model.safetensors", weights);
+    return weights_fingerprint(folder / name);
+  };
+  const std::string first = fingerprint("a");
+  EXPECT_EQ(fingerprint("b"), first);
+  for (const size_t changed : {size_t{0}, weights.size() / 2, weights.size() - 1}) {
+    const std::string before = weights;
+    std::fill_n(weights.begin() + static_cast<std::ptrdiff_t>(changed / 2), weights.size() / 2, 'x');
+    EXPECT_NE(fingerprint("c"), first) << changed;
+    weights = before;
+  }
+  weights.push_back('w');
+  EXPECT_NE(fingerprint("d"), first) << "a longer file";
+}
+
 }  // namespace
 }  // namespace fourm
