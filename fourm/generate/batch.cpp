@@ -56,7 +56,8 @@ class Run {
     }
     progress_.reset();
     if (!report_.finished) return std::move(report_);
-    if (report_.failed == report_.samples) {  // no results: the folder is free for other settings
+    if (journal.is_new() && report_.samples > 0 && report_.failed == report_.samples) {
+      // There are no results: the folder is free for other settings.
       journal.remove();
       return std::move(report_);
     }
@@ -140,17 +141,17 @@ class Run {
         const Json* done = journal.find(samples_.name(i));
         if (!done) continue;
         const std::string& name = samples_.name(i);
-        if (const std::string file = missing_file(*done); !file.empty()) {
-          changed.push_back(concat(name, name.empty() ? "" : " ", "(", file, " is missing)"));
-          journal.forget(name);
-          continue;
-        }
-        if (!done->contains("digests")) {
-          ++unknown;
-          continue;
-        }
         const auto contents = samples_.contents(pipeline_, i, units_);
-        if (done->at("digests") == digests_json(contents)) continue;
+        const bool is_known = done->contains("digests");
+        if (!is_known || done->at("digests") == digests_json(contents)) {
+          if (const std::string file = missing_file(*done); !file.empty()) {
+            changed.push_back(concat(name, name.empty() ? "" : " ", "(", file, " is missing)"));
+            journal.forget(name);
+          } else if (!is_known) {
+            ++unknown;
+          }
+          continue;
+        }
         const std::string what = join(changed_inputs(done->at("digests"), contents), ", ");
         check(!samples_.is_single(), journal.origin().string(), ": the folder holds a result of other inputs: ", what,
               " changed since; give another --out, or --overwrite to replace it");

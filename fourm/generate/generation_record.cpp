@@ -74,6 +74,7 @@ GenerationSettings settings_from_json(const Json& json, const std::string& origi
 }
 
 std::vector<std::string> changed_settings(Json stored, const Json& expected, const std::string& origin) {
+  if (stored.is_null()) return {"not known"};  // a journal that was cut in its first line
   for (const char* key : {"plan", "super_resolution_plan"}) {
     if (!stored.contains(key)) continue;
     Plan plan;
