@@ -2,29 +2,12 @@
 
 #include <algorithm>
 #include <charconv>
-#include <set>
 
 #include "fourm/core/file.h"
 #include "fourm/core/log.h"
 #include "fourm/core/strings.h"
 
 namespace fourm {
-
-// Error on a key that a mapping has twice. Depth and number of the nodes are bounded, since an alias may hold itself.
-static void check_keys(const YAML::Node& node, const std::string& origin, int depth, int& nodes) {
-  if (depth > 100 || ++nodes > 1'000'000) return;
-  std::set<std::string> keys;
-  for (const auto& item : node) {
-    if (!node.IsMap()) {
-      check_keys(item, origin, depth + 1, nodes);
-      continue;
-    }
-    if (item.first.IsScalar())
-      check(keys.insert(item.first.Scalar()).second, origin, ":", item.first.Mark().line + 1, ": the key ",
-            printable(item.first.Scalar()), " is given twice");
-    check_keys(item.second, origin, depth + 1, nodes);
-  }
-}
 
 YAML::Node parse_yaml(const std::string& text, const std::string& origin) {
   int depth = 0;
@@ -34,8 +17,6 @@ YAML::Node parse_yaml(const std::string& text, const std::string& origin) {
   }
   try {
     YAML::Node node = YAML::Load(text);
-    int nodes = 0;
-    check_keys(node, origin, 0, nodes);
     return node.IsNull() ? YAML::Node(YAML::NodeType::Map) : node;
   } catch (const YAML::Exception& error) {
     fail(origin, ":", error.mark.line + 1, ": is not valid YAML (", error.msg, ")");

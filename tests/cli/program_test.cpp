@@ -640,7 +640,7 @@ TEST_F(Program, ResultsOfChangedInputsAreNotReported) {
   write_file(folder_ / "p.txt", "a chair\na room\n");
   const Outcome again = run(many);
   EXPECT_EQ(again.out, "2 samples in " + path("many") + ", 1 of them from an earlier run\n");
-  EXPECT_NE(again.errors.find("inputs changed: 0001 ('caption')"), std::string::npos) << again.errors;
+  EXPECT_NE(again.errors.find("generated again: 0001 ('caption' changed)"), std::string::npos) << again.errors;
 
   const Outcome paste = run(generate + path("none") + " --in tok_rgb=" + path("a.png") +
                             " --keep tok_rgb=left --paste-kept --out-modality det");

@@ -161,12 +161,6 @@ TEST(Config, UnknownKeysNameTheNearest) {
   EXPECT_NE(read("a: [").find("is not valid YAML"), std::string::npos);
 }
 
-TEST(Config, AKeyThatIsGivenTwiceIsNamed) {
-  EXPECT_EQ(test::message_of([] { parse_yaml("a: 1\nb:\n  - {c: 1}\n  - c: 2\n    d: 3\n    c: 4\n", "x.yaml"); }),
-            "x.yaml:6: the key 'c' is given twice");
-  EXPECT_NO_THROW(parse_yaml("a: &x {b: 1, c: *x}", "x.yaml")) << "an alias of itself ends";
-}
-
 TEST(Config, DeepNestingIsRefused) {
   EXPECT_NE(test::message_of([] { parse_yaml(std::string(2'000'000, '['), "deep.yaml"); }).find("nested deeper"),
             std::string::npos);
