@@ -388,8 +388,10 @@ void run(const GenerateArguments& o) {
                               .paste_kept = o.paste_kept,
                               .super_resolution = o.super_resolution};
   const auto second = super_resolution_of(o, settings.plan, samples.inputs(0), pipeline);
-  if (second) settings.super_resolution_weights = second->pipeline.fingerprint();
-  if (second) settings.super_resolution_plan = second->plan;
+  if (second) {
+    settings.super_resolution_weights = second->pipeline.fingerprint();
+    settings.super_resolution_plan = second->plan;
+  }
   check_pasted(settings, samples.inputs(0), pipeline);
   if (o.print_plan) {
     Canvas canvas = samples.canvas(pipeline, 0, units);  // inputs that cannot be read are an Error here too

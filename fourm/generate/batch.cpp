@@ -47,7 +47,7 @@ class Run {
                           options_.overwrite);
     if (journal.is_new() && !options_.overwrite && !has_other_workers()) refuse_foreign_files();
     batches_ = (samples_.size() + options_.batch - 1) / options_.batch;
-    forget_changed(journal);
+    forget_stale(journal);
     if (!journal.is_new()) remove_temporary(journal, manifest.filename().string());
     try {
       for (int64_t b = options_.worker; b < batches_ && report_.finished; b += options_.workers) generate(b, journal);
@@ -131,21 +131,21 @@ class Run {
     return "";
   }
 
-  // Results of inputs that have changed since, and those whose files are missing, are not results of this run.
-  void forget_changed(ResultJournal& journal) const {
+  // Samples whose inputs have changed since, or whose result files are missing, are generated again.
+  void forget_stale(ResultJournal& journal) const {
     constexpr size_t kShown = 3;
-    std::vector<std::string> changed;
+    std::vector<std::string> stale;
     int64_t unknown = 0;
     for (int64_t b = options_.worker; b < batches_; b += options_.workers)
       for (int64_t i = b * options_.batch; i < std::min((b + 1) * options_.batch, samples_.size()); ++i) {
-        const Json* done = journal.find(samples_.name(i));
-        if (!done) continue;
         const std::string& name = samples_.name(i);
+        const Json* done = journal.find(name);
+        if (!done) continue;
         const auto contents = samples_.contents(pipeline_, i, units_);
         const bool is_known = done->contains("digests");
         if (!is_known || done->at("digests") == digests_json(contents)) {
           if (const std::string file = missing_file(*done); !file.empty()) {
-            changed.push_back(concat(name, name.empty() ? "" : " ", "(", file, " is missing)"));
+            stale.push_back(concat(name, name.empty() ? "" : " ", "(", file, " is missing)"));
             journal.forget(name);
           } else if (!is_known) {
             ++unknown;
@@ -155,15 +155,15 @@ class Run {
         const std::string what = join(changed_inputs(done->at("digests"), contents), ", ");
         check(!samples_.is_single(), journal.origin().string(), ": the folder holds a result of other inputs: ", what,
               " changed since; give another --out, or --overwrite to replace it");
-        changed.push_back(concat(name, " (", what, " changed)"));
+        stale.push_back(concat(name, " (", what, " changed)"));
         journal.forget(name);
       }
-    const auto count = static_cast<int64_t>(changed.size());
-    if (changed.size() > kShown) {
-      changed.resize(kShown);
-      changed.push_back("...");
+    const auto count = static_cast<int64_t>(stale.size());
+    if (stale.size() > kShown) {
+      stale.resize(kShown);
+      stale.push_back("...");
     }
-    if (count > 0) note(counted(count, "sample"), " generated again: ", join(changed, ", "));
+    if (count > 0) note(counted(count, "sample"), " generated again: ", join(stale, ", "));
     if (unknown > 0)
       note(counted(unknown, "sample"),
            " of an earlier version kept: whether their inputs changed since is not known; --overwrite replaces them");
